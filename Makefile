@@ -1,0 +1,64 @@
+# Everything a fresh machine needs is brought by these targets: uv into .tools, Python packages into
+# .venv, npm packages for the clients under tests/clients. Nothing is installed outside this folder.
+UV_VERSION := 0.13.9
+PYTHON ?= python3
+UV := .tools/uv/bin/uv
+RUN := $(UV) run --frozen
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: demo test test-fast lint format bench docs wheel-test setup clean
+.DEFAULT_GOAL := help
+
+help: ## say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(UV):
+	@echo "bringing uv $(UV_VERSION) into .tools"
+	@mkdir -p .tools
+	@$(PYTHON) -m venv .tools/uv 2>/dev/null \
+	  && .tools/uv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)" \
+	  || { rm -rf .tools/uv; \
+	       $(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools/uv "uv==$(UV_VERSION)"; }
+
+.venv/.synced: $(UV) uv.lock pyproject.toml benchmarks/pyproject.toml
+	@$(UV) sync --frozen --all-packages --quiet
+	@touch $@
+
+setup: .venv/.synced ## install everything into this folder
+
+demo: setup ## the main job: an authorization server and a protected MCP server on http://localhost:9000
+	@$(RUN) doorward demo $(ARGS)
+
+tests/clients/node_modules/.installed: tests/clients/package-lock.json .venv/.synced
+	@cd tests/clients && ../../.venv/bin/npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+test: setup tests/clients/node_modules/.installed ## all tests
+	$(RUN) pytest -q -n 2 -m "not e2e"
+	$(RUN) pytest -q -m e2e
+	@$(MAKE) --no-print-directory wheel-test
+
+test-fast: setup ## the unit layer alone
+	$(RUN) pytest -q -n 2 -m "not e2e"
+
+wheel-test: setup ## what users install: the wheel, with src out of reach
+	$(RUN) python tests/wheel_check.py
+
+lint: setup ## formatting, style, types, and the rules of the rooms
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+
+format: setup ## put the code in form
+	$(RUN) ruff format .
+	$(RUN) ruff check --fix .
+
+bench: setup ## measure beside the peers; writes docs/benchmarks.md
+	$(RUN) python -m benchmarks
+
+docs: setup ## regenerate what the docs include, and check the rest
+	$(RUN) python docs/build.py
+
+clean: ## remove everything that was installed or built
+	rm -rf .venv .tools tests/clients/node_modules dist build .mypy_cache .ruff_cache .pytest_cache

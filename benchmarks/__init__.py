@@ -1,0 +1,1 @@
+"""Doorward measured beside its peers, interleaved in one run; prints ratios."""

@@ -1,0 +1,1 @@
+"""The authorization server: endpoints, checks in visible order, sign-in, consent, keys, store."""

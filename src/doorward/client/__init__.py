@@ -1,0 +1,1 @@
+"""Get a token as an MCP client: discover, register, authorize, refresh."""

@@ -1,0 +1,1 @@
+"""The door: ASGI middleware, protected-resource metadata, challenges, audit events."""

@@ -1,0 +1,1 @@
+"""May this identity do this operation? Scopes, hierarchy, roles, rules. Pure."""

@@ -1,0 +1,1 @@
+"""Is this access token acceptable here? Answers an Identity or says why not."""

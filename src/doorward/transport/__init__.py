@@ -1,0 +1,1 @@
+"""MCP over Streamable HTTP as a FastAPI router: parse, route, validate, dispatch."""

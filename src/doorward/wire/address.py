@@ -1,0 +1,87 @@
+"""Issuers and resources: absolute URLs that are compared byte for byte and never normalised."""
+
+import re
+from urllib.parse import SplitResult, urlsplit
+
+from doorward.errors import ConfigurationError
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_PLAIN = re.compile(r"[\x21-\x7e]+")
+
+
+def is_loopback_host(host: str | None) -> bool:
+    """
+    Say whether ``host`` is one of the three names of this machine that everybody agrees on.
+
+    ``127.1``, ``0x7f.1``, ``localhost.example`` and ``::ffff:127.0.0.1`` are not: each is read
+    differently by somebody.
+
+    Spec: RFC 8252 §7.3
+    """
+    return host is not None and host.lower() in _LOOPBACK
+
+
+def split(url: str) -> SplitResult | None:
+    """Return the parts of an absolute http(s) URL in plain ASCII, or ``None`` when it is not one."""
+    if not _PLAIN.fullmatch(url) or "\\" in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        return None
+    return parts
+
+
+def require_issuer(issuer: str) -> str:
+    """
+    Return ``issuer`` unchanged when it may name an authorization server.
+
+    https everywhere, http on loopback alone; no query, no fragment, no credentials.
+
+    Raises:
+        ConfigurationError: with reason ``insecure-issuer`` or ``not-an-issuer``.
+
+    Spec: RFC 8414 §2
+    """
+    return _require(issuer, "issuer")
+
+
+def require_resource(resource: str) -> str:
+    """
+    Return ``resource`` unchanged when it may name a protected resource.
+
+    https everywhere, http on loopback alone; no fragment, no query, no credentials.
+
+    Raises:
+        ConfigurationError: with reason ``insecure-resource`` or ``not-a-resource``.
+
+    Spec: RFC 8707 §2; RFC 9728 §1.2
+    """
+    return _require(resource, "resource")
+
+
+def _require(url: str, what: str) -> str:
+    parts = split(url)
+    article = "an" if what == "issuer" else "a"
+    if parts is None or "?" in url or "#" in url:
+        raise ConfigurationError(
+            f"not-{article}-{what}",
+            f"{url!r} is not {article} {what}.",
+            "Give an absolute https URL without query or fragment, such as https://mcp.example/mcp.",
+        )
+    if parts.scheme != "https" and not is_loopback_host(parts.hostname):
+        raise ConfigurationError(
+            f"insecure-{what}",
+            f"The {what} {url!r} is plain http and not on this machine.",
+            "Give the https address under which clients reach it (http is for localhost alone).",
+        )
+    return url
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of an absolute URL, as a browser writes an Origin."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

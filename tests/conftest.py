@@ -1,0 +1,37 @@
+"""What every test may need, and the rule about missing parts of the machine."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ON_CI = os.environ.get("CI") == "true"
+
+
+def _chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def _node_clients() -> str | None:
+    installed = ROOT / "tests" / "clients" / "node_modules" / "@modelcontextprotocol" / "client"
+    return str(installed) if installed.exists() else None
+
+
+PARTS: dict[str, tuple[Callable[[], str | None], str]] = {
+    "chromium": (_chromium, "Chromium is not installed (Debian: apt-get install chromium)"),
+    "node-clients": (_node_clients, "the npm clients are not installed (run: make test)"),
+}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose part is missing on a laptop; fail it where CI=true."""
+    for mark in item.iter_markers("needs"):
+        part = mark.args[0]
+        find, reason = PARTS[part]
+        if find() is None:
+            if ON_CI:
+                pytest.fail(f"needs {part}: {reason}")
+            pytest.skip(f"needs {part}: {reason}")
