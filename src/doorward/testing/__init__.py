@@ -1,1 +1,24 @@
-"""What users import in their own tests: a token mint, bad tokens by name."""
+"""
+What users import in their own tests: a token mint, bad tokens by name.
+
+```python
+from doorward.testing import BAD_TOKENS, TokenMint
+
+mint = TokenMint(issuer="https://issuer.example", audience="https://mcp.example/mcp")
+headers = {"Authorization": f"Bearer {mint.mint('alice', scopes={'mcp:read'})}"}
+```
+"""
+
+from doorward.testing.bad_tokens import BAD_TOKENS, BadToken, bad_token
+from doorward.testing.mint import ABSENT, TokenMint
+from doorward.testing.signing import Algorithm, SigningKey
+
+__all__ = [
+    "ABSENT",
+    "BAD_TOKENS",
+    "Algorithm",
+    "BadToken",
+    "SigningKey",
+    "TokenMint",
+    "bad_token",
+]

@@ -1,0 +1,139 @@
+"""An issuer in the process: makes a key, publishes it, mints access tokens."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
+
+from doorward.testing.signing import Algorithm, SigningKey, b64url
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = _Absent()
+"""The value that removes a claim: ``mint.mint(exp=ABSENT)``."""
+
+
+def compact(header: Mapping[str, Any] | bytes, payload: Mapping[str, Any] | bytes) -> bytes:
+    """Return the signing input of a JWS: both parts may be raw bytes, to write what JSON cannot."""
+    parts = (
+        part if isinstance(part, bytes) else json.dumps(part, separators=(",", ":")).encode()
+        for part in (header, payload)
+    )
+    return ".".join(b64url(part) for part in parts).encode("ascii")
+
+
+class TokenMint:
+    """
+    An issuer for tests: it has a key, and mints good RFC 9068 access tokens with it.
+
+    ```python
+    mint = TokenMint(issuer="https://issuer.example", audience="https://mcp.example/mcp")
+    token = mint.mint("alice", scopes={"mcp:read", "mcp:tools"})
+    expired = mint.mint("alice", exp=0)
+    without_subject = mint.mint("alice", sub=ABSENT)
+    keys = mint.jwks()  # what the issuer publishes: hand it to the verifier under test
+    ```
+
+    ``lifetime`` is in seconds. ``clock`` answers seconds since 1970, so that a test can choose its
+    own time. The key is made on construction unless one is given.
+
+    Spec: RFC 9068 §2
+    """
+
+    def __init__(
+        self,
+        issuer: str = "https://issuer.example",
+        audience: str | Collection[str] = "https://mcp.example/mcp",
+        *,
+        algorithm: Algorithm = "ES256",
+        key: SigningKey | None = None,
+        client_id: str = "test-client",
+        lifetime: int = 600,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.issuer = issuer
+        self.audience = audience
+        self.client_id = client_id
+        self.lifetime = lifetime
+        self.clock = clock
+        self.key = key or SigningKey.generate(algorithm)
+
+    def __repr__(self) -> str:
+        return f"TokenMint({self.issuer!r}, {self.key!r})"
+
+    def jwks(self) -> dict[str, Any]:
+        """Return the key set that this issuer publishes: public halves alone."""
+        return {"keys": [self.key.public_jwk()]}
+
+    def claims(
+        self,
+        subject: str = "alice",
+        *,
+        scopes: Collection[str] = (),
+        roles: Collection[str] = (),
+        audience: str | Collection[str] | None = None,
+        **overrides: Any,
+    ) -> dict[str, Any]:
+        """
+        Return the claims of a good token, with ``overrides`` put over them.
+
+        A claim overridden with ``ABSENT`` is left out.
+
+        Spec: RFC 9068 §2.2
+        """
+        now = int(self.clock())
+        meant = self.audience if audience is None else audience
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
+            "sub": subject,
+            "aud": meant if isinstance(meant, str) else list(meant),
+            "client_id": self.client_id,
+            "iat": now,
+            "exp": now + self.lifetime,
+            "jti": secrets.token_urlsafe(12),
+            "scope": " ".join(sorted(scopes)),
+        }
+        if roles:
+            claims["roles"] = sorted(roles)
+        claims.update(overrides)
+        return {name: value for name, value in claims.items() if value is not ABSENT}
+
+    def header(self, **overrides: Any) -> dict[str, Any]:
+        """Return the header of a good token, with ``overrides`` put over it."""
+        header = {"alg": self.key.algorithm, "typ": "at+jwt", "kid": self.key.kid, **overrides}
+        return {name: value for name, value in header.items() if value is not ABSENT}
+
+    def sign(
+        self,
+        payload: Mapping[str, Any] | bytes,
+        header: Mapping[str, Any] | bytes | None = None,
+    ) -> str:
+        """Return ``payload`` signed with this issuer's key, whatever it says."""
+        message = compact(self.header() if header is None else header, payload)
+        return f"{message.decode('ascii')}.{b64url(self.key.sign(message))}"
+
+    def mint(
+        self,
+        subject: str = "alice",
+        *,
+        scopes: Collection[str] = (),
+        roles: Collection[str] = (),
+        audience: str | Collection[str] | None = None,
+        headers: Mapping[str, Any] | None = None,
+        **overrides: Any,
+    ) -> str:
+        """
+        Return a good access token for ``subject``, or one that is wrong where you say so.
+
+        ``mint.mint("alice", scopes={"mcp:read"})`` is good; ``mint.mint("alice", exp=0)`` is over;
+        ``headers={"typ": "JWT"}`` changes the header.
+
+        Spec: RFC 9068 §2.1, §2.2
+        """
+        claims = self.claims(subject, scopes=scopes, roles=roles, audience=audience, **overrides)
+        return self.sign(claims, self.header(**(headers or {})))
