@@ -1,0 +1,52 @@
+"""Proof Key for Code Exchange, in the one form that is allowed here: S256."""
+
+import hashlib
+import re
+from base64 import urlsafe_b64encode
+from hmac import compare_digest
+
+METHOD = "S256"
+
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def is_verifier(text: str) -> bool:
+    """
+    Say whether ``text`` may be a code verifier: 43 to 128 unreserved characters.
+
+    Spec: RFC 7636 §4.1
+    """
+    return _VERIFIER.fullmatch(text) is not None
+
+
+def is_challenge(text: str) -> bool:
+    """
+    Say whether ``text`` may be an S256 challenge: a SHA-256 in base64url is 43 characters.
+
+    Spec: RFC 7636 §4.2
+    """
+    return _CHALLENGE.fullmatch(text) is not None
+
+
+def challenge_of(verifier: str) -> str:
+    """
+    Return the S256 challenge that belongs to ``verifier``.
+
+    Spec: RFC 7636 §4.2
+    """
+    digest = hashlib.sha256(verifier.encode("ascii")).digest()
+    return urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+
+
+def opens(verifier: str, challenge: str) -> bool:
+    """
+    Say whether ``verifier`` is the secret behind ``challenge``.
+
+    Compares in constant time. A verifier of the wrong shape opens nothing.
+
+    Spec: RFC 7636 §4.6
+    """
+    if not is_verifier(verifier) or not is_challenge(challenge):
+        return False
+    return compare_digest(challenge_of(verifier), challenge)

@@ -1,0 +1,185 @@
+"""Authorization server metadata: where it is, what it says, and whether it may be believed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from doorward.errors import DoorwardError
+from doorward.wire import address
+
+OAUTH = "/.well-known/oauth-authorization-server"
+OPENID = "/.well-known/openid-configuration"
+
+
+class MetadataRefused(DoorwardError):
+    """A metadata document that must not be used; ``detail`` says what was got and expected."""
+
+    code = "metadata-refused"
+    public: ClassVar[str] = "The authorization server's metadata cannot be used."
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"{self.code}: {detail}")
+        self.detail = detail
+
+
+class IssuerMismatch(MetadataRefused):
+    """The document speaks for another issuer than the one that was asked."""
+
+    code = "issuer-mismatch"
+    public = "The metadata names another issuer than the one it was fetched for."
+
+
+class MalformedMetadata(MetadataRefused):
+    """A member is missing or is not of the type that the RFC gives it."""
+
+    code = "malformed-metadata"
+
+
+class PkceNotOffered(MetadataRefused):
+    """The server does not say that it supports S256, so signing in there would be unprotected."""
+
+    code = "pkce-not-offered"
+    public = "The authorization server does not offer PKCE with S256."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerMetadata:
+    """
+    What an authorization server says of itself, member for member as RFC 8414 names them.
+
+    ``None`` is "not said", which differs from an empty list. ``document`` is the whole answer.
+
+    Spec: RFC 8414 §2
+    """
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str | None = None
+    registration_endpoint: str | None = None
+    revocation_endpoint: str | None = None
+    introspection_endpoint: str | None = None
+    scopes_supported: tuple[str, ...] | None = None
+    response_types_supported: tuple[str, ...] = ("code",)
+    grant_types_supported: tuple[str, ...] = ("authorization_code", "implicit")
+    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+    code_challenge_methods_supported: tuple[str, ...] = ()
+    authorization_response_iss_parameter_supported: bool = False
+    client_id_metadata_document_supported: bool = False
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+def metadata_urls(issuer: str) -> tuple[str, ...]:
+    """
+    Return the URLs at which ``issuer`` may describe itself, in the order a client tries them.
+
+    ``https://as.example/one`` gives the OAuth and OpenID forms with the well-known string inserted
+    before the path, then the OpenID form behind the path. Without a path there are two.
+
+    Spec: MCP 2026-07-28 authorization server discovery; RFC 8414 §3.1, §5
+    """
+    origin = address.origin_of(issuer)
+    path = issuer[len(origin) :].rstrip("/")
+    if not path:
+        return (origin + OAUTH, origin + OPENID)
+    return (origin + OAUTH + path, origin + OPENID + path, origin + path + OPENID)
+
+
+def parse(document: Mapping[str, Any], expected_issuer: str) -> ServerMetadata:
+    """
+    Return the metadata that a client may sign in with.
+
+    The issuer is compared byte for byte, and S256 must be offered.
+
+    Raises:
+        IssuerMismatch: the document speaks for somebody else.
+        MalformedMetadata: a member is missing or has the wrong type.
+        PkceNotOffered: ``code_challenge_methods_supported`` lacks S256.
+
+    Spec: RFC 8414 §2, §3.3; MCP 2026-07-28 authorization, PKCE
+    """
+    _require_issuer(document, expected_issuer)
+    said: dict[str, Any] = {name: _endpoint(document, name) for name in _ENDPOINTS}
+    said |= {name: _texts(document, name) for name in _LISTS if document.get(name) is not None}
+    said |= {name: _flag(document, name) for name in _FLAGS}
+    metadata = ServerMetadata(
+        issuer=expected_issuer,
+        authorization_endpoint=_required_endpoint(document, "authorization_endpoint"),
+        token_endpoint=_required_endpoint(document, "token_endpoint"),
+        document=document,
+        **said,
+    )
+    if "S256" not in metadata.code_challenge_methods_supported:
+        raise PkceNotOffered(f"{expected_issuer} says {metadata.code_challenge_methods_supported}")
+    return metadata
+
+
+def parse_jwks_uri(document: Mapping[str, Any], expected_issuer: str) -> str:
+    """
+    Return where the issuer publishes its keys, for a resource server that only checks tokens.
+
+    Does not ask for PKCE: several providers support it and do not say so, and no one signs in here.
+
+    Raises:
+        IssuerMismatch: the document speaks for somebody else.
+        MalformedMetadata: there is no usable ``jwks_uri``.
+
+    Spec: RFC 8414 §2, §3.3
+    """
+    _require_issuer(document, expected_issuer)
+    return _required_endpoint(document, "jwks_uri")
+
+
+_ENDPOINTS = ("jwks_uri", "registration_endpoint", "revocation_endpoint", "introspection_endpoint")
+_LISTS = (
+    "scopes_supported",
+    "response_types_supported",
+    "grant_types_supported",
+    "token_endpoint_auth_methods_supported",
+    "code_challenge_methods_supported",
+)
+_FLAGS = (
+    "authorization_response_iss_parameter_supported",
+    "client_id_metadata_document_supported",
+)
+
+
+def _require_issuer(document: Mapping[str, Any], expected: str) -> None:
+    got = document.get("issuer")
+    # No case folding, no slash forgiven: two strings that "mean" the same host are two issuers.
+    if not isinstance(got, str) or got != expected:
+        raise IssuerMismatch(f"issuer={got!r}, expected {expected!r}")
+
+
+def _required_endpoint(document: Mapping[str, Any], name: str) -> str:
+    value = _endpoint(document, name)
+    if value is None:
+        raise MalformedMetadata(f"{name} is missing")
+    return value
+
+
+def _endpoint(document: Mapping[str, Any], name: str) -> str | None:
+    value = document.get(name)
+    if value is None:
+        return None
+    parts = address.split(value) if isinstance(value, str) else None
+    if parts is None or "#" in value:
+        raise MalformedMetadata(f"{name}={value!r} is not an absolute http(s) URL")
+    # A code or a secret is about to be sent there.
+    if parts.scheme != "https" and not address.is_loopback_host(parts.hostname):
+        raise MalformedMetadata(f"{name}={value!r} is plain http and not on this machine")
+    return str(value)
+
+
+def _texts(document: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = document[name]
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise MalformedMetadata(f"{name}={value!r} is not a list of strings")
+    return tuple(value)
+
+
+def _flag(document: Mapping[str, Any], name: str) -> bool:
+    value = document.get(name, False)
+    if not isinstance(value, bool):
+        raise MalformedMetadata(f"{name}={value!r} is neither true nor false")
+    return value
