@@ -26,8 +26,8 @@ $(UV):
 
 setup: .venv/.synced ## install everything into this folder
 
-demo: setup ## the main job: an authorization server and a protected MCP server on http://localhost:9000
-	@$(RUN) doorward demo $(ARGS)
+demo: $(UV) ## the main job: an authorization server and a protected MCP server on http://localhost:9000
+	@$(UV) run --frozen --no-dev --quiet doorward demo $(ARGS)
 
 tests/clients/node_modules/.installed: tests/clients/package-lock.json .venv/.synced
 	@cd tests/clients && ../../.venv/bin/npm ci --no-audit --no-fund --loglevel=error

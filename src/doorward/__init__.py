@@ -1,1 +1,55 @@
-"""OAuth 2.1 in front of MCP servers."""
+"""OAuth 2.1 in front of MCP servers.
+
+The names most people need. Each is brought in when it is first used, so that the command line
+answers ``--help`` without loading a web framework and a database.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from doorward.authserver import AuthorizationServer
+    from doorward.errors import ConfigurationError, DoorwardError, RequestRefused
+    from doorward.guard import Guard
+    from doorward.identity import Identity, current_identity
+    from doorward.policy import Policy, Rule
+    from doorward.tokens import TrustedIssuer
+    from doorward.transport import McpServer, ToolError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AuthorizationServer",
+    "ConfigurationError",
+    "DoorwardError",
+    "Guard",
+    "Identity",
+    "McpServer",
+    "Policy",
+    "RequestRefused",
+    "Rule",
+    "ToolError",
+    "TrustedIssuer",
+    "current_identity",
+]
+
+_ROOMS = {
+    "AuthorizationServer": "authserver",
+    "ConfigurationError": "errors",
+    "DoorwardError": "errors",
+    "Guard": "guard",
+    "Identity": "identity",
+    "McpServer": "transport",
+    "Policy": "policy",
+    "RequestRefused": "errors",
+    "Rule": "policy",
+    "ToolError": "transport",
+    "TrustedIssuer": "tokens",
+    "current_identity": "identity",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return getattr(importlib.import_module(f"doorward.{_ROOMS[name]}"), name)
+    raise AttributeError(f"module 'doorward' has no attribute {name!r}")
