@@ -1,1 +1,17 @@
-"""The only room with outgoing sockets and the clock: one guarded fetcher, single-flight caches."""
+"""The only room with sockets and the clock: one guarded fetcher, single-flight caches."""
+
+from doorward.net.clock import Clock
+from doorward.net.fetcher import Fetched, Fetcher
+from doorward.net.refusals import FetchFailed, FetchRefused
+from doorward.net.single_flight import Loaded, SingleFlight, SingleFlightCache
+
+__all__ = [
+    "Clock",
+    "FetchFailed",
+    "FetchRefused",
+    "Fetched",
+    "Fetcher",
+    "Loaded",
+    "SingleFlight",
+    "SingleFlightCache",
+]

@@ -1,0 +1,75 @@
+"""Which addresses a stranger's URL may lead us to."""
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+# RFC 6890 and the registries that follow it, whole, plus what the registries leave out. Python's
+# `is_global` is not used: its answer for the same address differs between 3.11, 3.12 and 3.13.
+_NOT_PUBLIC_4 = tuple(
+    IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "168.63.129.16/32",  # public by number, and a cloud's internal control plane in fact
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.31.196.0/24",
+        "192.52.193.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "192.175.48.0/24",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+    )
+)
+
+# Everything outside is refused unseen: loopback, IPv4-mapped, NAT64 (64:ff9b::), unique local,
+# link local, multicast, and whatever is invented next.
+_GLOBAL_6 = IPv6Network("2000::/3")
+_NOT_PUBLIC_6 = tuple(
+    IPv6Network(network)
+    for network in (
+        "2001::/23",  # Teredo (2001::/32) among others: it carries an IPv4 address inside
+        "2001:db8::/32",
+        "2002::/16",  # 6to4: so does this
+        "2620:4f:8000::/48",
+        "3fff::/20",
+    )
+)
+# ISATAP writes an IPv4 address behind these in the interface identifier, under any prefix.
+_ISATAP = frozenset({0x00005EFE, 0x02005EFE})
+
+
+def is_public(address: str) -> bool:
+    """
+    Say whether ``address`` is an ordinary unicast address of the public internet.
+
+    ``"203.0.113.7"``, ``"::ffff:8.8.8.8"`` and ``"fe80::1%eth0"`` are not, and neither is
+    anything that is not the usual spelling of an address.
+
+    An IPv6 address that carries an IPv4 one is refused whatever it carries: a translator on
+    the way decides where it leads, not we.
+
+    Spec: RFC 6890 §2.2; RFC 4291 §2.5.5; RFC 5214 §6.1; RFC 6052 §2.1; RFC 8215
+    """
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(parsed, IPv4Address):
+        return not any(parsed in network for network in _NOT_PUBLIC_4)
+    return _is_public_6(parsed)
+
+
+def _is_public_6(address: IPv6Address) -> bool:
+    if address.scope_id is not None or address not in _GLOBAL_6:
+        return False
+    if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
+        return False
+    return not any(address in network for network in _NOT_PUBLIC_6)

@@ -1,0 +1,97 @@
+"""Connections that lead to the address that was checked, and to no other."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from ipaddress import ip_address
+
+import httpcore2
+
+from doorward.net.addresses import is_public
+from doorward.net.refusals import FetchFailed, FetchRefused
+
+# The addresses of a host, in the order in which to try them.
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """
+    Return the addresses that the system's resolver gives for ``host``, without repeats.
+
+    Raises:
+        FetchFailed: there is none.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise FetchFailed(f"{host!r} does not resolve: {error}") from None
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class PinnedBackend(httpcore2.AsyncNetworkBackend):
+    """
+    Resolve once, check every answer, connect to a checked address.
+
+    The name stays in the request, so ``Host`` and SNI are those of the name. With ``anywhere`` the
+    addresses are not judged: the operator named this host and port himself.
+
+    Spec: MCP 2026-07-28, security best practices, "Server-Side Request Forgery"
+    """
+
+    def __init__(self, resolver: Resolver, *, anywhere: bool) -> None:
+        self._resolver = resolver
+        self._anywhere = anywhere
+        self._tcp = httpcore2.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore2's
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        """
+        Return a stream to one of the host's checked addresses.
+
+        Raises:
+            FetchRefused: any one of the addresses is not public.
+            FetchFailed: none of them answers.
+        """
+        failure: Exception | None = None
+        for address in await self._checked(host, port):
+            try:
+                stream = await self._tcp.connect_tcp(
+                    address, port, timeout, local_address, socket_options
+                )
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+                continue
+            await _require_peer(stream, address)
+            return stream
+        raise FetchFailed(f"no connection to {host!r}:{port}: {failure!r}")
+
+    async def _checked(self, host: str, port: int) -> Sequence[str]:
+        addresses = await self._literal_or_resolved(host, port)
+        # One bad address spoils all of them: a name that answers with a public and a private
+        # address is a rebinding attempt, and picking the public one only helps it to go unnoticed.
+        hidden = [] if self._anywhere else [one for one in addresses if not is_public(one)]
+        if hidden:
+            raise FetchRefused(f"{host!r} leads to {', '.join(hidden)}, which is not public")
+        if not addresses:
+            raise FetchFailed(f"{host!r} does not resolve")
+        return addresses
+
+    async def _literal_or_resolved(self, host: str, port: int) -> Sequence[str]:
+        try:
+            return (str(ip_address(host)),)
+        except ValueError:
+            return await self._resolver(host, port)
+
+
+async def _require_peer(stream: httpcore2.AsyncNetworkStream, address: str) -> None:
+    peer = stream.get_extra_info("server_addr")
+    if not (isinstance(peer, tuple) and ip_address(peer[0]) == ip_address(address)):
+        await stream.aclose()
+        raise FetchRefused(f"connected to {peer!r} where {address} was checked")

@@ -1,0 +1,92 @@
+"""A URL, read in the one way that every parser reads it, or refused."""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from doorward.net.refusals import FetchRefused
+
+_PLAIN = re.compile(r"[\x21-\x7e]+")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+# What WHATWG URL reads as an IPv4 address: the last label decides. Resolvers turn 127.1, 0x7f.1
+# and 2130706433 into 127.0.0.1; no public name has such a last label.
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_PORTS = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a URL leads: ``host`` in lower case without brackets, ``path`` with its query."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @property
+    def pair(self) -> str:
+        """The ``host:port`` by which an operator allows this place."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def host_header(self) -> str:
+        """The authority as it is sent, without the scheme's own port."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def read_target(url: str) -> Target:
+    """
+    Return where ``url`` leads.
+
+    Refuses credentials, fragments, backslashes, anything not printable ASCII, hosts ending in a
+    dot, and numbers that some resolver takes for an address (``127.1``, ``0x7f.1``,
+    ``2130706433``). Does not resolve, and does not judge addresses.
+
+    Raises:
+        FetchRefused: the URL is none that everybody reads alike.
+
+    Spec: RFC 3986 §3.2; RFC 6943 §3.1.1
+    """
+    parts = _split(url)
+    if parts is None or parts.scheme not in _PORTS:
+        raise FetchRefused(f"not an absolute http(s) URL that everybody reads alike: {url[:200]!r}")
+    host = parts.hostname or ""
+    if not _is_address(host) and not _is_name(host):
+        raise FetchRefused(
+            f"host {host[:200]!r} is neither a name nor the usual form of an address"
+        )
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(
+        parts.scheme, host, _PORTS[parts.scheme] if parts.port is None else parts.port, path
+    )
+
+
+def _split(url: str) -> SplitResult | None:
+    if len(url) > 2048 or not _PLAIN.fullmatch(url) or "\\" in url or "#" in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    # urlsplit reads "h:" and "h:+80" too; others do not.
+    if "@" in parts.netloc or parts.netloc.endswith(":") or port == 0:
+        return None
+    return parts
+
+
+def _is_address(host: str) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return not (isinstance(address, IPv6Address) and address.scope_id is not None)
+
+
+def _is_name(host: str) -> bool:
+    if len(host) > 253 or not _NAME.fullmatch(host):
+        return False
+    return not _NUMBER.fullmatch(host.rsplit(".", 1)[-1])
