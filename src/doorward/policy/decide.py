@@ -1,0 +1,177 @@
+"""May this identity do this operation? One pure question, answered with all it needs at once."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from doorward.errors import ConfigurationError
+from doorward.identity import Identity
+from doorward.policy.rules import CONVERSATION, EVERY, REACHES, Operation, Rule
+from doorward.wire.scope import parse_scope
+
+Reason = Literal["allowed", "unknown-operation", "scope-missing", "role-missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """
+    The answer, with everything the operation needs and not only what is missing.
+
+    A client that is told one missing scope at a time asks its user once for each.
+    """
+
+    allowed: bool
+    reason: Reason
+    scopes: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One line of the permission matrix: an operation and all that it needs."""
+
+    operation: Operation
+    scopes: frozenset[str]
+    roles: tuple[frozenset[str], ...]
+
+
+# What several rules need together: every scope, and one role out of each set.
+_Needs = tuple[frozenset[str], tuple[frozenset[str], ...]]
+
+
+class Policy:
+    """
+    The rules of one server.
+
+    ``base`` holds for every request. ``rules`` adds to it per ``(method, name)``, where the name
+    ``"*"`` stands for all names without a rule of their own. ``hierarchy`` says which narrower
+    scopes a broad one contains: ``{"mcp:admin": {"mcp:tools"}}``; it is followed to the end.
+    An operation with no rule is refused; ``unknown="base"`` lets the base rule alone decide it.
+
+    Raises:
+        ConfigurationError: with reason ``not-a-scope`` or ``not-an-operation``.
+    """
+
+    def __init__(
+        self,
+        *,
+        base: Rule = Rule(),  # noqa: B008 - frozen
+        rules: Mapping[tuple[str, str], Rule] | None = None,
+        hierarchy: Mapping[str, Collection[str]] | None = None,
+        unknown: Literal["deny", "base"] = "deny",
+    ) -> None:
+        self.base = base
+        self.rules = dict(rules or {})
+        self.unknown = unknown
+        self._broader = _broader(hierarchy or {})
+        self._needs: dict[Operation, _Needs | None] = {}
+        for method, name in self.rules:
+            if not method or not name:
+                raise ConfigurationError(
+                    "not-an-operation",
+                    f"A rule is for {(method, name)!r}, which no request can be.",
+                    'Name the method and the operation, such as ("tools/call", "add").',
+                )
+        for rule in (base, *self.rules.values()):
+            _require_scopes(rule.scopes)
+        self._conversation = self._together([])
+
+    def decide(self, identity: Identity, operation: Operation) -> Decision:
+        """
+        Return whether ``identity`` may do ``operation``, and all that the operation needs.
+
+        Does not look at arguments.
+
+        Spec: MCP 2026-07-28 authorization §Scope Challenge Handling
+        """
+        needs = self._needs_of(operation)
+        if needs is None:
+            return Decision(False, "unknown-operation")
+        scopes, role_sets = needs
+        held = identity.scopes
+        # `<=` answers the usual case in one step; only then is the hierarchy worth walking.
+        if not scopes <= held and not all(self._reaches(held, scope) for scope in scopes):
+            return Decision(False, "scope-missing", scopes, _named(role_sets))
+        for roles in role_sets:
+            if roles.isdisjoint(identity.roles):
+                return Decision(False, "role-missing", scopes, roles)
+        return Decision(True, "allowed", scopes, _named(role_sets))
+
+    def reaches(self, identity: Identity, scope: str) -> bool:
+        """Say whether the caller holds ``scope`` or a broader one that contains it."""
+        return self._reaches(identity.scopes, scope)
+
+    def matrix(self) -> Iterator[Requirement]:
+        """Yield every operation that has a rule, with all that it needs."""
+        for method, name in sorted(self.rules):
+            scopes, roles = self._together(self._rules_for(method, name) or [])
+            yield Requirement(Operation(method, name), scopes, roles)
+
+    def _reaches(self, held: frozenset[str], scope: str) -> bool:
+        return scope in held or not held.isdisjoint(self._broader.get(scope, frozenset()))
+
+    def _needs_of(self, operation: Operation) -> _Needs | None:
+        # Only operations with a rule of their own are remembered: names come from the peer, and
+        # a memory that grows with every invented name is a leak.
+        if operation in self._needs:
+            return self._needs[operation]
+        found = self._rules_for(operation.method, operation.name)
+        if found is None:
+            return None
+        needs = self._together(found) if found else self._conversation
+        if (operation.method, operation.name) in self.rules:
+            self._needs[operation] = needs
+        return needs
+
+    def _rules_for(self, method: str, name: str | None) -> list[Rule] | None:
+        own = self._look_up(method, name)
+        if own is not None:
+            return [own]
+        reached = [self._look_up(target, name) for target in REACHES.get(method, ())]
+        found = [rule for rule in reached if rule is not None]
+        if found:
+            return found
+        if method in CONVERSATION or self.unknown == "base":
+            return []
+        return None
+
+    def _look_up(self, method: str, name: str | None) -> Rule | None:
+        own = self.rules.get((method, name)) if name is not None else None
+        return own if own is not None else self.rules.get((method, EVERY))
+
+    def _together(self, rules: list[Rule]) -> _Needs:
+        every = [self.base, *rules]
+        scopes = frozenset[str]().union(*(rule.scopes for rule in every))
+        return scopes, tuple(rule.roles for rule in every if rule.roles)
+
+
+def _named(role_sets: tuple[frozenset[str], ...]) -> frozenset[str]:
+    return frozenset[str]().union(*role_sets)
+
+
+def _require_scopes(scopes: Collection[str]) -> None:
+    for scope in scopes:
+        if parse_scope(scope) != frozenset({scope}):
+            raise ConfigurationError(
+                "not-a-scope",
+                f"{scope!r} cannot be a scope.",
+                "A scope is one word without spaces, quotes or backslashes, such as mcp:tools.",
+            )
+
+
+def _broader(hierarchy: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
+    """Return, for each narrow scope, every scope that contains it, however indirectly."""
+    broader: dict[str, set[str]] = {}
+    for broad, narrow in hierarchy.items():
+        _require_scopes([broad, *narrow])
+        reached: set[str] = set()
+        todo = list(narrow)
+        # Seen scopes are not entered again, so two scopes may contain each other.
+        while todo:
+            scope = todo.pop()
+            if scope not in reached:
+                reached.add(scope)
+                todo.extend(hierarchy.get(scope, ()))
+        for scope in reached:
+            broader.setdefault(scope, set()).add(broad)
+    return {scope: frozenset(names) for scope, names in broader.items()}

@@ -1,0 +1,376 @@
+"""The JSON-RPC message of one MCP request, read in exactly one way or not at all.
+
+A policy that reads the envelope and a server that executes it must never be told two stories, so
+everything another parser could read differently is refused here, before anyone decides.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import msgspec
+
+from doorward.errors import RequestRefused
+from doorward.wire.routing_headers import Routing, decode_name, read_routing
+from doorward.wire.strict_json import NotStrictJson, parse
+
+# Where the guard leaves the envelope in an ASGI scope, so that nothing is parsed twice.
+SCOPE_KEY = "doorward.envelope"
+
+MODERN_VERSIONS = ("2026-07-28",)
+LEGACY_VERSIONS = ("2025-03-26", "2025-06-18", "2025-11-25")
+
+VERSION_META = "io.modelcontextprotocol/protocolVersion"
+CAPABILITIES_META = "io.modelcontextprotocol/clientCapabilities"
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+HEADER_MISMATCH = -32020
+UNSUPPORTED_VERSION = -32022
+
+# The member of ``params`` that names what a request is about. The first three are mirrored in the
+# Mcp-Name header of every 2026-07-28 request, the tasks extension adds its own.
+MIRRORED: Mapping[str, str] = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+NAMED: Mapping[str, str] = {
+    **MIRRORED,
+    "resources/subscribe": "uri",
+    "resources/unsubscribe": "uri",
+    "tasks/get": "taskId",
+    "tasks/result": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
+
+_MEMBERS = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
+_PARAMS = frozenset({"name", "uri", "arguments", "_meta", "ref", "taskId"})
+_META = frozenset({VERSION_META, CAPABILITIES_META})
+_FOLDED_PARAMS = {member.casefold(): member for member in _PARAMS}
+_FOLDED_META = {member.casefold(): member for member in _META}
+
+# Beyond 2**53 a JavaScript client reads another number than it sent.
+_LARGEST_ID = 2**53 - 1
+
+
+class Envelope(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """
+    One JSON-RPC message, read once and for everybody.
+
+    ``method`` is empty when the client posted a response. ``name`` is the tool, prompt, resource
+    or task that the message is about. ``protocol_version`` is that of the request's own ``_meta``
+    and ``None`` in the ``initialize`` era.
+    """
+
+    method: str
+    id: str | int | None
+    is_notification: bool
+    params: dict[str, Any]
+    name: str | None
+    protocol_version: str | None
+    body: bytes
+
+    @property
+    def is_response(self) -> bool:
+        """Say whether the client answers a request of the server (``initialize`` era only)."""
+        return not self.method
+
+
+class Malformed(RequestRefused):
+    """The body is not one message that everybody reads alike."""
+
+    code = "malformed-message"
+    jsonrpc_code: ClassVar[int] = INVALID_REQUEST
+    public = "The body must be a single JSON-RPC message."
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        public: str | None = None,
+        id: str | int | None = None,  # noqa: A002 - the member's name in JSON-RPC
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.said = public or self.public
+        self.id = id
+        self.data = data
+
+    @property
+    def description(self) -> str:
+        """The sentence a peer may read."""
+        return self.said
+
+
+class NotJson(Malformed):
+    """The body is not JSON, or JSON that two parsers read differently."""
+
+    code = "not-json"
+    jsonrpc_code = PARSE_ERROR
+    public = "The body is not unambiguous JSON."
+
+
+class InvalidParams(Malformed):
+    """The parameters lack what every request must have."""
+
+    code = "invalid-params"
+    jsonrpc_code = INVALID_PARAMS
+    public = "The request's params are invalid."
+
+
+class HeaderMismatch(Malformed):
+    """The headers tell another story than the body, or too little of it."""
+
+    code = "header-mismatch"
+    jsonrpc_code = HEADER_MISMATCH
+    public = "Header mismatch."
+
+
+class UnsupportedVersion(Malformed):
+    """The request speaks a protocol version that is not spoken here."""
+
+    code = "unsupported-version"
+    jsonrpc_code = UNSUPPORTED_VERSION
+    public = "Unsupported protocol version"
+
+
+def read_envelope(body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Envelope:
+    """
+    Return the one message in ``body``, when the headers agree with it.
+
+    ``headers`` are as ASGI gives them, names in lower case. Does not judge whether the method
+    exists or whether anybody may call it.
+
+    Raises:
+        Malformed: with the JSON-RPC code the peer is told; the status is always 400.
+
+    Spec: MCP 2026-07-28 basic/index §Requests; basic/transports/streamable-http §Server Validation
+    """
+    message = _message(body)
+    request_id = _id(message)
+    method = message.get("method")
+    if method is None:
+        return _response(message, request_id, headers, body)
+    if type(method) is not str or not method or not method.isprintable():
+        raise Malformed("method is not a plain string", id=request_id)
+    if "result" in message or "error" in message:
+        raise Malformed("both a request and a response", id=request_id)
+    params = _params(message, request_id)
+    name = _name(method, params, request_id)
+    routing = _routing(headers, request_id)
+    is_notification = "id" not in message
+    version = _version(params, routing, request_id, required=not is_notification)
+    _agree(method, name, routing, request_id, required=version is not None and not is_notification)
+    if version is not None and version not in MODERN_VERSIONS:
+        raise unsupported_version(version, request_id)
+    return Envelope(
+        method=method,
+        id=request_id,
+        is_notification=is_notification,
+        params=params,
+        name=name,
+        protocol_version=version,
+        body=body,
+    )
+
+
+def unsupported_version(requested: str, id: str | int | None) -> UnsupportedVersion:  # noqa: A002
+    """Return the refusal of a protocol version that is not spoken here."""
+    return UnsupportedVersion(
+        f"version={requested!r}, want one of {MODERN_VERSIONS + LEGACY_VERSIONS}",
+        id=id,
+        data={"supported": list(MODERN_VERSIONS), "requested": requested},
+    )
+
+
+def jsonrpc_error(
+    id: str | int | None,  # noqa: A002
+    code: int,
+    message: str,
+    data: Mapping[str, Any] | None = None,
+) -> bytes:
+    """
+    Return a JSON-RPC error response; without ``id`` when the request's could not be read.
+
+    Spec: MCP 2026-07-28 basic/index §Error Responses
+    """
+    error: dict[str, Any] = {"code": code, "message": message}
+    if data is not None:
+        error["data"] = data
+    answer: dict[str, Any] = {"jsonrpc": "2.0"}
+    if id is not None:
+        answer["id"] = id
+    answer["error"] = error
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _message(body: bytes) -> dict[str, Any]:
+    try:
+        message = parse(body)
+    except NotStrictJson as error:
+        raise NotJson(str(error)) from None
+    if type(message) is list:
+        raise Malformed("a batch", public="Batches are not accepted: send one message per request.")
+    if type(message) is not dict:
+        raise Malformed(f"a {type(message).__name__} where a message should be")
+    if not _MEMBERS.issuperset(message):
+        # Go's decoder takes "Method" for "method", and the last of the two wins there.
+        for member in message:
+            if member not in _MEMBERS and member.casefold() in _MEMBERS:
+                raise Malformed(f"member {member!r} is read as {member.casefold()!r} by others")
+    if message.get("jsonrpc") != "2.0":
+        raise Malformed("jsonrpc is not '2.0'")
+    return message
+
+
+def _id(message: dict[str, Any]) -> str | int | None:
+    if "id" not in message:
+        return None
+    value = message["id"]
+    if type(value) is str or (type(value) is int and -_LARGEST_ID <= value <= _LARGEST_ID):
+        return value
+    if value is None and "error" in message and "method" not in message:
+        return None
+    raise Malformed("id is neither a string nor an integer that every parser reads alike")
+
+
+def _response(
+    message: dict[str, Any],
+    request_id: str | int | None,
+    headers: Iterable[tuple[bytes, bytes]],
+    body: bytes,
+) -> Envelope:
+    if ("result" in message) == ("error" in message) or "id" not in message or "params" in message:
+        raise Malformed("neither a request, a notification nor a response", id=request_id)
+    version = _routing(headers, request_id).version
+    if version is not None and version not in LEGACY_VERSIONS:
+        if version in MODERN_VERSIONS:
+            raise Malformed("a response, which clients may not send in this era")
+        raise unsupported_version(version, None)
+    return Envelope(
+        method="",
+        id=request_id,
+        is_notification=False,
+        params={},
+        name=None,
+        protocol_version=None,
+        body=body,
+    )
+
+
+def _params(message: dict[str, Any], request_id: str | int | None) -> dict[str, Any]:
+    params = message.get("params", {})
+    if type(params) is not dict:
+        raise Malformed("params is not an object", id=request_id)
+    _refuse_lookalikes(params, _PARAMS, _FOLDED_PARAMS, request_id)
+    meta = params.get("_meta", {})
+    if type(meta) is not dict:
+        raise InvalidParams("_meta is not an object", id=request_id)
+    _refuse_lookalikes(meta, _META, _FOLDED_META, request_id)
+    return params
+
+
+def _refuse_lookalikes(
+    members: dict[str, Any],
+    known: frozenset[str],
+    folded: Mapping[str, str],
+    request_id: str | int | None,
+) -> None:
+    if known.issuperset(members):
+        return
+    for member in members:
+        if member not in known and member.casefold() in folded:
+            wanted = folded[member.casefold()]
+            raise InvalidParams(f"member {member!r} is read as {wanted!r} by others", id=request_id)
+
+
+def _name(method: str, params: dict[str, Any], request_id: str | int | None) -> str | None:
+    holder: Any = params
+    member = NAMED.get(method)
+    if method == "completion/complete":
+        holder = params.get("ref")
+        if type(holder) is not dict:
+            return None
+        member = "uri" if holder.get("type") == "ref/resource" else "name"
+        _refuse_lookalikes(holder, _PARAMS, _FOLDED_PARAMS, request_id)
+    if member is None or member not in holder:
+        return None
+    name = holder[member]
+    if type(name) is not str or any(char < " " or char == "\x7f" for char in name):
+        raise InvalidParams(f"{member} is not a plain string", id=request_id)
+    return name
+
+
+def _routing(headers: Iterable[tuple[bytes, bytes]], request_id: str | int | None) -> Routing:
+    routing = read_routing(headers)
+    if routing.problem is not None:
+        raise HeaderMismatch(
+            routing.problem, public=f"Header mismatch: {routing.problem}.", id=request_id
+        )
+    return routing
+
+
+def _version(
+    params: dict[str, Any], routing: Routing, request_id: str | int | None, *, required: bool
+) -> str | None:
+    """Return the version of a 2026-era message, or ``None`` for one of the ``initialize`` era."""
+    meta = params.get("_meta", {})
+    said = meta.get(VERSION_META)
+    if said is None and routing.version is None:
+        return None
+    if said is None and routing.version in LEGACY_VERSIONS:
+        return None
+    if required or said is not None:
+        if said is None and routing.version not in MODERN_VERSIONS:
+            raise unsupported_version(str(routing.version), request_id)
+        _require_meta(meta, request_id)
+        if routing.version != said:
+            raise HeaderMismatch(
+                f"MCP-Protocol-Version={routing.version!r}, body says {said!r}",
+                public="Header mismatch: MCP-Protocol-Version is not the version in _meta.",
+                id=request_id,
+            )
+        # The header and the body agree on an older version: the older rules hold.
+        return None if said in LEGACY_VERSIONS else said
+    return routing.version
+
+
+def _require_meta(meta: dict[str, Any], request_id: str | int | None) -> None:
+    if type(meta.get(VERSION_META)) is not str:
+        raise InvalidParams(
+            "no protocolVersion", public=f"params._meta lacks {VERSION_META}.", id=request_id
+        )
+    if type(meta.get(CAPABILITIES_META)) is not dict:
+        raise InvalidParams(
+            "no clientCapabilities",
+            public=f"params._meta lacks {CAPABILITIES_META}.",
+            id=request_id,
+        )
+
+
+def _agree(
+    method: str,
+    name: str | None,
+    routing: Routing,
+    request_id: str | int | None,
+    *,
+    required: bool,
+) -> None:
+    """Refuse headers that say something else than the body, or less than they must."""
+    if routing.method != method and (required or routing.method is not None):
+        raise HeaderMismatch(
+            f"Mcp-Method={routing.method!r}, body says {method!r}",
+            public="Header mismatch: Mcp-Method is not the body's method.",
+            id=request_id,
+        )
+    if required and name is None and method in MIRRORED:
+        raise InvalidParams(f"{MIRRORED[method]} is absent", id=request_id)
+    if routing.name is None and not (required and method in MIRRORED):
+        return
+    said = None if routing.name is None else decode_name(routing.name)
+    if said is None or said != name:
+        raise HeaderMismatch(
+            f"Mcp-Name={routing.name!r}, body says {name!r}",
+            public="Header mismatch: Mcp-Name is not what the body names.",
+            id=request_id,
+        )

@@ -1,0 +1,117 @@
+"""Protected-resource metadata: where a resource describes itself, and what it says."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+
+from doorward.errors import DoorwardError
+from doorward.wire.address import require_resource, split
+from doorward.wire.strict_json import NotStrictJson, parse_object
+
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
+
+
+class MetadataRefused(DoorwardError):
+    """A metadata document that must not be used; ``reason`` is a stable kebab-case word."""
+
+    code = "metadata-refused"
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class ResourceMetadata(msgspec.Struct, frozen=True, kw_only=True):
+    """What a protected resource says of itself. ``resource`` is byte for byte what was asked for."""
+
+    resource: str
+    authorization_servers: tuple[str, ...]
+    scopes_supported: tuple[str, ...] | None = None
+    resource_name: str | None = None
+    resource_documentation: str | None = None
+
+
+def metadata_url(resource: str) -> str:
+    """
+    Return the URL at which ``resource`` must describe itself.
+
+    The well-known string goes between host and path: ``https://api.example/mcp`` is described at
+    ``https://api.example/.well-known/oauth-protected-resource/mcp``.
+
+    Raises:
+        ConfigurationError: ``resource`` may not name a protected resource.
+
+    Spec: RFC 9728 §1.2, §3.1
+    """
+    parts = urlsplit(require_resource(resource))
+    # Only the slash right after the host goes. "/mcp/" and "/mcp" are two different resources, so
+    # a trailing slash further on is kept.
+    path = "" if parts.path == "/" else parts.path
+    return urlunsplit((parts.scheme, parts.netloc, WELL_KNOWN + path, "", ""))
+
+
+def build(
+    *,
+    resource: str,
+    authorization_servers: Sequence[str],
+    scopes_supported: Sequence[str] = (),
+    resource_name: str | None = None,
+    resource_documentation: str | None = None,
+) -> bytes:
+    """
+    Return the metadata document of ``resource`` as JSON.
+
+    ``offline_access`` is left out of the scopes: a refresh token is a matter between the client
+    and the authorization server.
+
+    Spec: RFC 9728 §2; MCP 2026-07-28 authorization §Refresh Tokens
+    """
+    document: dict[str, Any] = {
+        "resource": resource,
+        "authorization_servers": list(authorization_servers),
+        "bearer_methods_supported": ["header"],
+    }
+    scopes = [scope for scope in dict.fromkeys(scopes_supported) if scope != "offline_access"]
+    if scopes:
+        document["scopes_supported"] = scopes
+    if resource_name is not None:
+        document["resource_name"] = resource_name
+    if resource_documentation is not None:
+        document["resource_documentation"] = resource_documentation
+    return msgspec.json.encode(document)
+
+
+def parse(document: bytes, expected_resource: str) -> ResourceMetadata:
+    """
+    Return what ``document`` says, when it speaks of ``expected_resource`` and of nothing else.
+
+    Does not judge whether an authorization server may be contacted.
+
+    Raises:
+        MetadataRefused: with reason ``not-json``, ``not-metadata`` or ``wrong-resource``.
+
+    Spec: RFC 9728 §2, §3.3
+    """
+    try:
+        said = parse_object(document)
+    except NotStrictJson as error:
+        raise MetadataRefused("not-json", str(error)) from None
+    try:
+        metadata = msgspec.convert(said, ResourceMetadata)
+    except msgspec.ValidationError as error:
+        raise MetadataRefused("not-metadata", str(error)) from None
+    # A document about another resource would send the user's consent, and then the token, to
+    # whoever wrote it.
+    if metadata.resource != expected_resource:
+        raise MetadataRefused(
+            "wrong-resource", f"resource={metadata.resource!r}, want {expected_resource!r}"
+        )
+    if not metadata.authorization_servers:
+        raise MetadataRefused("not-metadata", "no authorization server is named")
+    for issuer in metadata.authorization_servers:
+        if split(issuer) is None:
+            raise MetadataRefused("not-metadata", f"{issuer!r} is not an http(s) URL")
+    return metadata
