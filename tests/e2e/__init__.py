@@ -1,0 +1,1 @@
+"""Real processes, stock clients and raw sockets against a running ``doorward demo``."""

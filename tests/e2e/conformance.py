@@ -1,0 +1,118 @@
+"""Run the official conformance suite and read its verdicts from its result files.
+
+Its exit code alone says too little: a warning, a skipped grant and a run without a client id all
+end with 0. So every verdict comes from ``checks.json``, and what is not there was not passed.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.e2e.drivers import CLIENTS, NODE
+from tests.e2e.form_browser import BrowserStuck, FormBrowser
+from tests.e2e.processes import started
+
+CLI = "node_modules/@modelcontextprotocol/conformance/dist/index.js"
+STAMP = re.compile(r"-20\d\d-\d\d-\d\dT.*$")
+
+
+class ConformanceBroken(Exception):
+    """The suite crashed, timed out, or could not be taken through its sign-in."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One check of one scenario; ``status`` is SUCCESS, FAILURE, WARNING, SKIPPED or INFO."""
+
+    scenario: str
+    check: str
+    status: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one run ended: its exit code, and its verdicts in order."""
+
+    exit_code: int
+    verdicts: tuple[Verdict, ...]
+
+    def not_passed(self) -> list[Verdict]:
+        """Return every verdict that is not a plain success."""
+        return [one for one in self.verdicts if one.status not in ("SUCCESS", "INFO")]
+
+    def passed(self) -> set[str]:
+        """Return the ids of the checks that succeeded."""
+        return {one.check for one in self.verdicts if one.status == "SUCCESS"}
+
+
+def run_authorization_server(
+    *,
+    issuer: str,
+    client_id: str,
+    resource: str,
+    port: int,
+    browser: FormBrowser,
+    results: Path,
+    longest: float = 60,
+) -> Outcome:
+    """
+    Run the authorization-server mode, playing the browser at the URL it prints.
+
+    Raises:
+        ConformanceBroken: no URL was printed, the browser got stuck, or it did not end in time.
+    """
+    arguments = ("--url", issuer, "--client-id", client_id, "--resource", resource)
+    command = (str(NODE), CLI, "authorization", *arguments, "-p", str(port), "-o", str(results))
+    walked = False
+    with started(command, cwd=CLIENTS, longest=longest) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            # The bare URL has a line to itself; the metadata scenario prints none of these.
+            if line.startswith("http") and "response_type=code" in line:
+                try:
+                    browser.walk(line.strip())
+                except BrowserStuck as stuck:
+                    raise ConformanceBroken(f"the browser got stuck: {stuck}") from stuck
+                walked = True
+        code = process.wait(longest)
+    if not walked:
+        raise ConformanceBroken(f"no sign-in was asked for (exit {code}): {process.said_wrong}")
+    return _outcome(code, results, "authorization-server")
+
+
+def run_server(
+    *, url: str, scenario: str, spec_version: str | None, results: Path, longest: float = 60
+) -> Outcome:
+    """
+    Run one scenario of the server mode against ``url``.
+
+    Raises:
+        ConformanceBroken: it left no verdict, or did not end in time.
+    """
+    revision = ("--spec-version", spec_version) if spec_version else ()
+    command = (str(NODE), CLI, "server", "--url", url, "--scenario", scenario, *revision)
+    with started((*command, "-o", str(results)), cwd=CLIENTS, longest=longest) as process:
+        assert process.stdout is not None
+        said = process.stdout.read()
+        code = process.wait(longest)
+    outcome = _outcome(code, results, "server")
+    if not outcome.verdicts:
+        raise ConformanceBroken(f"{scenario} left no verdict (exit {code}): {said[-2000:]}")
+    return outcome
+
+
+def _outcome(code: int, results: Path, mode: str) -> Outcome:
+    if code < 0:
+        raise ConformanceBroken(f"the suite was ended by signal {-code}, as by its time limit")
+    verdicts = [
+        Verdict(_scenario(path, mode), one["id"], one["status"], one.get("errorMessage", ""))
+        for path in sorted(results.rglob("checks.json"))
+        for one in json.loads(path.read_text())
+    ]
+    return Outcome(code, tuple(verdicts))
+
+
+def _scenario(path: Path, mode: str) -> str:
+    return STAMP.sub("", path.parent.name).removeprefix(f"{mode}-")
