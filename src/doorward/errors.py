@@ -12,6 +12,7 @@ DoorwardError
     │   ├── MalformedToken    not a compact JWS that one parser and another would read alike
     │   ├── WrongAlgorithm    an algorithm this issuer is not pinned to
     │   ├── WrongType         genuine, but not an access token
+    │   ├── BoundToken        bound to a key, and sent as if it were a bearer token
     │   ├── UnknownIssuer     an issuer nobody here trusts
     │   ├── UnknownKey        no key of that issuer has this ``kid``
     │   ├── BadSignature
@@ -142,6 +143,17 @@ class WrongType(TokenRejected):
 
     code = "wrong-type"
     public = "This is not an access token."
+
+
+class BoundToken(TokenRejected):
+    """
+    The token is bound to a key of its client, and came without proof of that key.
+
+    Accepted as a bearer token, a stolen one would work: the theft that binding it was meant to stop.
+    """
+
+    code = "bound-token"
+    public = "This access token is bound to a key and cannot be used as a bearer token."
 
 
 class UnknownIssuer(TokenRejected):

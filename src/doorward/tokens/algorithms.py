@@ -1,0 +1,151 @@
+"""Signature algorithms, each as the one check that it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from doorward.errors import ConfigurationError
+
+PublicKey = RSAPublicKey | ec.EllipticCurvePublicKey | Ed25519PublicKey | Ed448PublicKey
+Check = Callable[[bytes, bytes], bool]
+
+
+@dataclass(frozen=True)
+class _Rsa:
+    hash: hashes.HashAlgorithm
+    pss: bool
+
+    def fits(self, key: PublicKey) -> bool:
+        return isinstance(key, RSAPublicKey)
+
+    def check(self, key: Any) -> Check:
+        # The padding objects are made once per key and not once per token.
+        size, digest = key.key_size // 8 + (key.key_size % 8 > 0), self.hash
+        how: Any = padding.PKCS1v15()
+        if self.pss:
+            # Salt as long as the hash, and no other: RFC 7518 §3.5.
+            how = padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size)
+        verify = key.verify
+
+        def check(message: bytes, signature: bytes) -> bool:
+            if len(signature) != size:
+                return False
+            try:
+                verify(signature, message, how, digest)
+            except InvalidSignature:
+                return False
+            return True
+
+        return check
+
+
+@dataclass(frozen=True)
+class _Ecdsa:
+    hash: hashes.HashAlgorithm
+    curve: type[ec.EllipticCurve]
+    half: int
+
+    def fits(self, key: PublicKey) -> bool:
+        return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, self.curve)
+
+    def check(self, key: Any) -> Check:
+        verify, how, half = key.verify, ec.ECDSA(self.hash), self.half
+
+        def check(message: bytes, signature: bytes) -> bool:
+            # r and s at their full width. DER, which is what libraries verify, never comes in.
+            if len(signature) != 2 * half:
+                return False
+            r, s = int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
+            if not (r and s):
+                return False
+            try:
+                verify(encode_dss_signature(r, s), message, how)
+            except InvalidSignature:
+                return False
+            return True
+
+        return check
+
+
+@dataclass(frozen=True)
+class _EdDsa:
+    def fits(self, key: PublicKey) -> bool:
+        return isinstance(key, Ed25519PublicKey | Ed448PublicKey)
+
+    def check(self, key: Any) -> Check:
+        verify, size = key.verify, 64 if isinstance(key, Ed25519PublicKey) else 114
+
+        def check(message: bytes, signature: bytes) -> bool:
+            if len(signature) != size:
+                return False
+            try:
+                verify(signature, message)
+            except InvalidSignature:
+                return False
+            return True
+
+        return check
+
+
+_SHA256, _SHA384, _SHA512 = hashes.SHA256(), hashes.SHA384(), hashes.SHA512()
+
+# All there is. No entry takes a shared secret, so none can be tricked into taking a public key
+# for one.
+_ALGORITHMS: dict[str, _Rsa | _Ecdsa | _EdDsa] = {
+    "RS256": _Rsa(_SHA256, pss=False),
+    "RS384": _Rsa(_SHA384, pss=False),
+    "RS512": _Rsa(_SHA512, pss=False),
+    "PS256": _Rsa(_SHA256, pss=True),
+    "PS384": _Rsa(_SHA384, pss=True),
+    "PS512": _Rsa(_SHA512, pss=True),
+    "ES256": _Ecdsa(_SHA256, ec.SECP256R1, 32),
+    "ES384": _Ecdsa(_SHA384, ec.SECP384R1, 48),
+    "ES512": _Ecdsa(_SHA512, ec.SECP521R1, 66),
+    "EdDSA": _EdDsa(),
+}
+
+SUPPORTED = frozenset(_ALGORITHMS)
+
+
+def checks_for(key: PublicKey) -> dict[str, Check]:
+    """
+    Return, for each algorithm that ``key`` fits, the check of a signature over a message.
+
+    Spec: RFC 7518 §3.1, §3.3 to §3.5; RFC 8037 §3.1
+    """
+    return {
+        name: algorithm.check(key) for name, algorithm in _ALGORITHMS.items() if algorithm.fits(key)
+    }
+
+
+def require_algorithms(names: tuple[str, ...], issuer: str) -> frozenset[str]:
+    """
+    Return ``names`` as a set when each is an algorithm with a public key.
+
+    Raises:
+        ConfigurationError: with reason ``no-algorithms`` or ``unknown-algorithm``.
+
+    Spec: RFC 8725 §3.1, §3.2
+    """
+    if not names:
+        raise ConfigurationError(
+            "no-algorithms",
+            f"No signature algorithm is accepted from {issuer!r}.",
+            "Name the ones that it signs with, such as algorithms=('RS256',).",
+        )
+    for name in names:
+        if name not in SUPPORTED:
+            raise ConfigurationError(
+                "unknown-algorithm",
+                f"{name!r} is not an algorithm that tokens of {issuer!r} may be signed with.",
+                f"Use one of {', '.join(sorted(SUPPORTED))}.",
+            )
+    return frozenset(names)

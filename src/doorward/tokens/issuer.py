@@ -1,0 +1,56 @@
+"""Who may issue tokens for this server, for whom, and signed how."""
+
+from dataclasses import dataclass, field
+
+from doorward.errors import ConfigurationError
+from doorward.tokens.algorithms import require_algorithms
+from doorward.tokens.profile import RFC9068, TokenProfile
+from doorward.tokens.source import KeySource
+from doorward.wire.address import require_issuer
+
+# What providers sign with unless told otherwise.
+USUAL_ALGORITHMS = ("RS256", "ES256")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrustedIssuer:
+    """
+    An issuer whose tokens are accepted, and under which conditions.
+
+    ``issuer`` is compared to the token's ``iss`` byte for byte. ``audience`` is what ``aud`` must
+    name: usually this server's own URL; several values mean any one of them. ``keys`` is where its
+    keys come from; left out, they are found through ``jwks_uri`` or the issuer's metadata.
+    ``internal_url`` is where this process reaches the issuer, when that differs from its name.
+
+    Raises:
+        ConfigurationError: with reason ``not-an-issuer``, ``insecure-issuer``,
+            ``undecided-audience``, ``no-algorithms`` or ``unknown-algorithm``.
+
+    Spec: RFC 9068 §4; RFC 8725 §3.1, §3.8, §3.9
+    """
+
+    issuer: str
+    audience: str | tuple[str, ...]
+    algorithms: tuple[str, ...] = USUAL_ALGORITHMS
+    keys: KeySource | None = field(default=None, repr=False)
+    profile: TokenProfile = RFC9068
+    jwks_uri: str | None = None
+    internal_url: str | None = None
+
+    def __post_init__(self) -> None:
+        require_issuer(self.issuer)
+        require_algorithms(self.algorithms, self.issuer)
+        audiences = self.audiences
+        # There is no way to leave it open: without an audience, a token that the user gave to any
+        # other server of this issuer opens this one too.
+        if not audiences or not all(audiences):
+            raise ConfigurationError(
+                "undecided-audience",
+                f"No audience is set for tokens of {self.issuer!r}.",
+                "Set audience to what the issuer writes in 'aud' for this server, usually its URL.",
+            )
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """The accepted audiences, always as a tuple."""
+        return (self.audience,) if isinstance(self.audience, str) else tuple(self.audience)

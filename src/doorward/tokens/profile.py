@@ -1,0 +1,47 @@
+"""How an issuer writes its access tokens."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+# A path into nested claims: "realm_access.roles", or its parts where a name has dots in it.
+ClaimPath = str | tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenProfile:
+    """
+    The shape of an issuer's access tokens, and what tells them from its other tokens.
+
+    Where several names are listed, the first one that the token has is used. ``types`` are the
+    accepted values of ``typ``, in lower case and without ``application/``. ``required_values`` must
+    be equal; ``forbidden_claims`` must be absent: where ``typ`` says only ``JWT``, they are what
+    keeps an ID token out. ``service_marks`` are claims that only a token without a person has.
+
+    Spec: RFC 9068 §2; RFC 8725 §3.11, §3.12
+    """
+
+    name: str
+    types: frozenset[str]
+    type_may_be_absent: bool = False
+    audience_claim: str = "aud"
+    subject_claims: tuple[str, ...] = ("sub",)
+    client_claims: tuple[str, ...] = ("client_id",)
+    client_required: bool = True
+    scope_claims: tuple[str, ...] = ("scope",)
+    role_paths: tuple[ClaimPath, ...] = ()
+    name_claims: tuple[str, ...] = ("name", "preferred_username", "username")
+    token_id_claims: tuple[str, ...] = ("jti",)
+    required_claims: frozenset[str] = frozenset({"iat"})
+    required_values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    forbidden_claims: frozenset[str] = frozenset({"nonce", "at_hash", "c_hash", "events"})
+    service_marks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+RFC9068 = TokenProfile(
+    name="rfc9068",
+    types=frozenset({"at+jwt"}),
+    role_paths=("roles", "groups", "entitlements"),
+    required_claims=frozenset({"iat", "jti"}),
+)
+"""The standard's own shape, and the default: ``typ`` is ``at+jwt`` and nothing required is absent."""

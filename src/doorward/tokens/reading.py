@@ -1,0 +1,112 @@
+"""From admitted claims to the Identity that every room above shares."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from doorward.errors import MissingClaim
+from doorward.identity import Identity, Kind
+from doorward.tokens.profile import ClaimPath, TokenProfile
+from doorward.wire.scope import parse_scope
+
+Claims = Mapping[str, Any]
+_NONE: frozenset[str] = frozenset()
+
+
+def read_identity(claims: Claims, profile: TokenProfile, payload: bytes) -> Identity:
+    """
+    Return who is calling. ``payload`` is the JSON that ``claims`` were read from.
+
+    Does not check anything that ``checks`` has checked.
+
+    Raises:
+        MissingClaim: scopes are there and are neither a text nor a list of texts.
+
+    Spec: RFC 9068 §2.2, §5
+    """
+    subject = _first(claims, profile.subject_claims) or ""
+    client = _first(claims, profile.client_claims)
+    return Identity(
+        issuer=claims["iss"],
+        subject=subject,
+        client_id=client,
+        scopes=read_scopes(claims, profile.scope_claims),
+        roles=read_roles(claims, profile.role_paths),
+        expires_at=float(claims["exp"]),
+        kind=_kind(claims, profile, subject, client),
+        name=_first(claims, profile.name_claims),
+        token_id=_first(claims, profile.token_id_claims),
+        claims_json=payload,
+    )
+
+
+def read_scopes(claims: Claims, names: tuple[str, ...]) -> frozenset[str]:
+    """
+    Return the scopes under the first of ``names`` that is there: a text or a list, either is known.
+
+    Raises:
+        MissingClaim: neither, or a text that is no list of scopes.
+
+    Spec: RFC 9068 §2.2.3; RFC 8693 §4.2; RFC 6749 §3.3
+    """
+    for name in names:
+        if name not in claims:
+            continue
+        value = claims[name]
+        if isinstance(value, str):
+            scopes = parse_scope(value)
+        elif isinstance(value, list) and all(isinstance(one, str) for one in value):
+            # One scope per entry: "a b" inside a list is no scope, and would be two if it were split.
+            scopes = parse_scope(" ".join(value)) if all(" " not in one for one in value) else None
+        else:
+            scopes = None
+        if scopes is None:
+            raise MissingClaim(f"{name} is neither scopes in a text nor a list of scopes")
+        return scopes
+    return _NONE
+
+
+def read_roles(claims: Claims, paths: tuple[ClaimPath, ...]) -> frozenset[str]:
+    """
+    Return the roles found under ``paths``, all together.
+
+    What is not a text or a list of texts gives no roles: roles only ever add, so nothing is lost by
+    reading less.
+    """
+    found: set[str] = set()
+    for path in paths:
+        value = _walk(claims, path)
+        if isinstance(value, str):
+            found.add(value)
+        elif isinstance(value, list):
+            found.update(one for one in value if isinstance(one, str))
+    return frozenset(found) if found else _NONE
+
+
+def _walk(claims: Claims, path: ClaimPath) -> Any:
+    if isinstance(path, str):
+        # The whole name first: "https://mcp.example/roles" is one claim and has dots in it.
+        if path in claims:
+            return claims[path]
+        path = tuple(path.split("."))
+    value: Any = claims
+    for part in path:
+        if not isinstance(value, Mapping) or part not in value:
+            return None
+        value = value[part]
+    return value
+
+
+def _first(claims: Claims, names: tuple[str, ...]) -> str | None:
+    for name in names:
+        value = claims.get(name)
+        if isinstance(value, str):
+            return value
+    return None
+
+
+def _kind(claims: Claims, profile: TokenProfile, subject: str, client: str | None) -> Kind:
+    if subject == client:
+        return "service"
+    if any(claims.get(name) == value for name, value in profile.service_marks.items()):
+        return "service"
+    return "person"

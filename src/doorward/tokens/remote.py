@@ -1,0 +1,170 @@
+"""Keys that an issuer publishes under a URL."""
+
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from doorward.errors import KeysUnavailable, UnknownKey
+from doorward.net import Clock, Fetcher, FetchFailed, SingleFlight
+from doorward.tokens.key import Key
+from doorward.tokens.key_set import KeySet, NotAKeySet
+from doorward.wire import strict_json
+
+# Thirty RSA keys with certificate chains; Entra's set is the largest we know, at 20 kB.
+LARGEST_JWKS = 256 * 1024
+
+_log = structlog.get_logger("doorward.tokens")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freshness:
+    """
+    How long keys are believed, in seconds.
+
+    ``shortest`` and ``longest`` bound what the issuer's Cache-Control says; ``usual`` applies when
+    it says nothing. ``stale`` is how long after that the old keys still serve while the issuer
+    cannot be reached. ``unknown_kid`` is the least time between two fetches for the sake of a key
+    that is not in the set, ``retry`` the least time between two tries after a failure.
+    """
+
+    shortest: float = 60.0
+    usual: float = 300.0
+    longest: float = 3600.0
+    stale: float = 3600.0
+    unknown_kid: float = 30.0
+    retry: float = 5.0
+
+
+class RemoteKeys:
+    """
+    The keys under ``jwks_uri``, fetched when needed, by one request at a time.
+
+    Between two fetches a key that is not in the set stays unknown without asking: whoever sends
+    tokens with invented ``kid`` values causes one fetch per ``unknown_kid`` seconds and no more.
+
+    Spec: RFC 7517 §5; RFC 9111 §4.2.4 (stale-if-error, bounded)
+    """
+
+    def __init__(
+        self,
+        jwks_uri: str,
+        *,
+        fetcher: Fetcher,
+        clock: Clock = time.time,
+        freshness: Freshness | None = None,
+    ) -> None:
+        self._uri = jwks_uri
+        self._fetcher = fetcher
+        self._clock = clock
+        self._fresh = freshness or Freshness()
+        self._flight: SingleFlight[str, None] = SingleFlight()
+        self._keys: KeySet | None = None
+        self._content: bytes = b""
+        self._generation = 0
+        self._trusted_until = float("-inf")
+        self._stale_until = float("-inf")
+        self._next_try = float("-inf")
+        self._next_unknown = float("-inf")
+        self._problem: str | None = None
+
+    @property
+    def generation(self) -> int:
+        """How often the keys have changed."""
+        return self._generation
+
+    @property
+    def trusted_until(self) -> float:
+        """Until when the keys serve without asking again."""
+        return self._trusted_until
+
+    @property
+    def problem(self) -> str | None:
+        """What went wrong at the last fetch, for the log and for whoever describes this process."""
+        return self._problem
+
+    async def start(self) -> None:
+        """
+        Fetch the keys. A failure is logged: the provider may start after us, and until it answers
+        every token gets a 503.
+        """
+        await self._refresh()
+
+    def known(self, kid: str | None, algorithm: str) -> Key | None:
+        """Return the key when it was fetched and is still trusted."""
+        if self._keys is None or not self._clock() < self._trusted_until:
+            return None
+        return self._keys.find(kid, algorithm)
+
+    async def key(self, kid: str | None, algorithm: str) -> Key:
+        """
+        Return the key, fetching the set when it is too old or lacks it.
+
+        Raises:
+            UnknownKey: the issuer's set, fetched lately, has no such key.
+            KeysUnavailable: there is no set that may still be used, or it could not be asked anew.
+        """
+        old = not self._clock() < self._trusted_until
+        if old:
+            await self._refresh()
+        found = self._usable().find(kid, algorithm)
+        if found is None and not old and self._may_ask_again():
+            self._next_unknown = self._clock() + self._fresh.unknown_kid
+            await self._refresh()
+            found = self._usable().find(kid, algorithm)
+        if found is not None:
+            return found
+        if self._problem is not None:
+            # The set is old and the issuer is silent: the key may well be a new one of its own, and
+            # a 401 would make clients throw good tokens away.
+            raise KeysUnavailable(f"kid={kid!r} is not in the last set, and {self._problem}")
+        raise UnknownKey(f"kid={kid!r} alg={algorithm!r}, have {sorted(self._usable().kids)}")
+
+    def _usable(self) -> KeySet:
+        if self._keys is None or not self._clock() < self._stale_until:
+            raise KeysUnavailable(f"no keys from {self._uri}: {self._problem}")
+        return self._keys
+
+    def _may_ask_again(self) -> bool:
+        return self._clock() >= self._next_unknown
+
+    async def _refresh(self) -> None:
+        if self._clock() < self._next_try:
+            return
+        await self._flight.run("keys", self._load)
+
+    async def _load(self) -> None:
+        try:
+            content, max_age = await self._fetch()
+            keys = KeySet(strict_json.parse_object(content))
+        except (FetchFailed, NotAKeySet, strict_json.NotStrictJson) as error:
+            self._keep_old(f"{type(error).__name__}: {error}")
+            return
+        self._adopt(content, keys, max_age)
+
+    async def _fetch(self) -> tuple[bytes, float | None]:
+        fetched = await self._fetcher.fetch(
+            self._uri, accept="application/jwk-set+json, application/json", limit=LARGEST_JWKS
+        )
+        return fetched.body, fetched.max_age
+
+    def _adopt(self, content: bytes, keys: KeySet, max_age: float | None) -> None:
+        fresh = self._fresh
+        wanted = fresh.usual if max_age is None else max_age
+        self._trusted_until = self._clock() + min(max(wanted, fresh.shortest), fresh.longest)
+        self._stale_until = self._trusted_until + fresh.stale
+        self._next_try = float("-inf")
+        self._problem = None
+        if self._keys is None or content != self._content:
+            self._keys, self._content = keys, content
+            self._generation += 1
+            for reason in keys.ignored:
+                _log.warning("issuer-key-ignored", jwks_uri=self._uri, reason=reason)
+
+    def _keep_old(self, problem: str) -> None:
+        now = self._clock()
+        self._problem = problem
+        self._next_try = now + self._fresh.retry
+        if self._keys is not None and self._trusted_until <= now < self._stale_until:
+            self._trusted_until = min(self._next_try, self._stale_until)
+        _log.warning("issuer-keys-unavailable", jwks_uri=self._uri, problem=problem)

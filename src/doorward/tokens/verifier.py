@@ -1,0 +1,207 @@
+"""Is this access token acceptable here? An Identity, or a refusal that says why not."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from doorward.errors import (
+    BadSignature,
+    ConfigurationError,
+    MalformedToken,
+    UnknownIssuer,
+    WrongAlgorithm,
+)
+from doorward.identity import Identity
+from doorward.net import Clock, Fetcher
+from doorward.tokens.checks import Case, Expected, admit
+from doorward.tokens.discovered import DiscoveredKeys
+from doorward.tokens.issuer import TrustedIssuer
+from doorward.tokens.reading import read_identity
+from doorward.tokens.remembered import Remembered
+from doorward.tokens.remote import RemoteKeys
+from doorward.tokens.source import KeySource
+from doorward.wire.address import split as split_url
+from doorward.wire.compact import Header, NotCompact, read_header, read_object, split
+
+# Headers repeat: an issuer has one per key. Whoever sends invented ones pushes the others out,
+# which costs microseconds and no memory.
+_MOST_HEADERS = 256
+
+
+class _Trusted:
+    """A trusted issuer, prepared so that a request looks nothing up twice."""
+
+    __slots__ = ("algorithms", "expected", "issuer", "keys")
+
+    def __init__(
+        self, issuer: TrustedIssuer, keys: KeySource, leeway: float, longest_life: float
+    ) -> None:
+        self.issuer = issuer
+        self.keys = keys
+        self.algorithms = frozenset(issuer.algorithms)
+        self.expected = Expected(
+            issuer=issuer.issuer,
+            audiences=frozenset(issuer.audiences),
+            profile=issuer.profile,
+            leeway=leeway,
+            longest_life=longest_life,
+        )
+
+
+class Verifier:
+    """
+    Judge access tokens of the ``issuers``, and of nobody else.
+
+    ``leeway`` is how far clocks may differ and ``longest_life`` how far ahead a token may expire,
+    both in seconds and both for every issuer. Of verified tokens, ``cache_entries`` are remembered
+    for at most ``cache_ttl`` seconds; 0 turns that off. ``fetcher`` gets keys and metadata; one
+    that is made here may go to the hosts that the issuers name, and to public ones.
+
+    Raises:
+        ConfigurationError: with reason ``no-issuers`` or ``issuer-twice``.
+
+    Spec: RFC 9068 §4; RFC 7519 §7.2; RFC 8725 §3
+    """
+
+    def __init__(
+        self,
+        issuers: Sequence[TrustedIssuer],
+        *,
+        clock: Clock = time.time,
+        leeway: float = 30.0,
+        longest_life: float = 86400.0,
+        cache_entries: int = 10_000,
+        cache_ttl: float = 300.0,
+        fetcher: Fetcher | None = None,
+    ) -> None:
+        _require_distinct(issuers)
+        self._clock = clock
+        self._fetcher = fetcher or Fetcher(allow_private_hosts=_named_hosts(issuers))
+        self._trusted = {
+            one.issuer: _Trusted(one, self._source(one), leeway, longest_life) for one in issuers
+        }
+        self._remembered = Remembered(entries=cache_entries, ttl=cache_ttl)
+        self._headers: dict[bytes, Header] = {}
+
+    def _source(self, issuer: TrustedIssuer) -> KeySource:
+        if issuer.keys is not None:
+            return issuer.keys
+        if issuer.jwks_uri is not None:
+            return RemoteKeys(issuer.jwks_uri, fetcher=self._fetcher, clock=self._clock)
+        return DiscoveredKeys(
+            issuer.issuer,
+            fetcher=self._fetcher,
+            clock=self._clock,
+            internal_url=issuer.internal_url,
+        )
+
+    async def start(self) -> None:
+        """Fetch every issuer's keys ahead of the first token; an issuer that is down is logged."""
+        await asyncio.gather(*(one.keys.start() for one in self._trusted.values()))
+
+    async def aclose(self) -> None:
+        """Forget every verified token and let go of the fetcher."""
+        self._remembered.clear()
+        await self._fetcher.aclose()
+
+    def recall(self, token: bytes) -> Identity | None:
+        """Return whose token this is when it was verified a moment ago, without waiting."""
+        return self._remembered.recall(token, self._clock())
+
+    async def verify(self, token: bytes) -> Identity:
+        """
+        Return whose access token this is.
+
+        Does not look at what the operation needs: that is ``policy``.
+
+        Raises:
+            TokenRejected: 401 ``invalid_token``; the subclass names the reason.
+            KeysUnavailable: 503, the issuer's keys cannot be had.
+        """
+        identity = self.recall(token)
+        if identity is not None:
+            return identity
+        header, claims, trusted, parts = self._read(token)
+        keys = trusted.keys
+        # Taken before the key is: when the keys change in between, nothing is remembered.
+        generation = keys.generation
+        key = keys.known(header.kid, header.algorithm)
+        if key is None:
+            key = await keys.key(header.kid, header.algorithm)
+            generation = keys.generation
+        if not key.verify(header.algorithm, parts.signing_input, parts.signature):
+            raise BadSignature(f"kid={header.kid!r} alg={header.algorithm!r}")
+        now = self._clock()
+        admit(Case(header.type, claims, trusted.expected, now))
+        identity = read_identity(claims, trusted.issuer.profile, parts.payload)
+        self._remembered.keep(token, identity, keys, generation, now)
+        return identity
+
+    def _read(self, token: bytes) -> tuple[Header, dict[str, Any], _Trusted, Any]:
+        try:
+            parts = split(token)
+            header = self._headers.get(parts.header) or self._read_header(parts.header)
+            claims = read_object(parts.payload)
+        except NotCompact as error:
+            raise MalformedToken(str(error)) from None
+        # Not yet verified: `iss` only picks whose keys to try, and only theirs are tried.
+        issuer = claims.get("iss")
+        trusted = self._trusted.get(issuer) if isinstance(issuer, str) else None
+        if trusted is None:
+            raise UnknownIssuer(f"iss={str(issuer)[:200]!r}, trust {sorted(self._trusted)}")
+        if header.algorithm not in trusted.algorithms:
+            raise WrongAlgorithm(
+                f"alg={header.algorithm[:50]!r}, {trusted.issuer.issuer!r} is pinned to"
+                f" {sorted(trusted.algorithms)}"
+            )
+        return header, claims, trusted, parts
+
+    def _read_header(self, segment: bytes) -> Header:
+        header = read_header(segment)
+        while len(self._headers) >= _MOST_HEADERS:
+            self._headers.pop(next(iter(self._headers)), None)
+        self._headers[segment] = header
+        return header
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Return what is trusted, for a log line or a status page; nothing in it is secret."""
+        return [
+            {
+                "issuer": one.issuer.issuer,
+                "audience": list(one.issuer.audiences),
+                "algorithms": sorted(one.algorithms),
+                "profile": one.issuer.profile.name,
+                "keys": type(one.keys).__name__,
+            }
+            for one in self._trusted.values()
+        ]
+
+
+def _require_distinct(issuers: Sequence[TrustedIssuer]) -> None:
+    if not issuers:
+        raise ConfigurationError(
+            "no-issuers",
+            "No issuer of tokens is trusted.",
+            "Name at least one TrustedIssuer; without one, every request would be refused.",
+        )
+    names = [one.issuer for one in issuers]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigurationError(
+            "issuer-twice",
+            f"The issuer {twice[0]!r} is named twice.",
+            "Name each issuer once; several audiences go into one TrustedIssuer as a tuple.",
+        )
+
+
+def _named_hosts(issuers: Iterable[TrustedIssuer]) -> frozenset[str]:
+    # The operator wrote these down, so they may be private: a provider in the company's network is
+    # the usual case. What a provider's metadata points to elsewhere must be public.
+    pairs = set()
+    for one in issuers:
+        for url in (one.issuer, one.internal_url, one.jwks_uri):
+            parts = split_url(url) if url is not None else None
+            if parts is not None:
+                port = parts.port or (443 if parts.scheme == "https" else 80)
+                pairs.add(f"{parts.hostname}:{port}")
+    return frozenset(pairs)
