@@ -1,0 +1,57 @@
+"""Who may see and use which tool or prompt; the same answer for a list and for a call."""
+
+from collections.abc import Callable
+
+from doorward.identity import Identity
+from doorward.policy import Operation, Policy, Rule
+
+Decide = Callable[[Identity | None, Operation], bool]
+
+
+class Gate:
+    """
+    The rules that authors wrote beside their functions, and the decision that applies them.
+
+    ``decide`` is the composer's: set it to the policy that also stands in the guard, and a list
+    shows exactly what a call would be granted. Without it, lists follow the rules as written, and
+    calls are left to the guard that named the caller. With neither a decision nor a caller, only
+    what has no rule is served: a rule that nobody enforces must not read as "everybody".
+    """
+
+    def __init__(self) -> None:
+        self.decide: Decide | None = None
+        self.rules: dict[tuple[str, str], Rule] = {}
+        self._policy: Policy | None = None
+
+    def add(self, operation: Operation, rule: Rule) -> None:
+        """Take a rule that an author wrote."""
+        assert operation.name is not None
+        self.rules[(operation.method, operation.name)] = rule
+        self._policy = None
+
+    def shows(self, identity: Identity | None, operation: Operation) -> bool:
+        """Say whether a list that this caller asked for names the operation."""
+        if self.decide is not None:
+            return self.decide(identity, operation)
+        if identity is None:
+            return self._is_open(operation)
+        if self._policy is None:
+            self._policy = Policy(base=Rule(), rules=self.rules)
+        return self._policy.decide(identity, operation).allowed
+
+    def admits(self, identity: Identity | None, operation: Operation) -> bool:
+        """Say whether this caller's call goes ahead."""
+        if self.decide is not None:
+            return self.decide(identity, operation)
+        return identity is not None or self._is_open(operation)
+
+    def varies(self, identity: Identity | None) -> bool:
+        """Say whether an answer to this caller may be wrong for another one."""
+        return (
+            identity is not None
+            or self.decide is not None
+            or any(rule != Rule() for rule in self.rules.values())
+        )
+
+    def _is_open(self, operation: Operation) -> bool:
+        return self.rules[(operation.method, operation.name or "")] == Rule()

@@ -1,0 +1,85 @@
+"""How a server says what it is: ``server/discover``, and ``initialize`` with ``ping``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from doorward.transport.call import Call
+from doorward.transport.eras import negotiated
+from doorward.transport.refusals import InvalidParams
+from doorward.transport.shelf import caching
+from doorward.wire.envelope import MODERN_VERSIONS
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True)
+class About:
+    """A server's name, version and title, and its words for the model that will use it."""
+
+    name: str
+    version: str
+    title: str | None = None
+    instructions: str | None = None
+
+    @property
+    def implementation(self) -> dict[str, str]:
+        """Return the server as an ``Implementation`` on the wire."""
+        said = {"name": self.name, "version": self.version}
+        return {**said, "title": self.title} if self.title is not None else said
+
+
+@dataclass(frozen=True)
+class Greeting:
+    """The first answers of a server; ``capabilities`` is asked each time, for tools may be added."""
+
+    about: About
+    capabilities: Callable[[], dict[str, Any]]
+    ttl_ms: int
+
+    async def discover(self, call: Call) -> bytes:
+        """
+        Answer ``server/discover``.
+
+        Spec: MCP 2026-07-28, server/discover
+        """
+        result: dict[str, Any] = {
+            "supportedVersions": list(MODERN_VERSIONS),
+            "capabilities": self.capabilities(),
+        }
+        hints = caching(self.ttl_ms, private=call.identity is not None)
+        return _encode(self._instructed(result))[1:-1] + hints
+
+    async def initialize(self, call: Call) -> bytes:
+        """
+        Answer ``initialize``. No session begins: every later request is judged by itself.
+
+        Raises:
+            InvalidParams: the client does not say what it is and speaks.
+
+        Spec: MCP 2025-11-25, lifecycle, "Initialization"
+        """
+        for member, kind in (
+            ("protocolVersion", str),
+            ("capabilities", dict),
+            ("clientInfo", dict),
+        ):
+            if not isinstance(call.params.get(member), kind):
+                raise InvalidParams(f"params.{member} is missing or of the wrong type")
+        result = {
+            "protocolVersion": negotiated(call.params["protocolVersion"]),
+            "capabilities": self.capabilities(),
+            "serverInfo": self.about.implementation,
+        }
+        return _encode(self._instructed(result))[1:-1]
+
+    async def ping(self, call: Call) -> bytes:  # noqa: ARG002 - a method takes its call
+        """Answer ``ping`` with nothing. Spec: MCP 2025-11-25, utilities/ping."""
+        return b""
+
+    def _instructed(self, result: dict[str, Any]) -> dict[str, Any]:
+        if self.about.instructions is not None:
+            result["instructions"] = self.about.instructions
+        return result

@@ -1,0 +1,57 @@
+"""Running an author's function: arguments in, identity injected, threads for what would block."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import anyio.to_thread
+
+from doorward.errors import DoorwardError
+from doorward.identity import Identity
+from doorward.transport.signature import Signature
+
+
+class NobodyToAsk(DoorwardError):
+    """A function needs its caller, and no guard stands in front of the server to know one."""
+
+    code = "nobody-to-ask"
+    public = (
+        "This operation needs to know who is calling, and no guard stands in front of this server."
+    )
+
+
+@dataclass(frozen=True)
+class Function:
+    """An author's function and what its signature says."""
+
+    call: Callable[..., Any]
+    signature: Signature
+    waits: bool
+
+    async def run(self, arguments: Mapping[str, Any], identity: Identity | None) -> Any:
+        """
+        Return what the function returns for these arguments, called by this identity.
+
+        A function that is not ``async`` runs in a thread, so that it blocks nobody else.
+
+        Raises:
+            NobodyToAsk: it needs an identity and there is none.
+        """
+        if self.signature.identity:
+            if identity is None and self.signature.identity_required:
+                raise NobodyToAsk("a parameter is annotated Identity and the scope carries none")
+            # The injected names are not among those that a peer may send, so nothing is overridden.
+            arguments = {**arguments, **dict.fromkeys(self.signature.identity, identity)}
+        if self.waits:
+            return await self.call(**arguments)
+        # Abandoned when its caller hangs up: a thread cannot be stopped, but nobody waits for it.
+        return await anyio.to_thread.run_sync(
+            partial(self.call, **arguments), abandon_on_cancel=True
+        )
+
+
+def read_function(call: Callable[..., Any], signature: Signature) -> Function:
+    """Return ``call`` as something to run."""
+    return Function(call, signature, inspect.iscoroutinefunction(call))

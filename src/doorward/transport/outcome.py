@@ -1,0 +1,118 @@
+"""What a function returns, as it travels: content for the model, structure for the program."""
+
+import types
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, NoReturn, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from pydantic import TypeAdapter
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import to_json
+
+from doorward.errors import ConfigurationError
+from doorward.transport.content import Content, Text
+from doorward.transport.signature import PlainSchema, typed_dict
+
+_CONTENT = get_args(Content)
+_UNSTRUCTURED: tuple[Any, ...] = (Any, None, type(None), NoReturn)
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A result as JSON text: the ``content`` array, and ``structuredContent`` where there is one."""
+
+    content: bytes
+    structured: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    How a return value travels.
+
+    ``schema`` is the output schema, or ``None`` where the annotation promises no structure. A value
+    that is not an object is wrapped as ``{"result": value}``: until 2025-11-25 structured content
+    is an object, and one shape in every era is one shape to learn.
+
+    Spec: MCP 2026-07-28, server/tools, "Structured Content", "Output Schema"
+    """
+
+    schema: JsonSchemaValue | None = None
+    adapter: TypeAdapter[Any] | None = None
+    wrapped: bool = False
+
+    def encode(self, value: Any) -> Encoded:
+        """
+        Return ``value`` as JSON text that the output schema describes.
+
+        Raises:
+            ValueError: the value is not what the annotation says, or is not JSON.
+        """
+        if self.adapter is None:
+            return Encoded(_encode(_blocks(value)))
+        judged = self.adapter.validate_python(value, by_alias=True, by_name=True)
+        raw = self.adapter.dump_json(judged, by_alias=True)
+        text = judged if type(judged) is str else raw.decode()
+        content = _encode([Text(text).block()])
+        return Encoded(content, b'{"result":%b}' % raw if self.wrapped else raw)
+
+
+def text_content(text: str) -> bytes:
+    """Return a content array that is one piece of text."""
+    return _encode([Text(text).block()])
+
+
+def read_outcome(function: Callable[..., Any]) -> Outcome:
+    """
+    Return how the results of ``function`` travel, from its return annotation.
+
+    Raises:
+        ConfigurationError: with reason ``unusable-result``: the annotation has no JSON schema.
+    """
+    annotation = get_type_hints(function, include_extras=True).get("return", Any)
+    if annotation in _UNSTRUCTURED or _is_content(annotation):
+        return Outcome()
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+        schema = _schema(adapter)
+        if schema.get("type") == "object":
+            return Outcome(schema, adapter)
+        shape = typed_dict("Result", {"result": annotation})
+        return Outcome(_schema(TypeAdapter(shape)), adapter, wrapped=True)
+    except (PydanticSchemaGenerationError, PydanticUserError) as error:
+        raise ConfigurationError(
+            "unusable-result",
+            f"The results of {function.__qualname__} have a type without a JSON schema.",
+            "Annotate it with types that pydantic can serialise, or with no return type.",
+        ) from error
+
+
+def _schema(adapter: TypeAdapter[Any]) -> JsonSchemaValue:
+    schema = adapter.json_schema(mode="serialization", schema_generator=PlainSchema)
+    # A type that contains itself is a bare reference at its root, and the root must say "object".
+    if (reference := schema.get("$ref", "")).startswith("#/$defs/"):
+        schema = {**schema["$defs"][reference.removeprefix("#/$defs/")], "$defs": schema["$defs"]}
+    return {key: value for key, value in schema.items() if key != "title"}
+
+
+def _is_content(annotation: Any) -> bool:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _is_content(get_args(annotation)[0])
+    if origin in (Union, types.UnionType, list, tuple, Sequence):
+        return any(_is_content(arm) for arm in get_args(annotation))
+    return annotation in _CONTENT
+
+
+def _blocks(value: Any) -> list[dict[str, Any]]:
+    if value is None:
+        return []
+    if isinstance(value, _CONTENT):
+        return [value.block()]
+    if isinstance(value, list | tuple) and any(isinstance(item, _CONTENT) for item in value):
+        return [block for item in value for block in _blocks(item)]
+    text = value if isinstance(value, str) else to_json(value).decode()
+    return [Text(text).block()]

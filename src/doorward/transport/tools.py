@@ -1,0 +1,153 @@
+"""Tools: typed functions that a model may call."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from pydantic import ValidationError
+
+from doorward.errors import DoorwardError
+from doorward.transport.call import Call
+from doorward.transport.eras import Era
+from doorward.transport.faults import report
+from doorward.transport.invocation import Function, NobodyToAsk, read_function
+from doorward.transport.outcome import Encoded, Outcome, read_outcome, text_content
+from doorward.transport.refusals import InvalidParams, ToolError
+from doorward.transport.shelf import Shelf
+from doorward.transport.signature import read_signature
+
+_encode = msgspec.json.Encoder().encode
+_MOST_PROBLEMS = 10
+
+
+class _BadArguments(DoorwardError):
+    """The arguments are not what the input schema says; the model is told which and why."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A typed function as a tool: its two schemas were read from its signature, once."""
+
+    name: str
+    function: Function
+    outcome: Outcome
+    full_listing: bytes
+    elder_listing: bytes
+
+    def listing(self, era: Era) -> bytes:
+        """Return the description in a list; Spec: MCP 2026-07-28, server/tools, "Tool"."""
+        return self.full_listing if era.structured else self.elder_listing
+
+    async def answer(self, arguments: dict[str, Any], call: Call) -> bytes:
+        """
+        Return the members of the result of one call.
+
+        Whatever goes wrong from here on is a result with ``isError``, which the model can read and
+        act upon. Only an author's ``ToolError`` speaks for itself.
+
+        Spec: MCP 2026-07-28, server/tools, "Error Handling"
+        """
+        try:
+            given = self._read(arguments)
+            value = await self.function.run(given, call.identity)
+            return _members(self.outcome.encode(value), call.era)
+        except _BadArguments as refusal:
+            return _failure(str(refusal))
+        except ToolError as error:
+            return _failure(error.message)
+        except NobodyToAsk as error:
+            report("tool-needs-a-guard", self.name, error)
+            return _failure(error.public)
+        except Exception as error:  # noqa: BLE001 - the author's code may raise anything at all
+            return _failure(report("tool-failed", self.name, error))
+
+    def _read(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        try:
+            # Judged as JSON and strictly: what the published schema refuses, no function sees.
+            return self.function.signature.arguments.validate_json(_encode(arguments), strict=True)
+        except ValidationError as error:
+            raise _BadArguments(problems(error)) from None
+
+
+def read_tool(
+    call: Callable[..., Any],
+    *,
+    name: str | None,
+    title: str | None,
+    description: str | None,
+    annotations: Mapping[str, Any] | None,
+) -> Tool:
+    """
+    Return ``call`` as a tool.
+
+    Raises:
+        ConfigurationError: its parameters or its results have no JSON schema.
+    """
+    signature = read_signature(call)
+    outcome = read_outcome(call)
+    listing: dict[str, Any] = {"name": name or call.__name__}
+    if said := description or documented(call):
+        listing["description"] = said
+    listing["inputSchema"] = signature.schema
+    if annotations:
+        listing["annotations"] = dict(annotations)
+    elder = _encode(listing)
+    if title is not None:
+        listing["title"] = title
+    if outcome.schema is not None:
+        listing["outputSchema"] = outcome.schema
+    function = read_function(call, signature)
+    return Tool(listing["name"], function, outcome, _encode(listing), elder)
+
+
+def documented(call: Callable[..., Any]) -> str | None:
+    """Return the docstring of a function without its indentation."""
+    return inspect.getdoc(call)
+
+
+def problems(error: ValidationError) -> str:
+    """Return what is wrong with the arguments, without a word of what was sent."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in found[:_MOST_PROBLEMS]]
+    return "Invalid arguments. " + "; ".join(lines)
+
+
+async def call_tool(shelf: Shelf[Tool], call: Call) -> bytes:
+    """
+    Answer ``tools/call``.
+
+    Raises:
+        InvalidParams: there is no such tool for this caller, or the arguments are no object.
+
+    Spec: MCP 2026-07-28, server/tools, "Calling Tools"
+    """
+    tool = shelf.find(call.name, call.identity)
+    return await tool.answer(sent_arguments(call), call)
+
+
+def sent_arguments(call: Call) -> dict[str, Any]:
+    """
+    Return the arguments of the request; none at all is an empty object.
+
+    Raises:
+        InvalidParams: they are not an object.
+    """
+    arguments = call.params.get("arguments")
+    if arguments is None:
+        return {}
+    if not isinstance(arguments, dict):
+        raise InvalidParams("arguments must be an object")
+    return arguments
+
+
+def _members(encoded: Encoded, era: Era) -> bytes:
+    members = b'"content":%b,"isError":false' % encoded.content
+    if encoded.structured is not None and era.structured:
+        members += b',"structuredContent":' + encoded.structured
+    return members
+
+
+def _failure(text: str) -> bytes:
+    return b'"content":%b,"isError":true' % text_content(text)
