@@ -14,6 +14,8 @@ import jinja2
 from markupsafe import Markup
 
 from doorward.authserver import neutral
+from doorward.authserver.destination import Destination, read_destination
+from doorward.authserver.host_name import read_host
 
 _TEMPLATES = Path(__file__).parent / "templates"
 # Read in text mode, so that the hash is of the line endings which a browser sees.
@@ -115,15 +117,15 @@ class ContinuePage:
 
 Page = SignInPage | ConsentPage | ErrorPage | MessagePage | ContinuePage
 
+# No form-action: Chromium holds the redirect that answers a POST to it as well, and that redirect
+# goes to whatever callback the client registered. Allow would do nothing.
+# data: is for the icon in the tab; no other image is on any page.
+_CONTENT_SECURITY_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
 SECURITY_HEADERS: tuple[tuple[str, str], ...] = (
-    (
-        "Content-Security-Policy",
-        # No form-action: Chromium holds the redirect that answers a POST to it as well, and the
-        # redirect goes to whatever callback the client registered. Allow would do nothing.
-        "default-src 'none'; "
-        f"style-src 'sha256-{_STYLE_HASH}'; "
-        "img-src data:; base-uri 'none'; frame-ancestors 'none'",
-    ),
+    ("Content-Security-Policy", _CONTENT_SECURITY_POLICY),
     ("X-Frame-Options", "DENY"),
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
@@ -140,6 +142,10 @@ _NAMES = {
 }
 
 
+def _destination_of(client: ClientCard) -> Destination:
+    return read_destination(client.redirect_uri, loopback_only=client.loopback_only)
+
+
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -151,6 +157,11 @@ def _environment() -> jinja2.Environment:
     )
     environment.globals["style"] = Markup(_STYLE)  # noqa: S704 - our own file
     environment.filters["plain"] = neutral.plain
+    environment.filters["quoted"] = neutral.quoted
+    environment.filters["uri"] = neutral.visible_uri
+    environment.filters["host"] = read_host
+    environment.filters["link"] = neutral.link
+    environment.filters["destination"] = _destination_of
     return environment
 
 
@@ -158,5 +169,9 @@ _ENVIRONMENT = _environment()
 
 
 def render(page: Page) -> bytes:
-    """Return ``page`` as a whole HTML document in UTF-8, to be sent with ``SECURITY_HEADERS``."""
+    """
+    Return ``page`` as a whole HTML document in UTF-8, to be sent with ``SECURITY_HEADERS``.
+
+    Spec: MCP 2026-07-28, security best practices (consent UI requirements)
+    """
     return _ENVIRONMENT.get_template(_NAMES[type(page)]).render(page=page).encode("utf-8")

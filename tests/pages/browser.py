@@ -1,0 +1,99 @@
+"""A real Chromium and a real server for tests that need to see what a person sees."""
+
+import contextlib
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+
+PHONE: ViewportSize = {"width": 360, "height": 740}
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
+SIZES = {"phone": PHONE, "desktop": DESKTOP}
+
+ColorScheme = Literal["light", "dark"]
+
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass
+class Watched:
+    """A page, its browser context, and everything that the browser complained about in it."""
+
+    page: Page
+    context: BrowserContext
+    complaints: list[str] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start the machine's own Chromium, headless, and end it afterwards."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
+            args=_ARGUMENTS,
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextlib.contextmanager
+def new_page(
+    browser: Browser,
+    size: ViewportSize,
+    scheme: ColorScheme = "light",
+    *,
+    scale: float = 1,
+) -> Iterator[Watched]:
+    """Open a page of ``size`` in a context without history, cookies or cache."""
+    context = browser.new_context(
+        viewport=size,
+        color_scheme=scheme,
+        device_scale_factor=scale,
+        has_touch=size["width"] < 600,
+    )
+    context.set_default_timeout(10_000)
+    watched = Watched(context.new_page(), context)
+    watched.page.on("console", lambda message: watched.complaints.append(message.text))
+    watched.page.on("pageerror", lambda error: watched.complaints.append(str(error)))
+    try:
+        yield watched
+    finally:
+        context.close()
+
+
+@contextlib.contextmanager
+def served(app: Any, sock: socket.socket | None = None) -> Iterator[str]:
+    """Serve an ASGI application on a free loopback port, and return its origin."""
+    listener = sock or free_socket()
+    config = uvicorn.Config(app, log_level="error", access_log=False, ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+
+
+def free_socket() -> socket.socket:
+    """Return a socket bound to a loopback port; connections wait until somebody listens."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.listen(32)
+    return listener

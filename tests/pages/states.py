@@ -1,0 +1,138 @@
+"""Every state of every page that a person can meet, and the texts that strangers try on them."""
+
+from dataclasses import replace
+
+from doorward.authserver.pages import (
+    ClientCard,
+    ConsentPage,
+    ContinuePage,
+    ErrorPage,
+    MessagePage,
+    Page,
+    ScopeLine,
+    SignInPage,
+)
+
+SERVICE = "Doorward demo"
+
+PROGRAM = ClientCard(
+    name="Inspector",
+    identifier="dcr-8f2c41d09b7e",
+    identifier_host=None,
+    redirect_uri="http://localhost:53682/callback",
+    redirect_host="localhost:53682",
+    loopback_only=True,
+)
+SITE = ClientCard(
+    name="Tea Room",
+    identifier="https://tearoom.example/oauth/client.json",
+    identifier_host="tearoom.example",
+    redirect_uri="https://tearoom.example/api/mcp/auth_callback",
+    redirect_host="tearoom.example",
+    loopback_only=False,
+)
+APPLICATION = ClientCard(
+    name="Nice Editor",
+    identifier="dcr-77aa10",
+    identifier_host=None,
+    redirect_uri="nice-editor://anysphere.mcp/oauth/callback",
+    redirect_host="",
+    loopback_only=False,
+)
+LOOKALIKE = ClientCard(
+    name="Аррӏе",
+    identifier="https://xn--80ak6aa92e.com/client.json",
+    identifier_host="xn--80ak6aa92e.com",
+    redirect_uri="https://accounts.google.com.very-long-name.sign-in.impostor.example/cb?"
+    + "x" * 300,
+    redirect_host="accounts.google.com.very-long-name.sign-in.impostor.example",
+    loopback_only=False,
+)
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"onmouseover="alert(1)',
+    "' autofocus onfocus=alert(1) '",
+    "</style><img src=x onerror=alert(1)>",
+    "{{ 7 * 7 }}{% include 'x' %}",
+    "Mail\u202e kcatta\u202c",
+    "pay\u200bpal\u2060\ufeff",
+    "two\r\nlines\u2028three",
+    "\u0000\u0007\u001b[31mred",
+    "N” — checked by your bank “",
+    "Z̸̛̤͎͎̺̙̟̹͚̐͆̑̓̾̓͗̚͠algo" + "\u0301" * 500,
+    "\u3164\u2800\u115f",
+    "w" * 10_000,
+    "many words " * 1_000,
+)
+
+SIGN_IN = SignInPage(
+    service=SERVICE,
+    action="/sign-in",
+    transaction="txn-1f8e",
+    csrf="csrf-77",
+    client=PROGRAM,
+)
+SCOPES = (
+    ScopeLine(name="mcp:read", description="See what the server offers", new=False),
+    ScopeLine(name="mcp:tools", description="Use its tools", new=True),
+    ScopeLine(name="mcp:prompts", description="Use its prompts", new=True),
+)
+CONSENT = ConsentPage(
+    service=SERVICE,
+    action="/consent",
+    transaction="txn-1f8e",
+    csrf="csrf-77",
+    client=PROGRAM,
+    resource="http://localhost:9000/mcp",
+    resource_name="Demo tools",
+    scopes=SCOPES,
+    username="alice",
+    switch_account_action="/switch-account",
+)
+ERROR = ErrorPage(
+    service=SERVICE,
+    title="This application is not known here",
+    explanation="It sent a client_id that this server has never given out, or has forgotten since.",
+    what_to_do="Go back to the application, remove this server there, and connect it again.",
+    code="unknown-client",
+    correlation_id="01JC9P4T7W3K",
+)
+
+STATES: dict[str, Page] = {
+    "sign-in": SIGN_IN,
+    "sign-in-wrong": replace(
+        SIGN_IN, username="alice", problem="That username and password do not belong together."
+    ),
+    "sign-in-demo": replace(SIGN_IN, client=SITE, demo_users=("alice", "bob", "admin", "guest")),
+    "sign-in-alone": replace(SIGN_IN, client=None),
+    "consent": CONSENT,
+    "consent-site": replace(
+        CONSENT,
+        client=SITE,
+        resource="https://tools.example.com/mcp",
+        resource_name="Harbour tools",
+        service="Harbour",
+    ),
+    "consent-app": replace(CONSENT, client=APPLICATION, switch_account_action=None),
+    "consent-lookalike": replace(CONSENT, client=LOOKALIKE, resource_name=None),
+    "consent-no-scopes": replace(CONSENT, client=replace(PROGRAM, name=None), scopes=()),
+    "consent-long": replace(
+        CONSENT,
+        client=replace(SITE, name="w" * 10_000, identifier="https://tearoom.example/" + "p" * 900),
+        scopes=tuple(
+            ScopeLine(name=f"files:{n}:" + "s" * n * 9, description="Read and write " * n, new=True)
+            for n in range(1, 9)
+        ),
+        username="somebody.with.a.long.name@department.of.a.large.organisation.example",
+    ),
+    "error": ERROR,
+    "message": MessagePage(
+        service=SERVICE, title="You are signed out", text="You can close this page."
+    ),
+    "continue": ContinuePage(
+        service=SERVICE,
+        client=APPLICATION,
+        target="nice-editor://anysphere.mcp/oauth/callback?code=abc&state=x%20y&iss=https%3A%2F%2Fa",
+    ),
+}
