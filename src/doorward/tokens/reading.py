@@ -1,6 +1,7 @@
 """From admitted claims to the Identity that every room above shares."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from doorward.errors import MissingClaim
@@ -10,6 +11,8 @@ from doorward.wire.scope import parse_scope
 
 Claims = Mapping[str, Any]
 _NONE: frozenset[str] = frozenset()
+# The same few scope texts come in every token; only issuers we trust get theirs in here.
+_parse_scope = lru_cache(maxsize=512)(parse_scope)
 
 
 def read_identity(claims: Claims, profile: TokenProfile, payload: bytes) -> Identity:
@@ -53,7 +56,7 @@ def read_scopes(claims: Claims, names: tuple[str, ...]) -> frozenset[str]:
             continue
         value = claims[name]
         if isinstance(value, str):
-            scopes = parse_scope(value)
+            scopes = _parse_scope(value)
         elif isinstance(value, list) and all(isinstance(one, str) for one in value):
             # One scope per entry: "a b" inside a list is no scope, and would be two if it were split.
             scopes = parse_scope(" ".join(value)) if all(" " not in one for one in value) else None
@@ -72,24 +75,22 @@ def read_roles(claims: Claims, paths: tuple[ClaimPath, ...]) -> frozenset[str]:
     What is not a text or a list of texts gives no roles: roles only ever add, so nothing is lost by
     reading less.
     """
-    found: set[str] = set()
+    found: list[str] = []
     for path in paths:
-        value = _walk(claims, path)
+        value = _at(claims, path)
         if isinstance(value, str):
-            found.add(value)
+            found.append(value)
         elif isinstance(value, list):
-            found.update(one for one in value if isinstance(one, str))
+            found += [one for one in value if isinstance(one, str)]
     return frozenset(found) if found else _NONE
 
 
-def _walk(claims: Claims, path: ClaimPath) -> Any:
-    if isinstance(path, str):
-        # The whole name first: "https://mcp.example/roles" is one claim and has dots in it.
-        if path in claims:
-            return claims[path]
-        path = tuple(path.split("."))
+def _at(claims: Claims, path: ClaimPath) -> Any:
+    # The whole name first: "https://mcp.example/roles" is one claim and has dots in it.
+    if isinstance(path, str) and (path in claims or "." not in path):
+        return claims.get(path)
     value: Any = claims
-    for part in path:
+    for part in path.split(".") if isinstance(path, str) else path:
         if not isinstance(value, Mapping) or part not in value:
             return None
         value = value[part]
@@ -98,15 +99,16 @@ def _walk(claims: Claims, path: ClaimPath) -> Any:
 
 def _first(claims: Claims, names: tuple[str, ...]) -> str | None:
     for name in names:
-        value = claims.get(name)
-        if isinstance(value, str):
-            return value
+        if name in claims:
+            value = claims[name]
+            return value if isinstance(value, str) else None
     return None
 
 
 def _kind(claims: Claims, profile: TokenProfile, subject: str, client: str | None) -> Kind:
     if subject == client:
         return "service"
-    if any(claims.get(name) == value for name, value in profile.service_marks.items()):
-        return "service"
+    for name, value in profile.service_marks.items():
+        if claims.get(name) == value:
+            return "service"
     return "person"

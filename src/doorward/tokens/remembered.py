@@ -1,7 +1,5 @@
 """Tokens that were verified a moment ago."""
 
-from hashlib import sha256
-
 from doorward.identity import Identity
 from doorward.tokens.source import KeySource
 
@@ -26,9 +24,8 @@ class Remembered:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def recall(self, token: bytes, now: float) -> Identity | None:
+    def recall(self, digest: bytes, now: float) -> Identity | None:
         """Return whose token this is, when that was found out and still holds."""
-        digest = sha256(token).digest()
         entry = self._entries.get(digest)
         if entry is None:
             return None
@@ -40,7 +37,7 @@ class Remembered:
         return None
 
     def keep(
-        self, token: bytes, identity: Identity, source: KeySource, generation: int, now: float
+        self, digest: bytes, identity: Identity, source: KeySource, generation: int, now: float
     ) -> None:
         """Remember ``identity``, verified with the keys that ``source`` had at ``generation``."""
         until = min(identity.expires_at, now + self._ttl, source.trusted_until)
@@ -51,7 +48,7 @@ class Remembered:
             return
         while len(self._entries) >= self._most:
             self._entries.pop(next(iter(self._entries)), None)
-        self._entries[sha256(token).digest()] = (until, source, generation, identity)
+        self._entries[digest] = (until, source, generation, identity)
 
     def clear(self) -> None:
         """Forget everything."""

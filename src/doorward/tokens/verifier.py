@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from typing import Any
 
 from doorward.errors import (
@@ -107,7 +108,7 @@ class Verifier:
 
     def recall(self, token: bytes) -> Identity | None:
         """Return whose token this is when it was verified a moment ago, without waiting."""
-        return self._remembered.recall(token, self._clock())
+        return self._remembered.recall(sha256(token).digest(), self._clock())
 
     async def verify(self, token: bytes) -> Identity:
         """
@@ -119,7 +120,8 @@ class Verifier:
             TokenRejected: 401 ``invalid_token``; the subclass names the reason.
             KeysUnavailable: 503, the issuer's keys cannot be had.
         """
-        identity = self.recall(token)
+        digest = sha256(token).digest()
+        identity = self._remembered.recall(digest, self._clock())
         if identity is not None:
             return identity
         header, claims, trusted, parts = self._read(token)
@@ -135,7 +137,7 @@ class Verifier:
         now = self._clock()
         admit(Case(header.type, claims, trusted.expected, now))
         identity = read_identity(claims, trusted.issuer.profile, parts.payload)
-        self._remembered.keep(token, identity, keys, generation, now)
+        self._remembered.keep(digest, identity, keys, generation, now)
         return identity
 
     def _read(self, token: bytes) -> tuple[Header, dict[str, Any], _Trusted, Any]:
