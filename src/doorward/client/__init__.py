@@ -1,1 +1,62 @@
-"""Get a token as an MCP client: discover, register, authorize, refresh."""
+"""
+Get a token as an MCP client, and use it: discover, register, authorize, refresh, call.
+
+```python
+async with connect("https://mcp.example/mcp") as client:
+    result = await client.call_tool("add", {"a": 2, "b": 3})
+```
+"""
+
+from doorward.client.authorization import Attempt, judge
+from doorward.client.connection import Connection, connect, open_connection
+from doorward.client.discovery import BearerChallenge, Found, discover
+from doorward.client.mcp import McpClient, Tool, ToolResult
+from doorward.client.oauth import OAuth
+from doorward.client.refusals import (
+    CallFailed,
+    ClientRefused,
+    DiscoveryFailed,
+    ProtocolBroken,
+    ScopeLacking,
+    ServerRefused,
+    SignInFailed,
+    SignInNeeded,
+    Unreachable,
+)
+from doorward.client.registration import ClientChoice
+from doorward.client.sign_in import SignIn
+from doorward.client.store import FileStore, KeyringStore, Store, open_store
+from doorward.client.tokens import Tokens
+from doorward.client.wallet import Wallet
+
+__all__ = [
+    "Attempt",
+    "BearerChallenge",
+    "CallFailed",
+    "ClientChoice",
+    "ClientRefused",
+    "Connection",
+    "DiscoveryFailed",
+    "FileStore",
+    "Found",
+    "KeyringStore",
+    "McpClient",
+    "OAuth",
+    "ProtocolBroken",
+    "ScopeLacking",
+    "ServerRefused",
+    "SignIn",
+    "SignInFailed",
+    "SignInNeeded",
+    "Store",
+    "Tokens",
+    "Tool",
+    "ToolResult",
+    "Unreachable",
+    "Wallet",
+    "connect",
+    "discover",
+    "judge",
+    "open_connection",
+    "open_store",
+]

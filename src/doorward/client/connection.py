@@ -1,0 +1,86 @@
+"""The parts of a client, put together for one server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from doorward.client.courier import Courier
+from doorward.client.mcp import McpClient
+from doorward.client.oauth import OAuth
+from doorward.client.reach import Reach
+from doorward.client.sign_in import SignIn
+from doorward.client.store import open_store
+from doorward.client.tokens import Tokens
+from doorward.client.wallet import Wallet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """One server and the user's way to it: ``wallet`` holds the tokens, ``client`` asks."""
+
+    server_url: str
+    wallet: Wallet
+    sign_in: SignIn
+    client: McpClient
+
+    async def log_in(self, wanted: frozenset[str] | None = None) -> Tokens | None:
+        """
+        Sign the user in; return the tokens, or ``None`` when the server asks nobody to sign in.
+
+        Raises:
+            ClientRefused: whatever went wrong on the way, by its class.
+        """
+        challenge = await self.client.challenge()
+        if challenge is None:
+            return None
+        return await self.sign_in.sign_in(self.server_url, challenge, wanted=wanted)
+
+
+@asynccontextmanager
+async def open_connection(
+    server_url: str,
+    *,
+    wallet: Wallet | None = None,
+    interactive: bool = True,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    **sign_in: Any,
+) -> AsyncIterator[Connection]:
+    """
+    Yield the connection to ``server_url``; ``sign_in`` are the options of ``SignIn``.
+
+    Raises:
+        DiscoveryFailed: ``server_url`` is not an address that may be used.
+    """
+    wallet = wallet or Wallet(open_store())
+    courier = Courier(Reach(server_url), transport)
+    signing_in = SignIn(wallet=wallet, courier=courier, **sign_in)
+    auth = OAuth(server_url, signing_in, interactive=interactive)
+    try:
+        async with McpClient(server_url, auth=auth, transport=transport) as client:
+            yield Connection(
+                server_url=server_url, wallet=wallet, sign_in=signing_in, client=client
+            )
+    finally:
+        await courier.aclose()
+
+
+@asynccontextmanager
+async def connect(server_url: str, **options: Any) -> AsyncIterator[McpClient]:
+    """
+    Yield a client of the MCP server at ``server_url`` that signs the user in when it must.
+
+    ```python
+    async with connect("https://mcp.example/mcp") as client:
+        result = await client.call_tool("add", {"a": 2, "b": 3})
+    ```
+
+    ``options`` are those of ``open_connection``.
+
+    Raises:
+        ClientRefused: whatever went wrong, by its class.
+    """
+    async with open_connection(server_url, **options) as connection:
+        yield connection.client

@@ -1,0 +1,104 @@
+"""One HTTP exchange with an MCP server, and what its status says to the user."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+import anyio
+import httpx2
+
+from doorward.client.discovery import BearerChallenge, read_challenge
+from doorward.client.messages import error_in
+from doorward.client.reach import unreachable
+from doorward.client.refusals import (
+    CallFailed,
+    ProtocolBroken,
+    ScopeLacking,
+    ServerRefused,
+    SignInNeeded,
+    Unreachable,
+)
+
+
+class Exchange:
+    """One request and its streamed answer, as a context manager that closes it."""
+
+    def __init__(
+        self, http: httpx2.AsyncClient, request: httpx2.Request, options: dict[str, Any]
+    ) -> None:
+        self._http, self._request, self._options = http, request, options
+        self._response: httpx2.Response | None = None
+
+    async def __aenter__(self) -> httpx2.Response:
+        try:
+            self._response = await self._http.send(self._request, stream=True, **self._options)
+        except (httpx2.HTTPError, OSError, TimeoutError) as error:
+            raise unreachable(str(self._request.url), error) from error
+        return self._response
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._response is not None:
+            with anyio.CancelScope(shield=True):
+                await self._response.aclose()
+        if isinstance(error, httpx2.HTTPError):
+            raise unreachable(str(self._request.url), error) from error
+
+
+async def require_service(url: str, response: httpx2.Response) -> None:
+    """
+    Return when the server at ``url`` served the request.
+
+    Raises:
+        SignInNeeded: 401.
+        ScopeLacking: 403 with the scopes that are needed.
+        ServerRefused: 403 otherwise; no scope would help.
+        CallFailed: another 4xx with a JSON-RPC error.
+        Unreachable: 5xx.
+        ProtocolBroken: anything else.
+
+    Spec: MCP 2026-07-28 authorization, error handling
+    """
+    status = response.status_code
+    if status < 300:
+        return
+    if status == 401:
+        raise SignInNeeded(
+            "sign-in-needed", f"{url} wants you to sign in.", f"Run: doorward login {url}"
+        )
+    if status >= 500:
+        raise Unreachable(
+            "server-error",
+            f"{url} answered {status}.",
+            "The server has a problem of its own. Try again soon.",
+        )
+    error = error_in(await response.aread())
+    if status == 403:
+        raise _refused(url, read_challenge(response.headers), error)
+    if error is not None:
+        raise CallFailed(error["code"], str(error.get("message", "")), error.get("data"))
+    raise ProtocolBroken(
+        "unexpected-status",
+        f"{url} answered {status}.",
+        "Check the address; an MCP endpoint often ends in /mcp.",
+    )
+
+
+def _refused(
+    url: str, challenge: BearerChallenge, error: Mapping[str, Any] | None
+) -> ServerRefused:
+    if challenge.error == "insufficient_scope" and challenge.scopes:
+        scopes = " ".join(sorted(challenge.scopes))
+        return ScopeLacking(
+            f"This needs the scopes: {scopes}.",
+            f'Run: doorward login {url} --scope "{scopes}"',
+            challenge.scopes,
+        )
+    said = str((error or {}).get("message") or "The server refused the request.")
+    return ServerRefused(
+        "not-permitted", said, "Your account may not do this; ask the server's operator."
+    )

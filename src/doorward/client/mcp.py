@@ -1,0 +1,275 @@
+"""A small MCP client: list the tools of a server and call one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version as installed_version
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+
+from doorward.client.discovery import BearerChallenge, read_challenge
+from doorward.client.exchange import Exchange, require_service
+from doorward.client.messages import (
+    MODERN,
+    build_headers,
+    build_request,
+    encode,
+    error_in,
+    read_answer,
+    result_of,
+)
+from doorward.client.parameter_headers import marked_parameters, parameter_headers
+from doorward.client.reach import PinnedTransport, Reach
+from doorward.client.refusals import (
+    ProtocolBroken,
+)
+from doorward.wire.envelope import LEGACY_VERSIONS, METHOD_NOT_FOUND
+
+_MOST_PAGES = 100
+# -32020 header mismatch, -32021 missing capability, -32022 unsupported version: only a server of
+# the new era says these, so there is no point in greeting it in the old way.
+_MODERN_ERRORS = frozenset({-32020, -32021, -32022})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """One tool, as its server describes it."""
+
+    name: str
+    title: str | None = None
+    description: str | None = None
+    input_schema: Mapping[str, Any] = field(default_factory=dict)
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolResult:
+    """What a tool gave: ``content`` as MCP has it, and ``structured`` where there is more."""
+
+    content: tuple[Mapping[str, Any], ...]
+    structured: Any = None
+    is_error: bool = False
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def text(self) -> str:
+        """Every text in the content, one after the other."""
+        texts = (part.get("text") for part in self.content if part.get("type") == "text")
+        return "\n".join(str(text) for text in texts if text is not None)
+
+
+class McpClient:
+    """
+    A client of one MCP server over Streamable HTTP.
+
+    ```python
+    async with McpClient("https://mcp.example/mcp", auth=auth) as client:
+        tools = await client.list_tools()
+        result = await client.call_tool("add", {"a": 2, "b": 3})
+    ```
+
+    Speaks 2026-07-28, and greets a server that does not with ``initialize``. Follows no redirect.
+    ``timeout`` is in seconds and covers one answer, not the user's sign-in.
+
+    Spec: MCP 2026-07-28 streamable HTTP, backward compatibility
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        auth: httpx2.Auth | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        timeout: float = 60.0,
+    ) -> None:
+        self.url = url
+        self._http = httpx2.AsyncClient(
+            auth=auth,
+            transport=transport or PinnedTransport(Reach(url)),
+            trust_env=False,
+            timeout=httpx2.Timeout(timeout),
+        )
+        self._version: str | None = None
+        self._session: str | None = None
+        self._number = 0
+        self._schemas: dict[str, Mapping[str, Any]] = {}
+        self._client = {"name": "doorward", "version": installed_version("doorward")}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
+    async def challenge(self) -> BearerChallenge | None:
+        """
+        Ask without a token; return the server's challenge, or ``None`` when it served the request.
+
+        Spec: MCP 2026-07-28 authorization server location
+        """
+        message = self._message("server/discover", {}, MODERN)
+        async with self._post(message, MODERN, {}, auth=None) as response:
+            if response.status_code == 401:
+                return read_challenge(response.headers)
+            if response.status_code < 300 and error_in(await response.aread()) is None:
+                return None
+        return BearerChallenge()
+
+    async def list_tools(self) -> tuple[Tool, ...]:
+        """
+        Return the server's tools, all pages of them.
+
+        A tool whose ``x-mcp-header`` marks break the rules is left out.
+
+        Raises:
+            ClientRefused: whatever went wrong, by its class.
+
+        Spec: MCP 2026-07-28 tools, listing; pagination
+        """
+        found: list[Tool] = []
+        cursor: str | None = None
+        for _ in range(_MOST_PAGES):
+            page = await self.request("tools/list", {"cursor": cursor} if cursor else {})
+            found += [tool for entry in _list(page, "tools") if (tool := _tool(entry))]
+            cursor = page.get("nextCursor")
+            if not isinstance(cursor, str) or not cursor:
+                break
+        self._schemas = {tool.name: tool.input_schema for tool in found}
+        return tuple(found)
+
+    async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
+        """
+        Return what the tool ``name`` gives for ``arguments``; an error of the tool is a result.
+
+        Raises:
+            CallFailed: the server knows no such tool, or could not read the arguments.
+            ClientRefused: whatever else went wrong, by its class.
+
+        Spec: MCP 2026-07-28 tools, calling
+        """
+        params = {"name": name, "arguments": dict(arguments)}
+        extra = parameter_headers(self._schemas.get(name, {}), arguments)
+        result = await self.request("tools/call", params, extra)
+        if result.get("resultType", "complete") != "complete":
+            raise ProtocolBroken(
+                "input-required",
+                f"The tool {name!r} wants to ask something first, which this client cannot answer.",
+                "Call it from a client that can.",
+            )
+        return ToolResult(
+            content=tuple(_list(result, "content")),
+            structured=result.get("structuredContent"),
+            is_error=result.get("isError") is True,
+            document=result,
+        )
+
+    async def request(
+        self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """
+        Return the result of one MCP request, in whichever era the server lives.
+
+        Raises:
+            ClientRefused: whatever went wrong, by its class.
+        """
+        if self._version is None:
+            message = self._message(method, params, MODERN)
+            async with self._post(message, MODERN, headers or {}) as response:
+                if not await _may_be_legacy(response):
+                    await require_service(self.url, response)
+                    self._version = MODERN
+                    return result_of(await read_answer(response, message["id"]))
+            self._version = await self._greet()
+        message = self._message(method, params, self._version)
+        async with self._post(message, self._version, headers or {}) as response:
+            await require_service(self.url, response)
+            return result_of(await read_answer(response, message["id"]))
+
+    async def _greet(self) -> str:
+        """Return the version that a server of the ``initialize`` era agreed to."""
+        offer = LEGACY_VERSIONS[-1]
+        params = {"protocolVersion": offer, "capabilities": {}, "clientInfo": self._client}
+        message = self._message("initialize", params, offer)
+        async with self._post(message, None, {}) as response:
+            await require_service(self.url, response)
+            self._session = response.headers.get("mcp-session-id")
+            answer = result_of(await read_answer(response, message["id"]))
+        agreed = answer.get("protocolVersion")
+        if agreed not in LEGACY_VERSIONS:
+            raise ProtocolBroken("no-common-version", f"The server wants MCP {agreed!r}.")
+        note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        async with self._post(note, str(agreed), {}) as response:
+            await require_service(self.url, response)
+        return str(agreed)
+
+    def _message(self, method: str, params: Mapping[str, Any], version: str) -> dict[str, Any]:
+        self._number += 1
+        return build_request(self._number, method, params, version=version, client=self._client)
+
+    def _post(
+        self,
+        message: Mapping[str, Any],
+        version: str | None,
+        extra: Mapping[str, str],
+        **options: Any,
+    ) -> Exchange:
+        headers = {**build_headers(message, version=version), **extra}
+        if self._session is not None:
+            headers["Mcp-Session-Id"] = self._session
+        request = self._http.build_request(
+            "POST", self.url, headers=headers, content=encode(message)
+        )
+        return Exchange(self._http, request, options)
+
+
+async def _may_be_legacy(response: httpx2.Response) -> bool:
+    """
+    Say whether this answer leaves room for a server of the ``initialize`` era.
+
+    Spec: MCP 2026-07-28 streamable HTTP, backward compatibility
+    """
+    if response.status_code not in (400, 404, 405, 406, 415):
+        return False
+    error = error_in(await response.aread())
+    if error is None:
+        return True
+    # A 404 with "method not found" is how the new era refuses a method; an old server's 404 is a
+    # lost session or a wrong path, and has no such body.
+    unknown_method = response.status_code == 404 and error["code"] == METHOD_NOT_FOUND
+    return error["code"] not in _MODERN_ERRORS and not unknown_method
+
+
+def _list(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    entries = document.get(name)
+    if not isinstance(entries, list):
+        raise ProtocolBroken("malformed-answer", f"The server's answer has no list of {name}.")
+    return [entry for entry in entries if isinstance(entry, dict)]
+
+
+def _tool(entry: Mapping[str, Any]) -> Tool | None:
+    name, schema = entry.get("name"), entry.get("inputSchema")
+    if not isinstance(name, str) or not isinstance(schema, dict):
+        return None
+    if marked_parameters(schema) is None:
+        return None
+    return Tool(
+        name=name,
+        title=_text(entry.get("title")),
+        description=_text(entry.get("description")),
+        input_schema=schema,
+        document=entry,
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,142 @@
+"""JSON-RPC over HTTP as an MCP client speaks it: what is sent, and what is read back."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+
+from doorward.client.courier import read_limited
+from doorward.client.refusals import CallFailed, ProtocolBroken
+from doorward.wire.envelope import CAPABILITIES_META, MIRRORED, MODERN_VERSIONS, VERSION_META
+from doorward.wire.routing_headers import encode_name
+from doorward.wire.strict_json import NotStrictJson, parse_object
+
+MODERN = MODERN_VERSIONS[0]
+LARGEST_ANSWER = 16 * 1024 * 1024
+
+_CLIENT_META = "io.modelcontextprotocol/clientInfo"
+
+
+def build_request(
+    number: int,
+    method: str,
+    params: Mapping[str, Any],
+    *,
+    version: str,
+    client: Mapping[str, str],
+) -> dict[str, Any]:
+    """
+    Return one JSON-RPC request; in the 2026-07-28 era it says who asks and in which version.
+
+    Spec: MCP 2026-07-28 basic, ``_meta``
+    """
+    full = dict(params)
+    if version in MODERN_VERSIONS:
+        full["_meta"] = {VERSION_META: version, _CLIENT_META: client, CAPABILITIES_META: {}}
+    message: dict[str, Any] = {"jsonrpc": "2.0", "id": number, "method": method}
+    if full:
+        message["params"] = full
+    return message
+
+
+def build_headers(message: Mapping[str, Any], *, version: str | None) -> dict[str, str]:
+    """
+    Return the headers that go with ``message``, in which the body's routing facts are repeated.
+
+    Spec: MCP 2026-07-28 streamable HTTP, request metadata
+    """
+    headers = {
+        "Accept": "application/json, text/event-stream",
+        "Accept-Encoding": "identity",
+        "Content-Type": "application/json",
+    }
+    if version is not None:
+        headers["MCP-Protocol-Version"] = version
+    if version in MODERN_VERSIONS:
+        method = str(message["method"])
+        headers["Mcp-Method"] = method
+        if method in MIRRORED:
+            headers["Mcp-Name"] = encode_name(str(message["params"][MIRRORED[method]]))
+    return headers
+
+
+async def read_answer(response: httpx2.Response, number: int) -> dict[str, Any]:
+    """
+    Return the JSON-RPC response with the id ``number``, from a JSON body or an event stream.
+
+    Raises:
+        ProtocolBroken: with reason ``not-json``, ``no-answer`` or ``too-large``.
+
+    Spec: MCP 2026-07-28 streamable HTTP, receiving messages
+    """
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = await read_limited(response, LARGEST_ANSWER)
+    documents = _events(body) if kind == "text/event-stream" else [body]
+    for document in documents:
+        message = _object(document, response)
+        answers = message.get("id") == number or ("error" in message and "id" not in message)
+        if answers and ("result" in message or "error" in message):
+            return message
+    raise ProtocolBroken(
+        "no-answer", "The server's answer holds no response to the request.", "Try again."
+    )
+
+
+def result_of(message: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the result in a JSON-RPC response.
+
+    Raises:
+        CallFailed: the response is an error.
+        ProtocolBroken: with reason ``malformed-answer``.
+    """
+    error = message.get("error")
+    if isinstance(error, dict):
+        raise CallFailed(
+            int(error.get("code") or 0), str(error.get("message", "")), error.get("data")
+        )
+    result = message.get("result")
+    if not isinstance(result, dict):
+        raise ProtocolBroken("malformed-answer", "The server's result is not an object.")
+    return result
+
+
+def error_in(body: bytes) -> dict[str, Any] | None:
+    """Return the JSON-RPC error in ``body``, or ``None`` when there is none."""
+    try:
+        error = parse_object(body).get("error")
+    except NotStrictJson:
+        return None
+    return error if isinstance(error, dict) and isinstance(error.get("code"), int) else None
+
+
+def _events(body: bytes) -> list[bytes]:
+    """Return the data of each server-sent event. Spec: WHATWG HTML §9.2.6"""
+    found: list[bytes] = []
+    data: list[bytes] = []
+    normal = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").removeprefix(b"\xef\xbb\xbf")
+    for line in [*normal.split(b"\n"), b""]:
+        if not line:
+            if any(data):
+                found.append(b"\n".join(data))
+            data = []
+        elif line.startswith(b"data:"):
+            data.append(line[5:].removeprefix(b" "))
+    return found
+
+
+def _object(document: bytes, response: httpx2.Response) -> dict[str, Any]:
+    try:
+        return parse_object(document)
+    except NotStrictJson as error:
+        raise ProtocolBroken(
+            "not-json",
+            f"The server answered {response.status_code} with something that is no JSON object.",
+            "Check that the address is that of an MCP endpoint, often ending in /mcp.",
+        ) from error
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """Return ``message`` as it is sent."""
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,192 @@
+"""A whole sign-in, and its quiet continuation by refresh."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import anyio.to_thread
+import httpx2
+
+from doorward.client.authorization import Attempt, judge
+from doorward.client.browser import open_browser, require_web_address
+from doorward.client.courier import Courier
+from doorward.client.discovery import (
+    BearerChallenge,
+    Found,
+    discover,
+    fetch_server_metadata,
+    requested_scopes,
+)
+from doorward.client.listener import Listener
+from doorward.client.refusals import ProtocolBroken, SignInFailed
+from doorward.client.registration import ClientChoice, Registration, pre_arranged, register
+from doorward.client.token_endpoint import exchange_code, exchange_refresh_token
+from doorward.client.tokens import Tokens
+from doorward.client.wallet import Wallet
+
+Progress = Callable[[str, str], None]
+Browser = Callable[[str], object]
+
+# The client id is dead there: forgotten by a restarted server, or deleted. Registering anew mends
+# it; keeping it would lock the user out until a file is deleted by hand.
+_DEAD_CLIENT = frozenset({"invalid-client", "unauthorized-client"})
+
+
+def _silent(_step: str, _detail: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignIn:
+    """
+    Signs a person in to an MCP server, through their browser.
+
+    ``browser`` is given the authorization URL. It may open it, print it, or be a test that fills
+    in the forms; it runs in a thread of its own. ``progress`` hears of each hop by name:
+    ``resource``, ``issuer``, ``client``, ``browser``, ``answer``, ``tokens``. ``patience`` is how
+    long to wait for the person, in seconds. ``port`` is where to listen, for authorization servers that
+    know one exact redirect URI; 0 is the port of the last time, or any free one.
+    """
+
+    wallet: Wallet
+    courier: Courier
+    choice: ClientChoice = field(default_factory=ClientChoice)
+    browser: Browser = open_browser
+    progress: Progress = _silent
+    clock: Callable[[], float] = time.time
+    patience: float = 300.0
+    port: int = 0
+
+    async def sign_in(
+        self,
+        server_url: str,
+        challenge: BearerChallenge,
+        *,
+        wanted: frozenset[str] | None = None,
+        held: frozenset[str] = frozenset(),
+    ) -> Tokens:
+        """
+        Return fresh tokens for ``server_url``, kept in the wallet.
+
+        ``wanted`` are scopes that the user chose, ``held`` those to keep beside the challenge's.
+
+        Raises:
+            ClientRefused: whatever went wrong on the way, by its class.
+
+        Spec: MCP 2026-07-28 authorization flow steps
+        """
+        found = await discover(self.courier, server_url, challenge, self.choice.issuer)
+        self.progress("resource", found.resource.resource_name or found.resource.resource)
+        self.progress("issuer", found.server.issuer)
+        scopes = requested_scopes(challenge, found, wanted=wanted, held=held)
+        for last in (False, True):
+            try:
+                tokens = await self._authorize(found, scopes)
+                break
+            except SignInFailed as refusal:
+                if last or not self._forget_dead_client(refusal, found.server.issuer):
+                    raise
+        self.wallet.keep_tokens(server_url, tokens)
+        self.progress("tokens", " ".join(sorted(tokens.scopes)))
+        return tokens
+
+    async def refresh(self, server_url: str, old: Tokens) -> Tokens:
+        """
+        Return tokens newer than ``old``: those another process has just fetched, or our own.
+
+        Raises:
+            SignInFailed: with reason ``no-refresh-token`` or the token endpoint's error code.
+
+        Spec: RFC 6749 §6
+        """
+        if old.refresh_token is None:
+            raise SignInFailed("no-refresh-token", "The session is over.", "Sign in again.")
+        async with self.wallet.lock(old.issuer, old.resource):
+            kept = self.wallet.tokens_for(server_url)
+            # Whoever held the lock before has refreshed for all of us.
+            if kept and kept.access_token != old.access_token and kept.is_fresh(self.clock()):
+                return kept
+            server = await fetch_server_metadata(self.courier, old.issuer)
+            fresh = await exchange_refresh_token(
+                self.courier, server, self._registration_of(old), kept or old, self.clock
+            )
+            self.wallet.keep_tokens(server_url, fresh)
+        return fresh
+
+    def _registration_of(self, tokens: Tokens) -> Registration:
+        kept = self.wallet.registration_at(tokens.issuer)
+        if kept is not None and kept.client_id == tokens.client_id:
+            return kept
+        return Registration(issuer=tokens.issuer, client_id=tokens.client_id, way="registered")
+
+    async def _authorize(self, found: Found, scopes: frozenset[str]) -> Tokens:
+        kept = self.wallet.registration_at(found.server.issuer)
+        async with await Listener.open(self.port or _port_of(kept)) as listener:
+            registration = await self._registration(found, scopes, listener.redirect_uri, kept)
+            attempt = Attempt(
+                server=found.server,
+                client_id=registration.client_id,
+                redirect_uri=listener.redirect_uri,
+                resource=found.resource.resource,
+                scopes=scopes,
+            )
+            if registration is kept and await self._is_turned_away(attempt):
+                raise SignInFailed("invalid-client", "The authorization server forgot this client.")
+            url = require_web_address(attempt.url())
+            self.progress("browser", url)
+            await anyio.to_thread.run_sync(self.browser, url, abandon_on_cancel=True)
+            answer = await listener.answer(attempt.state, self.patience)
+        code = judge(attempt, answer)
+        self.progress("answer", found.server.issuer)
+        return await exchange_code(self.courier, attempt, registration, code, self.clock)
+
+    async def _registration(
+        self,
+        found: Found,
+        scopes: frozenset[str],
+        redirect_uri: str,
+        kept: Registration | None,
+    ) -> Registration:
+        registration = pre_arranged(self.choice, found.server) or kept
+        if registration is None:
+            registration = await register(
+                self.courier, found.server, redirect_uri, self.choice, scopes
+            )
+        if registration is not kept:
+            self.wallet.keep_registration(registration)
+        self.progress("client", f"{registration.client_id} ({registration.way})")
+        return registration
+
+    async def _is_turned_away(self, attempt: Attempt) -> bool:
+        """
+        Say whether the authorization endpoint refuses a remembered client at the door.
+
+        A server that forgot a client must not redirect, so its error page stays in the browser and
+        this process would wait in vain. One request without cookies asks before a person does.
+
+        Spec: RFC 6749 §4.1.2.1
+        """
+        probe = replace(attempt, state=_throwaway(), verifier=_throwaway() + _throwaway())
+        try:
+            answer = await self.courier.get(probe.url(), "authorization endpoint")
+        except ProtocolBroken:
+            return False
+        return answer.status in (400, 401)
+
+    def _forget_dead_client(self, refusal: SignInFailed, issuer: str) -> bool:
+        kept = self.wallet.registration_at(issuer)
+        if refusal.reason not in _DEAD_CLIENT or kept is None or kept.way != "registered":
+            return False
+        self.wallet.forget_registration(issuer)
+        return True
+
+
+def _port_of(registration: Registration | None) -> int:
+    if registration is None or registration.redirect_uri is None:
+        return 0
+    return httpx2.URL(registration.redirect_uri).port or 0
+
+
+def _throwaway() -> str:
+    return secrets.token_urlsafe(32)

@@ -1,0 +1,218 @@
+"""Where tokens and registrations rest between two runs."""
+
+import json
+import os
+import stat
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from doorward.client.lock import briefly
+from doorward.errors import ConfigurationError
+
+Record = dict[str, Any]
+
+SERVICE = "doorward"
+HOME_VARIABLE = "DOORWARD_HOME"
+
+
+class Store(Protocol):
+    """
+    Records by key, kept from other users of this machine.
+
+    ``directory`` is where lock files lie. ``place`` says in words where the records are.
+    """
+
+    directory: Path
+    place: str
+
+    def get(self, key: str) -> Record | None:
+        """Return the record under ``key``, or ``None``."""
+
+    def put(self, key: str, record: Record) -> None:
+        """Keep ``record`` under ``key``."""
+
+    def delete(self, key: str) -> None:
+        """Forget what is under ``key``, if anything."""
+
+    def keys(self) -> tuple[str, ...]:
+        """Return every key that has a record."""
+
+
+def home() -> Path:
+    """
+    Return the folder of this user's Doorward files.
+
+    ``$DOORWARD_HOME`` if set, else ``doorward`` in the platform's place for settings.
+    """
+    if chosen := os.environ.get(HOME_VARIABLE):
+        return Path(chosen)
+    if sys.platform == "win32":  # pragma: no cover
+        return Path(os.environ.get("APPDATA", str(Path.home()))) / "doorward"
+    if sys.platform == "darwin":  # pragma: no cover
+        return Path.home() / "Library" / "Application Support" / "doorward"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "doorward"
+
+
+def open_store() -> Store:
+    """
+    Return the operating system's keyring where there is one, else one file for this user alone.
+
+    With ``$DOORWARD_HOME`` set it is always the file in that folder.
+    """
+    directory = home()
+    if HOME_VARIABLE not in os.environ:
+        backend = _usable_keyring()
+        if backend is not None:
+            return KeyringStore(directory, backend)
+    return FileStore(directory)
+
+
+class FileStore:
+    """
+    One JSON file with mode 0600 in a folder with mode 0700, replaced as a whole.
+
+    Raises:
+        ConfigurationError: with reason ``unreadable-store`` or ``exposed-store``.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        _make_private(directory)
+        self._path = directory / "tokens.json"
+        self._lock = directory / "tokens.lock"
+        self.place = str(self._path)
+
+    def get(self, key: str) -> Record | None:
+        """Return the record under ``key``, or ``None``."""
+        return self._load().get(key)
+
+    def put(self, key: str, record: Record) -> None:
+        """Keep ``record`` under ``key``."""
+        with briefly(self._lock):
+            self._save({**self._load(), key: record})
+
+    def delete(self, key: str) -> None:
+        """Forget what is under ``key``, if anything."""
+        with briefly(self._lock):
+            records = self._load()
+            if records.pop(key, None) is not None:
+                self._save(records)
+
+    def keys(self) -> tuple[str, ...]:
+        """Return every key that has a record."""
+        return tuple(self._load())
+
+    def _load(self) -> dict[str, Record]:
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise _unreadable(self._path) from error
+        with os.fdopen(descriptor, "rb") as file:
+            if os.name == "posix" and stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
+                raise ConfigurationError(
+                    "exposed-store",
+                    f"{self._path} can be read by other users of this machine.",
+                    f"Run: chmod 600 {self._path}, then sign in again where it matters.",
+                )
+            content = file.read()
+        try:
+            records = json.loads(content)
+        except ValueError as error:
+            raise _unreadable(self._path) from error
+        if not isinstance(records, dict):
+            raise _unreadable(self._path)
+        return {key: value for key, value in records.items() if isinstance(value, dict)}
+
+    def _save(self, records: dict[str, Record]) -> None:
+        # mkstemp makes the file 0600 from its first moment; the rename is seen whole or not at
+        # all, so a reader never meets half a file and a crash loses nothing.
+        descriptor, temporary = tempfile.mkstemp(prefix=".tokens-", dir=self.directory)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(records, file, indent=1, sort_keys=True)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(self._path)
+        except BaseException:
+            with suppress(OSError):
+                Path(temporary).unlink()
+            raise
+
+
+class KeyringStore:
+    """The operating system's keyring: one entry per record, and one that lists them."""
+
+    _INDEX = "index"
+
+    def __init__(self, directory: Path, backend: Any) -> None:
+        self.directory = directory
+        _make_private(directory)
+        self._backend = backend
+        self.place = f"the keyring ({getattr(backend, 'name', type(backend).__name__)})"
+
+    def get(self, key: str) -> Record | None:
+        """Return the record under ``key``, or ``None``."""
+        text = self._backend.get_password(SERVICE, key)
+        record = json.loads(text) if text else None
+        return record if isinstance(record, dict) else None
+
+    def put(self, key: str, record: Record) -> None:
+        """Keep ``record`` under ``key``."""
+        self._backend.set_password(SERVICE, key, json.dumps(record))
+        self._list(dict.fromkeys((*self.keys(), key)))
+
+    def delete(self, key: str) -> None:
+        """Forget what is under ``key``, if anything."""
+        if key in self.keys():
+            self._backend.delete_password(SERVICE, key)
+            self._list(dict.fromkeys(name for name in self.keys() if name != key))
+
+    def keys(self) -> tuple[str, ...]:
+        """Return every key that has a record."""
+        text = self._backend.get_password(SERVICE, self._INDEX)
+        listed = json.loads(text) if text else []
+        return tuple(name for name in listed if isinstance(name, str))
+
+    def _list(self, names: dict[str, None]) -> None:
+        self._backend.set_password(SERVICE, self._INDEX, json.dumps(list(names)))
+
+
+def _usable_keyring() -> Any | None:
+    """Return a keyring that really is one, or ``None``."""
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        backend = keyring.get_keyring()
+        # The plaintext and null back ends call themselves keyrings and guard nothing.
+        if backend.priority <= 0 or not type(backend).__module__.startswith("keyring.backends."):
+            return None
+        # A desktop keyring without a desktop fails at the first question; better now than later.
+        backend.get_password(SERVICE, "probe")
+    except (KeyringError, RuntimeError, OSError):
+        return None
+    return backend
+
+
+def _make_private(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            "unwritable-store",
+            f"{directory} cannot be made: {error.strerror}.",
+            f"Set {HOME_VARIABLE} to a folder that this user may write to.",
+        ) from error
+
+
+def _unreadable(path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        "unreadable-store",
+        f"{path} cannot be read as Doorward's token file.",
+        "Move it away and sign in again.",
+    )

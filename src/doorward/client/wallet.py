@@ -1,0 +1,80 @@
+"""What this user holds: tokens by issuer and resource, registrations by issuer."""
+
+import hashlib
+from contextlib import AbstractAsyncContextManager
+
+from doorward.client.lock import exclusive
+from doorward.client.registration import Registration
+from doorward.client.store import Store
+from doorward.client.tokens import Tokens
+
+_SERVER, _TOKENS, _CLIENT = "server ", "tokens ", "client "
+
+
+class Wallet:
+    """
+    Tokens and registrations, each under the issuer that gave it.
+
+    A server's address leads to the pair of issuer and resource that it had at the last sign-in,
+    and that pair to the tokens. When a server begins to name another issuer, the old pair is not
+    asked, so nothing of one issuer is ever offered to another.
+
+    Spec: MCP 2026-07-28 authorization server binding; RFC 6749 §2.2
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.place = store.place
+
+    def tokens_for(self, server_url: str) -> Tokens | None:
+        """Return the tokens that ``server_url`` was last signed in with, or ``None``."""
+        link = self._store.get(_SERVER + server_url)
+        if link is None:
+            return None
+        issuer, resource = str(link.get("issuer")), str(link.get("resource"))
+        record = self._store.get(_tokens_key(issuer, resource))
+        found = Tokens.from_record(record) if record else None
+        return found if found and (found.issuer, found.resource) == (issuer, resource) else None
+
+    def keep_tokens(self, server_url: str, tokens: Tokens) -> None:
+        """Keep ``tokens``, and remember that they are the ones for ``server_url``."""
+        self._store.put(_tokens_key(tokens.issuer, tokens.resource), tokens.to_record())
+        link = {"issuer": tokens.issuer, "resource": tokens.resource}
+        if self._store.get(_SERVER + server_url) != link:
+            self._store.put(_SERVER + server_url, link)
+
+    def forget_tokens(self, server_url: str) -> Tokens | None:
+        """Forget the tokens of ``server_url`` and return what they were."""
+        tokens = self.tokens_for(server_url)
+        if tokens is not None:
+            self._store.delete(_tokens_key(tokens.issuer, tokens.resource))
+        self._store.delete(_SERVER + server_url)
+        return tokens
+
+    def servers(self) -> tuple[str, ...]:
+        """Return every server that was signed in to."""
+        kept = self._store.keys()
+        return tuple(key.removeprefix(_SERVER) for key in kept if key.startswith(_SERVER))
+
+    def registration_at(self, issuer: str) -> Registration | None:
+        """Return how this client is known to ``issuer``, or ``None``."""
+        record = self._store.get(_CLIENT + issuer)
+        return Registration.from_record(record, issuer) if record else None
+
+    def keep_registration(self, registration: Registration) -> None:
+        """Keep how this client is known to an issuer."""
+        self._store.put(_CLIENT + registration.issuer, registration.to_record())
+
+    def forget_registration(self, issuer: str) -> None:
+        """Forget how this client is known to ``issuer``."""
+        self._store.delete(_CLIENT + issuer)
+
+    def lock(self, issuer: str, resource: str) -> AbstractAsyncContextManager[None]:
+        """Return the lock under which the tokens of this pair are refreshed, across processes."""
+        name = hashlib.sha256(_tokens_key(issuer, resource).encode()).hexdigest()[:16]
+        return exclusive(self._store.directory / f"{name}.lock")
+
+
+def _tokens_key(issuer: str, resource: str) -> str:
+    # No URL holds a space, so no two pairs share a key.
+    return f"{_TOKENS}{issuer} {resource}"
