@@ -1,0 +1,47 @@
+"""Where a token may travel: one Authorization header, and nowhere else."""
+
+import re
+from urllib.parse import parse_qsl
+
+from doorward.errors import AmbiguousToken, MalformedToken, MissingToken
+from doorward.guard.asked import Asked
+
+# RFC 6750 §2.1: "Bearer" 1*SP b64token. The scheme's case says nothing (RFC 9110 §11.1).
+_BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9\-._~+/]+=*)")
+_LONGEST = 16 * 1024
+
+
+def read_bearer(asked: Asked, query: bytes) -> bytes:
+    """
+    Return the access token of a request.
+
+    Raises:
+        MissingToken: none came: the challenge names no error.
+        MalformedToken: a Bearer header came without a token in it.
+        AmbiguousToken: two credentials came, another scheme's, or one in the query.
+
+    Spec: RFC 6750 §2.1, §3.1; MCP 2026-07-28 authorization §Token Requirements
+    """
+    # Queries end up in logs, histories and Referer headers; a token there is refused even when a
+    # good one stands in its place.
+    if query and any(name == "access_token" for name, _ in _pairs(query)):
+        raise AmbiguousToken("access_token in the query")
+    if b"authorization" in asked.repeated:
+        raise AmbiguousToken("several Authorization headers")
+    header = asked.headers.get(b"authorization")
+    if header is None:
+        raise MissingToken("no Authorization header")
+    match = _BEARER.fullmatch(header.strip(b" \t"))
+    if match is not None and len(match.group(1)) <= _LONGEST:
+        return match.group(1)
+    if match is not None:
+        raise MalformedToken(f"a token of {len(match.group(1))} bytes")
+    scheme = header.lstrip(b" \t").partition(b" ")[0].lower()
+    if scheme == b"bearer":
+        raise MalformedToken("Bearer without exactly one well-formed token")
+    # Another scheme is no credential here, and asking for one is the answer that helps.
+    raise MissingToken("an Authorization header of another scheme")
+
+
+def _pairs(query: bytes) -> list[tuple[str, str]]:
+    return parse_qsl(query.decode("latin-1"), keep_blank_values=True)

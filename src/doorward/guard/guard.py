@@ -1,0 +1,170 @@
+"""``Guard``: what an operator says about a protected server, checked before it may start."""
+
+import time
+from collections.abc import Callable, Collection, Sequence
+
+from doorward.errors import ConfigurationError
+from doorward.guard import audit as audit_log
+from doorward.guard.addresses import Addresses
+from doorward.guard.answers import App, Refusals
+from doorward.guard.door import Door, Settings
+from doorward.guard.paths import Paths
+from doorward.policy import Policy
+from doorward.tokens import TrustedIssuer, Verifier
+from doorward.wire.address import require_resource
+from doorward.wire.resource_metadata import build, metadata_url
+
+MEBIBYTE = 1024 * 1024
+
+
+class Guard:
+    """
+    Stand in front of an MCP server: know the caller, decide per operation, explain refusals.
+
+    ```python
+    guard = Guard(
+        resource="https://mcp.example/mcp",
+        issuer="https://login.example",
+        policy=Policy(base=Rule(scopes={"mcp:read"})),
+    )
+    app = guard.protect(app)
+    ```
+
+    ``resource`` is the public address of the endpoint, as clients type it; every absolute URL is
+    made from it and none from a request. Give one ``issuer`` whose tokens name the resource as
+    their audience, or ``issuers`` with all their conditions.
+
+    ``scopes_supported`` is what the metadata offers, ``challenge_scopes`` what a client without a
+    token is told to ask for; both come from the policy when left out.
+    ``allowed_hosts`` and ``allowed_origins`` add to what follows from the resource; on loopback,
+    every port of this machine is allowed. ``path`` is the endpoint's path as this process sees it,
+    where a proxy takes a prefix away; ``app_path`` is the one that the application behind is told.
+    Other paths are refused, but for ``open_paths`` (health checks); ``serve_other_paths`` hands
+    all of them to the application, unguarded. ``leeway`` and ``longest_life`` are in seconds,
+    ``max_body`` in bytes.
+
+    Raises:
+        ConfigurationError: with reason ``insecure-resource``, ``not-a-resource``, ``no-issuers``,
+            ``two-ways-to-name-issuers``, ``not-a-host``, ``not-an-origin``, ``not-a-path`` or
+            ``not-a-limit``, and what ``TrustedIssuer`` and ``Verifier`` refuse.
+
+    Spec: MCP 2026-07-28 authorization; RFC 9728; RFC 6750
+    """
+
+    def __init__(
+        self,
+        *,
+        resource: str,
+        policy: Policy,
+        issuers: Sequence[TrustedIssuer] = (),
+        issuer: str | None = None,
+        algorithms: tuple[str, ...] | None = None,
+        scopes_supported: Sequence[str] | None = None,
+        challenge_scopes: Collection[str] | None = None,
+        resource_name: str | None = None,
+        resource_documentation: str | None = None,
+        allowed_hosts: Collection[str] | None = None,
+        allowed_origins: Collection[str] | None = None,
+        path: str | None = None,
+        app_path: str | None = None,
+        open_paths: Collection[str] = (),
+        serve_other_paths: bool = False,
+        max_body: int = 4 * MEBIBYTE,
+        leeway: float = 30.0,
+        longest_life: float = 86400.0,
+        cache_entries: int = 10_000,
+        cache_ttl: float = 300.0,
+        verifier: Verifier | None = None,
+        audit: audit_log.AuditSink = audit_log.log,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.resource = require_resource(resource)
+        self.policy = policy
+        self.issuers = _trusted(resource, issuers, issuer, algorithms)
+        self.metadata_url = metadata_url(resource)
+        self.verifier = verifier or Verifier(
+            self.issuers,
+            clock=clock,
+            leeway=leeway,
+            longest_life=longest_life,
+            cache_entries=cache_entries,
+            cache_ttl=cache_ttl,
+        )
+        paths = Paths(resource, path)
+        first = frozenset(policy.base.scopes if challenge_scopes is None else challenge_scopes)
+        offered = _scopes_of(policy) if scopes_supported is None else scopes_supported
+        self._settings = Settings(
+            paths=paths,
+            addresses=Addresses(resource, allowed_hosts, allowed_origins),
+            metadata=build(
+                resource=resource,
+                authorization_servers=[one.issuer for one in self.issuers],
+                scopes_supported=offered,
+                resource_name=resource_name,
+                resource_documentation=resource_documentation,
+            ),
+            refusals=Refusals(self.metadata_url, first - {"offline_access"}),
+            policy=policy,
+            verifier=self.verifier,
+            audit=audit,
+            clock=clock,
+            leeway=leeway,
+            max_body=_require_limit(max_body),
+            serve_other_paths=serve_other_paths,
+            open_paths=frozenset(open_paths),
+            app_path=app_path or paths.endpoint,
+        )
+
+    def protect(self, app: App) -> Door:
+        """
+        Return ``app`` behind this guard.
+
+        The caller is in the ASGI scope under ``doorward.identity`` and is what
+        ``current_identity()`` answers while the application runs; the message is under
+        ``doorward.envelope``, so that nothing needs to be parsed again.
+        """
+        return Door(app, self._settings)
+
+
+def _trusted(
+    resource: str,
+    issuers: Sequence[TrustedIssuer],
+    issuer: str | None,
+    algorithms: tuple[str, ...] | None,
+) -> tuple[TrustedIssuer, ...]:
+    if issuers and (issuer is not None or algorithms is not None):
+        raise ConfigurationError(
+            "two-ways-to-name-issuers",
+            "Both issuers and issuer (or algorithms) are set.",
+            "Give issuer for one issuer with the usual conditions, or issuers with all of them.",
+        )
+    if issuer is not None:
+        # The audience is the resource, byte for byte: it is what a client sends as `resource`.
+        one = TrustedIssuer(issuer=issuer, audience=resource)
+        if algorithms is not None:
+            one = TrustedIssuer(issuer=issuer, audience=resource, algorithms=algorithms)
+        return (one,)
+    if not issuers:
+        raise ConfigurationError(
+            "no-issuers",
+            f"No issuer is trusted for {resource!r}, so every request would be refused.",
+            "Set issuer to the address of the authorization server, as it names itself.",
+        )
+    return tuple(issuers)
+
+
+def _scopes_of(policy: Policy) -> list[str]:
+    found = set(policy.base.scopes)
+    for requirement in policy.matrix():
+        found |= requirement.scopes
+    return sorted(found)
+
+
+def _require_limit(limit: int) -> int:
+    if limit < 1:
+        raise ConfigurationError(
+            "not-a-limit",
+            f"max_body is {limit!r}.",
+            "Give the number of bytes that the largest message may have.",
+        )
+    return limit

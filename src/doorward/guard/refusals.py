@@ -1,0 +1,85 @@
+"""What the guard refuses on its own account, beside what tokens and envelopes refuse."""
+
+from typing import ClassVar
+
+from doorward.errors import HostRefused, OriginRefused, RequestRefused
+from doorward.wire.envelope import INVALID_PARAMS, METHOD_NOT_FOUND
+
+
+class PathRefused(RequestRefused):
+    """The path is written in a way that another part of the system may read as the endpoint."""
+
+    code = "path-refused"
+    public = "The path is ambiguous. Use the address of this server exactly as it was given."
+
+
+class NothingHere(RequestRefused):
+    """No such path is served here."""
+
+    code = "nothing-here"
+    status = 404
+    public = "There is nothing at this address."
+
+
+class MethodRefused(RequestRefused):
+    """The document can be read and nothing else."""
+
+    code = "method-refused"
+    status = 405
+    public = "This document can only be read."
+
+
+class UnlistedHost(HostRefused):
+    """The Host header names a host that is not listed; the answer names the setting that lists it."""
+
+    public = (
+        "This server does not answer to that host name. "
+        "Its operator can list more names in the setting allowed_hosts."
+    )
+
+
+class UnlistedOrigin(OriginRefused):
+    """The Origin header names a web origin that is not listed; the answer names the setting."""
+
+    public = (
+        "Requests from this web origin are not accepted. "
+        "The operator of the server can list it in the setting allowed_origins."
+    )
+
+
+class MediaTypeRefused(RequestRefused):
+    """The body is not plain UTF-8 JSON, so guard and application could read it differently."""
+
+    code = "media-type-refused"
+    status = 415
+    public = "Send the message as application/json in UTF-8, without Content-Encoding."
+
+
+class BodyTooLarge(RequestRefused):
+    """The body is longer than this server reads; nothing of it was parsed."""
+
+    code = "body-too-large"
+    status = 413
+    public = "The message is too large for this server."
+
+
+class UnknownMethod(RequestRefused):
+    """
+    No rule speaks of this method, so nobody may use it.
+
+    Spec: MCP 2026-07-28 basic/transports/streamable-http §Protocol Version Header
+    """
+
+    code = "unknown-operation"
+    status = 404
+    jsonrpc_code: ClassVar[int] = METHOD_NOT_FOUND
+    public = "Method not found"
+
+
+class UnknownName(RequestRefused):
+    """No rule speaks of this tool, prompt or resource, so nobody may use it."""
+
+    code = "unknown-operation"
+    status = 400
+    jsonrpc_code: ClassVar[int] = INVALID_PARAMS
+    public = "Nothing of that name is served here."
