@@ -1,0 +1,162 @@
+"""Starts the servers, gives each its turn, and measures what a turn cost it."""
+
+import contextlib
+import http.server
+import json
+import multiprocessing
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import psutil
+
+from benchmarks.calls import Call
+from benchmarks.load import Job, Tally, serve_jobs
+from benchmarks.machine import cores
+from benchmarks.servers import Contender
+
+START_LIMIT = 30.0
+SHOWN = 4000
+
+
+class Running(NamedTuple):
+    """A contender that answers on ``port``; ``started`` is seconds to its first connection."""
+
+    contender: Contender
+    port: int
+    process: psutil.Process
+    started: float
+
+    @property
+    def cpu(self) -> float:
+        """Return the user and system seconds it has used so far."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+
+class Turn(NamedTuple):
+    """One contender's turn: the generator's tally and the server's CPU seconds."""
+
+    tally: Tally
+    cpu: float
+
+    @property
+    def per_second(self) -> float:
+        """Return answers per second."""
+        return self.tally.answered / self.tally.seconds
+
+    @property
+    def cpu_per_answer(self) -> float:
+        """Return server CPU seconds per answer."""
+        return self.cpu / max(self.tally.answered, 1)
+
+
+@contextlib.contextmanager
+def key_server(key_set: dict[str, Any]) -> Iterator[str]:
+    """Serve ``key_set`` on loopback and yield its address."""
+    body = json.dumps(key_set).encode()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            """Say nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/jwks"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def servers(contenders: Sequence[Contender], keys_url: str) -> Iterator[tuple[Running, ...]]:
+    """Start every contender, yield them when all answer, and stop them afterwards."""
+    with contextlib.ExitStack() as stack:
+        yield tuple(stack.enter_context(_server(one, keys_url)) for one in contenders)
+
+
+@contextlib.contextmanager
+def _server(contender: Contender, keys_url: str) -> Iterator[Running]:
+    # The port is bound here and handed over, so that nobody else can take it in between. It
+    # listens only once the server does, so a refused connection still means "not yet".
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        listening.set_inheritable(True)
+        core = "" if cores()[0] is None else str(cores()[0])
+        command = [sys.executable, "-m", "benchmarks.serve", contender.name]
+        began = time.perf_counter()
+        said = stack.enter_context(tempfile.TemporaryFile())
+        process = subprocess.Popen(
+            [*command, str(listening.fileno()), keys_url, core],
+            pass_fds=[listening.fileno()],
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
+    try:
+        _await_connection(process, port, contender.name)
+        started = time.perf_counter() - began
+        yield Running(contender, port, psutil.Process(process.pid), started)
+    except BaseException:
+        said.seek(0)
+        sys.stderr.buffer.write(said.read()[-SHOWN:])
+        raise
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await_connection(process: "subprocess.Popen[bytes]", port: int, name: str) -> None:
+    ends = time.monotonic() + START_LIMIT
+    while time.monotonic() < ends:
+        if process.poll() is not None:
+            raise RuntimeError(f"{name} ended with {process.returncode} before it answered")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.02)
+    raise RuntimeError(f"{name} did not answer within {START_LIMIT} s")
+
+
+class Generator:
+    """The load generator's process, and turns played through it."""
+
+    def __init__(self, calls: dict[str, list[Call]]) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._pipe, theirs = spawn.Pipe()
+        self._process = spawn.Process(
+            target=serve_jobs, args=(theirs, calls, cores()[1]), daemon=True
+        )
+        self._process.start()
+
+    def turn(self, running: Running, seconds: float, connections: int = 32) -> Turn:
+        """Let ``running`` answer for ``seconds`` and return what that took."""
+        job = Job(running.contender.calls, running.port, seconds, connections)
+        before = running.cpu
+        self._pipe.send(job)
+        if not self._pipe.poll(seconds + 60):
+            raise RuntimeError(f"the round of {running.contender.name} did not end")
+        tally: Tally = self._pipe.recv()
+        return Turn(tally, running.cpu - before)
+
+    def close(self) -> None:
+        """End the process."""
+        self._pipe.send(None)
+        self._process.join(10)

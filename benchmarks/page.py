@@ -1,0 +1,102 @@
+"""Turns a run into docs/benchmarks.md; nothing in that page is written by hand."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import verification
+from benchmarks.machine import description, versions
+from benchmarks.mint import ALGORITHMS
+from benchmarks.rounds import Result
+from benchmarks.verification import Cost
+
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+# Above this share of its core the generator may be what limits the throughput.
+GENERATOR_BUSY = 0.85
+PEERS = (("quickstart", "quickstart"), ("FastMCP", "fastmcp"))
+HOW_VERIFIED = (
+    "Thread CPU time per verification, medians of interleaved rounds; in brackets the ratio to the"
+    " signature check alone.\nAll verify signature, issuer, audience and expiry; doorward also the"
+    " type, the other claims of RFC 9068, and that the token can be read in one way only."
+)
+
+
+def build(costs: Sequence[Cost], results: Sequence[Result], *, day: str, method: str) -> str:
+    """Return the page as Markdown."""
+    parts = [
+        "# Benchmarks",
+        "Written by `make bench`; not by hand.\nRatios are what carries over to another machine.",
+        f"Measured {day}. {description()}.\n{versions()}.",
+        "## A protected `tools/call`",
+        method,
+        requests_table(results),
+        *_remarks(results),
+        "## Verifying a token",
+        HOW_VERIFIED,
+        verification_table(costs),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def requests_table(results: Sequence[Result]) -> str:
+    """Return the table of servers, with ratios of CPU per request to the floor and to the peers."""
+    by_name = {result.contender.name: result for result in results}
+    floor = by_name["floor"]
+    peers = [(word, by_name[name]) for word, name in PEERS if name in by_name]
+    heads = [f"throughput, {word} = 1" for word, _ in peers]
+    columns = [
+        "server",
+        "CPU, floor = 1",
+        *heads,
+        "CPU µs per request",
+        "requests per second (min–max)",
+        "p50 / p99 ms",
+        "MB",
+        "start s",
+    ]
+    rows = [columns, ["---"] * len(columns)]
+    for one in results:
+        limited = "≥ " if one.busy > GENERATOR_BUSY else ""
+        rate = f"{one.per_second:,.0f} ({one.slowest:,.0f}–{one.fastest:,.0f})"
+        rows.append(
+            [
+                one.contender.label,
+                f"{one.cpu / floor.cpu:.2f}",
+                # Of CPU time, because it does not depend on how busy the generator was: on one
+                # core, throughput is its inverse.
+                *(f"{peer.cpu / one.cpu:.2f}" for _, peer in peers),
+                f"{one.cpu * 1e6:.0f}",
+                f"{limited}{rate}",
+                f"{one.p50 * 1e3:.1f} / {one.p99 * 1e3:.1f}",
+                f"{one.memory / 1e6:.0f}",
+                f"{one.started:.1f}",
+            ]
+        )
+    return _table(rows)
+
+
+def _remarks(results: Sequence[Result]) -> list[str]:
+    fast = [one.contender.label for one in results if one.busy > GENERATOR_BUSY]
+    if not fast:
+        return ["The load generator was never the limit."]
+    said = (
+        f"≥: here the load generator was at its own limit, so the server can do more than the"
+        f" figure: {'; '.join(fast)}.\nCPU per request and the ratios are not touched by that."
+    )
+    return [said]
+
+
+def verification_table(costs: Sequence[Cost]) -> str:
+    """Return the table of verifications, one column per algorithm."""
+    seconds = {(cost.row, cost.algorithm): cost.seconds for cost in costs}
+    rows = [["µs (× the check alone)", *ALGORITHMS], ["---"] * (len(ALGORITHMS) + 1)]
+    for row in verification.ROWS:
+        cells = [
+            f"{seconds[row, one] * 1e6:.1f} ({seconds[row, one] / seconds[verification.RAW, one]:.2f})"
+            for one in ALGORITHMS
+        ]
+        rows.append([row, *cells])
+    return _table(rows)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -1,0 +1,50 @@
+"""The servers that are compared, each an ASGI application around the same ``add``."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, Literal, NamedTuple
+
+
+class Contender(NamedTuple):
+    """
+    One server of the comparison.
+
+    ``place`` is ``module:function`` in this package; the function makes the application from the
+    address of the issuer's keys. ``guarded`` says that it must refuse bad tokens; ``calls`` names
+    the set of calls it is asked: one token, a token that is new each time, or one and the same.
+    """
+
+    name: str
+    label: str
+    place: str
+    guarded: bool = True
+    calls: Literal["known", "new", "same"] = "known"
+
+    def build(self, keys_url: str) -> Callable[..., Any]:
+        """Return the application; imports what it needs and nothing of the others."""
+        module, _, function = self.place.partition(":")
+        application: Callable[..., Any] = getattr(import_module(f"{__name__}.{module}"), function)(
+            keys_url
+        )
+        return application
+
+
+CONTENDERS: tuple[Contender, ...] = (
+    Contender("floor", "raw ASGI, constant answer", "floor:build", guarded=False, calls="same"),
+    Contender("doorward", "**doorward**, known token", "doorward_server:build"),
+    Contender(
+        "doorward-new", "**doorward**, every token new", "doorward_server:build", calls="new"
+    ),
+    Contender(
+        "sdk-doorward",
+        "official SDK behind the **doorward** guard, known token",
+        "doorward_server:build_round_sdk",
+    ),
+    Contender("sdk", "official SDK, no auth", "sdk_server:build_open", guarded=False),
+    Contender("sdk-pyjwt", "official SDK, PyJWT verifier, JSON", "sdk_server:build_verifying"),
+    Contender(
+        "quickstart", "official SDK, as the quickstart has it", "sdk_server:build_quickstart"
+    ),
+    Contender("fastmcp", "FastMCP with its JWTVerifier", "fastmcp_server:build"),
+)
+BY_NAME = {contender.name: contender for contender in CONTENDERS}
