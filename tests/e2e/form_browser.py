@@ -31,14 +31,18 @@ class FormBrowser:
 
     Cookies survive from walk to walk, as in a real one. A cookie that is ``Secure`` travels over
     http to loopback, as Chromium and Firefox do. ``Origin: null`` goes out from pages with
-    ``Referrer-Policy: no-referrer``, because that is what real browsers send from them.
+    ``Referrer-Policy: no-referrer``, because that is what real browsers send from them. With
+    ``delivers`` off, the redirect URI is not asked for: whoever holds the walk has its answer.
     """
 
-    def __init__(self, username: str, password: str, *, decision: str = "allow") -> None:
+    def __init__(
+        self, username: str, password: str, *, decision: str = "allow", delivers: bool = True
+    ) -> None:
         self.username = username
         self.walks: list[Walk] = []
         self._password = password
         self._decision = decision
+        self._delivers = delivers
         self._cookies: dict[str, dict[str, str]] = {}
         self._client = httpx2.Client(follow_redirects=False, trust_env=False, timeout=20)
 
@@ -62,7 +66,8 @@ class FormBrowser:
                 target = urljoin(str(response.url), response.headers["location"])
                 if callback and _without_query(target) == _without_query(callback):
                     seen.answer = {key: one[0] for key, one in parse_qs(_query(target)).items()}
-                    self._deliver(target)
+                    if self._delivers:
+                        self._deliver(target)
                     return seen
                 response = self._send("GET", target)
             else:

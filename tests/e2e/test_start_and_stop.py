@@ -1,0 +1,142 @@
+"""How ``doorward demo`` starts, refuses to start, stops, and starts again."""
+
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.e2e.processes import free_port
+from tests.e2e.running_demo import COMMAND, RunningDemo
+from tests.e2e.sign_in import sign_in
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
+
+
+def _refused(*arguments: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [COMMAND, "demo", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
+        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+def test_a_port_in_use_is_a_refusal_that_names_the_option() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        code, said = _refused("--port", str(port))
+
+    assert code not in (0, 1)
+    assert str(port) in said
+    assert "--port" in said
+
+
+@pytest.mark.parametrize(
+    "option", [pytest.param("--host", id="host"), pytest.param("--public-url", id="public-url")]
+)
+def test_the_demo_cannot_be_put_on_another_address(option: str) -> None:
+    code, said = _refused("--port", str(free_port()), option, "0.0.0.0")
+
+    assert code == 2
+    assert option in said
+
+
+def test_a_user_who_is_not_there_cannot_be_signed_in_by_itself() -> None:
+    code, said = _refused("--port", str(free_port()), "--sign-in-as", "mallory")
+
+    assert code not in (0, 1)
+    assert "mallory" in said
+    assert "alice" in said
+
+
+def test_a_data_folder_that_is_a_file_is_a_refusal_that_says_so(tmp_path: Path) -> None:
+    place = tmp_path / "data"
+    place.write_text("not a folder")
+
+    code, said = _refused("--port", str(free_port()), "--data", str(place))
+
+    assert code not in (0, 1)
+    assert str(place) in said
+    assert "--data" in said
+
+
+def test_a_secret_file_that_cannot_be_read_is_a_refusal_and_never_a_new_secret(
+    tmp_path: Path,
+) -> None:
+    first = RunningDemo("--data", str(tmp_path))
+    assert first.stop() == 0
+    secret = _only_secret_in(tmp_path)
+    kept = secret.read_bytes()
+    secret.unlink()
+    secret.mkdir()
+
+    code, said = _refused("--port", str(free_port()), "--data", str(tmp_path))
+
+    assert code not in (0, 1)
+    assert str(secret) in said
+    secret.rmdir()
+    secret.write_bytes(b"another secret of the right length, but not the one that sealed")
+    code, said = _refused("--port", str(free_port()), "--data", str(tmp_path))
+    assert code not in (0, 1)
+    assert kept.decode().strip() not in said
+
+
+def test_the_secrets_of_a_data_folder_are_for_their_owner_alone(tmp_path: Path) -> None:
+    demo = RunningDemo("--data", str(tmp_path))
+    assert demo.stop() == 0
+
+    assert _only_secret_in(tmp_path).stat().st_mode & 0o077 == 0
+
+
+def _only_secret_in(folder: Path) -> Path:
+    (found,) = (one for one in folder.rglob("*") if one.is_file() and one.stat().st_size < 1024)
+    return found
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_cleanly_when_it_is_told_to(how: signal.Signals) -> None:
+    demo = RunningDemo()
+
+    assert demo.stop(how) == 0
+    assert demo.said_wrong == []
+
+
+def test_with_a_data_folder_a_token_outlives_a_restart_and_without_one_nothing_does(
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    for arguments, status in (((), 401), (("--data", str(tmp_path)), 405)):
+        first = RunningDemo(*arguments, port=port)
+        alice = sign_in(first, "alice", "mcp:read")
+        assert first.stop() == 0
+        assert first.leaks() == []
+
+        second = RunningDemo(*arguments, port=port)
+        bearer = {"Authorization": f"Bearer {alice.access_token}"}
+        answer = httpx2.get(second.mcp, headers=bearer)
+        assert second.stop() == 0
+
+        # GET is nothing this endpoint answers; how it says so tells whether the token was known.
+        assert answer.status_code == status
+
+
+def test_sign_in_as_signs_in_and_consents_without_a_page() -> None:
+    demo = RunningDemo("--sign-in-as", "alice")
+
+    alice = sign_in(demo, "alice", "mcp:read mcp:tools")
+
+    assert alice.scope == {"mcp:read", "mcp:tools"}
+    assert demo.where["signs_in_as"] == "alice"
+    assert demo.stop() == 0
+    assert demo.leaks() == []
