@@ -31,6 +31,12 @@ SITE = ClientCard(
     redirect_host="tearoom.example",
     loopback_only=False,
 )
+SITE_ON_THIS_COMPUTER = replace(
+    SITE,
+    redirect_uri="http://127.0.0.1:8931/callback",
+    redirect_host="127.0.0.1:8931",
+    loopback_only=True,
+)
 APPLICATION = ClientCard(
     name="Nice Editor",
     identifier="dcr-77aa10",
@@ -99,6 +105,13 @@ ERROR = ErrorPage(
     correlation_id="01JC9P4T7W3K",
 )
 
+MESSAGE = MessagePage(service=SERVICE, title="You are signed out", text="You can close this page.")
+CONTINUE = ContinuePage(
+    service=SERVICE,
+    client=APPLICATION,
+    target="nice-editor://anysphere.mcp/oauth/callback?code=abc&state=x%20y&iss=https%3A%2F%2Fa",
+)
+
 STATES: dict[str, Page] = {
     "sign-in": SIGN_IN,
     "sign-in-wrong": replace(
@@ -114,6 +127,7 @@ STATES: dict[str, Page] = {
         resource_name="Harbour tools",
         service="Harbour",
     ),
+    "consent-site-local": replace(CONSENT, client=SITE_ON_THIS_COMPUTER),
     "consent-app": replace(CONSENT, client=APPLICATION, switch_account_action=None),
     "consent-lookalike": replace(CONSENT, client=LOOKALIKE, resource_name=None),
     "consent-no-scopes": replace(CONSENT, client=replace(PROGRAM, name=None), scopes=()),
@@ -127,12 +141,6 @@ STATES: dict[str, Page] = {
         username="somebody.with.a.long.name@department.of.a.large.organisation.example",
     ),
     "error": ERROR,
-    "message": MessagePage(
-        service=SERVICE, title="You are signed out", text="You can close this page."
-    ),
-    "continue": ContinuePage(
-        service=SERVICE,
-        client=APPLICATION,
-        target="nice-editor://anysphere.mcp/oauth/callback?code=abc&state=x%20y&iss=https%3A%2F%2Fa",
-    ),
+    "message": MESSAGE,
+    "continue": CONTINUE,
 }

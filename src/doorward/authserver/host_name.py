@@ -13,12 +13,12 @@ from doorward.authserver.neutral import plain, visible_uri
 # Under these, each name belongs to somebody else, so one more label is part of the tail. Far from
 # complete, and it need not be: the list moves an emphasis, it admits and refuses nothing.
 _SHARED = frozenset(
-    "amazonaws.com azurewebsites.net cloudfront.net deno.dev fly.dev github.io gitlab.io "
-    "herokuapp.com lovable.app netlify.app ngrok-free.app ngrok.app ngrok.io onrender.com "
-    "pages.dev railway.app replit.app run.app trycloudflare.com vercel.app web.app "
-    "windows.net workers.dev".split()
+    {"amazonaws.com", "azurewebsites.net", "cloudfront.net", "deno.dev", "fly.dev", "github.io"}
+    | {"gitlab.io", "herokuapp.com", "lovable.app", "netlify.app", "ngrok-free.app", "ngrok.app"}
+    | {"ngrok.io", "onrender.com", "pages.dev", "railway.app", "replit.app", "run.app"}
+    | {"trycloudflare.com", "vercel.app", "web.app", "windows.net", "workers.dev"}
 )
-_SECOND_LEVEL = frozenset("ac co com edu gov net or org".split())
+_SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "gov", "net", "or", "org"})
 _LONG = 44
 _LONGEST_LABEL = 63
 
@@ -94,10 +94,10 @@ def _labels_that_decide(labels: list[str]) -> int:
 
 
 def _to_ascii(label: str) -> str:
-    if label.isascii():
-        return visible_uri(label, _LONGEST_LABEL)
-    encoded = unicodedata.normalize("NFKC", label[:_LONGEST_LABEL]).encode("punycode")
-    return "xn--" + encoded.decode("ascii")
+    if not label.isascii():
+        composed = unicodedata.normalize("NFC", label[:_LONGEST_LABEL])
+        label = "xn--" + composed.encode("punycode").decode("ascii")
+    return visible_uri(label, _LONGEST_LABEL)
 
 
 def _from_ascii(label: str) -> str:
