@@ -1,0 +1,112 @@
+"""The benchmarks run and would notice a wrong answer; what they measure is not judged here."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import jwt
+import pytest
+from benchmarks import page, rounds, verification
+from benchmarks.answers import WrongAnswer, check_answers, check_refusals
+from benchmarks.arena import Generator, key_server, servers
+from benchmarks.calls import call_add
+from benchmarks.mint import ALGORITHMS, Mint
+from benchmarks.rounds import Result
+from benchmarks.servers import BY_NAME, CONTENDERS
+from benchmarks.verification import ROWS, Cost
+from cryptography.exceptions import InvalidSignature
+from joserfc.errors import BadSignatureError
+
+from doorward.errors import BadSignature
+
+REFUSALS = (InvalidSignature, BadSignature, jwt.InvalidSignatureError, BadSignatureError)
+ROOT = Path(__file__).parent.parent.parent
+COMPARED = ("doorward", "doorward-new", "sdk-doorward", "quickstart", "fastmcp")
+
+
+@pytest.mark.e2e
+def test_a_quick_run_measures_every_kind_of_server_and_writes_no_page() -> None:
+    before = page.PAGE.read_bytes() if page.PAGE.exists() else None
+
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick", "--only", *COMPARED],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+    assert run.returncode == 0, run.stderr
+    for name in ("floor", *COMPARED):
+        assert f"| {BY_NAME[name].label} |" in run.stdout
+    assert (page.PAGE.read_bytes() if page.PAGE.exists() else None) == before
+
+
+@pytest.mark.e2e
+def test_a_server_that_answers_wrongly_or_refuses_nobody_is_found_out() -> None:
+    mint = Mint()
+    with (
+        key_server(mint.key_set()) as keys_url,
+        servers([BY_NAME["floor"]], keys_url) as (floor,),
+    ):
+        check_answers(floor, [call_add(0, None)])
+        with pytest.raises(WrongAnswer, match="floor"):
+            check_answers(floor, [call_add(7, None)])
+        with pytest.raises(WrongAnswer, match="no token gets 200"):
+            check_refusals(floor, mint)
+
+        generator = Generator({"same": [call_add(7, None)]})
+        try:
+            turn = generator.turn(floor, 0.1, connections=2)
+        finally:
+            generator.close()
+
+    assert turn.tally.wrong == turn.tally.answered > 0
+
+
+def test_each_way_to_verify_is_timed_for_each_algorithm() -> None:
+    mint = Mint()
+    with key_server(mint.key_set()) as keys_url:
+        costs = verification.measure(mint, keys_url, rounds=1, slice_seconds=0)
+
+    assert {(cost.row, cost.algorithm) for cost in costs} == {
+        (row, algorithm) for row in ROWS for algorithm in ALGORITHMS
+    }
+
+
+def test_each_way_to_verify_refuses_an_altered_signature() -> None:
+    mint = Mint()
+    altered = dict(mint.bad_tokens())["altered signature"]
+    with key_server(mint.key_set()) as keys_url:
+        ways = verification.ways_to_verify(mint, "RS256", keys_url, altered)
+
+    for verify in ways.values():
+        with pytest.raises(REFUSALS):
+            verify()
+
+
+def test_the_page_gives_ratios_to_the_floor_and_to_the_peers() -> None:
+    costs = [
+        Cost(row, algorithm, seconds * 1e-6)
+        for algorithm in ALGORITHMS
+        for row, seconds in zip(ROWS, (20, 30, 1, 60, 50), strict=True)
+    ]
+    cpu = dict(zip([one.name for one in CONTENDERS], (1, 2, 4, 16, 14, 25, 34, 68), strict=True))
+    results = [
+        Result(one, 1e4, 9e3, 1.1e4, cpu[one.name] * 24e-6, 0.001, 0.002, 0.9, 40_000_000, 0.2)
+        for one in CONTENDERS
+    ]
+
+    text = page.build(costs, results, day="2026-11-22", method="So.")
+
+    assert "| **doorward**, known token | 2.00 | 17.00 | 34.00 | 48 | ≥ 10,000 " in text
+    assert "| PyJWT, parsed key | 60.0 (3.00) |" in text
+    assert "generator was at its own limit" in text
+
+
+def test_each_token_of_a_set_is_another_and_all_sums_differ() -> None:
+    calls = rounds.prepare_calls(Mint(), 3)["new"]
+
+    assert len({call.request for call in calls}) == 3
+    assert len({call.expected for call in calls}) == 3
