@@ -4,31 +4,62 @@ A policy that reads the envelope and a server that executes it must never be tol
 everything another parser could read differently is refused here, before anyone decides.
 """
 
-import json
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 
-from doorward.errors import RequestRefused
+from doorward.wire.malformed import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    LEGACY_VERSIONS,
+    METHOD_NOT_FOUND,
+    MODERN_VERSIONS,
+    PARSE_ERROR,
+    UNSUPPORTED_VERSION,
+    HeaderMismatch,
+    InvalidParams,
+    Malformed,
+    NotJson,
+    UnsupportedVersion,
+    jsonrpc_error,
+    unsupported_version,
+)
 from doorward.wire.routing_headers import Routing, decode_name, read_routing
 from doorward.wire.strict_json import NotStrictJson, parse
+
+__all__ = [
+    "CAPABILITIES_META",
+    "HEADER_MISMATCH",
+    "INVALID_PARAMS",
+    "INVALID_REQUEST",
+    "LEGACY_VERSIONS",
+    "METHOD_NOT_FOUND",
+    "MIRRORED",
+    "MODERN_VERSIONS",
+    "NAMED",
+    "PARSE_ERROR",
+    "SCOPE_KEY",
+    "UNSUPPORTED_VERSION",
+    "VERSION_META",
+    "Envelope",
+    "HeaderMismatch",
+    "InvalidParams",
+    "Malformed",
+    "NotJson",
+    "UnsupportedVersion",
+    "jsonrpc_error",
+    "read_envelope",
+    "unsupported_version",
+]
 
 # Where the guard leaves the envelope in an ASGI scope, so that nothing is parsed twice.
 SCOPE_KEY = "doorward.envelope"
 
-MODERN_VERSIONS = ("2026-07-28",)
-LEGACY_VERSIONS = ("2025-03-26", "2025-06-18", "2025-11-25")
-
 VERSION_META = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_META = "io.modelcontextprotocol/clientCapabilities"
-
-PARSE_ERROR = -32700
-INVALID_REQUEST = -32600
-METHOD_NOT_FOUND = -32601
-INVALID_PARAMS = -32602
-HEADER_MISMATCH = -32020
-UNSUPPORTED_VERSION = -32022
 
 # The member of ``params`` that names what a request is about. The first three are mirrored in the
 # Mcp-Name header of every 2026-07-28 request, the tasks extension adds its own.
@@ -46,8 +77,14 @@ NAMED: Mapping[str, str] = {
 _MEMBERS = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
 _PARAMS = frozenset({"name", "uri", "arguments", "_meta", "ref", "taskId"})
 _META = frozenset({VERSION_META, CAPABILITIES_META})
+# Members that are no lookalikes and come with nearly every request, so that the usual one is not
+# searched letter by letter.
+_USUAL_PARAMS = _PARAMS | {"cursor", "protocolVersion", "capabilities", "clientInfo", "argument"}
+_USUAL_META = _META | {"io.modelcontextprotocol/clientInfo", "progressToken", "traceparent"}
 _FOLDED_PARAMS = {member.casefold(): member for member in _PARAMS}
 _FOLDED_META = {member.casefold(): member for member in _META}
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 # Beyond 2**53 a JavaScript client reads another number than it sent.
 _LARGEST_ID = 2**53 - 1
@@ -74,64 +111,6 @@ class Envelope(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     def is_response(self) -> bool:
         """Say whether the client answers a request of the server (``initialize`` era only)."""
         return not self.method
-
-
-class Malformed(RequestRefused):
-    """The body is not one message that everybody reads alike."""
-
-    code = "malformed-message"
-    jsonrpc_code: ClassVar[int] = INVALID_REQUEST
-    public = "The body must be a single JSON-RPC message."
-
-    def __init__(
-        self,
-        detail: str,
-        *,
-        public: str | None = None,
-        id: str | int | None = None,  # noqa: A002 - the member's name in JSON-RPC
-        data: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__(detail)
-        self.said = public or self.public
-        self.id = id
-        self.data = data
-
-    @property
-    def description(self) -> str:
-        """The sentence a peer may read."""
-        return self.said
-
-
-class NotJson(Malformed):
-    """The body is not JSON, or JSON that two parsers read differently."""
-
-    code = "not-json"
-    jsonrpc_code = PARSE_ERROR
-    public = "The body is not unambiguous JSON."
-
-
-class InvalidParams(Malformed):
-    """The parameters lack what every request must have."""
-
-    code = "invalid-params"
-    jsonrpc_code = INVALID_PARAMS
-    public = "The request's params are invalid."
-
-
-class HeaderMismatch(Malformed):
-    """The headers tell another story than the body, or too little of it."""
-
-    code = "header-mismatch"
-    jsonrpc_code = HEADER_MISMATCH
-    public = "Header mismatch."
-
-
-class UnsupportedVersion(Malformed):
-    """The request speaks a protocol version that is not spoken here."""
-
-    code = "unsupported-version"
-    jsonrpc_code = UNSUPPORTED_VERSION
-    public = "Unsupported protocol version"
 
 
 def read_envelope(body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Envelope:
@@ -172,36 +151,6 @@ def read_envelope(body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Envelo
         protocol_version=version,
         body=body,
     )
-
-
-def unsupported_version(requested: str, id: str | int | None) -> UnsupportedVersion:  # noqa: A002
-    """Return the refusal of a protocol version that is not spoken here."""
-    return UnsupportedVersion(
-        f"version={requested!r}, want one of {MODERN_VERSIONS + LEGACY_VERSIONS}",
-        id=id,
-        data={"supported": list(MODERN_VERSIONS), "requested": requested},
-    )
-
-
-def jsonrpc_error(
-    id: str | int | None,  # noqa: A002
-    code: int,
-    message: str,
-    data: Mapping[str, Any] | None = None,
-) -> bytes:
-    """
-    Return a JSON-RPC error response; without ``id`` when the request's could not be read.
-
-    Spec: MCP 2026-07-28 basic/index §Error Responses
-    """
-    error: dict[str, Any] = {"code": code, "message": message}
-    if data is not None:
-        error["data"] = data
-    answer: dict[str, Any] = {"jsonrpc": "2.0"}
-    if id is not None:
-        answer["id"] = id
-    answer["error"] = error
-    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _message(body: bytes) -> dict[str, Any]:
@@ -262,25 +211,22 @@ def _params(message: dict[str, Any], request_id: str | int | None) -> dict[str, 
     params = message.get("params", {})
     if type(params) is not dict:
         raise Malformed("params is not an object", id=request_id)
-    _refuse_lookalikes(params, _PARAMS, _FOLDED_PARAMS, request_id)
+    if not _USUAL_PARAMS.issuperset(params):
+        _refuse_lookalikes(params, _FOLDED_PARAMS, request_id)
     meta = params.get("_meta", {})
     if type(meta) is not dict:
         raise InvalidParams("_meta is not an object", id=request_id)
-    _refuse_lookalikes(meta, _META, _FOLDED_META, request_id)
+    if not _USUAL_META.issuperset(meta):
+        _refuse_lookalikes(meta, _FOLDED_META, request_id)
     return params
 
 
 def _refuse_lookalikes(
-    members: dict[str, Any],
-    known: frozenset[str],
-    folded: Mapping[str, str],
-    request_id: str | int | None,
+    members: dict[str, Any], folded: Mapping[str, str], request_id: str | int | None
 ) -> None:
-    if known.issuperset(members):
-        return
     for member in members:
-        if member not in known and member.casefold() in folded:
-            wanted = folded[member.casefold()]
+        wanted = folded.get(member.casefold(), member)
+        if wanted != member:
             raise InvalidParams(f"member {member!r} is read as {wanted!r} by others", id=request_id)
 
 
@@ -292,11 +238,11 @@ def _name(method: str, params: dict[str, Any], request_id: str | int | None) -> 
         if type(holder) is not dict:
             return None
         member = "uri" if holder.get("type") == "ref/resource" else "name"
-        _refuse_lookalikes(holder, _PARAMS, _FOLDED_PARAMS, request_id)
+        _refuse_lookalikes(holder, _FOLDED_PARAMS, request_id)
     if member is None or member not in holder:
         return None
     name = holder[member]
-    if type(name) is not str or any(char < " " or char == "\x7f" for char in name):
+    if type(name) is not str or _CONTROL.search(name):
         raise InvalidParams(f"{member} is not a plain string", id=request_id)
     return name
 

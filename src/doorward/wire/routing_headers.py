@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -12,7 +11,6 @@ _SHOWN = {
     b"mcp-method": "Mcp-Method",
     b"mcp-name": "Mcp-Name",
 }
-_PRINTABLE = re.compile(rb"[\x20-\x7e]*")
 _PREFIX, _SUFFIX = "=?base64?", "?="
 
 
@@ -38,10 +36,10 @@ def read_routing(headers: Iterable[tuple[bytes, bytes]]) -> Routing:
         # One reader takes the first copy of a repeated header, another the last.
         if name in found:
             return Routing(None, None, None, f"{_SHOWN[name]} came more than once")
-        trimmed = value.strip(b" \t")
-        if not _PRINTABLE.fullmatch(trimmed):
+        text = value.strip(b" \t").decode("latin-1")
+        if not (text.isascii() and text.isprintable()):
             return Routing(None, None, None, f"{_SHOWN[name]} has characters no header may have")
-        found[name] = trimmed.decode("ascii")
+        found[name] = text
     return Routing(
         found.get(b"mcp-protocol-version"), found.get(b"mcp-method"), found.get(b"mcp-name")
     )

@@ -1,0 +1,105 @@
+"""What is told to a client whose message cannot be read in exactly one way."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from doorward.errors import RequestRefused
+
+MODERN_VERSIONS = ("2026-07-28",)
+LEGACY_VERSIONS = ("2025-03-26", "2025-06-18", "2025-11-25")
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+HEADER_MISMATCH = -32020
+UNSUPPORTED_VERSION = -32022
+
+
+class Malformed(RequestRefused):
+    """The body is not one message that everybody reads alike."""
+
+    code = "malformed-message"
+    jsonrpc_code: ClassVar[int] = INVALID_REQUEST
+    public = "The body must be a single JSON-RPC message."
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        public: str | None = None,
+        id: str | int | None = None,  # noqa: A002 - the member's name in JSON-RPC
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.said = public or self.public
+        self.id = id
+        self.data = data
+
+    @property
+    def description(self) -> str:
+        """The sentence a peer may read."""
+        return self.said
+
+
+class NotJson(Malformed):
+    """The body is not JSON, or JSON that two parsers read differently."""
+
+    code = "not-json"
+    jsonrpc_code = PARSE_ERROR
+    public = "The body is not unambiguous JSON."
+
+
+class InvalidParams(Malformed):
+    """The parameters lack what every request must have."""
+
+    code = "invalid-params"
+    jsonrpc_code = INVALID_PARAMS
+    public = "The request's params are invalid."
+
+
+class HeaderMismatch(Malformed):
+    """The headers tell another story than the body, or too little of it."""
+
+    code = "header-mismatch"
+    jsonrpc_code = HEADER_MISMATCH
+    public = "Header mismatch."
+
+
+class UnsupportedVersion(Malformed):
+    """The request speaks a protocol version that is not spoken here."""
+
+    code = "unsupported-version"
+    jsonrpc_code = UNSUPPORTED_VERSION
+    public = "Unsupported protocol version"
+
+
+def unsupported_version(requested: str, id: str | int | None) -> UnsupportedVersion:  # noqa: A002
+    """Return the refusal of a protocol version that is not spoken here."""
+    return UnsupportedVersion(
+        f"version={requested!r}, want one of {MODERN_VERSIONS + LEGACY_VERSIONS}",
+        id=id,
+        data={"supported": list(MODERN_VERSIONS), "requested": requested},
+    )
+
+
+def jsonrpc_error(
+    id: str | int | None,  # noqa: A002
+    code: int,
+    message: str,
+    data: Mapping[str, Any] | None = None,
+) -> bytes:
+    """
+    Return a JSON-RPC error response; without ``id`` when the request's could not be read.
+
+    Spec: MCP 2026-07-28 basic/index §Error Responses
+    """
+    error: dict[str, Any] = {"code": code, "message": message}
+    if data is not None:
+        error["data"] = data
+    answer: dict[str, Any] = {"jsonrpc": "2.0"}
+    if id is not None:
+        answer["id"] = id
+    answer["error"] = error
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
