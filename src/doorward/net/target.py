@@ -13,6 +13,8 @@ _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 # What WHATWG URL reads as an IPv4 address: the last label decides. Resolvers turn 127.1, 0x7f.1
 # and 2130706433 into 127.0.0.1; no public name has such a last label.
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+# urlsplit also takes "[v1.x]" for a name, "[::1]x" for an address, and "h:" or "h:+80" for a port.
+_AUTHORITY = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\[\]:@]+)(?::[0-9]{1,5})?")
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -72,10 +74,7 @@ def _split(url: str) -> SplitResult | None:
         port = parts.port
     except ValueError:
         return None
-    # urlsplit reads "h:" and "h:+80" too; others do not.
-    if "@" in parts.netloc or parts.netloc.endswith(":") or port == 0:
-        return None
-    return parts
+    return parts if _AUTHORITY.fullmatch(parts.netloc) and port != 0 else None
 
 
 def _is_address(host: str) -> bool:
