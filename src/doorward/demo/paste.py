@@ -30,5 +30,7 @@ def lines_for(url: str) -> tuple[Paste, ...]:
         Paste("Codex", "terminal", f"codex mcp add {NAME} --url {url}"),
         Paste("Gemini CLI", "terminal", f"gemini mcp add --transport http {NAME} {url}"),
         Paste("Cursor", ".cursor/mcp.json", cursor),
-        Paste("MCP Inspector", "terminal", f"npx @modelcontextprotocol/inspector --server-url {url}"),
+        Paste(
+            "MCP Inspector", "terminal", f"npx @modelcontextprotocol/inspector --server-url {url}"
+        ),
     )

@@ -58,7 +58,6 @@ def build_server(journal: Journal[AuditEvent], clock: Callable[[], float]) -> Mc
 
     @server.tool(scopes={"mcp:tools", "mcp:admin"}, roles={"admin"})
     async def audit_log(
-        user: Identity,
         last: Annotated[int, Field(ge=1, le=100, description="How many decisions to show")] = 20,
     ) -> list[AuditLine]:
         """Show the last decisions of the guard: who asked for what, and what was answered."""

@@ -1,0 +1,193 @@
+"""The composition: an authorization server, a guard and an MCP server that know only addresses."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from doorward.authserver import AuthorizationServer, AuthServerSettings, Resource
+from doorward.demo.journal import Journal
+from doorward.demo.people import PEOPLE, SCOPES, person
+from doorward.demo.serve import listen, serve
+from doorward.demo.tools import build_server
+from doorward.errors import ConfigurationError
+from doorward.guard import AuditEvent, Guard
+from doorward.identity import Identity
+from doorward.policy import Operation, Policy, Rule
+from doorward.tokens import LocalKeys, TrustedIssuer
+
+NAME = "Doorward demo"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSettings:
+    """What can be chosen; everything else is fixed, the machine above all. ``port`` 0 is any."""
+
+    port: int = 9000
+    data: Path | None = None
+    sign_in_as: str | None = None
+    # Exact host:port pairs whose client documents may be fetched though they are private.
+    insecure_document_hosts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whereabouts:
+    """Where a running demo is."""
+
+    issuer: str
+    mcp: str
+    data: Path | None
+    signs_in_as: str | None
+
+
+class Screen(Protocol):
+    """Whoever shows what happens."""
+
+    def listening(self, where: Whereabouts) -> None:
+        """Say where the demo is; called once, when connections are accepted."""
+
+    def decided(self, event: AuditEvent) -> None:
+        """Say what the guard decided; called for every decision."""
+
+
+class Demo:
+    """All three parties, composed for one address; ``app`` is the whole of it as one application."""
+
+    def __init__(
+        self,
+        url: str,
+        settings: DemoSettings,
+        decided: Callable[[AuditEvent], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.where = Whereabouts(
+            issuer=url, mcp=f"{url}/mcp", data=settings.data, signs_in_as=settings.sign_in_as
+        )
+        self._journal: Journal[AuditEvent] = Journal()
+        self._decided = decided
+        self._authserver = AuthorizationServer(
+            _authserver_settings(self.where, settings), clock=clock
+        )
+        self._clock = clock
+        self.app = self._compose()
+
+    def _compose(self) -> ASGIApp:
+        server = build_server(self._journal, self._clock)
+        policy = Policy(base=Rule(scopes=frozenset({"mcp:read"})), rules=server.rules)
+        server.decide = lambda who, operation: _may(policy, who, operation)
+        web = FastAPI(title=NAME, docs_url=None, redoc_url=None, openapi_url=None)
+        web.include_router(server.router("/mcp"))
+        web.mount("/", self._authserver.app)
+        guard = Guard(
+            resource=self.where.mcp,
+            resource_name=NAME,
+            issuers=[
+                TrustedIssuer(
+                    issuer=self.where.issuer,
+                    audience=self.where.mcp,
+                    algorithms=("ES256",),
+                    keys=LocalKeys(self._authserver.jwks, clock=self._clock),
+                )
+            ],
+            policy=policy,
+            serve_other_paths=True,
+            audit=self._write_down,
+            clock=self._clock,
+        )
+        return guard.protect(web)
+
+    def _write_down(self, event: AuditEvent) -> None:
+        self._journal.write(event)
+        self._decided(event)
+
+    async def start(self) -> None:
+        """
+        Open the store and make sure that the people are in it.
+
+        Raises:
+            ConfigurationError: the data folder cannot be used.
+        """
+        await self._authserver.start()
+        for someone in PEOPLE:
+            await self._authserver.users.add(
+                someone.username,
+                someone.password,
+                scopes=someone.scopes,
+                roles=someone.roles,
+                display_name=someone.display_name,
+            )
+
+    async def aclose(self) -> None:
+        """Close the store; without a data folder, everything is gone."""
+        await self._authserver.aclose()
+
+
+async def run(settings: DemoSettings, screen: Screen) -> None:
+    """
+    Serve the demo until the process is told to stop.
+
+    Raises:
+        ConfigurationError: the port is in use, the data folder cannot be used, there is no such
+            user. Nothing is listening then.
+    """
+    _require_user(settings.sign_in_as)
+    sockets = listen(settings.port)
+    try:
+        url = f"http://localhost:{sockets[0].getsockname()[1]}"
+        demo = Demo(url, settings, screen.decided)
+        try:
+            await demo.start()
+            screen.listening(demo.where)
+            await serve(demo.app, sockets)
+        finally:
+            await demo.aclose()
+    finally:
+        for sock in sockets:
+            sock.close()
+
+
+def _may(policy: Policy, who: Identity | None, operation: Operation) -> bool:
+    return who is not None and policy.decide(who, operation).allowed
+
+
+def _authserver_settings(where: Whereabouts, settings: DemoSettings) -> AuthServerSettings:
+    folder = _folder(settings.data)
+    return AuthServerSettings(
+        issuer=where.issuer,
+        service_name=NAME,
+        resources=(Resource(uri=where.mcp, scopes=SCOPES, name="The demo's MCP server"),),
+        database_url=f"sqlite+aiosqlite:///{folder / 'doorward.db'}" if folder else None,
+        secret_file=folder / "secret" if folder else None,
+        sign_in_as=settings.sign_in_as,
+        demo_users=tuple(someone.username for someone in PEOPLE),
+        insecure_document_hosts=settings.insecure_document_hosts,
+    )
+
+
+def _folder(data: Path | None) -> Path | None:
+    if data is None:
+        return None
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = data / ".probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigurationError(
+            "data-not-writable",
+            f"The folder {str(data)!r} cannot be written: {error.strerror}.",
+            "Choose a folder of your own with --data, or leave it out to keep nothing.",
+        ) from None
+    return data.absolute()
+
+
+def _require_user(username: str | None) -> None:
+    if username is not None and person(username) is None:
+        names = ", ".join(someone.username for someone in PEOPLE)
+        raise ConfigurationError(
+            "unknown-user", f"The demo has no user {username!r}.", f"Choose one of {names}."
+        )
