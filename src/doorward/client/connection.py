@@ -10,7 +10,7 @@ import httpx2
 from doorward.client.courier import Courier
 from doorward.client.mcp import McpClient
 from doorward.client.oauth import OAuth
-from doorward.client.reach import Reach
+from doorward.client.reach import PinnedTransport, Reach
 from doorward.client.sign_in import SignIn
 from doorward.client.store import open_store
 from doorward.client.tokens import Tokens
@@ -55,7 +55,10 @@ async def open_connection(
         DiscoveryFailed: ``server_url`` is not an address that may be used.
     """
     wallet = wallet or Wallet(open_store())
-    courier = Courier(Reach(server_url), transport)
+    reach = Reach(server_url)
+    # One transport for both, so that both know where the server lives.
+    transport = transport or PinnedTransport(reach)
+    courier = Courier(reach, transport)
     signing_in = SignIn(wallet=wallet, courier=courier, **sign_in)
     auth = OAuth(server_url, signing_in, interactive=interactive)
     try:

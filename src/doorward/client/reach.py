@@ -38,7 +38,7 @@ class Reach:
         self._lives_publicly: bool | None = None
         if parts.scheme != "https" and not self.is_loopback:
             raise DiscoveryFailed(
-                "insecure-url",
+                "insecure-server-url",
                 f"{server!r} is plain http and not on this machine.",
                 "Use its https address; a token sent over http can be read on the way.",
             )

@@ -21,7 +21,11 @@ from doorward.client.discovery import (
 from doorward.client.listener import Listener
 from doorward.client.refusals import ProtocolBroken, SignInFailed
 from doorward.client.registration import ClientChoice, Registration, pre_arranged, register
-from doorward.client.token_endpoint import exchange_code, exchange_refresh_token
+from doorward.client.token_endpoint import (
+    exchange_code,
+    exchange_refresh_token,
+    revoke_tokens,
+)
 from doorward.client.tokens import Tokens
 from doorward.client.wallet import Wallet
 
@@ -113,6 +117,19 @@ class SignIn:
             )
             self.wallet.keep_tokens(server_url, fresh)
         return fresh
+
+    async def revoke(self, tokens: Tokens) -> bool:
+        """
+        Ask the issuer to revoke ``tokens``; say whether it offers that and agreed.
+
+        Raises:
+            ClientRefused: the issuer could not be asked.
+
+        Spec: RFC 7009 §2.1
+        """
+        server = await fetch_server_metadata(self.courier, tokens.issuer)
+        registration = self._registration_of(tokens)
+        return await revoke_tokens(self.courier, server, registration, tokens)
 
     def _registration_of(self, tokens: Tokens) -> Registration:
         kept = self.wallet.registration_at(tokens.issuer)

@@ -83,6 +83,25 @@ async def exchange_refresh_token(
     )
 
 
+async def revoke_tokens(
+    courier: Courier, server: ServerMetadata, registration: Registration, tokens: Tokens
+) -> bool:
+    """
+    Revoke ``tokens`` where they come from; say whether the issuer offers that and agreed.
+
+    Spec: RFC 7009 §2.1
+    """
+    if server.revocation_endpoint is None or tokens.issuer != server.issuer:
+        return False
+    # The refresh token takes its access tokens with it; most issuers cannot recall a JWT alone.
+    doomed = ("refresh_token", tokens.refresh_token) if tokens.refresh_token else None
+    hint, token = doomed or ("access_token", tokens.access_token)
+    form = {"token": token, "token_type_hint": hint}
+    full, basic = _authenticated(registration, form)
+    answer = await courier.post_form(server.revocation_endpoint, "revocation endpoint", full, basic)
+    return answer.status == 200
+
+
 async def _ask(
     courier: Courier,
     server: ServerMetadata,

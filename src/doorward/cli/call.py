@@ -1,0 +1,69 @@
+"""``doorward call``: call one tool."""
+
+from typing import Annotated, Any
+
+import typer
+
+from doorward.cli.options import AsJson, ServerUrl, examples
+
+EPILOG = examples(
+    "doorward call https://mcp.example/mcp add a=2 b=3",
+    'doorward call https://mcp.example/mcp search words:=\'["one", "two"]\'',
+    "doorward call https://mcp.example/mcp get_time --json",
+)
+
+
+def call(
+    url: ServerUrl,
+    tool: Annotated[str, typer.Argument(metavar="TOOL", help="The tool's name.")],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME=VALUE",
+            help="The tool's arguments. Values are read as the tool's schema says; NAME:=JSON is JSON.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Call a tool of an MCP server and print what it gives.
+
+    Uses the token that "doorward login" kept, and renews it when it is over.
+    """
+    from doorward.cli.output import Output
+    from doorward.cli.running import run
+
+    output = Output(as_json=as_json)
+    run(output, lambda: _call(output, url, tool, arguments or []))
+
+
+async def _call(output: Any, url: str, name: str, words: list[str]) -> None:
+    from doorward.cli.arguments import parse_arguments
+    from doorward.cli.problems import ToolProblem
+    from doorward.client.connection import open_connection
+
+    async with open_connection(url, interactive=False) as connection:
+        listed = {tool.name: tool for tool in await connection.client.list_tools()}
+        # A tool that is not listed may be one that this user may not see; the server says so best.
+        schema = listed[name].input_schema if name in listed else {}
+        result = await connection.client.call_tool(name, parse_arguments(words, schema))
+    if output.as_json:
+        output.document(dict(result.document))
+    if result.is_error:
+        raise ToolProblem(name, result.text or "it gave no reason")
+    if not output.as_json:
+        _print(output, result)
+
+
+def _print(output: Any, result: Any) -> None:
+    import json
+
+    from doorward.cli.plain_text import plain
+
+    for part in result.content:
+        if part.get("type") == "text":
+            output.text(plain(str(part.get("text", ""))))
+        else:
+            output.note(f"({part.get('type')} content; see it with --json)")
+    if not result.content and result.structured is not None:
+        output.text(plain(json.dumps(result.structured, ensure_ascii=False, indent=2)))

@@ -1,0 +1,82 @@
+"""A private key in a file that only its owner can read."""
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+from doorward.errors import ConfigurationError
+from doorward.testing.signing import Algorithm, SigningKey
+
+
+def read_key(path: Path) -> SigningKey:
+    """
+    Return the private key in ``path``.
+
+    Raises:
+        ConfigurationError: with reason ``no-key``, ``exposed-key``, ``unreadable-key`` or
+            ``unsuitable-key``.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            pem = file.read(64 * 1024)
+    except FileNotFoundError:
+        raise ConfigurationError(
+            "no-key",
+            f"There is no key at {path}.",
+            "Name one with --key, or add --generate-keys to make it.",
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(
+            "unreadable-key",
+            f"{path} cannot be read: {error.strerror}.",
+            "Name another with --key.",
+        ) from error
+    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+        raise ConfigurationError(
+            "exposed-key",
+            f"{path} can be read by other users of this machine (mode {stat.S_IMODE(mode):04o}).",
+            f"Run: chmod 600 {path}",
+        )
+    return SigningKey.from_pem(pem)
+
+
+def make_key(path: Path, algorithm: str) -> Iterator[Path]:
+    """
+    Make a key at ``path`` and its public set beside it; yield what was written.
+
+    ``signing-key.pem`` gets ``signing-key.jwks.json`` and ``signing-key.pub.pem``.
+
+    Raises:
+        ConfigurationError: with reason ``unknown-algorithm`` or ``unwritable-key``.
+    """
+    known = {name: name for name in get_args(Algorithm)}
+    if algorithm not in known:
+        raise ConfigurationError(
+            "unknown-algorithm",
+            f"{algorithm!r} is not an algorithm that keys are made for here.",
+            f"Choose one of {', '.join(known)}.",
+        )
+    key = SigningKey.generate(known[algorithm])
+    jwks = json.dumps({"keys": [key.public_jwk()]}, indent=2) + "\n"
+    try:
+        # Exclusive: a key that appeared in between is somebody's, and is not written over.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(key.to_pem())
+        yield path
+        for beside, content in (
+            (path.with_suffix(".jwks.json"), jwks.encode()),
+            (path.with_suffix(".pub.pem"), key.public_pem()),
+        ):
+            beside.write_bytes(content)
+            yield beside
+    except OSError as error:
+        raise ConfigurationError(
+            "unwritable-key",
+            f"{path} cannot be written: {error.strerror}.",
+            "Name a file in a folder that you may write to with --key.",
+        ) from error

@@ -1,0 +1,66 @@
+"""``doorward logout``: revoke what is kept for one server, or for all, and forget it."""
+
+from typing import Annotated, Any
+
+import typer
+
+from doorward.cli.options import AsJson, examples
+
+EPILOG = examples(
+    "doorward logout https://mcp.example/mcp",
+    "doorward logout",
+)
+
+
+def logout(
+    url: Annotated[
+        str | None,
+        typer.Argument(metavar="URL", help="The MCP server; without it, every server."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Sign out of one MCP server, or of all.
+
+    Asks the authorization server to revoke the tokens, where it offers that, and forgets them here
+    in any case.
+    """
+    from doorward.cli.output import Output
+    from doorward.cli.running import run
+
+    output = Output(as_json=as_json)
+    run(output, lambda: _logout(output, url))
+
+
+async def _logout(output: Any, url: str | None) -> None:
+    from doorward.client.refusals import ClientRefused
+    from doorward.client.store import open_store
+    from doorward.client.wallet import Wallet
+
+    wallet = Wallet(open_store())
+    servers = wallet.servers() if url is None else (url,)
+    ended: list[dict[str, Any]] = []
+    for server in servers:
+        try:
+            revoked = await _revoke(wallet, server)
+        except ClientRefused as error:
+            output.note(f"{server}: not revoked there ({error.reason}); forgotten here.")
+            revoked = False
+        known = wallet.forget_tokens(server) is not None
+        if known or url is None:
+            ended.append({"server": server, "revoked": revoked})
+            output.step("logout", f"{server}{', revoked' if revoked else ''}")
+    if output.as_json:
+        output.document({"signed_out": ended})
+    elif not ended:
+        output.note("Nothing is kept here; you are not signed in.")
+
+
+async def _revoke(wallet: Any, server: str) -> bool:
+    from doorward.client.connection import open_connection
+
+    tokens = wallet.tokens_for(server)
+    if tokens is None:
+        return False
+    async with open_connection(server, wallet=wallet, interactive=False) as connection:
+        return bool(await connection.sign_in.revoke(tokens))

@@ -1,0 +1,101 @@
+"""The command ``doorward``: its verbs, and what every run ends with."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from doorward.cli import call, demo, login, logout, token, tools, whoami
+from doorward.cli.exit_codes import MEANING, ExitCode
+from doorward.cli.options import examples
+
+_STATUSES = "Exit status: " + "; ".join(
+    f"{int(code)} {meaning}" for code, meaning in MEANING.items()
+)
+
+app = typer.Typer(
+    name="doorward",
+    help="OAuth 2.1 in front of MCP servers: see it work, sign in, call a tool.",
+    epilog=examples(
+        "doorward demo",
+        "doorward login http://localhost:9000/mcp",
+        "doorward call http://localhost:9000/mcp add a=2 b=3",
+        _STATUSES,
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"doorward {version('doorward')}")
+        raise typer.Exit(ExitCode.OK)
+
+
+@app.callback()
+def _doorward(
+    _version_asked: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    return None
+
+
+app.command("demo", epilog=demo.EPILOG)(demo.demo)
+app.command("login", epilog=login.EPILOG)(login.login)
+app.command("whoami", epilog=whoami.EPILOG)(whoami.whoami)
+app.command("tools", epilog=tools.EPILOG)(tools.tools)
+app.command("call", epilog=call.EPILOG)(call.call)
+app.command("logout", epilog=logout.EPILOG)(logout.logout)
+app.command("token", epilog=token.EPILOG)(token.token)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """
+    Carry out one command line and return its exit status.
+
+    Does not end the process, and prints no traceback for what a user can cause.
+    """
+    try:
+        ended = app(list(arguments), standalone_mode=False, prog_name="doorward")
+    except typer.Exit as ending:
+        return ending.exit_code
+    except typer.Abort:
+        return ExitCode.INTERRUPTED
+    except typer.TyperException as problem:
+        return _usage(problem, as_json="--json" in arguments)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has had enough, as `| head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    return ended if isinstance(ended, int) else ExitCode.OK
+
+
+def _usage(problem: typer.TyperException, *, as_json: bool) -> int:
+    from doorward.cli.output import Output
+    from doorward.cli.problems import UsageProblem, show
+
+    context = getattr(problem, "ctx", None)
+    command = context.command_path if context is not None else "doorward"
+    if not str(problem.format_message()):
+        return ExitCode.USAGE
+    told = UsageProblem("usage", problem.format_message(), f"Try: {command} --help")
+    return show(told, Output(as_json=as_json))
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and end it with the right status."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows no such letter shows a question mark; it is no reason to crash.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    raise SystemExit(int(run(sys.argv[1:])))

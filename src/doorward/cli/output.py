@@ -1,0 +1,100 @@
+"""The two streams: what was asked for goes to stdout, everything else to stderr."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from doorward.cli.plain_text import json_fit, line
+
+
+class Output:
+    """
+    Prints results to stdout and progress to stderr; with ``as_json`` one document and no progress.
+
+    Colour only where the stream is a terminal and ``NO_COLOR`` is not set. Everything printed
+    through here is made fit for a terminal first.
+    """
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self._out = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+        self._err = Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
+        unicode = (self._err.encoding or "").lower().startswith("utf")
+        self._done, self._waiting, self._bar = ("✓", "…", "─") if unicode else ("+", "...", "-")
+
+    def document(self, document: Mapping[str, Any]) -> None:
+        """Print the one JSON document of this run."""
+        text = json.dumps(document, ensure_ascii=False, indent=2)
+        sys.stdout.write(json_fit(text) + "\n")
+
+    def text(self, text: str) -> None:
+        """Print a result as it is, already fit for a terminal."""
+        sys.stdout.write(text + "\n")
+
+    def step(self, name: str, detail: str = "") -> None:
+        """Say that one hop is done."""
+        self._progress(Text(self._done, "green"), name, detail)
+
+    def waiting(self, name: str, detail: str) -> None:
+        """Say what is being waited for."""
+        self._progress(Text(self._waiting[:1], "yellow"), name, detail)
+
+    def note(self, text: str) -> None:
+        """Say something that is no result."""
+        if not self.as_json:
+            self._err.print(Text(line(text)), soft_wrap=True)
+
+    def address(self, url: str) -> None:
+        """Print a URL to be copied: alone on its line, and never broken."""
+        self._err.print(Text(line(url), "bold"), soft_wrap=True)
+
+    def problem(self, problem: str, hint: str, reason: str) -> None:
+        """Say what is wrong and what to do."""
+        self._err.print(
+            Text.assemble(
+                "doorward: ", ("error", "bold red"), ": ", line(problem), (f" ({reason})", "dim")
+            ),
+            soft_wrap=True,
+        )
+        if hint:
+            self._err.print(
+                Text.assemble("doorward: ", ("hint", "bold cyan"), ": ", line(hint)),
+                soft_wrap=True,
+            )
+
+    def facts(self, title: str, facts: Sequence[tuple[str, str]]) -> None:
+        """Print a title and named facts below it."""
+        self._out.print(Text(line(title), "bold"))
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="dim", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, value in facts:
+            grid.add_row(Text("  " + name), Text(line(value)))
+        self._out.print(grid)
+
+    def rows(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table; where stdout is no terminal, one line per row with tabs between."""
+        if not self._out.is_terminal:
+            for row in rows:
+                self.text("\t".join(line(cell) for cell in row))
+            return
+        table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+        for number, heading in enumerate(headings):
+            table.add_column(
+                heading, style="bold" if number == 0 else "", overflow="fold", no_wrap=number == 0
+            )
+        for row in rows:
+            table.add_row(*(Text(line(cell)) for cell in row))
+        self._out.print(table)
+
+    def _progress(self, mark: Text, name: str, detail: str) -> None:
+        if self.as_json:
+            return
+        self._err.print(
+            Text.assemble(mark, " ", f"{name:<9}", (line(detail), "dim")), soft_wrap=True
+        )

@@ -1,0 +1,80 @@
+"""Which exit status an expected problem ends with, and how it is shown."""
+
+from typing import Any
+
+from doorward.cli.exit_codes import ExitCode
+from doorward.cli.output import Output
+from doorward.client.refusals import (
+    CallFailed,
+    ClientRefused,
+    DiscoveryFailed,
+    ProtocolBroken,
+    ScopeLacking,
+    ServerRefused,
+    SignInFailed,
+    Unreachable,
+)
+from doorward.errors import ConfigurationError, DoorwardError
+
+
+class UsageProblem(ConfigurationError):
+    """The command line cannot be carried out as it was written."""
+
+
+class ToolProblem(DoorwardError):
+    """The tool ran and reported an error; ``text`` is what it said."""
+
+    code = "tool-error"
+
+    def __init__(self, tool: str, text: str) -> None:
+        super().__init__(f"{self.code}: {tool}")
+        self.tool = tool
+        self.text = text
+
+
+# The first class that fits decides, so a narrower class stands before a wider one.
+_STATUS: tuple[tuple[type[DoorwardError], ExitCode], ...] = (
+    (ConfigurationError, ExitCode.USAGE),
+    (ToolProblem, ExitCode.TOOL),
+    (Unreachable, ExitCode.UNREACHABLE),
+    (SignInFailed, ExitCode.SIGN_IN),
+    (ServerRefused, ExitCode.REFUSED),
+    (CallFailed, ExitCode.REFUSED),
+    (DiscoveryFailed, ExitCode.UNUSABLE),
+    (ProtocolBroken, ExitCode.UNUSABLE),
+    (DoorwardError, ExitCode.UNUSABLE),
+)
+# These are about the address that the user typed.
+_TYPED = frozenset({"not-a-server-url", "insecure-server-url"})
+
+
+def status_of(error: DoorwardError) -> ExitCode:
+    """Return the exit status that ``error`` ends the command with."""
+    if isinstance(error, ClientRefused) and error.reason in _TYPED:
+        return ExitCode.USAGE
+    return next(status for kind, status in _STATUS if isinstance(error, kind))
+
+
+def show(error: DoorwardError, output: Output) -> ExitCode:
+    """Print ``error`` for a person or for a program; return the exit status."""
+    status = status_of(error)
+    reason, problem, hint = _told(error)
+    output.problem(problem, hint, reason)
+    if output.as_json:
+        told: dict[str, Any] = {"code": reason, "message": problem, "exit_status": int(status)}
+        if hint:
+            told["hint"] = hint
+        if isinstance(error, ScopeLacking):
+            told["scopes"] = sorted(error.scopes)
+        if isinstance(error, CallFailed):
+            told["json_rpc"] = {"code": error.number, "message": error.message, "data": error.data}
+        output.document({"error": told})
+    return status
+
+
+def _told(error: DoorwardError) -> tuple[str, str, str]:
+    if isinstance(error, ClientRefused | ConfigurationError):
+        return error.reason, error.problem, error.hint
+    if isinstance(error, ToolProblem):
+        return error.code, f"The tool {error.tool!r} failed: {error.text}", ""
+    return error.code, str(error), ""

@@ -1,0 +1,60 @@
+"""``doorward tools``: what an MCP server offers you."""
+
+from typing import Any
+
+from doorward.cli.options import AsJson, ServerUrl, examples
+
+EPILOG = examples(
+    "doorward tools https://mcp.example/mcp",
+    "doorward tools https://mcp.example/mcp --json | jq -r '.tools[].name'",
+)
+
+
+def tools(url: ServerUrl, as_json: AsJson = False) -> None:
+    """
+    List the tools of an MCP server, as far as you may use them.
+
+    Uses the token that "doorward login" kept, and renews it when it is over.
+    """
+    from doorward.cli.output import Output
+    from doorward.cli.running import run
+
+    output = Output(as_json=as_json)
+    run(output, lambda: _tools(output, url))
+
+
+async def _tools(output: Any, url: str) -> None:
+    from doorward.client.connection import open_connection
+
+    async with open_connection(url, interactive=False) as connection:
+        found = await connection.client.list_tools()
+    if output.as_json:
+        output.document({"tools": [dict(tool.document) for tool in found]})
+        return
+    if not found:
+        output.note("This server offers you no tools.")
+        return
+    rows = [
+        (tool.name, _parameters(tool.input_schema), tool.description or tool.title or "")
+        for tool in found
+    ]
+    output.rows(("tool", "parameters", "what it does"), rows)
+
+
+def _parameters(schema: Any) -> str:
+    from doorward.cli.arguments import types_of
+
+    properties = schema.get("properties")
+    required = schema.get("required") or ()
+    if not isinstance(properties, dict):
+        return ""
+    return " ".join(
+        f"{name}={_kind(types_of(part))}"
+        if name in required
+        else f"[{name}={_kind(types_of(part))}]"
+        for name, part in properties.items()
+    )
+
+
+def _kind(types: frozenset[str]) -> str:
+    return "|".join(sorted(types - {"null"})) or "any"

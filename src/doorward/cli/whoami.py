@@ -1,0 +1,44 @@
+"""``doorward whoami``: who the kept token is for."""
+
+from typing import Any
+
+from doorward.cli.options import AsJson, ServerUrl, examples
+
+EPILOG = examples(
+    "doorward whoami https://mcp.example/mcp",
+    "doorward whoami https://mcp.example/mcp --json",
+)
+
+
+def whoami(url: ServerUrl, as_json: AsJson = False) -> None:
+    """
+    Show who you are signed in as, with which scopes, and for how long.
+
+    Reads what is kept on this machine and asks nobody; the token itself is never shown.
+    """
+    from doorward.cli.output import Output
+    from doorward.cli.running import run
+
+    output = Output(as_json=as_json)
+    run(output, lambda: _whoami(output, url))
+
+
+async def _whoami(output: Any, url: str) -> None:
+    from doorward.cli.stored import document_of, facts_of
+    from doorward.client.reach import Reach
+    from doorward.client.refusals import SignInNeeded
+    from doorward.client.store import open_store
+    from doorward.client.wallet import Wallet
+
+    Reach(url)
+    wallet = Wallet(open_store())
+    tokens = wallet.tokens_for(url)
+    if tokens is None:
+        raise SignInNeeded(
+            "sign-in-needed", f"You are not signed in to {url}.", f"Run: doorward login {url}"
+        )
+    document = document_of(url, tokens, wallet.place)
+    if output.as_json:
+        output.document(document)
+        return
+    output.facts(url, facts_of(document))
