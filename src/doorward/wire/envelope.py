@@ -127,9 +127,9 @@ def read_envelope(body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Envelo
     """
     message = _message(body)
     request_id = _id(message)
-    method = message.get("method")
-    if method is None:
+    if "method" not in message:
         return _response(message, request_id, headers, body)
+    method = message["method"]
     if type(method) is not str or not method or not method.isprintable():
         raise Malformed("method is not a plain string", id=request_id)
     if "result" in message or "error" in message:

@@ -1,0 +1,44 @@
+"""Scopes as they travel."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doorward.wire.scope import build_scope, parse_scope
+
+_SCOPE = st.text(alphabet=st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1).filter(
+    lambda text: '"' not in text and "\\" not in text
+)
+
+
+def test_the_order_of_scopes_says_nothing() -> None:
+    assert parse_scope("b a") == parse_scope("a b") == frozenset({"a", "b"})
+    assert build_scope(frozenset({"b", "a"})) == "a b"
+
+
+def test_no_scope_at_all_is_the_empty_string() -> None:
+    assert parse_scope("") == frozenset()
+    assert build_scope(frozenset()) == ""
+
+
+@given(st.frozensets(_SCOPE))
+def test_every_set_of_scopes_survives_the_journey(scopes: frozenset[str]) -> None:
+    assert parse_scope(build_scope(scopes)) == scopes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(" a", id="leading-space"),
+        pytest.param("a ", id="trailing-space"),
+        pytest.param("a  b", id="two-spaces"),
+        pytest.param("a\tb", id="tab"),
+        pytest.param("a\nb", id="newline"),
+        pytest.param('a"b', id="quote"),
+        pytest.param("a\\b", id="backslash"),
+        pytest.param("é", id="not-ascii"),
+        pytest.param("a\x00", id="nul"),
+    ],
+)
+def test_what_is_not_a_scope_string_is_not_read_as_one(text: str) -> None:
+    assert parse_scope(text) is None
