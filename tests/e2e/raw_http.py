@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import socket
 from dataclasses import dataclass
 from typing import Any
@@ -40,12 +41,12 @@ class Answer:
 
 def send(port: int, request: bytes) -> Answer:
     """Send the bytes as they are and return the one answer."""
-    with socket.create_connection(("127.0.0.1", port), timeout=LONGEST) as sock:
+    with opened(port) as sock:
         # It may answer before it has read everything, which is its right.
         with contextlib.suppress(ConnectionError):
             sock.sendall(request)
-        received = bytearray()
-        while True:
+        received = b""
+        while not _is_whole(received):
             try:
                 part = sock.recv(65536)
             except ConnectionResetError:
@@ -53,25 +54,36 @@ def send(port: int, request: bytes) -> Answer:
             if not part:
                 break
             received += part
-    return _parse(bytes(received))
+    return _parse(received)
+
+
+def _is_whole(received: bytes) -> bool:
+    """Say whether an answer with a Content-Length is there; others end with their connection."""
+    head, gap, body = received.partition(b"\r\n\r\n")
+    declared = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+    return declared is not None and gap != b"" and len(body) >= int(declared[1])
 
 
 def post(path: str, body: bytes, *headers: tuple[str, str], host: str = "localhost") -> bytes:
-    """Return a POST request that asks for the connection to be closed."""
+    """Return a POST request of JSON."""
     return request("POST", path, body, ("Content-Type", "application/json"), *headers, host=host)
 
 
 def request(
     method: str, path: str, body: bytes, *headers: tuple[str, str], host: str = "localhost"
 ) -> bytes:
-    """Return a request with these headers, a Content-Length and ``Connection: close``."""
+    """
+    Return a request with these headers and a Content-Length.
+
+    It does not ask for the connection to be closed: a server that closes one on which it has not
+    read everything resets it, and then the answer can be lost.
+    """
     lines = [
         f"{method} {path} HTTP/1.1",
         f"Host: {host}",
         "Accept: application/json, text/event-stream",
         *(f"{name}: {value}" for name, value in headers),
         f"Content-Length: {len(body)}",
-        "Connection: close",
     ]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 

@@ -6,6 +6,7 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
+from doorward.demo.bounded_head import BoundedHead
 from doorward.errors import ConfigurationError
 
 
@@ -70,7 +71,7 @@ async def serve(app: ASGIApp, sockets: list[socket.socket]) -> None:
     config = uvicorn.Config(
         app,
         loop="asyncio",
-        http="httptools",
+        http=BoundedHead,
         log_config=None,
         access_log=False,
         server_header=False,
