@@ -1,5 +1,6 @@
 """What a function returns, as it travels: content for the model, structure for the program."""
 
+import json
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import msgspec
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import to_json
+from pydantic_core import to_json, to_jsonable_python
 
 from doorward.errors import ConfigurationError
 from doorward.transport.content import Content, Text
@@ -55,6 +56,8 @@ class Outcome:
             return Encoded(_encode(_blocks(value)))
         judged = self.adapter.validate_python(value, by_alias=True, by_name=True)
         raw = self.adapter.dump_json(judged, by_alias=True)
+        if b"null" in raw:
+            _refuse_not_a_number(self.adapter.dump_python(judged))
         text = judged if type(judged) is str else raw.decode()
         content = _encode([Text(text).block()])
         return Encoded(content, b'{"result":%b}' % raw if self.wrapped else raw)
@@ -114,5 +117,12 @@ def _blocks(value: Any) -> list[dict[str, Any]]:
         return [value.block()]
     if isinstance(value, list | tuple) and any(isinstance(item, _CONTENT) for item in value):
         return [block for item in value for block in _blocks(item)]
-    text = value if isinstance(value, str) else to_json(value).decode()
-    return [Text(text).block()]
+    if isinstance(value, str):
+        return [Text(value).block()]
+    _refuse_not_a_number(value)
+    return [Text(to_json(value).decode()).block()]
+
+
+def _refuse_not_a_number(value: Any) -> None:
+    # pydantic writes NaN and Infinity as null, which no schema of a number allows.
+    json.dumps(to_jsonable_python(value, inf_nan_mode="constants"), allow_nan=False)

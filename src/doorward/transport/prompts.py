@@ -17,6 +17,7 @@ from doorward.transport.shelf import Shelf
 from doorward.transport.signature import Signature, read_signature
 from doorward.transport.tools import documented, problems, sent_arguments
 
+_SAID: tuple[type[Any], ...] = (str, *get_args(Content))
 _encode = msgspec.json.Encoder().encode
 
 
@@ -118,7 +119,7 @@ def _arguments(signature: Signature) -> list[dict[str, Any]]:
 def _turns(value: Any) -> list[Message]:
     if isinstance(value, Message):
         return [value]
-    if isinstance(value, str | get_args(Content)):
+    if isinstance(value, _SAID):
         return [Message(value)]
     if isinstance(value, Sequence):
         return [turn for item in value for turn in _turns(item)]

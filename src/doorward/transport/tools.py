@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from doorward.errors import DoorwardError
 from doorward.transport.call import Call
 from doorward.transport.eras import Era
 from doorward.transport.faults import report
 from doorward.transport.invocation import Function, NobodyToAsk, read_function
+from doorward.transport.mirrored import Mirrored, read_mirrored
 from doorward.transport.outcome import Encoded, Outcome, read_outcome, text_content
 from doorward.transport.refusals import InvalidParams, ToolError
 from doorward.transport.shelf import Shelf
@@ -33,6 +35,7 @@ class Tool:
     name: str
     function: Function
     outcome: Outcome
+    mirrored: tuple[Mirrored, ...]
     full_listing: bytes
     elder_listing: bytes
 
@@ -66,7 +69,8 @@ class Tool:
     def _read(self, arguments: dict[str, Any]) -> dict[str, Any]:
         try:
             # Judged as JSON and strictly: what the published schema refuses, no function sees.
-            return self.function.signature.arguments.validate_json(_encode(arguments), strict=True)
+            text = to_json(arguments, inf_nan_mode="constants")
+            return self.function.signature.arguments.validate_json(text, strict=True)
         except ValidationError as error:
             raise _BadArguments(problems(error)) from None
 
@@ -99,7 +103,8 @@ def read_tool(
     if outcome.schema is not None:
         listing["outputSchema"] = outcome.schema
     function = read_function(call, signature)
-    return Tool(listing["name"], function, outcome, _encode(listing), elder)
+    mirrored = read_mirrored(signature.schema)
+    return Tool(listing["name"], function, outcome, mirrored, _encode(listing), elder)
 
 
 def documented(call: Callable[..., Any]) -> str | None:
@@ -120,11 +125,16 @@ async def call_tool(shelf: Shelf[Tool], call: Call) -> bytes:
 
     Raises:
         InvalidParams: there is no such tool for this caller, or the arguments are no object.
+        ParameterMismatch: a header says something else than an argument.
 
     Spec: MCP 2026-07-28, server/tools, "Calling Tools"
     """
     tool = shelf.find(call.name, call.identity)
-    return await tool.answer(sent_arguments(call), call)
+    arguments = sent_arguments(call)
+    if call.era.modern:
+        for parameter in tool.mirrored:
+            parameter.check(arguments, call.headers)
+    return await tool.answer(arguments, call)
 
 
 def sent_arguments(call: Call) -> dict[str, Any]:
