@@ -140,6 +140,11 @@ STATES: dict[str, Page] = {
         ),
         username="somebody.with.a.long.name@department.of.a.large.organisation.example",
     ),
+    "consent-hostile": replace(
+        CONSENT,
+        client=replace(SITE, name="Mail\u202e kcatta<script>window.broken=1</script> “N”"),
+        username='<img src=x onerror="window.broken=1">',
+    ),
     "error": ERROR,
     "message": MESSAGE,
     "continue": CONTINUE,
