@@ -1,35 +1,16 @@
 """The README's console session is run as it stands: what it shows is what one gets."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.console_session import Session, Step, holds, read_sessions
 from tests.e2e.drivers import ROOT
+from tests.e2e.home import environment_of
 from tests.e2e.processes import free_port
 
 README = ROOT / "README.md"
 WRITTEN_PORT = "9000"
-
-
-def _environment(home: Path) -> dict[str, str]:
-    binaries = Path(sys.executable).parent
-    return {
-        "HOME": str(home),
-        "XDG_CONFIG_HOME": str(home / "config"),
-        "XDG_DATA_HOME": str(home / "data"),
-        "XDG_STATE_HOME": str(home / "state"),
-        "PATH": f"{binaries}:/usr/local/bin:/usr/bin:/bin",
-        "PYTHONPATH": str(ROOT),
-        # The keyring of whoever runs the tests is not ours to write to.
-        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
-        "BROWSER": f"{sys.executable} -m tests.e2e.browser_command %s",
-        "FORM_BROWSER_USER": "alice",
-        "FORM_BROWSER_PASSWORD": "alice-demo",
-        "COLUMNS": "100",
-        "NO_COLOR": "1",
-    }
 
 
 def _elsewhere(step: Step, port: int) -> Step:
@@ -50,7 +31,7 @@ def test_every_console_session_of_the_readme_runs_as_it_is_written(tmp_path: Pat
 
     for session in sessions:
         port = free_port()
-        with Session(tmp_path, _environment(tmp_path)) as console:
+        with Session(tmp_path, environment_of(tmp_path, "alice", "alice-demo")) as console:
             for written in session:
                 step = _elsewhere(written, port)
                 said = console.run(step)
