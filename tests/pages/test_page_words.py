@@ -59,6 +59,12 @@ def test_a_published_address_is_not_called_checked_when_any_program_can_show_it(
 
 
 @proves("S34", "refuses")
+def test_sign_in_does_not_vouch_for_an_address_that_any_program_can_show() -> None:
+    assert "“Tea Room” of tearoom.example" in read(replace(SIGN_IN, client=SITE)).text
+    assert "tearoom" not in read(replace(SIGN_IN, client=SITE_ON_THIS_COMPUTER)).text
+
+
+@proves("S34", "refuses")
 def test_consent_warns_when_the_answer_goes_to_whichever_app_claims_the_scheme() -> None:
     document = read(replace(CONSENT, client=APPLICATION))
 
