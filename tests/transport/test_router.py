@@ -2,7 +2,7 @@
 
 import httpx2
 import pytest
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from fastapi.middleware.cors import CORSMiddleware
 
 from doorward.errors import ConfigurationError
@@ -85,11 +85,35 @@ async def test_the_other_routes_of_the_application_stay_what_they_are() -> None:
     assert await status(app, "/other") == 404
 
 
-async def test_the_endpoint_works_inside_middleware_and_beside_dependencies() -> None:
+async def test_the_endpoint_works_inside_middleware() -> None:
+    app = FastAPI()
+    app.add_middleware(CORSMiddleware, allow_origins=["*"])
+    app.include_router(server().router())
+
+    assert await status(app, "/mcp") == 200
+
+
+@pytest.mark.parametrize("where", ["application", "inclusion", "router"])
+@pytest.mark.parametrize("path", ["/mcp", "/mcp/"])
+async def test_the_dependencies_of_the_application_guard_this_door_too(
+    where: str, path: str
+) -> None:
+    async def refuse() -> None:
+        raise HTTPException(401)
+
+    lock = [Depends(refuse)]
+    outer = APIRouter(dependencies=lock if where == "router" else [])
+    outer.include_router(server().router(), dependencies=lock if where == "inclusion" else [])
+    app = FastAPI(dependencies=lock if where == "application" else [])
+    app.include_router(outer)
+
+    assert await status(app, path) == 401
+
+
+async def test_a_dependency_that_lets_through_lets_through() -> None:
     async def nothing() -> None: ...
 
     app = FastAPI(dependencies=[Depends(nothing)])
-    app.add_middleware(CORSMiddleware, allow_origins=["*"])
     app.include_router(server().router())
 
     assert await status(app, "/mcp") == 200

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter
-from starlette.routing import Route
 
 from doorward.errors import ConfigurationError
 from doorward.policy import Rule
@@ -18,6 +17,7 @@ from doorward.transport.greeting import About, Greeting
 from doorward.transport.neighbours import Neighbours
 from doorward.transport.prompts import Prompt, get_prompt, read_prompt
 from doorward.transport.refusals import UnknownMethod
+from doorward.transport.router import router_of
 from doorward.transport.shelf import Shelf
 from doorward.transport.tools import Tool, call_tool, read_tool
 
@@ -171,18 +171,13 @@ class McpServer:
         """
         Return a router that serves the endpoint at ``path`` and at ``path/``, redirecting neither.
 
-        A redirect would drop the body in some clients and the token in others.
+        A redirect would drop the body in some clients and the token in others. The dependencies
+        of the application are run first. ``asgi`` is the quicker way in where there are none.
 
         Raises:
             ConfigurationError: with reason ``unusable-path``.
         """
-        if not path.startswith("/") or "{" in path:
-            raise ConfigurationError(
-                "unusable-path", f"{path!r} is not a path.", "Give a path such as '/mcp'."
-            )
-        bare = path.rstrip("/")
-        paths = [bare, bare + "/"] if bare else ["/"]
-        return APIRouter(routes=[Route(each, self._endpoint) for each in paths])
+        return router_of(self._endpoint, path)
 
     def _capabilities(self) -> dict[str, Any]:
         offered = {"tools": self._tools, "prompts": self._prompts}
