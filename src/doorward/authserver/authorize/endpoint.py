@@ -1,0 +1,124 @@
+"""``/authorize``: an application sends somebody here to be signed in."""
+
+import ipaddress
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from doorward.authserver.authorize.answer import error_answer
+from doorward.authserver.authorize.checks import proven_redirect_uri, read_request
+from doorward.authserver.authorize.proceed import (
+    complete,
+    consent_page,
+    needs_asking,
+    sign_in_page,
+)
+from doorward.authserver.authorize.request import AuthorizationRequest
+from doorward.authserver.clients import Client
+from doorward.authserver.limits import address_key
+from doorward.authserver.parts import Parts
+from doorward.authserver.refusals import AccessDenied, InvalidRequest, LoginRequired, OAuthRefused
+from doorward.authserver.users import User
+from doorward.wire.parameters import Parameters, parse_parameters
+from doorward.wire.redirect_uri import is_loopback
+
+LONGEST_QUERY = 16 * 1024
+
+_MULTIPLE = frozenset({"resource"})
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+
+
+class AuthorizeEndpoint:
+    """
+    The authorization endpoint.
+
+    Spec: OAuth 2.1 §4.1; RFC 9207 §2; MCP 2026-07-28 authorization
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def get(self, request: Request) -> Response:
+        """Answer a page, or send the browser back to the client with a code or an error."""
+        settings = self._parts.settings
+        peer = address_key(request, settings.trusted_proxies)
+        self._parts.limits.count(settings.limits.authorizations_per_address, "authorize", peer)
+        parameters = _parameters(request)
+        # Who asks, and where an answer may go, comes before every other question: until both are
+        # proven, whatever is wrong is shown here and nobody is redirected.
+        client = await self._client(parameters)
+        redirect_uri = proven_redirect_uri(parameters, client)
+        try:
+            asked = read_request(parameters, client, redirect_uri, settings)
+            return await self._serve(request, asked, client)
+        except OAuthRefused as refused:
+            state = parameters.one("state")
+            self._parts.tell("authorization.refused", client_id=client.client_id, code=refused.code)
+            return error_answer(settings, client, redirect_uri, state, refused)
+
+    async def _client(self, parameters: Parameters) -> Client:
+        client_id = parameters.one("client_id")
+        if client_id is None:
+            raise InvalidRequest("no client_id", say="The application did not say who it is.")
+        return await self._parts.clients.find(client_id)
+
+    async def _serve(
+        self, request: Request, asked: AuthorizationRequest, client: Client
+    ) -> Response:
+        parts = self._parts
+        if parts.settings.sign_in_as is not None:
+            return await self._by_itself(request, asked, client, parts.settings.sign_in_as)
+        user = await parts.sessions.user(parts.cookies.session(request))
+        # Asked to sign somebody in afresh, an existing session is as good as none.
+        known = None if {"login", "select_account"} & set(asked.prompts) else user
+        if known is None and "none" in asked.prompts:
+            raise LoginRequired("nobody is signed in")
+        if known is not None and not await needs_asking(parts, asked, client, known):
+            return await complete(parts, asked, client, known, None)
+        return await self._ask(request, asked, client, known)
+
+    async def _ask(
+        self, request: Request, asked: AuthorizationRequest, client: Client, user: User | None
+    ) -> Response:
+        parts = self._parts
+        browser = parts.cookies.browser(request)
+        user_id = user.id if user else None
+        transaction = await parts.transactions.begin(asked, browser, user_id)
+        if user is None:
+            return sign_in_page(parts, transaction, client, browser)
+        return await consent_page(parts, transaction, client, user, browser)
+
+    async def _by_itself(
+        self, request: Request, asked: AuthorizationRequest, client: Client, username: str
+    ) -> Response:
+        """
+        Sign the configured user in and consent, for clients that have no one at the keyboard.
+
+        Only for a peer on this machine, and only towards this machine: any web page can make a
+        browser here open this address, and must not receive the code.
+        """
+        if not _is_from_here(request) or not is_loopback(asked.redirect_uri):
+            raise AccessDenied(
+                "signing in without a person is for this machine alone",
+                say="This server signs in by itself, and only for applications on its own machine.",
+            )
+        user = await self._parts.users.by_name(username)
+        if user is None or user.disabled:
+            raise AccessDenied(f"no user {username!r} to sign in as")
+        return await complete(self._parts, asked, client, user, None)
+
+
+def _parameters(request: Request) -> Parameters:
+    query: bytes = request.scope["query_string"]
+    if len(query) > LONGEST_QUERY:
+        raise InvalidRequest("the query is too long", say="The request is too long.")
+    return parse_parameters(query, repeatable=_MULTIPLE)
+
+
+def _is_from_here(request: Request) -> bool:
+    if any(name in request.headers for name in _FORWARDED) or request.client is None:
+        return False
+    try:
+        return ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,34 @@
+"""An authorization request that passed every check."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorizationRequest:
+    """
+    What a client asks for, after every check.
+
+    ``resource`` is the configured string, ``scopes`` are in its catalogue. ``state`` is the
+    client's and is never looked into. Only ``checks.read_request`` and the store make one.
+
+    Spec: RFC 6749 §4.1.1; RFC 7636 §4.3; RFC 8707 §2.1
+    """
+
+    client_id: str
+    redirect_uri: str
+    state: str | None
+    resource: str
+    scopes: tuple[str, ...]
+    challenge: str
+    prompts: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the request as a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "AuthorizationRequest":
+        """Return the request that ``to_json`` wrote."""
+        lists = {name: tuple(document[name]) for name in ("scopes", "prompts")}
+        return cls(**{**document, **lists})

@@ -1,0 +1,93 @@
+"""What a user has agreed to: per client, address to return to and resource, with the scopes."""
+
+import json
+from collections.abc import Iterable
+from hashlib import sha256
+
+from sqlalchemy import ColumnElement, and_, delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from doorward.authserver.clients import Client
+from doorward.authserver.store.schema import consents
+from doorward.wire.redirect_uri import without_port
+
+
+def shown_of(client: Client) -> bytes:
+    """
+    Return a digest of what a person was told about a client when they agreed.
+
+    A document that later names another application, or other addresses, was not agreed to.
+    """
+    metadata = client.metadata
+    told = [metadata.client_name, metadata.client_uri, sorted(metadata.redirect_uris)]
+    return sha256(json.dumps(told).encode()).digest()
+
+
+async def remembered_scopes(
+    connection: AsyncConnection, user_id: str, client: Client, redirect_uri: str, resource: str
+) -> frozenset[str]:
+    """Return the scopes that need no new question; empty when the client shows another face."""
+    row = (
+        await connection.execute(
+            select(consents).where(_key(user_id, client.client_id, redirect_uri, resource))
+        )
+    ).one_or_none()
+    if row is None or row.shown != shown_of(client):
+        return frozenset()
+    return frozenset(row.scopes)
+
+
+async def still_agreed(
+    connection: AsyncConnection, user_id: str, client_id: str, redirect_uri: str, resource: str
+) -> frozenset[str] | None:
+    """Return the scopes of a consent that was not withdrawn, or ``None``; for a refresh."""
+    row = (
+        await connection.execute(
+            select(consents.c.scopes).where(_key(user_id, client_id, redirect_uri, resource))
+        )
+    ).one_or_none()
+    return None if row is None else frozenset(row.scopes)
+
+
+async def remember(
+    connection: AsyncConnection,
+    *,
+    user_id: str,
+    client: Client,
+    redirect_uri: str,
+    resource: str,
+    scopes: Iterable[str],
+    now: float,
+) -> None:
+    """Keep an answer, together with what was agreed to before while the client is the same."""
+    before = await remembered_scopes(connection, user_id, client, redirect_uri, resource)
+    await connection.execute(
+        delete(consents).where(_key(user_id, client.client_id, redirect_uri, resource))
+    )
+    await connection.execute(
+        insert(consents).values(
+            user_id=user_id,
+            client_id=client.client_id,
+            redirect_uri=without_port(redirect_uri),
+            resource=resource,
+            scopes=sorted(before | frozenset(scopes)),
+            shown=shown_of(client),
+            given_at=now,
+        )
+    )
+
+
+async def withdraw(connection: AsyncConnection, user_id: str, client_id: str) -> None:
+    """Forget everything a user agreed to for one client; its refresh tokens stop at next use."""
+    await connection.execute(
+        delete(consents).where(consents.c.user_id == user_id, consents.c.client_id == client_id)
+    )
+
+
+def _key(user_id: str, client_id: str, redirect_uri: str, resource: str) -> ColumnElement[bool]:
+    return and_(
+        consents.c.user_id == user_id,
+        consents.c.client_id == client_id,
+        consents.c.redirect_uri == without_port(redirect_uri),
+        consents.c.resource == resource,
+    )

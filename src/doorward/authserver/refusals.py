@@ -1,0 +1,198 @@
+"""What the authorization server refuses, each with its OAuth error code and HTTP status.
+
+RequestRefused
+├── OAuthRefused
+│   ├── InvalidRequest            400 invalid_request
+│   ├── TooLarge                  413 invalid_request
+│   ├── InvalidClient             401 invalid_client
+│   │   └── UnknownClient
+│   ├── InvalidGrant              400 invalid_grant
+│   │   └── GrantReused           a code or refresh token that was already spent
+│   ├── UnauthorizedClient        400 unauthorized_client
+│   ├── UnsupportedGrantType      400 unsupported_grant_type
+│   ├── UnsupportedResponseType   400 unsupported_response_type
+│   ├── InvalidScope              400 invalid_scope
+│   ├── InvalidTarget             400 invalid_target          RFC 8707 §2
+│   ├── AccessDenied              403 access_denied
+│   ├── LoginRequired             400 login_required          OpenID Connect Core §3.1.2.6
+│   ├── ConsentRequired           400 consent_required
+│   ├── TooManyRequests           429 temporarily_unavailable
+│   └── FormRefused               403, a form that this browser was not given
+└── (wire) InvalidClientMetadata, InvalidRedirectUri, MalformedParameters, RepeatedParameter
+"""
+
+from doorward.errors import RequestRefused, Unavailable
+
+
+class OAuthRefused(RequestRefused):
+    """
+    A refusal at an OAuth endpoint.
+
+    ``say`` replaces the public sentence by a more helpful one. It is written in the code and never
+    holds a value that came with the request.
+    """
+
+    code = "oauth-refused"
+
+    def __init__(self, detail: str, *, say: str | None = None) -> None:
+        super().__init__(detail)
+        self.say = say
+
+    @property
+    def description(self) -> str:
+        """The sentence a peer may read."""
+        return self.say or self.public
+
+
+class InvalidRequest(OAuthRefused):
+    """A parameter is missing or cannot be read."""
+
+    code = "invalid-request"
+    wire_error = "invalid_request"
+    public = "The request is missing a parameter or is malformed."
+
+
+class TooLarge(InvalidRequest):
+    """The body is longer than this endpoint reads."""
+
+    code = "too-large"
+    status = 413
+    public = "The request body is too large."
+
+
+class InvalidClient(OAuthRefused):
+    """
+    Client authentication failed.
+
+    Unknown client, wrong secret and wrong method answer alike, so that nobody can list clients.
+    """
+
+    code = "invalid-client"
+    status = 401
+    wire_error = "invalid_client"
+    public = "Client authentication failed."
+
+
+class UnknownClient(InvalidClient):
+    """Nobody has registered this client here, or its registration has lapsed."""
+
+    code = "unknown-client"
+
+
+class InvalidGrant(OAuthRefused):
+    """The code or refresh token is unknown, over, or belongs to other circumstances."""
+
+    code = "invalid-grant"
+    wire_error = "invalid_grant"
+    public = "The authorization code or refresh token is not valid."
+
+
+class GrantReused(InvalidGrant):
+    """A spent code or refresh token came again, so somebody else may hold a copy."""
+
+    code = "grant-reused"
+
+
+class UnauthorizedClient(OAuthRefused):
+    """This client may not use this grant type."""
+
+    code = "unauthorized-client"
+    wire_error = "unauthorized_client"
+    public = "This client may not use this grant type."
+
+
+class UnsupportedGrantType(OAuthRefused):
+    """This server does not know the grant type."""
+
+    code = "unsupported-grant-type"
+    wire_error = "unsupported_grant_type"
+    public = "This grant type is not supported."
+
+
+class UnsupportedResponseType(OAuthRefused):
+    """Only codes are issued here."""
+
+    code = "unsupported-response-type"
+    wire_error = "unsupported_response_type"
+    public = "Only response_type=code is supported."
+
+
+class InvalidScope(OAuthRefused):
+    """No scope remains, or more is asked for than was granted."""
+
+    code = "invalid-scope"
+    wire_error = "invalid_scope"
+    public = "The requested scope is not available."
+
+
+class InvalidTarget(OAuthRefused):
+    """The resource is not one that this server issues tokens for."""
+
+    code = "invalid-target"
+    wire_error = "invalid_target"
+    public = "The requested resource is not one that this server issues tokens for."
+
+
+class AccessDenied(OAuthRefused):
+    """The user, or a rule about the user, said no."""
+
+    code = "access-denied"
+    status = 403
+    wire_error = "access_denied"
+    public = "The request was denied."
+
+
+class LoginRequired(OAuthRefused):
+    """Nobody is signed in, and the request forbids asking."""
+
+    code = "login-required"
+    wire_error = "login_required"
+    public = "The user has to sign in."
+
+
+class ConsentRequired(OAuthRefused):
+    """The user has not agreed yet, and the request forbids asking."""
+
+    code = "consent-required"
+    wire_error = "consent_required"
+    public = "The user has to agree first."
+
+
+class TooManyRequests(OAuthRefused):
+    """A limit was reached; ``retry_after`` is in seconds."""
+
+    code = "too-many-requests"
+    status = 429
+    wire_error = "temporarily_unavailable"
+    public = "Too many requests. Try again later."
+
+    def __init__(self, detail: str, *, retry_after: int = 60) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class FormRefused(OAuthRefused):
+    """The form was not given to this browser, is over, or was answered already."""
+
+    code = "form-refused"
+    status = 403
+    wire_error = "access_denied"
+    public = "This form has expired or belongs to another browser."
+
+
+class StoreUnavailable(Unavailable):
+    """The database cannot be reached, so nothing can be claimed and nothing is granted."""
+
+    code = "store-unavailable"
+    public = "The authorization server is unavailable. Try again soon."
+
+
+class ClientDocumentUnavailable(InvalidClient):
+    """
+    The document behind a client_id URL could not be had or used.
+
+    One sentence for every cause: told apart, they would map the network behind this server.
+    """
+
+    code = "client-document-unavailable"
+    public = "The client's metadata document could not be used."

@@ -1,0 +1,111 @@
+"""Random strings, what is kept of them, and bytes that only the holder of a secret can read."""
+
+import os
+import secrets
+from contextlib import suppress
+from hashlib import sha256
+from hmac import new as hmac_new
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from doorward.authserver.settings import SHORTEST_SECRET, AuthServerSettings
+from doorward.errors import ConfigurationError
+
+_NONCE = 12
+
+
+def new_secret() -> str:
+    """Return 256 random bits in 43 URL-safe characters."""
+    return secrets.token_urlsafe(32)
+
+
+def digest_of(secret: str) -> bytes:
+    """
+    Return the SHA-256 under which a random secret is stored.
+
+    No salt and no stretching: 256 random bits cannot be guessed from their hash. Passwords can,
+    and go through argon2 instead.
+    """
+    return sha256(secret.encode("utf-8")).digest()
+
+
+def derive(secret: str, purpose: str) -> bytes:
+    """Return a 256-bit key for one purpose; keys for two purposes say nothing of each other."""
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose.encode()).derive(
+        secret.encode("utf-8")
+    )
+
+
+def authenticate(key: bytes, *parts: str) -> str:
+    """Return a keyed hash over ``parts``, which cannot run into one another."""
+    message = b"".join(len(part).to_bytes(4, "big") + part.encode("utf-8") for part in parts)
+    return hmac_new(key, message, "sha256").hexdigest()
+
+
+def seal(key: bytes, plain: bytes, context: str) -> bytes:
+    """Return ``plain`` encrypted and authenticated, readable only under the same ``context``."""
+    nonce = os.urandom(_NONCE)
+    return nonce + AESGCM(key).encrypt(nonce, plain, context.encode())
+
+
+def unseal(key: bytes, sealed: bytes, context: str) -> bytes | None:
+    """Return what was sealed, or ``None`` when the key or the context is another one."""
+    try:
+        return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], context.encode())
+    except (InvalidTag, ValueError):
+        return None
+
+
+def master_secret(settings: AuthServerSettings) -> str:
+    """
+    Return the secret that everything kept in the database is sealed with.
+
+    A secret file is made on first use, readable by its owner alone. Without a kept database the
+    secret is as short-lived as the rest.
+
+    Raises:
+        ConfigurationError: ``secret-file``, when it cannot be read or others may read it.
+    """
+    if settings.secret is not None:
+        return settings.secret
+    if settings.secret_file is None:
+        return new_secret()
+    with suppress(FileExistsError):
+        _make(settings.secret_file)
+    return _read(settings.secret_file)
+
+
+def _make(path: Path) -> None:
+    try:
+        # O_EXCL: two processes that start together agree on the one that was first.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise _unusable(path, f"cannot be made ({error.strerror})") from None
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(new_secret() + "\n")
+
+
+def _read(path: Path) -> str:
+    try:
+        if os.name == "posix" and path.stat().st_mode & 0o077:
+            raise _unusable(path, "can be read by other accounts")
+        secret = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unusable(path, f"cannot be read ({type(error).__name__})") from None
+    if len(secret) < SHORTEST_SECRET:
+        raise _unusable(path, f"holds fewer than {SHORTEST_SECRET} characters")
+    return secret
+
+
+def _unusable(path: Path, problem: str) -> ConfigurationError:
+    return ConfigurationError(
+        "secret-file",
+        f"The secret file {path} {problem}.",
+        "Make it readable by this account alone: chmod 600, in a folder that exists.",
+    )

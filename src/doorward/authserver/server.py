@@ -1,0 +1,175 @@
+"""The authorization server: its parts put together, and every address it answers."""
+
+import time
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from doorward.authserver import metadata
+from doorward.authserver.access_tokens import AccessTokens
+from doorward.authserver.answers import Handler, for_clients, for_people, json_answer, preflight
+from doorward.authserver.authorize.endpoint import AuthorizeEndpoint
+from doorward.authserver.client_documents import ClientDocuments, Fetches
+from doorward.authserver.clients import Clients
+from doorward.authserver.consent import ConsentEndpoint
+from doorward.authserver.cookies import Cookies
+from doorward.authserver.events import Recorder, log_event
+from doorward.authserver.introspection import IntrospectionEndpoint
+from doorward.authserver.keys import KeyRing
+from doorward.authserver.limits import RateLimits
+from doorward.authserver.parts import Parts
+from doorward.authserver.registration import RegistrationEndpoint
+from doorward.authserver.revocation import RevocationEndpoint
+from doorward.authserver.sealing import master_secret
+from doorward.authserver.sessions import Sessions
+from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.sign_in import SignInEndpoint
+from doorward.authserver.store.engine import Store
+from doorward.authserver.token.endpoint import TokenEndpoint
+from doorward.authserver.transactions import Transactions
+from doorward.authserver.users import Users
+from doorward.net.clock import Clock
+from doorward.net.fetcher import Fetcher
+
+
+class AuthorizationServer:
+    """
+    An OAuth 2.1 authorization server for MCP.
+
+    ``app`` is an ASGI application that answers under the issuer's own path and at the well-known
+    addresses before it. Call ``start`` before the first request and ``aclose`` after the last.
+    ``fetcher`` reads client ID metadata documents; without one the guarded fetcher does.
+
+    Raises:
+        ConfigurationError: something in ``settings`` must be changed first.
+    """
+
+    def __init__(
+        self,
+        settings: AuthServerSettings,
+        *,
+        clock: Clock = time.time,
+        fetcher: Fetches | None = None,
+        record: Recorder = log_event,
+    ) -> None:
+        secret = master_secret(settings)
+        store = Store(settings.database_url)
+        keys = KeyRing(store, settings, secret, clock)
+        documents = None
+        if settings.client_documents:
+            private = settings.insecure_document_hosts
+            reader = fetcher or Fetcher(allow_private_hosts=private)
+            documents = ClientDocuments(reader, settings, clock)
+        self.settings = settings
+        self.users = Users(store, clock)
+        self.keys = keys
+        self.parts = Parts(
+            settings=settings,
+            clock=clock,
+            store=store,
+            keys=keys,
+            access_tokens=AccessTokens(keys, settings, clock),
+            users=self.users,
+            clients=Clients(store, documents, settings, clock, record),
+            cookies=Cookies(settings, secret),
+            sessions=Sessions(store, settings, clock),
+            transactions=Transactions(store, settings, clock),
+            limits=RateLimits(clock),
+            record=record,
+        )
+        self.app = Starlette(
+            routes=_routes(self.parts),
+            exception_handlers={404: _not_found, 405: _wrong_method},
+        )
+        # "/token/" is not "/token": a redirect would carry a body with secrets to a second address.
+        self.app.router.redirect_slashes = False
+
+    async def start(self) -> None:
+        """
+        Make the database ready, write the configured clients, and load or make the keys.
+
+        Raises:
+            ConfigurationError: ``wrong-secret``.
+            StoreUnavailable: the database cannot be reached.
+        """
+        await self.parts.store.start()
+        await self.parts.clients.start()
+        await self.keys.start()
+
+    def jwks(self) -> dict[str, Any]:
+        """Return the public key set, for a resource server in the same process."""
+        return self.keys.public_set()
+
+    async def aclose(self) -> None:
+        """Close the database; a temporary one is gone."""
+        await self.parts.store.aclose()
+
+
+def _routes(parts: Parts) -> list[Route]:
+    settings = parts.settings
+    prefix = settings.prefix
+    sign_in, consent = SignInEndpoint(parts), ConsentEndpoint(parts)
+    pages: list[tuple[str, str, Handler]] = [
+        ("GET", "/authorize", AuthorizeEndpoint(parts).get),
+        ("POST", "/sign-in", sign_in.post),
+        ("POST", "/switch-account", sign_in.switch),
+        ("POST", "/sign-out", sign_in.sign_out),
+        ("GET", "/consent", consent.get),
+        ("POST", "/consent", consent.post),
+    ]
+    calls: list[tuple[str, str, Handler]] = [
+        ("POST", "/token", TokenEndpoint(parts).post),
+        ("POST", "/revoke", RevocationEndpoint(parts).post),
+        ("POST", "/introspect", IntrospectionEndpoint(parts).post),
+        ("GET", "/jwks.json", _key_set(parts)),
+    ]
+    if settings.registration == "open":
+        calls.append(("POST", "/register", RegistrationEndpoint(parts).post))
+    service = settings.service_name
+    routes = [
+        Route(prefix + path, for_people(service, answer), methods=[verb])
+        for verb, path, answer in pages
+    ]
+    routes += [_open_route(prefix + path, verb, answer) for verb, path, answer in calls]
+    routes += [
+        _open_route(path, "GET", _document(document))
+        for path, document in metadata.well_known_paths(settings).items()
+    ]
+    routes += [
+        Route(route.path, preflight, methods=["OPTIONS"])
+        for route in routes
+        if route.name == "open"
+    ]
+    return routes
+
+
+def _open_route(path: str, verb: str, answer: Handler) -> Route:
+    return Route(path, for_clients(answer), methods=[verb], name="open")
+
+
+def _document(document: dict[str, Any]) -> Handler:
+    async def answer(_request: Request) -> Response:
+        return json_answer(document, headers={"Cache-Control": "public, max-age=300"})
+
+    return answer
+
+
+def _key_set(parts: Parts) -> Handler:
+    async def answer(_request: Request) -> Response:
+        await parts.keys.keep_fresh()
+        return json_answer(parts.keys.public_set(), headers={"Cache-Control": "public, max-age=60"})
+
+    return answer
+
+
+def _not_found(_request: Request, _error: Exception) -> Response:
+    return json_answer({"error": "not_found"}, 404, {"Access-Control-Allow-Origin": "*"})
+
+
+def _wrong_method(_request: Request, error: Exception) -> Response:
+    allowed = getattr(error, "headers", None) or {}
+    body = {"error": "invalid_request", "error_description": "This method is not supported here."}
+    return json_answer(body, 405, {**allowed, "Access-Control-Allow-Origin": "*"})

@@ -1,0 +1,151 @@
+"""The tables. Everything a thief could replay is kept as a SHA-256 or sealed."""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("username", String(200), nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("display_name", Text),
+    Column("scopes", JSON, nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("client_id", String(200), primary_key=True),
+    Column("origin", String(16), nullable=False),
+    Column("document", JSON, nullable=False),
+    Column("secret_hash", LargeBinary(32)),
+    Column("introspects", Text),
+    Column("created_at", Float, nullable=False),
+    Column("used_at", Float),
+    # A registration that is used stays; one that nobody uses goes.
+    Column("expires_at", Float),
+    Index("clients_expiry", "expires_at"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id_hash", LargeBinary(32), primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Index("sessions_expiry", "expires_at"),
+)
+
+transactions = Table(
+    "transactions",
+    metadata,
+    Column("handle_hash", LargeBinary(32), primary_key=True),
+    # The browser that began, by a hash of its cookie: nobody else may finish.
+    Column("browser_hash", LargeBinary(32), nullable=False),
+    Column("request", JSON, nullable=False),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE")),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Index("transactions_expiry", "expires_at"),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("client_id", String(2048), primary_key=True),
+    Column("redirect_uri", String(2048), primary_key=True),
+    Column("resource", String(2048), primary_key=True),
+    Column("scopes", JSON, nullable=False),
+    # What the page showed of the client; another name or other addresses need a new answer.
+    Column("shown", LargeBinary(32), nullable=False),
+    Column("given_at", Float, nullable=False),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("client_id", String(2048), nullable=False),
+    Column("redirect_uri", String(2048), nullable=False),
+    Column("resource", String(2048), nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("revoked_at", Float),
+    Column("revoked_for", String(64)),
+    Index("grants_expiry", "expires_at"),
+    Index("grants_party", "user_id", "client_id"),
+)
+
+codes = Table(
+    "codes",
+    metadata,
+    Column("code_hash", LargeBinary(32), primary_key=True),
+    Column("grant_id", ForeignKey("grants.id", ondelete="CASCADE"), nullable=False),
+    Column("client_id", String(2048), nullable=False),
+    Column("redirect_uri", String(2048), nullable=False),
+    Column("resource", String(2048), nullable=False),
+    Column("challenge", String(43), nullable=False),
+    Column("issued_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("claimed_at", Float),
+    Column("attempts", Integer, nullable=False),
+    Index("codes_challenge", "client_id", "challenge"),
+    Index("codes_expiry", "expires_at"),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("token_hash", LargeBinary(32), primary_key=True),
+    Column("grant_id", ForeignKey("grants.id", ondelete="CASCADE"), nullable=False),
+    Column("issued_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("rotated_at", Float),
+    Column("successor_hash", LargeBinary(32)),
+    # Sealed under a key made from the token itself, which is not in this database.
+    Column("sealed_answer", LargeBinary),
+    Index("refresh_tokens_grant", "grant_id"),
+)
+
+revoked_tokens = Table(
+    "revoked_tokens",
+    metadata,
+    Column("token_id", String(200), primary_key=True),
+    Column("expires_at", Float, nullable=False),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("kid", String(64), primary_key=True),
+    Column("algorithm", String(16), nullable=False),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("created_at", Float, nullable=False),
+    # Until when tokens signed with it may be alive; it is published until then.
+    Column("retired_at", Float),
+    Column("needed_until", Float),
+)

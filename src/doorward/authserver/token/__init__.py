@@ -1,0 +1,1 @@
+"""``/token``: who asks, and what a code or a refresh token is exchanged for."""

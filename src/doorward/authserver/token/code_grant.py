@@ -1,0 +1,76 @@
+"""``grant_type=authorization_code``: a code and its verifier for tokens."""
+
+from typing import Any
+
+from doorward.authserver.authorize.checks import resource_of
+from doorward.authserver.clients import Client
+from doorward.authserver.codes import Claimed, Presented, Spent, claim_code
+from doorward.authserver.grants import live_grant, revoke_grant
+from doorward.authserver.parts import Parts
+from doorward.authserver.refusals import GrantReused, InvalidGrant, InvalidRequest
+from doorward.authserver.token.answer import token_answer
+from doorward.authserver.token.refresh_tokens import issue_refresh_token
+from doorward.authserver.users import find_user
+from doorward.wire import pkce
+from doorward.wire.parameters import Parameters
+
+
+async def redeem_code(parts: Parts, client: Client, form: Parameters) -> dict[str, Any]:
+    """
+    Return tokens for a code, once.
+
+    A code that comes a second time revokes the grant with everything issued for it: one of the two
+    who hold it stole it, and nobody here can say which.
+
+    Raises:
+        InvalidRequest: a parameter is missing or of the wrong shape.
+        InvalidGrant: 400; the code is unknown, over, spent, or bound to something else.
+        InvalidTarget: 400; the resource is not the one that was consented to.
+
+    Spec: OAuth 2.1 §4.1.3; RFC 7636 §4.6; RFC 8707 §2.2
+    """
+    presented = _presented(parts, client, form)
+    now = parts.clock()
+    async with parts.store.writing() as connection:
+        outcome = await claim_code(connection, parts.settings, presented, now)
+        if isinstance(outcome, Spent):
+            await revoke_grant(connection, outcome.grant_id, "code-reused", now)
+        elif isinstance(outcome, Claimed):
+            grant = await live_grant(connection, parts.settings, outcome.grant_id, now)
+            user = await find_user(connection, grant.user_id) if grant else None
+            scopes = grant.scopes & user.scopes if grant and user else frozenset()
+            if grant and user and (scopes or not grant.scopes):
+                access = parts.access_tokens.issue(
+                    user=user,
+                    client_id=client.client_id,
+                    resource=grant.resource,
+                    scopes=scopes,
+                    grant_id=grant.id,
+                )
+                refresh = None
+                if "refresh_token" in client.metadata.grant_types:
+                    refresh = await issue_refresh_token(connection, parts.settings, grant, now)
+                return token_answer(access, scopes, refresh)
+    # Raised out here: inside, the revocation and the count of attempts would be rolled back.
+    if isinstance(outcome, Spent):
+        parts.tell("code.reused", client_id=client.client_id, grant=outcome.grant_id)
+        raise GrantReused("the code was redeemed before")
+    raise InvalidGrant("the code is unknown, over, or bound to something else")
+
+
+def _presented(parts: Parts, client: Client, form: Parameters) -> Presented:
+    code, verifier = form.one("code"), form.one("code_verifier")
+    if code is None:
+        raise InvalidRequest("no code", say="code is missing.")
+    if verifier is None:
+        raise InvalidRequest("no code_verifier", say="code_verifier is missing.")
+    if not pkce.is_verifier(verifier):
+        raise InvalidGrant("the code_verifier is not 43 to 128 unreserved characters")
+    named = form.all_of("resource")
+    return Presented(
+        code=code,
+        client_id=client.client_id,
+        challenge=pkce.challenge_of(verifier),
+        redirect_uri=form.one("redirect_uri"),
+        resource=resource_of(form, parts.settings).uri if named else None,
+    )

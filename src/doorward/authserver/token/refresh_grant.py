@@ -1,0 +1,175 @@
+"""``grant_type=refresh_token``: a refresh token for the next one, without ever forking."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from doorward.authserver.authorize.checks import resource_of
+from doorward.authserver.clients import Client
+from doorward.authserver.consents import still_agreed
+from doorward.authserver.grants import Grant, live_grant, revoke_grant
+from doorward.authserver.parts import Parts
+from doorward.authserver.refusals import (
+    GrantReused,
+    InvalidGrant,
+    InvalidRequest,
+    InvalidScope,
+    InvalidTarget,
+    OAuthRefused,
+    UnauthorizedClient,
+)
+from doorward.authserver.token.answer import token_answer
+from doorward.authserver.token.refresh_tokens import (
+    KeptToken,
+    answer_of,
+    find_refresh_token,
+    issue_refresh_token,
+    rotate,
+    was_used,
+)
+from doorward.authserver.users import User, find_user
+from doorward.wire.parameters import Parameters
+from doorward.wire.scope import build_scope, parse_scope
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    token: str
+    scopes: frozenset[str] | None
+    resource: str | None
+
+    @property
+    def sameness(self) -> str:
+        """What a retry must repeat to get the same answer again."""
+        return f"{build_scope(self.scopes or frozenset())}|{self.resource or ''}"
+
+    def __repr__(self) -> str:
+        return "_Asked()"
+
+
+async def refresh(parts: Parts, client: Client, form: Parameters) -> dict[str, Any]:
+    """
+    Return new tokens for a refresh token and spend it.
+
+    The same token again within the grace window, before its successor was used, gets the identical
+    answer: the first one was lost on the way. Later than that it is a copy in other hands, and the
+    grant is revoked with everything issued for it.
+
+    Raises:
+        InvalidGrant: 400; unknown, another client's, over, revoked, or its user is gone.
+        InvalidScope: 400; more than was granted.
+        InvalidTarget: 400; another resource than was granted.
+
+    Spec: OAuth 2.1 §4.3; RFC 9700 §4.14; RFC 8707 §2.2
+    """
+    if "refresh_token" not in client.metadata.grant_types:
+        raise UnauthorizedClient("the client did not register for refresh tokens")
+    asked = _read(parts, form)
+    async with parts.store.writing() as connection:
+        outcome = await _exchange(connection, parts, client, asked)
+    # Raised out here: inside, the revocation would be rolled back with everything else.
+    if isinstance(outcome, GrantReused):
+        parts.tell("refresh.reused", client_id=client.client_id)
+    if isinstance(outcome, OAuthRefused):
+        raise outcome
+    return outcome
+
+
+def _read(parts: Parts, form: Parameters) -> _Asked:
+    token, scope = form.one("refresh_token"), form.one("scope")
+    if token is None:
+        raise InvalidRequest("no refresh_token", say="refresh_token is missing.")
+    scopes = parse_scope(scope) if scope is not None else None
+    if scope is not None and scopes is None:
+        raise InvalidScope("not a scope string", say="scope is not well-formed.")
+    named = form.all_of("resource")
+    resource = resource_of(form, parts.settings).uri if named else None
+    return _Asked(token=token, scopes=scopes, resource=resource)
+
+
+async def _exchange(
+    connection: AsyncConnection, parts: Parts, client: Client, asked: _Asked
+) -> dict[str, Any] | OAuthRefused:
+    now = parts.clock()
+    kept = await find_refresh_token(connection, asked.token, client.client_id)
+    if kept is None:
+        return InvalidGrant("no such refresh token of this client")
+    grant = await live_grant(connection, parts.settings, kept.grant_id, now)
+    if grant is None or not kept.issued_at - 60 <= now < kept.expires_at:
+        return InvalidGrant("the grant or the token is over or revoked")
+    if kept.rotated_at is not None:
+        return await _again(connection, parts, kept, asked, now)
+    if asked.resource not in (None, grant.resource):
+        return InvalidTarget("another resource than was granted")
+    if asked.scopes is not None and not asked.scopes <= grant.scopes:
+        return InvalidScope("more than was granted")
+    user, scopes = await _still_allowed(connection, grant, client, asked.scopes)
+    if user is None:
+        await revoke_grant(connection, grant.id, "no-longer-allowed", now)
+        return InvalidGrant("the user, the consent or every scope is gone")
+    return await _next(connection, parts, kept, grant, user, scopes, asked, now)
+
+
+async def _again(
+    connection: AsyncConnection, parts: Parts, kept: KeptToken, asked: _Asked, now: float
+) -> dict[str, Any] | OAuthRefused:
+    """Answer a token that was spent before: the same once more, or the end of the grant."""
+    rotated_at = kept.rotated_at or 0
+    recent = 0 <= now - rotated_at <= parts.settings.lifetimes.refresh_grace
+    # A successor in use proves that its owner got the answer. This one is not the owner's retry.
+    if recent and not await was_used(connection, kept.successor):
+        answer = answer_of(kept, asked.token, asked.sameness)
+        return answer or InvalidRequest("a retry that asks for something else")
+    await revoke_grant(connection, kept.grant_id, "refresh-reused", now)
+    return GrantReused("the refresh token was spent before")
+
+
+async def _still_allowed(
+    connection: AsyncConnection, grant: Grant, client: Client, asked: frozenset[str] | None
+) -> tuple[User | None, frozenset[str]]:
+    """Return the user and what may still be granted; nobody when account, consent or scope went."""
+    user = await find_user(connection, grant.user_id)
+    agreed = await still_agreed(
+        connection, grant.user_id, client.client_id, grant.redirect_uri, grant.resource
+    )
+    if user is None or agreed is None:
+        return None, frozenset()
+    left = grant.scopes & user.scopes & agreed
+    scopes = left if asked is None else left & asked
+    # What was asked for may be gone while the rest is not; a token without scopes helps nobody.
+    if grant.scopes and not scopes:
+        return None, frozenset()
+    return user, scopes
+
+
+async def _next(
+    connection: AsyncConnection,
+    parts: Parts,
+    kept: KeptToken,
+    grant: Grant,
+    user: User,
+    scopes: frozenset[str],
+    asked: _Asked,
+    now: float,
+) -> dict[str, Any] | OAuthRefused:
+    access = parts.access_tokens.issue(
+        user=user,
+        client_id=grant.client_id,
+        resource=grant.resource,
+        scopes=scopes,
+        grant_id=grant.id,
+    )
+    successor = await issue_refresh_token(connection, parts.settings, grant, now)
+    answer = token_answer(access, scopes, successor)
+    spent = await rotate(
+        connection,
+        kept,
+        token=asked.token,
+        successor=successor,
+        answer=answer,
+        asked=asked.sameness,
+        now=now,
+    )
+    # Lost to another request between the look and the claim; its answer is the one that counts.
+    return answer if spent else InvalidGrant("spent by another request at the same moment")

@@ -1,0 +1,202 @@
+"""One authorization server with users, and a client that walks through it step by step."""
+
+import base64
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import httpx2
+
+from doorward.authserver import users as users_room
+from doorward.authserver.events import ServerEvent
+from doorward.authserver.server import AuthorizationServer
+from doorward.authserver.settings import AuthServerSettings, Resource
+from tests.authserver.browser import Browser, answer_in
+
+ISSUER = "http://localhost:9000"
+RESOURCE = "http://localhost:9000/mcp"
+SCOPES = {
+    "mcp:read": "See which tools there are",
+    "mcp:tools": "Run tools in your name",
+    "mcp:admin": "Read who did what",
+}
+CALLBACK = "http://127.0.0.1:41000/callback"
+VERIFIER = "a-verifier-that-is-long-enough-to-be-one-of-them"
+PASSWORD = "correct horse battery staple"
+
+
+def challenge_of(verifier: str) -> str:
+    """Compute S256 here, by other means than the code under test."""
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """Read the claims of a JWT without checking anything."""
+    payload = token.split(".")[1]
+    decoded: dict[str, Any] = json.loads(
+        base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+    )
+    return decoded
+
+
+@dataclass
+class Tokens:
+    """An answer of the token endpoint."""
+
+    response: httpx2.Response
+
+    @property
+    def body(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.response.json()
+        return found
+
+    @property
+    def access(self) -> str:
+        return str(self.body["access_token"])
+
+    @property
+    def refresh(self) -> str:
+        return str(self.body["refresh_token"])
+
+
+@dataclass
+class World:
+    """The server, the people who use it, and what happened."""
+
+    server: AuthorizationServer
+    clock: Callable[[], float]
+    events: list[ServerEvent]
+    issuer: str = ISSUER
+    resource: str = RESOURCE
+    _browsers: list[Browser] = field(default_factory=list)
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls, clock: Callable[[], float], *, fetcher: Any = None, **changes: Any
+    ) -> "AsyncIterator[World]":
+        events: list[ServerEvent] = []
+        settings = AuthServerSettings(
+            issuer=ISSUER, resources=(Resource(uri=RESOURCE, scopes=SCOPES, name="Demo"),)
+        )
+        settings = replace(settings, **changes)
+        server = AuthorizationServer(settings, clock=clock, fetcher=fetcher, record=events.append)
+        await server.start()
+        world = cls(server, clock, events, settings.issuer, settings.resources[0].uri)
+        await world.add_user("alice", scopes=("mcp:read", "mcp:tools"), roles=("user",))
+        await world.add_user("guest", scopes=())
+        try:
+            yield world
+        finally:
+            for browser in world._browsers:
+                await browser.http.aclose()
+            await server.aclose()
+
+    @property
+    def app(self) -> Any:
+        return self.server.app
+
+    async def add_user(self, name: str, scopes: Any = ("mcp:read",), roles: Any = ()) -> str:
+        user = await self.server.users.add(name, PASSWORD, scopes, roles, name.title())
+        return user.id
+
+    def browser(self, peer: str = "127.0.0.1") -> Browser:
+        parts = urlsplit(self.issuer)
+        browser = Browser(self.app, f"{parts.scheme}://{parts.netloc}", peer)
+        self._browsers.append(browser)
+        return browser
+
+    @property
+    def http(self) -> httpx2.AsyncClient:
+        """A client without a past: no cookies."""
+        return self.browser().http
+
+    def url(self, path: str) -> str:
+        return self.issuer.rstrip("/") + path
+
+    async def register(self, **metadata: Any) -> dict[str, Any]:
+        document = {
+            "client_name": "Test client",
+            "redirect_uris": [CALLBACK],
+            "token_endpoint_auth_method": "none",
+            "grant_types": ["authorization_code", "refresh_token"],
+            **metadata,
+        }
+        response = await self.http.post(self.url("/register"), json=document)
+        assert response.status_code == 201, response.text
+        registered: dict[str, Any] = response.json()
+        return registered
+
+    def authorize_url(self, client_id: str, *, without: str = "", **changes: Any) -> str:
+        parameters: dict[str, Any] = {
+            "response_type": "code",
+            "client_id": client_id,
+            "redirect_uri": CALLBACK,
+            "state": "st&te ü",
+            "scope": "mcp:read mcp:tools",
+            "resource": self.resource,
+            "code_challenge": challenge_of(VERIFIER),
+            "code_challenge_method": "S256",
+        }
+        parameters |= changes
+        for name in without.split():
+            parameters.pop(name)
+        return self.url("/authorize") + "?" + urlencode(parameters, doseq=True)
+
+    async def code(
+        self, client_id: str, *, browser: Browser | None = None, user: str = "alice", **changes: Any
+    ) -> str:
+        url = self.authorize_url(client_id, **changes)
+        response = await (browser or self.browser()).go_through(url, user, PASSWORD)
+        answer = answer_in(response.headers["location"])
+        assert "code" in answer, answer
+        return answer["code"]
+
+    async def token(
+        self, fields: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
+    ) -> Tokens:
+        response = await self.http.post(self.url("/token"), data=dict(fields), headers=headers)
+        return Tokens(response)
+
+    def code_fields(self, client_id: str, code: str, **changes: Any) -> dict[str, Any]:
+        fields: dict[str, Any] = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "client_id": client_id,
+            "redirect_uri": CALLBACK,
+            "code_verifier": VERIFIER,
+            "resource": self.resource,
+        }
+        fields |= changes
+        return {name: value for name, value in fields.items() if value is not None}
+
+    async def tokens(self, client_id: str, **changes: Any) -> Tokens:
+        code = await self.code(client_id, **changes)
+        got = await self.token(self.code_fields(client_id, code))
+        assert got.response.status_code == 200, got.response.text
+        return got
+
+    async def refresh(self, client_id: str, token: str, **fields: Any) -> Tokens:
+        return await self.token(
+            {
+                "grant_type": "refresh_token",
+                "refresh_token": token,
+                "client_id": client_id,
+                **fields,
+            }
+        )
+
+    def kinds(self) -> list[str]:
+        return [event.kind for event in self.events]
+
+
+def use_cheap_hashes() -> None:
+    """Hash passwords with the least memory: these tests are about what happens around it."""
+    from argon2 import PasswordHasher
+
+    users_room._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
