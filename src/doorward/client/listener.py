@@ -78,6 +78,10 @@ class Listener:
         """The redirect URI of this listener."""
         return f"http://{HOST}:{self.port}{PATH}"
 
+    def expect(self, state: str) -> None:
+        """Take the response that carries ``state`` from now on; call it before the browser goes."""
+        self._expected = state
+
     async def answer(self, state: str, timeout: float) -> dict[str, str]:  # noqa: ASYNC109
         """
         Return the parameters of the response that carries ``state``; ``timeout`` is in seconds.
@@ -85,7 +89,7 @@ class Listener:
         Raises:
             SignInFailed: with reason ``timed-out``.
         """
-        self._expected = state
+        self.expect(state)
         try:
             async with asyncio.timeout(timeout):
                 return await self._answer

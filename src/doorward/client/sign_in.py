@@ -152,6 +152,8 @@ class SignIn:
                 raise SignInFailed("invalid-client", "The authorization server forgot this client.")
             url = require_web_address(attempt.url())
             self.progress("browser", url)
+            # A browser that is signed in already is back before the call that opened it returns.
+            listener.expect(attempt.state)
             await anyio.to_thread.run_sync(self.browser, url, abandon_on_cancel=True)
             answer = await listener.answer(attempt.state, self.patience)
         code = judge(attempt, answer)

@@ -1,0 +1,1 @@
+"""Clauses of the MCP authorization pages that no room tests under its own name."""

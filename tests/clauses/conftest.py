@@ -1,0 +1,13 @@
+"""The stage that every test of a client's clause plays on."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.clauses.stage import Stage
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """Return a stage on which a sign-in succeeds."""
+    return Stage(tmp_path)
