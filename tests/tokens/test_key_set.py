@@ -1,0 +1,132 @@
+"""An issuer's JWKS document, and which of its keys may verify tokens."""
+
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from doorward.tokens.key import MOST_KEYS, NotAKey, read_key
+from doorward.tokens.key_set import KeySet, NotAKeySet
+from tests.ledger import proves
+from tests.tokens.signer import ALGORITHMS, Signer, b64, ec_jwk, rsa_jwk, rsa_key
+
+RSA = rsa_jwk(rsa_key(), kid="k1")
+
+
+@proves("S135", "accepts")
+@pytest.mark.parametrize("kind", ALGORITHMS)
+def test_a_public_key_of_every_algorithm_is_read(kind: str) -> None:
+    signer = Signer(kind)
+    key = read_key(signer.jwk)
+
+    assert set(key.checks) == {signer.alg}
+    assert key.verify(signer.alg, b"message", signer.sign_bytes(b"message"))
+    assert not key.verify(signer.alg, b"massage", signer.sign_bytes(b"message"))
+    assert not key.verify("none", b"message", b"")
+
+
+def test_a_key_without_an_algorithm_serves_those_of_its_type() -> None:
+    assert set(read_key(RSA).checks) == {f"{kind}{size}" for kind in ("RS", "PS") for size in (256, 384, 512)}  # fmt: skip
+
+
+@proves("S134", "refuses")
+@proves("S135", "refuses")
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"d": "AQAB"}, id="private"),
+        pytest.param({"p": "AQAB"}, id="private-prime"),
+        pytest.param({"k": "c2VjcmV0"}, id="symmetric-member"),
+        pytest.param({"kty": "oct", "k": "c2VjcmV0"}, id="symmetric"),
+        pytest.param({"use": "enc"}, id="for-encryption"),
+        pytest.param({"use": 1}, id="use-of-another-type"),
+        pytest.param({"key_ops": ["encrypt"]}, id="operations"),
+        pytest.param({"key_ops": "verify"}, id="operations-as-text"),
+        pytest.param({"alg": "ES256"}, id="algorithm-of-another-type"),
+        pytest.param({"alg": "RSA-OAEP"}, id="algorithm-for-encryption"),
+        pytest.param({"alg": "none"}, id="algorithm-none"),
+        pytest.param({"alg": None}, id="algorithm-null"),
+        pytest.param({"kid": 1}, id="kid-of-another-type"),
+        pytest.param({"kty": "XYZ"}, id="unknown-type"),
+        pytest.param({"kty": None}, id="no-type"),
+        pytest.param({"kty": ["RSA"]}, id="type-of-another-type"),
+        pytest.param({"n": None}, id="no-modulus"),
+        pytest.param({"n": RSA["n"] + "="}, id="padded"),
+        pytest.param({"n": "é"}, id="not-ascii"),
+        pytest.param({"n": rsa_jwk(rsa_key("small", 1024))["n"]}, id="1024-bits"),
+        pytest.param({"n": b64(b"\xff" * 2000)}, id="16000-bits"),
+        pytest.param({"e": "AQ"}, id="exponent-1"),
+        pytest.param({"e": b64(b"\xff" * 100)}, id="huge-exponent"),
+        pytest.param({"e": "Ag"}, id="even-exponent"),
+        pytest.param({"kty": "EC"}, id="rsa-numbers-as-ec"),
+        pytest.param({"kty": "OKP", "crv": "Ed25519", "x": "AQAB"}, id="short-okp"),
+        pytest.param({"kty": "OKP", "crv": "X25519", "x": b64(b"\1" * 32)}, id="x25519"),
+    ],
+)
+def test_a_key_that_may_not_verify_tokens_is_not_read(change: dict[str, Any]) -> None:
+    with pytest.raises(NotAKey):
+        read_key({**RSA, **change})
+
+
+@pytest.mark.parametrize("jwk", [None, [], "key", 1], ids=str)
+def test_what_is_no_object_is_no_key(jwk: object) -> None:
+    with pytest.raises(NotAKey):
+        read_key(jwk)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"x": b64(b"\1" * 32)}, {"x": b64(b"\1" * 31)}, {"crv": "P-384"}, {"crv": "secp256k1"}, {"y": 1}],
+    ids=["off-the-curve", "short", "another-curve", "unknown-curve", "not-text"],
+)  # fmt: skip
+def test_a_point_that_is_not_on_its_curve_is_no_key(change: dict[str, Any]) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    read_key(ec_jwk(key, "P-256", 32))
+    with pytest.raises(NotAKey):
+        read_key({**ec_jwk(key, "P-256", 32), **change})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [None, [], {}, {"keys": None}, {"keys": {}}, {"keys": [RSA] * (MOST_KEYS + 1)}],
+    ids=["null", "list", "empty", "null-keys", "object", "too-many"],
+)
+def test_what_is_no_key_set_is_refused(document: object) -> None:
+    with pytest.raises(NotAKeySet):
+        KeySet(document)
+
+
+@proves("S135", "accepts")
+def test_odd_keys_beside_a_good_one_are_left_aside_and_named() -> None:
+    good = Signer("ES256", "good")
+    keys = KeySet({"keys": [None, {"kty": "oct", "k": "eA"}, {**RSA, "use": "enc"}, good.jwk]})
+
+    assert keys.find("good", "ES256") is not None
+    assert keys.find("k1", "RS256") is None
+    assert len(keys.ignored) == 3
+
+
+@proves("S135", "accepts")
+def test_one_name_for_keys_of_different_types_is_told_apart_by_the_algorithm() -> None:
+    curve = Signer("ES256", "k1")
+    keys = KeySet({"keys": [RSA, curve.jwk]})
+
+    rsa, ecdsa = keys.find("k1", "RS256"), keys.find("k1", "ES256")
+    assert rsa is not None
+    assert ecdsa is not None
+    assert rsa.public != ecdsa.public
+
+
+@proves("S135", "refuses")
+def test_one_name_for_two_keys_of_a_type_is_nobodys() -> None:
+    keys = KeySet({"keys": [Signer("ES256").jwk, Signer("ES256").jwk]})
+
+    assert keys.find("k1", "ES256") is None
+    assert keys.find(None, "ES256") is None
+    assert keys.ignored
+
+
+def test_the_same_key_twice_is_one_key() -> None:
+    keys = KeySet({"keys": [RSA, dict(RSA)]})
+    assert keys.find("k1", "RS256") is not None
+    assert keys.find(None, "RS256") is not None
