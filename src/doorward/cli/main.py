@@ -10,6 +10,7 @@ import typer
 from doorward.cli import call, demo, login, logout, token, tools, whoami
 from doorward.cli.exit_codes import MEANING, ExitCode
 from doorward.cli.options import examples
+from doorward.errors import DoorwardError
 
 _STATUSES = "Exit status: " + "; ".join(
     f"{int(code)} {meaning}" for code, meaning in MEANING.items()
@@ -73,6 +74,8 @@ def run(arguments: Sequence[str]) -> int:
         return _usage(problem, as_json="--json" in arguments)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    except DoorwardError as problem:
+        return _show(problem, as_json="--json" in arguments)
     except BrokenPipeError:
         # Whoever read our output has had enough, as `| head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -81,15 +84,21 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _usage(problem: typer.TyperException, *, as_json: bool) -> int:
-    from doorward.cli.output import Output
-    from doorward.cli.problems import UsageProblem, show
+    from doorward.cli.problems import UsageProblem
 
     context = getattr(problem, "ctx", None)
     command = context.command_path if context is not None else "doorward"
     if not str(problem.format_message()):
         return ExitCode.USAGE
     told = UsageProblem("usage", problem.format_message(), f"Try: {command} --help")
-    return show(told, Output(as_json=as_json))
+    return _show(told, as_json=as_json)
+
+
+def _show(problem: DoorwardError, *, as_json: bool) -> int:
+    from doorward.cli.output import Output
+    from doorward.cli.problems import show
+
+    return show(problem, Output(as_json=as_json))
 
 
 def main() -> NoReturn:

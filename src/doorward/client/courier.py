@@ -14,6 +14,8 @@ from doorward.wire.strict_json import NotStrictJson, parse_object
 LARGEST_DOCUMENT = 256 * 1024
 """Octets; the longest metadata of a real provider is below 20 KiB."""
 
+_BODY = "doorward.body"
+
 LONGEST_WAIT = 15.0
 """Seconds for one document, from the first octet sent to the last received."""
 
@@ -100,11 +102,13 @@ class Courier:
 
 async def read_limited(response: httpx2.Response, limit: int) -> bytes:
     """
-    Return the body of a streamed response.
+    Return the body of a streamed response; asked again, the same body.
 
     Raises:
         ProtocolBroken: it is compressed, or longer than ``limit`` octets.
     """
+    if isinstance(kept := response.extensions.get(_BODY), bytes):
+        return kept
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise ProtocolBroken(
             "compressed",
@@ -120,6 +124,7 @@ async def read_limited(response: httpx2.Response, limit: int) -> bytes:
                 f"{response.url.host} sent more than {limit} octets.",
                 "No honest document of this kind is so long.",
             )
+    response.extensions[_BODY] = bytes(body)
     return bytes(body)
 
 

@@ -8,7 +8,7 @@ import anyio
 import httpx2
 
 from doorward.client.discovery import BearerChallenge, read_challenge
-from doorward.client.messages import error_in
+from doorward.client.messages import read_error
 from doorward.client.reach import unreachable
 from doorward.client.refusals import (
     CallFailed,
@@ -76,7 +76,7 @@ async def require_service(url: str, response: httpx2.Response) -> None:
             f"{url} answered {status}.",
             "The server has a problem of its own. Try again soon.",
         )
-    error = error_in(await response.aread())
+    error = await read_error(response)
     if status == 403:
         raise _refused(url, read_challenge(response.headers), error)
     if error is not None:

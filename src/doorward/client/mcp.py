@@ -15,8 +15,8 @@ from doorward.client.messages import (
     build_headers,
     build_request,
     encode,
-    error_in,
     read_answer,
+    read_error,
     result_of,
 )
 from doorward.client.parameter_headers import marked_parameters, parameter_headers
@@ -121,7 +121,7 @@ class McpClient:
         async with self._post(message, MODERN, {}, auth=None) as response:
             if response.status_code == 401:
                 return read_challenge(response.headers)
-            if response.status_code < 300 and error_in(await response.aread()) is None:
+            if response.status_code < 300 and await read_error(response) is None:
                 return None
         return BearerChallenge()
 
@@ -240,7 +240,7 @@ async def _may_be_legacy(response: httpx2.Response) -> bool:
     """
     if response.status_code not in (400, 404, 405, 406, 415):
         return False
-    error = error_in(await response.aread())
+    error = await read_error(response)
     if error is None:
         return True
     # A 404 with "method not found" is how the new era refuses a method; an old server's 404 is a

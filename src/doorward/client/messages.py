@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 
-from doorward.client.courier import read_limited
+from doorward.client.courier import LARGEST_DOCUMENT, read_limited
 from doorward.client.refusals import CallFailed, ProtocolBroken
 from doorward.wire.envelope import CAPABILITIES_META, MIRRORED, MODERN_VERSIONS, VERSION_META
 from doorward.wire.routing_headers import encode_name
@@ -102,10 +102,15 @@ def result_of(message: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def error_in(body: bytes) -> dict[str, Any] | None:
-    """Return the JSON-RPC error in ``body``, or ``None`` when there is none."""
+async def read_error(response: httpx2.Response) -> dict[str, Any] | None:
+    """
+    Return the JSON-RPC error in the body of ``response``, or ``None`` when there is none.
+
+    Raises:
+        ProtocolBroken: with reason ``too-large`` or ``compressed``.
+    """
     try:
-        error = parse_object(body).get("error")
+        error = parse_object(await read_limited(response, LARGEST_DOCUMENT)).get("error")
     except NotStrictJson:
         return None
     return error if isinstance(error, dict) and isinstance(error.get("code"), int) else None
