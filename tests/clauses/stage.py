@@ -59,6 +59,7 @@ class Stage:
         self.challenge = f'Bearer resource_metadata="{RESOURCE_METADATA}"'
         self.needs: frozenset[str] = frozenset()
         self.token_answer: dict[str, Any] = {}
+        self.grantable: frozenset[str] | None = None
         self.registration_status = 201
         self.comes_back: Callable[[Query], Mapping[str, str]] = lambda asked: {
             "code": CODE,
@@ -132,10 +133,12 @@ class Stage:
 
     def _grant(self, form: Query) -> httpx2.Response:
         token = f"token-{len(self.granted) + 1}"
-        scope = self.visits[-1].get("scope", "") if self.visits else ""
-        self.granted[token] = frozenset(scope.split())
+        asked = frozenset(self.visits[-1].get("scope", "").split())
+        granted = asked if self.grantable is None else asked & self.grantable
+        self.granted[token] = granted
         answer = {"access_token": token, "token_type": "Bearer", "expires_in": 3600}
-        return _response(200, {**answer, "scope": scope, **self.token_answer})
+        answer["scope"] = " ".join(sorted(granted))
+        return _response(200, {**answer, **self.token_answer})
 
     def _serve(self, request: httpx2.Request) -> httpx2.Response:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
