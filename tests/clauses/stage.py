@@ -113,8 +113,12 @@ class Stage:
         return [json.loads(one.content) for one in self.asked("POST", url)]
 
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
-        request.read()
-        self.sent.append(request)
+        # A copy, because a client that tries again with a token changes the request it sent.
+        self.sent.append(
+            httpx2.Request(
+                request.method, request.url, headers=request.headers, content=request.read()
+            )
+        )
         url = str(request.url).split("?")[0]
         if request.method == "GET":
             known = url in self.documents or url.endswith("/authorize")
@@ -127,7 +131,7 @@ class Stage:
 
     def _register(self) -> httpx2.Response:
         if self.registration_status != 201:
-            return httpx2.Response(self.registration_status, json={"error": "invalid_redirect_uri"})
+            return _response(self.registration_status, {"error": "invalid_redirect_uri"})
         number = sum(str(one.url).endswith("/register") for one in self.sent)
         return _response(201, {"client_id": f"client-{number}"})
 
