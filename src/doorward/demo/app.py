@@ -94,6 +94,9 @@ class Demo:
                 )
             ],
             policy=policy,
+            # All that an ordinary session uses, at once: told only what the first request needs,
+            # a client would list the tools with a token that may use none, and show none.
+            challenge_scopes=SCOPES.keys() - {"mcp:admin"},
             serve_other_paths=True,
             audit=self._write_down,
             clock=self._clock,
