@@ -1,10 +1,12 @@
 """A real Chromium and a real server for tests that need to see what a person sees."""
 
+import asyncio
 import contextlib
 import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -77,14 +79,36 @@ def new_page(
 
 
 @contextlib.contextmanager
-def served(app: Any, sock: socket.socket | None = None) -> Iterator[str]:
-    """Serve an ASGI application on a free loopback port, and return its origin."""
+def served(
+    app: Any,
+    sock: socket.socket | None = None,
+    around: contextlib.AbstractAsyncContextManager[object] | None = None,
+) -> Iterator[str]:
+    """
+    Serve an ASGI application on a loopback port, and return its origin.
+
+    ``around`` is entered on the server's own event loop before the first request, and left after
+    the last. It runs in a thread, so that a test may wait for a browser meanwhile.
+    """
     listener = sock or free_socket()
-    config = uvicorn.Config(app, log_level="error", access_log=False, ws="none")
+    config = uvicorn.Config(app, log_level="error", access_log=False, ws="none", lifespan="off")
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    started: Future[None] = Future()
+
+    async def serve() -> None:
+        try:
+            async with around or contextlib.nullcontext():
+                started.set_result(None)
+                await server.serve(sockets=[listener])
+        except BaseException as error:
+            if not started.done():
+                started.set_exception(error)
+            raise
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
     thread.start()
     try:
+        started.result(30)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
