@@ -16,7 +16,8 @@ class TokenProfile:
     Where several names are listed, the first one that the token has is used. ``types`` are the
     accepted values of ``typ``, in lower case and without ``application/``. ``required_values`` must
     be equal; ``forbidden_claims`` must be absent: where ``typ`` says only ``JWT``, they are what
-    keeps an ID token out. ``service_marks`` are claims that only a token without a person has.
+    keeps an ID token out. ``service_marks`` are claims that only a token without a person has: with
+    that value, or with any value where it is ``None``.
 
     Spec: RFC 9068 §2; RFC 8725 §3.11, §3.12
     """
@@ -35,7 +36,7 @@ class TokenProfile:
     required_claims: frozenset[str] = frozenset({"iat"})
     required_values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     forbidden_claims: frozenset[str] = frozenset({"nonce", "at_hash", "c_hash", "events"})
-    service_marks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    service_marks: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
 
 
 RFC9068 = TokenProfile(

@@ -109,6 +109,6 @@ def _kind(claims: Claims, profile: TokenProfile, subject: str, client: str | Non
     if subject == client:
         return "service"
     for name, value in profile.service_marks.items():
-        if claims.get(name) == value:
+        if name in claims and value in (None, claims[name]):
             return "service"
     return "person"
