@@ -27,11 +27,17 @@ def _json(status: int, document: Any, headers: dict[str, str] | None = None) -> 
 class _Carrier(httpx2.AsyncBaseTransport):
     """Carries a response as a stream, as a network does."""
 
-    def __init__(self, answer: Callable[[httpx2.Request], httpx2.Response]) -> None:
-        self._answer = answer
+    def __init__(
+        self,
+        answer: Callable[[httpx2.Request], httpx2.Response],
+        raw: dict[str, Callable[[], httpx2.Response]],
+    ) -> None:
+        self._answer, self._raw = answer, raw
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         await request.aread()
+        if str(request.url) in self._raw:
+            return self._raw[str(request.url)]()
         whole = self._answer(request)
         stream = httpx2.ByteStream(whole.content)
         return httpx2.Response(whole.status_code, headers=whole.headers, stream=stream)
@@ -79,6 +85,7 @@ class House:
     era: str = "modern"
     lifetime: int = 3600
     routes: dict[str, Callable[[httpx2.Request], httpx2.Response]] = field(default_factory=dict)
+    raw: dict[str, Callable[[], httpx2.Response]] = field(default_factory=dict)
     asked: list[httpx2.Request] = field(default_factory=list)
     authorizations: list[dict[str, str]] = field(default_factory=list)
     clients: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -90,7 +97,7 @@ class House:
     @property
     def transport(self) -> httpx2.AsyncBaseTransport:
         """What carries a client's requests here."""
-        return _Carrier(self._answer)
+        return _Carrier(self._answer, self.raw)
 
     def paths(self) -> list[str]:
         """Every request so far, as ``METHOD url``."""

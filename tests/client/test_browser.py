@@ -1,0 +1,67 @@
+"""What is given to a browser, and what is not."""
+
+import webbrowser
+
+import pytest
+
+from doorward.client.browser import open_browser
+from doorward.client.refusals import SignInFailed
+from tests.ledger import proves
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    seen: list[str] = []
+
+    def take(url: str, new: int = 0) -> bool:
+        seen.append(url)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", take)
+    return seen
+
+
+@proves("S173", "accepts")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://issuer.example/authorize?client_id=a&state=b&scope=mcp%3Aread+mcp%3Atools",
+        "http://localhost:9000/authorize?redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Fcallback",
+        "https://issuer.example:8443/a~b/c-d_e.f?x=1%20%24%28id%29",
+    ],
+)
+def test_a_web_address_is_opened_as_it_is(opened: list[str], url: str) -> None:
+    assert open_browser(url)
+    assert opened == [url]
+
+
+@proves("S173", "refuses")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "vscode://x",
+        "--new-window",
+        "-a Calculator",
+        "https://issuer.example/$(calc)",
+        "https://issuer.example/`calc`",
+        'https://issuer.example/"&calc"',
+        "https://issuer.example/'|calc",
+        "https://issuer.example/a b",
+        "https://issuer.example/a\ncalc",
+        "https://issuer.example/\\\\evil\\share",
+        "https://issuer.example/;calc",
+        "https://user@issuer.example/",
+        "https:/issuer.example",
+        "https://",
+        "",
+    ],
+)
+def test_what_is_no_plain_web_address_is_not_opened(opened: list[str], url: str) -> None:
+    with pytest.raises(SignInFailed) as refusal:
+        open_browser(url)
+
+    assert refusal.value.reason == "unsafe-url"
+    assert opened == []

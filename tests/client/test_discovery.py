@@ -1,0 +1,333 @@
+"""The way from a server's address to an issuer: where it may lead, and where it ends."""
+
+import gzip
+from typing import Any
+
+import httpx2
+import pytest
+
+from doorward.client import ClientRefused, DiscoveryFailed, ProtocolBroken
+from doorward.client.discovery import read_challenge
+from doorward.client.reach import Reach
+from tests.client.conftest import Open
+from tests.client.house import ISSUER, SERVER, House
+from tests.ledger import proves
+
+INSERTED = "https://mcp.example/.well-known/oauth-protected-resource/mcp"
+ROOT = "https://mcp.example/.well-known/oauth-protected-resource"
+
+
+async def refusal_of(open_house: Open, url: str = SERVER) -> ClientRefused:
+    async with open_house(url) as connection:
+        with pytest.raises(ClientRefused) as refusal:
+            await connection.log_in()
+    return refusal.value
+
+
+async def test_without_a_named_place_the_path_comes_before_the_root(
+    open_house: Open, house: House
+) -> None:
+    house.challenge = {}
+    house.routes[INSERTED] = lambda _: httpx2.Response(404)
+    house.routes[ROOT] = lambda _: httpx2.Response(200, json=house.resource)
+
+    async with open_house() as connection:
+        await connection.log_in()
+
+    assert house.paths()[1:3] == [f"GET {INSERTED}", f"GET {ROOT}"]
+
+
+async def test_a_page_that_answers_every_path_is_no_metadata(
+    open_house: Open, house: House
+) -> None:
+    house.challenge = {}
+    house.routes[INSERTED] = lambda _: httpx2.Response(200, html="<!doctype html>")
+    house.routes[ROOT] = lambda _: httpx2.Response(200, json=house.resource)
+
+    async with open_house() as connection:
+        assert await connection.log_in() is not None
+
+
+async def test_where_the_server_named_a_place_nowhere_else_is_looked(
+    open_house: Open, house: House
+) -> None:
+    house.challenge["resource_metadata"] = "https://mcp.example/gone"
+
+    refusal = await refusal_of(open_house)
+
+    assert refusal.reason == "no-resource-metadata"
+    assert house.paths()[1:] == ["GET https://mcp.example/gone"]
+
+
+@proves("S167", "refuses")
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "https://mcp.example/other",
+        "https://mcp.example/mcp/",
+        "https://mcp.example/MCP",
+        "https://mcp.example/",
+        "https://mcp.example",
+        "https://evil.example/mcp",
+        "http://mcp.example/mcp",
+        "https://mcp.example:443/mcp",
+    ],
+)
+async def test_metadata_about_another_resource_ends_the_sign_in(
+    open_house: Open, house: House, resource: str
+) -> None:
+    house.resource["resource"] = resource
+
+    refusal = await refusal_of(open_house)
+
+    assert refusal.reason == "wrong-resource"
+    assert not any(request.url.host == "issuer.example" for request in house.asked)
+
+
+@proves("S167", "accepts")
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        ("https://mcp.example", "https://mcp.example/"),
+        ("https://mcp.example/", "https://mcp.example"),
+    ],
+)
+async def test_a_server_at_the_root_may_write_its_slash_or_not(
+    open_house: Open, house: House, typed: str, named: str
+) -> None:
+    house.routes["https://mcp.example/"] = lambda _: httpx2.Response(401)
+    house.routes["https://mcp.example"] = house.routes["https://mcp.example/"]
+    house.routes[ROOT] = lambda _: httpx2.Response(200, json={**house.resource, "resource": named})
+
+    async with open_house(typed) as connection:
+        await connection.log_in()
+
+    assert house.authorizations[0]["resource"] == named
+
+
+@proves("S168", "refuses")
+@pytest.mark.parametrize(
+    "issuer", [ISSUER + "/", "https://ISSUER.example", "https://evil.example", None, 7]
+)
+async def test_metadata_of_another_issuer_ends_the_sign_in(
+    open_house: Open, house: House, issuer: Any
+) -> None:
+    house.metadata["issuer"] = issuer
+
+    refusal = await refusal_of(open_house)
+
+    assert refusal.reason == "issuer-mismatch"
+    assert house.authorizations == []
+
+
+@proves("S169", "refuses")
+@pytest.mark.parametrize("methods", [None, [], ["plain"], ["s256"]])
+async def test_an_issuer_that_does_not_offer_s256_is_refused(
+    open_house: Open, house: House, methods: Any
+) -> None:
+    house.metadata["code_challenge_methods_supported"] = methods
+
+    refusal = await refusal_of(open_house)
+
+    assert refusal.reason == "pkce-not-offered"
+    assert house.authorizations == []
+
+
+async def test_openid_metadata_is_taken_where_there_is_no_other(
+    open_house: Open, house: House
+) -> None:
+    house.routes[f"{ISSUER}/.well-known/oauth-authorization-server"] = lambda _: httpx2.Response(
+        404
+    )
+    house.routes[f"{ISSUER}/.well-known/openid-configuration"] = lambda _: httpx2.Response(
+        200, json=house.metadata
+    )
+
+    async with open_house() as connection:
+        assert await connection.log_in() is not None
+
+
+BAD_PLACES = [
+    pytest.param("file:///etc/passwd", id="file"),
+    pytest.param("javascript:alert(1)", id="javascript"),
+    pytest.param("http://mcp.example/x", id="plain-http"),
+    pytest.param("http://localhost:9000/x", id="loopback-of-a-public-server"),
+    pytest.param("https://127.0.0.1/x", id="loopback-number"),
+    pytest.param("https://127.1/x", id="short-loopback"),
+    pytest.param("https://0x7f000001/x", id="hexadecimal-loopback"),
+    pytest.param("https://2130706433/x", id="decimal-loopback"),
+    pytest.param("https://10.0.0.1/x", id="private"),
+    pytest.param("https://169.254.169.254/latest/meta-data", id="cloud-metadata"),
+    pytest.param("https://[::1]/x", id="loopback-6"),
+    pytest.param("https://[fd00::1]/x", id="private-6"),
+    pytest.param("https://[::ffff:10.0.0.1]/x", id="mapped-private"),
+    pytest.param("https://user:pw@issuer.example/x", id="credentials"),
+    pytest.param("//issuer.example/x", id="relative"),
+]
+
+
+@proves("S166", "refuses")
+@pytest.mark.parametrize("place", BAD_PLACES)
+@pytest.mark.parametrize(
+    "member", ["authorization_endpoint", "token_endpoint", "registration_endpoint", "issuer"]
+)
+async def test_a_document_cannot_lead_to_a_private_or_unsafe_place(
+    open_house: Open, house: House, place: str, member: str
+) -> None:
+    if member == "issuer":
+        house.resource["authorization_servers"] = [place]
+    else:
+        house.metadata[member] = place
+
+    await refusal_of(open_house)
+
+    hosts = {request.url.host for request in house.asked}
+    assert hosts <= {"mcp.example", "issuer.example"}
+    assert house.authorizations == []
+    assert f"POST {ISSUER}/register" not in house.paths()
+
+
+@proves("S166", "refuses")
+@pytest.mark.parametrize("place", BAD_PLACES)
+async def test_a_challenge_cannot_lead_to_a_private_or_unsafe_place(
+    open_house: Open, house: House, place: str
+) -> None:
+    house.challenge["resource_metadata"] = place
+
+    await refusal_of(open_house)
+
+    assert house.paths() == [f"POST {SERVER}"]
+
+
+@proves("S166", "refuses")
+async def test_a_redirect_of_metadata_is_not_followed(open_house: Open, house: House) -> None:
+    house.routes[INSERTED] = lambda _: httpx2.Response(
+        302, headers={"Location": "http://169.254.169.254/"}
+    )
+
+    await refusal_of(open_house)
+
+    assert len(house.asked) == 2
+
+
+@proves("S166", "accepts")
+def test_a_loopback_server_leads_to_its_loopback_neighbour() -> None:
+    reach = Reach("http://localhost:8000/mcp")
+
+    assert reach.require("http://127.0.0.1:9000/", "issuer")
+
+
+@proves("S166", "accepts")
+def test_a_name_is_judged_by_what_it_resolves_to() -> None:
+    reach = Reach(SERVER)
+
+    assert reach.admits_address("mcp.example", "8.8.8.8")
+    assert reach.admits_address("issuer.example", "8.8.4.4")
+
+
+@proves("S166", "refuses")
+@pytest.mark.parametrize("ip", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd00::1"])
+def test_a_public_server_cannot_name_a_host_that_resolves_inside(ip: str) -> None:
+    reach = Reach(SERVER)
+    reach.admits_address("mcp.example", "8.8.8.8")
+
+    assert not reach.admits_address("issuer.example", ip)
+
+
+@proves("S166", "refuses")
+def test_a_public_server_cannot_turn_private_between_two_questions() -> None:
+    reach = Reach(SERVER)
+    reach.admits_address("mcp.example", "8.8.8.8")
+
+    assert not reach.admits_address("mcp.example", "10.0.0.1")
+    assert not reach.admits_address("issuer.example", "10.0.0.1")
+
+
+def test_an_intranet_server_may_have_an_intranet_sign_in() -> None:
+    reach = Reach("https://mcp.corp.example/mcp")
+
+    assert reach.admits_address("mcp.corp.example", "10.0.0.7")
+    assert reach.admits_address("sso.corp.example", "10.0.0.8")
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("mcp.example/mcp", "not-a-server-url"),
+        ("https://mcp.example/mcp#x", "not-a-server-url"),
+        ("ftp://mcp.example/mcp", "not-a-server-url"),
+        ("http://mcp.example/mcp", "insecure-server-url"),
+        ("http://127.1/mcp", "insecure-server-url"),
+    ],
+)
+def test_an_address_that_is_no_server_is_refused(url: str, reason: str) -> None:
+    with pytest.raises(DiscoveryFailed) as refusal:
+        Reach(url)
+
+    assert refusal.value.reason == reason
+
+
+@proves("S180", "refuses")
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        pytest.param(
+            httpx2.Response(200, content=b"{" + b" " * 10_000_000 + b"}"),
+            "too-large",
+            id="ten-megabytes",
+        ),
+        pytest.param(
+            httpx2.Response(
+                200,
+                content=gzip.compress(b"{" + b" " * 50_000_000),
+                headers={"content-encoding": "gzip"},
+            ),
+            "compressed",
+            id="gzip-bomb",
+        ),
+        pytest.param(httpx2.Response(200, content=b'{"a": NaN}'), "not-json", id="not-json"),
+        pytest.param(
+            httpx2.Response(200, content=b'{"a":' * 500 + b"1" + b"}" * 500),
+            "not-json",
+            id="too-deep",
+        ),
+        pytest.param(
+            httpx2.Response(
+                200, content=b'{"issuer":"https://issuer.example","issuer":"https://evil.example"}'
+            ),
+            "not-json",
+            id="two-issuers",
+        ),
+    ],
+)
+async def test_a_document_that_would_hurt_is_put_down(
+    open_house: Open, house: House, response: httpx2.Response, reason: str
+) -> None:
+    raw = response.stream
+    house.raw[f"{ISSUER}/.well-known/oauth-authorization-server"] = lambda: httpx2.Response(
+        200, headers=response.headers, stream=raw
+    )
+
+    refusal = await refusal_of(open_house)
+
+    assert isinstance(refusal, ProtocolBroken)
+    assert refusal.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("header", "scopes", "error"),
+    [
+        ('Bearer scope="a b"', {"a", "b"}, None),
+        ('Basic realm="x", Bearer error="invalid_token", scope="a"', {"a"}, "invalid_token"),
+        ("Bearer", None, None),
+        ('Bearer scope="a', None, None),
+        ("Basic", None, None),
+    ],
+)
+def test_a_challenge_is_read_for_what_it_says(
+    header: str, scopes: set[str] | None, error: str | None
+) -> None:
+    challenge = read_challenge(httpx2.Headers({"WWW-Authenticate": header}))
+
+    assert challenge.scopes == scopes
+    assert challenge.error == error

@@ -1,0 +1,117 @@
+"""The loopback listener, knocked on by browsers, scanners and strangers."""
+
+import asyncio
+
+import pytest
+
+from doorward.client.listener import Listener
+from doorward.client.refusals import SignInFailed
+from tests.client.house import knock
+from tests.ledger import proves
+
+
+async def knocked(port: int, target: str, **options: str) -> tuple[int, dict[str, str], str]:
+    return await asyncio.to_thread(knock, port, target, **options)
+
+
+@proves("S174", "accepts")
+async def test_the_expected_answer_is_taken_and_the_window_may_be_closed() -> None:
+    async with await Listener.open() as listener:
+        waiting = asyncio.create_task(listener.answer("right", timeout=5))
+        await asyncio.sleep(0)
+        status, headers, page = await knocked(listener.port, "/callback?state=right&code=c%2B1")
+        answer = await waiting
+
+    assert (status, answer) == (200, {"state": "right", "code": "c+1"})
+    assert "You can close this window" in page
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert headers["Referrer-Policy"] == "no-referrer"
+
+
+@proves("S174", "refuses")
+@pytest.mark.parametrize(
+    ("target", "options", "status"),
+    [
+        pytest.param("/callback?state=wrong&code=c", {}, 404, id="another-state"),
+        pytest.param("/callback?code=c", {}, 404, id="no-state"),
+        pytest.param("/callback?state=right&state=wrong&code=c", {}, 404, id="two-states"),
+        pytest.param("/callback/?state=right&code=c", {}, 404, id="slash"),
+        pytest.param("/Callback?state=right&code=c", {}, 404, id="case"),
+        pytest.param("/x/../callback?state=right&code=c", {}, 404, id="dots"),
+        pytest.param("/?state=right&code=c", {}, 404, id="root"),
+        pytest.param("/favicon.ico", {}, 404, id="icon"),
+        pytest.param("/callback?state=right&code=%00", {}, 404, id="nul"),
+        pytest.param("/callback?state=right", {"method": "POST"}, 405, id="post"),
+        pytest.param("/callback?state=right", {"host": "evil.example"}, 404, id="another-host"),
+        pytest.param("/callback?state=right", {"host": "127.0.0.1"}, 404, id="no-port"),
+        pytest.param("/callback?state=right", {"host": "localhost:1"}, 404, id="another-port"),
+    ],
+)
+async def test_everything_else_is_not_found_and_does_not_end_the_wait(
+    target: str, options: dict[str, str], status: int
+) -> None:
+    async with await Listener.open() as listener:
+        waiting = asyncio.create_task(listener.answer("right", timeout=5))
+        await asyncio.sleep(0)
+        got, _, _ = await knocked(listener.port, target, **options)
+        assert not waiting.done()
+        await knocked(listener.port, "/callback?state=right&code=c")
+        assert (await waiting)["code"] == "c"
+
+    assert got == status
+
+
+@proves("S174", "refuses")
+async def test_an_answer_counts_once() -> None:
+    async with await Listener.open() as listener:
+        waiting = asyncio.create_task(listener.answer("right", timeout=5))
+        await asyncio.sleep(0)
+        first, _, _ = await knocked(listener.port, "/callback?state=right&code=one")
+        second, _, _ = await knocked(listener.port, "/callback?state=right&code=two")
+
+        assert (await waiting)["code"] == "one"
+    assert (first, second) == (200, 404)
+
+
+@proves("S174", "refuses")
+async def test_nothing_of_the_request_is_put_on_a_page() -> None:
+    async with await Listener.open() as listener:
+        for target in ("/<script>alert(1)</script>", "/callback?state=<b>&error=<i>"):
+            _, _, page = await knocked(listener.port, target)
+            assert "<script>alert" not in page
+            assert "<b>" not in page
+
+
+async def test_it_listens_on_this_machine_alone_and_closes() -> None:
+    listener = await Listener.open()
+    assert listener.redirect_uri == f"http://127.0.0.1:{listener.port}/callback"
+    assert listener._server is not None
+    assert {sock.getsockname()[0] for sock in listener._server.sockets} == {"127.0.0.1"}
+
+    await listener.aclose()
+
+    with pytest.raises(ConnectionRefusedError):
+        await knocked(listener.port, "/callback")
+
+
+async def test_a_port_in_use_gives_way_to_a_free_one() -> None:
+    async with await Listener.open() as first, await Listener.open(first.port) as second:
+        assert second.port not in (0, first.port)
+
+
+async def test_patience_ends() -> None:
+    async with await Listener.open() as listener:
+        with pytest.raises(SignInFailed) as refusal:
+            await listener.answer("right", timeout=0.01)
+
+    assert refusal.value.reason == "timed-out"
+
+
+async def test_an_idle_connection_does_not_hold_up_the_end() -> None:
+    listener = await Listener.open()
+    _, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    await asyncio.sleep(0.01)
+
+    async with asyncio.timeout(2):
+        await listener.aclose()
+    writer.close()
