@@ -50,8 +50,9 @@ class Gate:
         return (
             identity is not None
             or self.decide is not None
-            or any(rule != Rule() for rule in self.rules.values())
+            or any(rule.scopes or rule.roles for rule in self.rules.values())
         )
 
     def _is_open(self, operation: Operation) -> bool:
-        return self.rules[(operation.method, operation.name or "")] == Rule()
+        rule = self.rules[(operation.method, operation.name or "")]
+        return not (rule.scopes or rule.roles)

@@ -55,7 +55,7 @@ class Prompt:
         except NobodyToAsk as error:
             report("prompt-needs-a-guard", self.name, error)
             raise InternalFailure(error.public) from None
-        except Exception as error:  # noqa: BLE001 - the author's code may raise anything at all
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code may raise anything
             raise InternalFailure(report("prompt-failed", self.name, error)) from None
 
     def _read(self, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,8 @@ class McpServer:
     app.include_router(server.router("/mcp"))
     ```
 
-    Speaks 2026-07-28, and 2025-03-26 to 2025-11-25 without sessions. ``max_body`` is in bytes,
+    Speaks 2026-07-28, and 2025-03-26 to 2025-11-25 without sessions and without the batches of
+    2025-03-26, which no policy could judge as one operation. ``max_body`` is in bytes,
     ``list_ttl_ms`` is how long clients may keep a list, in milliseconds. ``allowed_hosts`` and
     ``allowed_origins`` add to this machine's own names, and count only where no guard stands in
     front: a guard knows the public address.

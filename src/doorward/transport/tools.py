@@ -63,7 +63,7 @@ class Tool:
         except NobodyToAsk as error:
             report("tool-needs-a-guard", self.name, error)
             return _failure(error.public)
-        except Exception as error:  # noqa: BLE001 - the author's code may raise anything at all
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code may raise anything
             return _failure(report("tool-failed", self.name, error))
 
     def _read(self, arguments: dict[str, Any]) -> dict[str, Any]:
