@@ -1,1 +1,19 @@
 """The authorization server: endpoints, checks in visible order, sign-in, consent, keys, store."""
+
+from doorward.authserver.server import AuthorizationServer
+from doorward.authserver.settings import (
+    AuthServerSettings,
+    ConfiguredClient,
+    Lifetimes,
+    Limits,
+    Resource,
+)
+
+__all__ = [
+    "AuthServerSettings",
+    "AuthorizationServer",
+    "ConfiguredClient",
+    "Lifetimes",
+    "Limits",
+    "Resource",
+]
