@@ -49,7 +49,7 @@ class Tokens:
             if scopes is None or not _is_sendable(record["access_token"]):
                 return None
             return cls(**{**record, "scopes": scopes})
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, AttributeError):
             return None
 
 

@@ -1,0 +1,187 @@
+"""Listing and calling, with servers of both eras, and what their refusals become."""
+
+import json
+from typing import Any
+
+import httpx2
+import pytest
+
+from doorward.client import CallFailed, ClientRefused, ProtocolBroken, ServerRefused, Unreachable
+from doorward.client.parameter_headers import marked_parameters, parameter_headers
+from tests.client.conftest import Open
+from tests.client.house import SERVER, House
+
+
+@pytest.mark.parametrize("era", ["modern", "legacy", "stream"])
+async def test_a_server_of_either_era_is_understood(
+    open_house: Open, house: House, era: str
+) -> None:
+    house.era = era
+
+    async with open_house() as connection:
+        tools = await connection.client.list_tools()
+        result = await connection.client.call_tool("add", {"a": 20, "b": 22})
+
+    assert [tool.name for tool in tools] == ["add"]
+    assert (result.text, result.is_error) == ("42", False)
+
+
+async def test_a_modern_request_says_in_headers_what_its_body_says(
+    open_house: Open, house: House
+) -> None:
+    async with open_house() as connection:
+        await connection.client.call_tool("add", {"a": 1, "b": 1})
+
+    request = house.asked[-1]
+    message = json.loads(request.content)
+    assert request.headers["mcp-protocol-version"] == "2026-07-28"
+    assert request.headers["mcp-method"] == message["method"] == "tools/call"
+    assert request.headers["mcp-name"] == message["params"]["name"] == "add"
+    assert message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] == "2026-07-28"
+
+
+async def test_a_legacy_server_is_greeted_once_and_its_session_kept(
+    open_house: Open, house: House
+) -> None:
+    house.era = "legacy"
+
+    async with open_house() as connection:
+        await connection.client.list_tools()
+        await connection.client.list_tools()
+
+    methods = [
+        json.loads(request.content)["method"]
+        for request in house.asked
+        if str(request.url) == SERVER and "authorization" in request.headers
+    ]
+    assert methods == [
+        "tools/list",
+        "initialize",
+        "notifications/initialized",
+        "tools/list",
+        "tools/list",
+    ]
+    assert house.asked[-1].headers["mcp-session-id"] == "one"
+    assert house.asked[-1].headers["mcp-protocol-version"] == "2025-06-18"
+
+
+async def test_an_unknown_tool_is_the_servers_to_name(open_house: Open) -> None:
+    async with open_house() as connection:
+        with pytest.raises(CallFailed) as refusal:
+            await connection.client.call_tool("nope", {})
+
+    assert refusal.value.number == -32602
+
+
+@pytest.mark.parametrize(
+    ("response", "kind", "reason"),
+    [
+        pytest.param(httpx2.Response(503), Unreachable, "server-error", id="503"),
+        pytest.param(httpx2.Response(403), ServerRefused, "not-permitted", id="403"),
+        pytest.param(httpx2.Response(418), ProtocolBroken, "unexpected-status", id="418"),
+        pytest.param(httpx2.Response(200, html="<p>"), ProtocolBroken, "not-json", id="page"),
+        pytest.param(httpx2.Response(200, json={}), ProtocolBroken, "no-answer", id="empty"),
+        pytest.param(
+            httpx2.Response(200, json={"id": 999, "result": {}}),
+            ProtocolBroken,
+            "no-answer",
+            id="another-id",
+        ),
+        pytest.param(httpx2.Response(404), ProtocolBroken, "unexpected-status", id="404"),
+    ],
+)
+async def test_what_a_server_answers_becomes_one_of_our_refusals(
+    open_house: Open,
+    house: House,
+    response: httpx2.Response,
+    kind: type[ClientRefused],
+    reason: str,
+) -> None:
+    async with open_house() as connection:
+        await connection.log_in()
+        house.routes[SERVER] = lambda _: response
+        with pytest.raises(kind) as refusal:
+            await connection.client.list_tools()
+
+    assert refusal.value.reason == reason
+
+
+async def test_nobody_at_home_is_said_so(open_house: Open, house: House) -> None:
+    def nobody(_: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("refused")
+
+    house.routes[SERVER] = nobody
+
+    async with open_house() as connection:
+        with pytest.raises(Unreachable) as refusal:
+            await connection.client.list_tools()
+
+    assert refusal.value.reason == "unreachable"
+    assert "mcp.example" in refusal.value.problem
+
+
+async def test_pages_are_followed_to_the_end(open_house: Open, house: House) -> None:
+    def paged(request: httpx2.Request) -> httpx2.Response:
+        message = json.loads(request.content)
+        second = message["params"].get("cursor") == "two"
+        tools = [{"name": "b" if second else "a", "inputSchema": {"type": "object"}}]
+        result = {"tools": tools} if second else {"tools": tools, "nextCursor": "two"}
+        return httpx2.Response(200, json={"id": message["id"], "result": result})
+
+    async with open_house() as connection:
+        await connection.log_in()
+        house.routes[SERVER] = paged
+        tools = await connection.client.list_tools()
+
+    assert [tool.name for tool in tools] == ["a", "b"]
+
+
+def marked(kind: str = "string", name: Any = "Region") -> dict[str, Any]:
+    return {"type": "object", "properties": {"region": {"type": kind, "x-mcp-header": name}}}
+
+
+@pytest.mark.parametrize(
+    ("value", "header"),
+    [
+        ("us-west1", "us-west1"),
+        ("Hello, 世界", "=?base64?SGVsbG8sIOS4lueVjA==?="),
+        (" padded ", "=?base64?IHBhZGRlZCA=?="),
+        ("line1\nline2", "=?base64?bGluZTEKbGluZTI=?="),
+        ("=?base64?literal?=", "=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?="),
+    ],
+)
+def test_a_marked_parameter_is_repeated_in_its_header(value: str, header: str) -> None:
+    assert parameter_headers(marked(), {"region": value}) == {"Mcp-Param-Region": header}
+
+
+def test_other_types_are_spelled_as_the_page_says() -> None:
+    assert parameter_headers(marked("integer"), {"region": -7}) == {"Mcp-Param-Region": "-7"}
+    assert parameter_headers(marked("boolean"), {"region": True}) == {"Mcp-Param-Region": "true"}
+    assert parameter_headers(marked(), {"region": None}) == {}
+    assert parameter_headers(marked(), {}) == {}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        pytest.param(marked("number"), id="number"),
+        pytest.param(marked(name=""), id="empty"),
+        pytest.param(marked(name="A\r\nB"), id="line-break"),
+        pytest.param(marked(name=7), id="not-text"),
+        pytest.param(
+            {
+                "properties": {
+                    "a": {"type": "string", "x-mcp-header": "X"},
+                    "b": {"type": "string", "x-mcp-header": "x"},
+                }
+            },
+            id="twice",
+        ),
+        pytest.param(
+            {"properties": {"a": {"items": {"type": "string", "x-mcp-header": "X"}}}}, id="in-array"
+        ),
+        pytest.param({"anyOf": [marked()]}, id="in-choice"),
+    ],
+)
+def test_a_broken_mark_makes_the_tool_unusable(schema: dict[str, Any]) -> None:
+    assert marked_parameters(schema) is None

@@ -1,0 +1,76 @@
+"""Two sign-ins at once, to two servers, do not get into each other's way."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from doorward.client import Attempt, FileStore, SignInFailed, Wallet, judge, open_connection
+from doorward.wire.server_metadata import ServerMetadata
+from tests.client.house import SERVER, House
+from tests.ledger import proves
+
+
+def attempt_at(issuer: str) -> Attempt:
+    return Attempt(
+        server=ServerMetadata(
+            issuer=issuer,
+            authorization_endpoint=f"{issuer}/authorize",
+            token_endpoint=f"{issuer}/token",
+        ),
+        client_id="c",
+        redirect_uri="http://127.0.0.1:1/callback",
+        resource=SERVER,
+        scopes=frozenset(),
+    )
+
+
+@proves("S176", "accepts")
+async def test_two_sign_ins_at_once_each_get_their_own_token(tmp_path: Path) -> None:
+    houses = House(), House()
+
+    async def sign_in(house: House, name: str) -> str:
+        wallet = Wallet(FileStore(tmp_path / name))
+        async with open_connection(
+            SERVER, wallet=wallet, transport=house.transport, browser=house.browser, patience=5.0
+        ) as connection:
+            await connection.log_in()
+            return (await connection.client.call_tool("add", {"a": 1, "b": 1})).text
+
+    assert await asyncio.gather(*(sign_in(each, str(id(each))) for each in houses)) == ["2", "2"]
+    states = [house.authorizations[0]["state"] for house in houses]
+    challenges = [house.authorizations[0]["code_challenge"] for house in houses]
+    assert len({*states, *challenges}) == 4
+
+
+@proves("S176", "refuses")
+def test_an_answer_to_one_attempt_does_not_fit_the_other() -> None:
+    honest, other = attempt_at("https://honest.example"), attempt_at("https://other.example")
+
+    with pytest.raises(SignInFailed) as wrong_state:
+        judge(other, {"state": honest.state, "code": "c", "iss": "https://honest.example"})
+    with pytest.raises(SignInFailed) as wrong_issuer:
+        judge(other, {"state": other.state, "code": "c", "iss": "https://honest.example"})
+
+    assert wrong_state.value.reason == "state-mismatch"
+    assert wrong_issuer.value.reason == "issuer-mismatch"
+    assert judge(honest, {"state": honest.state, "code": "c"}) == "c"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ({"error": "invalid_scope"}, "invalid-scope"),
+        ({"error": "<script>"}, "authorization-error"),
+        ({}, "no-code"),
+        ({"code": ""}, "no-code"),
+    ],
+)
+def test_an_answer_without_a_code_says_why(answer: dict[str, str], reason: str) -> None:
+    attempt = attempt_at("https://honest.example")
+
+    with pytest.raises(SignInFailed) as refusal:
+        judge(attempt, {"state": attempt.state, **answer})
+
+    assert refusal.value.reason == reason
+    assert "<script>" not in str(refusal.value)

@@ -1,0 +1,255 @@
+"""Where tokens rest: for this user alone, whole or not at all, and one process at a time."""
+
+import asyncio
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doorward.client import FileStore, KeyringStore, Tokens, Wallet, open_store
+from doorward.client.lock import exclusive
+from doorward.client.refusals import Unreachable
+from doorward.client.registration import Registration
+from doorward.client.store import home
+from doorward.errors import ConfigurationError
+from tests.client.conftest import Open
+from tests.client.house import ISSUER, SERVER, House
+from tests.ledger import proves
+
+TOKENS = Tokens(
+    issuer=ISSUER,
+    resource=SERVER,
+    client_id="client",
+    access_token="access",
+    refresh_token="refresh",
+    expires_at=1.0,
+    scopes=frozenset({"a", "b"}),
+)
+
+
+class FakeKeyring:
+    """A keyring as the operating systems have them: text by service and name."""
+
+    name = "fake"
+    priority = 5
+
+    def __init__(self) -> None:
+        self.entries: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, name: str) -> str | None:
+        return self.entries.get((service, name))
+
+    def set_password(self, service: str, name: str, text: str) -> None:
+        self.entries[service, name] = text
+
+    def delete_password(self, service: str, name: str) -> None:
+        del self.entries[service, name]
+
+
+@pytest.fixture(params=["file", "keyring"])
+def any_wallet(request: pytest.FixtureRequest, tmp_path: Path) -> Wallet:
+    if request.param == "file":
+        return Wallet(FileStore(tmp_path))
+    return Wallet(KeyringStore(tmp_path, FakeKeyring()))
+
+
+def test_what_is_kept_comes_back_and_what_is_forgotten_does_not(any_wallet: Wallet) -> None:
+    any_wallet.keep_tokens(SERVER, TOKENS)
+
+    assert any_wallet.tokens_for(SERVER) == TOKENS
+    assert any_wallet.servers() == (SERVER,)
+    assert any_wallet.forget_tokens(SERVER) == TOKENS
+    assert any_wallet.tokens_for(SERVER) is None
+    assert any_wallet.servers() == ()
+
+
+@proves("S171", "refuses")
+def test_a_registration_is_found_under_its_own_issuer_alone(any_wallet: Wallet) -> None:
+    mine = Registration(issuer=ISSUER, client_id="c", client_secret="s", way="registered")
+    any_wallet.keep_registration(mine)
+
+    assert any_wallet.registration_at(ISSUER) == mine
+    assert any_wallet.registration_at(ISSUER + "/") is None
+    assert Registration.from_record(mine.to_record(), "https://evil.example") is None
+
+
+@proves("S178", "accepts")
+def test_the_file_is_for_its_owner_alone_from_its_first_moment(tmp_path: Path) -> None:
+    os.umask(0)
+    folder = tmp_path / "new" / "doorward"
+
+    Wallet(FileStore(folder)).keep_tokens(SERVER, TOKENS)
+
+    assert stat.S_IMODE((folder / "tokens.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@proves("S178", "refuses")
+def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    wallet = Wallet(FileStore(tmp_path))
+    wallet.keep_tokens(SERVER, TOKENS)
+    (tmp_path / "tokens.json").chmod(0o644)
+
+    with pytest.raises(ConfigurationError) as refusal:
+        wallet.tokens_for(SERVER)
+
+    assert refusal.value.reason == "exposed-store"
+    assert "chmod 600" in refusal.value.hint
+
+
+@proves("S178", "refuses")
+def test_a_link_in_place_of_the_file_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("{}")
+    (tmp_path / "tokens.json").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(ConfigurationError) as refusal:
+        Wallet(FileStore(tmp_path)).tokens_for(SERVER)
+
+    assert refusal.value.reason == "unreadable-store"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "null"])
+def test_a_file_of_another_kind_is_not_taken_for_ours(tmp_path: Path, content: str) -> None:
+    (tmp_path / "tokens.json").write_text(content)
+    (tmp_path / "tokens.json").chmod(0o600)
+
+    with pytest.raises(ConfigurationError) as refusal:
+        Wallet(FileStore(tmp_path)).tokens_for(SERVER)
+
+    assert refusal.value.reason == "unreadable-store"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"issuer": "https://evil.example"},
+        {"resource": "https://evil.example"},
+        {"access_token": "a\r\nb"},
+        {"scopes": 7},
+        {"unknown": 1},
+    ],
+)
+def test_a_record_that_was_tampered_with_is_no_token(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    store = FileStore(tmp_path)
+    Wallet(store).keep_tokens(SERVER, TOKENS)
+    key = f"tokens {ISSUER} {SERVER}"
+    store.put(key, {**(store.get(key) or {}), **change})
+
+    assert Wallet(store).tokens_for(SERVER) is None
+
+
+@proves("S178", "refuses")
+def test_a_crash_while_writing_leaves_the_old_file_and_no_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FileStore(tmp_path)
+    store.put("one", {"a": 1})
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        store.put("two", {"b": 2})
+
+    assert FileStore(tmp_path).keys() == ("one",)
+    assert list(tmp_path.glob(".tokens-*")) == []
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from doorward.client.store import FileStore
+for number in range(20):
+    FileStore(Path(sys.argv[1])).put(f"{sys.argv[2]}-{number}", {"n": number})
+"""
+
+
+@proves("S178", "accepts")
+def test_two_processes_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    running = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), name])
+        for name in ("left", "right")
+    ]
+
+    assert [process.wait(30) for process in running] == [0, 0]
+    assert len(FileStore(tmp_path).keys()) == 40
+
+
+@proves("S178", "accepts")
+async def test_requests_at_once_spend_a_refresh_token_once(open_house: Open, house: House) -> None:
+    async with open_house() as connection:
+        tokens = await connection.log_in()
+        assert tokens is not None
+        fresh = await asyncio.gather(
+            *(connection.sign_in.refresh(SERVER, tokens) for _ in range(5))
+        )
+
+    assert len({each.access_token for each in fresh}) == 1
+    assert [form["grant_type"] for form in house.forms(f"{ISSUER}/token")] == [
+        "authorization_code",
+        "refresh_token",
+    ]
+
+
+@proves("S178", "refuses")
+async def test_a_lock_that_is_held_is_waited_for_and_then_named(tmp_path: Path) -> None:
+    async with exclusive(tmp_path / "lock"):
+        with pytest.raises(Unreachable) as refusal:
+            async with exclusive(tmp_path / "lock", longest_wait=0.01):
+                pass
+
+    assert refusal.value.reason == "locked"
+    async with exclusive(tmp_path / "lock", longest_wait=0.01):
+        pass
+
+
+def test_the_home_may_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOORWARD_HOME", str(tmp_path / "chosen"))
+    assert home() == tmp_path / "chosen"
+    assert isinstance(open_store(), FileStore)
+
+    monkeypatch.delenv("DOORWARD_HOME")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    if sys.platform == "linux":
+        assert home() == tmp_path / "config" / "doorward"
+
+
+def test_without_a_real_keyring_there_is_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import keyring
+    from keyring.backends import fail, null
+
+    monkeypatch.delenv("DOORWARD_HOME", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    backends: list[Any] = [fail.Keyring(), null.Keyring(), FakeKeyring()]  # type: ignore[no-untyped-call]
+    for backend in backends:
+        monkeypatch.setattr(keyring, "get_keyring", lambda found=backend: found)
+        assert isinstance(open_store(), FileStore)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(ConfigurationError) as refusal:
+        FileStore(tmp_path / "file" / "folder")
+
+    assert refusal.value.reason == "unwritable-store"
+    assert "DOORWARD_HOME" in refusal.value.hint
+
+
+def test_the_keyring_lists_what_it_holds_without_telling_it(tmp_path: Path) -> None:
+    backend = FakeKeyring()
+    Wallet(KeyringStore(tmp_path, backend)).keep_tokens(SERVER, TOKENS)
+
+    assert "refresh" not in backend.entries["doorward", "index"].replace(SERVER, "")
+    assert json.loads(backend.entries["doorward", f"tokens {ISSUER} {SERVER}"])["scopes"] == "a b"
+    assert list(tmp_path.iterdir()) == []
