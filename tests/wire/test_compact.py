@@ -139,6 +139,8 @@ def test_a_header_that_brings_its_own_key_is_refused(members: dict[str, object])
         {"p2s": "eA"},
         {"cty": "JWT"},
         {"cty": "application/jwt"},
+        {"cty": ["JWT"]},
+        {"cty": None},
         {"typ": 1},
         {"typ": None},
         {"alg": None},

@@ -110,9 +110,9 @@ def read_header(segment: bytes) -> Header:
     if not isinstance(algorithm, str):
         raise NotCompact("no alg")
     # A nested JWT: what is inside would need a verdict of its own.
-    if "cty" in members and str(members["cty"]).lower().removeprefix("application/") == "jwt":
+    if _media_type(members, "cty") == "jwt":
         raise NotCompact("a nested JWT")
-    return Header(algorithm, _kid(members), _type(members))
+    return Header(algorithm, _kid(members), _media_type(members, "typ"))
 
 
 def _kid(members: dict[str, Any]) -> str | None:
@@ -124,12 +124,12 @@ def _kid(members: dict[str, Any]) -> str | None:
     return kid
 
 
-def _type(members: dict[str, Any]) -> str | None:
-    if "typ" not in members:
+def _media_type(members: dict[str, Any], member: str) -> str | None:
+    if member not in members:
         return None
-    name = members["typ"]
+    name = members[member]
     if not isinstance(name, str) or not name.isascii():
-        raise NotCompact("typ is not a media type")
+        raise NotCompact(f"{member} is not a media type")
     return name.lower().removeprefix("application/")
 
 
