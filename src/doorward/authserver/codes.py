@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import case, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.authorize.request import AuthorizationRequest
@@ -101,7 +101,7 @@ async def claim_code(
     ).one_or_none()
     if row is not None:
         return Claimed(row.grant_id)
-    return await _failed(connection, digest, presented.client_id)
+    return await _failed(connection, digest, presented.client_id, now)
 
 
 async def was_asked_before(connection: AsyncConnection, asked: AuthorizationRequest) -> bool:
@@ -110,12 +110,16 @@ async def was_asked_before(connection: AsyncConnection, asked: AuthorizationRequ
     return bool((await connection.execute(select(exists().where(same)))).scalar_one())
 
 
-async def _failed(connection: AsyncConnection, digest: bytes, client_id: str) -> Spent | None:
+async def _failed(
+    connection: AsyncConnection, digest: bytes, client_id: str, now: float
+) -> Spent | None:
+    # What was seen to be over stays over, also when the clock is set back afterwards.
+    over = case((codes.c.expires_at <= now, 0.0), else_=codes.c.expires_at)
     row = (
         await connection.execute(
             update(codes)
             .where(codes.c.code_hash == digest, codes.c.client_id == client_id)
-            .values(attempts=codes.c.attempts + 1)
+            .values(attempts=codes.c.attempts + 1, expires_at=over)
             .returning(codes.c.grant_id, codes.c.claimed_at)
         )
     ).one_or_none()

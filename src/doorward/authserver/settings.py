@@ -83,7 +83,7 @@ class Lifetimes:
 class Limits:
     """How often things may be asked, in the notation of the ``limits`` package."""
 
-    registrations_per_address: str = "20/hour"
+    registrations_per_address: str = "30/10 minutes"
     registrations: str = "500/hour"
     sign_ins_per_username: str = "10/5 minutes"
     sign_ins_per_address: str = "60/5 minutes"

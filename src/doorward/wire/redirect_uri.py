@@ -21,6 +21,10 @@ _NEVER = frozenset(
     {"javascript", "data", "file", "blob", "vbscript", "about", "http", "https", "ws", "wss", "ftp"}
 )
 
+# Registered with "?iss=somebody", a client would find two issuers in every answer and may read the
+# first, which is not ours.
+_ANSWERS = frozenset({"code", "state", "iss", "error", "error_description", "error_uri"})
+
 
 def matches(registered: str, requested: str) -> bool:
     """
@@ -97,6 +101,8 @@ def problem_with(
         return "is not an absolute URI"
     if "@" in parts.netloc:
         return "holds credentials"
+    if _ANSWERS & {pair.partition("=")[0] for pair in parts.query.split("&")}:
+        return "has a query parameter that the answer itself uses"
     if parts.scheme in ("http", "https"):
         return _web_problem(parts, application_type)
     return _private_problem(parts, application_type, private_schemes)

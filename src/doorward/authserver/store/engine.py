@@ -1,16 +1,17 @@
 """The database: how it is opened, and what a failure of it becomes."""
 
+import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, event
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -34,6 +35,11 @@ class Store:
             self._folder = tempfile.mkdtemp(prefix="doorward-")
             url = f"sqlite+aiosqlite:///{self._folder}/doorward.db"
         self.engine = _open(url, lasting=self._folder is None)
+        # SQLite has one writer at a time. Waiting here in order is kinder than polling its lock.
+        sqlite = self.engine.dialect.name == "sqlite"
+        self._turn: AbstractAsyncContextManager[object] = (
+            asyncio.Lock() if sqlite else nullcontext()
+        )
 
     async def start(self) -> None:
         """Bring the schema to the version that this code expects."""
@@ -59,7 +65,7 @@ class Store:
         Raises:
             StoreUnavailable: 503, and nothing was kept.
         """
-        async with self._transaction(writing=True) as connection:
+        async with self._turn, self._transaction(writing=True) as connection:
             yield connection
 
     @asynccontextmanager
@@ -69,8 +75,6 @@ class Store:
                 await connection.execution_options(**{_WRITING: writing})
                 async with connection.begin():
                     yield connection
-        except IntegrityError:
-            raise
         except (DBAPIError, PoolTimeout, OSError) as error:
             # The statement and its values stay out of the message: hashes and sealed bytes are
             # still nobody's business.

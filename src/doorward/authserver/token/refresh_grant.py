@@ -96,8 +96,12 @@ async def _exchange(
     if kept is None:
         return InvalidGrant("no such refresh token of this client")
     grant = await live_grant(connection, parts.settings, kept.grant_id, now)
-    if grant is None or not kept.issued_at - 60 <= now < kept.expires_at:
-        return InvalidGrant("the grant or the token is over or revoked")
+    if grant is None or now < kept.issued_at - 60:
+        return InvalidGrant("the grant is over or revoked, or the clock was set back")
+    if now >= kept.expires_at:
+        # Written down: setting the clock back afterwards must not bring it to life again.
+        await revoke_grant(connection, grant.id, "idle-too-long", now)
+        return InvalidGrant("the refresh token was not used for too long")
     if kept.rotated_at is not None:
         return await _again(connection, parts, kept, asked, now)
     if asked.resource not in (None, grant.resource):

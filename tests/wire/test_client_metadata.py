@@ -1,0 +1,332 @@
+"""What clients say of themselves: registrations and client ID metadata documents."""
+
+from typing import Any
+
+import pytest
+
+from doorward.wire.client_metadata import (
+    InvalidClientMetadata,
+    InvalidRedirectUri,
+    is_client_id_url,
+    looks_like_url,
+    parse_client_document,
+    parse_registration,
+)
+from tests.ledger import proves
+
+URL = "https://app.example/oauth/client.json"
+
+# As these clients were seen to publish or register themselves.
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    "claude-code": {
+        "client_id": "https://claude.ai/oauth/claude-code-client-metadata",
+        "client_name": "Claude Code",
+        "client_uri": "https://claude.ai",
+        "redirect_uris": ["http://localhost/callback", "http://127.0.0.1/callback"],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": "none",
+    },
+    "claude-ai": {
+        "client_id": "https://claude.ai/oauth/mcp-oauth-client-metadata",
+        "client_name": "Claude",
+        "redirect_uris": ["https://claude.ai/api/mcp/auth_callback"],
+        "grant_types": [
+            "authorization_code",
+            "refresh_token",
+            "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        ],
+        "token_endpoint_auth_method": "none",
+    },
+    "vs-code": {
+        "client_id": "https://vscode.dev/oauth/client-metadata.json",
+        "client_name": "Visual Studio Code",
+        "logo_uri": "https://code.visualstudio.com/assets/icon.png",
+        "redirect_uris": ["http://127.0.0.1:33418/", "https://vscode.dev/redirect"],
+        "grant_types": [
+            "authorization_code",
+            "refresh_token",
+            "urn:ietf:params:oauth:grant-type:device_code",
+        ],
+        "application_type": "native",
+        "token_endpoint_auth_method": "none",
+    },
+    "chatgpt": {
+        "client_id": "https://chatgpt.com/oauth/client.json",
+        "client_name": "ChatGPT",
+        "redirect_uris": ["https://chatgpt.com/connector/oauth/abc"],
+        "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+        "grant_types": ["authorization_code", "refresh_token"],
+    },
+}
+
+
+def registration(**changes: Any) -> dict[str, Any]:
+    document = {
+        "client_name": "An app",
+        "redirect_uris": ["https://app.example/cb"],
+        "token_endpoint_auth_method": "none",
+        **changes,
+    }
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    return {"client_id": URL, **registration(**changes)}
+
+
+@proves("S81", "accepts")
+@proves("S74", "accepts")
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_documents_of_real_clients_are_accepted(name: str) -> None:
+    metadata = parse_client_document(DOCUMENTS[name], DOCUMENTS[name]["client_id"])
+
+    assert metadata.token_endpoint_auth_method == "none"
+    assert set(metadata.grant_types) <= {"authorization_code", "refresh_token"}
+
+
+@proves("S81", "refuses")
+def test_grant_types_nobody_knows_do_not_stand_in_for_the_one_that_is_needed() -> None:
+    with pytest.raises(InvalidClientMetadata):
+        parse_client_document(document(grant_types=["urn:example:other"]), URL)
+
+
+def test_cursor_registers_three_kinds_of_address_at_once() -> None:
+    uris = [
+        "cursor://anysphere.cursor-mcp/oauth/callback",
+        "https://www.cursor.com/agents/mcp/oauth/callback",
+        "http://localhost:8787/callback",
+    ]
+
+    assert parse_registration(registration(redirect_uris=uris)).redirect_uris == tuple(uris)
+
+
+def test_an_operator_can_close_the_door_to_editor_schemes() -> None:
+    with pytest.raises(InvalidRedirectUri):
+        parse_registration(
+            registration(redirect_uris=["cursor://anysphere.cursor-mcp/oauth/callback"]),
+            private_schemes=frozenset(),
+        )
+
+
+@proves("S64", "accepts")
+def test_a_document_that_names_the_url_it_came_from_is_accepted() -> None:
+    assert parse_client_document(document(), URL).client_name == "An app"
+
+
+@proves("S64", "refuses")
+@pytest.mark.parametrize(
+    "client_id",
+    [URL + "/", URL.upper(), URL.replace("app", "App"), URL.replace("o", "%6f"), "", None, [URL]],
+)
+def test_a_document_that_names_another_url_is_refused(client_id: Any) -> None:
+    with pytest.raises(InvalidClientMetadata):
+        parse_client_document({**document(), "client_id": client_id}, URL)
+
+
+@proves("S74", "refuses")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_secret": "s3cret"},
+        {"client_secret_expires_at": 0},
+        {"token_endpoint_auth_method": "client_secret_basic"},
+        {"token_endpoint_auth_method": "client_secret_post"},
+        {"token_endpoint_auth_method": "client_secret_jwt"},
+        {"token_endpoint_auth_method": "private_key_jwt"},
+        {"token_endpoint_auth_method": None, "token_endpoint_auth_methods_supported": []},
+        {"jwks": {"keys": [{"kty": "RSA", "n": "x", "e": "AQAB", "d": "x"}]}},
+        {"jwks": {"keys": [{"kty": "oct", "k": "x"}]}},
+        {"client_name": None},
+        {"redirect_uris": None},
+        {"redirect_uris": []},
+    ],
+)
+def test_a_document_with_secrets_or_without_the_essentials_is_refused(
+    changes: dict[str, Any],
+) -> None:
+    with pytest.raises(InvalidClientMetadata):
+        parse_client_document(document(**changes), URL)
+
+
+@proves("S63", "accepts")
+@pytest.mark.parametrize(
+    "url",
+    [
+        URL,
+        "https://app.example:8443/client",
+        "https://xn--pple-43d.example/client",
+        "https://app.example/client?v=2",
+        "https://app.example/a.b/..c/client",
+    ],
+)
+def test_a_url_behind_which_a_document_may_stand(url: str) -> None:
+    assert is_client_id_url(url)
+
+
+@proves("S63", "refuses")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://app.example/client",
+        "https://app.example",
+        "https://app.example/",
+        "https://app.example?client",
+        "https://app.example/../client",
+        "https://app.example/./client",
+        "https://app.example/%2e%2e/client",
+        "https://app.example/%2E/client",
+        "https://app.example/client#x",
+        "https://app.example/client#",
+        "https://user@app.example/client",
+        "https://user:pw@app.example/client",
+        "https://app.example/a client",
+        "https://app.example/client\n",
+        "https://app.example\\client",
+        "https://app.example:/client",
+        "https://app.example:99999/client",
+        "HTTPS://app.example/client",
+        "https://App.Example/client",
+        "https://аpp.example/client",
+        "https://localhost/client",
+        "https://127.0.0.1/client",
+        "https://0x7f.1/client",
+        "https://2130706433/client",
+        "https://[::1]/client",
+        "https://app.example./client",
+        "https://app.example/" + "a" * 2048,
+        "ftp://app.example/client",
+        "",
+    ],
+)
+def test_a_url_that_no_document_may_have(url: str) -> None:
+    assert not is_client_id_url(url)
+
+
+def test_a_development_host_is_named_exactly() -> None:
+    local = frozenset({"localhost:8000"})
+
+    assert is_client_id_url("http://localhost:8000/client.json", local_hosts=local)
+    assert not is_client_id_url("http://localhost:8001/client.json", local_hosts=local)
+    assert not is_client_id_url("http://localhost:8000/", local_hosts=local)
+
+
+@pytest.mark.parametrize("client_id", [URL, "HTTP://x/y", "https:x", "javascript://x"])
+def test_what_looks_like_a_url_is_never_looked_up_as_something_else(client_id: str) -> None:
+    assert looks_like_url(client_id)
+
+
+@proves("S54", "accepts")
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ("none", "none"),
+        ("client_secret_post", "client_secret_post"),
+        (None, "client_secret_basic"),
+    ],
+)
+def test_the_method_of_authentication_is_kept_or_is_the_default_of_the_rfc(
+    asked: str | None, kept: str
+) -> None:
+    metadata = parse_registration(registration(token_endpoint_auth_method=asked))
+
+    assert metadata.token_endpoint_auth_method == kept
+
+
+@proves("S53", "refuses")
+@pytest.mark.parametrize(
+    "grant_types",
+    [
+        ["client_credentials"],
+        ["urn:ietf:params:oauth:grant-type:token-exchange"],
+        ["urn:ietf:params:oauth:grant-type:jwt-bearer", "refresh_token"],
+        ["implicit", "password"],
+    ],
+)
+def test_a_stranger_gets_no_grant_that_goes_without_a_user(grant_types: list[str]) -> None:
+    with pytest.raises(InvalidClientMetadata) as refusal:
+        parse_registration(registration(grant_types=grant_types))
+
+    assert refusal.value.wire_error == "invalid_client_metadata"
+
+
+@proves("S53", "accepts")
+def test_grants_for_strangers_are_kept_out_of_a_longer_list() -> None:
+    metadata = parse_registration(
+        registration(grant_types=["client_credentials", "authorization_code", "refresh_token"])
+    )
+
+    assert metadata.grant_types == ("authorization_code", "refresh_token")
+
+
+@proves("S55", "accepts")
+def test_links_over_https_are_kept() -> None:
+    links = {
+        name: f"https://app.example/{name}"
+        for name in ("client_uri", "logo_uri", "tos_uri", "policy_uri")
+    }
+
+    metadata = parse_registration(registration(**links, jwks_uri="https://app.example/jwks"))
+
+    assert metadata.logo_uri == links["logo_uri"]
+
+
+@proves("S55", "refuses")
+@pytest.mark.parametrize("name", ["client_uri", "logo_uri", "tos_uri", "policy_uri", "jwks_uri"])
+@pytest.mark.parametrize("link", ["http://app.example/", "javascript:alert(1)", "data:,x", "/x", 1])
+def test_links_that_are_not_https_are_refused(name: str, link: Any) -> None:
+    with pytest.raises(InvalidClientMetadata):
+        parse_registration(registration(**{name: link}))
+
+
+@proves("S55", "refuses")
+@pytest.mark.parametrize(
+    "jwks",
+    [
+        {"keys": [{"kty": "EC", "d": "x"}]},
+        {"keys": [{"kty": "oct", "k": "x"}]},
+        {"keys": "x"},
+        {"keys": ["x"]},
+        "x",
+    ],
+)
+def test_a_key_set_with_private_keys_is_refused(jwks: Any) -> None:
+    with pytest.raises(InvalidClientMetadata):
+        parse_registration(registration(jwks=jwks))
+
+
+@proves("S58", "refuses")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_name": "x" * 201},
+        {"client_name": ["x"]},
+        {"redirect_uris": ["https://app.example/cb"] * 21},
+        {"redirect_uris": "https://app.example/cb"},
+        {"redirect_uris": [7]},
+        {"redirect_uris": None},
+        {"scope": 'a "b"'},
+        {"scope": ["a"]},
+        {"grant_types": "authorization_code"},
+        {"response_types": ["token"]},
+        {"application_type": "desktop"},
+        {"token_endpoint_auth_method": "private_key_jwt"},
+        {"jwks": {"keys": []}, "jwks_uri": "https://app.example/jwks"},
+    ],
+)
+def test_members_that_are_too_long_or_of_the_wrong_type_are_refused(
+    changes: dict[str, Any],
+) -> None:
+    with pytest.raises(InvalidClientMetadata) as refusal:
+        parse_registration(registration(**changes))
+
+    assert refusal.value.status == 400
+    assert refusal.value.wire_error in ("invalid_client_metadata", "invalid_redirect_uri")
+
+
+def test_a_refusal_names_the_member_and_not_its_value() -> None:
+    with pytest.raises(InvalidRedirectUri) as refusal:
+        parse_registration(registration(redirect_uris=["https://ok.example/", "data:<script>"]))
+
+    assert refusal.value.description.startswith("redirect_uris[1] ")
+    assert "script" not in refusal.value.description

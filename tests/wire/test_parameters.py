@@ -1,0 +1,86 @@
+"""Form parameters, read in exactly one way."""
+
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doorward.wire.parameters import (
+    MOST_PARAMETERS,
+    MalformedParameters,
+    RepeatedParameter,
+    parse_parameters,
+)
+from tests.ledger import proves
+
+PLAIN = st.text(
+    st.characters(exclude_categories=("Cs",), exclude_characters="\x00\r\n"), min_size=1
+)
+
+
+@proves("S20", "accepts")
+@given(st.dictionaries(PLAIN, PLAIN, max_size=8))
+def test_what_a_client_encodes_is_what_is_read(values: dict[str, str]) -> None:
+    parsed = parse_parameters(urlencode(values).encode())
+
+    assert {name: parsed.one(name) for name in values} == values
+
+
+@proves("S19", "refuses")
+@pytest.mark.parametrize(
+    "query",
+    [
+        b"state=1&state=2",
+        b"state=1&state=1",
+        b"state=&state=1",
+        b"st%61te=1&state=2",
+        b"client_id&client_id=a",
+    ],
+)
+def test_a_parameter_that_comes_twice_is_refused(query: bytes) -> None:
+    with pytest.raises(RepeatedParameter) as refusal:
+        parse_parameters(query)
+
+    assert refusal.value.wire_error == "invalid_request"
+
+
+@proves("S19", "accepts")
+def test_a_parameter_that_may_come_twice_keeps_its_order() -> None:
+    parsed = parse_parameters(b"resource=b&resource=a&x=1", repeatable=frozenset({"resource"}))
+
+    assert parsed.all_of("resource") == ("b", "a")
+    assert parsed.one("x") == "1"
+
+
+@proves("S26", "refuses")
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param(b"a=%00", id="nul"),
+        pytest.param(b"a=x%0d%0aSet-Cookie:b", id="crlf"),
+        pytest.param(b"a%0a=x", id="line-feed-in-a-name"),
+        pytest.param(b"a=%f", id="half-an-escape"),
+        pytest.param(b"a=%zz", id="not-hexadecimal"),
+        pytest.param(b"a=%ff", id="not-utf-8"),
+        pytest.param(b"a=%ed%a0%80", id="surrogate"),
+        pytest.param("a=ü".encode(), id="not-ascii"),
+        pytest.param(b"&".join(b"p%d=1" % n for n in range(MOST_PARAMETERS + 1)), id="too-many"),
+    ],
+)
+def test_parameters_that_two_readers_would_read_differently_are_refused(query: bytes) -> None:
+    with pytest.raises(MalformedParameters) as refusal:
+        parse_parameters(query)
+
+    assert refusal.value.status == 400
+
+
+def test_a_parameter_without_a_value_counts_as_absent() -> None:
+    parsed = parse_parameters(b"state=&a=1&b")
+
+    assert parsed.one("state") is None
+    assert "b" not in parsed
+
+
+def test_values_do_not_show_in_a_log() -> None:
+    assert "hunter2" not in repr(parse_parameters(b"password=hunter2"))
