@@ -1,0 +1,160 @@
+"""One event per decision, with the reason, and nothing in it that is secret or alive."""
+
+import json
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doorward.guard import Guard
+from doorward.guard.audit import harmless
+from tests.guard.bench import (
+    ISSUER,
+    MINT,
+    NOW,
+    POLICY,
+    RESOURCE,
+    Bench,
+    bearer,
+    message,
+    token,
+    trusted,
+)
+from tests.ledger import proves
+
+
+@proves("S164", "accepts")
+async def test_a_served_call_is_written_down_with_who_what_and_how() -> None:
+    bench = Bench()
+
+    answer = await bench.call(token=token("mcp:read", "mcp:tools"))
+
+    (event,) = bench.events
+    assert event.time == NOW
+    assert event.correlation_id == answer.headers["x-correlation-id"]
+    assert (event.decision, event.reason, event.status) == ("served", "allowed", 200)
+    assert (event.http_method, event.method, event.name) == ("POST", "tools/call", "add")
+    assert (event.issuer, event.subject, event.client_id) == (ISSUER, "alice", "test-client")
+    assert event.kind == "person"
+    assert event.scopes == {"mcp:read", "mcp:tools"}
+
+
+@proves("S164", "refuses")
+async def test_every_refusal_is_written_down_with_its_reason() -> None:
+    bench = Bench()
+    read = bearer(token("mcp:read"))
+
+    await bench.call()
+    await bench.call(token="x")
+    await bench.call(token=token("mcp:read"))
+    await bench.call(host="evil.example")
+    await bench.call(origin="https://evil.example")
+    await bench.ask(content=b"{", headers={**read, "content-type": "application/json"})
+    await bench.ask(content=b"{}", headers={**read, "content-type": "text/plain"})
+    await bench.ask(json=message("no/such"), headers=read)
+    await bench.ask(path="/mcp?access_token=x")
+
+    assert [(event.decision, event.reason, event.status) for event in bench.events] == [
+        ("refused", "missing-token", 401),
+        ("refused", "malformed-token", 401),
+        ("refused", "scope-missing", 403),
+        ("refused", "host-refused", 421),
+        ("refused", "origin-refused", 403),
+        ("refused", "not-json", 400),
+        ("refused", "media-type-refused", 415),
+        ("refused", "unknown-operation", 200),
+        ("refused", "ambiguous-token", 400),
+    ]
+    assert len({event.correlation_id for event in bench.events}) == 9
+
+
+@proves("S164", "refuses")
+async def test_a_refused_call_names_the_caller_and_what_was_got_and_expected() -> None:
+    bench = Bench()
+
+    await bench.call("audit", token("mcp:read"))
+
+    (event,) = bench.events
+    assert (event.subject, event.method, event.name) == ("alice", "tools/call", "audit")
+    assert event.scopes == {"mcp:admin", "mcp:read", "mcp:tools"}
+    assert "['mcp:read']" in event.detail
+
+
+@proves("S164", "refuses")
+async def test_no_token_and_no_argument_is_ever_written_down() -> None:
+    bench = Bench()
+    tokens = [
+        token("mcp:read", "mcp:tools"),
+        token("mcp:read"),
+        token()[:-3],
+        "opaque-secret-token",
+    ]
+    for one in tokens:
+        body = message("tools/call", name="add", arguments={"password": "hunter2-secret"})
+        await bench.ask(json=body, headers=bearer(one))
+        await bench.ask(json=body, headers=[("authorization", f"Bearer {one}")] * 2)
+        await bench.ask(path=f"/mcp?access_token={one}", json=body)
+        await bench.call(authorization=f"Basic {one}")
+        await bench.call(authorization=f"Bearer {one} {one}")
+
+    written = repr(bench.events)
+    assert "secret" not in written
+    for one in tokens:
+        assert one not in written
+        assert one.rpartition(".")[2] not in written
+
+
+EVIL = "line\r\nbreak \x1b[31mred\x1b[0m \u202etxt.exe\u200b"
+
+
+@proves("S164", "refuses")
+async def test_no_text_of_a_peer_can_forge_a_line_or_steer_a_terminal() -> None:
+    bench = Bench()
+
+    forged = MINT.mint(EVIL, scopes={"mcp:read", "mcp:tools"}, client_id=EVIL)
+    await bench.ask(json=message("tools/call", name="\u202ename"), headers=bearer(forged))
+    await bench.ask(json=message("no\u2028such"), headers=bearer(forged))
+    await bench.call(token=forged, origin="https://evil.example/\x1b[2J")
+
+    assert len(bench.events) == 3
+    for event in bench.events:
+        for field in event.__struct_fields__:
+            value = getattr(event, field)
+            assert not isinstance(value, str) or value.isprintable()
+    assert bench.events[0].subject is not None
+    assert "\\u001b" in bench.events[0].subject
+
+
+@proves("S164", "accepts")
+@pytest.mark.parametrize("text", ["alice", "Zoë Ångström", "山田", "a b"])
+def test_plain_text_is_written_as_it_is(text: str) -> None:
+    assert harmless(text) == text
+
+
+@given(st.text(max_size=700))
+def test_any_text_becomes_one_printable_line_of_bounded_length(text: str) -> None:
+    line = harmless(text)
+
+    assert line.isprintable()
+    assert len(line) <= 501 * 10
+
+
+async def test_without_a_sink_of_its_own_the_guard_writes_to_structlog() -> None:
+    guard = Guard(resource=RESOURCE, policy=POLICY, issuers=[trusted()], clock=lambda: NOW)
+    bench = Bench()
+    bench.door = guard.protect(bench.app)
+
+    with structlog.testing.capture_logs() as logs:
+        answer = await bench.call(token=token("mcp:read"))
+        await bench.call(token=token("mcp:read", "mcp:tools"))
+
+    refused: dict[str, Any] = dict(logs[0])
+    assert refused["event"] == "decision"
+    assert refused["log_level"] == "warning"
+    assert refused["reason"] == "scope-missing"
+    assert (
+        refused["correlation_id"] == json.loads(answer.content)["error"]["data"]["correlation_id"]
+    )
+    assert logs[1]["log_level"] == "info"

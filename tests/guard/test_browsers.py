@@ -1,0 +1,202 @@
+"""Pages in browsers: some may use the endpoint and read its answers, all others may not."""
+
+import pytest
+
+from tests.guard.bench import Bench, bearer, error, message, modern, routing, token
+from tests.ledger import proves
+
+OWN = "https://mcp.example"
+LISTED = "https://app.example"
+LOCAL = "http://localhost:9000/mcp"
+
+
+def preflight(origin: str, names: str = "authorization,content-type") -> dict[str, str]:
+    """Return what a browser asks before it sends a token."""
+    return {
+        "origin": origin,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": names,
+    }
+
+
+@proves("S162", "accepts")
+@pytest.mark.parametrize("origin", [OWN, LISTED])
+async def test_a_browser_that_asks_before_it_has_a_token_gets_an_answer(origin: str) -> None:
+    bench = Bench(allowed_origins=[LISTED])
+
+    answer = await bench.ask(
+        "OPTIONS",
+        headers=preflight(origin, "authorization, mcp-protocol-version, mcp-param-region, x-evil"),
+    )
+
+    assert answer.status_code == 204
+    assert answer.headers["access-control-allow-origin"] == origin
+    allowed = answer.headers["access-control-allow-headers"].split(", ")
+    assert allowed == ["authorization", "mcp-protocol-version", "mcp-param-region"]
+    assert "POST" in answer.headers["access-control-allow-methods"]
+    assert "access-control-allow-credentials" not in answer.headers
+    assert bench.seen == []
+
+
+@proves("S162", "refuses")
+@pytest.mark.parametrize(
+    "origin",
+    [
+        pytest.param("https://evil.example", id="another-site"),
+        pytest.param("null", id="null"),
+        pytest.param("https://mcp.example.evil.example", id="ours-as-a-prefix"),
+        pytest.param("http://mcp.example", id="ours-without-tls"),
+        pytest.param("https://mcp.example:444", id="ours-on-another-port"),
+        pytest.param("https://mcp.example/", id="ours-with-a-slash"),
+        pytest.param("http://localhost:3000", id="this-machine"),
+        pytest.param("", id="empty"),
+    ],
+)
+async def test_a_page_from_elsewhere_may_neither_ask_nor_send(origin: str) -> None:
+    bench = Bench(allowed_origins=[LISTED])
+    good = token("mcp:read", "mcp:tools")
+
+    asked = await bench.ask("OPTIONS", headers=preflight(origin))
+    sent = await bench.call(token=good, origin=origin)
+
+    for answer in (asked, sent):
+        assert answer.status_code == 403
+        assert "access-control-allow-origin" not in answer.headers
+        assert error(answer)["data"]["reason"] == "origin-refused"
+        assert "allowed_origins" in error(answer)["message"]
+    assert bench.seen == []
+
+
+async def test_two_origins_are_none_of_ours() -> None:
+    bench = Bench()
+    headers = [("origin", OWN), ("origin", OWN), *bearer(token("mcp:read")).items()]
+
+    assert (await bench.ask(json=message("ping"), headers=headers)).status_code == 403
+
+
+async def test_a_page_can_read_every_answer_whatever_its_status() -> None:
+    bench = Bench()
+    page = {"origin": OWN}
+    read = {**page, **bearer(token("mcp:read"))}
+    json_type = {"content-type": "application/json"}
+
+    for status, answer in {
+        200: await bench.ask(json=message("ping"), headers=read),
+        400: await bench.ask(content=b"{", headers={**read, **json_type}),
+        401: await bench.call(origin=OWN),
+        403: await bench.call(token=token("mcp:read"), origin=OWN),
+        404: await bench.ask(json=modern("no/such"), headers={**read, **routing("no/such")}),
+        413: await bench.ask(content=b"x" * 5_000_000, headers={**read, **json_type}),
+        415: await bench.ask(content=b"{}", headers=read),
+    }.items():
+        assert answer.status_code == status
+        assert answer.headers["access-control-allow-origin"] == OWN
+        readable = answer.headers["access-control-expose-headers"].lower().split(", ")
+        assert {"www-authenticate", "mcp-session-id", "x-correlation-id"} <= set(readable)
+
+
+async def test_an_answer_of_the_application_carries_one_permission_and_not_two() -> None:
+    bench = Bench()
+    bench.headers = [
+        (b"Access-Control-Allow-Origin", b"*"),
+        (b"access-control-allow-credentials", b"true"),
+    ]
+
+    answer = await bench.call(token=token("mcp:read", "mcp:tools"), origin=OWN)
+
+    assert answer.headers.get_list("access-control-allow-origin") == [OWN]
+    assert "access-control-allow-credentials" not in answer.headers
+
+
+async def test_options_without_a_browser_says_what_can_be_done() -> None:
+    answer = await Bench().ask("OPTIONS")
+
+    assert answer.status_code == 204
+    assert answer.headers["allow"] == "GET, POST, DELETE, OPTIONS"
+
+
+@proves("S162", "accepts")
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:6274", "http://127.0.0.1:3000", "http://[::1]"]
+)
+async def test_on_this_machine_pages_of_this_machine_may_use_the_server(origin: str) -> None:
+    bench = Bench(resource=LOCAL)
+
+    answer = await bench.ask("OPTIONS", headers=preflight(origin))
+
+    assert answer.status_code == 204
+    assert answer.headers["access-control-allow-origin"] == origin
+
+
+@proves("S162", "refuses")
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://localhost.evil.example",
+        "https://evil.example",
+        "http://127.0.0.1.evil.example",
+        "null",
+    ],
+)
+async def test_on_this_machine_pages_from_elsewhere_may_not(origin: str) -> None:
+    bench = Bench(resource=LOCAL)
+
+    assert (await bench.ask("OPTIONS", headers=preflight(origin))).status_code == 403
+
+
+@proves("S162", "accepts")
+@pytest.mark.parametrize(
+    ("resource", "host"),
+    [
+        ("https://mcp.example/mcp", "mcp.example"),
+        ("https://mcp.example/mcp", "MCP.example"),
+        ("https://mcp.example/mcp", "mcp.example:443"),
+        ("https://mcp.example:8443/mcp", "mcp.example:8443"),
+        ("https://mcp.example/mcp", "mcp.internal:8000"),
+        (LOCAL, "localhost:9000"),
+        (LOCAL, "127.0.0.1:9000"),
+        (LOCAL, "[::1]:9000"),
+        (LOCAL, "localhost:8080"),
+    ],
+)
+async def test_the_names_of_the_server_follow_from_its_address(resource: str, host: str) -> None:
+    bench = Bench(resource=resource, allowed_hosts=["mcp.internal:8000"])
+
+    assert (await bench.call(host=host)).status_code == 401
+
+
+@proves("S152", "refuses")
+@proves("S162", "refuses")
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param("evil.example", id="another-host"),
+        pytest.param("mcp.example.evil.example", id="ours-as-a-prefix"),
+        pytest.param("mcp.example.", id="trailing-dot"),
+        pytest.param("mcp.example:8080", id="another-port"),
+        pytest.param("mcp.example/?x=", id="a-path-in-it"),
+        pytest.param("a/?x=", id="a-query-in-it"),
+        pytest.param("mcp.example@evil.example", id="credentials-in-it"),
+        pytest.param("localhost", id="this-machine"),
+        pytest.param("10.0.0.7:8000", id="an-address"),
+        pytest.param("", id="empty"),
+    ],
+)
+async def test_a_strange_host_is_refused_with_the_name_of_the_setting(host: str) -> None:
+    bench = Bench()
+
+    answer = await bench.call(token=token("mcp:read", "mcp:tools"), host=host)
+
+    assert answer.status_code == 421
+    assert error(answer)["data"]["reason"] == "host-refused"
+    assert "allowed_hosts" in error(answer)["message"]
+    assert bench.seen == []
+
+
+async def test_a_health_check_may_come_under_any_name() -> None:
+    bench = Bench(open_paths=["/health"])
+
+    answer = await bench.ask("GET", "/health", headers={"host": "10.0.0.7:8000"})
+
+    assert answer.status_code == 200
+    assert bench.seen[0]["path"] == "/health"

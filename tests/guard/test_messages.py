@@ -1,0 +1,281 @@
+"""What is decided on is what the application executes: one message, whole and unambiguous."""
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from doorward.guard.answers import Message
+from tests.guard.bench import Bench, bearer, error, message, modern, routing, token
+from tests.ledger import proves
+
+GOOD = bearer(token("mcp:read", "mcp:tools"))
+JSON = {"content-type": "application/json"}
+
+
+@proves("S150", "accepts")
+@proves("S151", "accepts")
+async def test_the_application_gets_the_body_byte_for_byte_and_the_message_already_read() -> None:
+    bench = Bench()
+    body = json.dumps(modern("tools/call", name="add", arguments={"a": 1}), indent=3).encode()
+
+    answer = await bench.ask(content=body, headers={**GOOD, **JSON, **routing("tools/call", "add")})
+
+    assert answer.status_code == 200
+    assert bench.bodies == [body]
+    assert bench.envelope.method == "tools/call"
+    assert bench.envelope.name == "add"
+    assert bench.envelope.body == body
+
+
+@proves("S150", "refuses")
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(routing("tools/list"), id="another-method"),
+        pytest.param(routing("tools/call", "add"), id="another-tool"),
+        pytest.param(routing("tools/call"), id="no-tool"),
+        pytest.param({}, id="none"),
+    ],
+)
+async def test_policy_is_never_decided_by_a_header(sent: dict[str, str]) -> None:
+    bench = Bench()
+
+    answer = await bench.ask(json=modern("tools/call", name="audit"), headers={**GOOD, **sent})
+
+    assert answer.status_code == 400
+    assert error(answer)["code"] == -32020
+    assert json.loads(answer.content)["id"] == 1
+    assert bench.seen == []
+
+
+@proves("S151", "refuses")
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        pytest.param(b"{", -32700, id="not-json"),
+        pytest.param(b"", -32700, id="nothing"),
+        pytest.param(
+            b'{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call"}',
+            -32700,
+            id="two-methods",
+        ),
+        pytest.param(json.dumps([message("ping")]).encode(), -32600, id="batch"),
+        pytest.param(
+            json.dumps({**message("ping"), "Method": "x"}).encode(),
+            -32600,
+            id="method-in-two-cases",
+        ),
+        pytest.param(json.dumps({**message("ping"), "id": 1.5}).encode(), -32600, id="id-float"),
+    ],
+)
+async def test_a_message_that_can_be_read_in_two_ways_is_refused(body: bytes, code: int) -> None:
+    bench = Bench()
+
+    answer = await bench.ask(content=body, headers={**GOOD, **JSON})
+
+    assert answer.status_code == 400
+    assert error(answer)["code"] == code
+    assert "www-authenticate" not in answer.headers
+    assert bench.seen == []
+
+
+async def test_after_bad_messages_the_server_still_serves() -> None:
+    bench = Bench()
+    for body in (b"{", b"[]", b"\xff"):
+        await bench.ask(content=body, headers={**GOOD, **JSON})
+
+    assert (await bench.ask(json=message("ping"), headers=GOOD)).status_code == 200
+
+
+async def test_a_version_nobody_speaks_is_answered_with_those_that_are() -> None:
+    body = modern("ping")
+    body["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] = "v9"
+
+    answer = await Bench().ask(
+        json=body, headers={**GOOD, **routing("ping"), "mcp-protocol-version": "v9"}
+    )
+
+    assert error(answer)["code"] == -32022
+    assert error(answer)["data"]["supported"] == ["2026-07-28"]
+    assert error(answer)["data"]["requested"] == "v9"
+
+
+@proves("S153", "refuses")
+async def test_a_method_without_a_rule_does_not_exist() -> None:
+    bench = Bench()
+
+    new = await bench.ask(json=modern("no/such"), headers={**GOOD, **routing("no/such")})
+    old = await bench.ask(json=message("no/such"), headers=GOOD)
+
+    assert new.status_code == 404
+    # Clients of the initialize era take a 404 for the end of their session.
+    assert old.status_code == 200
+    assert error(new)["code"] == error(old)["code"] == -32601
+    assert [event.decision for event in bench.events] == ["refused", "refused"]
+    assert bench.seen == []
+
+
+@proves("S153", "refuses")
+async def test_a_prompt_without_a_rule_is_refused_before_the_application_runs() -> None:
+    bench = Bench()
+
+    answer = await bench.ask(json=message("prompts/get", name="secret"), headers=GOOD)
+
+    assert answer.status_code == 400
+    assert error(answer)["code"] == -32602
+    assert bench.seen == []
+
+
+@proves("S165", "accepts")
+async def test_a_body_of_exactly_the_limit_is_read() -> None:
+    body = json.dumps(message("ping", padding="x" * 100)).encode()
+    bench = Bench(max_body=len(body))
+
+    assert (await bench.ask(content=body, headers={**GOOD, **JSON})).status_code == 200
+
+
+@proves("S165", "refuses")
+async def test_a_body_beyond_the_limit_is_refused_before_it_is_read() -> None:
+    bench = Bench(max_body=100)
+
+    answer = await bench.ask(content=b"x" * 101, headers={**GOOD, **JSON})
+
+    assert answer.status_code == 413
+    assert error(answer)["data"]["reason"] == "body-too-large"
+    assert bench.seen == []
+
+
+async def sent_in_pieces(
+    bench: Bench, pieces: list[bytes], headers: dict[str, str]
+) -> tuple[int, int]:
+    """Send a body of unknown length; return the status, and how many pieces were taken."""
+    taken = 0
+    answers: list[Message] = []
+
+    async def receive() -> Message:
+        nonlocal taken
+        if taken == len(pieces):
+            return {"type": "http.disconnect"}
+        taken += 1
+        return {"type": "http.request", "body": pieces[taken - 1], "more_body": taken < len(pieces)}
+
+    async def send(part: Message) -> None:
+        answers.append(part)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/mcp",
+        "raw_path": b"/mcp",
+        "query_string": b"",
+        "headers": [(b"host", b"mcp.example")]
+        + [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    await bench.door(scope, receive, send)
+    return (answers[0]["status"] if answers else 0), taken
+
+
+@proves("S165", "refuses")
+async def test_an_endless_body_is_cut_off_while_it_arrives() -> None:
+    bench = Bench(max_body=100)
+
+    status, taken = await sent_in_pieces(bench, [b"x" * 30] * 1000, {**GOOD, **JSON})
+
+    assert status == 413
+    assert taken == 4
+    assert bench.seen == []
+
+
+async def test_a_body_in_pieces_is_put_together() -> None:
+    bench = Bench()
+    body = json.dumps(message("ping")).encode()
+
+    status, _ = await sent_in_pieces(bench, [body[:5], b"", body[5:]], {**GOOD, **JSON})
+
+    assert status == 200
+    assert bench.bodies == [body]
+
+
+async def test_a_stranger_is_refused_before_a_byte_of_the_body_is_read() -> None:
+    status, taken = await sent_in_pieces(Bench(), [b"x"] * 5, JSON)
+
+    assert (status, taken) == (401, 0)
+
+
+async def test_a_client_that_leaves_mid_message_gets_no_answer_and_runs_nothing() -> None:
+    bench = Bench()
+    gone: list[Message] = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    answers: list[Message] = []
+
+    async def receive() -> Message:
+        return gone.pop(0)
+
+    async def send(part: Message) -> None:
+        answers.append(part)
+
+    headers = [(name.encode(), value.encode()) for name, value in {**GOOD, **JSON}.items()]
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "POST",
+        "path": "/mcp",
+        "query_string": b"",
+        "headers": [(b"host", b"mcp.example"), *headers],
+    }
+    await bench.door(scope, receive, send)
+
+    assert answers == []
+    assert bench.seen == []
+
+
+@proves("S151", "refuses")
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param({"content-type": "text/plain"}, id="plain-text"),
+        pytest.param({"content-type": "application/json; charset=utf-16"}, id="utf-16"),
+        pytest.param({"content-type": "application/jsonp"}, id="a-longer-name"),
+        pytest.param({}, id="none"),
+        pytest.param({**JSON, "content-encoding": "gzip"}, id="gzip"),
+        pytest.param({**JSON, "content-encoding": "br, identity"}, id="brotli"),
+    ],
+)
+async def test_a_body_that_is_not_plain_utf_8_json_is_refused(sent: dict[str, str]) -> None:
+    bench = Bench()
+    body = gzip.compress(b"{}") if "content-encoding" in sent else b"{}"
+
+    answer = await bench.ask(content=body, headers={**GOOD, **sent})
+
+    assert answer.status_code == 415
+    assert error(answer)["data"]["reason"] == "media-type-refused"
+    assert bench.seen == []
+
+
+@proves("S151", "accepts")
+@pytest.mark.parametrize(
+    "kind",
+    ["application/json", "application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'],
+)
+async def test_json_may_be_announced_in_its_usual_spellings(kind: str) -> None:
+    body = json.dumps(message("ping")).encode()
+
+    answer = await Bench().ask(content=body, headers={**GOOD, "content-type": kind})
+
+    assert answer.status_code == 200
+
+
+@proves("S165", "refuses")
+@pytest.mark.parametrize("name", ["content-type", "content-encoding", "content-length"])
+async def test_a_header_that_says_how_to_read_the_body_comes_once(name: str) -> None:
+    bench = Bench()
+    value = {"content-type": "application/json", "content-length": "2"}.get(name, "identity")
+
+    headers = [*GOOD.items(), ("content-type", "application/json"), (name, value), (name, value)]
+    answer = await bench.ask(content=b"{}", headers=headers)
+
+    assert answer.status_code == 400
+    assert bench.seen == []

@@ -1,0 +1,211 @@
+"""What arrives on a real socket, however it is written, is refused or read in one way."""
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Self
+
+import pytest
+import uvicorn
+
+from tests.guard.bench import Bench, token, trusted
+from tests.ledger import proves
+
+BODY = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}).encode()
+GOOD = f"Bearer {token('mcp:read')}"
+
+
+class Server:
+    """A guarded application behind uvicorn, on a port and a thread of its own."""
+
+    def __init__(self, http: str) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self.bench = Bench(resource=f"http://127.0.0.1:{self.port}/mcp", issuers=[trusted()])
+        config = uvicorn.Config(self.bench.door, http=http, loop="asyncio", log_config=None)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
+
+    def __enter__(self) -> Self:
+        """Serve; connections made before it is ready wait in the socket's queue."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop serving."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+    async def say(self, head: str, body: bytes = BODY) -> list[int]:
+        """Send bytes as they are; return the status of every answer until the server hangs up."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(head.replace("\n", "\r\n").encode("latin-1") + b"\r\n" + body)
+        with suppress(ConnectionError):
+            await writer.drain()
+            writer.write_eof()
+        answer = b""
+        with suppress(ConnectionError):
+            async with asyncio.timeout(5):
+                answer = await reader.read()
+        writer.close()
+        return [int(part.split(b" ", 1)[0]) for part in answer.split(b"HTTP/1.1 ")[1:]]
+
+
+@pytest.fixture(scope="module", params=["httptools", "h11"])
+def running(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """Serve one guarded application with each of uvicorn's two parsers."""
+    with Server(request.param) as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: Server) -> Server:
+    """Return the running server, with nothing seen yet."""
+    running.bench.seen.clear()
+    running.bench.bodies.clear()
+    return running
+
+
+def head(server: Server, *, target: str = "/mcp", host: str | None = None, more: str = "") -> str:
+    """Return the head of a good request, with ``more`` headers."""
+    return (
+        f"POST {target} HTTP/1.1\nHost: {host or f'127.0.0.1:{server.port}'}\n"
+        f"Content-Type: application/json\nConnection: close\n{more}"
+    )
+
+
+LENGTH = f"Content-Length: {len(BODY)}\n"
+AUTH = f"Authorization: {GOOD}\n"
+
+
+@proves("S165", "accepts")
+@proves("S152", "accepts")
+async def test_an_honest_request_is_served(server: Server) -> None:
+    assert await server.say(head(server, more=AUTH + LENGTH)) == [200]
+    chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+    assert await server.say(head(server, more=AUTH + "Transfer-Encoding: chunked\n"), chunked) == [
+        200
+    ]
+    assert [bytes(body) for body in server.bench.bodies] == [BODY, BODY]
+
+
+@proves("S165", "refuses")
+@pytest.mark.parametrize(
+    "framing",
+    [
+        pytest.param(LENGTH + "Transfer-Encoding: chunked\n", id="length-and-chunked"),
+        pytest.param("Content-Length: 3\n" + LENGTH, id="two-lengths"),
+        pytest.param("Content-Length: +3\n", id="signed-length"),
+        pytest.param("Content-Length: -1\n", id="negative-length"),
+        pytest.param("Transfer-Encoding: xchunked\n", id="unknown-encoding"),
+        pytest.param("X-Long: " + "a" * 70_000 + "\n" + LENGTH, id="a-header-of-seventy-thousand"),
+    ],
+)
+async def test_framing_that_two_servers_read_differently_starts_nothing(
+    server: Server, framing: str
+) -> None:
+    smuggled = BODY + f"POST /mcp HTTP/1.1\r\nHost: x\r\nAuthorization: {GOOD}\r\n\r\n".encode()
+
+    answers = await server.say(head(server, more=framing), smuggled)
+
+    assert all(400 <= status < 500 for status in answers)
+    assert server.bench.seen == []
+
+
+@proves("S123", "refuses")
+@proves("S165", "refuses")
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        pytest.param(AUTH + AUTH, id="twice"),
+        pytest.param(AUTH + "authorization: Bearer x\n", id="twice-in-two-cases"),
+        pytest.param("Authorization: Basic YTpi\n" + AUTH, id="basic-and-bearer"),
+        pytest.param(
+            AUTH.replace("Authorization:", "Authorization :"), id="a-space-before-the-colon"
+        ),
+        pytest.param("X: y\n" + " " + AUTH, id="folded-into-another-header"),
+        pytest.param(AUTH.replace("Authorization", "Authorization\0"), id="nul-in-the-name"),
+    ],
+)
+async def test_credentials_that_two_servers_read_differently_are_none(
+    server: Server, credentials: str
+) -> None:
+    answers = await server.say(head(server, more=credentials + LENGTH))
+
+    assert all(400 <= status < 500 for status in answers)
+    assert server.bench.seen == []
+
+
+@proves("S165", "refuses")
+async def test_the_parser_of_the_demo_takes_no_header_folded_over_two_lines() -> None:
+    with Server("httptools") as server:
+        folded = AUTH.replace("Bearer ", "Bearer\n ")
+
+        answers = await server.say(head(server, more=folded + LENGTH))
+
+    assert all(400 <= status < 500 for status in answers)
+    assert server.bench.seen == []
+
+
+@proves("S4", "refuses")
+@proves("S152", "refuses")
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//mcp",
+        "/%6dcp",
+        "/x/%2e%2e/mcp",
+        "/mcp%2f",
+        "/mcp;x",
+        "http://evil.example//mcp",
+        "mcp",
+        "*",
+    ],
+)
+async def test_no_spelling_of_the_target_skips_the_guard(server: Server, target: str) -> None:
+    answers = await server.say(head(server, target=target, more=LENGTH))
+
+    assert all(400 <= status < 500 for status in answers)
+    assert server.bench.seen == []
+
+
+@proves("S4", "refuses")
+@proves("S4", "accepts")
+@proves("S152", "refuses")
+@pytest.mark.parametrize("host", ["a/?x=", "127.0.0.1/?x=", "evil.example", "127.0.0.1.", "x y"])
+async def test_no_host_header_moves_the_path_past_the_guard(server: Server, host: str) -> None:
+    refused = await server.say(head(server, host=host, more=AUTH + LENGTH))
+    served = await server.say(head(server, more=AUTH + LENGTH))
+
+    assert refused in ([421], [400])
+    assert served == [200]
+
+
+@proves("S152", "refuses")
+async def test_an_absolute_target_is_judged_like_any_other(server: Server) -> None:
+    target = f"http://127.0.0.1:{server.port}/mcp"
+
+    without = await server.say(head(server, target=target, more=LENGTH))
+    elsewhere = await server.say(head(server, target="http://evil.example/mcp", more=LENGTH))
+
+    assert all(400 <= status < 500 for status in without + elsewhere)
+    assert server.bench.seen == []
+
+
+@proves("S165", "refuses")
+async def test_a_body_beyond_the_limit_is_refused_over_the_wire(server: Server) -> None:
+    answers = await server.say(head(server, more=AUTH + "Content-Length: 99999999\n"))
+
+    assert answers[0] == 413
+    assert server.bench.seen == []
+
+
+async def test_after_all_of_this_the_server_still_serves(server: Server) -> None:
+    for noise in (b"\x16\x03\x01\x00\xa5", b"GET\r\n\r\n", b"\0" * 100):
+        await server.say("", noise)
+
+    assert await server.say(head(server, more=AUTH + LENGTH)) == [200]

@@ -1,0 +1,123 @@
+"""A stream lives no longer than the token that opened it."""
+
+import asyncio
+import gc
+
+import pytest
+
+from doorward.guard.answers import Message, Receive, Scope, Send
+from tests.guard.bench import NOW, Bench, bearer, token
+from tests.ledger import proves
+
+EXPIRES = NOW + 600
+LEEWAY = 30
+
+
+async def watch(bench: Bench, app: object) -> list[Message]:
+    """Open a stream with alice's token and return everything that was sent on it."""
+    bench.door = bench.guard.protect(app)  # type: ignore[arg-type]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(part: Message) -> None:
+        sent.append(part)
+
+    header = bearer(token("mcp:read"))["authorization"].encode()
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/mcp",
+        "query_string": b"",
+        "headers": [(b"host", b"mcp.example"), (b"authorization", header)],
+    }
+    async with asyncio.timeout(5):
+        await bench.door(scope, receive, send)
+    return sent
+
+
+class Stream:
+    """An application that sends ``events`` events and then waits for ever, or ends."""
+
+    def __init__(self, events: int, *, ends: bool = False) -> None:
+        self.events = events
+        self.ends = ends
+        self.tidied_up = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = (b"content-type", b"text/event-stream")
+        await send({"type": "http.response.start", "status": 200, "headers": [kind]})
+        try:
+            for _ in range(self.events):
+                await send({"type": "http.response.body", "body": b": hi\n\n", "more_body": True})
+            if not self.ends:
+                await asyncio.Event().wait()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            self.tidied_up = True
+
+
+@proves("S141", "refuses")
+@pytest.mark.parametrize("events", [0, 3])
+async def test_a_stream_is_ended_when_its_token_is_over(events: int) -> None:
+    bench = Bench()
+    bench.now = EXPIRES + LEEWAY - 0.02
+    app = Stream(events)
+
+    sent = await watch(bench, app)
+
+    assert len(sent) == events + 2
+    assert sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+    assert app.tidied_up
+
+
+@proves("S141", "accepts")
+async def test_a_stream_that_ends_in_time_is_left_alone() -> None:
+    bench = Bench()
+    bench.now = EXPIRES + LEEWAY - 0.02
+
+    sent = await watch(bench, Stream(2, ends=True))
+
+    assert [part.get("body") for part in sent[1:]] == [b": hi\n\n", b": hi\n\n", b""]
+
+
+@proves("S141", "accepts")
+async def test_what_the_application_does_after_its_answer_is_not_cut_short() -> None:
+    bench = Bench()
+    bench.now = EXPIRES + LEEWAY - 0.01
+    finished = False
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal finished
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"whole"})
+        await asyncio.sleep(0.03)
+        finished = True
+
+    sent = await watch(bench, app)
+
+    assert finished
+    assert len(sent) == 2
+
+
+async def test_a_timeout_of_the_applications_own_is_its_own() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise TimeoutError("a database")
+
+    with pytest.raises(TimeoutError, match="a database"):
+        await watch(Bench(), app)
+
+
+async def test_a_stream_leaves_no_timer_behind() -> None:
+    bench = Bench()
+    await watch(bench, Stream(1, ends=True))
+    gc.collect()
+
+    handles = [
+        handle
+        for handle in asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+        if not handle.cancelled() and "Timeout" in repr(handle)
+    ]
+    assert handles == []
