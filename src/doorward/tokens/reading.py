@@ -59,7 +59,11 @@ def read_scopes(claims: Claims, names: tuple[str, ...]) -> frozenset[str]:
             scopes = _parse_scope(value)
         elif isinstance(value, list) and all(isinstance(one, str) for one in value):
             # One scope per entry: "a b" inside a list is no scope, and would be two if it were split.
-            scopes = parse_scope(" ".join(value)) if all(" " not in one for one in value) else None
+            scopes = (
+                parse_scope(" ".join(value))
+                if all(one and " " not in one for one in value)
+                else None
+            )
         else:
             scopes = None
         if scopes is None:
