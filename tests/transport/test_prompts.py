@@ -1,8 +1,9 @@
 """Prompts: typed functions whose arguments come as text."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import Field
 from structlog.testing import capture_logs
 
 from doorward.transport import Image, McpServer, Message, ToolError
@@ -63,6 +64,21 @@ async def test_prompts_are_listed_with_their_arguments(version: str) -> None:
         {"name": "style", "required": False},
     ]
     assert ("title" in first) is (version != "2025-03-26")
+
+
+async def test_an_argument_may_go_by_another_name_and_be_described() -> None:
+    server = McpServer("test", version="1.0")
+
+    @server.prompt()
+    async def fetch(from_: Annotated[str, Field(alias="from", description="Where.")]) -> str:
+        return from_
+
+    async with peer_of(server) as peer:
+        (listed,) = (await peer.ask("prompts/list")).result["prompts"]
+        answer = await get(peer, "fetch", **{"from": "here"})
+
+    assert listed["arguments"] == [{"name": "from", "description": "Where.", "required": True}]
+    assert answer.result["messages"][0]["content"]["text"] == "here"
 
 
 async def test_a_prompt_may_be_several_turns_of_several_kinds() -> None:

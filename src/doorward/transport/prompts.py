@@ -105,13 +105,13 @@ async def get_prompt(shelf: Shelf[Prompt], call: Call) -> bytes:
 
 
 def _arguments(signature: Signature) -> list[dict[str, Any]]:
-    properties = signature.schema["properties"]
+    schema = signature.schema
     arguments = []
-    for name in signature.names:
+    for name, declared in schema["properties"].items():
         argument: dict[str, Any] = {"name": name}
-        if description := properties[name].get("description"):
+        if description := declared.get("description"):
             argument["description"] = description
-        argument["required"] = name in signature.required
+        argument["required"] = name in schema.get("required", ())
         arguments.append(argument)
     return arguments
 

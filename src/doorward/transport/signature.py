@@ -40,8 +40,6 @@ class Signature:
     """
 
     arguments: TypeAdapter[dict[str, Any]]
-    names: tuple[str, ...]
-    required: frozenset[str]
     identity: tuple[str, ...]
     identity_required: bool
 
@@ -65,7 +63,6 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     """
     hints = _hints(function)
     fields: dict[str, Any] = {}
-    required: set[str] = set()
     identity: dict[str, bool] = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
@@ -75,15 +72,10 @@ def read_signature(function: Callable[..., Any]) -> Signature:
             identity[name] = not optional
             continue
         field = _field(annotation, parameter.default)
-        if _is_required(annotation, parameter.default):
-            required.add(name)
-            fields[name] = field
-        else:
-            fields[name] = NotRequired[field]
+        required = _is_required(annotation, parameter.default)
+        fields[name] = field if required else NotRequired[field]
     return Signature(
         arguments=_adapter(function, fields),
-        names=tuple(fields),
-        required=frozenset(required),
         identity=tuple(identity),
         identity_required=any(identity.values()),
     )
