@@ -1,5 +1,6 @@
 """The authorization server: endpoints, checks in visible order, sign-in, consent, keys, store."""
 
+from doorward.authserver.events import ServerEvent
 from doorward.authserver.server import AuthorizationServer
 from doorward.authserver.settings import (
     AuthServerSettings,
@@ -16,4 +17,5 @@ __all__ = [
     "Lifetimes",
     "Limits",
     "Resource",
+    "ServerEvent",
 ]
