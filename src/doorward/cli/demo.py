@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -51,9 +52,13 @@ def demo(
     Prints where it is, who can sign in, and the line to paste into each common client; then one
     line for every decision of the guard.
     """
+    import structlog
+
     from doorward.cli.demo_screen import JsonScreen, RichScreen
     from doorward.demo.app import DemoSettings, run
 
+    # What is neither a step nor a decision: a tool that broke, keys that could not be fetched.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.stderr))
     settings = DemoSettings(
         port=port,
         data=data,

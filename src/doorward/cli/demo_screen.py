@@ -8,10 +8,25 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from doorward.authserver import ServerEvent
 from doorward.demo.app import Whereabouts
 from doorward.demo.paste import lines_for
 from doorward.demo.people import PEOPLE
-from doorward.guard import AuditEvent
+from doorward.guard import AuditEvent, harmless
+
+SENTENCES = {
+    "client.registered": "a client registered: {client_id}",
+    "client-document.changed": "the document of {client_id} changed",
+    "sign-in.succeeded": "{who} signed in",
+    "sign-in.failed": "a sign-in failed: {reason}",
+    "authorization.refused": "{client_id} was refused: {code}",
+    "code.issued": "{who} let {client_id} in",
+    "token.issued": "{client_id} got a token for {scope}",
+    "token.revoked": "{client_id} gave a token back",
+    "code.reused": "a code of {client_id} came twice; what it had opened is closed",
+    "refresh.reused": "a spent refresh token of {client_id} came back; its family is closed",
+}
+ALARMING = frozenset({"client-document.changed", "sign-in.failed", "code.reused", "refresh.reused"})
 
 
 class RichScreen:
@@ -41,24 +56,34 @@ class RichScreen:
             out.print(f"  [cyan]{paste.client:<14}[/cyan] ", end="")
             out.print(Text(paste.line), end="")
             out.print(place)
-        out.print("\n  [dim]Every decision of the guard appears here.[/dim]")
+        out.print("\n  [dim]Every step and every decision appears here.[/dim]")
 
-    def decided(self, event: AuditEvent) -> None:
+    def happened(self, event: ServerEvent, who: str | None) -> None:
+        """Show one step of the authorization server on one line."""
+        told = {**event.facts, "who": who or "somebody"}
+        sentence = SENTENCES.get(event.kind, event.kind).format_map(told)
+        style = "yellow" if event.kind in ALARMING else "default"
+        self._line(event.at, Text("· ", "cyan"), Text(harmless(sentence), style))
+
+    def decided(self, event: AuditEvent, who: str | None) -> None:
         """Show one decision on one line."""
-        time = datetime.fromtimestamp(event.time).astimezone().strftime("%H:%M:%S")
-        what = " ".join(part for part in (event.method, event.name) if part)
-        line = Text(f"  {time}  ", style="dim")
+        what = " ".join(part for part in (event.method, event.name) if part) or event.http_method
+        asked = f"{who or 'nobody':<7} {what}"
         if event.decision == "served":
-            line.append("✓ ", "green")
-            line.append(f"{event.subject or '-':<8} {what}", "default")
-        else:
-            line.append("✗ ", "red")
-            line.append(f"{event.subject or '-':<8} {what or '-'}  ", "default")
-            line.append(f"{event.status} {event.reason}", "red")
-            if event.scopes:
-                line.append(f"  needs {' '.join(sorted(event.scopes))}", "default")
-            line.append(f"  {event.correlation_id}", "dim")
-        self._console.print(line)
+            self._line(event.time, Text("✓ ", "green"), Text(asked))
+            return
+        needs = f"  needs {' '.join(sorted(event.scopes))}" if event.scopes else ""
+        refusal = Text.assemble(
+            f"{asked}  ",
+            (f"{event.status} {event.reason}", "red"),
+            needs,
+            (f"  {event.correlation_id}", "dim"),
+        )
+        self._line(event.time, Text("✗ ", "red"), refusal)
+
+    def _line(self, at: float, mark: Text, text: Text) -> None:
+        time = datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
+        self._console.print(Text.assemble((f"  {time}  ", "dim"), mark, text))
 
 
 class JsonScreen:
@@ -94,7 +119,11 @@ class JsonScreen:
             }
         )
 
-    def decided(self, event: AuditEvent) -> None:
+    def happened(self, event: ServerEvent, who: str | None) -> None:
+        """Write one step of the authorization server."""
+        self._put({"event": event.kind, "time": event.at, "who": who, **event.facts})
+
+    def decided(self, event: AuditEvent, who: str | None) -> None:
         """Write one decision."""
         self._put(
             {
@@ -105,6 +134,7 @@ class JsonScreen:
                 "reason": event.reason,
                 "method": event.method,
                 "name": event.name,
+                "who": who,
                 "subject": event.subject,
                 "client_id": event.client_id,
                 "scopes": sorted(event.scopes),

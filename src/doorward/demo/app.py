@@ -9,7 +9,7 @@ from typing import Protocol
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from doorward.authserver import AuthorizationServer, AuthServerSettings, Resource
+from doorward.authserver import AuthorizationServer, AuthServerSettings, Resource, ServerEvent
 from doorward.demo.journal import Journal
 from doorward.demo.people import PEOPLE, SCOPES, person
 from doorward.demo.serve import listen, serve
@@ -50,27 +50,36 @@ class Screen(Protocol):
     def listening(self, where: Whereabouts) -> None:
         """Say where the demo is; called once, when connections are accepted."""
 
-    def decided(self, event: AuditEvent) -> None:
-        """Say what the guard decided; called for every decision."""
+    def happened(self, event: ServerEvent, who: str | None) -> None:
+        """Say what the authorization server did; ``who`` is the user it was done for, if any."""
+
+    def decided(self, event: AuditEvent, who: str | None) -> None:
+        """Say what the guard decided; ``who`` is the caller's user name, if anybody is known."""
 
 
 class Demo:
-    """All three parties, composed for one address; ``app`` is the whole of it as one application."""
+    """
+    All three parties, composed for one address; ``app`` is the whole of it as one application.
+
+    ``screen`` is told everything that happens.
+    """
 
     def __init__(
         self,
         url: str,
         settings: DemoSettings,
-        decided: Callable[[AuditEvent], None],
+        screen: Screen,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.where = Whereabouts(
             issuer=url, mcp=f"{url}/mcp", data=settings.data, signs_in_as=settings.sign_in_as
         )
         self._journal: Journal[AuditEvent] = Journal()
-        self._decided = decided
+        self._screen = screen
+        # Tokens name people by an id that never changes; on the screen, their names are kinder.
+        self._names: dict[str, str] = {}
         self._authserver = AuthorizationServer(
-            _authserver_settings(self.where, settings), clock=clock
+            _authserver_settings(self.where, settings), clock=clock, record=self._tell
         )
         self._clock = clock
         self.app = self._compose()
@@ -105,7 +114,10 @@ class Demo:
 
     def _write_down(self, event: AuditEvent) -> None:
         self._journal.write(event)
-        self._decided(event)
+        self._screen.decided(event, self._names.get(event.subject or "", event.subject))
+
+    def _tell(self, event: ServerEvent) -> None:
+        self._screen.happened(event, self._names.get(str(event.facts.get("user"))))
 
     async def start(self) -> None:
         """
@@ -116,13 +128,14 @@ class Demo:
         """
         await self._authserver.start()
         for someone in PEOPLE:
-            await self._authserver.users.add(
+            user = await self._authserver.users.add(
                 someone.username,
                 someone.password,
                 scopes=someone.scopes,
                 roles=someone.roles,
                 display_name=someone.display_name,
             )
+            self._names[user.id] = user.username
 
     async def aclose(self) -> None:
         """Close the store; without a data folder, everything is gone."""
@@ -141,7 +154,7 @@ async def run(settings: DemoSettings, screen: Screen) -> None:
     sockets = listen(settings.port)
     try:
         url = f"http://localhost:{sockets[0].getsockname()[1]}"
-        demo = Demo(url, settings, screen.decided)
+        demo = Demo(url, settings, screen)
         try:
             await demo.start()
             screen.listening(demo.where)

@@ -1,0 +1,118 @@
+"""What the demo shows while it runs."""
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from doorward.authserver import ServerEvent
+from doorward.cli.demo_screen import SENTENCES, JsonScreen, RichScreen
+from doorward.demo.app import Whereabouts
+from doorward.demo.people import PEOPLE
+from doorward.guard import AuditEvent
+
+WHERE = Whereabouts(
+    issuer="http://localhost:9000", mcp="http://localhost:9000/mcp", data=None, signs_in_as=None
+)
+AUTHSERVER = Path(__file__).parents[2] / "src" / "doorward" / "authserver"
+
+
+def screen() -> tuple[RichScreen, io.StringIO]:
+    shown = io.StringIO()
+    return RichScreen(Console(file=shown, width=100, highlight=False, soft_wrap=True)), shown
+
+
+def test_it_shows_where_it_is_who_can_sign_in_and_what_to_paste() -> None:
+    rich, shown = screen()
+
+    rich.listening(WHERE)
+
+    text = shown.getvalue()
+    assert "http://localhost:9000/mcp" in text
+    for someone in PEOPLE:
+        assert someone.username in text
+        assert someone.password in text
+    assert "claude mcp add --transport http doorward-demo http://localhost:9000/mcp" in text
+    assert '{"mcpServers": {"doorward-demo": {"url": "http://localhost:9000/mcp"}}}' in text
+    assert "forgets everything at exit" in text
+
+
+def test_a_refusal_names_who_what_why_and_the_id_to_look_up() -> None:
+    rich, shown = screen()
+
+    rich.decided(
+        AuditEvent(
+            time=0,
+            correlation_id="c0ffee",
+            decision="refused",
+            reason="scope-missing",
+            status=403,
+            http_method="POST",
+            method="tools/call",
+            name="audit_log",
+            scopes=frozenset({"mcp:admin", "mcp:tools"}),
+        ),
+        "alice",
+    )
+
+    line = shown.getvalue()
+    assert "alice" in line
+    assert "tools/call audit_log  403 scope-missing  needs mcp:admin mcp:tools  c0ffee" in line
+
+
+def test_what_a_stranger_wrote_cannot_steer_the_terminal() -> None:
+    rich, shown = screen()
+
+    rich.happened(
+        ServerEvent(kind="client.registered", at=0, facts={"client_id": "\x1b[2J[red]\nevil"}), None
+    )
+
+    line = shown.getvalue()
+    assert "\x1b" not in line
+    assert "[red]" in line
+    assert line.count("\n") == 1
+
+
+def test_every_event_of_the_authorization_server_has_a_sentence() -> None:
+    told = {
+        kind
+        for source in AUTHSERVER.rglob("*.py")
+        for kind in re.findall(r'(?:\.tell\(|kind=)\s*"([a-z-]+\.[a-z-]+)"', source.read_text())
+    }
+
+    assert len(told) > 5
+    assert told == SENTENCES.keys()
+
+
+@pytest.mark.parametrize("kind", sorted(SENTENCES))
+def test_a_sentence_needs_no_more_than_its_event_tells(kind: str) -> None:
+    wanted = set(re.findall(r"{(\w+)}", SENTENCES[kind])) - {"who"}
+    calls = [
+        call
+        for source in AUTHSERVER.rglob("*.py")
+        for call in re.findall(
+            rf'(?:\.tell\(\s*"{re.escape(kind)}"([^)]*)\)|kind="{re.escape(kind)}")',
+            source.read_text(),
+        )
+    ]
+
+    assert calls
+    for facts in filter(None, calls):
+        assert wanted <= set(re.findall(r"(\w+)=", facts)), facts
+
+
+def test_for_programs_every_line_is_one_json_object() -> None:
+    lines: list[str] = []
+    printer = JsonScreen(json.dumps, lines.append)
+
+    printer.listening(WHERE)
+    printer.happened(ServerEvent(kind="sign-in.succeeded", at=1, facts={"user": "u"}), "alice")
+
+    first, second = (json.loads(line) for line in lines)
+    assert first["event"] == "listening"
+    assert first["mcp"] == "http://localhost:9000/mcp"
+    assert {one["username"] for one in first["users"]} == {"alice", "bob", "admin", "guest"}
+    assert second == {"event": "sign-in.succeeded", "time": 1, "who": "alice", "user": "u"}
