@@ -3,7 +3,7 @@
 In a block fenced as ``console`` a line that begins with ``$ `` is a command; the lines up to the
 next command are what it says. ``…`` stands for any text within a line, and for any lines where it
 is a line of its own. A command that ends in `` &`` goes on in the background; the session waits
-until it has said what is written under it.
+until it has said what is written under it, and until ``ready`` says so too.
 """
 
 import os
@@ -12,7 +12,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
@@ -71,8 +71,14 @@ def holds(expected: Iterable[str], said: Iterable[str]) -> bool:
 class Session:
     """Runs steps one after another in one folder; what still runs at the end is stopped."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        ready: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._folder = folder
+        self._ready = ready
         self._environment = {**os.environ, **environment}
         self._background: list[_Background] = []
 
@@ -113,7 +119,9 @@ class Session:
         running = _Background(process)
         self._background.append(running)
         deadline = time.monotonic() + LONGEST
-        while not holds(step.says, running.said) and process.poll() is None:
+        while process.poll() is None:
+            if holds(step.says, running.said) and self._ready():
+                break
             if time.monotonic() > deadline:
                 break
             time.sleep(0.05)

@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 from fastmcp import Client
 from fastmcp.client.auth import OAuth
+from fastmcp.client.client import CallToolResult
 from fastmcp.client.transports import StreamableHttpTransport
 from fastmcp.exceptions import ToolError
 from key_value.aio.stores.memory import MemoryStore
@@ -50,16 +51,15 @@ async def travel(errand: Errand) -> Record:
     async with Client(transport, mode=errand.mode) as client:
         record.protocol = client.session.protocol_version or ""
         record.tools = [tool.name for tool in await client.list_tools()]
-        record.total = (await client.call_tool("add", {"a": 2, "b": 3})).data
+        record.total = _value(await client.call_tool("add", {"a": 2, "b": 3}))
         try:
-            answer = await client.call_tool(errand.admin_tool, {})
-            record.admin_tool_answer = (answer.structured_content or {}).get("result")
+            record.admin_tool_answer = _value(await client.call_tool(errand.admin_tool, {}))
         except REFUSALS as refusal:
             record.admin_tool_error = f"{type(refusal).__name__}: {refusal}"
 
         before = await _kept(oauth)
         oauth.context.token_expiry_time = 1.0
-        record.total_after_refresh = (await client.call_tool("add", {"a": 20, "b": 22})).data
+        record.total_after_refresh = _value(await client.call_tool("add", {"a": 20, "b": 22}))
         after = await _kept(oauth)
         registration = await oauth.token_storage_adapter.get_client_info()
         record.client_id = registration.client_id if registration else ""
@@ -79,6 +79,11 @@ def _oauth(errand: Errand) -> OAuth:
             callback_timeout=30,
             client_metadata_url=errand.client_metadata_url,
         )
+
+
+def _value(answer: CallToolResult) -> Any:
+    # ``data`` is the bare value only where the server is a FastMCP server.
+    return (answer.structured_content or {}).get("result")
 
 
 async def _kept(oauth: OAuth) -> OAuthToken:

@@ -65,6 +65,12 @@ def free_port() -> int:
                 return port
 
 
+def answers(port: int) -> bool:
+    """Say whether somebody accepts connections on that port of 127.0.0.1."""
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
 def _taken_on_ipv6(port: int) -> bool:
     with socket.socket(socket.AF_INET6) as six:
         try:

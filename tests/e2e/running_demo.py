@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 COMMAND = str(Path(sys.executable).parent / "doorward")
 COMES_UP_WITHIN = 40.0
@@ -80,22 +80,30 @@ class RunningDemo:
         self.secrets.add(found["password"])
         return str(found["password"])
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> int:
         """Ask it to stop and return its exit code; it is killed when it takes too long."""
         if self._process.poll() is None:
             self._process.send_signal(how)
         try:
-            code = self._process.wait(GOES_DOWN_WITHIN)
+            self._process.wait(GOES_DOWN_WITHIN)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-            code = -signal.SIGKILL
+        self._let_go()
+        return self._process.returncode
+
+    def _let_go(self) -> None:
         for reader in self._readers:
             reader.join(5)
         for pipe in (self._process.stdout, self._process.stderr):
             assert pipe is not None
             pipe.close()
-        return code
 
     def log(self) -> str:
         """Return all it said, without the line that prints the passwords on purpose."""
@@ -124,4 +132,5 @@ class RunningDemo:
         if not self._up.wait(COMES_UP_WITHIN) or "mcp" not in self.where:
             self._process.kill()
             self._process.wait()
+            self._let_go()
             raise DemoFailed("\n".join(["the demo did not come up", *self.said, *self.said_wrong]))

@@ -316,7 +316,7 @@ def test_a_request_that_two_parsers_frame_differently_is_refused_by_the_server(
         ),
         pytest.param(
             "/token",
-            b"grant_type=password&client_id=x&username=alice&password=alice-demo",
+            b"grant_type=password&client_id=CLIENT&username=alice&password=alice-demo",
             "application/x-www-form-urlencoded",
             400,
             "unsupported_grant_type",
@@ -358,6 +358,8 @@ def test_the_authorization_server_answers_bad_input_with_an_error_of_its_own(
     status: int,
     error: str | None,
 ) -> None:
+    body = body.replace(b"CLIENT", alice.client_id.encode())
+
     answer = send(demo.port, request("POST", path, body, ("Content-Type", kind), host=_at(demo)))
 
     assert answer.status == status, answer

@@ -1,5 +1,6 @@
 """The README's console session is run as it stands: what it shows is what one gets."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from tests.e2e.console_session import Session, Step, holds, read_sessions
 from tests.e2e.drivers import ROOT
 from tests.e2e.home import environment_of
-from tests.e2e.processes import free_port
+from tests.e2e.processes import answers, free_port
 
 README = ROOT / "README.md"
 WRITTEN_PORT = "9000"
@@ -31,7 +32,8 @@ def test_every_console_session_of_the_readme_runs_as_it_is_written(tmp_path: Pat
 
     for session in sessions:
         port = free_port()
-        with Session(tmp_path, environment_of(tmp_path, "alice", "alice-demo")) as console:
+        home = environment_of(tmp_path, "alice", "alice-demo")
+        with Session(tmp_path, home, ready=partial(answers, port)) as console:
             for written in session:
                 step = _elsewhere(written, port)
                 said = console.run(step)

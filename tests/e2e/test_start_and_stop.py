@@ -72,32 +72,27 @@ def test_a_data_folder_that_is_a_file_is_a_refusal_that_says_so(tmp_path: Path) 
     assert "--data" in said
 
 
-def test_a_secret_file_that_cannot_be_read_is_a_refusal_and_never_a_new_secret(
+def test_a_secret_that_is_not_the_one_that_sealed_is_a_refusal_and_never_a_new_secret(
     tmp_path: Path,
 ) -> None:
-    first = RunningDemo("--data", str(tmp_path))
-    assert first.stop() == 0
+    with RunningDemo("--data", str(tmp_path)) as first:
+        assert first.stop() == 0
     secret = _only_secret_in(tmp_path)
-    kept = secret.read_bytes()
+    assert secret.stat().st_mode & 0o077 == 0
+    kept = secret.read_text().strip()
+
     secret.unlink()
     secret.mkdir()
-
-    code, said = _refused("--port", str(free_port()), "--data", str(tmp_path))
-
+    code, said = _refused("--port", "0", "--data", str(tmp_path))
     assert code == ExitCode.USAGE
     assert str(secret) in said
+
     secret.rmdir()
-    secret.write_bytes(b"another secret of the right length, but not the one that sealed")
-    code, said = _refused("--port", str(free_port()), "--data", str(tmp_path))
+    secret.write_text("Vq3xZ8nB5mK2pR7tW9yC4dF6gH1jL0sA-of-another-house")
+    secret.chmod(0o600)
+    code, said = _refused("--port", "0", "--data", str(tmp_path))
     assert code == ExitCode.USAGE
-    assert kept.decode().strip() not in said
-
-
-def test_the_secrets_of_a_data_folder_are_for_their_owner_alone(tmp_path: Path) -> None:
-    demo = RunningDemo("--data", str(tmp_path))
-    assert demo.stop() == 0
-
-    assert _only_secret_in(tmp_path).stat().st_mode & 0o077 == 0
+    assert kept not in said
 
 
 def _only_secret_in(folder: Path) -> Path:
@@ -106,38 +101,45 @@ def _only_secret_in(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_it_stops_cleanly_when_it_is_told_to(how: signal.Signals) -> None:
-    demo = RunningDemo()
+def test_it_stops_when_it_is_told_to_and_leaves_nothing_behind(
+    how: signal.Signals, tmp_path: Path
+) -> None:
+    with RunningDemo(environment={"TMPDIR": str(tmp_path)}) as demo:
+        assert list(tmp_path.iterdir()), "it keeps its data somewhere else"
 
-    assert demo.stop(how) == 0
+        assert demo.stop(how) == 0
+
     assert demo.said_wrong == []
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_with_a_data_folder_a_token_outlives_a_restart_and_without_one_nothing_does(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("kept", "status"),
+    [pytest.param(True, 405, id="kept"), pytest.param(False, 401, id="not-kept")],
+)
+def test_a_token_outlives_a_restart_only_with_a_data_folder(
+    tmp_path: Path, kept: bool, status: int
 ) -> None:
     port = free_port()
-    for arguments, status in (((), 401), (("--data", str(tmp_path)), 405)):
-        first = RunningDemo(*arguments, port=port)
+    arguments = ("--data", str(tmp_path)) if kept else ()
+    with RunningDemo(*arguments, port=port) as first:
         alice = sign_in(first, "alice", "mcp:read")
         assert first.stop() == 0
         assert first.leaks() == []
 
-        second = RunningDemo(*arguments, port=port)
+    with RunningDemo(*arguments, port=port) as second:
         bearer = {"Authorization": f"Bearer {alice.access_token}"}
         answer = httpx2.get(second.mcp, headers=bearer)
-        assert second.stop() == 0
 
-        # GET is nothing this endpoint answers; how it says so tells whether the token was known.
-        assert answer.status_code == status
+    # GET is nothing this endpoint answers; how it says so tells whether the token was known.
+    assert answer.status_code == status
 
 
 def test_sign_in_as_signs_in_and_consents_without_a_page() -> None:
-    demo = RunningDemo("--sign-in-as", "alice")
+    with RunningDemo("--sign-in-as", "alice") as demo:
+        alice = sign_in(demo, "alice", "mcp:read mcp:tools")
 
-    alice = sign_in(demo, "alice", "mcp:read mcp:tools")
-
-    assert alice.scope == {"mcp:read", "mcp:tools"}
-    assert demo.where["signs_in_as"] == "alice"
-    assert demo.stop() == 0
-    assert demo.leaks() == []
+        assert alice.scope == {"mcp:read", "mcp:tools"}
+        assert demo.where["signs_in_as"] == "alice"
+        assert demo.stop() == 0
+        assert demo.leaks() == []

@@ -1,7 +1,10 @@
 """The demo on real sockets: this machine alone, under all its names."""
 
 import errno
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -61,9 +64,24 @@ def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
     return sock
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's server, which otherwise sends itself the signal again and dies before we tidy up."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at Ctrl-C and at a polite kill, and then return to whoever called."""
+        handled = (signal.SIGINT, signal.SIGTERM)
+        before = {one: signal.signal(one, self.handle_exit) for one in handled}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+
 async def serve(app: ASGIApp, sockets: list[socket.socket]) -> None:
     """
-    Serve ``app`` until the process is told to stop.
+    Serve ``app`` until the process is told to stop; then return, so that the caller can tidy up.
 
     asyncio rather than uvloop: with a thousand busy keep-alive connections uvloop starves some of
     them for seconds, for 12 % more throughput that a demo has no use for.
@@ -78,4 +96,4 @@ async def serve(app: ASGIApp, sockets: list[socket.socket]) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=3,
     )
-    await uvicorn.Server(config).serve(sockets=sockets)
+    await _Server(config).serve(sockets=sockets)
