@@ -1,5 +1,7 @@
 """May this identity do this operation? Answered at once and in full."""
 
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -240,12 +242,14 @@ def test_whoever_may_not_read_a_resource_may_not_watch_it() -> None:
 
 
 def test_names_that_peers_invent_are_not_remembered() -> None:
-    policy = Policy(rules={("tools/call", EVERY): Rule()})
+    policy = Policy(rules={("tools/call", EVERY): Rule()}, unknown="base")
+    before = pickle.dumps(vars(policy))
 
     for number in range(100):
         policy.decide(caller(), Operation("tools/call", f"invented-{number}"))
+        policy.decide(caller(), Operation(f"invented-{number}", "x"))
 
-    assert len(policy._needs) == 0
+    assert pickle.dumps(vars(policy)) == before
 
 
 def test_the_matrix_lists_every_rule_with_all_it_needs() -> None:

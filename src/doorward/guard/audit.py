@@ -81,7 +81,7 @@ def harmless(text: str) -> str:
     """
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "…"
-    if text.isprintable():
+    elif text.isprintable():
         return text
     return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
 

@@ -27,7 +27,8 @@ class Exchange:
     ) -> None:
         self._send = send
         self._extra = extra
-        self._own_cors = any(name == b"access-control-allow-origin" for name, _ in extra)
+        # The first is the correlation id; all that may follow is permission for one page.
+        self._own_cors = len(extra) > 1
         self._began = began
         self._seconds_left = seconds_left
         self._started = False
@@ -51,7 +52,7 @@ class Exchange:
             self._started = True
             headers = [*message.get("headers", ())]
             # Only a stream can outlive its token; what says its length needs no timer.
-            if not any(name.lower() == b"content-length" for name, _ in headers):
+            if b"content-length" not in dict(headers):
                 seconds = max(0.0, self._seconds_left())
                 self._limit.reschedule(asyncio.get_running_loop().time() + seconds)
             if self._own_cors:

@@ -64,7 +64,6 @@ class Policy:
         self.rules = dict(rules or {})
         self.unknown = unknown
         self._broader = _broader(hierarchy or {})
-        self._needs: dict[Operation, _Needs | None] = {}
         for method, name in self.rules:
             if not method or not name:
                 raise ConfigurationError(
@@ -74,7 +73,11 @@ class Policy:
                 )
         for rule in (base, *self.rules.values()):
             _require_scopes(rule.scopes)
-        self._conversation = self._together([])
+        # Names come from the peer, so nothing is remembered for a name: a memory that grows with
+        # every invented one is a leak. What the rules say is worked out here, once.
+        self._named = {key: self._together([rule]) for key, rule in self.rules.items()}
+        self._unnamed = dict.fromkeys(CONVERSATION, self._together([]))
+        self._unnamed |= {key[0]: one for key, one in self._named.items() if key[1] == EVERY}
 
     def decide(self, identity: Identity, operation: Operation) -> Decision:
         """
@@ -104,36 +107,21 @@ class Policy:
     def matrix(self) -> Iterator[Requirement]:
         """Yield every operation that has a rule, with all that it needs."""
         for method, name in sorted(self.rules):
-            scopes, roles = self._together(self._rules_for(method, name) or [])
+            scopes, roles = self._named[(method, name)]
             yield Requirement(Operation(method, name), scopes, roles)
 
     def _reaches(self, held: frozenset[str], scope: str) -> bool:
         return scope in held or not held.isdisjoint(self._broader.get(scope, frozenset()))
 
     def _needs_of(self, operation: Operation) -> _Needs | None:
-        # Only operations with a rule of their own are remembered: names come from the peer, and
-        # a memory that grows with every invented name is a leak.
-        if operation in self._needs:
-            return self._needs[operation]
-        found = self._rules_for(operation.method, operation.name)
-        if found is None:
-            return None
-        needs = self._together(found) if found else self._conversation
-        if (operation.method, operation.name) in self.rules:
-            self._needs[operation] = needs
-        return needs
-
-    def _rules_for(self, method: str, name: str | None) -> list[Rule] | None:
-        own = self._look_up(method, name)
-        if own is not None:
-            return [own]
+        method, name = operation.method, operation.name
+        if name is not None and name != EVERY and (method, name) in self._named:
+            return self._named[(method, name)]
+        if method in self._unnamed:
+            return self._unnamed[method]
         reached = [self._look_up(target, name) for target in REACHES.get(method, ())]
         found = [rule for rule in reached if rule is not None]
-        if found:
-            return found
-        if method in CONVERSATION or self.unknown == "base":
-            return []
-        return None
+        return self._together(found) if found or self.unknown == "base" else None
 
     def _look_up(self, method: str, name: str | None) -> Rule | None:
         own = self.rules.get((method, name)) if name is not None else None
