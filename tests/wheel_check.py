@@ -4,6 +4,7 @@ Run by ``make wheel-test``. It fails on a module, template, migration or type ma
 source tree has and the wheel lacks, and on a dependency that only the development setup brings.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -53,6 +54,35 @@ for name in doorward.__all__:
 print("\\n".join(sorted(str(p.relative_to(place)) for p in place.rglob("*") if p.is_file()
                        and p.suffix != ".pyc")))
 """
+
+
+def _main_job(binaries: Path, room: Path) -> None:
+    """Run the demo from the wheel, sign in, and call a tool: what the README begins with."""
+    home = {"HOME": str(room), "DOORWARD_HOME": str(room / "kept"), "PATH": os.environ["PATH"]}
+    home["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+    # The browser of this test: it opens the page, and the page sends it on by itself.
+    opener = "import sys, urllib.request as r; r.urlopen(sys.argv[1], timeout=20).read()"
+    (room / "browser.py").write_text(opener)
+    home["BROWSER"] = f"{binaries / 'python'} {room / 'browser.py'} %s"
+    demo = subprocess.Popen(
+        [binaries / "doorward", "demo", "--port", "0", "--json", "--sign-in-as", "alice"],
+        cwd=room, env=home, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert demo.stdout is not None
+        url = json.loads(demo.stdout.readline())["mcp"]
+        for verb in (["login", url], ["call", url, "add", "a=2", "b=40"]):
+            done = subprocess.run(
+                [binaries / "doorward", *verb],
+                cwd=room, env=home, capture_output=True, text=True, timeout=60, check=False,
+            )  # fmt: skip
+            if done.returncode != 0:
+                sys.exit(f"from the wheel, {verb[0]} ended with {done.returncode}: {done.stderr}")
+        if done.stdout.strip() != "42.0":
+            sys.exit(f"from the wheel, 2 + 40 is {done.stdout!r}")
+    finally:
+        demo.terminate()
+        demo.wait(20)
 
 
 def main() -> None:

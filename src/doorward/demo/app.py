@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Protocol
 
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from doorward.authserver import AuthorizationServer, AuthServerSettings, Resource, ServerEvent
+from doorward.authserver.pages import SECURITY_HEADERS, MessagePage, render
 from doorward.demo.journal import Journal
 from doorward.demo.people import PEOPLE, SCOPES, person
 from doorward.demo.serve import listen, serve
@@ -90,6 +93,7 @@ class Demo:
         server.decide = lambda who, operation: _may(policy, who, operation)
         web = FastAPI(title=NAME, docs_url=None, redoc_url=None, openapi_url=None)
         web.include_router(server.router("/mcp"))
+        web.add_route("/", _home(self.where), include_in_schema=False)
         web.mount("/", self._authserver.app)
         guard = Guard(
             resource=self.where.mcp,
@@ -164,6 +168,23 @@ async def run(settings: DemoSettings, screen: Screen) -> None:
     finally:
         for sock in sockets:
             sock.close()
+
+
+def _home(where: Whereabouts) -> Callable[[Request], Response]:
+    """Answer a person who opens the address in a browser: there is nothing to click here."""
+    page = render(
+        MessagePage(
+            service=NAME,
+            title="This is the Doorward demo",
+            text=f"Its MCP server is at {where.mcp}. Give that address to an MCP client; the terminal "
+            "that runs the demo shows how, and who can sign in.",
+        )
+    )
+
+    def answer(_request: Request) -> Response:
+        return Response(page, headers=dict(SECURITY_HEADERS), media_type="text/html")
+
+    return answer
 
 
 def _may(policy: Policy, who: Identity | None, operation: Operation) -> bool:
