@@ -178,6 +178,12 @@ async def test_an_address_is_not_resolved() -> None:
 
 
 @proves("S71", "refuses")
+async def test_plain_http_is_refused_even_to_a_public_address() -> None:
+    with pytest.raises(FetchRefused):
+        await Fetcher(resolver=to("8.8.8.8"), timeout=0.2).fetch("http://idp.test/")
+
+
+@proves("S71", "refuses")
 async def test_plain_http_is_refused_unless_allowed(tls: Contexts) -> None:
     async with serving(saying(ok(b"{}")), None) as place:
         with pytest.raises(FetchRefused):

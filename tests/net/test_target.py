@@ -87,6 +87,7 @@ def test_a_host_that_two_readers_may_read_differently_is_refused(host: str) -> N
         "https://idp.example:65536/",
         "https://idp.example:x/",
         "https://idp.example/a b",
+        "https://idp.example/a\\b",
         "https://idp.example/\r\nX: y",
         "https://idp.example/\x00",
         "https:idp.example",

@@ -42,6 +42,7 @@ def judge_with(name: str, value: object) -> None:
 @proves("S128", "accepts")
 @proves("S129", "accepts")
 @proves("S131", "accepts")
+@proves("S137", "accepts")
 def test_a_good_token_is_admitted() -> None:
     judge()
 

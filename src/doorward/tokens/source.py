@@ -64,7 +64,8 @@ class LocalKeys:
     @property
     def generation(self) -> int:
         """How often the keys have changed."""
-        self._refresh(force=False)
+        if self._clock() >= self._next:
+            self._refresh()
         return self._generation
 
     @property
@@ -74,11 +75,12 @@ class LocalKeys:
 
     async def start(self) -> None:
         """Read the keys."""
-        self._refresh(force=True)
+        self._refresh()
 
     def known(self, kid: str | None, algorithm: str) -> Key | None:
         """Return the key when the server has it."""
-        self._refresh(force=False)
+        if self._clock() >= self._next:
+            self._refresh()
         return self._keys.find(kid, algorithm)
 
     async def key(self, kid: str | None, algorithm: str) -> Key:
@@ -88,17 +90,14 @@ class LocalKeys:
         Raises:
             UnknownKey: the server has no such key.
         """
-        self._refresh(force=True)
+        self._refresh()
         found = self._keys.find(kid, algorithm)
         if found is None:
             raise UnknownKey(f"kid={kid!r} alg={algorithm!r}, have {sorted(self._keys.kids)}")
         return found
 
-    def _refresh(self, *, force: bool) -> None:
-        now = self._clock()
-        if not force and now < self._next:
-            return
-        self._next = now + self._recheck
+    def _refresh(self) -> None:
+        self._next = self._clock() + self._recheck
         jwks = self._read()["keys"]
         if jwks != self._jwks:
             self._keys = KeySet({"keys": jwks})
