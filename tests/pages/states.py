@@ -102,7 +102,7 @@ ERROR = ErrorPage(
     explanation="It sent a client_id that this server has never given out, or has forgotten since.",
     what_to_do="Go back to the application, remove this server there, and connect it again.",
     code="unknown-client",
-    correlation_id="01JC9P4T7W3K",
+    correlation_id="5d3a0f6c1b9e4d7f8a2b6c0e9f1d3b57",
 )
 
 MESSAGE = MessagePage(service=SERVICE, title="You are signed out", text="You can close this page.")

@@ -1,7 +1,7 @@
 """A host is shown so that its owner, and not its decoration, is what a person reads."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doorward.authserver.host_name import read_host
@@ -67,6 +67,7 @@ def test_a_long_subdomain_does_not_hide_whose_host_it_is(host: str, tail: str) -
     assert len(shown.lead) <= 50
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_whatever_comes_is_shown_without_surprises(host: str) -> None:
     shown = read_host(host)

@@ -91,11 +91,12 @@ def test_tab_goes_through_a_page_in_reading_order_and_shows_where_it_is(
 def test_what_support_needs_is_selected_by_reaching_it(browser: Browser, origin: str) -> None:
     with new_page(browser, DESKTOP) as watched:
         watched.page.goto(f"{origin}/state/error")
-        watched.page.keyboard.press("Tab")
+        selected = []
+        for _ in range(2):
+            watched.page.keyboard.press("Tab")
+            selected.append(watched.page.evaluate("getSelection().toString()"))
 
-        selected = watched.page.evaluate("getSelection().toString()")
-
-    assert selected == "unknown-client · 01JC9P4T7W3K"
+    assert selected == ["unknown-client", "5d3a0f6c1b9e4d7f8a2b6c0e9f1d3b57"]
 
 
 @proves("S35", "refuses")

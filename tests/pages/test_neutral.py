@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doorward.authserver.neutral import link, plain, quoted, visible_uri
@@ -63,6 +63,7 @@ def test_a_name_cannot_close_the_quotation_marks_around_it() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(min_value=2, max_value=120))
 def test_whatever_comes_is_one_visible_line(text: str, limit: int) -> None:
     shown = plain(text, limit)
@@ -73,6 +74,7 @@ def test_whatever_comes_is_one_visible_line(text: str, limit: int) -> None:
     assert plain(shown, limit) == shown
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(min_value=20, max_value=200))
 def test_an_address_is_shown_in_plain_ascii(uri: str, limit: int) -> None:
     shown = visible_uri(uri, limit)
