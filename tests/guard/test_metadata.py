@@ -84,6 +84,23 @@ async def test_metadata_of_nothing_is_a_404_in_json_and_no_page(
     assert bench.seen == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/oauth-authorization-server/mcp",
+        "/.well-known/openid-configuration",
+        "/mcp/.well-known/openid-configuration",
+    ],
+)
+async def test_a_page_can_read_that_there_is_no_authorization_server_here(path: str) -> None:
+    answer = await Bench().ask("GET", path, headers={"origin": "https://any.example"})
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 async def test_metadata_can_only_be_read(method: str) -> None:
     answer = await Bench().ask(method, WELL_KNOWN)

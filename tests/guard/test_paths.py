@@ -1,5 +1,7 @@
 """The endpoint is one place, however its path is written; what looks like it is refused."""
 
+import json
+
 import httpx2
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from tests.guard.bench import RESOURCE, Bench, bearer, error, message, token
 from tests.ledger import proves
 
 OPEN = {"serve_other_paths": True}
+PING = json.dumps(message("ping")).encode()
 
 
 @proves("S152", "accepts")
@@ -47,7 +50,7 @@ async def raw(bench: Bench, path: str, raw_path: bytes | None) -> httpx2.Respons
     sent: list[dict[str, object]] = []
 
     async def receive() -> dict[str, object]:
-        return {"type": "http.request", "body": b"{}", "more_body": False}
+        return {"type": "http.request", "body": PING, "more_body": False}
 
     async def send(part: object) -> None:
         assert isinstance(part, dict)
@@ -58,7 +61,12 @@ async def raw(bench: Bench, path: str, raw_path: bytes | None) -> httpx2.Respons
         "method": "POST",
         "path": path,
         "query_string": b"",
-        "headers": [(b"host", b"mcp.example"), (b"content-type", b"application/json")],
+        # Everything else about the request is good, so that only its path can be the reason.
+        "headers": [
+            (b"host", b"mcp.example"),
+            (b"content-type", b"application/json"),
+            (b"authorization", bearer(token("mcp:read"))["authorization"].encode()),
+        ],
     }
     if raw_path is not None:
         scope["raw_path"] = raw_path
@@ -66,6 +74,14 @@ async def raw(bench: Bench, path: str, raw_path: bytes | None) -> httpx2.Respons
     status = sent[0]["status"]
     assert isinstance(status, int)
     return httpx2.Response(status, content=b"".join(part.get("body", b"") for part in sent))  # type: ignore[misc]
+
+
+@proves("S152", "accepts")
+@pytest.mark.parametrize("raw_path", [b"/mcp", b"/mcp?x=1", None])
+async def test_the_plain_path_is_served_whatever_the_server_keeps_of_it(
+    raw_path: bytes | None,
+) -> None:
+    assert (await raw(Bench(), "/mcp", raw_path)).status_code == 200
 
 
 @proves("S4", "refuses")
@@ -101,8 +117,9 @@ async def test_a_path_that_somebody_could_read_as_the_endpoint_never_reaches_the
     bench = Bench(**options)
 
     for sent in (raw_path, None):
-        answer = await raw(bench, path, sent)
-        assert answer.status_code in (400, 401, 404)
+        if sent is not None or path not in ("/mcp", "/mcp/"):
+            answer = await raw(bench, path, sent)
+            assert answer.status_code in (400, 404)
 
     assert bench.seen == []
 

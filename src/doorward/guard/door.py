@@ -128,7 +128,8 @@ class Door:
 
     async def _unguarded(self, place: Place, scope: Scope, send: Send) -> None:
         """Answer what is neither the endpoint nor the application's: metadata, or nothing."""
-        public = cors.FOR_METADATA if place in ("metadata", "well-known") else []
+        # Pages look for metadata in many places and must be able to read that there is none.
+        public = cors.FOR_METADATA if "/.well-known/" in scope["path"] else []
         try:
             if place == "ambiguous":
                 raise PathRefused(f"path={scope['path']!r} raw={scope.get('raw_path')!r}")

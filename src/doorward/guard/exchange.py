@@ -58,7 +58,7 @@ class Exchange:
             if self._own_cors:
                 headers = without_cors(headers)
             message = {**message, "headers": headers + self._extra}
-            self._began(message["status"])
+            self._began(int(message["status"]))
         elif not message.get("more_body") and self._limit.when() is not None:
             # The answer is whole; what the application still does behind it is its own affair.
             self._limit.reschedule(None)
