@@ -197,6 +197,15 @@ async def test_what_an_identified_caller_is_shown_is_cached_for_nobody_else() ->
 
 
 @proves("S145", "refuses")
+async def test_what_needs_no_rule_is_still_cached_for_nobody_else_where_callers_are_known() -> None:
+    server = McpServer("test", version="1")
+    server.tool(name="hello")(lambda: "hello")
+    server.prompt(name="hi")(lambda: "hi")
+    async with peer_of(server, identity=ALICE) as peer:
+        assert await scopes_of(peer) == ["private"] * 3
+
+
+@proves("S145", "refuses")
 async def test_a_list_that_rules_cut_short_is_cached_for_nobody_else() -> None:
     async with peer_of(demo()) as peer:
         listed = (await peer.ask("tools/list")).result
