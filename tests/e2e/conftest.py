@@ -23,15 +23,15 @@ def client_documents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clien
 @pytest.fixture(scope="session")
 def demo(client_documents: ClientDocuments) -> Iterator[RunningDemo]:
     """Run the demo; when it is stopped it must end well and have kept every secret to itself."""
-    running = RunningDemo(
+    with RunningDemo(
         "--insecure-allow-client-documents-from",
         client_documents.host,
         environment={"SSL_CERT_FILE": str(client_documents.authority)},
-    )
-    yield running
-    code = running.stop()
-    assert (code, running.leaks()) == (0, [])
-    assert "Traceback" not in running.log()
+    ) as running:
+        yield running
+        code = running.stop()
+        assert (code, running.leaks()) == (0, [])
+        assert "Traceback" not in running.log()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 from typing import IO, Any, Self
 
+import httpx2
+
 COMMAND = str(Path(sys.executable).parent / "doorward")
 COMES_UP_WITHIN = 40.0
 GOES_DOWN_WITHIN = 15.0
@@ -134,3 +136,5 @@ class RunningDemo:
             self._process.wait()
             self._let_go()
             raise DemoFailed("\n".join(["the demo did not come up", *self.said, *self.said_wrong]))
+        # Its sockets are open when it says so; it is up when somebody answers on them.
+        httpx2.get(f"{self.issuer}/.well-known/oauth-authorization-server", timeout=COMES_UP_WITHIN)
