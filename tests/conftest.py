@@ -6,6 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A wall-clock deadline per example says how busy the machine is, not whether the code is right.
+settings.register_profile("doorward", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("doorward")
 
 ROOT = Path(__file__).parent.parent
 ON_CI = os.environ.get("CI") == "true"
