@@ -90,6 +90,9 @@ async def _login(
         tokens = await connection.log_in(wanted)
         place = connection.wallet.place
     _report(output, url, tokens, place)
+    missing = sorted((wanted or frozenset()) - tokens.scopes) if tokens else []
+    if missing:
+        output.note(f"Not granted: {' '.join(missing)}.")
 
 
 def _report(output: Any, url: str, tokens: Any, place: str) -> None:

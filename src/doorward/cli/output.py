@@ -70,12 +70,10 @@ class Output:
     def facts(self, title: str, facts: Sequence[tuple[str, str]]) -> None:
         """Print a title and named facts below it."""
         self._out.print(Text(line(title), "bold"))
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(style="dim", no_wrap=True)
-        grid.add_column(overflow="fold")
+        width = max(len(name) for name, _ in facts)
         for name, value in facts:
-            grid.add_row(Text("  " + name), Text(line(value)))
-        self._out.print(grid)
+            label = (f"  {name:<{width}}  ", "dim")
+            self._out.print(Text.assemble(label, line(value)), soft_wrap=True)
 
     def rows(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table; where stdout is no terminal, one line per row with tabs between."""

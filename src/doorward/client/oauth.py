@@ -9,7 +9,6 @@ from doorward.client.discovery import BearerChallenge, read_challenge
 from doorward.client.refusals import SignInFailed, SignInNeeded
 from doorward.client.sign_in import SignIn
 from doorward.client.tokens import Tokens
-from doorward.wire import address
 
 MOST_STEP_UPS = 2
 """How often one request may send the user back to the browser for more scopes."""
@@ -130,6 +129,6 @@ class OAuth(httpx2.Auth):
         if not self._interactive:
             raise SignInNeeded(
                 "sign-in-needed",
-                f"You are not signed in to {address.origin_of(self.server_url)}.",
+                f"You are not signed in to {self.server_url}.",
                 f"Run: doorward login {self.server_url}",
             )
