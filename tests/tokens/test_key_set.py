@@ -29,6 +29,13 @@ def test_a_key_without_an_algorithm_serves_those_of_its_type() -> None:
     assert set(read_key(RSA).checks) == {f"{kind}{size}" for kind in ("RS", "PS") for size in (256, 384, 512)}  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", ["ES256", "ES384", "ES512", "EdDSA", "Ed448"])
+def test_a_curve_without_an_algorithm_serves_the_one_that_is_made_for_it(kind: str) -> None:
+    signer = Signer(kind)
+    del signer.jwk["alg"]
+    assert set(read_key(signer.jwk).checks) == {signer.alg}
+
+
 @proves("S134", "refuses")
 @proves("S135", "refuses")
 @pytest.mark.parametrize(

@@ -212,7 +212,9 @@ ORDER = {
 
 @proves("S125", "refuses")
 @pytest.mark.parametrize("kind", ["ES256", "ES384"])
-@pytest.mark.parametrize("edge", ["r0", "s0", "rn", "sn", "r+n", "swapped", "der", "both1"])
+@pytest.mark.parametrize(
+    "edge", ["r0", "s0", "rn", "sn", "r+n", "swapped", "der", "both1", "long", "short"]
+)
 def test_a_signature_whose_numbers_are_out_of_range_is_refused(kind: str, edge: str) -> None:
     signer, n = SIGNERS[kind], ORDER[kind]
     half = {"ES256": 32, "ES384": 48}[kind]
@@ -227,10 +229,17 @@ def test_a_signature_whose_numbers_are_out_of_range_is_refused(kind: str, edge: 
         "r+n": (min(r + n, top), s),
         "swapped": (s, r),
         "both1": (1, 1),
+        "long": (r, s),
+        "short": (r, s),
         "der": (r, s),
     }
     r, s = pairs[edge]
     raw = r.to_bytes(half, "big") + s.to_bytes(half, "big")
+    if edge == "long":
+        # The same two numbers, written one octet wider: another spelling of one signature.
+        raw = raw[:half] + b"\0" + raw[half:]
+    if edge == "short":
+        raw = raw[1:]
     if edge == "der":
         from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 

@@ -39,12 +39,13 @@ class Remembered:
     def keep(
         self, digest: bytes, identity: Identity, source: KeySource, generation: int, now: float
     ) -> None:
-        """Remember ``identity``, verified with the keys that ``source`` had at ``generation``."""
+        """
+        Remember ``identity``, verified with the keys that ``source`` had at ``generation``.
+
+        When they have changed since, the entry is over before it is first recalled.
+        """
         until = min(identity.expires_at, now + self._ttl, source.trusted_until)
         if not self._most or not now < until:
-            return
-        if source.generation != generation:
-            # The keys changed while this token was being verified, and with the old ones.
             return
         while len(self._entries) >= self._most:
             self._entries.pop(next(iter(self._entries)), None)
