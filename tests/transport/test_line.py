@@ -1,6 +1,8 @@
 """The line to the client: when it goes dead, the work stops; when the server stops, it says so."""
 
 import asyncio
+import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -24,8 +26,6 @@ def scope() -> dict[str, Any]:
 
 
 def body() -> bytes:
-    import json
-
     params = {"name": "wait", "arguments": {}, "_meta": META}
     return json.dumps(
         {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
@@ -88,6 +88,26 @@ async def test_a_client_that_hangs_up_stops_the_work_and_gets_nothing(
     assert cancelled.is_set()
     assert line.sent == []
     assert not serving.cancelled()
+
+
+async def test_nobody_waits_for_a_thread_whose_caller_hung_up() -> None:
+    server = McpServer("test", version="1")
+    begun, release = threading.Event(), threading.Event()
+
+    @server.tool(name="wait")
+    def tool() -> str:
+        begun.set()
+        release.wait(30)
+        return "too late"
+
+    line = Line()
+    serving = asyncio.create_task(server.asgi(scope(), line.receive, line.send))
+    await asyncio.to_thread(begun.wait)
+    line.dead.set()
+    await serving
+    release.set()
+
+    assert line.sent == []
 
 
 async def test_the_end_of_a_body_that_the_guard_replays_is_not_taken_for_a_hang_up() -> None:
