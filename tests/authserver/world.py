@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import httpx2
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from doorward.authserver import users as users_room
 from doorward.authserver.events import ServerEvent
@@ -132,10 +133,10 @@ class World:
         registered: dict[str, Any] = response.json()
         return registered
 
-    def authorize_url(self, client_id: str, *, without: str = "", **changes: Any) -> str:
+    def authorize_url(self, client: str, /, *, without: str = "", **changes: Any) -> str:
         parameters: dict[str, Any] = {
             "response_type": "code",
-            "client_id": client_id,
+            "client_id": client,
             "redirect_uri": CALLBACK,
             "state": "st&te ü",
             "scope": "mcp:read mcp:tools",
@@ -163,11 +164,11 @@ class World:
         response = await self.http.post(self.url("/token"), data=dict(fields), headers=headers)
         return Tokens(response)
 
-    def code_fields(self, client_id: str, code: str, **changes: Any) -> dict[str, Any]:
+    def code_fields(self, client: str, issued: str, /, **changes: Any) -> dict[str, Any]:
         fields: dict[str, Any] = {
             "grant_type": "authorization_code",
-            "code": code,
-            "client_id": client_id,
+            "code": issued,
+            "client_id": client,
             "redirect_uri": CALLBACK,
             "code_verifier": VERIFIER,
             "resource": self.resource,
@@ -190,6 +191,18 @@ class World:
                 **fields,
             }
         )
+
+    @asynccontextmanager
+    async def broken_store(self) -> AsyncIterator[None]:
+        """Let every connection to the database fail, as when its disk is gone."""
+        store = self.server.parts.store
+        working = store.engine
+        store.engine = create_async_engine("sqlite+aiosqlite:////nowhere/at/all/doorward.db")
+        try:
+            yield
+        finally:
+            await store.engine.dispose()
+            store.engine = working
 
     def kinds(self) -> list[str]:
         return [event.kind for event in self.events]

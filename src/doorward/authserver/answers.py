@@ -10,7 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from doorward.authserver import pages
-from doorward.authserver.refusals import InvalidClient, TooLarge, TooManyRequests, UnknownClient
+from doorward.authserver.refusals import (
+    FormRefused,
+    InvalidClient,
+    TooLarge,
+    TooManyRequests,
+    UnknownClient,
+)
 from doorward.errors import RequestRefused, Unavailable
 
 _log = structlog.get_logger("doorward.authserver")
@@ -145,6 +151,12 @@ _ADVICE: tuple[tuple[type[Exception], str, str], ...] = (
     ),
     (InvalidClient, "This application could not be checked", "Try again from the application."),
     (TooManyRequests, "Too many attempts", "Wait a little, then start again in the application."),
+    (
+        FormRefused,
+        "This page is no longer good",
+        "If you answered it already, there is nothing left to do here. "
+        "Otherwise go back to the application and start again.",
+    ),
     (Unavailable, "Not available right now", "Wait a moment, then try again."),
 )
 _OTHERWISE = ("This request cannot be served", "Go back to the application and start again.")

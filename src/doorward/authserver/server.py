@@ -95,9 +95,14 @@ class AuthorizationServer:
             ConfigurationError: ``wrong-secret``.
             StoreUnavailable: the database cannot be reached.
         """
-        await self.parts.store.start()
-        await self.parts.clients.start()
-        await self.keys.start()
+        try:
+            await self.parts.store.start()
+            await self.parts.clients.start()
+            await self.keys.start()
+        except BaseException:
+            # Whoever could not start has nothing to close; the connections must go all the same.
+            await self.aclose()
+            raise
 
     def jwks(self) -> dict[str, Any]:
         """Return the public key set, for a resource server in the same process."""

@@ -1,0 +1,475 @@
+"""What /authorize refuses, and where it says so."""
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.authserver.browser import answer_in
+from tests.authserver.conftest import Opening
+from tests.authserver.world import CALLBACK, PASSWORD, RESOURCE, World, challenge_of
+from tests.ledger import proves
+
+CHALLENGE = challenge_of("x" * 43)
+
+
+async def answered(world: World, **changes: Any) -> dict[str, str]:
+    """Send one request that is wrong in one way, and return the error that the client gets."""
+    client = await world.register()
+    response = await world.http.get(world.authorize_url(client["client_id"], **changes))
+    assert response.status_code == 303, response.text
+    location = response.headers["location"]
+    assert location.startswith(CALLBACK + "?")
+    return answer_in(location)
+
+
+@proves("S11", "accepts")
+@proves("S16", "accepts")
+@proves("S17", "accepts")
+@proves("S15", "accepts")
+async def test_a_sound_request_shows_the_sign_in_page(world: World) -> None:
+    client = await world.register()
+
+    response = await world.http.get(world.authorize_url(client["client_id"]))
+
+    assert response.status_code == 200
+    assert 'name="password"' in response.text
+
+
+@proves("S11", "refuses")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"client_id": "nobody"}, id="unknown-client"),
+        pytest.param({"without": "client_id"}, id="no-client"),
+        pytest.param({"redirect_uri": "https://evil.example/"}, id="foreign-address"),
+        pytest.param({"redirect_uri": CALLBACK + "/"}, id="trailing-slash"),
+        pytest.param({"redirect_uri": "javascript:alert(1)"}, id="javascript"),
+        pytest.param(
+            {"redirect_uri": "https://evil.example/", "response_type": "token"}, id="bad-type"
+        ),
+        pytest.param({"redirect_uri": "https://evil.example/", "scope": "%%%"}, id="bad-scope"),
+        pytest.param({"redirect_uri": "https://evil.example/", "prompt": "none"}, id="prompt-none"),
+    ],
+)
+async def test_nobody_is_redirected_to_an_address_that_was_not_proven(
+    world: World, changes: dict[str, Any]
+) -> None:
+    client = await world.register()
+
+    response = await world.http.get(world.authorize_url(client["client_id"], **changes))
+
+    assert response.status_code == 400
+    assert "location" not in response.headers
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+
+
+@proves("S12", "refuses")
+@pytest.mark.parametrize(
+    "requested",
+    [
+        "https://app.example/CB",
+        "https://app.example/cb/",
+        "https://app.example/cb?x",
+        "https://app.example/x/%2e%2e/cb",
+        "https://app.example/..;/cb",
+        "https://u@app.example/cb",
+        "https://app.example:443/cb",
+        "https://app.example\\@evil.example/cb",
+        "https://app.example/cb\t",
+    ],
+)
+async def test_an_address_that_is_nearly_the_registered_one_gets_nothing(
+    world: World, requested: str
+) -> None:
+    client = await world.register(redirect_uris=["https://app.example/cb"])
+
+    response = await world.http.get(
+        world.authorize_url(client["client_id"], redirect_uri=requested)
+    )
+
+    assert response.status_code == 400
+    assert "location" not in response.headers
+
+
+@proves("S12", "accepts")
+async def test_the_registered_address_gets_the_answer_with_its_own_query(world: World) -> None:
+    uri = "https://app.example/cb?tenant=a%20b"
+    client = await world.register(redirect_uris=[uri])
+
+    response = await world.http.get(
+        world.authorize_url(client["client_id"], redirect_uri=uri, prompt="none")
+    )
+
+    assert response.headers["location"].startswith(uri + "&error=login_required&")
+
+
+@proves("S13", "accepts")
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
+async def test_a_native_application_comes_back_on_any_port(world: World, host: str) -> None:
+    client = await world.register(redirect_uris=[f"http://{host}:3000/cb"])
+
+    response = await world.http.get(
+        world.authorize_url(client["client_id"], redirect_uri=f"http://{host}:51234/cb")
+    )
+
+    assert response.status_code == 200
+
+
+@proves("S13", "refuses")
+@pytest.mark.parametrize(
+    "requested",
+    [
+        "http://localhost.evil.example:3000/cb",
+        "http://127.0.0.1.evil.example/cb",
+        "http://127.1:3000/cb",
+        "http://[::ffff:127.0.0.1]:3000/cb",
+        "http://127.0.0.1:3000/other",
+        "http://127.0.0.1:3000/cb?x=1",
+        "https://127.0.0.1:3000/cb",
+    ],
+)
+async def test_a_native_application_comes_back_nowhere_else(world: World, requested: str) -> None:
+    client = await world.register(redirect_uris=["http://127.0.0.1:3000/cb"])
+
+    response = await world.http.get(
+        world.authorize_url(client["client_id"], redirect_uri=requested)
+    )
+
+    assert response.status_code == 400
+
+
+@proves("S14", "accepts")
+async def test_an_omitted_redirect_uri_is_the_only_registered_one(world: World) -> None:
+    client = await world.register()
+    url = world.authorize_url(client["client_id"], without="redirect_uri")
+
+    response = await world.browser().go_through(url, "alice", PASSWORD)
+
+    code = answer_in(response.headers["location"])["code"]
+    assert response.headers["location"].startswith(CALLBACK)
+    fields = world.code_fields(client["client_id"], code, redirect_uri=None)
+    assert (await world.token(fields)).response.status_code == 200
+
+
+@proves("S14", "refuses")
+async def test_an_omitted_redirect_uri_is_not_guessed_among_several(world: World) -> None:
+    client = await world.register(redirect_uris=[CALLBACK, "https://app.example/cb"])
+
+    response = await world.http.get(
+        world.authorize_url(client["client_id"], without="redirect_uri")
+    )
+
+    assert response.status_code == 400
+    assert "location" not in response.headers
+
+
+@proves("S14", "refuses")
+async def test_an_omitted_redirect_uri_does_not_let_the_token_request_name_another(
+    world: World,
+) -> None:
+    client = await world.register()
+    code = await world.code(client["client_id"], without="redirect_uri")
+
+    fields = world.code_fields(client["client_id"], code, redirect_uri="https://evil.example/")
+
+    assert (await world.token(fields)).body["error"] == "invalid_grant"
+
+
+@proves("S15", "refuses")
+@pytest.mark.parametrize(
+    "response_type", ["token", "id_token", "code token", "code id_token", "none", "CODE", "code "]
+)
+async def test_only_codes_are_given(world: World, response_type: str) -> None:
+    answer = await answered(world, response_type=response_type)
+
+    assert answer["error"] == "unsupported_response_type"
+
+
+@proves("S16", "refuses")
+@pytest.mark.parametrize("method", ["none", "client_secret_basic", "client_secret_post"])
+async def test_no_kind_of_client_goes_without_pkce(world: World, method: str) -> None:
+    client = await world.register(token_endpoint_auth_method=method)
+
+    response = await world.http.get(
+        world.authorize_url(client["client_id"], without="code_challenge code_challenge_method")
+    )
+
+    assert answer_in(response.headers["location"])["error"] == "invalid_request"
+
+
+@proves("S17", "refuses")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"without": "code_challenge_method"},
+        {"code_challenge_method": ""},
+        {"code_challenge_method": "plain"},
+        {"code_challenge_method": "s256"},
+        {"code_challenge_method": "S512"},
+        {"code_challenge_method": "S256 plain"},
+    ],
+)
+async def test_only_s256_spelt_out_is_a_method(world: World, changes: dict[str, Any]) -> None:
+    answer = await answered(world, **changes)
+
+    assert answer["error"] == "invalid_request"
+    assert "S256" in answer["error_description"]
+
+
+@proves("S18", "refuses")
+@pytest.mark.parametrize(
+    "challenge", ["x", CHALLENGE[:42], CHALLENGE + "x", CHALLENGE + "=", CHALLENGE[:42] + "+"]
+)
+async def test_a_challenge_of_another_shape_is_refused(world: World, challenge: str) -> None:
+    assert (await answered(world, code_challenge=challenge))["error"] == "invalid_request"
+
+
+@proves("S19", "refuses")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "client_id",
+        "redirect_uri",
+        "state",
+        "code_challenge",
+        "code_challenge_method",
+        "scope",
+        "response_type",
+        "prompt",
+        "anything",
+    ],
+)
+async def test_a_parameter_that_comes_twice_is_refused(world: World, name: str) -> None:
+    client = await world.register()
+    url = world.authorize_url(client["client_id"], **{name: ["a", "a"]})
+
+    response = await world.http.get(url)
+
+    assert response.status_code == 400
+    assert "location" not in response.headers
+    assert "repeated-parameter" in response.text
+
+
+STATES = ["ü€𝄞", "a&b=c#d+e %20", "x" * 4096, "<script>", "a'b\"c", "0"]
+
+
+@proves("S20", "accepts")
+@proves("S21", "accepts")
+@pytest.mark.parametrize("state", STATES)
+async def test_state_comes_back_as_it_was_with_a_code(world: World, state: str) -> None:
+    client = await world.register()
+
+    response = await world.browser().go_through(
+        world.authorize_url(client["client_id"], state=state), "alice", PASSWORD
+    )
+
+    answer = answer_in(response.headers["location"])
+    assert answer["state"] == state
+    assert answer["iss"] == world.issuer
+    assert answer.keys() == {"code", "state", "iss"}
+
+
+@proves("S20", "accepts")
+@proves("S21", "refuses")
+@pytest.mark.parametrize("state", STATES)
+async def test_state_and_iss_come_back_with_an_error(world: World, state: str) -> None:
+    answer = await answered(world, state=state, response_type="token")
+
+    assert answer["state"] == state
+    assert answer["iss"] == world.issuer
+    assert answer.keys() == {"error", "error_description", "state", "iss"}
+
+
+@proves("S20", "refuses")
+async def test_an_absent_state_stays_absent(world: World) -> None:
+    assert "state" not in await answered(world, without="state", response_type="token")
+
+
+@proves("S22", "refuses")
+@pytest.mark.parametrize("mode", ["fragment", "web_message", "form_post", "query.jwt", "Query"])
+async def test_an_answer_is_given_in_the_query_alone(world: World, mode: str) -> None:
+    assert (await answered(world, response_mode=mode))["error"] == "invalid_request"
+
+
+@proves("S22", "accepts")
+async def test_the_mode_that_is_served_may_be_named(world: World) -> None:
+    client = await world.register()
+
+    response = await world.http.get(world.authorize_url(client["client_id"], response_mode="query"))
+
+    assert response.status_code == 200
+
+
+@proves("S22", "refuses")
+async def test_prompt_none_without_a_session_says_that_sign_in_is_needed(world: World) -> None:
+    assert (await answered(world, prompt="none"))["error"] == "login_required"
+
+
+@pytest.mark.parametrize("prompt", ["none login", "create", "LOGIN"])
+async def test_an_unknown_prompt_is_refused(world: World, prompt: str) -> None:
+    assert (await answered(world, prompt=prompt))["error"] == "invalid_request"
+
+
+@proves("S25", "refuses")
+@pytest.mark.parametrize("name", ["request", "request_uri", "registration"])
+async def test_parameters_hidden_in_an_object_are_refused_and_not_fetched(
+    open_world: Opening, name: str
+) -> None:
+    class Nothing:
+        async def fetch(self, url: str, **_options: Any) -> Any:
+            pytest.fail(f"fetched {url}")
+
+    world = await open_world(fetcher=Nothing())
+
+    answer = await answered(world, **{name: "https://evil.example/request"})
+
+    assert answer["error"] == "invalid_request"
+
+
+@proves("S25", "accepts")
+async def test_parameters_nobody_knows_are_ignored(world: World) -> None:
+    client = await world.register()
+
+    response = await world.http.get(
+        world.authorize_url(client["client_id"], nonce="n", access_type="offline", claims="{}")
+    )
+
+    assert response.status_code == 200
+
+
+@proves("S26", "refuses")
+@pytest.mark.parametrize(
+    "query",
+    [
+        "client_id=" + "a" * 10240,
+        "client_id=" + "a" * 20000,
+        "client_id=a%00b",
+        "client_id=a%0d%0aSet-Cookie:%20x=y",
+        "client_id=%ff",
+        "client_id=a%20b",
+        "state=%0d%0aX:y",
+    ],
+)
+async def test_a_request_that_cannot_be_read_is_answered_here(world: World, query: str) -> None:
+    client = await world.register()
+    if not query.startswith("client_id"):
+        query = (
+            world.authorize_url(client["client_id"], without="state").split("?")[1] + "&" + query
+        )
+
+    response = await world.http.get("/authorize?" + query)
+
+    assert response.status_code == 400
+    assert "location" not in response.headers
+    assert "set-cookie" not in response.headers
+    assert "x" not in response.headers
+
+
+@proves("S26", "accepts")
+async def test_a_long_client_id_that_is_a_url_is_only_unknown(open_world: Opening) -> None:
+    world = await open_world(client_documents=False)
+
+    response = await world.http.get(
+        "/authorize?client_id=" + quote("https://a.example/" + "a" * 2000)
+    )
+
+    assert response.status_code == 400
+    assert "unknown-client" in response.text
+
+
+@proves("S93", "refuses")
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "https://other.example/mcp",
+        RESOURCE + "/",
+        RESOURCE + "#x",
+        RESOURCE + "?x",
+        RESOURCE.replace("/mcp", ""),
+        RESOURCE.replace("/mcp", "/MCP"),
+        "/mcp",
+        [RESOURCE, "https://other.example/mcp"],
+    ],
+)
+async def test_a_resource_that_is_not_ours_is_refused(world: World, resource: Any) -> None:
+    assert (await answered(world, resource=resource))["error"] == "invalid_target"
+
+
+@proves("S93", "accepts")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"without": "resource"},
+        {"resource": RESOURCE.replace("http://localhost", "HTTP://LocalHost")},
+        {"resource": [RESOURCE, RESOURCE]},
+    ],
+)
+async def test_the_one_resource_may_be_named_in_the_ways_that_clients_do(
+    world: World, changes: dict[str, Any]
+) -> None:
+    client = await world.register()
+    browser = world.browser()
+
+    page = await browser.open(world.authorize_url(client["client_id"], **changes))
+    consent = await browser.sign_in(page, "alice", PASSWORD)
+
+    assert RESOURCE in consent.text
+
+
+async def test_scopes_nobody_knows_are_dropped_quietly(world: World) -> None:
+    client = await world.register()
+
+    tokens = await world.tokens(
+        client["client_id"], scope="openid offline_access mcp:read unknown:scope"
+    )
+
+    assert tokens.body["scope"] == "mcp:read"
+
+
+async def test_when_no_scope_remains_the_client_is_told(world: World) -> None:
+    assert (await answered(world, scope="openid profile"))["error"] == "invalid_scope"
+    assert (await answered(world, scope='a"b'))["error"] == "invalid_scope"
+
+
+async def test_without_a_scope_a_client_gets_what_the_user_has(world: World) -> None:
+    client = await world.register()
+
+    tokens = await world.tokens(client["client_id"], without="scope")
+
+    assert tokens.body["scope"] == "mcp:read mcp:tools"
+
+
+@proves("S23", "accepts")
+@proves("S24", "accepts")
+async def test_an_answer_is_a_303_that_nobody_keeps(world: World) -> None:
+    client = await world.register()
+    browser = world.browser()
+    page = await browser.open(world.authorize_url(client["client_id"]))
+    consent = await browser.sign_in(page, "alice", PASSWORD)
+
+    response = await browser.decide(consent)
+
+    assert response.status_code == 303
+    for shown in (page, consent, response):
+        assert shown.headers["referrer-policy"] == "no-referrer"
+        assert shown.headers["cache-control"] == "no-store"
+        assert shown.headers["x-content-type-options"] == "nosniff"
+
+
+@proves("S23", "refuses")
+@proves("S24", "refuses")
+async def test_an_error_is_a_303_that_nobody_keeps(world: World) -> None:
+    client = await world.register()
+
+    response = await world.http.get(world.authorize_url(client["client_id"], response_type="token"))
+
+    assert response.status_code == 303
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert response.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/authorize/", "/token/", "/register/"])
+async def test_no_address_redirects_to_itself_with_another_slash(world: World, path: str) -> None:
+    assert (await world.http.get(path)).status_code == 404

@@ -1,0 +1,394 @@
+"""Client ID metadata documents: read through the guard, judged, kept for a while."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from doorward.authserver.settings import Lifetimes
+from doorward.net.fetcher import Fetched
+from doorward.net.refusals import FetchFailed, FetchRefused
+from tests.authserver.browser import answer_in
+from tests.authserver.conftest import Opening, StoppedClock
+from tests.authserver.world import CALLBACK, PASSWORD, World, challenge_of
+from tests.ledger import proves
+from tests.wire.test_client_metadata import DOCUMENTS
+
+URL = "https://app.example/oauth/client.json"
+UNUSABLE = "The client&#39;s metadata document could not be used."
+
+
+class Shelf:
+    """A stand-in for the network: documents by URL, and what was asked for."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, Any] = {}
+        self.asked: list[str] = []
+        self.max_age: float | None = None
+        self.media_type = "application/json"
+
+    def put(self, url: str = URL, **changes: Any) -> None:
+        document = {
+            "client_id": url,
+            "client_name": "Sail planner",
+            "redirect_uris": [CALLBACK],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "token_endpoint_auth_method": "none",
+            **changes,
+        }
+        self.documents[url] = document
+
+    async def fetch(
+        self, url: str, *, accept: str = "application/json", limit: int = 5120
+    ) -> Fetched:
+        self.asked.append(url)
+        await asyncio.sleep(0)
+        found = self.documents.get(url)
+        if isinstance(found, Exception):
+            raise found
+        if found is None:
+            raise FetchFailed("10.1.2.3:443 answered 403 Forbidden")
+        body = found if isinstance(found, bytes) else json.dumps(found).encode()
+        return Fetched(200, {"content-type": self.media_type}, body, self.max_age)
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    shelf = Shelf()
+    shelf.put()
+    return shelf
+
+
+@pytest.fixture
+async def world(open_world: Opening, shelf: Shelf) -> World:
+    opened: World = await open_world(fetcher=shelf)
+    return opened
+
+
+@proves("S64", "accepts")
+@proves("S73", "accepts")
+async def test_a_client_that_nobody_registered_signs_somebody_in(
+    world: World, shelf: Shelf
+) -> None:
+    tokens = await world.tokens(URL)
+
+    assert tokens.body["scope"] == "mcp:read mcp:tools"
+    assert (await world.refresh(URL, tokens.refresh)).response.status_code == 200
+    assert shelf.asked == [URL]
+
+
+@proves("S34", "accepts")
+async def test_the_page_shows_the_host_that_vouches_for_the_client(world: World) -> None:
+    browser = world.browser()
+    page = await browser.open(world.authorize_url(URL))
+
+    consent = await browser.sign_in(page, "alice", PASSWORD)
+
+    assert "app.example" in consent.text
+
+
+@proves("S81", "accepts")
+@pytest.mark.parametrize("name", DOCUMENTS)
+async def test_real_clients_are_led_to_the_sign_in_page(
+    world: World, shelf: Shelf, name: str
+) -> None:
+    document = DOCUMENTS[name]
+    shelf.documents[document["client_id"]] = document
+
+    response = await world.http.get(
+        world.authorize_url(document["client_id"], redirect_uri=document["redirect_uris"][0])
+    )
+
+    assert response.status_code == 200
+    assert 'name="password"' in response.text
+
+
+@proves("S63", "refuses")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://app.example/client",
+        "https://app.example",
+        "https://app.example/../x",
+        "https://app.example/%2e%2e/x",
+        "https://app.example/x#y",
+        "https://u@app.example/x",
+        "https://app.example:/x",
+        "HTTPS://app.example/x",
+        "https://127.1/x",
+        "https://2130706433/x",
+        "https://169.254.169.254/latest/meta-data",
+        "https://localhost/x",
+        "https://ünï.example/x",
+    ],
+)
+async def test_a_client_id_that_is_no_proper_url_is_never_fetched(
+    world: World, shelf: Shelf, url: str
+) -> None:
+    shelf.put(url)
+
+    response = await world.http.get(world.authorize_url(url))
+
+    assert response.status_code == 400
+    assert shelf.asked == []
+
+
+@proves("S64", "refuses")
+async def test_a_document_that_names_another_client_is_refused(world: World, shelf: Shelf) -> None:
+    shelf.documents[URL]["client_id"] = URL + "/"
+
+    assert (await world.http.get(world.authorize_url(URL))).status_code == 400
+
+
+@proves("S73", "refuses")
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"null",
+        b'"x"',
+        b"<html>",
+        b"",
+        json.dumps({"client_id": URL}).encode("utf-16"),
+        b"\xef\xbb\xbf{}",
+        b'{"client_id":"%s","client_id":"%s"}' % (b"x", URL.encode()),
+    ],
+)
+async def test_a_document_that_is_not_one_json_object_is_refused(
+    world: World, shelf: Shelf, body: bytes
+) -> None:
+    shelf.documents[URL] = body
+
+    assert (await world.http.get(world.authorize_url(URL))).status_code == 400
+
+
+@proves("S73", "refuses")
+@pytest.mark.parametrize("media_type", ["text/html", "", "text/plain", "application/xml"])
+async def test_a_document_of_another_type_is_refused(
+    world: World, shelf: Shelf, media_type: str
+) -> None:
+    shelf.media_type = media_type
+
+    assert (await world.http.get(world.authorize_url(URL))).status_code == 400
+
+
+@proves("S74", "refuses")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_secret": "x"},
+        {"token_endpoint_auth_method": "client_secret_post"},
+        {"jwks": {"keys": [{"kty": "EC", "d": "x"}]}},
+    ],
+)
+async def test_a_document_with_a_secret_in_it_is_refused(
+    world: World, shelf: Shelf, changes: dict[str, Any]
+) -> None:
+    shelf.put(**changes)
+
+    assert (await world.http.get(world.authorize_url(URL))).status_code == 400
+
+
+@proves("S75", "refuses")
+async def test_no_address_that_a_document_names_is_fetched(world: World, shelf: Shelf) -> None:
+    shelf.put(
+        jwks_uri="https://169.254.169.254/jwks",
+        logo_uri="https://10.0.0.1/logo",
+        policy_uri="https://internal.example/policy",
+        sector_identifier_uri="https://internal.example/sector",
+        request_uris=["https://internal.example/request"],
+    )
+
+    await world.tokens(URL)
+
+    assert set(shelf.asked) == {URL}
+
+
+@proves("S75", "accepts")
+async def test_the_document_itself_is_fetched_through_the_guard(world: World, shelf: Shelf) -> None:
+    await world.http.get(world.authorize_url(URL))
+
+    assert shelf.asked == [URL]
+
+
+@proves("S76", "refuses")
+async def test_with_the_same_origin_rule_every_address_counts_used_or_not(
+    open_world: Opening, shelf: Shelf
+) -> None:
+    ours = "https://app.example/cb"
+    shelf.put(redirect_uris=[ours, "https://evil.example/cb"])
+    world = await open_world(fetcher=shelf, documents_same_origin=True)
+
+    response = await world.http.get(world.authorize_url(URL, redirect_uri=ours))
+
+    assert response.status_code == 400
+
+
+@proves("S76", "accepts")
+async def test_with_the_same_origin_rule_addresses_at_home_are_accepted(
+    open_world: Opening, shelf: Shelf
+) -> None:
+    ours = "https://app.example/cb"
+    shelf.put(redirect_uris=[ours, "https://app.example/other"])
+    world = await open_world(fetcher=shelf, documents_same_origin=True)
+
+    response = await world.http.get(world.authorize_url(URL, redirect_uri=ours))
+
+    assert response.status_code == 200
+
+
+@proves("S77", "accepts")
+@pytest.mark.parametrize(
+    ("max_age", "kept_for"), [(None, 60), (0, 60), (600, 600), (10_000_000, 86400)]
+)
+async def test_a_document_is_kept_as_long_as_it_says_within_bounds(
+    world: World, shelf: Shelf, clock: StoppedClock, max_age: float | None, kept_for: float
+) -> None:
+    shelf.max_age = max_age
+    await world.http.get(world.authorize_url(URL))
+
+    clock.advance(kept_for - 1)
+    await world.http.get(world.authorize_url(URL))
+    assert len(shelf.asked) == 1
+    clock.advance(2)
+    await world.http.get(world.authorize_url(URL))
+    assert len(shelf.asked) == 2
+
+
+@proves("S77", "accepts")
+async def test_many_who_ask_at_once_are_one_fetch(world: World, shelf: Shelf) -> None:
+    browser = world.browser()
+
+    await asyncio.gather(*(browser.http.get(world.authorize_url(URL)) for _ in range(10)))
+
+    assert len(shelf.asked) == 1
+
+
+@proves("S77", "refuses")
+async def test_a_failure_is_not_kept(world: World, shelf: Shelf) -> None:
+    good = shelf.documents.pop(URL)
+    assert (await world.http.get(world.authorize_url(URL))).status_code == 400
+
+    shelf.documents[URL] = good
+
+    assert (await world.http.get(world.authorize_url(URL))).status_code == 200
+
+
+@proves("S78", "refuses")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_name": "Your bank"},
+        {"redirect_uris": [CALLBACK, "https://evil.example/cb"]},
+        {"client_uri": "https://elsewhere.example/"},
+    ],
+)
+async def test_a_document_that_shows_another_face_is_asked_about_again(
+    world: World, shelf: Shelf, clock: StoppedClock, changes: dict[str, Any]
+) -> None:
+    browser = world.browser()
+    await browser.go_through(world.authorize_url(URL), "alice", PASSWORD)
+    shelf.put(**changes)
+    clock.advance(61)
+
+    page = await browser.open(world.authorize_url(URL, code_challenge=challenge_of("y" * 43)))
+
+    assert 'name="decision"' in page.text
+    assert "client-document.changed" in world.kinds()
+
+
+@proves("S78", "accepts")
+async def test_a_document_that_stays_the_same_is_not_asked_about_again(
+    world: World, shelf: Shelf, clock: StoppedClock
+) -> None:
+    browser = world.browser()
+    await browser.go_through(world.authorize_url(URL), "alice", PASSWORD)
+    clock.advance(61)
+
+    response = await browser.open(world.authorize_url(URL, code_challenge=challenge_of("y" * 43)))
+
+    assert "code" in answer_in(response.headers["location"])
+    assert len(shelf.asked) == 2
+
+
+@proves("S79", "refuses")
+@pytest.mark.parametrize(
+    "failure",
+    [
+        FetchFailed("10.1.2.3:443 answered 403 Forbidden: secret-body"),
+        FetchRefused("app.example resolves to 10.1.2.3"),
+        FetchFailed("connection refused by 10.1.2.3"),
+        b"<html>secret-body 10.1.2.3</html>",
+    ],
+)
+async def test_why_a_document_could_not_be_had_is_not_told(
+    world: World, shelf: Shelf, failure: Any
+) -> None:
+    shelf.documents[URL] = failure
+
+    page = await world.http.get(world.authorize_url(URL))
+    tokens = await world.token(world.code_fields(URL, "x"))
+
+    assert page.status_code == 400
+    assert UNUSABLE in page.text
+    for text in (page.text, tokens.response.text):
+        for leak in ("10.1.2.3", "403", "secret-body", "refused", "resolves"):
+            assert leak not in text
+
+
+@proves("S79", "accepts")
+async def test_the_person_is_told_that_the_application_could_not_be_checked(
+    world: World, shelf: Shelf
+) -> None:
+    shelf.documents.clear()
+
+    page = await world.http.get(world.authorize_url(URL))
+
+    assert "client-document-unavailable" in page.text
+
+
+@proves("S80", "refuses")
+async def test_a_client_that_is_no_longer_trusted_is_stopped_at_every_endpoint(
+    open_world: Opening, shelf: Shelf
+) -> None:
+    trusted = {URL}
+    world = await open_world(fetcher=shelf, trust_client=trusted.__contains__)
+    tokens = await world.tokens(URL)
+    code = await world.code(URL, code_challenge=challenge_of("y" * 43), prompt="consent")
+    trusted.clear()
+
+    # The document is still at hand: it is not what is asked.
+    assert (await world.http.get(world.authorize_url(URL))).status_code == 400
+    refreshed = await world.refresh(URL, tokens.refresh)
+    assert refreshed.body["error"] == "invalid_client"
+    redeemed = await world.token(world.code_fields(URL, code, code_verifier="y" * 43))
+    assert redeemed.body["error"] == "invalid_client"
+    assert len(shelf.asked) == 1
+
+
+@proves("S80", "accepts")
+async def test_a_client_on_the_list_is_let_in(open_world: Opening, shelf: Shelf) -> None:
+    world = await open_world(fetcher=shelf, trust_client={URL}.__contains__)
+
+    assert (await world.tokens(URL)).response.status_code == 200
+
+
+async def test_a_document_client_sends_no_secret(world: World) -> None:
+    code = await world.code(URL)
+
+    tokens = await world.token(world.code_fields(URL, code, client_secret="x"))
+
+    assert tokens.response.status_code == 401
+
+
+async def test_the_bounds_of_the_cache_are_settings(
+    open_world: Opening, shelf: Shelf, clock: StoppedClock
+) -> None:
+    world = await open_world(fetcher=shelf, lifetimes=Lifetimes(document_floor=5))
+    await world.http.get(world.authorize_url(URL))
+    clock.advance(6)
+
+    await world.http.get(world.authorize_url(URL))
+
+    assert len(shelf.asked) == 2

@@ -1,0 +1,324 @@
+"""What the server says of itself, where, and that it is true."""
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from doorward.authserver.settings import Resource
+from doorward.wire.server_metadata import metadata_urls, parse
+from tests.authserver.browser import answer_in
+from tests.authserver.conftest import Opening, StoppedClock
+from tests.authserver.world import PASSWORD, World
+from tests.ledger import proves
+
+ISSUERS = [
+    "http://localhost:9000",
+    "http://localhost:9000/",
+    "http://localhost:9000/tenant",
+    "http://localhost:9000/tenant/one/",
+    "https://auth.example",
+    "https://auth.example:8443/tenant",
+]
+PATHS = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
+
+
+async def documents(world: World) -> list[dict[str, Any]]:
+    found = []
+    for path in PATHS:
+        response = await world.http.get(path)
+        assert response.status_code == 200
+        found.append(response.json())
+    return found
+
+
+@proves("S1", "accepts")
+@proves("S2", "accepts")
+@pytest.mark.parametrize("issuer", ISSUERS)
+async def test_every_place_where_a_client_looks_names_the_issuer_byte_for_byte(
+    open_world: Opening, issuer: str
+) -> None:
+    world = await open_world(issuer=issuer)
+
+    for url in metadata_urls(issuer):
+        response = await world.http.get(url)
+        assert response.status_code == 200, url
+        assert response.headers["content-type"] == "application/json"
+        assert parse(response.json(), issuer).issuer == issuer
+
+
+@proves("S2", "accepts")
+async def test_an_issuer_with_a_path_also_answers_with_the_oauth_document_behind_it(
+    open_world: Opening,
+) -> None:
+    world = await open_world(issuer="http://localhost:9000/tenant")
+
+    response = await world.http.get("/tenant/.well-known/oauth-authorization-server")
+
+    assert response.json()["token_endpoint"] == "http://localhost:9000/tenant/token"
+
+
+@proves("S1", "refuses")
+@proves("S2", "refuses")
+@pytest.mark.parametrize(
+    "path", ["/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server/x"]
+)
+async def test_another_issuer_on_the_same_host_is_not_described(
+    open_world: Opening, path: str
+) -> None:
+    world = await open_world(issuer="http://localhost:9000/tenant")
+
+    response = await world.http.get(path)
+
+    assert response.status_code == 404
+    assert response.json() == {"error": "not_found"}
+
+
+@proves("S3", "refuses")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"},
+        {"Forwarded": "host=evil.example;proto=https"},
+        {"Host": "a/?x="},
+    ],
+)
+async def test_no_header_changes_an_address_in_the_metadata(
+    world: World, headers: dict[str, str]
+) -> None:
+    for path in PATHS:
+        plain, turned = await world.http.get(path), await world.http.get(path, headers=headers)
+        assert turned.json() == plain.json()
+        assert "evil" not in turned.text
+
+
+@proves("S3", "accepts")
+async def test_addresses_come_from_the_issuer_behind_any_proxy(open_world: Opening) -> None:
+    world = await open_world(issuer="https://auth.example/as")
+
+    response = await world.http.get(
+        "/.well-known/oauth-authorization-server/as", headers={"Host": "internal:8080"}
+    )
+
+    assert response.json()["authorization_endpoint"] == "https://auth.example/as/authorize"
+
+
+@proves("S4", "refuses")
+@pytest.mark.parametrize("host", ["a/?x=", "localhost:9000/jwks.json?", "a#", "a/jwks.json\\"])
+async def test_a_host_header_with_a_path_in_it_opens_no_other_endpoint(
+    world: World, host: str
+) -> None:
+    response = await world.http.post(
+        "/introspect", data={"token": "x", "client_id": "y"}, headers={"Host": host}
+    )
+
+    assert response.status_code == 401
+
+
+@proves("S4", "accepts")
+async def test_an_odd_host_header_does_not_keep_the_key_set_away(world: World) -> None:
+    response = await world.http.get("/jwks.json", headers={"Host": "a/?x="})
+
+    assert response.json()["keys"]
+
+
+@proves("S5", "accepts")
+async def test_every_advertised_grant_and_method_of_authentication_works(world: World) -> None:
+    metadata = (await documents(world))[0]
+    assert metadata["grant_types_supported"] == ["authorization_code", "refresh_token"]
+    assert metadata["response_types_supported"] == ["code"]
+
+    for method in metadata["token_endpoint_auth_methods_supported"]:
+        client = await world.register(token_endpoint_auth_method=method)
+        code = await world.code(client["client_id"])
+        secret = client.get("client_secret")
+        fields = world.code_fields(client["client_id"], code)
+        auth = None
+        if method == "client_secret_basic":
+            auth = (client["client_id"], secret)
+        if method == "client_secret_post":
+            fields["client_secret"] = secret
+        response = await world.http.post("/token", data=fields, auth=auth)
+        assert response.status_code == 200, (method, response.text)
+
+
+@proves("S5", "refuses")
+@pytest.mark.parametrize(
+    "grant_type",
+    [
+        "password",
+        "client_credentials",
+        "implicit",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "urn:ietf:params:oauth:grant-type:device_code",
+        "Authorization_Code",
+    ],
+)
+async def test_a_grant_that_is_not_advertised_is_not_served(world: World, grant_type: str) -> None:
+    client = await world.register()
+
+    tokens = await world.token({"grant_type": grant_type, "client_id": client["client_id"]})
+
+    assert tokens.response.status_code == 400
+    assert tokens.body["error"] == "unsupported_grant_type"
+
+
+@proves("S5", "refuses")
+async def test_a_method_of_authentication_that_is_not_advertised_is_not_registered(
+    world: World,
+) -> None:
+    for method in ("private_key_jwt", "client_secret_jwt", "tls_client_auth"):
+        response = await world.http.post(
+            "/register",
+            json={"redirect_uris": ["https://a.example/"], "token_endpoint_auth_method": method},
+        )
+        assert response.json()["error"] == "invalid_client_metadata"
+
+
+@proves("S6", "accepts")
+async def test_both_documents_offer_s256_and_nothing_else(world: World) -> None:
+    for document in await documents(world):
+        assert document["code_challenge_methods_supported"] == ["S256"]
+
+
+@proves("S7", "accepts")
+async def test_iss_is_advertised_and_sent(world: World) -> None:
+    for document in await documents(world):
+        assert document["authorization_response_iss_parameter_supported"] is True
+    client = await world.register()
+
+    response = await world.browser().go_through(
+        world.authorize_url(client["client_id"]), "alice", PASSWORD
+    )
+
+    assert answer_in(response.headers["location"])["iss"] == world.issuer
+
+
+@proves("S8", "accepts")
+async def test_client_documents_are_advertised_when_they_are_read(world: World) -> None:
+    for document in await documents(world):
+        assert document["client_id_metadata_document_supported"] is True
+
+
+@proves("S8", "refuses")
+async def test_client_documents_are_neither_advertised_nor_read_when_switched_off(
+    open_world: Opening,
+) -> None:
+    world = await open_world(client_documents=False)
+    for document in await documents(world):
+        assert document["client_id_metadata_document_supported"] is False
+
+    response = await world.http.get(world.authorize_url("https://app.example/client.json"))
+
+    assert response.status_code == 400
+    assert "unknown-client" in response.text
+
+
+async def test_a_closed_registration_is_not_advertised_and_does_not_answer(
+    open_world: Opening,
+) -> None:
+    world = await open_world(registration="closed")
+
+    assert "registration_endpoint" not in (await documents(world))[0]
+    assert (await world.http.post("/register", json={})).status_code == 404
+
+
+async def test_the_openid_document_promises_no_id_tokens(world: World) -> None:
+    document = (await documents(world))[1]
+
+    assert document["id_token_signing_alg_values_supported"] == []
+    assert document["subject_types_supported"] == ["public"]
+    assert "openid" not in document["scopes_supported"]
+
+
+@proves("S9", "accepts")
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
+async def test_every_published_key_is_public_and_says_what_it_is_for(
+    open_world: Opening, algorithm: str
+) -> None:
+    world = await open_world(signing_algorithm=algorithm)
+
+    keys = (await world.http.get("/jwks.json")).json()["keys"]
+
+    assert len(keys) == 1
+    assert {"kid", "use", "alg", "kty"} <= keys[0].keys()
+    assert keys[0]["alg"] == algorithm
+    assert keys[0]["use"] == "sig"
+
+
+@proves("S9", "refuses")
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
+async def test_no_published_key_has_a_private_member(open_world: Opening, algorithm: str) -> None:
+    world = await open_world(signing_algorithm=algorithm)
+    await world.server.keys.rotate()
+
+    for key in (await world.http.get("/jwks.json")).json()["keys"]:
+        assert not {"d", "p", "q", "dp", "dq", "qi", "oth", "k"} & key.keys()
+        assert key["kty"] != "oct"
+
+
+@proves("S9", "accepts")
+async def test_a_retired_key_stays_until_its_last_token_is_over(
+    world: World, clock: StoppedClock
+) -> None:
+    old = world.server.keys.current().kid
+    new = await world.server.keys.rotate()
+
+    def published() -> set[str]:
+        return {key["kid"] for key in world.server.jwks()["keys"]}
+
+    assert published() == {old, new}
+    clock.advance(world.server.settings.lifetimes.access_token)
+    assert published() == {old, new}
+    clock.advance(301)
+    assert published() == {new}
+
+
+async def test_a_key_that_has_served_its_time_is_replaced_by_itself(
+    world: World, clock: StoppedClock
+) -> None:
+    old = world.server.keys.current().kid
+    clock.advance(world.server.settings.lifetimes.signing_key)
+
+    await world.http.get("/jwks.json")
+
+    assert world.server.keys.current().kid != old
+
+
+async def test_the_scopes_of_all_resources_are_advertised(open_world: Opening) -> None:
+    world = await open_world(
+        resources=(
+            Resource(uri="http://localhost:9000/mcp", scopes={"a": "A"}),
+            Resource(uri="http://localhost:9000/other", scopes={"b": "B"}),
+        )
+    )
+
+    document = (await documents(world))[0]
+
+    assert document["scopes_supported"] == ["a", "b"]
+    assert document["protected_resources"] == [
+        "http://localhost:9000/mcp",
+        "http://localhost:9000/other",
+    ]
+
+
+@proves("S6", "refuses")
+async def test_plain_is_neither_advertised_nor_taken(world: World) -> None:
+    client = await world.register()
+
+    response: httpx2.Response = await world.http.get(
+        world.authorize_url(client["client_id"], code_challenge_method="plain")
+    )
+
+    assert answer_in(response.headers["location"])["error"] == "invalid_request"
+
+
+@proves("S7", "refuses")
+async def test_an_error_carries_iss_as_well(world: World) -> None:
+    client = await world.register()
+
+    response = await world.http.get(world.authorize_url(client["client_id"], response_type="token"))
+
+    assert answer_in(response.headers["location"])["iss"] == world.issuer

@@ -1,0 +1,68 @@
+"""``sign_in_as``: for clients that have nobody at the keyboard, on this machine alone."""
+
+import pytest
+
+from tests.authserver.browser import answer_in
+from tests.authserver.conftest import Opening
+from tests.authserver.world import World
+
+
+@pytest.fixture
+async def headless(open_world: Opening) -> World:
+    opened: World = await open_world(sign_in_as="alice")
+    return opened
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "127.0.0.5"])
+async def test_a_client_on_this_machine_gets_a_code_at_once(headless: World, peer: str) -> None:
+    client = await headless.register()
+
+    response = await headless.browser(peer).http.get(headless.authorize_url(client["client_id"]))
+
+    code = answer_in(response.headers["location"])["code"]
+    tokens = await headless.token(headless.code_fields(client["client_id"], code))
+    assert tokens.body["scope"] == "mcp:read mcp:tools"
+    again = await headless.refresh(client["client_id"], tokens.refresh)
+    assert again.response.status_code == 200
+
+
+@pytest.mark.parametrize("peer", ["192.0.2.7", "10.0.0.1", "unix", "::ffff:10.0.0.1"])
+async def test_a_peer_elsewhere_is_signed_in_as_nobody(headless: World, peer: str) -> None:
+    client = await headless.register()
+
+    response = await headless.browser(peer).http.get(headless.authorize_url(client["client_id"]))
+
+    assert answer_in(response.headers["location"])["error"] == "access_denied"
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
+async def test_a_proxy_on_this_machine_does_not_bring_the_world_in(
+    headless: World, header: str
+) -> None:
+    client = await headless.register()
+
+    response = await headless.http.get(
+        headless.authorize_url(client["client_id"]), headers={header: "127.0.0.1"}
+    )
+
+    assert answer_in(response.headers["location"])["error"] == "access_denied"
+
+
+async def test_a_web_page_cannot_have_the_code_sent_to_itself(headless: World) -> None:
+    uri = "https://evil.example/cb"
+    client = await headless.register(redirect_uris=[uri])
+
+    response = await headless.http.get(
+        headless.authorize_url(client["client_id"], redirect_uri=uri)
+    )
+
+    assert answer_in(response.headers["location"])["error"] == "access_denied"
+
+
+async def test_a_user_who_does_not_exist_is_not_signed_in(open_world: Opening) -> None:
+    world = await open_world(sign_in_as="nobody")
+    client = await world.register()
+
+    response = await world.http.get(world.authorize_url(client["client_id"]))
+
+    assert answer_in(response.headers["location"])["error"] == "access_denied"
