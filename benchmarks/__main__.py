@@ -24,7 +24,7 @@ class Extent(NamedTuple):
 
 
 # More distinct tokens than doorward remembers, so that each is new to it whenever it comes.
-FULL = Extent(5, 1.5, 10_500, 9, 0.1)
+FULL = Extent(5, 1.2, 10_500, 9, 0.06)
 QUICK = Extent(1, 0.3, 100, 1, 0.002)
 
 
