@@ -7,9 +7,22 @@ from typing import Any
 import pytest
 
 from doorward.guard.answers import Receive, Scope, Send
-from doorward.identity import SCOPE_KEY, current_identity
+from doorward.guard.refusals import SessionRefused
+from doorward.guard.sessions import Sessions
+from doorward.identity import SCOPE_KEY, Identity, current_identity
 from doorward.testing.mint import TokenMint
-from tests.guard.bench import ISSUER, MINT, NOW, RESOURCE, Bench, bearer, message, token, trusted
+from tests.guard.bench import (
+    ISSUER,
+    MINT,
+    NOW,
+    RESOURCE,
+    Bench,
+    bearer,
+    error,
+    message,
+    token,
+    trusted,
+)
 from tests.ledger import proves
 
 
@@ -99,19 +112,75 @@ async def test_listening_for_changes_needs_a_token_like_everything_else() -> Non
     assert answer.status_code == 401
 
 
+ALL = {"mcp:read", "mcp:tools"}
+
+
 @proves("S142", "accepts")
-@proves("S142", "refuses")
-async def test_somebody_elses_session_id_opens_nothing_and_names_nobody() -> None:
+async def test_without_sessions_an_old_session_id_says_nothing() -> None:
     bench = Bench()
-    session = {"mcp-session-id": "alices-session"}
 
-    alice = await bench.call(token=token("mcp:read", "mcp:tools"), **session)
-    mallory = await bench.call(
-        token=MINT.mint("mallory", scopes={"mcp:read", "mcp:tools"}), **session
+    for name in ("alice", "mallory"):
+        answer = await bench.call(token=MINT.mint(name, scopes=ALL), **{"mcp-session-id": "old"})
+        assert answer.text == name
+
+
+@proves("S142", "accepts")
+async def test_a_session_survives_the_refreshing_of_its_token() -> None:
+    bench = Bench()
+    bench.headers = [(b"mcp-session-id", b"s1")]
+
+    await bench.call(token=MINT.mint("alice", scopes=ALL))
+    answer = await bench.call(token=MINT.mint("alice", scopes=ALL), **{"mcp-session-id": "s1"})
+
+    assert answer.status_code == 200
+
+
+@proves("S142", "refuses")
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        pytest.param({"subject": "mallory"}, id="another-person"),
+        pytest.param({"subject": "alice", "client_id": "other"}, id="another-client"),
+    ],
+)
+async def test_a_known_session_id_opens_nothing_for_another_principal(
+    method: str, stranger: dict[str, Any]
+) -> None:
+    bench = Bench()
+    bench.headers = [(b"mcp-session-id", b"s1")]
+    await bench.call(token=MINT.mint("alice", scopes=ALL))
+    bench.seen.clear()
+
+    body: dict[str, Any] = {"json": message("ping")} if method == "POST" else {}
+    mallory = bearer(MINT.mint(scopes=ALL, **stranger))
+    taken = await bench.ask(method, headers={**mallory, "mcp-session-id": "s1"}, **body)
+    twice = [*mallory.items(), ("mcp-session-id", "s1"), ("mcp-session-id", "s1")]
+    doubled = await bench.ask(method, headers=twice, **body)
+    invented = await bench.ask(method, headers={**mallory, "mcp-session-id": "s9"}, **body)
+
+    for answer in (taken, doubled, invented):
+        assert answer.status_code == 404
+        assert error(answer)["data"]["reason"] == "session-refused"
+    assert bench.seen == []
+
+
+def test_the_number_of_remembered_sessions_is_bounded_and_the_forgotten_are_nobodys() -> None:
+    sessions = Sessions(entries=2)
+    alice = Identity(
+        issuer=ISSUER,
+        subject="alice",
+        client_id=None,
+        scopes=frozenset(),
+        roles=frozenset(),
+        expires_at=NOW,
     )
-    nobody = await bench.call(**session)
+    for session in (b"a", b"b", b"c"):
+        sessions.opened(session, alice)
 
-    assert (alice.text, mallory.text, nobody.status_code) == ("alice", "mallory", 401)
+    sessions.require_own(b"c", alice)
+    with pytest.raises(SessionRefused):
+        sessions.require_own(b"a", alice)
 
 
 @proves("S145", "accepts")

@@ -11,6 +11,7 @@ _LOOKED_AT = frozenset(
         b"content-type",
         b"content-length",
         b"content-encoding",
+        b"mcp-session-id",
         b"access-control-request-method",
         b"access-control-request-headers",
     }

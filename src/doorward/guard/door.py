@@ -26,6 +26,7 @@ from doorward.guard.refusals import (
     UnknownMethod,
     UnknownName,
 )
+from doorward.guard.sessions import Sessions
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity, reset_current_identity, set_current_identity
 from doorward.policy import Decision, Operation, Policy
@@ -100,6 +101,7 @@ class Door:
         self._app = app
         self._settings = settings
         self._started = False
+        self._sessions = Sessions()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI scope."""
@@ -161,6 +163,7 @@ class Door:
                 return
             # Who is asking comes before what is asked: a stranger's body is not even read.
             visit.identity = await self._identify(visit.asked, scope["query_string"])
+            self._judge_session(visit)
             if visit.http_method == "POST":
                 receive = await self._read_message(visit, receive, scope)
             self._decide(visit)
@@ -180,6 +183,14 @@ class Door:
         if origin is not None:
             addresses.require_origin(b"" if b"origin" in repeated else origin)
             visit.origin = origin
+
+    def _judge_session(self, visit: Visit) -> None:
+        headers, repeated = visit.asked
+        session = headers.get(b"mcp-session-id")
+        if session is not None and visit.identity is not None:
+            # Of two ids the application might take the other one.
+            only = b"" if b"mcp-session-id" in repeated else session
+            self._sessions.require_own(only, visit.identity)
 
     async def _permit(self, visit: Visit, send: Send) -> None:
         """Answer OPTIONS before any token is asked for: browsers send none along."""
@@ -222,10 +233,16 @@ class Door:
             inner["path"] = settings.app_path
             inner["raw_path"] = settings.app_path.encode()
         correlation = (b"x-correlation-id", visit.correlation_id.encode("ascii"))
+
+        def began(status: int, session: bytes | None) -> None:
+            if session is not None:
+                self._sessions.opened(session, identity)
+            self._write_down(visit, "allowed", status, served=True)
+
         exchange = Exchange(
             send,
             [correlation, *visit.extra_headers()],
-            lambda status: self._write_down(visit, "allowed", status, served=True),
+            began,
             lambda: identity.expires_at + settings.leeway - settings.clock(),
         )
         token = set_current_identity(identity)

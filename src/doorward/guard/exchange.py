@@ -11,8 +11,8 @@ class Exchange:
     """
     One answer of the application.
 
-    ``began`` is called once with the status, when the answer begins or when it is known that none
-    will come. A stream that is still open after ``seconds_left`` is ended: it was opened with a
+    ``began`` is called once, when the answer begins or when it is known that none will come: with
+    its status, and the id of the session it belongs to, if any. A stream that is still open after ``seconds_left`` is ended: it was opened with a
     token that would not open it again.
     """
 
@@ -22,7 +22,7 @@ class Exchange:
         self,
         send: Send,
         extra: Headers,
-        began: Callable[[int], None],
+        began: Callable[[int, bytes | None], None],
         seconds_left: Callable[[], float],
     ) -> None:
         self._send = send
@@ -45,20 +45,21 @@ class Exchange:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             if not self._started:
-                self._began(500)
+                self._began(500, None)
 
     async def _pass_on(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._started = True
             headers = [*message.get("headers", ())]
             # Only a stream can outlive its token; what says its length needs no timer.
-            if b"content-length" not in dict(headers):
+            known = dict(headers)
+            if b"content-length" not in known:
                 seconds = max(0.0, self._seconds_left())
                 self._limit.reschedule(asyncio.get_running_loop().time() + seconds)
             if self._own_cors:
                 headers = without_cors(headers)
             message = {**message, "headers": headers + self._extra}
-            self._began(int(message["status"]))
+            self._began(int(message["status"]), known.get(b"mcp-session-id"))
         elif not message.get("more_body") and self._limit.when() is not None:
             # The answer is whole; what the application still does behind it is its own affair.
             self._limit.reschedule(None)

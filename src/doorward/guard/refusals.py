@@ -47,6 +47,18 @@ class UnlistedOrigin(OriginRefused):
     )
 
 
+class SessionRefused(RequestRefused):
+    """
+    The session is over, or was opened for somebody else; the two are told alike.
+
+    Spec: MCP 2025-11-25 basic/transports §Session Management
+    """
+
+    code = "session-refused"
+    status = 404
+    public = "There is no such session. Begin a new one."
+
+
 class MediaTypeRefused(RequestRefused):
     """The body is not plain UTF-8 JSON, so guard and application could read it differently."""
 
