@@ -98,6 +98,9 @@ def main() -> int:
     for name, write in PAGES.items():
         (HERE / name).write_text(write(), "utf-8")
         print(f"docs/{name}")
+    # The ledger is written from the tests, which are no import of a script in this folder.
+    subprocess.run([sys.executable, "-m", "tests.ledger_page"], cwd=ROOT, check=True)
+    print("docs/ledger.md")
     return 0
 
 
