@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from doorward.errors import (
     WrongAlgorithm,
     WrongType,
 )
-from doorward.testing import BAD_TOKENS, BadToken, TokenMint
+from doorward.testing import BAD_TOKENS, Algorithm, BadToken, SigningKey, TokenMint
 from doorward.tokens import LocalKeys, TrustedIssuer, Verifier
 from doorward.tokens.source import KeySource
 from tests.ledger import proves
@@ -137,10 +138,17 @@ async def test_a_kid_is_only_ever_compared(signer: Signer, kid: str) -> None:
     assert refusal.value.status == 401
 
 
+@cache
+def signing_key(algorithm: Algorithm) -> SigningKey:
+    return SigningKey.generate(algorithm)
+
+
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
 @pytest.mark.parametrize("bad", BAD_TOKENS, ids=str)
-async def test_every_bad_token_that_has_a_name_is_refused(algorithm: Any, bad: BadToken) -> None:
-    mint = TokenMint(algorithm=algorithm, clock=Time())
+async def test_every_bad_token_that_has_a_name_is_refused(
+    algorithm: Algorithm, bad: BadToken
+) -> None:
+    mint = TokenMint(key=signing_key(algorithm), clock=Time())
     trusted = TrustedIssuer(
         issuer=mint.issuer,
         audience=str(mint.audience),
@@ -360,6 +368,7 @@ async def test_a_token_without_a_person_is_a_service(signer: Signer) -> None:
     assert identity.kind == "service"
 
 
+@proves("S134", "refuses")
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -369,6 +378,9 @@ async def test_a_token_without_a_person_is_a_service(signer: Signer) -> None:
         ({"issuer": "http://issuer.example"}, "insecure-issuer"),
         ({"issuer": "issuer.example"}, "not-an-issuer"),
         ({"issuer": "https://issuer.example?x=1"}, "not-an-issuer"),
+        ({"jwks_uri": "http://issuer.example/keys"}, "insecure-keys"),
+        ({"jwks_uri": "file:///keys.json"}, "insecure-keys"),
+        ({"jwks_uri": "keys.json"}, "insecure-keys"),
         ({"algorithms": ()}, "no-algorithms"),
         ({"algorithms": ("none",)}, "unknown-algorithm"),
         ({"algorithms": ("ES256", "HS256")}, "unknown-algorithm"),

@@ -6,7 +6,7 @@ from doorward.errors import ConfigurationError
 from doorward.tokens.algorithms import require_algorithms
 from doorward.tokens.profile import RFC9068, TokenProfile
 from doorward.tokens.source import KeySource
-from doorward.wire.address import require_issuer
+from doorward.wire.address import is_loopback_host, require_issuer, split
 
 # What providers sign with unless told otherwise.
 USUAL_ALGORITHMS = ("RS256", "ES256")
@@ -20,11 +20,12 @@ class TrustedIssuer:
     ``issuer`` is compared to the token's ``iss`` byte for byte. ``audience`` is what ``aud`` must
     name: usually this server's own URL; several values mean any one of them. ``keys`` is where its
     keys come from; left out, they are found through ``jwks_uri`` or the issuer's metadata.
-    ``internal_url`` is where this process reaches the issuer, when that differs from its name.
+    ``internal_url`` is where this process reaches the issuer, when that differs from its name; it
+    may be plain http, and then whoever is on that network can hand out keys.
 
     Raises:
         ConfigurationError: with reason ``not-an-issuer``, ``insecure-issuer``,
-            ``undecided-audience``, ``no-algorithms`` or ``unknown-algorithm``.
+            ``insecure-keys``, ``undecided-audience``, ``no-algorithms`` or ``unknown-algorithm``.
 
     Spec: RFC 9068 §4; RFC 8725 §3.1, §3.8, §3.9
     """
@@ -40,6 +41,7 @@ class TrustedIssuer:
     def __post_init__(self) -> None:
         require_issuer(self.issuer)
         require_algorithms(self.algorithms, self.issuer)
+        _require_key_url(self.jwks_uri)
         audiences = self.audiences
         # There is no way to leave it open: without an audience, a token that the user gave to any
         # other server of this issuer opens this one too.
@@ -54,3 +56,15 @@ class TrustedIssuer:
     def audiences(self) -> tuple[str, ...]:
         """The accepted audiences, always as a tuple."""
         return (self.audience,) if isinstance(self.audience, str) else tuple(self.audience)
+
+
+def _require_key_url(url: str | None) -> None:
+    if url is None:
+        return
+    parts = split(url)
+    if parts is None or (parts.scheme != "https" and not is_loopback_host(parts.hostname)):
+        raise ConfigurationError(
+            "insecure-keys",
+            f"Keys from {url!r} could be anybody's.",
+            "Give the issuer's https address for its keys (http is for localhost alone).",
+        )

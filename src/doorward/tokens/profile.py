@@ -42,7 +42,8 @@ class TokenProfile:
 RFC9068 = TokenProfile(
     name="rfc9068",
     types=frozenset({"at+jwt"}),
-    role_paths=("roles", "groups", "entitlements"),
+    # Not groups: in many directories people join those by themselves.
+    role_paths=("roles",),
     required_claims=frozenset({"iat", "jti"}),
 )
 """The standard's own shape, and the default: ``typ`` is ``at+jwt`` and nothing required is absent."""

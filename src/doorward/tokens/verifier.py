@@ -78,6 +78,7 @@ class Verifier:
     ) -> None:
         _require_distinct(issuers)
         self._clock = clock
+        self._owns_fetcher = fetcher is None
         self._fetcher = fetcher or Fetcher(allow_private_hosts=_named_hosts(issuers))
         self._trusted = {
             one.issuer: _Trusted(one, self._source(one), leeway, longest_life) for one in issuers
@@ -102,9 +103,10 @@ class Verifier:
         await asyncio.gather(*(one.keys.start() for one in self._trusted.values()))
 
     async def aclose(self) -> None:
-        """Forget every verified token and let go of the fetcher."""
+        """Forget every verified token, and let go of the fetcher when it was made here."""
         self._remembered.clear()
-        await self._fetcher.aclose()
+        if self._owns_fetcher:
+            await self._fetcher.aclose()
 
     def recall(self, token: bytes) -> Identity | None:
         """Return whose token this is when it was verified a moment ago, without waiting."""
