@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from doorward.transport import McpServer
+from tests.ledger import proves
 from tests.transport.speaking import META, MODERN
 
 HEADERS = [
@@ -171,6 +172,18 @@ async def test_a_client_that_hangs_up_in_its_own_sentence_is_no_error() -> None:
 
     assert line.sent == []
     assert not begun.is_set()
+
+
+@proves("S165", "refuses")
+@pytest.mark.parametrize("announced", [b"4194305", b"9" * 5000])
+async def test_a_body_that_announces_itself_as_too_large_is_not_even_read(announced: bytes) -> None:
+    line = Line()
+    asked = scope()
+    asked["headers"].append((b"content-length", announced))
+    await McpServer("test", version="1").asgi(asked, line.receive, line.send)
+
+    assert line.sent[0]["status"] == 413
+    assert line.messages
 
 
 async def test_a_body_in_pieces_is_put_together() -> None:
