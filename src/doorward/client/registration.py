@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from doorward.client.courier import Courier
+from doorward.client.courier import Courier, require_success
 from doorward.client.refusals import DiscoveryFailed, ProtocolBroken, SignInFailed
 from doorward.wire.client_metadata import is_client_id_url
 from doorward.wire.server_metadata import ServerMetadata
@@ -127,6 +127,8 @@ async def register(
     if scopes:
         wish["scope"] = " ".join(sorted(scopes))
     answer = await courier.post_json(server.registration_endpoint, "registration endpoint", wish)
+    if answer.status >= 500:
+        require_success(answer, "registration endpoint")
     if answer.status not in (200, 201):
         raise SignInFailed(
             "registration-refused",

@@ -1,0 +1,225 @@
+"""The command without a server: usage, problems, statuses, and what a terminal may be told."""
+
+import subprocess
+import sys
+
+import pytest
+
+from doorward.cli.arguments import parse_arguments, types_of
+from doorward.cli.exit_codes import MEANING, ExitCode
+from doorward.cli.main import app, run
+from doorward.cli.plain_text import json_fit, line, plain
+from doorward.cli.problems import UsageProblem
+from tests.cli.conftest import Command
+
+VERBS = ("demo", "login", "whoami", "tools", "call", "logout", "token")
+
+
+def test_every_verb_shows_examples_in_its_help(doorward: Command) -> None:
+    assert {command.name for command in app.registered_commands} == set(VERBS)
+    for verb in VERBS:
+        ended = doorward(verb, "--help")
+        assert ended.status == 0
+        assert f"doorward {verb}" in ended.out.partition("Examples:")[2]
+
+
+def test_the_help_names_every_exit_status(doorward: Command) -> None:
+    shown = " ".join(doorward("--help").out.split())
+
+    for code in ExitCode:
+        assert f"{int(code)} {MEANING[code]}" in shown
+
+
+def test_the_version_is_that_of_the_distribution(doorward: Command) -> None:
+    from importlib.metadata import version
+
+    ended = doorward("--version")
+
+    assert (ended.status, ended.out) == (0, f"doorward {version('doorward')}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("nope",), "No such command"),
+        (("call",), "Missing argument"),
+        (("login", "--nope"), "No such option"),
+        (("login", "https://x.example/mcp", "--port", "x"), "Invalid value"),
+    ],
+)
+def test_a_wrong_command_line_is_a_usage_problem(
+    doorward: Command, words: tuple[str, ...], problem: str
+) -> None:
+    ended = doorward(*words)
+
+    assert ended.status == 2
+    assert ended.out == ""
+    assert ended.err.startswith("doorward: error: ")
+    assert problem in ended.err
+    assert "(usage)" in ended.err
+    assert "--help" in ended.err.splitlines()[-1]
+
+
+def test_a_problem_is_json_where_json_was_asked_for(doorward: Command) -> None:
+    ended = doorward("tools", "not-a-url", "--json")
+
+    assert ended.status == 2
+    assert ended.document["error"]["code"] == "not-a-server-url"
+    assert doorward("call", "--json").document["error"]["code"] == "usage"
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "reason"),
+    [
+        ("http://mcp.example/mcp", 2, "insecure-server-url"),
+        ("mcp.example", 2, "not-a-server-url"),
+        ("http://127.0.0.1:1/mcp", 4, "unreachable"),
+        ("https://no-such-host.invalid/mcp", 4, "unreachable"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_told_apart(
+    doorward: Command, url: str, status: int, reason: str
+) -> None:
+    ended = doorward("login", url)
+
+    assert ended.status == status
+    assert f"({reason})" in ended.err
+
+
+def test_an_interruption_is_quiet(doorward: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("doorward.client.reach.Reach.__init__", lambda *_: interrupted(""))
+
+    ended = doorward("whoami", "https://mcp.example/mcp")
+
+    assert (ended.status, ended.out, ended.err) == (130, "", "")
+
+
+def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
+    heavy = (
+        "sqlalchemy, fastapi, starlette, uvicorn, httpx2, keyring, joserfc, pydantic, cryptography"
+    )
+    script = (
+        "import sys; import doorward.cli.main; "
+        f"print([name for name in {heavy!r}.split(', ') if name in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "[]\n"
+
+
+def test_a_pipe_gets_no_colour_and_no_box() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "doorward.cli", "tools", "not-a-url"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/bin", "LANG": "C", "PYTHONIOENCODING": "ascii"},
+    )
+
+    assert done.returncode == 2
+    assert "\x1b" not in done.stderr
+    assert done.stderr.startswith("doorward: error: 'not-a-url' is not")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("\x1b]0;owned\x07", "\\x1b]0;owned\\x07"),
+        ("a\x9b2Jb", "a\\x9b2Jb"),
+        ("abc\u202ecba", "abc\\u202ecba"),
+        ("a\u200bb", "a\\u200bb"),
+        ("two\nlines\tand tabs", "two\nlines\tand tabs"),
+        ("日本語 é", "日本語 é"),
+        ("\r$ rm", "\\x0d$ rm"),
+    ],
+)
+def test_text_from_strangers_cannot_steer_the_terminal(text: str, shown: str) -> None:
+    assert plain(text) == shown
+    assert "\n" not in line(text)
+
+
+def test_json_for_a_terminal_means_the_same() -> None:
+    import json
+
+    document = {"a": "\x1b[2J\u202e\x9b", "b": "é\U000e0041"}
+
+    fit = json_fit(json.dumps(document, ensure_ascii=False))
+
+    assert json.loads(fit) == document
+    assert not any(character in fit for character in "\x1b\u202e\x9b\U000e0041")
+
+
+SCHEMA = {
+    "properties": {
+        "count": {"type": "integer"},
+        "ratio": {"type": "number"},
+        "flag": {"type": "boolean"},
+        "text": {"type": "string"},
+        "words": {"type": "array"},
+        "maybe": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+        "either": {"type": ["string", "integer"]},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("count=7", 7),
+        ("ratio=7", 7),
+        ("ratio=0.5", 0.5),
+        ("flag=true", True),
+        ("text=7", "7"),
+        ("text=a=b", "a=b"),
+        ("text=", ""),
+        ('words=["a"]', ["a"]),
+        ("maybe=null", None),
+        ("maybe=3", 3),
+        ("unknown=7", "7"),
+        ("unknown:=7", 7),
+        ('text:={"a": [1]}', {"a": [1]}),
+    ],
+)
+def test_a_word_is_read_as_the_schema_reads_it(word: str, value: object) -> None:
+    (got,) = parse_arguments([word], SCHEMA).values()
+
+    assert got == value
+    assert type(got) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("count=x", "wrong-type"),
+        ("count=1.5", "wrong-type"),
+        ("count=true", "wrong-type"),
+        ("flag=1", "wrong-type"),
+        ("words=a", "wrong-type"),
+        ("count", "malformed-argument"),
+        ("=7", "malformed-argument"),
+        (":=7", "malformed-argument"),
+        ("count:=NaN", "malformed-argument"),
+        ('count:={"a":1,"a":2}', "malformed-argument"),
+    ],
+)
+def test_a_word_that_does_not_fit_is_refused(word: str, reason: str) -> None:
+    with pytest.raises(UsageProblem) as refusal:
+        parse_arguments([word], SCHEMA)
+
+    assert refusal.value.reason == reason
+
+
+def test_types_are_found_in_choices() -> None:
+    assert types_of(SCHEMA["properties"]["maybe"]) == {"integer", "null"}
+    assert types_of(True) == types_of({}) == frozenset()
+
+
+def test_run_never_ends_the_process() -> None:
+    assert run(["--version"]) == 0

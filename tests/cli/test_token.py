@@ -1,0 +1,112 @@
+"""``doorward token``: the seed's token script in one verb."""
+
+import json
+import stat
+from pathlib import Path
+
+import jwt
+import pytest
+
+from doorward.testing import Algorithm
+from tests.cli.conftest import Command
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
+def test_a_minted_token_is_alone_on_stdout_and_verifies(
+    doorward: Command, tmp_path: Path, home: Path, algorithm: Algorithm
+) -> None:
+    ended = doorward(
+        "token", "--username", "alice", "--scopes", "mcp:read,mcp:tools", "--roles", "user",
+        "--expires", "30m", "--generate-keys", "--algorithm", algorithm,
+    )  # fmt: skip
+
+    assert ended.status == 0
+    assert ended.err.splitlines() == [
+        "wrote signing-key.pem",
+        "wrote signing-key.jwks.json",
+        "wrote signing-key.pub.pem",
+    ]
+    jwks = json.loads((tmp_path / "signing-key.jwks.json").read_text())
+    claims = jwt.decode(
+        ended.out.strip(),
+        jwt.PyJWKSet.from_dict(jwks).keys[0],
+        algorithms=[algorithm],
+        audience="http://localhost:9000/mcp",
+        issuer="http://localhost:9000",
+    )
+    assert (claims["sub"], claims["scope"], claims["roles"]) == (
+        "alice",
+        "mcp:read mcp:tools",
+        ["user"],
+    )
+    assert claims["exp"] - claims["iat"] == 1800
+
+
+def test_the_key_is_private_and_used_again(doorward: Command, tmp_path: Path, home: Path) -> None:
+    doorward("token", "--username", "a", "--generate-keys")
+    key = tmp_path / "signing-key.pem"
+    first = key.read_bytes()
+
+    again = doorward("token", "--username", "b", "--generate-keys")
+
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert (again.status, again.err) == (0, "")
+    assert key.read_bytes() == first
+
+
+def test_a_guest_needs_no_scope(doorward: Command, home: Path) -> None:
+    ended = doorward("token", "--username", "guest", "--scopes", "", "--generate-keys", "--json")
+
+    assert ended.document["claims"]["scope"] == ""
+    assert ended.document["token_type"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        pytest.param((), "no-key", id="no-key"),
+        pytest.param(
+            ("--key", "nowhere/key.pem", "--generate-keys"), "unwritable-key", id="folder"
+        ),
+        pytest.param(("--algorithm", "HS256", "--generate-keys"), "unknown-algorithm", id="alg"),
+        pytest.param(("--expires", "soon", "--generate-keys"), "malformed-span", id="span"),
+        pytest.param(("--expires", "0", "--generate-keys"), "malformed-span", id="no-time"),
+        pytest.param(("--scopes", 'a"b', "--generate-keys"), "malformed-scope", id="scope"),
+        pytest.param(
+            ("--issuer", "http://issuer.example", "--generate-keys"), "insecure-issuer", id="issuer"
+        ),
+        pytest.param(("--audience", "mcp", "--generate-keys"), "not-a-resource", id="audience"),
+    ],
+)
+def test_what_cannot_be_minted_is_a_usage_problem(
+    doorward: Command, home: Path, words: tuple[str, ...], reason: str
+) -> None:
+    ended = doorward("token", "--username", "alice", *words)
+
+    assert ended.status == 2
+    assert ended.out == ""
+    assert f"({reason})" in ended.err
+
+
+def test_a_key_that_others_may_read_is_refused(
+    doorward: Command, tmp_path: Path, home: Path
+) -> None:
+    doorward("token", "--username", "a", "--generate-keys")
+    (tmp_path / "signing-key.pem").chmod(0o644)
+
+    ended = doorward("token", "--username", "a")
+
+    assert ended.status == 2
+    assert "(exposed-key)" in ended.err
+    assert "chmod 600" in ended.err
+
+
+def test_a_key_of_another_kind_is_refused(doorward: Command, tmp_path: Path, home: Path) -> None:
+    path = tmp_path / "signing-key.pem"
+    path.write_text("not a key")
+    path.chmod(0o600)
+
+    ended = doorward("token", "--username", "a")
+
+    assert ended.status == 2
+    assert "(unreadable-key)" in ended.err
