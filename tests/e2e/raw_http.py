@@ -46,7 +46,7 @@ def send(port: int, request: bytes) -> Answer:
         with contextlib.suppress(ConnectionError):
             sock.sendall(request)
         received = b""
-        while not _is_whole(received):
+        while not _is_whole(received, bodiless=request.startswith(b"HEAD ")):
             try:
                 part = sock.recv(65536)
             except ConnectionResetError:
@@ -57,8 +57,10 @@ def send(port: int, request: bytes) -> Answer:
     return _parse(received)
 
 
-def _is_whole(received: bytes) -> bool:
+def _is_whole(received: bytes, *, bodiless: bool) -> bool:
     """Say whether an answer with a Content-Length is there; others end with their connection."""
+    if bodiless:
+        return b"\r\n\r\n" in received
     head, gap, body = received.partition(b"\r\n\r\n")
     declared = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
     return declared is not None and gap != b"" and len(body) >= int(declared[1])
