@@ -1,7 +1,9 @@
-"""A FastAPI application with an MCP server in it, protected by your identity provider.
+"""An MCP server in a FastAPI application, protected by your identity provider.
 
-Run it with ``uvicorn examples.protect_fastapi:app --port 8000 --lifespan on``.
+Run it with ``uvicorn examples.protect_fastapi:app --port 8000``.
 """
+
+import os
 
 from fastapi import FastAPI
 
@@ -26,8 +28,9 @@ web = FastAPI()
 web.include_router(server.router("/mcp"))
 
 guard = Guard(
-    resource="http://localhost:8000/mcp",  # what clients type, and what tokens must be for
-    issuer="http://localhost:9000",  # who signs people in, as it names itself
-    policy=Policy(base=Rule(scopes={"mcp:read"}), rules=server.rules),
+    # What clients type, and what tokens must be for; then who signs people in, as it names itself.
+    resource=os.environ.get("RESOURCE", "http://localhost:8000/mcp"),
+    issuer=os.environ.get("ISSUER", "https://login.example.com"),
+    policy=Policy(base=Rule(scopes={"orders:read"}), rules=server.rules),
 )
 app = guard.protect(web)
