@@ -136,6 +136,8 @@ async def test_on_this_machine_pages_of_this_machine_may_use_the_server(origin: 
         "https://evil.example",
         "http://127.0.0.1.evil.example",
         "null",
+        "http://localhost/",
+        "http://localhost?x",
     ],
 )
 async def test_on_this_machine_pages_from_elsewhere_may_not(origin: str) -> None:
@@ -191,6 +193,26 @@ async def test_a_strange_host_is_refused_with_the_name_of_the_setting(host: str)
     assert error(answer)["data"]["reason"] == "host-refused"
     assert "allowed_hosts" in error(answer)["message"]
     assert bench.seen == []
+
+
+@proves("S4", "refuses")
+@proves("S162", "refuses")
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost/",
+        "localhost/?x=",
+        "localhost?x",
+        "localhost#x",
+        "x@localhost",
+        "localhost.",
+        "127.1",
+    ],
+)
+async def test_on_this_machine_a_host_with_more_in_it_than_a_name_is_refused(host: str) -> None:
+    bench = Bench(resource=LOCAL)
+
+    assert (await bench.call(host=host)).status_code == 421
 
 
 async def test_a_health_check_may_come_under_any_name() -> None:

@@ -188,6 +188,13 @@ async def test_an_endless_body_is_cut_off_while_it_arrives() -> None:
     assert bench.seen == []
 
 
+@proves("S165", "refuses")
+async def test_a_body_announced_as_too_long_is_not_waited_for() -> None:
+    announced = {**GOOD, **JSON, "content-length": "101"}
+
+    assert await sent_in_pieces(Bench(max_body=100), [b"x"] * 101, announced) == (413, 0)
+
+
 async def test_a_body_in_pieces_is_put_together() -> None:
     bench = Bench()
     body = json.dumps(message("ping")).encode()

@@ -100,6 +100,7 @@ async def test_the_plain_path_is_served_whatever_the_server_keeps_of_it(
         pytest.param("/mcp/", b"/mcp%2f", id="the-slash-encoded"),
         pytest.param("/mcp%2f", b"/mcp%252f", id="encoded-twice"),
         pytest.param("/%6dcp", b"/%256dcp", id="a-letter-encoded-twice"),
+        pytest.param("/%256dcp", b"/%25256dcp", id="a-letter-encoded-three-times"),
         pytest.param("/mcp\\", b"/mcp\\", id="a-backslash"),
         pytest.param("\\mcp", b"\\mcp", id="a-backslash-in-front"),
         pytest.param("/mcp//", b"/mcp//", id="two-slashes-behind"),
