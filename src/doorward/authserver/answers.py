@@ -154,8 +154,7 @@ _ADVICE: tuple[tuple[type[Exception], str, str], ...] = (
     (
         FormRefused,
         "This page is no longer good",
-        "If you answered it already, there is nothing left to do here. "
-        "Otherwise go back to the application and start again.",
+        "If you answered it already, you are done here. Otherwise start again in the application.",
     ),
     (Unavailable, "Not available right now", "Wait a moment, then try again."),
 )
