@@ -48,6 +48,7 @@ async def passes(base: str, scenario: str, version: str, results: Path) -> str:
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(300)
 @pytest.mark.needs("node-clients")
 @pytest.mark.parametrize("version", SCENARIOS)
 async def test_the_conformance_suite_finds_nothing(version: str, tmp_path: Path) -> None:
