@@ -29,14 +29,13 @@ class SingleFlight(Generic[K, V]):
             task = asyncio.create_task(_awaited(load))
             self._flying[key] = task
             task.add_done_callback(lambda done: self._landed(key, done))
-        # Without the shield, the first waiter to hang up takes the load away from all others.
+        # Without the shield, the first waiter to hang up takes the load away from all others. It also
+        # sees a failure for which nobody waits any more.
         return await asyncio.shield(task)
 
     def _landed(self, key: K, task: asyncio.Task[V]) -> None:
         if self._flying.get(key) is task:
             del self._flying[key]
-        if not task.cancelled():
-            task.exception()  # seen, even when every waiter has gone
 
 
 async def _awaited(load: Callable[[], Awaitable[V]]) -> V:

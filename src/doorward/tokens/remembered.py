@@ -44,8 +44,10 @@ class Remembered:
 
         When they have changed since, the entry is over before it is first recalled.
         """
+        if not self._most:
+            return
         until = min(identity.expires_at, now + self._ttl, source.trusted_until)
-        if not self._most or not now < until:
+        if not now < until:
             return
         while len(self._entries) >= self._most:
             self._entries.pop(next(iter(self._entries)), None)
