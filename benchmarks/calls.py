@@ -3,7 +3,7 @@
 import json
 from typing import NamedTuple
 
-from benchmarks.mint import HOST
+from benchmarks.scene import HOST
 
 VERSION = "2026-07-28"
 FIRST = 1_000_000

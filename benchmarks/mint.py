@@ -10,12 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwk
 
-ISSUER = "https://issuer.example"
-# Every server is asked for under this name, whatever port it really listens on: so that one token
-# is good at all of them, and each may check its Host.
-HOST = "127.0.0.1:9000"
-RESOURCE = f"http://{HOST}/mcp"
-SCOPE = "mcp:tools"
+from benchmarks.scene import ISSUER, RESOURCE, SCOPE
+
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 KINDS: dict[str, type[jwk.RSAKey | jwk.ECKey | jwk.OKPKey]] = {
     "RS256": jwk.RSAKey,

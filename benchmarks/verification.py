@@ -16,7 +16,8 @@ from joserfc import jwt as jose
 from joserfc.errors import SecurityWarning
 from jwt.utils import base64url_decode
 
-from benchmarks.mint import ALGORITHMS, ISSUER, RESOURCE, Mint
+from benchmarks.mint import ALGORITHMS, Mint
+from benchmarks.scene import ISSUER, RESOURCE
 from doorward.identity import Identity
 from doorward.tokens import TrustedIssuer, Verifier
 

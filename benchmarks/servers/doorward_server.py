@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.mint import ISSUER, RESOURCE, SCOPE
+from benchmarks.scene import ISSUER, RESOURCE, SCOPE
 from doorward.guard import Guard
 from doorward.policy import Policy, Rule
 from doorward.tokens import TrustedIssuer

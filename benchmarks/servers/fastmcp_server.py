@@ -7,7 +7,7 @@ from fastmcp.server.auth import RemoteAuthProvider
 from fastmcp.server.auth.providers.jwt import JWTVerifier
 from pydantic import AnyHttpUrl
 
-from benchmarks.mint import ISSUER, RESOURCE, SCOPE
+from benchmarks.scene import ISSUER, RESOURCE, SCOPE
 
 
 def build(keys_url: str) -> Any:

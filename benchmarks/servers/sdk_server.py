@@ -11,7 +11,7 @@ from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import MCPServer
 from pydantic import AnyHttpUrl
 
-from benchmarks.mint import ISSUER, RESOURCE, SCOPE
+from benchmarks.scene import ISSUER, RESOURCE, SCOPE
 
 logger = logging.getLogger(__name__)
 
