@@ -4,7 +4,6 @@ import base64
 import hashlib
 import secrets
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
@@ -42,8 +41,17 @@ def register(issuer: str, redirect_uri: str) -> str:
     return str(answer.json()["client_id"])
 
 
-def sign_in(demo: RunningDemo, username: str, scope: str | None = None) -> SignedIn:
-    """Sign a demo user in through the pages; every secret is watched for in the demo's log."""
+@dataclass(frozen=True)
+class PendingCode:
+    """A code, and all that it takes to redeem it."""
+
+    client_id: str
+    code: str
+    verifier: str
+
+
+def authorize(demo: RunningDemo, username: str, scope: str | None = None) -> PendingCode:
+    """Take a demo user through the pages as far as the code; secrets are watched for in the log."""
     client_id = register(demo.issuer, REDIRECT_URI)
     metadata = httpx2.get(f"{demo.issuer}/.well-known/oauth-authorization-server").json()
     verifier = secrets.token_urlsafe(48)
@@ -61,32 +69,36 @@ def sign_in(demo: RunningDemo, username: str, scope: str | None = None) -> Signe
     browser = FormBrowser(username, demo.password(username), delivers=False)
     walk = browser.walk(f"{metadata['authorization_endpoint']}?{urlencode(asked)}")
     browser.close()
-    given = _redeem(metadata["token_endpoint"], client_id, walk.answer["code"], verifier, demo.mcp)
-    demo.secrets |= {
-        verifier,
-        walk.answer["code"],
-        given["access_token"],
-        given["refresh_token"],
-    }
+    demo.secrets |= {verifier, walk.answer["code"]}
+    return PendingCode(client_id, walk.answer["code"], verifier)
+
+
+def redeem(demo: RunningDemo, pending: PendingCode) -> httpx2.Response:
+    """Send the code to the token endpoint and return whatever it answers."""
+    return httpx2.post(
+        f"{demo.issuer}/token",
+        data={
+            "grant_type": "authorization_code",
+            "client_id": pending.client_id,
+            "code": pending.code,
+            "code_verifier": pending.verifier,
+            "redirect_uri": REDIRECT_URI,
+            "resource": demo.mcp,
+        },
+        timeout=30,
+    )
+
+
+def sign_in(demo: RunningDemo, username: str, scope: str | None = None) -> SignedIn:
+    """Sign a demo user in through the pages; every secret is watched for in the demo's log."""
+    pending = authorize(demo, username, scope)
+    answer = redeem(demo, pending)
+    answer.raise_for_status()
+    given = answer.json()
+    demo.secrets |= {given["access_token"], given["refresh_token"]}
     return SignedIn(
-        client_id,
+        pending.client_id,
         given["access_token"],
         given["refresh_token"],
         frozenset(given["scope"].split()),
     )
-
-
-def _redeem(endpoint: str, client_id: str, code: str, verifier: str, resource: str) -> Any:
-    answer = httpx2.post(
-        endpoint,
-        data={
-            "grant_type": "authorization_code",
-            "client_id": client_id,
-            "code": code,
-            "code_verifier": verifier,
-            "redirect_uri": REDIRECT_URI,
-            "resource": resource,
-        },
-    )
-    answer.raise_for_status()
-    return answer.json()
