@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from doorward.guard.answers import Message
+from doorward.guard.answers import Message, Receive, Scope, Send
 from tests.guard.bench import Bench, bearer, error, message, modern, routing, token
 from tests.ledger import proves
 
@@ -279,10 +279,28 @@ async def test_json_may_be_announced_in_its_usual_spellings(kind: str) -> None:
 @pytest.mark.parametrize("name", ["content-type", "content-encoding", "content-length"])
 async def test_a_header_that_says_how_to_read_the_body_comes_once(name: str) -> None:
     bench = Bench()
-    value = {"content-type": "application/json", "content-length": "2"}.get(name, "identity")
+    value = {"content-type": "application/json"}.get(name, "identity")
 
-    headers = [*GOOD.items(), ("content-type", "application/json"), (name, value), (name, value)]
-    answer = await bench.ask(content=b"{}", headers=headers)
+    body = json.dumps(message("ping")).encode()
+    if name == "content-length":
+        value = str(len(body))
+    once = {"content-type": "application/json", name: value}
+    headers = [*GOOD.items(), *once.items(), (name, value)]
+    answer = await bench.ask(content=body, headers=headers)
 
     assert answer.status_code == 400
+    assert error(answer)["data"]["reason"] == "bad-request"
     assert bench.seen == []
+
+
+async def test_after_the_body_the_application_hears_that_its_client_has_left() -> None:
+    bench = Bench()
+    heard: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        heard.extend([(await receive())["type"], (await receive())["type"]])
+
+    bench.door = bench.guard.protect(app)
+    await sent_in_pieces(bench, [json.dumps(message("ping")).encode()], {**GOOD, **JSON})
+
+    assert heard == ["http.request", "http.disconnect"]

@@ -178,6 +178,11 @@ def test_a_response_belongs_to_the_initialize_era(answer: dict[str, Any]) -> Non
         pytest.param({"jsonrpc": "2.0", "id": 1}, INVALID_REQUEST, id="neither"),
         pytest.param({"jsonrpc": "2.0", "result": {}}, INVALID_REQUEST, id="response-without-id"),
         pytest.param(
+            {"jsonrpc": "2.0", "id": 1, "result": {}, "params": {}},
+            INVALID_REQUEST,
+            id="response-with-params",
+        ),
+        pytest.param(
             {"jsonrpc": "2.0", "id": 1, "result": {}, "error": {}},
             INVALID_REQUEST,
             id="both-answers",
@@ -250,6 +255,22 @@ def test_a_name_may_be_encoded_in_its_header(name: str, header: bytes) -> None:
     sent = [*headers(name=None), (b"mcp-name", header)]
 
     assert read_envelope(json.dumps(modern(name=name)).encode(), sent).name == name
+
+
+@proves("S150", "refuses")
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        pytest.param("ad", b"=?base64?YWR=?=", id="bits-left-over"),
+        pytest.param("\xe9", b"\xe9", id="latin-1"),
+        pytest.param("\xc3\xa9", "\xe9".encode(), id="utf-8-read-as-latin-1"),
+        pytest.param("a\xa0", b"a\xa0", id="a-space-that-is-none"),
+    ],
+)
+def test_a_name_has_one_spelling_in_its_header(name: str, header: bytes) -> None:
+    sent = [*headers(name=None), (b"mcp-name", header)]
+
+    assert refused(modern(name=name), sent).jsonrpc_code == HEADER_MISMATCH
 
 
 @given(st.text())
