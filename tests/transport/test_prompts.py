@@ -111,6 +111,14 @@ async def test_arguments_that_a_prompt_does_not_take_are_a_protocol_error(
     assert answer.message["id"] == 1
 
 
+@pytest.mark.parametrize("sent", [2, None, True, ["2"], {"n": "2"}], ids=repr)
+async def test_an_argument_that_is_not_text_is_named_as_that(sent: Any) -> None:
+    async with peer_of(server_with_prompts()) as peer:
+        answer = await get(peer, "greeting", name="Ada", times=sent)
+
+    assert answer.error["message"].endswith("Every argument of a prompt is a string.")
+
+
 @pytest.mark.parametrize("name", ["boom", "odd"])
 async def test_what_a_prompt_raises_stays_in_the_log(name: str) -> None:
     with capture_logs() as logs:
