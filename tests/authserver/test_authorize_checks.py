@@ -242,7 +242,8 @@ async def test_a_challenge_of_another_shape_is_refused(world: World, challenge: 
 )
 async def test_a_parameter_that_comes_twice_is_refused(world: World, name: str) -> None:
     client = await world.register()
-    url = world.authorize_url(client["client_id"], **{name: ["a", "a"]})
+    twice: dict[str, Any] = {name: ["a", "a"]}
+    url = world.authorize_url(client["client_id"], **twice)
 
     response = await world.http.get(url)
 

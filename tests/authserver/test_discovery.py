@@ -9,7 +9,7 @@ from doorward.authserver.settings import Resource
 from doorward.wire.server_metadata import metadata_urls, parse
 from tests.authserver.browser import answer_in
 from tests.authserver.conftest import Opening, StoppedClock
-from tests.authserver.world import PASSWORD, World
+from tests.authserver.world import PASSWORD, World, basic
 from tests.ledger import proves
 
 ISSUERS = [
@@ -134,13 +134,13 @@ async def test_every_advertised_grant_and_method_of_authentication_works(world: 
         code = await world.code(client["client_id"])
         secret = client.get("client_secret")
         fields = world.code_fields(client["client_id"], code)
-        auth = None
+        headers = {}
         if method == "client_secret_basic":
-            auth = (client["client_id"], secret)
+            headers = basic(client["client_id"], client["client_secret"])
         if method == "client_secret_post":
             fields["client_secret"] = secret
-        response = await world.http.post("/token", data=fields, auth=auth)
-        assert response.status_code == 200, (method, response.text)
+        tokens = await world.token(fields, headers=headers)
+        assert tokens.response.status_code == 200, (method, tokens.response.text)
 
 
 @proves("S5", "refuses")

@@ -36,7 +36,9 @@ RANDOM = "2Vx8pKq0ZbN5rTt7WcYd1Lm4Gh6Jf9Sa"
     ],
 )
 def test_sound_settings_are_accepted(changes: dict[str, Any]) -> None:
-    assert replace(GOOD, **changes)
+    settings = replace(GOOD, **changes)
+
+    assert settings.url("/token").startswith(settings.issuer.rstrip("/"))
 
 
 @proves("S10", "refuses")

@@ -177,4 +177,4 @@ def _not_found(_request: Request, _error: Exception) -> Response:
 def _wrong_method(_request: Request, error: Exception) -> Response:
     allowed = getattr(error, "headers", None) or {}
     body = {"error": "invalid_request", "error_description": "This method is not supported here."}
-    return json_answer(body, 405, {**allowed, "Access-Control-Allow-Origin": "*"})
+    return json_answer(body, 405, allowed)

@@ -1,0 +1,442 @@
+"""A code for tokens: once, by its owner, in time."""
+
+from typing import Any
+
+import pytest
+
+from doorward.authserver.settings import ConfiguredClient, Resource
+from tests.authserver.browser import answer_in
+from tests.authserver.conftest import Opening, StoppedClock
+from tests.authserver.world import (
+    CALLBACK,
+    PASSWORD,
+    RESOURCE,
+    SCOPES,
+    VERIFIER,
+    Tokens,
+    World,
+    basic,
+    claims_of,
+)
+from tests.ledger import proves
+
+RS_SECRET = "2Vx8pKq0ZbN5rTt7WcYd1Lm4Gh6Jf9Sa"
+RESOURCE_SERVER = ConfiguredClient(
+    client_id="rs", secret=RS_SECRET, auth_method="client_secret_basic", introspects=RESOURCE
+)
+
+
+async def is_active(world: World, token: str) -> bool:
+    response = await world.http.post(
+        "/introspect", data={"token": token}, headers=basic("rs", RS_SECRET)
+    )
+    assert response.status_code == 200, response.text
+    return bool(response.json()["active"])
+
+
+@proves("S83", "accepts")
+@proves("S88", "accepts")
+@proves("S101", "accepts")
+async def test_a_code_is_redeemed_once_for_a_token_of_the_right_kind(world: World) -> None:
+    client = await world.register()
+
+    tokens = await world.tokens(client["client_id"])
+
+    assert tokens.body["token_type"] == "Bearer"
+    assert tokens.body["expires_in"] == 600
+    assert tokens.response.headers["cache-control"] == "no-store"
+    claims = claims_of(tokens.access)
+    assert claims["iss"] == world.issuer
+    assert claims["aud"] == RESOURCE
+    assert claims["client_id"] == client["client_id"]
+    assert claims["scope"] == "mcp:read mcp:tools"
+    assert claims["roles"] == ["user"]
+    assert claims["exp"] - claims["iat"] == 600
+    assert claims["sub"]
+    assert claims["jti"]
+
+
+@proves("S83", "refuses")
+async def test_a_code_that_comes_twice_takes_every_token_of_it_along(open_world: Opening) -> None:
+    world = await open_world(clients=(RESOURCE_SERVER,))
+    client = await world.register()
+    code = await world.code(client["client_id"])
+    fields = world.code_fields(client["client_id"], code)
+    first = await world.token(fields)
+    refreshed = await world.refresh(client["client_id"], first.refresh)
+    assert await is_active(world, first.access)
+
+    second = await world.token(fields)
+
+    assert second.body["error"] == "invalid_grant"
+    assert not await is_active(world, first.access)
+    assert not await is_active(world, refreshed.access)
+    again = await world.refresh(client["client_id"], refreshed.refresh)
+    assert again.body["error"] == "invalid_grant"
+    assert "code.reused" in world.kinds()
+
+
+@proves("S83", "refuses")
+async def test_a_spent_code_in_another_clients_hands_revokes_nothing(world: World) -> None:
+    client, other = await world.register(), await world.register()
+    code = await world.code(client["client_id"])
+    first = await world.token(world.code_fields(client["client_id"], code))
+
+    second = await world.token(world.code_fields(other["client_id"], code))
+
+    assert second.body["error"] == "invalid_grant"
+    assert (await world.refresh(client["client_id"], first.refresh)).response.status_code == 200
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "verifier": {"code_verifier": "b" * 43},
+    "verifier-is-the-challenge": {"code_verifier": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"},
+    "redirect-uri": {"redirect_uri": "http://127.0.0.1:41001/callback"},
+    "redirect-uri-slash": {"redirect_uri": CALLBACK + "/"},
+    "code": {"code": "x" * 43},
+}
+
+
+@proves("S85", "refuses")
+@proves("S88", "refuses")
+@pytest.mark.parametrize("changes", WRONG.values(), ids=WRONG.keys())
+async def test_a_code_is_good_for_nothing_with_anything_that_differs(
+    world: World, changes: dict[str, Any]
+) -> None:
+    client = await world.register()
+    code = await world.code(client["client_id"])
+
+    tokens = await world.token(world.code_fields(client["client_id"], code, **changes))
+
+    assert tokens.response.status_code == 400
+    assert tokens.body["error"] == "invalid_grant"
+
+
+@proves("S85", "accepts")
+async def test_somebody_elses_attempts_do_not_burn_the_code_for_its_owner(world: World) -> None:
+    client, other = await world.register(), await world.register()
+    code = await world.code(client["client_id"])
+    mine, foreign = client["client_id"], other["client_id"]
+
+    for _ in range(20):
+        assert not (await world.token(world.code_fields(foreign, code))).response.is_success
+    for _ in range(4):
+        wrong = await world.token(world.code_fields(mine, code, code_verifier="c" * 43))
+        assert wrong.body["error"] == "invalid_grant"
+
+    assert (await world.token(world.code_fields(mine, code))).response.status_code == 200
+
+
+@proves("S85", "refuses")
+async def test_guessing_the_verifier_ends_after_five_attempts(world: World) -> None:
+    client = await world.register()
+    code = await world.code(client["client_id"])
+    for _ in range(5):
+        await world.token(world.code_fields(client["client_id"], code, code_verifier="c" * 43))
+
+    tokens = await world.token(world.code_fields(client["client_id"], code))
+
+    assert tokens.body["error"] == "invalid_grant"
+
+
+@proves("S85", "refuses")
+async def test_failures_of_one_address_are_limited(world: World, clock: StoppedClock) -> None:
+    browser = world.browser("203.0.113.9")
+    fields = world.code_fields("dw-nobody", "x")
+    for _ in range(120):
+        assert (await browser.http.post("/token", data=fields)).status_code == 401
+
+    assert (await browser.http.post("/token", data=fields)).status_code == 429
+    clock.advance(61)
+    assert (await browser.http.post("/token", data=fields)).status_code == 401
+
+
+@proves("S88", "refuses")
+async def test_a_code_of_one_client_is_nothing_to_another(world: World) -> None:
+    client, other = await world.register(), await world.register()
+    code = await world.code(client["client_id"])
+
+    tokens = await world.token(world.code_fields(other["client_id"], code))
+
+    assert tokens.body["error"] == "invalid_grant"
+
+
+@proves("S88", "refuses")
+@proves("S105", "refuses")
+async def test_a_code_is_over_after_sixty_seconds(world: World, clock: StoppedClock) -> None:
+    client = await world.register()
+    code = await world.code(client["client_id"])
+    fields = world.code_fields(client["client_id"], code)
+    clock.advance(60)
+    assert (await world.token(fields)).body["error"] == "invalid_grant"
+
+    # What was seen to be over stays over, whatever the clock says next.
+    clock.advance(-30)
+    assert (await world.token(fields)).body["error"] == "invalid_grant"
+
+
+@proves("S105", "accepts")
+async def test_a_code_is_good_until_its_last_second(world: World, clock: StoppedClock) -> None:
+    client = await world.register()
+    code = await world.code(client["client_id"])
+    clock.advance(59)
+
+    fields = world.code_fields(client["client_id"], code)
+
+    assert (await world.token(fields)).response.status_code == 200
+
+
+@proves("S105", "refuses")
+async def test_a_clock_that_steps_back_does_not_bring_a_spent_code_back(
+    world: World, clock: StoppedClock
+) -> None:
+    client = await world.register()
+    code = await world.code(client["client_id"])
+    fields = world.code_fields(client["client_id"], code)
+    await world.token(fields)
+    clock.advance(-3600)
+
+    assert (await world.token(fields)).body["error"] == "invalid_grant"
+
+
+@proves("S86", "refuses")
+@pytest.mark.parametrize("verifier", [None, ""])
+async def test_a_code_without_its_verifier_is_refused(world: World, verifier: str | None) -> None:
+    client = await world.register()
+    code = await world.code(client["client_id"])
+
+    tokens = await world.token(world.code_fields(client["client_id"], code, code_verifier=verifier))
+
+    assert tokens.response.status_code == 400
+    assert tokens.body["error"] == "invalid_request"
+    # And it was not spent by that.
+    fields = world.code_fields(client["client_id"], code)
+    assert (await world.token(fields)).response.status_code == 200
+
+
+@proves("S86", "refuses")
+async def test_no_code_exists_that_a_verifier_could_be_left_out_for(world: World) -> None:
+    client = await world.register()
+
+    response = await world.browser().go_through(
+        world.authorize_url(client["client_id"], without="code_challenge code_challenge_method"),
+        "alice",
+        PASSWORD,
+    )
+
+    assert "code" not in answer_in(response.headers["location"])
+
+
+@proves("S86", "accepts")
+async def test_a_code_with_its_verifier_is_good(world: World) -> None:
+    client = await world.register()
+
+    assert (await world.tokens(client["client_id"])).access
+
+
+@proves("S87", "refuses")
+@pytest.mark.parametrize("verifier", ["a" * 42, "a" * 129, "a" * 42 + "+", "ü" * 43, "a b" * 15])
+async def test_a_verifier_of_another_shape_is_refused(world: World, verifier: str) -> None:
+    client = await world.register()
+    code = await world.code(client["client_id"])
+
+    tokens = await world.token(world.code_fields(client["client_id"], code, code_verifier=verifier))
+
+    assert tokens.body["error"] == "invalid_grant"
+
+
+@proves("S92", "accepts")
+async def test_a_charset_on_the_content_type_is_no_other_type(world: World) -> None:
+    client = await world.register()
+    code = await world.code(client["client_id"])
+
+    tokens = await world.token(
+        world.code_fields(client["client_id"], code),
+        headers={"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"},
+    )
+
+    assert tokens.response.status_code == 200
+
+
+@proves("S92", "refuses")
+@pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect"])
+async def test_an_endpoint_for_secrets_takes_one_form_in_one_body(world: World, path: str) -> None:
+    http = world.http
+    form = b"grant_type=authorization_code&client_id=a&code=b&code_verifier=c&token=t"
+    urlencoded = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    got = await http.get(path)
+    assert got.status_code == 405
+    assert got.headers["cache-control"] == "no-store"
+    tried = [
+        await http.post(path, json={"grant_type": "authorization_code"}),
+        await http.post(path, files={"grant_type": "x"}),
+        await http.post(path + "?grant_type=authorization_code", content=form, headers=urlencoded),
+        await http.post(path, content=form + b"&client_id=a", headers=urlencoded),
+        await http.post(path, content=form + b"&x=%00", headers=urlencoded),
+        await http.post(path, content=b"\xff\xfe", headers=urlencoded),
+        await http.post(path, content=form),
+    ]
+    for response in tried:
+        assert response.status_code == 400
+        assert response.json()["error"] == "invalid_request"
+        assert response.headers["cache-control"] == "no-store"
+    large = await http.post(path, content=b"a=" + b"x" * 20_000, headers=urlencoded)
+    assert large.status_code == 413
+
+
+@proves("S93", "refuses")
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "http://localhost:9000/other",
+        "https://elsewhere.example/mcp",
+        RESOURCE + "#x",
+        "/mcp",
+        [RESOURCE, "http://localhost:9000/other"],
+    ],
+)
+async def test_a_token_request_cannot_name_another_resource(
+    open_world: Opening, resource: Any
+) -> None:
+    other = Resource(uri="http://localhost:9000/other", scopes=SCOPES)
+    world = await open_world(resources=(Resource(uri=RESOURCE, scopes=SCOPES), other))
+    client = await world.register()
+    code = await world.code(client["client_id"])
+
+    tokens = await world.token(world.code_fields(client["client_id"], code, resource=resource))
+
+    assert tokens.response.status_code == 400
+    assert tokens.body["error"] in ("invalid_target", "invalid_grant")
+
+
+@proves("S93", "accepts")
+async def test_a_token_request_need_not_repeat_the_resource(world: World) -> None:
+    client = await world.register()
+    code = await world.code(client["client_id"])
+
+    tokens = await world.token(world.code_fields(client["client_id"], code, resource=None))
+
+    assert claims_of(tokens.access)["aud"] == RESOURCE
+
+
+@proves("S94", "accepts")
+@proves("S94", "refuses")
+async def test_a_token_is_for_exactly_the_resource_that_was_asked_for(open_world: Opening) -> None:
+    other = Resource(uri="http://localhost:9000/other", scopes=SCOPES)
+    world = await open_world(resources=(Resource(uri=RESOURCE, scopes=SCOPES), other))
+    client = await world.register()
+
+    first = await world.tokens(client["client_id"])
+    code = await world.code(client["client_id"], resource=other.uri)
+    second = await world.token(world.code_fields(client["client_id"], code, resource=other.uri))
+
+    assert claims_of(first.access)["aud"] == RESOURCE
+    assert claims_of(second.access)["aud"] == other.uri
+
+
+async def test_with_several_resources_none_is_guessed(open_world: Opening) -> None:
+    other = Resource(uri="http://localhost:9000/other", scopes=SCOPES)
+    world = await open_world(resources=(Resource(uri=RESOURCE, scopes=SCOPES), other))
+    client = await world.register()
+
+    response = await world.http.get(world.authorize_url(client["client_id"], without="resource"))
+
+    assert answer_in(response.headers["location"])["error"] == "invalid_target"
+
+
+@proves("S101", "refuses")
+async def test_an_error_repeats_nothing_that_was_sent(world: World) -> None:
+    client = await world.register(token_endpoint_auth_method="client_secret_post")
+    secrets = {
+        "code": "code-9f8e7d6c5b4a",
+        "code_verifier": VERIFIER,
+        "client_secret": "secret-1a2b3c4d5e6f",
+        "refresh_token": "refresh-0a1b2c3d4e5f",
+        "resource": "https://evil-9d8c7b.example/",
+        "scope": "scope-5f4e3d",
+        "grant_type": "grant-7c6b5a",
+    }
+    tried: list[Tokens] = []
+    for grant_type in ("authorization_code", "refresh_token", secrets["grant_type"]):
+        for secret in (secrets["client_secret"], client["client_secret"]):
+            fields = {**secrets, "client_id": client["client_id"], "grant_type": grant_type}
+            tried.append(await world.token({**fields, "client_secret": secret}))
+
+    for tokens in tried:
+        assert not tokens.response.is_success
+        assert tokens.response.headers["cache-control"] == "no-store"
+        for value in (*secrets.values(), client["client_secret"]):
+            if value not in ("authorization_code", "refresh_token"):
+                assert value not in tokens.response.text
+        assert "Traceback" not in tokens.response.text
+
+
+@proves("S101", "refuses")
+async def test_a_failure_of_ours_shows_no_trace(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret-detail")
+
+    client = await world.register()
+    monkeypatch.setattr(type(world.server.parts.clients), "find", fail)
+
+    at_token = await world.token(world.code_fields(client["client_id"], "x"))
+    at_authorize = await world.http.get(world.authorize_url(client["client_id"]))
+
+    assert at_token.response.status_code == 500
+    assert at_token.body["error"] == "server_error"
+    assert at_token.response.headers["cache-control"] == "no-store"
+    assert at_authorize.status_code == 500
+    for text in (at_token.response.text, at_authorize.text):
+        assert "secret-detail" not in text
+        assert "RuntimeError" not in text
+
+
+OPEN = ["/token", "/register", "/revoke", "/introspect"]
+PUBLIC = [
+    "/jwks.json",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+]
+
+
+@proves("S102", "accepts")
+@pytest.mark.parametrize("path", OPEN + PUBLIC)
+async def test_any_page_may_call_what_needs_no_cookie(world: World, path: str) -> None:
+    origin = {"Origin": "https://inspector.example"}
+    asked = {
+        **origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type, authorization, mcp-protocol-version",
+    }
+
+    before = await world.http.options(path, headers=asked)
+    answer = await world.http.request("GET" if path in PUBLIC else "POST", path, headers=origin)
+
+    assert before.status_code == 204
+    allowed = before.headers["access-control-allow-headers"].lower()
+    for name in ("content-type", "authorization", "mcp-protocol-version"):
+        assert name in allowed
+    for response in (before, answer):
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in response.headers
+
+
+@proves("S102", "refuses")
+@pytest.mark.parametrize("path", ["/authorize", "/consent", "/sign-in", "/sign-out"])
+async def test_no_page_from_elsewhere_reads_what_people_see(world: World, path: str) -> None:
+    origin = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+
+    answers = [
+        await world.http.options(path, headers=origin),
+        await world.http.get(path, headers=origin),
+        await world.http.post(path, headers=origin),
+    ]
+
+    for response in answers:
+        assert "access-control-allow-origin" not in response.headers
+        assert "access-control-allow-credentials" not in response.headers
+    assert answers[0].status_code == 405
+    assert "access-control-allow-headers" not in answers[0].headers

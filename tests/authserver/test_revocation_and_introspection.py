@@ -1,0 +1,174 @@
+"""Giving tokens back, and asking whether they are alive."""
+
+import pytest
+
+from doorward.authserver.settings import ConfiguredClient, Resource
+from tests.authserver.conftest import Opening, StoppedClock
+from tests.authserver.test_code_grant import RESOURCE_SERVER, RS_SECRET, is_active
+from tests.authserver.world import RESOURCE, SCOPES, World, basic
+from tests.ledger import proves
+
+OTHER = "http://localhost:9000/other"
+
+
+@pytest.fixture
+async def world(open_world: Opening) -> World:
+    opened: World = await open_world(
+        clients=(
+            RESOURCE_SERVER,
+            ConfiguredClient(
+                client_id="other-rs",
+                secret="x" * 40,
+                auth_method="client_secret_post",
+                introspects=OTHER,
+            ),
+        ),
+        resources=(Resource(uri=RESOURCE, scopes=SCOPES), Resource(uri=OTHER, scopes=SCOPES)),
+    )
+    return opened
+
+
+async def revoke(world: World, client_id: str, token: str) -> None:
+    response = await world.http.post("/revoke", data={"client_id": client_id, "token": token})
+    assert response.status_code == 200
+    assert response.json() == {}
+    assert response.headers["cache-control"] == "no-store"
+
+
+@proves("S117", "accepts")
+async def test_a_refresh_token_takes_its_whole_grant_along(world: World) -> None:
+    client = (await world.register())["client_id"]
+    first = await world.tokens(client)
+    second = await world.refresh(client, first.refresh)
+
+    await revoke(world, client, second.refresh)
+
+    assert (await world.refresh(client, second.refresh)).body["error"] == "invalid_grant"
+    assert not await is_active(world, first.access)
+    assert not await is_active(world, second.access)
+
+
+@proves("S117", "accepts")
+async def test_an_access_token_takes_only_itself(world: World) -> None:
+    client = (await world.register())["client_id"]
+    first = await world.tokens(client)
+    second = await world.refresh(client, first.refresh)
+
+    await revoke(world, client, first.access)
+    await revoke(world, client, first.access)
+
+    assert not await is_active(world, first.access)
+    assert await is_active(world, second.access)
+    assert (await world.refresh(client, second.refresh)).response.status_code == 200
+
+
+@proves("S117", "refuses")
+async def test_another_clients_token_is_left_alone_and_the_answer_is_the_same(
+    world: World,
+) -> None:
+    client, other = (await world.register())["client_id"], (await world.register())["client_id"]
+    tokens = await world.tokens(client)
+
+    for token in (tokens.refresh, tokens.access, "unknown", tokens.access[:-2] + "xx"):
+        await revoke(world, other, token)
+
+    assert await is_active(world, tokens.access)
+    assert (await world.refresh(client, tokens.refresh)).response.status_code == 200
+
+
+async def test_revocation_needs_a_known_client_and_a_token(world: World) -> None:
+    client = (await world.register())["client_id"]
+
+    unknown = await world.http.post("/revoke", data={"client_id": "nobody", "token": "x"})
+    nothing = await world.http.post("/revoke", data={"client_id": client})
+
+    assert unknown.status_code == 401
+    assert nothing.status_code == 400
+
+
+@proves("S118", "accepts")
+async def test_a_resource_server_is_told_about_a_live_token_of_its_own(world: World) -> None:
+    client = (await world.register())["client_id"]
+    tokens = await world.tokens(client)
+
+    response = await world.http.post(
+        "/introspect", data={"token": tokens.access}, headers=basic("rs", RS_SECRET)
+    )
+
+    assert response.headers["cache-control"] == "no-store"
+    body = response.json()
+    assert body["active"] is True
+    assert body["aud"] == RESOURCE
+    assert body["scope"] == "mcp:read mcp:tools"
+    assert body["client_id"] == client
+    assert body["username"] == "alice"
+
+
+@proves("S118", "refuses")
+@pytest.mark.parametrize("what", ["forged", "refresh", "garbage", "over", "user-disabled"])
+async def test_about_everything_else_it_hears_inactive_and_nothing_more(
+    world: World, clock: StoppedClock, what: str
+) -> None:
+    client = (await world.register())["client_id"]
+    tokens = await world.tokens(client)
+    header, payload, signature = tokens.access.split(".")
+    token = {
+        "forged": f"{header}.{payload}.{signature[:-4]}AAAA",
+        "refresh": tokens.refresh,
+        "garbage": "x.y.z",
+    }.get(what, tokens.access)
+    if what == "over":
+        clock.advance(600)
+    if what == "user-disabled":
+        await world.server.users.disable("alice")
+
+    response = await world.http.post(
+        "/introspect", data={"token": token}, headers=basic("rs", RS_SECRET)
+    )
+
+    assert response.json() == {"active": False}
+
+
+@proves("S118", "refuses")
+async def test_another_resource_server_hears_nothing(world: World) -> None:
+    client = (await world.register())["client_id"]
+    tokens = await world.tokens(client)
+
+    response = await world.http.post(
+        "/introspect",
+        data={"token": tokens.access, "client_id": "other-rs", "client_secret": "x" * 40},
+    )
+
+    assert response.json() == {"active": False}
+
+
+@proves("S118", "refuses")
+async def test_nobody_asks_without_being_a_resource_server(world: World) -> None:
+    client = await world.register(token_endpoint_auth_method="client_secret_post")
+    public = await world.register()
+
+    tried = [
+        {"token": "x", "client_id": public["client_id"]},
+        {
+            "token": "x",
+            "client_id": client["client_id"],
+            "client_secret": client["client_secret"],
+        },
+        {"token": "x", "client_id": "rs"},
+        {"token": "x", "client_id": "other-rs", "client_secret": "wrong"},
+    ]
+    for fields in tried:
+        response = await world.http.post("/introspect", data=fields)
+        assert response.status_code == 401
+        assert response.json()["error"] == "invalid_client"
+    unnamed = await world.http.post("/introspect", data={"token": "x"})
+    assert unnamed.status_code == 400
+
+
+@proves("S105", "refuses")
+async def test_a_token_from_tomorrow_is_not_good_today(world: World, clock: StoppedClock) -> None:
+    client = (await world.register())["client_id"]
+    tokens = await world.tokens(client)
+    clock.advance(-120)
+
+    assert not await is_active(world, tokens.access)

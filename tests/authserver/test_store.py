@@ -1,0 +1,207 @@
+"""Claims across connections and processes, and what somebody finds who steals the database."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from tests.authserver.conftest import Opening
+from tests.authserver.world import PASSWORD, VERIFIER, Tokens, World
+from tests.ledger import proves
+
+REDEEM = """
+import asyncio, json, sys
+from doorward.authserver import AuthorizationServer, AuthServerSettings, Resource
+import httpx2
+
+async def main() -> None:
+    told = json.loads(sys.stdin.readline())
+    settings = AuthServerSettings(
+        issuer=told["issuer"],
+        resources=(Resource(uri=told["resource"], scopes={"mcp:read": "", "mcp:tools": ""}),),
+        database_url=told["database_url"], secret=told["secret"],
+    )
+    server = AuthorizationServer(settings, clock=lambda: told["now"], record=lambda event: None)
+    await server.start()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    transport = httpx2.ASGITransport(app=server.app, client=("127.0.0.1", 1))
+    async with httpx2.AsyncClient(transport=transport, base_url=told["issuer"]) as http:
+        answers = await asyncio.gather(
+            *(http.post("/token", data=told["fields"]) for _ in range(25))
+        )
+    print(json.dumps([answer.status_code for answer in answers]), flush=True)
+    await server.aclose()
+
+asyncio.run(main())
+"""
+SECRET = "2Vx8pKq0ZbN5rTt7WcYd1Lm4Gh6Jf9Sa"
+
+
+def kept(folder: Path) -> dict[str, Any]:
+    return {"database_url": f"sqlite+aiosqlite:///{folder / 'doorward.db'}", "secret": SECRET}
+
+
+@proves("S84", "refuses")
+@proves("S84", "accepts")
+async def test_of_fifty_redemptions_at_once_one_succeeds(
+    open_world: Opening, tmp_path: Path
+) -> None:
+    # Two servers with a pool of connections each, on one file.
+    first, second = await open_world(**kept(tmp_path)), await open_world(**kept(tmp_path))
+    client = (await first.register())["client_id"]
+    fields = first.code_fields(client, await first.code(client))
+
+    answers: list[Tokens] = await asyncio.gather(
+        *((first, second)[number % 2].token(fields) for number in range(50))
+    )
+
+    statuses = sorted(answer.response.status_code for answer in answers)
+    assert statuses == [200] + [400] * 49
+    refused = {answer.body["error"] for answer in answers if answer.response.status_code == 400}
+    assert refused == {"invalid_grant"}
+
+
+@proves("S84", "refuses")
+async def test_of_fifty_redemptions_in_two_processes_one_succeeds(
+    open_world: Opening, tmp_path: Path
+) -> None:
+    world = await open_world(**kept(tmp_path))
+    client = (await world.register())["client_id"]
+    fields = world.code_fields(client, await world.code(client))
+    told = {
+        "issuer": world.issuer,
+        "resource": world.resource,
+        "fields": fields,
+        "now": world.clock(),
+        **kept(tmp_path),
+    }
+
+    def start() -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-c", REDEEM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def race() -> list[int]:
+        processes = [start(), start()]
+        try:
+            for process in processes:
+                assert process.stdin is not None
+                process.stdin.write(json.dumps(told) + "\n")
+                process.stdin.flush()
+            for process in processes:
+                assert process.stdout is not None
+                while process.stdout.readline() != "ready\n":
+                    pass
+            outputs = []
+            for process in processes:
+                assert process.stdin is not None
+                process.stdin.write("go\n")
+                process.stdin.flush()
+            for process in processes:
+                output, _ = process.communicate(timeout=60)
+                outputs.append(output.strip().splitlines()[-1])
+        finally:
+            for process in processes:
+                process.kill()
+                process.communicate()
+        return [status for output in outputs for status in json.loads(output)]
+
+    statuses = await asyncio.to_thread(race)
+
+    assert sorted(statuses) == [200] + [400] * 49
+
+
+async def everything(world: World) -> dict[str, str]:
+    """Walk the whole way and return every secret that somebody was given."""
+    client = await world.register(token_endpoint_auth_method="client_secret_post")
+    secret = client["client_secret"]
+    browser = world.browser()
+    code = await world.code(client["client_id"], browser=browser)
+    fields = world.code_fields(client["client_id"], code, client_secret=secret)
+    tokens = await world.token(fields)
+    refreshed = await world.refresh(client["client_id"], tokens.refresh, client_secret=secret)
+    cookies = world.server.parts.cookies
+    return {
+        "client secret": secret,
+        "code": code,
+        "verifier": VERIFIER,
+        "access token": tokens.access,
+        "refresh token": tokens.refresh,
+        "next refresh token": refreshed.refresh,
+        "next access token": refreshed.access,
+        "session": str(browser.http.cookies[cookies.session_name]),
+        "browser": str(browser.http.cookies[cookies.browser_name]),
+        "password": PASSWORD,
+        "server secret": SECRET,
+    }
+
+
+@proves("S107", "refuses")
+async def test_a_stolen_database_holds_nothing_that_can_be_replayed(
+    open_world: Opening, tmp_path: Path
+) -> None:
+    world = await open_world(**kept(tmp_path))
+    secrets = await everything(world)
+    await world.server.aclose()
+
+    stolen = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+    assert b"signing_keys" in stolen
+    for name, secret in secrets.items():
+        assert secret.encode() not in stolen, name
+        assert secret.split(".")[-1].encode() not in stolen, name
+
+
+@proves("S107", "refuses")
+async def test_signing_keys_are_sealed_where_they_are_kept(
+    open_world: Opening, tmp_path: Path
+) -> None:
+    world = await open_world(**kept(tmp_path), signing_algorithm="EdDSA")
+    private = world.server.keys.current().key.private_bytes_raw()
+    await world.server.aclose()
+
+    stolen = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+    assert private not in stolen
+
+
+async def test_a_temporary_database_is_gone_afterwards(open_world: Opening) -> None:
+    world = await open_world()
+    path = Path(world.server.parts.store.engine.url.database)
+    assert path.exists()
+
+    await world.server.aclose()
+
+    assert not path.parent.exists()
+
+
+async def test_starting_twice_on_one_database_changes_nothing(
+    open_world: Opening, tmp_path: Path
+) -> None:
+    first = await open_world(**kept(tmp_path))
+    second = await open_world(**kept(tmp_path))
+
+    assert first.server.jwks() == second.server.jwks()
+    keys: httpx2.Response = await second.http.get("/jwks.json")
+    assert keys.json() == first.server.jwks()
+
+
+async def test_a_key_that_another_process_made_is_noticed(
+    open_world: Opening, tmp_path: Path, clock: Any
+) -> None:
+    first = await open_world(**kept(tmp_path))
+    second = await open_world(**kept(tmp_path))
+    kid = await first.server.keys.rotate()
+    clock.advance(61)
+
+    await second.http.get("/jwks.json")
+
+    assert second.server.keys.current().kid == kid
