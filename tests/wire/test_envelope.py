@@ -124,6 +124,8 @@ def test_a_response_belongs_to_the_initialize_era(answer: dict[str, Any]) -> Non
     assert read_envelope(body, [(b"mcp-protocol-version", b"2025-06-18")]).method == ""
     assert refused(body, [(b"mcp-protocol-version", MODERN.encode())]).code == "malformed-message"
     assert refused(body, [(b"mcp-protocol-version", b"1999-01-01")]).code == "unsupported-version"
+    with_params = json.dumps({"jsonrpc": "2.0", **answer, "params": {}}).encode()
+    assert refused(with_params, []).code == "malformed-message"
 
 
 @proves("S151", "refuses")
