@@ -147,6 +147,24 @@ async def test_invented_key_names_cause_one_fetch_per_while(
 
 
 @proves("S135", "accepts")
+async def test_a_key_rotated_in_under_load_refuses_nobody_who_waits_for_it(
+    provider: Provider, signer: Signer
+) -> None:
+    provider.publish(signer.jwk)
+    keys = remote(provider, Time())
+    await keys.start()
+    provider.publish(signer.jwk, Signer("ES256", "k2").jwk)
+    provider.gate.clear()
+    waiting = [asyncio.create_task(keys.key("k2", "ES256")) for _ in range(20)]
+    while len(provider.asked) < 2:
+        await asyncio.sleep(0.001)
+    provider.gate.set()
+
+    assert {key.kid for key in await asyncio.gather(*waiting)} == {"k2"}
+    assert len(provider.asked) == 2
+
+
+@proves("S135", "accepts")
 async def test_a_new_key_works_at_once(provider: Provider, signer: Signer) -> None:
     provider.publish(signer.jwk)
     keys = remote(provider, Time())

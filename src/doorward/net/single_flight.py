@@ -33,6 +33,10 @@ class SingleFlight(Generic[K, V]):
         # sees a failure for which nobody waits any more.
         return await asyncio.shield(task)
 
+    def under_way(self, key: K) -> bool:
+        """Say whether a load for ``key`` is under way, so that ``run`` would join it."""
+        return key in self._flying
+
     def _landed(self, key: K, task: asyncio.Task[V]) -> None:
         if self._flying.get(key) is task:
             del self._flying[key]

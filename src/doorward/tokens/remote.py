@@ -13,6 +13,7 @@ from doorward.wire import strict_json
 
 # Thirty RSA keys with certificate chains; Entra's set is the largest we know, at 20 kB.
 LARGEST_JWKS = 256 * 1024
+_FLIGHT = "keys"
 
 _log = structlog.get_logger("doorward.tokens")
 
@@ -108,9 +109,8 @@ class RemoteKeys:
         if old:
             await self._refresh()
         found = self._usable().find(kid, algorithm)
-        if found is None and not old and self._may_ask_again():
-            self._next_unknown = self._clock() + self._fresh.unknown_kid
-            await self._refresh()
+        if found is None and not old:
+            await self._ask_for_unknown()
             found = self._usable().find(kid, algorithm)
         if found is not None:
             return found
@@ -125,13 +125,19 @@ class RemoteKeys:
             raise KeysUnavailable(f"no keys from {self._uri}: {self._problem}")
         return self._keys
 
-    def _may_ask_again(self) -> bool:
-        return self._clock() >= self._next_unknown
+    async def _ask_for_unknown(self) -> None:
+        # Whoever arrives while the set is on its way waits for it: a key that was just rotated in is
+        # named by many requests at once, and all but the first would be refused.
+        if not self._flight.under_way(_FLIGHT):
+            if self._clock() < self._next_unknown:
+                return
+            self._next_unknown = self._clock() + self._fresh.unknown_kid
+        await self._refresh()
 
     async def _refresh(self) -> None:
         if self._clock() < self._next_try:
             return
-        await self._flight.run("keys", self._load)
+        await self._flight.run(_FLIGHT, self._load)
 
     async def _load(self) -> None:
         try:
