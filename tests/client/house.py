@@ -219,6 +219,9 @@ def _speak(era: str, message: dict[str, Any], request: httpx2.Request) -> httpx2
     modern = "mcp-method" in request.headers
     if era == "legacy" and modern:
         return httpx2.Response(400, text="Bad Request: no session")
+    if era == "legacy-json" and modern:
+        error = {"code": -32000, "message": "Bad Request: Server not initialized"}
+        return _json(400, {"jsonrpc": "2.0", "error": error, "id": None})
     if method == "initialize":
         result: Any = {"protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": {}}
         body = {"jsonrpc": "2.0", "id": number, "result": result}

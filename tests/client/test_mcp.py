@@ -12,7 +12,7 @@ from tests.client.conftest import Open
 from tests.client.house import SERVER, House
 
 
-@pytest.mark.parametrize("era", ["modern", "legacy", "stream"])
+@pytest.mark.parametrize("era", ["modern", "legacy", "legacy-json", "stream"])
 async def test_a_server_of_either_era_is_understood(
     open_house: Open, house: House, era: str
 ) -> None:
@@ -63,6 +63,22 @@ async def test_a_legacy_server_is_greeted_once_and_its_session_kept(
     ]
     assert house.asked[-1].headers["mcp-session-id"] == "one"
     assert house.asked[-1].headers["mcp-protocol-version"] == "2025-06-18"
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, -32022), (400, -32020), (404, -32601)])
+async def test_a_modern_refusal_is_not_taken_for_an_old_server(
+    open_house: Open, house: House, status: int, code: int
+) -> None:
+    async with open_house() as connection:
+        await connection.log_in()
+        house.asked.clear()
+        error = {"code": code, "message": "no"}
+        house.routes[SERVER] = lambda _: httpx2.Response(status, json={"id": 1, "error": error})
+        with pytest.raises(CallFailed) as refusal:
+            await connection.client.list_tools()
+
+    assert refusal.value.number == code
+    assert len(house.asked) == 1
 
 
 async def test_an_unknown_tool_is_the_servers_to_name(open_house: Open) -> None:

@@ -167,7 +167,9 @@ WRITER = """
 import sys
 from pathlib import Path
 from doorward.client.store import FileStore
-for number in range(20):
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(40):
     FileStore(Path(sys.argv[1])).put(f"{sys.argv[2]}-{number}", {"n": number})
 """
 
@@ -175,12 +177,26 @@ for number in range(20):
 @proves("S178", "accepts")
 def test_two_processes_lose_nothing_of_each_other(tmp_path: Path) -> None:
     running = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), name])
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         for name in ("left", "right")
     ]
+    for process in running:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in running:
+        process.communicate(timeout=60)
 
-    assert [process.wait(30) for process in running] == [0, 0]
-    assert len(FileStore(tmp_path).keys()) == 40
+    assert [process.returncode for process in running] == [0, 0]
+    assert len(FileStore(tmp_path).keys()) == 80
 
 
 @proves("S178", "accepts")
