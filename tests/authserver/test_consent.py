@@ -644,3 +644,33 @@ async def test_another_account_can_be_chosen_on_the_consent_page(world: World) -
 
     assert "Bob" in consent.text
     assert "code" in answer_in((await browser.decide(consent)).headers["location"])
+
+
+@proves("S31", "accepts")
+@pytest.mark.parametrize("origin", ["https://auth.example", "null"])
+async def test_a_form_sent_from_our_own_page_is_taken(open_world: Opening, origin: str) -> None:
+    world = await open_world(issuer="https://auth.example:443")
+    client = await world.register()
+    browser = world.browser()
+    page = await browser.open(world.authorize_url(client["client_id"]))
+    form = form_with(page.text, "password")
+
+    response = await browser.http.post(
+        "/sign-in",
+        data={**form.fields, "username": "alice", "password": PASSWORD},
+        headers={"Origin": origin, "Sec-Fetch-Site": "same-origin"},
+    )
+
+    assert response.status_code == 303
+
+
+async def test_what_was_typed_as_a_name_is_not_logged_when_nobody_has_it(world: World) -> None:
+    client = await world.register()
+    browser = world.browser()
+    page = await browser.open(world.authorize_url(client["client_id"]))
+
+    await browser.sign_in(page, "hunter2-typed-in-the-wrong-field", "x")
+
+    failed = [event for event in world.events if event.kind == "sign-in.failed"]
+    assert [event.facts["user"] for event in failed] == ["unknown"]
+    assert "hunter2" not in repr(world.events)

@@ -322,3 +322,16 @@ async def test_an_error_carries_iss_as_well(world: World) -> None:
     response = await world.http.get(world.authorize_url(client["client_id"], response_type="token"))
 
     assert answer_in(response.headers["location"])["iss"] == world.issuer
+
+
+async def test_the_keys_are_published_while_the_database_is_away(
+    world: World, clock: StoppedClock
+) -> None:
+    before = (await world.http.get("/jwks.json")).json()
+    clock.advance(120)
+
+    async with world.broken_store():
+        response = await world.http.get("/jwks.json")
+
+    assert response.status_code == 200
+    assert response.json() == before

@@ -244,6 +244,20 @@ async def test_whoever_may_no_longer_gets_no_more(world: World, what: str) -> No
 
 
 @proves("S100", "refuses")
+async def test_a_user_who_was_disabled_behind_our_back_gets_no_more(world: World) -> None:
+    client = (await world.register())["client_id"]
+    browser = world.browser()
+    code = await world.code(client, browser=browser)
+    tokens = await world.token(world.code_fields(client, code))
+    async with world.server.parts.store.writing() as connection:
+        await connection.exec_driver_sql("UPDATE users SET disabled = 1")
+
+    assert (await world.refresh(client, tokens.refresh)).body["error"] == "invalid_grant"
+    page = await browser.open(world.authorize_url(client))
+    assert 'name="password"' in page.text
+
+
+@proves("S100", "refuses")
 async def test_a_grant_that_died_does_not_live_again_with_the_scopes(world: World) -> None:
     client = (await world.register())["client_id"]
     tokens = await world.tokens(client)

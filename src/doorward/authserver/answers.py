@@ -32,7 +32,7 @@ _PRIVATE = {
 # Any web page may speak to these endpoints, as itself: without cookies there is nothing to borrow.
 _CORS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "WWW-Authenticate, Retry-After",
+    "Access-Control-Expose-Headers": "WWW-Authenticate, Retry-After, X-Correlation-Id",
 }
 
 
@@ -46,6 +46,13 @@ def json_answer(
         media_type="application/json",
         headers={**_PRIVATE, **(headers or {})},
     )
+
+
+def public_answer(body: Mapping[str, Any], max_age: int) -> Response:
+    """Return a JSON answer that says the same to everybody and may be kept ``max_age`` seconds."""
+    response = json_answer(body, headers={"Cache-Control": f"public, max-age={max_age}"})
+    del response.headers["Pragma"]
+    return response
 
 
 def page_answer(page: pages.Page, status: int = 200) -> Response:

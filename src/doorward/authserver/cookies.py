@@ -45,7 +45,7 @@ class Cookies:
     def __init__(self, settings: AuthServerSettings, secret: str) -> None:
         parts = urlsplit(settings.issuer)
         self._secure = parts.scheme == "https"
-        self._issuer_origin = origin_of(settings.issuer)
+        self._issuer_origin = _as_browsers_write(origin_of(settings.issuer))
         self._form_key = derive(secret, "doorward forms")
         self._life = int(settings.lifetimes.session_absolute)
         self.browser_name = self._name("browser", parts.port)
@@ -116,3 +116,10 @@ class Cookies:
             httponly=True,
             samesite="lax",
         )
+
+
+def _as_browsers_write(origin: str) -> str:
+    """Return an origin in lower case and without the port that its scheme implies."""
+    lowered = origin.lower()
+    implied = ":443" if lowered.startswith("https:") else ":80"
+    return lowered.removesuffix(implied)

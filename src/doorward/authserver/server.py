@@ -1,6 +1,7 @@
 """The authorization server: its parts put together, and every address it answers."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from starlette.applications import Starlette
@@ -10,7 +11,14 @@ from starlette.routing import Route
 
 from doorward.authserver import metadata
 from doorward.authserver.access_tokens import AccessTokens
-from doorward.authserver.answers import Handler, for_clients, for_people, json_answer, preflight
+from doorward.authserver.answers import (
+    Handler,
+    for_clients,
+    for_people,
+    json_answer,
+    preflight,
+    public_answer,
+)
 from doorward.authserver.authorize.endpoint import AuthorizeEndpoint
 from doorward.authserver.client_documents import ClientDocuments, Fetches
 from doorward.authserver.clients import Clients
@@ -21,6 +29,7 @@ from doorward.authserver.introspection import IntrospectionEndpoint
 from doorward.authserver.keys import KeyRing
 from doorward.authserver.limits import RateLimits
 from doorward.authserver.parts import Parts
+from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.registration import RegistrationEndpoint
 from doorward.authserver.revocation import RevocationEndpoint
 from doorward.authserver.sealing import master_secret
@@ -157,15 +166,17 @@ def _open_route(path: str, verb: str, answer: Handler) -> Route:
 
 def _document(document: dict[str, Any]) -> Handler:
     async def answer(_request: Request) -> Response:
-        return json_answer(document, headers={"Cache-Control": "public, max-age=300"})
+        return public_answer(document, 300)
 
     return answer
 
 
 def _key_set(parts: Parts) -> Handler:
     async def answer(_request: Request) -> Response:
-        await parts.keys.keep_fresh()
-        return json_answer(parts.keys.public_set(), headers={"Cache-Control": "public, max-age=60"})
+        # The keys in memory are good while the database is away, and tokens out there need them.
+        with suppress(StoreUnavailable):
+            await parts.keys.keep_fresh()
+        return public_answer(parts.keys.public_set(), 60)
 
     return answer
 

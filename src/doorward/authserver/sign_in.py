@@ -53,11 +53,11 @@ class SignInEndpoint:
             parts.limits.count(limits.sign_ins_per_address, "sign-in-address", peer)
             parts.limits.count(limits.sign_ins_per_username, "sign-in-name", name)
         except TooManyRequests:
-            parts.tell("sign-in.failed", username=name, reason="too-many")
+            await self._note_failure(username, "too-many")
             return await self._again(transaction, browser, username, _TOO_MANY, 429)
         user = await parts.users.with_password(username, password)
         if user is None:
-            parts.tell("sign-in.failed", username=name, reason="wrong-password")
+            await self._note_failure(username, "wrong-password")
             return await self._again(transaction, browser, username, _WRONG, 200)
         parts.limits.forget(limits.sign_ins_per_username, "sign-in-name", name)
         session_id = await parts.sessions.begin(user, parts.cookies.session(request))
@@ -102,6 +102,11 @@ class SignInEndpoint:
         handle = form.one("transaction") or ""
         browser = self._parts.cookies.require_own_form(request, handle, form.one("csrf"))
         return await self._parts.transactions.find(handle, browser), browser
+
+    async def _note_failure(self, username: str, reason: str) -> None:
+        # Only a name that somebody has goes into the log: people type passwords into that field.
+        known = await self._parts.users.by_name(username)
+        self._parts.tell("sign-in.failed", user=known.id if known else "unknown", reason=reason)
 
     async def _again(
         self, transaction: Transaction, browser: Browser, username: str, problem: str, status: int
