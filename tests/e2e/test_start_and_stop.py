@@ -5,14 +5,17 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx2
 import pytest
 
 from doorward.cli.exit_codes import ExitCode
+from tests.e2e.client_documents import ClientDocuments
 from tests.e2e.processes import free_port
 from tests.e2e.running_demo import COMMAND, RunningDemo
 from tests.e2e.sign_in import sign_in
+from tests.ledger import proves
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
 
@@ -143,3 +146,29 @@ def test_sign_in_as_signs_in_and_consents_without_a_page() -> None:
         assert demo.where["signs_in_as"] == "alice"
         assert demo.stop() == 0
         assert demo.leaks() == []
+
+
+@proves("S66", "refuses")
+@proves("S79", "refuses")
+def test_a_client_document_on_this_machine_is_not_fetched_unless_its_host_was_allowed(
+    client_documents: ClientDocuments,
+) -> None:
+    authority = {"SSL_CERT_FILE": str(client_documents.authority)}
+    with RunningDemo(environment=authority) as demo:
+        before = list(client_documents.reads)
+        asked = {
+            "response_type": "code",
+            "client_id": client_documents.url("python-sdk"),
+            "redirect_uri": "http://127.0.0.1:1/callback",
+            "state": "state",
+            "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+            "code_challenge_method": "S256",
+            "resource": demo.mcp,
+        }
+        answer = httpx2.get(f"{demo.issuer}/authorize?{urlencode(asked)}", follow_redirects=False)
+
+    # A page of its own, never a redirect to whoever sent this; and no word of what is behind it.
+    assert (answer.status_code, "location" in answer.headers) == (400, False)
+    assert client_documents.reads == before
+    assert "127.0.0.1" not in answer.text
+    assert "private" not in answer.text
