@@ -674,3 +674,19 @@ async def test_what_was_typed_as_a_name_is_not_logged_when_nobody_has_it(world: 
     failed = [event for event in world.events if event.kind == "sign-in.failed"]
     assert [event.facts["user"] for event in failed] == ["unknown"]
     assert "hunter2" not in repr(world.events)
+
+
+@proves("S33", "refuses")
+async def test_nobody_agrees_to_more_than_the_page_showed(world: World) -> None:
+    client = await world.register()
+    browser = world.browser()
+    await world.server.users.allow("alice", scopes=("mcp:read",), roles=())
+    page = await consent_page(world, browser, client["client_id"])
+    assert "mcp:tools" not in page.text
+    await world.server.users.allow("alice", scopes=("mcp:read", "mcp:tools"), roles=())
+
+    again = await browser.decide(page)
+
+    assert is_consent(again)
+    assert "mcp:tools" in again.text
+    assert "code" in answer_in((await browser.decide(again)).headers["location"])

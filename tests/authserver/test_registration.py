@@ -253,6 +253,9 @@ async def test_a_client_that_is_used_is_kept_and_one_that_is_not_is_forgotten(
     used, unused = await world.register(), await world.register()
     await world.tokens(used["client_id"])
     clock.advance(3600)
+    # Over from this second on, cleared away or not.
+    over = await world.http.get(world.authorize_url(unused["client_id"]))
+    assert over.status_code == 400
 
     await world.register()
 

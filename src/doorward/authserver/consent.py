@@ -1,5 +1,7 @@
 """``/consent``: may this application act in your name?"""
 
+from hmac import compare_digest
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -8,6 +10,7 @@ from doorward.authserver.authorize.proceed import (
     complete,
     consent_page,
     needs_asking,
+    shown,
     sign_in_page,
 )
 from doorward.authserver.clients import Client
@@ -60,6 +63,12 @@ class ConsentEndpoint:
         try:
             if form.one("decision") != "allow":
                 raise AccessDenied("the user said no", say="The user denied the request.")
+            asked = shown(transaction.request, client, user)
+            expected = parts.cookies.consent_token(browser, handle, asked)
+            if not compare_digest(expected.encode(), (form.one("csrf") or "").encode()):
+                # The client or the account changed while the page was open: the answer was to
+                # another question.
+                return await consent_page(parts, transaction, client, user, browser)
             claim = (transaction, browser)
             return await complete(parts, transaction.request, client, user, claim)
         except FormRefused:

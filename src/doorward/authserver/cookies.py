@@ -80,6 +80,11 @@ class Cookies:
         """Return what a form must bring back: good in one browser, for one transaction."""
         return authenticate(self._form_key, browser.binding, transaction)
 
+    def consent_token(self, browser: Browser, transaction: str, shown: tuple[str, ...]) -> str:
+        """Return a form token that also says what the page showed, so that no more is agreed to."""
+        seen = authenticate(self._form_key, browser.binding, transaction, *shown)
+        return f"{self.form_token(browser, transaction)}.{seen}"
+
     def require_own_form(self, request: Request, transaction: str, token: str | None) -> Browser:
         """
         Return the browser when the form it sent is one that it was given.
@@ -97,7 +102,8 @@ class Cookies:
         if site not in _OUR_FETCH_SITES or origin not in (self._issuer_origin, "null"):
             raise FormRefused(f"the form was sent from {site!r} {origin!r}")
         expected = self.form_token(browser, transaction)
-        if browser.is_new or token is None or not compare_digest(expected.encode(), token.encode()):
+        brought = (token or "").partition(".")[0]
+        if browser.is_new or not compare_digest(expected.encode(), brought.encode()):
             raise FormRefused("the form was given to another browser")
         return browser
 

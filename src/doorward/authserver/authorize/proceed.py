@@ -7,6 +7,7 @@ from doorward.authserver.answers import page_answer
 from doorward.authserver.authorize.answer import client_card, code_answer
 from doorward.authserver.authorize.request import AuthorizationRequest
 from doorward.authserver.clients import Client
+from doorward.authserver.consents import shown_of
 from doorward.authserver.cookies import Browser
 from doorward.authserver.grants import begin_grant
 from doorward.authserver.parts import Parts
@@ -114,6 +115,11 @@ async def complete(
     return code_answer(parts.settings, client, asked.redirect_uri, asked.state, code)
 
 
+def shown(asked: AuthorizationRequest, client: Client, user: User) -> tuple[str, ...]:
+    """Return all that an answer on the consent page depends on."""
+    return (user.id, shown_of(client).hex(), *sorted(grantable(asked, user)))
+
+
 async def consent_page(
     parts: Parts, transaction: Transaction, client: Client, user: User, browser: Browser
 ) -> Response:
@@ -128,7 +134,7 @@ async def consent_page(
         service=settings.service_name,
         action=settings.url("/consent"),
         transaction=transaction.handle,
-        csrf=parts.cookies.form_token(browser, transaction.handle),
+        csrf=parts.cookies.consent_token(browser, transaction.handle, shown(asked, client, user)),
         client=client_card(client, asked.redirect_uri),
         resource=asked.resource,
         resource_name=resource.name if resource else None,
