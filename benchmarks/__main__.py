@@ -1,6 +1,7 @@
 """``python -m benchmarks``: measure, print the ratios, and write docs/benchmarks.md."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     extent = QUICK if given.quick else FULL
     chosen = [one for one in CONTENDERS if not given.only or one.name in {"floor", *given.only}]
+    load = os.getloadavg()[0]
     mint = Mint()
     with key_server(mint.key_set()) as keys_url:
         _say("verifying tokens")
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(page.verification_table(costs), page.requests_table(results), sep="\n\n")
     if not given.quick and not given.only:
         day = datetime.now(UTC).date().isoformat()
-        text = page.build(costs, results, day=day, method=_method(extent))
+        text = page.build(costs, results, day=day, load=load, method=_method(extent))
         page.PAGE.write_text(text, encoding="utf-8")
         _say(f"wrote {page.PAGE}")
     return 0
@@ -71,6 +73,8 @@ def _method(extent: Extent) -> str:
         f" {extent.seconds} s.\n"
         "Before and after, each must give the right sum under the right id and refuse six kinds of"
         " bad token; under load each answer's sum is checked.\n"
+        "Ratios of throughput are those of CPU time per request: on one core they are the same, and"
+        " the load generator's own limit is not in them.\n"
         "doorward has its policy, header checks, argument validation and audit events on."
     )
 

@@ -20,12 +20,14 @@ HOW_VERIFIED = (
 )
 
 
-def build(costs: Sequence[Cost], results: Sequence[Result], *, day: str, method: str) -> str:
-    """Return the page as Markdown."""
+def build(
+    costs: Sequence[Cost], results: Sequence[Result], *, day: str, load: float, method: str
+) -> str:
+    """Return the page as Markdown; ``load`` is what else the machine did when the run began."""
     parts = [
         "# Benchmarks",
         "Written by `make bench`; not by hand.\nRatios are what carries over to another machine.",
-        f"Measured {day}. {description()}.\n{versions()}.",
+        f"Measured {day}. {description()}; load average at the start {load:.1f}.\n{versions()}.",
         "## A protected `tools/call`",
         method,
         requests_table(results),

@@ -98,7 +98,7 @@ def test_the_page_gives_ratios_to_the_floor_and_to_the_peers() -> None:
         for one in CONTENDERS
     ]
 
-    text = page.build(costs, results, day="2026-11-22", method="So.")
+    text = page.build(costs, results, day="2026-11-22", load=0.5, method="So.")
 
     assert "| **doorward**, known token | 2.00 | 17.00 | 34.00 | 48 | ≥ 10,000 " in text
     assert "| PyJWT, parsed key | 60.0 (3.00) |" in text
