@@ -1,5 +1,8 @@
 """A user's session against a running demo: sign in, look around, call, sign out."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,3 +187,20 @@ def test_whoever_is_not_signed_in_is_told_how(
 def test_signing_out_without_being_signed_in_is_no_error(doorward: Command, demo: Running) -> None:
     assert doorward("logout", demo.mcp).status == 0
     assert doorward("logout").err == "Nothing is kept here; you are not signed in.\n"
+
+
+def test_ctrl_c_during_a_sign_in_is_quiet(demo: Running, home: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "doorward.cli", "login", demo.mcp, "--no-browser"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for shown in process.stderr:
+        if shown.startswith("http"):
+            break
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+
+    assert (process.returncode, out, err) == (130, "", "")
