@@ -11,7 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from doorward.authserver import AuthorizationServer, AuthServerSettings, Resource, ServerEvent
+from doorward.authserver import (
+    AuthorizationServer,
+    AuthServerSettings,
+    Limits,
+    Resource,
+    ServerEvent,
+)
 from doorward.authserver.pages import SECURITY_HEADERS, MessagePage, render
 from doorward.demo.journal import Journal
 from doorward.demo.people import PEOPLE, SCOPES, person
@@ -200,6 +206,8 @@ def _authserver_settings(where: Whereabouts, settings: DemoSettings) -> AuthServ
         database_url=f"sqlite+aiosqlite:///{folder / 'doorward.db'}" if folder else None,
         secret_file=folder / "secret" if folder else None,
         sign_in_as=settings.sign_in_as,
+        # One address is all there is here, and every try of every client comes from it.
+        limits=Limits(registrations_per_address="500/hour"),
         demo_users=tuple(someone.username for someone in PEOPLE),
         insecure_document_hosts=settings.insecure_document_hosts,
     )
