@@ -84,7 +84,9 @@ class CallFailed(ClientRefused):
     code = "call-failed"
 
     def __init__(self, number: int, message: str, data: Any = None) -> None:
-        super().__init__("json-rpc-error", f"The server answered: {message.rstrip('.')} ({number}).")
+        super().__init__(
+            "json-rpc-error", f"The server answered: {message.rstrip('.')} ({number})."
+        )
         self.number = number
         self.message = message
         self.data = data
