@@ -21,7 +21,7 @@ from doorward.errors import BadSignature
 
 REFUSALS = (InvalidSignature, BadSignature, jwt.InvalidSignatureError, BadSignatureError)
 ROOT = Path(__file__).parent.parent.parent
-COMPARED = ("doorward", "doorward-new", "sdk-doorward", "quickstart", "fastmcp")
+COMPARED = ("doorward-new", "sdk-doorward", "quickstart", "fastmcp")
 
 
 @pytest.mark.e2e
