@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import msgspec
-import structlog
 
 from doorward.errors import RequestRefused
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
@@ -23,7 +22,6 @@ from doorward.transport.refusals import (
 from doorward.wire.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.envelope import Envelope, Malformed, jsonrpc_error, read_envelope
 
-_log = structlog.get_logger("doorward.transport")
 _encode = msgspec.json.Encoder().encode
 _READABLE = frozenset({b"application/json", b"application/*", b"*/*"})
 _INVALID_REQUEST = -32600

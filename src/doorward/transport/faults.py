@@ -3,10 +3,6 @@
 import secrets
 import traceback
 
-import structlog
-
-_log = structlog.get_logger("doorward.transport")
-
 
 def report(event: str, name: str, error: BaseException) -> str:
     """
@@ -14,8 +10,11 @@ def report(event: str, name: str, error: BaseException) -> str:
 
     The record has the traceback without local variables: arguments and identities are in those.
     """
+    # Brought in by the first failure: with what it brings along, it weighs 10 MB.
+    import structlog
+
     correlation_id = secrets.token_hex(8)
-    _log.error(
+    structlog.get_logger("doorward.transport").error(
         event,
         name=name,
         correlation_id=correlation_id,

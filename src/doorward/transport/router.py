@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from doorward.errors import ConfigurationError
 from doorward.transport.endpoint import Endpoint
+from doorward.transport.front import spellings
 from doorward.transport.line import Receive, Scope, Send
 
 # All of them: what is not POST is refused by the endpoint, in MCP's own way.
@@ -32,20 +32,16 @@ def router_of(endpoint: Endpoint, path: str) -> APIRouter:
     Raises:
         ConfigurationError: with reason ``unusable-path``.
     """
-    if not path.startswith("/") or "{" in path:
-        raise ConfigurationError(
-            "unusable-path", f"{path!r} is not a path.", "Give a path such as '/mcp'."
-        )
+    paths = spellings(path)
 
     async def hand_over() -> Any:
         return _Handover(endpoint)
 
     router = APIRouter()
-    bare = path.rstrip("/")
     # A path operation rather than a plain route: FastAPI runs the dependencies of an application or
     # a router for path operations alone, and "dependencies=[Depends(signed_in)]" must not be a
     # lock that one door of the house does not have.
-    for each in [bare, bare + "/"] if bare else ["/"]:
+    for each in paths:
         router.add_api_route(
             each, hand_over, methods=_VERBS, response_model=None, include_in_schema=False
         )

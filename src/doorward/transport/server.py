@@ -3,23 +3,25 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from fastapi import APIRouter
 
 from doorward.errors import ConfigurationError
 from doorward.policy import Rule
 from doorward.transport.call import Call, Method
 from doorward.transport.endpoint import Endpoint
+from doorward.transport.front import App, Front
 from doorward.transport.gate import Decide, Gate
 from doorward.transport.greeting import About, Greeting
 from doorward.transport.neighbours import Neighbours
 from doorward.transport.prompts import Prompt, get_prompt, read_prompt
 from doorward.transport.refusals import UnknownMethod
-from doorward.transport.router import router_of
 from doorward.transport.shelf import Shelf
 from doorward.transport.tools import Tool, call_tool, read_tool
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,7 +40,7 @@ class McpServer:
         \"\"\"Add two whole numbers.\"\"\"
         return a + b
 
-    app.include_router(server.router("/mcp"))
+    app = server.in_front_of(FastAPI())
     ```
 
     Speaks 2026-07-28, and 2025-03-26 to 2025-11-25 without sessions and without the batches of
@@ -168,16 +170,33 @@ class McpServer:
 
         return offer
 
-    def router(self, path: str = "/mcp") -> APIRouter:
+    def in_front_of(self, app: App, path: str = "/mcp") -> Front:
         """
-        Return a router that serves the endpoint at ``path`` and at ``path/``, redirecting neither.
+        Return an ASGI application that serves the endpoint, and hands what is elsewhere to ``app``.
 
-        A redirect would drop the body in some clients and the token in others. The dependencies
-        of the application are run first. ``asgi`` is the quicker way in where there are none.
+        ``app = guard.protect(server.in_front_of(web))``: a call passes none of the routing,
+        middleware and dependencies of ``web``, which cost more than the rest of it. ``path`` and
+        ``path/`` are both served, redirecting neither; start-up and shutdown are those of ``app``.
 
         Raises:
             ConfigurationError: with reason ``unusable-path``.
         """
+        return Front(self._endpoint, app, path)
+
+    def router(self, path: str = "/mcp") -> "APIRouter":
+        """
+        Return a router that serves the endpoint at ``path`` and at ``path/``, redirecting neither.
+
+        A redirect would drop the body in some clients and the token in others. The middleware and
+        the dependencies of the application are run first; ``in_front_of`` is the quicker way in
+        where no call depends on them.
+
+        Raises:
+            ConfigurationError: with reason ``unusable-path``.
+        """
+        # A server in front of an application, or alone, does without 20 MB of web framework.
+        from doorward.transport.router import router_of
+
         return router_of(self._endpoint, path)
 
     def _capabilities(self) -> dict[str, Any]:
