@@ -26,7 +26,9 @@ def test_the_root_exports_exactly_the_documented_names() -> None:
 
 
 def test_importing_the_root_loads_no_framework_and_no_database() -> None:
-    probe = "import sys, doorward; print([m for m in ('fastapi', 'sqlalchemy') if m in sys.modules])"
+    probe = (
+        "import sys, doorward; print([m for m in ('fastapi', 'sqlalchemy') if m in sys.modules])"
+    )
 
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
 

@@ -14,9 +14,7 @@ from doorward.wire.parameters import (
 )
 from tests.ledger import proves
 
-PLAIN = st.text(
-    st.characters(codec="utf-8", exclude_characters="\x00\r\n"), min_size=1
-)
+PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r\n"), min_size=1)
 
 
 @proves("S20", "accepts")
