@@ -1,56 +1,15 @@
 """Client ID metadata documents: read through the guard, judged, kept for a while."""
 
-import asyncio
 import json
 from typing import Any
 
 import pytest
 
-from doorward.authserver.settings import Lifetimes
-from doorward.net.fetcher import Fetched
-from doorward.net.refusals import FetchFailed, FetchRefused
-from tests.authserver.browser import answer_in
-from tests.authserver.conftest import Opening, StoppedClock
-from tests.authserver.world import CALLBACK, PASSWORD, World, challenge_of
+from tests.authserver.conftest import Opening
+from tests.authserver.shelf import URL, Shelf
+from tests.authserver.world import PASSWORD, World
 from tests.ledger import proves
 from tests.wire.test_client_metadata import DOCUMENTS
-
-URL = "https://app.example/oauth/client.json"
-UNUSABLE = "The client&#39;s metadata document could not be used."
-
-
-class Shelf:
-    """A stand-in for the network: documents by URL, and what was asked for."""
-
-    def __init__(self) -> None:
-        self.documents: dict[str, Any] = {}
-        self.asked: list[str] = []
-        self.max_age: float | None = None
-        self.media_type = "application/json"
-
-    def put(self, url: str = URL, **changes: Any) -> None:
-        document = {
-            "client_id": url,
-            "client_name": "Sail planner",
-            "redirect_uris": [CALLBACK],
-            "grant_types": ["authorization_code", "refresh_token"],
-            "token_endpoint_auth_method": "none",
-            **changes,
-        }
-        self.documents[url] = document
-
-    async def fetch(
-        self, url: str, *, accept: str = "application/json", limit: int = 5120
-    ) -> Fetched:
-        self.asked.append(url)
-        await asyncio.sleep(0)
-        found = self.documents.get(url)
-        if isinstance(found, Exception):
-            raise found
-        if found is None:
-            raise FetchFailed("10.1.2.3:443 answered 403 Forbidden")
-        body = found if isinstance(found, bytes) else json.dumps(found).encode()
-        return Fetched(200, {"content-type": self.media_type}, body, self.max_age)
 
 
 @pytest.fixture
@@ -212,183 +171,9 @@ async def test_the_document_itself_is_fetched_through_the_guard(world: World, sh
     assert shelf.asked == [URL]
 
 
-@proves("S76", "refuses")
-async def test_with_the_same_origin_rule_every_address_counts_used_or_not(
-    open_world: Opening, shelf: Shelf
-) -> None:
-    ours = "https://app.example/cb"
-    shelf.put(redirect_uris=[ours, "https://evil.example/cb"])
-    world = await open_world(fetcher=shelf, documents_same_origin=True)
-
-    response = await world.http.get(world.authorize_url(URL, redirect_uri=ours))
-
-    assert response.status_code == 400
-
-
-@proves("S76", "accepts")
-async def test_with_the_same_origin_rule_addresses_at_home_are_accepted(
-    open_world: Opening, shelf: Shelf
-) -> None:
-    ours = "https://app.example/cb"
-    shelf.put(redirect_uris=[ours, "https://app.example/other"])
-    world = await open_world(fetcher=shelf, documents_same_origin=True)
-
-    response = await world.http.get(world.authorize_url(URL, redirect_uri=ours))
-
-    assert response.status_code == 200
-
-
-@proves("S77", "accepts")
-@pytest.mark.parametrize(
-    ("max_age", "kept_for"), [(None, 60), (0, 60), (600, 600), (10_000_000, 86400)]
-)
-async def test_a_document_is_kept_as_long_as_it_says_within_bounds(
-    world: World, shelf: Shelf, clock: StoppedClock, max_age: float | None, kept_for: float
-) -> None:
-    shelf.max_age = max_age
-    await world.http.get(world.authorize_url(URL))
-
-    clock.advance(kept_for - 1)
-    await world.http.get(world.authorize_url(URL))
-    assert len(shelf.asked) == 1
-    clock.advance(2)
-    await world.http.get(world.authorize_url(URL))
-    assert len(shelf.asked) == 2
-
-
-@proves("S77", "accepts")
-async def test_many_who_ask_at_once_are_one_fetch(world: World, shelf: Shelf) -> None:
-    browser = world.browser()
-
-    await asyncio.gather(*(browser.http.get(world.authorize_url(URL)) for _ in range(10)))
-
-    assert len(shelf.asked) == 1
-
-
-@proves("S77", "refuses")
-async def test_a_failure_is_not_kept(world: World, shelf: Shelf) -> None:
-    good = shelf.documents.pop(URL)
-    assert (await world.http.get(world.authorize_url(URL))).status_code == 400
-
-    shelf.documents[URL] = good
-
-    assert (await world.http.get(world.authorize_url(URL))).status_code == 200
-
-
-@proves("S78", "refuses")
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"client_name": "Your bank"},
-        {"redirect_uris": [CALLBACK, "https://evil.example/cb"]},
-        {"client_uri": "https://elsewhere.example/"},
-    ],
-)
-async def test_a_document_that_shows_another_face_is_asked_about_again(
-    world: World, shelf: Shelf, clock: StoppedClock, changes: dict[str, Any]
-) -> None:
-    browser = world.browser()
-    await browser.go_through(world.authorize_url(URL), "alice", PASSWORD)
-    shelf.put(**changes)
-    clock.advance(61)
-
-    page = await browser.open(world.authorize_url(URL, code_challenge=challenge_of("y" * 43)))
-
-    assert 'name="decision"' in page.text
-    assert "client-document.changed" in world.kinds()
-
-
-@proves("S78", "accepts")
-async def test_a_document_that_stays_the_same_is_not_asked_about_again(
-    world: World, shelf: Shelf, clock: StoppedClock
-) -> None:
-    browser = world.browser()
-    await browser.go_through(world.authorize_url(URL), "alice", PASSWORD)
-    clock.advance(61)
-
-    response = await browser.open(world.authorize_url(URL, code_challenge=challenge_of("y" * 43)))
-
-    assert "code" in answer_in(response.headers["location"])
-    assert len(shelf.asked) == 2
-
-
-@proves("S79", "refuses")
-@pytest.mark.parametrize(
-    "failure",
-    [
-        FetchFailed("10.1.2.3:443 answered 403 Forbidden: secret-body"),
-        FetchRefused("app.example resolves to 10.1.2.3"),
-        FetchFailed("connection refused by 10.1.2.3"),
-        b"<html>secret-body 10.1.2.3</html>",
-    ],
-)
-async def test_why_a_document_could_not_be_had_is_not_told(
-    world: World, shelf: Shelf, failure: Any
-) -> None:
-    shelf.documents[URL] = failure
-
-    page = await world.http.get(world.authorize_url(URL))
-    tokens = await world.token(world.code_fields(URL, "x"))
-
-    assert page.status_code == 400
-    assert UNUSABLE in page.text
-    for text in (page.text, tokens.response.text):
-        for leak in ("10.1.2.3", "403", "secret-body", "refused", "resolves"):
-            assert leak not in text
-
-
-@proves("S79", "accepts")
-async def test_the_person_is_told_that_the_application_could_not_be_checked(
-    world: World, shelf: Shelf
-) -> None:
-    shelf.documents.clear()
-
-    page = await world.http.get(world.authorize_url(URL))
-
-    assert "client-document-unavailable" in page.text
-
-
-@proves("S80", "refuses")
-async def test_a_client_that_is_no_longer_trusted_is_stopped_at_every_endpoint(
-    open_world: Opening, shelf: Shelf
-) -> None:
-    trusted = {URL}
-    world = await open_world(fetcher=shelf, trust_client=trusted.__contains__)
-    tokens = await world.tokens(URL)
-    code = await world.code(URL, code_challenge=challenge_of("y" * 43), prompt="consent")
-    trusted.clear()
-
-    # The document is still at hand: it is not what is asked.
-    assert (await world.http.get(world.authorize_url(URL))).status_code == 400
-    refreshed = await world.refresh(URL, tokens.refresh)
-    assert refreshed.body["error"] == "invalid_client"
-    redeemed = await world.token(world.code_fields(URL, code, code_verifier="y" * 43))
-    assert redeemed.body["error"] == "invalid_client"
-    assert len(shelf.asked) == 1
-
-
-@proves("S80", "accepts")
-async def test_a_client_on_the_list_is_let_in(open_world: Opening, shelf: Shelf) -> None:
-    world = await open_world(fetcher=shelf, trust_client={URL}.__contains__)
-
-    assert (await world.tokens(URL)).response.status_code == 200
-
-
 async def test_a_document_client_sends_no_secret(world: World) -> None:
     code = await world.code(URL)
 
     tokens = await world.token(world.code_fields(URL, code, client_secret="x"))
 
     assert tokens.response.status_code == 401
-
-
-async def test_the_bounds_of_the_cache_are_settings(
-    open_world: Opening, shelf: Shelf, clock: StoppedClock
-) -> None:
-    world = await open_world(fetcher=shelf, lifetimes=Lifetimes(document_floor=5))
-    await world.http.get(world.authorize_url(URL))
-    clock.advance(6)
-
-    await world.http.get(world.authorize_url(URL))
-
-    assert len(shelf.asked) == 2

@@ -1,0 +1,201 @@
+"""Forms and cookies: an answer counts in the browser that was asked, once."""
+
+import pytest
+
+from tests.authserver.browser import answer_in, form_with
+from tests.authserver.conftest import Opening, StoppedClock
+from tests.authserver.steps import consent_page, is_consent, is_sign_in
+from tests.authserver.world import PASSWORD, World
+from tests.ledger import proves
+
+
+@proves("S30", "refuses")
+@proves("S31", "refuses")
+@pytest.mark.parametrize("field", ["password", "decision"])
+async def test_a_form_that_another_browser_was_given_is_refused(world: World, field: str) -> None:
+    client = await world.register()
+    attacker, victim = world.browser(), world.browser()
+    # The victim is signed in; the attacker has a transaction of their own with a genuine token.
+    await victim.go_through(world.authorize_url(client["client_id"]), "alice", PASSWORD)
+    page = await attacker.open(world.authorize_url(client["client_id"]))
+    if field == "decision":
+        await world.add_user("mallory")
+        page = await attacker.sign_in(page, "mallory", PASSWORD)
+    form = form_with(page.text, field)
+
+    response = await victim.submit(form, username="mallory", password=PASSWORD, decision="allow")
+
+    assert response.status_code == 403
+    assert "form-refused" in response.text
+    assert "location" not in response.headers
+
+
+@proves("S30", "accepts")
+@proves("S31", "accepts")
+async def test_the_browser_that_was_given_the_form_may_answer_it(world: World) -> None:
+    client = await world.register()
+    browser = world.browser()
+
+    response = await browser.decide(await consent_page(world, browser, client["client_id"]))
+
+    assert "code" in answer_in(response.headers["location"])
+
+
+@proves("S30", "refuses")
+async def test_a_consent_page_opened_in_another_browser_shows_nothing(world: World) -> None:
+    client = await world.register()
+    browser = world.browser()
+    page = await consent_page(world, browser, client["client_id"])
+
+    response = await world.browser().open(str(page.url))
+
+    assert response.status_code == 403
+
+
+@proves("S31", "refuses")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://localhost:9001"},
+    ],
+)
+async def test_a_form_sent_from_another_site_is_refused(
+    world: World, headers: dict[str, str]
+) -> None:
+    client = await world.register()
+    browser = world.browser()
+    page = await consent_page(world, browser, client["client_id"])
+    form = form_with(page.text, "decision")
+
+    response = await browser.http.post(
+        "/consent", data={**form.fields, "decision": "allow"}, headers=headers
+    )
+
+    assert response.status_code == 403
+
+
+@proves("S31", "refuses")
+@pytest.mark.parametrize("field", ["csrf", "transaction"])
+@pytest.mark.parametrize("value", ["", "x", "0" * 64])
+async def test_a_form_without_its_tokens_is_refused(world: World, field: str, value: str) -> None:
+    client = await world.register()
+    browser = world.browser()
+    page = await consent_page(world, browser, client["client_id"])
+
+    form = form_with(page.text, "decision")
+    response = await browser.submit(form, decision="allow", **{field: value})
+
+    assert response.status_code == 403
+
+
+@proves("S32", "refuses")
+async def test_no_cookie_from_before_the_approval_stands_for_it(world: World) -> None:
+    client = await world.register()
+    browser = world.browser()
+    page = await consent_page(world, browser, client["client_id"])
+    before = dict(browser.http.cookies)
+
+    # Everything that the browser holds now, and the request once more: it is asked again.
+    other = world.browser()
+    other.http.cookies.update(before)
+    again = await other.open(world.authorize_url(client["client_id"]))
+
+    assert is_consent(page)
+    assert is_consent(again)
+    assert {name.rpartition("-")[0] for name in before} == {"doorward-browser", "doorward-session"}
+
+
+@proves("S32", "accepts")
+async def test_approval_is_kept_here_and_sets_no_cookie(world: World) -> None:
+    client = await world.register()
+    browser = world.browser()
+    page = await consent_page(world, browser, client["client_id"])
+
+    response = await browser.decide(page)
+
+    assert "set-cookie" not in response.headers
+
+
+@proves("S38", "refuses")
+@pytest.mark.parametrize("second", ["allow", "deny"])
+async def test_an_answered_question_cannot_be_answered_again(world: World, second: str) -> None:
+    client = await world.register()
+    browser = world.browser()
+    page = await consent_page(world, browser, client["client_id"])
+    await browser.decide(page, "deny")
+
+    response = await browser.decide(page, second)
+
+    assert response.status_code == 403
+    assert "location" not in response.headers
+
+
+@proves("S38", "accepts")
+async def test_allow_is_an_answer_once(world: World) -> None:
+    client = await world.register()
+    browser = world.browser()
+    page = await consent_page(world, browser, client["client_id"])
+
+    first, second = await browser.decide(page), await browser.decide(page)
+
+    assert "code" in answer_in(first.headers["location"])
+    assert second.status_code == 403
+
+
+async def test_a_question_nobody_answers_is_over_after_ten_minutes(
+    world: World, clock: StoppedClock
+) -> None:
+    client = await world.register()
+    browser = world.browser()
+    page = await consent_page(world, browser, client["client_id"])
+    clock.advance(600)
+
+    assert (await browser.decide(page)).status_code == 403
+
+
+@proves("S46", "refuses")
+async def test_cookies_do_not_grow_with_the_number_of_clients(open_world: Opening) -> None:
+    world = await open_world()
+    browser = world.browser()
+    for number in range(12):
+        client = await world.register(client_name=f"Client {number}")
+        page = await browser.open(world.authorize_url(client["client_id"]))
+        if is_sign_in(page):
+            page = await browser.sign_in(page, "alice", PASSWORD)
+        await browser.decide(page, "allow" if number % 2 else "deny")
+
+    assert len(browser.http.cookies) == 2
+    assert sum(len(value) for value in browser.http.cookies.values()) < 200
+
+
+@proves("S46", "accepts")
+async def test_the_browser_cookie_is_kept_from_one_request_to_the_next(world: World) -> None:
+    client = await world.register()
+    browser = world.browser()
+    first = await browser.open(world.authorize_url(client["client_id"]))
+
+    second = await browser.open(world.authorize_url(client["client_id"]))
+
+    assert "set-cookie" in first.headers
+    assert "set-cookie" not in second.headers
+
+
+@proves("S31", "accepts")
+@pytest.mark.parametrize("origin", ["https://auth.example", "null"])
+async def test_a_form_sent_from_our_own_page_is_taken(open_world: Opening, origin: str) -> None:
+    world = await open_world(issuer="https://auth.example:443")
+    client = await world.register()
+    browser = world.browser()
+    page = await browser.open(world.authorize_url(client["client_id"]))
+    form = form_with(page.text, "password")
+
+    response = await browser.http.post(
+        "/sign-in",
+        data={**form.fields, "username": "alice", "password": PASSWORD},
+        headers={"Origin": origin, "Sec-Fetch-Site": "same-origin"},
+    )
+
+    assert response.status_code == 303

@@ -1,0 +1,168 @@
+"""How much may be registered, how often, and what happens when the store is away."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from doorward.authserver.settings import Lifetimes, Limits
+from tests.authserver.conftest import Opening, StoppedClock
+from tests.authserver.world import CALLBACK, World
+from tests.ledger import proves
+
+
+@proves("S57", "refuses")
+async def test_one_address_cannot_register_without_end(
+    open_world: Opening, clock: StoppedClock
+) -> None:
+    world = await open_world(limits=Limits(registrations_per_address="3/hour"))
+    document = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
+
+    async def register(peer: str) -> int:
+        answer = await world.browser(peer).http.post("/register", json=document)
+        return int(answer.status_code)
+
+    # One /64 is one customer; what an address writes into a header is not its address.
+    answers = [await register(f"2001:db8::{n}") for n in range(4)]
+    assert answers == [201, 201, 201, 429]
+    assert await register("2001:db8:0:1::1") == 201
+    clock.advance(3601)
+    assert await register("2001:db8::9") == 201
+
+
+@proves("S57", "refuses")
+async def test_all_addresses_together_cannot_register_without_end(open_world: Opening) -> None:
+    world = await open_world(limits=Limits(registrations="2/hour"))
+    document = {"redirect_uris": [CALLBACK]}
+
+    answers = [
+        await world.browser(f"192.0.2.{n}").http.post("/register", json=document)
+        for n in range(1, 4)
+    ]
+
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    assert int(answers[2].headers["retry-after"]) > 0
+
+
+@proves("S57", "refuses")
+async def test_there_is_an_end_to_how_many_clients_are_kept(open_world: Opening) -> None:
+    world = await open_world(limits=Limits(clients=2))
+    await world.register()
+    await world.register()
+
+    response = await world.http.post("/register", json={"redirect_uris": [CALLBACK]})
+
+    assert response.status_code == 429
+
+
+@proves("S57", "accepts")
+async def test_a_client_that_is_used_is_kept_and_one_that_is_not_is_forgotten(
+    open_world: Opening, clock: StoppedClock
+) -> None:
+    world = await open_world(limits=Limits(clients=2), lifetimes=Lifetimes(unused_client=3600))
+    used, unused = await world.register(), await world.register()
+    await world.tokens(used["client_id"])
+    clock.advance(3600)
+    # Over from this second on, cleared away or not.
+    over = await world.http.get(world.authorize_url(unused["client_id"]))
+    assert over.status_code == 400
+
+    await world.register()
+
+    shown = await world.http.get(world.authorize_url(used["client_id"]))
+    assert shown.status_code == 200
+    gone = await world.http.get(world.authorize_url(unused["client_id"]))
+    assert gone.status_code == 400
+    assert "connect again" in gone.text
+
+
+@proves("S58", "refuses")
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{" + b" " * 20_000 + b"}", 413),
+        (json.dumps({"client_name": "x" * 1_000_000}).encode(), 413),
+        (b'{"redirect_uris":["https://a.example/"],"redirect_uris":["https://b.example/"]}', 400),
+        (b"[" * 5000 + b"]" * 5000, 400),
+        (b'{"redirect_uris":["https://a.example/"],"x":' + b"[" * 20 + b"]" * 20 + b"}", 400),
+        (b'"text"', 400),
+        (b"null", 400),
+        (b"", 400),
+        (b"{", 400),
+        ("{}".encode("utf-16"), 400),
+        (b'{"client_name":"\\ud800","redirect_uris":["https://a.example/"]}', 400),
+        (b'{"redirect_uris":["https://a.example/"],"n":NaN}', 400),
+    ],
+)
+async def test_a_body_that_is_too_long_or_can_be_read_in_two_ways_is_refused(
+    world: World, body: bytes, status: int
+) -> None:
+    response = await world.http.post(
+        "/register", content=body, headers={"Content-Type": "application/json"}
+    )
+
+    assert response.status_code == status
+    assert response.json()["error"] in ("invalid_request", "invalid_client_metadata")
+
+
+@proves("S58", "refuses")
+async def test_a_body_without_a_declared_length_is_cut_off_as_well(world: World) -> None:
+    async def endless() -> Any:
+        for _ in range(100):
+            yield b" " * 1024
+
+    response = await world.http.post(
+        "/register", content=endless(), headers={"Content-Type": "application/json"}
+    )
+
+    assert response.status_code == 413
+
+
+@proves("S58", "accepts")
+async def test_members_nobody_knows_are_ignored(world: World) -> None:
+    client = await world.register(**{"client_name#ja": "x", "contacts": ["a@b"], "x": {"y": [1]}})
+
+    assert "x" not in client
+
+
+async def test_another_content_type_is_refused(world: World) -> None:
+    response = await world.http.post(
+        "/register", content=b"{}", headers={"Content-Type": "text/plain"}
+    )
+
+    assert response.status_code == 400
+
+
+@proves("S62", "accepts")
+async def test_an_unknown_client_is_told_so_at_both_endpoints(world: World) -> None:
+    at_authorize = await world.http.get(world.authorize_url("dw-unknown"))
+    at_token = await world.token(world.code_fields("dw-unknown", "x"))
+
+    assert at_authorize.status_code == 400
+    assert at_token.response.status_code == 401
+    assert at_token.body["error"] == "invalid_client"
+
+
+@proves("S62", "refuses")
+async def test_a_client_is_not_called_unknown_while_the_store_is_down(world: World) -> None:
+    client = await world.register()
+    async with world.broken_store():
+        at_authorize = await world.http.get(world.authorize_url(client["client_id"]))
+        at_token = await world.token(world.code_fields(client["client_id"], "x"))
+        at_register = await world.http.post("/register", json={"redirect_uris": [CALLBACK]})
+
+    assert at_authorize.status_code == 503
+    assert "location" not in at_authorize.headers
+    assert at_token.response.status_code == 503
+    assert at_token.body["error"] == "temporarily_unavailable"
+    assert at_register.status_code == 503
+    # And when it is back, so is the client.
+    assert (await world.http.get(world.authorize_url(client["client_id"]))).status_code == 200
+
+
+@proves("S62", "accepts")
+async def test_the_same_registration_at_the_same_time_gives_two_clients(world: World) -> None:
+    clients = await asyncio.gather(*(world.register() for _ in range(8)))
+
+    assert len({client["client_id"] for client in clients}) == 8
