@@ -1,12 +1,14 @@
 """An ``httpx2.Auth`` that gets, keeps and renews the token of one MCP server."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Generator
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
-import anyio
 import httpx2
 
 from doorward.client.discovery import BearerChallenge, read_challenge
-from doorward.client.refusals import SignInFailed, SignInNeeded
+from doorward.client.refusals import ClientRefused, SignInFailed, SignInNeeded, Unreachable
 from doorward.client.sign_in import SignIn
 from doorward.client.tokens import Tokens
 
@@ -14,33 +16,60 @@ MOST_STEP_UPS = 2
 """How often one request may send the user back to the browser for more scopes."""
 
 
+@dataclass
+class _Tried:
+    """What was done for one request already; each remedy is tried once, and steps up twice."""
+
+    refresh: bool = False
+    sign_in: bool = False
+    step_ups: int = 0
+
+
+class _Turns:
+    """One lock per event loop: a lock of one loop means nothing in the thread of another."""
+
+    def __init__(self) -> None:
+        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+            WeakKeyDictionary()
+        )
+
+    @property
+    def turn(self) -> asyncio.Lock:
+        return self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+
 class OAuth(httpx2.Auth):
     """
     Signs requests to one MCP server, and gets the token for it when there is none.
 
     ```python
-    auth = OAuth("https://mcp.example/mcp", sign_in)
-    async with httpx2.AsyncClient(auth=auth) as http:
+    async with httpx2.AsyncClient(auth=OAuth("https://mcp.example/mcp")) as http:
         await http.post("https://mcp.example/mcp", json=message)
     ```
 
-    A token near its end is refreshed before it is sent. A 401 is answered by a refresh, then by a
-    sign-in; a 403 that asks for scopes by a sign-in for the union of old and new, at most
-    ``MOST_STEP_UPS`` times. With ``interactive=False`` no browser is ever opened and
+    A token near its end is refreshed before it is sent, by one request for all that wait. A 401 is
+    answered by a refresh, and by a sign-in when that fails or does not help; a 403 that asks for
+    scopes by a sign-in for the union of old and new, at most ``MOST_STEP_UPS`` times and never
+    again for scopes that were refused. With ``interactive=False`` no browser is ever opened and
     ``SignInNeeded`` is raised instead.
 
-    Does not touch requests to any other place: not another host, not the path next door.
+    Does not touch requests to any other place: not another host, not the path next door. Holds no
+    lock while a request is on its way.
 
     Spec: MCP 2026-07-28 access token usage, step-up authorization flow; RFC 6750 §2.1
     """
 
     requires_request_body = True
 
-    def __init__(self, server_url: str, sign_in: SignIn, *, interactive: bool = True) -> None:
+    def __init__(
+        self, server_url: str, sign_in: SignIn | None = None, *, interactive: bool = True
+    ) -> None:
         self.server_url = server_url
-        self._sign_in = sign_in
-        self._interactive = interactive
-        self._alone = anyio.Lock()
+        self._sign_in = sign_in or SignIn.for_server(server_url)
+        self._interactive = interactive or not self._sign_in.needs_person
+        self._refreshing, self._signing_in = _Turns(), _Turns()
+        self._held: Tokens | None = None
+        self._refused: frozenset[str] = frozenset()
 
     def sync_auth_flow(
         self,
@@ -57,18 +86,18 @@ class OAuth(httpx2.Auth):
             yield request
             return
         tokens = await self._current()
-        response = yield self._bearing(request, tokens)
-        if response.status_code == 401:
-            tokens = await self._renewed(tokens, read_challenge(response.headers))
+        tried = _Tried()
+        while True:
             response = yield self._bearing(request, tokens)
-        asked: frozenset[str] = frozenset()
-        for _ in range(MOST_STEP_UPS):
-            challenge = read_challenge(response.headers)
-            if not self._may_step_up(response, challenge, tokens, asked):
+            if response.status_code == 401:
+                renewed = await self._after_401(tokens, read_challenge(response.headers), tried)
+            elif response.status_code == 403:
+                renewed = await self._after_403(tokens, read_challenge(response.headers), tried)
+            else:
                 return
-            asked |= challenge.scopes or frozenset()
-            tokens = await self._stepped_up(tokens, challenge)
-            response = yield self._bearing(request, tokens)
+            if renewed is None:
+                return
+            tokens = renewed
 
     def _is_ours(self, url: httpx2.URL) -> bool:
         home = httpx2.URL(self.server_url)
@@ -82,53 +111,103 @@ class OAuth(httpx2.Auth):
         return request
 
     async def _current(self) -> Tokens | None:
-        tokens = self._sign_in.wallet.tokens_for(self.server_url)
-        if tokens is None or tokens.is_fresh(self._sign_in.clock()):
+        """Return the token to send first, refreshed ahead of its end; ``None`` when there is none."""
+        now = self._sign_in.clock()
+        if self._held is not None and self._held.is_fresh(now):
+            return self._held
+        tokens = self._held = self._kept()
+        if tokens is None or tokens.is_fresh(now):
             return tokens
-        try:
-            return await self._sign_in.refresh(self.server_url, tokens)
-        except SignInFailed:
+        turn = self._refreshing.turn
+        # Somebody refreshes already, and this token still does for one more request.
+        if turn.locked() and tokens.is_fresh(now, margin=5.0):
+            return tokens
+        async with turn:
+            kept = self._kept()
+            if kept is not None and kept.is_fresh(self._sign_in.clock()):
+                return self._hold(kept)
+            try:
+                return self._hold(await self._sign_in.refresh(self.server_url, kept or tokens))
+            except ClientRefused:
+                # The server decides whether it still takes this one; its 401 says where to turn.
+                return tokens if tokens.is_fresh(self._sign_in.clock(), margin=0.0) else None
+
+    async def _after_401(
+        self, tokens: Tokens | None, challenge: BearerChallenge, tried: _Tried
+    ) -> Tokens | None:
+        refusal: ClientRefused | None = None
+        if not tried.refresh and not tried.sign_in:
+            tried.refresh = True
+            try:
+                return await self._refreshed(tokens)
+            except ClientRefused as error:
+                refusal = error
+        if tried.sign_in:
             return None
+        tried.sign_in = True
+        async with self._signing_in.turn:
+            if newer := self._newer_than(tokens):
+                return newer
+            self._require_interaction(refusal)
+            return self._hold(await self._sign_in.sign_in(self.server_url, challenge))
 
-    async def _renewed(self, tokens: Tokens | None, challenge: BearerChallenge) -> Tokens:
-        async with self._alone:
-            kept = self._sign_in.wallet.tokens_for(self.server_url)
-            # Another request of this process was here first and has the answer already.
-            newer = kept and (tokens is None or kept.access_token != tokens.access_token)
-            if kept and newer and kept.is_fresh(self._sign_in.clock()):
-                return kept
-            if tokens is not None and tokens.refresh_token is not None:
-                try:
-                    return await self._sign_in.refresh(self.server_url, tokens)
-                except SignInFailed:
-                    pass
-            self._require_interaction()
-            return await self._sign_in.sign_in(self.server_url, challenge)
+    async def _refreshed(self, tokens: Tokens | None) -> Tokens:
+        async with self._refreshing.turn:
+            if newer := self._newer_than(tokens):
+                return newer
+            if tokens is None:
+                raise SignInFailed("no-refresh-token", "There is no session to renew.")
+            return self._hold(await self._sign_in.refresh(self.server_url, tokens))
 
-    def _may_step_up(
-        self,
-        response: httpx2.Response,
-        challenge: BearerChallenge,
-        tokens: Tokens | None,
-        asked: frozenset[str],
-    ) -> bool:
-        if response.status_code != 403 or challenge.error != "insufficient_scope":
-            return False
-        if tokens is None or not challenge.scopes or not self._interactive:
-            return False
+    def _newer_than(self, tokens: Tokens | None) -> Tokens | None:
+        """Return the tokens that another request, or another process, has got in the meantime."""
+        kept = self._kept()
+        if kept is None or not kept.is_fresh(self._sign_in.clock()):
+            return None
+        if tokens is not None and kept.access_token == tokens.access_token:
+            return None
+        return self._hold(kept)
+
+    async def _after_403(
+        self, tokens: Tokens | None, challenge: BearerChallenge, tried: _Tried
+    ) -> Tokens | None:
+        if challenge.error != "insufficient_scope" or tokens is None or not challenge.scopes:
+            return None
         # Asked for already and still refused: the account is not allowed to, and asking again
         # would only walk the user round in a circle.
-        return not challenge.scopes <= asked | tokens.scopes
+        if tried.step_ups == MOST_STEP_UPS or challenge.scopes <= self._refused | tokens.scopes:
+            return None
+        tried.step_ups += 1
+        async with self._signing_in.turn:
+            newer = self._newer_than(tokens)
+            if newer and challenge.scopes <= newer.scopes:
+                return newer
+            if not self._interactive:
+                return None
+            held = (newer or tokens).scopes
+            try:
+                renewed = await self._sign_in.sign_in(self.server_url, challenge, held=held)
+            except SignInFailed as refusal:
+                if refusal.reason == "access-denied":
+                    self._refused |= challenge.scopes
+                raise
+            self._refused |= challenge.scopes - renewed.scopes
+            return self._hold(renewed)
 
-    async def _stepped_up(self, tokens: Tokens | None, challenge: BearerChallenge) -> Tokens:
-        held = tokens.scopes if tokens else frozenset()
-        async with self._alone:
-            return await self._sign_in.sign_in(self.server_url, challenge, held=held)
+    def _kept(self) -> Tokens | None:
+        return self._sign_in.tokens_for(self.server_url)
 
-    def _require_interaction(self) -> None:
-        if not self._interactive:
-            raise SignInNeeded(
-                "sign-in-needed",
-                f"You are not signed in to {self.server_url}.",
-                f"Run: doorward login {self.server_url}",
-            )
+    def _hold(self, tokens: Tokens) -> Tokens:
+        self._held = tokens
+        return tokens
+
+    def _require_interaction(self, refusal: ClientRefused | None) -> None:
+        if self._interactive:
+            return
+        if isinstance(refusal, Unreachable):
+            raise refusal
+        raise SignInNeeded(
+            "sign-in-needed",
+            f"You are not signed in to {self.server_url}.",
+            f"Run: doorward login {self.server_url}",
+        )

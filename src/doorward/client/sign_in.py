@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 import anyio.to_thread
 import httpx2
@@ -19,8 +20,10 @@ from doorward.client.discovery import (
     requested_scopes,
 )
 from doorward.client.listener import Listener
+from doorward.client.reach import Reach
 from doorward.client.refusals import ProtocolBroken, SignInFailed
 from doorward.client.registration import ClientChoice, Registration, pre_arranged, register
+from doorward.client.store import open_store
 from doorward.client.token_endpoint import (
     exchange_code,
     exchange_refresh_token,
@@ -61,6 +64,22 @@ class SignIn:
     clock: Callable[[], float] = time.time
     patience: float = 300.0
     port: int = 0
+    needs_person: ClassVar[bool] = True
+
+    @classmethod
+    def for_server(cls, server_url: str, **options: Any) -> Self:
+        """
+        Return a sign-in to ``server_url`` with this user's own store and a transport that pins.
+
+        Raises:
+            DiscoveryFailed: ``server_url`` is not an address that may be used.
+        """
+        wallet = options.pop("wallet", None) or Wallet(open_store())
+        return cls(wallet=wallet, courier=Courier(Reach(server_url)), **options)
+
+    def tokens_for(self, server_url: str) -> Tokens | None:
+        """Return the tokens that are kept for ``server_url``, or ``None``."""
+        return self.wallet.tokens_for(server_url)
 
     async def sign_in(
         self,
