@@ -1,39 +1,104 @@
-"""Asgardeo and WSO2 Identity Server."""
+"""Asgardeo, and WSO2 Identity Server, which is the same product on your own machines."""
 
+from dataclasses import replace
 from datetime import date
 
-from doorward.idp.preset import Fact, Preset
+from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
-_SOURCE = "https://github.com/wso2-extensions/identity-inbound-auth-oauth (7.5.76)"
-_SEEN = date(2026, 11, 21)
+_CODE = Source(
+    "https://github.com/wso2-extensions/identity-inbound-auth-oauth (7.5.76)", date(2026, 11, 21)
+)
+_MCP = Source(
+    "https://wso2.com/asgardeo/docs/guides/agentic-ai/mcp/mcp-server-authorization/",
+    date(2026, 11, 22),
+)
+_TOKENS = Source(
+    "https://wso2.com/asgardeo/docs/references/tokens/access-tokens/", date(2026, 11, 22)
+)
+
+_PROFILE = TokenProfile(
+    name="asgardeo",
+    types=frozenset({"at+jwt"}),
+    client_claims=("client_id", "azp"),
+    role_paths=("roles", "groups"),
+    name_claims=("name", "username"),
+    required_claims=frozenset({"iat", "jti"}),
+    service_marks={"aut": "APPLICATION"},
+)
 
 ASGARDEO = Preset(
     name="asgardeo",
-    title="Asgardeo, WSO2 Identity Server",
+    title="Asgardeo",
     issuer="https://api.asgardeo.io/t/{tenant}/oauth2/token",
-    audience="The client id, and whatever audiences are set on the application.",
+    discovery=_CODE.says(
+        (
+            "https://api.asgardeo.io/.well-known/oauth-authorization-server/t/{tenant}/oauth2/token",
+            "https://api.asgardeo.io/t/{tenant}/oauth2/token/.well-known/openid-configuration",
+            "https://api.asgardeo.io/t/{tenant}/oauth2/token/.well-known/oauth-authorization-server",
+        ),
+        "the first one is in the code, and was not tried at the hosted service",
+    ),
+    audience="The client id, and whatever audiences are set; an MCP Server's Identifier among them.",
     algorithms=("RS256",),
-    profile=TokenProfile(
-        name="asgardeo",
-        types=frozenset({"at+jwt"}),
-        client_claims=("client_id", "azp"),
-        role_paths=("roles", "groups"),
-        name_claims=("name", "username"),
-        required_claims=frozenset({"iat", "jti"}),
-        service_marks={"aut": "APPLICATION"},
+    profile=_PROFILE,
+    claims=_CODE.says(
+        "typ is at+jwt; client_id and azp are the client; aut says who the token is for: APPLICATION, APPLICATION_USER or AGENT."
     ),
+    tokens="either",
+    lookup=_CODE.says("RFC 7662 at /t/{tenant}/oauth2/introspect, with client authentication."),
     facts=(
-        Fact(says="The issuer is the URL of the token endpoint.", source=_SOURCE, seen=_SEEN),
-        Fact(
-            says="typ is at+jwt; aut says who the token is for: APPLICATION, APPLICATION_USER or AGENT.",
-            source=_SOURCE,
-            seen=_SEEN,
+        _CODE.says("scope is a text, or a list by configuration."),
+        _CODE.says("An agent that acts for a user is in act.sub; aut is a kind and no client."),
+        _TOKENS.says("Access tokens are opaque or JWT, as the application's settings say."),
+    ),
+    quirks=(
+        Quirk(
+            departs_from="RFC 8414 §2",
+            fact=_CODE.says("The issuer is the URL of the token endpoint."),
+            remedy=_CODE.suggests("Nothing to set: write the issuer as it is, path included."),
         ),
-        Fact(
-            says="scope is a text, or a list by configuration; resource is ignored.",
-            source=_SOURCE,
-            seen=_SEEN,
+        Quirk(
+            departs_from="RFC 8707 §2",
+            fact=_CODE.says("`resource` is ignored by the OAuth component."),
+            remedy=_MCP.says(
+                "Resources > MCP Servers > New MCP Server: Identifier is the MCP URL, which becomes aud; then authorize the application for it."
+            ),
+        ),
+        Quirk(
+            departs_from="RFC 8414 §2",
+            fact=_CODE.says("scopes_supported of the OAuth document is always empty."),
+            remedy=_CODE.suggests("Name the scopes in Guard: challenge_scopes, scopes_supported."),
         ),
     ),
+    matrix=Matrix(
+        pkce=_CODE.says(Answer.YES),
+        rfc8414=_CODE.says(Answer.YES, "both forms"),
+        rfc7591=_CODE.says(Answer.YES, "what authentication it asks for was not verified"),
+        rfc8707=_CODE.says(Answer.NO, "ignored; audiences are set in the console"),
+        oidc=_CODE.says(Answer.YES),
+        cimd=_CODE.says(Answer.NO, "not in the OAuth component"),
+        rfc9207=_CODE.says(Answer.PARTLY, "only with FAPI 2"),
+        dpop=_CODE.says(Answer.YES),
+        jwt=_TOKENS.says(Answer.OPT_IN, "per application; else opaque"),
+        introspection=_CODE.says(Answer.YES),
+        revocation=_CODE.says(Answer.YES),
+    ),
+)
+
+WSO2_IS = replace(
+    ASGARDEO,
+    name="wso2-is",
+    title="WSO2 Identity Server",
+    issuer="https://{host}/oauth2/token",
+    discovery=_CODE.says(
+        (
+            "https://{host}/.well-known/oauth-authorization-server/oauth2/token",
+            "https://{host}/oauth2/token/.well-known/openid-configuration",
+            "https://{host}/oauth2/token/.well-known/oauth-authorization-server",
+        )
+    ),
+    lookup=UNSOURCED.suggests("RFC 7662 at /oauth2/introspect, with client authentication."),
+    profile=replace(_PROFILE, name="wso2-is"),
 )

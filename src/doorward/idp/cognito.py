@@ -2,17 +2,31 @@
 
 from datetime import date
 
-from doorward.idp.preset import Fact, Preset
+from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
-_SOURCE = "https://github.com/jlowin/fastmcp, server/auth/providers/aws.py"
 _SEEN = date(2026, 11, 21)
+_TOKENS = Source("https://github.com/jlowin/fastmcp, server/auth/providers/aws.py", _SEEN)
+_DOCUMENT = Source("recorded: cognito_openid-configuration.json", _SEEN)
+_NO_PKCE = Source("https://github.com/anthropics/claude-ai-mcp/issues/946", date(2026, 8, 28))
+_KEYS = Source("https://github.com/anthropics/claude-code/issues/67258", date(2026, 8, 27))
+_SCOPE = Source("https://github.com/openchoreo/openchoreo/issues/3217", _SEEN)
+_SURVEY = Source("https://zuplo.com/learn/mcp/compatibility/identity-providers", date(2026, 7, 24))
+_NEWS = Source(
+    "https://cloudsteak.com/aws-amazon-cognito-now-supports-resource-indicators-to-simplify-enhancing-protection-of-oauth-2-0-resources",
+    date(2026, 11, 22),
+)
 
 COGNITO = Preset(
     name="cognito",
     title="Amazon Cognito",
     issuer="https://cognito-idp.{region}.amazonaws.com/{pool}",
+    discovery=_DOCUMENT.says(
+        ("https://cognito-idp.{region}.amazonaws.com/{pool}/.well-known/openid-configuration",)
+    ),
     audience="None. Name the ids of the app clients whose tokens are accepted instead.",
+    audience_is_resource=False,
     algorithms=("RS256",),
     profile=TokenProfile(
         name="cognito",
@@ -24,16 +38,62 @@ COGNITO = Preset(
         required_claims=frozenset({"iat", "jti"}),
         required_values={"token_use": "access"},
     ),
+    claims=_TOKENS.says(
+        "Access tokens have no aud; client_id is the app client and token_use is access."
+    ),
     facts=(
-        Fact(
-            says="Access tokens have no aud; client_id is the app client and token_use is access.",
-            source=_SOURCE,
-            seen=_SEEN,
+        _TOKENS.says(
+            "scope is a text of resource-server/scope names; groups are in cognito:groups."
         ),
-        Fact(
-            says="scope is a text of resource-server/scope names; groups are in cognito:groups.",
-            source=_SOURCE,
-            seen=_SEEN,
+        _DOCUMENT.says("The endpoints are on another host than the issuer."),
+    ),
+    quirks=(
+        Quirk(
+            departs_from="RFC 8414 §2; MCP 2026-07-28 authorization, PKCE",
+            fact=_NO_PKCE.says(
+                "PKCE works and code_challenge_methods_supported is absent, so strict clients refuse."
+            ),
+            remedy=UNSOURCED.suggests(
+                "There is no setting. Put an authorization server of your own in front that publishes S256."
+            ),
         ),
+        Quirk(
+            departs_from="RFC 9068 §2.2",
+            fact=_TOKENS.says("Access tokens have no aud."),
+            remedy=_TOKENS.suggests(
+                "Give Guard the app client ids as audience; this preset compares them to client_id."
+            ),
+        ),
+        Quirk(
+            departs_from="RFC 6749 §3.3",
+            fact=_SCOPE.says(
+                "A scope that the app client does not have is refused as invalid_scope."
+            ),
+            remedy=UNSOURCED.suggests(
+                "App clients > your client > Login pages > Edit > Custom scopes: tick every scope that the MCP server asks for."
+            ),
+        ),
+        Quirk(
+            departs_from="RFC 7591 §3",
+            fact=_SURVEY.says("There is no dynamic registration."),
+            remedy=UNSOURCED.suggests(
+                "App clients > Create app client, without a secret; give its Client ID to the client."
+            ),
+        ),
+    ),
+    matrix=Matrix(
+        pkce=_NO_PKCE.says(Answer.PARTLY, "works, and the metadata does not say so"),
+        rfc8414=_DOCUMENT.says(Answer.NO),
+        rfc7591=_SURVEY.says(Answer.NO),
+        rfc8707=_NEWS.suggests(
+            Answer.OPT_IN, "announced for managed login (Essentials, Plus); another survey says no"
+        ),
+        oidc=_DOCUMENT.says(Answer.YES),
+        cimd=UNSOURCED.suggests(Answer.NO, "nothing found"),
+        rfc9207=_DOCUMENT.says(Answer.NO),
+        dpop=UNSOURCED.suggests(Answer.UNKNOWN),
+        jwt=_TOKENS.says(Answer.YES, "without aud"),
+        introspection=_DOCUMENT.says(Answer.NO),
+        revocation=_KEYS.says(Answer.YES),
     ),
 )

@@ -1,29 +1,97 @@
 """Microsoft Entra ID. The API's own setting, not the endpoint, chooses the token's version."""
 
+from dataclasses import replace
 from datetime import date
 
-from doorward.idp.preset import Fact, Preset
+from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
-_CLAIMS = "https://github.com/MicrosoftDocs/entra-docs (003f1aad), access-token-claims-reference.md"
 _SEEN = date(2026, 11, 21)
-
-_SUBJECT = Fact(
-    says="sub differs per application; oid is the user within the tenant that iss names.",
-    source=_CLAIMS,
-    seen=_SEEN,
+_CLAIMS = Source(
+    "https://github.com/MicrosoftDocs/entra-docs (003f1aad), access-token-claims-reference.md",
+    _SEEN,
 )
-_SCOPES = Fact(
-    says="scp is a text with short names, in tokens of users alone; roles is a list.",
-    source=_CLAIMS,
-    seen=_SEEN,
+_DOCUMENT = Source("recorded: entra_v2_2023.json", date(2023, 1, 1))
+_NO_PKCE = Source("https://github.com/anthropics/claude-ai-mcp/issues/786", date(2026, 8, 1))
+_SURVEY = Source("https://zuplo.com/learn/mcp/compatibility/identity-providers", date(2026, 7, 24))
+_RESOURCE = Source("https://github.com/anthropics/claude-code/issues/73460", _SEEN)
+_SLASH = Source("https://github.com/anthropics/claude-code/issues/52871", _SEEN)
+_CIMD = Source(
+    "https://learn.microsoft.com/en-us/entra/agent-id/client-id-metadata-documents",
+    date(2026, 11, 22),
+)
+_STEPS = Source(
+    "https://github.com/MicrosoftDocs/azure-docs, container-apps/mcp-authentication.md",
+    date(2026, 11, 22),
+)
+
+_SUBJECT = _CLAIMS.says("sub differs per application; oid is the user within the tenant of iss.")
+_SCOPES = _CLAIMS.says(
+    "scp is a text with short names, in tokens of users alone; roles is a list; groups over 200 are left out."
+)
+_PROXY = (
+    "Put an authorization server of your own in front that publishes S256 and drops `resource`."
+)
+_QUIRKS = (
+    Quirk(
+        departs_from="RFC 8414 §2; MCP 2026-07-28 authorization, PKCE",
+        fact=_NO_PKCE.says(
+            "PKCE works and code_challenge_methods_supported is absent, so strict clients refuse."
+        ),
+        remedy=UNSOURCED.suggests(f"There is no setting. {_PROXY}"),
+    ),
+    Quirk(
+        departs_from="RFC 8414 §3",
+        fact=_SURVEY.says("There is no OAuth document, only the OpenID one behind the path."),
+        remedy=UNSOURCED.suggests("Nothing to set: clients find it as the third address."),
+    ),
+    Quirk(
+        departs_from="RFC 8707 §2",
+        fact=_RESOURCE.says(
+            "`resource` must be the same resource as the scopes, or the answer is AADSTS9010010 invalid_target."
+        ),
+        remedy=_STEPS.suggests(
+            "App registrations > your API > Expose an API > Application ID URI: the MCP URL without a trailing slash (its domain must be verified); scopes are then {MCP URL}/{scope}."
+        ),
+    ),
+    Quirk(
+        departs_from="RFC 3986 §6",
+        fact=_SLASH.says("A client that adds a slash to `resource` names another resource."),
+        remedy=UNSOURCED.suggests("Give the MCP server an address with a path, such as /mcp."),
+    ),
+    Quirk(
+        departs_from="RFC 7591 §3",
+        fact=_SURVEY.says("There is no dynamic registration."),
+        remedy=UNSOURCED.suggests(
+            "App registrations > New registration > Public client/native, redirect URI http://localhost; give its Application (client) ID to the client."
+        ),
+    ),
+)
+
+_MATRIX = Matrix(
+    pkce=_NO_PKCE.says(Answer.PARTLY, "works, and the metadata does not say so"),
+    rfc8414=_SURVEY.says(Answer.NO),
+    rfc7591=_SURVEY.says(Answer.NO),
+    rfc8707=_RESOURCE.says(Answer.PARTLY, "refused unless it is the resource of the scopes"),
+    oidc=_DOCUMENT.says(Answer.YES),
+    cimd=_CIMD.says(Answer.EXPERIMENTAL, "public preview"),
+    rfc9207=UNSOURCED.suggests(Answer.UNKNOWN),
+    dpop=UNSOURCED.suggests(Answer.UNKNOWN),
+    jwt=_CLAIMS.says(Answer.YES),
+    introspection=_DOCUMENT.says(Answer.NO),
+    revocation=_DOCUMENT.says(Answer.NO),
 )
 
 ENTRA_V2 = Preset(
     name="entra",
     title="Microsoft Entra ID (requestedAccessTokenVersion 2)",
     issuer="https://login.microsoftonline.com/{tenant id}/v2.0",
+    discovery=_DOCUMENT.says(
+        ("https://login.microsoftonline.com/{tenant id}/v2.0/.well-known/openid-configuration",)
+    ),
     audience="The API's client id, a GUID.",
+    audience_is_resource=False,
     algorithms=("RS256",),
     profile=TokenProfile(
         name="entra",
@@ -38,17 +106,21 @@ ENTRA_V2 = Preset(
         required_values={"ver": "2.0"},
         service_marks={"idtyp": "app"},
     ),
-    facts=(
-        _SUBJECT,
-        _SCOPES,
-        Fact(says="aud is always the client id; azp is the client.", source=_CLAIMS, seen=_SEEN),
+    claims=_CLAIMS.says(
+        "aud is always the client id; azp is the client; scp a text; oid the user."
     ),
+    facts=(_SUBJECT, _SCOPES),
+    quirks=_QUIRKS,
+    matrix=_MATRIX,
 )
 
 ENTRA_V1 = Preset(
     name="entra-v1",
     title="Microsoft Entra ID (requestedAccessTokenVersion 1 or unset)",
     issuer="https://sts.windows.net/{tenant id}/",
+    discovery=_CLAIMS.suggests(
+        ("https://login.microsoftonline.com/{tenant id}/.well-known/openid-configuration",)
+    ),
     audience="The API's App ID URI or its client id.",
     algorithms=("RS256",),
     profile=TokenProfile(
@@ -63,13 +135,42 @@ ENTRA_V1 = Preset(
         required_values={"ver": "1.0"},
         service_marks={"idtyp": "app"},
     ),
-    facts=(
-        _SUBJECT,
-        _SCOPES,
-        Fact(
-            says="The issuer is sts.windows.net with a slash, also from a v2 endpoint; appid is the client.",
-            source=_CLAIMS,
-            seen=_SEEN,
+    claims=_CLAIMS.says("appid is the client; scp a text; oid the user; aud is either form."),
+    facts=(_SUBJECT, _SCOPES),
+    quirks=(
+        *_QUIRKS,
+        Quirk(
+            departs_from="RFC 8414 §3.3",
+            fact=_CLAIMS.says(
+                "The issuer is sts.windows.net with a slash, also for who signed in at a v2 endpoint: the API's setting decides."
+            ),
+            remedy=_CLAIMS.suggests(
+                "App registrations > your API > Manifest: requestedAccessTokenVersion: 2, and use the preset entra."
+            ),
+        ),
+    ),
+    matrix=_MATRIX,
+)
+
+ENTRA_MULTITENANT = replace(
+    ENTRA_V2,
+    name="entra-multitenant",
+    title="Microsoft Entra ID, several tenants",
+    issuer="https://login.microsoftonline.com/{tenant id}/v2.0, once for each tenant",
+    discovery=UNSOURCED.suggests(
+        ("https://login.microsoftonline.com/organizations/v2.0/.well-known/openid-configuration",)
+    ),
+    profile=replace(ENTRA_V2.profile, name="entra-multitenant") if ENTRA_V2.profile else None,
+    quirks=(
+        *_QUIRKS,
+        Quirk(
+            departs_from="RFC 8414 §3.3",
+            fact=UNSOURCED.suggests(
+                "The metadata of common and organizations names the issuer with a literal {tenantid}, which no token has."
+            ),
+            remedy=UNSOURCED.suggests(
+                "Give Guard issuers with one TrustedIssuer for each tenant id that you admit; whoever may sign in is then your decision."
+            ),
         ),
     ),
 )

@@ -2,15 +2,37 @@
 
 from datetime import date
 
-from doorward.idp.preset import Fact, Preset
+from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
 _SEEN = date(2026, 11, 21)
+_CODE = Source("https://github.com/keycloak/keycloak (26.7, at 1054d126)", _SEEN)
+_GUIDE = Source(
+    "https://github.com/keycloak/keycloak/blob/1054d126/docs/guides/securing-apps/mcp-authz-server.adoc",
+    _SEEN,
+)
+_PATHS = Source("https://github.com/keycloak/keycloak/issues/48527", _SEEN)
+_DOCUMENT = Source("recorded: keycloak_26.2_openid-configuration.json", date(2025, 6, 3))
+_POLICIES = Source(
+    "https://github.com/keycloak/keycloak, DefaultClientRegistrationPolicies.java", _SEEN
+)
+_CORS = Source("https://github.com/keycloak/keycloak/issues/39629", _SEEN)
+_AUTH_METHOD = Source("https://github.com/keycloak/keycloak/issues/44403", _SEEN)
+_OPENID = Source("https://github.com/keycloak/keycloak/issues/45271", _SEEN)
 
 KEYCLOAK = Preset(
     name="keycloak",
     title="Keycloak",
     issuer="https://{host}/realms/{realm}",
+    discovery=_PATHS.says(
+        (
+            "https://{host}/.well-known/oauth-authorization-server/realms/{realm}",
+            "https://{host}/realms/{realm}/.well-known/openid-configuration",
+            "https://{host}/realms/{realm}/.well-known/oauth-authorization-server",
+        ),
+        "the OAuth forms since 26.4",
+    ),
     audience="'account' or nothing, unless an Audience mapper adds this server's URL.",
     algorithms=("RS256",),
     profile=TokenProfile(
@@ -25,26 +47,62 @@ KEYCLOAK = Preset(
         forbidden_claims=frozenset({"at_hash", "c_hash", "events"}),
         service_marks={"client_id": None},
     ),
+    claims=_CODE.says(
+        "The payload's typ is Bearer in access tokens and something else in all others; azp is the client, scope a text, realm_access.roles a list."
+    ),
     facts=(
-        Fact(
-            says="The header's typ is JWT unless the client sets access.token.header.type.rfc9068.",
-            source="https://github.com/keycloak/keycloak (26.7, at 1054d126)",
-            seen=_SEEN,
+        _CODE.says(
+            "The header's typ is JWT unless the client sets access.token.header.type.rfc9068."
         ),
-        Fact(
-            says="The payload's typ is Bearer in access tokens and something else in all others.",
-            source="https://github.com/keycloak/keycloak (26.7, at 1054d126)",
-            seen=_SEEN,
+        _CODE.says("Tokens of service accounts carry client_id beside azp."),
+        _OPENID.says("The OpenID document is behind the path only, never inserted before it."),
+        UNSOURCED.suggests(
+            "An RSA-OAEP key for encryption stands in the key set beside the others."
         ),
-        Fact(
-            says="aud is 'account' or absent; resource is ignored without --features=resource-indicators.",
-            source="https://github.com/keycloak/keycloak/blob/1054d126/docs/guides/securing-apps/mcp-authz-server.adoc",
-            seen=_SEEN,
+    ),
+    quirks=(
+        Quirk(
+            departs_from="RFC 8707 §2",
+            fact=_GUIDE.says(
+                "`resource` is ignored without --features=resource-indicators (26.6)."
+            ),
+            remedy=_GUIDE.says(
+                "Client scopes > Create client scope > Mappers > Configure a new mapper > Audience: Included Custom Audience is the MCP URL, Add to access token on."
+            ),
         ),
-        Fact(
-            says="Tokens of service accounts carry client_id beside azp.",
-            source="https://github.com/keycloak/keycloak (26.7, at 1054d126)",
-            seen=_SEEN,
+        Quirk(
+            departs_from="RFC 7591 §3",
+            fact=_POLICIES.says(
+                "Anonymous registration is refused until Trusted Hosts names hosts: of the sender and of the redirect URIs."
+            ),
+            remedy=_POLICIES.says(
+                "Clients > Client registration > Anonymous access policies > Trusted Hosts: add localhost and 127.0.0.1; Allowed Client Scopes: add the MCP scopes."
+            ),
         ),
+        Quirk(
+            departs_from="Fetch Standard, CORS",
+            fact=_CORS.says("Before 26.5 the registration endpoint answers no browser."),
+            remedy=_CORS.says(
+                "Clients > Client registration > Anonymous access policies > Allowed Registration Web Origins: add the client's origin."
+            ),
+        ),
+        Quirk(
+            departs_from="RFC 7591 §2",
+            fact=_AUTH_METHOD.says("Before 26.6 token_endpoint_auth_method is ignored."),
+            remedy=_AUTH_METHOD.says("Upgrade to 26.6 or newer."),
+        ),
+    ),
+    matrix=Matrix(
+        pkce=_DOCUMENT.says(Answer.YES),
+        rfc8414=_PATHS.says(Answer.YES, "since 26.4, both forms"),
+        rfc7591=_POLICIES.says(Answer.YES, "closed until its policies name trusted hosts"),
+        rfc8707=_GUIDE.says(Answer.EXPERIMENTAL, "--features=resource-indicators, since 26.6"),
+        oidc=_DOCUMENT.says(Answer.YES),
+        cimd=_GUIDE.says(Answer.EXPERIMENTAL, "--features=cimd, since 26.6"),
+        rfc9207=_DOCUMENT.says(Answer.YES),
+        dpop=_GUIDE.says(Answer.YES, "since 26.4"),
+        jwt=_CODE.says(Answer.YES, "typ is JWT"),
+        introspection=_DOCUMENT.says(Answer.YES),
+        revocation=_DOCUMENT.says(Answer.YES),
     ),
 )

@@ -1,28 +1,25 @@
-"""The shape in which facts about an identity provider are kept."""
+"""What is known of one identity provider."""
 
 from dataclasses import dataclass
-from datetime import date
 
+from doorward.idp.facts import Fact, Matrix, Quirk, TokenKind
 from doorward.tokens import TokenProfile
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fact:
-    """Something a provider does, where that was read, and when."""
-
-    says: str
-    source: str
-    seen: date
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
     """
-    What is known about a provider's access tokens.
+    What is known of a provider and its access tokens.
 
     ``issuer`` is the form of its issuer, with the parts that differ between customers in braces;
-    it is for people to read and for nothing to match. ``audience`` says in a sentence what its
-    tokens name as their audience, because that decides what to configure.
+    it is for people to read and for nothing to match. ``discovery`` are the forms of the addresses
+    that answer with its metadata. ``audience`` says in a sentence what its tokens name as their
+    audience, and ``audience_is_resource`` whether that can be the address of the MCP server.
+    ``claims`` says in a sentence where its tokens keep what ``profile`` reads.
+
+    ``tokens`` is "jwt", "opaque", or "either" where the customer's settings decide; ``lookup`` is
+    how an opaque one is looked up. ``profile`` is ``None`` where there are no JWTs to read.
+    ``matrix`` is ``None`` for what is no provider.
 
     ```python
     TrustedIssuer(
@@ -37,7 +34,14 @@ class Preset:
     name: str
     title: str
     issuer: str
+    discovery: Fact[tuple[str, ...]]
     audience: str
+    audience_is_resource: bool = True
     algorithms: tuple[str, ...]
-    profile: TokenProfile
-    facts: tuple[Fact, ...]
+    profile: TokenProfile | None
+    claims: Fact[str]
+    tokens: TokenKind = "jwt"
+    lookup: Fact[str] | None = None
+    facts: tuple[Fact[str], ...] = ()
+    quirks: tuple[Quirk, ...] = ()
+    matrix: Matrix | None = None

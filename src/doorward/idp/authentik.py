@@ -1,0 +1,71 @@
+"""Authentik."""
+
+from datetime import date
+
+from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.preset import Preset
+from doorward.tokens import TokenProfile
+
+_SEEN = date(2026, 11, 21)
+_DOCS = Source("https://docs.goauthentik.io/add-secure-apps/providers/oauth2/", _SEEN)
+_RESOURCE = Source("https://github.com/IBM/mcp-context-forge/issues/4171", _SEEN)
+
+AUTHENTIK = Preset(
+    name="authentik",
+    title="Authentik",
+    issuer="https://{host}/application/o/{application}/",
+    discovery=_DOCS.says(
+        ("https://{host}/application/o/{application}/.well-known/openid-configuration",)
+    ),
+    audience="The client id.",
+    audience_is_resource=False,
+    algorithms=("RS256", "ES256"),
+    profile=TokenProfile(
+        name="authentik",
+        types=frozenset({"jwt", "at+jwt"}),
+        type_may_be_absent=True,
+        client_claims=("azp", "client_id"),
+        role_paths=("groups",),
+        # ID tokens have the same aud and azp; scope is what they lack.
+        required_claims=frozenset({"iat", "scope"}),
+    ),
+    claims=UNSOURCED.suggests("aud and azp are the client, scope a text, groups a list."),
+    quirks=(
+        Quirk(
+            departs_from="RFC 8414 §3.3",
+            fact=UNSOURCED.suggests(
+                "The issuer ends in a slash, and is one for each application or one for all."
+            ),
+            remedy=UNSOURCED.suggests(
+                "Applications > Providers > your provider > Advanced protocol settings > Issuer mode; write the issuer as the metadata prints it."
+            ),
+        ),
+        Quirk(
+            departs_from="RFC 8707 §2",
+            fact=_RESOURCE.says("`resource` is not read; aud is the client id."),
+            remedy=UNSOURCED.suggests("Give Guard the provider's Client ID as audience."),
+        ),
+        Quirk(
+            departs_from="RFC 7591 §3",
+            fact=_DOCS.says(
+                "Registration (2026.8 and newer) needs a token with a scope of its own."
+            ),
+            remedy=UNSOURCED.suggests(
+                "Applications > Providers > Create > OAuth2/OpenID Provider, Client type Public; give its Client ID to the client."
+            ),
+        ),
+    ),
+    matrix=Matrix(
+        pkce=_DOCS.says(Answer.YES, "in newer versions"),
+        rfc8414=UNSOURCED.suggests(Answer.UNKNOWN),
+        rfc7591=_DOCS.says(Answer.PARTLY, "since 2026.8, with a token"),
+        rfc8707=_RESOURCE.says(Answer.NO),
+        oidc=_DOCS.says(Answer.YES),
+        cimd=UNSOURCED.suggests(Answer.NO, "nothing found"),
+        rfc9207=UNSOURCED.suggests(Answer.UNKNOWN),
+        dpop=UNSOURCED.suggests(Answer.UNKNOWN),
+        jwt=_DOCS.says(Answer.YES),
+        introspection=_DOCS.says(Answer.YES),
+        revocation=_DOCS.says(Answer.YES),
+    ),
+)

@@ -1,0 +1,61 @@
+"""GitHub's OAuth apps and GitHub Apps. Access tokens are opaque."""
+
+from datetime import date
+
+from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.preset import Preset
+
+_DOCUMENT = Source("recorded: github_oauth.json", date(2026, 2, 10))
+_DCR = Source("https://github.com/github/github-mcp-server/issues/2532", date(2026, 11, 21))
+_CHECK = Source(
+    "https://docs.github.com/en/rest/apps/oauth-applications#check-a-token", date(2026, 11, 21)
+)
+
+GITHUB = Preset(
+    name="github",
+    title="GitHub",
+    issuer="https://github.com/login/oauth",
+    discovery=_DOCUMENT.says(
+        ("https://github.com/.well-known/oauth-authorization-server/login/oauth",)
+    ),
+    audience="None: a token is for GitHub's own API, and for the application that got it.",
+    audience_is_resource=False,
+    algorithms=("RS256",),
+    profile=None,
+    claims=_DOCUMENT.suggests("Access tokens (gho_…, ghu_…) are opaque, and there are no keys."),
+    tokens="opaque",
+    lookup=_CHECK.suggests(
+        "POST https://api.github.com/applications/{client id}/token tells whether it is this client's; GET /user and X-OAuth-Scopes tell only that it lives."
+    ),
+    quirks=(
+        Quirk(
+            departs_from="RFC 7591 §3",
+            fact=_DCR.says("There is no dynamic registration."),
+            remedy=UNSOURCED.suggests(
+                "Settings > Developer settings > OAuth Apps > New OAuth App; give its Client ID to the client."
+            ),
+        ),
+        Quirk(
+            departs_from="RFC 9068",
+            fact=_DOCUMENT.says(
+                "The metadata names no jwks_uri, so no token can be verified by key."
+            ),
+            remedy=UNSOURCED.suggests(
+                "Put an authorization server of your own in front that signs people in at GitHub and issues its own tokens."
+            ),
+        ),
+    ),
+    matrix=Matrix(
+        pkce=_DOCUMENT.says(Answer.YES, "a report of March 2026 did not see it advertised"),
+        rfc8414=_DOCUMENT.says(Answer.YES, "inserted before the path"),
+        rfc7591=_DCR.says(Answer.NO),
+        rfc8707=UNSOURCED.suggests(Answer.UNKNOWN, "presumably ignored"),
+        oidc=UNSOURCED.suggests(Answer.NO),
+        cimd=_DCR.says(Answer.NO),
+        rfc9207=_DOCUMENT.says(Answer.NO),
+        dpop=UNSOURCED.suggests(Answer.UNKNOWN),
+        jwt=UNSOURCED.suggests(Answer.NO, "opaque"),
+        introspection=UNSOURCED.suggests(Answer.NO),
+        revocation=UNSOURCED.suggests(Answer.PARTLY, "by GitHub's own API"),
+    ),
+)

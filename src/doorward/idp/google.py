@@ -1,0 +1,72 @@
+"""Google. Its access tokens are opaque and for Google's own APIs."""
+
+from datetime import date
+
+from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.preset import Preset
+
+_SEEN = date(2026, 11, 21)
+_DOCUMENT = Source("recorded: google_2023.json", date(2023, 1, 1))
+_TOKENS = Source("https://github.com/jlowin/fastmcp, server/auth/providers/google.py", _SEEN)
+_DCR = Source("https://github.com/google/mcp/issues/39", date(2026, 4, 15))
+_SLASH = Source("https://github.com/github/copilot-cli/issues/4606", _SEEN)
+_OFFLINE = Source("https://github.com/jlowin/fastmcp/issues/2435", _SEEN)
+
+GOOGLE = Preset(
+    name="google",
+    title="Google",
+    issuer="https://accounts.google.com",
+    discovery=_DOCUMENT.says(("https://accounts.google.com/.well-known/openid-configuration",)),
+    audience="None for anybody else's API: tokeninfo names the client in aud.",
+    audience_is_resource=False,
+    algorithms=("RS256",),
+    profile=None,
+    claims=_TOKENS.says("Access tokens (ya29.…) are opaque; the published keys are of ID tokens."),
+    tokens="opaque",
+    lookup=_TOKENS.says(
+        "https://oauth2.googleapis.com/tokeninfo: aud is the client id, scope a text. Check the client, not only that the token lives."
+    ),
+    facts=(
+        _TOKENS.says(
+            "email and profile come back as https://www.googleapis.com/auth/userinfo.email and .profile."
+        ),
+    ),
+    quirks=(
+        Quirk(
+            departs_from="RFC 8414 §3.3",
+            fact=_SLASH.says("The issuer has no slash at the end; with one, clients refuse."),
+            remedy=_SLASH.says(
+                "Write it as https://accounts.google.com, never through a URL type."
+            ),
+        ),
+        Quirk(
+            departs_from="OpenID Connect Core 1.0 §11",
+            fact=_OFFLINE.says(
+                "offline_access is unknown: refresh tokens come with access_type=offline, and again only with prompt=consent."
+            ),
+            remedy=_OFFLINE.suggests(
+                "Put an authorization server of your own in front that adds these parameters and issues its own tokens."
+            ),
+        ),
+        Quirk(
+            departs_from="RFC 7591 §3",
+            fact=_DCR.says("There is neither dynamic registration nor a client document."),
+            remedy=UNSOURCED.suggests(
+                "APIs & Services > Credentials > Create credentials > OAuth client ID."
+            ),
+        ),
+    ),
+    matrix=Matrix(
+        pkce=_DOCUMENT.says(Answer.YES),
+        rfc8414=UNSOURCED.suggests(Answer.NO, "nothing found"),
+        rfc7591=_DCR.says(Answer.NO),
+        rfc8707=UNSOURCED.suggests(Answer.NO),
+        oidc=_DOCUMENT.says(Answer.YES),
+        cimd=_DCR.says(Answer.NO),
+        rfc9207=_DOCUMENT.says(Answer.NO, "not in the document of 2023"),
+        dpop=UNSOURCED.suggests(Answer.UNKNOWN),
+        jwt=_TOKENS.says(Answer.NO, "opaque"),
+        introspection=_TOKENS.says(Answer.NO, "tokeninfo instead"),
+        revocation=_DOCUMENT.says(Answer.YES),
+    ),
+)

@@ -1,0 +1,67 @@
+"""Ory Hydra."""
+
+from datetime import date
+
+from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.preset import Preset
+from doorward.tokens import TokenProfile
+
+_CODE = Source("https://github.com/ory/hydra (at 83127c575)", date(2026, 11, 21))
+_DOCUMENT = Source("recorded: ory_hydra.json", date(2026, 7, 24))
+
+HYDRA = Preset(
+    name="hydra",
+    title="Ory Hydra",
+    issuer="https://{host}",
+    discovery=_CODE.says(
+        (
+            "https://{host}/.well-known/oauth-authorization-server",
+            "https://{host}/.well-known/openid-configuration",
+        )
+    ),
+    audience="What the client asked for with audience and may have; an empty list otherwise.",
+    algorithms=("RS256", "ES256"),
+    profile=TokenProfile(
+        name="hydra",
+        types=frozenset({"jwt"}),
+        scope_claims=("scp", "scope"),
+        role_paths=(),
+        # ID tokens have neither client_id nor scp.
+        required_claims=frozenset({"iat", "jti"}),
+    ),
+    claims=_CODE.says("typ is JWT; scp is a list, client_id the client, aud always a list."),
+    tokens="either",
+    lookup=_CODE.says("RFC 7662 on the admin API: POST /admin/oauth2/introspect."),
+    quirks=(
+        Quirk(
+            departs_from="RFC 8707 §2",
+            fact=_CODE.says("`resource` is not read; `audience` is, when the client may have it."),
+            remedy=UNSOURCED.suggests(
+                "Put the MCP URL into the client's audience, and grant it in your consent app: grant_access_token_audience."
+            ),
+        ),
+        Quirk(
+            departs_from="RFC 9068 §2",
+            fact=_CODE.says("Access tokens are opaque by default."),
+            remedy=_CODE.suggests("hydra.yml: strategies.access_token: jwt."),
+        ),
+        Quirk(
+            departs_from="RFC 7591 §3",
+            fact=_CODE.says("Registration is off by default."),
+            remedy=_CODE.suggests("hydra.yml: oidc.dynamic_client_registration.enabled: true."),
+        ),
+    ),
+    matrix=Matrix(
+        pkce=_DOCUMENT.says(Answer.YES),
+        rfc8414=_CODE.says(Answer.YES),
+        rfc7591=_CODE.says(Answer.OPT_IN, "off by default"),
+        rfc8707=_CODE.says(Answer.NO, "audience instead"),
+        oidc=_DOCUMENT.says(Answer.YES),
+        cimd=_CODE.says(Answer.NO),
+        rfc9207=_CODE.says(Answer.NO),
+        dpop=_CODE.says(Answer.NO),
+        jwt=_CODE.says(Answer.OPT_IN, "opaque by default"),
+        introspection=_CODE.says(Answer.PARTLY, "on the admin API"),
+        revocation=_DOCUMENT.says(Answer.YES),
+    ),
+)
