@@ -1,8 +1,9 @@
 """The line to the client: reading a body from it, and noticing when it goes dead."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Generator, MutableMapping
 from contextlib import suppress
+from types import coroutine
 from typing import Any, TypeVar
 
 from doorward.transport.refusals import BodyTooLarge
@@ -54,7 +55,8 @@ def _is_over(announced: bytes, limit: int) -> bool:
     return announced.isdigit() and (len(announced) > 18 or int(announced) > limit)
 
 
-async def while_connected(receive: Receive, work: Awaitable[T]) -> T:
+@coroutine
+def while_connected(receive: Receive, work: Awaitable[T]) -> Generator[Any, Any, T]:
     """
     Return what ``work`` returns, unless the client goes away first: then it is cancelled.
 
@@ -63,15 +65,35 @@ async def while_connected(receive: Receive, work: Awaitable[T]) -> T:
 
     Spec: MCP 2026-07-28, transports/streamable-http, "Cancellation"
     """
+    steps = work.__await__()
+    try:
+        waits_for = next(steps)
+    except StopIteration as done:
+        # Over without waiting for anything, as most calls are: nobody could have been noticed to go.
+        return done.value  # type: ignore[no-any-return]
     watch = _Watch(receive)
     try:
-        return await work
+        return (yield from _go_on(steps, waits_for))
     except asyncio.CancelledError:
         if not watch.hung_up:
             raise
         raise HungUp from None
     finally:
         watch.end()
+
+
+def _go_on(steps: Generator[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
+    """Do what ``yield from`` does, for steps of which the first has been made."""
+    try:
+        while True:
+            try:
+                given = yield waits_for
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is for the work
+                waits_for = steps.throw(error)
+            else:
+                waits_for = steps.send(given)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
 
 
 class _Watch:
