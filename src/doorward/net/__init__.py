@@ -1,7 +1,7 @@
 """The only room with sockets and the clock: one guarded fetcher, single-flight caches."""
 
 from doorward.net.clock import Clock
-from doorward.net.fetcher import Fetched, Fetcher
+from doorward.net.fetcher import Fetched, Fetcher, Question
 from doorward.net.refusals import FetchFailed, FetchRefused
 from doorward.net.single_flight import Loaded, SingleFlight, SingleFlightCache
 
@@ -12,6 +12,7 @@ __all__ = [
     "Fetched",
     "Fetcher",
     "Loaded",
+    "Question",
     "SingleFlight",
     "SingleFlightCache",
 ]

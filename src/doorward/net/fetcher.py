@@ -4,7 +4,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpcore2
 
@@ -19,7 +19,7 @@ _UNCACHED = re.compile(r"(?:^|[,\s])(?:no-store|no-cache)(?:$|[,\s=])", re.IGNOR
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """
-    An answer with status 200.
+    An answer: from ``fetch`` always one with status 200.
 
     ``headers`` has names in lower case. ``max_age`` is in seconds: how much longer its author lets
     it be kept; ``None`` when nothing was said, 0 when it may not be kept.
@@ -36,9 +36,37 @@ class Fetched:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is sent: ``body`` with its media type, and the media type that is wanted back."""
+
+    method: str = "GET"
+    accept: str = "application/json"
+    body: bytes = b""
+    content_type: str | None = None
+    authorization: str | None = field(default=None, repr=False)
+
+    def headers(self, target: Target) -> list[tuple[str, str]]:
+        """Return the headers of this question to ``target``."""
+        headers = [
+            ("Host", target.host_header),
+            ("Accept", self.accept),
+            ("Accept-Encoding", "identity"),
+            ("User-Agent", "doorward"),
+            ("Connection", "close"),
+        ]
+        if self.method != "GET":
+            headers.append(("Content-Length", str(len(self.body))))
+        if self.content_type is not None:
+            headers.append(("Content-Type", self.content_type))
+        if self.authorization is not None:
+            headers.append(("Authorization", self.authorization))
+        return headers
+
+
 class Fetcher:
     """
-    The guarded fetcher: GET over https, to public addresses, once, and not much of it.
+    The guarded fetcher: over https, to public addresses, once, and not much of it.
 
     ``allow_private_hosts`` are exact ``host:port`` pairs (``"localhost:9000"``) which may be
     private and may be plain http: an issuer on loopback, a provider in the same network. ``timeout``
@@ -74,6 +102,23 @@ class Fetcher:
 
         Spec: draft-ietf-oauth-client-id-metadata-document §4, §6.5, §6.6
         """
+        return await self._exchange(url, Question(accept=accept), limit, any_status=False)
+
+    async def ask(self, url: str, question: Question, *, limit: int = 5 * 1024) -> Fetched:
+        """
+        Return what ``url`` answers to ``question``, whatever its status.
+
+        For whoever learns from refusals. A redirect is an answer like any other.
+
+        Raises:
+            FetchRefused: the URL or an address behind it is none that this process goes to.
+            FetchFailed: no answer in time, or one of more than ``limit`` bytes.
+        """
+        return await self._exchange(url, question, limit, any_status=True)
+
+    async def _exchange(
+        self, url: str, question: Question, limit: int, *, any_status: bool
+    ) -> Fetched:
         target = read_target(url)
         allowed = target.pair in self._allowed
         if target.scheme != "https" and not allowed:
@@ -82,9 +127,8 @@ class Fetcher:
             # One deadline for everything: a timeout per read lets a peer that sends one byte a
             # second hold the connection for as long as it likes.
             async with asyncio.timeout(self._timeout), self._turns:
-                return await self._get(
-                    target, PinnedBackend(self._resolver, anywhere=allowed), accept, limit
-                )
+                backend = PinnedBackend(self._resolver, anywhere=allowed)
+                return await self._send(target, backend, question, limit, any_status=any_status)
         except TimeoutError:
             raise FetchFailed(f"{target.pair!r} took longer than {self._timeout} s") from None
         except (
@@ -96,8 +140,14 @@ class Fetcher:
         except (ssl.SSLError, OSError) as error:
             raise FetchFailed(f"{target.pair!r}: {type(error).__name__}: {error}") from None
 
-    async def _get(
-        self, target: Target, backend: PinnedBackend, accept: str, limit: int
+    async def _send(
+        self,
+        target: Target,
+        backend: PinnedBackend,
+        question: Question,
+        limit: int,
+        *,
+        any_status: bool,
     ) -> Fetched:
         url = httpcore2.URL(
             scheme=target.scheme.encode(),
@@ -105,21 +155,19 @@ class Fetcher:
             port=target.port,
             target=target.path.encode(),
         )
-        headers = [
-            ("Host", target.host_header),
-            ("Accept", accept),
-            ("Accept-Encoding", "identity"),
-            ("User-Agent", "doorward"),
-            ("Connection", "close"),
-        ]
         # A pool for one request: a connection kept open would outlive the check of its address.
         async with (
             httpcore2.AsyncConnectionPool(
                 ssl_context=self._context(), max_connections=1, network_backend=backend
             ) as pool,
-            pool.stream("GET", url, headers=headers) as answer,
+            pool.stream(
+                question.method,
+                url,
+                headers=question.headers(target),
+                content=question.body or None,
+            ) as answer,
         ):
-            return await _read(answer, target, limit)
+            return await _read(answer, target, limit, any_status=any_status)
 
     def _context(self) -> ssl.SSLContext:
         # Made at the first fetch: loading the authorities takes 20 ms, and most processes that
@@ -132,10 +180,12 @@ class Fetcher:
         """Do nothing more than say that this fetcher is done with: no connection is kept."""
 
 
-async def _read(answer: httpcore2.Response, target: Target, limit: int) -> Fetched:
+async def _read(
+    answer: httpcore2.Response, target: Target, limit: int, *, any_status: bool
+) -> Fetched:
     # Redirects too: the address behind one was never checked, and following it with a check of its
     # own still lets the first host choose where this process goes next.
-    if answer.status != 200:
+    if answer.status != 200 and not any_status:
         raise FetchFailed(f"{target.pair!r} answered {answer.status}")
     headers = _headers(answer)
     # We asked for none; whoever encodes regardless may send 5 kB that unpack to 5 GB.

@@ -1,0 +1,62 @@
+"""Asking: refusals are answers, and everything else is as guarded as a fetch."""
+
+import ssl
+
+import pytest
+
+from doorward.net import Fetcher, FetchFailed, FetchRefused, Question
+from tests.ledger import proves
+from tests.net.server import ok, saying, serving, to
+
+Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
+HOME = to("127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "status", ["200 OK", "302 Found", "400 Bad Request", "404 Not Found", "500 Oops"]
+)
+async def test_every_status_is_an_answer_and_a_redirect_is_not_followed(
+    tls: Contexts, status: str
+) -> None:
+    said = f"HTTP/1.1 {status}\r\nLocation: /else\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+    async with serving(saying(said), tls[0]) as place:
+        fetcher = Fetcher(allow_private_hosts=frozenset({place.pair}), resolver=HOME, tls=tls[1])
+        answer = await fetcher.ask(place.url("/register"), Question())
+
+    assert (answer.status, answer.body) == (int(status[:3]), b"{}")
+    assert place.connections == 1
+
+
+async def test_a_body_is_sent_with_its_length_and_its_type(tls: Contexts) -> None:
+    question = Question(method="POST", body=b'{"a":1}', content_type="application/json")
+    async with serving(saying(ok(b"{}")), tls[0]) as place:
+        fetcher = Fetcher(allow_private_hosts=frozenset({place.pair}), resolver=HOME, tls=tls[1])
+        await fetcher.ask(place.url("/register"), question)
+
+    request = place.requests[0].lower()
+    assert request.startswith("post /register http/1.1\r\n")
+    assert "content-length: 7\r\n" in request
+    assert "content-type: application/json\r\n" in request
+    assert "authorization" not in request
+
+
+@proves("S65", "refuses")
+async def test_nothing_is_sent_to_an_address_inside(tls: Contexts) -> None:
+    async with serving(saying(ok(b"{}")), tls[0]) as place:
+        fetcher = Fetcher(resolver=HOME, tls=tls[1])
+        with pytest.raises(FetchRefused):
+            await fetcher.ask(place.url(), Question(method="POST", body=b"x"))
+
+    assert place.connections == 0
+
+
+async def test_a_long_answer_is_refused_whatever_its_status(tls: Contexts) -> None:
+    said = b"HTTP/1.1 400 Bad\r\nContent-Length: 100\r\n\r\n" + b"x" * 100
+    async with serving(saying(said), tls[0]) as place:
+        fetcher = Fetcher(allow_private_hosts=frozenset({place.pair}), resolver=HOME, tls=tls[1])
+        with pytest.raises(FetchFailed, match="more than 50 bytes"):
+            await fetcher.ask(place.url(), Question(), limit=50)
+
+
+def test_what_authorizes_a_question_is_not_in_its_text() -> None:
+    assert "hunter2" not in repr(Question(authorization="Bearer hunter2"))
