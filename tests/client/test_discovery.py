@@ -105,6 +105,35 @@ async def test_a_server_at_the_root_may_write_its_slash_or_not(
     assert house.authorizations[0]["resource"] == named
 
 
+async def test_the_metadata_at_the_root_may_name_the_whole_host(
+    open_house: Open, house: House
+) -> None:
+    house.challenge = {}
+    house.routes[INSERTED] = lambda _: httpx2.Response(404)
+    house.routes[ROOT] = lambda _: httpx2.Response(
+        200, json={**house.resource, "resource": "https://mcp.example"}
+    )
+
+    async with open_house() as connection:
+        await connection.log_in()
+
+    assert house.authorizations[0]["resource"] == "https://mcp.example"
+
+
+@proves("S167", "refuses")
+@pytest.mark.parametrize("named", ["https://mcp.example/other", "https://evil.example"])
+async def test_the_metadata_at_the_root_may_not_name_a_neighbour(
+    open_house: Open, house: House, named: str
+) -> None:
+    house.challenge = {}
+    house.routes[INSERTED] = lambda _: httpx2.Response(404)
+    house.routes[ROOT] = lambda _: httpx2.Response(200, json={**house.resource, "resource": named})
+
+    refusal = await refusal_of(open_house)
+
+    assert refusal.reason == "wrong-resource"
+
+
 @proves("S168", "refuses")
 @pytest.mark.parametrize(
     "issuer", [ISSUER + "/", "https://ISSUER.example", "https://evil.example", None, 7]

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 
 from doorward.client.courier import Courier
+from doorward.client.elicitation import Elicit
 from doorward.client.mcp import McpClient
 from doorward.client.oauth import OAuth
 from doorward.client.reach import PinnedTransport, Reach
@@ -46,10 +47,14 @@ async def open_connection(
     wallet: Wallet | None = None,
     interactive: bool = True,
     transport: httpx2.AsyncBaseTransport | None = None,
+    initialize: bool = False,
+    elicit: Elicit | None = None,
     **sign_in: Any,
 ) -> AsyncIterator[Connection]:
     """
-    Yield the connection to ``server_url``; ``sign_in`` are the options of ``SignIn``.
+    Yield the connection to ``server_url``.
+
+    ``initialize`` and ``elicit`` are those of ``McpClient``, ``sign_in`` the options of ``SignIn``.
 
     Raises:
         DiscoveryFailed: ``server_url`` is not an address that may be used.
@@ -62,7 +67,9 @@ async def open_connection(
     signing_in = SignIn(wallet=wallet, courier=courier, **sign_in)
     auth = OAuth(server_url, signing_in, interactive=interactive)
     try:
-        async with McpClient(server_url, auth=auth, transport=transport) as client:
+        async with McpClient(
+            server_url, auth=auth, transport=transport, initialize=initialize, elicit=elicit
+        ) as client:
             yield Connection(
                 server_url=server_url, wallet=wallet, sign_in=signing_in, client=client
             )

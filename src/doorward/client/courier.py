@@ -109,12 +109,7 @@ async def read_limited(response: httpx2.Response, limit: int) -> bytes:
     """
     if isinstance(kept := response.extensions.get(_BODY), bytes):
         return kept
-    if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise ProtocolBroken(
-            "compressed",
-            f"{response.url.host} sent a compressed document, which was not asked for.",
-            "The server must honour Accept-Encoding: identity.",
-        )
+    require_identity(response)
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
@@ -126,6 +121,21 @@ async def read_limited(response: httpx2.Response, limit: int) -> bytes:
             )
     response.extensions[_BODY] = bytes(body)
     return bytes(body)
+
+
+def require_identity(response: httpx2.Response) -> None:
+    """
+    Return when ``response`` is not compressed.
+
+    Raises:
+        ProtocolBroken: with reason ``compressed``.
+    """
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise ProtocolBroken(
+            "compressed",
+            f"{response.url.host} sent a compressed document, which was not asked for.",
+            "The server must honour Accept-Encoding: identity.",
+        )
 
 
 def require_success(answer: Answer, what: str) -> Answer:

@@ -86,13 +86,13 @@ async def fetch_resource_metadata(
         answer = await courier.get(challenge.metadata_url, "resource metadata")
         if answer.status != 200:
             raise _no_resource_metadata(challenge.metadata_url, answer.status)
-        return _believed(answer, server_url)
+        return _believed(answer, server_url, _names_of(server_url))
     tried: list[str] = []
-    for url in _resource_metadata_urls(server_url):
+    for url, names in _resource_metadata_urls(server_url):
         answer = await courier.get(url, "resource metadata")
         # Single-page applications answer every path with 200 and a page.
         if answer.status == 200 and answer.body.lstrip()[:1] == b"{":
-            return _believed(answer, server_url)
+            return _believed(answer, server_url, names)
         tried.append(url)
     raise _no_resource_metadata(" and ".join(tried), 404)
 
@@ -136,16 +136,21 @@ def _within_reach(courier: Courier, metadata: ServerMetadata) -> ServerMetadata:
     return metadata
 
 
-def _resource_metadata_urls(server_url: str) -> tuple[str, ...]:
+def _resource_metadata_urls(server_url: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return each place to look, with the resources that a document there may be about."""
     well_known = resource_metadata.WELL_KNOWN
     origin, path = address.origin_of(server_url), urlsplit(server_url).path.rstrip("/")
-    root = origin + well_known
-    return (root + path, root) if path else (root,)
+    root, names = origin + well_known, _names_of(server_url)
+    if not path:
+        return ((root, names),)
+    # The document at the root is the host's own, which no tenant below it can write. There, and
+    # there alone, the host may say that all of it is one resource.
+    return ((root + path, names), (root, (*names, *_names_of(origin))))
 
 
-def _believed(answer: Answer, server_url: str) -> ResourceMetadata:
+def _believed(answer: Answer, server_url: str, names: tuple[str, ...]) -> ResourceMetadata:
     refusal: resource_metadata.MetadataRefused | None = None
-    for name in _names_of(server_url):
+    for name in names:
         try:
             return resource_metadata.parse(answer.body, name)
         except resource_metadata.MetadataRefused as error:
@@ -162,8 +167,8 @@ def _names_of(server_url: str) -> tuple[str, ...]:
     """
     Return the resource identifiers that are this address: itself, and its bare-origin twin.
 
-    A parent path is not one of them: a tenant of a shared host could otherwise have tokens made
-    for the whole host, and spend them next door.
+    A parent path is not one of them: a tenant of a shared host, whose challenge names the place of
+    the metadata, could otherwise have tokens made for the whole host, and spend them next door.
     """
     parts = urlsplit(server_url)
     canonical = parts._replace(scheme=parts.scheme.lower(), netloc=parts.netloc.lower()).geturl()

@@ -2,34 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version as installed_version
 from types import TracebackType
 from typing import Any, Self
 
 import httpx2
 
 from doorward.client.discovery import BearerChallenge, read_challenge
-from doorward.client.exchange import Exchange, require_service
-from doorward.client.messages import (
-    MODERN,
-    build_headers,
-    build_request,
-    encode,
-    read_answer,
-    read_error,
-    result_of,
-)
+from doorward.client.elicitation import Elicit, next_round
+from doorward.client.messages import MODERN, read_error
 from doorward.client.parameter_headers import marked_parameters, parameter_headers
 from doorward.client.reach import PinnedTransport, Reach
-from doorward.client.refusals import (
-    ProtocolBroken,
-)
-from doorward.wire.envelope import LEGACY_VERSIONS, METHOD_NOT_FOUND
+from doorward.client.refusals import ProtocolBroken
+from doorward.client.session import Session
 
 _MOST_PAGES = 100
-# -32020 header mismatch, -32021 missing capability, -32022 unsupported version: only a server of
-# the new era says these, so there is no point in greeting it in the old way.
-_MODERN_ERRORS = frozenset({-32020, -32021, -32022})
+_MOST_ROUNDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +56,9 @@ class McpClient:
         result = await client.call_tool("add", {"a": 2, "b": 3})
     ```
 
-    Speaks 2026-07-28, and greets a server that does not with ``initialize``. Follows no redirect.
-    ``timeout`` is in seconds and covers one answer, not the user's sign-in.
+    Speaks 2026-07-28, and greets a server that does not with ``initialize``; ``initialize`` greets
+    at once. Follows no redirect. ``timeout`` is in seconds and covers one answer, not the user's
+    sign-in. ``elicit`` is asked what the server asks its user in the middle of a call.
 
     Spec: MCP 2026-07-28 streamable HTTP, backward compatibility
     """
@@ -82,6 +70,8 @@ class McpClient:
         auth: httpx2.Auth | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
         timeout: float = 60.0,
+        initialize: bool = False,
+        elicit: Elicit | None = None,
     ) -> None:
         self.url = url
         self._http = httpx2.AsyncClient(
@@ -90,11 +80,9 @@ class McpClient:
             trust_env=False,
             timeout=httpx2.Timeout(timeout),
         )
-        self._version: str | None = None
-        self._session: str | None = None
-        self._number = 0
+        self._session = Session(url, self._http, initialize=initialize, elicit=elicit)
+        self._elicit = elicit
         self._schemas: dict[str, Mapping[str, Any]] = {}
-        self._client = {"name": "doorward", "version": installed_version("doorward")}
 
     async def __aenter__(self) -> Self:
         return self
@@ -109,6 +97,7 @@ class McpClient:
 
     async def aclose(self) -> None:
         """Close every connection."""
+        await self._session.aclose()
         await self._http.aclose()
 
     async def challenge(self) -> BearerChallenge | None:
@@ -117,8 +106,8 @@ class McpClient:
 
         Spec: MCP 2026-07-28 authorization server location
         """
-        message = self._message("server/discover", {}, MODERN)
-        async with self._post(message, MODERN, {}, auth=None) as response:
+        message = self._session.message("server/discover", {}, MODERN)
+        async with self._session.post(message, MODERN, auth=None) as response:
             if response.status_code == 401:
                 return read_challenge(response.headers)
             if response.status_code < 300 and await read_error(response) is None:
@@ -179,74 +168,20 @@ class McpClient:
         """
         Return the result of one MCP request, in whichever era the server lives.
 
+        What the server asks its user in between is answered, and the request tried again.
+
         Raises:
             ClientRefused: whatever went wrong, by its class.
+
+        Spec: MCP 2026-07-28 multi-round-trip requests
         """
-        if self._version is None:
-            message = self._message(method, params, MODERN)
-            async with self._post(message, MODERN, headers or {}) as response:
-                if not await _may_be_legacy(response):
-                    await require_service(self.url, response)
-                    self._version = MODERN
-                    return result_of(await read_answer(response, message["id"]))
-            self._version = await self._greet()
-        message = self._message(method, params, self._version)
-        async with self._post(message, self._version, headers or {}) as response:
-            await require_service(self.url, response)
-            return result_of(await read_answer(response, message["id"]))
-
-    async def _greet(self) -> str:
-        """Return the version that a server of the ``initialize`` era agreed to."""
-        offer = LEGACY_VERSIONS[-1]
-        params = {"protocolVersion": offer, "capabilities": {}, "clientInfo": self._client}
-        message = self._message("initialize", params, offer)
-        async with self._post(message, None, {}) as response:
-            await require_service(self.url, response)
-            self._session = response.headers.get("mcp-session-id")
-            answer = result_of(await read_answer(response, message["id"]))
-        agreed = answer.get("protocolVersion")
-        if agreed not in LEGACY_VERSIONS:
-            raise ProtocolBroken("no-common-version", f"The server wants MCP {agreed!r}.")
-        note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-        async with self._post(note, str(agreed), {}) as response:
-            await require_service(self.url, response)
-        return str(agreed)
-
-    def _message(self, method: str, params: Mapping[str, Any], version: str) -> dict[str, Any]:
-        self._number += 1
-        return build_request(self._number, method, params, version=version, client=self._client)
-
-    def _post(
-        self,
-        message: Mapping[str, Any],
-        version: str | None,
-        extra: Mapping[str, str],
-        **options: Any,
-    ) -> Exchange:
-        headers = {**build_headers(message, version=version), **extra}
-        if self._session is not None:
-            headers["Mcp-Session-Id"] = self._session
-        request = self._http.build_request(
-            "POST", self.url, headers=headers, content=encode(message)
-        )
-        return Exchange(self._http, request, options)
-
-
-async def _may_be_legacy(response: httpx2.Response) -> bool:
-    """
-    Say whether this answer leaves room for a server of the ``initialize`` era.
-
-    Spec: MCP 2026-07-28 streamable HTTP, backward compatibility
-    """
-    if response.status_code not in (400, 404, 405, 406, 415):
-        return False
-    error = await read_error(response)
-    if error is None:
-        return True
-    # A 404 with "method not found" is how the new era refuses a method; an old server's 404 is a
-    # lost session or a wrong path, and has no such body.
-    unknown_method = response.status_code == 404 and error["code"] == METHOD_NOT_FOUND
-    return error["code"] not in _MODERN_ERRORS and not unknown_method
+        result = await self._session.request(method, params, headers)
+        for _ in range(_MOST_ROUNDS):
+            if result.get("resultType") != "input_required":
+                break
+            again = await next_round(self._elicit, params, result)
+            result = await self._session.request(method, again, headers)
+        return result
 
 
 def _list(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

@@ -25,6 +25,7 @@ def build_request(
     *,
     version: str,
     client: Mapping[str, str],
+    capabilities: Mapping[str, Any],
 ) -> dict[str, Any]:
     """
     Return one JSON-RPC request; in the 2026-07-28 era it says who asks and in which version.
@@ -33,7 +34,11 @@ def build_request(
     """
     full = dict(params)
     if version in MODERN_VERSIONS:
-        full["_meta"] = {VERSION_META: version, _CLIENT_META: client, CAPABILITIES_META: {}}
+        full["_meta"] = {
+            VERSION_META: version,
+            _CLIENT_META: client,
+            CAPABILITIES_META: dict(capabilities),
+        }
     message: dict[str, Any] = {"jsonrpc": "2.0", "id": number, "method": method}
     if full:
         message["params"] = full
@@ -61,23 +66,19 @@ def build_headers(message: Mapping[str, Any], *, version: str | None) -> dict[st
     return headers
 
 
-async def read_answer(response: httpx2.Response, number: int) -> dict[str, Any]:
+async def read_message(response: httpx2.Response, number: int) -> dict[str, Any]:
     """
-    Return the JSON-RPC response with the id ``number``, from a JSON body or an event stream.
+    Return the JSON-RPC response with the id ``number`` in the JSON body of ``response``.
 
     Raises:
         ProtocolBroken: with reason ``not-json``, ``no-answer`` or ``too-large``.
 
     Spec: MCP 2026-07-28 streamable HTTP, receiving messages
     """
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = await read_limited(response, LARGEST_ANSWER)
-    documents = _events(body) if kind == "text/event-stream" else [body]
-    for document in documents:
-        message = _object(document, response)
-        answers = message.get("id") == number or ("error" in message and "id" not in message)
-        if answers and ("result" in message or "error" in message):
-            return message
+    message = parse_message(await read_limited(response, LARGEST_ANSWER), response)
+    answers = message.get("id") == number or ("error" in message and "id" not in message)
+    if answers and ("result" in message or "error" in message):
+        return message
     raise ProtocolBroken(
         "no-answer", "The server's answer holds no response to the request.", "Try again."
     )
@@ -116,22 +117,13 @@ async def read_error(response: httpx2.Response) -> dict[str, Any] | None:
     return error if isinstance(error, dict) and isinstance(error.get("code"), int) else None
 
 
-def _events(body: bytes) -> list[bytes]:
-    """Return the data of each server-sent event. Spec: WHATWG HTML §9.2.6"""
-    found: list[bytes] = []
-    data: list[bytes] = []
-    normal = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").removeprefix(b"\xef\xbb\xbf")
-    for line in [*normal.split(b"\n"), b""]:
-        if not line:
-            if any(data):
-                found.append(b"\n".join(data))
-            data = []
-        elif line.startswith(b"data:"):
-            data.append(line[5:].removeprefix(b" "))
-    return found
+def parse_message(document: bytes, response: httpx2.Response) -> dict[str, Any]:
+    """
+    Return the JSON-RPC message in ``document``, which came with ``response``.
 
-
-def _object(document: bytes, response: httpx2.Response) -> dict[str, Any]:
+    Raises:
+        ProtocolBroken: with reason ``not-json``.
+    """
     try:
         return parse_object(document)
     except NotStrictJson as error:

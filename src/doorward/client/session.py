@@ -1,0 +1,281 @@
+"""The wire side of one MCP client: requests go out, results come back, in either era."""
+
+import asyncio
+from collections.abc import Mapping
+from importlib.metadata import version as installed_version
+from typing import Any
+
+import anyio
+import httpx2
+
+from doorward.client.elicitation import METHOD as ELICITATION
+from doorward.client.elicitation import Elicit, answer_question
+from doorward.client.events import Event, read_events
+from doorward.client.exchange import Exchange, require_service
+from doorward.client.messages import (
+    LARGEST_ANSWER,
+    MODERN,
+    build_headers,
+    build_request,
+    encode,
+    parse_message,
+    read_error,
+    read_message,
+    result_of,
+)
+from doorward.client.refusals import CallFailed, ClientRefused, ProtocolBroken
+from doorward.wire.envelope import LEGACY_VERSIONS, METHOD_NOT_FOUND, MODERN_VERSIONS
+
+# -32020 header mismatch, -32021 missing capability, -32022 unsupported version: only a server of
+# the new era says these, so there is no point in greeting it in the old way.
+_UNSUPPORTED_VERSION = -32022
+_MODERN_ERRORS = frozenset({-32020, -32021, _UNSUPPORTED_VERSION})
+_MOST_RESUMPTIONS = 10
+_PAUSE = 1.0
+
+
+class Session:
+    """
+    Speaks 2026-07-28, and greets a server that does not with ``initialize``.
+
+    ``initialize`` greets in the old way at once. ``elicit`` answers what the server asks its user;
+    without it the server is told that nobody can. A stream of the old era that ends before its
+    answer is taken up again where it ended, after the pause that the server asked for.
+
+    Spec: MCP 2026-07-28 streamable HTTP, backward compatibility; MCP 2025-11-25 resumability
+    """
+
+    def __init__(
+        self,
+        url: str,
+        http: httpx2.AsyncClient,
+        *,
+        initialize: bool = False,
+        elicit: Elicit | None = None,
+    ) -> None:
+        self.url = url
+        self.version: str | None = None
+        self._http = http
+        self._initialize = initialize
+        self._elicit = elicit
+        self._id: str | None = None
+        self._number = 0
+        self._client = {"name": "doorward", "version": installed_version("doorward")}
+        self._capabilities: dict[str, Any] = {"elicitation": {}} if elicit else {}
+        self._listening: asyncio.Task[None] | None = None
+
+    async def request(
+        self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """
+        Return the result of one request.
+
+        Raises:
+            ClientRefused: whatever went wrong, by its class.
+        """
+        if self.version is None and self._initialize:
+            self.version = await self._greet()
+        if self.version is None:
+            found = await self._first(method, params, headers or {})
+            if found is not None:
+                return found
+            self.version = await self._greet()
+        return await self._ask(method, params, self.version, headers or {})
+
+    def post(
+        self,
+        message: Mapping[str, Any],
+        version: str | None,
+        extra: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Exchange:
+        """Return the exchange that posts ``message``, to be entered."""
+        headers = {**build_headers(message, version=version), **self._belonging(), **(extra or {})}
+        request = self._http.build_request(
+            "POST", self.url, headers=headers, content=encode(message)
+        )
+        return Exchange(self._http, request, options)
+
+    def message(self, method: str, params: Mapping[str, Any], version: str) -> dict[str, Any]:
+        """Return a new request with an id of its own."""
+        self._number += 1
+        return build_request(
+            self._number,
+            method,
+            params,
+            version=version,
+            client=self._client,
+            capabilities=self._capabilities,
+        )
+
+    async def aclose(self) -> None:
+        """Stop listening for what the server asks."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+
+    async def _first(
+        self, method: str, params: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> dict[str, Any] | None:
+        """Return the result from a server of the new era; ``None`` when it may be an old one."""
+        for last in (False, True):
+            message = self.message(method, params, MODERN)
+            async with self.post(message, MODERN, headers) as response:
+                if await _may_be_legacy(response):
+                    return None
+                try:
+                    await require_service(self.url, response)
+                except CallFailed as refusal:
+                    supported = _supported(refusal)
+                    if last or supported.isdisjoint({*MODERN_VERSIONS, *LEGACY_VERSIONS}):
+                        raise
+                    if MODERN not in supported:
+                        return None
+                    continue
+                self.version = MODERN
+                return result_of(await self._answer(response, message["id"]))
+        return None
+
+    async def _ask(
+        self, method: str, params: Mapping[str, Any], version: str, headers: Mapping[str, str]
+    ) -> dict[str, Any]:
+        message = self.message(method, params, version)
+        async with self.post(message, version, headers) as response:
+            await require_service(self.url, response)
+            return result_of(await self._answer(response, message["id"]))
+
+    async def _greet(self) -> str:
+        """Return the version that a server of the ``initialize`` era agreed to."""
+        offer = LEGACY_VERSIONS[-1]
+        params = {
+            "protocolVersion": offer,
+            "capabilities": self._capabilities,
+            "clientInfo": self._client,
+        }
+        message = self.message("initialize", params, offer)
+        async with self.post(message, None) as response:
+            await require_service(self.url, response)
+            self._id = response.headers.get("mcp-session-id")
+            answer = result_of(await self._answer(response, message["id"]))
+        agreed = answer.get("protocolVersion")
+        if agreed not in LEGACY_VERSIONS:
+            raise ProtocolBroken("no-common-version", f"The server wants MCP {agreed!r}.")
+        note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        async with self.post(note, str(agreed)) as response:
+            await require_service(self.url, response)
+        if self._elicit is not None:
+            self._listening = asyncio.create_task(self._listen(str(agreed)))
+        return str(agreed)
+
+    async def _answer(self, response: httpx2.Response, number: int) -> dict[str, Any]:
+        """Return the response to the request ``number``, from a document or a stream."""
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "text/event-stream":
+            return await read_message(response, number)
+        last: Event | None = None
+        async for event in read_events(response, LARGEST_ANSWER):
+            last = event
+            answer = await self._take(event, response, number)
+            if answer is not None:
+                return answer
+        return await self._resumed(last, number)
+
+    async def _resumed(self, last: Event | None, number: int) -> dict[str, Any]:
+        for _ in range(_MOST_RESUMPTIONS):
+            if last is None or last.id is None or self.version in MODERN_VERSIONS:
+                break
+            await anyio.sleep(_PAUSE if last.retry is None else last.retry)
+            async with self._stream(last.id) as response:
+                await require_service(self.url, response)
+                async for event in read_events(response, LARGEST_ANSWER):
+                    last = event
+                    answer = await self._take(event, response, number)
+                    if answer is not None:
+                        return answer
+        raise ProtocolBroken(
+            "no-answer", "The server's answer holds no response to the request.", "Try again."
+        )
+
+    async def _take(
+        self, event: Event, response: httpx2.Response, number: int | None
+    ) -> dict[str, Any] | None:
+        """Return the response to ``number`` if ``event`` is it; answer what the server asks."""
+        if not event.data:
+            return None
+        message = parse_message(event.data, response)
+        if "method" in message:
+            await self._serve(message)
+            return None
+        answers = message.get("id") == number or ("error" in message and "id" not in message)
+        return message if answers and ("result" in message or "error" in message) else None
+
+    async def _serve(self, message: Mapping[str, Any]) -> None:
+        # The new era asks in results, never on a stream; a notification needs no answer.
+        if "id" not in message or self._elicit is None or self.version in MODERN_VERSIONS:
+            return
+        answer: dict[str, Any] = {"jsonrpc": "2.0", "id": message["id"]}
+        if message["method"] == ELICITATION:
+            answer["result"] = await answer_question(self._elicit, message.get("params") or {})
+        elif message["method"] == "ping":
+            answer["result"] = {}
+        else:
+            answer["error"] = {"code": METHOD_NOT_FOUND, "message": "Method not found"}
+        async with self.post(answer, self.version) as response:
+            await require_service(self.url, response)
+
+    async def _listen(self, version: str) -> None:
+        """Answer what the server asks outside of any call, for as long as it offers a stream."""
+        last: str | None = None
+        while True:
+            try:
+                async with self._stream(last, version) as response:
+                    kind = response.headers.get("content-type", "")
+                    if response.status_code != 200 or "text/event-stream" not in kind:
+                        return
+                    async for event in read_events(response, LARGEST_ANSWER):
+                        last = event.id or last
+                        await self._take(event, response, None)
+            except ClientRefused:
+                pass
+            await anyio.sleep(_PAUSE)
+
+    def _stream(self, after: str | None, version: str | None = None) -> Exchange:
+        headers = {
+            "Accept": "text/event-stream",
+            "Accept-Encoding": "identity",
+            "MCP-Protocol-Version": version or self.version or LEGACY_VERSIONS[-1],
+            **self._belonging(),
+        }
+        if after is not None:
+            headers["Last-Event-ID"] = after
+        # A stream on which nothing happens is alive for as long as its connection is.
+        timeout = httpx2.Timeout(30.0, read=None)
+        request = self._http.build_request("GET", self.url, headers=headers, timeout=timeout)
+        return Exchange(self._http, request, {})
+
+    def _belonging(self) -> dict[str, str]:
+        return {} if self._id is None else {"Mcp-Session-Id": self._id}
+
+
+def _supported(refusal: CallFailed) -> frozenset[str]:
+    if refusal.number != _UNSUPPORTED_VERSION or not isinstance(refusal.data, dict):
+        return frozenset()
+    named = refusal.data.get("supported")
+    return frozenset(name for name in named if isinstance(name, str)) if named else frozenset()
+
+
+async def _may_be_legacy(response: httpx2.Response) -> bool:
+    """
+    Say whether this answer leaves room for a server of the ``initialize`` era.
+
+    Spec: MCP 2026-07-28 streamable HTTP, backward compatibility
+    """
+    if response.status_code not in (400, 404, 405, 406, 415):
+        return False
+    error = await read_error(response)
+    if error is None:
+        return True
+    # A 404 with "method not found" is how the new era refuses a method; an old server's 404 is a
+    # lost session or a wrong path, and has no such body.
+    unknown_method = response.status_code == 404 and error["code"] == METHOD_NOT_FOUND
+    return error["code"] not in _MODERN_ERRORS and not unknown_method
