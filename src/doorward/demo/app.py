@@ -1,5 +1,6 @@
 """The composition: an authorization server, a guard and an MCP server that know only addresses."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from doorward.authserver import (
 )
 from doorward.authserver.pages import SECURITY_HEADERS, MessagePage, render
 from doorward.demo.journal import Journal
-from doorward.demo.people import PEOPLE, SCOPES, person
+from doorward.demo.people import PEOPLE, SCOPES, Person, person
 from doorward.demo.serve import listen, serve
 from doorward.demo.tools import build_server
 from doorward.errors import ConfigurationError
@@ -137,15 +138,18 @@ class Demo:
             ConfigurationError: the data folder cannot be used.
         """
         await self._authserver.start()
-        for someone in PEOPLE:
-            user = await self._authserver.users.add(
-                someone.username,
-                someone.password,
-                scopes=someone.scopes,
-                roles=someone.roles,
-                display_name=someone.display_name,
-            )
-            self._names[user.id] = user.username
+        # Side by side: each password is hashed slowly on purpose, and nobody waits for the sum.
+        await asyncio.gather(*(self._add(someone) for someone in PEOPLE))
+
+    async def _add(self, someone: Person) -> None:
+        user = await self._authserver.users.add(
+            someone.username,
+            someone.password,
+            scopes=someone.scopes,
+            roles=someone.roles,
+            display_name=someone.display_name,
+        )
+        self._names[user.id] = user.username
 
     async def aclose(self) -> None:
         """Close the store; without a data folder, everything is gone."""
