@@ -83,15 +83,25 @@ def run_authorization_server(
 
 
 def run_server(
-    *, url: str, scenario: str, spec_version: str | None, results: Path, longest: float = 60
+    *,
+    url: str,
+    scenario: str,
+    spec_version: str | None,
+    results: Path,
+    longest: float = 60,
+    force: bool = False,
 ) -> Outcome:
     """
     Run one scenario of the server mode against ``url``.
 
+    ``force`` runs one that belongs to no revision, such as those of extensions.
+
     Raises:
         ConformanceBroken: it left no verdict, or did not end in time.
     """
-    revision = ("--spec-version", spec_version) if spec_version else ()
+    revision: tuple[str, ...] = ("--spec-version", spec_version) if spec_version else ()
+    if force:
+        revision += ("--force",)
     command = (str(NODE), CLI, "server", "--url", url, "--scenario", scenario, *revision)
     with started((*command, "-o", str(results)), cwd=CLIENTS, longest=longest) as process:
         assert process.stdout is not None

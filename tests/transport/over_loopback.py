@@ -17,9 +17,9 @@ class _Quiet(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[str]:
-    """Serve ``app`` on a free port of 127.0.0.1; yields the base URL."""
-    listener = socket.create_server(("127.0.0.1", 0))
+async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
+    """Serve ``app`` on this, or a free, port of 127.0.0.1; yields the base URL."""
+    listener = socket.create_server(("127.0.0.1", port))
     config = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
     server = _Quiet(config)
     task = asyncio.create_task(server._serve([listener]))

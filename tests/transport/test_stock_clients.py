@@ -55,5 +55,5 @@ async def test_the_fastmcp_client_lists_calls_and_prompts() -> None:
     assert tools[0].name == "add"
     assert total.structured_content == {"result": 42}
     assert image.content[0].type == "image"
-    assert len(prompts) == 4
+    assert len(prompts) == 5
     assert prompt.messages[0].role == "user"

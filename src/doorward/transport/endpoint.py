@@ -1,26 +1,26 @@
 """The MCP endpoint as an ASGI application: HTTP in, one JSON-RPC message out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from doorward.errors import RequestRefused
-from doorward.identity import SCOPE_KEY as IDENTITY_KEY
-from doorward.identity import Identity
-from doorward.transport.call import Call, Method
+from doorward.transport.call import Call, Interim, Method, Served
 from doorward.transport.eras import Era, era_of
+from doorward.transport.house import House
 from doorward.transport.line import HungUp, Receive, Scope, Send, read_body, while_connected
 from doorward.transport.neighbours import Neighbours
 from doorward.transport.refusals import (
     HttpRefusal,
     NotAcceptable,
     NotJson,
-    NotPost,
     ProtocolRefusal,
     UnknownMethod,
 )
+from doorward.transport.verbs import identity_in, serve_verb, session_of, still_there
 from doorward.wire.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.envelope import Envelope, Malformed, jsonrpc_error, read_envelope
+from doorward.wire.strict_json import parse
 
 _encode = msgspec.json.Encoder().encode
 _READABLE = frozenset({b"application/json", b"application/*", b"*/*"})
@@ -33,11 +33,11 @@ class Endpoint:
     """
     One MCP endpoint, whatever path it is put at.
 
-    ``methods`` are those of each era. ``prefix`` opens every modern result: its type, and who
-    answers. What the guard left in the scope is taken as it is and nothing is parsed twice; a
-    request that no guard has seen is read here.
+    ``modern`` and ``legacy`` are the methods of each era. ``meta`` is in every modern result and
+    says who answers. ``house`` is what outlives a request. What the guard left in the scope is
+    taken as it is and nothing is parsed twice; a request that no guard has seen is read here.
 
-    Spec: MCP 2026-07-28, transports/streamable-http; 2025-11-25, transports (without sessions)
+    Spec: MCP 2026-07-28, transports/streamable-http; 2025-11-25, transports
     """
 
     def __init__(
@@ -45,13 +45,16 @@ class Endpoint:
         *,
         modern: Mapping[str, Method],
         legacy: Mapping[str, Method],
-        prefix: bytes,
+        meta: bytes,
+        house: House,
         neighbours: Neighbours,
         max_body: int,
     ) -> None:
         self._modern = modern
         self._legacy = legacy
-        self._prefix = prefix
+        self._house = house
+        self._complete = b'{"resultType":"complete","_meta":%b' % meta
+        self._interim = b'","_meta":%b,' % meta
         self._neighbours = neighbours
         self._max_body = max_body
 
@@ -60,16 +63,24 @@ class Endpoint:
         if scope["type"] == "http":
             await self._serve(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _live(receive, send, self._house.close)
         else:
             await send({"type": "websocket.close", "code": 1002})
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
+            if scope["method"] != "POST":
+                await self._serve_verb(scope, receive, send)
+                return
             _admit(scope)
             envelope = await self._read(scope, receive)
-            status, body = await self._answer(envelope, scope, receive)
-        except HungUp:
+            if envelope.is_response or envelope.is_notification:
+                self._take_note(envelope, scope)
+                await _send(send, 202, b"")
+                return
+            call = self._call(envelope, scope, receive, send)
+            status, body = await self._answer(call)
+        except (HungUp, Served):
             return
         except Malformed as refusal:
             body = jsonrpc_error(
@@ -81,7 +92,13 @@ class Endpoint:
             extra = refusal.headers if isinstance(refusal, HttpRefusal) else ()
             await _send(send, refusal.status, body, extra)
         else:
-            await _send(send, status, body)
+            if call.stream is None:
+                await _send(send, status, body, call.answer_headers)
+            else:
+                await call.stream.finish(body)
+
+    async def _serve_verb(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await serve_verb(self._house, self._neighbours, scope, receive, send)
 
     async def _read(self, scope: Scope, receive: Receive) -> Envelope:
         left = scope.get(ENVELOPE_KEY)
@@ -91,30 +108,47 @@ class Endpoint:
         self._neighbours.admit(headers)
         return read_envelope(await read_body(receive, headers, self._max_body), headers)
 
-    async def _answer(
-        self, envelope: Envelope, scope: Scope, receive: Receive
-    ) -> tuple[int, bytes]:
-        if envelope.is_response or envelope.is_notification:
-            return _acknowledge(envelope)
+    def _call(self, envelope: Envelope, scope: Scope, receive: Receive, send: Send) -> Call:
         assert envelope.id is not None
         headers: Headers = scope["headers"]
-        identity = scope.get(IDENTITY_KEY)
         call = Call(
+            envelope.method,
             envelope.params,
             envelope.name,
-            identity if isinstance(identity, Identity) else None,
+            identity_in(scope),
             era_of(envelope, headers),
             headers,
+            envelope.id,
+            scope,
+            receive,
+            send,
+            self._house.rounds,
         )
+        if not call.era.modern and call.method != "initialize" and self._house.needs_sessions():
+            call.session = session_of(self._house, scope)
+        return call
+
+    async def _answer(self, call: Call) -> tuple[int, bytes]:
+        receive = call.receive if call.session is None else still_there(call)
         try:
-            method = self._method(envelope.method, call.era)
+            method = self._method(call.method, call.era)
             members = await while_connected(receive, method(call))
+        except Interim as interim:
+            result = b'{"resultType":"%b%b%b}' % (
+                interim.kind.encode(),
+                self._interim,
+                interim.members,
+            )
+            return 200, b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (_encode(call.id), result)
         except ProtocolRefusal as refusal:
-            body = jsonrpc_error(envelope.id, refusal.jsonrpc_code, refusal.message, refusal.data)
+            body = jsonrpc_error(call.id, refusal.jsonrpc_code, refusal.message, refusal.data)
             return (refusal.status if call.era.modern else 200), body
-        opening = self._prefix if call.era.modern else b"{"
+        if not call.era.modern:
+            opening = b"{"
+        else:
+            opening = self._complete + b"," if members else self._complete
         return 200, b'{"jsonrpc":"2.0","id":%b,"result":%b%b}}' % (
-            _encode(envelope.id),
+            _encode(call.id),
             opening,
             members,
         )
@@ -125,11 +159,27 @@ class Endpoint:
             raise UnknownMethod(f"Method not found: {name[:128]}")
         return method
 
+    def _take_note(self, envelope: Envelope, scope: Scope) -> None:
+        """
+        Take note of what needs no answer.
+
+        A client's answer goes to the session that asked. Notifications act on nothing: with no
+        session, "cancel request 3" from one client would reach another's request 3. A client
+        cancels by hanging up.
+        """
+        if envelope.is_notification and not envelope.method.startswith("notifications/"):
+            # Served, this would be a tool call that nobody can see the result of.
+            raise Malformed(
+                f"{envelope.method!r} without an id", public="A request must have an id."
+            )
+        if envelope.protocol_version is None and self._house.needs_sessions():
+            session = session_of(self._house, scope)
+            if session is not None and envelope.is_response:
+                session.answered(envelope.id, parse(envelope.body))
+
 
 def _admit(scope: Scope) -> None:
-    """Let through what can carry a message: a POST of JSON from a client that reads JSON."""
-    if scope["method"] != "POST":
-        raise NotPost(f"method={scope['method']}")
+    """Let through what can carry a message: JSON from a client that reads JSON."""
     accept: list[bytes] = []
     kind = b""
     for name, value in scope["headers"]:
@@ -148,19 +198,6 @@ def _media_type(value: bytes) -> bytes:
     return value.split(b";", 1)[0].strip().lower()
 
 
-def _acknowledge(envelope: Envelope) -> tuple[int, bytes]:
-    """
-    Take note of what needs no answer.
-
-    Notifications act on nothing: with no session, "cancel request 3" from one client would reach
-    another's request 3. A client cancels by hanging up.
-    """
-    if envelope.is_notification and not envelope.method.startswith("notifications/"):
-        # Served, this would be a tool call that nobody can see the result of.
-        raise Malformed(f"{envelope.method!r} without an id", public="A request must have an id.")
-    return 202, b""
-
-
 async def _send(
     send: Send, status: int, body: bytes, extra: tuple[tuple[bytes, bytes], ...] = ()
 ) -> None:
@@ -171,10 +208,12 @@ async def _send(
     await send({"type": "http.response.body", "body": body})
 
 
-async def _live(receive: Receive, send: Send) -> None:
-    """Say yes to the start and to the end: there is nothing to open and nothing to close."""
+async def _live(receive: Receive, send: Send, close: Callable[[], None]) -> None:
+    """Say yes to the start and to the end; before the end, close what is still open."""
     while True:
         message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            close()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return

@@ -12,17 +12,19 @@ class Era:
     How a protocol version shapes an answer.
 
     ``structured``: titles, output schemas and structured content exist (since 2025-06-18).
+    ``resumes``: streams of a session begin with an event to come back to (since 2025-11-25).
     ``modern``: results carry a type, caching hints and the server's name, and JSON-RPC errors have
     an HTTP status of their own (since 2026-07-28).
     """
 
     version: str
     structured: bool = True
+    resumes: bool = False
     modern: bool = False
 
 
 MODERN = Era("2026-07-28", modern=True)
-LATEST_LEGACY = Era("2025-11-25")
+LATEST_LEGACY = Era("2025-11-25", resumes=True)
 _LEGACY = {
     "2025-11-25": LATEST_LEGACY,
     "2025-06-18": Era("2025-06-18"),
@@ -49,13 +51,12 @@ def era_of(envelope: Envelope, headers: Iterable[tuple[bytes, bytes]]) -> Era:
     return _BEFORE_THE_HEADER
 
 
-def negotiated(requested: object) -> str:
+def negotiated(requested: object) -> Era:
     """
-    Return the version to offer a client that asks for ``requested`` in ``initialize``.
+    Return the era to offer a client that asks for ``requested`` in ``initialize``.
 
     What it asks for when that is spoken here, else the latest of its era.
 
     Spec: MCP 2025-11-25, lifecycle, "Version Negotiation"
     """
-    known = isinstance(requested, str) and requested in _LEGACY
-    return str(requested) if known else LATEST_LEGACY.version
+    return _LEGACY.get(requested, LATEST_LEGACY) if isinstance(requested, str) else LATEST_LEGACY

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from doorward.identity import Identity
-from doorward.policy import Operation, Policy, Rule
+from doorward.policy import EVERY, Operation, Policy, Rule
 
 Decide = Callable[[Identity | None, Operation], bool]
 
@@ -27,6 +27,11 @@ class Gate:
         """Take a rule that an author wrote."""
         assert operation.name is not None
         self.rules[(operation.method, operation.name)] = rule
+        self._policy = None
+
+    def allow(self, method: str) -> None:
+        """Say that a method is served to everybody whom the base rule admits."""
+        self.rules[(method, EVERY)] = Rule()
         self._policy = None
 
     def shows(self, identity: Identity | None, operation: Operation) -> bool:

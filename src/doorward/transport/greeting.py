@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from doorward.transport.call import Call
-from doorward.transport.eras import negotiated
+from doorward.transport.eras import Era, negotiated
 from doorward.transport.refusals import InvalidParams
 from doorward.transport.shelf import caching
 from doorward.wire.envelope import MODERN_VERSIONS
@@ -33,11 +33,17 @@ class About:
 
 @dataclass(frozen=True)
 class Greeting:
-    """The first answers of a server; ``capabilities`` is asked each time, for tools may be added."""
+    """
+    The first answers of a server.
+
+    ``capabilities`` is asked each time, for tools may be added, and told whether the client is of
+    the modern era. ``begin_session`` begins one where the server needs it for this client.
+    """
 
     about: About
-    capabilities: Callable[[], dict[str, Any]]
+    capabilities: Callable[[bool], dict[str, Any]]
     ttl_ms: int
+    begin_session: Callable[[Call, Era], None]
 
     async def discover(self, call: Call) -> bytes:
         """
@@ -47,14 +53,14 @@ class Greeting:
         """
         result: dict[str, Any] = {
             "supportedVersions": list(MODERN_VERSIONS),
-            "capabilities": self.capabilities(),
+            "capabilities": self.capabilities(True),
         }
         hints = caching(self.ttl_ms, private=call.identity is not None)
         return _encode(self._instructed(result))[1:-1] + hints
 
     async def initialize(self, call: Call) -> bytes:
         """
-        Answer ``initialize``. No session begins: every later request is judged by itself.
+        Answer ``initialize``. Even in a session every later request is judged by itself.
 
         Raises:
             InvalidParams: the client does not say what it is and speaks.
@@ -68,9 +74,11 @@ class Greeting:
         ):
             if not isinstance(call.params.get(member), kind):
                 raise InvalidParams(f"params.{member} is missing or of the wrong type")
+        era = negotiated(call.params["protocolVersion"])
+        self.begin_session(call, era)
         result = {
-            "protocolVersion": negotiated(call.params["protocolVersion"]),
-            "capabilities": self.capabilities(),
+            "protocolVersion": era.version,
+            "capabilities": self.capabilities(False),
             "serverInfo": self.about.implementation,
         }
         return _encode(self._instructed(result))[1:-1]

@@ -9,7 +9,8 @@ from typing import Any
 import anyio.to_thread
 
 from doorward.errors import DoorwardError
-from doorward.identity import Identity
+from doorward.transport.call import Call
+from doorward.transport.context import Context
 from doorward.transport.signature import Signature
 
 
@@ -30,20 +31,29 @@ class Function:
     signature: Signature
     waits: bool
 
-    async def run(self, arguments: Mapping[str, Any], identity: Identity | None) -> Any:
+    async def run(self, arguments: Mapping[str, Any], call: Call) -> Any:
         """
-        Return what the function returns for these arguments, called by this identity.
+        Return what the function returns for these arguments in this call.
 
         A function that is not ``async`` runs in a thread, so that it blocks nobody else.
 
         Raises:
             NobodyToAsk: it needs an identity and there is none.
         """
-        if self.signature.identity:
-            if identity is None and self.signature.identity_required:
+        signature = self.signature
+        if signature.identity:
+            if call.identity is None and signature.identity_required:
                 raise NobodyToAsk("a parameter is annotated Identity and the scope carries none")
             # The injected names are not among those that a peer may send, so nothing is overridden.
-            arguments = {**arguments, **dict.fromkeys(self.signature.identity, identity)}
+            arguments = {**arguments, **dict.fromkeys(signature.identity, call.identity)}
+        if signature.context:
+            arguments = {**arguments, **dict.fromkeys(signature.context, Context(call))}
+        if signature.dependencies is not None:
+            async with signature.dependencies.solved(call) as values:
+                return await self._run({**arguments, **values})
+        return await self._run(arguments)
+
+    async def _run(self, arguments: Mapping[str, Any]) -> Any:
         if self.waits:
             return await self.call(**arguments)
         # Abandoned when its caller hangs up: a thread cannot be stopped, but nobody waits for it.

@@ -12,7 +12,7 @@ from doorward.transport.content import Content, Message
 from doorward.transport.eras import Era
 from doorward.transport.faults import report
 from doorward.transport.invocation import Function, NobodyToAsk, read_function
-from doorward.transport.refusals import InternalFailure, InvalidParams, ToolError
+from doorward.transport.refusals import InternalFailure, InvalidParams, ProtocolRefusal, ToolError
 from doorward.transport.shelf import Shelf
 from doorward.transport.signature import Signature, read_signature
 from doorward.transport.tools import documented, problems, sent_arguments
@@ -45,11 +45,13 @@ class Prompt:
         """
         given = self._read(arguments)
         try:
-            value = await self.function.run(given, call.identity)
+            value = await self.function.run(given, call)
             result: dict[str, Any] = {"messages": [turn.turn() for turn in _turns(value)]}
             if self.description is not None:
                 result["description"] = self.description
             return _encode(result)[1:-1]
+        except ProtocolRefusal:
+            raise
         except ToolError as error:
             raise InvalidParams(error.message) from None
         except NobodyToAsk as error:

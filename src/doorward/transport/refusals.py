@@ -1,6 +1,7 @@
 """What this room answers instead of a result, and the one exception an author may raise."""
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 from doorward.errors import DoorwardError, RequestRefused
 
@@ -31,7 +32,7 @@ class ProtocolRefusal(RequestRefused):
     """
 
     code = "protocol-refusal"
-    jsonrpc_code: ClassVar[int] = -32600
+    jsonrpc_code: int = -32600
 
     def __init__(self, message: str, data: Any = None) -> None:
         super().__init__(message)
@@ -59,6 +60,37 @@ class InvalidParams(ProtocolRefusal):
     jsonrpc_code = -32602
 
 
+class ResourceNotFound(InvalidParams):
+    """Nothing can be read at this URI. Spec: MCP 2026-07-28, server/resources, "Error Handling"."""
+
+    code = "resource-not-found"
+
+    def __init__(self, message: str, uri: str, *, modern: bool) -> None:
+        super().__init__(message, {"uri": uri})
+        if not modern:
+            self.jsonrpc_code = -32002
+
+
+class MissingCapability(ProtocolRefusal):
+    """The client did not say that it can do what this request needs of it."""
+
+    code = "missing-capability"
+    jsonrpc_code = -32021
+
+    def __init__(self, required: Mapping[str, Any]) -> None:
+        super().__init__(
+            "Missing required client capability", {"requiredCapabilities": dict(required)}
+        )
+
+
+class TooManyTasks(ProtocolRefusal):
+    """The server keeps as many tasks as it may."""
+
+    code = "too-many-tasks"
+    status = 503
+    jsonrpc_code = -32603
+
+
 class InternalFailure(ProtocolRefusal):
     """The author's code failed; the message carries a correlation id and nothing else."""
 
@@ -71,16 +103,40 @@ class HttpRefusal(RequestRefused):
     """The HTTP request is not one that can carry an MCP message; ``headers`` go with the answer."""
 
     code = "http-refusal"
-    headers: ClassVar[tuple[tuple[bytes, bytes], ...]] = ()
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class NotPost(HttpRefusal):
-    """GET and DELETE belong to sessions and standing streams, and there are none here."""
+    """GET and DELETE belong to sessions, and no other verb to anything here."""
 
     code = "not-post"
     status = 405
     public = "This MCP endpoint answers POST alone: it has no sessions and no standing streams."
-    headers = ((b"allow", b"POST"),)
+
+    def __init__(self, detail: str, *, sessions: bool = False) -> None:
+        super().__init__(detail)
+        self.headers = ((b"allow", b"GET, POST, DELETE" if sessions else b"POST"),)
+        self.said = "This MCP endpoint answers GET, POST and DELETE." if sessions else self.public
+
+    @property
+    def description(self) -> str:
+        """The sentence a peer may read."""
+        return self.said
+
+
+class NoSuchSession(HttpRefusal):
+    """There is no such session for this caller; the client is to begin another."""
+
+    code = "no-such-session"
+    status = 404
+    public = "Session not found."
+
+
+class NoSession(HttpRefusal):
+    """This takes a session, and the request names none."""
+
+    code = "no-session"
+    public = "Send the Mcp-Session-Id header."
 
 
 class NotAcceptable(HttpRefusal):

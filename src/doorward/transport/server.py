@@ -1,6 +1,7 @@
 """``McpServer``: typed functions in, an MCP endpoint out."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,14 +11,35 @@ import msgspec
 from doorward.errors import ConfigurationError
 from doorward.policy import Rule
 from doorward.transport.call import Call, Method
+from doorward.transport.completion import Completions
 from doorward.transport.endpoint import Endpoint
 from doorward.transport.front import App, Front
 from doorward.transport.gate import Decide, Gate
 from doorward.transport.greeting import About, Greeting
+from doorward.transport.house import House
+from doorward.transport.invocation import Function
+from doorward.transport.library import Library
+from doorward.transport.listening import Listening
+from doorward.transport.log_levels import set_level
 from doorward.transport.neighbours import Neighbours
 from doorward.transport.prompts import Prompt, get_prompt, read_prompt
-from doorward.transport.refusals import UnknownMethod
+from doorward.transport.refusals import InvalidParams, UnknownMethod
+from doorward.transport.resources import read_resource
+from doorward.transport.rounds import Rounds
+from doorward.transport.sealed import Seal
+from doorward.transport.session import Sessions
 from doorward.transport.shelf import Shelf
+from doorward.transport.subscriptions import (
+    LIST_CHANGED,
+    PROMPTS,
+    RESOURCES,
+    TOOLS,
+    Subscriptions,
+    resource_topic,
+)
+from doorward.transport.tasks import EXTENSION as TASKS_EXTENSION
+from doorward.transport.tasks import METHODS as TASK_METHODS
+from doorward.transport.tasks import Tasks, TaskSupport, require_tasks
 from doorward.transport.tools import Tool, call_tool, read_tool
 
 if TYPE_CHECKING:
@@ -43,9 +65,16 @@ class McpServer:
     app = server.in_front_of(FastAPI())
     ```
 
-    Speaks 2026-07-28, and 2025-03-26 to 2025-11-25 without sessions and without the batches of
-    2025-03-26, which no policy could judge as one operation. ``max_body`` is in bytes,
-    ``list_ttl_ms`` is how long clients may keep a list, in milliseconds. ``allowed_hosts`` and
+    Speaks 2026-07-28, and 2025-03-26 to 2025-11-25 without the batches of 2025-03-26, which no
+    policy could judge as one operation. Clients of those get a session only where something on
+    offer takes one: a function with a ``Context``, or ``subscriptions``.
+
+    ``max_body`` is in bytes, ``list_ttl_ms`` is how long clients may keep a list, in milliseconds,
+    ``page_size`` how many entries one page of it has. ``subscriptions`` offers streams of change
+    notifications, which ``notify_…`` feeds. ``state_key`` (32 bytes, or several, the first of which
+    seals) is for processes that share their clients: it protects what a client carries between the
+    rounds of one request, for ``state_ttl`` seconds. Sessions end unused after ``session_idle``
+    seconds, tasks are kept for ``task_ttl`` seconds; both live in one process. ``allowed_hosts`` and
     ``allowed_origins`` add to this machine's own names, and count only where no guard stands in
     front: a guard knows the public address.
 
@@ -62,25 +91,46 @@ class McpServer:
         instructions: str | None = None,
         max_body: int = 4 * 1024 * 1024,
         list_ttl_ms: int = 60_000,
+        page_size: int | None = None,
+        subscriptions: bool = False,
+        state_key: bytes | Sequence[bytes] | None = None,
+        state_ttl: float = 600.0,
+        session_idle: float = 1800.0,
+        task_ttl: float = 3600.0,
+        most_sessions: int = 10_000,
+        most_tasks: int = 1000,
         allowed_hosts: Iterable[str] = (),
         allowed_origins: Iterable[str] = (),
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._gate = Gate()
-        self._tools: Shelf[Tool] = Shelf("tool", "tools/call", self._gate, list_ttl_ms)
-        self._prompts: Shelf[Prompt] = Shelf("prompt", "prompts/get", self._gate, list_ttl_ms)
+        self._subscribable = subscriptions
+        self._subscriptions = Subscriptions()
+        self._tools: Shelf[Tool] = Shelf("tool", "tools/call", self._gate, list_ttl_ms, page_size)
+        self._prompts: Shelf[Prompt] = Shelf(
+            "prompt", "prompts/get", self._gate, list_ttl_ms, page_size
+        )
+        self._library = Library(self._gate, list_ttl_ms, page_size)
+        self._completions = Completions(self._prompts, self._library)
+        self._has_tasks = False
+        self._has_context = False
+        self._house = House(
+            rounds=Rounds(Seal(state_key), name, state_ttl, clock),
+            sessions=Sessions(clock, most=most_sessions, idle=session_idle),
+            subscriptions=self._subscriptions,
+            tasks=Tasks(self._gate, self._subscriptions, clock, ttl=task_ttl, most=most_tasks),
+            listening=Listening(self._subscriptions, self._may_read, self._may_follow),
+            may_read=self._may_read,
+            needs_sessions=lambda: self._has_context or self._subscribable,
+        )
         about = About(name, version, title, instructions)
-        greeting = Greeting(about, self._capabilities, list_ttl_ms)
-        features: dict[str, Method] = {
-            "tools/list": partial(_offered, self._tools, self._tools.listed),
-            "tools/call": partial(_offered, self._tools, partial(call_tool, self._tools)),
-            "prompts/list": partial(_offered, self._prompts, self._prompts.listed),
-            "prompts/get": partial(_offered, self._prompts, partial(get_prompt, self._prompts)),
-        }
-        meta = msgspec.json.encode({_SERVER_INFO: about.implementation})
+        greeting = Greeting(about, self._capabilities, list_ttl_ms, self._house.begin_session)
+        modern, legacy = self._methods()
         self._endpoint = Endpoint(
-            modern={"server/discover": greeting.discover, **features},
-            legacy={"initialize": greeting.initialize, "ping": greeting.ping, **features},
-            prefix=b'{"resultType":"complete","_meta":%b,' % meta,
+            modern={"server/discover": greeting.discover, **modern},
+            legacy={"initialize": greeting.initialize, "ping": greeting.ping, **legacy},
+            meta=msgspec.json.encode({_SERVER_INFO: about.implementation}),
+            house=self._house,
             neighbours=Neighbours(allowed_hosts, allowed_origins),
             max_body=max_body,
         )
@@ -118,13 +168,21 @@ class McpServer:
         title: str | None = None,
         description: str | None = None,
         annotations: Mapping[str, Any] | None = None,
+        input_schema: Mapping[str, Any] | None = None,
+        task: TaskSupport | None = None,
     ) -> Callable[[F], F]:
         """
         Return a decorator that offers a typed function as a tool, and leaves it as it is.
 
         Name and description are the function's own unless given. Parameters and return type
         become the schemas; one annotated ``Identity`` is filled with the verified caller and is
-        invisible to peers. ``annotations`` are MCP hints such as ``{"readOnlyHint": True}``.
+        invisible to peers, and so are one annotated ``Context`` and those of FastAPI's ``Depends``.
+        ``annotations`` are MCP hints such as ``{"readOnlyHint": True}``. ``input_schema`` is
+        published in place of the one made of the parameters, which still judge what is sent.
+
+        ``task`` lets calls go on as a task that the client polls: ``"optional"`` for every client
+        that knows tasks, ``"required"`` and no other client may call, ``"deferred"`` from where the
+        function awaits ``ctx.become_task()``, before which it may ask for input.
 
         Raises:
             ConfigurationError: the function, its name or its scopes cannot be served.
@@ -135,9 +193,20 @@ class McpServer:
 
         def offer(function: F) -> F:
             tool = read_tool(
-                function, name=name, title=title, description=description, annotations=annotations
+                function,
+                name=name,
+                title=title,
+                description=description,
+                annotations=annotations,
+                input_schema=input_schema,
+                task=task,
             )
             self._tools.add(tool, rule)
+            self._note(tool.function)
+            if task is not None:
+                self._has_tasks = True
+                for method in TASK_METHODS:
+                    self._gate.allow(method)
             return function
 
         return offer
@@ -166,9 +235,96 @@ class McpServer:
         def offer(function: F) -> F:
             prompt = read_prompt(function, name=name, title=title, description=description)
             self._prompts.add(prompt, rule)
+            self._note(prompt.function)
             return function
 
         return offer
+
+    def resource(
+        self,
+        uri: str,
+        *,
+        scopes: Collection[str] = (),
+        roles: Collection[str] = (),
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        mime_type: str | None = None,
+        annotations: Mapping[str, Any] | None = None,
+        ttl_ms: int = 0,
+        shared: bool = False,
+    ) -> Callable[[F], F]:
+        """
+        Return a decorator that offers a typed function as a resource, and leaves it as it is.
+
+        ``uri`` may be a template such as ``notes://{owner}/{+path}``: its variables are then the
+        function's parameters, and ``("resources/read", uri)`` is one rule for all of them. The
+        function returns text, bytes, plain data (sent as JSON) or ``EmbeddedResource`` objects;
+        ``None`` or a ``ToolError`` is "not found".
+
+        ``ttl_ms`` is how long a client may keep what it read. ``shared`` lets caches give it to
+        other users too; say it only of what is the same for everybody.
+
+        Raises:
+            ConfigurationError: the function, its URI or its scopes cannot be served.
+
+        Spec: MCP 2026-07-28, server/resources
+        """
+        rule = _rule(scopes, roles)
+
+        def offer(function: F) -> F:
+            resource = read_resource(
+                function,
+                uri,
+                name=name,
+                title=title,
+                description=description,
+                mime_type=mime_type,
+                annotations=annotations,
+                ttl_ms=ttl_ms,
+                shared=shared,
+            )
+            self._library.add(resource, rule)
+            self._note(resource.function)
+            return function
+
+        return offer
+
+    def completion(self, of: str, argument: str) -> Callable[[F], F]:
+        """
+        Return a decorator: the function completes ``argument`` of the prompt or template ``of``.
+
+        ``def complete(value: str, arguments: dict[str, str]) -> list[str]``: what was typed so far
+        and the arguments already chosen, either of which it may leave out. Whoever may not use the
+        prompt or read the template may not have it completed.
+
+        Raises:
+            ConfigurationError: the function takes something else, or there is one already.
+
+        Spec: MCP 2026-07-28, server/utilities/completion
+        """
+
+        def offer(function: F) -> F:
+            self._completions.add(of, argument, function)
+            return function
+
+        return offer
+
+    async def notify_resource_updated(self, uri: str) -> None:
+        """Tell whoever watches ``uri`` that it changed. Raises: ConfigurationError."""
+        self._publish(resource_topic(uri), "notifications/resources/updated", {"uri": uri})
+
+    async def notify_tools_changed(self) -> None:
+        """Tell whoever wants to hear of it that the list of tools changed."""
+        self._publish(TOOLS, LIST_CHANGED[TOOLS], {})
+
+    async def notify_prompts_changed(self) -> None:
+        """Tell whoever wants to hear of it that the list of prompts changed."""
+        self._publish(PROMPTS, LIST_CHANGED[PROMPTS], {})
+
+    async def notify_resources_changed(self) -> None:
+        """Tell whoever wants to hear of it that the list of resources changed."""
+        self._publish(RESOURCES, LIST_CHANGED[RESOURCES], {})
 
     def in_front_of(self, app: App, path: str = "/mcp") -> Front:
         """
@@ -199,12 +355,83 @@ class McpServer:
 
         return router_of(self._endpoint, path)
 
-    def _capabilities(self) -> dict[str, Any]:
-        offered = {"tools": self._tools, "prompts": self._prompts}
-        return {name: {} for name, shelf in offered.items() if shelf}
+    def _methods(self) -> tuple[dict[str, Method], dict[str, Method]]:
+        """Return the methods of the modern era and of the one before."""
+        tools, prompts, library = self._tools, self._prompts, self._library
+        tasks, house = self._house.tasks, self._house
+        both: dict[str, Method] = {
+            "tools/list": partial(_offered, tools, tools.listed),
+            "tools/call": partial(_offered, tools, partial(call_tool, tools, tasks)),
+            "prompts/list": partial(_offered, prompts, prompts.listed),
+            "prompts/get": partial(_offered, prompts, partial(get_prompt, prompts)),
+            "resources/list": partial(_offered, library, library.listed),
+            "resources/templates/list": partial(_offered, library, library.templates_listed),
+            "resources/read": partial(_offered, library, library.read),
+            "completion/complete": partial(_offered, self._completions, self._completions.complete),
+        }
+        modern, legacy = dict(both), dict(both)
+        for name, method in tasks.methods.items():
+            modern[name] = partial(self._if, lambda: self._has_tasks, method)
+        listen = self._house.listening.listen
+        modern["subscriptions/listen"] = partial(self._if, self._is_watchable, listen)
+        for name, method in (("subscribe", house.subscribe), ("unsubscribe", house.unsubscribe)):
+            legacy[f"resources/{name}"] = partial(self._if, self._is_watchable, method)
+        legacy["logging/setLevel"] = partial(self._if, house.needs_sessions, set_level)
+        return modern, legacy
+
+    @staticmethod
+    async def _if(offered: Callable[[], bool], method: Method, call: Call) -> bytes:
+        if not offered():
+            raise UnknownMethod("Method not found")
+        return await method(call)
+
+    def _is_watchable(self) -> bool:
+        return self._subscribable
+
+    def _capabilities(self, modern: bool) -> dict[str, Any]:
+        changes = {"listChanged": True} if self._subscribable else {}
+        watches = {"subscribe": True} if self._subscribable else {}
+        found: dict[str, Any] = {}
+        if self._tools:
+            found["tools"] = {**changes}
+        if self._prompts:
+            found["prompts"] = {**changes}
+        if self._library:
+            found["resources"] = {**changes, **watches}
+        if self._completions:
+            found["completions"] = {}
+        if self._has_context:
+            found["logging"] = {}
+        if self._has_tasks and modern:
+            found["extensions"] = {TASKS_EXTENSION: {}}
+        return found
+
+    def _note(self, function: Function) -> None:
+        if function.signature.context:
+            self._has_context = True
+
+    def _publish(self, topic: str, method: str, params: dict[str, Any]) -> None:
+        if not self._subscribable:
+            raise ConfigurationError(
+                "no-subscriptions",
+                "Nobody can hear of a change: this server offers no subscriptions.",
+                "Make it with McpServer(..., subscriptions=True).",
+            )
+        self._subscriptions.publish(topic, method, params)
+
+    def _may_read(self, call: Call, uri: str) -> bool:
+        return self._library.find(uri, call.identity) is not None
+
+    def _may_follow(self, call: Call, task_id: str) -> bool:
+        require_tasks(call)
+        try:
+            self._house.tasks.find(call, task_id)
+        except InvalidParams:
+            return False
+        return True
 
 
-async def _offered(shelf: Shelf[Any], method: Method, call: Call) -> bytes:
+async def _offered(shelf: object, method: Method, call: Call) -> bytes:
     """Answer with ``method`` where there is anything on the shelf: else the capability is absent."""
     if not shelf:
         raise UnknownMethod("Method not found")

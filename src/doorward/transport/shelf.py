@@ -9,6 +9,7 @@ from doorward.policy import Operation, Rule
 from doorward.transport.call import Call
 from doorward.transport.eras import Era
 from doorward.transport.gate import Gate
+from doorward.transport.pages import page_of
 from doorward.transport.refusals import InvalidParams
 
 # Spec: MCP 2026-07-28, server/tools, "Tool Names". What is a SHOULD there is kept here, so that
@@ -37,11 +38,14 @@ class Shelf(Generic[T]):
     ``kind`` is the word for one of them, ``operation`` the method that uses one.
     """
 
-    def __init__(self, kind: str, operation: str, gate: Gate, ttl_ms: int) -> None:
+    def __init__(
+        self, kind: str, operation: str, gate: Gate, ttl_ms: int, page_size: int | None = None
+    ) -> None:
         self._kind = kind
         self._operation = operation
         self._gate = gate
         self._ttl_ms = ttl_ms
+        self._page_size = page_size
         self._items: dict[str, tuple[T, Operation]] = {}
 
     def __bool__(self) -> bool:
@@ -89,18 +93,20 @@ class Shelf(Generic[T]):
         Return the members of a list result: what this caller may use, in the order it came.
 
         Raises:
-            InvalidParams: a cursor, for there is one page.
+            InvalidParams: a cursor that this caller was not given.
 
         Spec: MCP 2026-07-28, server/tools, "Listing Tools"; server/utilities/caching, pagination
         """
         if call.params.get("cursor") is not None:
             raise InvalidParams("Invalid cursor")
         shown = [
-            item.listing(call.era)
+            item
             for item, operation in self._items.values()
             if self._gate.shows(call.identity, operation)
         ]
-        members = b'"%ss":[%b]' % (self._kind.encode(), b",".join(shown))
+        page, following = page_of(shown, call.params.get("cursor"), self._page_size)
+        entries = b",".join(item.listing(call.era) for item in page)
+        members = b'"%bs":[%b]%b' % (self._kind.encode(), entries, following)
         if not call.era.modern:
             return members
         return members + caching(self._ttl_ms, private=self._gate.varies(call.identity))

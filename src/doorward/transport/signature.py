@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity
+from doorward.transport.dependencies import Dependencies, is_dependency, read_dependencies
 
 
 class PlainSchema(GenerateJsonSchema):
@@ -36,12 +37,15 @@ class Signature:
     What a function takes.
 
     ``arguments`` judges what a peer sends; ``identity`` names the parameters that only the guard
-    can fill. The two sets of names are disjoint, and no other argument is accepted.
+    can fill, ``context`` those for the request itself, ``dependencies`` those that FastAPI fills.
+    The sets of names are disjoint, and no other argument is accepted.
     """
 
     arguments: TypeAdapter[dict[str, Any]]
     identity: tuple[str, ...]
     identity_required: bool
+    context: tuple[str, ...] = ()
+    dependencies: Dependencies | None = None
 
     @cached_property
     def schema(self) -> JsonSchemaValue:
@@ -53,7 +57,7 @@ class Signature:
 
 def read_signature(function: Callable[..., Any]) -> Signature:
     """
-    Return what ``function`` takes: JSON-sent arguments apart from injected identities.
+    Return what ``function`` takes: JSON-sent arguments apart from what is injected.
 
     ``async def add(a: int, b: int, user: Identity)`` takes the arguments ``a`` and ``b``.
 
@@ -64,21 +68,45 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     hints = _hints(function)
     fields: dict[str, Any] = {}
     identity: dict[str, bool] = {}
+    context: list[str] = []
+    depends: dict[str, inspect.Parameter] = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise _unusable(function, f"its parameter {name!r} has no name that a peer could send")
         annotation = hints.get(name, Any)
         if (optional := _identity(annotation)) is not None:
             identity[name] = not optional
-            continue
-        field = _field(annotation, parameter.default)
-        required = _is_required(annotation, parameter.default)
-        fields[name] = field if required else NotRequired[field]
+        elif _bare(annotation) is context_type():
+            context.append(name)
+        elif is_dependency(annotation, parameter.default):
+            depends[name] = parameter.replace(annotation=annotation)
+        else:
+            fields[name] = _declared(annotation, parameter.default)
     return Signature(
         arguments=_adapter(function, fields),
         identity=tuple(identity),
         identity_required=any(identity.values()),
+        context=tuple(context),
+        dependencies=read_dependencies(function, depends) if depends else None,
     )
+
+
+def context_type() -> type[Any]:
+    """Return the type whose parameters are given the request; it is defined in terms of this one."""
+    from doorward.transport.context import Context
+
+    return Context
+
+
+def _bare(annotation: Any) -> Any:
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return annotation
+
+
+def _declared(annotation: Any, default: Any) -> Any:
+    field = _field(annotation, default)
+    return field if _is_required(annotation, default) else NotRequired[field]
 
 
 def _adapter(
@@ -106,8 +134,7 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
 
 def _identity(annotation: Any) -> bool | None:
     """Say whether the parameter is an optional identity (true), a needed one (false), or neither."""
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
+    annotation = _bare(annotation)
     if annotation is Identity:
         return False
     if get_origin(annotation) in (Union, types.UnionType):

@@ -3,22 +3,25 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from doorward.errors import DoorwardError
+from doorward.errors import ConfigurationError, DoorwardError
+from doorward.policy import Operation
 from doorward.transport.call import Call
 from doorward.transport.eras import Era
 from doorward.transport.faults import report
 from doorward.transport.invocation import Function, NobodyToAsk, read_function
 from doorward.transport.mirrored import Mirrored, read_mirrored
 from doorward.transport.outcome import Encoded, Outcome, read_outcome, text_content
-from doorward.transport.refusals import InvalidParams, ToolError
+from doorward.transport.refusals import InvalidParams, ProtocolRefusal, ToolError
 from doorward.transport.shelf import Shelf
 from doorward.transport.signature import read_signature
+from doorward.transport.tasks import Tasks, TaskSupport
 
 _encode = msgspec.json.Encoder().encode
 _MOST_PROBLEMS = 10
@@ -38,6 +41,7 @@ class Tool:
     mirrored: tuple[Mirrored, ...]
     full_listing: bytes
     elder_listing: bytes
+    task: TaskSupport | None = None
 
     def listing(self, era: Era) -> bytes:
         """Return the description in a list; Spec: MCP 2026-07-28, server/tools, "Tool"."""
@@ -47,6 +51,10 @@ class Tool:
         """
         Return the members of the result of one call.
 
+        Raises:
+            ProtocolRefusal: the author lets one pass that is for the client and not for the model,
+                such as that it cannot be asked.
+
         Whatever goes wrong from here on is a result with ``isError``, which the model can read and
         act upon. Only an author's ``ToolError`` speaks for itself.
 
@@ -54,10 +62,12 @@ class Tool:
         """
         try:
             given = self._read(arguments)
-            value = await self.function.run(given, call.identity)
+            value = await self.function.run(given, call)
             return _members(self.outcome.encode(value), call.era)
         except _BadArguments as refusal:
             return _failure(str(refusal))
+        except ProtocolRefusal:
+            raise
         except ToolError as error:
             return _failure(error.message)
         except NobodyToAsk as error:
@@ -82,9 +92,11 @@ def read_tool(
     title: str | None,
     description: str | None,
     annotations: Mapping[str, Any] | None,
+    input_schema: Mapping[str, Any] | None = None,
+    task: TaskSupport | None = None,
 ) -> Tool:
     """
-    Return ``call`` as a tool.
+    Return ``call`` as a tool; ``input_schema`` is published in place of the signature's own.
 
     Raises:
         ConfigurationError: its parameters or its results have no JSON schema.
@@ -94,7 +106,8 @@ def read_tool(
     listing: dict[str, Any] = {"name": name or call.__name__}
     if said := description or documented(call):
         listing["description"] = said
-    listing["inputSchema"] = signature.schema
+    schema = signature.schema if input_schema is None else _object_schema(input_schema)
+    listing["inputSchema"] = schema
     if annotations:
         listing["annotations"] = dict(annotations)
     elder = _encode(listing)
@@ -103,8 +116,18 @@ def read_tool(
     if outcome.schema is not None:
         listing["outputSchema"] = outcome.schema
     function = read_function(call, signature)
-    mirrored = read_mirrored(signature.schema)
-    return Tool(listing["name"], function, outcome, mirrored, _encode(listing), elder)
+    mirrored = read_mirrored(schema)
+    return Tool(listing["name"], function, outcome, mirrored, _encode(listing), elder, task)
+
+
+def _object_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    if schema.get("type") != "object":
+        raise ConfigurationError(
+            "unusable-schema",
+            "An input schema does not say that arguments are an object.",
+            'Put "type": "object" at its root.',
+        )
+    return dict(schema)
 
 
 def documented(call: Callable[..., Any]) -> str | None:
@@ -119,11 +142,12 @@ def problems(error: ValidationError) -> str:
     return "Invalid arguments. " + "; ".join(lines)
 
 
-async def call_tool(shelf: Shelf[Tool], call: Call) -> bytes:
+async def call_tool(shelf: Shelf[Tool], tasks: Tasks, call: Call) -> bytes:
     """
     Answer ``tools/call``.
 
     Raises:
+        Interim: the client is asked for input, or is given a task.
         InvalidParams: there is no such tool for this caller, or the arguments are no object.
         ParameterMismatch: a header says something else than an argument.
 
@@ -134,7 +158,10 @@ async def call_tool(shelf: Shelf[Tool], call: Call) -> bytes:
     if call.era.modern:
         for parameter in tool.mirrored:
             parameter.check(arguments, call.headers)
-    return await tool.answer(arguments, call)
+    if tool.task is None:
+        return await tool.answer(arguments, call)
+    operation = Operation("tools/call", tool.name)
+    return await tasks.run(tool.task, operation, partial(tool.answer, arguments), call)
 
 
 def sent_arguments(call: Call) -> dict[str, Any]:

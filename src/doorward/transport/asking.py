@@ -1,0 +1,70 @@
+"""Asking the client in the eras in which a server sends requests of its own."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from doorward.transport.call import Call
+from doorward.transport.questions import BadAnswer, Question
+from doorward.transport.refusals import MissingCapability, ToolError
+from doorward.transport.stream import Stream
+
+_encode = msgspec.json.Encoder().encode
+
+# Longer than anybody looks at a form; a client that never answers must not hold a call for ever.
+PATIENCE_SECONDS = 600.0
+
+
+def require_capability(call: Call, needs: Mapping[str, Any]) -> None:
+    """
+    Let a question pass that the client said it can be asked.
+
+    Raises:
+        MissingCapability: it did not, or there is no way to ask it.
+
+    Spec: MCP 2026-07-28, basic/patterns/mrtr; schema, "MissingRequiredClientCapabilityError"
+    """
+    declared = call.capabilities
+    (name,) = needs
+    found = declared.get(name)
+    # A client that names modes and not "form" can show pages, not forms.
+    only_pages = name == "elicitation" and isinstance(found, dict) and found and "form" not in found
+    if not isinstance(found, dict) or only_pages:
+        raise MissingCapability(dict(needs))
+
+
+async def over_the_session(
+    call: Call, stream: Stream | None, questions: Mapping[str, Question[Any]]
+) -> dict[str, Any]:
+    """
+    Send each question on the stream of the call, and return what is read in the answers.
+
+    Raises:
+        MissingCapability: the client reads no stream, or came without its session.
+        ToolError: it did not answer in time, answered with an error or with something else.
+    """
+    session = call.session
+    if session is None or stream is None:
+        raise MissingCapability(
+            {name: one for q in questions.values() for name, one in q.needs.items()}
+        )
+    waiting = {}
+    for key, question in questions.items():
+        number, future = session.expect()
+        waiting[key] = future
+        message = {"jsonrpc": "2.0", "id": number, "method": question.method}
+        await stream.notify(_encode({**message, "params": question.params()}))
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            answers = dict(zip(waiting, await asyncio.gather(*waiting.values()), strict=True))
+    except TimeoutError:
+        raise ToolError("The client did not answer in time.") from None
+    finally:
+        for future in waiting.values():
+            session.forget(future)
+    try:
+        return {key: question.read(answers[key]) for key, question in questions.items()}
+    except BadAnswer as bad:
+        raise ToolError(f"The client's answer {bad}.") from None
