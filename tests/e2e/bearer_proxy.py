@@ -50,6 +50,9 @@ class BearerProxy:
         self._ready.set()
         async with server:
             await self._stop.wait()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.sleep(0)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -64,11 +67,19 @@ class BearerProxy:
             kept = self._own_address.sub(self._target_address, kept)
             back.write(first + self._line + kept + body)
             await back.drain()
+            # Who hangs up here must be gone there too, or a stream would go on for nobody.
+            gone = asyncio.create_task(_hang_up(reader, back))
             while chunk := await there.read(65536):
                 writer.write(chunk)
                 await writer.drain()
+            gone.cancel()
             back.close()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the suite hung up: nothing is left to answer
         finally:
             writer.close()
+
+
+async def _hang_up(reader: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+    if not await reader.read(1):
+        back.close()
