@@ -5,11 +5,12 @@ end with 0. So every verdict comes from ``checks.json``, and what is not there w
 """
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.drivers import CLIENTS, NODE
+from tests.e2e.drivers import CLIENTS, NODE, ROOT
 from tests.e2e.form_browser import BrowserStuck, FormBrowser
 from tests.e2e.processes import started
 
@@ -111,6 +112,44 @@ def run_server(
     if not outcome.verdicts:
         raise ConformanceBroken(f"{scenario} left no verdict (exit {code}): {said[-2000:]}")
     return outcome
+
+
+def run_client(
+    *, command: str, scenario: str, spec_version: str, results: Path, longest: float = 90
+) -> Outcome:
+    """
+    Run one scenario of the client mode, alone: so the client's own end and its time count.
+
+    Raises:
+        ConformanceBroken: it left no verdict, or did not end in time.
+    """
+    what = ("client", "--command", command, "--scenario", scenario, "--spec-version", spec_version)
+    # Extensions stand on no revision's timeline: without force they are skipped, with exit 0.
+    full = (str(NODE), CLI, *what, "--force", "--timeout", "60000", "-o", str(results))
+    # The suite starts the client where it runs itself, and the client is a module of ours.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with started(full, cwd=CLIENTS, longest=longest, env=environment) as process:
+        assert process.stdout is not None
+        said = process.stdout.read()
+        code = process.wait(longest)
+    outcome = _outcome(code, results, "client")
+    if not outcome.verdicts:
+        raise ConformanceBroken(f"{scenario} left no verdict (exit {code}): {said[-2000:]}")
+    return outcome
+
+
+def client_scenarios(revision: str) -> tuple[set[str], set[str]]:
+    """Return the client's scenarios that ``revision`` requires, and those that it only reports."""
+    command = (str(NODE), CLI, "list", "--requirements", revision)
+    with started(command, cwd=CLIENTS, longest=30) as process:
+        assert process.stdout is not None
+        said = process.stdout.read()
+        process.wait(30)
+    required, _, reported = said.partition("Client scenarios")[2].partition("Run and reported")
+    return (
+        set(re.findall(r"^  - (\S+)$", required, re.MULTILINE)),
+        set(re.findall(r"^    - (\S+) \[client\]$", reported, re.MULTILINE)),
+    )
 
 
 def _outcome(code: int, results: Path, mode: str) -> Outcome:

@@ -17,9 +17,13 @@ import httpx2
 
 from doorward.client import (
     ClientChoice,
+    ClientCredentials,
+    EnterpriseManaged,
     FileStore,
     McpClient,
+    PrivateKey,
     Wallet,
+    WorkloadIdentity,
     open_connection,
 )
 
@@ -118,9 +122,40 @@ PLAYS: dict[str, Play] = {
 
 def choice() -> ClientChoice:
     """Return who this client is: the one that the suite registered, or one with a document."""
-    if SCENARIO == "auth/pre-registration":
-        return ClientChoice(client_id=CONTEXT["client_id"], client_secret=CONTEXT["client_secret"])
-    return ClientChoice(document=DOCUMENT)
+    if "client_id" not in CONTEXT:
+        return ClientChoice(document=DOCUMENT)
+    pem = CONTEXT.get("private_key_pem")
+    return ClientChoice(
+        client_id=CONTEXT["client_id"],
+        client_secret=CONTEXT.get("client_secret"),
+        private_key=PrivateKey.from_pem(pem) if pem else None,
+    )
+
+
+async def platform(audience: str) -> str:
+    """Be the platform that says who runs here."""
+    return str(CONTEXT["valid_jwt"])
+
+
+async def signed_on() -> str:
+    """Be the single sign-on that gave the ID token."""
+    return str(CONTEXT["idp_id_token"])
+
+
+def options() -> dict[str, Any]:
+    """Return how to sign in: with a person, or by one of the grants that need none."""
+    if SCENARIO.startswith("auth/client-credentials"):
+        return {"grant": ClientCredentials()}
+    if SCENARIO == "auth/wif-jwt-bearer":
+        return {"grant": WorkloadIdentity(platform)}
+    if SCENARIO == "auth/enterprise-managed-authorization":
+        company = EnterpriseManaged(
+            token_endpoint=CONTEXT["idp_token_endpoint"],
+            client_id=CONTEXT["idp_client_id"],
+            subject_token=signed_on,
+        )
+        return {"grant": company}
+    return {"browser": walk, "patience": 10.0}
 
 
 async def main(url: str) -> None:
@@ -132,8 +167,7 @@ async def main(url: str) -> None:
             initialize=INITIALIZE,
             elicit=consent,
             choice=choice(),
-            browser=walk,
-            patience=10.0,
+            **options(),
         ) as connection:
             await PLAYS.get(SCENARIO, call_protected)(connection.client)
 

@@ -10,6 +10,8 @@ async with connect("https://mcp.example/mcp") as client:
 from doorward.client.authorization import Attempt, judge
 from doorward.client.connection import Connection, connect, open_connection
 from doorward.client.discovery import BearerChallenge, Found, discover
+from doorward.client.elicitation import Elicit
+from doorward.client.jws import PrivateKey
 from doorward.client.mcp import McpClient, Tool, ToolResult
 from doorward.client.oauth import OAuth
 from doorward.client.refusals import (
@@ -24,6 +26,13 @@ from doorward.client.refusals import (
     Unreachable,
 )
 from doorward.client.registration import ClientChoice
+from doorward.client.service import (
+    ClientCredentials,
+    EnterpriseManaged,
+    Grant,
+    ServiceSignIn,
+    WorkloadIdentity,
+)
 from doorward.client.sign_in import SignIn
 from doorward.client.store import FileStore, KeyringStore, Store, open_store
 from doorward.client.tokens import Tokens
@@ -34,17 +43,23 @@ __all__ = [
     "BearerChallenge",
     "CallFailed",
     "ClientChoice",
+    "ClientCredentials",
     "ClientRefused",
     "Connection",
     "DiscoveryFailed",
+    "Elicit",
+    "EnterpriseManaged",
     "FileStore",
     "Found",
+    "Grant",
     "KeyringStore",
     "McpClient",
     "OAuth",
+    "PrivateKey",
     "ProtocolBroken",
     "ScopeLacking",
     "ServerRefused",
+    "ServiceSignIn",
     "SignIn",
     "SignInFailed",
     "SignInNeeded",
@@ -54,6 +69,7 @@ __all__ = [
     "ToolResult",
     "Unreachable",
     "Wallet",
+    "WorkloadIdentity",
     "connect",
     "discover",
     "judge",

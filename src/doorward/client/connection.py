@@ -12,6 +12,7 @@ from doorward.client.elicitation import Elicit
 from doorward.client.mcp import McpClient
 from doorward.client.oauth import OAuth
 from doorward.client.reach import PinnedTransport, Reach
+from doorward.client.service import ServiceSignIn
 from doorward.client.sign_in import SignIn
 from doorward.client.store import open_store
 from doorward.client.tokens import Tokens
@@ -54,7 +55,8 @@ async def open_connection(
     """
     Yield the connection to ``server_url``.
 
-    ``initialize`` and ``elicit`` are those of ``McpClient``, ``sign_in`` the options of ``SignIn``.
+    ``initialize`` and ``elicit`` are those of ``McpClient``, ``sign_in`` the options of ``SignIn``;
+    with ``grant`` among them those of ``ServiceSignIn``.
 
     Raises:
         DiscoveryFailed: ``server_url`` is not an address that may be used.
@@ -64,7 +66,8 @@ async def open_connection(
     # One transport for both, so that both know where the server lives.
     transport = transport or PinnedTransport(reach)
     courier = Courier(reach, transport)
-    signing_in = SignIn(wallet=wallet, courier=courier, **sign_in)
+    kind: type[SignIn] = ServiceSignIn if "grant" in sign_in else SignIn
+    signing_in = kind(wallet=wallet, courier=courier, **sign_in)
     auth = OAuth(server_url, signing_in, interactive=interactive)
     try:
         async with McpClient(

@@ -69,11 +69,17 @@ class Courier:
         return await self._carry("GET", url, what)
 
     async def post_form(
-        self, url: str, what: str, form: Mapping[str, str], auth: tuple[str, str] | None = None
+        self,
+        url: str,
+        what: str,
+        form: Mapping[str, str],
+        auth: tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Return what ``url`` answers to a form; ``auth`` is sent as HTTP Basic."""
         basic = httpx2.BasicAuth(*auth) if auth else None
-        return await self._carry("POST", url, what, data=dict(form), auth=basic)
+        extra = dict(headers or {})
+        return await self._carry("POST", url, what, extra, data=dict(form), auth=basic)
 
     async def post_json(self, url: str, what: str, document: Mapping[str, Any]) -> Answer:
         """Return what ``url`` answers to a JSON document."""
@@ -83,10 +89,18 @@ class Courier:
         """Close every connection."""
         await self._http.aclose()
 
-    async def _carry(self, method: str, url: str, what: str, **content: Any) -> Answer:
+    async def _carry(
+        self,
+        method: str,
+        url: str,
+        what: str,
+        extra: Mapping[str, str] | None = None,
+        **content: Any,
+    ) -> Answer:
         self.reach.require(url, what)
         auth = content.pop("auth", None)
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        headers |= extra or {}
         try:
             with anyio.fail_after(LONGEST_WAIT):
                 request = self._http.build_request(method, url, headers=headers, **content)

@@ -16,11 +16,16 @@ from doorward.wire.server_metadata import ServerMetadata
 
 @dataclass(frozen=True, kw_only=True)
 class BearerChallenge:
-    """What a server's ``WWW-Authenticate`` asks for; ``None`` is "not said"."""
+    """
+    What a server's ``WWW-Authenticate`` asks for; ``None`` is "not said".
+
+    ``dpop`` says that the server takes tokens that are bound to a key.
+    """
 
     metadata_url: str | None = None
     scopes: frozenset[str] | None = None
     error: str | None = None
+    dpop: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,20 +38,22 @@ class Found:
 
 def read_challenge(headers: httpx2.Headers) -> BearerChallenge:
     """
-    Return the Bearer challenge in a response, or an empty one.
+    Return the Bearer or DPoP challenge in a response, or an empty one.
 
-    Spec: RFC 6750 §3; RFC 9728 §5.1
+    Spec: RFC 6750 §3; RFC 9449 §7.1; RFC 9728 §5.1
     """
     try:
         challenges = parse_challenges(", ".join(headers.get_list("www-authenticate")))
     except MalformedChallenge:
         return BearerChallenge()
-    bearer = next((each.params for each in challenges if each.scheme == "bearer"), {})
-    scope = bearer.get("scope")
+    schemes = {each.scheme: each.params for each in reversed(challenges)}
+    said = {**schemes.get("dpop", {}), **schemes.get("bearer", {})}
+    scope = said.get("scope")
     return BearerChallenge(
-        metadata_url=bearer.get("resource_metadata"),
+        metadata_url=said.get("resource_metadata"),
         scopes=parse_scope(scope) if scope else None,
-        error=bearer.get("error"),
+        error=said.get("error"),
+        dpop="dpop" in schemes,
     )
 
 

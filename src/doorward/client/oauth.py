@@ -8,6 +8,8 @@ from weakref import WeakKeyDictionary
 import httpx2
 
 from doorward.client.discovery import BearerChallenge, read_challenge
+from doorward.client.jws import PrivateKey
+from doorward.client.proofs import Prover
 from doorward.client.refusals import ClientRefused, SignInFailed, SignInNeeded, Unreachable
 from doorward.client.sign_in import SignIn
 from doorward.client.tokens import Tokens
@@ -20,6 +22,7 @@ MOST_STEP_UPS = 2
 class _Tried:
     """What was done for one request already; each remedy is tried once, and steps up twice."""
 
+    nonce: bool = False
     refresh: bool = False
     sign_in: bool = False
     step_ups: int = 0
@@ -69,6 +72,7 @@ class OAuth(httpx2.Auth):
         self._interactive = interactive or not self._sign_in.needs_person
         self._refreshing, self._signing_in = _Turns(), _Turns()
         self._held: Tokens | None = None
+        self._known_prover: tuple[str, Prover] | None = None
         self._refused: frozenset[str] = frozenset()
 
     def sync_auth_flow(
@@ -88,7 +92,9 @@ class OAuth(httpx2.Auth):
         tokens = await self._current()
         tried = _Tried()
         while True:
-            response = yield self._bearing(request, tokens)
+            response = yield self._signed(request, tokens)
+            if self._must_repeat(response, tokens, tried):
+                continue
             if response.status_code == 401:
                 renewed = await self._after_401(tokens, read_challenge(response.headers), tried)
             elif response.status_code == 403:
@@ -104,11 +110,36 @@ class OAuth(httpx2.Auth):
         same_origin = (url.scheme, url.host, url.port) == (home.scheme, home.host, home.port)
         return same_origin and url.path.rstrip("/") == home.path.rstrip("/")
 
-    @staticmethod
-    def _bearing(request: httpx2.Request, tokens: Tokens | None) -> httpx2.Request:
-        if tokens is not None:
+    def _signed(self, request: httpx2.Request, tokens: Tokens | None) -> httpx2.Request:
+        """Put the token on ``request``; a token that is bound to a key with a proof of it."""
+        if tokens is None:
+            return request
+        prover = self._prover(tokens)
+        if prover is None:
             request.headers["Authorization"] = f"Bearer {tokens.access_token}"
+            request.headers.pop("DPoP", None)
+            return request
+        request.headers["Authorization"] = f"DPoP {tokens.access_token}"
+        proof = prover.proof(request.method, str(request.url), tokens.access_token)
+        request.headers["DPoP"] = proof
         return request
+
+    def _prover(self, tokens: Tokens) -> Prover | None:
+        if tokens.proof_key is None:
+            return None
+        if self._known_prover is None or self._known_prover[0] != tokens.proof_key:
+            key = PrivateKey.from_pem(tokens.proof_key)
+            self._known_prover = tokens.proof_key, Prover(key, self._sign_in.clock)
+        return self._known_prover[1]
+
+    def _must_repeat(self, response: httpx2.Response, tokens: Tokens | None, tried: _Tried) -> bool:
+        """Learn the server's nonce; say whether it was the only thing that was missing."""
+        prover = self._prover(tokens) if tokens else None
+        if prover is None or not prover.learn(self.server_url, response.headers) or tried.nonce:
+            return False
+        tried.nonce = True
+        error = read_challenge(response.headers).error
+        return response.status_code == 401 and error == "use_dpop_nonce"
 
     async def _current(self) -> Tokens | None:
         """Return the token to send first, refreshed ahead of its end; ``None`` when there is none."""
@@ -130,13 +161,18 @@ class OAuth(httpx2.Auth):
                 return self._hold(await self._sign_in.refresh(self.server_url, kept or tokens))
             except ClientRefused:
                 # The server decides whether it still takes this one; its 401 says where to turn.
-                return tokens if tokens.is_fresh(self._sign_in.clock(), margin=0.0) else None
+                if tokens.is_fresh(self._sign_in.clock(), margin=0.0):
+                    return tokens
+                if not self._sign_in.needs_person:
+                    raise
+                return None
 
     async def _after_401(
         self, tokens: Tokens | None, challenge: BearerChallenge, tried: _Tried
     ) -> Tokens | None:
         refusal: ClientRefused | None = None
-        if not tried.refresh and not tried.sign_in:
+        # A service has one way to tokens: what refreshes it is what signs it in.
+        if not tried.refresh and not tried.sign_in and self._sign_in.needs_person:
             tried.refresh = True
             try:
                 return await self._refreshed(tokens)

@@ -1,10 +1,11 @@
 """Being known to an authorization server: which client id this client uses there, and why."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from doorward.client.courier import Courier, require_success
+from doorward.client.jws import PrivateKey
 from doorward.client.refusals import DiscoveryFailed, ProtocolBroken, SignInFailed
 from doorward.wire.client_metadata import is_client_id_url
 from doorward.wire.server_metadata import ServerMetadata
@@ -29,10 +30,11 @@ class Registration:
     client_secret: str | None = field(default=None, repr=False)
     auth_method: str = "none"
     redirect_uri: str | None = None
+    private_key: PrivateKey | None = field(default=None, repr=False)
 
     def to_record(self) -> dict[str, Any]:
-        """Return what is kept in the store."""
-        return asdict(self)
+        """Return what is kept in the store; a private key stays where its owner keeps it."""
+        return asdict(replace(self, private_key=None))
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], issuer: str) -> "Registration | None":
@@ -50,13 +52,15 @@ class ClientChoice:
     What the user configured about this client's identity.
 
     ``client_id`` was given out by ``issuer`` (any issuer when that is ``None``: the user named it
-    for this one server, on this one command line). ``document`` is the URL of a client ID metadata
-    document that the user hosts. ``name`` is shown on consent pages.
+    for this one server, on this one command line). ``private_key`` signs for it instead of a
+    secret. ``document`` is the URL of a client ID metadata document that the user hosts. ``name``
+    is shown on consent pages.
     """
 
     name: str = "Doorward"
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
+    private_key: PrivateKey | None = field(default=None, repr=False)
     issuer: str | None = None
     document: str | None = None
 
@@ -85,7 +89,10 @@ def pre_arranged(choice: ClientChoice, server: ServerMetadata) -> Registration |
             issuer=server.issuer,
             client_id=choice.client_id,
             client_secret=choice.client_secret,
-            auth_method=_auth_method(server, choice.client_secret),
+            private_key=choice.private_key,
+            auth_method="private_key_jwt"
+            if choice.private_key
+            else _auth_method(server, choice.client_secret),
             way="pre-registered",
         )
     if choice.document is not None and server.client_id_metadata_document_supported:

@@ -19,7 +19,9 @@ from doorward.client.discovery import (
     fetch_server_metadata,
     requested_scopes,
 )
+from doorward.client.jws import PrivateKey
 from doorward.client.listener import Listener
+from doorward.client.proofs import Prover
 from doorward.client.reach import Reach
 from doorward.client.refusals import ProtocolBroken, SignInFailed
 from doorward.client.registration import ClientChoice, Registration, pre_arranged, register
@@ -31,6 +33,7 @@ from doorward.client.token_endpoint import (
 )
 from doorward.client.tokens import Tokens
 from doorward.client.wallet import Wallet
+from doorward.wire.server_metadata import ServerMetadata
 
 Progress = Callable[[str, str], None]
 Browser = Callable[[str], object]
@@ -105,7 +108,7 @@ class SignIn:
         scopes = requested_scopes(challenge, found, wanted=wanted, held=held)
         for last in (False, True):
             try:
-                tokens = await self._authorize(found, scopes)
+                tokens = await self._authorize(found, scopes, self._prover(found, challenge))
                 break
             except SignInFailed as refusal:
                 if last or not self._forget_dead_client(refusal, found.server.issuer):
@@ -131,8 +134,9 @@ class SignIn:
             if kept and kept.access_token != old.access_token and kept.is_fresh(self.clock()):
                 return kept
             server = await fetch_server_metadata(self.courier, old.issuer)
+            registration = self._registration_of(old, server)
             fresh = await exchange_refresh_token(
-                self.courier, server, self._registration_of(old), kept or old, self.clock
+                self.courier, server, registration, kept or old, self.clock
             )
             self.wallet.keep_tokens(server_url, fresh)
         return fresh
@@ -147,16 +151,31 @@ class SignIn:
         Spec: RFC 7009 §2.1
         """
         server = await fetch_server_metadata(self.courier, tokens.issuer)
-        registration = self._registration_of(tokens)
-        return await revoke_tokens(self.courier, server, registration, tokens)
+        registration = self._registration_of(tokens, server)
+        return await revoke_tokens(self.courier, server, registration, tokens, self.clock)
 
-    def _registration_of(self, tokens: Tokens) -> Registration:
+    def _registration_of(self, tokens: Tokens, server: ServerMetadata) -> Registration:
+        ours = self.choice.issuer in (None, tokens.issuer)
+        arranged = pre_arranged(self.choice, server) if ours else None
+        if arranged is not None and arranged.client_id == tokens.client_id:
+            return arranged
         kept = self.wallet.registration_at(tokens.issuer)
         if kept is not None and kept.client_id == tokens.client_id:
             return kept
         return Registration(issuer=tokens.issuer, client_id=tokens.client_id, way="registered")
 
-    async def _authorize(self, found: Found, scopes: frozenset[str]) -> Tokens:
+    def _prover(self, found: Found, challenge: BearerChallenge) -> Prover | None:
+        """Return a prover with a fresh key where both servers take tokens that are bound to one."""
+        resource = found.resource
+        takes = challenge.dpop or resource.dpop_bound_access_tokens_required
+        takes = takes or "ES256" in (resource.dpop_signing_alg_values_supported or ())
+        if not takes or "ES256" not in found.server.dpop_signing_alg_values_supported:
+            return None
+        return Prover(PrivateKey.generate(), self.clock)
+
+    async def _authorize(
+        self, found: Found, scopes: frozenset[str], prover: Prover | None
+    ) -> Tokens:
         kept = self.wallet.registration_at(found.server.issuer)
         async with await Listener.open(self.port or _port_of(kept)) as listener:
             registration = await self._registration(found, scopes, listener.redirect_uri, kept)
@@ -177,7 +196,7 @@ class SignIn:
             answer = await listener.answer(attempt.state, self.patience)
         code = judge(attempt, answer)
         self.progress("answer", found.server.issuer)
-        return await exchange_code(self.courier, attempt, registration, code, self.clock)
+        return await exchange_code(self.courier, attempt, registration, code, self.clock, prover)
 
     async def _registration(
         self,

@@ -1,13 +1,17 @@
-"""The token endpoint: a code or a refresh token goes in, tokens come out."""
+"""The token endpoint: a code, a refresh token or an assertion goes in, tokens come out."""
 
+import secrets
 from collections.abc import Callable, Mapping
 from urllib.parse import quote_plus
 
 from doorward.client.authorization import Attempt
 from doorward.client.courier import Answer, Courier
+from doorward.client.jws import PrivateKey
+from doorward.client.proofs import Prover
 from doorward.client.refusals import ProtocolBroken, SignInFailed, Unreachable
 from doorward.client.registration import Registration
 from doorward.client.tokens import Tokens, read_tokens
+from doorward.wire.scope import build_scope
 from doorward.wire.server_metadata import ServerMetadata
 
 # RFC 6749 §5.2 and RFC 8707 §2: code → what to say. Descriptions are not repeated.
@@ -19,7 +23,14 @@ _ERRORS = {
     "invalid_target": "The authorization server does not serve this MCP server.",
     "invalid_request": "The authorization server could not read the token request.",
     "unsupported_grant_type": "The authorization server does not offer this grant.",
+    "authorization_pending": "The sign-in on the other device is not finished.",
+    "slow_down": "The authorization server wants to be asked less often.",
+    "access_denied": "The request was denied.",
+    "expired_token": "The code was not entered in time.",
+    "invalid_dpop_proof": "The authorization server did not accept the proof of this client's key.",
 }
+_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_ASSERTION_LIVES = 60
 
 
 async def exchange_code(
@@ -28,16 +39,18 @@ async def exchange_code(
     registration: Registration,
     code: str,
     clock: Callable[[], float],
+    prover: Prover | None = None,
 ) -> Tokens:
     """
-    Return the tokens for ``code``.
+    Return the tokens for ``code``; with ``prover`` they are bound to its key, if the server can.
 
     Raises:
         SignInFailed: with OAuth's error code as reason.
 
     Spec: RFC 6749 §4.1.3; RFC 7636 §4.5; RFC 8707 §2.2
     """
-    answer = await _ask(courier, attempt.server, registration, attempt.form(code))
+    form = attempt.form(code)
+    answer = await _ask(courier, attempt.server, registration, form, clock, prover)
     return read_tokens(
         answer.document(),
         issuer=attempt.server.issuer,
@@ -45,6 +58,41 @@ async def exchange_code(
         client_id=registration.client_id,
         requested=attempt.scopes,
         now=clock(),
+        proof_key=prover.key.to_pem() if prover else None,
+    )
+
+
+async def exchange_grant(
+    courier: Courier,
+    server: ServerMetadata,
+    registration: Registration,
+    form: Mapping[str, str],
+    clock: Callable[[], float],
+    *,
+    resource: str,
+    scopes: frozenset[str],
+    prover: Prover | None = None,
+) -> Tokens:
+    """
+    Return the tokens for the grant in ``form``, to which resource and scopes are added.
+
+    Raises:
+        SignInFailed: with OAuth's error code as reason.
+
+    Spec: RFC 6749 §4.4, §4.5; RFC 8707 §2.2
+    """
+    full = {**form, "resource": resource}
+    if scopes:
+        full["scope"] = build_scope(scopes)
+    answer = await _ask(courier, server, registration, full, clock, prover)
+    return read_tokens(
+        answer.document(),
+        issuer=server.issuer,
+        resource=resource,
+        client_id=registration.client_id,
+        requested=scopes,
+        now=clock(),
+        proof_key=prover.key.to_pem() if prover else None,
     )
 
 
@@ -70,7 +118,9 @@ async def exchange_refresh_token(
         "refresh_token": old.refresh_token,
         "resource": old.resource,
     }
-    answer = await _ask(courier, server, registration, form)
+    # The refresh token of a public client is bound to the key as its access token is.
+    prover = Prover(PrivateKey.from_pem(old.proof_key), clock) if old.proof_key else None
+    answer = await _ask(courier, server, registration, form, clock, prover)
     document = answer.document()
     document.setdefault("refresh_token", old.refresh_token)
     return read_tokens(
@@ -80,11 +130,16 @@ async def exchange_refresh_token(
         client_id=registration.client_id,
         requested=old.scopes,
         now=clock(),
+        proof_key=old.proof_key,
     )
 
 
 async def revoke_tokens(
-    courier: Courier, server: ServerMetadata, registration: Registration, tokens: Tokens
+    courier: Courier,
+    server: ServerMetadata,
+    registration: Registration,
+    tokens: Tokens,
+    clock: Callable[[], float],
 ) -> bool:
     """
     Revoke ``tokens`` where they come from; say whether the issuer offers that and agreed.
@@ -97,7 +152,7 @@ async def revoke_tokens(
     doomed = ("refresh_token", tokens.refresh_token) if tokens.refresh_token else None
     hint, token = doomed or ("access_token", tokens.access_token)
     form = {"token": token, "token_type_hint": hint}
-    full, basic = _authenticated(registration, form)
+    full, basic = authenticated(registration, form, clock)
     answer = await courier.post_form(server.revocation_endpoint, "revocation endpoint", full, basic)
     return answer.status == 200
 
@@ -107,12 +162,16 @@ async def _ask(
     server: ServerMetadata,
     registration: Registration,
     form: Mapping[str, str],
+    clock: Callable[[], float],
+    prover: Prover | None,
 ) -> Answer:
     # The last gate before a secret leaves: it goes to the issuer that gave it, or nowhere.
     if registration.issuer != server.issuer:
         raise SignInFailed("wrong-issuer", "These credentials belong to another issuer.")
-    full, basic = _authenticated(registration, form)
-    answer = await courier.post_form(server.token_endpoint, "token endpoint", full, basic)
+    answer = await _posted(courier, server, registration, form, clock, prover)
+    # Once: a server that gives a new nonce with every refusal would be asked for ever.
+    if _wants_nonce(answer, prover, server.token_endpoint):
+        answer = await _posted(courier, server, registration, form, clock, prover)
     if answer.status == 200:
         return answer
     if answer.status >= 500:
@@ -122,10 +181,37 @@ async def _ask(
     raise SignInFailed(*_reason(answer))
 
 
-def _authenticated(
-    registration: Registration, form: Mapping[str, str]
+async def _posted(
+    courier: Courier,
+    server: ServerMetadata,
+    registration: Registration,
+    form: Mapping[str, str],
+    clock: Callable[[], float],
+    prover: Prover | None,
+) -> Answer:
+    full, basic = authenticated(registration, form, clock)
+    proof = {"DPoP": prover.proof("POST", server.token_endpoint)} if prover else {}
+    return await courier.post_form(server.token_endpoint, "token endpoint", full, basic, proof)
+
+
+def _wants_nonce(answer: Answer, prover: Prover | None, url: str) -> bool:
+    if prover is None or not prover.learn(url, answer.headers) or answer.status not in (400, 401):
+        return False
+    return b"use_dpop_nonce" in answer.body
+
+
+def authenticated(
+    registration: Registration, form: Mapping[str, str], clock: Callable[[], float]
 ) -> tuple[dict[str, str], tuple[str, str] | None]:
+    """
+    Return ``form`` with this client's credentials in it, and those for HTTP Basic if they go there.
+
+    Spec: RFC 6749 §2.3.1; RFC 7523 §2.2
+    """
     secret = registration.client_secret
+    if registration.private_key is not None:
+        assertion = _client_assertion(registration, registration.private_key, clock())
+        return {**form, "client_assertion_type": _ASSERTION, "client_assertion": assertion}, None
     if secret is not None and registration.auth_method == "client_secret_basic":
         # RFC 6749 §2.3.1: both halves are form-encoded before they are joined.
         return dict(form), (quote_plus(registration.client_id), quote_plus(secret))
@@ -133,6 +219,19 @@ def _authenticated(
     if secret is not None:
         full["client_secret"] = secret
     return full, None
+
+
+def _client_assertion(registration: Registration, key: PrivateKey, now: float) -> str:
+    claims = {
+        "iss": registration.client_id,
+        "sub": registration.client_id,
+        # The issuer and not the endpoint: an endpoint's name can be another server's choice.
+        "aud": registration.issuer,
+        "jti": secrets.token_urlsafe(16),
+        "iat": int(now),
+        "exp": int(now) + _ASSERTION_LIVES,
+    }
+    return key.sign({"typ": "JWT", "kid": key.thumbprint}, claims)
 
 
 def _reason(answer: Answer) -> tuple[str, str]:

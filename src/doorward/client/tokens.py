@@ -20,9 +20,10 @@ class Tokens:
     An access token with everything needed to use it where, and only where, it belongs.
 
     ``expires_at`` is in seconds since 1970, ``None`` when the server did not say. The issuer and
-    the resource are part of the record: a token is never looked up without both.
+    the resource are part of the record: a token is never looked up without both. ``proof_key`` is
+    the private key in PEM form that the token is bound to, ``None`` for a bearer token.
 
-    Spec: RFC 6749 §5.1; RFC 8707 §2.2
+    Spec: RFC 6749 §5.1; RFC 8707 §2.2; RFC 9449 §5
     """
 
     issuer: str
@@ -32,6 +33,7 @@ class Tokens:
     refresh_token: str | None = field(default=None, repr=False)
     expires_at: float | None = None
     scopes: frozenset[str] = frozenset()
+    proof_key: str | None = field(default=None, repr=False)
 
     def is_fresh(self, now: float, margin: float = 30.0) -> bool:
         """Say whether the token still lives for ``margin`` seconds, as far as its issuer said."""
@@ -46,7 +48,7 @@ class Tokens:
         """Return the tokens in ``record``, or ``None`` when it is not one of ours."""
         try:
             scopes = parse_scope(record["scopes"])
-            if scopes is None or not _is_sendable(record["access_token"]):
+            if scopes is None or not is_sendable(record["access_token"]):
                 return None
             return cls(**{**record, "scopes": scopes})
         except (KeyError, TypeError, AttributeError):
@@ -61,12 +63,13 @@ def read_tokens(
     client_id: str,
     requested: frozenset[str],
     now: float,
+    proof_key: str | None = None,
 ) -> Tokens:
     """
     Return the tokens in a token endpoint's answer.
 
     ``requested`` is what the token reaches when the answer does not say. ``now`` is in seconds
-    since 1970.
+    since 1970. ``proof_key`` is the key that was proved to the token endpoint.
 
     Raises:
         SignInFailed: with reason ``malformed-token-response``.
@@ -74,10 +77,11 @@ def read_tokens(
     Spec: RFC 6749 §5.1; RFC 6750 §2.1
     """
     token_type = document.get("token_type")
-    if not isinstance(token_type, str) or token_type.lower() != "bearer":
+    kind = token_type.lower() if isinstance(token_type, str) else None
+    if kind != "bearer" and (kind != "dpop" or proof_key is None):
         raise _malformed(f"token_type is {token_type!r}, not Bearer")
     access_token = document.get("access_token")
-    if not _is_sendable(access_token):
+    if not is_sendable(access_token):
         raise _malformed("access_token is missing or cannot be sent in a header")
     refresh_token = document.get("refresh_token")
     if refresh_token is not None and not (isinstance(refresh_token, str) and refresh_token):
@@ -90,10 +94,12 @@ def read_tokens(
         refresh_token=refresh_token,
         expires_at=_expiry(document.get("expires_in"), now),
         scopes=_granted(document.get("scope"), requested),
+        proof_key=proof_key if kind == "dpop" else None,
     )
 
 
-def _is_sendable(token: object) -> bool:
+def is_sendable(token: object) -> bool:
+    """Say whether ``token`` may be put into a header: text of the alphabet that tokens have."""
     return isinstance(token, str) and len(token) < 65536 and bool(_SENDABLE.fullmatch(token))
 
 

@@ -32,6 +32,8 @@ class ResourceMetadata(msgspec.Struct, frozen=True, kw_only=True):
     scopes_supported: tuple[str, ...] | None = None
     resource_name: str | None = None
     resource_documentation: str | None = None
+    dpop_signing_alg_values_supported: tuple[str, ...] | None = None
+    dpop_bound_access_tokens_required: bool = False
 
 
 def metadata_url(resource: str) -> str:

@@ -66,6 +66,8 @@ class ServerMetadata:
     code_challenge_methods_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
     client_id_metadata_document_supported: bool = False
+    device_authorization_endpoint: str | None = None
+    dpop_signing_alg_values_supported: tuple[str, ...] = ()
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -130,13 +132,20 @@ def parse_jwks_uri(document: Mapping[str, Any], expected_issuer: str) -> str:
     return _required_endpoint(document, "jwks_uri")
 
 
-_ENDPOINTS = ("jwks_uri", "registration_endpoint", "revocation_endpoint", "introspection_endpoint")
+_ENDPOINTS = (
+    "jwks_uri",
+    "registration_endpoint",
+    "revocation_endpoint",
+    "introspection_endpoint",
+    "device_authorization_endpoint",
+)
 _LISTS = (
     "scopes_supported",
     "response_types_supported",
     "grant_types_supported",
     "token_endpoint_auth_methods_supported",
     "code_challenge_methods_supported",
+    "dpop_signing_alg_values_supported",
 )
 _FLAGS = (
     "authorization_response_iss_parameter_supported",

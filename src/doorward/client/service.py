@@ -1,0 +1,192 @@
+"""Signing in without a person: a service, a workload, or an employee whose company decides."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+import httpx2
+
+from doorward.client.courier import Answer, Courier
+from doorward.client.discovery import BearerChallenge, Found
+from doorward.client.proofs import Prover
+from doorward.client.reach import Reach
+from doorward.client.refusals import ProtocolBroken, SignInFailed, Unreachable
+from doorward.client.registration import pre_arranged
+from doorward.client.sign_in import SignIn
+from doorward.client.token_endpoint import exchange_grant
+from doorward.client.tokens import Tokens, is_sendable
+from doorward.wire.scope import build_scope
+
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105  (a name)
+ID_JAG = "urn:ietf:params:oauth:token-type:id-jag"
+ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105  (a name)
+
+TokenSource = Callable[[str], Awaitable[str]]
+"""Is given the audience, and returns a JWT that says who runs here."""
+
+
+class Grant(Protocol):
+    """A way to tokens that needs nobody in front of a screen."""
+
+    async def form(self, found: Found, scopes: frozenset[str]) -> dict[str, str]:
+        """Return what is posted to the token endpoint of ``found``, without resource and scope."""
+
+
+class ClientCredentials:
+    """
+    The service itself is who is signed in: its secret or its private key is all it shows.
+
+    Spec: RFC 6749 §4.4; MCP extension OAuth client credentials
+    """
+
+    async def form(
+        self,
+        found: Found,  # noqa: ARG002  (the signature is Grant's)
+        scopes: frozenset[str],  # noqa: ARG002
+    ) -> dict[str, str]:
+        """Return the grant's one parameter."""
+        return {"grant_type": "client_credentials"}
+
+
+@dataclass(frozen=True)
+class WorkloadIdentity:
+    """
+    The platform says who runs here, in a JWT made for the issuer; ``source`` fetches it.
+
+    Spec: RFC 7523 §2.1; MCP extension workload identity federation
+    """
+
+    source: TokenSource
+
+    async def form(
+        self,
+        found: Found,
+        scopes: frozenset[str],  # noqa: ARG002  (the signature is Grant's)
+    ) -> dict[str, str]:
+        """Return the grant with a JWT made for the issuer of ``found``."""
+        return {"grant_type": JWT_BEARER, "assertion": await self.source(found.server.issuer)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnterpriseManaged:
+    """
+    The company's identity provider says which servers its people may use.
+
+    Two legs: the provider at ``token_endpoint`` gives an identity assertion for the server in
+    exchange for what ``subject_token`` returns, the ID token of the person's single sign-on; the
+    server's issuer gives tokens for the assertion. ``client_id`` and ``client_secret`` are those
+    that the identity provider knows this client by.
+
+    Spec: MCP extension enterprise-managed authorization; RFC 8693 §2.1; RFC 7523 §2.1
+    """
+
+    token_endpoint: str
+    client_id: str
+    subject_token: Callable[[], Awaitable[str]] = field(repr=False)
+    client_secret: str | None = field(default=None, repr=False)
+    subject_token_type: str = ID_TOKEN
+    transport: httpx2.AsyncBaseTransport | None = field(default=None, repr=False)
+
+    async def form(self, found: Found, scopes: frozenset[str]) -> dict[str, str]:
+        """Return the second leg's grant, with the assertion that the first leg gave."""
+        asked = {
+            "grant_type": TOKEN_EXCHANGE,
+            "requested_token_type": ID_JAG,
+            "audience": found.server.issuer,
+            "resource": found.resource.resource,
+            "subject_token": await self.subject_token(),
+            "subject_token_type": self.subject_token_type,
+            "client_id": self.client_id,
+        }
+        if self.client_secret is not None:
+            asked["client_secret"] = self.client_secret
+        if scopes:
+            asked["scope"] = build_scope(scopes)
+        # The provider is the user's own choice, so its reach is its own and not the server's.
+        courier = Courier(Reach(self.token_endpoint), self.transport)
+        try:
+            answer = await courier.post_form(self.token_endpoint, "identity provider", asked)
+        finally:
+            await courier.aclose()
+        return {"grant_type": JWT_BEARER, "assertion": _assertion(answer)}
+
+
+def _assertion(answer: Answer) -> str:
+    """Return the identity assertion in the provider's answer, and nothing that only looks so."""
+    if answer.status >= 500:
+        raise Unreachable(
+            "server-error", f"The identity provider answered {answer.status}.", "Try again soon."
+        )
+    if answer.status != 200:
+        raise SignInFailed(
+            "identity-provider-refused",
+            f"The identity provider refused ({answer.status}).",
+            "Sign in there again, or ask your administrator for leave to use this server.",
+        )
+    said = answer.document()
+    token = said.get("access_token")
+    if said.get("issued_token_type") != ID_JAG or not is_sendable(token):
+        raise ProtocolBroken(
+            "no-identity-assertion", "The identity provider gave something else than was asked."
+        )
+    return str(token)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSignIn(SignIn):
+    """
+    Signs in to an MCP server without a person, by ``grant``; ``choice`` says as which client.
+
+    ```python
+    choice = ClientChoice(client_id="nightly", private_key=PrivateKey.from_pem(pem))
+    sign_in = ServiceSignIn.for_server(url, grant=ClientCredentials(), choice=choice)
+    async with httpx2.AsyncClient(auth=OAuth(url, sign_in)) as http: ...
+    ```
+
+    A refusal of the issuer stands: nothing is tried a second time or in another way. Never
+    registers by itself and never opens a browser.
+
+    Spec: MCP extensions OAuth client credentials, enterprise-managed authorization, workload
+    identity federation
+    """
+
+    grant: Grant
+    needs_person: ClassVar[bool] = False
+
+    async def refresh(self, server_url: str, old: Tokens) -> Tokens:
+        """
+        Return tokens newer than ``old``: those another process has just got, or our own.
+
+        Raises:
+            ClientRefused: whatever went wrong, by its class.
+        """
+        async with self.wallet.lock(old.issuer, old.resource):
+            kept = self.wallet.tokens_for(server_url)
+            if kept and kept.access_token != old.access_token and kept.is_fresh(self.clock()):
+                return kept
+            asked = BearerChallenge(scopes=old.scopes or None, dpop=old.proof_key is not None)
+            return await self.sign_in(server_url, asked)
+
+    async def _authorize(
+        self, found: Found, scopes: frozenset[str], prover: Prover | None
+    ) -> Tokens:
+        registration = pre_arranged(self.choice, found.server)
+        if registration is None:
+            raise SignInFailed(
+                "no-client",
+                f"No client is configured for {found.server.issuer}.",
+                "Register one there by hand and give its id; a service registers none by itself.",
+            )
+        self.progress("client", f"{registration.client_id} ({registration.way})")
+        form = await self.grant.form(found, scopes)
+        return await exchange_grant(
+            self.courier,
+            found.server,
+            registration,
+            form,
+            self.clock,
+            resource=found.resource.resource,
+            scopes=scopes,
+            prover=prover,
+        )

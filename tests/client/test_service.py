@@ -1,0 +1,328 @@
+"""Sign-ins without a person: client credentials, enterprise-managed, workload identity."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import httpx2
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from joserfc import jwt
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+from doorward.client import (
+    ClientChoice,
+    ClientCredentials,
+    EnterpriseManaged,
+    OAuth,
+    PrivateKey,
+    ProtocolBroken,
+    SignInFailed,
+    Unreachable,
+    WorkloadIdentity,
+)
+from doorward.errors import ConfigurationError
+from tests.client.conftest import Clock, Open
+from tests.client.house import ISSUER, SERVER, House
+from tests.ledger import proves
+
+IDP = "https://idp.example/token"
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+ID_JAG = "urn:ietf:params:oauth:token-type:id-jag"
+
+
+def serve_grants(house: House) -> None:
+    """Let the house give tokens to whoever asks well enough; the tests look at the forms."""
+
+    def issue(request: httpx2.Request) -> httpx2.Response:
+        form = dict(parse_qsl(request.content.decode()))
+        return house._issue(frozenset(form.get("scope", "").split()))
+
+    house.routes[f"{ISSUER}/token"] = issue
+
+
+def refusing(house: House, error: str) -> None:
+    house.routes[f"{ISSUER}/token"] = lambda _: httpx2.Response(400, json={"error": error})
+
+
+async def test_a_service_signs_in_with_its_secret_and_asks_nobody(
+    open_house: Open, house: House
+) -> None:
+    serve_grants(house)
+    choice = ClientChoice(client_id="nightly", client_secret="s3cret")
+    house.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_basic"]
+
+    async with open_house(grant=ClientCredentials(), choice=choice) as connection:
+        result = await connection.client.call_tool("add", {"a": 2, "b": 3})
+
+    assert result.text == "5"
+    assert house.authorizations == []
+    (form,) = house.forms(f"{ISSUER}/token")
+    assert form == {
+        "grant_type": "client_credentials",
+        "resource": SERVER,
+        "scope": "mcp:read mcp:tools",
+    }
+    (request,) = (one for one in house.asked if str(one.url) == f"{ISSUER}/token")
+    assert request.headers["authorization"].startswith("Basic ")
+
+
+# RFC 9864 calls it Ed25519 by now; the servers in the field announce EdDSA.
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
+@pytest.mark.parametrize(
+    ("make", "reader", "algorithm"),
+    [
+        (lambda: ECKey.generate_key("P-256"), ECKey, "ES256"),
+        (lambda: RSAKey.generate_key(2048), RSAKey, "RS256"),
+        (lambda: OKPKey.generate_key("Ed25519"), OKPKey, "EdDSA"),
+    ],
+)
+async def test_a_service_signs_for_itself_and_the_assertion_names_the_issuer(
+    open_house: Open, house: House, clock: Clock, make: Any, reader: Any, algorithm: str
+) -> None:
+    serve_grants(house)
+    key = make()
+    pem = key.as_pem(private=True).decode()
+    choice = ClientChoice(client_id="nightly", private_key=PrivateKey.from_pem(pem))
+
+    async with open_house(grant=ClientCredentials(), choice=choice) as connection:
+        await connection.client.list_tools()
+
+    (form,) = house.forms(f"{ISSUER}/token")
+    public = reader.import_key(key.as_dict(private=False))
+    token = jwt.decode(form["client_assertion"], public, algorithms=[algorithm])
+    assert token.claims["iss"] == token.claims["sub"] == "nightly"
+    assert token.claims["aud"] == ISSUER
+    assert token.claims["exp"] - clock.now <= 60
+    assert form["client_assertion_type"].endswith("jwt-bearer")
+    assert "client_secret" not in form
+
+
+async def test_two_assertions_are_two(open_house: Open, house: House, clock: Clock) -> None:
+    serve_grants(house)
+    choice = ClientChoice(client_id="nightly", private_key=PrivateKey.generate())
+
+    async with open_house(grant=ClientCredentials(), choice=choice) as connection:
+        await connection.client.list_tools()
+        clock.now += 4000
+        await connection.client.list_tools()
+
+    first, second = house.forms(f"{ISSUER}/token")
+    assert first["client_assertion"] != second["client_assertion"]
+
+
+async def test_a_private_key_is_not_kept_in_the_wallet_nor_shown(
+    open_house: Open, house: House, tmp_path: Path
+) -> None:
+    serve_grants(house)
+    key = PrivateKey.generate()
+    choice = ClientChoice(client_id="nightly", private_key=key)
+
+    async with open_house(grant=ClientCredentials(), choice=choice) as connection:
+        await connection.client.list_tools()
+        kept = (tmp_path / "doorward" / "tokens.json").read_text()
+
+    assert "nightly" in kept
+    assert "PRIVATE" not in kept
+    assert "PRIVATE" not in repr(choice)
+
+
+async def test_a_service_renews_ahead_of_the_end_by_one_request(
+    open_house: Open, house: House, clock: Clock
+) -> None:
+    serve_grants(house)
+    choice = ClientChoice(client_id="nightly", client_secret="s3cret")
+
+    async with open_house(grant=ClientCredentials(), choice=choice) as connection:
+        await connection.client.list_tools()
+        auth = OAuth(SERVER, connection.sign_in)
+        clock.now += 3580
+        before = len(house.forms(f"{ISSUER}/token"))
+        async with httpx2.AsyncClient(auth=auth, transport=house.transport) as http:
+            message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+            answers = await asyncio.gather(*(http.post(SERVER, json=message) for _ in range(20)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(house.forms(f"{ISSUER}/token")) - before == 1
+
+
+@pytest.mark.parametrize("error", ["invalid_grant", "invalid_scope", "unauthorized_client"])
+async def test_a_refusal_stands_and_nothing_else_is_tried(
+    open_house: Open, house: House, error: str
+) -> None:
+    refusing(house, error)
+    choice = ClientChoice(client_id="pod")
+
+    async with open_house(grant=WorkloadIdentity(_jwt), choice=choice) as connection:
+        with pytest.raises(SignInFailed) as refusal:
+            await connection.client.list_tools()
+
+    assert refusal.value.reason == error.replace("_", "-")
+    assert len(house.forms(f"{ISSUER}/token")) == 1
+    assert house.authorizations == []
+
+
+async def test_a_refusal_at_the_renewal_stands_too(
+    open_house: Open, house: House, clock: Clock
+) -> None:
+    serve_grants(house)
+    choice = ClientChoice(client_id="pod")
+    async with open_house(grant=WorkloadIdentity(_jwt), choice=choice) as connection:
+        await connection.client.list_tools()
+        clock.now += 4000
+        refusing(house, "invalid_grant")
+        with pytest.raises(SignInFailed):
+            await connection.client.list_tools()
+
+    assert len(house.forms(f"{ISSUER}/token")) == 2
+
+
+async def test_a_service_without_a_client_registers_none(open_house: Open, house: House) -> None:
+    async with open_house(grant=ClientCredentials()) as connection:
+        with pytest.raises(SignInFailed) as refusal:
+            await connection.client.list_tools()
+
+    assert refusal.value.reason == "no-client"
+    assert f"POST {ISSUER}/register" not in house.paths()
+
+
+@proves("S172", "refuses")
+async def test_a_services_secret_is_not_sent_to_an_issuer_it_is_not_pinned_to(
+    open_house: Open, house: House
+) -> None:
+    choice = ClientChoice(client_id="n", client_secret="s3cret", issuer="https://other.example")
+
+    async with open_house(grant=ClientCredentials(), choice=choice) as connection:
+        with pytest.raises(SignInFailed) as refusal:
+            await connection.client.list_tools()
+
+    assert refusal.value.reason == "wrong-issuer"
+    assert not any(b"s3cret" in request.content for request in house.asked)
+
+
+async def test_a_workload_shows_a_jwt_made_for_the_issuer(open_house: Open, house: House) -> None:
+    serve_grants(house)
+
+    async with open_house(
+        grant=WorkloadIdentity(_jwt), choice=ClientChoice(client_id="pod")
+    ) as connection:
+        await connection.client.list_tools()
+
+    (form,) = house.forms(f"{ISSUER}/token")
+    assert form["grant_type"] == JWT_BEARER
+    assert form["assertion"] == f"jwt.for.{ISSUER}"
+    assert form["client_id"] == "pod"
+
+
+async def test_the_company_decides_in_two_legs(open_house: Open, house: House) -> None:
+    serve_grants(house)
+    provider = _Provider({"issued_token_type": ID_JAG, "access_token": "id.jag.x"})
+    choice = ClientChoice(client_id="at-server", client_secret="s2")
+
+    async with open_house(grant=provider.grant(), choice=choice) as connection:
+        await connection.client.list_tools()
+
+    assert provider.asked == [
+        {
+            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+            "requested_token_type": ID_JAG,
+            "audience": ISSUER,
+            "resource": SERVER,
+            "scope": "mcp:read mcp:tools",
+            "subject_token": "id.token.of-alice",
+            "subject_token_type": "urn:ietf:params:oauth:token-type:id_token",
+            "client_id": "at-provider",
+            "client_secret": "s1",
+        }
+    ]
+    (form,) = house.forms(f"{ISSUER}/token")
+    assert (form["grant_type"], form["assertion"]) == (JWT_BEARER, "id.jag.x")
+    # What one of the two gave out is never shown to the other.
+    assert not any(b"s1" in one.content or b"alice" in one.content for one in house.asked)
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "kind"),
+    [
+        pytest.param(400, {"error": "access_denied"}, SignInFailed, id="policy-says-no"),
+        pytest.param(503, {}, Unreachable, id="away"),
+        pytest.param(200, {"access_token": "a.b.c"}, ProtocolBroken, id="kind-not-said"),
+        pytest.param(
+            200,
+            {
+                "access_token": "a.b.c",
+                "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+            },
+            ProtocolBroken,
+            id="an-access-token",
+        ),
+        pytest.param(
+            200,
+            {"access_token": "a\r\nb", "issued_token_type": ID_JAG},
+            ProtocolBroken,
+            id="writes-headers",
+        ),
+    ],
+)
+async def test_without_an_assertion_nothing_goes_to_the_issuer(
+    open_house: Open, house: House, status: int, document: dict[str, str], kind: Any
+) -> None:
+    provider = _Provider(document, status)
+
+    async with open_house(
+        grant=provider.grant(), choice=ClientChoice(client_id="at-server")
+    ) as connection:
+        with pytest.raises(kind):
+            await connection.client.list_tools()
+
+    assert house.forms(f"{ISSUER}/token") == []
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        "",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        ECKey.generate_key("P-384").as_pem(private=True).decode(),
+        rsa.generate_private_key(65537, 1024)
+        .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        .decode(),
+    ],
+    ids=["nothing", "garbage", "another-curve", "a-small-key"],
+)
+def test_a_key_that_cannot_sign_well_is_refused_before_anything_is_sent(pem: str) -> None:
+    with pytest.raises(ConfigurationError):
+        PrivateKey.from_pem(pem)
+
+
+async def _jwt(audience: str) -> str:
+    return f"jwt.for.{audience}"
+
+
+class _Provider(httpx2.AsyncBaseTransport):
+    """An identity provider that answers every exchange in the same way."""
+
+    def __init__(self, document: dict[str, str], status: int = 200) -> None:
+        self.asked: list[dict[str, str]] = []
+        self._document, self._status = document, status
+
+    def grant(self) -> EnterpriseManaged:
+        async def subject() -> str:
+            return "id.token.of-alice"
+
+        return EnterpriseManaged(
+            token_endpoint=IDP,
+            client_id="at-provider",
+            client_secret="s1",
+            subject_token=subject,
+            transport=self,
+        )
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        assert str(request.url) == IDP
+        self.asked.append(dict(parse_qsl((await request.aread()).decode())))
+        whole = httpx2.Response(self._status, json=self._document)
+        stream = httpx2.ByteStream(whole.content)
+        return httpx2.Response(self._status, headers=whole.headers, stream=stream)
