@@ -1,6 +1,9 @@
 """One event per decision, with the reason, and nothing in it that is secret or alive."""
 
+import io
 import json
+import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 
 from doorward.guard import Guard
 from doorward.guard.audit import harmless
+from doorward.guard.correlation import new_id
 from tests.guard.bench import (
     ISSUER,
     MINT,
@@ -158,3 +162,57 @@ async def test_without_a_sink_of_its_own_the_guard_writes_to_structlog() -> None
         refused["correlation_id"] == json.loads(answer.content)["error"]["data"]["correlation_id"]
     )
     assert logs[1]["log_level"] == "info"
+
+
+async def served_without_a_sink() -> None:
+    guard = Guard(resource=RESOURCE, policy=POLICY, issuers=[trusted()], clock=lambda: NOW)
+    bench = Bench()
+    bench.door = guard.protect(bench.app)
+    answer = await bench.call(token=token("mcp:read", "mcp:tools"))
+    assert answer.status_code == 200
+
+
+@pytest.fixture
+def _nobody_configured_structlog() -> Iterator[None]:
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    yield
+    structlog.configure(**before)
+
+
+@pytest.mark.usefixtures("_nobody_configured_structlog")
+async def test_where_nobody_configured_a_log_each_decision_is_a_line_of_json(
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    await served_without_a_sink()
+    await served_without_a_sink()
+
+    first, second = [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()]
+    assert (first["event"], first["decision"], first["status"]) == ("decision", "served", 200)
+    assert (first["subject"], first["scopes"]) == ("alice", ["mcp:read", "mcp:tools"])
+    assert first["correlation_id"] != second["correlation_id"]
+
+
+@pytest.mark.usefixtures("_nobody_configured_structlog")
+@pytest.mark.parametrize("stream", [None, io.StringIO()], ids=["closed", "text-alone"])
+async def test_a_process_without_a_usual_output_is_served_all_the_same(
+    stream: io.StringIO | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout", stream)
+
+    await served_without_a_sink()
+
+    assert stream is None or json.loads(stream.getvalue())["subject"] == "alice"
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_correlation_ids_do_not_repeat_in_workers_that_were_forked() -> None:
+    ours, theirs = os.pipe()
+    if not (child := os.fork()):
+        os.write(theirs, new_id().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert os.read(ours, 64).decode() != new_id()
+    os.close(ours)
+    os.close(theirs)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 
+import anyio
 import pytest
 
 from doorward.guard.answers import Message, Receive, Scope, Send
@@ -118,6 +119,58 @@ async def test_a_stream_leaves_no_timer_behind() -> None:
     handles = [
         handle
         for handle in asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
-        if not handle.cancelled() and "Timeout" in repr(handle)
+        if not handle.cancelled() and "Deadline" in repr(handle)
     ]
     assert handles == []
+
+
+@proves("S141", "refuses")
+async def test_a_stream_that_another_task_of_the_application_sends_is_ended_too() -> None:
+    bench = Bench()
+    bench.now = EXPIRES + LEEWAY - 0.02
+    stream = Stream(2)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(stream, scope, receive, send)
+
+    sent = await watch(bench, app)
+
+    assert len(sent) == 4
+    assert sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+    assert stream.tidied_up
+
+
+async def test_whoever_else_ends_the_task_of_a_stream_still_ends_it() -> None:
+    waiting = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        waiting.set()
+        await asyncio.Event().wait()
+
+    serving = asyncio.create_task(watch(Bench(), app))
+    await waiting.wait()
+    serving.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+
+
+async def test_an_application_that_will_not_be_ended_leaves_its_task_in_order() -> None:
+    bench = Bench()
+    bench.now = EXPIRES + LEEWAY - 0.02
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+
+    task = asyncio.current_task()
+    assert task is not None
+    sent = await watch(bench, app)
+
+    assert len(sent) == 1
+    assert task.cancelling() == 0

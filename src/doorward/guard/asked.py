@@ -1,29 +1,16 @@
 """What the guard must know of a request's headers, found in one pass."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
-
-_LOOKED_AT = frozenset(
-    {
-        b"authorization",
-        b"host",
-        b"origin",
-        b"content-type",
-        b"content-length",
-        b"content-encoding",
-        b"mcp-session-id",
-        b"access-control-request-method",
-        b"access-control-request-headers",
-    }
-)
 
 
 class Asked(NamedTuple):
     """
-    The headers the guard looks at, and which of them came more than once.
+    The headers of a request by name, and the names of which there was more than one.
 
-    Headers by which somebody claims to be somebody (``X-User``, ``X-Forwarded-*``) are not here, so
-    no decision can depend on them.
+    Of a repeated header, the last one is here; nobody may use it without looking at ``repeated``.
+    No decision depends on headers by which somebody claims to be somebody (``X-User``,
+    ``X-Forwarded-*``): those are never asked for.
     """
 
     headers: dict[bytes, bytes]
@@ -33,13 +20,13 @@ class Asked(NamedTuple):
 _NONE: frozenset[bytes] = frozenset()
 
 
-def look_at(headers: Iterable[tuple[bytes, bytes]]) -> Asked:
-    """Return the headers the guard looks at, names in lower case as ASGI gives them."""
-    found: dict[bytes, bytes] = {}
-    repeated = _NONE
-    for name, value in headers:
-        if name in _LOOKED_AT:
-            if name in found:
-                repeated = repeated | {name}
-            found[name] = value
-    return Asked(found, repeated)
+def look_at(headers: Sequence[tuple[bytes, bytes]]) -> Asked:
+    """Return the headers by name; names are in lower case, as ASGI gives them."""
+    found = dict(headers)
+    if len(found) == len(headers):
+        return Asked(found, _NONE)
+    seen: set[bytes] = set()
+    repeated: set[bytes] = set()
+    for name, _ in headers:
+        (repeated if name in seen else seen).add(name)
+    return Asked(found, frozenset(repeated))

@@ -1,10 +1,10 @@
 """One event per decision: who asked for what, what was answered and why."""
 
+import sys
 from collections.abc import Callable
 from typing import Literal
 
 import msgspec
-import structlog
 
 from doorward.identity import Identity, Kind
 from doorward.policy import Operation
@@ -12,7 +12,9 @@ from doorward.policy import Operation
 _LONGEST = 500
 
 
-class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
+class AuditEvent(
+    msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="event", tag="decision"
+):
     """
     One decision of the guard.
 
@@ -55,22 +57,39 @@ def event(
     served: bool = False,
 ) -> AuditEvent:
     """Return the event of one decision, with everything a peer wrote made harmless."""
+    method, name = (operation.method, operation.name) if operation else ("", None)
+    issuer = subject = client_id = kind = None
+    if identity is not None:
+        issuer, subject = identity.issuer, identity.subject
+        client_id, kind = identity.client_id, identity.kind
+    # All at once, because as a rule there is nothing to do in any of them.
+    if not _is_harmless(f"{http_method}{method}{name}{issuer}{subject}{client_id}{detail}"):
+        http_method, method, detail = harmless(http_method), harmless(method), harmless(detail)
+        name, issuer, subject, client_id = map(_harmless, (name, issuer, subject, client_id))
     return AuditEvent(
         time=time,
         correlation_id=correlation_id,
         decision="served" if served else "refused",
         reason=reason,
         status=status,
-        http_method=harmless(http_method),
-        method=harmless(operation.method) if operation else "",
-        name=harmless(operation.name) if operation and operation.name is not None else None,
-        issuer=harmless(identity.issuer) if identity else None,
-        subject=harmless(identity.subject) if identity else None,
-        client_id=harmless(identity.client_id) if identity and identity.client_id else None,
-        kind=identity.kind if identity else None,
+        http_method=http_method,
+        method=method,
+        name=name,
+        issuer=issuer,
+        subject=subject,
+        client_id=client_id,
+        kind=kind,
         scopes=scopes,
-        detail=harmless(detail),
+        detail=detail,
     )
+
+
+def _is_harmless(text: str) -> bool:
+    return len(text) <= _LONGEST and text.isprintable()
+
+
+def _harmless(text: str | None) -> str | None:
+    return None if text is None else harmless(text)
 
 
 def harmless(text: str) -> str:
@@ -79,17 +98,40 @@ def harmless(text: str) -> str:
 
     Line ends, ANSI sequences, bidirectional and invisible characters become ``\\u…``.
     """
+    if _is_harmless(text):
+        return text
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "…"
-    elif text.isprintable():
-        return text
     return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
 
 
 def log(entry: AuditEvent) -> None:
-    """Write an event to structlog: refusals as warnings, the rest as information."""
+    """
+    Write an event to structlog where the process has configured it, else to standard output.
+
+    There it is one line of JSON. In structlog, refusals are warnings and the rest is information.
+    """
+    # Whoever configured it has brought it in. For everybody else it would weigh 10 MB, and its
+    # console output four times what the rest of the guard costs.
+    structlog = sys.modules.get("structlog")
+    if structlog is None or not structlog.is_configured():
+        _print(entry)
+        return
     logger = structlog.get_logger("doorward.audit")
     write = logger.info if entry.decision == "served" else logger.warning
     fields = {name: getattr(entry, name) for name in entry.__struct_fields__}
     fields["scopes"] = sorted(entry.scopes)
     write("decision", **fields)
+
+
+# In a fixed order, so that equal events are equal lines.
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def _print(entry: AuditEvent) -> None:
+    line = _encode(entry) + b"\n"
+    if (stream := sys.stdout) is None:
+        return
+    # As UTF-8 whatever the terminal speaks, in one piece, and out of this process at once.
+    (stream.buffer.write(line) if hasattr(stream, "buffer") else stream.write(line.decode()))
+    stream.flush()

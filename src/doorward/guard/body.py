@@ -21,16 +21,17 @@ def require_json(asked: Asked) -> None:
 
     Spec: MCP 2026-07-28 basic/transports/streamable-http §Sending Messages
     """
-    for name in (b"content-type", b"content-length", b"content-encoding"):
-        if name in asked.repeated:
-            raise BadRequest(f"several {name.decode()} headers")
+    if asked.repeated:
+        for name in (b"content-type", b"content-length", b"content-encoding"):
+            if name in asked.repeated:
+                raise BadRequest(f"several {name.decode()} headers")
     given = asked.headers.get(b"content-type", b"")
     if given != b"application/json":
         kind, _, parameters = given.partition(b";")
         if kind.strip().lower() != b"application/json" or _other_charset(parameters):
             raise MediaTypeRefused(f"Content-Type={given[:100]!r}")
-    encoding = asked.headers.get(b"content-encoding", b"identity")
-    if encoding.strip().lower() not in (b"identity", b""):
+    encoding = asked.headers.get(b"content-encoding")
+    if encoding is not None and encoding.strip().lower() not in (b"identity", b""):
         raise MediaTypeRefused(f"Content-Encoding={encoding[:100]!r}")
 
 

@@ -1,6 +1,5 @@
 """The door itself: one ASGI application in front of another."""
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from doorward.guard.answers import Answer, App, Receive, Refusals, Scope, Send, 
 from doorward.guard.asked import Asked, look_at
 from doorward.guard.bearer import read_bearer
 from doorward.guard.body import Gone, read_body, replay, require_json
+from doorward.guard.correlation import new_id
 from doorward.guard.exchange import Exchange
 from doorward.guard.lifespan import run_lifespan
 from doorward.guard.paths import Paths, Place
@@ -33,6 +33,7 @@ from doorward.policy import Decision, Operation, Policy
 from doorward.tokens import Verifier
 from doorward.wire.envelope import NAMED, Envelope, read_envelope
 from doorward.wire.envelope import SCOPE_KEY as ENVELOPE_KEY
+from doorward.wire.routing_headers import read_routing, routing_among
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,7 @@ class Visit:
         "envelope",
         "http_method",
         "identity",
+        "operation",
         "origin",
         "scopes",
     )
@@ -70,20 +72,15 @@ class Visit:
     def __init__(self, scope: Scope) -> None:
         self.asked: Asked = look_at(scope["headers"])
         self.http_method: str = scope["method"]
-        self.correlation_id = secrets.token_hex(8)
+        self.correlation_id = new_id()
         # Set once the origin was judged: only then may its pages read the answer.
         self.origin: bytes | None = None
         self.identity: Identity | None = None
         self.envelope: Envelope | None = None
+        # What is asked for, as policy sees it. GET opens a stream and DELETE ends a session: nothing
+        # but the base rule speaks of them.
+        self.operation = None if self.http_method == "POST" else Operation("")
         self.scopes: frozenset[str] = frozenset()
-
-    @property
-    def operation(self) -> Operation | None:
-        """What is asked for, as policy sees it."""
-        if self.envelope is not None:
-            return Operation(self.envelope.method, self.envelope.name)
-        # GET opens a stream and DELETE ends a session: nothing but the base rule speaks of them.
-        return None if self.http_method == "POST" else Operation("")
 
     def extra_headers(self) -> cors.Headers:
         """What every answer to this request carries, whatever its status."""
@@ -162,7 +159,9 @@ class Door:
                 await self._permit(visit, send)
                 return
             # Who is asking comes before what is asked: a stranger's body is not even read.
-            visit.identity = await self._identify(visit.asked, scope["query_string"])
+            token = read_bearer(visit.asked, scope["query_string"])
+            recalled = self._settings.verifier.recall(token)
+            visit.identity = recalled or await self._verify(token)
             self._judge_session(visit)
             if visit.http_method == "POST":
                 receive = await self._read_message(visit, receive, scope)
@@ -200,18 +199,17 @@ class Door:
             allow = [(b"allow", b"GET, POST, DELETE, OPTIONS")]
             await deliver(Answer(204, allow), send, visit.extra_headers())
 
-    async def _identify(self, asked: Asked, query: bytes) -> Identity:
-        token = read_bearer(asked, query)
-        known = self._settings.verifier.recall(token)
-        if known is not None:
-            return known
+    async def _verify(self, token: bytes) -> Identity:
         await self._start()
         return await self._settings.verifier.verify(token)
 
     async def _read_message(self, visit: Visit, receive: Receive, scope: Scope) -> Receive:
         require_json(visit.asked)
         body = await read_body(receive, visit.asked, self._settings.max_body)
-        visit.envelope = read_envelope(body, scope["headers"])
+        headers, repeated = visit.asked
+        routing = read_routing(scope["headers"]) if repeated else routing_among(headers)
+        visit.envelope = envelope = read_envelope(body, routing)
+        visit.operation = Operation(envelope.method, envelope.name)
         return replay(body, receive)
 
     def _decide(self, visit: Visit) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from doorward.guard.answers import App, Message, Receive, Scope, Send
 from doorward.guard.cors import Headers, without_cors
+from doorward.guard.deadline import Deadline
+from doorward.guard.waiting import run_and_tell
 
 
 class Exchange:
@@ -12,11 +14,20 @@ class Exchange:
     One answer of the application.
 
     ``began`` is called once, when the answer begins or when it is known that none will come: with
-    its status, and the id of the session it belongs to, if any. A stream that is still open after ``seconds_left`` is ended: it was opened with a
-    token that would not open it again.
+    its status, and the id of the session it belongs to, if any. A stream that is still open after
+    ``seconds_left`` is ended: it was opened with a token that would not open it again.
     """
 
-    __slots__ = ("_began", "_extra", "_limit", "_own_cors", "_seconds_left", "_send", "_started")
+    __slots__ = (
+        "_began",
+        "_deadline",
+        "_extra",
+        "_open",
+        "_seconds_left",
+        "_send",
+        "_started",
+        "_task",
+    )
 
     def __init__(
         self,
@@ -27,40 +38,53 @@ class Exchange:
     ) -> None:
         self._send = send
         self._extra = extra
-        # The first is the correlation id; all that may follow is permission for one page.
-        self._own_cors = len(extra) > 1
         self._began = began
         self._seconds_left = seconds_left
         self._started = False
-        self._limit = asyncio.timeout(None)
+        # Whether the answer is a stream that goes on, and whose task it is once it waits.
+        self._open = False
+        self._task: asyncio.Task[object] | None = None
+        self._deadline: Deadline | None = None
 
     async def run(self, app: App, scope: Scope, receive: Receive) -> None:
         """Let the application answer, and end its stream when the token's time is over."""
         try:
-            async with self._limit:
-                await app(scope, receive, self._pass_on)
-        except TimeoutError:
-            if not self._limit.expired():
+            await run_and_tell(app(scope, receive, self._pass_on), self._waits)
+        except asyncio.CancelledError:
+            if self._deadline is None or not self._deadline.ended_it():
                 raise
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
+            if self._deadline is not None:
+                self._deadline.close()
             if not self._started:
                 self._began(500, None)
+
+    def _waits(self) -> None:
+        self._task = asyncio.current_task()
+        self._limit()
+
+    def _limit(self) -> None:
+        if self._open and self._task is not None:
+            self._deadline = Deadline(self._task, max(0.0, self._seconds_left()))
 
     async def _pass_on(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._started = True
             headers = [*message.get("headers", ())]
-            # Only a stream can outlive its token; what says its length needs no timer.
             known = dict(headers)
+            # Only a stream can outlive its token; what says its length needs no timer.
             if b"content-length" not in known:
-                seconds = max(0.0, self._seconds_left())
-                self._limit.reschedule(asyncio.get_running_loop().time() + seconds)
-            if self._own_cors:
+                self._open = True
+                self._limit()
+            # The first is the correlation id; all that may follow is permission for one page.
+            if len(self._extra) > 1:
                 headers = without_cors(headers)
             message = {**message, "headers": headers + self._extra}
-            self._began(int(message["status"]), known.get(b"mcp-session-id"))
-        elif not message.get("more_body") and self._limit.when() is not None:
+            self._began(message["status"], known.get(b"mcp-session-id"))
+        elif self._open and not message.get("more_body"):
             # The answer is whole; what the application still does behind it is its own affair.
-            self._limit.reschedule(None)
+            self._open = False
+            if self._deadline is not None:
+                self._deadline.lift()
         await self._send(message)

@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import msgspec
+
 # The name that stands for every operation of a method that has no rule of its own.
 EVERY = "*"
 
@@ -26,8 +28,7 @@ class Rule:
             object.__setattr__(self, field, frozenset([given] if isinstance(given, str) else given))
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True, gc=False):
     """
     One thing a caller wants done: ``Operation("tools/call", "add")``.
 

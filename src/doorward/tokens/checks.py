@@ -88,14 +88,17 @@ def audience(case: Case) -> None:
     """
     name, expected = case.expected.profile.audience_claim, case.expected.audiences
     named = case.claims.get(name)
-    # A bare string becomes a list first: `in` on a str is a substring test, and ".../mcp" is a
-    # substring of ".../mcp-admin".
-    values = [named] if isinstance(named, str) else named
-    if (
-        isinstance(values, list)
-        and all(isinstance(one, str) for one in values)
-        and not expected.isdisjoint(values)
-    ):
+    # The name is looked for among ours and never ours in the name: `in` on a str is a substring
+    # test, and ".../mcp" is a substring of ".../mcp-admin".
+    if isinstance(named, str):
+        admitted = named in expected
+    else:
+        admitted = (
+            isinstance(named, list)
+            and all(isinstance(one, str) for one in named)
+            and not expected.isdisjoint(named)
+        )
+    if admitted:
         return
     raise WrongAudience(f"{name}={_short(named)}, want {sorted(expected)}")
 

@@ -1,10 +1,22 @@
 """Tokens that were verified a moment ago."""
 
+from collections import OrderedDict
+from contextlib import suppress
+
+import msgspec
+
 from doorward.identity import Identity
 from doorward.tokens.source import KeySource
 
-# Until when, whose keys, at which generation of them, and who it was.
-_Entry = tuple[float, KeySource, int, Identity]
+
+class _Entry(msgspec.Struct, frozen=True, gc=False):
+    """Until when, whose keys, at which generation of them, and who it was."""
+
+    # Not tracked by the garbage collector, which would otherwise walk ten thousand of them.
+    until: float
+    source: KeySource
+    generation: int
+    identity: Identity
 
 
 class Remembered:
@@ -19,7 +31,9 @@ class Remembered:
     def __init__(self, *, entries: int, ttl: float) -> None:
         self._most = entries if ttl > 0 else 0
         self._ttl = ttl
-        self._entries: dict[bytes, _Entry] = {}
+        # Ordered, because the first of a plain dict is found by walking over all that were first
+        # before it.
+        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -29,9 +43,8 @@ class Remembered:
         entry = self._entries.get(digest)
         if entry is None:
             return None
-        until, source, generation, identity = entry
-        if now < until and source.generation == generation:
-            return identity
+        if now < entry.until and entry.source.generation == entry.generation:
+            return entry.identity
         # pop, not del: two threads may find it over at the same time.
         self._entries.pop(digest, None)
         return None
@@ -50,8 +63,13 @@ class Remembered:
         if not now < until:
             return
         while len(self._entries) >= self._most:
-            self._entries.pop(next(iter(self._entries)), None)
-        self._entries[digest] = (until, source, generation, identity)
+            self._drop_oldest()
+        self._entries[digest] = _Entry(until, source, generation, identity)
+
+    def _drop_oldest(self) -> None:
+        # Another thread may have dropped the last one since it was counted.
+        with suppress(KeyError):
+            self._entries.popitem(last=False)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -3,8 +3,6 @@
 import time
 from dataclasses import dataclass
 
-import structlog
-
 from doorward.errors import KeysUnavailable, UnknownKey
 from doorward.net import Clock, Fetcher, FetchFailed, SingleFlight
 from doorward.tokens.key import Key
@@ -14,8 +12,6 @@ from doorward.wire import strict_json
 # Thirty RSA keys with certificate chains; Entra's set is the largest we know, at 20 kB.
 LARGEST_JWKS = 256 * 1024
 _FLIGHT = "keys"
-
-_log = structlog.get_logger("doorward.tokens")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +161,7 @@ class RemoteKeys:
             self._keys, self._content = keys, content
             self._generation += 1
             for reason in keys.ignored:
-                _log.warning("issuer-key-ignored", jwks_uri=self._uri, reason=reason)
+                _warn("issuer-key-ignored", jwks_uri=self._uri, reason=reason)
 
     def _keep_old(self, problem: str) -> None:
         now = self._clock()
@@ -173,4 +169,11 @@ class RemoteKeys:
         self._next_try = now + self._fresh.retry
         if self._keys is not None and self._trusted_until <= now < self._stale_until:
             self._trusted_until = min(self._next_try, self._stale_until)
-        _log.warning("issuer-keys-unavailable", jwks_uri=self._uri, problem=problem)
+        _warn("issuer-keys-unavailable", jwks_uri=self._uri, problem=problem)
+
+
+def _warn(event: str, **facts: str) -> None:
+    # Brought in by the first warning: with what it brings along, it weighs 10 MB.
+    import structlog
+
+    structlog.get_logger("doorward.tokens").warning(event, **facts)

@@ -113,12 +113,12 @@ class Envelope(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return not self.method
 
 
-def read_envelope(body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Envelope:
+def read_envelope(body: bytes, headers: Iterable[tuple[bytes, bytes]] | Routing) -> Envelope:
     """
     Return the one message in ``body``, when the headers agree with it.
 
-    ``headers`` are as ASGI gives them, names in lower case. Does not judge whether the method
-    exists or whether anybody may call it.
+    ``headers`` are as ASGI gives them, names in lower case, or what was read of them. Does not
+    judge whether the method exists or whether anybody may call it.
 
     Raises:
         Malformed: with the JSON-RPC code the peer is told; the status is always 400.
@@ -136,7 +136,7 @@ def read_envelope(body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Envelo
         raise Malformed("both a request and a response", id=request_id)
     params = _params(message, request_id)
     name = _name(method, params, request_id)
-    routing = _routing(headers, request_id)
+    routing = _plain(headers, request_id)
     is_notification = "id" not in message
     version = _version(params, routing, request_id, required=not is_notification)
     _agree(method, name, routing, request_id, required=version is not None and not is_notification)
@@ -186,12 +186,12 @@ def _id(message: dict[str, Any]) -> str | int | None:
 def _response(
     message: dict[str, Any],
     request_id: str | int | None,
-    headers: Iterable[tuple[bytes, bytes]],
+    headers: Iterable[tuple[bytes, bytes]] | Routing,
     body: bytes,
 ) -> Envelope:
     if ("result" in message) == ("error" in message) or "id" not in message or "params" in message:
         raise Malformed("neither a request, a notification nor a response", id=request_id)
-    version = _routing(headers, request_id).version
+    version = _plain(headers, request_id).version
     if version is not None and version not in LEGACY_VERSIONS:
         if version in MODERN_VERSIONS:
             raise Malformed("a response, which clients may not send in this era")
@@ -242,13 +242,15 @@ def _name(method: str, params: dict[str, Any], request_id: str | int | None) -> 
     if member is None or member not in holder:
         return None
     name = holder[member]
-    if type(name) is not str or _CONTROL.search(name):
+    if type(name) is not str or not (name.isprintable() or not _CONTROL.search(name)):
         raise InvalidParams(f"{member} is not a plain string", id=request_id)
     return name
 
 
-def _routing(headers: Iterable[tuple[bytes, bytes]], request_id: str | int | None) -> Routing:
-    routing = read_routing(headers)
+def _plain(
+    headers: Iterable[tuple[bytes, bytes]] | Routing, request_id: str | int | None
+) -> Routing:
+    routing = headers if isinstance(headers, Routing) else read_routing(headers)
     if routing.problem is not None:
         raise HeaderMismatch(
             routing.problem, public=f"Header mismatch: {routing.problem}.", id=request_id

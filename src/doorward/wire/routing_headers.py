@@ -2,10 +2,9 @@
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-_ROUTING = frozenset({b"mcp-protocol-version", b"mcp-method", b"mcp-name"})
 _SHOWN = {
     b"mcp-protocol-version": "MCP-Protocol-Version",
     b"mcp-method": "Mcp-Method",
@@ -29,20 +28,42 @@ def read_routing(headers: Iterable[tuple[bytes, bytes]]) -> Routing:
 
     Spec: MCP 2026-07-28 basic/transports/streamable-http §Request Metadata
     """
-    found: dict[bytes, str] = {}
+    found: dict[bytes, bytes] = {}
     for name, value in headers:
-        if name not in _ROUTING:
-            continue
         # One reader takes the first copy of a repeated header, another the last.
-        if name in found:
+        if name in found and name in _SHOWN:
             return Routing(None, None, None, f"{_SHOWN[name]} came more than once")
-        text = value.strip(b" \t").decode("latin-1")
-        if not (text.isascii() and text.isprintable()):
-            return Routing(None, None, None, f"{_SHOWN[name]} has characters no header may have")
-        found[name] = text
-    return Routing(
-        found.get(b"mcp-protocol-version"), found.get(b"mcp-method"), found.get(b"mcp-name")
-    )
+        found[name] = value
+    return routing_among(found)
+
+
+def routing_among(headers: Mapping[bytes, bytes]) -> Routing:
+    """Return the routing headers among ``headers``, each of which came once."""
+    version = headers.get(b"mcp-protocol-version")
+    method, name = headers.get(b"mcp-method"), headers.get(b"mcp-name")
+    try:
+        return Routing(
+            None if version is None else _text(version),
+            None if method is None else _text(method),
+            None if name is None else _text(name),
+        )
+    except ValueError:
+        wrong = next(one for one in _SHOWN if not _is_plain(headers.get(one, b"")))
+        return Routing(None, None, None, f"{_SHOWN[wrong]} has characters no header may have")
+
+
+def _text(value: bytes) -> str:
+    text = value.decode("ascii").strip(" \t")
+    if not text.isprintable():
+        raise ValueError
+    return text
+
+
+def _is_plain(value: bytes) -> bool:
+    try:
+        return _text(value) is not None
+    except ValueError:
+        return False
 
 
 def decode_name(value: str) -> str | None:

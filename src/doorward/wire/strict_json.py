@@ -25,11 +25,15 @@ def parse(data: bytes, *, deepest: int = 64) -> Any:
     """
     try:
         # A decoder that keeps one of two equal members cannot say that there were two. Writing the
-        # value again can: each member has a colon of its own, and where no escape makes one, every
-        # other colon of the text stands in a string that is written again too.
-        if b"\\u" not in data and data.count(b"{") + data.count(b"[") <= deepest:
+        # value again can: the text is the same, as that of most clients is. Or it is spaced and
+        # escaped in another way: each member has a colon of its own, and where no escape makes one,
+        # every other colon of the text stands in a string that is written again too.
+        if data.count(b"{") + data.count(b"[") <= deepest:
             value = _decode_quickly(data)
-            if _encode_quickly(value).count(b":") == data.count(b":"):
+            again = _encode_quickly(value)
+            if again == data:
+                return value
+            if b"\\u" not in data and again.count(b":") == data.count(b":"):
                 return value
     except (ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
         pass
