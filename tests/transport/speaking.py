@@ -7,11 +7,13 @@ from typing import Any
 
 import httpx2
 from mcp_types.jsonrpc import JSONRPCError
-from mcp_types.methods import validate_server_result
+from mcp_types.methods import SERVER_NOTIFICATIONS, SERVER_REQUESTS, validate_server_result
 
 from doorward.identity import SCOPE_KEY, Identity
 from doorward.transport import McpServer
 from doorward.transport.line import Receive, Scope, Send
+from doorward.wire.envelope import MIRRORED
+from doorward.wire.routing_headers import encode_name
 
 MODERN = "2026-07-28"
 LEGACY = ("2025-03-26", "2025-06-18", "2025-11-25")
@@ -48,10 +50,13 @@ class Answer:
         self.status = response.status_code
         self.headers = response.headers
         self.text = response.text
-        self.message: dict[str, Any] = json.loads(response.text) if response.text else {}
-        if "result" in self.message:
+        self.messages = messages_in(response)
+        self.message: dict[str, Any] = self.messages[-1] if self.messages else {}
+        for told in self.messages[:-1]:
+            judge(told, version)
+        if "result" in self.message and not _is_of_tasks(method, self.message["result"]):
             validate_server_result(method, version, self.message["result"])
-        elif self.message:
+        elif "error" in self.message:
             JSONRPCError.model_validate({"id": None, **self.message})
 
     @property
@@ -76,12 +81,39 @@ class Answer:
         return text
 
 
+def judge(message: Mapping[str, Any], version: str) -> None:
+    """Have the SDK's models accept a notification or a request of the server."""
+    known = SERVER_REQUESTS if "id" in message else SERVER_NOTIFICATIONS
+    known[(message["method"], version)].model_validate(
+        {key: value for key, value in message.items() if key != "jsonrpc"}
+    )
+
+
+def _is_of_tasks(method: str, result: Mapping[str, Any]) -> bool:
+    # The SDK's models know the core protocol and not its extensions.
+    return method.startswith("tasks/") or result.get("resultType") == "task"
+
+
+def messages_in(response: httpx2.Response) -> list[dict[str, Any]]:
+    """Return every message of an answer, which may be a stream of them."""
+    if not response.text:
+        return []
+    if response.headers.get("content-type") != "text/event-stream":
+        return [json.loads(response.text)]
+    return [
+        json.loads(line.removeprefix("data: "))
+        for line in response.text.splitlines()
+        if line.startswith("data: {")
+    ]
+
+
 class Peer:
     """A client of one server, in one era."""
 
     def __init__(self, http: httpx2.AsyncClient, version: str = MODERN) -> None:
         self.http = http
         self.version = version
+        self.capabilities: dict[str, Any] = {}
 
     async def ask(
         self,
@@ -96,10 +128,14 @@ class Peer:
         body["params"] = dict(params or {})
         sent = {"mcp-protocol-version": self.version}
         if self.version == MODERN:
-            body["params"]["_meta"] = {**META, **body["params"].get("_meta", {})}
+            body["params"]["_meta"] = {
+                **META,
+                "io.modelcontextprotocol/clientCapabilities": self.capabilities,
+                **body["params"].get("_meta", {}),
+            }
             sent["mcp-method"] = method
-            if method in ("tools/call", "prompts/get") and "name" in body["params"]:
-                sent["mcp-name"] = body["params"]["name"]
+            if (name := body["params"].get(MIRRORED.get(method, ""))) is not None:
+                sent["mcp-name"] = encode_name(name)
         return await self.post(body, {**sent, **(headers or {})}, method)
 
     async def call(
@@ -129,7 +165,11 @@ class Peer:
 
 @asynccontextmanager
 async def peer_of(
-    server: McpServer, version: str = MODERN, *, identity: Identity | None = None
+    server: McpServer,
+    version: str = MODERN,
+    *,
+    identity: Identity | None = None,
+    capabilities: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Peer]:
     """Open a connection to the server; ``identity`` is what a guard in front would have found."""
 
@@ -140,4 +180,6 @@ async def peer_of(
 
     transport = httpx2.ASGITransport(app=guarded)
     async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http:
-        yield Peer(http, version)
+        peer = Peer(http, version)
+        peer.capabilities = dict(capabilities or {})
+        yield peer

@@ -8,6 +8,7 @@ from doorward.errors import ConfigurationError
 from doorward.identity import Identity
 from doorward.policy.rules import CONVERSATION, EVERY, REACHES, Operation, Rule
 from doorward.wire.scope import parse_scope
+from doorward.wire.uri_template import UriTemplate, is_template, read_uri_template
 
 Reason = Literal["allowed", "unknown-operation", "scope-missing", "role-missing"]
 
@@ -44,7 +45,8 @@ class Policy:
     The rules of one server.
 
     ``base`` holds for every request. ``rules`` adds to it per ``(method, name)``, where the name
-    ``"*"`` stands for all names without a rule of their own. ``hierarchy`` says which narrower
+    ``"*"`` stands for all names without a rule of their own, and a URI template for the URIs that
+    fit it; where several fit, all of their rules hold. ``hierarchy`` says which narrower
     scopes a broad one contains: ``{"mcp:admin": {"mcp:tools"}}``; it is followed to the end.
     An operation with no rule is refused; ``unknown="base"`` lets the base rule alone decide it.
 
@@ -78,6 +80,7 @@ class Policy:
         self._named = {key: self._together([rule]) for key, rule in self.rules.items()}
         self._unnamed = dict.fromkeys(CONVERSATION, self._together([]))
         self._unnamed |= {key[0]: one for key, one in self._named.items() if key[1] == EVERY}
+        self._templates = _templates(self.rules)
 
     def decide(self, identity: Identity, operation: Operation) -> Decision:
         """
@@ -117,20 +120,49 @@ class Policy:
         method, name = operation.method, operation.name
         if name is not None and name != EVERY and (method, name) in self._named:
             return self._named[(method, name)]
+        if fitting := self._fitting(method, name):
+            return self._together(fitting)
         if method in self._unnamed:
             return self._unnamed[method]
-        reached = [self._look_up(target, name) for target in REACHES.get(method, ())]
-        found = [rule for rule in reached if rule is not None]
+        found = [rule for target in REACHES.get(method, ()) for rule in self._look_up(target, name)]
         return self._together(found) if found or self.unknown == "base" else None
 
-    def _look_up(self, method: str, name: str | None) -> Rule | None:
-        own = self.rules.get((method, name)) if name is not None else None
-        return own if own is not None else self.rules.get((method, EVERY))
+    def _look_up(self, method: str, name: str | None) -> list[Rule]:
+        if name is not None and name != EVERY and (method, name) in self.rules:
+            return [self.rules[(method, name)]]
+        every = self.rules.get((method, EVERY))
+        return self._fitting(method, name) or ([] if every is None else [every])
+
+    def _fitting(self, method: str, name: str | None) -> list[Rule]:
+        """Return the rules of every template that the name fits: the strictest of them counts."""
+        if name is None:
+            return []
+        return [
+            rule
+            for template, rule in self._templates.get(method, ())
+            if template.match(name) is not None
+        ]
 
     def _together(self, rules: list[Rule]) -> _Needs:
         every = [self.base, *rules]
         scopes = frozenset[str]().union(*(rule.scopes for rule in every))
         return scopes, tuple(rule.roles for rule in every if rule.roles)
+
+
+def _templates(
+    rules: Mapping[tuple[str, str], Rule],
+) -> dict[str, list[tuple[UriTemplate, Rule]]]:
+    found: dict[str, list[tuple[UriTemplate, Rule]]] = {}
+    for (method, name), rule in rules.items():
+        if is_template(name):
+            if (template := read_uri_template(name)) is None:
+                raise ConfigurationError(
+                    "not-an-operation",
+                    f"The rule for {(method, name)!r} is for a template that fits URIs in two ways.",
+                    "Write a template such as 'notes://{owner}/{+path}'.",
+                )
+            found.setdefault(method, []).append((template, rule))
+    return found
 
 
 def _named(role_sets: tuple[frozenset[str], ...]) -> frozenset[str]:

@@ -310,6 +310,20 @@ class McpServer:
 
         return offer
 
+    @property
+    def listeners(self) -> int:
+        """How many streams of change notifications are open."""
+        return len(self._subscriptions)
+
+    def close(self) -> None:
+        """
+        End what outlives requests: tasks, sessions, and streams, each with its last word.
+
+        Done at the end of the endpoint's own lifespan; where it stands in front of or within
+        another application, call it at the end of that one's.
+        """
+        self._house.close()
+
     async def notify_resource_updated(self, uri: str) -> None:
         """Tell whoever watches ``uri`` that it changed. Raises: ConfigurationError."""
         self._publish(resource_topic(uri), "notifications/resources/updated", {"uri": uri})

@@ -97,8 +97,6 @@ class Shelf(Generic[T]):
 
         Spec: MCP 2026-07-28, server/tools, "Listing Tools"; server/utilities/caching, pagination
         """
-        if call.params.get("cursor") is not None:
-            raise InvalidParams("Invalid cursor")
         shown = [
             item
             for item, operation in self._items.values()

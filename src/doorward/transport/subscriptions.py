@@ -63,15 +63,18 @@ class Subscriptions:
     """Every subscription of a server, by topic."""
 
     def __init__(self) -> None:
+        self._all: set[Subscription] = set()
         self._by_topic: dict[str, set[Subscription]] = {}
 
     def add(self, subscription: Subscription) -> None:
         """Deliver to this subscription from now on."""
+        self._all.add(subscription)
         for topic in subscription.topics:
             self._by_topic.setdefault(topic, set()).add(subscription)
 
     def remove(self, subscription: Subscription) -> None:
         """Deliver to it no longer."""
+        self._all.discard(subscription)
         for topic in subscription.topics:
             listening = self._by_topic.get(topic, set())
             listening.discard(subscription)
@@ -85,8 +88,12 @@ class Subscriptions:
 
     def end_all(self) -> None:
         """End every stream, gracefully."""
-        for subscription in set().union(*self._by_topic.values()):
+        for subscription in self._all:
             subscription.end()
+
+    def __len__(self) -> int:
+        """Return how many streams are open."""
+        return len(self._all)
 
 
 def notification(method: str, params: dict[str, Any]) -> bytes:
