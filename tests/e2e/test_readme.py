@@ -17,6 +17,8 @@ WRITTEN_PORT = "9000"
 def _elsewhere(step: Step, port: int) -> Step:
     """Return the step for another port, so that a demo of the reader's may go on running."""
     command = step.command.replace(f"localhost:{WRITTEN_PORT}", f"localhost:{port}")
+    # The reader stands in the project's folder, and the session here in one of its own.
+    command = command.replace(". .venv/", f". {ROOT}/.venv/")
     if command.startswith(("make demo", "doorward demo")):
         command = command.replace("make demo", "doorward demo")
         command = command.replace("doorward demo", f"doorward demo --port {port}", 1)
