@@ -9,6 +9,7 @@ async with connect("https://mcp.example/mcp") as client:
 
 from doorward.client.authorization import Attempt, judge
 from doorward.client.connection import Connection, connect, open_connection
+from doorward.client.device import DeviceCode, DeviceSignIn
 from doorward.client.discovery import BearerChallenge, Found, discover
 from doorward.client.elicitation import Elicit
 from doorward.client.jws import PrivateKey
@@ -46,6 +47,8 @@ __all__ = [
     "ClientCredentials",
     "ClientRefused",
     "Connection",
+    "DeviceCode",
+    "DeviceSignIn",
     "DiscoveryFailed",
     "Elicit",
     "EnterpriseManaged",

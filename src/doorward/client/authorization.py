@@ -45,6 +45,7 @@ class Attempt:
     redirect_uri: str
     resource: str
     scopes: frozenset[str]
+    prompt: str | None = None
     state: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48), repr=False)
 
@@ -65,6 +66,8 @@ class Attempt:
         }
         if self.scopes:
             query["scope"] = build_scope(self.scopes)
+        if self.prompt is not None:
+            query["prompt"] = self.prompt
         endpoint = self.server.authorization_endpoint
         separator = "&" if urlsplit(endpoint).query else "?"
         return endpoint + separator + urlencode(query)

@@ -1,6 +1,6 @@
 """The parts of a client, put together for one server."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 
 from doorward.client.courier import Courier
+from doorward.client.device import DeviceSignIn
 from doorward.client.elicitation import Elicit
 from doorward.client.mcp import McpClient
 from doorward.client.oauth import OAuth
@@ -56,7 +57,7 @@ async def open_connection(
     Yield the connection to ``server_url``.
 
     ``initialize`` and ``elicit`` are those of ``McpClient``, ``sign_in`` the options of ``SignIn``;
-    with ``grant`` among them those of ``ServiceSignIn``.
+    with ``grant`` among them those of ``ServiceSignIn``, with ``show`` those of ``DeviceSignIn``.
 
     Raises:
         DiscoveryFailed: ``server_url`` is not an address that may be used.
@@ -66,7 +67,7 @@ async def open_connection(
     # One transport for both, so that both know where the server lives.
     transport = transport or PinnedTransport(reach)
     courier = Courier(reach, transport)
-    kind: type[SignIn] = ServiceSignIn if "grant" in sign_in else SignIn
+    kind = _kind_of(sign_in)
     signing_in = kind(wallet=wallet, courier=courier, **sign_in)
     auth = OAuth(server_url, signing_in, interactive=interactive)
     try:
@@ -78,6 +79,12 @@ async def open_connection(
             )
     finally:
         await courier.aclose()
+
+
+def _kind_of(options: Mapping[str, Any]) -> type[SignIn]:
+    if "grant" in options:
+        return ServiceSignIn
+    return DeviceSignIn if "show" in options else SignIn
 
 
 @asynccontextmanager

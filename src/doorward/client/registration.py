@@ -131,6 +131,8 @@ async def register(
         "grant_types": ["authorization_code", "refresh_token"],
         "response_types": ["code"],
     }
+    if server.device_authorization_endpoint is not None:
+        wish["grant_types"].append("urn:ietf:params:oauth:grant-type:device_code")
     if scopes:
         wish["scope"] = " ".join(sorted(scopes))
     answer = await courier.post_json(server.registration_endpoint, "registration endpoint", wish)

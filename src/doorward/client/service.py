@@ -179,7 +179,9 @@ class ServiceSignIn(SignIn):
                 "Register one there by hand and give its id; a service registers none by itself.",
             )
         self.progress("client", f"{registration.client_id} ({registration.way})")
-        form = await self.grant.form(found, scopes)
+        form = {**await self.grant.form(found, scopes), "resource": found.resource.resource}
+        if scopes:
+            form["scope"] = build_scope(scopes)
         return await exchange_grant(
             self.courier,
             found.server,
@@ -187,6 +189,6 @@ class ServiceSignIn(SignIn):
             form,
             self.clock,
             resource=found.resource.resource,
-            scopes=scopes,
+            requested=scopes,
             prover=prover,
         )

@@ -21,6 +21,7 @@ from doorward.client.discovery import (
 )
 from doorward.client.jws import PrivateKey
 from doorward.client.listener import Listener
+from doorward.client.paste_back import Paste, PasteBack
 from doorward.client.proofs import Prover
 from doorward.client.reach import Reach
 from doorward.client.refusals import ProtocolBroken, SignInFailed
@@ -56,7 +57,9 @@ class SignIn:
     in the forms; it runs in a thread of its own. ``progress`` hears of each hop by name:
     ``resource``, ``issuer``, ``client``, ``browser``, ``answer``, ``tokens``. ``patience`` is how
     long to wait for the person, in seconds. ``port`` is where to listen, for authorization servers that
-    know one exact redirect URI; 0 is the port of the last time, or any free one.
+    know one exact redirect URI; 0 is the port of the last time, or any free one. With ``paste``
+    nobody listens, and the answer is a line that the user pastes. ``prompt`` is passed on to the
+    authorization server, ``select_account`` for example.
     """
 
     wallet: Wallet
@@ -67,6 +70,8 @@ class SignIn:
     clock: Callable[[], float] = time.time
     patience: float = 300.0
     port: int = 0
+    paste: Paste | None = None
+    prompt: str | None = None
     needs_person: ClassVar[bool] = True
 
     @classmethod
@@ -177,7 +182,7 @@ class SignIn:
         self, found: Found, scopes: frozenset[str], prover: Prover | None
     ) -> Tokens:
         kept = self.wallet.registration_at(found.server.issuer)
-        async with await Listener.open(self.port or _port_of(kept)) as listener:
+        async with await self._receiver(self.port or _port_of(kept)) as listener:
             registration = await self._registration(found, scopes, listener.redirect_uri, kept)
             attempt = Attempt(
                 server=found.server,
@@ -185,6 +190,7 @@ class SignIn:
                 redirect_uri=listener.redirect_uri,
                 resource=found.resource.resource,
                 scopes=scopes,
+                prompt=self.prompt,
             )
             if registration is kept and await self._is_turned_away(attempt):
                 raise SignInFailed("invalid-client", "The authorization server forgot this client.")
@@ -197,6 +203,9 @@ class SignIn:
         code = judge(attempt, answer)
         self.progress("answer", found.server.issuer)
         return await exchange_code(self.courier, attempt, registration, code, self.clock, prover)
+
+    async def _receiver(self, port: int) -> Listener | PasteBack:
+        return await Listener.open(port) if self.paste is None else PasteBack(self.paste, port)
 
     async def _registration(
         self,

@@ -11,7 +11,6 @@ from doorward.client.proofs import Prover
 from doorward.client.refusals import ProtocolBroken, SignInFailed, Unreachable
 from doorward.client.registration import Registration
 from doorward.client.tokens import Tokens, read_tokens
-from doorward.wire.scope import build_scope
 from doorward.wire.server_metadata import ServerMetadata
 
 # RFC 6749 §5.2 and RFC 8707 §2: code → what to say. Descriptions are not repeated.
@@ -70,27 +69,24 @@ async def exchange_grant(
     clock: Callable[[], float],
     *,
     resource: str,
-    scopes: frozenset[str],
+    requested: frozenset[str],
     prover: Prover | None = None,
 ) -> Tokens:
     """
-    Return the tokens for the grant in ``form``, to which resource and scopes are added.
+    Return the tokens for the grant in ``form``; ``requested`` is what they reach if nothing is said.
 
     Raises:
         SignInFailed: with OAuth's error code as reason.
 
     Spec: RFC 6749 §4.4, §4.5; RFC 8707 §2.2
     """
-    full = {**form, "resource": resource}
-    if scopes:
-        full["scope"] = build_scope(scopes)
-    answer = await _ask(courier, server, registration, full, clock, prover)
+    answer = await _ask(courier, server, registration, form, clock, prover)
     return read_tokens(
         answer.document(),
         issuer=server.issuer,
         resource=resource,
         client_id=registration.client_id,
-        requested=scopes,
+        requested=requested,
         now=clock(),
         proof_key=prover.key.to_pem() if prover else None,
     )
@@ -174,11 +170,16 @@ async def _ask(
         answer = await _posted(courier, server, registration, form, clock, prover)
     if answer.status == 200:
         return answer
+    raise refused(answer, "token endpoint")
+
+
+def refused(answer: Answer, what: str) -> SignInFailed | Unreachable:
+    """Return what to tell the user of an answer that is no 200; ``what`` names who gave it."""
     if answer.status >= 500:
-        raise Unreachable(
-            "server-error", f"The token endpoint answered {answer.status}.", "Try again soon."
+        return Unreachable(
+            "server-error", f"The {what} answered {answer.status}.", "Try again soon."
         )
-    raise SignInFailed(*_reason(answer))
+    return SignInFailed(*_reason(answer, what))
 
 
 async def _posted(
@@ -234,11 +235,11 @@ def _client_assertion(registration: Registration, key: PrivateKey, now: float) -
     return key.sign({"typ": "JWT", "kid": key.thumbprint}, claims)
 
 
-def _reason(answer: Answer) -> tuple[str, str]:
+def _reason(answer: Answer, what: str) -> tuple[str, str]:
     try:
         error = answer.document().get("error")
     except ProtocolBroken:
         error = None
     if isinstance(error, str) and error in _ERRORS:
         return error.replace("_", "-"), _ERRORS[error]
-    return "token-request-refused", f"The token endpoint answered {answer.status}."
+    return "token-request-refused", f"The {what} answered {answer.status}."

@@ -1,0 +1,287 @@
+"""Sign-ins where the browser is elsewhere, and users who are several people at one server."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx2
+import pytest
+
+from doorward.client import (
+    ClientRefused,
+    DeviceCode,
+    FileStore,
+    SignInFailed,
+    SignInNeeded,
+    Wallet,
+    open_connection,
+)
+from doorward.errors import ConfigurationError
+from tests.client.conftest import Clock, Open
+from tests.client.house import ISSUER, SERVER, House
+
+DEVICE = f"{ISSUER}/device"
+
+
+class Terminal:
+    """A user who opens the address elsewhere, and pastes what ``bend`` makes of its last one."""
+
+    def __init__(self, house: House, bend: Callable[[str], str] = lambda text: text) -> None:
+        self._house, self._bend = house, bend
+        self.last = ""
+        self.asked = 0
+
+    def open(self, url: str) -> None:
+        target, parameters = self._house.authorize(url)
+        self.last = f"{target}?{urlencode(parameters)}"
+
+    def paste(self) -> str:
+        self.asked += 1
+        return self._bend(self.last)
+
+
+@pytest.mark.parametrize(
+    "bend",
+    [
+        pytest.param(lambda text: text, id="as-it-is"),
+        pytest.param(lambda text: f"  {text}\n", id="with-spaces"),
+        pytest.param(lambda text: f"'{text}'", id="quoted"),
+        pytest.param(lambda text: f"\x1b[200~{text}\x1b[201~", id="bracketed-paste"),
+        pytest.param(lambda text: text[:80] + "\n" + text[80:], id="broken-by-the-terminal"),
+    ],
+)
+async def test_the_last_address_of_a_browser_elsewhere_is_pasted_back(
+    open_house: Open, house: House, bend: Callable[[str], str]
+) -> None:
+    terminal = Terminal(house, bend)
+
+    async with open_house(browser=terminal.open, paste=terminal.paste) as connection:
+        tokens = await connection.log_in()
+
+    assert tokens is not None
+    assert terminal.asked == 1
+    (form,) = house.forms(f"{ISSUER}/token")
+    assert form["redirect_uri"] == house.authorizations[0]["redirect_uri"]
+
+
+@pytest.mark.parametrize(
+    "bend",
+    [
+        pytest.param(lambda _: "", id="nothing"),
+        pytest.param(lambda text: text.partition("?")[2], id="the-query-alone"),
+        pytest.param(lambda text: text.replace("127.0.0.1", "evil.example"), id="another-host"),
+        pytest.param(lambda text: text.replace("state=", "state=x"), id="another-state"),
+        pytest.param(lambda text: text + "&state=x", id="two-states"),
+        pytest.param(lambda text: text.replace("/callback", "/"), id="another-path"),
+    ],
+)
+async def test_what_is_no_answer_to_this_sign_in_is_refused_after_three_tries(
+    open_house: Open, house: House, bend: Callable[[str], str]
+) -> None:
+    terminal = Terminal(house, bend)
+
+    async with open_house(browser=terminal.open, paste=terminal.paste) as connection:
+        with pytest.raises(SignInFailed) as refusal:
+            await connection.log_in()
+
+    assert refusal.value.reason == "nothing-pasted"
+    assert terminal.asked == 3
+    assert house.forms(f"{ISSUER}/token") == []
+    assert "code-" not in str(refusal.value)
+
+
+async def test_a_pasted_answer_of_another_issuer_is_refused(open_house: Open, house: House) -> None:
+    terminal = Terminal(house, lambda text: text.replace("issuer.example", "evil.example"))
+
+    async with open_house(browser=terminal.open, paste=terminal.paste) as connection:
+        with pytest.raises(SignInFailed) as refusal:
+            await connection.log_in()
+
+    assert refusal.value.reason == "issuer-mismatch"
+
+
+class Device:
+    """The issuer's side of the device flow: it gives the answers in ``script``, then tokens."""
+
+    def __init__(self, house: House, script: list[Any], **answer: Any) -> None:
+        self.house, self.script = house, script
+        self.shown: list[DeviceCode] = []
+        self.slept: list[float] = []
+        self.clock: Clock | None = None
+        house.metadata["device_authorization_endpoint"] = DEVICE
+        document = {
+            "device_code": "device-secret",
+            "user_code": "WDJB-MJHT",
+            "verification_uri": f"{ISSUER}/enter",
+            "verification_uri_complete": f"{ISSUER}/enter?user_code=WDJB-MJHT",
+            "expires_in": 1800,
+            "interval": 5,
+            **answer,
+        }
+        house.routes[DEVICE] = lambda _: httpx2.Response(200, json=document)
+        house.routes[f"{ISSUER}/token"] = self._token
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        if self.clock is not None:
+            self.clock.now += seconds
+        await asyncio.sleep(0)
+
+    def _token(self, request: httpx2.Request) -> httpx2.Response:
+        if not self.script:
+            return self.house._issue(frozenset({"mcp:read"}))
+        step = self.script.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        if isinstance(step, int):
+            return httpx2.Response(step)
+        return httpx2.Response(400, json={"error": step})
+
+    def options(self) -> dict[str, Any]:
+        return {"show": self.shown.append, "sleep": self.sleep, "patience": 3600.0}
+
+
+async def test_a_code_is_shown_and_the_issuer_is_asked_until_it_was_entered(
+    open_house: Open, house: House
+) -> None:
+    device = Device(house, ["authorization_pending", "slow_down", "authorization_pending"])
+
+    async with open_house(**device.options()) as connection:
+        await connection.log_in()
+        await connection.client.list_tools()
+
+    (code,) = device.shown
+    assert (code.address, code.user_code) == (f"{ISSUER}/enter", "WDJB-MJHT")
+    assert device.slept == [5.0, 5.0, 10.0, 10.0]
+    assert house.authorizations == []
+    forms = house.forms(f"{ISSUER}/token")
+    assert {form["device_code"] for form in forms} == {"device-secret"}
+    assert {form["resource"] for form in forms} == {SERVER}
+    (asked,) = house.forms(DEVICE)
+    assert asked["scope"] == "mcp:read mcp:tools"
+    (client,) = house.clients.values()
+    assert "urn:ietf:params:oauth:grant-type:device_code" in client["grant_types"]
+
+
+async def test_a_broken_connection_only_makes_the_questions_rarer(
+    open_house: Open, house: House
+) -> None:
+    device = Device(house, [httpx2.ConnectError("x"), 503])
+
+    async with open_house(**device.options()) as connection:
+        await connection.log_in()
+
+    assert device.slept == [5.0, 10.0, 20.0]
+
+
+@pytest.mark.parametrize("error", ["access_denied", "expired_token", "invalid_grant"])
+async def test_a_no_on_the_other_device_ends_the_sign_in(
+    open_house: Open, house: House, error: str
+) -> None:
+    device = Device(house, ["authorization_pending", error])
+
+    async with open_house(**device.options()) as connection:
+        with pytest.raises(SignInFailed) as refusal:
+            await connection.log_in()
+
+    assert refusal.value.reason == error.replace("_", "-")
+    assert len(house.forms(f"{ISSUER}/token")) == 2
+
+
+async def test_a_code_that_nobody_enters_runs_out(
+    open_house: Open, house: House, clock: Clock
+) -> None:
+    device = Device(house, ["authorization_pending"] * 100, expires_in=60)
+    device.clock = clock
+
+    async with open_house(**device.options()) as connection:
+        with pytest.raises(SignInFailed) as refusal:
+            await connection.log_in()
+
+    assert refusal.value.reason == "timed-out"
+    assert len(device.slept) == 12
+
+
+async def test_an_issuer_without_device_flow_is_told_so(open_house: Open, house: House) -> None:
+    async with open_house(show=print) as connection:
+        with pytest.raises(SignInFailed) as refusal:
+            await connection.log_in()
+
+    assert refusal.value.reason == "no-device-flow"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"user_code": "\x1b[2J"},
+        {"user_code": None},
+        {"device_code": ""},
+        {"verification_uri": "file:///etc/passwd"},
+        {"verification_uri": "https://x.example/$(id)"},
+        {"verification_uri_complete": "javascript:alert(1)"},
+    ],
+)
+async def test_a_code_that_cannot_be_shown_safely_is_not_shown(
+    open_house: Open, house: House, answer: dict[str, Any]
+) -> None:
+    device = Device(house, [], **answer)
+
+    async with open_house(**device.options()) as connection:
+        with pytest.raises(ClientRefused):
+            await connection.log_in()
+
+    assert device.shown == []
+
+
+async def test_two_accounts_at_one_server_do_not_see_each_others_tokens(
+    house: House, tmp_path: Any, clock: Clock
+) -> None:
+    store = FileStore(tmp_path / "doorward")
+    wallets = {name: Wallet(store, name) for name in ("work", "home", None)}
+
+    async def log_in(wallet: Wallet) -> None:
+        async with open_connection(
+            SERVER, wallet=wallet, transport=house.transport, clock=clock, browser=house.browser
+        ) as connection:
+            await connection.log_in()
+
+    await log_in(wallets["work"])
+    assert wallets["home"].tokens_for(SERVER) is None
+    assert wallets[None].tokens_for(SERVER) is None
+    await log_in(wallets["home"])
+    await log_in(wallets[None])
+
+    held = {wallet.tokens_for(SERVER) for wallet in wallets.values()}
+    assert len({tokens.access_token for tokens in held if tokens}) == 3
+    assert house.paths().count(f"POST {ISSUER}/register") == 1
+    assert all(wallet.servers() == (SERVER,) for wallet in wallets.values())
+    wallets["work"].forget_tokens(SERVER)
+    assert wallets["work"].servers() == ()
+    assert wallets["home"].tokens_for(SERVER) is not None
+
+
+async def test_an_account_that_is_not_signed_in_is_not_served_with_another(
+    house: House, tmp_path: Any, clock: Clock
+) -> None:
+    store = FileStore(tmp_path / "doorward")
+    options: dict[str, Any] = {"transport": house.transport, "clock": clock}
+    async with open_connection(
+        SERVER, wallet=Wallet(store, "work"), browser=house.browser, **options
+    ) as connection:
+        await connection.log_in()
+    async with open_connection(
+        SERVER, wallet=Wallet(store, "home"), interactive=False, **options
+    ) as connection:
+        with pytest.raises(SignInNeeded):
+            await connection.client.list_tools()
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a\n", "x" * 65, "ä"])
+def test_a_name_that_could_be_taken_for_something_else_is_no_account(
+    tmp_path: Any, name: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        Wallet(FileStore(tmp_path / "doorward"), name)
+
+    assert refusal.value.reason == "malformed-account"
