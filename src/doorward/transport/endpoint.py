@@ -24,6 +24,7 @@ from doorward.wire.strict_json import parse
 
 _encode = msgspec.json.Encoder().encode
 _READABLE = frozenset({b"application/json", b"application/*", b"*/*"})
+_USUAL_ACCEPT = [b"application/json, text/event-stream"]
 _INVALID_REQUEST = -32600
 
 Headers = list[tuple[bytes, bytes]]
@@ -190,6 +191,8 @@ def _admit(scope: Scope) -> None:
     if kind != b"application/json" and _media_type(kind) != b"application/json":
         raise NotJson(f"content-type={kind[:128]!r}")
     # Clients must name two types; many name one, or none. What matters is whether they can read us.
+    if accept == _USUAL_ACCEPT:
+        return
     if accept and not any(_media_type(part) in _READABLE for part in b",".join(accept).split(b",")):
         raise NotAcceptable(f"accept={accept!r:.128}")
 

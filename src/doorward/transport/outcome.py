@@ -54,18 +54,18 @@ class Outcome:
         """
         if self.adapter is None:
             return Encoded(_encode(_blocks(value)))
-        judged = self.adapter.validate_python(value, by_alias=True, by_name=True)
-        raw = self.adapter.dump_json(judged, by_alias=True)
+        # What the adapter's own methods call, without the dozen settings that they pass on.
+        judged = self.adapter.validator.validate_python(value, by_alias=True, by_name=True)
+        raw = self.adapter.serializer.to_json(judged, by_alias=True)
         if b"null" in raw:
             _refuse_not_a_number(self.adapter.dump_python(judged))
         text = judged if type(judged) is str else raw.decode()
-        content = _encode([Text(text).block()])
-        return Encoded(content, b'{"result":%b}' % raw if self.wrapped else raw)
+        return Encoded(text_content(text), b'{"result":%b}' % raw if self.wrapped else raw)
 
 
 def text_content(text: str) -> bytes:
     """Return a content array that is one piece of text."""
-    return _encode([Text(text).block()])
+    return b'[{"type":"text","text":%b}]' % _encode(text)
 
 
 def read_outcome(function: Callable[..., Any]) -> Outcome:

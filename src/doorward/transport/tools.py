@@ -80,9 +80,11 @@ class Tool:
         try:
             # Judged as JSON and strictly: what the published schema refuses, no function sees.
             text = to_json(arguments, inf_nan_mode="constants")
-            return self.function.signature.arguments.validate_json(text, strict=True)
+            validator = self.function.signature.arguments.validator
+            given: dict[str, Any] = validator.validate_json(text, strict=True)
         except ValidationError as error:
             raise _BadArguments(problems(error)) from None
+        return given
 
 
 def read_tool(
