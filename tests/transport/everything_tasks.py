@@ -1,9 +1,8 @@
 """Tools of the conformance suite that become tasks."""
 
 import asyncio
-from typing import Any
 
-from doorward.transport import Context, Elicit, Elicited, InternalFailure, McpServer, ToolError
+from doorward.transport import Context, Elicit, InternalFailure, McpServer, ToolError
 from tests.transport.everything_rounds import Name
 
 CONFIRM = {
@@ -41,7 +40,7 @@ def add_tasks(server: McpServer) -> None:
     @server.tool(task="optional")
     async def confirm_delete(filename: str, ctx: Context) -> str:
         """Ask while it is a task."""
-        answer: Elicited[Any] = await ctx.elicit(f"Delete {filename}?", CONFIRM, key="confirm")
+        answer = await ctx.elicit(f"Delete {filename}?", CONFIRM, key="confirm")
         return f"{filename}: {answer.action}"
 
     @server.tool(task="optional")

@@ -84,9 +84,7 @@ class Answer:
 def judge(message: Mapping[str, Any], version: str) -> None:
     """Have the SDK's models accept a notification or a request of the server."""
     known = SERVER_REQUESTS if "id" in message else SERVER_NOTIFICATIONS
-    known[(message["method"], version)].model_validate(
-        {key: value for key, value in message.items() if key != "jsonrpc"}
-    )
+    known[(message["method"], version)].model_validate(message)
 
 
 def _is_of_tasks(method: str, result: Mapping[str, Any]) -> bool:

@@ -1,7 +1,7 @@
 """What a function may do while it runs: report, log, and ask the client."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import msgspec
 
@@ -111,11 +111,20 @@ class Context:
             params["logger"] = logger
         await self._notify("notifications/message", params)
 
+    @overload
     async def elicit(
-        self, message: str, form: type[T] | Mapping[str, Any], *, key: str | None = None
-    ) -> Elicited[T]:
-        """Ask the user to fill in a form. Raises as ``ask``."""
-        return (await self.ask(**{key or self._next_key(): Elicit(message, form)})).popitem()[1]  # type: ignore[no-any-return]
+        self, message: str, form: type[T], *, key: str | None = None
+    ) -> Elicited[T]: ...
+
+    @overload
+    async def elicit(
+        self, message: str, form: Mapping[str, Any], *, key: str | None = None
+    ) -> Elicited[dict[str, Any]]: ...
+
+    async def elicit(self, message: str, form: Any, *, key: str | None = None) -> Elicited[Any]:
+        """Ask the user to fill in a form: a type with its fields, or a schema. Raises as ``ask``."""
+        answer: Elicited[Any] = await self._ask_one(key, Elicit(message, form))
+        return answer
 
     async def sample(
         self,
@@ -127,11 +136,13 @@ class Context:
     ) -> Sampled:
         """Ask the client's model. Raises as ``ask``."""
         question = Sample(messages=messages, max_tokens=max_tokens, system_prompt=system_prompt)
-        return (await self.ask(**{key or self._next_key(): question})).popitem()[1]  # type: ignore[no-any-return]
+        answer: Sampled = await self._ask_one(key, question)
+        return answer
 
     async def roots(self, *, key: str | None = None) -> tuple[Root, ...]:
         """Ask which directories the client works in. Raises as ``ask``."""
-        return (await self.ask(**{key or self._next_key(): ListRoots()})).popitem()[1]  # type: ignore[no-any-return]
+        answer: tuple[Root, ...] = await self._ask_one(key, ListRoots())
+        return answer
 
     async def ask(self, **questions: Question[Any]) -> dict[str, Any]:
         """
@@ -199,8 +210,9 @@ class Context:
         job = self._call.job
         return job if job is not None and job.begun else None
 
-    def _next_key(self) -> str:
-        return f"question-{len(self._asked) + 1}"
+    async def _ask_one(self, key: str | None, question: Question[Any]) -> Any:
+        chosen = key or f"question-{len(self._asked) + 1}"
+        return (await self.ask(**{chosen: question}))[chosen]
 
     async def _stream(self) -> Stream | None:
         call = self._call
