@@ -130,8 +130,10 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 
 def _print(entry: AuditEvent) -> None:
     line = _encode(entry) + b"\n"
-    if (stream := sys.stdout) is None:
-        return
     # As UTF-8 whatever the terminal speaks, in one piece, and out of this process at once.
-    (stream.buffer.write(line) if hasattr(stream, "buffer") else stream.write(line.decode()))
-    stream.flush()
+    binary = getattr(sys.stdout, "buffer", None)
+    if binary is not None:
+        binary.write(line)
+        binary.flush()
+    elif sys.stdout is not None:
+        sys.stdout.write(line.decode())

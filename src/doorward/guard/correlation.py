@@ -13,4 +13,4 @@ if hasattr(os, "register_at_fork"):
 
 def new_id() -> str:
     """Return sixteen hexadecimal digits that nothing else in the log has."""
-    return f"{_numbers.getrandbits(64):016x}"
+    return _numbers.randbytes(8).hex()

@@ -2,7 +2,9 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
+
+import msgspec
 
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity
@@ -13,8 +15,7 @@ from doorward.wire.uri_template import UriTemplate, is_template, read_uri_templa
 Reason = Literal["allowed", "unknown-operation", "scope-missing", "role-missing"]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """
     The answer, with everything the operation needs and not only what is missing.
 
@@ -36,8 +37,13 @@ class Requirement:
     roles: tuple[frozenset[str], ...]
 
 
-# What several rules need together: every scope, and one role out of each set.
-_Needs = tuple[frozenset[str], tuple[frozenset[str], ...]]
+class _Needs(NamedTuple):
+    """What several rules need together: every scope, and one role out of each set."""
+
+    scopes: frozenset[str]
+    role_sets: tuple[frozenset[str], ...]
+    # The answer to whoever has it all, made once.
+    allowed: Decision
 
 
 class Policy:
@@ -93,7 +99,7 @@ class Policy:
         needs = self._needs_of(operation)
         if needs is None:
             return Decision(False, "unknown-operation")
-        scopes, role_sets = needs
+        scopes, role_sets, allowed = needs
         held = identity.scopes
         # `<=` answers the usual case in one step; only then is the hierarchy worth walking.
         if not scopes <= held and not all(self._reaches(held, scope) for scope in scopes):
@@ -101,7 +107,7 @@ class Policy:
         for roles in role_sets:
             if roles.isdisjoint(identity.roles):
                 return Decision(False, "role-missing", scopes, roles)
-        return Decision(True, "allowed", scopes, _named(role_sets))
+        return allowed
 
     def reaches(self, identity: Identity, scope: str) -> bool:
         """Say whether the caller holds ``scope`` or a broader one that contains it."""
@@ -110,16 +116,18 @@ class Policy:
     def matrix(self) -> Iterator[Requirement]:
         """Yield every operation that has a rule, with all that it needs."""
         for method, name in sorted(self.rules):
-            scopes, roles = self._named[(method, name)]
-            yield Requirement(Operation(method, name), scopes, roles)
+            needs = self._named[(method, name)]
+            yield Requirement(Operation(method, name), needs.scopes, needs.role_sets)
 
     def _reaches(self, held: frozenset[str], scope: str) -> bool:
         return scope in held or not held.isdisjoint(self._broader.get(scope, frozenset()))
 
     def _needs_of(self, operation: Operation) -> _Needs | None:
         method, name = operation.method, operation.name
-        if name is not None and name != EVERY and (method, name) in self._named:
-            return self._named[(method, name)]
+        if name is not None and name != EVERY:
+            own = self._named.get((method, name))
+            if own is not None:
+                return own
         if fitting := self._fitting(method, name):
             return self._together(fitting)
         if method in self._unnamed:
@@ -146,7 +154,9 @@ class Policy:
     def _together(self, rules: list[Rule]) -> _Needs:
         every = [self.base, *rules]
         scopes = frozenset[str]().union(*(rule.scopes for rule in every))
-        return scopes, tuple(rule.roles for rule in every if rule.roles)
+        role_sets = tuple(rule.roles for rule in every if rule.roles)
+        allowed = Decision(True, "allowed", scopes, _named(role_sets))
+        return _Needs(scopes, role_sets, allowed)
 
 
 def _templates(
