@@ -7,7 +7,18 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from doorward.cli import call, demo, login, logout, token, tools, whoami
+from doorward.cli import (
+    bridge,
+    call,
+    client_document,
+    demo,
+    idp,
+    login,
+    logout,
+    token,
+    tools,
+    whoami,
+)
 from doorward.cli.exit_codes import MEANING, ExitCode
 from doorward.cli.options import examples
 from doorward.errors import DoorwardError
@@ -54,8 +65,11 @@ app.command("login", epilog=login.EPILOG)(login.login)
 app.command("whoami", epilog=whoami.EPILOG)(whoami.whoami)
 app.command("tools", epilog=tools.EPILOG)(tools.tools)
 app.command("call", epilog=call.EPILOG)(call.call)
+app.command("bridge", epilog=bridge.EPILOG)(bridge.bridge)
+app.command("client-document", epilog=client_document.EPILOG)(client_document.client_document)
 app.command("logout", epilog=logout.EPILOG)(logout.logout)
 app.command("token", epilog=token.EPILOG)(token.token)
+app.add_typer(idp.app, name="idp")
 
 
 def run(arguments: Sequence[str]) -> int:

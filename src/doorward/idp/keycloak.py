@@ -75,14 +75,14 @@ KEYCLOAK = Preset(
             fact=_POLICIES.says(
                 "Anonymous registration is refused until Trusted Hosts names hosts: of the sender and of the redirect URIs."
             ),
-            remedy=_POLICIES.says(
+            remedy=_POLICIES.suggests(
                 "Clients > Client registration > Anonymous access policies > Trusted Hosts: add localhost and 127.0.0.1; Allowed Client Scopes: add the MCP scopes."
             ),
         ),
         Quirk(
             departs_from="Fetch Standard, CORS",
             fact=_CORS.says("Before 26.5 the registration endpoint answers no browser."),
-            remedy=_CORS.says(
+            remedy=_CORS.suggests(
                 "Clients > Client registration > Anonymous access policies > Allowed Registration Web Origins: add the client's origin."
             ),
         ),

@@ -1,0 +1,121 @@
+"""Telling advertised from working: requests that must be refused, and how they are."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from doorward.idp.facts import Answer
+from doorward.net import Fetched, Fetcher, FetchFailed, Question
+from doorward.wire import address, strict_json
+
+# Wrong in three ways, so that no server may accept it: a redirect URI with a fragment (RFC 6749
+# §3.1.2), a host that cannot exist (RFC 6761 §6.4), and an authentication method nobody has.
+# Not an empty list of redirect URIs: some servers register that, for other grants.
+INVALID_REGISTRATION: Mapping[str, Any] = {
+    "client_name": "invalid on purpose: please refuse",
+    "redirect_uris": ["https://probe.invalid/callback#fragment"],
+    "grant_types": ["authorization_code"],
+    "response_types": ["code"],
+    "token_endpoint_auth_method": "no-such-method",
+}
+_ABSENT = frozenset({404, 405, 410, 501})
+_JUDGED = frozenset({"invalid_redirect_uri", "invalid_client_metadata"})
+_ERROR = re.compile(r"[a-zA-Z0-9_.-]{1,60}")
+_PLAIN = re.compile(r"[\x21-\x7e]{1,4096}")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How an attempt ended; ``left_behind`` names what could not be taken back, if anything."""
+
+    answer: Answer
+    evidence: str
+    left_behind: str | None = None
+
+
+async def register(fetcher: Fetcher, endpoint: str) -> Attempt:
+    """
+    Say whether a stranger's registration is judged at ``endpoint``, without registering.
+
+    What is sent must be refused by everybody. Should it be accepted all the same, it is deleted.
+
+    Spec: RFC 7591 §3.1, §3.2.2; RFC 7592 §2.3
+    """
+    question = Question(
+        method="POST",
+        body=json.dumps(INVALID_REGISTRATION).encode(),
+        content_type="application/json",
+    )
+    try:
+        answer = await fetcher.ask(endpoint, question, limit=64 * 1024)
+    except FetchFailed as failure:
+        return Attempt(Answer.UNKNOWN, f"advertised; not measured: {failure.detail}")
+    if 200 <= answer.status < 300:
+        return await _take_back(fetcher, endpoint, _document(answer))
+    return judge_registration(answer.status, _error(answer))
+
+
+def judge_registration(status: int, error: str) -> Attempt:
+    """Return what a refusal of the invalid registration shows."""
+    told = f"{status} {error}".strip()
+    if status in _ABSENT:
+        return Attempt(Answer.NO, f"advertised, and answered {told}")
+    if error in _JUDGED:
+        return Attempt(Answer.YES, f"a stranger's registration is judged: {told}")
+    if status in (400, 401, 403) and (status != 400 or error not in ("", "invalid_request")):
+        return Attempt(Answer.PARTLY, f"advertised, and refuses strangers: {told}")
+    return Attempt(Answer.UNKNOWN, f"advertised; the answer shows nothing: {told}")
+
+
+async def _take_back(fetcher: Fetcher, endpoint: str, document: Mapping[str, Any]) -> Attempt:
+    client = str(document.get("client_id", "of unknown name"))[:200]
+    place, token = (
+        document.get("registration_client_uri"),
+        document.get("registration_access_token"),
+    )
+    evidence = "accepted a registration that must be refused"
+    usable = isinstance(place, str) and isinstance(token, str) and _PLAIN.fullmatch(token)
+    # Only where the client was made: elsewhere, the token would be a stranger's.
+    if not usable or address.origin_of(str(place)) != address.origin_of(endpoint):
+        return Attempt(Answer.YES, evidence, left_behind=f"client {client}")
+    try:
+        gone = await fetcher.ask(
+            str(place), Question(method="DELETE", authorization=f"Bearer {token}")
+        )
+    except FetchFailed:
+        return Attempt(Answer.YES, evidence, left_behind=f"client {client}")
+    if gone.status not in (200, 204):
+        return Attempt(Answer.YES, evidence, left_behind=f"client {client}")
+    return Attempt(Answer.YES, f"{evidence}; deleted again")
+
+
+async def knock(fetcher: Fetcher, endpoint: str) -> Attempt:
+    """Say whether anybody is at ``endpoint``, by a form without a token or a client."""
+    question = Question(
+        method="POST", body=b"token=", content_type="application/x-www-form-urlencoded"
+    )
+    try:
+        answer = await fetcher.ask(endpoint, question, limit=64 * 1024)
+    except FetchFailed as failure:
+        return Attempt(Answer.UNKNOWN, f"advertised; not measured: {failure.detail}")
+    told = f"{answer.status} {_error(answer)}".strip()
+    if answer.status in _ABSENT:
+        return Attempt(Answer.NO, f"advertised, and answered {told}")
+    if answer.status in (200, 400, 401, 403):
+        return Attempt(Answer.YES, f"advertised, and there: {told}")
+    return Attempt(Answer.UNKNOWN, f"advertised; the answer shows nothing: {told}")
+
+
+def _document(answer: Fetched) -> Mapping[str, Any]:
+    try:
+        return strict_json.parse_object(answer.body)
+    except strict_json.NotStrictJson:
+        return {}
+
+
+def _error(answer: Fetched) -> str:
+    error = _document(answer).get("error")
+    # A code and nothing else: descriptions are a stranger's prose, and may repeat what we sent.
+    return error if isinstance(error, str) and _ERROR.fullmatch(error) else ""

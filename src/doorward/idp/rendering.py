@@ -1,0 +1,146 @@
+"""The matrix and the presets in words: what the command and the pages show. Pure."""
+
+from typing import Any
+
+from doorward.idp.facts import Answer, Cell, Fact
+from doorward.idp.matrix import COLUMNS, Column
+from doorward.idp.preset import Preset
+from doorward.idp.seed import OUTDATED, SEED
+
+LEGEND = (
+    "? after an answer: not verified. ? alone: unknown.",
+    "* after an answer: the table in which these columns began says something else; see --sources.",
+)
+
+
+def cell_of(preset: Preset, column: Column) -> Cell:
+    """Return what is known of ``preset`` in ``column``; unknown where it has no row."""
+    if preset.matrix is None:
+        return Fact(Answer.UNKNOWN, "", preset.claims.seen, verified=False)
+    found: Cell = getattr(preset.matrix, column.key)
+    return found
+
+
+def cell_text(preset: Preset, column: Column) -> str:
+    """Return a cell as it stands in the table: the answer, with its marks."""
+    cell = cell_of(preset, column)
+    if cell.value is Answer.UNKNOWN:
+        return "?"
+    outdated = "*" if (preset.name, column.key) in OUTDATED else ""
+    return f"{cell.value}{'' if cell.verified else '?'}{outdated}"
+
+
+def row_texts(preset: Preset) -> list[str]:
+    """Return a row of the table: the provider's name and its cells."""
+    return [preset.name, *(cell_text(preset, column) for column in COLUMNS)]
+
+
+def source_rows(presets: tuple[Preset, ...]) -> list[list[str]]:
+    """Return one row for each cell: provider, column, answer, note, date, source."""
+    return [
+        [
+            preset.name,
+            column.title,
+            cell_text(preset, column),
+            _noted(preset, column),
+            cell_of(preset, column).seen.isoformat(),
+            cell_of(preset, column).source,
+        ]
+        for preset in presets
+        for column in COLUMNS
+    ]
+
+
+def _noted(preset: Preset, column: Column) -> str:
+    place = (preset.name, column.key)
+    note = cell_of(preset, column).note
+    if place not in OUTDATED:
+        return note
+    return f"the first table said {SEED[place]!r}; {OUTDATED[place]}"
+
+
+def fact_document(fact: Fact[Any]) -> dict[str, Any]:
+    """Return a fact as it stands in JSON."""
+    document = {
+        "value": fact.value,
+        "source": fact.source,
+        "seen": fact.seen.isoformat(),
+        "verified": fact.verified,
+    }
+    return document | ({"note": fact.note} if fact.note else {})
+
+
+def row_document(preset: Preset) -> dict[str, Any]:
+    """Return a row of the matrix as it stands in JSON."""
+    cells = {}
+    for column in COLUMNS:
+        place = (preset.name, column.key)
+        cells[column.key] = fact_document(cell_of(preset, column))
+        if place in SEED:
+            cells[column.key]["first_table"] = SEED[place]
+            cells[column.key]["first_table_outdated"] = OUTDATED.get(place)
+    return {"name": preset.name, "title": preset.title, "cells": cells}
+
+
+def preset_document(preset: Preset) -> dict[str, Any]:
+    """Return everything that is known of a provider as it stands in JSON."""
+    return {
+        **(row_document(preset) if preset.matrix else {"name": preset.name, "title": preset.title}),
+        "issuer": preset.issuer,
+        "discovery": fact_document(preset.discovery),
+        "audience": preset.audience,
+        "audience_is_resource": preset.audience_is_resource,
+        "tokens": preset.tokens,
+        "lookup": fact_document(preset.lookup) if preset.lookup else None,
+        "algorithms": list(preset.algorithms),
+        "claims": fact_document(preset.claims),
+        "facts": [fact_document(fact) for fact in preset.facts],
+        "quirks": [
+            {
+                "departs_from": quirk.departs_from,
+                "fact": fact_document(quirk.fact),
+                "remedy": fact_document(quirk.remedy),
+            }
+            for quirk in preset.quirks
+        ],
+    }
+
+
+def doubt(fact: Fact[Any]) -> str:
+    """Return the words that mark a claim which was not verified."""
+    return "" if fact.verified else " (not verified)"
+
+
+def facts_in_words(preset: Preset) -> list[tuple[str, str]]:
+    """Return what is known of a provider's tokens as names and sentences."""
+    told = [
+        ("issuer", preset.issuer),
+        *(("metadata", url + doubt(preset.discovery)) for url in preset.discovery.value),
+        ("audience", preset.audience),
+        ("tokens", _TOKENS[preset.tokens]),
+        ("claims", preset.claims.value + doubt(preset.claims)),
+    ]
+    if preset.lookup is not None:
+        told.append(("lookup", preset.lookup.value + doubt(preset.lookup)))
+    if preset.profile is not None:
+        told += _profile(preset)
+    return told + [("fact", fact.value + doubt(fact)) for fact in preset.facts]
+
+
+_TOKENS = {"jwt": "JWT", "opaque": "opaque", "either": "JWT or opaque, as it is set up"}
+
+
+def _profile(preset: Preset) -> list[tuple[str, str]]:
+    profile = preset.profile
+    if profile is None:
+        return []
+    types = [*sorted(profile.types), *(["absent"] if profile.type_may_be_absent else [])]
+    paths = [path if isinstance(path, str) else ".".join(path) for path in profile.role_paths]
+    return [
+        ("typ", ", ".join(types)),
+        ("audience in", profile.audience_claim),
+        ("subject in", ", else ".join(profile.subject_claims)),
+        ("client in", ", else ".join(profile.client_claims)),
+        ("scopes in", ", else ".join(profile.scope_claims)),
+        ("roles in", ", ".join(paths) or "nowhere that is a list of names"),
+    ]
