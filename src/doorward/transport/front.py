@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from doorward.errors import ConfigurationError
-from doorward.transport.line import Receive, Scope, Send
+from doorward.transport.line import Message, Receive, Scope, Send
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -12,21 +12,35 @@ class Front:
     """
     ``endpoint`` at the two spellings of ``path``, and ``app`` at every other path.
 
+    Start-up and shutdown are the application's; ``close`` is called before it hears of the latter.
+
     Raises:
         ConfigurationError: with reason ``unusable-path``.
     """
 
-    def __init__(self, endpoint: App, app: App, path: str) -> None:
+    def __init__(self, endpoint: App, app: App, path: str, close: Callable[[], None]) -> None:
         self._endpoint = endpoint
         self._app = app
+        self._close = close
         self._paths = frozenset(spellings(path))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one scope; start-up and shutdown are the application's."""
+        """Serve one scope."""
         if scope["type"] == "http" and _below_root(scope) in self._paths:
             await self._endpoint(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._app(scope, self._closing(receive), send)
         else:
             await self._app(scope, receive, send)
+
+    def _closing(self, receive: Receive) -> Receive:
+        async def receive_and_close() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                self._close()
+            return message
+
+        return receive_and_close
 
 
 def spellings(path: str) -> list[str]:

@@ -1,7 +1,8 @@
 """Who may see and use which tool or prompt; the same answer for a list and for a call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
+from doorward.errors import ConfigurationError
 from doorward.identity import Identity
 from doorward.policy import EVERY, Operation, Policy, Rule
 
@@ -61,3 +62,20 @@ class Gate:
     def _is_open(self, operation: Operation) -> bool:
         rule = self.rules[(operation.method, operation.name or "")]
         return not (rule.scopes or rule.roles)
+
+
+def rule_of(scopes: Collection[str], roles: Collection[str]) -> Rule:
+    """
+    Return what an author wrote beside a function as a rule.
+
+    Raises:
+        ConfigurationError: with reason ``not-a-collection``.
+    """
+    for given in (scopes, roles):
+        if isinstance(given, str):
+            raise ConfigurationError(
+                "not-a-collection",
+                f"scopes and roles are collections, and {given!r} is a string.",
+                "Write scopes={'mcp:tools'}, with braces.",
+            )
+    return Rule(scopes=frozenset(scopes), roles=frozenset(roles))

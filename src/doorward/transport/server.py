@@ -2,45 +2,29 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from doorward.errors import ConfigurationError
 from doorward.policy import Rule
-from doorward.transport.call import Call, Method
-from doorward.transport.completion import Completions
 from doorward.transport.endpoint import Endpoint
 from doorward.transport.front import App, Front
-from doorward.transport.gate import Decide, Gate
+from doorward.transport.gate import Decide, Gate, rule_of
 from doorward.transport.greeting import About, Greeting
 from doorward.transport.house import House
-from doorward.transport.invocation import Function
-from doorward.transport.library import Library
 from doorward.transport.listening import Listening
-from doorward.transport.log_levels import set_level
 from doorward.transport.neighbours import Neighbours
-from doorward.transport.prompts import Prompt, get_prompt, read_prompt
-from doorward.transport.refusals import InvalidParams, UnknownMethod
+from doorward.transport.offer import Offer
+from doorward.transport.prompts import read_prompt
 from doorward.transport.resources import read_resource
 from doorward.transport.rounds import Rounds
 from doorward.transport.sealed import Seal
 from doorward.transport.session import Sessions
-from doorward.transport.shelf import Shelf
-from doorward.transport.subscriptions import (
-    LIST_CHANGED,
-    PROMPTS,
-    RESOURCES,
-    TOOLS,
-    Subscriptions,
-    resource_topic,
-)
-from doorward.transport.tasks import EXTENSION as TASKS_EXTENSION
+from doorward.transport.subscriptions import LIST_CHANGED, Subscriptions, resource_topic
 from doorward.transport.tasks import METHODS as TASK_METHODS
-from doorward.transport.tasks import Tasks, TaskSupport, require_tasks
-from doorward.transport.tools import Tool, call_tool, read_tool
+from doorward.transport.tasks import Tasks, TaskSupport
+from doorward.transport.tools import read_tool
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -103,29 +87,24 @@ class McpServer:
         allowed_origins: Iterable[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._gate = Gate()
-        self._subscribable = subscriptions
-        self._subscriptions = Subscriptions()
-        self._tools: Shelf[Tool] = Shelf("tool", "tools/call", self._gate, list_ttl_ms, page_size)
-        self._prompts: Shelf[Prompt] = Shelf(
-            "prompt", "prompts/get", self._gate, list_ttl_ms, page_size
+        self._gate = gate = Gate()
+        self._offer = offer = Offer(
+            gate, ttl_ms=list_ttl_ms, page_size=page_size, watchable=subscriptions
         )
-        self._library = Library(self._gate, list_ttl_ms, page_size)
-        self._completions = Completions(self._prompts, self._library)
-        self._has_tasks = False
-        self._has_context = False
+        streams = Subscriptions()
+        tasks = Tasks(gate, streams, clock, ttl=task_ttl, most=most_tasks)
         self._house = House(
             rounds=Rounds(Seal(state_key), name, state_ttl, clock),
             sessions=Sessions(clock, most=most_sessions, idle=session_idle),
-            subscriptions=self._subscriptions,
-            tasks=Tasks(self._gate, self._subscriptions, clock, ttl=task_ttl, most=most_tasks),
-            listening=Listening(self._subscriptions, self._may_read, self._may_follow),
-            may_read=self._may_read,
-            needs_sessions=lambda: self._has_context or self._subscribable,
+            subscriptions=streams,
+            tasks=tasks,
+            listening=Listening(streams, offer.may_read, tasks.may_follow),
+            may_read=offer.may_read,
+            needs_sessions=offer.needs_sessions,
         )
         about = About(name, version, title, instructions)
-        greeting = Greeting(about, self._capabilities, list_ttl_ms, self._house.begin_session)
-        modern, legacy = self._methods()
+        greeting = Greeting(about, offer.capabilities, list_ttl_ms, self._house.begin_session)
+        modern, legacy = offer.methods(self._house)
         self._endpoint = Endpoint(
             modern={"server/discover": greeting.discover, **modern},
             legacy={"initialize": greeting.initialize, "ping": greeting.ping, **legacy},
@@ -189,7 +168,7 @@ class McpServer:
 
         Spec: MCP 2026-07-28, server/tools
         """
-        rule = _rule(scopes, roles)
+        rule = rule_of(scopes, roles)
 
         def offer(function: F) -> F:
             tool = read_tool(
@@ -201,10 +180,10 @@ class McpServer:
                 input_schema=input_schema,
                 task=task,
             )
-            self._tools.add(tool, rule)
-            self._note(tool.function)
+            self._offer.tools.add(tool, rule)
+            self._offer.note(tool.function)
             if task is not None:
-                self._has_tasks = True
+                self._offer.has_tasks = True
                 for method in TASK_METHODS:
                     self._gate.allow(method)
             return function
@@ -230,12 +209,12 @@ class McpServer:
 
         Spec: MCP 2026-07-28, server/prompts
         """
-        rule = _rule(scopes, roles)
+        rule = rule_of(scopes, roles)
 
         def offer(function: F) -> F:
             prompt = read_prompt(function, name=name, title=title, description=description)
-            self._prompts.add(prompt, rule)
-            self._note(prompt.function)
+            self._offer.prompts.add(prompt, rule)
+            self._offer.note(prompt.function)
             return function
 
         return offer
@@ -270,7 +249,7 @@ class McpServer:
 
         Spec: MCP 2026-07-28, server/resources
         """
-        rule = _rule(scopes, roles)
+        rule = rule_of(scopes, roles)
 
         def offer(function: F) -> F:
             resource = read_resource(
@@ -284,8 +263,8 @@ class McpServer:
                 ttl_ms=ttl_ms,
                 shared=shared,
             )
-            self._library.add(resource, rule)
-            self._note(resource.function)
+            self._offer.library.add(resource, rule)
+            self._offer.note(resource.function)
             return function
 
         return offer
@@ -305,7 +284,7 @@ class McpServer:
         """
 
         def offer(function: F) -> F:
-            self._completions.add(of, argument, function)
+            self._offer.completions.add(of, argument, function)
             return function
 
         return offer
@@ -313,32 +292,32 @@ class McpServer:
     @property
     def listeners(self) -> int:
         """How many streams of change notifications are open."""
-        return len(self._subscriptions)
+        return len(self._house.subscriptions)
 
     def close(self) -> None:
         """
         End what outlives requests: tasks, sessions, and streams, each with its last word.
 
-        Done at the end of the endpoint's own lifespan; where it stands in front of or within
-        another application, call it at the end of that one's.
+        Done at the end of the endpoint's own lifespan, and of the one it stands in front of; where
+        it is within another application, as ``router``, call it at the end of that one's.
         """
         self._house.close()
 
     async def notify_resource_updated(self, uri: str) -> None:
         """Tell whoever watches ``uri`` that it changed. Raises: ConfigurationError."""
-        self._publish(resource_topic(uri), "notifications/resources/updated", {"uri": uri})
+        self._publish(resource_topic(uri), uri=uri)
 
     async def notify_tools_changed(self) -> None:
         """Tell whoever wants to hear of it that the list of tools changed."""
-        self._publish(TOOLS, LIST_CHANGED[TOOLS], {})
+        self._publish("tools")
 
     async def notify_prompts_changed(self) -> None:
         """Tell whoever wants to hear of it that the list of prompts changed."""
-        self._publish(PROMPTS, LIST_CHANGED[PROMPTS], {})
+        self._publish("prompts")
 
     async def notify_resources_changed(self) -> None:
         """Tell whoever wants to hear of it that the list of resources changed."""
-        self._publish(RESOURCES, LIST_CHANGED[RESOURCES], {})
+        self._publish("resources")
 
     def in_front_of(self, app: App, path: str = "/mcp") -> Front:
         """
@@ -351,7 +330,7 @@ class McpServer:
         Raises:
             ConfigurationError: with reason ``unusable-path``.
         """
-        return Front(self._endpoint, app, path)
+        return Front(self._endpoint, app, path, self.close)
 
     def router(self, path: str = "/mcp") -> "APIRouter":
         """
@@ -369,95 +348,7 @@ class McpServer:
 
         return router_of(self._endpoint, path)
 
-    def _methods(self) -> tuple[dict[str, Method], dict[str, Method]]:
-        """Return the methods of the modern era and of the one before."""
-        tools, prompts, library = self._tools, self._prompts, self._library
-        tasks, house = self._house.tasks, self._house
-        both: dict[str, Method] = {
-            "tools/list": partial(_offered, tools, tools.listed),
-            "tools/call": partial(_offered, tools, partial(call_tool, tools, tasks)),
-            "prompts/list": partial(_offered, prompts, prompts.listed),
-            "prompts/get": partial(_offered, prompts, partial(get_prompt, prompts)),
-            "resources/list": partial(_offered, library, library.listed),
-            "resources/templates/list": partial(_offered, library, library.templates_listed),
-            "resources/read": partial(_offered, library, library.read),
-            "completion/complete": partial(_offered, self._completions, self._completions.complete),
-        }
-        modern, legacy = dict(both), dict(both)
-        for name, method in tasks.methods.items():
-            modern[name] = partial(self._if, lambda: self._has_tasks, method)
-        listen = self._house.listening.listen
-        modern["subscriptions/listen"] = partial(self._if, self._is_watchable, listen)
-        for name, method in (("subscribe", house.subscribe), ("unsubscribe", house.unsubscribe)):
-            legacy[f"resources/{name}"] = partial(self._if, self._is_watchable, method)
-        legacy["logging/setLevel"] = partial(self._if, house.needs_sessions, set_level)
-        return modern, legacy
-
-    @staticmethod
-    async def _if(offered: Callable[[], bool], method: Method, call: Call) -> bytes:
-        if not offered():
-            raise UnknownMethod("Method not found")
-        return await method(call)
-
-    def _is_watchable(self) -> bool:
-        return self._subscribable
-
-    def _capabilities(self, modern: bool) -> dict[str, Any]:
-        changes = {"listChanged": True} if self._subscribable else {}
-        watches = {"subscribe": True} if self._subscribable else {}
-        found: dict[str, Any] = {}
-        if self._tools:
-            found["tools"] = {**changes}
-        if self._prompts:
-            found["prompts"] = {**changes}
-        if self._library:
-            found["resources"] = {**changes, **watches}
-        if self._completions:
-            found["completions"] = {}
-        if self._has_context:
-            found["logging"] = {}
-        if self._has_tasks and modern:
-            found["extensions"] = {TASKS_EXTENSION: {}}
-        return found
-
-    def _note(self, function: Function) -> None:
-        if function.signature.context:
-            self._has_context = True
-
-    def _publish(self, topic: str, method: str, params: dict[str, Any]) -> None:
-        if not self._subscribable:
-            raise ConfigurationError(
-                "no-subscriptions",
-                "Nobody can hear of a change: this server offers no subscriptions.",
-                "Make it with McpServer(..., subscriptions=True).",
-            )
-        self._subscriptions.publish(topic, method, params)
-
-    def _may_read(self, call: Call, uri: str) -> bool:
-        return self._library.find(uri, call.identity) is not None
-
-    def _may_follow(self, call: Call, task_id: str) -> bool:
-        require_tasks(call)
-        try:
-            self._house.tasks.find(call, task_id)
-        except InvalidParams:
-            return False
-        return True
-
-
-async def _offered(shelf: object, method: Method, call: Call) -> bytes:
-    """Answer with ``method`` where there is anything on the shelf: else the capability is absent."""
-    if not shelf:
-        raise UnknownMethod("Method not found")
-    return await method(call)
-
-
-def _rule(scopes: Collection[str], roles: Collection[str]) -> Rule:
-    for given in (scopes, roles):
-        if isinstance(given, str):
-            raise ConfigurationError(
-                "not-a-collection",
-                f"scopes and roles are collections, and {given!r} is a string.",
-                "Write scopes={'mcp:tools'}, with braces.",
-            )
-    return Rule(scopes=frozenset(scopes), roles=frozenset(roles))
+    def _publish(self, topic: str, **params: str) -> None:
+        self._offer.require_watchable()
+        method = LIST_CHANGED.get(topic, "notifications/resources/updated")
+        self._house.subscriptions.publish(topic, method, params)

@@ -108,6 +108,15 @@ class Tasks:
             raise InvalidParams("Unknown task")
         return job
 
+    def may_follow(self, call: Call, task_id: str) -> bool:
+        """Say whether this is a task of this caller. Raises: MissingCapability."""
+        require_tasks(call)
+        try:
+            self.find(call, task_id)
+        except InvalidParams:
+            return False
+        return True
+
     async def get(self, call: Call) -> bytes:
         """Answer ``tasks/get``. Raises: InvalidParams, MissingCapability."""
         require_tasks(call)

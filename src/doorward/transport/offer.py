@@ -1,0 +1,115 @@
+"""What authors put on offer, and the capabilities and methods that it makes for each era."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from doorward.errors import ConfigurationError
+from doorward.transport.call import Call, Method
+from doorward.transport.completion import Completions
+from doorward.transport.gate import Gate
+from doorward.transport.house import House
+from doorward.transport.invocation import Function
+from doorward.transport.library import Library
+from doorward.transport.log_levels import set_level
+from doorward.transport.prompts import Prompt, get_prompt
+from doorward.transport.refusals import UnknownMethod
+from doorward.transport.shelf import Shelf
+from doorward.transport.tasks import EXTENSION as TASKS_EXTENSION
+from doorward.transport.tools import Tool, call_tool
+
+
+class Offer:
+    """
+    The tools, prompts, resources and completions of a server.
+
+    What is not on offer is an unknown method: the capability is absent. ``watchable`` offers
+    change notifications.
+    """
+
+    def __init__(self, gate: Gate, *, ttl_ms: int, page_size: int | None, watchable: bool) -> None:
+        self.tools: Shelf[Tool] = Shelf("tool", "tools/call", gate, ttl_ms, page_size)
+        self.prompts: Shelf[Prompt] = Shelf("prompt", "prompts/get", gate, ttl_ms, page_size)
+        self.library = Library(gate, ttl_ms, page_size)
+        self.completions = Completions(self.prompts, self.library)
+        self.watchable = watchable
+        self.has_tasks = False
+        self._has_context = False
+
+    def note(self, function: Function) -> None:
+        """Take note of what a new function may need beyond one request and its answer."""
+        if function.signature.context:
+            self._has_context = True
+
+    def needs_sessions(self) -> bool:
+        """Say whether anything takes more than one request to a client of the elder era."""
+        return self._has_context or self.watchable
+
+    def may_read(self, call: Call, uri: str) -> bool:
+        """Say whether there is a resource at ``uri`` for this caller."""
+        return self.library.find(uri, call.identity) is not None
+
+    def capabilities(self, modern: bool) -> dict[str, Any]:
+        """Return the capabilities to tell a client of the modern, or of the elder, era."""
+        changes = {"listChanged": True} if self.watchable else {}
+        found: dict[str, Any] = {}
+        if self.tools:
+            found["tools"] = {**changes}
+        if self.prompts:
+            found["prompts"] = {**changes}
+        if self.library:
+            found["resources"] = {**changes, **({"subscribe": True} if self.watchable else {})}
+        if self.completions:
+            found["completions"] = {}
+        if self._has_context:
+            found["logging"] = {}
+        if self.has_tasks and modern:
+            found["extensions"] = {TASKS_EXTENSION: {}}
+        return found
+
+    def methods(self, house: House) -> tuple[dict[str, Method], dict[str, Method]]:
+        """Return the methods of the modern era and of the one before, without their greetings."""
+        tools, prompts, library = self.tools, self.prompts, self.library
+        both: dict[str, Method] = {
+            "tools/list": partial(_offered, tools, tools.listed),
+            "tools/call": partial(_offered, tools, partial(call_tool, tools, house.tasks)),
+            "prompts/list": partial(_offered, prompts, prompts.listed),
+            "prompts/get": partial(_offered, prompts, partial(get_prompt, prompts)),
+            "resources/list": partial(_offered, library, library.listed),
+            "resources/templates/list": partial(_offered, library, library.templates_listed),
+            "resources/read": partial(_offered, library, library.read),
+            "completion/complete": partial(_offered, self.completions, self.completions.complete),
+        }
+        modern, legacy = dict(both), dict(both)
+        for name, method in house.tasks.methods.items():
+            modern[name] = partial(_where, lambda: self.has_tasks, method)
+        modern["subscriptions/listen"] = self._watched(house.listening.listen)
+        legacy["resources/subscribe"] = self._watched(house.subscribe)
+        legacy["resources/unsubscribe"] = self._watched(house.unsubscribe)
+        legacy["logging/setLevel"] = partial(_where, self.needs_sessions, set_level)
+        return modern, legacy
+
+    def require_watchable(self) -> None:
+        """Let a notification pass. Raises: ConfigurationError, with reason ``no-subscriptions``."""
+        if not self.watchable:
+            raise ConfigurationError(
+                "no-subscriptions",
+                "Nobody can hear of a change: this server offers no subscriptions.",
+                "Make it with McpServer(..., subscriptions=True).",
+            )
+
+    def _watched(self, method: Method) -> Method:
+        return partial(_where, lambda: self.watchable, method)
+
+
+async def _where(offered: Callable[[], bool], method: Method, call: Call) -> bytes:
+    if not offered():
+        raise UnknownMethod("Method not found")
+    return await method(call)
+
+
+async def _offered(shelf: object, method: Method, call: Call) -> bytes:
+    """Answer with ``method`` where there is anything on the shelf: else the capability is absent."""
+    if not shelf:
+        raise UnknownMethod("Method not found")
+    return await method(call)
