@@ -12,7 +12,17 @@ from doorward.cli.plain_text import json_fit, line, plain
 from doorward.cli.problems import UsageProblem
 from tests.cli.conftest import Command
 
-VERBS = ("demo", "login", "whoami", "tools", "call", "logout", "token")
+VERBS = (
+    "demo",
+    "login",
+    "whoami",
+    "tools",
+    "call",
+    "bridge",
+    "client-document",
+    "logout",
+    "token",
+)
 
 
 def test_every_verb_shows_examples_in_its_help(doorward: Command) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from doorward.cli.options import AsJson, ServerUrl, examples
+from doorward.cli.options import Account, AsJson, ServerUrl, examples
 
 EPILOG = examples(
     "doorward call https://mcp.example/mcp add a=2 b=3",
@@ -23,6 +23,7 @@ def call(
             help="The tool's arguments. Values are read as the tool's schema says; NAME:=JSON is JSON.",
         ),
     ] = None,
+    account: Account = None,
     as_json: AsJson = False,
 ) -> None:
     """
@@ -34,15 +35,16 @@ def call(
     from doorward.cli.running import run
 
     output = Output(as_json=as_json)
-    run(output, lambda: _call(output, url, tool, arguments or []))
+    run(output, lambda: _call(output, url, tool, arguments or [], account))
 
 
-async def _call(output: Any, url: str, name: str, words: list[str]) -> None:
+async def _call(output: Any, url: str, name: str, words: list[str], account: str | None) -> None:
     from doorward.cli.arguments import parse_arguments
     from doorward.cli.problems import ToolProblem
+    from doorward.cli.stored import wallet_of
     from doorward.client.connection import open_connection
 
-    async with open_connection(url, interactive=False) as connection:
+    async with open_connection(url, wallet=wallet_of(account), interactive=False) as connection:
         listed = {tool.name: tool for tool in await connection.client.list_tools()}
         # A tool that is not listed may be one that this user may not see; the server says so best.
         schema = listed[name].input_schema if name in listed else {}

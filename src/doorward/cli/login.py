@@ -1,15 +1,18 @@
 """``doorward login``: sign in to an MCP server through the browser."""
 
+import sys
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
-from doorward.cli.options import AsJson, ServerUrl, examples
+from doorward.cli.options import Account, AsJson, ServerUrl, examples
 
 EPILOG = examples(
     "doorward login https://mcp.example/mcp",
     "doorward login https://mcp.example/mcp --scope 'mcp:read mcp:tools'",
-    "doorward login https://mcp.example/mcp --no-browser",
+    "doorward login https://mcp.example/mcp --paste",
+    "doorward login https://mcp.example/mcp --account work",
     "doorward login https://mcp.example/mcp --client-id my-registered-client --port 8765",
 )
 
@@ -38,6 +41,17 @@ def login(
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Print the address instead of opening it.")
     ] = False,
+    paste: Annotated[
+        bool,
+        typer.Option(
+            "--paste", help="The browser is on another machine: paste its last address back here."
+        ),
+    ] = False,
+    device: Annotated[
+        bool,
+        typer.Option("--device", help="Show a code to enter on another device, where offered."),
+    ] = False,
+    account: Account = None,
     timeout: Annotated[
         float, typer.Option(help="How long to wait for the browser, in seconds.", min=1)
     ] = 300,
@@ -47,31 +61,47 @@ def login(
     Sign in to an MCP server through the browser.
 
     Finds out who signs people in there, opens that page, and waits on a loopback port for the
-    browser to come back. Tokens are kept in the system's keyring, or in a file that only you can
-    read.
+    browser to come back. Over SSH, "--paste" or "--device" need no browser here. Tokens are kept
+    in the system's keyring, or in a file that only you can read.
     """
     from doorward.cli.output import Output
     from doorward.cli.running import run
 
     output = Output(as_json=as_json)
-    options = {"port": port, "patience": timeout}
-    run(output, lambda: _login(output, url, scope, client_id, client_document, no_browser, options))
+    progress = Progress(output, no_browser=no_browser or paste, pastes=paste)
+    options = {"port": port, "patience": timeout, **_kind(progress, paste=paste, device=device)}
+    if account is not None:
+        # Else the browser signs in again whoever is signed in there already.
+        options["prompt"] = "select_account"
+    asked = Asked(url, scope, client_id, client_document, account)
+    run(output, lambda: _login(output, asked, progress, options))
 
 
-async def _login(
-    output: Any,
-    url: str,
-    scope: str | None,
-    client_id: str | None,
-    client_document: str | None,
-    no_browser: bool,
-    options: dict[str, Any],
-) -> None:
+def _kind(progress: "Progress", *, paste: bool, device: bool) -> dict[str, Any]:
+    if device:
+        return {"show": progress.show}
+    return {"paste": progress.paste} if paste else {}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says about whom to sign in where."""
+
+    url: str
+    scope: str | None
+    client_id: str | None
+    client_document: str | None
+    account: str | None
+
+
+async def _login(output: Any, asked: Asked, progress: "Progress", options: dict[str, Any]) -> None:
     from doorward.cli.problems import UsageProblem
+    from doorward.cli.stored import wallet_of
     from doorward.client.connection import open_connection
     from doorward.client.registration import ClientChoice, require_document_url
     from doorward.wire.scope import parse_scope
 
+    url, scope, document = asked.url, asked.scope, asked.client_document
     wanted = parse_scope(" ".join(scope.replace(",", " ").split())) if scope is not None else None
     if scope is not None and not wanted:
         raise UsageProblem(
@@ -80,12 +110,16 @@ async def _login(
             "Separate scopes by spaces, such as --scope 'mcp:read mcp:tools'.",
         )
     choice = ClientChoice(
-        client_id=client_id,
-        document=require_document_url(client_document) if client_document else None,
+        client_id=asked.client_id,
+        document=require_document_url(document) if document else None,
     )
-    progress = Progress(output, no_browser=no_browser)
     async with open_connection(
-        url, choice=choice, browser=progress.open, progress=progress, **options
+        url,
+        wallet=wallet_of(asked.account),
+        choice=choice,
+        browser=progress.open,
+        progress=progress,
+        **options,
     ) as connection:
         tokens = await connection.log_in(wanted)
         place = connection.wallet.place
@@ -113,9 +147,10 @@ def _report(output: Any, url: str, tokens: Any, place: str) -> None:
 class Progress:
     """Says on stderr which hop is done, and opens or prints the address."""
 
-    def __init__(self, output: Any, *, no_browser: bool) -> None:
+    def __init__(self, output: Any, *, no_browser: bool, pastes: bool = False) -> None:
         self._output = output
         self._no_browser = no_browser
+        self._pastes = pastes
 
     def __call__(self, step: str, detail: str) -> None:
         """Take note of one hop."""
@@ -132,5 +167,16 @@ class Progress:
         if not self._no_browser and open_browser(url):
             self._output.waiting("browser", "opened; waiting for you to finish there")
             return
-        self._output.waiting("browser", "open this address, on this machine:")
+        where = "in any browser" if self._pastes else "on this machine"
+        self._output.waiting("browser", f"open this address, {where}:")
         self._output.address(url)
+
+    def paste(self) -> str:
+        """Ask for the browser's last address and return what was typed."""
+        self._output.note("The browser will find nothing at the end. Copy its address, paste it:")
+        return sys.stdin.readline()
+
+    def show(self, code: Any) -> None:
+        """Say where to go on another device, and what to enter there."""
+        self._output.waiting("device", f"enter the code {code.user_code} at this address:")
+        self._output.address(code.address)

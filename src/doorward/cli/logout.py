@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from doorward.cli.options import AsJson, examples
+from doorward.cli.options import Account, AsJson, examples
 
 EPILOG = examples(
     "doorward logout https://mcp.example/mcp",
@@ -17,6 +17,7 @@ def logout(
         str | None,
         typer.Argument(metavar="URL", help="The MCP server; without it, every server."),
     ] = None,
+    account: Account = None,
     as_json: AsJson = False,
 ) -> None:
     """
@@ -29,15 +30,14 @@ def logout(
     from doorward.cli.running import run
 
     output = Output(as_json=as_json)
-    run(output, lambda: _logout(output, url))
+    run(output, lambda: _logout(output, url, account))
 
 
-async def _logout(output: Any, url: str | None) -> None:
+async def _logout(output: Any, url: str | None, account: str | None) -> None:
+    from doorward.cli.stored import wallet_of
     from doorward.client.refusals import ClientRefused
-    from doorward.client.store import open_store
-    from doorward.client.wallet import Wallet
 
-    wallet = Wallet(open_store())
+    wallet = wallet_of(account)
     servers = wallet.servers() if url is None else (url,)
     ended: list[dict[str, Any]] = []
     for server in servers:

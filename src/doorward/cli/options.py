@@ -10,6 +10,10 @@ ServerUrl = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout, errors too.")
 ]
+Account = Annotated[
+    str | None,
+    typer.Option(help="Which of your accounts at this server; without it, the one without a name."),
+]
 EXAMPLES = "Examples:"
 
 

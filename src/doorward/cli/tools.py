@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from doorward.cli.options import AsJson, ServerUrl, examples
+from doorward.cli.options import Account, AsJson, ServerUrl, examples
 
 EPILOG = examples(
     "doorward tools https://mcp.example/mcp",
@@ -10,7 +10,7 @@ EPILOG = examples(
 )
 
 
-def tools(url: ServerUrl, as_json: AsJson = False) -> None:
+def tools(url: ServerUrl, account: Account = None, as_json: AsJson = False) -> None:
     """
     List the tools of an MCP server, as far as you may use them.
 
@@ -20,13 +20,14 @@ def tools(url: ServerUrl, as_json: AsJson = False) -> None:
     from doorward.cli.running import run
 
     output = Output(as_json=as_json)
-    run(output, lambda: _tools(output, url))
+    run(output, lambda: _tools(output, url, account))
 
 
-async def _tools(output: Any, url: str) -> None:
+async def _tools(output: Any, url: str, account: str | None) -> None:
+    from doorward.cli.stored import wallet_of
     from doorward.client.connection import open_connection
 
-    async with open_connection(url, interactive=False) as connection:
+    async with open_connection(url, wallet=wallet_of(account), interactive=False) as connection:
         found = await connection.client.list_tools()
     if output.as_json:
         output.document({"tools": [dict(tool.document) for tool in found]})

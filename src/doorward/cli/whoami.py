@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from doorward.cli.options import AsJson, ServerUrl, examples
+from doorward.cli.options import Account, AsJson, ServerUrl, examples
 
 EPILOG = examples(
     "doorward whoami https://mcp.example/mcp",
@@ -10,7 +10,7 @@ EPILOG = examples(
 )
 
 
-def whoami(url: ServerUrl, as_json: AsJson = False) -> None:
+def whoami(url: ServerUrl, account: Account = None, as_json: AsJson = False) -> None:
     """
     Show who you are signed in as, with which scopes, and for how long.
 
@@ -20,18 +20,16 @@ def whoami(url: ServerUrl, as_json: AsJson = False) -> None:
     from doorward.cli.running import run
 
     output = Output(as_json=as_json)
-    run(output, lambda: _whoami(output, url))
+    run(output, lambda: _whoami(output, url, account))
 
 
-async def _whoami(output: Any, url: str) -> None:
-    from doorward.cli.stored import document_of, facts_of
+async def _whoami(output: Any, url: str, account: str | None) -> None:
+    from doorward.cli.stored import document_of, facts_of, wallet_of
     from doorward.client.reach import Reach
     from doorward.client.refusals import SignInNeeded
-    from doorward.client.store import open_store
-    from doorward.client.wallet import Wallet
 
     Reach(url)
-    wallet = Wallet(open_store())
+    wallet = wallet_of(account)
     tokens = wallet.tokens_for(url)
     if tokens is None:
         raise SignInNeeded(

@@ -63,20 +63,55 @@ async def open_connection(
         DiscoveryFailed: ``server_url`` is not an address that may be used.
     """
     wallet = wallet or Wallet(open_store())
-    reach = Reach(server_url)
-    # One transport for both, so that both know where the server lives.
-    transport = transport or PinnedTransport(reach)
-    courier = Courier(reach, transport)
-    kind = _kind_of(sign_in)
-    signing_in = kind(wallet=wallet, courier=courier, **sign_in)
-    auth = OAuth(server_url, signing_in, interactive=interactive)
-    try:
+    async with _signing_in(server_url, wallet, transport, sign_in) as (signing_in, shared):
+        auth = OAuth(server_url, signing_in, interactive=interactive)
         async with McpClient(
-            server_url, auth=auth, transport=transport, initialize=initialize, elicit=elicit
+            server_url, auth=auth, transport=shared, initialize=initialize, elicit=elicit
         ) as client:
             yield Connection(
                 server_url=server_url, wallet=wallet, sign_in=signing_in, client=client
             )
+
+
+@asynccontextmanager
+async def open_authorized(
+    server_url: str,
+    *,
+    wallet: Wallet | None = None,
+    interactive: bool = True,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    **sign_in: Any,
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """
+    Yield an HTTP client whose requests to ``server_url`` are signed; options as above.
+
+    Raises:
+        DiscoveryFailed: ``server_url`` is not an address that may be used.
+    """
+    wallet = wallet or Wallet(open_store())
+    async with _signing_in(server_url, wallet, transport, sign_in) as (signing_in, shared):
+        auth = OAuth(server_url, signing_in, interactive=interactive)
+        # A stream is silent for as long as its server has nothing to say.
+        timeout = httpx2.Timeout(30.0, read=None)
+        async with httpx2.AsyncClient(
+            auth=auth, transport=shared, trust_env=False, timeout=timeout
+        ) as http:
+            yield http
+
+
+@asynccontextmanager
+async def _signing_in(
+    server_url: str,
+    wallet: Wallet,
+    transport: httpx2.AsyncBaseTransport | None,
+    options: Mapping[str, Any],
+) -> AsyncIterator[tuple[SignIn, httpx2.AsyncBaseTransport]]:
+    reach = Reach(server_url)
+    # One transport for both, so that both know where the server lives.
+    shared = transport or PinnedTransport(reach)
+    courier = Courier(reach, shared)
+    try:
+        yield _kind_of(options)(wallet=wallet, courier=courier, **options), shared
     finally:
         await courier.aclose()
 

@@ -1,0 +1,270 @@
+"""Messages of a stdio client, carried to a protected HTTP server and back."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import httpx2
+
+from doorward.client.courier import read_limited
+from doorward.client.events import Event, read_events
+from doorward.client.exchange import Exchange, require_service
+from doorward.client.messages import LARGEST_ANSWER, MODERN, build_headers, encode
+from doorward.client.parameter_headers import marked_parameters, parameter_headers
+from doorward.client.refusals import CallFailed, ClientRefused, ProtocolBroken
+from doorward.wire.envelope import LEGACY_VERSIONS, MODERN_VERSIONS, VERSION_META
+from doorward.wire.strict_json import NotStrictJson, parse_object
+
+Send = Callable[[bytes], Awaitable[None]]
+
+_MOST_RESUMPTIONS = 10
+_PAUSE = 1.0
+_PARSE_ERROR, _INTERNAL_ERROR = -32700, -32603
+
+
+class Bridge:
+    """
+    Carries the messages of one stdio client to the MCP server at ``url``, each by itself.
+
+    The client chooses the era, by how it begins; here the headers are added that HTTP wants. What
+    goes wrong on the way is the answer to the message that met it. ``http`` signs the requests.
+
+    Spec: MCP 2026-07-28 and 2025-11-25, stdio and streamable HTTP
+    """
+
+    def __init__(self, url: str, http: httpx2.AsyncClient) -> None:
+        self._url, self._http = url, http
+        self._version: str | None = None
+        self._session: str | None = None
+        self._schemas: dict[str, Mapping[str, Any]] = {}
+        self._under_way: dict[str | int, asyncio.Task[None]] = {}
+
+    async def run(self, incoming: AsyncIterator[bytes], send: Send) -> None:
+        """Carry every line of ``incoming`` until it ends, then hang up."""
+        async with asyncio.TaskGroup() as tasks:
+            listening: asyncio.Task[None] | None = None
+            async for line in incoming:
+                message = await self._read(line, send)
+                if message is None or self._is_cancelled(message):
+                    continue
+                task = tasks.create_task(self._carry(message, send))
+                number = message.get("id")
+                if isinstance(number, str | int) and "method" in message:
+                    self._under_way[number] = task
+                    task.add_done_callback(self._done(number))
+                if message.get("method") == "notifications/initialized" and listening is None:
+                    await task
+                    listening = tasks.create_task(self._listen(send))
+            for task in (*self._under_way.values(), *([listening] if listening else ())):
+                task.cancel()
+        await self._hang_up()
+
+    def _done(self, number: str | int) -> Callable[[asyncio.Task[None]], None]:
+        def forget(task: asyncio.Task[None]) -> None:
+            if self._under_way.get(number) is task:
+                del self._under_way[number]
+
+        return forget
+
+    @staticmethod
+    async def _read(line: bytes, send: Send) -> dict[str, Any] | None:
+        if not line.strip():
+            return None
+        try:
+            return parse_object(line)
+        except NotStrictJson:
+            await send(_failure(None, _PARSE_ERROR, "This line is no JSON-RPC message.", None))
+            return None
+
+    def _is_cancelled(self, message: Mapping[str, Any]) -> bool:
+        """End what the client does not want any more; in the new era, hanging up says so."""
+        if message.get("method") != "notifications/cancelled" or self._session is not None:
+            return False
+        params = message.get("params")
+        task = (
+            self._under_way.get(params.get("requestId", "")) if isinstance(params, dict) else None
+        )
+        if task is not None:
+            task.cancel()
+        return True
+
+    async def _carry(self, message: Mapping[str, Any], send: Send) -> None:
+        number = message.get("id") if "method" in message else None
+        try:
+            headers = self._headers(message)
+            async with self._post(message, headers) as response:
+                await require_service(self._url, response)
+                await self._forward(message, response, send)
+        except ClientRefused as refusal:
+            # A refused notification has nobody who waits for its answer.
+            if number is not None:
+                await send(_told(number, refusal))
+
+    def _headers(self, message: Mapping[str, Any]) -> dict[str, str]:
+        params = message.get("params")
+        meta = params.get("_meta") if isinstance(params, dict) else None
+        said = meta.get(VERSION_META) if isinstance(meta, dict) else None
+        version = said if isinstance(said, str) else self._version
+        if version in MODERN_VERSIONS and "method" not in message:
+            version = None
+        try:
+            headers = build_headers(message, version=version)
+        except (KeyError, TypeError) as error:
+            raise ProtocolBroken("malformed-request", "The request names nothing.") from error
+        if version in MODERN_VERSIONS and message.get("method") == "tools/call":
+            called = params if isinstance(params, dict) else {}
+            schema = self._schemas.get(str(called.get("name")), {})
+            headers |= parameter_headers(schema, called.get("arguments") or {})
+        return headers
+
+    def _post(self, message: Mapping[str, Any], headers: Mapping[str, str]) -> Exchange:
+        request = self._http.build_request(
+            "POST", self._url, headers={**headers, **self._belonging()}, content=encode(message)
+        )
+        return Exchange(self._http, request, {})
+
+    def _belonging(self) -> dict[str, str]:
+        return {} if self._session is None else {"Mcp-Session-Id": self._session}
+
+    async def _forward(
+        self, asked: Mapping[str, Any], response: httpx2.Response, send: Send
+    ) -> None:
+        if asked.get("method") == "initialize":
+            self._session = response.headers.get("mcp-session-id")
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "text/event-stream":
+            body = await read_limited(response, LARGEST_ANSWER)
+            if body.strip():
+                await self._pass(asked, body, send)
+            return
+        answered, last = await self._pass_events(asked, response, send)
+        for _ in range(_MOST_RESUMPTIONS):
+            if answered or last is None or last.id is None or self._version in MODERN_VERSIONS:
+                return
+            await anyio.sleep(_PAUSE if last.retry is None else last.retry)
+            async with self._stream(last.id) as again:
+                await require_service(self._url, again)
+                answered, last = await self._pass_events(asked, again, send)
+
+    async def _pass_events(
+        self, asked: Mapping[str, Any], response: httpx2.Response, send: Send
+    ) -> tuple[bool, Event | None]:
+        last: Event | None = None
+        async for event in read_events(response, LARGEST_ANSWER):
+            last = event
+            if event.data and await self._pass(asked, event.data, send):
+                return True, last
+        return False, last
+
+    async def _pass(self, asked: Mapping[str, Any], body: bytes, send: Send) -> bool:
+        """Pass one message on; say whether it is the answer to ``asked``."""
+        try:
+            message = parse_object(body)
+        except NotStrictJson as error:
+            raise ProtocolBroken(
+                "not-json", "The server sent something that is no JSON."
+            ) from error
+        answers = "method" not in message and message.get("id") == asked.get("id")
+        if answers and isinstance(result := message.get("result"), dict):
+            self._learn(asked, result)
+        await send(encode(message))
+        return answers
+
+    def _learn(self, asked: Mapping[str, Any], result: dict[str, Any]) -> None:
+        if asked.get("method") == "initialize":
+            version = result.get("protocolVersion")
+            self._version = version if version in LEGACY_VERSIONS else None
+        tools = result.get("tools")
+        if asked.get("method") == "tools/list" and isinstance(tools, list):
+            for tool in tools:
+                schema = tool.get("inputSchema") if isinstance(tool, dict) else None
+                if isinstance(schema, dict):
+                    self._schemas[str(tool.get("name"))] = schema
+            if self._version is None:
+                # The client beyond does not know these marks; whoever speaks HTTP judges them.
+                result["tools"] = [tool for tool in tools if _is_callable(tool)]
+
+    async def _listen(self, send: Send) -> None:
+        """Pass on what an old server says outside of any answer, while it offers a stream."""
+        last: str | None = None
+        while True:
+            with suppress(ClientRefused):
+                async with self._stream(last) as response:
+                    kind = response.headers.get("content-type", "")
+                    if response.status_code != 200 or "text/event-stream" not in kind:
+                        return
+                    async for event in read_events(response, LARGEST_ANSWER):
+                        last = event.id or last
+                        if event.data:
+                            await self._pass({}, event.data, send)
+            await anyio.sleep(_PAUSE)
+
+    def _stream(self, after: str | None) -> Exchange:
+        headers = {
+            "Accept": "text/event-stream",
+            "Accept-Encoding": "identity",
+            "MCP-Protocol-Version": self._version or MODERN,
+            **self._belonging(),
+        }
+        if after is not None:
+            headers["Last-Event-ID"] = after
+        return Exchange(self._http, self._http.build_request("GET", self._url, headers=headers), {})
+
+    async def _hang_up(self) -> None:
+        if self._session is None:
+            return
+        headers = {"MCP-Protocol-Version": self._version or "", **self._belonging()}
+        request = self._http.build_request("DELETE", self._url, headers=headers)
+        with suppress(ClientRefused), anyio.move_on_after(5):
+            async with Exchange(self._http, request, {}):
+                pass
+
+
+def _is_callable(tool: Any) -> bool:
+    schema = tool.get("inputSchema") if isinstance(tool, dict) else None
+    return not isinstance(schema, dict) or marked_parameters(schema) is not None
+
+
+def _told(number: str | int, refusal: ClientRefused) -> bytes:
+    if isinstance(refusal, CallFailed):
+        return _failure(number, refusal.number, refusal.message, refusal.data)
+    text = f"{refusal.problem} {refusal.hint}".strip()
+    return _failure(number, _INTERNAL_ERROR, text, {"reason": refusal.reason})
+
+
+def _failure(number: str | int | None, code: int, message: str, data: Any) -> bytes:
+    error: dict[str, Any] = {"code": code, "message": message}
+    if data is not None:
+        error["data"] = data
+    return json.dumps({"jsonrpc": "2.0", "id": number, "error": error}).encode()
+
+
+@asynccontextmanager
+async def standard_streams() -> AsyncIterator[tuple[AsyncIterator[bytes], Send]]:
+    """
+    Yield the lines of stdin, and what writes a line to stdout.
+
+    Spec: MCP 2026-07-28 stdio
+    """
+    turn = asyncio.Lock()
+
+    def write(line: bytes) -> None:
+        sys.stdout.buffer.write(line.replace(b"\n", b"") + b"\n")
+        sys.stdout.buffer.flush()
+
+    async def send(line: bytes) -> None:
+        async with turn:
+            await anyio.to_thread.run_sync(write, line)
+
+    async def lines() -> AsyncIterator[bytes]:
+        while line := await anyio.to_thread.run_sync(
+            sys.stdin.buffer.readline, LARGEST_ANSWER, abandon_on_cancel=True
+        ):
+            yield line
+
+    yield lines(), send

@@ -1,0 +1,93 @@
+"""The document behind a client id that is a URL: written, and read as a server would read it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import httpx2
+
+from doorward.client.courier import Courier
+from doorward.client.listener import HOST, PATH
+from doorward.client.reach import Reach
+from doorward.client.refusals import ClientRefused, DiscoveryFailed
+from doorward.client.registration import require_document_url
+from doorward.wire.client_metadata import (
+    ClientMetadata,
+    InvalidClientMetadata,
+    parse_client_document,
+)
+
+LARGEST = 5 * 1024
+"""Octets; the most that an authorization server is meant to read."""
+
+# The port of a loopback redirect URI is not compared, so one entry stands for every port.
+_LOOPBACK = f"http://{HOST}{PATH}"
+
+
+def build_document(
+    url: str, *, name: str, redirect_uris: Sequence[str] = (), homepage: str | None = None
+) -> dict[str, Any]:
+    """
+    Return the document to serve at ``url``, for a native client without a secret.
+
+    Raises:
+        DiscoveryFailed: ``url`` cannot be a client id.
+        ClientRefused: with reason ``unusable-document``; a server would refuse it.
+
+    Spec: draft-ietf-oauth-client-id-metadata-document §4.1; MCP 2026-07-28 client registration
+    """
+    uris = list(redirect_uris) or [_LOOPBACK]
+    document: dict[str, Any] = {
+        "client_id": require_document_url(url),
+        "client_name": name,
+        "application_type": "native",
+        "redirect_uris": uris,
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": "none",
+    }
+    if homepage is not None:
+        document["client_uri"] = homepage
+    _judge(document, url)
+    return document
+
+
+async def check_document(
+    url: str, transport: httpx2.AsyncBaseTransport | None = None
+) -> ClientMetadata:
+    """
+    Return what the document at ``url`` says, when a server could use it.
+
+    Raises:
+        DiscoveryFailed: ``url`` cannot be a client id.
+        ClientRefused: with reason ``unusable-document`` and what is wrong, or nobody answers.
+
+    Spec: draft-ietf-oauth-client-id-metadata-document §4, §6
+    """
+    courier = Courier(Reach(require_document_url(url)), transport)
+    try:
+        answer = await courier.get(url, "client document")
+    finally:
+        await courier.aclose()
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if answer.status != 200:
+        raise _unusable(f"it is answered with {answer.status}, not 200; redirects are not followed")
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise _unusable(f"its content type is {kind or 'not said'}, not application/json")
+    if len(answer.body) > LARGEST:
+        raise _unusable(f"it is longer than {LARGEST} octets")
+    return _judge(answer.document(), url)
+
+
+def _judge(document: dict[str, Any], url: str) -> ClientMetadata:
+    try:
+        return parse_client_document(document, url)
+    except InvalidClientMetadata as refusal:
+        raise _unusable(refusal.problem.rstrip(".")) from refusal
+
+
+def _unusable(why: str) -> ClientRefused:
+    return DiscoveryFailed(
+        "unusable-document",
+        f"No server can use this client document: {why}.",
+        'Write one with "doorward client-document".',
+    )
