@@ -10,6 +10,16 @@ from doorward.wire import address, strict_json
 from doorward.wire.server_metadata import OAUTH, OPENID
 
 LARGEST_METADATA = 128 * 1024
+# Of ID tokens and browser sessions: an OAuth document has no reason to repeat them.
+_OPENID_ALONE = (
+    "id_token_",
+    "userinfo_",
+    "subject_types",
+    "claim",
+    "end_session",
+    "acr_",
+    "display_",
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,7 @@ def differences(tried: tuple[Tried, ...], issuer: str) -> tuple[str, ...]:
 
 
 def _differences(one: Tried, other: Tried) -> list[str]:
-    mine, yours = one.document or {}, other.document or {}
+    mine, yours = _of_oauth(one), _of_oauth(other)
     told = [
         f"{name} differs"
         for name in sorted(mine.keys() & yours.keys())
@@ -103,6 +113,11 @@ def _differences(one: Tried, other: Tried) -> list[str]:
     told += [f"{name} only in {one.form.name!r}" for name in sorted(mine.keys() - yours.keys())]
     told += [f"{name} only in {other.form.name!r}" for name in sorted(yours.keys() - mine.keys())]
     return [f"{one.form.name} and {other.form.name}: {what}." for what in told]
+
+
+def _of_oauth(tried: Tried) -> dict[str, Any]:
+    members = (tried.document or {}).items()
+    return {name: value for name, value in members if not name.startswith(_OPENID_ALONE)}
 
 
 def _unlike(one: object, other: object) -> bool:

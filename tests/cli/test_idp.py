@@ -1,0 +1,161 @@
+"""``doorward idp``: the matrix, one provider, and a measurement of a real server."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from doorward.cli.idp_probe import difference
+from doorward.idp import PROVIDERS, Preset
+from tests.cli.conftest import Command, Running
+
+SEED = ("pkce", "rfc8414", "rfc7591", "rfc8707")
+
+
+def test_the_table_has_one_line_for_each_provider(doorward: Command) -> None:
+    ended = doorward("idp", "table")
+
+    rows = [line.split("\t") for line in ended.out.splitlines()]
+    assert ended.status == 0
+    assert [row[0] for row in rows] == [preset.name for preset in PROVIDERS]
+    assert {len(row) for row in rows} == {12}
+    assert next(row for row in rows if row[0] == "entra")[1:5] == [
+        "partly*",
+        "no*",
+        "no",
+        "partly*",
+    ]
+
+
+def test_the_markdown_table_begins_with_the_four_first_columns(doorward: Command) -> None:
+    lines = doorward("idp", "table", "--markdown").out.splitlines()
+
+    assert lines[0].startswith("| Provider | PKCE | 8414 | 7591 | 8707 | OIDC |")
+    assert len(lines) == len(PROVIDERS) + 2
+
+
+def test_every_cell_has_its_date_and_source(doorward: Command) -> None:
+    rows = [line.split("\t") for line in doorward("idp", "table", "--sources").out.splitlines()]
+    cells = doorward("idp", "table", "--json").document["providers"]
+
+    assert len(rows) == 11 * len(PROVIDERS)
+    assert all(len(row) == 6 and row[4].startswith("202") and row[5] for row in rows)
+    for provider in cells:
+        assert tuple(provider["cells"])[:4] == SEED
+        for cell in provider["cells"].values():
+            assert cell["seen"]
+            assert cell["source"]
+            assert isinstance(cell["verified"], bool)
+
+
+def test_what_the_first_table_said_is_beside_what_is_out_of_date(doorward: Command) -> None:
+    providers = doorward("idp", "table", "--json").document["providers"]
+    entra = next(one for one in providers if one["name"] == "entra")["cells"]
+
+    assert entra["rfc8414"]["first_table"] == "Yes"
+    assert "OpenID document" in entra["rfc8414"]["first_table_outdated"]
+    assert entra["rfc7591"]["first_table_outdated"] is None
+
+
+def test_one_provider_is_shown_with_what_to_do(doorward: Command) -> None:
+    ended = doorward("idp", "show", "keycloak")
+
+    assert ended.status == 0
+    assert "Included Custom Audience" in ended.out
+    assert "(not verified)" in ended.out
+    assert doorward("idp", "show", "keycloak", "--json").document["quirks"][0]["departs_from"]
+
+
+@pytest.mark.parametrize("preset", PROVIDERS, ids=lambda preset: preset.name)
+def test_every_provider_can_be_shown(doorward: Command, preset: Preset) -> None:
+    assert doorward("idp", "show", preset.name).status == 0
+
+
+def test_an_unknown_provider_is_a_usage_problem(doorward: Command) -> None:
+    ended = doorward("idp", "show", "oktaa")
+
+    assert ended.status == 2
+    assert "(unknown-provider)" in ended.err
+    assert "'okta'" in ended.err
+
+
+def test_a_running_server_is_measured(doorward: Command, demo: Running) -> None:
+    ended = doorward("idp", "probe", demo.url, "--json")
+
+    # The demo in this process logs what it refused to the same stream, before the document.
+    document = json.loads(ended.out[ended.out.index("{\n") :])
+    assert ended.status == 0
+    assert document["row"]["rfc7591"]["answer"] == "yes"
+    assert document["row"]["jwt"]["answer"] == "unknown"
+    assert document["left_behind"] == []
+    assert [one["names_the_issuer"] for one in document["documents"]] == [True, True]
+
+
+def test_a_measurement_is_a_table_with_evidence_and_advice(
+    doorward: Command, demo: Running
+) -> None:
+    ended = doorward("idp", "probe", demo.url, "--skip-registration", "--idp", "keycloak")
+
+    assert ended.status == 0
+    assert "PKCE\tyes\tS256 advertised" in ended.out
+    assert "7591\tunknown\tadvertised; not tried, as asked" in ended.out
+    assert "Included Custom Audience" in ended.out
+
+
+def test_another_issuer_s_document_is_named_with_the_difference(
+    doorward: Command, demo: Running
+) -> None:
+    ended = doorward("idp", "probe", f"{demo.url}/", "--json")
+
+    assert ended.status == 6
+    assert ended.document["error"]["code"] == "issuer-mismatch"
+    assert "one ends in a slash" in ended.document["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "reason"),
+    [
+        pytest.param(("http://idp.example/",), 2, "insecure-issuer", id="plain-http"),
+        pytest.param(("not a url",), 2, "not-an-issuer", id="no-url"),
+        pytest.param(("http://localhost:1/",), 4, "unreachable", id="nobody"),
+        pytest.param(("http://localhost:1/", "--idp", "x"), 2, "unknown-provider", id="unknown"),
+    ],
+)
+def test_what_cannot_be_measured_ends_with_its_own_status(
+    doorward: Command, words: tuple[str, ...], status: int, reason: str
+) -> None:
+    ended = doorward("idp", "probe", *words)
+
+    assert ended.status == status
+    assert ended.out == ""
+    assert f"({reason})" in ended.err
+
+
+def test_a_path_without_metadata_says_what_each_address_answered(
+    doorward: Command, demo: Running
+) -> None:
+    ended = doorward("idp", "probe", f"{demo.url}/nowhere")
+
+    assert ended.status == 6
+    assert "(no-metadata)" in ended.err
+    assert "/nowhere/.well-known/openid-configuration answered 404" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("named", "asked", "told"),
+    [
+        ("https://a.example/", "https://a.example", "one ends in a slash"),
+        ("https://A.example", "https://a.example", "they differ in upper and lower case"),
+        ("https://a.example/x", "https://a.example/y", "they part at 'x' and 'y'"),
+        ("https://a.example", "https://a.example/y", "they part at '' and '/y'"),
+    ],
+)
+def test_two_issuers_that_look_alike_are_told_apart(named: str, asked: str, told: str) -> None:
+    assert difference(named, asked) == told
+
+
+def test_help_names_every_verb(doorward: Command, tmp_path: Path) -> None:
+    out = doorward("idp", "--help").out
+
+    for verb in ("table", "show", "probe"):
+        assert verb in out

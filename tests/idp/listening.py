@@ -1,0 +1,42 @@
+"""Applications on a real port of this machine, for as long as a test needs them."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Any
+
+import uvicorn
+
+from doorward.demo.serve import listen
+
+Application = Callable[..., Any]
+
+
+@contextmanager
+def listening(build: Callable[[str], AbstractAsyncContextManager[Application]]) -> Iterator[str]:
+    """Serve what ``build`` makes for a base URL; give that URL."""
+    sockets = listen(0)
+    base = f"http://localhost:{sockets[0].getsockname()[1]}"
+    ready = threading.Event()
+    server: list[uvicorn.Server] = []
+
+    async def serve() -> None:
+        async with build(base) as app:
+            config = uvicorn.Config(
+                app, log_config=None, access_log=False, loop="asyncio", lifespan="off"
+            )
+            server.append(uvicorn.Server(config))
+            ready.set()
+            await server[0].serve(sockets=sockets)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
+    thread.start()
+    assert ready.wait(30)
+    try:
+        yield base
+    finally:
+        server[0].should_exit = True
+        thread.join(30)
+        for sock in sockets:
+            sock.close()
