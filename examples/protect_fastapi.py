@@ -25,7 +25,6 @@ async def refund(order: str, amount: float) -> str:
 
 
 web = FastAPI()
-web.include_router(server.router("/mcp"))
 
 guard = Guard(
     # What clients type, and what tokens must be for; then who signs people in, as it names itself.
@@ -33,4 +32,4 @@ guard = Guard(
     issuer=os.environ.get("ISSUER", "https://login.example.com"),
     policy=Policy(base=Rule(scopes={"orders:read"}), rules=server.rules),
 )
-app = guard.protect(web)
+app = guard.protect(server.in_front_of(web))

@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI, HTTPException
 
 from doorward.errors import ConfigurationError
 from doorward.transport import McpServer
+from doorward.transport.front import Front
 from tests.transport.speaking import META, MODERN
 
 HEADERS = {"mcp-protocol-version": MODERN, "mcp-method": "tools/list"}
@@ -78,6 +79,23 @@ async def test_start_and_end_are_the_applications() -> None:
         await front({"type": kind, "path": "/mcp"}, None, None)  # type: ignore[arg-type]
 
     assert seen == ["lifespan", "websocket"]
+
+
+async def test_what_outlives_a_request_is_closed_before_the_application_ends() -> None:
+    seen: list[str] = []
+    comes = iter(["lifespan.startup", "lifespan.shutdown"])
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for _ in range(2):
+            seen.append((await receive())["type"])
+
+    async def receive() -> dict[str, Any]:
+        return {"type": next(comes)}
+
+    front = Front(server().asgi, app, "/mcp", lambda: seen.append("closed"))
+    await front({"type": "lifespan"}, receive, None)  # type: ignore[arg-type]
+
+    assert seen == ["lifespan.startup", "closed", "lifespan.shutdown"]
 
 
 @pytest.mark.parametrize("path", ["mcp", "", "/{tenant}/mcp"])

@@ -99,7 +99,6 @@ class Demo:
         policy = Policy(base=Rule(scopes=frozenset({"mcp:read"})), rules=server.rules)
         server.decide = lambda who, operation: _may(policy, who, operation)
         web = FastAPI(title=NAME, docs_url=None, redoc_url=None, openapi_url=None)
-        web.include_router(server.router("/mcp"))
         web.add_route("/", _home(self.where), include_in_schema=False)
         web.mount("/", self._authserver.app)
         guard = Guard(
@@ -121,7 +120,7 @@ class Demo:
             audit=self._write_down,
             clock=self._clock,
         )
-        return guard.protect(web)
+        return guard.protect(server.in_front_of(web))
 
     def _write_down(self, event: AuditEvent) -> None:
         self._journal.write(event)
