@@ -106,13 +106,17 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
     A transport that resolves a host once, looks at every answer, and connects to what it saw.
 
     Between a look and a second resolution the answer may change to a private address; here there
-    is no second one. TLS still proves the name, not the number.
+    is no second one. TLS still proves the name, not the number. Without ``keep_alive`` no
+    connection outlives its answer, so there is nothing to close.
     """
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(self, reach: Reach, *, keep_alive: bool = True) -> None:
         self._reach = reach
         # The proxy variables of the environment are not read: a proxy resolves by itself.
-        self._inner = httpx2.AsyncHTTPTransport(verify=ssl.create_default_context())
+        self._inner = httpx2.AsyncHTTPTransport(
+            verify=ssl.create_default_context(),
+            limits=httpx2.Limits(max_keepalive_connections=None if keep_alive else 0),
+        )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send the request to an address that may be contacted."""

@@ -23,7 +23,7 @@ from doorward.client.jws import PrivateKey
 from doorward.client.listener import Listener
 from doorward.client.paste_back import Paste, PasteBack
 from doorward.client.proofs import Prover
-from doorward.client.reach import Reach
+from doorward.client.reach import PinnedTransport, Reach
 from doorward.client.refusals import ProtocolBroken, SignInFailed
 from doorward.client.registration import ClientChoice, Registration, pre_arranged, register
 from doorward.client.store import open_store
@@ -83,7 +83,10 @@ class SignIn:
             DiscoveryFailed: ``server_url`` is not an address that may be used.
         """
         wallet = options.pop("wallet", None) or Wallet(open_store())
-        return cls(wallet=wallet, courier=Courier(Reach(server_url)), **options)
+        reach = Reach(server_url)
+        # Whoever writes ``OAuth(url)`` closes nothing, so nothing is left open.
+        courier = Courier(reach, PinnedTransport(reach, keep_alive=False))
+        return cls(wallet=wallet, courier=courier, **options)
 
     def tokens_for(self, server_url: str) -> Tokens | None:
         """Return the tokens that are kept for ``server_url``, or ``None``."""
