@@ -8,6 +8,7 @@ from doorward.guard import audit as audit_log
 from doorward.guard.addresses import Addresses
 from doorward.guard.answers import App, Refusals
 from doorward.guard.door import Door, Settings
+from doorward.guard.issuers import Audience, Named, trusted
 from doorward.guard.paths import Paths
 from doorward.policy import Policy
 from doorward.tokens import TrustedIssuer, Verifier
@@ -32,7 +33,9 @@ class Guard:
 
     ``resource`` is the public address of the endpoint, as clients type it; every absolute URL is
     made from it and none from a request. Give one ``issuer`` whose tokens name the resource as
-    their audience, or ``issuers`` with all their conditions.
+    their audience, or ``issuers`` with all their conditions. ``idp`` names the provider behind it
+    (``"keycloak"``; ``doorward idp table`` lists them), whose way of writing tokens is then used,
+    and ``audience`` is for those whose tokens cannot name the resource.
 
     ``scopes_supported`` is what the metadata offers, ``challenge_scopes`` what a client without a
     token is told to ask for; both come from the policy when left out.
@@ -45,7 +48,8 @@ class Guard:
 
     Raises:
         ConfigurationError: with reason ``insecure-resource``, ``not-a-resource``, ``no-issuers``,
-            ``two-ways-to-name-issuers``, ``not-a-host``, ``not-an-origin``, ``not-a-path`` or
+            ``two-ways-to-name-issuers``, ``unknown-provider``, ``opaque-tokens``,
+            ``undecided-audience``, ``not-a-host``, ``not-an-origin``, ``not-a-path`` or
             ``not-a-limit``, and what ``TrustedIssuer`` and ``Verifier`` refuse.
 
     Spec: MCP 2026-07-28 authorization; RFC 9728; RFC 6750
@@ -58,6 +62,8 @@ class Guard:
         policy: Policy,
         issuers: Sequence[TrustedIssuer] = (),
         issuer: str | None = None,
+        idp: str | None = None,
+        audience: Audience | None = None,
         algorithms: tuple[str, ...] | None = None,
         scopes_supported: Sequence[str] | None = None,
         challenge_scopes: Collection[str] | None = None,
@@ -80,7 +86,11 @@ class Guard:
     ) -> None:
         self.resource = require_resource(resource)
         self.policy = policy
-        self.issuers = _trusted(resource, issuers, issuer, algorithms)
+        self.issuers = trusted(
+            resource,
+            issuers,
+            Named(issuer=issuer, idp=idp, audience=audience, algorithms=algorithms),
+        )
         self.metadata_url = metadata_url(resource)
         self.verifier = verifier or Verifier(
             self.issuers,
@@ -124,33 +134,6 @@ class Guard:
         ``doorward.envelope``, so that nothing needs to be parsed again.
         """
         return Door(app, self._settings)
-
-
-def _trusted(
-    resource: str,
-    issuers: Sequence[TrustedIssuer],
-    issuer: str | None,
-    algorithms: tuple[str, ...] | None,
-) -> tuple[TrustedIssuer, ...]:
-    if issuers and (issuer is not None or algorithms is not None):
-        raise ConfigurationError(
-            "two-ways-to-name-issuers",
-            "Both issuers and issuer (or algorithms) are set.",
-            "Give issuer for one issuer with the usual conditions, or issuers with all of them.",
-        )
-    if issuer is not None:
-        # The audience is the resource, byte for byte: it is what a client sends as `resource`.
-        one = TrustedIssuer(issuer=issuer, audience=resource)
-        if algorithms is not None:
-            one = TrustedIssuer(issuer=issuer, audience=resource, algorithms=algorithms)
-        return (one,)
-    if not issuers:
-        raise ConfigurationError(
-            "no-issuers",
-            f"No issuer is trusted for {resource!r}, so every request would be refused.",
-            "Set issuer to the address of the authorization server, as it names itself.",
-        )
-    return tuple(issuers)
 
 
 def _scopes_of(policy: Policy) -> list[str]:
