@@ -11,7 +11,7 @@ import anyio
 
 from doorward.client.refusals import Unreachable
 
-_PAUSE = 0.05
+_PAUSE = 0.01
 _LONGEST_WAIT = 30.0
 
 

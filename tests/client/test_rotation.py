@@ -1,0 +1,86 @@
+"""One refresh token, held by several tasks, threads and processes; the issuer rotates strictly."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from doorward.client import FileStore, OAuth, SignIn, Tokens, Wallet
+from tests.client.rotating import Rotating, rotating
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def signed_in(house: Rotating, folder: Path) -> Wallet:
+    wallet = Wallet(FileStore(folder))
+    tokens = Tokens(
+        issuer=house.url,
+        resource=f"{house.url}/mcp",
+        client_id="c",
+        access_token=house.access,
+        refresh_token=house.refresh,
+        expires_at=1.0,
+    )
+    wallet.keep_tokens(f"{house.url}/mcp", tokens)
+    return wallet
+
+
+@pytest.mark.parametrize(
+    "rounds",
+    [
+        200,
+        pytest.param(1000, marks=[pytest.mark.e2e, pytest.mark.timeout(180)]),
+    ],
+)
+def test_two_processes_share_a_rotating_refresh_token_and_nobody_is_logged_out(
+    tmp_path: Path, rounds: int
+) -> None:
+    with rotating() as house:
+        wallet = signed_in(house, tmp_path / "home")
+        command = [sys.executable, "-m", "tests.client.refresh_worker", f"{house.url}/mcp"]
+        workers = [
+            subprocess.Popen(
+                [*command, str(tmp_path / "home"), str(rounds)],
+                cwd=ROOT,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(2)
+        ]
+        ended = [(worker.communicate(timeout=170)[1], worker.returncode) for worker in workers]
+
+        assert ended == [("", 0), ("", 0)]
+        assert house.thefts == 0
+        assert house.served == 2 * rounds
+        # Every call of both found its token near its end, so this many turns were taken.
+        assert house.refreshes == 2 * rounds
+        kept = wallet.tokens_for(f"{house.url}/mcp")
+        assert kept is not None
+        assert kept.refresh_token == house.refresh
+
+
+def test_threads_with_an_event_loop_each_refresh_once_between_them(tmp_path: Path) -> None:
+    with rotating(lifetime=3600) as house:
+        wallet = signed_in(house, tmp_path / "home")
+        url = f"{house.url}/mcp"
+        shared = OAuth(url, SignIn.for_server(url, wallet=wallet), interactive=False)
+        answers: list[int] = []
+
+        async def call() -> None:
+            message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+            async with httpx2.AsyncClient(auth=shared, trust_env=False) as http:
+                many = await asyncio.gather(*(http.post(url, json=message) for _ in range(20)))
+            answers.extend(answer.status_code for answer in many)
+
+        threads = [threading.Thread(target=lambda: asyncio.run(call())) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+
+        assert answers == [200] * 80
+        assert (house.refreshes, house.thefts) == (1, 0)
