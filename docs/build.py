@@ -55,6 +55,7 @@ def _tree(kind: type[errors.DoorwardError]) -> Iterator[type[errors.DoorwardErro
 def command_line() -> str:
     """Return the page of the command line: the help of every verb, as a terminal shows it."""
     verbs = ["", "demo", "login", "tools", "call", "whoami", "logout", "token"]
+    verbs += ["idp", "idp table", "idp show", "idp probe"]
     parts = [NOTE + "# The command line\n"]
     for verb in verbs:
         command = ["doorward", *verb.split(), "--help"]
@@ -74,6 +75,14 @@ def _help(arguments: list[str]) -> str:
     return "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
 
 
+def providers() -> str:
+    """Return the page about identity providers, from what is known of them."""
+    from doorward.idp import PROVIDERS
+    from doorward.idp.page import providers_page
+
+    return NOTE + providers_page(PROVIDERS)
+
+
 INCLUDE = re.compile(r"(<!-- include: (\S+) -->\n\n```python\n).*?(\n```\n)", re.DOTALL)
 
 
@@ -90,6 +99,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "README.md": readme,
     "docs/reasons.md": reasons,
     "docs/cli.md": command_line,
+    "docs/providers.md": providers,
 }
 
 

@@ -44,7 +44,7 @@ def providers_page(providers: tuple[Preset, ...]) -> str:
 
 def _section(preset: Preset) -> str:
     lines = [f"## {preset.title}\n", f"`{preset.name}`\n"]
-    lines += [f"- {name}: {_escaped(value)}" for name, value in facts_in_words(preset)]
+    lines += [f"- {name}: {_told(name, value)}" for name, value in facts_in_words(preset)]
     lines.append("")
     for quirk in preset.quirks:
         lines += [
@@ -52,6 +52,14 @@ def _section(preset: Preset) -> str:
             f"  To do: {_escaped(quirk.remedy.value)}{doubt(quirk.remedy)}",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _told(name: str, value: str) -> str:
+    if name not in ("issuer", "metadata"):
+        return _escaped(value)
+    # Forms of addresses: as code, or pages make links of them that lead nowhere.
+    form, space, rest = value.partition(" ")
+    return f"`{form}`{space}{_escaped(rest)}"
 
 
 def _markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
