@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import psutil
 
@@ -90,38 +90,49 @@ def servers(contenders: Sequence[Contender], keys_url: str) -> Iterator[tuple[Ru
 
 @contextlib.contextmanager
 def _server(contender: Contender, keys_url: str) -> Iterator[Running]:
+    with contextlib.ExitStack() as stack:
+        said = stack.enter_context(tempfile.TemporaryFile())
+        # A file and not /dev/null: whoever writes something for each request pays for it.
+        log = stack.enter_context(tempfile.TemporaryFile())
+        began = time.perf_counter()
+        process, port = _launch(contender, keys_url, stdout=log, stderr=said)
+        stack.callback(_stop, process)
+        try:
+            _await_connection(process, port, contender.name)
+            started = time.perf_counter() - began
+            yield Running(contender, port, psutil.Process(process.pid), started)
+        except BaseException:
+            said.seek(0)
+            sys.stderr.buffer.write(said.read()[-SHOWN:])
+            raise
+
+
+def _launch(
+    contender: Contender, keys_url: str, *, stdout: IO[bytes], stderr: IO[bytes]
+) -> tuple["subprocess.Popen[bytes]", int]:
     # The port is bound here and handed over, so that nobody else can take it in between. It
     # listens only once the server does, so a refused connection still means "not yet".
-    with contextlib.ExitStack() as stack:
-        listening = stack.enter_context(socket.socket())
+    with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        port = listening.getsockname()[1]
         listening.set_inheritable(True)
         core = "" if cores()[0] is None else str(cores()[0])
         command = [sys.executable, "-m", "benchmarks.serve", contender.name]
-        began = time.perf_counter()
-        said = stack.enter_context(tempfile.TemporaryFile())
         process = subprocess.Popen(
             [*command, str(listening.fileno()), keys_url, core],
             pass_fds=[listening.fileno()],
-            stdout=subprocess.DEVNULL,
-            stderr=said,
+            stdout=stdout,
+            stderr=stderr,
         )
+        return process, listening.getsockname()[1]
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
     try:
-        _await_connection(process, port, contender.name)
-        started = time.perf_counter() - began
-        yield Running(contender, port, psutil.Process(process.pid), started)
-    except BaseException:
-        said.seek(0)
-        sys.stderr.buffer.write(said.read()[-SHOWN:])
-        raise
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _await_connection(process: "subprocess.Popen[bytes]", port: int, name: str) -> None:
