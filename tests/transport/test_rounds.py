@@ -41,7 +41,8 @@ class Trip:
 
 
 def travel(clock: Clock | None = None, **settings: Any) -> McpServer:
-    server = McpServer("travel", version="1.0", clock=clock or Clock(), **settings)
+    name = settings.pop("name", "travel")
+    server = McpServer(name, version="1.0", clock=clock or Clock(), **settings)
 
     @server.tool()
     async def book(seat: str, ctx: Context) -> str:
@@ -72,6 +73,10 @@ def travel(clock: Clock | None = None, **settings: Any) -> McpServer:
         except Exception:  # noqa: BLE001 - what authors write
             return "swallowed"
         return "asked"
+
+    @server.tool(name="plan")
+    async def plan_tool(ctx: Context) -> str:
+        return str((await ctx.elicit("Where to?", Trip, key="trip")).content)
 
     @server.prompt()
     async def plan(ctx: Context) -> str:
@@ -248,10 +253,13 @@ async def test_a_state_of_another_request_is_refused() -> None:
     async with peer_of(travel(), capabilities=ALL, identity=ALICE) as peer:
         state = await first_round(peer)
         other_arguments = await again(peer, state, {"trip": TRIP}, seat="1A")
-        params = {"requestState": state, "inputResponses": {"trip": TRIP}}
+        params: dict[str, Any] = {"requestState": state, "inputResponses": {"trip": TRIP}}
         other_tool = await peer.ask("tools/call", {"name": "swallow", **params})
+        params["requestState"] = (await peer.call("plan")).result["requestState"]
+        own = await peer.ask("tools/call", {"name": "plan", **params})
         other_method = await peer.ask("prompts/get", {"name": "plan", **params})
 
+    assert "result" in own.message
     for answer in (other_arguments, other_tool, other_method):
         assert answer.error["message"] == "requestState is not valid for this request"
 
@@ -260,7 +268,11 @@ async def test_a_state_of_another_request_is_refused() -> None:
 async def test_a_state_of_another_server_or_key_is_refused() -> None:
     async with peer_of(travel(state_key=KEY), capabilities=ALL) as peer:
         state = await first_round(peer)
-    others: list[dict[str, Any]] = [{}, {"state_key": b"o" * 32}]
+    others: list[dict[str, Any]] = [
+        {},
+        {"state_key": b"o" * 32},
+        {"state_key": KEY, "name": "other"},
+    ]
     for settings in others:
         async with peer_of(travel(**settings), capabilities=ALL) as peer:
             assert "error" in (await again(peer, state, {"trip": TRIP})).message
@@ -303,6 +315,14 @@ async def test_answers_under_other_keys_are_left_aside_and_the_question_asked_ag
         answer = await again(peer, await first_round(peer), {"wrong": TRIP})
 
     assert set(answer.result["inputRequests"]) == {"trip"}
+
+
+async def test_what_was_never_asked_is_not_carried_on() -> None:
+    async with peer_of(travel(), capabilities=ALL) as peer:
+        answers = {"trip": TRIP, "invented": {"padding": "x" * 10_000}}
+        answer = await again(peer, await first_round(peer), answers)
+
+    assert len(answer.result["requestState"]) < 1000
 
 
 @pytest.mark.parametrize(

@@ -233,6 +233,28 @@ async def test_a_client_may_hang_up_and_come_back_for_the_answer() -> None:
     assert everything[-1]["id"] == 9
 
 
+async def test_work_goes_on_while_its_client_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("doorward.transport.line.UNWATCHED_SECONDS", 0)
+    server = McpServer("test", version="1.0")
+    back = asyncio.Event()
+
+    @server.tool()
+    async def wait(ctx: Context) -> str:
+        await ctx.close_stream()
+        await back.wait()
+        return "waited"
+
+    async with caller_of(server, "2025-11-25") as caller:
+        await caller.initialize()
+        async with caller.stream("tools/call", {"name": "wait", "arguments": {}}) as events:
+            assert await events.rest() == []
+        async with caller.standing(events.ids[0]) as again:
+            back.set()
+            missed = await again.rest()
+
+    assert missed[0]["result"]["content"][0]["text"] == "waited"
+
+
 @proves("S142", "refuses")
 async def test_nobody_else_can_come_back_for_an_answer() -> None:
     server = asking()

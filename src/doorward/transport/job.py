@@ -49,7 +49,6 @@ class Job:
         self._said: str | None = None
         self._outcome: dict[str, Any] = {}
         self._questions: dict[str, tuple[Question[Any], asyncio.Future[Any]]] = {}
-        self._keys: set[str] = set()
 
     @property
     def begun(self) -> bool:
@@ -73,9 +72,13 @@ class Job:
             self._touch()
 
     async def ask(self, questions: Mapping[str, Question[Any]]) -> dict[str, Any]:
-        """Wait for the client to answer all of these; returns what is read in the answers."""
+        """
+        Wait for the client to answer all of these; returns what is read in the answers.
+
+        The caller sees to it that no key is used twice in the life of the task.
+        """
         loop = asyncio.get_running_loop()
-        waiting = {self._key(key): (one, loop.create_future()) for key, one in questions.items()}
+        waiting = {key: (one, loop.create_future()) for key, one in questions.items()}
         self._questions.update(waiting)
         self._set("input_required")
         try:
@@ -145,15 +148,6 @@ class Job:
             }
             return {**self.summary(), "inputRequests": asked}
         return {**self.summary(), **self._outcome}
-
-    def _key(self, wanted: str) -> str:
-        # No key is used for two questions of one task: an answer that comes late is to the first.
-        key, number = wanted, 1
-        while key in self._keys:
-            number += 1
-            key = f"{wanted}-{number}"
-        self._keys.add(key)
-        return key
 
     def _finish(self, status: Status, outcome: dict[str, Any]) -> None:
         if not self.is_over:
