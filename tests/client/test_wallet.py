@@ -1,7 +1,6 @@
 """Where tokens rest: for this user alone, whole or not at all, and one process at a time."""
 
 import asyncio
-import json
 import os
 import stat
 import subprocess
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from doorward.client import FileStore, KeyringStore, Tokens, Wallet, open_store
+from doorward.client import FileStore, SealedStore, Tokens, Wallet, open_store
 from doorward.client.lock import exclusive
 from doorward.client.refusals import Unreachable
 from doorward.client.registration import Registration
@@ -51,11 +50,11 @@ class FakeKeyring:
         del self.entries[service, name]
 
 
-@pytest.fixture(params=["file", "keyring"])
+@pytest.fixture(params=["file", "sealed"])
 def any_wallet(request: pytest.FixtureRequest, tmp_path: Path) -> Wallet:
     if request.param == "file":
         return Wallet(FileStore(tmp_path))
-    return Wallet(KeyringStore(tmp_path, FakeKeyring()))
+    return Wallet(SealedStore(tmp_path, FakeKeyring()))
 
 
 def test_what_is_kept_comes_back_and_what_is_forgotten_does_not(any_wallet: Wallet) -> None:
@@ -262,10 +261,78 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     assert "DOORWARD_HOME" in refusal.value.hint
 
 
-def test_the_keyring_lists_what_it_holds_without_telling_it(tmp_path: Path) -> None:
+@proves("S178", "accepts")
+def test_a_sealed_file_tells_nothing_and_opens_with_the_keyrings_key(tmp_path: Path) -> None:
     backend = FakeKeyring()
-    Wallet(KeyringStore(tmp_path, backend)).keep_tokens(SERVER, TOKENS)
+    Wallet(SealedStore(tmp_path, backend)).keep_tokens(SERVER, TOKENS)
 
-    assert "refresh" not in backend.entries["doorward", "index"].replace(SERVER, "")
-    assert json.loads(backend.entries["doorward", f"tokens {ISSUER} {SERVER}"])["scopes"] == "a b"
-    assert list(tmp_path.iterdir()) == []
+    (sealed,) = tmp_path.glob("*.sealed")
+    assert stat.S_IMODE(sealed.stat().st_mode) == 0o600
+    assert not any(word in sealed.read_bytes() for word in (b"access", b"refresh", b"mcp.example"))
+    assert list(backend.entries) == [("doorward", "file-key")]
+    assert Wallet(SealedStore(tmp_path, backend)).tokens_for(SERVER) == TOKENS
+
+
+@proves("S178", "refuses")
+@pytest.mark.parametrize("harm", ["another-key", "one-bit", "plain-text", "cut"])
+def test_a_file_that_this_key_did_not_seal_is_refused(tmp_path: Path, harm: str) -> None:
+    backend = FakeKeyring()
+    store = SealedStore(tmp_path, backend)
+    Wallet(store).keep_tokens(SERVER, TOKENS)
+    content = store.path.read_bytes()
+    if harm == "another-key":
+        backend.entries.clear()
+    elif harm == "one-bit":
+        store.path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    elif harm == "plain-text":
+        store.path.write_bytes(b"{}")
+    else:
+        store.path.write_bytes(content[:20])
+
+    with pytest.raises(ConfigurationError) as refusal:
+        SealedStore(tmp_path, backend).keys()
+
+    assert refusal.value.reason == "unreadable-store"
+
+
+def test_two_sealings_of_the_same_are_not_the_same(tmp_path: Path) -> None:
+    store = SealedStore(tmp_path, FakeKeyring())
+    store.put("a", {"b": 1})
+    first = store.path.read_bytes()
+    store.put("a", {"b": 1})
+
+    assert store.path.read_bytes() != first
+
+
+@pytest.mark.parametrize("key", ["", "AAAA", "no base64"])
+def test_a_key_that_is_none_is_refused(tmp_path: Path, key: str) -> None:
+    backend = FakeKeyring()
+    backend.set_password("doorward", "file-key", key)
+
+    with pytest.raises(ConfigurationError) as refusal:
+        SealedStore(tmp_path, backend)
+
+    assert refusal.value.reason == "unreadable-store"
+
+
+def test_a_keyring_that_takes_no_key_is_named(tmp_path: Path) -> None:
+    from keyring.errors import PasswordSetError
+
+    class Locked(FakeKeyring):
+        def set_password(self, service: str, name: str, text: str) -> None:
+            raise PasswordSetError("locked")
+
+    with pytest.raises(ConfigurationError) as refusal:
+        SealedStore(tmp_path, Locked())
+
+    assert refusal.value.reason == "unwritable-store"
+
+
+def test_with_a_real_keyring_the_file_is_sealed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("DOORWARD_HOME", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr("doorward.client.store._usable_keyring", FakeKeyring)
+
+    assert isinstance(open_store(), SealedStore)

@@ -62,7 +62,7 @@ def login(
 
     Finds out who signs people in there, opens that page, and waits on a loopback port for the
     browser to come back. Over SSH, "--paste" or "--device" need no browser here. Tokens are kept
-    in the system's keyring, or in a file that only you can read.
+    in a file that only you can read, sealed with a key in the system's keyring if there is one.
     """
     from doorward.cli.output import Output
     from doorward.cli.running import run

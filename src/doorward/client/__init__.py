@@ -27,6 +27,7 @@ from doorward.client.refusals import (
     Unreachable,
 )
 from doorward.client.registration import ClientChoice
+from doorward.client.sealed import SealedStore
 from doorward.client.service import (
     ClientCredentials,
     EnterpriseManaged,
@@ -35,7 +36,7 @@ from doorward.client.service import (
     WorkloadIdentity,
 )
 from doorward.client.sign_in import SignIn
-from doorward.client.store import FileStore, KeyringStore, Store, open_store
+from doorward.client.store import FileStore, Store, open_store
 from doorward.client.tokens import Tokens
 from doorward.client.wallet import Wallet
 
@@ -55,12 +56,12 @@ __all__ = [
     "FileStore",
     "Found",
     "Grant",
-    "KeyringStore",
     "McpClient",
     "OAuth",
     "PrivateKey",
     "ProtocolBroken",
     "ScopeLacking",
+    "SealedStore",
     "ServerRefused",
     "ServiceSignIn",
     "SignIn",

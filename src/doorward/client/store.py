@@ -58,15 +58,19 @@ def home() -> Path:
 
 def open_store() -> Store:
     """
-    Return the operating system's keyring where there is one, else one file for this user alone.
+    Return one file for this user alone: sealed with a key in the keyring where there is one.
 
-    With ``$DOORWARD_HOME`` set it is always the file in that folder.
+    Without a keyring, and with ``$DOORWARD_HOME`` set, the file is plain text with mode 0600: it is
+    kept from other users of this machine, and from nobody who can read it as this user or as root,
+    or who has a copy of the disk.
     """
+    from doorward.client.sealed import SealedStore
+
     directory = home()
     if HOME_VARIABLE not in os.environ:
         backend = _usable_keyring()
         if backend is not None:
-            return KeyringStore(directory, backend)
+            return SealedStore(directory, backend)
     return FileStore(directory)
 
 
@@ -78,12 +82,14 @@ class FileStore:
         ConfigurationError: with reason ``unreadable-store`` or ``exposed-store``.
     """
 
+    file_name = "tokens.json"
+
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         _make_private(directory)
-        self._path = directory / "tokens.json"
+        self.path = directory / self.file_name
         self._lock = directory / "tokens.lock"
-        self.place = str(self._path)
+        self.place = str(self.path)
 
     def get(self, key: str) -> Record | None:
         """Return the record under ``key``, or ``None``."""
@@ -107,25 +113,25 @@ class FileStore:
 
     def _load(self) -> dict[str, Record]:
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+            descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise _unreadable(self._path) from error
+            raise unreadable(self.path) from error
         with os.fdopen(descriptor, "rb") as file:
             if os.name == "posix" and stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
                 raise ConfigurationError(
                     "exposed-store",
-                    f"{self._path} can be read by other users of this machine.",
-                    f"Run: chmod 600 {self._path}, then sign in again where it matters.",
+                    f"{self.path} can be read by other users of this machine.",
+                    f"Run: chmod 600 {self.path}, then sign in again where it matters.",
                 )
             content = file.read()
         try:
-            records = json.loads(content)
+            records = self._decode(content)
         except ValueError as error:
-            raise _unreadable(self._path) from error
+            raise unreadable(self.path) from error
         if not isinstance(records, dict):
-            raise _unreadable(self._path)
+            raise unreadable(self.path)
         return {key: value for key, value in records.items() if isinstance(value, dict)}
 
     def _save(self, records: dict[str, Record]) -> None:
@@ -133,53 +139,21 @@ class FileStore:
         # all, so a reader never meets half a file and a crash loses nothing.
         descriptor, temporary = tempfile.mkstemp(prefix=".tokens-", dir=self.directory)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(records, file, indent=1, sort_keys=True)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(self._encode(records))
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).replace(self._path)
+            Path(temporary).replace(self.path)
         except BaseException:
             with suppress(OSError):
                 Path(temporary).unlink()
             raise
 
+    def _encode(self, records: dict[str, Record]) -> bytes:
+        return json.dumps(records, indent=1, sort_keys=True).encode()
 
-class KeyringStore:
-    """The operating system's keyring: one entry per record, and one that lists them."""
-
-    _INDEX = "index"
-
-    def __init__(self, directory: Path, backend: Any) -> None:
-        self.directory = directory
-        _make_private(directory)
-        self._backend = backend
-        self.place = f"the keyring ({getattr(backend, 'name', type(backend).__name__)})"
-
-    def get(self, key: str) -> Record | None:
-        """Return the record under ``key``, or ``None``."""
-        text = self._backend.get_password(SERVICE, key)
-        record = json.loads(text) if text else None
-        return record if isinstance(record, dict) else None
-
-    def put(self, key: str, record: Record) -> None:
-        """Keep ``record`` under ``key``."""
-        self._backend.set_password(SERVICE, key, json.dumps(record))
-        self._list(dict.fromkeys((*self.keys(), key)))
-
-    def delete(self, key: str) -> None:
-        """Forget what is under ``key``, if anything."""
-        if key in self.keys():
-            self._backend.delete_password(SERVICE, key)
-            self._list(dict.fromkeys(name for name in self.keys() if name != key))
-
-    def keys(self) -> tuple[str, ...]:
-        """Return every key that has a record."""
-        text = self._backend.get_password(SERVICE, self._INDEX)
-        listed = json.loads(text) if text else []
-        return tuple(name for name in listed if isinstance(name, str))
-
-    def _list(self, names: dict[str, None]) -> None:
-        self._backend.set_password(SERVICE, self._INDEX, json.dumps(list(names)))
+    def _decode(self, content: bytes) -> Any:
+        return json.loads(content)
 
 
 def _usable_keyring() -> Any | None:
@@ -210,7 +184,8 @@ def _make_private(directory: Path) -> None:
         ) from error
 
 
-def _unreadable(path: Path) -> ConfigurationError:
+def unreadable(path: Path) -> ConfigurationError:
+    """Return what to tell the user of a file that holds something else than our records."""
     return ConfigurationError(
         "unreadable-store",
         f"{path} cannot be read as Doorward's token file.",
