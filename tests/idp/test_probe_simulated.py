@@ -1,7 +1,7 @@
 """Probing providers that answer with their recorded documents and known quirks."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -142,11 +142,10 @@ ISSUERS = {
 }  # fmt: skip
 
 
-async def measure(
-    provider: Simulated, issuer: str, *, registration: bool = True
-) -> tuple[Measured, Seen]:
-    seen = Seen()
+Build = Callable[[str], AbstractAsyncContextManager[Application]]
 
+
+def application(provider: Simulated, seen: Seen) -> Build:
     @asynccontextmanager
     async def build(base: str) -> AsyncIterator[Application]:
         told = {
@@ -155,7 +154,14 @@ async def measure(
         }
         yield simulate(replace(provider, changes=told), base, seen)
 
-    with listening(build) as base:
+    return build
+
+
+async def measure(
+    provider: Simulated, issuer: str, *, registration: bool = True
+) -> tuple[Measured, Seen]:
+    seen = Seen()
+    with listening(application(provider, seen)) as base:
         fetcher = Fetcher(allow_private_hosts=frozenset({read_target(base).pair}))
         tried = await look(fetcher, base + issuer)
         return await probe(fetcher, base + issuer, tried, registration=registration), seen
@@ -260,6 +266,7 @@ async def test_a_registration_that_is_accepted_all_the_same_is_deleted() -> None
     [
         pytest.param({"registration_access_token": None}, id="no-token"),
         pytest.param({"registration_access_token": "a\r\nb"}, id="a-token-that-is-two-headers"),
+        pytest.param({"registration_access_token": "tokén"}, id="a-token-that-no-header-carries"),
         pytest.param({"registration_client_uri": "https://elsewhere.example/c"}, id="elsewhere"),
         pytest.param({"registration_client_uri": "BASE/nowhere"}, id="not-deletable"),
     ],
@@ -269,6 +276,22 @@ async def test_what_cannot_be_deleted_is_named(changed: Mapping[str, object]) ->
     measured, _ = await measure(provider, "")
 
     assert measured.left_behind == ("client made",)
+
+
+async def test_the_token_of_a_registration_goes_nowhere_but_where_it_was_made() -> None:
+    hydra, theirs, ours = SIMULATED["hydra"][0], Seen(), Seen()
+    other_host = replace(hydra, deletes=frozenset({"/made"}))
+    with listening(application(other_host, theirs)) as other:
+        created = {**CREATED, "registration_client_uri": f"{other}/made"}
+        lying = replace(hydra, posts={ENDPOINT: (201, created)})
+        with listening(application(lying, ours)) as base:
+            allowed = frozenset({read_target(base).pair, read_target(other).pair})
+            fetcher = Fetcher(allow_private_hosts=allowed)
+            measured = await probe(fetcher, base, await look(fetcher, base))
+
+    assert measured.left_behind == ("client made",)
+    assert theirs.requests == []
+    assert ours.authorizations == []
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,8 @@ class Measured:
 
 def for_clients(tried: tuple[Tried, ...], issuer: str) -> Mapping[str, Any]:
     """Return the document that a client ends up with: the first that speaks for ``issuer``."""
-    speaking = [one for one in tried if one.speaks_for(issuer)]
-    speaking.sort(key=lambda one: not one.form.for_clients)
-    return (speaking[0].document or {}) if speaking else {}
+    found = next((one.document for one in tried if one.speaks_for(issuer)), None)
+    return found or {}
 
 
 def row_of(
