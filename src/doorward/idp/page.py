@@ -30,7 +30,7 @@ def providers_page(providers: tuple[Preset, ...]) -> str:
         "```\n",
         "Where tokens cannot name the MCP server as their audience, add `audience`; the section says what it is.\n",
         table(providers),
-        "`?` after an answer means that it was not verified; `?` alone that nothing is known.",
+        "`?` after an answer means that it was not verified; `?` alone that nothing is known; `exp.` is experimental.",
         f"`*` marks where [the table in which the first four columns began]({SOURCE}) is out of date.\n",
         *(f"- **{column.title}** {column.asks}" for column in COLUMNS),
         "",

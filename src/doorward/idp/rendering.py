@@ -8,7 +8,7 @@ from doorward.idp.preset import Preset
 from doorward.idp.seed import OUTDATED, SEED
 
 LEGEND = (
-    "? after an answer: not verified. ? alone: unknown.",
+    "? after an answer: not verified. ? alone: unknown. exp.: experimental.",
     "* after an answer: the table in which these columns began says something else; see --sources.",
 )
 
@@ -27,7 +27,8 @@ def cell_text(preset: Preset, column: Column) -> str:
     if cell.value is Answer.UNKNOWN:
         return "?"
     outdated = "*" if (preset.name, column.key) in OUTDATED else ""
-    return f"{cell.value}{'' if cell.verified else '?'}{outdated}"
+    answer = "exp." if cell.value is Answer.EXPERIMENTAL else cell.value
+    return f"{answer}{'' if cell.verified else '?'}{outdated}"
 
 
 def row_texts(preset: Preset) -> list[str]:
