@@ -7,7 +7,7 @@ from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
 _TOKEN = Source("https://stytch.com/docs/b2b/api/connected-app-access-token", date(2026, 11, 22))
-_DOCS = Source("https://stytch.com/docs/guides/connected-apps", date(2026, 11, 21))
+_DOCS = Source("https://stytch.com/docs (connected apps)", date(2026, 11, 21))
 _DOCUMENT = Source("recorded: stytch_oauth-authorization-server_partial.json", date(2026, 11, 21))
 
 STYTCH = Preset(
