@@ -1,5 +1,8 @@
 """The endpoint inside a FastAPI application: both paths, no redirect, under any prefix."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import httpx2
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
@@ -7,6 +10,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from doorward.errors import ConfigurationError
 from doorward.transport import McpServer
+from doorward.transport.subscriptions import Subscription
 from tests.transport.speaking import META, MODERN
 
 HEADERS = {"mcp-protocol-version": MODERN, "mcp-method": "tools/list"}
@@ -141,3 +145,23 @@ def test_what_is_no_path_is_refused_at_start(path: str) -> None:
         server().router(path)
 
     assert refusal.value.reason == "unusable-path"
+
+
+async def test_what_outlives_a_request_ends_with_the_application_that_includes_it() -> None:
+    made, seen = McpServer("test", version="1", subscriptions=True), list[str]()
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        seen.append("began")
+        yield
+        seen.append("ended")
+
+    app = FastAPI(lifespan=life)
+    app.include_router(made.router())
+    listening = Subscription([])
+    made.asgi.house.subscriptions.add(listening)
+    async with app.router.lifespan_context(app):
+        assert not listening.ended
+
+    assert listening.ended
+    assert seen == ["began", "ended"]

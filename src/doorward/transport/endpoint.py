@@ -53,7 +53,7 @@ class Endpoint:
     ) -> None:
         self._modern = modern
         self._legacy = legacy
-        self._house = house
+        self.house = house
         self._complete = b'{"resultType":"complete","_meta":%b' % meta
         self._interim = b'","_meta":%b,' % meta
         self._neighbours = neighbours
@@ -64,7 +64,7 @@ class Endpoint:
         if scope["type"] == "http":
             await self._serve(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await _live(receive, send, self._house.close)
+            await _live(receive, send, self.house.close)
         else:
             await send({"type": "websocket.close", "code": 1002})
 
@@ -99,7 +99,7 @@ class Endpoint:
                 await call.stream.finish(body)
 
     async def _serve_verb(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await serve_verb(self._house, self._neighbours, scope, receive, send)
+        await serve_verb(self.house, self._neighbours, scope, receive, send)
 
     async def _read(self, scope: Scope, receive: Receive) -> Envelope:
         left = scope.get(ENVELOPE_KEY)
@@ -123,10 +123,10 @@ class Endpoint:
             scope,
             receive,
             send,
-            self._house.rounds,
+            self.house.rounds,
         )
-        if not call.era.modern and call.method != "initialize" and self._house.needs_sessions():
-            call.session = session_of(self._house, scope)
+        if not call.era.modern and call.method != "initialize" and self.house.needs_sessions():
+            call.session = session_of(self.house, scope)
         return call
 
     async def _answer(self, call: Call) -> tuple[int, bytes]:
@@ -173,8 +173,8 @@ class Endpoint:
             raise Malformed(
                 f"{envelope.method!r} without an id", public="A request must have an id."
             )
-        if envelope.protocol_version is None and self._house.needs_sessions():
-            session = session_of(self._house, scope)
+        if envelope.protocol_version is None and self.house.needs_sessions():
+            session = session_of(self.house, scope)
             if session is not None and envelope.is_response:
                 session.answered(envelope.id, parse(envelope.body))
 

@@ -1,5 +1,7 @@
 """The endpoint as a router of a FastAPI application."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter
@@ -25,9 +27,11 @@ class _Handover(Response):
         await self._endpoint(scope, receive, send)
 
 
-def router_of(endpoint: Endpoint, path: str) -> APIRouter:
+def router_of(endpoint: Endpoint, path: str, close: Callable[[], None]) -> APIRouter:
     """
     Return a router that serves ``endpoint`` at ``path`` and at ``path/``, redirecting neither.
+
+    ``close`` is called when the application that includes it ends.
 
     Raises:
         ConfigurationError: with reason ``unusable-path``.
@@ -37,7 +41,12 @@ def router_of(endpoint: Endpoint, path: str) -> APIRouter:
     async def hand_over() -> Any:
         return _Handover(endpoint)
 
-    router = APIRouter()
+    @asynccontextmanager
+    async def closing(_: Any) -> AsyncIterator[None]:
+        yield
+        close()
+
+    router = APIRouter(lifespan=closing)
     # A path operation rather than a plain route: FastAPI runs the dependencies of an application or
     # a router for path operations alone, and "dependencies=[Depends(signed_in)]" must not be a
     # lock that one door of the house does not have.

@@ -298,8 +298,8 @@ class McpServer:
         """
         End what outlives requests: tasks, sessions, and streams, each with its last word.
 
-        Done at the end of the endpoint's own lifespan, and of the one it stands in front of; where
-        it is within another application, as ``router``, call it at the end of that one's.
+        Done by itself at the end of the endpoint's own lifespan, of the one it stands in front of,
+        and of the one that includes its router.
         """
         self._house.close()
 
@@ -346,7 +346,7 @@ class McpServer:
         # A server in front of an application, or alone, does without 20 MB of web framework.
         from doorward.transport.router import router_of
 
-        return router_of(self._endpoint, path)
+        return router_of(self._endpoint, path, self.close)
 
     def _publish(self, topic: str, **params: str) -> None:
         self._offer.require_watchable()
