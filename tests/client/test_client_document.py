@@ -8,6 +8,7 @@ import pytest
 from doorward.client.client_document import build_document, check_document
 from doorward.client.refusals import ClientRefused
 from doorward.wire.client_metadata import parse_client_document
+from tests.ledger import proves
 
 URL = "https://me.example/client.json"
 
@@ -36,6 +37,7 @@ def test_what_is_written_is_what_a_server_reads() -> None:
     assert metadata.redirect_uris == ("http://127.0.0.1/callback",)
 
 
+@proves("reg-cimd-hosted", "refuses")
 @pytest.mark.parametrize(
     ("url", "options"),
     [
@@ -52,12 +54,14 @@ def test_what_no_server_would_read_is_not_written(url: str, options: dict[str, A
         build_document(url, **{"name": "Mine", **options})
 
 
+@proves("reg-cimd-hosted", "accepts")
 async def test_a_document_that_is_served_well_passes() -> None:
     site = Site(httpx2.Response(200, json=build_document(URL, name="Mine")))
 
     assert (await check_document(URL, site)).client_name == "Mine"
 
 
+@proves("reg-cimd-hosted", "refuses")
 @pytest.mark.parametrize(
     ("answer", "why"),
     [

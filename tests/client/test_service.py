@@ -19,6 +19,7 @@ from doorward.client import (
     OAuth,
     PrivateKey,
     ProtocolBroken,
+    ScopeLacking,
     SignInFailed,
     Unreachable,
     WorkloadIdentity,
@@ -98,6 +99,51 @@ async def test_a_service_signs_for_itself_and_the_assertion_names_the_issuer(
     assert token.claims["exp"] - clock.now <= 60
     assert form["client_assertion_type"].endswith("jwt-bearer")
     assert "client_secret" not in form
+
+
+async def test_a_service_asks_for_no_refresh_token(open_house: Open, house: House) -> None:
+    serve_grants(house)
+    house.metadata["scopes_supported"] = ["mcp:read", "offline_access"]
+    choice = ClientChoice(client_id="nightly", client_secret="s3cret")
+
+    async with open_house(grant=ClientCredentials(), choice=choice) as connection:
+        await connection.client.list_tools()
+
+    assert house.forms(f"{ISSUER}/token")[0]["scope"] == "mcp:read mcp:tools"
+
+
+@proves("auth-step-up-own-behalf", "accepts")
+async def test_a_service_steps_up_by_itself_to_the_union(open_house: Open, house: House) -> None:
+    serve_grants(house)
+    house.challenge["scope"] = "mcp:read"
+    choice = ClientChoice(client_id="nightly", client_secret="s3cret")
+
+    async with open_house(
+        grant=ClientCredentials(), choice=choice, interactive=False
+    ) as connection:
+        await connection.client.list_tools()
+        house.needed = frozenset({"mcp:admin"})
+        await connection.client.list_tools()
+
+    scopes = [form["scope"] for form in house.forms(f"{ISSUER}/token")]
+    assert scopes == ["mcp:read", "mcp:admin mcp:read"]
+
+
+@proves("auth-step-up-own-behalf", "refuses")
+async def test_a_service_that_is_given_no_more_stops(open_house: Open, house: House) -> None:
+    serve_grants(house)
+    house.grantable = frozenset({"mcp:read"})
+    house.challenge["scope"] = "mcp:read"
+    choice = ClientChoice(client_id="nightly", client_secret="s3cret")
+
+    async with open_house(grant=ClientCredentials(), choice=choice) as connection:
+        await connection.client.list_tools()
+        house.needed = frozenset({"mcp:admin"})
+        for _ in range(3):
+            with pytest.raises(ScopeLacking):
+                await connection.client.list_tools()
+
+    assert len(house.forms(f"{ISSUER}/token")) == 2
 
 
 async def test_two_assertions_are_two(open_house: Open, house: House, clock: Clock) -> None:

@@ -197,13 +197,14 @@ def requested_scopes(
     *,
     wanted: frozenset[str] | None = None,
     held: frozenset[str] = frozenset(),
+    offline: bool = True,
 ) -> frozenset[str]:
     """
     Return the scopes to ask for.
 
     What the user asked for comes first, then the challenge's, then all that the resource lists;
-    what is already ``held`` is kept. ``offline_access`` is added where the issuer offers it, or
-    there would be no refresh token.
+    what is already ``held`` is kept. With ``offline``, ``offline_access`` is added where the issuer
+    offers it, or there would be no refresh token.
 
     Spec: MCP 2026-07-28 scope selection strategy, step-up, refresh tokens
     """
@@ -215,6 +216,6 @@ def requested_scopes(
     else:
         chosen = frozenset(advertised or ())
     chosen |= held
-    if chosen and "offline_access" in (found.server.scopes_supported or ()):
+    if offline and chosen and "offline_access" in (found.server.scopes_supported or ()):
         chosen |= {"offline_access"}
     return chosen

@@ -68,6 +68,7 @@ class OAuth(httpx2.Auth):
         self, server_url: str, sign_in: SignIn | None = None, *, interactive: bool = True
     ) -> None:
         self.server_url = server_url
+        self._home = _place(httpx2.URL(server_url))
         self._sign_in = sign_in or SignIn.for_server(server_url)
         self._interactive = interactive or not self._sign_in.needs_person
         self._refreshing, self._signing_in = _Turns(), _Turns()
@@ -106,9 +107,7 @@ class OAuth(httpx2.Auth):
             tokens = renewed
 
     def _is_ours(self, url: httpx2.URL) -> bool:
-        home = httpx2.URL(self.server_url)
-        same_origin = (url.scheme, url.host, url.port) == (home.scheme, home.host, home.port)
-        return same_origin and url.path.rstrip("/") == home.path.rstrip("/")
+        return _place(url) == self._home
 
     def _signed(self, request: httpx2.Request, tokens: Tokens | None) -> httpx2.Request:
         """Put the token on ``request``; a token that is bound to a key with a proof of it."""
@@ -247,3 +246,7 @@ class OAuth(httpx2.Auth):
             f"You are not signed in to {self.server_url}.",
             f"Run: doorward login {self.server_url}",
         )
+
+
+def _place(url: httpx2.URL) -> tuple[str, str, int | None, str]:
+    return url.scheme, url.host, url.port, url.path.rstrip("/")

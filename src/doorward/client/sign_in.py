@@ -113,7 +113,9 @@ class SignIn:
         found = await discover(self.courier, server_url, challenge, self.choice.issuer)
         self.progress("resource", found.resource.resource_name or found.resource.resource)
         self.progress("issuer", found.server.issuer)
-        scopes = requested_scopes(challenge, found, wanted=wanted, held=held)
+        # A service is never offline: it gets the next token as it got this one.
+        offline = self.needs_person
+        scopes = requested_scopes(challenge, found, wanted=wanted, held=held, offline=offline)
         for last in (False, True):
             try:
                 tokens = await self._authorize(found, scopes, self._prover(found, challenge))
