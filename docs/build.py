@@ -55,6 +55,7 @@ def _tree(kind: type[errors.DoorwardError]) -> Iterator[type[errors.DoorwardErro
 def command_line() -> str:
     """Return the page of the command line: the help of every verb, as a terminal shows it."""
     verbs = ["", "demo", "login", "tools", "call", "whoami", "logout", "token"]
+    verbs += ["bridge", "client-document"]
     verbs += ["idp", "idp table", "idp show", "idp probe"]
     parts = [NOTE + "# The command line\n"]
     for verb in verbs:
