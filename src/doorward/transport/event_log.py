@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 # Five hundred notifications behind, a client is better served by asking again.
 MOST_EVENTS = 500
+MOST_BYTES = 1024 * 1024
 RETRY_MS = 500
 
 
@@ -20,8 +21,9 @@ class EventLog:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._events: deque[tuple[int, bytes]] = deque(maxlen=MOST_EVENTS)
+        self._events: deque[tuple[int, bytes]] = deque()
         self._count = 0
+        self._bytes = 0
         self._ended = False
         self._changed = asyncio.Event()
 
@@ -38,8 +40,15 @@ class EventLog:
             message,
         )
         self._events.append((self._count, text))
+        self._bytes += len(text)
+        # The last one is kept whatever its size: it may be the answer.
+        while len(self._events) > 1 and self._is_over():
+            self._bytes -= len(self._events.popleft()[1])
         self._changed.set()
         return text
+
+    def _is_over(self) -> bool:
+        return len(self._events) > MOST_EVENTS or self._bytes > MOST_BYTES
 
     def end(self) -> None:
         """Say that nothing will follow."""

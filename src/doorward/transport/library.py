@@ -12,7 +12,7 @@ from doorward.transport.refusals import InvalidParams
 from doorward.transport.resources import Resource, not_found, operation_of
 from doorward.transport.shelf import caching
 
-LONGEST_URI = 8192
+LONGEST_URI = 2048
 
 
 class Library:

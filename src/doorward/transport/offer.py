@@ -16,6 +16,8 @@ from doorward.transport.prompts import Prompt, get_prompt
 from doorward.transport.refusals import UnknownMethod
 from doorward.transport.shelf import Shelf
 from doorward.transport.tasks import EXTENSION as TASKS_EXTENSION
+from doorward.transport.tasks import METHODS as TASK_METHODS
+from doorward.transport.tasks import TaskSupport
 from doorward.transport.tools import Tool, call_tool
 
 
@@ -33,13 +35,18 @@ class Offer:
         self.library = Library(gate, ttl_ms, page_size)
         self.completions = Completions(self.prompts, self.library)
         self.watchable = watchable
-        self.has_tasks = False
+        self._gate = gate
+        self._has_tasks = False
         self._has_context = False
 
-    def note(self, function: Function) -> None:
+    def note(self, function: Function, *, task: TaskSupport | None = None) -> None:
         """Take note of what a new function may need beyond one request and its answer."""
         if function.signature.context:
             self._has_context = True
+        if task is not None:
+            self._has_tasks = True
+            for method in TASK_METHODS:
+                self._gate.allow(method)
 
     def needs_sessions(self) -> bool:
         """Say whether anything takes more than one request to a client of the elder era."""
@@ -63,7 +70,7 @@ class Offer:
             found["completions"] = {}
         if self._has_context:
             found["logging"] = {}
-        if self.has_tasks and modern:
+        if self._has_tasks and modern:
             found["extensions"] = {TASKS_EXTENSION: {}}
         return found
 
@@ -82,7 +89,7 @@ class Offer:
         }
         modern, legacy = dict(both), dict(both)
         for name, method in house.tasks.methods.items():
-            modern[name] = partial(_where, lambda: self.has_tasks, method)
+            modern[name] = partial(_where, lambda: self._has_tasks, method)
         modern["subscriptions/listen"] = self._watched(house.listening.listen)
         legacy["resources/subscribe"] = self._watched(house.subscribe)
         legacy["resources/unsubscribe"] = self._watched(house.unsubscribe)

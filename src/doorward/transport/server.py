@@ -22,7 +22,6 @@ from doorward.transport.rounds import Rounds
 from doorward.transport.sealed import Seal
 from doorward.transport.session import Sessions
 from doorward.transport.subscriptions import LIST_CHANGED, Subscriptions, resource_topic
-from doorward.transport.tasks import METHODS as TASK_METHODS
 from doorward.transport.tasks import Tasks, TaskSupport
 from doorward.transport.tools import read_tool
 
@@ -181,11 +180,7 @@ class McpServer:
                 task=task,
             )
             self._offer.tools.add(tool, rule)
-            self._offer.note(tool.function)
-            if task is not None:
-                self._offer.has_tasks = True
-                for method in TASK_METHODS:
-                    self._gate.allow(method)
+            self._offer.note(tool.function, task=task)
             return function
 
         return offer

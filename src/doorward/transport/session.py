@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # What one client may keep here; the oldest goes first.
 MOST_LOGS = 32
-MOST_SUBSCRIBED = 1000
+MOST_SUBSCRIBED = 100
 MOST_SESSIONS_OF_ONE = 100
 
 
@@ -33,7 +33,7 @@ class Session:
     def __init__(self, owner: Owner, capabilities: Mapping[str, Any], *, resumes: bool) -> None:
         self.id = secrets.token_urlsafe(32)
         self.owner = owner
-        self.capabilities = dict(capabilities)
+        self.capabilities = _known(capabilities)
         self.resumes = resumes
         self.log_level: Level | None = None
         self.subscribed: set[str] = set()
@@ -98,6 +98,15 @@ class Session:
             future.cancel()
         if self.standing is not None:
             self.standing.end()
+
+
+def _known(capabilities: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what is ever asked for: kept as they came, they would be megabytes of the client's."""
+    return {
+        name: {mode: {} for mode in ("form", "url", "tools", "context") if mode in declared}
+        for name in ("elicitation", "sampling", "roots")
+        if isinstance(declared := capabilities.get(name), dict)
+    }
 
 
 class Sessions:
