@@ -244,6 +244,29 @@ async def test_an_old_server_asks_on_the_stream_of_the_call() -> None:
     assert greeting["params"]["capabilities"] == {"elicitation": {}}
 
 
+@pytest.mark.parametrize("for_ever", [False, True])
+async def test_a_session_that_the_server_lost_is_begun_again_once(for_ever: bool) -> None:
+    def answer(request: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
+        if message["method"] == "initialize":
+            greeted = result(message, protocolVersion="2025-11-25")
+            greeted.headers["mcp-session-id"] = f"s{len(script.messages('initialize'))}"
+            return greeted
+        if for_ever or request.headers["mcp-session-id"] == "s1":
+            return httpx2.Response(404, stream=Chunks(b""))
+        return result(message, tools=[])
+
+    script = Script(answer)
+    async with McpClient(URL, transport=script, initialize=True) as client:
+        if for_ever:
+            with pytest.raises(ProtocolBroken):
+                await client.list_tools()
+        else:
+            assert await client.list_tools() == ()
+
+    assert len(script.messages("initialize")) == 2
+    assert "mcp-session-id" not in script.asked[3][0].headers
+
+
 async def test_without_anybody_to_ask_no_such_capability_is_declared() -> None:
     script = Script(lambda _, message: result(message, tools=[]))
 

@@ -34,13 +34,18 @@ _MOST_RESUMPTIONS = 10
 _PAUSE = 1.0
 
 
+class _SessionLost(ProtocolBroken):
+    """The server began anew, or this session was idle for too long."""
+
+
 class Session:
     """
     Speaks 2026-07-28, and greets a server that does not with ``initialize``.
 
     ``initialize`` greets in the old way at once. ``elicit`` answers what the server asks its user;
     without it the server is told that nobody can. A stream of the old era that ends before its
-    answer is taken up again where it ended, after the pause that the server asked for.
+    answer is taken up again where it ended, after the pause that the server asked for. A session
+    that the server lost is begun again, once per request.
 
     Spec: MCP 2026-07-28 streamable HTTP, backward compatibility; MCP 2025-11-25 resumability
     """
@@ -80,7 +85,13 @@ class Session:
             if found is not None:
                 return found
             self.version = await self._greet()
-        return await self._ask(method, params, self.version, headers or {})
+        try:
+            return await self._ask(method, params, self.version, headers or {})
+        except _SessionLost:
+            await self.aclose()
+            self._id = None
+            self.version = await self._greet()
+            return await self._ask(method, params, self.version, headers or {})
 
     def post(
         self,
@@ -141,6 +152,8 @@ class Session:
     ) -> dict[str, Any]:
         message = self.message(method, params, version)
         async with self.post(message, version, headers) as response:
+            if response.status_code == 404 and self._id is not None:
+                raise _SessionLost("no-session", f"{self.url} does not know this session any more.")
             await require_service(self.url, response)
             return result_of(await self._answer(response, message["id"]))
 
