@@ -1,5 +1,6 @@
 """Asking the client in rounds: what travels, what is refused when it comes back."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -347,6 +348,31 @@ async def test_a_key_that_is_used_twice_is_the_authors_mistake() -> None:
 async def test_an_authors_net_for_exceptions_does_not_catch_a_question() -> None:
     async with peer_of(travel(), capabilities=ALL) as peer:
         assert (await peer.call("swallow")).result["resultType"] == "input_required"
+
+
+async def test_a_question_from_within_a_group_of_tasks_is_asked() -> None:
+    server = McpServer("test", version="1.0")
+
+    @server.tool()
+    async def grouped(ctx: Context) -> str:
+        async with asyncio.TaskGroup() as outer:
+
+            async def inner() -> None:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(asyncio.Event().wait())
+                    await ctx.elicit("?", Trip, key="trip")
+
+            outer.create_task(inner())
+        return "asked"
+
+    @server.tool()
+    async def stopping() -> str:
+        raise BaseExceptionGroup("stop", [KeyboardInterrupt()])
+
+    async with peer_of(server, capabilities=ALL) as peer:
+        assert set((await peer.call("grouped")).result["inputRequests"]) == {"trip"}
+        with pytest.raises(BaseExceptionGroup, match="stop"):
+            await peer.call("stopping")
 
 
 def test_a_refusal_to_be_asked_is_one_that_authors_can_name() -> None:

@@ -40,6 +40,8 @@ def working(clock: Clock | None = None, **settings: Any) -> McpServer:
             raise ToolError("It failed.")
         if then == "break":
             raise InternalFailure("It broke.")
+        if then == "stop":
+            raise asyncio.CancelledError
         return f"{then} for {user.subject}"
 
     @server.tool(task="required")
@@ -106,6 +108,13 @@ async def test_a_task_ends_as_its_tool_does(then: str, status: str, member: str)
         assert "result" not in found
     else:
         assert found["result"]["isError"] is (then == "fail")
+
+
+async def test_a_task_that_stops_itself_is_not_polled_for_ever() -> None:
+    async with peer_of(working(), capabilities=TASKS, identity=ALICE) as peer:
+        found = await until(peer, await begin(peer, "work", then="stop"), "failed")
+
+    assert found["error"]["message"] == "The work was stopped."
 
 
 @proves("S144", "accepts")

@@ -87,5 +87,15 @@ class Interim(BaseException):
         self.members = members
 
 
+def interim_in(group: BaseExceptionGroup[BaseException]) -> Interim:
+    """Return the first interim result among what a group of tasks raised; without one, raise it."""
+    for error in group.exceptions:
+        if isinstance(error, Interim):
+            return error
+        if isinstance(error, BaseExceptionGroup) and error.subgroup(Interim) is not None:
+            return interim_in(error)
+    raise group
+
+
 class Served(BaseException):
     """The method wrote its answer itself, to the last byte."""

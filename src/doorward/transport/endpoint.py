@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from doorward.errors import RequestRefused
-from doorward.transport.call import Call, Interim, Method, Served
+from doorward.transport.call import Call, Interim, Method, Served, interim_in
 from doorward.transport.eras import Era, era_of
 from doorward.transport.house import House
 from doorward.transport.line import HungUp, Receive, Scope, Send, read_body, while_connected
@@ -135,12 +135,10 @@ class Endpoint:
             method = self._method(call.method, call.era)
             members = await while_connected(receive, method(call))
         except Interim as interim:
-            result = b'{"resultType":"%b%b%b}' % (
-                interim.kind.encode(),
-                self._interim,
-                interim.members,
-            )
-            return 200, b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (_encode(call.id), result)
+            return 200, self._interim_answer(interim, call)
+        except BaseExceptionGroup as group:
+            # An author asked from within a group of tasks.
+            return 200, self._interim_answer(interim_in(group), call)
         except ProtocolRefusal as refusal:
             body = jsonrpc_error(call.id, refusal.jsonrpc_code, refusal.message, refusal.data)
             return (refusal.status if call.era.modern else 200), body
@@ -152,6 +150,14 @@ class Endpoint:
             _encode(call.id),
             opening,
             members,
+        )
+
+    def _interim_answer(self, interim: Interim, call: Call) -> bytes:
+        return b'{"jsonrpc":"2.0","id":%b,"result":{"resultType":"%b%b%b}}' % (
+            _encode(call.id),
+            interim.kind.encode(),
+            self._interim,
+            interim.members,
         )
 
     def _method(self, name: str, era: Era) -> Method:

@@ -11,6 +11,7 @@ from doorward.transport.call import Call, Interim, Method, owner_of
 from doorward.transport.gate import Gate
 from doorward.transport.job import Job
 from doorward.transport.refusals import (
+    InternalFailure,
     InvalidParams,
     MissingCapability,
     ProtocolRefusal,
@@ -161,6 +162,10 @@ class Tasks:
                 raise
             job.fail({"code": refusal.jsonrpc_code, "message": refusal.message})
             return b""
+        except BaseException:
+            # A cancellation of the author's own making: nobody may poll it for ever.
+            job.fail({"code": InternalFailure.jsonrpc_code, "message": "The work was stopped."})
+            raise
         if job.begun:
             job.complete(_decode(b"{%b}" % members))
         return members
