@@ -25,7 +25,7 @@ class Extent(NamedTuple):
 
 
 # More distinct tokens than doorward remembers, so that each is new to it whenever it comes.
-FULL = Extent(5, 1.2, 10_500, 9, 0.06)
+FULL = Extent(9, 0.8, 10_500, 40, 0.01)
 QUICK = Extent(1, 0.3, 100, 1, 0.002)
 
 

@@ -14,7 +14,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 GENERATOR_BUSY = 0.85
 PEERS = (("quickstart", "quickstart"), ("FastMCP", "fastmcp"))
 HOW_VERIFIED = (
-    "Thread CPU time per verification, medians of interleaved rounds; in brackets the ratio to the"
+    "Thread CPU time per verification, the quickest of interleaved rounds; in brackets the ratio to the"
     " signature check alone.\nAll verify signature, issuer, audience and expiry; doorward also the"
     " type, the other claims of RFC 9068, and that the token can be read in one way only."
 )
