@@ -129,7 +129,8 @@ def test_without_a_sign_in_the_answer_says_what_to_do_and_no_browser_opens(
 def test_a_line_that_is_no_message_is_answered_and_ends_nothing(
     demo: Running, signed_in: Path
 ) -> None:
-    status, said, _ = talk(demo.mcp, ["{not json", ""])
+    odd = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": [1]}}
+    status, said, _ = talk(demo.mcp, [odd, "{not json", ""])
 
     assert status == 0
     assert said == [

@@ -97,6 +97,7 @@ def test_one_user_is_two_people_at_one_server(
     assert doorward("call", demo.mcp, "add", "a=1", "b=1", "--account", "home").status == 0
     assert doorward("logout", "--account", "work").status == 0
     assert doorward("whoami", demo.mcp, "--account", "work").status == 3
+    assert "--account work" in doorward("tools", demo.mcp, "--account", "work").err
     assert doorward("whoami", demo.mcp, "--account", "home").status == 0
 
 

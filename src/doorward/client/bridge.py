@@ -86,9 +86,8 @@ class Bridge:
         if message.get("method") != "notifications/cancelled" or self._session is not None:
             return False
         params = message.get("params")
-        task = (
-            self._under_way.get(params.get("requestId", "")) if isinstance(params, dict) else None
-        )
+        number = params.get("requestId") if isinstance(params, dict) else None
+        task = self._under_way.get(number) if isinstance(number, str | int) else None
         if task is not None:
             task.cancel()
         return True

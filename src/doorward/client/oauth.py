@@ -241,10 +241,12 @@ class OAuth(httpx2.Auth):
             return
         if isinstance(refusal, Unreachable):
             raise refusal
+        account = self._sign_in.wallet.account
+        named = "" if account is None else f" --account {account}"
         raise SignInNeeded(
             "sign-in-needed",
             f"You are not signed in to {self.server_url}.",
-            f"Run: doorward login {self.server_url}",
+            f"Run: doorward login {self.server_url}{named}",
         )
 
 
