@@ -47,7 +47,7 @@ import doorward
 place = pathlib.Path(doorward.__file__).parent
 assert "site-packages" in place.parts, f"imported from {place}"
 for module in pkgutil.walk_packages(doorward.__path__, "doorward."):
-    if ".migrations." not in module.name:
+    if ".migrations." not in module.name and not module.name.endswith(".__main__"):
         importlib.import_module(module.name)
 for name in doorward.__all__:
     getattr(doorward, name)
