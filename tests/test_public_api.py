@@ -10,6 +10,7 @@ def test_the_root_exports_exactly_the_documented_names() -> None:
     assert doorward.__all__ == [
         "AuthorizationServer",
         "ConfigurationError",
+        "Context",
         "DoorwardError",
         "Guard",
         "Identity",

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from doorward.identity import Identity, current_identity
     from doorward.policy import Policy, Rule
     from doorward.tokens import TrustedIssuer
-    from doorward.transport import McpServer, ToolError
+    from doorward.transport import Context, McpServer, ToolError
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AuthorizationServer",
     "ConfigurationError",
+    "Context",
     "DoorwardError",
     "Guard",
     "Identity",
@@ -36,6 +37,7 @@ __all__ = [
 _ROOMS = {
     "AuthorizationServer": "authserver",
     "ConfigurationError": "errors",
+    "Context": "transport",
     "DoorwardError": "errors",
     "Guard": "guard",
     "Identity": "identity",
