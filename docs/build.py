@@ -35,13 +35,12 @@ def reasons() -> str:
         "|---|---|---|---|---|",
     ]
     for kind in _tree(errors.DoorwardError):
-        status = getattr(kind, "status", None)
-        if status is None:
+        if not issubclass(kind, errors.RequestRefused | errors.Unavailable):
             continue
         wire = getattr(kind, "wire_error", None)
         when = (inspect.getdoc(kind) or "").split("\n\n")[0].replace("\n", " ")
         lines.append(
-            f"| `{kind.code}` | {status} | {f'`{wire}`' if wire else '–'} | {kind.public} | {when} |"
+            f"| `{kind.code}` | {kind.status} | {f'`{wire}`' if wire else '–'} | {kind.public} | {when} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -264,7 +264,7 @@ def test_the_matrix_lists_every_rule_with_all_it_needs() -> None:
 
 
 def test_a_rule_takes_any_collection_and_one_bare_name() -> None:
-    rule = Rule(scopes="mcp:tools", roles=["admin"])  # type: ignore[arg-type]
+    rule = Rule(scopes="mcp:tools", roles=["admin"])
 
     assert rule.scopes == frozenset({"mcp:tools"})
     assert rule.roles == frozenset({"admin"})

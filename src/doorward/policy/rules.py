@@ -9,23 +9,25 @@ import msgspec
 EVERY = "*"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Rule:
     """
     What a caller must hold: all of ``scopes``, and any one of ``roles`` when there are any.
 
-    ``Rule(scopes={"mcp:tools", "mcp:admin"}, roles={"admin"})``
+    ``Rule(scopes={"mcp:tools", "mcp:admin"}, roles={"admin"})``; a bare string names one.
     """
 
-    scopes: frozenset[str] = frozenset()
-    roles: frozenset[str] = frozenset()
+    scopes: frozenset[str]
+    roles: frozenset[str]
 
-    def __post_init__(self) -> None:
-        """Keep frozen sets, whatever collection was given; a bare string names one."""
-        for field in ("scopes", "roles"):
-            given: Collection[str] = getattr(self, field)
-            # A string is a collection of its letters, and a rule on letters would be met by nobody.
-            object.__setattr__(self, field, frozenset([given] if isinstance(given, str) else given))
+    def __init__(self, scopes: Collection[str] = (), roles: Collection[str] = ()) -> None:
+        object.__setattr__(self, "scopes", _names(scopes))
+        object.__setattr__(self, "roles", _names(roles))
+
+
+def _names(given: Collection[str]) -> frozenset[str]:
+    # A string is a collection of its letters, and a rule on letters would be met by nobody.
+    return frozenset([given] if isinstance(given, str) else given)
 
 
 class Operation(msgspec.Struct, frozen=True, gc=False):
