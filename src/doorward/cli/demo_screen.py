@@ -9,10 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from doorward.authserver import ServerEvent
+from doorward.cli.plain_text import line
 from doorward.demo.app import Whereabouts
 from doorward.demo.paste import lines_for
 from doorward.demo.people import PEOPLE
-from doorward.guard import AuditEvent, harmless
+from doorward.guard import AuditEvent
 
 SENTENCES = {
     "client.registered": "a client registered: {client_id}",
@@ -63,7 +64,7 @@ class RichScreen:
         told = {**event.facts, "who": who or "somebody"}
         sentence = SENTENCES.get(event.kind, event.kind).format_map(told)
         style = "yellow" if event.kind in ALARMING else "default"
-        self._line(event.at, Text("· ", "cyan"), Text(harmless(sentence), style))
+        self._line(event.at, Text("· ", "cyan"), Text(line(sentence), style))
 
     def decided(self, event: AuditEvent, who: str | None) -> None:
         """Show one decision on one line."""

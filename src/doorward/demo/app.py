@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,6 @@ from doorward.authserver import (
     ServerEvent,
 )
 from doorward.authserver.pages import SECURITY_HEADERS, MessagePage, render
-from doorward.demo.journal import Journal
 from doorward.demo.people import PEOPLE, SCOPES, Person, person
 from doorward.demo.serve import listen, serve
 from doorward.demo.tools import build_server
@@ -31,6 +31,7 @@ from doorward.policy import Operation, Policy, Rule
 from doorward.tokens import LocalKeys, TrustedIssuer
 
 NAME = "Doorward demo"
+_DECISIONS_KEPT = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +85,7 @@ class Demo:
         self.where = Whereabouts(
             issuer=url, mcp=f"{url}/mcp", data=settings.data, signs_in_as=settings.sign_in_as
         )
-        self._journal: Journal[AuditEvent] = Journal()
+        self._journal: deque[AuditEvent] = deque(maxlen=_DECISIONS_KEPT)
         self._screen = screen
         # Tokens name people by an id that never changes; on the screen, their names are kinder.
         self._names: dict[str, str] = {}
@@ -123,7 +124,7 @@ class Demo:
         return guard.protect(server.in_front_of(web))
 
     def _write_down(self, event: AuditEvent) -> None:
-        self._journal.write(event)
+        self._journal.append(event)
         self._screen.decided(event, self._names.get(event.subject or "", event.subject))
 
     def _tell(self, event: ServerEvent) -> None:

@@ -1,6 +1,6 @@
 """The MCP server of the demo: what a user of the toolkit would write, and no more."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated
@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, Field
 
 from doorward import __version__
-from doorward.demo.journal import Journal
 from doorward.guard import AuditEvent
 from doorward.identity import Identity
 from doorward.transport import McpServer, ToolError
@@ -25,8 +24,12 @@ class AuditLine(BaseModel):
     reason: str = Field(description="The reason code")
 
 
-def build_server(journal: Journal[AuditEvent], clock: Callable[[], float]) -> McpServer:
-    """Return the demo's server: four tools, one of them for administrators, and two prompts."""
+def build_server(journal: Sequence[AuditEvent], clock: Callable[[], float]) -> McpServer:
+    """
+    Return the demo's server: four tools, one of them for administrators, and two prompts.
+
+    ``journal`` holds the guard's decisions, the newest last.
+    """
     server = McpServer(
         "doorward-demo",
         version=__version__,
@@ -61,7 +64,7 @@ def build_server(journal: Journal[AuditEvent], clock: Callable[[], float]) -> Mc
         last: Annotated[int, Field(ge=1, le=100, description="How many decisions to show")] = 20,
     ) -> list[AuditLine]:
         """Show the last decisions of the guard: who asked for what, and what was answered."""
-        return [_line(event) for event in islice(journal.newest_first(), last)]
+        return [_line(event) for event in islice(reversed(journal), last)]
 
     @server.prompt(scopes={"mcp:prompts"})
     async def greeting(

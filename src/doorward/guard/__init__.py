@@ -1,6 +1,6 @@
 """The door: ASGI middleware, protected-resource metadata, challenges, audit events."""
 
-from doorward.guard.audit import AuditEvent, AuditSink, harmless
+from doorward.guard.audit import AuditEvent, AuditSink
 from doorward.guard.guard import Guard
 
-__all__ = ["AuditEvent", "AuditSink", "Guard", "harmless"]
+__all__ = ["AuditEvent", "AuditSink", "Guard"]
