@@ -20,7 +20,7 @@ $(UV):
 	  || { rm -rf .tools/uv; \
 	       $(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools/uv "uv==$(UV_VERSION)"; }
 
-.venv/.synced: $(UV) uv.lock pyproject.toml benchmarks/pyproject.toml
+.venv/.synced: $(UV) uv.lock pyproject.toml benchmarks/pyproject.toml http-transport-steps/pyproject.toml
 	@$(UV) sync --frozen --all-packages --quiet
 	@touch $@
 
