@@ -36,7 +36,7 @@ class Script(httpx2.AsyncBaseTransport):
         message = json.loads(content) if content else {}
         self.asked.append((request, message))
         if request.method == "POST" and "method" in message and "id" not in message:
-            return httpx2.Response(202)
+            return httpx2.Response(202, stream=Chunks())
         return self._answer(request, message)  # type: ignore[no-any-return]
 
     def messages(self, method: str) -> list[dict[str, Any]]:
@@ -227,7 +227,7 @@ async def test_an_old_server_asks_on_the_stream_of_the_call() -> None:
         if message.get("method") == "initialize":
             return result(message, protocolVersion="2025-06-18")
         if "method" not in message:
-            return httpx2.Response(202)
+            return httpx2.Response(202, stream=Chunks())
         asks = {"jsonrpc": "2.0", "id": "s1", **ASKED}
         unknown = {"jsonrpc": "2.0", "id": "s2", "method": "roots/list"}
         body = {"jsonrpc": "2.0", "id": message["id"], "result": {"content": []}}

@@ -36,8 +36,9 @@ def bridge(
 
 async def _bridge(url: str, account: str | None, *, interactive: bool) -> None:
     from doorward.cli.stored import wallet_of
-    from doorward.client.bridge import Bridge, standard_streams
+    from doorward.client.bridge import Bridge
     from doorward.client.connection import open_authorized
+    from doorward.client.standard_streams import standard_streams
 
     async with (
         open_authorized(url, wallet=wallet_of(account), interactive=interactive) as http,

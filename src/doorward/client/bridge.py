@@ -2,29 +2,27 @@
 
 import asyncio
 import json
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import anyio
-import anyio.to_thread
 import httpx2
 
 from doorward.client.courier import read_limited
 from doorward.client.events import Event, read_events
-from doorward.client.exchange import Exchange, require_service
+from doorward.client.exchange import Exchange, SessionLost, require_service
 from doorward.client.messages import LARGEST_ANSWER, MODERN, build_headers, encode
 from doorward.client.parameter_headers import marked_parameters, parameter_headers
 from doorward.client.refusals import CallFailed, ClientRefused, ProtocolBroken
+from doorward.client.standard_streams import Send
 from doorward.wire.envelope import LEGACY_VERSIONS, MODERN_VERSIONS, VERSION_META
 from doorward.wire.strict_json import NotStrictJson, parse_object
-
-Send = Callable[[bytes], Awaitable[None]]
 
 _MOST_RESUMPTIONS = 10
 _PAUSE = 1.0
 _PARSE_ERROR, _INTERNAL_ERROR = -32700, -32603
+_INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 
 
 class Bridge:
@@ -33,6 +31,8 @@ class Bridge:
 
     The client chooses the era, by how it begins; here the headers are added that HTTP wants. What
     goes wrong on the way is the answer to the message that met it. ``http`` signs the requests.
+    A session that the server lost is begun again with the client's own greeting, and the message
+    that found out is sent once more: it was not served, so nothing is done twice.
 
     Spec: MCP 2026-07-28 and 2025-11-25, stdio and streamable HTTP
     """
@@ -41,6 +41,8 @@ class Bridge:
         self._url, self._http = url, http
         self._version: str | None = None
         self._session: str | None = None
+        self._greeting: Mapping[str, Any] | None = None
+        self._beginning = asyncio.Lock()
         self._schemas: dict[str, Mapping[str, Any]] = {}
         self._under_way: dict[str | int, asyncio.Task[None]] = {}
 
@@ -95,14 +97,51 @@ class Bridge:
     async def _carry(self, message: Mapping[str, Any], send: Send) -> None:
         number = message.get("id") if "method" in message else None
         try:
-            headers = self._headers(message)
-            async with self._post(message, headers) as response:
-                await require_service(self._url, response)
-                await self._forward(message, response, send)
+            await self._deliver(message, send)
         except ClientRefused as refusal:
             # A refused notification has nobody who waits for its answer.
             if number is not None:
                 await send(_told(number, refusal))
+
+    async def _deliver(self, message: Mapping[str, Any], send: Send) -> None:
+        if message.get("method") == "initialize":
+            self._greeting, self._session = message, None
+        async with self._beginning:
+            # Nothing goes out between two sessions, where it would belong to neither.
+            session = self._session
+        try:
+            await self._exchange(message, send)
+        except SessionLost:
+            await self._begin_again(session)
+            await self._exchange(message, send)
+
+    async def _exchange(self, message: Mapping[str, Any], send: Send) -> None:
+        session = self._session
+        async with self._post(message, self._headers(message)) as response:
+            if response.status_code == 404 and session is not None:
+                raise SessionLost(self._url)
+            await require_service(self._url, response)
+            await self._forward(message, response, send)
+
+    async def _begin_again(self, lost: str | None) -> None:
+        """Greet the server anew; only the first of those that found the session lost does it."""
+        async with self._beginning:
+            if self._session != lost or self._greeting is None:
+                return
+            agreed = self._version
+            self._version, self._session = None, None
+            try:
+                await self._exchange(self._greeting, _nobody)
+            except ClientRefused:
+                self._session = lost
+                raise
+            finally:
+                met, self._version = self._version, agreed
+            if met != agreed:
+                # The client beyond was told the version once, and cannot be told another.
+                self._greeting, self._session = None, lost
+                raise SessionLost(self._url)
+            await self._exchange(_INITIALIZED, _nobody)
 
     def _headers(self, message: Mapping[str, Any]) -> dict[str, str]:
         params = message.get("params")
@@ -191,9 +230,15 @@ class Bridge:
     async def _listen(self, send: Send) -> None:
         """Pass on what an old server says outside of any answer, while it offers a stream."""
         last: str | None = None
+        begun: str | None = None
         while True:
             with suppress(ClientRefused):
+                session = self._session
                 async with self._stream(last) as response:
+                    if response.status_code == 404 and session not in (None, begun):
+                        await self._begin_again(session)
+                        last, begun = None, self._session
+                        continue
                     kind = response.headers.get("content-type", "")
                     if response.status_code != 200 or "text/event-stream" not in kind:
                         return
@@ -224,6 +269,10 @@ class Bridge:
                 pass
 
 
+async def _nobody(line: bytes) -> None:
+    """Take what the client beyond has heard already."""
+
+
 def _is_callable(tool: Any) -> bool:
     schema = tool.get("inputSchema") if isinstance(tool, dict) else None
     return not isinstance(schema, dict) or marked_parameters(schema) is not None
@@ -241,29 +290,3 @@ def _failure(number: str | int | None, code: int, message: str, data: Any) -> by
     if data is not None:
         error["data"] = data
     return json.dumps({"jsonrpc": "2.0", "id": number, "error": error}).encode()
-
-
-@asynccontextmanager
-async def standard_streams() -> AsyncIterator[tuple[AsyncIterator[bytes], Send]]:
-    """
-    Yield the lines of stdin, and what writes a line to stdout.
-
-    Spec: MCP 2026-07-28 stdio
-    """
-    turn = asyncio.Lock()
-
-    def write(line: bytes) -> None:
-        sys.stdout.buffer.write(line.replace(b"\n", b"") + b"\n")
-        sys.stdout.buffer.flush()
-
-    async def send(line: bytes) -> None:
-        async with turn:
-            await anyio.to_thread.run_sync(write, line)
-
-    async def lines() -> AsyncIterator[bytes]:
-        while line := await anyio.to_thread.run_sync(
-            sys.stdin.buffer.readline, LARGEST_ANSWER, abandon_on_cancel=True
-        ):
-            yield line
-
-    yield lines(), send

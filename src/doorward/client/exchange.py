@@ -20,6 +20,13 @@ from doorward.client.refusals import (
 )
 
 
+class SessionLost(ProtocolBroken):
+    """The server began anew, or this session was idle for too long."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__("no-session", f"{url} does not know this session any more.")
+
+
 class Exchange:
     """One request and its streamed answer, as a context manager that closes it."""
 

@@ -11,7 +11,7 @@ import httpx2
 from doorward.client.elicitation import METHOD as ELICITATION
 from doorward.client.elicitation import Elicit, answer_question
 from doorward.client.events import Event, read_events
-from doorward.client.exchange import Exchange, require_service
+from doorward.client.exchange import Exchange, SessionLost, require_service
 from doorward.client.messages import (
     LARGEST_ANSWER,
     MODERN,
@@ -32,10 +32,6 @@ _UNSUPPORTED_VERSION = -32022
 _MODERN_ERRORS = frozenset({-32020, -32021, _UNSUPPORTED_VERSION})
 _MOST_RESUMPTIONS = 10
 _PAUSE = 1.0
-
-
-class _SessionLost(ProtocolBroken):
-    """The server began anew, or this session was idle for too long."""
 
 
 class Session:
@@ -87,7 +83,7 @@ class Session:
             self.version = await self._greet()
         try:
             return await self._ask(method, params, self.version, headers or {})
-        except _SessionLost:
+        except SessionLost:
             await self.aclose()
             self._id = None
             self.version = await self._greet()
@@ -153,7 +149,7 @@ class Session:
         message = self.message(method, params, version)
         async with self.post(message, version, headers) as response:
             if response.status_code == 404 and self._id is not None:
-                raise _SessionLost("no-session", f"{self.url} does not know this session any more.")
+                raise SessionLost(self.url)
             await require_service(self.url, response)
             return result_of(await self._answer(response, message["id"]))
 
