@@ -75,25 +75,7 @@ def test_a_token_that_is_over_is_renewed_on_the_way(
         if "expires_at" in record:
             record["expires_at"] = 1.0
     store.write_text(json.dumps(records))
-    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}
-
-    async def ask() -> list[Any]:
-        process = await asyncio.create_subprocess_exec(
-            DOORWARD,
-            "bridge",
-            demo.mcp,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(json.dumps(message).encode() + b"\n")
-        line = await asyncio.wait_for(process.stdout.readline(), 30)
-        process.stdin.close()
-        await process.wait()
-        return [json.loads(line)]
-
-    (answer,) = asyncio.run(ask())
+    answer = asyncio.run(ask_once(demo.mcp))
 
     assert [tool["name"] for tool in answer["result"]["tools"]] == ["echo", "get_time", "add"]
     assert doorward("whoami", demo.mcp, "--json").document["expires_at"] >= before
@@ -102,28 +84,45 @@ def test_a_token_that_is_over_is_renewed_on_the_way(
 def test_without_a_sign_in_the_answer_says_what_to_do_and_no_browser_opens(
     demo: Running, home: Path
 ) -> None:
-    async def ask() -> Any:
-        process = await asyncio.create_subprocess_exec(
-            DOORWARD,
-            "bridge",
-            demo.mcp,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        message = {"jsonrpc": "2.0", "id": "a", "method": "tools/list", "params": {"_meta": META}}
-        process.stdin.write(json.dumps(message).encode() + b"\n")
-        line = await asyncio.wait_for(process.stdout.readline(), 30)
-        process.stdin.close()
-        return json.loads(line), await process.wait()
-
-    answer, status = asyncio.run(ask())
+    answer = asyncio.run(ask_once(demo.mcp))
 
     assert answer["id"] == "a"
     assert answer["error"]["data"] == {"reason": "sign-in-needed"}
     assert f"doorward login {demo.mcp}" in answer["error"]["message"]
-    assert status == 0
+
+
+def test_with_interactive_the_browser_opens_when_a_sign_in_is_needed(
+    demo: Running, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path(__file__).parent.parent.parent
+    monkeypatch.setenv("BROWSER", f"{sys.executable} -m tests.e2e.browser_command %s")
+    monkeypatch.setenv("PYTHONPATH", str(root))
+    monkeypatch.setenv("FORM_BROWSER_USER", "alice")
+    monkeypatch.setenv("FORM_BROWSER_PASSWORD", "alice-demo")
+
+    answer = asyncio.run(ask_once(demo.mcp, "--interactive"))
+
+    assert [tool["name"] for tool in answer["result"]["tools"]] == ["echo", "get_time", "add"]
+
+
+async def ask_once(url: str, *arguments: str) -> Any:
+    """Ask a bridge for its tools and return the answer; stdin stays open until it came."""
+    process = await asyncio.create_subprocess_exec(
+        DOORWARD,
+        "bridge",
+        url,
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    message = {"jsonrpc": "2.0", "id": "a", "method": "tools/list", "params": {"_meta": META}}
+    process.stdin.write(json.dumps(message).encode() + b"\n")
+    line = await asyncio.wait_for(process.stdout.readline(), 60)
+    process.stdin.close()
+    assert await process.wait() == 0
+    return json.loads(line)
 
 
 def test_a_line_that_is_no_message_is_answered_and_ends_nothing(
