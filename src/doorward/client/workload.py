@@ -61,7 +61,7 @@ class ProjectedToken:
                 f"{self.path} cannot be read as a token.",
                 "Mount a projected service account token there.",
             ) from error
-        return _token(text.strip(), str(self.path))
+        return require_jwt(text.strip(), str(self.path))
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class GitHubActions:
             )
         asked = str(httpx2.URL(url).copy_merge_params({"audience": audience}))
         body = await _fetch(asked, {"Authorization": f"Bearer {leave}"})
-        return _token(_member(body, "value", url), "GitHub Actions")
+        return require_jwt(_member(body, "value", url), "GitHub Actions")
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class GoogleMetadata:
             {"audience": audience, "format": "full"}
         )
         body = await _fetch(str(url), {"Metadata-Flavor": "Google"})
-        return _token(body.decode("ascii", "replace").strip(), "Google's metadata service")
+        return require_jwt(body.decode("ascii", "replace").strip(), "Google's metadata service")
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class AzureMetadata:
             asked["client_id"] = self.client_id
         url = httpx2.URL(self.address + "/metadata/identity/oauth2/token").copy_merge_params(asked)
         body = await _fetch(str(url), {"Metadata": "true"})
-        return _token(_member(body, "access_token", self.address), "Azure's metadata service")
+        return require_jwt(_member(body, "access_token", self.address), "Azure's metadata service")
 
 
 async def _fetch(url: str, headers: Mapping[str, str]) -> bytes:
@@ -173,7 +173,13 @@ def _member(body: bytes, name: str, place: str) -> str:
         raise ProtocolBroken("not-json", f"{place} answered with no JSON object.") from error
 
 
-def _token(text: str, place: str) -> str:
+def require_jwt(text: str, place: str) -> str:
+    """
+    Return ``text`` when it looks like a JWT that may be sent.
+
+    Raises:
+        ProtocolBroken: with reason ``not-a-token``; ``place`` is who gave it.
+    """
     if not is_sendable(text) or text.count(".") != 2:
         raise ProtocolBroken("not-a-token", f"{place} gave something that is no JWT.")
     return text
