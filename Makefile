@@ -6,7 +6,7 @@ UV := .tools/uv/bin/uv
 RUN := $(UV) run --frozen
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: demo test test-fast lint format bench docs wheel-test setup clean
+.PHONY: demo test test-fast lint format bench docs pictures wheel-test setup clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -57,8 +57,12 @@ format: setup ## put the code in form
 bench: setup ## measure beside the peers; writes docs/benchmarks.md
 	$(RUN) python -m benchmarks
 
-docs: setup ## regenerate what the docs include, and check the rest
+docs: setup ## regenerate what the docs include, and build the site into site/
 	$(RUN) python docs/build.py
+
+pictures: setup tests/clients/node_modules/.installed ## take the pictures of the pages and of the Inspector
+	$(RUN) python -m tests.pages.take_pictures
+	$(RUN) python -m tests.inspector.take_pictures
 
 clean: ## remove everything that was installed or built
 	rm -rf .venv .tools tests/clients/node_modules dist build .mypy_cache .ruff_cache .pytest_cache

@@ -40,12 +40,12 @@ class Watched:
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start the machine's own Chromium, headless, and end it afterwards."""
+def chromium(*arguments: str) -> Iterator[Browser]:
+    """Start the machine's own Chromium, headless, with more ``arguments``; end it afterwards."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
-            args=_ARGUMENTS,
+            args=[*_ARGUMENTS, *arguments],
         )
         try:
             yield browser

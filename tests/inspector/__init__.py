@@ -1,0 +1,1 @@
+"""The stock MCP Inspector, driven in a real Chromium."""
