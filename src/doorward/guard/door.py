@@ -20,6 +20,7 @@ from doorward.guard.exchange import Exchange
 from doorward.guard.lifespan import run_lifespan
 from doorward.guard.paths import Paths, Place
 from doorward.guard.refusals import (
+    KindNotAllowed,
     MethodRefused,
     NothingHere,
     PathRefused,
@@ -303,6 +304,8 @@ def _refusal(decision: Decision, operation: Operation, identity: Identity) -> Re
     if decision.reason == "scope-missing":
         held, wanted = sorted(identity.scopes), sorted(decision.scopes)
         return ScopeMissing(f"{what}: scopes={held}, want {wanted}", decision.scopes)
+    if decision.reason == "kind-not-allowed":
+        return KindNotAllowed(f"{what}: kind={identity.kind}, want one of {sorted(decision.kinds)}")
     if decision.reason == "role-missing":
         held, wanted = sorted(identity.roles), sorted(decision.roles)
         return NotPermitted(f"{what}: roles={held}, want one of {wanted}")

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from doorward.errors import HostRefused, OriginRefused, RequestRefused
+from doorward.errors import HostRefused, NotPermitted, OriginRefused, RequestRefused
 from doorward.wire.envelope import INVALID_PARAMS, METHOD_NOT_FOUND
 
 
@@ -73,6 +73,13 @@ class BodyTooLarge(RequestRefused):
     code = "body-too-large"
     status = 413
     public = "The message is too large for this server."
+
+
+class KindNotAllowed(NotPermitted):
+    """The operation is for other kinds of callers: for people, say, and a service came."""
+
+    code = "kind-not-allowed"
+    public = "This operation is not open to callers of this kind."
 
 
 class UnknownMethod(RequestRefused):

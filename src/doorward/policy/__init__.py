@@ -1,6 +1,6 @@
-"""May this identity do this operation? Scopes, hierarchy, roles, rules. Pure."""
+"""May this identity do this operation? Scopes, hierarchy, roles, kinds, rules. Pure."""
 
 from doorward.policy.decide import Decision, Policy, Requirement
-from doorward.policy.rules import EVERY, Operation, Rule
+from doorward.policy.rules import EVERY, EVERY_KIND, Operation, Rule
 
-__all__ = ["EVERY", "Decision", "Operation", "Policy", "Requirement", "Rule"]
+__all__ = ["EVERY", "EVERY_KIND", "Decision", "Operation", "Policy", "Requirement", "Rule"]

@@ -7,41 +7,54 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from doorward.errors import ConfigurationError
-from doorward.identity import Identity
-from doorward.policy.rules import CONVERSATION, EVERY, REACHES, Operation, Rule
+from doorward.identity import Identity, Kind
+from doorward.policy.rules import (
+    CONVERSATION,
+    EVERY,
+    EVERY_KIND,
+    REACHES,
+    Operation,
+    Rule,
+)
 from doorward.wire.scope import parse_scope
 from doorward.wire.uri_template import UriTemplate, is_template, read_uri_template
 
-Reason = Literal["allowed", "unknown-operation", "scope-missing", "role-missing"]
+Reason = Literal[
+    "allowed", "unknown-operation", "kind-not-allowed", "scope-missing", "role-missing"
+]
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
     """
     The answer, with everything the operation needs and not only what is missing.
 
-    A client that is told one missing scope at a time asks its user once for each.
+    A client that is told one missing scope at a time asks its user once for each. ``kinds`` are
+    those of the callers that may do it at all.
     """
 
     allowed: bool
     reason: Reason
     scopes: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
+    kinds: frozenset[Kind] = EVERY_KIND
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One line of the permission matrix: an operation and all that it needs."""
+    """One line of the permission matrix: an operation, all that it needs, and who may come."""
 
     operation: Operation
     scopes: frozenset[str]
     roles: tuple[frozenset[str], ...]
+    kinds: frozenset[Kind] = EVERY_KIND
 
 
 class _Needs(NamedTuple):
-    """What several rules need together: every scope, and one role out of each set."""
+    """What several rules need together: every scope, one role out of each set, a kind of all."""
 
     scopes: frozenset[str]
     role_sets: tuple[frozenset[str], ...]
+    kinds: frozenset[Kind]
     # The answer to whoever has it all, made once.
     allowed: Decision
 
@@ -57,7 +70,8 @@ class Policy:
     An operation with no rule is refused; ``unknown="base"`` lets the base rule alone decide it.
 
     Raises:
-        ConfigurationError: with reason ``not-a-scope`` or ``not-an-operation``.
+        ConfigurationError: with reason ``not-a-scope``, ``not-an-operation`` or
+            ``kinds-exclude-everybody``.
     """
 
     def __init__(
@@ -81,6 +95,7 @@ class Policy:
                 )
         for rule in (base, *self.rules.values()):
             _require_scopes(rule.scopes)
+            _require_somebody(base, rule)
         # Names come from the peer, so nothing is remembered for a name: a memory that grows with
         # every invented one is a leak. What the rules say is worked out here, once.
         self._named = {key: self._together([rule]) for key, rule in self.rules.items()}
@@ -99,14 +114,18 @@ class Policy:
         needs = self._needs_of(operation)
         if needs is None:
             return Decision(False, "unknown-operation")
-        scopes, role_sets, allowed = needs
+        scopes, role_sets, kinds, allowed = needs
+        # Before the scopes: a service that may not come whatever it holds is not to be sent away
+        # for more scopes first.
+        if identity.kind not in kinds:
+            return Decision(False, "kind-not-allowed", scopes, _named(role_sets), kinds)
         held = identity.scopes
         # `<=` answers the usual case in one step; only then is the hierarchy worth walking.
         if not scopes <= held and not all(self._reaches(held, scope) for scope in scopes):
-            return Decision(False, "scope-missing", scopes, _named(role_sets))
+            return Decision(False, "scope-missing", scopes, _named(role_sets), kinds)
         for roles in role_sets:
             if roles.isdisjoint(identity.roles):
-                return Decision(False, "role-missing", scopes, roles)
+                return Decision(False, "role-missing", scopes, roles, kinds)
         return allowed
 
     def reaches(self, identity: Identity, scope: str) -> bool:
@@ -117,7 +136,7 @@ class Policy:
         """Yield every operation that has a rule, with all that it needs."""
         for method, name in sorted(self.rules):
             needs = self._named[(method, name)]
-            yield Requirement(Operation(method, name), needs.scopes, needs.role_sets)
+            yield Requirement(Operation(method, name), needs.scopes, needs.role_sets, needs.kinds)
 
     def _reaches(self, held: frozenset[str], scope: str) -> bool:
         return scope in held or not held.isdisjoint(self._broader.get(scope, frozenset()))
@@ -155,8 +174,9 @@ class Policy:
         every = [self.base, *rules]
         scopes = frozenset[str]().union(*(rule.scopes for rule in every))
         role_sets = tuple(rule.roles for rule in every if rule.roles)
-        allowed = Decision(True, "allowed", scopes, _named(role_sets))
-        return _Needs(scopes, role_sets, allowed)
+        kinds = EVERY_KIND.intersection(*(rule.kinds for rule in every))
+        allowed = Decision(True, "allowed", scopes, _named(role_sets), kinds)
+        return _Needs(scopes, role_sets, kinds, allowed)
 
 
 def _templates(
@@ -187,6 +207,15 @@ def _require_scopes(scopes: Collection[str]) -> None:
                 f"{scope!r} cannot be a scope.",
                 "A scope is one word without spaces, quotes or backslashes, such as mcp:tools.",
             )
+
+
+def _require_somebody(base: Rule, rule: Rule) -> None:
+    if not base.kinds & rule.kinds:
+        raise ConfigurationError(
+            "kinds-exclude-everybody",
+            f"A rule is for {sorted(rule.kinds)} and the base rule for {sorted(base.kinds)} alone.",
+            "Name in the base rule every kind that any rule lets in.",
+        )
 
 
 def _broader(hierarchy: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:

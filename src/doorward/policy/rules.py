@@ -2,27 +2,58 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import get_args
 
 import msgspec
 
+from doorward.errors import ConfigurationError
+from doorward.identity import Kind
+
 # The name that stands for every operation of a method that has no rule of its own.
 EVERY = "*"
+
+EVERY_KIND: frozenset[Kind] = frozenset(get_args(Kind))
+"""Every kind of caller: people, services, and API keys."""
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class Rule:
     """
-    What a caller must hold: all of ``scopes``, and any one of ``roles`` when there are any.
+    What a caller must be and hold: all of ``scopes``, and any one of ``roles`` when there are any.
 
     ``Rule(scopes={"mcp:tools", "mcp:admin"}, roles={"admin"})``; a bare string names one.
+    ``kinds`` says who may come at all: ``Rule(kinds={"person"})`` keeps services and API keys out,
+    whatever they hold. Left out, every kind may.
+
+    Raises:
+        ConfigurationError: with reason ``not-a-kind``.
     """
 
     scopes: frozenset[str]
     roles: frozenset[str]
+    kinds: frozenset[Kind]
 
-    def __init__(self, scopes: Collection[str] = (), roles: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        scopes: Collection[str] = (),
+        roles: Collection[str] = (),
+        kinds: Collection[Kind] | Kind = (),
+    ) -> None:
         object.__setattr__(self, "scopes", _names(scopes))
         object.__setattr__(self, "roles", _names(roles))
+        object.__setattr__(self, "kinds", _kinds(kinds))
+
+
+def _kinds(given: Collection[Kind] | Kind) -> frozenset[Kind]:
+    named = frozenset(kind for kind in EVERY_KIND if kind in _names(given))
+    # A misspelt kind would shut out everybody whom it was meant to let in.
+    if unknown := sorted(_names(given) - EVERY_KIND):
+        raise ConfigurationError(
+            "not-a-kind",
+            f"{unknown[0]!r} is not a kind of caller.",
+            f"Kinds are {', '.join(sorted(EVERY_KIND))}.",
+        )
+    return named or EVERY_KIND
 
 
 def _names(given: Collection[str]) -> frozenset[str]:
