@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from docs.making.includes import with_files
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
-    [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *ROOT.glob("docs/*.md")]
+    [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *ROOT.glob("docs/**/*.md")]
 )
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 
@@ -27,7 +28,32 @@ def test_no_generated_page_is_stale() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
     for target in LINK.findall(page.read_text("utf-8")):
         assert (page.parent / target).exists(), target
+
+
+PAGE = "text\n\n<!-- include: code.py -->\n\n```python\nold\n```\n\nmore\n"
+
+
+def test_an_included_file_is_shown_as_it_is_now(tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text("new = 1\n\nother = 2\n", "utf-8")
+    (tmp_path / "page.md").write_text(PAGE, "utf-8")
+
+    assert with_files(tmp_path / "page.md", tmp_path) == PAGE.replace("old", "new = 1\n\nother = 2")
+
+
+@pytest.mark.parametrize(
+    ("page", "says"),
+    [
+        pytest.param(PAGE.replace("code.py", "gone.py"), "no file", id="no-such-file"),
+        pytest.param(PAGE.replace("```", ""), "without a fenced block", id="no-block"),
+    ],
+)
+def test_an_include_that_shows_nothing_is_an_error(tmp_path: Path, page: str, says: str) -> None:
+    (tmp_path / "code.py").write_text("new\n", "utf-8")
+    (tmp_path / "page.md").write_text(page, "utf-8")
+
+    with pytest.raises(ValueError, match=says):
+        with_files(tmp_path / "page.md", tmp_path)

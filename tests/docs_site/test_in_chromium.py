@@ -1,0 +1,92 @@
+"""The site in a browser: on a phone, in the dark, by keyboard, and with no network but its own."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.pages.browser import DESKTOP, PHONE, ColorScheme, new_page
+
+pytestmark = [pytest.mark.e2e, pytest.mark.needs("chromium")]
+
+TOO_WIDE = """() => {
+  const edge = document.documentElement.clientWidth;
+  const scrolls = (e) => e.parentElement
+    && (["auto", "scroll", "hidden"].includes(getComputedStyle(e.parentElement).overflowX)
+        || scrolls(e.parentElement));
+  return [...document.querySelectorAll(".md-main *")]
+    .filter((e) => e.getBoundingClientRect().right > edge + 1 && !scrolls(e))
+    .map((e) => e.outerHTML.slice(0, 120));
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_is_wider_than_a_phone_or_asks_another_host(
+    browser: Browser, origin: str, pages: list[Path], scheme: ColorScheme
+) -> None:
+    with new_page(browser, PHONE, scheme) as watched:
+        asked: set[str] = set()
+        watched.page.on("request", lambda request: asked.add(urlsplit(request.url).netloc))
+        for page in pages:
+            watched.page.goto(f"{origin}/{page}")
+            assert watched.page.evaluate(TOO_WIDE) == [], page
+            wide = watched.page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= PHONE["width"], page
+
+        assert asked == {urlsplit(origin).netloc}
+        assert watched.complaints == []
+
+
+def test_the_colours_follow_the_machine_and_the_button(browser: Browser, origin: str) -> None:
+    with new_page(browser, DESKTOP, "dark") as watched:
+        watched.page.goto(f"{origin}/cli.html")
+        scheme = watched.page.locator("body")
+        assert scheme.get_attribute("data-md-color-scheme") == "slate"
+
+        watched.page.get_by_title("Light colours").click()
+
+        assert scheme.get_attribute("data-md-color-scheme") == "default"
+
+
+def test_the_first_key_offers_to_skip_to_the_text(browser: Browser, origin: str) -> None:
+    with new_page(browser, DESKTOP) as watched:
+        watched.page.goto(f"{origin}/client.html")
+        watched.page.keyboard.press("Tab")
+        skip = watched.page.locator(":focus")
+        assert skip.inner_text() == "Skip to content"
+        assert skip.is_visible()
+
+        watched.page.keyboard.press("Enter")
+
+        watched.page.wait_for_url("**/client.html#*")
+        target = urlsplit(watched.page.url).fragment
+        assert watched.page.locator(f"#{target}").bounding_box() is not None
+
+
+def test_whoever_goes_by_keyboard_sees_where_they_are(browser: Browser, origin: str) -> None:
+    outline = "getComputedStyle(document.activeElement).outlineStyle"
+    with new_page(browser, DESKTOP) as watched:
+        watched.page.goto(f"{origin}/client.html#one-argument-for-the-client-you-have")
+        link = watched.page.locator("article a[href]:not(.headerlink)").first
+        link.focus()
+        # A focus that came by a key is shown; one that a script or a mouse set need not be.
+        watched.page.keyboard.press("Shift+Tab")
+        watched.page.keyboard.press("Tab")
+
+        assert watched.page.evaluate(outline) != "none"
+
+
+def test_a_search_finds_a_reason_code_without_asking_another_host(
+    browser: Browser, origin: str
+) -> None:
+    with new_page(browser, DESKTOP) as watched:
+        asked: set[str] = set()
+        watched.page.on("request", lambda request: asked.add(urlsplit(request.url).netloc))
+        watched.page.goto(f"{origin}/index.html")
+        watched.page.keyboard.press("/")
+        watched.page.keyboard.type("insufficient-scope")
+        found = watched.page.locator(".md-search-result__item a[href*='reasons.html']").first
+        found.wait_for()
+
+        assert asked == {urlsplit(origin).netloc}
