@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from functools import partial
 
 from doorward.errors import ConfigurationError
 from doorward.guard import audit as audit_log
@@ -102,17 +104,18 @@ class Guard:
         )
         paths = Paths(resource, path)
         first = frozenset(policy.base.scopes if challenge_scopes is None else challenge_scopes)
-        offered = _scopes_of(policy) if scopes_supported is None else scopes_supported
+        self._scopes_supported = scopes_supported
+        self._describe = partial(
+            build,
+            resource=resource,
+            authorization_servers=[one.issuer for one in self.issuers],
+            resource_name=resource_name,
+            resource_documentation=resource_documentation,
+        )
         self._settings = Settings(
             paths=paths,
             addresses=Addresses(resource, allowed_hosts, allowed_origins),
-            metadata=build(
-                resource=resource,
-                authorization_servers=[one.issuer for one in self.issuers],
-                scopes_supported=offered,
-                resource_name=resource_name,
-                resource_documentation=resource_documentation,
-            ),
+            metadata=self._metadata_of(policy),
             refusals=Refusals(self.metadata_url, first - {"offline_access"}),
             policy=policy,
             verifier=self.verifier,
@@ -125,15 +128,42 @@ class Guard:
             app_path=app_path or paths.endpoint,
         )
 
-    def protect(self, app: App) -> Door:
+    @property
+    def path(self) -> str:
+        """The path of the endpoint, as this process sees it."""
+        return self._settings.paths.endpoint
+
+    @property
+    def max_body(self) -> int:
+        """The number of bytes that the largest message may have."""
+        return self._settings.max_body
+
+    def protect(self, app: App, *, policy: Policy | None = None) -> Door:
         """
         Return ``app`` behind this guard.
+
+        ``policy`` decides in place of the guard's own: an adapter's, which adds to that one what
+        the server's author wrote beside each tool. The metadata offers its scopes.
 
         The caller is in the ASGI scope under ``doorward.identity`` and is what
         ``current_identity()`` answers while the application runs; the message is under
         ``doorward.envelope``, so that nothing needs to be parsed again.
         """
-        return Door(app, self._settings)
+        if policy is None:
+            return Door(app, self._settings)
+        return Door(app, replace(self._settings, policy=policy, metadata=self._metadata_of(policy)))
+
+    def metadata(self, policy: Policy | None = None) -> bytes:
+        """
+        Return the protected-resource metadata, as JSON.
+
+        Spec: RFC 9728 §2
+        """
+        return self._settings.metadata if policy is None else self._metadata_of(policy)
+
+    def _metadata_of(self, policy: Policy) -> bytes:
+        given = self._scopes_supported
+        return self._describe(scopes_supported=_scopes_of(policy) if given is None else given)
 
 
 def _scopes_of(policy: Policy) -> list[str]:
