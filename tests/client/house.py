@@ -86,6 +86,7 @@ class House:
     token: Callable[[dict[str, Any]], Any] = lambda document: document
     needed: frozenset[str] = frozenset({"mcp:read"})
     grantable: frozenset[str] | None = None
+    holds_clients_to_their_scopes: bool = False
     era: str = "modern"
     lifetime: int = 3600
     routes: dict[str, Callable[[httpx2.Request], httpx2.Response]] = field(default_factory=dict)
@@ -159,7 +160,13 @@ class House:
         return _json(201, document)
 
     def _authorize_page(self, request: httpx2.Request) -> httpx2.Response:
-        known = dict(parse_qsl(request.url.query.decode()))["client_id"] in self.clients
+        asked = dict(parse_qsl(request.url.query.decode()))
+        known = asked["client_id"] in self.clients
+        if known and self.holds_clients_to_their_scopes:
+            registered = self.clients[asked["client_id"]]["scope"].split()
+            if not set(asked["scope"].split()) <= set(registered):
+                back = f"{asked['redirect_uri']}?error=invalid_scope&state={asked['state']}"
+                return httpx2.Response(303, headers={"location": back})
         return httpx2.Response(200 if known else 400, html="<p>page</p>")
 
     def _revoke(self, request: httpx2.Request) -> httpx2.Response:

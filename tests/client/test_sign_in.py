@@ -226,6 +226,41 @@ async def test_a_client_that_the_server_forgot_is_registered_anew(
     assert len(house.authorizations) == 2
 
 
+async def test_a_client_that_was_registered_for_fewer_scopes_is_registered_anew_for_a_step_up(
+    open_house: Open, house: House
+) -> None:
+    house.challenge["scope"] = "mcp:read"
+    house.holds_clients_to_their_scopes = True
+
+    async with open_house() as connection:
+        await connection.log_in()
+        house.needed = frozenset({"mcp:read", "mcp:tools"})
+        result = await connection.client.call_tool("add", {"a": 2, "b": 3})
+
+    assert result.text == "5"
+    registered = [document["scope"] for document in house.clients.values()]
+    assert registered == ["mcp:read", "mcp:read mcp:tools"]
+    assert len(house.authorizations) == 2
+
+
+async def test_scopes_that_no_client_may_ask_for_are_asked_for_once(
+    open_house: Open, house: House
+) -> None:
+    house.needed = frozenset({"mcp:owner"})
+    house.answer = lambda said: {"error": "invalid_scope", "state": said["state"], "iss": ISSUER}
+    async with open_house() as connection:
+        house.answer, refuse = lambda said: said, house.answer
+        await connection.log_in()
+        house.answer = refuse
+        with pytest.raises(SignInFailed) as refusal:
+            await connection.client.call_tool("add", {"a": 2, "b": 3})
+        with pytest.raises(ScopeLacking):
+            await connection.client.call_tool("add", {"a": 2, "b": 3})
+
+    assert refusal.value.reason == "invalid-scope"
+    assert len(house.authorizations) == 2
+
+
 async def test_the_second_sign_in_listens_where_the_first_was_registered(
     open_house: Open, house: House
 ) -> None:

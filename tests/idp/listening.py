@@ -14,9 +14,11 @@ Application = Callable[..., Any]
 
 
 @contextmanager
-def listening(build: Callable[[str], AbstractAsyncContextManager[Application]]) -> Iterator[str]:
-    """Serve what ``build`` makes for a base URL; give that URL."""
-    sockets = listen(0)
+def listening(
+    build: Callable[[str], AbstractAsyncContextManager[Application]], port: int = 0
+) -> Iterator[str]:
+    """Serve what ``build`` makes for a base URL, on ``port`` or a free one; give that URL."""
+    sockets = listen(port)
     base = f"http://localhost:{sockets[0].getsockname()[1]}"
     ready = threading.Event()
     server: list[uvicorn.Server] = []

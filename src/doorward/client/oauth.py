@@ -223,7 +223,7 @@ class OAuth(httpx2.Auth):
             try:
                 renewed = await self._sign_in.sign_in(self.server_url, challenge, held=held)
             except SignInFailed as refusal:
-                if refusal.reason == "access-denied":
+                if refusal.reason in ("access-denied", "invalid-scope"):
                     self._refused |= challenge.scopes
                 raise
             self._refused |= challenge.scopes - renewed.scopes

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
+from urllib.parse import parse_qsl
 
 import anyio.to_thread
 import httpx2
@@ -198,7 +199,9 @@ class SignIn:
                 prompt=self.prompt,
             )
             if registration is kept and await self._is_turned_away(attempt):
-                raise SignInFailed("invalid-client", "The authorization server forgot this client.")
+                raise SignInFailed(
+                    "invalid-client", "The authorization server does not serve this client."
+                )
             url = require_web_address(attempt.url())
             self.progress("browser", url)
             # A browser that is signed in already is back before the call that opened it returns.
@@ -234,15 +237,20 @@ class SignIn:
         Say whether the authorization endpoint refuses a remembered client at the door.
 
         A server that forgot a client must not redirect, so its error page stays in the browser and
-        this process would wait in vain. One request without cookies asks before a person does.
+        this process would wait in vain. A server that registered it for the scopes of that day
+        answers ``invalid_scope`` to all later ones. One request without cookies asks before a
+        person does.
 
-        Spec: RFC 6749 §4.1.2.1
+        Spec: RFC 6749 §4.1.2.1; RFC 7591 §2
         """
         probe = replace(attempt, state=_throwaway(), verifier=_throwaway() + _throwaway())
         try:
             answer = await self.courier.get(probe.url(), "authorization endpoint")
         except ProtocolBroken:
             return False
+        place, _, query = answer.headers.get("location", "").partition("?")
+        if place == attempt.redirect_uri:
+            return dict(parse_qsl(query)).get("error") in ("invalid_scope", "unauthorized_client")
         return answer.status in (400, 401)
 
     def _forget_dead_client(self, refusal: SignInFailed, issuer: str) -> bool:

@@ -1,0 +1,117 @@
+"""Our client signs in at identity providers that others wrote, on their real pages."""
+
+import json
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from doorward.client import DeviceCode, FileStore, Wallet, open_connection
+from tests.e2e.form_browser import BrowserStuck, FormBrowser
+from tests.e2e.guarded import guarded
+from tests.e2e.html_forms import Form, Page
+from tests.e2e.processes import free_port, started
+
+pytestmark = [pytest.mark.e2e, pytest.mark.needs("node-clients")]
+
+NODE = Path(sys.executable).parent / "node"
+CLIENTS = Path(__file__).parents[1] / "clients"
+
+
+class Visitor(FormBrowser):
+    """Signs in where a password is asked for, and says yes to whatever else is asked."""
+
+    user_code = ""
+
+    def _choose(self, page: Page, status: int) -> tuple[Form, str, dict[str, str]]:
+        for form in page.forms:
+            if secret := form.field_of_type("password"):
+                name = form.field_of_type("text") or "username"
+                return form, "sign-in", {**form.fields, name: self.username, secret: "demo"}
+            if self.user_code and "user_code" in form.types and "confirm" not in form.fields:
+                return form, "code", {**form.fields, "user_code": self.user_code}
+        if page.forms:
+            return page.forms[0], "consent", page.forms[0].fields
+        return super()._choose(page, status)
+
+
+@asynccontextmanager
+async def visitor() -> AsyncIterator[Visitor]:
+    """Somebody at a browser of their own."""
+    somebody = Visitor("somebody", "demo")
+    yield somebody
+    somebody.close()
+
+
+@dataclass(frozen=True)
+class House:
+    """A guarded server, and who signs people in for it."""
+
+    url: str
+    issuer: str
+
+
+@pytest.fixture(scope="module")
+def at_oidc_provider() -> Iterator[House]:
+    """A guarded server whose people sign in at node oidc-provider."""
+    port = free_port()
+    command = [str(NODE), "oidc_sign_in.mjs", f"http://localhost:{port}/mcp"]
+    with started(command, cwd=CLIENTS, longest=110) as provider:
+        assert provider.stdout is not None
+        line = provider.stdout.readline()
+        assert line, provider.said_wrong
+        issuer = json.loads(line)["issuer"]
+        with guarded(port, issuer=issuer) as url:
+            yield House(url, issuer)
+        # The command may be a wrapper: killing it would leave the server behind.
+        assert provider.stdin is not None
+        provider.stdin.close()
+
+
+async def test_node_oidc_provider_registers_signs_in_and_renews(
+    at_oidc_provider: House, tmp_path: Path
+) -> None:
+    wallet = Wallet(FileStore(tmp_path))
+    async with (
+        visitor() as somebody,
+        open_connection(
+            at_oidc_provider.url, wallet=wallet, browser=somebody.walk, patience=30.0
+        ) as connection,
+    ):
+        name = await connection.client.call_tool("who_am_i", {})
+        added = await connection.client.call_tool("add", {"a": 2, "b": 3})
+        first = wallet.tokens_for(at_oidc_provider.url)
+        assert first is not None
+        second = await connection.sign_in.refresh(at_oidc_provider.url, first)
+        again = await connection.client.call_tool("add", {"a": 20, "b": 22})
+
+    assert (name.text, added.text, again.text) == ("somebody", "5", "42")
+    assert first.issuer == at_oidc_provider.issuer
+    assert first.access_token != second.access_token
+    assert first.refresh_token != second.refresh_token
+    assert {page for walk in somebody.walks for page in walk.pages} == {"sign-in", "consent"}
+
+
+async def test_node_oidc_provider_signs_a_device_in_from_another_one(
+    at_oidc_provider: House, tmp_path: Path
+) -> None:
+    async with visitor() as somebody:
+
+        def on_another_device(code: DeviceCode) -> None:
+            somebody.user_code = code.user_code
+            # The last page there says that all is done, and has no way on.
+            with pytest.raises(BrowserStuck, match="a page without a way on"):
+                somebody.walk(code.address)
+
+        async with open_connection(
+            at_oidc_provider.url,
+            wallet=Wallet(FileStore(tmp_path)),
+            show=on_another_device,
+            patience=30.0,
+        ) as connection:
+            name = await connection.client.call_tool("who_am_i", {})
+
+    assert name.text == "somebody"
