@@ -106,6 +106,21 @@ SAMPLES = [
         subject=UUID, client="app-1", scopes={"mcp.read", "mcp.tools"}, roles={"Admin"}, name="Alice",
     ),
     Sample(
+        preset="entra", issuer=E2, audience=GUID, typ="JWT", label="service without idtyp",
+        claims={
+            "aud": GUID, "azp": "app-1", "azpacr": "1", "oid": UUID, "sub": UUID, "roles": ["Do.It"],
+            "tid": TID, "uti": "u", "ver": "2.0", "nbf": int(NOW) - 5,
+        },
+        subject=UUID, client="app-1", roles={"Do.It"}, kind="service",
+    ),
+    Sample(
+        preset="auth0", issuer=A0, audience=MCP, typ="at+jwt", label="service without gty",
+        claims={
+            "sub": "c1@clients", "aud": MCP, "client_id": "c1", "jti": "j", "scope": "mcp:read",
+        },
+        subject="c1@clients", client="c1", scopes={"mcp:read"}, kind="service",
+    ),
+    Sample(
         preset="entra-v1", issuer=E1, audience="api://mcp", typ="JWT", label="service",
         claims={
             "aud": "api://mcp", "appid": "app-1", "appidacr": "1", "oid": UUID, "sub": UUID, "roles": ["Do.It"],

@@ -86,6 +86,36 @@ def test_a_token_without_a_person_is_told_by_its_marks(changes: dict[str, Any], 
     assert read_identity(said, profile, dumps(said)).kind == kind
 
 
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"sub": "client-1@clients"}, "service"),
+        ({"sub": "client-1"}, "person"),
+        ({"sub": "client-2@clients"}, "person"),
+        ({"sub": "@clients", "client_id": ...}, "person"),
+    ],
+)
+def test_a_service_may_be_known_by_how_its_subject_is_written(
+    changes: dict[str, Any], kind: str
+) -> None:
+    profile = TokenProfile(
+        name="x", types=frozenset(), service_subjects=("{client}@clients",), client_required=False
+    )
+    said = claims(**changes)
+    assert read_identity(said, profile, dumps(said)).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"), [({"scp": "a"}, "person"), ({"scp": ""}, "person"), ({}, "service")]
+)
+def test_a_service_may_be_known_by_what_only_people_have(
+    changes: dict[str, Any], kind: str
+) -> None:
+    profile = TokenProfile(name="x", types=frozenset(), person_marks=frozenset({"scp"}))
+    said = claims(**changes)
+    assert read_identity(said, profile, dumps(said)).kind == kind
+
+
 def test_a_name_is_for_show_and_may_be_anything() -> None:
     assert read_identity(claims(name="Alice"), RFC9068, b"{}").name == "Alice"
     assert read_identity(claims(name=1, username="a"), RFC9068, b"{}").name is None

@@ -21,6 +21,9 @@ _CIMD = Source(
     "https://auth0.com/docs/get-started/auth0-overview/create-applications/cimd-overview.md",
     date(2026, 11, 22),
 )
+_SERVICE = Source(
+    "https://auth0.com/docs/api-auth/tutorials/client-credentials", date(2026, 11, 22)
+)
 _RESOURCE = Source("https://github.com/danny-avila/LibreChat/issues/13401", _SEEN)
 _CLI = Source("https://github.com/auth0/auth0-deploy-cli/releases (8.29.0)", _SEEN)
 
@@ -42,6 +45,7 @@ AUTH0 = Preset(
         client_claims=("client_id", "azp"),
         # Permissions are what the user may do, not what he let this client do: they are roles here.
         role_paths=("permissions",),
+        service_subjects=("{client}", "{client}@clients"),
         service_marks={"gty": "client-credentials"},
     ),
     claims=_PROFILES.says(
@@ -53,6 +57,9 @@ AUTH0 = Preset(
     ),
     facts=(
         _ISSUE.says("The issuer ends in a slash."),
+        _SERVICE.suggests(
+            "With client credentials sub is {client id}@clients, and the default profile says gty: client-credentials."
+        ),
         _TOKENS.says("Without an API's audience the access token is opaque."),
         _CLI.says("DPoP is generally available since March 2026."),
     ),

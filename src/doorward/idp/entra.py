@@ -27,6 +27,9 @@ _STEPS = Source(
 )
 
 _SUBJECT = _CLAIMS.says("sub differs per application; oid is the user within the tenant of iss.")
+_SERVICE = _CLAIMS.suggests(
+    "A token without scp is an application's own; idtyp says app where the API asks for that optional claim."
+)
 _SCOPES = _CLAIMS.says(
     "scp is a text with short names, in tokens of users alone; roles is a list; groups over 200 are left out."
 )
@@ -105,11 +108,13 @@ ENTRA_V2 = Preset(
         token_id_claims=("uti",),
         required_values={"ver": "2.0"},
         service_marks={"idtyp": "app"},
+        # idtyp is there only where the API asks for it.
+        person_marks=frozenset({"scp"}),
     ),
     claims=_CLAIMS.says(
         "aud is always the client id; azp is the client; scp a text; oid the user."
     ),
-    facts=(_SUBJECT, _SCOPES),
+    facts=(_SUBJECT, _SCOPES, _SERVICE),
     quirks=_QUIRKS,
     matrix=_MATRIX,
 )
@@ -134,9 +139,11 @@ ENTRA_V1 = Preset(
         token_id_claims=("uti",),
         required_values={"ver": "1.0"},
         service_marks={"idtyp": "app"},
+        # idtyp is there only where the API asks for it.
+        person_marks=frozenset({"scp"}),
     ),
     claims=_CLAIMS.says("appid is the client; scp a text; oid the user; aud is either form."),
-    facts=(_SUBJECT, _SCOPES),
+    facts=(_SUBJECT, _SCOPES, _SERVICE),
     quirks=(
         *_QUIRKS,
         Quirk(

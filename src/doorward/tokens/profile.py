@@ -16,8 +16,12 @@ class TokenProfile:
     Where several names are listed, the first one that the token has is used. ``types`` are the
     accepted values of ``typ``, in lower case and without ``application/``. ``required_values`` must
     be equal; ``forbidden_claims`` must be absent: where ``typ`` says only ``JWT``, they are what
-    keeps an ID token out. ``service_marks`` are claims that only a token without a person has: with
-    that value, or with any value where it is ``None``.
+    keeps an ID token out.
+
+    A token without a person is a service's. It is known by its subject, which is one of
+    ``service_subjects`` with the client's id in it (the standard's way: the client's id itself); or
+    by one of ``service_marks``, claims that only such a token has: with that value, or with any
+    value where it is ``None``; or because it has none of ``person_marks``, when there are any.
 
     Spec: RFC 9068 §2; RFC 8725 §3.11, §3.12
     """
@@ -36,7 +40,9 @@ class TokenProfile:
     required_claims: frozenset[str] = frozenset({"iat"})
     required_values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     forbidden_claims: frozenset[str] = frozenset({"nonce", "at_hash", "c_hash", "events"})
+    service_subjects: tuple[str, ...] = ("{client}",)
     service_marks: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
+    person_marks: frozenset[str] = frozenset()
 
 
 RFC9068 = TokenProfile(

@@ -110,9 +110,13 @@ def _first(claims: Claims, names: tuple[str, ...]) -> str | None:
 
 
 def _kind(claims: Claims, profile: TokenProfile, subject: str, client: str | None) -> Kind:
-    if subject == client:
+    if client is not None and any(
+        subject == form.replace("{client}", client) for form in profile.service_subjects
+    ):
         return "service"
     for name, value in profile.service_marks.items():
         if name in claims and value in (None, claims[name]):
             return "service"
+    if profile.person_marks and profile.person_marks.isdisjoint(claims):
+        return "service"
     return "person"
