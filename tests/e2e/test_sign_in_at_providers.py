@@ -1,9 +1,10 @@
 """Our client signs in at identity providers that others wrote, on their real pages."""
 
 import json
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from doorward.client import DeviceCode, FileStore, Wallet, open_connection
 from tests.e2e.form_browser import BrowserStuck, FormBrowser
 from tests.e2e.guarded import guarded
 from tests.e2e.html_forms import Form, Page
-from tests.e2e.processes import free_port, started
+from tests.e2e.peer_sources import source_of
+from tests.e2e.processes import Process, answers, free_port, started
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("node-clients")]
 
@@ -30,7 +32,7 @@ class Visitor(FormBrowser):
         for form in page.forms:
             if secret := form.field_of_type("password"):
                 name = form.field_of_type("text") or "username"
-                return form, "sign-in", {**form.fields, name: self.username, secret: "demo"}
+                return form, "sign-in", {**form.fields, name: self.username, secret: self._password}
             if self.user_code and "user_code" in form.types and "confirm" not in form.fields:
                 return form, "code", {**form.fields, "user_code": self.user_code}
         if page.forms:
@@ -39,9 +41,9 @@ class Visitor(FormBrowser):
 
 
 @asynccontextmanager
-async def visitor() -> AsyncIterator[Visitor]:
+async def visitor(username: str = "somebody", password: str = "demo") -> AsyncIterator[Visitor]:
     """Somebody at a browser of their own."""
-    somebody = Visitor("somebody", "demo")
+    somebody = Visitor(username, password)
     yield somebody
     somebody.close()
 
@@ -69,6 +71,50 @@ def at_oidc_provider() -> Iterator[House]:
         # The command may be a wrapper: killing it would leave the server behind.
         assert provider.stdin is not None
         provider.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def at_the_sdks_example() -> Iterator[House]:
+    """The official SDK's example: a server, and the authorization server beside it."""
+    code = source_of("mcp") / "examples" / "servers" / "simple-auth"
+    issuer_port, server_port = free_port(), free_port()
+    issuer, python = f"http://localhost:{issuer_port}", [sys.executable, "-m"]
+    about_people = [*python, "mcp_simple_auth.auth_server", "--port", str(issuer_port)]
+    about_tools = [*python, "mcp_simple_auth.server", "--port", str(server_port)]
+    about_tools += ["--auth-server", issuer, "--oauth-strict"]
+    with (
+        started(about_people, cwd=code, longest=110) as people,
+        started(about_tools, cwd=code, longest=110) as tools,
+    ):
+        wait_for(issuer_port, people)
+        wait_for(server_port, tools)
+        yield House(f"http://localhost:{server_port}/mcp", f"{issuer}/")
+
+
+def wait_for(port: int, process: Process) -> None:
+    """Return when ``process`` listens on ``port``; fail when it ended instead."""
+    while not answers(port):
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+        assert process.poll() is None, process.said_wrong
+
+
+async def test_the_sdks_example_server_registers_and_signs_in(
+    at_the_sdks_example: House, tmp_path: Path
+) -> None:
+    wallet = Wallet(FileStore(tmp_path))
+    async with (
+        visitor("demo_user", "demo_password") as somebody,
+        open_connection(
+            at_the_sdks_example.url, wallet=wallet, browser=somebody.walk, patience=30.0
+        ) as connection,
+    ):
+        result = await connection.client.call_tool("get_time", {})
+        tokens = wallet.tokens_for(at_the_sdks_example.url)
+
+    assert result.structured["timezone"] == "UTC"
+    assert tokens is not None
+    assert (tokens.issuer, tokens.scopes) == (at_the_sdks_example.issuer, {"user"})
 
 
 async def test_node_oidc_provider_registers_signs_in_and_renews(
