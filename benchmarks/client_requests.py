@@ -48,7 +48,7 @@ class Kept:
         return OAuthToken(access_token=TOKEN, expires_in=3600)
 
     async def set_tokens(self, tokens: OAuthToken) -> None:
-        raise AssertionError("nothing is to be renewed")
+        raise AssertionError("nothing is to be renewed", type(tokens))
 
     async def get_client_info(self) -> OAuthClientInformationFull | None:
         return OAuthClientInformationFull(
@@ -56,7 +56,7 @@ class Kept:
         )
 
     async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        raise AssertionError("nothing is to be registered")
+        raise AssertionError("nothing is to be registered", type(client_info))
 
 
 def measure(*, rounds: int, count: int) -> Sequence[Added]:
