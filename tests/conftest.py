@@ -2,11 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from keycloak import distribution
+from tests.keycloak.running import RunningKeycloak
 
 # A wall-clock deadline per example says how busy the machine is, not whether the code is right.
 settings.register_profile("doorward", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -25,9 +28,22 @@ def _node_clients() -> str | None:
     return str(installed) if installed.exists() else None
 
 
+def _keycloak() -> str | None:
+    # Ready, or to be had: Java to run it and Maven to fetch it. Its version is Keycloak's to judge.
+    if shutil.which("java") is None:
+        return None
+    if distribution.is_ready():
+        return str(distribution.home())
+    return os.environ.get("KEYCLOAK_ZIP") or shutil.which("mvn")
+
+
 PARTS: dict[str, tuple[Callable[[], str | None], str]] = {
     "chromium": (_chromium, "Chromium is not installed (Debian: apt-get install chromium)"),
     "node-clients": (_node_clients, "the npm clients are not installed (run: make test)"),
+    "keycloak": (
+        _keycloak,
+        "Java or Maven is missing (Debian: apt-get install openjdk-17-jre-headless maven)",
+    ),
 }
 
 
@@ -40,3 +56,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if ON_CI:
                 pytest.fail(f"needs {part}: {reason}")
             pytest.skip(f"needs {part}: {reason}")
+
+
+@pytest.fixture(scope="session")
+def running_keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningKeycloak]:
+    """Run a real Keycloak with the tutorial's realm on a free port, for the whole session."""
+    running = RunningKeycloak(tmp_path_factory.mktemp("keycloak") / "instance")
+    try:
+        yield running
+    finally:
+        running.close()

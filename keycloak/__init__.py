@@ -1,0 +1,1 @@
+"""A real Keycloak on this machine, with the tutorial's realm. Needs Python, Java and Maven alone."""

@@ -1,0 +1,126 @@
+"""Start Keycloak with the tutorial's realm, and say what was done."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from keycloak import distribution, realm
+from keycloak.server import ADMIN, KeycloakServer
+from keycloak.trouble import CannotStart
+
+USERS = (
+    ("mcp-admin", "admin123", "admin", "mcp:read mcp:tools mcp:prompts"),
+    ("mcp-user", "user123", "user", "mcp:read mcp:tools"),
+    ("mcp-readonly", "readonly123", "guest", "mcp:read"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run Keycloak until Ctrl-C; return the exit code."""
+    options = _read(arguments)
+    try:
+        return _fetch_only() if options.fetch_only else _serve(options)
+    except CannotStart as problem:
+        print(problem.problem, problem.hint, sep="\n", file=sys.stderr)
+        if "Java" in problem.problem or "Maven" in problem.problem:
+            print(f"Or use a container:\n  {container_line()}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="keycloak/start.sh",
+        description="Start a real Keycloak with the realm of the tutorial, on this machine alone.",
+        epilog="KEYCLOAK_ADMIN_PASSWORD sets the administrator's password; without it one is made up.",
+    )
+    parser.add_argument("--port", type=_port, default=os.environ.get("KEYCLOAK_PORT", "8080"))
+    parser.add_argument(
+        "--resource",
+        default=os.environ.get("MCP_RESOURCE", realm.RESOURCE),
+        help="the MCP server's address, which tokens name as aud (default: %(default)s)",
+    )
+    parser.add_argument("--fresh", action="store_true", help="begin with an empty database")
+    parser.add_argument(
+        "--fetch-only", action="store_true", help="bring Keycloak into the cache and stop"
+    )
+    parser.add_argument(
+        "--container", action="store_true", help="print a line that starts the same in a container"
+    )
+    options = parser.parse_args(arguments)
+    if options.container:
+        print(container_line())
+        parser.exit()
+    return options
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 0 < int(text) < 65536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port; give a number from 1 to 65535")
+
+
+def container_line() -> str:
+    """Return a command for those who have a container engine and no Java."""
+    return (
+        f'docker run --rm -p 127.0.0.1:8080:8080 -v "{realm.FILE}:/opt/keycloak/data/import/{realm.NAME}-realm.json:ro"'
+        f" -e KC_BOOTSTRAP_ADMIN_USERNAME={ADMIN} -e KC_BOOTSTRAP_ADMIN_PASSWORD"
+        f" {distribution.CONTAINER} start-dev --import-realm"
+    )
+
+
+def _fetch_only() -> int:
+    print(f"Keycloak {distribution.VERSION} is in {distribution.bring()}.")
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    server = KeycloakServer(
+        distribution.CACHE / "instances" / str(options.port),
+        port=options.port,
+        resource=options.resource,
+        admin_password=os.environ.get("KEYCLOAK_ADMIN_PASSWORD") or None,
+        fresh=options.fresh,
+    )
+    if not distribution.is_ready():
+        print(f"Bringing Keycloak {distribution.VERSION} into {distribution.CACHE} (once) …")
+    print("Starting Keycloak …", flush=True)
+    # A closed terminal or a service manager ends it as Ctrl-C does, and no Java stays behind.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        server.start()
+        print(_what_was_done(server), flush=True)
+        return server.wait()
+    finally:
+        server.stop()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _what_was_done(server: KeycloakServer) -> str:
+    people = "\n".join(
+        f"    {name} / {password}: role {role}, may have {scopes}"
+        for name, password, role, scopes in USERS
+    )
+    began = "The realm's file or a setting changed, so the database began anew.\n"
+    return f"""\
+{began if server.began_anew else ""}Keycloak {distribution.VERSION} listens on 127.0.0.1:{server.port}, for this machine alone.
+  Issuer:   {server.issuer}
+  Audience: {server.resource} stands in the aud of every token.
+  Users, known to everybody who reads this:
+{people}
+  Clients:  mcp-test-client (public: browser and password), mcp-service (client credentials),
+            mcp-server (exchanges tokens), downstream-api (what they are exchanged for).
+  Anonymous registration is open to programs on this machine, for the scopes mcp:read, mcp:tools
+  and mcp:prompts; each of their users is asked for consent, and 200 clients is the most.
+  Administrator: {server.url}/admin, user {ADMIN}, password in {server.password_file}.
+Ctrl-C stops it."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
