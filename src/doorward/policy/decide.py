@@ -138,6 +138,17 @@ class Policy:
             needs = self._named[(method, name)]
             yield Requirement(Operation(method, name), needs.scopes, needs.role_sets, needs.kinds)
 
+    def requirement(self, operation: Operation) -> Requirement | None:
+        """Return all that ``operation`` needs, or ``None`` when it is refused to everybody."""
+        needs = self._needs_of(operation)
+        if needs is None:
+            return None
+        return Requirement(operation, needs.scopes, needs.role_sets, needs.kinds)
+
+    def containing(self, scope: str) -> frozenset[str]:
+        """Return the broader scopes, each of which contains ``scope``, without itself."""
+        return self._broader.get(scope, frozenset()) - {scope}
+
     def _reaches(self, held: frozenset[str], scope: str) -> bool:
         return scope in held or not held.isdisjoint(self._broader.get(scope, frozenset()))
 

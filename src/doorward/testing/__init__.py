@@ -1,5 +1,5 @@
 """
-What users import in their own tests: a token mint, bad tokens by name.
+What users import in their own tests: a token mint, bad tokens by name, a watch on permissions.
 
 ```python
 from doorward.testing import BAD_TOKENS, TokenMint
@@ -11,6 +11,7 @@ headers = {"Authorization": f"Bearer {mint.mint('alice', scopes={'mcp:read'})}"}
 
 from doorward.testing.bad_tokens import BAD_TOKENS, BadToken, bad_token
 from doorward.testing.mint import ABSENT, TokenMint
+from doorward.testing.permissions import assert_permissions_unchanged
 from doorward.testing.signing import Algorithm, SigningKey
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "BadToken",
     "SigningKey",
     "TokenMint",
+    "assert_permissions_unchanged",
     "bad_token",
 ]

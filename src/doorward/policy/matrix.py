@@ -1,0 +1,160 @@
+"""Who can do what: the permission matrix of a server, row by row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from doorward.errors import ConfigurationError
+from doorward.identity import Kind
+from doorward.policy.decide import Policy, Requirement
+from doorward.policy.rules import EVERY, EVERY_KIND, Operation, Rule
+
+Clauses = frozenset[frozenset[str]]
+
+
+@runtime_checkable
+class HasPolicy(Protocol):
+    """Whatever decides by a policy, such as a guard."""
+
+    policy: Policy
+
+
+@runtime_checkable
+class HasRules(Protocol):
+    """Whatever its authors wrote rules beside, such as an ``McpServer``."""
+
+    @property
+    def rules(self) -> Mapping[tuple[str, str], Rule]:
+        """The rule of each ``(method, name)``."""
+
+
+def policy_of(source: object) -> Policy:
+    """
+    Return the policy of ``source``: one itself, or anything with a ``policy`` or with ``rules``.
+
+    Rules alone are taken as they stand: without the base rule that a guard would add.
+
+    Raises:
+        ConfigurationError: ``no-policy``.
+    """
+    if isinstance(source, Policy):
+        return source
+    if isinstance(source, HasPolicy) and isinstance(source.policy, Policy):
+        return source.policy
+    if isinstance(source, HasRules) and isinstance(source.rules, Mapping):
+        return Policy(rules=source.rules)
+    raise ConfigurationError(
+        "no-policy",
+        f"A {type(source).__name__} has neither a policy nor rules.",
+        "Name a Guard, a Policy or an McpServer; a guard knows the base rule as well.",
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    Who may do one operation: any of ``kinds`` that meets every clause.
+
+    Each clause is a set of scopes or of roles, any one of which meets it. ``scopes`` and ``roles``
+    are the same as their author wrote them, without what the hierarchy adds.
+    """
+
+    method: str
+    name: str
+    scopes: frozenset[str]
+    roles: tuple[frozenset[str], ...]
+    kinds: frozenset[Kind]
+    contained_in: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """``"tools/call add"``."""
+        return f"{self.method} {self.name}"
+
+    def admits_only(self, other: "Row") -> bool:
+        """
+        Say whether everybody whom this row admits is admitted by ``other`` too.
+
+        Exact, and not a comparison of texts: whoever meets all of these clauses meets one of the
+        other's precisely when one of these is a part of it.
+        """
+        return (
+            self.kinds <= other.kinds
+            and _implies(self._scope_clauses(), other._scope_clauses())
+            and _implies(frozenset(self.roles), frozenset(other.roles))
+        )
+
+    def _scope_clauses(self) -> Clauses:
+        return frozenset(
+            frozenset({scope}) | self.contained_in.get(scope, frozenset()) for scope in self.scopes
+        )
+
+
+def _implies(some: Clauses, others: Clauses) -> bool:
+    return all(any(one <= other for one in some) for other in others)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """
+    Every operation that has a rule, in order, and what holds for the rest.
+
+    ``conversation`` is who may do what only describes the server; ``rest`` is who may do anything
+    else, or ``None`` when nobody may.
+    """
+
+    rows: tuple[Row, ...]
+    conversation: Row
+    rest: Row | None
+
+    def row(self, method: str, name: str) -> Row | None:
+        """Return who may do an operation, as far as the rows tell without matching templates."""
+        for wanted in (name, EVERY):
+            for row in self.rows:
+                if (row.method, row.name) == (method, wanted):
+                    return row
+        return self.rest
+
+
+def matrix_of(source: object) -> Matrix:
+    """
+    Return the matrix of a policy, a guard, or a server with rules.
+
+    Raises:
+        ConfigurationError: ``no-policy``.
+    """
+    policy = policy_of(source)
+    base = row_of(policy, Requirement(Operation("", None), *_base(policy)))
+    return Matrix(
+        rows=tuple(row_of(policy, one) for one in policy.matrix()),
+        conversation=base,
+        rest=base if policy.unknown == "base" else None,
+    )
+
+
+def _base(policy: Policy) -> tuple[frozenset[str], tuple[frozenset[str], ...], frozenset[Kind]]:
+    roles = (policy.base.roles,) if policy.base.roles else ()
+    return policy.base.scopes, roles, policy.base.kinds
+
+
+def row_of(policy: Policy, needs: Requirement) -> Row:
+    """Return who may do the operation of a requirement of ``policy``."""
+    return Row(
+        method=needs.operation.method,
+        name=needs.operation.name or EVERY,
+        scopes=needs.scopes,
+        roles=needs.roles,
+        kinds=needs.kinds,
+        contained_in={scope: policy.containing(scope) for scope in needs.scopes},
+    )
+
+
+def who(row: Row) -> str:
+    """Return in words who may: ``"a person with mcp:read and mcp:tools, as admin or auditor"``."""
+    kinds = "anybody" if row.kinds == EVERY_KIND else " or ".join(sorted(row.kinds))
+    scopes = " and ".join(
+        " or ".join([scope, *sorted(row.contained_in.get(scope, ()))])
+        for scope in sorted(row.scopes)
+    )
+    roles = " and ".join(" or ".join(sorted(roles)) for roles in row.roles)
+    return f"{kinds}{f' with {scopes}' if scopes else ''}{f', as {roles}' if roles else ''}"

@@ -1,0 +1,94 @@
+"""One decision, told step by step in the order in which it is made."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from doorward.identity import Identity
+from doorward.policy.decide import Decision, Policy, Requirement
+from doorward.policy.rules import EVERY_KIND, Operation
+
+Question = Literal["rule", "kind", "scope", "role"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    One question on the way to a decision. ``passed`` is ``None`` when it was not asked any more.
+
+    ``wanted`` is what it asks for and ``found`` what there was, each as a sentence fragment.
+    """
+
+    question: Question
+    wanted: str
+    found: str
+    passed: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision with the steps that led to it."""
+
+    decision: Decision
+    steps: tuple[Step, ...]
+
+
+def explain(policy: Policy, identity: Identity, operation: Operation) -> Explanation:
+    """
+    Return what ``policy.decide`` answers, and why.
+
+    The steps stand in the order of the questions, and what comes after the first "no" is marked as
+    not asked. Each scope and each set of roles is a step of its own.
+    """
+    decision = policy.decide(identity, operation)
+    needs = policy.requirement(operation)
+    if needs is None:
+        name = f"{operation.method} {operation.name or ''}".strip()
+        step = Step("rule", f"a rule for {name}", "none, so nobody may", passed=False)
+        return Explanation(decision, (step,))
+    steps = [Step("rule", "a rule", _rule(policy, operation), passed=True), _kind(needs, identity)]
+    steps += [_scope(policy, identity, scope) for scope in sorted(needs.scopes)]
+    steps += [_role(roles, identity) for roles in needs.roles]
+    return Explanation(decision, tuple(_asked(steps)))
+
+
+def _rule(policy: Policy, operation: Operation) -> str:
+    if operation.name is not None and (operation.method, operation.name) in policy.rules:
+        return "its own, and the base rule"
+    # Nothing but the base rule, or one for many: the template that it fits, or "every other name".
+    base, found = policy.base, policy.requirement(operation)
+    plain = found is not None and (found.scopes, found.kinds) == (base.scopes, base.kinds)
+    return "the base rule" if plain else "one for several names, and the base rule"
+
+
+def _kind(needs: Requirement, identity: Identity) -> Step:
+    wanted = "any kind" if needs.kinds == EVERY_KIND else " or ".join(sorted(needs.kinds))
+    return Step("kind", wanted, identity.kind, passed=identity.kind in needs.kinds)
+
+
+def _scope(policy: Policy, identity: Identity, scope: str) -> Step:
+    if scope in identity.scopes:
+        return Step("scope", scope, "held", passed=True)
+    through = sorted(policy.containing(scope) & identity.scopes)
+    if through:
+        return Step("scope", scope, f"contained in {through[0]}", passed=True)
+    return Step("scope", scope, "missing", passed=False)
+
+
+def _role(roles: frozenset[str], identity: Identity) -> Step:
+    held = sorted(roles & identity.roles)
+    wanted = " or ".join(sorted(roles))
+    return Step("role", wanted, held[0] if held else "none of them", passed=bool(held))
+
+
+def _asked(steps: list[Step]) -> list[Step]:
+    """Mark what is not asked any more: nothing of a later question once an earlier one said no."""
+    failed: Question | None = None
+    told = []
+    for step in steps:
+        # All scopes are one question: a client is told every one that is needed, at once.
+        if failed is not None and step.question != failed:
+            told.append(Step(step.question, step.wanted, "not asked", passed=None))
+        else:
+            told.append(step)
+            failed = step.question if step.passed is False else failed
+    return told

@@ -1,0 +1,68 @@
+"""A test that fails when a tool becomes reachable by more people."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from doorward.policy.matrix import matrix_of, policy_of
+from doorward.policy.snapshot import Change, changes, document_of, matrix_in
+
+UPDATE = "DOORWARD_UPDATE_SNAPSHOT"
+
+
+def assert_permissions_unchanged(source: object, path: str | os.PathLike[str]) -> list[Change]:
+    """
+    Return what became narrower since the snapshot at ``path``, or fail with what became wider.
+
+    ``source`` is a ``Guard``, a ``Policy`` or an ``McpServer``. The snapshot is a file to keep with
+    the tests and to read in a review; it is written by ``doorward who-can module:server --write
+    PATH``, or by running the test with ``DOORWARD_UPDATE_SNAPSHOT=1``. Both are how a change is
+    accepted. A snapshot that is missing is a failure: else deleting it would accept anything.
+
+    ```python
+    def test_nobody_new_gets_in() -> None:
+        assert_permissions_unchanged(guard, Path(__file__).parent / "permissions.json")
+    ```
+
+    Raises:
+        AssertionError: an operation is new or more people may do it, or there is no snapshot.
+        ConfigurationError: ``no-policy``, ``not-a-snapshot``.
+    """
+    file = Path(path)
+    policy = policy_of(source)
+    if os.environ.get(UPDATE) == "1":
+        write_permissions(policy, file)
+        return []
+    accept = f"If that is meant, run this test once with {UPDATE}=1 and commit {file.name}."
+    if not file.exists():
+        raise AssertionError(f"There is no snapshot of permissions at {file}. {accept}")
+    found = read_changes(policy, file)
+    if wider := [one for one in found if one.what == "wider"]:
+        lines = "\n".join(f"  {one.title}: {one.sentence}" for one in wider)
+        raise AssertionError(f"More people can do more than {file.name} says:\n{lines}\n{accept}")
+    return list(found)
+
+
+def read_changes(source: object, file: Path) -> Sequence[Change]:
+    """Return every change since the snapshot in ``file``. Raises: ConfigurationError."""
+    try:
+        document: Any = json.loads(file.read_text("utf-8"))
+    except ValueError:
+        document = None
+    return list(changes(matrix_in(document), policy_of(source)))
+
+
+def write_permissions(source: object, file: Path) -> None:
+    """Write the snapshot of ``source``: one operation on a line, so that a review shows which."""
+    document = document_of(matrix_of(source))
+    operations = ",\n".join(
+        f"    {json.dumps(title)}: {json.dumps(told)}"
+        for title, told in document["operations"].items()
+    )
+    lines = [
+        f'  "{name}": {json.dumps(document[name])}' for name in ("format", "conversation", "rest")
+    ]
+    lines.append('  "operations": {' + (f"\n{operations}\n  }}" if operations else "}"))
+    file.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")

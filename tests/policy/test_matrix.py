@@ -1,0 +1,265 @@
+"""The permission matrix: what it says, and that it never says "no wider" of what is."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from doorward.errors import ConfigurationError
+from doorward.identity import Identity, Kind
+from doorward.policy import Operation, Policy, Rule
+from doorward.policy.matrix import matrix_of, policy_of, who
+from doorward.policy.rules import EVERY_KIND
+from doorward.policy.snapshot import changes, document_of, matrix_in
+from doorward.policy.why import explain
+
+ADD, REFUND = ("tools/call", "add"), ("tools/call", "refund")
+BASE = Rule(scopes={"mcp:read"})
+
+
+def caller(
+    scopes: frozenset[str] = frozenset(),
+    roles: frozenset[str] = frozenset(),
+    kind: Kind = "person",
+) -> Identity:
+    """Return somebody who holds this."""
+    return Identity(
+        issuer="https://login.example",
+        subject="alice",
+        client_id="client",
+        scopes=scopes,
+        roles=roles,
+        expires_at=2e9,
+        kind=kind,
+    )
+
+
+def wider(before: Policy, after: Policy) -> list[str]:
+    """Return the titles of what became wider."""
+    found = changes(matrix_in(document_of(matrix_of(before))), after)
+    return [one.title for one in found if one.what == "wider"]
+
+
+def narrower(before: Policy, after: Policy) -> list[str]:
+    """Return the titles of what became narrower."""
+    return [one.title for one in changes(matrix_of(before), after) if one.what == "narrower"]
+
+
+def test_a_row_says_who_may_in_words() -> None:
+    policy = Policy(
+        base=BASE,
+        rules={REFUND: Rule({"refunds"}, roles={"manager", "owner"}, kinds={"person"})},
+        hierarchy={"all": {"refunds"}},
+    )
+
+    (row,) = matrix_of(policy).rows
+
+    assert row.title == "tools/call refund"
+    assert who(row) == "person with mcp:read and refunds or all, as manager or owner"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param({ADD: Rule("a")}, {ADD: Rule("a")}, [], id="the-same"),
+        pytest.param({ADD: Rule("a")}, {ADD: Rule()}, ["tools/call add"], id="a-scope-less"),
+        pytest.param({ADD: Rule("a")}, {ADD: Rule("b")}, ["tools/call add"], id="another-scope"),
+        pytest.param({ADD: Rule("a")}, {ADD: Rule({"a", "b"})}, [], id="a-scope-more"),
+        pytest.param(
+            {ADD: Rule(roles="admin")},
+            {ADD: Rule(roles={"admin", "clerk"})},
+            ["tools/call add"],
+            id="one-more-role-that-suffices",
+        ),
+        pytest.param(
+            {ADD: Rule(roles={"admin", "clerk"})}, {ADD: Rule(roles="admin")}, [], id="a-role-less"
+        ),
+        pytest.param(
+            {ADD: Rule(roles="admin")}, {ADD: Rule()}, ["tools/call add"], id="no-role-any-more"
+        ),
+        pytest.param(
+            {ADD: Rule(kinds={"person"})}, {ADD: Rule()}, ["tools/call add"], id="services-too"
+        ),
+        pytest.param({ADD: Rule()}, {ADD: Rule(kinds={"person"})}, [], id="people-alone"),
+        pytest.param(
+            {ADD: Rule()}, {ADD: Rule(), REFUND: Rule("a")}, ["tools/call refund"], id="a-new-tool"
+        ),
+        pytest.param({ADD: Rule(), REFUND: Rule()}, {ADD: Rule()}, [], id="a-tool-less"),
+        pytest.param(
+            {ADD: Rule("a"), ("tools/call", "*"): Rule("a")},
+            {("tools/call", "*"): Rule("a")},
+            [],
+            id="left-to-a-rule-that-is-as-strict",
+        ),
+        pytest.param(
+            {ADD: Rule("a"), ("tools/call", "*"): Rule()},
+            {("tools/call", "*"): Rule()},
+            ["tools/call add"],
+            id="left-to-a-looser-rule",
+        ),
+        pytest.param(
+            {("resources/read", "n://{o}/key"): Rule("a"), ("resources/read", "n://{+p}"): Rule()},
+            {("resources/read", "n://{+p}"): Rule()},
+            ["resources/read n://{o}/key"],
+            id="left-to-a-looser-template",
+        ),
+        pytest.param(
+            {("tools/call", "*"): Rule("a")},
+            {("tools/call", "*"): Rule("a"), ADD: Rule({"a", "b"})},
+            [],
+            id="a-stricter-rule-for-one-of-many",
+        ),
+    ],
+)
+def test_what_is_wider_is_told(
+    before: dict[tuple[str, str], Rule], after: dict[tuple[str, str], Rule], expected: list[str]
+) -> None:
+    assert wider(Policy(base=BASE, rules=before), Policy(base=BASE, rules=after)) == expected
+
+
+def test_a_hierarchy_that_lets_more_people_in_is_wider() -> None:
+    rules = {ADD: Rule("a")}
+
+    assert wider(Policy(rules=rules), Policy(rules=rules, hierarchy={"all": {"a"}})) == [
+        "tools/call add"
+    ]
+    assert narrower(Policy(rules=rules, hierarchy={"all": {"a"}}), Policy(rules=rules)) == [
+        "tools/call add"
+    ]
+
+
+def test_a_looser_base_and_a_looser_rest_are_wider() -> None:
+    assert wider(Policy(base=BASE), Policy()) == ["what describes the server"]
+    assert wider(Policy(base=BASE), Policy(base=BASE, unknown="base")) == [
+        "everything without a rule"
+    ]
+
+
+def test_the_snapshot_loses_nothing() -> None:
+    policy = Policy(
+        base=BASE,
+        rules={REFUND: Rule({"a"}, roles={"x", "y"}, kinds={"person", "key"}), ADD: Rule()},
+        hierarchy={"all": {"a"}},
+        unknown="base",
+    )
+
+    again = matrix_in(document_of(matrix_of(policy)))
+
+    assert list(changes(again, policy)) == []
+    assert document_of(again) == document_of(matrix_of(policy))
+
+
+@pytest.mark.parametrize(
+    "document", [None, [], {}, {"format": "other"}, {"format": "doorward permissions 1"}]
+)
+def test_what_is_no_snapshot_is_refused(document: object) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        matrix_in(document)
+
+    assert refusal.value.reason == "not-a-snapshot"
+
+
+def test_what_has_no_policy_is_refused() -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        policy_of(object())
+
+    assert refusal.value.reason == "no-policy"
+
+
+names = st.frozensets(st.sampled_from(["a", "b", "c"]))
+kinds = st.sampled_from([EVERY_KIND, *(frozenset({kind}) for kind in sorted(EVERY_KIND))])
+rules = st.builds(Rule, names, names, kinds)
+policies = st.builds(
+    lambda base, rules, hierarchy, unknown: Policy(
+        base=Rule(base), rules=rules, hierarchy=hierarchy, unknown=unknown
+    ),
+    names,
+    st.dictionaries(st.sampled_from([ADD, REFUND, ("tools/call", "*")]), rules),
+    st.dictionaries(st.sampled_from(["a", "b"]), names, max_size=1),
+    st.sampled_from(["deny", "base"]),
+)
+callers = st.builds(caller, names, names, st.sampled_from(sorted(EVERY_KIND)))
+operations = st.sampled_from([Operation(*ADD), Operation(*REFUND), Operation("tools/call", "x"),
+                              Operation("tools/list"), Operation("prompts/get", "p")])  # fmt: skip
+
+
+few = st.frozensets(st.sampled_from(["a", "b"]))
+one_rule = st.builds(
+    lambda base, rule, hierarchy: Policy(base=base, rules={ADD: rule}, hierarchy=hierarchy),
+    st.builds(Rule, few, few),
+    st.builds(Rule, few, few, kinds),
+    st.sampled_from([{}, {"a": {"b"}}]),
+)
+SUBSETS = [frozenset(one) for one in ((), ("a",), ("b",), ("a", "b"))]
+EVERYBODY = [
+    caller(scopes, roles, kind)
+    for scopes in SUBSETS
+    for roles in SUBSETS
+    for kind in sorted(EVERY_KIND)
+]
+
+
+@settings(max_examples=400)
+@given(one_rule, one_rule)
+def test_wider_is_said_exactly_when_somebody_gets_in_anew(before: Policy, after: Policy) -> None:
+    operation = Operation(*ADD)
+    anew = [
+        one
+        for one in EVERYBODY
+        if after.decide(one, operation).allowed and not before.decide(one, operation).allowed
+    ]
+
+    assert ("tools/call add" in wider(before, after)) == bool(anew)
+
+
+@given(policies, policies, operations)
+def test_nobody_gets_in_anew_without_a_change_that_says_wider(
+    before: Policy, after: Policy, operation: Operation
+) -> None:
+    anew = [
+        one
+        for one in EVERYBODY
+        if after.decide(one, operation).allowed and not before.decide(one, operation).allowed
+    ]
+
+    assert not anew or wider(before, after)
+
+
+@given(policies, callers, operations)
+def test_an_explanation_says_what_the_decision_says(
+    policy: Policy, who: Identity, operation: Operation
+) -> None:
+    told = explain(policy, who, operation)
+    failed = [step.question for step in told.steps if step.passed is False]
+
+    assert told.decision == policy.decide(who, operation)
+    reasons = {
+        "rule": "unknown-operation",
+        "kind": "kind-not-allowed",
+        "scope": "scope-missing",
+        "role": "role-missing",
+    }
+    assert told.decision.reason == (reasons[failed[0]] if failed else "allowed")
+    assert len(set(failed)) <= 1
+
+
+def test_what_comes_after_the_first_no_is_not_asked() -> None:
+    policy = Policy(base=BASE, rules={REFUND: Rule({"a", "b"}, roles="admin")})
+
+    steps = explain(policy, caller(frozenset({"mcp:read"})), Operation(*REFUND)).steps
+
+    assert [(step.question, step.wanted, step.passed) for step in steps] == [
+        ("rule", "a rule", True),
+        ("kind", "any kind", True),
+        ("scope", "a", False),
+        ("scope", "b", False),
+        ("scope", "mcp:read", True),
+        ("role", "admin", None),
+    ]
+
+
+def test_a_scope_that_is_held_through_a_broader_one_says_through_which() -> None:
+    policy = Policy(rules={ADD: Rule("a")}, hierarchy={"all": {"a"}})
+
+    step = explain(policy, caller(frozenset({"all"})), Operation(*ADD)).steps[-1]
+
+    assert (step.found, step.passed) == ("contained in all", True)
