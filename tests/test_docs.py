@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from docs.making.includes import with_files
+from docs.making.includes import definition, with_files
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -49,11 +49,35 @@ def test_an_included_file_is_shown_as_it_is_now(tmp_path: Path) -> None:
     [
         pytest.param(PAGE.replace("code.py", "gone.py"), "no file", id="no-such-file"),
         pytest.param(PAGE.replace("```", ""), "without a fenced block", id="no-block"),
+        pytest.param(PAGE.replace("code.py", "code.py::gone"), "gone", id="no-such-function"),
     ],
 )
 def test_an_include_that_shows_nothing_is_an_error(tmp_path: Path, page: str, says: str) -> None:
-    (tmp_path / "code.py").write_text("new\n", "utf-8")
+    (tmp_path / "code.py").write_text("new = 1\n", "utf-8")
     (tmp_path / "page.md").write_text(page, "utf-8")
 
     with pytest.raises(ValueError, match=says):
         with_files(tmp_path / "page.md", tmp_path)
+
+
+CODE = """import os
+
+
+# Why it is so,
+# in two lines.
+@decorated
+def wanted(a: int) -> int:
+    # within
+    return a
+
+
+class Other:
+    pass
+"""
+
+
+def test_one_function_is_shown_with_the_comment_above_it() -> None:
+    wanted = CODE.partition("import os\n\n\n")[2].partition("\n\n\nclass")[0]
+
+    assert definition(CODE, "wanted") == wanted
+    assert definition(CODE, "Other") == "class Other:\n    pass"

@@ -1,14 +1,17 @@
 """Files of the repository inside of pages: never typed, always as they are.
 
 In a page a comment names the file, and the fenced block under it is written anew from it:
-``<!-- include: examples/protect_fastapi.py -->``.
+``<!-- include: examples/protect_fastapi.py -->``. With ``::name`` behind it, only the function or
+class of that name, with the comment above it.
 """
 
+import ast
 import re
 from pathlib import Path
 
 INCLUDE = re.compile(
-    r"(<!-- include: (?P<file>\S+) -->\n\n(?P<fence>```+)\w+[^\n]*\n).*?(\n(?P=fence)\n)",
+    r"(<!-- include: (?P<file>[^\s:]+)(?:::(?P<name>\w+))? -->\n\n(?P<fence>```+)\w+[^\n]*\n).*?"
+    r"(?P<end>\n(?P=fence)\n)",
     re.DOTALL,
 )
 SHOWS_FILES = re.compile(r"<!-- include: \S+ -->")
@@ -19,17 +22,39 @@ def with_files(page: Path, root: Path) -> str:
     Return the page with the files that it includes, as they are now.
 
     Raises:
-        ValueError: an include has no fenced block under it, or names no file.
+        ValueError: an include has no fenced block under it, or names nothing that there is.
     """
 
     def include(found: re.Match[str]) -> str:
         file = root / found["file"]
         if not file.is_file():
             raise ValueError(f"{page.name} includes {found['file']}, which is no file")
-        return found[1] + file.read_text("utf-8").rstrip() + found[4]
+        code = file.read_text("utf-8")
+        if found["name"]:
+            code = definition(code, found["name"])
+        return found[1] + code.rstrip() + found["end"]
 
     text = page.read_text("utf-8")
     written, count = INCLUDE.subn(include, text)
     if count != len(SHOWS_FILES.findall(text)):
         raise ValueError(f"{page.name} has an include without a fenced block under it")
     return written
+
+
+def definition(code: str, name: str) -> str:
+    """
+    Return the function or class ``name`` of a module, with its decorators and the comment above.
+
+    Raises:
+        ValueError: the module defines nothing of that name at its top.
+    """
+    lines = code.splitlines()
+    for node in ast.parse(code).body:
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        if node.name == name:
+            first = min([node.lineno, *(one.lineno for one in node.decorator_list)]) - 1
+            while first and lines[first - 1].startswith("#"):
+                first -= 1
+            return "\n".join(lines[first : node.end_lineno])
+    raise ValueError(f"nothing is called {name}")

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from docs.making.includes import SHOWS_FILES, with_files
+from docs.making.parties import draw_parties
 
 from doorward import errors
 
@@ -93,6 +94,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reasons.md": reasons,
     "docs/cli.md": command_line,
     "docs/providers.md": providers,
+    "docs/tutorial/images/parties.svg": draw_parties,
 }
 
 

@@ -1,4 +1,4 @@
-"""Hooks of MkDocs: pages from the root of the repository, code that pages link to, drawings.
+"""Hooks of MkDocs: pages from elsewhere in the repository, code that pages link to, drawings.
 
 The pages are written so that they also read well where the repository is shown. There a link leads
 to a file; on the site it must lead to a page. So the README becomes the start page, and every file
@@ -16,10 +16,11 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
-PAGES_OF_THE_ROOT = {
+PAGES_FROM_ELSEWHERE = {
     "README.md": "index.md",
     "CHANGELOG.md": "changelog.md",
     "SECURITY.md": "security.md",
+    "quickstart/README.md": "quickstart.md",
 }
 LANGUAGES = {
     ".py": "python", ".sh": "bash", ".json": "json", ".yaml": "yaml", ".env": "ini", ".toml": "toml",
@@ -31,8 +32,8 @@ DRAWING = re.compile(r'<img alt="([^"]*)" src="([^"]+\.svg)" ?/?>')
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that come from elsewhere: of the root, and of the code that pages link to."""
-    for name, place in PAGES_OF_THE_ROOT.items():
+    """Add the pages that are written elsewhere, and those of the code that pages link to."""
+    for name, place in PAGES_FROM_ELSEWHERE.items():
         text = (ROOT / name).read_text("utf-8")
         files.append(File.generated(config, place, content=text))
     waiting = [file.src_uri for file in files if file.src_uri.endswith(".md")]
@@ -81,8 +82,8 @@ def leads_to(target: str, place: str) -> str:
     path = _in_repository(target, place)
     if not (ROOT / path).exists():
         return target  # MkDocs says what is wrong with it
-    if path in PAGES_OF_THE_ROOT:
-        wanted = PAGES_OF_THE_ROOT[path]
+    if path in PAGES_FROM_ELSEWHERE:
+        wanted = PAGES_FROM_ELSEWHERE[path]
     elif path.startswith("docs/") and not path.endswith(".py"):
         wanted = path.removeprefix("docs/")
     else:
@@ -125,14 +126,14 @@ def _code_linked_from(place: str, text: str) -> set[str]:
         path
         for path in targets
         if (ROOT / path).exists()
-        and path not in PAGES_OF_THE_ROOT
+        and path not in PAGES_FROM_ELSEWHERE
         and (not path.startswith("docs/") or path.endswith(".py"))
     }
 
 
 def _in_repository(target: str, place: str) -> str:
-    at_root = {page: name for name, page in PAGES_OF_THE_ROOT.items()}
-    source = PurePosixPath(at_root.get(place, f"docs/{place}"))
+    elsewhere = {page: name for name, page in PAGES_FROM_ELSEWHERE.items()}
+    source = PurePosixPath(elsewhere.get(place, f"docs/{place}"))
     return os.path.normpath(source.parent / target)
 
 
