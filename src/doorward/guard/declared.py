@@ -1,0 +1,183 @@
+"""Rules that authors write beside their tools, and the policy that adds them to the operator's."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from inspect import unwrap
+from typing import Any, Protocol, TypeVar, overload
+
+import msgspec
+
+from doorward.errors import ConfigurationError
+from doorward.identity import Identity, Kind, current_identity
+from doorward.policy import Decision, Operation, Policy, Requirement, Rule
+from doorward.policy.rules import REACHES
+
+_MARK = "__doorward_rules__"
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Checked(Protocol):
+    """What FastMCP asks a check about: the caller's token, and what is called."""
+
+    token: Any
+    component: Any
+
+
+class requires:  # noqa: N801 - it is written as a decorator
+    """
+    Say beside a tool, prompt or resource what a caller must hold.
+
+    ```python
+    @server.tool()
+    @requires(scopes={"orders:refund"}, roles={"manager"})
+    async def refund(order: str) -> str: ...
+    ```
+
+    Stands below the server's own decorator. The adapters of the official SDK and of FastMCP find
+    it there and the guard refuses with HTTP 403 whoever lacks something; lists leave the tool out.
+    What the operator's policy says of the tool holds as well. In FastMCP it is also a check:
+    ``@mcp.tool(auth=requires(scopes={"orders:refund"}))``. Alone it does nothing.
+
+    Raises:
+        ConfigurationError: with reason ``not-a-collection``, and what ``Rule`` refuses.
+    """
+
+    def __init__(
+        self,
+        *,
+        scopes: Collection[str] = (),
+        roles: Collection[str] = (),
+        kinds: Collection[Kind] = (),
+    ) -> None:
+        for given in (scopes, roles, kinds):
+            if isinstance(given, str):
+                raise ConfigurationError(
+                    "not-a-collection",
+                    f"scopes, roles and kinds are collections, and {given!r} is a string.",
+                    "Write scopes={'mcp:tools'}, with braces.",
+                )
+        self.rule = Rule(scopes, roles, kinds)
+        self._alone = Policy(base=self.rule)
+
+    @overload
+    def __call__(self, target: Function) -> Function: ...
+
+    @overload
+    def __call__(self, target: Checked) -> bool: ...
+
+    def __call__(self, target: Any) -> Any:
+        """Mark a function and return it; or, asked by FastMCP, say whether the caller may."""
+        if callable(target):
+            setattr(target, _MARK, (*getattr(target, _MARK, ()), self.rule))
+            return target
+        caller = current_identity()
+        if caller is None or target.token is None:
+            return False
+        # The token that FastMCP sees names what the held scopes contain too.
+        held = msgspec.structs.replace(caller, scopes=frozenset(target.token.scopes))
+        return self._alone.decide(held, Operation("")).allowed
+
+
+def rules_on(function: Any) -> tuple[Rule, ...]:
+    """Return what ``requires`` says of ``function``, under whatever it was wrapped in since."""
+    if not callable(function):
+        return ()
+    found: tuple[Rule, ...] = getattr(function, _MARK, ())
+    return found or getattr(unwrap(function), _MARK, ())
+
+
+class Declarations(Protocol):
+    """Where an adapter finds what a server's author wrote beside each tool."""
+
+    def rules_of(self, operation: Operation) -> Sequence[Rule]:
+        """Return every rule declared for ``operation``, as the server stands now."""
+
+    def declared(self) -> Mapping[tuple[str, str], Sequence[Rule]]:
+        """Return all that is declared, by method and name."""
+
+
+class DeclaredPolicy(Policy):
+    """
+    ``policy``, and all that authors declared: both must be met.
+
+    An operation that one of the two speaks of is known; one that neither speaks of is refused, or
+    decided as ``policy`` decides unknown ones. Declarations are looked up for each request, so a
+    tool that was replaced is never decided by what held for its predecessor.
+    """
+
+    def __init__(self, policy: Policy, declarations: Declarations) -> None:
+        super().__init__(base=policy.base, rules=policy.rules, unknown=policy.unknown)
+        self._written = policy
+        self._declarations = declarations
+        self._alone: dict[Rule, Policy] = {}
+
+    def decide(self, identity: Identity, operation: Operation) -> Decision:
+        """Return whether ``identity`` may do ``operation``, and all that both sides need."""
+        decision = self._written.decide(identity, operation)
+        rules = self._rules_of(operation)
+        if not rules:
+            return decision
+        if decision.reason == "unknown-operation":
+            # Known after all, and the base rule holds for everything.
+            decision = self._judge(identity, self.base)
+        for rule in rules:
+            decision = _both(decision, self._judge(identity, rule))
+        return decision
+
+    def reaches(self, identity: Identity, scope: str) -> bool:
+        """Say whether the caller holds ``scope`` or a broader one that contains it."""
+        return self._written.reaches(identity, scope)
+
+    def matrix(self) -> Iterator[Requirement]:
+        """Yield every operation that has a rule on either side, with all that it needs."""
+        lines = {line.operation: line for line in self._written.matrix()}
+        roles = (self.base.roles,) if self.base.roles else ()
+        for (method, name), rules in self._declarations.declared().items():
+            operation = Operation(method, name)
+            line = lines.get(operation) or Requirement(
+                operation, self.base.scopes, roles, self.base.kinds
+            )
+            for rule in rules:
+                line = replace(
+                    line,
+                    scopes=line.scopes | rule.scopes,
+                    roles=(*line.roles, rule.roles) if rule.roles else line.roles,
+                    kinds=line.kinds & rule.kinds,
+                )
+            lines[operation] = line
+        yield from sorted(
+            lines.values(), key=lambda line: (line.operation.method, line.operation.name or "")
+        )
+
+    def _rules_of(self, operation: Operation) -> Sequence[Rule]:
+        reached = REACHES.get(operation.method)
+        if reached is None:
+            return self._declarations.rules_of(operation)
+        # To complete a prompt's argument is to reach the prompt.
+        return [
+            rule
+            for method in reached
+            for rule in self._declarations.rules_of(Operation(method, operation.name))
+        ]
+
+    def _judge(self, identity: Identity, rule: Rule) -> Decision:
+        alone = self._alone.get(rule)
+        if alone is None:
+            # One for each rule that somebody wrote: no peer can make this grow.
+            alone = self._alone[rule] = Policy(base=rule)
+        if not rule.scopes <= identity.scopes:
+            reached = frozenset(one for one in rule.scopes if self._written.reaches(identity, one))
+            identity = msgspec.structs.replace(identity, scopes=reached)
+        return alone.decide(identity, Operation(""))
+
+
+# Which refusal is told when both sides refuse: what no scope can mend comes first.
+_GRAVITY = {"allowed": 0, "role-missing": 1, "scope-missing": 2, "kind-not-allowed": 3}
+
+
+def _both(one: Decision, other: Decision) -> Decision:
+    told = one if _GRAVITY[one.reason] >= _GRAVITY[other.reason] else other
+    scopes = one.scopes | other.scopes
+    # All at once: a client that is told one missing scope at a time asks its user once for each.
+    return told if scopes == told.scopes else msgspec.structs.replace(told, scopes=scopes)

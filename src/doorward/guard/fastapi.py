@@ -1,0 +1,152 @@
+"""
+FastAPI applications behind a guard: ``web.add_middleware(guard.protect)``.
+
+Routes of the same application are given the caller by ``CurrentUser``, or, where the guard lets
+every path through, checked one by one with ``signed_in``.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+
+from doorward.errors import RequestRefused, Unavailable
+from doorward.guard import audit, door
+from doorward.guard.asked import look_at
+from doorward.guard.bearer import read_bearer
+from doorward.guard.correlation import new_id
+from doorward.guard.declared import DeclaredPolicy, requires
+from doorward.guard.guard import Guard
+from doorward.identity import SCOPE_KEY as IDENTITY_KEY
+from doorward.identity import Identity, Kind
+from doorward.policy import Operation, Rule
+
+__all__ = ["CurrentUser", "current_user", "signed_in"]
+
+
+def current_user(request: Request) -> Identity:
+    """
+    Return the caller whom the guard let in.
+
+    Raises:
+        HTTPException: 401, this path is not behind the guard.
+    """
+    caller: Identity | None = request.scope.get(IDENTITY_KEY)
+    if caller is None:
+        raise HTTPException(401, "This path is for callers who signed in.")
+    return caller
+
+
+CurrentUser = Annotated[Identity, Depends(current_user)]
+"""A path operation's parameter that is its caller: ``async def mine(user: CurrentUser)``."""
+
+
+def signed_in(
+    guard: Guard,
+    *,
+    scopes: Collection[str] = (),
+    roles: Collection[str] = (),
+    kinds: Collection[Kind] = (),
+) -> Callable[[Request], Awaitable[Identity]]:
+    """
+    Return a dependency that lets in who brings a token that ``guard`` accepts, and holds all this.
+
+    ```python
+    @web.get("/orders")
+    async def orders(user: Annotated[Identity, Depends(signed_in(guard, scopes={"orders:read"}))]):
+        ...
+    ```
+
+    For routes beside the MCP endpoint. The guard's base rule holds too; refusals are the guard's
+    own, with their challenge, and are written down by it.
+
+    Raises:
+        ConfigurationError: what ``requires`` refuses.
+        HTTPException: from the dependency: 401, 403 or 503, as at the endpoint.
+
+    Spec: RFC 6750 §3
+    """
+    rule = requires(scopes=scopes, roles=roles, kinds=kinds).rule
+    # The base rule, and this one: no rule of the operator's speaks of plain routes.
+    policy = DeclaredPolicy(guard.policy, _Always(rule))
+
+    async def judge(request: Request) -> Identity:
+        return await _judge(guard, policy, request)
+
+    return judge
+
+
+class _Always:
+    """One rule for whatever is asked."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._rule = rule
+
+    def rules_of(self, operation: Operation) -> Sequence[Rule]:  # noqa: ARG002
+        """Return the rule."""
+        return (self._rule,)
+
+    def declared(self) -> Mapping[tuple[str, str], Sequence[Rule]]:
+        """Return nothing: the rule is of no operation of the server."""
+        return {}
+
+
+async def _judge(guard: Guard, policy: DeclaredPolicy, request: Request) -> Identity:
+    # The path of the scope and never a URL put together from Host: "Host: a/?x=" moves that.
+    operation = Operation("http", f"{request.method} {request.scope['path']}")
+    caller: Identity | None = None
+    try:
+        # An identity that the door left there was verified for this very request.
+        caller = request.scope.get(IDENTITY_KEY) or await guard.verifier.verify(
+            read_bearer(look_at(request.scope["headers"]), request.scope["query_string"])
+        )
+        decision = policy.decide(caller, operation)
+        if not decision.allowed:
+            raise door._refusal(decision, operation, caller)
+    except (RequestRefused, Unavailable) as refusal:
+        raise _refused(guard, refusal, operation, caller) from None
+    _write_down(guard, operation, caller, "allowed", 200, new_id())
+    return caller
+
+
+def _refused(
+    guard: Guard,
+    refusal: RequestRefused | Unavailable,
+    operation: Operation,
+    caller: Identity | None,
+) -> HTTPException:
+    correlation_id = new_id()
+    answer = guard._settings.refusals.answer(refusal, correlation_id=correlation_id)
+    _write_down(
+        guard, operation, caller, refusal.code, answer.status, correlation_id, refusal.detail
+    )
+    # FastAPI writes the body, and so its length and type.
+    own = (b"content-length", b"content-type")
+    headers = {name.decode(): value.decode() for name, value in answer.headers if name not in own}
+    return HTTPException(answer.status, json.loads(answer.body)["error"], headers)
+
+
+def _write_down(
+    guard: Guard,
+    operation: Operation,
+    caller: Identity | None,
+    reason: str,
+    status: int,
+    correlation_id: str,
+    detail: str = "",
+) -> None:
+    settings = guard._settings
+    settings.audit(
+        audit.event(
+            time=settings.clock(),
+            correlation_id=correlation_id,
+            reason=reason,
+            status=status,
+            http_method=(operation.name or "").partition(" ")[0],
+            operation=operation,
+            identity=caller,
+            detail=detail,
+            served=reason == "allowed",
+        )
+    )

@@ -1,0 +1,153 @@
+"""
+Servers of the official SDK behind a guard: ``app = protect(server, guard)``.
+
+Needs the SDK, which whoever has such a server has: ``pip install mcp``.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+from mcp.server.lowlevel.server import Server
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.resolve import Resolve
+from mcp.server.transport_security import TransportSecuritySettings
+
+from doorward.errors import ConfigurationError
+from doorward.guard.answers import App
+from doorward.guard.declared import DeclaredPolicy, requires, rules_on
+from doorward.guard.door import Door
+from doorward.guard.guard import Guard
+from doorward.guard.sdk_seat import Seat, connect
+from doorward.identity import Identity, current_identity
+from doorward.policy import Operation, Rule
+
+__all__ = ["CurrentUser", "current_user", "protect", "requires"]
+
+
+def current_user() -> Identity:
+    """
+    Return the caller of the tool that is running.
+
+    Raises:
+        ToolError: the server is not behind a guard, as on a pipe: there is nobody to name.
+    """
+    caller = current_identity()
+    if caller is None:
+        raise ToolError("This tool is for callers who signed in.")
+    return caller
+
+
+CurrentUser = Annotated[Identity, Resolve(current_user)]
+"""A tool's parameter that is its caller: no peer can send it, and no schema shows it."""
+
+
+def protect(
+    server: MCPServer[Any] | Server[Any], guard: Guard, *, app: App | None = None, **options: Any
+) -> Door:
+    """
+    Return ``server`` as an ASGI application behind ``guard``.
+
+    ```python
+    app = protect(server, guard)
+    ```
+
+    ``options`` are those of ``server.streamable_http_app``; the path is the guard's, and so is the
+    judgement on Host and Origin. ``app`` is for a server that is already mounted in an application,
+    under a prefix say; its other paths are served as the guard's settings have it
+    (``open_paths``, ``serve_other_paths``). Every tool needs a rule: its author's (``requires``),
+    the operator's, or ``Policy(unknown="base")``.
+
+    Raises:
+        ConfigurationError: with reason ``two-judges`` or ``not-mounted``.
+    """
+    if isinstance(server, MCPServer) and server.settings.auth is not None:
+        raise ConfigurationError(
+            "two-judges",
+            f"The server {server.name!r} has auth settings of its own.",
+            "Leave out its auth and token_verifier: the guard takes their place.",
+        )
+    core: Server[Any] = server._lowlevel_server if isinstance(server, MCPServer) else server
+    policy = DeclaredPolicy(guard.policy, _Declared(server))
+    connect(core)
+    # The guard knows which names this server answers to; the SDK's own list would refuse them.
+    unjudged = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    if app is None:
+        own = server.streamable_http_app(
+            **{
+                "streamable_http_path": guard.path,
+                "max_request_body_size": guard.max_body,
+                "transport_security": unjudged,
+                **options,
+            }
+        )
+        return guard.protect(Seat(own, policy), policy=policy)
+    _manager_of(server).security_settings = unjudged
+    return guard.protect(Seat(app, policy, mounted=True), policy=policy)
+
+
+def _manager_of(server: MCPServer[Any] | Server[Any]) -> Any:
+    try:
+        return server.session_manager
+    except RuntimeError:
+        raise ConfigurationError(
+            "not-mounted",
+            "The server was not mounted in the given application.",
+            "Mount server.streamable_http_app() in it first, or leave app out.",
+        ) from None
+
+
+class _Declared:
+    """What the functions of a server carry; a low-level ``Server`` has handlers and no tools."""
+
+    def __init__(self, server: MCPServer[Any] | Server[Any]) -> None:
+        self._server = server if isinstance(server, MCPServer) else None
+
+    def rules_of(self, operation: Operation) -> Sequence[Rule]:
+        """Return every rule declared for ``operation``."""
+        if self._server is None or operation.name is None:
+            return ()
+        if operation.method == "tools/call":
+            return _rules(self._server._tool_manager.get_tool(operation.name))
+        if operation.method == "prompts/get":
+            return _rules(self._server._prompt_manager.get_prompt(operation.name))
+        if operation.method == "resources/read":
+            return [rule for one in self._resources(operation.name) for rule in _rules(one)]
+        return ()
+
+    def declared(self) -> Mapping[tuple[str, str], Sequence[Rule]]:
+        """Return all that is declared."""
+        return {key: rules for key, one in self._all() if (rules := _rules(one))}
+
+    def _resources(self, uri: str) -> Iterator[Any]:
+        assert self._server is not None
+        known = self._server._resource_manager
+        if uri in known._resources:
+            yield known._resources[uri]
+        for template in known.list_templates():
+            if template.uri_template == uri or _fits(template, uri):
+                yield template
+
+    def _all(self) -> Iterator[tuple[tuple[str, str], Any]]:
+        if self._server is None:
+            return
+        for tool in self._server._tool_manager.list_tools():
+            yield ("tools/call", tool.name), tool
+        for prompt in self._server._prompt_manager.list_prompts():
+            yield ("prompts/get", prompt.name), prompt
+        known = self._server._resource_manager
+        for resource in known.list_resources():
+            yield ("resources/read", str(resource.uri)), resource
+        for template in known.list_templates():
+            yield ("resources/read", template.uri_template), template
+
+
+def _rules(component: Any) -> tuple[Rule, ...]:
+    return rules_on(getattr(component, "fn", None))
+
+
+def _fits(template: Any, uri: str) -> bool:
+    try:
+        return template.matches(uri) is not None
+    except Exception:  # noqa: BLE001 - it refuses paths that climb; whatever it refuses, it fits
+        return True

@@ -1,0 +1,173 @@
+"""Between the door and a server on the official SDK: the caller, as that server knows callers."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from mcp.server.auth.middleware.auth_context import auth_context_var
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel.server import Server
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_REQUEST
+from pydantic import BaseModel
+from starlette.authentication import AuthCredentials
+
+from doorward.guard.answers import App, Message, Receive, Scope, Send
+from doorward.guard.listing import LISTS, only_permitted, without_subscriptions
+from doorward.identity import SCOPE_KEY as IDENTITY_KEY
+from doorward.identity import Identity, reset_current_identity, set_current_identity
+from doorward.policy import Operation, Policy
+
+# Where the seat leaves its policy in an ASGI scope, for lists made behind it.
+_POLICY_KEY = "doorward.policy"
+
+# What stands where the SDK keeps a caller's token. The guard has it and nobody else: a server that
+# sends it on would be the confused deputy that MCP forbids.
+KEPT_BY_THE_GUARD = "kept-by-the-guard"
+
+_REMEMBERED = 1024
+
+
+class Seat:
+    """
+    An application of the SDK that is told who calls, in the SDK's own words.
+
+    ``get_access_token()`` works in tools; sessions and request states belong to their principal.
+    ``mounted`` says that the application stands under a prefix of its own, which it goes on
+    seeing. ``started`` is run once the application has started.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        policy: Policy,
+        *,
+        token_type: type[AccessToken] = AccessToken,
+        mounted: bool = False,
+        started: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._app = app
+        self._policy = policy
+        self._token_type = token_type
+        self._mounted = mounted
+        self._start = started
+        self._scopes: frozenset[str] | None = None
+        self._users: dict[int, tuple[Identity, AuthenticatedUser]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI scope that the door let in."""
+        identity = scope.get(IDENTITY_KEY)
+        if identity is None:
+            await self._app(scope, receive, self._announcing(scope, send))
+            return
+        user = self._user(identity)
+        scope = {
+            **scope,
+            _POLICY_KEY: self._policy,
+            "user": user,
+            "auth": AuthCredentials(user.scopes),
+        }
+        if not self._mounted:
+            # The whole path is the application's own, wherever the door itself was mounted.
+            scope["root_path"] = ""
+        token = auth_context_var.set(user)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            auth_context_var.reset(token)
+
+    def _user(self, identity: Identity) -> AuthenticatedUser:
+        known = self._users.get(id(identity))
+        # The identity is kept beside it, so that its id cannot become another one's meanwhile.
+        if known is not None and known[0] is identity:
+            return known[1]
+        user = AuthenticatedUser(self._token_of(identity))
+        if len(self._users) >= _REMEMBERED:
+            self._users.clear()
+        self._users[id(identity)] = (identity, user)
+        return user
+
+    def _token_of(self, identity: Identity) -> AccessToken:
+        return self._token_type(
+            token=KEPT_BY_THE_GUARD,
+            client_id=identity.client_id or identity.subject,
+            scopes=sorted(identity.scopes | self._implied(identity)),
+            expires_at=int(identity.expires_at),
+            subject=identity.subject,
+            claims={**identity.claims, "iss": identity.issuer, "sub": identity.subject},
+        )
+
+    def _implied(self, identity: Identity) -> frozenset[str]:
+        """Return the scopes of rules that the caller's broader ones contain."""
+        if self._scopes is None:
+            self._scopes = frozenset(
+                scope for line in self._policy.matrix() for scope in line.scopes
+            )
+        return frozenset(one for one in self._scopes if self._policy.reaches(identity, one))
+
+    def _announcing(self, scope: Scope, send: Send) -> Send:
+        if scope["type"] != "lifespan" or self._start is None:
+            return send
+        start = self._start
+
+        async def announce(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                await start()
+            await send(message)
+
+        return announce
+
+
+async def through_the_guard(
+    ctx: ServerRequestContext[Any, Any], call_next: CallNext
+) -> HandlerResult:
+    """
+    Serve one message as the middleware of a guarded server.
+
+    ``current_identity()`` is the caller of this very message, in whatever task it is served; lists
+    name what that caller may use.
+
+    Raises:
+        MCPError: an HTTP request that came round the guard.
+    """
+    if ctx.request is None:
+        # Not HTTP: a pipe of this machine's, and whoever holds it.
+        return await call_next(ctx)
+    scope = ctx.request.scope
+    identity, policy = scope.get(IDENTITY_KEY), scope.get(_POLICY_KEY)
+    if identity is None or policy is None:
+        # The same server, reachable by a second door that nobody locked.
+        raise MCPError(INVALID_REQUEST, "This server is reached through its guard alone.")
+    token = set_current_identity(identity)
+    try:
+        if ctx.method not in LISTS and ctx.method != "subscriptions/listen":
+            return _private(await call_next(ctx))
+        return await _listed(ctx, call_next, lambda wanted: policy.decide(identity, wanted).allowed)
+    finally:
+        reset_current_identity(token)
+
+
+async def _listed(
+    ctx: ServerRequestContext[Any, Any], call_next: CallNext, permits: Callable[[Operation], bool]
+) -> HandlerResult:
+    if ctx.method == "subscriptions/listen" and ctx.params is not None:
+        ctx = replace(ctx, params=without_subscriptions(ctx.params, permits))
+    result = await call_next(ctx)
+    if isinstance(result, BaseModel):
+        result = result.model_dump(by_alias=True, mode="json", exclude_none=True)
+    return None if result is None else only_permitted(ctx.method, result, permits)
+
+
+def _private(result: HandlerResult) -> HandlerResult:
+    if isinstance(result, dict) and result.get("cacheScope") == "public":
+        return {**result, "cacheScope": "private"}
+    return result
+
+
+def connect(server: Server[Any]) -> None:
+    """Let ``server`` serve HTTP through a guard alone; done twice it is done once."""
+    if through_the_guard not in server.middleware:
+        # Outermost: what it shortens is what goes out, whatever stands behind it.
+        server.middleware.insert(0, through_the_guard)
