@@ -10,12 +10,14 @@ from typing import Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 import httpx2
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from doorward.authserver import users as users_room
 from doorward.authserver.events import ServerEvent
 from doorward.authserver.server import AuthorizationServer
 from doorward.authserver.settings import AuthServerSettings, Resource
+from doorward.authserver.store import engine
 from tests.authserver.browser import Browser, answer_in
 
 ISSUER = "http://localhost:9000"
@@ -219,3 +221,28 @@ def use_cheap_hashes() -> None:
     from argon2 import PasswordHasher
 
     users_room._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+def keep_one_migrated_schema() -> None:
+    """
+    Give every fresh database the schema that the migrations made for the first one.
+
+    Running them costs more than most tests here; ``test_migrations`` runs them each time.
+    """
+    migrate, made = engine._migrate, list[str]()
+
+    def bring_up(connection: Connection) -> None:
+        known = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"
+        if connection.exec_driver_sql(known).first() is not None:
+            migrate(connection)
+            return
+        if not made:
+            migrate(connection)
+            made.extend(row[0] for row in connection.exec_driver_sql(known))
+            version = connection.exec_driver_sql("SELECT version_num FROM alembic_version")
+            made.append(f"INSERT INTO alembic_version VALUES ('{version.scalar_one()}')")
+            return
+        for statement in made:
+            connection.exec_driver_sql(statement)
+
+    engine._migrate = bring_up
