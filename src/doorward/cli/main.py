@@ -17,7 +17,9 @@ from doorward.cli import (
     logout,
     token,
     tools,
+    who_can,
     whoami,
+    why,
 )
 from doorward.cli.exit_codes import MEANING, ExitCode
 from doorward.cli.options import examples
@@ -69,6 +71,8 @@ app.command("bridge", epilog=bridge.EPILOG)(bridge.bridge)
 app.command("client-document", epilog=client_document.EPILOG)(client_document.client_document)
 app.command("logout", epilog=logout.EPILOG)(logout.logout)
 app.command("token", epilog=token.EPILOG)(token.token)
+app.command("who-can", epilog=who_can.EPILOG)(who_can.who_can)
+app.command("why", epilog=why.EPILOG)(why.why)
 app.add_typer(idp.app, name="idp")
 
 

@@ -1,0 +1,238 @@
+"""``who-can`` and ``why``: the user's own rules, printed, compared and explained."""
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doorward import Guard, McpServer, Policy, Rule
+from doorward.testing import TokenMint
+from doorward.tokens import LocalKeys, TrustedIssuer
+from tests.cli.conftest import Command
+
+MINT = TokenMint(issuer="https://login.example", audience="https://mcp.example/mcp")
+SHOP = """
+from tests.cli.test_permissions import make
+server, guard, policy = make(scopes={scopes!r})
+nothing = object()
+"""
+
+
+def make(scopes: set[str]) -> tuple[McpServer, Guard, Policy]:
+    """Return a shop whose tool ``refund`` needs ``scopes``."""
+    server = McpServer("shop", version="1")
+
+    @server.tool(scopes=scopes, roles={"manager"})
+    async def refund(order: str) -> str:
+        return order
+
+    policy = Policy(
+        base=Rule(scopes={"mcp:read"}), rules=server.rules, hierarchy={"all": {"refunds"}}
+    )
+    issuer = TrustedIssuer(
+        issuer=MINT.issuer, audience="https://mcp.example/mcp", keys=LocalKeys(MINT.jwks)
+    )
+    return (
+        server,
+        Guard(resource="https://mcp.example/mcp", issuers=[issuer], policy=policy),
+        policy,
+    )
+
+
+@pytest.fixture(autouse=True)
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Path]:
+    """A module of the user's own in the present directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    module = tmp_path / "shop.py"
+    module.write_text(SHOP.format(scopes={"refunds"}))
+    yield module
+    sys.modules.pop("shop", None)
+
+
+def changed(shop: Path, scopes: set[str]) -> None:
+    """Change what the tool needs."""
+    sys.modules.pop("shop", None)
+    shop.unlink()
+    shop.write_text(SHOP.format(scopes=scopes) + f"# {sorted(scopes)}, not from a cached file\n")
+
+
+def piped(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Put ``text`` on standard input."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+
+def test_the_matrix_says_who_may_use_each_tool(doorward: Command) -> None:
+    ended = doorward("who-can", "shop:guard")
+
+    assert ended.status == 0
+    assert ended.out.splitlines() == [
+        "tools/call refund\tmcp:read refunds (or all)\tmanager\tany",
+        "(what describes the server)\tmcp:read\t-\tany",
+        "(everything else)\tnobody\tnobody\tnobody",
+    ]
+
+
+def test_the_matrix_in_markdown_is_a_table(doorward: Command) -> None:
+    lines = doorward("who-can", "shop:guard", "--markdown").out.splitlines()
+
+    assert lines[0] == "| OPERATION | ALL OF THESE SCOPES | A ROLE OF | KINDS OF CALLER |"
+    assert lines[1] == "| --- | --- | --- | --- |"
+    assert lines[2] == "| tools/call refund | mcp:read refunds (or all) | manager | any |"
+
+
+@pytest.mark.parametrize("source", ["guard", "policy", "server"])
+def test_the_matrix_as_json_is_what_a_snapshot_holds(doorward: Command, source: str) -> None:
+    operations = doorward("who-can", f"shop:{source}", "--json").document["operations"]
+
+    assert "refunds" in operations["tools/call refund"]["scopes"]
+    assert operations["tools/call refund"]["roles"] == [["manager"]]
+
+
+def test_a_snapshot_that_still_holds_ends_with_zero(doorward: Command, shop: Path) -> None:
+    assert doorward("who-can", "shop:guard", "--write", "permissions.json").status == 0
+
+    assert doorward("who-can", "shop:guard", "--check", "permissions.json").status == 0
+
+
+def test_a_wider_rule_ends_with_one_and_is_named(doorward: Command, shop: Path) -> None:
+    doorward("who-can", "shop:guard", "--write", "permissions.json")
+    changed(shop, set())
+
+    ended = doorward("who-can", "shop:guard", "--check", "permissions.json")
+
+    assert ended.status == 1
+    assert ended.out.startswith("tools/call refund\twider\t")
+
+
+def test_a_narrower_rule_ends_with_zero_and_is_named(doorward: Command, shop: Path) -> None:
+    doorward("who-can", "shop:guard", "--write", "permissions.json")
+    changed(shop, {"refunds", "more"})
+
+    ended = doorward("who-can", "shop:guard", "--check", "permissions.json", "--json")
+
+    assert ended.status == 0
+    assert [one["change"] for one in ended.document["changes"]] == ["narrower"]
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("shop", "not-a-target"),
+        (":guard", "not-a-target"),
+        ("no_such_module:x", "cannot-import"),
+        ("shop:no_such_name", "no-such-name"),
+        ("shop:nothing", "no-policy"),
+    ],
+)
+def test_a_target_that_is_none_says_why(doorward: Command, target: str, reason: str) -> None:
+    ended = doorward("who-can", target, "--json")
+
+    assert (ended.status, ended.document["error"]["code"]) == (2, reason)
+
+
+def test_a_module_that_fails_is_no_traceback(doorward: Command, shop: Path) -> None:
+    shop.write_text("raise RuntimeError('no database')\n")
+
+    ended = doorward("who-can", "shop:guard")
+
+    assert ended.status == 2
+    assert "RuntimeError: no database" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_whoever_may_is_told_every_step_and_ends_with_zero(doorward: Command) -> None:
+    ended = doorward(
+        "why", "alice", "refund", "--at", "shop:guard", "--scopes", "mcp:read,all",
+        "--roles", "manager",
+    )  # fmt: skip
+
+    assert ended.status == 0
+    assert ended.out.splitlines() == [
+        "yes\trule\ta rule\tits own, and the base rule",
+        "yes\tkind\tany kind\tperson",
+        "yes\tscope\tmcp:read\theld",
+        "yes\tscope\trefunds\tcontained in all",
+        "yes\trole\tmanager\tmanager",
+        "alice may tools/call refund (allowed)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("refund", "--roles", "manager"), "scope-missing"),
+        (("refund", "--scopes", "mcp:read,refunds"), "role-missing"),
+        (("no_such_tool",), "unknown-operation"),
+        (("refund", "--method", "prompts/get"), "unknown-operation"),
+    ],
+)
+def test_whoever_may_not_ends_with_one_and_the_reason(
+    doorward: Command, words: tuple[str, ...], reason: str
+) -> None:
+    ended = doorward("why", "alice", *words, "--at", "shop:guard", "--json")
+
+    assert (ended.status, ended.document["allowed"]) == (1, False)
+    assert ended.document["reason"] == reason
+
+
+def test_a_missing_scope_names_all_that_are_needed(doorward: Command) -> None:
+    ended = doorward("why", "alice", "refund", "--at", "shop:guard", "--roles", "manager")
+
+    assert 'scope="mcp:read refunds"' in ended.err
+
+
+def test_a_token_on_standard_input_is_verified_by_the_guard(
+    doorward: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    piped(monkeypatch, MINT.mint("alice", scopes={"mcp:read", "refunds"}, roles={"manager"}) + "\n")
+
+    ended = doorward("why", "-", "refund", "--at", "shop:guard")
+
+    assert ended.status == 0
+    assert "alice may" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [({"exp": 1}, "outside-lifetime"), ({"aud": "https://other.example"}, "wrong-audience")],
+)
+def test_a_token_that_the_guard_refuses_explains_nothing_else(
+    doorward: Command, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any], reason: str
+) -> None:
+    token = MINT.mint("alice", scopes={"mcp:read", "refunds"}, roles={"manager"}, **wrong)
+    piped(monkeypatch, token)
+
+    ended = doorward("why", "-", "refund", "--at", "shop:guard", "--json")
+
+    assert (ended.status, ended.document["reason"]) == (1, reason)
+    assert token not in ended.out + ended.err
+
+
+def test_without_a_guard_a_token_is_read_and_said_to_be_unverified(
+    doorward: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    piped(monkeypatch, MINT.mint("alice", scopes={"refunds"}, roles={"manager"}))
+
+    ended = doorward("why", "-", "refund", "--at", "shop:server")
+
+    assert ended.status == 0
+    assert "not verified" in ended.err
+
+
+def test_a_token_on_the_command_line_is_refused(doorward: Command) -> None:
+    token = MINT.mint("alice")
+
+    ended = doorward("why", token, "refund", "--at", "shop:guard", "--json")
+
+    assert (ended.status, ended.document["error"]["code"]) == (2, "token-in-arguments")
+    assert token not in ended.out + ended.err
+
+
+def test_an_invented_kind_is_refused(doorward: Command) -> None:
+    ended = doorward("why", "x", "refund", "--at", "shop:guard", "--kind", "robot", "--json")
+
+    assert (ended.status, ended.document["error"]["code"]) == (2, "not-a-kind")
