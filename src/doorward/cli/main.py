@@ -12,6 +12,7 @@ from doorward.cli import (
     call,
     client_document,
     demo,
+    gateway,
     idp,
     login,
     logout,
@@ -71,6 +72,7 @@ app.command("bridge", epilog=bridge.EPILOG)(bridge.bridge)
 app.command("client-document", epilog=client_document.EPILOG)(client_document.client_document)
 app.command("logout", epilog=logout.EPILOG)(logout.logout)
 app.command("token", epilog=token.EPILOG)(token.token)
+app.command("gateway", epilog=gateway.EPILOG)(gateway.gateway)
 app.command("who-can", epilog=who_can.EPILOG)(who_can.who_can)
 app.command("why", epilog=why.EPILOG)(why.why)
 app.add_typer(idp.app, name="idp")

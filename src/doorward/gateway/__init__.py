@@ -1,1 +1,7 @@
-"""Stand in front of servers that cannot be changed: forward HTTP, add what browsers and MCP clients miss."""
+"""The gateway: forward what is on a list to servers that cannot be changed, and nothing else."""
+
+from doorward.gateway.forwarder import Gateway
+from doorward.gateway.realm import realm_routes
+from doorward.gateway.routes import Route
+
+__all__ = ["Gateway", "Route", "realm_routes"]

@@ -1,0 +1,61 @@
+"""CORS in place of the server behind: which pages may ask it, and what they may read."""
+
+from doorward.errors import RequestRefused
+from doorward.gateway.headers import Header
+from doorward.gateway.routes import Pages
+from doorward.guard.addresses import Addresses
+from doorward.guard.asked import Asked
+
+_METHODS = b"GET, POST, PUT, DELETE, OPTIONS"
+_SENDABLE = frozenset({b"accept", b"authorization", b"content-type", b"mcp-protocol-version"})
+
+
+def allowed_origin(pages: Pages, addresses: Addresses, asked: Asked) -> bytes | None:
+    """
+    Return the origin whose pages may read the answer; ``*`` for everybody, ``None`` for nobody.
+
+    Does not refuse: a form that a person sends from another page is the provider's to judge.
+    """
+    origin = asked.headers.get(b"origin")
+    if pages == "everybody":
+        return b"*"
+    if pages == "as-behind" or origin is None or b"origin" in asked.repeated:
+        return None
+    try:
+        addresses.require_origin(origin)
+    except RequestRefused:
+        return None
+    return origin
+
+
+def preflight_headers(origin: bytes | None, asked: Asked) -> list[Header]:
+    """
+    Return the permission that a browser asks for; nothing of it where there is none.
+
+    Credentials are never permitted: with them, a page could ask in the name of whoever is signed in
+    at the provider.
+
+    Spec: Fetch §CORS-preflight
+    """
+    if origin is None:
+        return [(b"vary", b"Origin")]
+    wanted = asked.headers.get(b"access-control-request-headers", b"").lower().split(b",")
+    granted = [name for one in wanted[:64] if (name := one.strip()) in _SENDABLE]
+    return [
+        (b"access-control-allow-origin", origin),
+        (b"access-control-allow-methods", _METHODS),
+        (b"access-control-allow-headers", b", ".join(granted or sorted(_SENDABLE))),
+        (b"access-control-max-age", b"600"),
+        (b"vary", b"Origin, Access-Control-Request-Headers"),
+    ]
+
+
+def with_cors(headers: list[Header], pages: Pages, origin: bytes | None) -> list[Header]:
+    """Return an answer's headers with this permission in place of the one that came with it."""
+    if pages == "as-behind":
+        return headers
+    kept = [one for one in headers if not one[0].startswith(b"access-control-")]
+    if origin is None:
+        return [*kept, (b"vary", b"Origin")]
+    readable = (b"access-control-expose-headers", b"WWW-Authenticate, Retry-After")
+    return [*kept, (b"access-control-allow-origin", origin), readable, (b"vary", b"Origin")]

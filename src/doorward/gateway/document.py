@@ -1,0 +1,71 @@
+"""A realm's metadata on its way through: whole, and naming the issuer that callers know."""
+
+from dataclasses import dataclass
+
+from doorward.gateway.headers import Header
+from doorward.gateway.refusals import ForeignIssuer, MethodNotForwarded, UpstreamBroken
+from doorward.gateway.upstream import Coming, Question, Upstream
+from doorward.wire.strict_json import NotStrictJson, parse_object
+
+_LONGEST = 256 * 1024
+_KEPT = frozenset({b"content-type", b"cache-control", b"etag", b"content-length", b"retry-after"})
+
+
+@dataclass(frozen=True)
+class Document:
+    """An answer that was read to its end and judged."""
+
+    status: int
+    headers: list[Header]
+    body: bytes
+
+
+async def read_document(upstream: Upstream, question: Question, *, issuer: str) -> Document:
+    """
+    Return the metadata that ``question`` asks for, as it came.
+
+    What is not a document (404 for an unknown realm, 503) is passed on as it is.
+
+    Raises:
+        MethodNotForwarded: 405, documents can only be read.
+        ForeignIssuer: 502, it names another issuer than ``issuer``.
+        UpstreamBroken: 502, it is too long, or no JSON object.
+
+    Spec: RFC 8414 §3.3
+    """
+    if question.method not in ("GET", "HEAD"):
+        raise MethodNotForwarded(f"method={question.method!r} for a document")
+    plain = [
+        one for one in question.headers if one[0].lower() not in (b"accept-encoding", b"range")
+    ]
+    asked = Question(
+        method="GET",
+        origin=question.origin,
+        target=question.target,
+        headers=[*plain, (b"accept-encoding", b"identity")],
+        body=b"",
+    )
+    async with upstream.ask(asked) as answer:
+        body = await _read(answer)
+    headers = [one for one in answer.headers if one[0] in _KEPT]
+    if answer.status == 200:
+        _require_issuer(body, issuer)
+    return Document(answer.status, headers, body)
+
+
+async def _read(answer: Coming) -> bytes:
+    body = bytearray()
+    async for chunk in answer.chunks:
+        body += chunk
+        if len(body) > _LONGEST:
+            raise UpstreamBroken(f"a document of more than {_LONGEST} bytes")
+    return bytes(body)
+
+
+def _require_issuer(body: bytes, issuer: str) -> None:
+    try:
+        named = parse_object(body).get("issuer")
+    except NotStrictJson as error:
+        raise UpstreamBroken(f"a document that is no JSON object: {error}") from None
+    if named != issuer:
+        raise ForeignIssuer(f"issuer={named!r}, want {issuer!r}")

@@ -1,0 +1,89 @@
+"""Settings from a file of ``NAME=VALUE`` lines, with a default for each that is not there."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from doorward.errors import ConfigurationError
+
+_LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
+_LONGEST = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The value of each name that was asked for; ``notes`` say in a sentence what was not set."""
+
+    values: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> str:
+        return self.values[name]
+
+
+def read_environment(
+    path: Path | None, defaults: Mapping[str, str], process: Mapping[str, str]
+) -> Environment:
+    """
+    Return a value for each name in ``defaults``: of ``process``, else of the file, else the default.
+
+    A file that is not there and a name that is not set fall back to the documented default, and
+    ``notes`` say so. A name whose default is empty is optional, and its absence no news.
+
+    Raises:
+        ConfigurationError: ``malformed-env-file``, the file is there and cannot be read as one.
+    """
+    notes: list[str] = []
+    written: dict[str, str] = {}
+    if path is not None:
+        try:
+            written = parse_env(path.read_bytes()[:_LONGEST], str(path))
+        except FileNotFoundError:
+            notes.append(f"There is no file {path}; the defaults are used.")
+        except OSError as error:
+            raise _malformed(f"{path} cannot be read: {error.strerror}.") from None
+    values: dict[str, str] = {}
+    for name, default in defaults.items():
+        values[name] = process.get(name) or written.get(name) or default
+        if not (process.get(name) or written.get(name)) and default:
+            notes.append(f"{name} is not set; using {default}.")
+    return Environment(values, tuple(notes))
+
+
+def parse_env(data: bytes, name: str) -> dict[str, str]:
+    """
+    Return what the lines of a file say; ``name`` is how messages call the file.
+
+    Raises:
+        ConfigurationError: ``malformed-env-file``, with the number of the line.
+    """
+    try:
+        lines = data.decode("utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise _malformed(f"{name} is not UTF-8 text.") from None
+    written: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        found = _LINE.fullmatch(text)
+        # Not shown: a line that was pasted here by mistake may be a secret.
+        if found is None:
+            raise _malformed(f"Line {number} of {name} is not NAME=VALUE.")
+        written[found[1]] = _unquoted(found[2])
+    return written
+
+
+def _unquoted(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return value[1:-1]
+    return value.partition(" #")[0].rstrip()
+
+
+def _malformed(problem: str) -> ConfigurationError:
+    return ConfigurationError(
+        "malformed-env-file",
+        problem,
+        "Write one setting per line, such as KEYCLOAK_REALM=mcp-realm; # begins a comment.",
+    )

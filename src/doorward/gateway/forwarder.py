@@ -1,0 +1,261 @@
+"""The gateway itself: one ASGI application in front of servers somewhere else."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from doorward.errors import BadRequest, RequestRefused, Unavailable
+from doorward.gateway import browsers
+from doorward.gateway.document import read_document
+from doorward.gateway.headers import Header, request_headers
+from doorward.gateway.refusals import MethodNotForwarded
+from doorward.gateway.routes import Route, authority_of, find, require_origin
+from doorward.gateway.upstream import Coming, Question, Upstream
+from doorward.guard.addresses import Addresses
+from doorward.guard.answers import Receive, Scope, Send
+from doorward.guard.asked import Asked, look_at
+from doorward.guard.body import Gone, read_body, require_size
+from doorward.guard.correlation import new_id
+from doorward.guard.cors import is_preflight
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forwarded:
+    """
+    One request, for the log. ``path`` is without its query: codes and tokens may stand there.
+
+    ``status`` is what the caller got, ``reason`` ``forwarded`` or the code of a refusal.
+    """
+
+    method: str
+    path: str
+    upstream: str | None
+    status: int
+    reason: str
+    detail: str
+    seconds: float
+    correlation_id: str
+
+
+class Gateway:
+    """
+    Forward what is on the list ``routes`` to servers behind, and refuse everything else.
+
+    ``public`` is the origin under which callers reach this gateway. The servers behind are told
+    that name in ``Host`` and ``X-Forwarded-Host``, whatever the caller wrote there, so that they
+    give the addresses and the issuer that callers know. ``max_body`` is in bytes, ``patience`` in
+    seconds. ``record`` is told of every request.
+
+    Raises:
+        ConfigurationError: ``not-an-origin``, ``not-a-host``.
+
+    Spec: RFC 9110 §7.6; RFC 7239 §5
+    """
+
+    def __init__(
+        self,
+        *,
+        public: str,
+        routes: Sequence[Route],
+        allowed_origins: Collection[str] = (),
+        allowed_hosts: Collection[str] = (),
+        max_body: int = 4 * MEBIBYTE,
+        patience: float = 60.0,
+        connections: int = 200,
+        record: Callable[[Forwarded], None] = lambda _one: None,
+    ) -> None:
+        self.routes = tuple(routes)
+        self._public = urlsplit(require_origin(public))
+        self._addresses = Addresses(public, allowed_hosts, allowed_origins)
+        self._max_body = max_body
+        self._record = record
+        tls = any(route.upstream.startswith("https:") for route in self.routes)
+        self._upstream = Upstream(patience=patience, connections=connections, tls=tls)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI scope."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await _Passage(self, scope, send).run(receive)
+        else:
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._upstream.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+class _Passage:
+    """One request on its way through."""
+
+    def __init__(self, gateway: Gateway, scope: Scope, send: Send) -> None:
+        self._gateway = gateway
+        self._scope = scope
+        self._send = send
+        self._asked: Asked = look_at(scope["headers"])
+        self._id = new_id()
+        self._began = time.monotonic()
+        self._route: Route | None = None
+        self._origin: bytes | None = None
+        self._status: int | None = None
+
+    async def run(self, receive: Receive) -> None:
+        try:
+            question = await self._read(receive)
+            if question is not None:
+                await _while_there(self._forward(question), receive)
+        except Gone:
+            return
+        except (RequestRefused, Unavailable) as refusal:
+            await self._refuse(refusal)
+
+    async def _read(self, receive: Receive) -> Question | None:
+        """Judge the request, in this order, and return what is to be asked behind."""
+        gateway, scope, asked = self._gateway, self._scope, self._asked
+        # A page that gave its own name this machine's address comes with that name as Host.
+        host = None if b"host" in asked.repeated else asked.headers.get(b"host")
+        gateway._addresses.require_host(host)
+        self._route = route = find(gateway.routes, scope["path"], scope.get("raw_path"))
+        self._origin = browsers.allowed_origin(route.pages, gateway._addresses, asked)
+        if scope["method"] not in _METHODS:
+            raise MethodNotForwarded(f"method={scope['method']!r}")
+        if route.pages != "as-behind" and is_preflight(scope["method"], asked):
+            await self._answer(204, browsers.preflight_headers(self._origin, asked))
+            return None
+        require_size(asked, gateway._max_body)
+        body = await read_body(receive, gateway._max_body)
+        return Question(
+            method=scope["method"],
+            origin=route.upstream,
+            target=_target(route, scope),
+            headers=request_headers(scope["headers"], anew=self._said_anew()),
+            body=body,
+        )
+
+    def _said_anew(self) -> list[Header]:
+        public = self._gateway._public
+        host = authority_of(public.geturl()).encode()
+        port = str(public.port or {"http": 80, "https": 443}[public.scheme])
+        client = self._scope.get("client") or ("unknown",)
+        return [
+            (b"host", host),
+            (b"via", b"1.1 doorward"),
+            (b"x-forwarded-for", str(client[0]).encode("ascii", "replace")),
+            (b"x-forwarded-host", host),
+            (b"x-forwarded-proto", public.scheme.encode()),
+            (b"x-forwarded-port", port.encode()),
+        ]
+
+    async def _forward(self, question: Question) -> None:
+        assert self._route is not None
+        if self._route.issuer is not None:
+            document = await read_document(
+                self._gateway._upstream, question, issuer=self._route.issuer
+            )
+            await self._answer(document.status, document.headers, document.body)
+            return
+        async with self._gateway._upstream.ask(question) as answer:
+            await self._pass_on(answer)
+
+    async def _pass_on(self, answer: Coming) -> None:
+        assert self._route is not None
+        # Our own server dates the answer.
+        headers = [one for one in answer.headers if one[0] != b"date"]
+        await self._start(
+            answer.status, browsers.with_cors(headers, self._route.pages, self._origin)
+        )
+        async for chunk in answer.chunks:
+            await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def _answer(self, status: int, headers: list[Header], body: bytes = b"") -> None:
+        """Send an answer that is whole."""
+        assert self._route is not None
+        if not any(name == b"access-control-allow-methods" for name, _ in headers):
+            headers = browsers.with_cors(headers, self._route.pages, self._origin)
+        await self._start(status, headers)
+        sent = b"" if self._scope["method"] == "HEAD" else body
+        await self._send({"type": "http.response.body", "body": sent})
+
+    async def _start(self, status: int, headers: list[Header]) -> None:
+        self._status = status
+        self._tell(status, "forwarded")
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def _refuse(self, refusal: RequestRefused | Unavailable) -> None:
+        if self._status is not None:
+            # The answer has begun. Left without its end, it cannot be taken for a whole one.
+            self._tell(self._status, refusal.code, refusal.detail)
+            return
+        public = refusal.public if isinstance(refusal, Unavailable) else refusal.description
+        body = json.dumps(
+            {"error": refusal.code, "error_description": public, "correlation_id": self._id}
+        ).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+        ]
+        if isinstance(refusal, Unavailable):
+            headers.append((b"retry-after", str(refusal.retry_after).encode()))
+        if isinstance(refusal, MethodNotForwarded):
+            headers.append((b"allow", ", ".join(sorted(_METHODS)).encode()))
+        if self._route is not None:
+            headers = browsers.with_cors(headers, self._route.pages, self._origin)
+        self._tell(refusal.status, refusal.code, refusal.detail)
+        await self._send(
+            {"type": "http.response.start", "status": refusal.status, "headers": headers}
+        )
+        await self._send({"type": "http.response.body", "body": body})
+
+    def _tell(self, status: int, reason: str, detail: str = "") -> None:
+        self._gateway._record(
+            Forwarded(
+                method=self._scope["method"],
+                path=self._scope["path"],
+                upstream=self._route.upstream if self._route else None,
+                status=status,
+                reason=reason,
+                detail=detail,
+                seconds=time.monotonic() - self._began,
+                correlation_id=self._id,
+            )
+        )
+
+
+def _target(route: Route, scope: Scope) -> bytes:
+    query: bytes = scope["query_string"]
+    if not query.isascii() or any(byte <= 0x20 or byte == 0x7F for byte in query):
+        raise BadRequest("the query is not plain ASCII")
+    path = (route.target or scope["path"]).encode("ascii")
+    return path + (b"?" + query if query else b"")
+
+
+async def _while_there(work: Coroutine[object, object, None], receive: Receive) -> None:
+    """Do ``work`` for as long as the caller is there to read it."""
+    doing = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_left(receive))
+    try:
+        await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        doing.cancel()
+        leaving.cancel()
+        await asyncio.gather(doing, leaving, return_exceptions=True)
+    if not doing.cancelled() and (failure := doing.exception()) is not None:
+        raise failure
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,94 @@
+"""Which path leads where."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from doorward.errors import ConfigurationError
+from doorward.gateway.refusals import AmbiguousPath, NotForwarded
+from doorward.wire.address import origin_of, split
+
+# Who may read the answer from a web page: everybody, pages of listed origins, or whom the server
+# behind says; in the last case its own CORS headers are left as they are.
+Pages = Literal["everybody", "listed", "as-behind"]
+
+# What every reader takes for the same path: nothing encoded, no dot segments, no empty ones.
+_SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,=:@-]+"
+_PLAIN = re.compile(rf"/(?:{_SEGMENT}/)*(?:{_SEGMENT})?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """
+    One line of the list.
+
+    ``path`` is exact, or a prefix when it ends in a slash. ``upstream`` is the origin of the server
+    behind, ``target`` the path that it is asked for instead of the caller's. With ``issuer``, the
+    answer is a metadata document, and is passed on only if that is the issuer it names.
+
+    Raises:
+        ConfigurationError: ``not-a-path``, ``not-an-origin``.
+    """
+
+    path: str
+    upstream: str
+    target: str | None = None
+    pages: Pages = "listed"
+    issuer: str | None = None
+
+    def __post_init__(self) -> None:
+        for path in (self.path, self.target or self.path):
+            require_path(path)
+        require_origin(self.upstream)
+
+    def leads(self, path: str) -> bool:
+        """Say whether this line is about ``path``."""
+        return path.startswith(self.path) if self.path.endswith("/") else path == self.path
+
+
+def find(routes: Sequence[Route], path: str, raw_path: bytes | None) -> Route:
+    """
+    Return the first route that leads from ``path``.
+
+    Raises:
+        AmbiguousPath: 400, two readers could see two paths.
+        NotForwarded: 404, it is on no line.
+    """
+    written = path if raw_path is None else raw_path.partition(b"?")[0].decode("latin-1")
+    # "/realms/mcp-realm/..%2f..%2fadmin" is under the prefix here and under /admin to whoever decodes.
+    if written != path or not _PLAIN.fullmatch(path):
+        raise AmbiguousPath(f"path={path[:200]!r} raw={written[:200]!r}")
+    for route in routes:
+        if route.leads(path):
+            return route
+    raise NotForwarded(f"path={path[:200]!r}")
+
+
+def require_path(path: str) -> str:
+    """Return ``path`` if everybody reads it alike, and raise ``ConfigurationError`` otherwise."""
+    if not _PLAIN.fullmatch(path):
+        raise ConfigurationError(
+            "not-a-path",
+            f"{path!r} is not a plain path.",
+            "Give a path such as /mcp, without encoding, dots or doubled slashes.",
+        )
+    return path
+
+
+def require_origin(url: str) -> str:
+    """Return ``url`` if it is an origin and nothing more; raise ``ConfigurationError`` otherwise."""
+    parts = split(url)
+    if parts is None or parts.scheme not in ("http", "https") or origin_of(url) != url:
+        raise ConfigurationError(
+            "not-an-origin",
+            f"{url!r} is not the address of a server.",
+            "Give scheme, host and port without a path, such as http://localhost:8080.",
+        )
+    return url
+
+
+def authority_of(origin: str) -> str:
+    """Return the ``host:port`` of an origin, as it stands in ``Host``."""
+    return urlsplit(origin).netloc
