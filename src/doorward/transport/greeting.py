@@ -1,7 +1,7 @@
 """How a server says what it is: ``server/discover``, and ``initialize`` with ``ping``."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -37,13 +37,15 @@ class Greeting:
     The first answers of a server.
 
     ``capabilities`` is asked each time, for tools may be added, and told whether the client is of
-    the modern era. ``begin_session`` begins one where the server needs it for this client.
+    the modern era. ``begin_session`` begins one where the server needs it for this client. ``meta``
+    is the author's, for clients of that era's ``initialize``: the modern one has it in every result.
     """
 
     about: About
     capabilities: Callable[[bool], dict[str, Any]]
     ttl_ms: int
     begin_session: Callable[[Call, Era], None]
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
     async def discover(self, call: Call) -> bytes:
         """
@@ -76,11 +78,13 @@ class Greeting:
                 raise InvalidParams(f"params.{member} is missing or of the wrong type")
         era = negotiated(call.params["protocolVersion"])
         self.begin_session(call, era)
-        result = {
+        result: dict[str, Any] = {
             "protocolVersion": era.version,
             "capabilities": self.capabilities(False),
             "serverInfo": self.about.implementation,
         }
+        if self.meta:
+            result["_meta"] = dict(self.meta)
         return _encode(self._instructed(result))[1:-1]
 
     async def ping(self, call: Call) -> bytes:  # noqa: ARG002 - a method takes its call

@@ -52,6 +52,7 @@ class McpServer:
     policy could judge as one operation. Clients of those get a session only where something on
     offer takes one: a function with a ``Context``, or ``subscriptions``.
 
+    ``meta`` is put into the ``_meta`` of every result of 2026-07-28, and into that of ``initialize``.
     ``max_body`` is in bytes, ``list_ttl_ms`` is how long clients may keep a list, in milliseconds,
     ``page_size`` how many entries one page of it has. ``subscriptions`` offers streams of change
     notifications, which ``notify_…`` feeds. ``state_key`` (32 bytes, or several, the first of which
@@ -72,6 +73,7 @@ class McpServer:
         version: str,
         title: str | None = None,
         instructions: str | None = None,
+        meta: Mapping[str, Any] | None = None,
         max_body: int = 4 * 1024 * 1024,
         list_ttl_ms: int = 60_000,
         page_size: int | None = None,
@@ -102,12 +104,14 @@ class McpServer:
             needs_sessions=offer.needs_sessions,
         )
         about = About(name, version, title, instructions)
-        greeting = Greeting(about, offer.capabilities, list_ttl_ms, self._house.begin_session)
+        greeting = Greeting(
+            about, offer.capabilities, list_ttl_ms, self._house.begin_session, dict(meta or {})
+        )
         modern, legacy = offer.methods(self._house)
         self._endpoint = Endpoint(
             modern={"server/discover": greeting.discover, **modern},
             legacy={"initialize": greeting.initialize, "ping": greeting.ping, **legacy},
-            meta=msgspec.json.encode({_SERVER_INFO: about.implementation}),
+            meta=msgspec.json.encode({**(meta or {}), _SERVER_INFO: about.implementation}),
             house=self._house,
             neighbours=Neighbours(allowed_hosts, allowed_origins),
             max_body=max_body,
