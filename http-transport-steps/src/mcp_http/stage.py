@@ -1,0 +1,146 @@
+"""What every step needs and none of them teaches: the application, the process, and the issuer.
+
+The issuer stands in until step 10 brings a real one. It is a key on disk and `generate_token.py`.
+"""
+
+import argparse
+import asyncio
+import os
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request, Response
+from starlette.types import ASGIApp
+
+from doorward.demo.serve import listen, serve
+from doorward.errors import ConfigurationError, RequestRefused
+from doorward.guard.answers import Refusals
+from doorward.guard.asked import look_at
+from doorward.guard.bearer import read_bearer
+from doorward.identity import SCOPE_KEY as IDENTITY_KEY
+from doorward.tokens import Verifier
+from doorward.tokens.pem import read_public_pem
+from doorward.transport.neighbours import Neighbours
+from doorward.wire.envelope import jsonrpc_error
+
+__all__ = ["SCOPES", "new_app", "publish_issuer", "read_public_key", "require_token", "run"]
+
+SCOPES = ("mcp:read", "mcp:tools", "mcp:prompts")
+
+PRIVATE_KEY = "mcp_private_key.pem"
+PUBLIC_KEY = "mcp_public_key.pem"
+
+
+def new_app(title: str) -> FastAPI:
+    """Return an application as step 2 ends with: it answers this machine alone, refusals in JSON."""
+    neighbours = Neighbours()
+
+    def this_machine_alone(request: Request) -> None:
+        neighbours.admit(request.headers.raw)
+
+    web = FastAPI(title=title, dependencies=[Depends(this_machine_alone)])
+
+    @web.exception_handler(RequestRefused)
+    async def refuse(request: Request, refusal: RequestRefused) -> Response:  # noqa: ARG001
+        code = getattr(refusal, "jsonrpc_code", -32600)
+        error = jsonrpc_error(
+            getattr(refusal, "id", None), code, refusal.description, getattr(refusal, "data", None)
+        )
+        return Response(error, refusal.status, media_type="application/json")
+
+    return web
+
+
+def read_public_key() -> bytes:
+    """
+    Return the public key that tokens are checked with; `MCP_KEYS` names the folder it is in.
+
+    Raises:
+        ConfigurationError: there is none. A server that cannot check tokens must not start: the
+            alternative is a server to which everybody is somebody.
+    """
+    file = Path(os.environ.get("MCP_KEYS", ".")) / PUBLIC_KEY
+    try:
+        return file.read_bytes()
+    except OSError as problem:
+        raise ConfigurationError(
+            "no-public-key",
+            f"The public key {file} cannot be read: {problem.strerror}.",
+            "Make a pair of keys: uv run python generate_token.py --generate-keys",
+        ) from None
+
+
+def require_token(web: FastAPI, verifier: Verifier, refusals: Refusals) -> None:
+    """Ask every request for a token but those for what is open, as steps 6 and 7 do by hand."""
+
+    @web.middleware("http")
+    async def ask(
+        request: Request, call_next: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        path = request.scope["path"]
+        if path != "/health" and not path.startswith("/.well-known/"):
+            try:
+                asked = look_at(request.scope["headers"])
+                token = read_bearer(asked, request.scope["query_string"])
+                request.scope[IDENTITY_KEY] = await verifier.verify(token)
+            except RequestRefused as refusal:
+                return as_response(refusals, refusal)
+        return await call_next(request)
+
+    @web.exception_handler(RequestRefused)
+    async def refuse(request: Request, refusal: RequestRefused) -> Response:  # noqa: ARG001
+        return as_response(refusals, refusal)
+
+
+def as_response(refusals: Refusals, refusal: RequestRefused) -> Response:
+    """Return the toolkit's one answer to a refusal as FastAPI's own."""
+    answer = refusals.answer(refusal, correlation_id=secrets.token_hex(8))
+    response = Response(answer.body, answer.status)
+    response.raw_headers = list(answer.headers)
+    return response
+
+
+def publish_issuer(web: FastAPI, issuer: str) -> dict[str, Any]:
+    """Publish the issuer's keys and metadata, as steps 5 and 7 do by hand; return the key set."""
+    keys = {"keys": [read_public_pem(read_public_key())]}
+
+    @web.get("/.well-known/jwks.json")
+    async def jwks() -> dict[str, Any]:
+        return keys
+
+    @web.get("/.well-known/oauth-authorization-server")
+    async def metadata() -> dict[str, Any]:
+        return {
+            "issuer": issuer,
+            "jwks_uri": f"{issuer}/.well-known/jwks.json",
+            "scopes_supported": list(SCOPES),
+            "response_types_supported": [],
+            "grant_types_supported": [],
+        }
+
+    return keys
+
+
+def run(create_app: Callable[[str], ASGIApp], argv: list[str] | None = None) -> None:
+    """Serve what `create_app` makes of its address, or end the process with one sentence."""
+    parser = argparse.ArgumentParser(description=(create_app.__doc__ or "").strip())
+    parser.add_argument(
+        "--port", type=_port, default=9000, help="on localhost; 0 takes a free one (default: 9000)"
+    )
+    port: int = parser.parse_args(argv).port
+    try:
+        sockets = listen(port)
+        address = f"http://localhost:{sockets[0].getsockname()[1]}"
+        app = create_app(address)
+    except ConfigurationError as problem:
+        raise SystemExit(f"{problem.problem} {problem.hint}") from None
+    print(f"Listening on {address}, for this machine alone. Ctrl-C stops it.", flush=True)
+    asyncio.run(serve(app, sockets))
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a number up to 65535")
+    return int(text)

@@ -1,0 +1,88 @@
+"""Step 5: a public key, and a place where everybody can read it.
+
+Adds: the public key is read from a file and published at `/.well-known/jwks.json`, with `kid`,
+`alg` and `use`. `generate_token.py` keeps the private key and makes tokens with it. A server that
+checks tokens needs the public half alone, so the private half never comes near it.
+
+From the toolkit: `McpServer`. All that steps 2 to 4 did by hand is now one object: typed functions
+in, an MCP endpoint out.
+
+Still suffers: forged tokens. The key is published and nobody uses it yet: a token that says `none`,
+one that was signed with the public key, one that brings its own key along, and no token at all are
+equally welcome. Step 6 closes it.
+"""
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from fastapi import FastAPI
+
+from doorward import ConfigurationError, McpServer
+from mcp_http.stage import new_app, read_public_key, run
+from mcp_http.tools import offer
+
+
+# The idea of this step: what of a key may be published, and under which name.
+def public_jwk(pem: bytes) -> dict[str, Any]:
+    """
+    Return the RSA public key in `pem` as a JSON Web Key.
+
+    Raises:
+        ConfigurationError: it is no RSA public key, or one too small to be safe.
+    """
+    try:
+        key = load_pem_public_key(pem)
+    except ValueError:
+        # A private key ends up here too: it is not read, so it cannot be published.
+        key = None
+    if not isinstance(key, RSAPublicKey) or key.key_size < 2048:
+        raise ConfigurationError(
+            "unsuitable-key",
+            "The file holds no RSA public key of 2048 bits or more.",
+            "Make a pair of keys: uv run python generate_token.py --generate-keys",
+        )
+    numbers = key.public_numbers()
+    members = {"kty": "RSA", "n": base64url(numbers.n), "e": base64url(numbers.e)}
+    # The name of the key is its own fingerprint (RFC 7638): a new key can never have an old name.
+    fingerprint = hashlib.sha256(
+        json.dumps(members, sort_keys=True, separators=(",", ":")).encode()
+    ).digest()
+    kid = base64url(int.from_bytes(fingerprint, "big"), length=32)
+    # `alg` pins what the key may be used for. Without it, the reader of a token would have to
+    # believe the token itself.
+    return {**members, "kid": kid, "use": "sig", "alg": "RS256"}
+
+
+def base64url(number: int, length: int | None = None) -> str:
+    """Return a number as JOSE writes it: its bytes in base64url, without padding."""
+    data = number.to_bytes(length or (number.bit_length() + 7) // 8, "big")
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def create_app(address: str = "http://localhost:9000") -> FastAPI:
+    """Step 5: the public key is published."""
+    keys = {"keys": [public_jwk(read_public_key())]}
+    server = McpServer("mcp-step-by-step", version="5.0")
+    offer(server)
+
+    web = new_app("MCP step by step: 5")
+    web.include_router(server.router("/mcp"))
+
+    @web.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "healthy", "step": "5", "address": address, "mcp": f"{address}/mcp"}
+
+    @web.get("/.well-known/jwks.json")
+    async def jwks() -> dict[str, Any]:
+        return keys
+
+    return web
+
+
+def main() -> None:
+    """Serve this step: `uv run step5`."""
+    run(create_app)

@@ -1,0 +1,123 @@
+"""Step 8: what a token may do, by its scopes and by its user's roles.
+
+Adds: `check_permission`. Reading needs `mcp:read`, tools need `mcp:tools`, prompts `mcp:prompts`.
+`admin` and `user` may use them; a `guest` may look. Whoever lacks a scope gets 403 with all the
+scopes that the operation needs, so that one sign-in is enough; lists show what a call would be
+granted, by the same rule. `mcp:admin` contains the other three.
+
+From the toolkit: `resource_metadata` and `Refusals` write what step 7 wrote by hand.
+
+Still suffers: claimed identity. The tool `read_notes` is asked for a user's notes and believes the
+name that it is given, so every user reads everybody's. Step 9 closes it.
+"""
+
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request, Response
+
+from doorward import Identity, McpServer, RequestRefused, TrustedIssuer
+from doorward.errors import NotPermitted, ScopeMissing
+from doorward.guard.answers import Refusals
+from doorward.identity import SCOPE_KEY as IDENTITY_KEY
+from doorward.policy import Operation
+from doorward.tokens import LocalKeys, Verifier
+from doorward.transport.line import read_body
+from doorward.wire import resource_metadata
+from doorward.wire.envelope import SCOPE_KEY as ENVELOPE_KEY
+from doorward.wire.envelope import read_envelope
+from mcp_http.stage import SCOPES, new_app, publish_issuer, require_token, run
+from mcp_http.tools import NOTES, PROMPTS, TOOLS, list_users, offer
+
+CONTAINS = {"mcp:admin": {"mcp:read", "mcp:tools", "mcp:prompts"}}
+# Every request needs the base; a tool or prompt needs what stands beside it as well: all of the
+# scopes, and one of the roles. What stands nowhere is nobody's.
+BASE = {"mcp:read"}
+TOOL, PROMPT, MEMBERS = {"mcp:tools"}, {"mcp:prompts"}, {"admin", "user"}
+NEEDS: dict[tuple[str, str], tuple[set[str], set[str]]] = {
+    **{("tools/call", name): (TOOL, MEMBERS) for name in (*TOOLS, "read_notes")},
+    ("tools/call", "list_users"): (TOOL, {"admin"}),
+    **{("prompts/get", name): (PROMPT, MEMBERS) for name in PROMPTS},
+}
+
+
+async def read_notes(user: str) -> str:
+    """Read the notes of a user."""
+    return NOTES.get(user, "")
+
+
+# The idea of this step: one question, asked of every operation, and answered with all it needs.
+def check_permission(caller: Identity, operation: Operation) -> None:
+    """
+    Return when `caller` may do `operation`.
+
+    Raises:
+        ScopeMissing: the token lacks a scope; the client may sign in again and ask for it.
+        NotPermitted: the user may not, whatever the token says. Signing in again changes nothing.
+    """
+    scopes, roles = BASE, set[str]()
+    if operation.method in ("tools/call", "prompts/get"):
+        key = (operation.method, operation.name or "")
+        if key not in NEEDS:
+            raise NotPermitted(f"nothing is known of {operation}")
+        scopes, roles = BASE | NEEDS[key][0], NEEDS[key][1]
+    held = caller.scopes.union(*(CONTAINS.get(scope, ()) for scope in caller.scopes))
+    if not scopes <= held:
+        raise ScopeMissing(f"{operation}: {sorted(held)}", frozenset(scopes))
+    if roles and roles.isdisjoint(caller.roles):
+        raise NotPermitted(f"{operation}: {sorted(caller.roles)}")
+
+
+def shows(caller: Identity | None, operation: Operation) -> bool:
+    """Say whether a list names the operation: exactly when a call of it would go through."""
+    try:
+        check_permission(caller, operation) if caller else None
+    except RequestRefused:
+        return False
+    return caller is not None
+
+
+def create_app(address: str = "http://localhost:9000") -> FastAPI:
+    """Step 8: scopes and roles decide what a token may do."""
+    resource = f"{address}/mcp"
+    metadata_url = resource_metadata.metadata_url(resource)
+    oauth = {"resource": resource, "resource_metadata": metadata_url, "issuer": address}
+    server = McpServer("mcp-step-by-step", version="8.0", meta={"mcp-step-by-step/oauth": oauth})
+    offer(server)
+    server.tool()(read_notes)
+    server.tool()(list_users)
+    server.decide = shows
+
+    async def permission(request: Request) -> None:
+        if request.method == "POST":
+            body = await read_body(request.receive, request.scope["headers"], 1024 * 1024)
+            asked = read_envelope(body, request.scope["headers"])
+            check_permission(request.scope[IDENTITY_KEY], Operation(asked.method, asked.name))
+            # Left where the endpoint looks for it: what was judged is what is done.
+            request.scope[ENVELOPE_KEY] = asked
+
+    web = new_app("MCP step by step: 8")
+    keys = publish_issuer(web, address)
+    trusted = TrustedIssuer(
+        issuer=address, audience=resource, algorithms=("RS256",), keys=LocalKeys(lambda: keys)
+    )
+    require_token(web, Verifier([trusted]), Refusals(metadata_url, frozenset(BASE)))
+    web.include_router(server.router("/mcp"), dependencies=[Depends(permission)])
+
+    @web.get("/health")
+    async def health() -> dict[str, Any]:
+        return {"status": "healthy", "step": "8", "address": address, "oauth": oauth}
+
+    @web.get("/.well-known/oauth-protected-resource")
+    @web.get("/.well-known/oauth-protected-resource/mcp")
+    async def about_resource() -> Response:
+        document = resource_metadata.build(
+            resource=resource, authorization_servers=[address], scopes_supported=SCOPES
+        )
+        return Response(document, media_type="application/json")
+
+    return web
+
+
+def main() -> None:
+    """Serve this step: `uv run step8`."""
+    run(create_app)

@@ -1,0 +1,123 @@
+"""The steps of the tutorial in this process, and callers who speak to them."""
+
+import importlib
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx2
+
+from doorward.testing import SigningKey, TokenMint
+from doorward.wire.envelope import MIRRORED
+from doorward.wire.routing_headers import encode_name
+
+ADDRESS = "http://localhost:9000"
+RESOURCE = f"{ADDRESS}/mcp"
+MODERN, LEGACY = "2026-07-28", "2025-11-25"
+META = {
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+    "io.modelcontextprotocol/clientInfo": {"name": "reader", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+EVERYTHING = ("mcp:read", "mcp:tools", "mcp:prompts")
+
+
+@cache
+def key() -> SigningKey:
+    """Return the issuer's key; an RSA key takes its time, so there is one for all tests."""
+    return SigningKey.generate("RS256")
+
+
+def mint() -> TokenMint:
+    """Return the issuer that the steps trust."""
+    return TokenMint(ADDRESS, RESOURCE, key=key(), client_id="generate-token")
+
+
+def token(user: str = "alice", *scopes: str, role: str = "user") -> str:
+    """Return a good token with these scopes; without any named, with all three."""
+    return mint().mint(user, scopes=scopes or EVERYTHING, roles={role})
+
+
+def module(step: int) -> ModuleType:
+    """Return the module of a step."""
+    return importlib.import_module(f"mcp_http.step{step}")
+
+
+def application(step: int, keys: Path, source: ModuleType | None = None) -> Any:
+    """Return a step's application, whose public key is in the folder `keys`."""
+    (keys / "mcp_public_key.pem").write_bytes(key().public_pem())
+    before = os.environ.get("MCP_KEYS")
+    os.environ["MCP_KEYS"] = str(keys)
+    try:
+        return (source or module(step)).create_app(ADDRESS)
+    finally:
+        if before is None:
+            del os.environ["MCP_KEYS"]
+        else:
+            os.environ["MCP_KEYS"] = before
+
+
+class Caller:
+    """A client of one step, which says what a conforming client says and what it is told to."""
+
+    def __init__(self, http: httpx2.AsyncClient, step: int) -> None:
+        self.http = http
+        self.step = step
+
+    async def get(self, path: str, **headers: str) -> httpx2.Response:
+        """Read a page."""
+        return await self.http.get(path, headers=headers)
+
+    async def ask(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        token: str | None = None,
+        version: str = MODERN,
+        headers: Mapping[str, str] | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> httpx2.Response:
+        """Send one request of the era of ``version``."""
+        params = dict(params or {})
+        sent = {"mcp-protocol-version": version}
+        if version == MODERN:
+            params["_meta"] = {**META, **(meta or {})}
+            sent["mcp-method"] = method
+            if (name := params.get(MIRRORED.get(method, ""))) is not None:
+                sent["mcp-name"] = encode_name(name)
+        elif meta:
+            params["_meta"] = dict(meta)
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return await self.post(json.dumps(body).encode(), {**sent, **(headers or {})}, token)
+
+    async def call(
+        self, name: str, arguments: Mapping[str, Any] | None = None, **how: Any
+    ) -> httpx2.Response:
+        """Call a tool."""
+        return await self.ask("tools/call", {"name": name, "arguments": arguments or {}}, **how)
+
+    async def post(
+        self, body: bytes, headers: Mapping[str, str] | None = None, token: str | None = None
+    ) -> httpx2.Response:
+        """Send a body as it is."""
+        sent = {
+            "content-type": "application/json",
+            "accept": "application/json, text/event-stream",
+            **({"authorization": f"Bearer {token}"} if token is not None else {}),
+            **(headers or {}),
+        }
+        return await self.http.post("/mcp", content=body, headers=sent)
+
+
+@asynccontextmanager
+async def caller_of(app: Any, step: int) -> AsyncIterator[Caller]:
+    """Open a connection to a step's application."""
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url=ADDRESS) as http:
+        yield Caller(http, step)
