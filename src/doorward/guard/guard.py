@@ -4,16 +4,26 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from doorward.errors import ConfigurationError
 from doorward.guard import audit as audit_log
 from doorward.guard.addresses import Addresses
 from doorward.guard.answers import App, Refusals
 from doorward.guard.door import Door, Settings
-from doorward.guard.issuers import Audience, Named, trusted
+from doorward.guard.issuers import Audience, Issuer, Named, trusted
 from doorward.guard.paths import Paths
 from doorward.policy import Policy
-from doorward.tokens import TrustedIssuer, Verifier
+from doorward.tokens import (
+    ApiKeyFile,
+    ApiKeys,
+    CredentialVerifier,
+    Introspection,
+    TokenVerifier,
+    TrustedIssuer,
+    Verifier,
+)
 from doorward.wire.address import require_resource
 from doorward.wire.resource_metadata import build, metadata_url
 
@@ -39,6 +49,12 @@ class Guard:
     (``"keycloak"``; ``doorward idp table`` lists them), whose way of writing tokens is then used,
     and ``audience`` is for those whose tokens cannot name the resource.
 
+    Opaque tokens are looked up at their issuer: give ``introspection``, or for a provider with a
+    way of its own what that needs: ``idp="google"`` with the ``client_ids`` whose tokens are
+    accepted, ``idp="github"`` with the app's ``client_id`` and ``client_secret``.
+    ``api_keys`` are accepted beside tokens: the file that ``doorward api-key`` writes, or a store
+    of your own. They come in ``Authorization: Bearer`` as well.
+
     ``scopes_supported`` is what the metadata offers, ``challenge_scopes`` what a client without a
     token is told to ask for; both come from the policy when left out.
     ``allowed_hosts`` and ``allowed_origins`` add to what follows from the resource; on loopback,
@@ -51,8 +67,9 @@ class Guard:
     Raises:
         ConfigurationError: with reason ``insecure-resource``, ``not-a-resource``, ``no-issuers``,
             ``two-ways-to-name-issuers``, ``unknown-provider``, ``opaque-tokens``,
-            ``undecided-audience``, ``not-a-host``, ``not-an-origin``, ``not-a-path`` or
-            ``not-a-limit``, and what ``TrustedIssuer`` and ``Verifier`` refuse.
+            ``undecided-audience``, ``unused-setting``, ``not-a-host``, ``not-an-origin``, ``not-a-path`` or
+            ``not-a-limit``, and what ``TrustedIssuer``, ``OpaqueIssuer``,
+            ``Introspection``, ``ApiKeyFile`` and the verifiers refuse.
 
     Spec: MCP 2026-07-28 authorization; RFC 9728; RFC 6750
     """
@@ -62,11 +79,16 @@ class Guard:
         *,
         resource: str,
         policy: Policy,
-        issuers: Sequence[TrustedIssuer] = (),
+        issuers: Sequence[Issuer] = (),
         issuer: str | None = None,
         idp: str | None = None,
         audience: Audience | None = None,
         algorithms: tuple[str, ...] | None = None,
+        client_ids: Collection[str] = (),
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        introspection: Introspection | None = None,
+        api_keys: ApiKeys | str | Path | None = None,
         scopes_supported: Sequence[str] | None = None,
         challenge_scopes: Collection[str] | None = None,
         resource_name: str | None = None,
@@ -82,7 +104,7 @@ class Guard:
         longest_life: float = 86400.0,
         cache_entries: int = 10_000,
         cache_ttl: float = 300.0,
-        verifier: Verifier | None = None,
+        verifier: TokenVerifier | None = None,
         audit: audit_log.AuditSink = audit_log.log,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -91,11 +113,22 @@ class Guard:
         self.issuers = trusted(
             resource,
             issuers,
-            Named(issuer=issuer, idp=idp, audience=audience, algorithms=algorithms),
+            Named(
+                issuer=issuer,
+                idp=idp,
+                audience=audience,
+                algorithms=algorithms,
+                client_ids=tuple(client_ids),
+                client_id=client_id,
+                client_secret=client_secret,
+                introspection=introspection,
+            ),
+            keys_only=api_keys is not None,
         )
         self.metadata_url = metadata_url(resource)
-        self.verifier = verifier or Verifier(
+        self.verifier: TokenVerifier = verifier or _verifier(
             self.issuers,
+            ApiKeyFile(api_keys, clock=clock) if isinstance(api_keys, str | Path) else api_keys,
             clock=clock,
             leeway=leeway,
             longest_life=longest_life,
@@ -164,6 +197,16 @@ class Guard:
     def _metadata_of(self, policy: Policy) -> bytes:
         given = self._scopes_supported
         return self._describe(scopes_supported=_scopes_of(policy) if given is None else given)
+
+
+def _verifier(
+    issuers: Sequence[Issuer], api_keys: ApiKeys | None, **settings: Any
+) -> TokenVerifier:
+    signed = [one for one in issuers if isinstance(one, TrustedIssuer)]
+    # The usual case pays nothing for the others.
+    if api_keys is None and len(signed) == len(issuers):
+        return Verifier(signed, **settings)
+    return CredentialVerifier(issuers, api_keys=api_keys, **settings)
 
 
 def _scopes_of(policy: Policy) -> list[str]:

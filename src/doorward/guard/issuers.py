@@ -1,12 +1,17 @@
 """Whose tokens a guard trusts, from what the operator said of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from doorward.errors import ConfigurationError
-from doorward.tokens import TrustedIssuer
+from doorward.tokens import Introspection, OpaqueIssuer, TrustedIssuer
+
+if TYPE_CHECKING:
+    from doorward.idp import Preset
 
 Audience = str | tuple[str, ...]
+Issuer = TrustedIssuer | OpaqueIssuer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,32 +22,44 @@ class Named:
     idp: str | None = None
     audience: Audience | None = None
     algorithms: tuple[str, ...] | None = None
+    client_ids: tuple[str, ...] = ()
+    client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    introspection: Introspection | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing was said."""
         return self == Named()
 
+    @property
+    def way_to_ask(self) -> Introspection | None:
+        """How to ask about a token, by RFC 7662, if anything was said of it."""
+        if self.introspection is not None or self.client_id is None:
+            return self.introspection
+        return Introspection(client_id=self.client_id, client_secret=self.client_secret)
+
 
 def trusted(
-    resource: str, issuers: Sequence[TrustedIssuer], named: Named
-) -> tuple[TrustedIssuer, ...]:
+    resource: str, issuers: Sequence[Issuer], named: Named, *, keys_only: bool = False
+) -> tuple[Issuer, ...]:
     """
-    Return the issuers that a guard of ``resource`` trusts.
+    Return the issuers that a guard of ``resource`` trusts; with ``keys_only`` there may be none.
 
     Raises:
         ConfigurationError: ``two-ways-to-name-issuers``, ``no-issuers``, ``unknown-provider``,
-            ``opaque-tokens``, ``undecided-audience``, and what ``TrustedIssuer`` refuses.
+            ``opaque-tokens``, ``undecided-audience``, ``unused-setting``, and what
+            ``TrustedIssuer``, ``OpaqueIssuer`` and ``Introspection`` refuse.
     """
     if issuers and not named.is_empty:
         raise ConfigurationError(
             "two-ways-to-name-issuers",
-            "Both issuers and issuer (or idp, audience, algorithms) are set.",
+            "Both issuers and issuer (or idp, audience, algorithms, a client) are set.",
             "Give issuer for one issuer with the usual conditions, or issuers with all of them.",
         )
-    if named.issuer is not None:
-        return (_one(resource, named.issuer, named),)
-    if not issuers:
+    if not named.is_empty:
+        return (_one(resource, named),)
+    if not issuers and not keys_only:
         raise ConfigurationError(
             "no-issuers",
             f"No issuer is trusted for {resource!r}, so every request would be refused.",
@@ -51,9 +68,22 @@ def trusted(
     return tuple(issuers)
 
 
-def _one(resource: str, issuer: str, named: Named) -> TrustedIssuer:
-    if named.idp is not None:
-        return _of_provider(resource, issuer, named.idp, named)
+def _one(resource: str, named: Named) -> Issuer:
+    preset = _preset(named.idp)
+    issuer = _issuer(resource, named, preset)
+    if preset is not None and preset.own_lookup is not None:
+        return _by_own_lookup(issuer, preset, named)
+    way = named.way_to_ask
+    if way is not None:
+        return _asked(resource, issuer, way, preset, named)
+    if named.client_ids:
+        raise ConfigurationError(
+            "unused-setting",
+            "client_ids is for tokens that are looked up, and nothing says how.",
+            "Set introspection, or leave client_ids out: a JWT is accepted by its audience.",
+        )
+    if preset is not None:
+        return _of_provider(resource, issuer, preset, named)
     # The audience is the resource, byte for byte: it is what a client sends as `resource`.
     audience = resource if named.audience is None else named.audience
     if named.algorithms is None:
@@ -61,26 +91,117 @@ def _one(resource: str, issuer: str, named: Named) -> TrustedIssuer:
     return TrustedIssuer(issuer=issuer, audience=audience, algorithms=named.algorithms)
 
 
-def _of_provider(resource: str, issuer: str, idp: str, named: Named) -> TrustedIssuer:
+def _preset(idp: str | None) -> "Preset | None":
+    if idp is None:
+        return None
     # Only here: what is known of two dozen providers is of no use to a guard that names none.
     from doorward.idp import find
 
-    preset = find(idp)
+    return find(idp)
+
+
+def _issuer(resource: str, named: Named, preset: "Preset | None") -> str:
+    if named.issuer is not None:
+        return named.issuer
+    # A provider with one issuer for everybody; all others have braces where the customer's name goes.
+    if preset is not None and preset.own_lookup is not None:
+        return preset.issuer
+    raise ConfigurationError(
+        "no-issuers",
+        f"No issuer is trusted for {resource!r}, so every request would be refused.",
+        "Set issuer to the address of the authorization server, as it names itself.",
+    )
+
+
+def _by_own_lookup(issuer: str, preset: "Preset", named: Named) -> OpaqueIssuer:
+    from doorward.tokens import INTROSPECTED, GitHubTokenCheck, GoogleTokenInfo
+
+    profile = preset.introspected or INTROSPECTED
+    if preset.own_lookup == "google" and named.client_ids:
+        return OpaqueIssuer(
+            issuer=issuer,
+            lookup=GoogleTokenInfo(),
+            # Both azp and aud: where one application gets tokens for another one of its project,
+            # they differ, and either alone would let a stranger's in.
+            audience=named.client_ids,
+            client_ids=named.client_ids,
+            profile=profile,
+        )
+    if preset.own_lookup == "github" and named.client_id and named.client_secret:
+        return OpaqueIssuer(
+            issuer=issuer,
+            lookup=GitHubTokenCheck(client_id=named.client_id, client_secret=named.client_secret),
+            client_ids=(named.client_id,),
+            profile=profile,
+        )
+    wanted = {
+        "google": "Set client_ids to the OAuth client ids whose tokens you accept.",
+        "github": "Set client_id and client_secret to those of the OAuth app whose tokens you accept.",
+    }
+    raise _opaque(preset, wanted[preset.own_lookup or ""])
+
+
+def _asked(
+    resource: str, issuer: str, way: Introspection, preset: "Preset | None", named: Named
+) -> OpaqueIssuer:
+    from doorward.tokens import INTROSPECTED
+    from doorward.tokens.opaque import as_answered
+
+    if named.algorithms is not None:
+        raise ConfigurationError(
+            "unused-setting",
+            "algorithms is for JWTs, and these tokens are looked up.",
+            "Leave out algorithms, or introspection.",
+        )
+    profile = INTROSPECTED
+    if preset is not None and preset.profile is not None:
+        profile = as_answered(preset.profile)
+    if preset is not None and preset.introspected is not None:
+        profile = preset.introspected
+    return OpaqueIssuer(
+        issuer=issuer,
+        lookup=way,
+        audience=_audience(resource, preset, named),
+        client_ids=named.client_ids,
+        profile=profile,
+    )
+
+
+def _audience(resource: str, preset: "Preset | None", named: Named) -> Audience:
+    if named.audience is not None:
+        return named.audience
+    if named.client_ids:
+        return ()
+    if preset is None or preset.audience_is_resource:
+        return resource
+    raise _undecided(resource, preset, "audience, or client_ids,")
+
+
+def _of_provider(resource: str, issuer: str, preset: "Preset", named: Named) -> TrustedIssuer:
     if preset.profile is None:
-        raise ConfigurationError(
-            "opaque-tokens",
-            f"Access tokens of {preset.title} are opaque; this version verifies JWTs only.",
-            "Put an authorization server in front that signs people in there and issues JWTs.",
-        )
+        raise _opaque(preset, "Set introspection, and the audience or client_ids that you accept.")
     if named.audience is None and not preset.audience_is_resource:
-        raise ConfigurationError(
-            "undecided-audience",
-            f"Tokens of {preset.title} cannot name {resource!r} as their audience.",
-            f"Set audience to what they name. {preset.audience}",
-        )
+        raise _undecided(resource, preset, "audience")
     return TrustedIssuer(
         issuer=issuer,
         audience=resource if named.audience is None else named.audience,
         algorithms=preset.algorithms if named.algorithms is None else named.algorithms,
         profile=preset.profile,
+    )
+
+
+def _opaque(preset: "Preset", hint: str) -> ConfigurationError:
+    return ConfigurationError(
+        "opaque-tokens",
+        f"Access tokens of {preset.title} are opaque, so each must be looked up, and by whom it was"
+        " issued.",
+        f"{hint} Or put an authorization server in front that signs people in there.",
+    )
+
+
+def _undecided(resource: str, preset: "Preset", setting: str) -> ConfigurationError:
+    return ConfigurationError(
+        "undecided-audience",
+        f"Tokens of {preset.title} cannot name {resource!r} as their audience.",
+        f"Set {setting} to what they name. {preset.audience}",
     )

@@ -4,11 +4,13 @@ from datetime import date
 
 from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.tokens import TokenProfile
 
 _DOCUMENT = Source("recorded: github_oauth.json", date(2026, 2, 10))
 _DCR = Source("https://github.com/github/github-mcp-server/issues/2532", date(2026, 11, 21))
-_CHECK = Source(
-    "https://docs.github.com/en/rest/apps/oauth-applications#check-a-token", date(2026, 11, 21)
+_COPY = Source(
+    "https://github.com/octokit/routes (29.3.0), check-a-token.html: GitHub's page as it was kept",
+    date(2026, 11, 22),
 )
 
 GITHUB = Preset(
@@ -24,8 +26,26 @@ GITHUB = Preset(
     profile=None,
     claims=_DOCUMENT.suggests("Access tokens (gho_…, ghu_…) are opaque, and there are no keys."),
     tokens="opaque",
-    lookup=_CHECK.suggests(
+    lookup=_COPY.says(
         "POST https://api.github.com/applications/{client id}/token tells whether it is this client's; GET /user and X-OAuth-Scopes tell only that it lives."
+    ),
+    own_lookup="github",
+    introspected=TokenProfile(
+        name="github",
+        types=frozenset(),
+        type_may_be_absent=True,
+        name_claims=("preferred_username",),
+        required_claims=frozenset(),
+        service_marks={"user_type": "Bot"},
+    ),
+    facts=(
+        _COPY.says(
+            "The check wants HTTP Basic with the app's client id and secret, and answers 404 of every token that is not this app's."
+        ),
+        _COPY.says(
+            "scopes is a list; user.id is a number that stays, user.login a name that may not."
+        ),
+        _COPY.suggests("expires_at is null for OAuth apps, whose tokens do not end."),
     ),
     quirks=(
         Quirk(

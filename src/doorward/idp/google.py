@@ -8,6 +8,7 @@ from doorward.idp.preset import Preset
 _SEEN = date(2026, 11, 21)
 _DOCUMENT = Source("recorded: google_2023.json", date(2023, 1, 1))
 _TOKENS = Source("https://github.com/jlowin/fastmcp, server/auth/providers/google.py", _SEEN)
+_INFO = Source("https://velog.io/@youngkiu/Google-APIs-user-token", date(2026, 11, 22))
 _DCR = Source("https://github.com/google/mcp/issues/39", date(2026, 4, 15))
 _SLASH = Source("https://github.com/github/copilot-cli/issues/4606", _SEEN)
 _OFFLINE = Source("https://github.com/jlowin/fastmcp/issues/2435", _SEEN)
@@ -26,7 +27,15 @@ GOOGLE = Preset(
     lookup=_TOKENS.says(
         "https://oauth2.googleapis.com/tokeninfo: aud is the client id, scope a text. Check the client, not only that the token lives."
     ),
+    own_lookup="google",
     facts=(
+        _TOKENS.says("tokeninfo takes the token in the Authorization header, and needs no other."),
+        _INFO.says(
+            "azp is the client that it was issued to; exp and expires_in are numbers written as texts; sub is there with the scope openid alone."
+        ),
+        _INFO.suggests(
+            "A token that is over or invented is answered 400 with error_description: Invalid Value."
+        ),
         _TOKENS.says(
             "email and profile come back as https://www.googleapis.com/auth/userinfo.email and .profile."
         ),

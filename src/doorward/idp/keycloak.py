@@ -17,6 +17,7 @@ _DOCUMENT = Source("recorded: keycloak_26.2_openid-configuration.json", date(202
 _POLICIES = Source(
     "https://github.com/keycloak/keycloak, DefaultClientRegistrationPolicies.java", _SEEN
 )
+_SERVICE = Source("https://github.com/keycloak/keycloak/pull/34664", date(2026, 11, 22))
 _CORS = Source("https://github.com/keycloak/keycloak/issues/39629", _SEEN)
 _AUTH_METHOD = Source("https://github.com/keycloak/keycloak/issues/44403", _SEEN)
 _OPENID = Source("https://github.com/keycloak/keycloak/issues/45271", _SEEN)
@@ -47,6 +48,17 @@ KEYCLOAK = Preset(
         forbidden_claims=frozenset({"at_hash", "c_hash", "events"}),
         service_marks={"client_id": None},
     ),
+    # Its answers name the client of every token in client_id, so that is no mark of a service there.
+    introspected=TokenProfile(
+        name="keycloak",
+        types=frozenset(),
+        type_may_be_absent=True,
+        client_claims=("client_id", "azp"),
+        role_paths=("realm_access.roles",),
+        required_claims=frozenset(),
+        required_values={"typ": "Bearer"},
+        service_marks={"clientHost": None},
+    ),
     claims=_CODE.says(
         "The payload's typ is Bearer in access tokens and something else in all others; azp is the client, scope a text, realm_access.roles a list."
     ),
@@ -55,6 +67,9 @@ KEYCLOAK = Preset(
             "The header's typ is JWT unless the client sets access.token.header.type.rfc9068."
         ),
         _CODE.says("Tokens of service accounts carry client_id beside azp."),
+        _SERVICE.suggests(
+            "The scope service_account, which such clients have and no person, adds client_id, clientHost and clientAddress."
+        ),
         _OPENID.says("The OpenID document is behind the path only, never inserted before it."),
         UNSOURCED.suggests(
             "An RSA-OAEP key for encryption stands in the key set beside the others."

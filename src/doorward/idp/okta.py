@@ -108,6 +108,15 @@ OKTA_ORG = Preset(
     profile=None,
     tokens="opaque",
     lookup=_KINDS.says("RFC 7662 at {issuer}/oauth2/v1/introspect, with client authentication."),
+    introspected=TokenProfile(
+        name="okta-org",
+        types=frozenset(),
+        type_may_be_absent=True,
+        subject_claims=("uid", "sub"),
+        client_required=False,
+        name_claims=("username",),
+        required_claims=frozenset(),
+    ),
     claims=_KINDS.says("Access tokens are to be treated as opaque by everybody but Okta."),
     quirks=(
         Quirk(

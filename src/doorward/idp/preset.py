@@ -1,6 +1,7 @@
 """What is known of one identity provider."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from doorward.idp.facts import Fact, Matrix, Quirk, TokenKind
 from doorward.tokens import TokenProfile
@@ -18,7 +19,9 @@ class Preset:
     ``claims`` says in a sentence where its tokens keep what ``profile`` reads.
 
     ``tokens`` is "jwt", "opaque", or "either" where the customer's settings decide; ``lookup`` is
-    how an opaque one is looked up. ``profile`` is ``None`` where there are no JWTs to read.
+    how an opaque one is looked up: by RFC 7662, unless ``own_lookup`` names the provider whose own
+    way it is. ``profile`` is ``None`` where there are no JWTs to read; ``introspected`` is how the
+    provider answers about a token, where that does not follow from ``profile``.
     ``matrix`` is ``None`` for what is no provider.
 
     ```python
@@ -42,6 +45,8 @@ class Preset:
     claims: Fact[str]
     tokens: TokenKind = "jwt"
     lookup: Fact[str] | None = None
+    own_lookup: Literal["google", "github"] | None = None
+    introspected: TokenProfile | None = None
     facts: tuple[Fact[str], ...] = ()
     quirks: tuple[Quirk, ...] = ()
     matrix: Matrix | None = None

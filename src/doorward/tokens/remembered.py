@@ -2,11 +2,23 @@
 
 from collections import OrderedDict
 from contextlib import suppress
+from typing import Protocol
 
 import msgspec
 
 from doorward.identity import Identity
-from doorward.tokens.source import KeySource
+
+
+class Basis(Protocol):
+    """What a finding rests on: an issuer's keys, what an issuer said, the list of API keys."""
+
+    @property
+    def generation(self) -> int:
+        """A number that changes when nothing holds any more that was found before."""
+
+    @property
+    def trusted_until(self) -> float:
+        """Until when, in seconds since 1970, a finding of now may be used without asking again."""
 
 
 class _Entry(msgspec.Struct, frozen=True, gc=False):
@@ -14,7 +26,7 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
 
     # Not tracked by the garbage collector, which would otherwise walk ten thousand of them.
     until: float
-    source: KeySource
+    source: Basis
     generation: int
     identity: Identity
 
@@ -50,7 +62,7 @@ class Remembered:
         return None
 
     def keep(
-        self, digest: bytes, identity: Identity, source: KeySource, generation: int, now: float
+        self, digest: bytes, identity: Identity, source: Basis, generation: int, now: float
     ) -> None:
         """
         Remember ``identity``, verified with the keys that ``source`` had at ``generation``.

@@ -69,13 +69,16 @@ def build(
     ``offline_access`` is left out of the scopes: a refresh token is a matter between the client
     and the authorization server.
 
-    Spec: RFC 9728 §2; MCP 2026-07-28 authorization §Refresh Tokens
+    Spec: RFC 9728 §2, §3.2; MCP 2026-07-28 authorization §Refresh Tokens
     """
     document: dict[str, Any] = {
         "resource": resource,
         "authorization_servers": list(authorization_servers),
         "bearer_methods_supported": ["header"],
     }
+    # Where API keys alone are accepted there is none, and empty lists are left out.
+    if not authorization_servers:
+        del document["authorization_servers"]
     scopes = [scope for scope in dict.fromkeys(scopes_supported) if scope != "offline_access"]
     if scopes:
         document["scopes_supported"] = scopes

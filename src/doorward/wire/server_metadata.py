@@ -132,6 +132,20 @@ def parse_jwks_uri(document: Mapping[str, Any], expected_issuer: str) -> str:
     return _required_endpoint(document, "jwks_uri")
 
 
+def parse_introspection_endpoint(document: Mapping[str, Any], expected_issuer: str) -> str:
+    """
+    Return where the issuer answers questions about its tokens.
+
+    Raises:
+        IssuerMismatch: the document speaks for somebody else.
+        MalformedMetadata: there is no usable ``introspection_endpoint``.
+
+    Spec: RFC 8414 §2, §3.3; RFC 7662 §2
+    """
+    _require_issuer(document, expected_issuer)
+    return _required_endpoint(document, "introspection_endpoint")
+
+
 _ENDPOINTS = (
     "jwks_uri",
     "registration_endpoint",

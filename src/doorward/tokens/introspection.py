@@ -1,0 +1,166 @@
+"""Asking an issuer about a token by RFC 7662."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from doorward.errors import ConfigurationError, DoorwardError
+from doorward.net import SingleFlight
+from doorward.tokens.asking_client import AskingClient, Method, Signer
+from doorward.tokens.discovered import LARGEST_METADATA
+from doorward.tokens.lookup_answers import ask, read, without
+from doorward.tokens.opaque import Answer, Ask, Asking
+from doorward.tokens.refusals import LookupUnavailable
+from doorward.wire import address, server_metadata, strict_json
+
+# For how long the endpoint that the metadata names is believed, and how soon a failed look at the
+# metadata is repeated, in seconds.
+_BELIEVED = 3600.0
+_PAUSE = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Introspection:
+    """
+    Asks the issuer's introspection endpoint about each token, as a client with credentials.
+
+    ``endpoint`` is found through the issuer's metadata when left out. ``method`` is how the client
+    authenticates, ``client_secret_basic`` unless ``private_key`` is given. What the issuer says
+    holds for ``cache_ttl`` seconds and never beyond the token's ``exp``: for so long a revoked
+    token still opens the door. 0 asks at every request.
+
+    Answers without ``token_type`` are refused, because several issuers answer that a refresh token
+    is active and tell it apart by that alone; ``insecure_untyped=True`` accepts them, refresh
+    tokens among them.
+
+    Raises:
+        ConfigurationError: with reason ``no-lookup-credentials``, ``insecure-lookup`` or
+            ``not-a-limit``.
+
+    Spec: RFC 7662 §2
+    """
+
+    client_id: str
+    client_secret: str | None = field(default=None, repr=False)
+    private_key: Signer | None = field(default=None, repr=False)
+    method: Method | None = None
+    endpoint: str | None = None
+    cache_ttl: float = 60.0
+    insecure_untyped: bool = False
+
+    def __post_init__(self) -> None:
+        _ = self.client
+        require_cache_ttl(self.cache_ttl)
+        parts = None if self.endpoint is None else address.split(self.endpoint)
+        if self.endpoint is not None and (
+            parts is None
+            or (parts.scheme != "https" and not address.is_loopback_host(parts.hostname))
+        ):
+            raise ConfigurationError(
+                "insecure-lookup",
+                f"Tokens and a secret would travel to {self.endpoint!r} in the clear.",
+                "Give the issuer's https address (http is for localhost alone).",
+            )
+
+    @property
+    def client(self) -> AskingClient:
+        """Whom this server asks as."""
+        usual: Method = "client_secret_basic" if self.private_key is None else "private_key_jwt"
+        return AskingClient(
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            private_key=self.private_key,
+            method=self.method or usual,
+        )
+
+    @property
+    def named_urls(self) -> tuple[str, ...]:
+        """The endpoint, where the operator named it."""
+        return () if self.endpoint is None else (self.endpoint,)
+
+    def recognises(self, token: str) -> bool:
+        """Say yes: opaque tokens have no form."""
+        return bool(token)
+
+    def begin(self, asking: Asking) -> Ask:
+        """Return the function that asks about one token."""
+        return _Endpoint(self, asking).ask
+
+
+class _Endpoint:
+    """The endpoint of one issuer, and how it was found."""
+
+    def __init__(self, settings: Introspection, asking: Asking) -> None:
+        self._settings = settings
+        self._asking = asking
+        self._client = settings.client
+        self._url = settings.endpoint
+        self._until = float("inf") if settings.endpoint is not None else float("-inf")
+        self._next_try = float("-inf")
+        self._problem = ""
+        self._flight: SingleFlight[str, str] = SingleFlight()
+
+    async def ask(self, token: str) -> Answer:
+        asking = self._asking
+        question = self._client.form(
+            {"token": token, "token_type_hint": "access_token"},
+            issuer=asking.issuer,
+            now=asking.clock(),
+        )
+        answer = await ask(asking.fetcher, await self._found(), question)
+        said = read(answer, f"the introspection endpoint of {asking.issuer}")
+        active = said.get("active")
+        if active is False:
+            return None
+        # Strictly: "false" in quotes is true to whoever only asks whether something is there.
+        if active is not True:
+            raise LookupUnavailable(f"{asking.issuer} says active={str(active)[:50]!r}")
+        return self._typed(without(token, said))
+
+    def _typed(self, said: dict[str, Any]) -> Mapping[str, Any]:
+        if self._settings.insecure_untyped and said.get("token_use") is None:
+            said.setdefault("token_type", "Bearer")
+        return said
+
+    async def _found(self) -> str:
+        now = self._asking.clock()
+        if self._url is not None and now < self._until:
+            return self._url
+        if now < self._next_try:
+            raise LookupUnavailable(self._problem)
+        return await self._flight.run("metadata", self._find)
+
+    async def _find(self) -> str:
+        asking = self._asking
+        failures = []
+        for url in server_metadata.metadata_urls(asking.internal_url or asking.issuer):
+            try:
+                fetched = await asking.fetcher.fetch(url, limit=LARGEST_METADATA)
+                document = strict_json.parse_object(fetched.body)
+                found = server_metadata.parse_introspection_endpoint(document, asking.issuer)
+            except (DoorwardError, strict_json.NotStrictJson) as error:
+                failures.append(f"{url}: {error}")
+                continue
+            self._url, self._until = self._inside(found), asking.clock() + _BELIEVED
+            return self._url
+        self._problem = "no metadata leads to an introspection endpoint: " + "; ".join(failures)
+        self._next_try = asking.clock() + _PAUSE
+        raise LookupUnavailable(self._problem)
+
+    def _inside(self, endpoint: str) -> str:
+        """Return the endpoint as this process reaches it, like the issuer's keys."""
+        asking = self._asking
+        public = address.origin_of(asking.issuer)
+        if asking.internal_url is not None and endpoint.startswith(public + "/"):
+            return address.origin_of(asking.internal_url) + endpoint[len(public) :]
+        return endpoint
+
+
+def require_cache_ttl(seconds: float) -> None:
+    """Raise ConfigurationError ``not-a-limit`` unless ``seconds`` is a time, or 0 for never."""
+    if not 0 <= seconds <= 86400:
+        raise ConfigurationError(
+            "not-a-limit",
+            f"cache_ttl is {seconds!r}.",
+            "Give the seconds for which an answer holds, at most a day; 0 asks at every request.",
+        )
