@@ -1,5 +1,7 @@
 """One small shop, written once for each library whose servers are protected."""
 
+# mypy: disable-error-code="untyped-decorator"
+
 import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -57,7 +59,13 @@ def library(request: pytest.FixtureRequest) -> Library:
 def shop(library: Library) -> Any:
     """Return a server with tools, prompts and resources that need different things."""
     server = library.new()
-    user_type = library.current_user
+    add_tools(server, library.current_user)
+    add_prompts_and_resources(server)
+    return server
+
+
+def add_tools(server: Any, user_type: Any) -> None:
+    """Put the tools on the shelf."""
 
     @server.tool()
     @requires()
@@ -91,6 +99,10 @@ def shop(library: Library) -> Any:
         """Stand here without a rule."""
         return "open"
 
+
+def add_prompts_and_resources(server: Any) -> None:
+    """Put the rest there."""
+
     @server.prompt()
     @requires()
     def hello() -> str:
@@ -117,8 +129,6 @@ def shop(library: Library) -> Any:
     @requires(scopes={"shop:refund"})
     def order(number: str) -> str:
         return f"order {number}"
-
-    return server
 
 
 @pytest.fixture

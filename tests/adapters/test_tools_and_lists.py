@@ -1,5 +1,7 @@
 """What is written beside a tool decides over HTTP, in both eras and both forms of answer."""
 
+# mypy: disable-error-code="untyped-decorator"
+
 import json
 from typing import Any
 
@@ -108,10 +110,6 @@ async def test_a_tool_that_comes_later_is_refused_until_somebody_wrote_a_rule_fo
     async def late() -> str:
         """Come late."""
         return "late"
-
-    def written(name: str, function: Any) -> None:
-        function.__name__ = name
-        shop.tool()(function)
 
     app = library.protect(shop, stage.guard)
     async with stage.serving(app), stage.http("alice") as alice:

@@ -1,0 +1,158 @@
+"""However a FastMCP tool comes to its name, the rule of the function behind it holds."""
+
+# mypy: disable-error-code="untyped-decorator"
+
+from typing import Any
+
+import pytest
+from fastmcp import FastMCP
+from fastmcp.server.auth import require_scopes, restrict_tag
+from fastmcp.server.transforms import ToolTransform
+from fastmcp.tools.tool_transform import ToolTransformConfig
+
+from doorward.guard.declared import requires
+from doorward.guard.fastmcp import protect
+from doorward.policy import Policy, Rule
+from tests.adapters.stage import META, Stage
+from tests.adapters.test_tools_and_lists import names, result_of
+
+
+async def _ask(stage: Stage, server: FastMCP[Any], tool: str, *scopes: str, **more: Any) -> Any:
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice", *scopes) as http:
+        return await stage.modern(http, "tools/call", name=tool, arguments={}, **more)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        pytest.param(requires(scopes={"shop:x"}), id="ours"),
+        pytest.param(require_scopes("shop:x"), id="fastmcps"),
+        pytest.param([restrict_tag("staff", scopes=["shop:x"])], id="by-tag"),
+    ],
+)
+async def test_what_a_tool_says_in_auth_is_answered_with_403_before_it_runs(check: Any) -> None:
+    stage = Stage()
+    server: FastMCP[Any] = FastMCP("shop")
+
+    @server.tool(auth=check, tags={"staff"})
+    async def guarded() -> str:
+        return "done"
+
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:x") as mia,
+    ):
+        refused = await stage.modern(alice, "tools/call", name="guarded", arguments={})
+        served = await stage.modern(mia, "tools/call", name="guarded", arguments={})
+        seen = [names(await stage.modern(http, "tools/list"), "tools") for http in (alice, mia)]
+
+    assert refused.status_code == 403
+    assert 'scope="mcp:read shop:x"' in refused.headers["www-authenticate"]
+    assert result_of(served)["result"]["content"][0]["text"] == "done"
+    assert seen == [set(), {"guarded"}]
+
+
+async def test_a_tool_of_a_mounted_server_keeps_its_rule_under_its_new_name() -> None:
+    child: FastMCP[Any] = FastMCP("child")
+
+    @child.tool
+    @requires(scopes={"shop:x"})
+    async def guarded() -> str:
+        return "done"
+
+    server: FastMCP[Any] = FastMCP("shop")
+    server.mount(child, namespace="child")
+
+    refused = await _ask(Stage(), server, "child_guarded")
+    served = await _ask(Stage(), server, "child_guarded", "shop:x")
+
+    assert refused.status_code == 403
+    assert result_of(served)["result"]["content"][0]["text"] == "done"
+
+
+async def test_a_tool_that_was_given_another_name_keeps_its_rule() -> None:
+    server: FastMCP[Any] = FastMCP("shop")
+
+    @server.tool
+    @requires(scopes={"shop:x"})
+    async def guarded() -> str:
+        return "done"
+
+    server.add_transform(ToolTransform({"guarded": ToolTransformConfig(name="renamed")}))
+
+    refused = await _ask(Stage(), server, "renamed")
+    served = await _ask(Stage(), server, "renamed", "shop:x")
+
+    assert refused.status_code == 403
+    assert result_of(served)["result"]["content"][0]["text"] == "done"
+
+
+async def test_of_several_versions_the_rules_of_all_hold() -> None:
+    server: FastMCP[Any] = FastMCP("shop")
+
+    @server.tool(name="guarded", version="1")
+    @requires(scopes={"shop:x"})
+    async def old() -> str:
+        return "old"
+
+    @server.tool(name="guarded", version="2")
+    @requires()
+    async def new() -> str:
+        return "new"
+
+    refused = await _ask(Stage(), server, "guarded")
+    served = await _ask(Stage(), server, "guarded", "shop:x")
+
+    assert refused.status_code == 403
+    assert result_of(served)["result"]["content"][0]["text"] == "new"
+
+
+async def test_a_marked_function_is_checked_inside_too_where_the_door_could_not_know_its_rule() -> (
+    None
+):
+    # A tool that appears between two readings, under a name that the operator lets everybody use.
+    stage = Stage(Policy(base=Rule(scopes={"mcp:read"}), unknown="base"))
+    child: FastMCP[Any] = FastMCP("child")
+    server: FastMCP[Any] = FastMCP("shop")
+    server.mount(child, namespace="child")
+
+    @child.tool
+    @requires(scopes={"shop:x"})
+    async def guarded() -> str:
+        return "done"
+
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        server.mount(child, namespace="again")
+        answer = await stage.modern(alice, "tools/call", name="again_guarded", arguments={})
+
+    assert "done" not in answer.text
+
+
+async def test_a_version_that_a_caller_names_is_no_way_round_the_rule() -> None:
+    server: FastMCP[Any] = FastMCP("shop")
+
+    @server.tool(name="guarded", version="1")
+    @requires(scopes={"shop:x"})
+    async def old() -> str:
+        return "old"
+
+    @server.tool(name="guarded", version="2")
+    @requires()
+    async def new() -> str:
+        return "new"
+
+    stage = Stage()
+    meta = {**META, "fastmcp": {"version": "1"}}
+    headers = {
+        "accept": "application/json, text/event-stream",
+        "mcp-protocol-version": "2026-07-28",
+        "mcp-method": "tools/call",
+        "mcp-name": "guarded",
+    }
+    params = {"name": "guarded", "arguments": {}, "_meta": meta}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        answer = await alice.post(stage.resource, json=body, headers=headers)
+
+    assert answer.status_code == 403
