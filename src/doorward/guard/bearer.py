@@ -12,12 +12,11 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~
 
 def read_bearer(asked: Asked, query: bytes) -> bytes:
     """
-    Return the access token of a request.
+    Return what a request sends as its access token; ``require_token`` says whether it can be one.
 
     Raises:
-        MissingToken: none came: the challenge names no error.
-        MalformedToken: a Bearer header came without a token in it.
-        AmbiguousToken: two credentials came, another scheme's, or one in the query.
+        MissingToken: none came, or another scheme's: the challenge names no error.
+        AmbiguousToken: two credentials came, or one in the query.
 
     Spec: RFC 6750 §2.1, §3.1; MCP 2026-07-28 authorization §Token Requirements
     """
@@ -34,11 +33,21 @@ def read_bearer(asked: Asked, query: bytes) -> bytes:
     if scheme.lower() != _SCHEME:
         # Another scheme is no credential here, and asking for one is the answer that helps.
         raise MissingToken("an Authorization header of another scheme")
-    token = token.lstrip(b" ")
+    return token.lstrip(b" ")
+
+
+def require_token(token: bytes) -> None:
+    """
+    Let pass what is written as a token.
+
+    Raises:
+        MalformedToken: a Bearer header came without exactly one token in it.
+
+    Spec: RFC 6750 §2.1 (b64token)
+    """
     bare = token.rstrip(b"=")
     if not bare or bare.translate(None, _ALPHABET):
         raise MalformedToken("Bearer without exactly one well-formed token")
-    return token
 
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:

@@ -43,13 +43,13 @@ def _other_charset(parameters: bytes) -> bool:
     return False
 
 
-async def read_body(receive: Receive, asked: Asked, limit: int) -> bytes:
+def require_size(asked: Asked, limit: int) -> None:
     """
-    Return the whole body, of at most ``limit`` bytes.
+    Let a message pass that does not say that it is longer than ``limit`` bytes.
 
     Raises:
-        BodyTooLarge: 413, from the declared length where there is one, else while it arrives.
-        Gone: the client went away.
+        BodyTooLarge: 413.
+        BadRequest: 400, the length is no number.
     """
     declared = asked.headers.get(b"content-length")
     if declared is not None:
@@ -57,6 +57,16 @@ async def read_body(receive: Receive, asked: Asked, limit: int) -> bytes:
             raise BadRequest(f"Content-Length={declared[:50]!r}")
         if len(declared) > 18 or int(declared) > limit:
             raise BodyTooLarge(f"{declared[:50]!r} bytes announced, read {limit}")
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """
+    Return the whole body, of at most ``limit`` bytes.
+
+    Raises:
+        BodyTooLarge: 413, while it arrives.
+        Gone: the client went away.
+    """
     message = await receive()
     body: bytes = _chunk(message)
     if message.get("more_body", False):

@@ -13,8 +13,8 @@ from doorward.guard import audit, cors
 from doorward.guard.addresses import Addresses
 from doorward.guard.answers import Answer, App, Receive, Refusals, Scope, Send, deliver
 from doorward.guard.asked import Asked, look_at
-from doorward.guard.bearer import read_bearer
-from doorward.guard.body import Gone, read_body, replay, require_json
+from doorward.guard.bearer import read_bearer, require_token
+from doorward.guard.body import Gone, read_body, replay, require_json, require_size
 from doorward.guard.correlation import new_id
 from doorward.guard.exchange import Exchange
 from doorward.guard.lifespan import run_lifespan
@@ -31,10 +31,9 @@ from doorward.guard.sessions import Sessions
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity, reset_current_identity, set_current_identity
 from doorward.policy import Decision, Operation, Policy
-from doorward.tokens import Verifier
+from doorward.tokens import TokenVerifier
 from doorward.wire.envelope import NAMED, Envelope, read_envelope
 from doorward.wire.envelope import SCOPE_KEY as ENVELOPE_KEY
-from doorward.wire.routing_headers import read_routing, routing_among
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +45,7 @@ class Settings:
     metadata: bytes
     refusals: Refusals
     policy: Policy
-    verifier: Verifier
+    verifier: TokenVerifier
     audit: audit.AuditSink
     clock: Callable[[], float]
     leeway: float
@@ -161,6 +160,7 @@ class Door:
                 return
             # Who is asking comes before what is asked: a stranger's body is not even read.
             token = read_bearer(visit.asked, scope["query_string"])
+            # What is recalled was found to be written as a token before it was verified.
             recalled = self._settings.verifier.recall(token)
             visit.identity = recalled or await self._verify(token)
             self._judge_session(visit)
@@ -201,15 +201,16 @@ class Door:
             await deliver(Answer(204, allow), send, visit.extra_headers())
 
     async def _verify(self, token: bytes) -> Identity:
+        require_token(token)
         await self._start()
         return await self._settings.verifier.verify(token)
 
     async def _read_message(self, visit: Visit, receive: Receive, scope: Scope) -> Receive:
         require_json(visit.asked)
-        body = await read_body(receive, visit.asked, self._settings.max_body)
+        require_size(visit.asked, self._settings.max_body)
+        body = await read_body(receive, self._settings.max_body)
         headers, repeated = visit.asked
-        routing = read_routing(scope["headers"]) if repeated else routing_among(headers)
-        visit.envelope = envelope = read_envelope(body, routing)
+        visit.envelope = envelope = read_envelope(body, scope["headers"] if repeated else headers)
         visit.operation = Operation(envelope.method, envelope.name)
         return replay(body, receive)
 

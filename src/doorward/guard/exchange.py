@@ -1,7 +1,7 @@
 """The application's answer on its way out: readable by pages, written down, and over in time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from doorward.guard.answers import App, Message, Receive, Scope, Send
 from doorward.guard.cors import Headers, without_cors
@@ -11,7 +11,7 @@ from doorward.guard.waiting import run_and_tell
 
 class Exchange:
     """
-    One answer of the application.
+    One answer of the application, which also gets the headers ``extra``.
 
     ``began`` is called once, when the answer begins or when it is known that none will come: with
     its status, and the id of the session it belongs to, if any. A stream that is still open after
@@ -68,10 +68,11 @@ class Exchange:
         if self._open and self._task is not None:
             self._deadline = Deadline(self._task, max(0.0, self._seconds_left()))
 
-    async def _pass_on(self, message: Message) -> None:
+    # Not a coroutine of its own round the one that sends: there are two messages in every answer.
+    def _pass_on(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self._started = True
-            headers = [*message.get("headers", ())]
+            headers = list(message.get("headers", ()))
             known = dict(headers)
             # Only a stream can outlive its token; what says its length needs no timer.
             if b"content-length" not in known:
@@ -87,4 +88,4 @@ class Exchange:
             self._open = False
             if self._deadline is not None:
                 self._deadline.lift()
-        await self._send(message)
+        return self._send(message)

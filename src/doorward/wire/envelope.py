@@ -27,8 +27,19 @@ from doorward.wire.malformed import (
     jsonrpc_error,
     unsupported_version,
 )
-from doorward.wire.routing_headers import Routing, decode_name, read_routing
+from doorward.wire.routing_headers import Routing, decode_name, read_routing, routing_among
 from doorward.wire.strict_json import NotStrictJson, parse
+from doorward.wire.usual import (
+    CAPABILITIES_META,
+    LARGEST_ID,
+    META,
+    MIRRORED,
+    PARAMS,
+    USUAL_META,
+    USUAL_PARAMS,
+    VERSION_META,
+    read_usual,
+)
 
 __all__ = [
     "CAPABILITIES_META",
@@ -58,12 +69,7 @@ __all__ = [
 # Where the guard leaves the envelope in an ASGI scope, so that nothing is parsed twice.
 SCOPE_KEY = "doorward.envelope"
 
-VERSION_META = "io.modelcontextprotocol/protocolVersion"
-CAPABILITIES_META = "io.modelcontextprotocol/clientCapabilities"
-
-# The member of ``params`` that names what a request is about. The first three are mirrored in the
-# Mcp-Name header of every 2026-07-28 request, the tasks extension adds its own.
-MIRRORED: Mapping[str, str] = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+# The member of ``params`` that names what a request is about; the tasks extension adds its own.
 NAMED: Mapping[str, str] = {
     **MIRRORED,
     "resources/subscribe": "uri",
@@ -75,22 +81,15 @@ NAMED: Mapping[str, str] = {
 }
 
 _MEMBERS = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
-_PARAMS = frozenset({"name", "uri", "arguments", "_meta", "ref", "taskId"})
-_META = frozenset({VERSION_META, CAPABILITIES_META})
-# Members that are no lookalikes and come with nearly every request, so that the usual one is not
-# searched letter by letter.
-_USUAL_PARAMS = _PARAMS | {"cursor", "protocolVersion", "capabilities", "clientInfo", "argument"}
-_USUAL_META = _META | {"io.modelcontextprotocol/clientInfo", "progressToken", "traceparent"}
-_FOLDED_PARAMS = {member.casefold(): member for member in _PARAMS}
-_FOLDED_META = {member.casefold(): member for member in _META}
+_FOLDED_PARAMS = {member.casefold(): member for member in PARAMS}
+_FOLDED_META = {member.casefold(): member for member in META}
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
-# Beyond 2**53 a JavaScript client reads another number than it sent.
-_LARGEST_ID = 2**53 - 1
+Headers = Iterable[tuple[bytes, bytes]] | dict[bytes, bytes]
 
 
-class Envelope(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """
     One JSON-RPC message, read once and for everybody.
 
@@ -113,12 +112,12 @@ class Envelope(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return not self.method
 
 
-def read_envelope(body: bytes, headers: Iterable[tuple[bytes, bytes]] | Routing) -> Envelope:
+def read_envelope(body: bytes, headers: Headers) -> Envelope:
     """
     Return the one message in ``body``, when the headers agree with it.
 
-    ``headers`` are as ASGI gives them, names in lower case, or what was read of them. Does not
-    judge whether the method exists or whether anybody may call it.
+    ``headers`` are as ASGI gives them, names in lower case; or by name, when each came once. Does
+    not judge whether the method exists or whether anybody may call it.
 
     Raises:
         Malformed: with the JSON-RPC code the peer is told; the status is always 400.
@@ -126,6 +125,21 @@ def read_envelope(body: bytes, headers: Iterable[tuple[bytes, bytes]] | Routing)
     Spec: MCP 2026-07-28 basic/index §Requests; basic/transports/streamable-http §Server Validation
     """
     message = _message(body)
+    if isinstance(headers, dict):
+        usual = read_usual(message, headers)
+        if usual is not None:
+            request_id, method, params, name, version = usual
+            return Envelope(method, request_id, False, params, name, version, body)
+    return read_carefully(message, headers, body)
+
+
+def read_carefully(message: dict[str, Any], headers: Headers, body: bytes) -> Envelope:
+    """
+    Return what ``read_envelope`` returns, by the way that can say what is wrong.
+
+    Raises:
+        Malformed: as ``read_envelope`` does.
+    """
     request_id = _id(message)
     if "method" not in message:
         return _response(message, request_id, headers, body)
@@ -142,15 +156,7 @@ def read_envelope(body: bytes, headers: Iterable[tuple[bytes, bytes]] | Routing)
     _agree(method, name, routing, request_id, required=version is not None and not is_notification)
     if version is not None and version not in MODERN_VERSIONS:
         raise unsupported_version(version, request_id)
-    return Envelope(
-        method=method,
-        id=request_id,
-        is_notification=is_notification,
-        params=params,
-        name=name,
-        protocol_version=version,
-        body=body,
-    )
+    return Envelope(method, request_id, is_notification, params, name, version, body)
 
 
 def _message(body: bytes) -> dict[str, Any]:
@@ -176,7 +182,7 @@ def _id(message: dict[str, Any]) -> str | int | None:
     if "id" not in message:
         return None
     value = message["id"]
-    if type(value) is str or (type(value) is int and -_LARGEST_ID <= value <= _LARGEST_ID):
+    if type(value) is str or (type(value) is int and -LARGEST_ID <= value <= LARGEST_ID):
         return value
     if value is None and "error" in message and "method" not in message:
         return None
@@ -186,7 +192,7 @@ def _id(message: dict[str, Any]) -> str | int | None:
 def _response(
     message: dict[str, Any],
     request_id: str | int | None,
-    headers: Iterable[tuple[bytes, bytes]] | Routing,
+    headers: Headers,
     body: bytes,
 ) -> Envelope:
     if ("result" in message) == ("error" in message) or "id" not in message or "params" in message:
@@ -196,27 +202,19 @@ def _response(
         if version in MODERN_VERSIONS:
             raise Malformed("a response, which clients may not send in this era")
         raise unsupported_version(version, None)
-    return Envelope(
-        method="",
-        id=request_id,
-        is_notification=False,
-        params={},
-        name=None,
-        protocol_version=None,
-        body=body,
-    )
+    return Envelope("", request_id, False, {}, None, None, body)
 
 
 def _params(message: dict[str, Any], request_id: str | int | None) -> dict[str, Any]:
     params = message.get("params", {})
     if type(params) is not dict:
         raise Malformed("params is not an object", id=request_id)
-    if not _USUAL_PARAMS.issuperset(params):
+    if not USUAL_PARAMS.issuperset(params):
         _refuse_lookalikes(params, _FOLDED_PARAMS, request_id)
     meta = params.get("_meta", {})
     if type(meta) is not dict:
         raise InvalidParams("_meta is not an object", id=request_id)
-    if not _USUAL_META.issuperset(meta):
+    if not USUAL_META.issuperset(meta):
         _refuse_lookalikes(meta, _FOLDED_META, request_id)
     return params
 
@@ -247,10 +245,8 @@ def _name(method: str, params: dict[str, Any], request_id: str | int | None) -> 
     return name
 
 
-def _plain(
-    headers: Iterable[tuple[bytes, bytes]] | Routing, request_id: str | int | None
-) -> Routing:
-    routing = headers if isinstance(headers, Routing) else read_routing(headers)
+def _plain(headers: Headers, request_id: str | int | None) -> Routing:
+    routing = routing_among(headers) if isinstance(headers, dict) else read_routing(headers)
     if routing.problem is not None:
         raise HeaderMismatch(
             routing.problem, public=f"Header mismatch: {routing.problem}.", id=request_id
