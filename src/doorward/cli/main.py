@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from doorward.cli import (
+    api_key,
     bridge,
     call,
     client_document,
@@ -76,6 +77,7 @@ app.command("gateway", epilog=gateway.EPILOG)(gateway.gateway)
 app.command("who-can", epilog=who_can.EPILOG)(who_can.who_can)
 app.command("why", epilog=why.EPILOG)(why.why)
 app.add_typer(idp.app, name="idp")
+app.add_typer(api_key.app, name="api-key")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -1,6 +1,5 @@
 """``doorward token``: mint an access token for local tests."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +12,6 @@ EPILOG = examples(
     "doorward token --username admin --scopes mcp:read,mcp:tools,mcp:prompts --roles admin",
     "curl -H \"Authorization: Bearer $(doorward token --username guest --scopes '')\" ...",
 )
-
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def token(
@@ -53,6 +50,7 @@ def token(
     """
     from doorward.cli.output import Output
     from doorward.cli.running import fail
+    from doorward.cli.typed import seconds, words
     from doorward.errors import DoorwardError
 
     output = Output(as_json=as_json)
@@ -60,11 +58,11 @@ def token(
         signing_key = _key(output, key, algorithm, generate=generate_keys)
         claims = {
             "subject": username,
-            "scopes": _words(scopes),
-            "roles": _words(roles),
+            "scopes": words(scopes),
+            "roles": words(roles),
             "audience": audience,
         }
-        minted, said = _mint(signing_key, issuer, client_id, _seconds(expires), claims)
+        minted, said = _mint(signing_key, issuer, client_id, seconds(expires), claims)
     except DoorwardError as error:
         fail(output, error)
         return
@@ -93,26 +91,3 @@ def _key(output: Any, path: Path, algorithm: str, *, generate: bool) -> Any:
         for made in make_key(path, algorithm):
             output.note(f"wrote {made}")
     return read_key(path)
-
-
-def _words(text: str) -> frozenset[str]:
-    from doorward.cli.problems import UsageProblem
-    from doorward.wire.scope import parse_scope
-
-    words = parse_scope(" ".join(text.replace(",", " ").split()))
-    if words is None:
-        raise UsageProblem(
-            "malformed-scope", f"{text!r} is not a list.", "Separate words by commas."
-        )
-    return words
-
-
-def _seconds(span: str) -> int:
-    from doorward.cli.problems import UsageProblem
-
-    match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", span)
-    if match is None or int(match[1]) == 0:
-        raise UsageProblem(
-            "malformed-span", f"{span!r} is not a span of time.", "Write 90s, 30m, 8h or 2d."
-        )
-    return int(match[1]) * _UNITS[match[2]]

@@ -1,0 +1,86 @@
+"""An issuer of opaque tokens, as its answers over HTTP, and everything that it was asked."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+from doorward.net import Fetched, Fetcher, FetchFailed, Question
+from doorward.tokens import Introspection, OpaqueIssuer
+
+ISSUER = "https://opaque.example"
+RESOURCE = "https://mcp.example/mcp"
+ENDPOINT = "https://opaque.example/introspect"
+NOW = 1_800_000_000.0
+TOKEN = b"opaque-token-of-alice"
+
+
+def lookup(**changes: Any) -> Introspection:
+    """Return a way to ask, with credentials."""
+    given = {"client_id": "mcp-server", "client_secret": "s3cret", "endpoint": ENDPOINT}
+    return Introspection(**{**given, **changes})
+
+
+def opaque(**changes: Any) -> OpaqueIssuer:
+    """Return the issuer, asked about its tokens for our resource."""
+    given: dict[str, Any] = {"issuer": ISSUER, "lookup": lookup(), "audience": RESOURCE}
+    return OpaqueIssuer(**{**given, **changes})
+
+
+def active(**changes: Any) -> dict[str, Any]:
+    """Return what the issuer says of a good token, changed; ``...`` leaves a member out."""
+    good = {
+        "active": True,
+        "token_type": "Bearer",
+        "iss": ISSUER,
+        "sub": "alice",
+        "aud": RESOURCE,
+        "client_id": "client-1",
+        "scope": "mcp:read mcp:tools",
+        "iat": NOW - 10,
+        "exp": NOW + 600,
+        "username": "Alice",
+    }
+    return {name: value for name, value in {**good, **changes}.items() if value is not ...}
+
+
+def answer(
+    body: Any, status: int = 200, media_type: str = "application/json", **headers: str
+) -> Fetched:
+    """Return an HTTP answer; bytes are taken as they are."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Fetched(status, {"content-type": media_type, **named}, content, None)
+
+
+class Asked(Fetcher):
+    """Answers by ``says``, and remembers every question as (URL, question)."""
+
+    def __init__(self, says: Callable[[str], Fetched | FetchFailed] | None = None) -> None:
+        super().__init__()
+        self.says = says or (lambda _url: answer(active()))
+        self.questions: list[tuple[str, Question]] = []
+
+    async def ask(self, url: str, question: Question, *, limit: int = 0) -> Fetched:
+        """Answer a question."""
+        self.questions.append((url, question))
+        return self._said(url)
+
+    async def fetch(self, url: str, *, accept: str = "", limit: int = 0) -> Fetched:
+        """Answer a GET, and only with 200."""
+        self.questions.append((url, Question(accept=accept)))
+        said = self._said(url)
+        if said.status != 200:
+            raise FetchFailed(f"answered {said.status}")
+        return said
+
+    def _said(self, url: str) -> Fetched:
+        said = self.says(url)
+        if isinstance(said, FetchFailed):
+            raise said
+        return said
+
+    def form(self, number: int = -1) -> dict[str, str]:
+        """Return the form of a question."""
+        body = self.questions[number][1].body.decode()
+        return {name: values[0] for name, values in parse_qs(body).items()}
