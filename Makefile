@@ -6,11 +6,11 @@ UV := .tools/uv/bin/uv
 RUN := $(UV) run --frozen
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: demo test test-fast lint format bench docs pictures wheel-test setup clean
+.PHONY: demo keycloak keycloak-dist test test-fast lint format bench docs pictures wheel-test setup clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(UV):
 	@echo "bringing uv $(UV_VERSION) into .tools"
@@ -28,6 +28,12 @@ setup: .venv/.synced ## install everything into this folder
 
 demo: $(UV) ## the main job: an authorization server and a protected MCP server on http://localhost:9000
 	@$(UV) run --frozen --no-dev --quiet doorward demo $(ARGS)
+
+keycloak: ## a real Keycloak with the tutorial's realm on http://localhost:8080 (Java and Maven)
+	@PYTHON=$(PYTHON) keycloak/start.sh $(ARGS)
+
+keycloak-dist: ## bring that Keycloak and prepare its database, for the tests that need it
+	@PYTHON=$(PYTHON) keycloak/start.sh --prepare
 
 tests/clients/node_modules/.installed: tests/clients/package-lock.json .venv/.synced
 	@cd tests/clients && ../../.venv/bin/npm ci --no-audit --no-fund --loglevel=error

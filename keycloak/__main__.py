@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run Keycloak until Ctrl-C; return the exit code."""
     options = _read(arguments)
     try:
-        return _fetch_only() if options.fetch_only else _serve(options)
+        return _prepare(options) if options.prepare else _serve(options)
     except CannotStart as problem:
         print(problem.problem, problem.hint, sep="\n", file=sys.stderr)
         if "Java" in problem.problem or "Maven" in problem.problem:
@@ -45,7 +45,7 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--fresh", action="store_true", help="begin with an empty database")
     parser.add_argument(
-        "--fetch-only", action="store_true", help="bring Keycloak into the cache and stop"
+        "--prepare", action="store_true", help="do what a first start needs, and stop"
     )
     parser.add_argument(
         "--container", action="store_true", help="print a line that starts the same in a container"
@@ -72,24 +72,30 @@ def container_line() -> str:
     )
 
 
-def _fetch_only() -> int:
-    print(f"Keycloak {distribution.VERSION} is in {distribution.bring()}.")
-    return 0
-
-
-def _serve(options: argparse.Namespace) -> int:
-    server = KeycloakServer(
+def _server(options: argparse.Namespace) -> KeycloakServer:
+    return KeycloakServer(
         distribution.CACHE / "instances" / str(options.port),
         port=options.port,
         resource=options.resource,
         admin_password=os.environ.get("KEYCLOAK_ADMIN_PASSWORD") or None,
         fresh=options.fresh,
     )
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    _server(options).prepare()
+    print(f"Keycloak {distribution.VERSION} is ready to start, in {distribution.CACHE}.")
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    server = _server(options)
     if not distribution.is_ready():
         print(f"Bringing Keycloak {distribution.VERSION} into {distribution.CACHE} (once) …")
     print("Starting Keycloak …", flush=True)
     # A closed terminal or a service manager ends it as Ctrl-C does, and no Java stays behind.
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _interrupt)
     try:
         server.start()
         print(_what_was_done(server), flush=True)

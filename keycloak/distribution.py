@@ -23,6 +23,14 @@ _BUILD = ("build", "--db=dev-file")
 _MARK = ".built-dev-file"
 
 
+def java_environment(runtime: str) -> dict[str, str]:
+    """Return the environment in which Keycloak's script runs that Java."""
+    # The second compiler pays off after minutes of load; without it a start costs half the time.
+    given = os.environ.get("JAVA_OPTS_APPEND", "")
+    options = f"-XX:TieredStopAtLevel=1 {given}".strip()
+    return {**os.environ, "JAVA": runtime, "JAVA_OPTS_APPEND": options}
+
+
 def java() -> str:
     """
     Return the Java that runs Keycloak: the one in JAVA_HOME, or the one on the path.
@@ -139,7 +147,7 @@ def _unpack(archive: Path) -> None:
 def _build(runtime: str) -> None:
     done = subprocess.run(  # noqa: S603
         [_SHELL, str(home() / "bin" / "kc.sh"), *_BUILD],
-        env={**os.environ, "JAVA": runtime},
+        env=java_environment(runtime),
         capture_output=True,
         text=True,
         timeout=_LONGEST_BUILD,

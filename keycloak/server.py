@@ -1,9 +1,6 @@
 """One Keycloak process with a database of its own."""
 
-import hashlib
 import os
-import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,13 +10,13 @@ import urllib.request
 from pathlib import Path
 
 from keycloak import distribution, realm
+from keycloak.instance import Instance
 from keycloak.trouble import CannotStart
 
 ADMIN = "admin"
 HOST = "127.0.0.1"
 _COMES_UP_WITHIN = 240.0
 _GOES_DOWN_WITHIN = 30.0
-_LINKED = ("conf", "lib", "providers", "themes")
 
 
 class KeycloakServer:
@@ -43,6 +40,7 @@ class KeycloakServer:
         self.port = port
         self.resource = resource
         self.began_anew = False
+        self._instance = Instance(folder, resource)
         self._wanted_password = admin_password
         self._fresh = fresh
         self._process: subprocess.Popen[bytes] | None = None
@@ -65,12 +63,21 @@ class KeycloakServer:
     @property
     def password_file(self) -> Path:
         """The file with the administrator's password, readable by its owner alone."""
-        return self.folder / "admin-password"
+        return self._instance.password_file
 
     @property
     def admin_password(self) -> str:
         """The password of the administrator."""
-        return self.password_file.read_text(encoding="utf-8").strip()
+        return self._instance.password
+
+    def prepare(self) -> None:
+        """
+        Do what a first start needs once: bring Keycloak, make its database, import the realm.
+
+        Raises:
+            CannotStart: as ``start`` does.
+        """
+        self._prepare(distribution.bring())
 
     def start(self) -> None:
         """
@@ -81,10 +88,9 @@ class KeycloakServer:
         """
         self._require_free_port()
         home = distribution.bring()
-        self._lay_out(home)
+        self._furnish(home)
         environment = {
-            **os.environ,
-            "JAVA": distribution.java(),
+            **distribution.java_environment(distribution.java()),
             # Not as arguments, which every user of this machine can read.
             "KC_BOOTSTRAP_ADMIN_USERNAME": ADMIN,
             "KC_BOOTSTRAP_ADMIN_PASSWORD": self.admin_password,
@@ -105,7 +111,9 @@ class KeycloakServer:
         return [
             "/bin/sh", str(home / "bin" / "kc.sh"), "start", "--optimized", f"-Dkc.home.dir={self.folder}",
             "--import-realm", "--http-enabled=true", f"--http-host={HOST}", f"--http-port={self.port}",
-            f"--hostname={self.url}", "--cache=local",
+            # Not one fixed name: callers through a proxy on this machine get tokens of its address.
+            "--hostname-strict=false", "--proxy-headers=xforwarded",
+            "--proxy-trusted-addresses=127.0.0.1,::1", "--cache=local",
         ]  # fmt: skip
 
     def stop(self) -> None:
@@ -136,35 +144,29 @@ class KeycloakServer:
                     "Stop what listens there, or give another port with --port.",
                 ) from taken
 
-    def _lay_out(self, home: Path) -> None:
-        rendered = realm.render(self.resource)
-        mark = f"{distribution.VERSION} {hashlib.sha256(rendered.encode()).hexdigest()}"
-        kept = self.folder / "realm-mark"
-        same = kept.exists() and kept.read_text(encoding="utf-8") == mark
-        if self._fresh or not same:
+    def _furnish(self, home: Path) -> None:
+        if self._fresh or not self._instance.is_current():
             self.began_anew = self.folder.exists()
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self._furnish(home, rendered)
-            kept.write_text(mark, encoding="utf-8")
+            if self._wanted_password is not None:
+                self._instance.lay_out(home, self._wanted_password)
+            else:
+                self._prepare(home)
+                self._instance.copy_prepared()
         self._fresh = False
-        self._require_same_password()
+        self._instance.require_password(self._wanted_password)
 
-    def _furnish(self, home: Path, rendered: str) -> None:
-        imports = self.folder / "data" / "import"
-        imports.mkdir(parents=True)
-        (imports / f"{realm.NAME}-realm.json").write_text(rendered, encoding="utf-8")
-        for name in _LINKED:
-            (self.folder / name).symlink_to(home / name, target_is_directory=True)
-        password = self._wanted_password or secrets.token_urlsafe(18)
-        self.password_file.touch(mode=0o600)
-        self.password_file.write_text(password + "\n", encoding="utf-8")
-
-    def _require_same_password(self) -> None:
-        if self._wanted_password not in (None, self.admin_password):
-            raise CannotStart(
-                "The administrator was made with another password than the one that is set now.",
-                "Start once with --fresh, which begins with an empty database.",
-            )
+    def _prepare(self, home: Path) -> None:
+        """Start a Keycloak once for all who start with this realm and an empty database."""
+        if self._instance.prepared.exists():
+            return
+        folder = self._instance.prepared.with_name(f"making-{os.getpid()}")
+        making = KeycloakServer(folder, port=_free_port(), resource=self.resource)
+        making._instance.lay_out(home)
+        try:
+            making.start()
+        finally:
+            making.stop()
+        making._instance.become_prepared()
 
     def _wait_until_up(self) -> None:
         assert self._process is not None
@@ -192,3 +194,10 @@ class KeycloakServer:
     def _last_error(self) -> str:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return next((line for line in lines if "ERROR" in line), "it did not say why")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
