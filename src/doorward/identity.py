@@ -1,11 +1,13 @@
 """Who is calling: the one type that ``tokens`` makes and every room above shares."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
+
+from doorward.errors import ConfigurationError
 
 Kind = Literal["person", "service", "key"]
 
@@ -55,6 +57,43 @@ class Identity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         """Say whether the caller holds exactly this role."""
         return role in self.roles
 
+    async def token_for(self, name: str, *, scopes: Collection[str] = ()) -> str:
+        """
+        Return an access token for the next server, got in the name of this caller.
+
+        ``name`` is one of those that the guard was given as ``downstream``. The token is not the
+        one that came in, and lives a moment longer at least. Works while the caller's request is
+        served, and for nobody but its caller.
+
+        ```python
+        token = await user.token_for("graph", scopes={"User.Read"})
+        headers = {"Authorization": f"Bearer {token}"}
+        ```
+
+        Raises:
+            ConfigurationError: ``no-downstream``, ``unknown-downstream``.
+            DownstreamRefused: the issuer said no; ``SignInNeeded`` when the user can change that.
+            DownstreamUnavailable: the issuer cannot be asked.
+
+        Spec: RFC 8693 §2; MCP 2026-07-28 authorization, "Access Token Privilege Restriction"
+        """
+        give = _giving.get()
+        if give is None:
+            raise ConfigurationError(
+                "no-downstream",
+                f"There is no guarded request in which a token for {name!r} could be got.",
+                "Give the guard downstream={...}, and ask while the caller's request is served.",
+            )
+        wanted = frozenset([scopes] if isinstance(scopes, str) else scopes)
+        return await give(self, name, wanted)
+
+
+# What gets tokens in the caller's name: (caller, name, scopes) in, an access token out.
+Giving = Callable[[Identity, str, frozenset[str]], Awaitable[str]]
+
+_giving: ContextVar[Giving | None] = ContextVar("doorward_giving", default=None)
+set_giving = _giving.set
+reset_giving = _giving.reset
 
 _current: ContextVar[Identity | None] = ContextVar("doorward_identity", default=None)
 

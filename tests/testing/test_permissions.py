@@ -86,10 +86,10 @@ def test_a_file_that_is_no_snapshot_is_refused(tmp_path: Path) -> None:
 def test_a_tool_whose_author_drops_a_scope_fails_for_server_and_guard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def server(**needs: set[str]) -> McpServer:
+    def server(*scopes: str) -> McpServer:
         made = McpServer("shop", version="1")
 
-        @made.tool(**needs)
+        @made.tool(scopes=scopes)
         async def refund(order: str) -> str:
             return order
 
@@ -102,7 +102,7 @@ def test_a_tool_whose_author_drops_a_scope_fails_for_server_and_guard(
             policy=Policy(base=BASE, rules=made.rules),
         )
 
-    strict, loose = server(scopes={"refunds"}), server()
+    strict, loose = server("refunds"), server()
     for before, after in ((strict, loose), (guard(strict), guard(loose))):
         file = written(before, tmp_path, monkeypatch)
         assert_permissions_unchanged(before, file)

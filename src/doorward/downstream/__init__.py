@@ -1,1 +1,49 @@
-"""Get a token for the next server in the caller's name, without ever passing on the one that came in."""
+"""
+Get a token for the next server in the caller's name, without ever passing on the one that came in.
+
+```python
+guard = Guard(..., downstream={"orders": TokenExchange(issuer=..., client_id=..., audience=...)})
+
+@server.tool()
+async def my_orders(user: Identity) -> list[Order]:
+    token = await user.token_for("orders", scopes={"orders:read"})
+    return await fetch_orders(authorization=f"Bearer {token}")
+```
+"""
+
+from doorward.downstream.desk import DownstreamDesk
+from doorward.downstream.grants import Arrangement, ClientCredentials, OnBehalfOf, TokenExchange
+from doorward.downstream.refusals import (
+    AnswerRefused,
+    DownstreamProblem,
+    DownstreamRefused,
+    DownstreamUnavailable,
+    GrantRefused,
+    NobodyToActFor,
+    NotGranted,
+    SameToken,
+    ServerNotKnown,
+    SignInNeeded,
+    TokenForUs,
+)
+from doorward.downstream.token import DownstreamToken
+
+__all__ = [
+    "AnswerRefused",
+    "Arrangement",
+    "ClientCredentials",
+    "DownstreamDesk",
+    "DownstreamProblem",
+    "DownstreamRefused",
+    "DownstreamToken",
+    "DownstreamUnavailable",
+    "GrantRefused",
+    "NobodyToActFor",
+    "NotGranted",
+    "OnBehalfOf",
+    "SameToken",
+    "ServerNotKnown",
+    "SignInNeeded",
+    "TokenExchange",
+    "TokenForUs",
+]

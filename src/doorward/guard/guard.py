@@ -1,12 +1,15 @@
 """``Guard``: what an operator says about a protected server, checked before it may start."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from doorward.downstream.carrier import Carrier
+from doorward.downstream.desk import DownstreamDesk
+from doorward.downstream.grants import Arrangement
 from doorward.errors import ConfigurationError
 from doorward.guard import audit as audit_log
 from doorward.guard.addresses import Addresses
@@ -64,6 +67,10 @@ class Guard:
     all of them to the application, unguarded. ``leeway`` and ``longest_life`` are in seconds,
     ``max_body`` in bytes.
 
+    ``downstream`` names the next servers that tools call in the caller's name, each with what was
+    arranged for it; ``await identity.token_for(name)`` then gets a token. The application no
+    longer sees the ``Authorization`` header.
+
     Raises:
         ConfigurationError: with reason ``insecure-resource``, ``not-a-resource``, ``no-issuers``,
             ``two-ways-to-name-issuers``, ``unknown-provider``, ``opaque-tokens``,
@@ -105,6 +112,7 @@ class Guard:
         cache_entries: int = 10_000,
         cache_ttl: float = 300.0,
         verifier: TokenVerifier | None = None,
+        downstream: Mapping[str, Arrangement] | None = None,
         audit: audit_log.AuditSink = audit_log.log,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -135,6 +143,7 @@ class Guard:
             cache_entries=cache_entries,
             cache_ttl=cache_ttl,
         )
+        self._desk = _desk(downstream, resource, self.issuers, clock) if downstream else None
         paths = Paths(resource, path)
         first = frozenset(policy.base.scopes if challenge_scopes is None else challenge_scopes)
         self._scopes_supported = scopes_supported
@@ -182,6 +191,8 @@ class Guard:
         ``current_identity()`` answers while the application runs; the message is under
         ``doorward.envelope``, so that nothing needs to be parsed again.
         """
+        if self._desk is not None:
+            app = Carrier(app, self._desk)
         if policy is None:
             return Door(app, self._settings)
         return Door(app, replace(self._settings, policy=policy, metadata=self._metadata_of(policy)))
@@ -207,6 +218,18 @@ def _verifier(
     if api_keys is None and len(signed) == len(issuers):
         return Verifier(signed, **settings)
     return CredentialVerifier(issuers, api_keys=api_keys, **settings)
+
+
+def _desk(
+    downstream: Mapping[str, Arrangement],
+    resource: str,
+    issuers: Sequence[Issuer],
+    clock: Callable[[], float],
+) -> DownstreamDesk:
+    # Whatever this server would accept as meant for itself is not to be handed to another one.
+    signed = [one for one in issuers if isinstance(one, TrustedIssuer)]
+    own = {resource}.union(*(one.audiences for one in signed))
+    return DownstreamDesk(downstream, own_audiences=own, clock=clock)
 
 
 def _scopes_of(policy: Policy) -> list[str]:

@@ -146,6 +146,22 @@ def parse_introspection_endpoint(document: Mapping[str, Any], expected_issuer: s
     return _required_endpoint(document, "introspection_endpoint")
 
 
+def parse_token_endpoint(document: Mapping[str, Any], expected_issuer: str) -> str:
+    """
+    Return where the issuer gives tokens, for a server that exchanges one.
+
+    Does not ask for PKCE: no one signs in here.
+
+    Raises:
+        IssuerMismatch: the document speaks for somebody else.
+        MalformedMetadata: there is no usable ``token_endpoint``.
+
+    Spec: RFC 8414 §2, §3.3
+    """
+    _require_issuer(document, expected_issuer)
+    return _required_endpoint(document, "token_endpoint")
+
+
 _ENDPOINTS = (
     "jwks_uri",
     "registration_endpoint",

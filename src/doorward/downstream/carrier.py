@@ -1,0 +1,73 @@
+"""Between the door and the application: the caller's token goes no further than here."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NoReturn
+
+from doorward.downstream.desk import DownstreamDesk
+from doorward.downstream.refusals import NobodyToActFor
+from doorward.identity import SCOPE_KEY, Identity, reset_giving, set_giving
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class _Presented:
+    """
+    The token that the caller of one request came with.
+
+    It can be exchanged and not read: it is in no representation, and cannot be copied or pickled.
+    """
+
+    __slots__ = ("_desk", "_identity", "_token")
+
+    def __init__(self, identity: Identity, token: str, desk: DownstreamDesk) -> None:
+        self._identity = identity
+        self._token = token
+        self._desk = desk
+
+    def __repr__(self) -> str:
+        return "<the token of this request>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a caller's token stays in its request")
+
+    async def __call__(self, identity: Identity, name: str, scopes: frozenset[str]) -> str:
+        # An identity that was put aside in another request would otherwise act with this caller's
+        # token, or this caller with that one's name in the cache.
+        if identity != self._identity:
+            raise NobodyToActFor(name, "the identity is not the caller of this request")
+        return await self._desk.token_for(identity, self._token, name, scopes)
+
+
+class Carrier:
+    """
+    ``app``, in which ``identity.token_for`` works.
+
+    The ``Authorization`` header is taken out of what the application sees: what it cannot see, it
+    cannot pass on, and neither can a proxy that forwards the headers of its callers.
+
+    Spec: MCP 2026-07-28 security best practices, "Token Passthrough"
+    """
+
+    def __init__(self, app: App, desk: DownstreamDesk) -> None:
+        self._app = app
+        self._desk = desk
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI scope that the door let in."""
+        identity = scope.get(SCOPE_KEY)
+        if identity is None:
+            await self._app(scope, receive, send)
+            return
+        headers = scope["headers"]
+        # The door has seen to it that there is exactly one, and a bearer token in it.
+        header = next(value for name, value in headers if name == b"authorization")
+        token = header.strip().partition(b" ")[2].strip().decode("ascii")
+        others = [pair for pair in headers if pair[0] != b"authorization"]
+        before = set_giving(_Presented(identity, token, self._desk))
+        try:
+            await self._app({**scope, "headers": others}, receive, send)
+        finally:
+            reset_giving(before)

@@ -1,0 +1,124 @@
+"""
+What can stand between a tool and the next server.
+
+DoorwardError
+├── DownstreamProblem           no token, and never the one that came in
+│   ├── NobodyToActFor          the caller is not this request's, or is none to act for
+│   ├── DownstreamRefused       the issuer said no
+│   │   ├── SignInNeeded        the user must sign in again, prove more, or agree
+│   │   ├── GrantRefused        the issuer does not take the caller's token
+│   │   ├── NotGranted          the issuer does not grant this to this server
+│   │   └── ServerNotKnown      the issuer does not know this server's credentials
+│   └── AnswerRefused           the issuer's answer is not to be used
+│       ├── SameToken           the token that came in came back
+│       └── TokenForUs          the token opens this server too
+└── Unavailable
+    └── DownstreamUnavailable   the issuer cannot be asked                     503
+"""
+
+import base64
+import json
+from typing import ClassVar
+
+from doorward.errors import DoorwardError, Unavailable
+
+
+class DownstreamProblem(DoorwardError):
+    """
+    There is no token for the next server. ``public`` is for the peer, ``detail`` for the log.
+
+    ``target`` is the name that was asked for.
+    """
+
+    code = "downstream"
+    public: ClassVar[str] = "This tool could not act for you at the service behind it."
+
+    def __init__(self, target: str, detail: str) -> None:
+        super().__init__(f"{self.code}: {target}: {detail}")
+        self.target = target
+        self.detail = detail
+
+
+class NobodyToActFor(DownstreamProblem):
+    """The identity is not the caller of this request, or its token is not the issuer's."""
+
+    code = "nobody-to-act-for"
+
+
+class DownstreamRefused(DownstreamProblem):
+    """The issuer said no; ``error`` is its own word, such as ``invalid_grant``."""
+
+    code = "downstream-refused"
+
+    def __init__(self, target: str, detail: str, error: str) -> None:
+        super().__init__(target, detail)
+        self.error = error
+
+
+class SignInNeeded(DownstreamRefused):
+    """
+    Only the user can help: by signing in again, with more proof, or by agreeing.
+
+    ``claims`` is what the next sign-in must ask for, as JSON, where the issuer said so; Microsoft
+    Entra calls it a claims challenge.
+    """
+
+    code = "downstream-sign-in-needed"
+    public = "The service behind this tool wants you to sign in again, or to give your consent."
+
+    def __init__(self, target: str, detail: str, error: str, claims: str | None = None) -> None:
+        super().__init__(target, detail, error)
+        self.claims = claims
+
+    @property
+    def challenge(self) -> str | None:
+        """The challenge to hand to the client in ``WWW-Authenticate``; ``None`` without claims."""
+        if self.claims is None:
+            return None
+        encoded = base64.b64encode(json.dumps(json.loads(self.claims)).encode()).decode("ascii")
+        return f'Bearer error="insufficient_claims", claims="{encoded}"'
+
+
+class GrantRefused(DownstreamRefused):
+    """The issuer does not take the caller's token: it is over, revoked, or not for this server."""
+
+    code = "downstream-grant-refused"
+
+
+class NotGranted(DownstreamRefused):
+    """The issuer does not let this server have this: a scope, a target, or the grant itself."""
+
+    code = "downstream-not-granted"
+    public = "This server may not act for you at the service behind this tool."
+
+
+class ServerNotKnown(DownstreamRefused):
+    """The issuer does not accept this server's own credentials."""
+
+    code = "downstream-server-not-known"
+    public = "This server is not set up for the service behind this tool."
+
+
+class AnswerRefused(DownstreamProblem):
+    """The issuer's answer cannot be used, or must not be."""
+
+    code = "downstream-answer-refused"
+
+
+class SameToken(AnswerRefused):
+    """The token that came in came back; sent on, it would open this server to the next one."""
+
+    code = "downstream-same-token"
+
+
+class TokenForUs(AnswerRefused):
+    """The token names this server as its audience, so the next server could use it here."""
+
+    code = "downstream-token-for-us"
+
+
+class DownstreamUnavailable(Unavailable):
+    """The issuer cannot be asked, so there is no token; nobody did anything wrong."""
+
+    code = "downstream-unavailable"
+    public = "The service that this tool signs in at is unavailable. Try again soon."
