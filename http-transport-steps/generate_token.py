@@ -12,14 +12,13 @@ import argparse
 import os
 import re
 import sys
-from pathlib import Path
 
 from doorward.cli.key_file import read_key
 from doorward.errors import ConfigurationError
 from doorward.testing import SigningKey, TokenMint
 from doorward.wire.address import require_issuer, require_resource
 from doorward.wire.scope import parse_scope
-from mcp_http.stage import PRIVATE_KEY, PUBLIC_KEY
+from mcp_http.keys import PRIVATE_KEY, PUBLIC_KEY, folder
 
 # Who exists, in which role, and which scopes they are given by --demo.
 USERS = {
@@ -29,11 +28,6 @@ USERS = {
     "guest": ("guest", ""),
 }
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def folder() -> Path:
-    """Return where the keys are: `MCP_KEYS`, or the folder this is run in."""
-    return Path(os.environ.get("MCP_KEYS", "."))
 
 
 def generate_keys() -> None:

@@ -5,10 +5,8 @@ The issuer stands in until step 10 brings a real one. It is a key on disk and `g
 
 import argparse
 import asyncio
-import os
 import secrets
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -24,13 +22,11 @@ from doorward.tokens import Verifier
 from doorward.tokens.pem import read_public_pem
 from doorward.transport.neighbours import Neighbours
 from doorward.wire.envelope import jsonrpc_error
+from mcp_http.keys import read_public_key
 
 __all__ = ["SCOPES", "new_app", "publish_issuer", "read_public_key", "require_token", "run"]
 
 SCOPES = ("mcp:read", "mcp:tools", "mcp:prompts")
-
-PRIVATE_KEY = "mcp_private_key.pem"
-PUBLIC_KEY = "mcp_public_key.pem"
 
 
 def new_app(title: str) -> FastAPI:
@@ -51,25 +47,6 @@ def new_app(title: str) -> FastAPI:
         return Response(error, refusal.status, media_type="application/json")
 
     return web
-
-
-def read_public_key() -> bytes:
-    """
-    Return the public key that tokens are checked with; `MCP_KEYS` names the folder it is in.
-
-    Raises:
-        ConfigurationError: there is none. A server that cannot check tokens must not start: the
-            alternative is a server to which everybody is somebody.
-    """
-    file = Path(os.environ.get("MCP_KEYS", ".")) / PUBLIC_KEY
-    try:
-        return file.read_bytes()
-    except OSError as problem:
-        raise ConfigurationError(
-            "no-public-key",
-            f"The public key {file} cannot be read: {problem.strerror}.",
-            "Make a pair of keys: uv run python generate_token.py --generate-keys",
-        ) from None
 
 
 def require_token(web: FastAPI, verifier: Verifier, refusals: Refusals) -> None:

@@ -9,6 +9,7 @@ Step 2 closes it by reading `Host` and `Origin`.
 """
 
 import argparse
+import os
 import socket
 
 import uvicorn
@@ -43,7 +44,7 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except OSError as problem:
         raise SystemExit(
-            f"Port {port} cannot be had: {problem.strerror}. "
+            f"Port {port} cannot be had: {os.strerror(problem.errno or 0)}. "
             "Stop the program that has it, or choose another with --port."
         ) from None
 

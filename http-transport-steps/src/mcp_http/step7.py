@@ -123,3 +123,7 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
 def main() -> None:
     """Serve this step: `uv run step7`."""
     run(create_app)
+
+
+if __name__ == "__main__":
+    main()

@@ -137,3 +137,7 @@ def create_app(address: str = "http://localhost:9000") -> App:
 def main() -> None:
     """Serve this step: `uv run step9`."""
     run(create_app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Step 10: a real identity provider signs people in, and the server fetches its keys.
+
+Adds: Keycloak, or any other provider, by `--env`. The keys come from the provider's own address:
+they are found through its metadata, fetched again when they are old or when a token names one that
+is not among them, and kept for a while when the provider is away. A stolen key is of no use once
+the provider has withdrawn it.
+
+From the toolkit: `find` knows how each provider writes its tokens. Step 9's user context stays.
+
+Still suffers: what its clients do. Anybody may register one that calls itself as it likes, and a
+client that is sent to two providers may hand the code of one to the other. Step 11 closes it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from doorward import Guard, McpServer, Policy, Rule, TrustedIssuer
+from doorward.errors import DoorwardError, KeysUnavailable, UnknownKey
+from doorward.net import Fetcher
+from doorward.tokens.key import Key
+from doorward.tokens.key_set import KeySet
+from doorward.wire.resource_metadata import metadata_url
+from doorward.wire.server_metadata import metadata_urls, parse_jwks_uri
+from doorward.wire.strict_json import parse_object
+from mcp_http.provider import Provider, fetcher_of, run
+from mcp_http.stage import SCOPES, new_app
+from mcp_http.step9 import App, UserContext, greeting, whoami
+from mcp_http.tools import TOOLS, explain
+
+TOOL, PROMPT, MEMBERS = {"mcp:tools"}, {"mcp:prompts"}, {"admin", "user"}
+FRESH, STALE = 300.0, 3600.0  # seconds that keys are used; and that they serve in an outage
+ASK_AGAIN, TRY_AGAIN = 30.0, 5.0  # seconds between questions for unknown keys; after a failure
+
+
+# The idea of this step: keys that somebody else may change, or be unable to give.
+class ProviderKeys:
+    """The keys of one issuer, fetched when they are needed and one question at a time."""
+
+    def __init__(
+        self, issuer: str, fetcher: Fetcher, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.generation = 0
+        self.trusted_until = self._stale_until = self._ask_after = float("-inf")
+        self._away = True
+        self._issuer, self._fetcher, self._clock = issuer, fetcher, clock
+        self._keys = KeySet({"keys": []})
+        self._turn = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Fetch the keys ahead of the first token; what fails here is tried again with the first."""
+        await self._refresh(TRY_AGAIN)
+
+    def known(self, kid: str | None, algorithm: str) -> Key | None:
+        """Return a key that is at hand and fresh."""
+        fresh = self._clock() < self.trusted_until
+        return self._keys.find(kid, algorithm) if fresh else None
+
+    async def key(self, kid: str | None, algorithm: str) -> Key:
+        """
+        Return the key, asking the provider if need be.
+
+        Raises:
+            UnknownKey: 401, the provider was asked and has no such key.
+            KeysUnavailable: 503, the provider cannot be asked: nobody can say whose fault it is.
+        """
+        async with self._turn:
+            # Whoever waited here finds what the first has fetched: a thousand tokens, one question.
+            if (found := self.known(kid, algorithm)) is not None:
+                return found
+            # Whoever invents names of keys causes one question in a while, and no more.
+            if self._clock() >= self._ask_after:
+                await self._refresh(ASK_AGAIN)
+        # The provider being away is no reason to turn away whom it vouched for; but not for ever,
+        # or a key that was withdrawn meanwhile would never stop.
+        if self._clock() < self._stale_until and (found := self._keys.find(kid, algorithm)):
+            return found
+        if self._away:
+            raise KeysUnavailable(f"the keys of {self._issuer} cannot be had")
+        raise UnknownKey(f"kid={kid!r}, have {sorted(self._keys.kids)}")
+
+    async def _refresh(self, pause: float) -> None:
+        try:
+            keys = await self._fetch()
+        except (DoorwardError, ValueError):
+            self._away, self._ask_after = True, self._clock() + TRY_AGAIN
+            return
+        now = self._clock()
+        self._away, self._ask_after = False, now + pause
+        self.trusted_until, self._stale_until = now + FRESH, now + FRESH + STALE
+        if keys.kids != self._keys.kids:
+            # What was verified with a key that is gone is forgotten with it.
+            self.generation += 1
+        self._keys = keys
+
+    async def _fetch(self) -> KeySet:
+        problem: DoorwardError = KeysUnavailable("no metadata")
+        for url in metadata_urls(self._issuer):
+            try:
+                metadata = await self._fetcher.fetch(url, limit=64 * 1024)
+                jwks_uri = parse_jwks_uri(parse_object(metadata.body), self._issuer)
+                answer = await self._fetcher.fetch(jwks_uri, limit=256 * 1024)
+                return KeySet(parse_object(answer.body))
+            except DoorwardError as error:
+                problem = error
+        raise problem
+
+
+def create_app(provider: Provider) -> App:
+    """Step 10: a real provider signs people in. `--env` names the file that says which one."""
+    resource = f"{provider.address}/mcp"
+    oauth = {"resource": resource, "resource_metadata": metadata_url(resource)}
+    oauth["issuer"] = provider.issuer
+    server = McpServer("mcp-step-by-step", version="10.0", meta={"mcp-step-by-step/oauth": oauth})
+    for tool in (*TOOLS.values(), whoami):
+        server.tool(scopes=TOOL, roles=MEMBERS)(tool)
+    server.prompt(scopes=PROMPT, roles=MEMBERS)(greeting)
+    server.prompt(scopes=PROMPT, roles=MEMBERS, name="help")(explain)
+    policy = Policy(base=Rule(scopes={"mcp:read"}), rules=server.rules)
+    server.decide = lambda user, wanted: user is not None and policy.decide(user, wanted).allowed
+
+    # What `Guard(idp="keycloak", issuer=…)` puts together by itself, but for the keys.
+    trusted = TrustedIssuer(
+        issuer=provider.issuer,
+        audience=provider.audience,
+        algorithms=provider.algorithms,
+        profile=provider.profile,
+        keys=ProviderKeys(provider.issuer, fetcher_of(provider.issuer)),
+    )
+    guard = Guard(
+        resource=resource,
+        issuers=[trusted],
+        policy=policy,
+        scopes_supported=SCOPES,
+        open_paths={"/health"},
+    )
+    web = new_app("MCP step by step: 10")
+
+    @web.get("/health")
+    async def health() -> dict[str, Any]:
+        return {"status": "healthy", "step": "10", "address": provider.address, "oauth": oauth}
+
+    return guard.protect(UserContext(server.in_front_of(web)))
+
+
+def main() -> None:
+    """Serve this step: `uv run step10 --env keycloak_direct.env`."""
+    run(create_app)
