@@ -114,6 +114,24 @@ def run_server(
     return outcome
 
 
+def run_server_set(*, url: str, revision: str, results: Path, longest: float = 100) -> Outcome:
+    """
+    Run all that ``revision`` requires of a server, and all that it only reports, against ``url``.
+
+    Raises:
+        ConformanceBroken: it left no verdict, or did not end in time.
+    """
+    command = (str(NODE), CLI, "server", "--url", url, "--requirements", revision)
+    with started((*command, "-o", str(results)), cwd=CLIENTS, longest=longest) as process:
+        assert process.stdout is not None
+        said = process.stdout.read()
+        code = process.wait(longest)
+    outcome = _outcome(code, results, "server")
+    if not outcome.verdicts:
+        raise ConformanceBroken(f"{revision} left no verdict (exit {code}): {said[-2000:]}")
+    return outcome
+
+
 def run_client(
     *, command: str, scenario: str, spec_version: str, results: Path, longest: float = 90
 ) -> Outcome:
