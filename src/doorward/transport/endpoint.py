@@ -54,7 +54,8 @@ class Endpoint:
         self._modern = modern
         self._legacy = legacy
         self.house = house
-        self._complete = b'{"resultType":"complete","_meta":%b' % meta
+        self._empty = b'{"resultType":"complete","_meta":%b' % meta
+        self._complete = self._empty + b","
         self._interim = b'","_meta":%b,' % meta
         self._neighbours = neighbours
         self._max_body = max_body
@@ -74,7 +75,9 @@ class Endpoint:
                 await self._serve_verb(scope, receive, send)
                 return
             _admit(scope)
-            envelope = await self._read(scope, receive)
+            envelope = scope.get(ENVELOPE_KEY)
+            if type(envelope) is not Envelope:
+                envelope = await self._read(scope, receive)
             if envelope.is_response or envelope.is_notification:
                 self._take_note(envelope, scope)
                 await _send(send, 202, b"")
@@ -102,9 +105,6 @@ class Endpoint:
         await serve_verb(self.house, self._neighbours, scope, receive, send)
 
     async def _read(self, scope: Scope, receive: Receive) -> Envelope:
-        left = scope.get(ENVELOPE_KEY)
-        if isinstance(left, Envelope):
-            return left
         headers: Headers = scope["headers"]
         self._neighbours.admit(headers)
         return read_envelope(await read_body(receive, headers, self._max_body), headers)
@@ -142,15 +142,10 @@ class Endpoint:
         except ProtocolRefusal as refusal:
             body = jsonrpc_error(call.id, refusal.jsonrpc_code, refusal.message, refusal.data)
             return (refusal.status if call.era.modern else 200), body
-        if not call.era.modern:
-            opening = b"{"
-        else:
-            opening = self._complete + b"," if members else self._complete
-        return 200, b'{"jsonrpc":"2.0","id":%b,"result":%b%b}}' % (
-            _encode(call.id),
-            opening,
-            members,
-        )
+        complete = self._complete if members else self._empty
+        opening = complete if call.era.modern else b"{"
+        answer = b'{"jsonrpc":"2.0","id":%b,"result":%b%b}}'
+        return 200, answer % (_encode(call.id), opening, members)
 
     def _interim_answer(self, interim: Interim, call: Call) -> bytes:
         return b'{"jsonrpc":"2.0","id":%b,"result":{"resultType":"%b%b%b}}' % (

@@ -1,7 +1,7 @@
 """Running an author's function: arguments in, identity injected, threads for what would block."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ import anyio.to_thread
 from doorward.errors import DoorwardError
 from doorward.transport.call import Call
 from doorward.transport.context import Context
+from doorward.transport.dependencies import Dependencies
 from doorward.transport.signature import Signature
 
 
@@ -31,9 +32,9 @@ class Function:
     signature: Signature
     waits: bool
 
-    async def run(self, arguments: Mapping[str, Any], call: Call) -> Any:
+    def run(self, arguments: Mapping[str, Any], call: Call) -> Awaitable[Any]:
         """
-        Return what the function returns for these arguments in this call.
+        Return, when awaited, what the function returns for these arguments in this call.
 
         A function that is not ``async`` runs in a thread, so that it blocks nobody else.
 
@@ -49,17 +50,21 @@ class Function:
         if signature.context:
             arguments = {**arguments, **dict.fromkeys(signature.context, Context(call))}
         if signature.dependencies is not None:
-            async with signature.dependencies.solved(call) as values:
-                return await self._run({**arguments, **values})
-        return await self._run(arguments)
+            return self._run_solved(signature.dependencies, arguments, call)
+        return self._run(arguments)
 
-    async def _run(self, arguments: Mapping[str, Any]) -> Any:
+    async def _run_solved(
+        self, dependencies: Dependencies, arguments: Mapping[str, Any], call: Call
+    ) -> Any:
+        async with dependencies.solved(call) as values:
+            return await self._run({**arguments, **values})
+
+    def _run(self, arguments: Mapping[str, Any]) -> Awaitable[Any]:
         if self.waits:
-            return await self.call(**arguments)
+            running: Awaitable[Any] = self.call(**arguments)
+            return running
         # Abandoned when its caller hangs up: a thread cannot be stopped, but nobody waits for it.
-        return await anyio.to_thread.run_sync(
-            partial(self.call, **arguments), abandon_on_cancel=True
-        )
+        return anyio.to_thread.run_sync(partial(self.call, **arguments), abandon_on_cancel=True)
 
 
 def read_function(call: Callable[..., Any], signature: Signature) -> Function:

@@ -1,6 +1,6 @@
 """What authors put on offer, and the capabilities and methods that it makes for each era."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -109,14 +109,14 @@ class Offer:
         return partial(_where, lambda: self.watchable, method)
 
 
-async def _where(offered: Callable[[], bool], method: Method, call: Call) -> bytes:
+def _where(offered: Callable[[], bool], method: Method, call: Call) -> Awaitable[bytes]:
     if not offered():
         raise UnknownMethod("Method not found")
-    return await method(call)
+    return method(call)
 
 
-async def _offered(shelf: object, method: Method, call: Call) -> bytes:
+def _offered(shelf: object, method: Method, call: Call) -> Awaitable[bytes]:
     """Answer with ``method`` where there is anything on the shelf: else the capability is absent."""
     if not shelf:
         raise UnknownMethod("Method not found")
-    return await method(call)
+    return method(call)

@@ -4,7 +4,7 @@ import json
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NoReturn, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from pydantic import TypeAdapter
@@ -14,6 +14,7 @@ from pydantic_core import to_json, to_jsonable_python
 
 from doorward.errors import ConfigurationError
 from doorward.transport.content import Content, Text
+from doorward.transport.plain import plain_type
 from doorward.transport.signature import PlainSchema, typed_dict
 
 _CONTENT = get_args(Content)
@@ -21,8 +22,7 @@ _UNSTRUCTURED: tuple[Any, ...] = (Any, None, type(None), NoReturn)
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A result as JSON text: the ``content`` array, and ``structuredContent`` where there is one."""
 
     content: bytes
@@ -36,7 +36,8 @@ class Outcome:
 
     ``schema`` is the output schema, or ``None`` where the annotation promises no structure. A value
     that is not an object is wrapped as ``{"result": value}``: until 2025-11-25 structured content
-    is an object, and one shape in every era is one shape to learn.
+    is an object, and one shape in every era is one shape to learn. ``plain`` is the type when it is
+    one that JSON has too, and wrapped.
 
     Spec: MCP 2026-07-28, server/tools, "Structured Content", "Output Schema"
     """
@@ -44,6 +45,7 @@ class Outcome:
     schema: JsonSchemaValue | None = None
     adapter: TypeAdapter[Any] | None = None
     wrapped: bool = False
+    plain: type | None = None
 
     def encode(self, value: Any) -> Encoded:
         """
@@ -52,6 +54,8 @@ class Outcome:
         Raises:
             ValueError: the value is not what the annotation says, or is not JSON.
         """
+        if type(value) is self.plain:
+            return _plain(value)
         if self.adapter is None:
             return Encoded(_encode(_blocks(value)))
         # What the adapter's own methods call, without the dozen settings that they pass on.
@@ -61,6 +65,13 @@ class Outcome:
             _refuse_not_a_number(self.adapter.dump_python(judged))
         text = judged if type(judged) is str else raw.decode()
         return Encoded(text_content(text), b'{"result":%b}' % raw if self.wrapped else raw)
+
+
+def _plain(value: Any) -> Encoded:
+    # Not msgspec for numbers: it writes none beyond 64 bits.
+    raw = b"%d" % value if type(value) is int else _encode(value)
+    quoted = raw if type(value) is str else b'"%b"' % raw
+    return Encoded(b'[{"type":"text","text":%b}]' % quoted, b'{"result":%b}' % raw)
 
 
 def text_content(text: str) -> bytes:
@@ -84,7 +95,7 @@ def read_outcome(function: Callable[..., Any]) -> Outcome:
         if schema.get("type") == "object":
             return Outcome(schema, adapter)
         shape = typed_dict("Result", {"result": annotation})
-        return Outcome(_schema(TypeAdapter(shape)), adapter, wrapped=True)
+        return Outcome(_schema(TypeAdapter(shape)), adapter, True, plain_type(annotation))
     except (PydanticSchemaGenerationError, PydanticUserError) as error:
         raise ConfigurationError(
             "unusable-result",

@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity
 from doorward.transport.dependencies import Dependencies, is_dependency, read_dependencies
+from doorward.transport.plain import plain_types
 
 
 class PlainSchema(GenerateJsonSchema):
@@ -46,6 +47,8 @@ class Signature:
     identity_required: bool
     context: tuple[str, ...] = ()
     dependencies: Dependencies | None = None
+    # The arguments and their types, when a value is judged by its type alone.
+    plain: Mapping[str, type] | None = None
 
     @cached_property
     def schema(self) -> JsonSchemaValue:
@@ -67,6 +70,7 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     """
     hints = _hints(function)
     fields: dict[str, Any] = {}
+    plain: dict[str, Any] = {}
     identity: dict[str, bool] = {}
     context: list[str] = []
     depends: dict[str, inspect.Parameter] = {}
@@ -82,12 +86,15 @@ def read_signature(function: Callable[..., Any]) -> Signature:
             depends[name] = parameter.replace(annotation=annotation)
         else:
             fields[name] = _declared(annotation, parameter.default)
+            # "a: int = Field(ge=0)" says more than its annotation.
+            plain[name] = Any if isinstance(parameter.default, FieldInfo) else annotation
     return Signature(
         arguments=_adapter(function, fields),
         identity=tuple(identity),
         identity_required=any(identity.values()),
         context=tuple(context),
         dependencies=read_dependencies(function, depends) if depends else None,
+        plain=plain_types(plain),
     )
 
 

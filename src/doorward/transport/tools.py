@@ -1,7 +1,7 @@
 """Tools: typed functions that a model may call."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from doorward.transport.faults import report
 from doorward.transport.invocation import Function, NobodyToAsk, read_function
 from doorward.transport.mirrored import Mirrored, read_mirrored
 from doorward.transport.outcome import Encoded, Outcome, read_outcome, text_content
+from doorward.transport.plain import are_plain
 from doorward.transport.refusals import InvalidParams, ProtocolRefusal, ToolError
 from doorward.transport.shelf import Shelf
 from doorward.transport.signature import read_signature
@@ -77,11 +78,13 @@ class Tool:
             return _failure(report("tool-failed", self.name, error))
 
     def _read(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        signature = self.function.signature
+        if signature.plain is not None and are_plain(arguments, signature.plain):
+            return arguments
         try:
             # Judged as JSON and strictly: what the published schema refuses, no function sees.
             text = to_json(arguments, inf_nan_mode="constants")
-            validator = self.function.signature.arguments.validator
-            given: dict[str, Any] = validator.validate_json(text, strict=True)
+            given: dict[str, Any] = signature.arguments.validator.validate_json(text, strict=True)
         except ValidationError as error:
             raise _BadArguments(problems(error)) from None
         return given
@@ -144,9 +147,9 @@ def problems(error: ValidationError) -> str:
     return "Invalid arguments. " + "; ".join(lines)
 
 
-async def call_tool(shelf: Shelf[Tool], tasks: Tasks, call: Call) -> bytes:
+def call_tool(shelf: Shelf[Tool], tasks: Tasks, call: Call) -> Awaitable[bytes]:
     """
-    Answer ``tools/call``.
+    Return the answer to ``tools/call``, to be awaited.
 
     Raises:
         Interim: the client is asked for input, or is given a task.
@@ -161,9 +164,9 @@ async def call_tool(shelf: Shelf[Tool], tasks: Tasks, call: Call) -> bytes:
         for parameter in tool.mirrored:
             parameter.check(arguments, call.headers)
     if tool.task is None:
-        return await tool.answer(arguments, call)
+        return tool.answer(arguments, call)
     operation = Operation("tools/call", tool.name)
-    return await tasks.run(tool.task, operation, partial(tool.answer, arguments), call)
+    return tasks.run(tool.task, operation, partial(tool.answer, arguments), call)
 
 
 def sent_arguments(call: Call) -> dict[str, Any]:
@@ -182,10 +185,10 @@ def sent_arguments(call: Call) -> dict[str, Any]:
 
 
 def _members(encoded: Encoded, era: Era) -> bytes:
-    members = b'"content":%b,"isError":false' % encoded.content
-    if encoded.structured is not None and era.structured:
-        members += b',"structuredContent":' + encoded.structured
-    return members
+    content, structured = encoded
+    if structured is None or not era.structured:
+        return b'"content":%b,"isError":false' % content
+    return b'"content":%b,"isError":false,"structuredContent":%b' % (content, structured)
 
 
 def _failure(text: str) -> bytes:
