@@ -46,14 +46,30 @@ import importlib, pathlib, pkgutil, sys
 import doorward
 place = pathlib.Path(doorward.__file__).parent
 assert "site-packages" in place.parts, f"imported from {place}"
+missing = dict(pair.split("=") for pair in sys.argv[1:])
 for module in pkgutil.walk_packages(doorward.__path__, "doorward."):
-    if ".migrations." not in module.name and not module.name.endswith(".__main__"):
+    if ".migrations." in module.name or module.name.endswith(".__main__"):
+        continue
+    try:
         importlib.import_module(module.name)
+    except ModuleNotFoundError as error:
+        # An adapter speaks of the library that its user has; nothing else may need one.
+        assert missing.pop(module.name, None) == error.name, f"{module.name} needs {error.name}"
+assert not missing, f"imported without the library it adapts: {missing}"
 for name in doorward.__all__:
     getattr(doorward, name)
 print("\\n".join(sorted(str(p.relative_to(place)) for p in place.rglob("*") if p.is_file()
                        and p.suffix != ".pyc")))
 """
+
+
+# The adapters of servers that people have, and what each needs of theirs. Whoever uses one has it.
+ADAPTERS = {
+    "doorward.guard.fastmcp": "fastmcp",
+    "doorward.guard.fastmcp_declared": "fastmcp",
+    "doorward.guard.official_sdk": "mcp",
+    "doorward.guard.sdk_seat": "mcp",
+}
 
 
 def _main_job(binaries: Path, room: Path) -> None:
@@ -104,10 +120,11 @@ def main() -> None:
         )  # fmt: skip
 
         held = set(
-            _run(python, "-W", "error::DeprecationWarning:doorward", "-c", PROBE, cwd=room).split(
-                "\n"
-            )
-        )
+            _run(
+                python, "-W", "error::DeprecationWarning:doorward", "-c", PROBE,
+                *(f"{module}={library}" for module, library in ADAPTERS.items()), cwd=room,
+            ).split("\n")
+        )  # fmt: skip
         source = {
             str(path.relative_to(PACKAGE))
             for path in PACKAGE.rglob("*")
