@@ -131,10 +131,12 @@ class RunningKeycloak:
 
     def accept_audience(self, resource: str) -> None:
         """From now on, let tokens name ``resource`` in ``aud`` as well."""
-        (scope,) = (
-            one for one in self.admin("GET", "/client-scopes") if one["name"] == "mcp-audience"
-        )
-        mappers = f"/client-scopes/{scope['id']}/protocol-mappers/models"
+        for scope in self.admin("GET", "/client-scopes"):
+            if scope["name"].startswith("mcp:"):
+                self._name_in_audience(f"/client-scopes/{scope['id']}", resource)
+
+    def _name_in_audience(self, scope: str, resource: str) -> None:
+        mappers = f"{scope}/protocol-mappers/models"
         if any(one["name"] == resource for one in self.admin("GET", mappers)):
             return
         self.admin(
