@@ -65,9 +65,15 @@ def application(step: int, keys: Path, source: ModuleType | None = None) -> Any:
 class Caller:
     """A client of one step, which says what a conforming client says and what it is told to."""
 
-    def __init__(self, http: httpx2.AsyncClient, step: int) -> None:
+    def __init__(self, http: httpx2.AsyncClient, step: int, keys: Path) -> None:
         self.http = http
         self.step = step
+        self._keys = keys
+
+    def replace_key(self) -> None:
+        """Do what the operator does whose key was stolen: make a new one and publish it."""
+        fresh = SigningKey.generate("RS256")
+        (self._keys / "mcp_public_key.pem").write_bytes(fresh.public_pem())
 
     async def get(self, path: str, **headers: str) -> httpx2.Response:
         """Read a page."""
@@ -116,8 +122,10 @@ class Caller:
 
 
 @asynccontextmanager
-async def caller_of(app: Any, step: int) -> AsyncIterator[Caller]:
-    """Open a connection to a step's application."""
-    transport = httpx2.ASGITransport(app=app)
+async def caller_of(
+    step: int, keys: Path, source: ModuleType | None = None
+) -> AsyncIterator[Caller]:
+    """Open a connection to a step's application; its public key is written to the folder ``keys``."""
+    transport = httpx2.ASGITransport(app=application(step, keys, source))
     async with httpx2.AsyncClient(transport=transport, base_url=ADDRESS) as http:
-        yield Caller(http, step)
+        yield Caller(http, step, keys)
