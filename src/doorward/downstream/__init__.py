@@ -11,6 +11,7 @@ async def my_orders(user: Identity) -> list[Order]:
 ```
 """
 
+from doorward.downstream.certificate import CertifiedKey
 from doorward.downstream.desk import DownstreamDesk
 from doorward.downstream.grants import Arrangement, ClientCredentials, OnBehalfOf, TokenExchange
 from doorward.downstream.refusals import (
@@ -31,6 +32,7 @@ from doorward.downstream.token import DownstreamToken
 __all__ = [
     "AnswerRefused",
     "Arrangement",
+    "CertifiedKey",
     "ClientCredentials",
     "DownstreamDesk",
     "DownstreamProblem",

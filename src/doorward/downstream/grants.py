@@ -199,7 +199,7 @@ class OnBehalfOf(Arrangement):
         if self.token_endpoint is None:
             url = f"{self.authority}/{self.tenant}/oauth2/v2.0/token"
             object.__setattr__(self, "token_endpoint", url)
-        # Unlike everybody else's, Entra's assertions carry the secret in the body.
+        # Entra documents the secret in the body, and nowhere else.
         if self.method is None and self.private_key is None:
             object.__setattr__(self, "method", "client_secret_post")
         super().__post_init__()

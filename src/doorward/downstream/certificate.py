@@ -1,0 +1,49 @@
+"""A signing key whose certificate the issuer knows, as Microsoft Entra asks for."""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from doorward.errors import ConfigurationError
+from doorward.tokens.asking_client import Signer
+
+
+class CertifiedKey:
+    """
+    ``key``, whose assertions name the certificate in ``pem`` and not the key.
+
+    ```python
+    key = CertifiedKey(PrivateKey.from_pem(key_pem), certificate_pem)
+    OnBehalfOf(tenant="72f9…", client_id="2846…", private_key=key, scopes={"User.Read"})
+    ```
+
+    Raises:
+        ConfigurationError: ``unreadable-certificate``.
+
+    Spec: RFC 7515 §4.1.8
+    """
+
+    def __init__(self, key: Signer, pem: bytes) -> None:
+        try:
+            certificate = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+        except ValueError:
+            raise ConfigurationError(
+                "unreadable-certificate",
+                "The certificate is not one in PEM form.",
+                "Give the file that begins with -----BEGIN CERTIFICATE-----.",
+            ) from None
+        digest = urlsafe_b64encode(sha256(certificate).digest())
+        self.thumbprint = digest.rstrip(b"=").decode("ascii")
+        self._key = key
+
+    def __repr__(self) -> str:
+        return f"CertifiedKey({self.thumbprint!r})"
+
+    def sign(self, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
+        """Return a compact JWS of ``claims`` whose header names the certificate."""
+        named = {name: value for name, value in header.items() if name != "kid"}
+        return self._key.sign({**named, "x5t#S256": self.thumbprint}, claims)
