@@ -47,6 +47,13 @@ PARTS: dict[str, tuple[Callable[[], str | None], str]] = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give whoever may be the first to start Keycloak the time that a busy machine needs for it."""
+    for item in items:
+        if "running_keycloak" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(300))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose part is missing on a laptop; fail it where CI=true."""
     for mark in item.iter_markers("needs"):

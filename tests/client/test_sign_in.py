@@ -403,6 +403,38 @@ async def test_offline_access_is_asked_for_where_it_is_offered(
     assert house.authorizations[0]["scope"] == "mcp:read offline_access"
 
 
+async def test_an_account_that_may_not_stay_signed_in_is_signed_in_for_now(
+    open_house: Open, house: House
+) -> None:
+    house.metadata["scopes_supported"] = ["mcp:read", "offline_access"]
+
+    def refuse(request: httpx2.Request) -> httpx2.Response:
+        if "offline_access" in house.authorizations[-1]["scope"]:
+            return httpx2.Response(400, json={"error": "not_allowed"})
+        return house._token(request)
+
+    house.routes[f"{ISSUER}/token"] = refuse
+    async with open_house() as connection:
+        tokens = await connection.log_in()
+
+    assert tokens is not None
+    asked = [authorization["scope"].split() for authorization in house.authorizations]
+    assert ["offline_access" in scopes for scopes in asked] == [True, False]
+    assert house.paths().count(f"POST {ISSUER}/register") == 1
+
+
+async def test_an_account_that_may_do_nothing_is_not_asked_twice(
+    open_house: Open, house: House
+) -> None:
+    house.routes[f"{ISSUER}/token"] = lambda _: httpx2.Response(400, json={"error": "not_allowed"})
+    async with open_house() as connection:
+        with pytest.raises(SignInFailed) as refusal:
+            await connection.log_in()
+
+    assert refusal.value.reason == "not-allowed"
+    assert len(house.authorizations) == 1
+
+
 async def test_nothing_secret_is_in_a_representation(open_house: Open, wallet: Wallet) -> None:
     async with open_house() as connection:
         tokens = await connection.log_in()

@@ -97,6 +97,9 @@ class FormBrowser:
         for form in page.forms:
             if form.button("decision", self._decision):
                 return form, "consent", {**form.fields, "decision": self._decision}
+            # Keycloak asks on one page, with a button for each answer.
+            if self._decision == "allow" and form.button("accept", ""):
+                return form, "consent", {**form.fields, "accept": ""}
             if password := form.field_of_type("password"):
                 typed = {"username": self.username, password: self._password}
                 return form, "sign-in", {**form.fields, **typed}

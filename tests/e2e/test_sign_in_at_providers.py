@@ -10,14 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from doorward.client import DeviceCode, FileStore, Wallet, open_connection
+from doorward.client import DeviceCode, FileStore, ScopeLacking, Wallet, open_connection
 from tests.e2e.form_browser import BrowserStuck, FormBrowser
 from tests.e2e.guarded import guarded
 from tests.e2e.html_forms import Form, Page
 from tests.e2e.peer_sources import source_of
 from tests.e2e.processes import Process, answers, free_port, started
+from tests.keycloak.running import RunningKeycloak
 
-pytestmark = [pytest.mark.e2e, pytest.mark.needs("node-clients")]
+pytestmark = pytest.mark.e2e
+needs_node = pytest.mark.needs("node-clients")
+needs_keycloak = pytest.mark.needs("keycloak")
 
 NODE = Path(sys.executable).parent / "node"
 CLIENTS = Path(__file__).parents[1] / "clients"
@@ -33,8 +36,9 @@ class Visitor(FormBrowser):
             if secret := form.field_of_type("password"):
                 name = form.field_of_type("text") or "username"
                 return form, "sign-in", {**form.fields, name: self.username, secret: self._password}
-            if self.user_code and "user_code" in form.types and "confirm" not in form.fields:
-                return form, "code", {**form.fields, "user_code": self.user_code}
+            typed = {"user_code", "device_user_code"} & form.types.keys()
+            if typed and "confirm" not in form.fields:
+                return form, "code", {**form.fields, typed.pop(): self.user_code}
         if page.forms:
             return page.forms[0], "consent", page.forms[0].fields
         return super()._choose(page, status)
@@ -71,6 +75,15 @@ def at_oidc_provider() -> Iterator[House]:
         # The command may be a wrapper: killing it would leave the server behind.
         assert provider.stdin is not None
         provider.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def at_keycloak(running_keycloak: RunningKeycloak) -> Iterator[House]:
+    """A guarded server whose people sign in at Keycloak."""
+    port = free_port()
+    running_keycloak.accept_audience(f"http://localhost:{port}/mcp")
+    with guarded(port, idp="keycloak", issuer=running_keycloak.issuer) as url:
+        yield House(url, running_keycloak.issuer)
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +130,7 @@ async def test_the_sdks_example_server_registers_and_signs_in(
     assert (tokens.issuer, tokens.scopes) == (at_the_sdks_example.issuer, {"user"})
 
 
+@needs_node
 async def test_node_oidc_provider_registers_signs_in_and_renews(
     at_oidc_provider: House, tmp_path: Path
 ) -> None:
@@ -141,6 +155,7 @@ async def test_node_oidc_provider_registers_signs_in_and_renews(
     assert {page for walk in somebody.walks for page in walk.pages} == {"sign-in", "consent"}
 
 
+@needs_node
 async def test_node_oidc_provider_signs_a_device_in_from_another_one(
     at_oidc_provider: House, tmp_path: Path
 ) -> None:
@@ -161,3 +176,75 @@ async def test_node_oidc_provider_signs_a_device_in_from_another_one(
             name = await connection.client.call_tool("who_am_i", {})
 
     assert name.text == "somebody"
+
+
+@needs_keycloak
+async def test_keycloak_registers_signs_in_steps_up_and_renews(
+    at_keycloak: House, tmp_path: Path
+) -> None:
+    wallet = Wallet(FileStore(tmp_path))
+    async with (
+        visitor("mcp-user", "user123") as somebody,
+        open_connection(
+            at_keycloak.url, wallet=wallet, browser=somebody.walk, patience=30.0
+        ) as connection,
+    ):
+        name = await connection.client.call_tool("who_am_i", {})
+        narrow = wallet.tokens_for(at_keycloak.url)
+        added = await connection.client.call_tool("add", {"a": 2, "b": 3})
+        first = wallet.tokens_for(at_keycloak.url)
+        assert narrow is not None
+        assert first is not None
+        second = await connection.sign_in.refresh(at_keycloak.url, first)
+        again = await connection.client.call_tool("add", {"a": 20, "b": 22})
+
+    assert name.text
+    assert (added.text, again.text) == ("5", "42")
+    assert first.issuer == at_keycloak.issuer
+    assert "mcp:tools" in first.scopes - narrow.scopes
+    assert first.access_token != second.access_token
+
+
+@needs_keycloak
+async def test_somebody_whom_keycloak_gives_no_such_scope_is_told_and_not_asked_for_ever(
+    at_keycloak: House, tmp_path: Path
+) -> None:
+    async with (
+        visitor("mcp-readonly", "readonly123") as somebody,
+        open_connection(
+            at_keycloak.url,
+            wallet=Wallet(FileStore(tmp_path)),
+            browser=somebody.walk,
+            patience=30.0,
+        ) as connection,
+    ):
+        with pytest.raises(ScopeLacking) as refusal:
+            await connection.client.call_tool("add", {"a": 2, "b": 3})
+        walks = len(somebody.walks)
+        with pytest.raises(ScopeLacking):
+            await connection.client.call_tool("add", {"a": 2, "b": 3})
+
+    assert refusal.value.scopes == {"mcp:read", "mcp:tools"}
+    assert len(somebody.walks) == walks == 2
+
+
+@needs_keycloak
+async def test_keycloak_signs_a_device_in_from_another_one(
+    at_keycloak: House, tmp_path: Path
+) -> None:
+    async with visitor("mcp-user", "user123") as somebody:
+
+        def on_another_device(code: DeviceCode) -> None:
+            somebody.user_code = code.user_code
+            with pytest.raises(BrowserStuck, match="a page without a way on"):
+                somebody.walk(code.address)
+
+        async with open_connection(
+            at_keycloak.url,
+            wallet=Wallet(FileStore(tmp_path)),
+            show=on_another_device,
+            patience=30.0,
+        ) as connection:
+            name = await connection.client.call_tool("who_am_i", {})
+
+    assert name.text

@@ -42,6 +42,7 @@ Browser = Callable[[str], object]
 
 # The client id is dead there: forgotten by a restarted server, or deleted. Registering anew mends
 # it; keeping it would lock the user out until a file is deleted by hand.
+_OFFLINE = frozenset({"offline_access"})
 _DEAD_CLIENT = frozenset({"invalid-client", "unauthorized-client"})
 
 
@@ -122,7 +123,10 @@ class SignIn:
                 tokens = await self._authorize(found, scopes, self._prover(found, challenge))
                 break
             except SignInFailed as refusal:
-                if last or not self._forget_dead_client(refusal, found.server.issuer):
+                if not last and refusal.reason == "not-allowed" and scopes >= _OFFLINE:
+                    # Offered to all, and refused to this account once everything else was done.
+                    scopes -= _OFFLINE
+                elif last or not self._forget_dead_client(refusal, found.server.issuer):
                     raise
         self.wallet.keep_tokens(server_url, tokens)
         self.progress("tokens", " ".join(sorted(tokens.scopes)))

@@ -25,6 +25,8 @@ _ERRORS = {
     "authorization_pending": "The sign-in on the other device is not finished.",
     "slow_down": "The authorization server wants to be asked less often.",
     "access_denied": "The request was denied.",
+    # Keycloak's own, for an account that may not have offline_access.
+    "not_allowed": "The authorization server does not let this account stay signed in.",
     "expired_token": "The code was not entered in time.",
     "invalid_dpop_proof": "The authorization server did not accept the proof of this client's key.",
 }
