@@ -20,6 +20,7 @@ def guard(**told: Any) -> Guard:
 def test_naming_the_provider_is_enough() -> None:
     keycloak = find("keycloak")
     (one,) = guard(idp="keycloak").issuers
+    assert isinstance(one, TrustedIssuer)
 
     assert (one.issuer, one.audience) == (ISSUER, RESOURCE)
     assert (one.profile, one.algorithms) == (keycloak.profile, keycloak.algorithms)
@@ -31,6 +32,7 @@ def test_without_a_provider_nothing_changes() -> None:
 
 def test_what_is_said_goes_before_what_is_known() -> None:
     (one,) = guard(idp="keycloak", audience=("a", "b"), algorithms=("ES256",)).issuers
+    assert isinstance(one, TrustedIssuer)
 
     assert (one.audience, one.algorithms) == (("a", "b"), ("ES256",))
 
