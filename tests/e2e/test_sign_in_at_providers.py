@@ -127,7 +127,8 @@ async def test_the_sdks_example_server_registers_and_signs_in(
 
     assert result.structured["timezone"] == "UTC"
     assert tokens is not None
-    assert (tokens.issuer, tokens.scopes) == (at_the_sdks_example.issuer, {"user"})
+    assert tokens.issuer == at_the_sdks_example.issuer
+    assert tokens.scopes == {"user"}
 
 
 @needs_node
