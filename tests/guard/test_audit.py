@@ -1,9 +1,13 @@
 """One event per decision, with the reason, and nothing in it that is secret or alive."""
 
+import asyncio
 import io
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +15,11 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.guard import Guard
-from doorward.guard.audit import harmless
+from doorward.guard import Guard, audit
+from doorward.guard.audit import AuditEvent, harmless
+from doorward.guard.audit_lines import Lines
 from doorward.guard.correlation import new_id
+from doorward.policy import Operation
 from tests.guard.bench import (
     ISSUER,
     MINT,
@@ -186,6 +192,7 @@ async def test_where_nobody_configured_a_log_each_decision_is_a_line_of_json(
 ) -> None:
     await served_without_a_sink()
     await served_without_a_sink()
+    await asyncio.sleep(0)
 
     first, second = [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()]
     assert (first["event"], first["decision"], first["status"]) == ("decision", "served", 200)
@@ -201,8 +208,118 @@ async def test_a_process_without_a_usual_output_is_served_all_the_same(
     monkeypatch.setattr("sys.stdout", stream)
 
     await served_without_a_sink()
+    await asyncio.sleep(0)
 
     assert stream is None or json.loads(stream.getvalue())["subject"] == "alice"
+
+
+class Output(io.BytesIO):
+    """Standard output that counts how often it is written to."""
+
+    writes = 0
+
+    def write(self, text: Any) -> int:
+        self.writes += 1
+        return super().write(text)
+
+
+def captured(monkeypatch: pytest.MonkeyPatch) -> Output:
+    """Put an output of the test's own in the place of the process's."""
+    raw = Output()
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=raw))
+    return raw
+
+
+async def test_what_is_decided_in_one_turn_of_the_loop_is_written_in_its_order_and_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    output = captured(monkeypatch)
+    lines = Lines()
+    for method in ("a", "b", "c"):
+        lines.add(an_event(method))
+    assert output.writes == 0
+
+    await asyncio.sleep(0)
+
+    assert output.writes == 1
+    written = [json.loads(line)["method"] for line in output.getvalue().splitlines()]
+    assert written == ["a", "b", "c"]
+    lines.add(an_event("d"))
+    await asyncio.sleep(0)
+    assert output.writes == 2
+
+
+def test_where_no_loop_runs_an_event_is_written_before_anything_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    output = captured(monkeypatch)
+    lines = Lines()
+
+    lines.add(an_event("a"))
+
+    assert json.loads(output.getvalue())["method"] == "a"
+
+
+def test_an_event_of_a_loop_that_was_stopped_is_written_with_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    output = captured(monkeypatch)
+    lines = Lines()
+    loop = asyncio.new_event_loop()
+    loop.call_soon(loop.stop)
+    loop.call_soon(lines.add, an_event("a"))
+    loop.run_forever()
+    loop.close()
+    assert not output.getvalue()
+
+    lines.add(an_event("b"))
+
+    assert [json.loads(line)["method"] for line in output.getvalue().splitlines()] == ["a", "b"]
+
+
+def test_events_that_still_wait_when_the_process_ends_are_written() -> None:
+    program = (
+        "import asyncio, os\n"
+        "from doorward.guard import audit\n"
+        "from doorward.policy import Operation\n"
+        "async def main():\n"
+        "    audit.log(audit.event(time=0, correlation_id='x', reason='allowed', status=200,\n"
+        "        http_method='POST', operation=Operation('m'), identity=None))\n"
+        "    asyncio.get_running_loop().stop()\n"
+        "loop = asyncio.new_event_loop()\n"
+        "loop.create_task(main())\n"
+        "loop.run_forever()\n"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+    assert json.loads(ended.stdout)["method"] == "m"
+
+
+def test_a_worker_that_is_forked_writes_nothing_of_its_parent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    output = captured(monkeypatch)
+    lines = Lines()
+    lines._waiting.append(an_event("a"))
+
+    lines.forget()
+    lines.flush()
+
+    assert not output.getvalue()
+
+
+def an_event(method: str) -> AuditEvent:
+    """Return some event, known by its method."""
+    return audit.event(
+        time=NOW,
+        correlation_id="x",
+        reason="allowed",
+        status=200,
+        http_method="POST",
+        operation=Operation(method),
+        identity=None,
+    )
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")

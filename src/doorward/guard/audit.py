@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from doorward.guard.audit_lines import LINES
 from doorward.identity import Identity, Kind
 from doorward.policy import Operation
 
@@ -109,31 +110,17 @@ def log(entry: AuditEvent) -> None:
     """
     Write an event to structlog where the process has configured it, else to standard output.
 
-    There it is one line of JSON. In structlog, refusals are warnings and the rest is information.
+    There it is one line of JSON, written before the event loop next waits for anything. In
+    structlog, refusals are warnings and the rest is information.
     """
     # Whoever configured it has brought it in. For everybody else it would weigh 10 MB, and its
     # console output four times what the rest of the guard costs.
     structlog = sys.modules.get("structlog")
     if structlog is None or not structlog.is_configured():
-        _print(entry)
+        LINES.add(entry)
         return
     logger = structlog.get_logger("doorward.audit")
     write = logger.info if entry.decision == "served" else logger.warning
     fields = {name: getattr(entry, name) for name in entry.__struct_fields__}
     fields["scopes"] = sorted(entry.scopes)
     write("decision", **fields)
-
-
-# In a fixed order, so that equal events are equal lines.
-_encode = msgspec.json.Encoder(order="deterministic").encode
-
-
-def _print(entry: AuditEvent) -> None:
-    line = _encode(entry) + b"\n"
-    # As UTF-8 whatever the terminal speaks, in one piece, and out of this process at once.
-    binary = getattr(sys.stdout, "buffer", None)
-    if binary is not None:
-        binary.write(line)
-        binary.flush()
-    elif sys.stdout is not None:
-        sys.stdout.write(line.decode())

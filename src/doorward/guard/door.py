@@ -163,16 +163,21 @@ class Door:
             # What is recalled was found to be written as a token before it was verified.
             recalled = self._settings.verifier.recall(token)
             visit.identity = recalled or await self._verify(token)
-            self._judge_session(visit)
+            if b"mcp-session-id" in visit.asked.headers:
+                self._judge_session(visit, visit.identity)
             if visit.http_method == "POST":
-                receive = await self._read_message(visit, receive, scope)
-            self._decide(visit)
+                require_json(visit.asked)
+                require_size(visit.asked, self._settings.max_body)
+                body = await read_body(receive, self._settings.max_body)
+                self._read_message(visit, body, scope)
+                receive = replay(body, receive)
+            self._decide(visit, visit.identity)
         except (RequestRefused, Unavailable) as refusal:
             await self._refuse(visit, refusal, send, visit.extra_headers())
             return
         except Gone:
             return
-        await self._serve(visit, scope, receive, send)
+        await self._serve(visit, visit.identity, scope, receive, send)
 
     def _judge_addresses(self, visit: Visit) -> None:
         """Host before Origin: a page that reached us under a strange name is nobody's page."""
@@ -184,13 +189,11 @@ class Door:
             addresses.require_origin(b"" if b"origin" in repeated else origin)
             visit.origin = origin
 
-    def _judge_session(self, visit: Visit) -> None:
+    def _judge_session(self, visit: Visit, caller: Identity) -> None:
         headers, repeated = visit.asked
-        session = headers.get(b"mcp-session-id")
-        if session is not None and visit.identity is not None:
-            # Of two ids the application might take the other one.
-            only = b"" if b"mcp-session-id" in repeated else session
-            self._sessions.require_own(only, visit.identity)
+        # Of two ids the application might take the other one.
+        only = b"" if b"mcp-session-id" in repeated else headers[b"mcp-session-id"]
+        self._sessions.require_own(only, caller)
 
     async def _permit(self, visit: Visit, send: Send) -> None:
         """Answer OPTIONS before any token is asked for: browsers send none along."""
@@ -205,27 +208,24 @@ class Door:
         await self._start()
         return await self._settings.verifier.verify(token)
 
-    async def _read_message(self, visit: Visit, receive: Receive, scope: Scope) -> Receive:
-        require_json(visit.asked)
-        require_size(visit.asked, self._settings.max_body)
-        body = await read_body(receive, self._settings.max_body)
+    def _read_message(self, visit: Visit, body: bytes, scope: Scope) -> None:
         headers, repeated = visit.asked
         visit.envelope = envelope = read_envelope(body, scope["headers"] if repeated else headers)
         visit.operation = Operation(envelope.method, envelope.name)
-        return replay(body, receive)
 
-    def _decide(self, visit: Visit) -> None:
+    def _decide(self, visit: Visit, caller: Identity) -> None:
         operation = visit.operation
-        if operation is None or visit.identity is None:
+        if operation is None:
             raise NotPermitted("nothing to decide on")
-        decision = self._settings.policy.decide(visit.identity, operation)
+        decision = self._settings.policy.decide(caller, operation)
         visit.scopes = decision.scopes
         if not decision.allowed:
-            raise _refusal(decision, operation, visit.identity)
+            raise _refusal(decision, operation, caller)
 
-    async def _serve(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
-        settings, identity = self._settings, visit.identity
-        assert identity is not None
+    async def _serve(
+        self, visit: Visit, identity: Identity, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        settings = self._settings
         inner = {**scope, IDENTITY_KEY: identity}
         if visit.envelope is not None:
             inner[ENVELOPE_KEY] = visit.envelope

@@ -29,7 +29,7 @@ class Paths:
         bare = _bare(self.endpoint)
         self._bare = bare
         self._below = bare + "/" if bare else "/"
-        self._endpoint = {bare, bare + "/"} - {""}
+        self._endpoint = {where: where.encode() for where in {bare, bare + "/"} - {""}}
         own = {_bare(public), bare, ""}
         self._metadata = {WELL_KNOWN + where for where in own}
         self._metadata |= {WELL_KNOWN + where + "/" for where in own}
@@ -42,10 +42,11 @@ class Paths:
         Everything whose meaning depends on who reads it is ambiguous: a router behind the guard
         may resolve ``//mcp``, ``/x/../mcp`` or ``/mcp;v=1`` to the endpoint.
         """
-        if path in self._endpoint:
+        if (plain := self._endpoint.get(path)) is not None:
+            if raw_path is None or raw_path == plain:
+                return "endpoint"
             # "/%6dcp" is the endpoint to us and something else to a proxy with a list of paths.
-            plain = raw_path is None or raw_path.partition(b"?")[0] == path.encode()
-            return "endpoint" if plain else "ambiguous"
+            return "endpoint" if raw_path.partition(b"?")[0] == plain else "ambiguous"
         if path in self._metadata:
             return "metadata"
         if path.startswith(WELL_KNOWN):
