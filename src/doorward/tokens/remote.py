@@ -1,10 +1,12 @@
 """Keys that an issuer publishes under a URL."""
 
+import asyncio
 import time
 from dataclasses import dataclass
 
 from doorward.errors import KeysUnavailable, UnknownKey
 from doorward.net import Clock, Fetcher, FetchFailed, SingleFlight
+from doorward.tokens.allowance import Allowance
 from doorward.tokens.key import Key
 from doorward.tokens.key_set import KeySet, NotAKeySet
 from doorward.wire import strict_json
@@ -21,15 +23,17 @@ class Freshness:
 
     ``shortest`` and ``longest`` bound what the issuer's Cache-Control says; ``usual`` applies when
     it says nothing. ``stale`` is how long after that the old keys still serve while the issuer
-    cannot be reached. ``unknown_kid`` is the least time between two fetches for the sake of a key
-    that is not in the set, ``retry`` the least time between two tries after a failure.
+    cannot be reached. For the sake of keys that are not in the set it is fetched
+    ``unknown_kid_burst`` times at once, and then once in ``unknown_kid`` seconds. ``retry`` is the
+    least time between two tries after a failure.
     """
 
     shortest: float = 60.0
     usual: float = 300.0
     longest: float = 3600.0
     stale: float = 3600.0
-    unknown_kid: float = 30.0
+    unknown_kid: float = 5.0
+    unknown_kid_burst: int = 4
     retry: float = 5.0
 
 
@@ -37,8 +41,9 @@ class RemoteKeys:
     """
     The keys under ``jwks_uri``, fetched when needed, by one request at a time.
 
-    Between two fetches a key that is not in the set stays unknown without asking: whoever sends
-    tokens with invented ``kid`` values causes one fetch per ``unknown_kid`` seconds and no more.
+    A key that is not in the set is asked for at once. Whoever sends tokens with invented ``kid``
+    values causes one fetch per ``unknown_kid`` seconds in the long run, and delays a key that was
+    rotated in meanwhile by no more than that.
 
     Spec: RFC 7517 §5; RFC 9111 §4.2.4 (stale-if-error, bounded)
     """
@@ -62,7 +67,8 @@ class RemoteKeys:
         self._trusted_until = float("-inf")
         self._stale_until = float("-inf")
         self._next_try = float("-inf")
-        self._next_unknown = float("-inf")
+        self._for_unknown = Allowance(self._fresh.unknown_kid_burst, self._fresh.unknown_kid)
+        self._behind: asyncio.Task[None] | None = None
         self._problem: str | None = None
 
     @property
@@ -102,12 +108,15 @@ class RemoteKeys:
             KeysUnavailable: there is no set that may still be used, or it could not be asked anew.
         """
         old = not self._clock() < self._trusted_until
+        joins = self._flight.under_way(_FLIGHT)
         if old:
+            stand_in = self._stand_in(kid, algorithm)
+            if stand_in is not None:
+                return stand_in
             await self._refresh()
         found = self._usable().find(kid, algorithm)
-        if found is None and not old:
-            await self._ask_for_unknown()
-            found = self._usable().find(kid, algorithm)
+        if found is None and (joins or not old):
+            found = await self._ask_for_unknown(kid, algorithm)
         if found is not None:
             return found
         if self._problem is not None:
@@ -121,14 +130,34 @@ class RemoteKeys:
             raise KeysUnavailable(f"no keys from {self._uri}: {self._problem}")
         return self._keys
 
-    async def _ask_for_unknown(self) -> None:
+    def _stand_in(self, kid: str | None, algorithm: str) -> Key | None:
+        """Return an old key at once while the issuer fails, and go on asking behind it."""
+        # Whoever waits for an issuer that hangs waits for the fetcher's whole timeout: at the first
+        # failure somebody has to, afterwards nobody whose key is at hand.
+        if self._problem is None or self._keys is None or not self._clock() < self._stale_until:
+            return None
+        found = self._keys.find(kid, algorithm)
+        if found is not None and (self._behind is None or self._behind.done()):
+            self._behind = asyncio.create_task(self._refresh())
+        return found
+
+    async def _ask_for_unknown(self, kid: str | None, algorithm: str) -> Key | None:
         # Whoever arrives while the set is on its way waits for it: a key that was just rotated in is
-        # named by many requests at once, and all but the first would be refused.
-        if not self._flight.under_way(_FLIGHT):
-            if self._clock() < self._next_unknown:
-                return
-            self._next_unknown = self._clock() + self._fresh.unknown_kid
-        await self._refresh()
+        # named by many requests at once, and all but the first would be refused. The one that is on
+        # its way may have left before the rotation, so it is not the last word.
+        for _ in range(2):
+            joins = self._flight.under_way(_FLIGHT)
+            if not joins and not self._may_ask_for_unknown():
+                return None
+            await self._refresh()
+            found = self._usable().find(kid, algorithm)
+            if found is not None or not joins:
+                return found
+        return None
+
+    def _may_ask_for_unknown(self) -> bool:
+        now = self._clock()
+        return self._next_try <= now and self._for_unknown.take(now)
 
     async def _refresh(self) -> None:
         if self._clock() < self._next_try:
