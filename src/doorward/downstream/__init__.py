@@ -11,23 +11,27 @@ async def my_orders(user: Identity) -> list[Order]:
 ```
 """
 
-from doorward.downstream.certificate import CertifiedKey
-from doorward.downstream.desk import DownstreamDesk
-from doorward.downstream.grants import Arrangement, ClientCredentials, OnBehalfOf, TokenExchange
-from doorward.downstream.refusals import (
-    AnswerRefused,
-    DownstreamProblem,
-    DownstreamRefused,
-    DownstreamUnavailable,
-    GrantRefused,
-    NobodyToActFor,
-    NotGranted,
-    SameToken,
-    ServerNotKnown,
-    SignInNeeded,
-    TokenForUs,
-)
-from doorward.downstream.token import DownstreamToken
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from doorward.downstream.certificate import CertifiedKey
+    from doorward.downstream.desk import DownstreamDesk
+    from doorward.downstream.grants import Arrangement, ClientCredentials, OnBehalfOf, TokenExchange
+    from doorward.downstream.refusals import (
+        AnswerRefused,
+        DownstreamProblem,
+        DownstreamRefused,
+        DownstreamUnavailable,
+        GrantRefused,
+        NobodyToActFor,
+        NotGranted,
+        SameToken,
+        ServerNotKnown,
+        SignInNeeded,
+        TokenForUs,
+    )
+    from doorward.downstream.token import DownstreamToken
 
 __all__ = [
     "AnswerRefused",
@@ -49,3 +53,31 @@ __all__ = [
     "TokenExchange",
     "TokenForUs",
 ]
+
+# Each is brought in when it is first used: whoever only names a refusal needs no keys and sockets.
+_PARTS = {
+    "AnswerRefused": "refusals",
+    "Arrangement": "grants",
+    "CertifiedKey": "certificate",
+    "ClientCredentials": "grants",
+    "DownstreamDesk": "desk",
+    "DownstreamProblem": "refusals",
+    "DownstreamRefused": "refusals",
+    "DownstreamToken": "token",
+    "DownstreamUnavailable": "refusals",
+    "GrantRefused": "refusals",
+    "NobodyToActFor": "refusals",
+    "NotGranted": "refusals",
+    "OnBehalfOf": "grants",
+    "SameToken": "refusals",
+    "ServerNotKnown": "refusals",
+    "SignInNeeded": "refusals",
+    "TokenExchange": "grants",
+    "TokenForUs": "refusals",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        return getattr(importlib.import_module(f"doorward.downstream.{_PARTS[name]}"), name)
+    raise AttributeError(f"module 'doorward.downstream' has no attribute {name!r}")

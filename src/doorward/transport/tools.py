@@ -10,7 +10,8 @@ import msgspec
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from doorward.errors import ConfigurationError, DoorwardError
+from doorward.downstream.refusals import DownstreamProblem
+from doorward.errors import ConfigurationError, DoorwardError, Unavailable
 from doorward.policy import Operation
 from doorward.transport.call import Call
 from doorward.transport.eras import Era
@@ -57,7 +58,8 @@ class Tool:
                 such as that it cannot be asked.
 
         Whatever goes wrong from here on is a result with ``isError``, which the model can read and
-        act upon. Only an author's ``ToolError`` speaks for itself.
+        act upon. An author's ``ToolError`` speaks for itself, and so does what stood between the
+        tool and the next server; of everything else nothing is told.
 
         Spec: MCP 2026-07-28, server/tools, "Error Handling"
         """
@@ -73,6 +75,10 @@ class Tool:
             return _failure(error.message)
         except NobodyToAsk as error:
             report("tool-needs-a-guard", self.name, error)
+            return _failure(error.public)
+        except (DownstreamProblem, Unavailable) as error:
+            # Whether to sign in again or to wait, only whoever reads this can decide.
+            report("tool-without-token", self.name, error)
             return _failure(error.public)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code may raise anything
             return _failure(report("tool-failed", self.name, error))

@@ -1,0 +1,242 @@
+"""``identity.token_for`` inside tools: on our transport, the official SDK and FastMCP."""
+
+import asyncio
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from doorward import Guard, Identity, McpServer, Policy, current_identity
+from doorward.downstream import NobodyToActFor, SignInNeeded, TokenExchange
+from doorward.errors import ConfigurationError
+from doorward.identity import _giving
+from doorward.testing import TokenMint
+from doorward.tokens import LocalKeys, TrustedIssuer
+from tests.downstream.conftest import caller
+from tests.downstream.issuer import Issuer, granting
+from tests.quickstart.calling import call, result, serving
+
+RESOURCE = "http://localhost:8000/mcp"
+Build = Callable[[Guard, Callable[[], Any]], Any]
+
+
+def on_our_transport(guard: Guard, ask: Callable[[], Any]) -> Any:
+    """Serve ``ask`` as a tool of our own server."""
+    server = McpServer("shop", version="1")
+
+    @server.tool()
+    async def orders(user: Identity) -> dict[str, str]:
+        return {"authorization": await ask()}
+
+    return guard.protect(server.asgi)
+
+
+def on_the_official_sdk(guard: Guard, ask: Callable[[], Any]) -> Any:
+    """Serve ``ask`` as a tool of the SDK's server."""
+    from mcp.server.mcpserver import MCPServer
+
+    from doorward.guard.official_sdk import protect
+
+    server: MCPServer[Any] = MCPServer("shop")
+
+    @server.tool()
+    async def orders() -> dict[str, str]:
+        return {"authorization": await ask()}
+
+    return protect(server, guard)
+
+
+def on_fastmcp(guard: Guard, ask: Callable[[], Any]) -> Any:
+    """Serve ``ask`` as a tool of FastMCP's server."""
+    from fastmcp import FastMCP
+
+    from doorward.guard.fastmcp import protect
+
+    server: FastMCP[Any] = FastMCP("shop")
+
+    @server.tool
+    async def orders() -> dict[str, str]:
+        return {"authorization": await ask()}
+
+    return protect(server, guard)
+
+
+SERVERS = [on_our_transport, on_the_official_sdk, on_fastmcp]
+each_server = pytest.mark.parametrize("build", SERVERS, ids=lambda one: one.__name__[3:])
+
+
+@pytest.fixture
+def mint(issuer: Issuer) -> TokenMint:
+    """Mints the tokens of this test's issuer."""
+    return TokenMint(issuer=issuer.issuer, audience=RESOURCE)
+
+
+@pytest.fixture
+def guard(issuer: Issuer, mint: TokenMint) -> Guard:
+    """A guard with one next server, ``orders``."""
+    return Guard(
+        resource=RESOURCE,
+        issuers=[TrustedIssuer(issuer=mint.issuer, audience=RESOURCE, keys=LocalKeys(mint.jwks))],
+        policy=Policy(unknown="base"),
+        downstream={
+            "orders": TokenExchange(
+                issuer=issuer.issuer,
+                client_id="mcp-server",
+                client_secret="of-this-test-alone",
+                audience="orders-api",
+            )
+        },
+    )
+
+
+async def ask() -> str:
+    """Do what a tool does: ask for a token and put it into a header."""
+    user = current_identity()
+    assert user is not None
+    token = await user.token_for("orders", scopes={"orders:read"})
+    return f"Bearer {token}"
+
+
+@each_server
+async def test_a_tool_gets_a_token_in_its_callers_name(
+    guard: Guard, issuer: Issuer, mint: TokenMint, build: Build
+) -> None:
+    token = mint.mint("alice")
+    async with serving(build(guard, ask)) as client:
+        answer = await call(client, token, "orders")
+
+    assert result(answer) == {"authorization": "Bearer token-orders-api-orders:read"}
+    assert [form["subject_token"] for form in issuer.forms] == [token]
+
+
+@each_server
+async def test_two_callers_at_once_each_get_their_own(
+    guard: Guard, issuer: Issuer, mint: TokenMint, build: Build
+) -> None:
+    def answer(form: dict[str, str]) -> tuple[int, Any]:
+        name = subjects[form["subject_token"]]
+        return 200, {**granting(form)[1], "access_token": f"for-{name}"}
+
+    subjects = {mint.mint(name): name for name in ("alice", "bob", "carol")}
+    issuer.answer = answer
+    async with serving(build(guard, ask)) as client:
+        answers = await asyncio.gather(
+            *(call(client, token, "orders") for token in [*subjects, *subjects])
+        )
+
+    assert [result(one)["authorization"] for one in answers] == [
+        f"Bearer for-{name}" for name in ("alice", "bob", "carol", "alice", "bob", "carol")
+    ]
+    assert len(issuer.forms) == 3
+
+
+@each_server
+async def test_the_token_that_came_in_is_nowhere_in_the_application(
+    guard: Guard, mint: TokenMint, build: Build
+) -> None:
+    seen: list[Any] = []
+    token = mint.mint("alice")
+
+    async def look() -> str:
+        seen.append(current_identity())
+        seen.append(_giving.get())
+        return "looked"
+
+    app = build(guard, look)
+    carried = guard.protect(_noting(seen))
+    async with serving(app) as client:
+        await call(client, token, "orders")
+    async with serving(carried) as client:
+        await call(client, token, "orders")
+
+    identity, giving, scope = seen
+    assert token not in repr(identity) + repr(giving) + repr(scope)
+    assert identity.claims["sub"] == "alice"
+    with pytest.raises(TypeError):
+        pickle.dumps(giving)
+    with pytest.raises(TypeError):
+        copy.copy(giving)
+
+
+def _noting(seen: list[Any]) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            for word in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{word}.complete"})
+            return
+        seen.append(scope)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    return app
+
+
+async def test_an_identity_put_aside_does_not_act_in_anothers_request(
+    guard: Guard, issuer: Issuer, mint: TokenMint
+) -> None:
+    kept: list[Identity] = []
+
+    async def misuse() -> str:
+        user = current_identity()
+        assert user is not None
+        kept.append(user)
+        with pytest.raises(NobodyToActFor):
+            await kept[0].token_for("orders")
+        return "refused"
+
+    async with serving(on_our_transport(guard, ask)) as client:
+        assert result(await call(client, mint.mint("alice"), "orders"))
+    kept.append(caller(issuer, subject="alice"))
+    async with serving(on_our_transport(guard, misuse)) as client:
+        answer = await call(client, mint.mint("bob"), "orders")
+
+    assert result(answer) == {"authorization": "refused"}
+    assert len(issuer.forms) == 1
+
+
+async def test_outside_a_request_there_is_nobody_to_act_for(issuer: Issuer) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        await caller(issuer).token_for("orders")
+
+    assert refusal.value.reason == "no-downstream"
+
+
+async def test_what_only_the_user_can_mend_is_said_to_the_user(
+    guard: Guard, issuer: Issuer, mint: TokenMint
+) -> None:
+    issuer.answer = lambda _: (400, {"error": "consent_required", "error_description": "internal"})
+    async with serving(on_our_transport(guard, ask)) as client:
+        answer = await call(client, mint.mint("alice"), "orders")
+
+    said = answer.json()["result"]
+    assert said["isError"] is True
+    assert said["content"][0]["text"] == SignInNeeded.public
+    assert "internal" not in answer.text
+
+
+async def test_an_issuer_that_is_down_is_said_to_the_user(
+    guard: Guard, issuer: Issuer, mint: TokenMint
+) -> None:
+    issuer.answer = lambda _: (503, {})
+    async with serving(on_our_transport(guard, ask)) as client:
+        answer = await call(client, mint.mint("alice"), "orders")
+
+    assert "unavailable" in answer.json()["result"]["content"][0]["text"]
+
+
+async def test_without_an_arrangement_the_header_reaches_the_application(
+    mint: TokenMint,
+) -> None:
+    seen: list[Any] = []
+    plain = Guard(
+        resource=RESOURCE,
+        issuers=[TrustedIssuer(issuer=mint.issuer, audience=RESOURCE, keys=LocalKeys(mint.jwks))],
+        policy=Policy(unknown="base"),
+    )
+    async with serving(plain.protect(_noting(seen))) as client:
+        await call(client, mint.mint("alice"), "orders")
+
+    assert b"authorization" in dict(seen[0]["headers"])
