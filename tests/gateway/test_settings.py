@@ -37,6 +37,13 @@ def test_what_is_not_set_falls_back_and_says_so(tmp_path: Path) -> None:
     )
 
 
+def test_a_default_may_be_made_of_earlier_values() -> None:
+    settings = read_environment(None, {"A": "x", "B": "{A}/y"}, {"A": "{evil}"})
+
+    assert settings["B"] == "{evil}/y"
+    assert settings.notes == ("B is not set; using {evil}/y.",)
+
+
 def test_a_file_that_is_not_there_is_said_first(tmp_path: Path) -> None:
     settings = read_environment(tmp_path / "no.env", WANTED, {})
 

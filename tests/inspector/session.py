@@ -88,7 +88,7 @@ class Session:
             button = self.page.locator("form button[type=submit], form input[type=submit]")
         else:
             name = "consent"
-            button = self.page.locator("button[name=decision][value=allow], input[name=accept]")
+            button = self.page.locator("button[name=decision][value=allow], button[name=accept]")
         if not button.count():
             raise SessionStuck(f"a page without a way on: {self.page.title()!r}")
         if name in self.visited:

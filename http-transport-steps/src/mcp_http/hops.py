@@ -1,23 +1,27 @@
-"""Stage hands of step 11: every request is printed as it is answered, its secrets shortened."""
+"""Stage hands of step 11: the wire, printed hop by hop; the file of clients; and the process."""
 
+import argparse
+import asyncio
+import json
 import re
-from collections.abc import Callable, Mapping
-from urllib.parse import parse_qsl, urlsplit
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx2
 
-__all__ = ["Hops", "shortened"]
+from doorward.client.messages import MODERN, build_headers, build_request, encode
+from doorward.client.refusals import ClientRefused
+from doorward.errors import DoorwardError
+from doorward.wire.challenge import MalformedChallenge, parse_challenges
 
-SECRET = frozenset({"code", "state", "code_verifier", "access_token", "refresh_token", "token"})
+__all__ = ["CREDENTIALS", "Hops", "Wire", "challenge_of", "clients_kept", "keep_client", "run"]
+
+CREDENTIALS = Path("client_credentials.json")
+SECRET = frozenset({"code", "state", "code_verifier", "code_challenge", "session_state"})
 _OF_INTEREST = re.compile(r'(error|scope|resource_metadata)="([^"]*)"')
-
-
-def shortened(values: Mapping[str, str]) -> str:
-    """Return `values` on one line, with the first six characters of each secret."""
-    return "  ".join(
-        f"{name}={value[:6]}…" if name in SECRET else f"{name}={value}"
-        for name, value in values.items()
-    )
+_CLIENT = {"name": "mcp-step-by-step", "version": "11.0"}
 
 
 class Hops:
@@ -27,30 +31,106 @@ class Hops:
         self._say = say
         self._count = 0
 
-    def note(self, what: str, values: Mapping[str, str]) -> None:
-        """Print a hop that the browser makes: this process sees only where it begins and ends."""
-        self._hop(what, "")
-        self._say(f"      {shortened(values)}")
-
     async def __call__(self, response: httpx2.Response) -> None:
         """Print one request and the status of its answer; for `event_hooks`."""
         request = response.request
-        method = request.headers.get("mcp-method", "")
-        name = request.headers.get("mcp-name", "")
-        what = " ".join(part for part in (method, name) if part)
-        self._hop(f"{request.method} {request.url}", f"→ {response.status_code}", what)
-        if request.headers.get("content-type", "").startswith("application/x-www-form"):
-            self._say(f"      {shortened(dict(parse_qsl(request.content.decode())))}")
-        challenge = _OF_INTEREST.findall(response.headers.get("www-authenticate", ""))
-        for key, value in challenge:
-            self._say(f"      {key}: {value}")
+        what = [request.headers.get(name, "") for name in ("mcp-method", "mcp-name")]
+        self._hop(request.method, str(request.url), *what, "→", str(response.status_code))
+        if request.headers.get("content-type") == "application/x-www-form-urlencoded":
+            self._values(dict(parse_qsl(request.content.decode())))
+        self._values(dict(_OF_INTEREST.findall(response.headers.get("www-authenticate", ""))))
 
-    def browser(self, url: str) -> None:
-        """Print where the browser is sent."""
-        place, asked = url.partition("?")[0], dict(parse_qsl(urlsplit(url).query))
-        self.note(f"browser → {place}", asked)
+    def browser_goes(self, url: str) -> None:
+        """Print where the browser is sent. What it does there, this process does not see."""
+        place, _, query = url.partition("?")
+        self._hop("browser", place)
+        self._values(dict(parse_qsl(query)))
 
-    def _hop(self, what: str, status: str, more: str = "") -> None:
+    def browser_came(self, answer: Mapping[str, str]) -> None:
+        """Print what the browser brought back."""
+        self._hop("browser", "came back")
+        self._values(answer)
+
+    def _hop(self, *parts: str) -> None:
         self._count += 1
-        parts = (f"{self._count:>3}", what, f"({more})" if more else "", status)
-        self._say("  ".join(part for part in parts if part))
+        self._say(f"{self._count:>3}  " + " ".join(part for part in parts if part))
+
+    def _values(self, values: Mapping[str, str]) -> None:
+        for name, value in values.items():
+            self._say(f"       {name}: {value[:6] + '…' if name in SECRET else value}")
+
+
+class Wire:
+    """HTTP, every exchange of which is printed."""
+
+    def __init__(self, hops: Hops, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        self.hops = hops
+        # No redirect is followed: where it leads, nobody has checked.
+        self.http = httpx2.AsyncClient(
+            transport=transport, event_hooks={"response": [hops]}, trust_env=False, timeout=30
+        )
+
+    async def message(
+        self, server: str, token: str, method: str, params: Mapping[str, Any]
+    ) -> httpx2.Response:
+        """Send one MCP request, with the token if there is one."""
+        body = build_request(1, method, params, version=MODERN, client=_CLIENT, capabilities={})
+        headers = build_headers(body, version=MODERN)
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        return await self.http.post(server, content=encode(body), headers=headers)
+
+
+def challenge_of(response: httpx2.Response) -> Mapping[str, str]:
+    """Return what the server's `Bearer` challenge says; nothing, where there is none."""
+    try:
+        challenges = parse_challenges(response.headers.get("www-authenticate", ""))
+    except MalformedChallenge:
+        return {}
+    return next((one.params for one in challenges if one.scheme == "bearer"), {})
+
+
+def clients_kept() -> dict[str, dict[str, str]]:
+    """Return the clients that were registered before, by the issuer that registered them."""
+    try:
+        kept: dict[str, dict[str, str]] = json.loads(CREDENTIALS.read_text())
+    except (OSError, ValueError):
+        return {}
+    return kept
+
+
+def keep_client(issuer: str, client_id: str, redirect_uri: str) -> None:
+    """Keep a registered client for the next run."""
+    client = {"client_id": client_id, "redirect_uri": redirect_uri}
+    CREDENTIALS.write_text(json.dumps({**clients_kept(), issuer: client}, indent=2) + "\n")
+
+
+def run(
+    work: Callable[[argparse.Namespace, Wire], Awaitable[Any]], argv: Sequence[str] | None = None
+) -> None:
+    """Do `work` for the command line and print what it returns, or end with one sentence."""
+    parser = argparse.ArgumentParser(description=(work.__doc__ or "").strip())
+    parser.add_argument("--server", default="http://localhost:9000/mcp")
+    parser.add_argument("--tool", default="echo", help="the tool to call (default: echo)")
+    parser.add_argument("arguments", nargs="*", help="its arguments, as name=value")
+    parser.add_argument("--client-document", help="the https address of this client's description")
+    parser.add_argument("--toolkit", action="store_true", help="let doorward.client do it")
+    options = parser.parse_args(argv)
+    given = options.arguments or (["message=hello"] if options.tool == "echo" else [])
+    options.arguments = dict(one.partition("=")[::2] for one in given)
+    try:
+        print(json.dumps(asyncio.run(_work(work, options)), indent=2))
+    except ClientRefused as problem:
+        raise SystemExit(f"{problem.problem} {problem.hint}".rstrip()) from None
+    except (DoorwardError, httpx2.HTTPError, KeyError, ValueError) as problem:
+        raise SystemExit(
+            f"{options.server}: {problem}. Is it an MCP server, and running?"
+        ) from None
+
+
+async def _work(
+    work: Callable[[argparse.Namespace, Wire], Awaitable[Any]], options: argparse.Namespace
+) -> Any:
+    wire = Wire(Hops())
+    async with wire.http:
+        return await work(options, wire)

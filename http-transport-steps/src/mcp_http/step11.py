@@ -1,124 +1,134 @@
 """Step 11: the client. It finds out by itself who signs people in, and signs its user in there.
 
-Adds: the other side. One call without a token leads to the answer 401, from there to the server's
+Adds: the other side. A call without a token leads to the answer 401, from there to the server's
 metadata, to the provider's, to a client id, to the browser and back, to a token, and to the call
-again. Run it beside step 10: `uv run step11`.
+again; a 403 leads there once more, for more scopes. Run it beside step 10: `uv run step11`.
 
-From here on, the toolkit: `doorward.client.connect` does all of this and more; `--toolkit` shows it.
+From the toolkit: nothing is left to write. `doorward.client.connect` does all of this, and more:
+`--toolkit` calls it.
 
-What closed step 10's attack: a client names itself by a document under its own address where the
-provider reads those, and registers only where not (CIMD before registration). What it is given is
-kept under the name of the issuer that gave it. And an answer that names another issuer than the one
-that was asked is thrown away before its code is seen (`iss`, RFC 9207).
+Closes what step 10 left open. A client names itself by a document at its own address where the
+provider reads those, and registers only where not. What it is given there is kept under the name of
+the issuer that gave it. An answer that names another issuer than the one that was asked is thrown
+away before its code is looked at.
 """
 
+import argparse
+import asyncio
 import hmac
-import json
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx2
-
+from doorward.client import ClientChoice, connect
 from doorward.client.browser import open_browser
 from doorward.client.listener import Listener
-from doorward.client.messages import MODERN, build_headers, build_request, encode, result_of
-from doorward.client.refusals import SignInFailed
+from doorward.client.messages import result_of
+from doorward.client.refusals import DiscoveryFailed, SignInFailed
 from doorward.wire import resource_metadata, server_metadata
-from doorward.wire.challenge import parse_challenges
-from doorward.wire.server_metadata import MetadataRefused, ServerMetadata
-from mcp_http.hops import Hops
-from mcp_http.journey import run
-
-CREDENTIALS = Path("client_credentials.json")
-ABOUT = {"name": "mcp-step-by-step", "version": "11.0"}
+from doorward.wire.resource_metadata import ResourceMetadata
+from doorward.wire.server_metadata import ServerMetadata
+from mcp_http.hops import Wire, challenge_of, clients_kept, keep_client, run
 
 
-# The idea of this step: the client checks who speaks before it believes what is said.
-@dataclass
+# The idea of this step: who asked remembers whom it asked, and believes nobody else.
+def judged(provider: ServerMetadata, state: str, answer: Mapping[str, str]) -> str:
+    """Return the code in the answer that the browser brought, if it is the answer to our question."""
+    if not hmac.compare_digest(answer.get("state", "").encode(), state.encode()):
+        raise SignInFailed("state-mismatch", "This answer belongs to no question of ours.", "")
+    promised = provider.authorization_response_iss_parameter_supported
+    if answer.get("iss", None if promised else provider.issuer) != provider.issuer:
+        raise SignInFailed("issuer-mismatch", "The answer comes from another issuer.", "")
+    if "code" not in answer:
+        raise SignInFailed("denied", f"The provider says: {answer.get('error')}.", "")
+    return answer["code"]
+
+
 class Client:
-    """One MCP client: `document` is the address of its own description, where it has one."""
+    """A client of one MCP server. `document` is the https address of its description, if it has one."""
 
-    server: str
-    http: httpx2.AsyncClient
-    hops: Hops
-    document: str | None = None
-    browser: Callable[[str], object] = open_browser
-    token: str = field(default="", repr=False)
-    scopes: frozenset[str] = frozenset()
+    def __init__(
+        self,
+        server: str,
+        wire: Wire,
+        document: str | None = None,
+        browser: Callable[[str], object] = open_browser,
+    ) -> None:
+        self.token, self.scopes = "", set[str]()
+        self._server, self._wire, self._document = server, wire, document
+        self._browser = browser
 
     async def ask(self, method: str, **params: Any) -> dict[str, Any]:
-        """Return a result, signing in when asked to (401) and again for more scopes (403)."""
-        answer = await self._post(method, params)
-        for status in (401, 403):
-            challenge = _challenge(answer)
-            if answer.status_code == status and (
-                status == 401 or challenge.get("error") == "insufficient_scope"
-            ):
-                await self.sign_in(challenge)
-                answer = await self._post(method, params)
+        """Return a result; a 401 and a 403 that more scopes would mend send the user to sign in."""
+        answer = await self._wire.message(self._server, self.token, method, params)
+        # Once for a token, and once for more scopes. Asked a third time, somebody plays with us.
+        for _ in range(2):
+            challenge = challenge_of(answer)
+            if answer.status_code != 401 and challenge.get("error") != "insufficient_scope":
+                break
+            await self.sign_in(challenge)
+            answer = await self._wire.message(self._server, self.token, method, params)
         return result_of(answer.json())
 
     async def sign_in(self, challenge: Mapping[str, str]) -> None:
-        """Do what a 401 or 403 says; scopes that were granted before are asked for again."""
-        described = await self.http.get(challenge["resource_metadata"])
-        # It must speak of the very server that was called, or the token would be for another one.
-        resource = resource_metadata.parse(described.content, self.server)
+        """Get a token for what the challenge asks for, and for what was granted before."""
+        http, hops = self._wire.http, self._wire.hops
+        described = await http.get(challenge["resource_metadata"])
+        # It must speak of the very server that was called, or the token would be another one's.
+        resource = resource_metadata.parse(described.content, self._server)
         provider = await self._discover(resource.authorization_servers[0])
         self.scopes |= set(challenge.get("scope", "").split())
-        async with await Listener.open(_port_of(provider.issuer)) as listener:
-            client_id = await self._identify(provider, listener.redirect_uri, resource)
-            verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(32)
-            listener.expect(state)
+        verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(32)
+        async with await Listener.open(_port(provider.issuer)) as listener:
+            about = {
+                "client_id": await self._identify(provider, resource, listener.redirect_uri),
+                "redirect_uri": listener.redirect_uri,
+                "resource": self._server,
+            }
             asked = {
                 "response_type": "code",
-                "client_id": client_id,
-                "redirect_uri": listener.redirect_uri,
                 "scope": " ".join(sorted(self.scopes)),
                 "state": state,
-                "code_challenge": _challenge_of(verifier),
+                # Whoever steals the code on its way back lacks the verifier behind this.
                 "code_challenge_method": "S256",
-                "resource": self.server,
+                "code_challenge": _base64(sha256(verifier.encode()).digest()),
             }
-            url = f"{provider.authorization_endpoint}?{urlencode(asked)}"
-            self.hops.browser(url)
-            self.browser(url)
+            url = f"{provider.authorization_endpoint}?{urlencode(asked | about)}"
+            hops.browser_goes(url)
+            listener.expect(state)
+            await asyncio.to_thread(self._browser, url)
             answer = await listener.answer(state, timeout=300)
-        self.hops.note("browser came back", answer)
-        redeemed = {
-            "grant_type": "authorization_code",
-            "code": judged(provider, state, answer),
-            "redirect_uri": listener.redirect_uri,
-            "client_id": client_id,
-            "code_verifier": verifier,
-            "resource": self.server,
-        }
-        given = (await self.http.post(provider.token_endpoint, data=redeemed)).json()
-        if given.get("token_type", "").lower() != "bearer":
-            raise SignInFailed("no-token", f"No token was given: {given.get('error')}.", "")
+        hops.browser_came(answer)
+        code = judged(provider, state, answer)
+        grant = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
+        given = (await http.post(provider.token_endpoint, data=grant | about)).json()
+        if "access_token" not in given:
+            raise SignInFailed("no-token", f"The provider says: {given.get('error')}.", "")
         self.token = given["access_token"]
 
     async def _discover(self, issuer: str) -> ServerMetadata:
-        problem: Exception = SignInFailed("no-metadata", f"{issuer} has no metadata.", "")
         for url in server_metadata.metadata_urls(issuer):
-            found = await self.http.get(url)
+            found = await self._wire.http.get(url)
             if found.status_code == 200:
-                # Refuses a document of another issuer, and a provider that does not offer PKCE.
+                # Refuses the document of another issuer, and a provider that offers no PKCE.
                 return server_metadata.parse(found.json(), issuer)
-        raise problem
+        raise DiscoveryFailed("no-metadata", f"{issuer} does not say how to sign in.", "")
 
-    async def _identify(self, provider: ServerMetadata, redirect_uri: str, resource: Any) -> str:
-        if self.document is not None and provider.client_id_metadata_document_supported:
-            return self.document
-        kept = _kept()
-        mine = kept.get(provider.issuer)
-        if mine and mine["redirect_uri"] == redirect_uri:
-            return str(mine["client_id"])
+    async def _identify(
+        self, provider: ServerMetadata, resource: ResourceMetadata, redirect_uri: str
+    ) -> str:
+        # An address of one's own cannot be claimed by others; a registered name can.
+        if self._document and provider.client_id_metadata_document_supported:
+            return self._document
+        # Of this issuer alone: shown to another one, the id would be that one's to use.
+        kept = clients_kept().get(provider.issuer, {})
+        if kept.get("redirect_uri") == redirect_uri:
+            return kept["client_id"]
+        if provider.registration_endpoint is None:
+            raise SignInFailed("no-registration", f"{provider.issuer} registers nobody.", "")
         wish = {
             "client_name": "MCP step by step",
             "redirect_uris": [redirect_uri],
@@ -128,20 +138,33 @@ class Client:
             "response_types": ["code"],
             "scope": " ".join(resource.scopes_supported or ()),
         }
-        if provider.registration_endpoint is None:
-            raise SignInFailed("no-registration", f"{provider.issuer} registers nobody.", "")
-        registered = await self.http.post(provider.registration_endpoint, json=wish)
-        if registered.status_code != 201:
-            raise SignInFailed("registration-refused", registered.text[:200], "")
-        client_id = str(registered.json()["client_id"])
-        # Under the issuer's name: shown to another one, it would be that one's way to speak for it.
-        kept[provider.issuer] = {"client_id": client_id, "redirect_uri": redirect_uri}
-        CREDENTIALS.write_text(json.dumps(kept, indent=2))
-        return client_id
+        answer = (await self._wire.http.post(provider.registration_endpoint, json=wish)).json()
+        if "client_id" not in answer:
+            said = answer.get("error_description") or answer.get("error")
+            raise SignInFailed("not-registered", f"The provider says: {said}.", "")
+        keep_client(provider.issuer, answer["client_id"], redirect_uri)
+        return str(answer["client_id"])
 
-    async def _post(self, method: str, params: Mapping[str, Any]) -> httpx2.Response:
-        body = build_request(1, method, params, version=MODERN, client=ABOUT, capabilities={})
-        headers = build_headers(body, version=MODERN)
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        return await self.http.post(self.server, content=encode(body), headers=headers)
+
+def _port(issuer: str) -> int:
+    kept = clients_kept().get(issuer, {}).get("redirect_uri", ":0/")
+    return int(kept.rpartition(":")[2].partition("/")[0])
+
+
+def _base64(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+async def call(options: argparse.Namespace, wire: Wire) -> dict[str, Any]:
+    """Step 11: a client that signs its user in and calls a tool."""
+    if options.toolkit:
+        choice = ClientChoice(document=options.client_document)
+        async with connect(options.server, choice=choice) as client:
+            return dict((await client.call_tool(options.tool, options.arguments)).document)
+    mine = Client(options.server, wire, options.client_document)
+    return await mine.ask("tools/call", name=options.tool, arguments=options.arguments)
+
+
+def main() -> None:
+    """Run this step: `uv run step11`."""
+    run(call)

@@ -29,7 +29,8 @@ def read_environment(
     Return a value for each name in ``defaults``: of ``process``, else of the file, else the default.
 
     A file that is not there and a name that is not set fall back to the documented default, and
-    ``notes`` say so. A name whose default is empty is optional, and its absence no news.
+    ``notes`` say so. A name whose default is empty is optional, and its absence no news. A default
+    may be made of earlier values: ``{KEYCLOAK_URL}/realms/{KEYCLOAK_REALM}``.
 
     Raises:
         ConfigurationError: ``malformed-env-file``, the file is there and cannot be read as one.
@@ -45,9 +46,10 @@ def read_environment(
             raise _malformed(f"{path} cannot be read: {error.strerror}.") from None
     values: dict[str, str] = {}
     for name, default in defaults.items():
-        values[name] = process.get(name) or written.get(name) or default
-        if not (process.get(name) or written.get(name)) and default:
-            notes.append(f"{name} is not set; using {default}.")
+        given = process.get(name) or written.get(name)
+        values[name] = given or default.format_map(values)
+        if not given and default:
+            notes.append(f"{name} is not set; using {values[name]}.")
     return Environment(values, tuple(notes))
 
 
