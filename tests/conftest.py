@@ -40,6 +40,10 @@ def _keycloak() -> str | None:
 PARTS: dict[str, tuple[Callable[[], str | None], str]] = {
     "chromium": (_chromium, "Chromium is not installed (Debian: apt-get install chromium)"),
     "node-clients": (_node_clients, "the npm clients are not installed (run: make test)"),
+    "desktop-keyring": (
+        lambda: shutil.which("gnome-keyring-daemon") and shutil.which("dbus-run-session"),
+        "no desktop keyring is installed (Debian: apt-get install gnome-keyring dbus)",
+    ),
     "keycloak": (
         _keycloak,
         "Java or Maven is missing (Debian: apt-get install openjdk-17-jre-headless maven)",

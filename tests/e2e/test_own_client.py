@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,15 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
 
 
 class Shell:
-    """Runs ``doorward`` verbs with ``--json`` in one home."""
+    """Runs ``doorward`` verbs with ``--json`` in one home; ``session`` is what runs the command."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = environment
+    def __init__(self, environment: dict[str, str], *session: str) -> None:
+        self._environment, self._session = environment, session
 
     def __call__(self, *words: str, status: int = ExitCode.OK) -> Any:
         """Run one verb, which must end with ``status``, and return the document it printed."""
         done = subprocess.run(
-            [COMMAND, *words, "--json"],
+            [*self._session, COMMAND, *words, "--json"],
             env=self._environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -61,6 +62,31 @@ def test_what_is_kept_is_for_its_owner_alone(demo: RunningDemo, tmp_path: Path) 
 
     assert kept, "nothing was kept"
     assert all(one.stat().st_mode & 0o077 == 0 for one in kept)
+
+
+@pytest.mark.needs("desktop-keyring")
+def test_with_a_desktops_keyring_the_file_is_sealed_and_opens_in_the_next_session(
+    demo: RunningDemo, tmp_path: Path
+) -> None:
+    environment = environment_of(tmp_path, "admin", demo.password("admin"))
+    del environment["PYTHON_KEYRING_BACKEND"]
+    # Each verb has a bus and a keyring of its own, as if the user had logged in to the desktop anew.
+    shell = Shell(environment, sys.executable, "-m", "tests.e2e.keyring_session")
+
+    kept_in = shell("login", demo.mcp, "--scope", "mcp:read mcp:tools")["kept_in"]
+    called = shell("call", demo.mcp, "add", "a=2", "b=3")
+
+    assert "sealed with a key in the keyring" in kept_in
+    assert called["structuredContent"]["result"] == 5
+    (file,) = tmp_path.rglob("tokens.sealed")
+    assert file.read_bytes().startswith(b"doorward tokens 1")
+    assert demo.mcp.encode() not in file.read_bytes()
+    assert not list(tmp_path.rglob("tokens.json"))
+
+    for keyring in tmp_path.rglob("*.keyring"):
+        keyring.unlink()
+    lost = shell("call", demo.mcp, "add", "a=2", "b=3", status=ExitCode.USAGE)
+    assert lost["error"]["code"] == "unreadable-store"
 
 
 def test_nobody_there_is_a_status_of_its_own(tmp_path: Path) -> None:
