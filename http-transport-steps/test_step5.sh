@@ -2,7 +2,7 @@
 # Step 5: the public key comes from a file and is published; generate_token.py makes tokens.
 source "$(dirname "$0")/testing.sh"
 
-if missing="$("${RUN[@]}" -m mcp_http.step5 --port 0 2>&1)"; then
+if missing="$(step 5 --port 0 2>&1)"; then
   fail "without a key file, the server does not start"
 fi
 case "$missing" in *"--generate-keys"*) so "without a key file, the server does not start and says what to do" ;;

@@ -34,16 +34,21 @@ so() {
   echo "ok: $1"
 }
 
+# step N ARGUMENTS...: run step N in the foreground.
+step() {
+  local command=(uv run "step$1")
+  if [ -n "${PYTHON:-}" ]; then command=("$PYTHON" -c "from mcp_http.step$1 import main; main()"); fi
+  shift
+  PYTHONPATH="${SOURCE:-}${PYTHONPATH:+:$PYTHONPATH}" exec "${command[@]}" "$@"
+}
+
 # start N: run step N and wait until it answers.
 start() {
   STEP="$1"
   if "${PLAIN[@]}" -c "import socket; socket.create_connection(('127.0.0.1', $PORT), 1)" 2>/dev/null; then
     fail "port $PORT is free (stop what runs there, or choose another: PORT=9100 bash test_step$STEP.sh)"
   fi
-  local command=(uv run "step$STEP")
-  if [ -n "${PYTHON:-}" ]; then command=("$PYTHON" -m "mcp_http.step$STEP"); fi
-  PYTHONPATH="${SOURCE:-}${PYTHONPATH:+:$PYTHONPATH}" \
-    "${command[@]}" --port "$PORT" >"$WORK/server.log" 2>&1 &
+  step "$STEP" --port "$PORT" >"$WORK/server.log" 2>&1 &
   SERVER=$!
   for _ in $(seq 1 300); do
     if curl -s -o /dev/null "$ADDRESS/health"; then return; fi

@@ -1,11 +1,12 @@
 """The first answers of step 2, and the shape of every answer, for steps 3 and 4."""
 
 import inspect
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from fastapi import Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from doorward.transport.refusals import ProtocolRefusal
 from doorward.transport.signature import read_signature
@@ -16,9 +17,9 @@ __all__ = [
     "greet",
     "listed_prompts",
     "listed_tools",
-    "message",
     "refuse",
     "reply",
+    "streamed",
 ]
 
 CACHEABLE = {"ttlMs": 60_000, "cacheScope": "public"}
@@ -73,6 +74,21 @@ def message(asked: Envelope, result: Mapping[str, Any], version: str) -> dict[st
 def reply(asked: Envelope, result: Mapping[str, Any], version: str) -> Response:
     """Return the whole answer."""
     return JSONResponse(message(asked, result, version))
+
+
+def streamed(asked: Envelope, told: AsyncIterator[dict[str, Any]], version: str) -> Response:
+    """Return an answer as a stream: the progress of a tool, and last the response."""
+
+    async def events() -> AsyncIterator[str]:
+        token = asked.params["_meta"]["progressToken"]
+        async for one in told:
+            said = message(asked, one, version)
+            if "progress" in one:
+                params = {"progressToken": token, **one}
+                said = {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
+            yield f"event: message\ndata: {json.dumps(said)}\n\n"
+
+    return StreamingResponse(events(), media_type="text/event-stream")
 
 
 def refuse(asked: Envelope, refusal: ProtocolRefusal) -> Response:

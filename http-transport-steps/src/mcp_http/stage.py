@@ -29,8 +29,8 @@ __all__ = ["SCOPES", "new_app", "publish_issuer", "read_public_key", "require_to
 SCOPES = ("mcp:read", "mcp:tools", "mcp:prompts")
 
 
-def new_app(title: str) -> FastAPI:
-    """Return an application as step 2 ends with: it answers this machine alone, refusals in JSON."""
+def new_app(title: str, **health: object) -> FastAPI:
+    """Return an application as step 2 ends with: `/health`, this machine alone, refusals in JSON."""
     neighbours = Neighbours()
 
     def this_machine_alone(request: Request) -> None:
@@ -45,6 +45,12 @@ def new_app(title: str) -> FastAPI:
             getattr(refusal, "id", None), code, refusal.description, getattr(refusal, "data", None)
         )
         return Response(error, refusal.status, media_type="application/json")
+
+    if health:
+
+        @web.get("/health")
+        async def healthy() -> dict[str, object]:
+            return {"status": "healthy", **health}
 
     return web
 

@@ -58,7 +58,3 @@ def main() -> None:
     listening = listen(chosen.host, chosen.port)
     app = create_app(f"http://localhost:{chosen.port}")
     uvicorn.Server(uvicorn.Config(app)).run(sockets=[listening])
-
-
-if __name__ == "__main__":
-    main()

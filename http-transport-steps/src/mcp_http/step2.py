@@ -133,7 +133,3 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
 def main() -> None:
     """Serve this step: `uv run step2`."""
     run(create_app)
-
-
-if __name__ == "__main__":
-    main()

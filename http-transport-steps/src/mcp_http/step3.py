@@ -94,11 +94,7 @@ def lists(method: str) -> dict[str, Any]:
 
 def create_app(address: str = "http://localhost:9000") -> FastAPI:
     """Step 3: tools and prompts are listed, and not yet run."""
-    web = new_app("MCP step by step: 3")
-
-    @web.get("/health")
-    async def health() -> dict[str, str]:
-        return {"status": "healthy", "step": "3", "address": address, "mcp": f"{address}/mcp"}
+    web = new_app("MCP step by step: 3", step="3", address=address, mcp=f"{address}/mcp")
 
     @web.post("/mcp")
     @web.post("/mcp/", include_in_schema=False)
@@ -118,7 +114,3 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
 def main() -> None:
     """Serve this step: `uv run step3`."""
     run(create_app)
-
-
-if __name__ == "__main__":
-    main()

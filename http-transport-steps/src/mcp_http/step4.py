@@ -13,12 +13,10 @@ Step 5 brings keys, and step 6 asks.
 """
 
 import inspect
-import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 
 from doorward import ToolError
@@ -26,7 +24,7 @@ from doorward.transport.line import read_body
 from doorward.transport.refusals import InvalidParams, ProtocolRefusal, UnknownMethod
 from doorward.transport.signature import read_signature
 from doorward.wire.envelope import Envelope, read_envelope
-from mcp_http.answers import greet, listed_prompts, listed_tools, message, refuse, reply
+from mcp_http.answers import greet, listed_prompts, listed_tools, refuse, reply, streamed
 from mcp_http.stage import new_app, run
 from mcp_http.tools import PROMPTS, echo, get_time
 
@@ -63,7 +61,7 @@ async def call(function: Function, arguments: dict[str, Any]) -> AsyncIterator[d
         yield failure(f"Invalid arguments: {wrong.error_count()} of them. See the input schema.")
     except ToolError as told:
         yield failure(told.message)
-    except Exception:  # noqa: BLE001 - whatever a tool raises, its text may hold what is nobody's business
+    except Exception:  # noqa: BLE001 - the text of any other error may be nobody's business
         yield failure("It failed.")
 
 
@@ -106,24 +104,9 @@ async def answer(asked: Envelope) -> dict[str, Any]:
     return greeting
 
 
-async def events(asked: Envelope, told: AsyncIterator[dict[str, Any]]) -> AsyncIterator[str]:
-    """Yield an answer as a stream: the progress, and last the response."""
-    token = asked.params["_meta"]["progressToken"]
-    async for one in told:
-        said = message(asked, one, "4.0")
-        if "progress" in one:
-            params = {"progressToken": token, **one}
-            said = {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
-        yield f"event: message\ndata: {json.dumps(said)}\n\n"
-
-
 def create_app(address: str = "http://localhost:9000") -> FastAPI:
     """Step 4: tools run, and prompts are answered."""
-    web = new_app("MCP step by step: 4")
-
-    @web.get("/health")
-    async def health() -> dict[str, str]:
-        return {"status": "healthy", "step": "4", "address": address, "mcp": f"{address}/mcp"}
+    web = new_app("MCP step by step: 4", step="4", address=address, mcp=f"{address}/mcp")
 
     @web.post("/mcp")
     @web.post("/mcp/", include_in_schema=False)
@@ -139,7 +122,7 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
         except ProtocolRefusal as refusal:
             return refuse(asked, refusal)
         if "progressToken" in asked.params.get("_meta", {}):
-            return StreamingResponse(events(asked, told), media_type="text/event-stream")
+            return streamed(asked, told, "4.0")
         return reply(asked, [one async for one in told][-1], "4.0")
 
     return web
@@ -148,7 +131,3 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
 def main() -> None:
     """Serve this step: `uv run step4`."""
     run(create_app)
-
-
-if __name__ == "__main__":
-    main()

@@ -69,12 +69,8 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
     server = McpServer("mcp-step-by-step", version="5.0")
     offer(server)
 
-    web = new_app("MCP step by step: 5")
+    web = new_app("MCP step by step: 5", step="5", address=address, mcp=f"{address}/mcp")
     web.include_router(server.router("/mcp"))
-
-    @web.get("/health")
-    async def health() -> dict[str, str]:
-        return {"status": "healthy", "step": "5", "address": address, "mcp": f"{address}/mcp"}
 
     @web.get("/.well-known/jwks.json")
     async def jwks() -> dict[str, Any]:
@@ -86,7 +82,3 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
 def main() -> None:
     """Serve this step: `uv run step5`."""
     run(create_app)
-
-
-if __name__ == "__main__":
-    main()

@@ -87,7 +87,7 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
     server = McpServer("mcp-step-by-step", version="6.0")
     offer(server)
 
-    web = new_app("MCP step by step: 6")
+    web = new_app("MCP step by step: 6", step="6", address=address, mcp=f"{address}/mcp")
     web.include_router(server.router("/mcp"))
 
     @web.middleware("http")
@@ -111,10 +111,6 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
         user: User = request.state.user
         return user._asdict()
 
-    @web.get("/health")
-    async def health() -> dict[str, str]:
-        return {"status": "healthy", "step": "6", "address": address, "mcp": f"{address}/mcp"}
-
     @web.get("/.well-known/jwks.json")
     async def jwks() -> dict[str, Any]:
         return {"keys": [key]}
@@ -125,7 +121,3 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
 def main() -> None:
     """Serve this step: `uv run step6`."""
     run(create_app)
-
-
-if __name__ == "__main__":
-    main()

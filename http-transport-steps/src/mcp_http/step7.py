@@ -1,12 +1,13 @@
 """Step 7: the server says what it is called, and takes only tokens that were minted for it.
 
 Adds: `/.well-known/oauth-protected-resource` (RFC 9728, at the root and with the path of the
-server behind it) names the server and who issues its tokens; `/.well-known/oauth-authorization-server`
-(RFC 8414) describes that issuer. Each 401 points at the first, `/health` and the answers of the
-server carry it too. The name of the server is its address, and the audience of its tokens (RFC 8707).
+server behind it) names the server and who issues its tokens. Its sister,
+`/.well-known/oauth-authorization-server` (RFC 8414), describes that issuer. Each 401 points at the
+first; `/health` and the server's answers carry it, too. The server's name is its address, and the
+audience of its tokens (RFC 8707).
 
-From the toolkit: `Verifier`. It checks what step 6 checked by hand, and that the token was minted for
-this server.
+From the toolkit: `Verifier`. It checks what step 6 checked by hand, and that the token was minted
+for this server.
 
 Still suffers: one valid token does everything. A token that was granted nothing calls every tool.
 Step 8 closes it.
@@ -75,7 +76,7 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
     server = McpServer("mcp-step-by-step", version="7.0", meta={"mcp-step-by-step/oauth": oauth})
     offer(server)
 
-    web = new_app("MCP step by step: 7")
+    web = new_app("MCP step by step: 7", step="7", address=address, oauth=oauth)
     web.include_router(server.router("/mcp"))
 
     @web.middleware("http")
@@ -99,10 +100,6 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
         user: Identity = request.state.user
         return {"id": user.subject, "scopes": sorted(user.scopes), "roles": sorted(user.roles)}
 
-    @web.get("/health")
-    async def health() -> dict[str, Any]:
-        return {"status": "healthy", "step": "7", "address": address, "oauth": oauth}
-
     about = resource_metadata(resource, address)
     documents = {
         "jwks.json": keys,
@@ -123,7 +120,3 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
 def main() -> None:
     """Serve this step: `uv run step7`."""
     run(create_app)
-
-
-if __name__ == "__main__":
-    main()

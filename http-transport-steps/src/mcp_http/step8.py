@@ -11,7 +11,6 @@ Still suffers: claimed identity. The tool `read_notes` is asked for a user's not
 name that it is given, so every user reads everybody's. Step 9 closes it.
 """
 
-from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
 
@@ -95,17 +94,13 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
             # Left where the endpoint looks for it: what was judged is what is done.
             request.scope[ENVELOPE_KEY] = asked
 
-    web = new_app("MCP step by step: 8")
+    web = new_app("MCP step by step: 8", step="8", address=address, oauth=oauth)
     keys = publish_issuer(web, address)
     trusted = TrustedIssuer(
         issuer=address, audience=resource, algorithms=("RS256",), keys=LocalKeys(lambda: keys)
     )
     require_token(web, Verifier([trusted]), Refusals(metadata_url, frozenset(BASE)))
     web.include_router(server.router("/mcp"), dependencies=[Depends(permission)])
-
-    @web.get("/health")
-    async def health() -> dict[str, Any]:
-        return {"status": "healthy", "step": "8", "address": address, "oauth": oauth}
 
     @web.get("/.well-known/oauth-protected-resource")
     @web.get("/.well-known/oauth-protected-resource/mcp")
@@ -121,7 +116,3 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
 def main() -> None:
     """Serve this step: `uv run step8`."""
     run(create_app)
-
-
-if __name__ == "__main__":
-    main()

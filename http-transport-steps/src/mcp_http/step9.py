@@ -4,8 +4,8 @@ Adds: tools that know who is calling. `whoami`, `read_notes` and the prompt `gre
 from the verified token: no argument, header or `_meta` of the request has a way in. Every answer
 says whom it was made for, in a header and in `_meta`, and no shared cache may keep it.
 
-From the toolkit: `Guard` and `Policy`. Verifying, deciding, refusing and the metadata, which steps 6
-to 8 did by hand, now stand in front of the application as one object.
+From the toolkit: `Guard` and `Policy`. Verifying, deciding, refusing and the metadata, which steps
+6 to 8 did by hand, now stand in front of the application as one object.
 
 Still suffers: a lost or stolen key. Whoever copied the private key makes tokens for everybody, and
 a new pair on disk stops nobody until this server is started again. Step 10 takes the keys from a
@@ -13,21 +13,16 @@ provider that rotates them.
 """
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import quote
 
 from doorward import Guard, Identity, McpServer, Policy, Rule, TrustedIssuer
+from doorward.guard.answers import App, Message, Receive, Scope, Send
 from doorward.identity import SCOPE_KEY
 from doorward.tokens import LocalKeys
 from doorward.wire.resource_metadata import metadata_url
 from mcp_http.stage import SCOPES, new_app, publish_issuer, run
 from mcp_http.tools import NOTES, TOOLS, explain, list_users
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 CONTAINS = {"mcp:admin": {"mcp:read", "mcp:tools", "mcp:prompts"}}
 OPEN = {"/health", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server"}
@@ -71,7 +66,7 @@ class UserContext:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; one that the guard let through carries its user."""
         user = scope.get(SCOPE_KEY)
         if not isinstance(user, Identity):
@@ -112,7 +107,7 @@ def create_app(address: str = "http://localhost:9000") -> App:
     server.prompt(scopes=PROMPT, roles=MEMBERS)(greeting)
     server.prompt(scopes=PROMPT, roles=MEMBERS, name="help")(explain)
 
-    web = new_app("MCP step by step: 9")
+    web = new_app("MCP step by step: 9", step="9", address=address, oauth=oauth)
     keys = publish_issuer(web, address)
     trusted = TrustedIssuer(
         issuer=address, audience=resource, algorithms=("RS256",), keys=LocalKeys(lambda: keys)
@@ -127,17 +122,9 @@ def create_app(address: str = "http://localhost:9000") -> App:
         open_paths=OPEN,
     )
 
-    @web.get("/health")
-    async def health() -> dict[str, Any]:
-        return {"status": "healthy", "step": "9", "address": address, "oauth": oauth}
-
     return guard.protect(UserContext(server.in_front_of(web)))
 
 
 def main() -> None:
     """Serve this step: `uv run step9`."""
     run(create_app)
-
-
-if __name__ == "__main__":
-    main()
