@@ -284,3 +284,13 @@ def knock(
         return answer.status, dict(answer.getheaders()), answer.read().decode()
     finally:
         connection.close()
+
+
+def without(name: str) -> Any:
+    """Return what takes one member out of an answer."""
+    return lambda parameters: {key: value for key, value in parameters.items() if key != name}
+
+
+def changed(**changes: str) -> Any:
+    """Return what puts other members into an answer."""
+    return lambda parameters: {**parameters, **changes}

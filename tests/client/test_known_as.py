@@ -1,0 +1,131 @@
+"""As which client one is known: in which order, and when that has to be settled anew."""
+
+import pytest
+
+from doorward.client import (
+    ClientChoice,
+    ScopeLacking,
+    SignInFailed,
+)
+from tests.client.conftest import Open
+from tests.client.house import ISSUER, House
+from tests.ledger import proves
+
+
+@proves("S181", "accepts")
+@pytest.mark.parametrize(
+    ("choice", "advertised", "client_id", "registers"),
+    [
+        pytest.param(
+            ClientChoice(client_id="mine", document="https://me.example/client.json"),
+            True,
+            "mine",
+            False,
+            id="pre-registered-first",
+        ),
+        pytest.param(
+            ClientChoice(document="https://me.example/client.json"),
+            True,
+            "https://me.example/client.json",
+            False,
+            id="document-where-read",
+        ),
+        pytest.param(
+            ClientChoice(document="https://me.example/client.json"),
+            False,
+            "client-1",
+            True,
+            id="registration-where-not",
+        ),
+        pytest.param(ClientChoice(), True, "client-1", True, id="registration-without-document"),
+    ],
+)
+async def test_the_way_to_be_known_follows_the_order(
+    open_house: Open,
+    house: House,
+    choice: ClientChoice,
+    advertised: bool,
+    client_id: str,
+    registers: bool,
+) -> None:
+    house.metadata["client_id_metadata_document_supported"] = advertised
+
+    async with open_house(choice=choice) as connection:
+        await connection.log_in()
+
+    assert house.authorizations[0]["client_id"] == client_id
+    assert (f"POST {ISSUER}/register" in house.paths()) is registers
+
+
+@proves("S181", "refuses")
+async def test_without_any_way_to_be_known_the_user_is_asked(
+    open_house: Open, house: House
+) -> None:
+    del house.metadata["registration_endpoint"]
+
+    async with open_house() as connection:
+        with pytest.raises(SignInFailed) as refusal:
+            await connection.log_in()
+
+    assert refusal.value.reason == "no-registration"
+    assert "http://127.0.0.1:" in refusal.value.hint
+    assert "--client-id" in refusal.value.hint
+
+
+async def test_a_client_that_the_server_forgot_is_registered_anew(
+    open_house: Open, house: House
+) -> None:
+    async with open_house() as connection:
+        await connection.log_in()
+        house.clients.clear()
+        await connection.log_in()
+
+    assert house.paths().count(f"POST {ISSUER}/register") == 2
+    assert len(house.authorizations) == 2
+
+
+async def test_a_client_that_was_registered_for_fewer_scopes_is_registered_anew_for_a_step_up(
+    open_house: Open, house: House
+) -> None:
+    house.challenge["scope"] = "mcp:read"
+    house.holds_clients_to_their_scopes = True
+
+    async with open_house() as connection:
+        await connection.log_in()
+        house.needed = frozenset({"mcp:read", "mcp:tools"})
+        result = await connection.client.call_tool("add", {"a": 2, "b": 3})
+
+    assert result.text == "5"
+    registered = [document["scope"] for document in house.clients.values()]
+    assert registered == ["mcp:read", "mcp:read mcp:tools"]
+    assert len(house.authorizations) == 2
+
+
+async def test_scopes_that_no_client_may_ask_for_are_asked_for_once(
+    open_house: Open, house: House
+) -> None:
+    house.needed = frozenset({"mcp:owner"})
+    house.answer = lambda said: {"error": "invalid_scope", "state": said["state"], "iss": ISSUER}
+    async with open_house() as connection:
+        house.answer, refuse = lambda said: said, house.answer
+        await connection.log_in()
+        house.answer = refuse
+        with pytest.raises(SignInFailed) as refusal:
+            await connection.client.call_tool("add", {"a": 2, "b": 3})
+        with pytest.raises(ScopeLacking):
+            await connection.client.call_tool("add", {"a": 2, "b": 3})
+
+    assert refusal.value.reason == "invalid-scope"
+    assert len(house.authorizations) == 2
+
+
+async def test_the_second_sign_in_listens_where_the_first_was_registered(
+    open_house: Open, house: House
+) -> None:
+    async with open_house() as connection:
+        await connection.log_in()
+        await connection.log_in()
+
+    first, second = (asked["redirect_uri"] for asked in house.authorizations)
+    assert first == second
+    assert house.paths().count(f"POST {ISSUER}/register") == 1

@@ -1,0 +1,112 @@
+"""Which scopes are asked for, and how often."""
+
+import httpx2
+import pytest
+
+from doorward.client import (
+    ScopeLacking,
+    SignInFailed,
+)
+from tests.client.conftest import Open
+from tests.client.house import ISSUER, SERVER, House
+from tests.ledger import proves
+
+
+@proves("S177", "accepts")
+async def test_a_step_up_asks_for_the_union_of_old_and_new(open_house: Open, house: House) -> None:
+    async with open_house() as connection:
+        await connection.log_in(frozenset({"mcp:read"}))
+        house.needed = frozenset({"mcp:admin"})
+        await connection.client.list_tools()
+
+    assert house.authorizations[-1]["scope"] == "mcp:admin mcp:read"
+    assert len(house.authorizations) == 2
+
+
+@proves("S177", "refuses")
+async def test_a_step_up_that_grants_nothing_is_not_repeated(
+    open_house: Open, house: House
+) -> None:
+    house.grantable = frozenset({"mcp:read"})
+    house.needed = frozenset({"mcp:admin", "mcp:read"})
+
+    async with open_house() as connection:
+        await connection.log_in(frozenset({"mcp:read"}))
+        with pytest.raises(ScopeLacking) as refusal:
+            await connection.client.list_tools()
+
+    assert refusal.value.scopes == {"mcp:admin", "mcp:read"}
+    assert len(house.authorizations) == 2
+
+
+@proves("S177", "refuses")
+async def test_a_server_that_asks_for_ever_more_is_left_alone(
+    open_house: Open, house: House
+) -> None:
+    def greedy(request: httpx2.Request) -> httpx2.Response:
+        house.number += 1
+        header = f'Bearer error="insufficient_scope", scope="mcp:{house.number}"'
+        return httpx2.Response(403, headers={"WWW-Authenticate": header})
+
+    async with open_house() as connection:
+        await connection.log_in()
+        house.routes[SERVER] = greedy
+        with pytest.raises(ScopeLacking):
+            await connection.client.list_tools()
+
+    assert len(house.authorizations) == 3
+
+
+async def test_the_challenge_decides_which_scopes_are_asked_for(
+    open_house: Open, house: House
+) -> None:
+    house.challenge["scope"] = "mcp:read"
+
+    async with open_house() as connection:
+        await connection.log_in()
+
+    assert house.authorizations[0]["scope"] == "mcp:read"
+
+
+async def test_offline_access_is_asked_for_where_it_is_offered(
+    open_house: Open, house: House
+) -> None:
+    house.metadata["scopes_supported"] = ["mcp:read", "offline_access"]
+    house.challenge["scope"] = "mcp:read"
+
+    async with open_house() as connection:
+        await connection.log_in()
+
+    assert house.authorizations[0]["scope"] == "mcp:read offline_access"
+
+
+async def test_an_account_that_may_not_stay_signed_in_is_signed_in_for_now(
+    open_house: Open, house: House
+) -> None:
+    house.metadata["scopes_supported"] = ["mcp:read", "offline_access"]
+
+    def refuse(request: httpx2.Request) -> httpx2.Response:
+        if "offline_access" in house.authorizations[-1]["scope"]:
+            return httpx2.Response(400, json={"error": "not_allowed"})
+        return house._token(request)
+
+    house.routes[f"{ISSUER}/token"] = refuse
+    async with open_house() as connection:
+        tokens = await connection.log_in()
+
+    assert tokens is not None
+    asked = [authorization["scope"].split() for authorization in house.authorizations]
+    assert ["offline_access" in scopes for scopes in asked] == [True, False]
+    assert house.paths().count(f"POST {ISSUER}/register") == 1
+
+
+async def test_an_account_that_may_do_nothing_is_not_asked_twice(
+    open_house: Open, house: House
+) -> None:
+    house.routes[f"{ISSUER}/token"] = lambda _: httpx2.Response(400, json={"error": "not_allowed"})
+    async with open_house() as connection:
+        with pytest.raises(SignInFailed) as refusal:
+            await connection.log_in()
+
+    assert refusal.value.reason == "not-allowed"
+    assert len(house.authorizations) == 1

@@ -1,0 +1,72 @@
+"""Staying signed in: a token is renewed before anybody is asked, and only then a person."""
+
+import pytest
+
+from doorward.client import (
+    SignInNeeded,
+    Wallet,
+)
+from tests.client.conftest import Clock, Open
+from tests.client.house import ISSUER, SERVER, House, without
+
+
+async def test_a_token_near_its_end_is_refreshed_before_it_is_sent(
+    open_house: Open, house: House, clock: Clock
+) -> None:
+    async with open_house() as connection:
+        await connection.log_in()
+        clock.now += 3580
+        house.asked.clear()
+        await connection.client.list_tools()
+
+    assert house.paths() == [
+        f"GET {ISSUER}/.well-known/oauth-authorization-server",
+        f"POST {ISSUER}/token",
+        f"POST {SERVER}",
+    ]
+    assert house.forms(f"{ISSUER}/token")[0]["resource"] == SERVER
+
+
+async def test_a_revoked_token_is_refreshed_before_anybody_is_asked_to_sign_in(
+    open_house: Open, house: House
+) -> None:
+    async with open_house() as connection:
+        await connection.log_in()
+        house.live.clear()
+        await connection.client.list_tools()
+
+    assert len(house.authorizations) == 1
+
+
+async def test_a_lost_session_signs_in_again(open_house: Open, house: House) -> None:
+    async with open_house() as connection:
+        await connection.log_in()
+        house.live.clear()
+        house.refreshes.clear()
+        await connection.client.list_tools()
+
+    assert len(house.authorizations) == 2
+
+
+async def test_a_refresh_without_a_new_refresh_token_keeps_the_old_one(
+    open_house: Open, house: House, wallet: Wallet, clock: Clock
+) -> None:
+    async with open_house() as connection:
+        first = await connection.log_in()
+        assert first is not None
+        house.token = without("refresh_token")
+        second = await connection.sign_in.refresh(SERVER, first)
+
+    assert second.access_token != first.access_token
+    assert second.refresh_token == first.refresh_token
+
+
+async def test_without_leave_to_open_a_browser_nobody_is_asked(
+    open_house: Open, house: House
+) -> None:
+    async with open_house(interactive=False) as connection:
+        with pytest.raises(SignInNeeded) as refusal:
+            await connection.client.list_tools()
+
+    assert refusal.value.hint == f"Run: doorward login {SERVER}"
+    assert house.authorizations == []
