@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from doorward.client import FileStore, SealedStore, Tokens, Wallet, open_store
+from doorward.client import FileStore, PassphraseStore, SealedStore, Tokens, Wallet, open_store
 from doorward.client.lock import exclusive
 from doorward.client.refusals import Unreachable
 from doorward.client.registration import Registration
@@ -336,3 +336,64 @@ def test_with_a_real_keyring_the_file_is_sealed(
     monkeypatch.setattr("doorward.client.store._usable_keyring", FakeKeyring)
 
     assert isinstance(open_store(), SealedStore)
+
+
+PASSPHRASE = "correct horse battery"
+
+
+def test_a_passphrase_seals_the_file_and_opens_it_in_another_process(tmp_path: Path) -> None:
+    Wallet(PassphraseStore(tmp_path, PASSPHRASE)).keep_tokens(SERVER, TOKENS)
+
+    file = tmp_path / "tokens.encrypted"
+    assert not (tmp_path / "tokens.json").exists()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert TOKENS.access_token.encode() not in file.read_bytes()
+    assert Wallet(PassphraseStore(tmp_path, PASSPHRASE)).tokens_for(SERVER) == TOKENS
+
+
+def test_two_files_of_one_passphrase_have_two_keys(tmp_path: Path) -> None:
+    salts = set()
+    for name in ("a", "b"):
+        store = PassphraseStore(tmp_path / name, PASSPHRASE)
+        store.put("k", {"x": 1})
+        store.put("k", {"x": 2})
+        salts.add(store.path.read_bytes()[18:34])
+
+    assert len(salts) == 2
+
+
+@pytest.mark.parametrize("harm", ["passphrase", "content", "salt"])
+def test_what_the_passphrase_does_not_open_is_refused_and_kept(tmp_path: Path, harm: str) -> None:
+    store = PassphraseStore(tmp_path, PASSPHRASE)
+    store.put("k", {"x": 1})
+    if harm != "passphrase":
+        content = bytearray(store.path.read_bytes())
+        content[-1 if harm == "content" else 20] ^= 1
+        store.path.write_bytes(content)
+    before = store.path.read_bytes()
+
+    again = PassphraseStore(tmp_path, "another " * 2 if harm == "passphrase" else PASSPHRASE)
+    with pytest.raises(ConfigurationError) as refusal:
+        again.get("k")
+    with pytest.raises(ConfigurationError):
+        again.put("k", {})
+    assert refusal.value.reason == "wrong-passphrase"
+    assert PASSPHRASE not in str(refusal.value)
+    assert store.path.read_bytes() == before
+
+
+def test_a_passphrase_that_can_be_guessed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        PassphraseStore(tmp_path, "hunter2")
+
+    assert refusal.value.reason == "short-passphrase"
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_the_passphrase_of_the_environment_goes_before_everything(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOORWARD_HOME", str(tmp_path))
+    monkeypatch.setenv("DOORWARD_PASSPHRASE", PASSPHRASE)
+
+    assert isinstance(open_store(), PassphraseStore)

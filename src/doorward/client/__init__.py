@@ -15,6 +15,7 @@ from doorward.client.elicitation import Elicit
 from doorward.client.jws import PrivateKey
 from doorward.client.mcp import McpClient, Tool, ToolResult
 from doorward.client.oauth import OAuth
+from doorward.client.passphrase import PassphraseStore
 from doorward.client.refusals import (
     CallFailed,
     ClientRefused,
@@ -58,6 +59,7 @@ __all__ = [
     "Grant",
     "McpClient",
     "OAuth",
+    "PassphraseStore",
     "PrivateKey",
     "ProtocolBroken",
     "ScopeLacking",

@@ -67,14 +67,28 @@ class SealedStore(FileStore):
             ) from error
 
     def _encode(self, records: dict[str, Record]) -> bytes:
-        nonce = secrets.token_bytes(_NONCE)
-        return _FORM + nonce + self._seal.encrypt(nonce, json.dumps(records).encode(), _FORM)
+        return _FORM + seal(self._seal, records, _FORM)
 
     def _decode(self, content: bytes) -> Any:
         if not content.startswith(_FORM):
             raise ValueError("not a sealed file")
-        sealed = content.removeprefix(_FORM)
-        try:
-            return json.loads(self._seal.decrypt(sealed[:_NONCE], sealed[_NONCE:], _FORM))
-        except InvalidTag as error:
-            raise ValueError("sealed with another key, or changed") from error
+        return unseal(self._seal, content.removeprefix(_FORM), _FORM)
+
+
+def seal(key: AESGCM, records: dict[str, Record], form: bytes) -> bytes:
+    """Return ``records`` sealed, after a fresh nonce; ``form`` says what is sealed and how."""
+    nonce = secrets.token_bytes(_NONCE)
+    return nonce + key.encrypt(nonce, json.dumps(records).encode(), form)
+
+
+def unseal(key: AESGCM, sealed: bytes, form: bytes) -> Any:
+    """
+    Return what ``seal`` was given.
+
+    Raises:
+        ValueError: another key sealed it, or it was changed.
+    """
+    try:
+        return json.loads(key.decrypt(sealed[:_NONCE], sealed[_NONCE:], form))
+    except InvalidTag as error:
+        raise ValueError("sealed with another key, or changed") from error

@@ -16,6 +16,7 @@ Record = dict[str, Any]
 
 SERVICE = "doorward"
 HOME_VARIABLE = "DOORWARD_HOME"
+PASSPHRASE_VARIABLE = "DOORWARD_PASSPHRASE"  # noqa: S105  (a name)
 
 
 class Store(Protocol):
@@ -58,18 +59,26 @@ def home() -> Path:
 
 def open_store() -> Store:
     """
-    Return one file for this user alone: sealed with a key in the keyring where there is one.
+    Return one file for this user alone, sealed where there is something to seal it with.
 
-    Without a keyring, and with ``$DOORWARD_HOME`` set, the file is plain text with mode 0600: it is
+    With ``$DOORWARD_PASSPHRASE`` set it is sealed with that; else with a key in the keyring, where
+    there is one and ``$DOORWARD_HOME`` is not set. Else the file is plain text with mode 0600: it is
     kept from other users of this machine, and from nobody who can read it as this user or as root,
     or who has a copy of the disk.
-    """
-    from doorward.client.sealed import SealedStore
 
+    Raises:
+        ConfigurationError: what the store that is chosen refuses.
+    """
     directory = home()
+    if passphrase := os.environ.get(PASSPHRASE_VARIABLE):
+        from doorward.client.passphrase import PassphraseStore
+
+        return PassphraseStore(directory, passphrase)
     if HOME_VARIABLE not in os.environ:
         backend = _usable_keyring()
         if backend is not None:
+            from doorward.client.sealed import SealedStore
+
             return SealedStore(directory, backend)
     return FileStore(directory)
 
