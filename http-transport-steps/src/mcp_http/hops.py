@@ -112,11 +112,13 @@ def run(
     parser = argparse.ArgumentParser(description=(work.__doc__ or "").strip())
     parser.add_argument("--server", default="http://localhost:9000/mcp")
     parser.add_argument("--tool", default="echo", help="the tool to call (default: echo)")
+    parser.add_argument("--prompt", help="the prompt to get instead of calling a tool")
     parser.add_argument("arguments", nargs="*", help="its arguments, as name=value")
     parser.add_argument("--client-document", help="the https address of this client's description")
     parser.add_argument("--toolkit", action="store_true", help="let doorward.client do it")
     options = parser.parse_args(argv)
-    given = options.arguments or (["message=hello"] if options.tool == "echo" else [])
+    says_hello = options.tool == "echo" and not options.prompt
+    given = options.arguments or (["message=hello"] if says_hello else [])
     options.arguments = dict(one.partition("=")[::2] for one in given)
     try:
         print(json.dumps(asyncio.run(_work(work, options)), indent=2))

@@ -18,6 +18,7 @@ from typing import Any
 
 from doorward import Guard, McpServer, Policy, Rule, TrustedIssuer
 from doorward.errors import DoorwardError, KeysUnavailable, UnknownKey
+from doorward.guard.answers import App
 from doorward.net import Fetcher
 from doorward.tokens.key import Key
 from doorward.tokens.key_set import KeySet
@@ -26,7 +27,7 @@ from doorward.wire.server_metadata import metadata_urls, parse_jwks_uri
 from doorward.wire.strict_json import parse_object
 from mcp_http.provider import Provider, fetcher_of, run
 from mcp_http.stage import SCOPES, new_app
-from mcp_http.step9 import App, UserContext, greeting, whoami
+from mcp_http.step9 import UserContext, greeting, whoami
 from mcp_http.tools import TOOLS, explain
 
 TOOL, PROMPT, MEMBERS = {"mcp:tools"}, {"mcp:prompts"}, {"admin", "user"}
@@ -133,6 +134,8 @@ def create_app(provider: Provider) -> App:
         issuers=[trusted],
         policy=policy,
         scopes_supported=SCOPES,
+        # Asked for reading alone, a client would sign its user in and show that there is nothing.
+        challenge_scopes={"mcp:read", "mcp:tools"},
         open_paths={"/health"},
     )
     web = new_app("MCP step by step: 10")

@@ -156,13 +156,14 @@ def _base64(data: bytes) -> str:
 
 
 async def call(options: argparse.Namespace, wire: Wire) -> dict[str, Any]:
-    """Step 11: a client that signs its user in and calls a tool."""
+    """Step 11: a client that signs its user in and calls a tool, or gets a prompt."""
+    method = "prompts/get" if options.prompt else "tools/call"
+    params = {"name": options.prompt or options.tool, "arguments": options.arguments}
     if options.toolkit:
         choice = ClientChoice(document=options.client_document)
         async with connect(options.server, choice=choice) as client:
-            return dict((await client.call_tool(options.tool, options.arguments)).document)
-    mine = Client(options.server, wire, options.client_document)
-    return await mine.ask("tools/call", name=options.tool, arguments=options.arguments)
+            return dict(await client.request(method, params))
+    return await Client(options.server, wire, options.client_document).ask(method, **params)
 
 
 def main() -> None:
