@@ -1,6 +1,7 @@
 """The authorization server: endpoints, checks in visible order, sign-in, consent, keys, store."""
 
 from doorward.authserver.events import ServerEvent
+from doorward.authserver.exchanges import Exchange
 from doorward.authserver.server import AuthorizationServer
 from doorward.authserver.settings import (
     AuthServerSettings,
@@ -14,6 +15,7 @@ __all__ = [
     "AuthServerSettings",
     "AuthorizationServer",
     "ConfiguredClient",
+    "Exchange",
     "Lifetimes",
     "Limits",
     "Resource",

@@ -1,5 +1,6 @@
 """``/introspect``: a resource server asks whether a token is alive."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from doorward.authserver.refusals import InvalidClient, InvalidRequest
 from doorward.authserver.token.client_authentication import authenticate_client
 from doorward.authserver.token.endpoint import FailureCount, read_request
 
+# Beside them ``act``, where somebody acts for the user.
 _TOLD = ("iss", "sub", "aud", "client_id", "scope", "roles", "exp", "iat", "jti")
 
 
@@ -49,10 +51,14 @@ class IntrospectionEndpoint:
         async with self._parts.store.reading() as connection:
             if not await self._parts.access_tokens.is_alive(connection, claims):
                 return {"active": False}
-        told = {name: claims[name] for name in _TOLD}
+        told = {name: claims[name] for name in _TOLD} | _actor(claims)
         return {
             "active": True,
             "token_type": "Bearer",
             **told,
             "username": claims["preferred_username"],
         }
+
+
+def _actor(claims: Mapping[str, Any]) -> dict[str, Any]:
+    return {"act": claims["act"]} if "act" in claims else {}

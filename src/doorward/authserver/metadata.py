@@ -4,7 +4,7 @@ from typing import Any
 
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.token.client_authentication import METHODS
-from doorward.authserver.token.endpoint import GRANTS
+from doorward.authserver.token.endpoint import grants_of
 from doorward.wire import pkce
 from doorward.wire.server_metadata import OAUTH, OPENID
 
@@ -26,7 +26,7 @@ def oauth_metadata(settings: AuthServerSettings) -> dict[str, Any]:
         "scopes_supported": sorted({name for one in settings.resources for name in one.scopes}),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": list(GRANTS),
+        "grant_types_supported": list(grants_of(settings)),
         "token_endpoint_auth_methods_supported": list(METHODS),
         "revocation_endpoint_auth_methods_supported": list(METHODS),
         "introspection_endpoint_auth_methods_supported": secrets,

@@ -8,6 +8,7 @@ RequestRefused
 │   │   └── UnknownClient
 │   ├── InvalidGrant              400 invalid_grant
 │   │   └── GrantReused           a code or refresh token that was already spent
+│   ├── SubjectTokenRefused       400 invalid_request         RFC 8693 §2.2.2
 │   ├── UnauthorizedClient        400 unauthorized_client
 │   ├── UnsupportedGrantType      400 unsupported_grant_type
 │   ├── UnsupportedResponseType   400 unsupported_response_type
@@ -91,6 +92,17 @@ class GrantReused(InvalidGrant):
     """A spent code or refresh token came again, so somebody else may hold a copy."""
 
     code = "grant-reused"
+
+
+class SubjectTokenRefused(InvalidRequest):
+    """
+    The token to be exchanged is not ours, is over or revoked, or is for another server.
+
+    One sentence for every cause: a server that holds somebody else's token learns nothing of it.
+    """
+
+    code = "subject-token-refused"
+    public = "The subject token cannot be exchanged by this client."
 
 
 class UnauthorizedClient(OAuthRefused):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from doorward.authserver.exchanges import Exchange, require_exchanges
 from doorward.errors import ConfigurationError
 from doorward.wire import address
 from doorward.wire.redirect_uri import EDITOR_SCHEMES
@@ -119,6 +120,8 @@ class AuthServerSettings:
     limits: Limits = field(default_factory=Limits)
     registration: Literal["open", "closed"] = "open"
     clients: tuple[ConfiguredClient, ...] = ()
+    # Without any, tokens are exchanged for nobody and the grant is not advertised.
+    exchanges: tuple[Exchange, ...] = ()
     client_documents: bool = True
     # Exact host:port pairs whose documents may come over http from a private address.
     insecure_document_hosts: frozenset[str] = frozenset()
@@ -280,6 +283,10 @@ def _clients(settings: AuthServerSettings) -> None:
             )
 
 
+def _exchanges(settings: AuthServerSettings) -> None:
+    require_exchanges(settings.exchanges, settings.clients, settings.resources)
+
+
 _CHECKS: tuple[Callable[[AuthServerSettings], None], ...] = (
     _issuer,
     _resources,
@@ -287,4 +294,5 @@ _CHECKS: tuple[Callable[[AuthServerSettings], None], ...] = (
     _secret,
     _lifetimes,
     _clients,
+    _exchanges,
 )

@@ -18,8 +18,11 @@ from doorward.authserver.refusals import (
     TooManyRequests,
     UnsupportedGrantType,
 )
+from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.token.client_authentication import authenticate_client
 from doorward.authserver.token.code_grant import redeem_code
+from doorward.authserver.token.exchange_grant import GRANT as EXCHANGE
+from doorward.authserver.token.exchange_grant import exchange_token
 from doorward.authserver.token.refresh_grant import refresh
 from doorward.wire.parameters import Parameters, parse_parameters
 
@@ -27,8 +30,12 @@ LONGEST_REQUEST = 16 * 1024
 
 Granting = Callable[[Parts, Client, Parameters], Awaitable[dict[str, Any]]]
 
-# What is advertised is read from here, so that nothing is promised that is not served.
-GRANTS: Mapping[str, Granting] = {"authorization_code": redeem_code, "refresh_token": refresh}
+_ALWAYS: Mapping[str, Granting] = {"authorization_code": redeem_code, "refresh_token": refresh}
+
+
+def grants_of(settings: AuthServerSettings) -> Mapping[str, Granting]:
+    """Return the grants that are served; what is advertised is read from here, and nothing else."""
+    return {**_ALWAYS, EXCHANGE: exchange_token} if settings.exchanges else _ALWAYS
 
 
 async def read_request(request: Request) -> Parameters:
@@ -111,7 +118,7 @@ class TokenEndpoint:
         grant_type = form.one("grant_type")
         if grant_type is None:
             raise InvalidRequest("no grant_type", say="grant_type is missing.")
-        granting = GRANTS.get(grant_type)
+        granting = grants_of(self._parts.settings).get(grant_type)
         if granting is None:
             raise UnsupportedGrantType(f"grant_type {grant_type[:80]!r}")
         return await granting(self._parts, client, form)

@@ -1,0 +1,130 @@
+"""``grant_type=…token-exchange``: a server's token from its caller for one at the next server."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from doorward.authserver.clients import Client
+from doorward.authserver.exchanges import Exchange
+from doorward.authserver.parts import Parts
+from doorward.authserver.refusals import (
+    InvalidRequest,
+    InvalidScope,
+    InvalidTarget,
+    SubjectTokenRefused,
+    UnauthorizedClient,
+)
+from doorward.authserver.token.answer import token_answer
+from doorward.authserver.users import find_user
+from doorward.wire.parameters import Parameters
+from doorward.wire.scope import parse_scope
+
+GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type
+JWT = "urn:ietf:params:oauth:token-type:jwt"
+
+# A server that calls a server that calls a server: longer chains are a loop, or somebody's attempt
+# to bury the first actor under others.
+MOST_ACTORS = 4
+
+
+async def exchange_token(parts: Parts, client: Client, form: Parameters) -> dict[str, Any]:
+    """
+    Return a token for the next server, in the name of whoever the subject token is for.
+
+    It carries what the operator says the caller's scopes are worth there and what the user has, and
+    nothing else; it is over when the subject token is, falls with the same grant, cannot be
+    refreshed, and names the server that acts in ``act``.
+
+    Raises:
+        UnauthorizedClient: 400; the operator lets this client exchange nothing.
+        InvalidRequest: 400; a parameter is missing, of another type, or asks for impersonation.
+        SubjectTokenRefused: 400 ``invalid_request``; not ours, over, revoked, or for another server.
+        InvalidTarget: 400; the operator does not let this client act there.
+        InvalidScope: 400; more than the caller's token is worth there.
+
+    Spec: RFC 8693 §2.1, §2.2, §4.1, §5; RFC 8707 §2
+    """
+    mine = [one for one in parts.settings.exchanges if one.client_id == client.client_id]
+    # Configured alone: a client that registered itself may carry any name, but not this origin.
+    if not mine or client.origin != "configured" or client.secret_hash is None:
+        raise UnauthorizedClient("no exchange is configured for this client")
+    token = _subject_token(form)
+    exchange = _exchange_for(mine, form)
+    claims = parts.access_tokens.read(token)
+    if claims is None:
+        raise SubjectTokenRefused("not an access token of ours, or over")
+    # A token for another server, which this one got hold of, is worth nothing in its hands.
+    if claims.get("aud") != exchange.resource:
+        raise SubjectTokenRefused("a token for another server")
+    async with parts.store.reading() as connection:
+        alive = await parts.access_tokens.is_alive(connection, claims)
+        user = await find_user(connection, str(claims["sub"])) if alive else None
+    if user is None:
+        raise SubjectTokenRefused("revoked, or its user is gone")
+    held = parse_scope(str(claims["scope"])) or frozenset()
+    scopes = _scopes(form, exchange.reachable(held) & user.scopes)
+    access = parts.access_tokens.issue(
+        user=user,
+        client_id=client.client_id,
+        resource=exchange.target,
+        scopes=scopes,
+        grant_id=str(claims["jti"]).partition(".")[0],
+        expires_by=int(claims["exp"]),
+        actor=_actor(client.client_id, claims),
+    )
+    parts.tell("token.exchanged", client_id=client.client_id, target=exchange.target)
+    return {**token_answer(access, scopes, None), "issued_token_type": ACCESS_TOKEN}
+
+
+def _subject_token(form: Parameters) -> str:
+    token = form.one("subject_token")
+    if token is None:
+        raise InvalidRequest("no subject_token", say="subject_token is missing.")
+    # An ID token says who somebody is and grants nothing; so does every other type.
+    if form.one("subject_token_type") != ACCESS_TOKEN:
+        raise InvalidRequest(
+            "another subject_token_type", say="subject_token_type must be that of an access token."
+        )
+    if form.one("requested_token_type") not in (None, ACCESS_TOKEN, JWT):
+        raise InvalidRequest(
+            "another requested_token_type", say="Only access tokens are issued here."
+        )
+    # The actor is the client that authenticated, and nobody whom it names.
+    if "actor_token" in form or "actor_token_type" in form:
+        raise InvalidRequest("an actor_token", say="actor_token is not supported.")
+    return token
+
+
+def _exchange_for(mine: list[Exchange], form: Parameters) -> Exchange:
+    named = {*form.all_of("resource"), *form.all_of("audience")}
+    if len(named) != 1:
+        raise InvalidTarget(f"{len(named)} targets", say="Name exactly one target.")
+    target = named.pop()
+    found = next((one for one in mine if one.target == target), None)
+    if found is None:
+        raise InvalidTarget("the client may not act there")
+    return found
+
+
+def _scopes(form: Parameters, worth: frozenset[str]) -> frozenset[str]:
+    asked = form.one("scope")
+    if asked is None:
+        scopes: frozenset[str] | None = worth
+    else:
+        scopes = parse_scope(asked)
+    if scopes is None:
+        raise InvalidScope("not a scope string", say="scope is not well-formed.")
+    if not scopes or not scopes <= worth:
+        raise InvalidScope("more than the caller's token is worth there")
+    return scopes
+
+
+def _actor(client_id: str, claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Return who acts: this client, and inside it whoever acted before."""
+    earlier = claims.get("act")
+    depth, inner = 1, earlier
+    while isinstance(inner, Mapping):
+        depth, inner = depth + 1, inner.get("act")
+    if depth > MOST_ACTORS:
+        raise SubjectTokenRefused(f"{depth} actors in a row, at most {MOST_ACTORS} are accepted")
+    return {"sub": client_id} | ({"act": earlier} if earlier is not None else {})
