@@ -37,9 +37,16 @@ def _keycloak() -> str | None:
     return os.environ.get("KEYCLOAK_ZIP") or shutil.which("mvn")
 
 
+def find_uv() -> str | None:
+    """Return where uv is: the one that make brings, or one on the path."""
+    brought = ROOT / ".tools" / "uv" / "bin" / "uv"
+    return str(brought) if brought.exists() else shutil.which("uv")
+
+
 PARTS: dict[str, tuple[Callable[[], str | None], str]] = {
     "chromium": (_chromium, "Chromium is not installed (Debian: apt-get install chromium)"),
     "node-clients": (_node_clients, "the npm clients are not installed (run: make test)"),
+    "uv": (find_uv, "uv is not installed (run: make setup)"),
     "desktop-keyring": (
         lambda: shutil.which("gnome-keyring-daemon") and shutil.which("dbus-run-session"),
         "no desktop keyring is installed (Debian: apt-get install gnome-keyring dbus)",
