@@ -11,6 +11,8 @@ from pathlib import Path
 
 from docs.making.includes import SHOWS_FILES, with_files
 from docs.making.parties import draw_parties
+from docs.making.sequence import draw_sequence
+from docs.making.wire import hops_of, read_transcript
 
 from doorward import errors
 
@@ -89,12 +91,23 @@ def written_pages() -> Iterator[Path]:
             yield page
 
 
+def drawings() -> Iterator[tuple[str, Callable[[], str]]]:
+    """Yield the places of the drawings of the tutorial, and what draws them."""
+    yield "docs/tutorial/images/parties.svg", draw_parties
+    for file in sorted(ROOT.glob("http-transport-steps/transcripts/step*.json")):
+        yield f"docs/tutorial/images/{file.stem}.svg", partial(_sequence, file)
+
+
+def _sequence(file: Path) -> str:
+    return draw_sequence(hops_of(read_transcript(file)))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     **{str(page.relative_to(ROOT)): partial(with_files, page, ROOT) for page in written_pages()},
     "docs/reasons.md": reasons,
     "docs/cli.md": command_line,
     "docs/providers.md": providers,
-    "docs/tutorial/images/parties.svg": draw_parties,
+    **dict(drawings()),
 }
 
 

@@ -12,13 +12,18 @@ FOOT = 10
 
 @dataclass(frozen=True)
 class Hop:
-    """One message: who says what to whom; an ``answer`` is drawn dashed, a refusal in red."""
+    """
+    One message: who says what to whom; an ``answer`` is drawn dashed, a refusal in red.
+
+    A ``note`` stands above it, from edge to edge: what this hop is there to show.
+    """
 
     sender: str
     receiver: str
     says: str
     answer: bool = False
     refused: bool = False
+    note: str = ""
 
 
 def draw_sequence(hops: Sequence[Hop]) -> str:
@@ -55,10 +60,14 @@ def _head(name: str, x: float, space: float) -> list[str]:
 def _draw_hop(hop: Hop, lanes: dict[str, float], y: float) -> tuple[list[str], float]:
     start, end = lanes[hop.sender], lanes[hop.receiver]
     words = lines_of(hop.says, WIDTH - 2 * EDGE)
+    marks = []
+    for part in lines_of(hop.note, WIDTH - 2 * EDGE) if hop.note else ():
+        y += 14
+        marks.append(text(part, EDGE, y + 4, "text note", "start"))
+    y += 6 if hop.note else 0
     # Words that are wider than their arrow move inwards rather than over the edge.
     half = max(len(part) for part in words) * LETTER / 2
     x = min(max((start + end) / 2, EDGE + half), WIDTH - EDGE - half)
-    marks = []
     for part in words:
         y += 14
         marks.append(text(part, x, y, "text no" if hop.refused else "text"))
