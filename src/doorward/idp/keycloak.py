@@ -1,5 +1,6 @@
 """Keycloak."""
 
+import re
 from datetime import date
 
 from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
@@ -48,7 +49,8 @@ KEYCLOAK = Preset(
         forbidden_claims=frozenset({"at_hash", "c_hash", "events"}),
         service_marks={"client_id": None},
     ),
-    # Its answers name the client of every token in client_id, so that is no mark of a service there.
+    # Its answers name the client of every token in client_id, and leave clientHost out; and a person
+    # may be called service-account-something. What stands before the colon is Keycloak's alone.
     introspected=TokenProfile(
         name="keycloak",
         types=frozenset(),
@@ -57,7 +59,7 @@ KEYCLOAK = Preset(
         role_paths=("realm_access.roles",),
         required_claims=frozenset(),
         required_values={"typ": "Bearer"},
-        service_marks={"clientHost": None},
+        service_marks={"jti": re.compile("[a-z]{4}cc:.+")},
     ),
     claims=_CODE.says(
         "The payload's typ is Bearer in access tokens and something else in all others; azp is the client, scope a text, realm_access.roles a list."
@@ -68,7 +70,10 @@ KEYCLOAK = Preset(
         ),
         _CODE.says("Tokens of service accounts carry client_id beside azp."),
         _SERVICE.suggests(
-            "The scope service_account, which such clients have and no person, adds client_id, clientHost and clientAddress."
+            "The scope service_account, which such clients have and no person, adds client_id, clientHost and clientAddress to access tokens, and nothing to what introspection answers."
+        ),
+        _CODE.says(
+            "What stands before the colon in jti is Keycloak's own, and no mapper writes it: kind of session, kind of token, and the grant, cc for client credentials (DefaultTokenContextEncoderProvider)."
         ),
         _OPENID.says("The OpenID document is behind the path only, never inserted before it."),
         UNSOURCED.suggests(

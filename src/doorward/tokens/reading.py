@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
+from re import Pattern
 from typing import Any
 
 from doorward.errors import MissingClaim
@@ -115,8 +116,14 @@ def _kind(claims: Claims, profile: TokenProfile, subject: str, client: str | Non
     ):
         return "service"
     for name, value in profile.service_marks.items():
-        if name in claims and value in (None, claims[name]):
+        if name in claims and _fits(claims[name], value):
             return "service"
     if profile.person_marks and profile.person_marks.isdisjoint(claims):
         return "service"
     return "person"
+
+
+def _fits(said: object, wanted: str | Pattern[str] | None) -> bool:
+    if isinstance(wanted, Pattern):
+        return isinstance(said, str) and wanted.fullmatch(said) is not None
+    return wanted is None or said == wanted
