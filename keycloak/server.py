@@ -70,6 +70,11 @@ class KeycloakServer:
         """The password of the administrator."""
         return self._instance.password
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.poll() is None
+
     def prepare(self) -> None:
         """
         Do what a first start needs once: bring Keycloak, make its database, import the realm.

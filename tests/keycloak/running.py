@@ -60,6 +60,11 @@ class RunningKeycloak:
         """Start it on the same port with the same keys, users and clients."""
         self.server.start()
 
+    def ensure_started(self) -> None:
+        """Start it if it does not run: whatever a test did to it, the next one finds it there."""
+        if not self.server.is_running:
+            self.server.start()
+
     def close(self) -> None:
         """Stop it for good."""
         self.server.stop()
