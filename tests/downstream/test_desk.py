@@ -29,6 +29,7 @@ from doorward.errors import ConfigurationError
 from doorward.testing import TokenMint
 from tests.downstream.conftest import OURS, Clock, caller
 from tests.downstream.issuer import Issuer, granting
+from tests.ledger import proves
 
 INBOUND = "the-token-that-came-in"
 SECRET = "a secret/with+signs of its own, long enough"
@@ -261,6 +262,7 @@ async def test_a_refusal_is_not_kept(issuer: Issuer, clock: Clock) -> None:
     assert await get(desk, issuer) == "token-orders-"
 
 
+@proves("sec-no-passthrough", "refuses")
 async def test_the_token_that_came_in_is_never_handed_out(issuer: Issuer, clock: Clock) -> None:
     issuer.answer = lambda form: (200, {**granting(form)[1], "access_token": INBOUND})
 

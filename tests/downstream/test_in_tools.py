@@ -16,6 +16,7 @@ from doorward.testing import TokenMint
 from doorward.tokens import LocalKeys, TrustedIssuer
 from tests.downstream.conftest import caller
 from tests.downstream.issuer import Issuer, granting
+from tests.ledger import proves
 from tests.quickstart.calling import call, result, serving
 
 RESOURCE = "http://localhost:8000/mcp"
@@ -99,6 +100,7 @@ async def ask() -> str:
     return f"Bearer {token}"
 
 
+@proves("sec-no-passthrough", "accepts")
 @each_server
 async def test_a_tool_gets_a_token_in_its_callers_name(
     guard: Guard, issuer: Issuer, mint: TokenMint, build: Build
@@ -132,6 +134,7 @@ async def test_two_callers_at_once_each_get_their_own(
     assert len(issuer.forms) == 3
 
 
+@proves("sec-no-passthrough", "refuses")
 @each_server
 async def test_the_token_that_came_in_is_nowhere_in_the_application(
     guard: Guard, mint: TokenMint, build: Build
