@@ -80,7 +80,9 @@ def test_algorithms_can_be_pinned_in_the_short_form() -> None:
         resource=RESOURCE, issuer="https://a.example", algorithms=("EdDSA",), policy=Policy()
     )
 
-    assert guard.issuers[0].algorithms == ("EdDSA",)
+    (issuer,) = guard.issuers
+    assert isinstance(issuer, TrustedIssuer)
+    assert issuer.algorithms == ("EdDSA",)
 
 
 class Watched(Verifier):
