@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -113,14 +114,15 @@ def run(create_app: Callable[[str], ASGIApp], argv: list[str] | None = None) -> 
         "--port", type=_port, default=9000, help="on localhost; 0 takes a free one (default: 9000)"
     )
     port: int = parser.parse_args(argv).port
-    try:
-        sockets = listen(port)
-        address = f"http://localhost:{sockets[0].getsockname()[1]}"
-        app = create_app(address)
-    except ConfigurationError as problem:
-        raise SystemExit(f"{problem.problem} {problem.hint}") from None
-    print(f"Listening on {address}, for this machine alone. Ctrl-C stops it.", flush=True)
-    asyncio.run(serve(app, sockets))
+    with ExitStack() as open_sockets:
+        try:
+            sockets = [open_sockets.enter_context(one) for one in listen(port)]
+            address = f"http://localhost:{sockets[0].getsockname()[1]}"
+            app = create_app(address)
+        except ConfigurationError as problem:
+            raise SystemExit(f"{problem.problem} {problem.hint}") from None
+        print(f"Listening on {address}, for this machine alone. Ctrl-C stops it.", flush=True)
+        asyncio.run(serve(app, sockets))
 
 
 def _port(text: str) -> int:
