@@ -111,10 +111,10 @@ def _first(claims: Claims, names: tuple[str, ...]) -> str | None:
 
 
 def _kind(claims: Claims, profile: TokenProfile, subject: str, client: str | None) -> Kind:
-    if client is not None and any(
-        subject == form.replace("{client}", client) for form in profile.service_subjects
-    ):
-        return "service"
+    if client is not None:
+        for form in profile.service_subjects:
+            if subject == (client if form == "{client}" else form.replace("{client}", client)):
+                return "service"
     for name, value in profile.service_marks.items():
         if name in claims and _fits(claims[name], value):
             return "service"

@@ -47,6 +47,11 @@ class Remembered:
         # before it.
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
 
+    @property
+    def is_off(self) -> bool:
+        """Whether nothing is ever remembered."""
+        return not self._most
+
     def __len__(self) -> int:
         return len(self._entries)
 
