@@ -112,13 +112,13 @@ async def test_keys_rotated_under_load_lose_no_request(
     load = Load(served, lambda: tokens)
     async with load:
         await load.reaches(100)
-        for turn in range(2):
+        for _ in range(2):
             kid = await asyncio.to_thread(running_keycloak.rotate_keys)
             fresh = await asyncio.to_thread(running_keycloak.token, "mcp-user")
             assert kid == header_of(fresh)["kid"]
             # Old and new ones from now on, by many at once.
             tokens.append(fresh)
-            await load.reaches(100 * (turn + 2))
+            await load.reaches(load.count + 100)
 
     assert load.statuses.keys() == {200}
     # Once at the start, once for each new key.
