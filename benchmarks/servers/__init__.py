@@ -38,13 +38,19 @@ CONTENDERS: tuple[Contender, ...] = (
     Contender(
         "sdk-doorward",
         "official SDK behind the **doorward** guard, known token",
-        "doorward_server:build_round_sdk",
+        "adapters:build_sdk",
     ),
     Contender("sdk", "official SDK, no auth", "sdk_server:build_open", guarded=False),
     Contender("sdk-pyjwt", "official SDK, PyJWT verifier, JSON", "sdk_server:build_verifying"),
     Contender(
         "quickstart", "official SDK, as the quickstart has it", "sdk_server:build_quickstart"
     ),
+    Contender(
+        "fastmcp-doorward",
+        "FastMCP behind the **doorward** guard, known token",
+        "adapters:build_fastmcp",
+    ),
+    Contender("fastmcp-open", "FastMCP, no auth", "fastmcp_server:build_open", guarded=False),
     Contender("fastmcp", "FastMCP with its JWTVerifier", "fastmcp_server:build"),
 )
 BY_NAME = {contender.name: contender for contender in CONTENDERS}

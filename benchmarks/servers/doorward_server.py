@@ -1,4 +1,4 @@
-"""Doorward's own transport behind its guard, and the guard round the official SDK."""
+"""Doorward's own transport behind its guard."""
 
 from typing import Any
 
@@ -20,19 +20,11 @@ def build(keys_url: str) -> Any:
 
     policy = Policy(base=Rule(), rules=server.rules)
     server.decide = lambda user, wanted: bool(user and policy.decide(user, wanted).allowed)
-    return _guard(keys_url, policy).protect(server.asgi)
+    return guard(keys_url, policy).protect(server.asgi)
 
 
-def build_round_sdk(keys_url: str) -> Any:
-    """Return the official SDK's application behind the guard, in the SDK's quickest setting."""
-    # Here, because the other contender of this module must not carry the SDK's weight.
-    from benchmarks.servers import sdk_server
-
-    policy = Policy(base=Rule(), rules={("tools/call", "add"): Rule(scopes=frozenset({SCOPE}))})
-    return _guard(keys_url, policy).protect(sdk_server.build_open(keys_url))
-
-
-def _guard(keys_url: str, policy: Policy) -> Guard:
+def guard(keys_url: str, policy: Policy) -> Guard:
+    """Return the guard of every contender that has one."""
     issuer = TrustedIssuer(
         issuer=ISSUER, audience=RESOURCE, algorithms=("RS256",), jwks_uri=keys_url
     )

@@ -24,11 +24,20 @@ def build(keys_url: str) -> Any:
         authorization_servers=[AnyHttpUrl(ISSUER)],
         base_url=RESOURCE.removesuffix("/mcp"),
     )
-    server: FastMCP[Any] = FastMCP("bench", auth=auth)
+    return with_add(FastMCP("bench", auth=auth)).http_app(path="/mcp", json_response=True)
+
+
+def build_open(_keys_url: str) -> Any:
+    """Return the same without auth."""
+    return with_add(FastMCP("bench")).http_app(path="/mcp", json_response=True)
+
+
+def with_add(server: FastMCP[Any]) -> FastMCP[Any]:
+    """Return ``server`` with its one tool."""
 
     @server.tool
     async def add(a: int, b: int) -> int:
         """Add two numbers."""
         return a + b
 
-    return server.http_app(path="/mcp", json_response=True)
+    return server

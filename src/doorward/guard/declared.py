@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from inspect import unwrap
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, NamedTuple, Protocol, TypeVar, overload
 
 import msgspec
 
@@ -13,6 +13,8 @@ from doorward.policy import Decision, Operation, Policy, Requirement, Rule
 from doorward.policy.rules import REACHES
 
 _MARK = "__doorward_rules__"
+
+_ANYTHING = Operation("")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -74,9 +76,10 @@ class requires:  # noqa: N801 - it is written as a decorator
         caller = current_identity()
         if caller is None or target.token is None:
             return False
-        # The token that FastMCP sees names what the held scopes contain too.
-        held = msgspec.structs.replace(caller, scopes=frozenset(target.token.scopes))
-        return self._alone.decide(held, Operation("")).allowed
+        if not self.rule.scopes <= caller.scopes:
+            # The token that FastMCP sees names what the held scopes contain too.
+            caller = msgspec.structs.replace(caller, scopes=frozenset(target.token.scopes))
+        return self._alone.decide(caller, _ANYTHING).allowed
 
 
 def rules_on(function: Any) -> tuple[Rule, ...]:
@@ -97,6 +100,17 @@ class Declarations(Protocol):
         """Return all that is declared, by method and name."""
 
 
+class _Decided(NamedTuple):
+    """A decision and all that it came from; the identity is kept, so that its id stays its own."""
+
+    identity: Identity
+    rules: Sequence[Rule]
+    decision: Decision
+
+
+_REMEMBERED = 4096
+
+
 class DeclaredPolicy(Policy):
     """
     ``policy``, and all that authors declared: both must be met.
@@ -111,13 +125,26 @@ class DeclaredPolicy(Policy):
         self._written = policy
         self._declarations = declarations
         self._alone: dict[Rule, Policy] = {}
+        self._decided: dict[tuple[int, Operation], _Decided] = {}
 
     def decide(self, identity: Identity, operation: Operation) -> Decision:
         """Return whether ``identity`` may do ``operation``, and all that both sides need."""
-        decision = self._written.decide(identity, operation)
         rules = self._rules_of(operation)
         if not rules:
-            return decision
+            return self._written.decide(identity, operation)
+        key = (id(identity), operation)
+        known = self._decided.get(key)
+        # What was decided holds for this caller's very token, and as long as the same rules stand.
+        if known is not None and known.identity is identity and known.rules == rules:
+            return known.decision
+        decision = self._decide(identity, operation, rules)
+        if len(self._decided) >= _REMEMBERED:
+            self._decided.clear()
+        self._decided[key] = _Decided(identity, rules, decision)
+        return decision
+
+    def _decide(self, identity: Identity, operation: Operation, rules: Sequence[Rule]) -> Decision:
+        decision = self._written.decide(identity, operation)
         if decision.reason == "unknown-operation":
             # Known after all, and the base rule holds for everything.
             decision = self._judge(identity, self.base)
@@ -169,7 +196,7 @@ class DeclaredPolicy(Policy):
         if not rule.scopes <= identity.scopes:
             reached = frozenset(one for one in rule.scopes if self._written.reaches(identity, one))
             identity = msgspec.structs.replace(identity, scopes=reached)
-        return alone.decide(identity, Operation(""))
+        return alone.decide(identity, _ANYTHING)
 
 
 # Which refusal is told when both sides refuse: what no scope can mend comes first.

@@ -36,6 +36,7 @@ class Declared:
         self._found: dict[tuple[str, str], list[Rule]] = {}
         self._templates: list[tuple[ResourceTemplate, list[Rule]]] = []
         self._hashed: dict[str, list[Rule]] = {}
+        self._known: dict[int, tuple[Any, Any, list[Rule]]] = {}
 
     async def read(self) -> None:
         """Read what the server offers now, under the names that callers use."""
@@ -63,9 +64,13 @@ class Declared:
         method, name = operation.method, operation.name
         if name is None or method not in _KINDS:
             return ()
-        rules = [*self._found.get((method, name), ())]
-        for component in self._own(method, name):
-            rules += _rules_of(component)
+        rules: list[Rule] = []
+        for some in (
+            self._found.get((method, name), ()),
+            *map(self._rules_of, self._own(method, name)),
+        ):
+            # As a rule the two say the same, in the same words.
+            rules += [rule for rule in some if rule not in rules]
         if method == "resources/read":
             rules += [
                 one for template, some in self._templates if _fits(template, name) for one in some
@@ -83,6 +88,12 @@ class Declared:
             ):
                 everything.setdefault(_key(component), rules)
         return everything
+
+    def _rules_of(self, component: Any) -> list[Rule]:
+        known = self._known.get(id(component))
+        if known is None or known[0] is not component or known[1] is not component.auth:
+            known = self._known[id(component)] = (component, component.auth, _rules_of(component))
+        return known[2]
 
     def _own(self, method: str, name: str) -> Iterator[Any]:
         held = self._server._local_provider._components

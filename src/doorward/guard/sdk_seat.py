@@ -54,7 +54,7 @@ class Seat:
         self._mounted = mounted
         self._start = started
         self._scopes: frozenset[str] | None = None
-        self._users: dict[int, tuple[Identity, AuthenticatedUser]] = {}
+        self._users: dict[int, tuple[Identity, AuthenticatedUser, AuthCredentials]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI scope that the door let in."""
@@ -62,13 +62,8 @@ class Seat:
         if identity is None:
             await self._app(scope, receive, self._announcing(scope, send))
             return
-        user = self._user(identity)
-        scope = {
-            **scope,
-            _POLICY_KEY: self._policy,
-            "user": user,
-            "auth": AuthCredentials(user.scopes),
-        }
+        _, user, credentials = self._user(identity)
+        scope = {**scope, _POLICY_KEY: self._policy, "user": user, "auth": credentials}
         if not self._mounted:
             # The whole path is the application's own, wherever the door itself was mounted.
             scope["root_path"] = ""
@@ -78,16 +73,16 @@ class Seat:
         finally:
             auth_context_var.reset(token)
 
-    def _user(self, identity: Identity) -> AuthenticatedUser:
+    def _user(self, identity: Identity) -> tuple[Identity, AuthenticatedUser, AuthCredentials]:
         known = self._users.get(id(identity))
         # The identity is kept beside it, so that its id cannot become another one's meanwhile.
         if known is not None and known[0] is identity:
-            return known[1]
+            return known
         user = AuthenticatedUser(self._token_of(identity))
         if len(self._users) >= _REMEMBERED:
             self._users.clear()
-        self._users[id(identity)] = (identity, user)
-        return user
+        made = self._users[id(identity)] = (identity, user, AuthCredentials(user.scopes))
+        return made
 
     def _token_of(self, identity: Identity) -> AccessToken:
         return self._token_type(
