@@ -336,6 +336,8 @@ async def test_in_its_own_name_this_server_asks_once_for_everybody(
     [
         (400, {"error": "invalid_grant"}, GrantRefused),
         (401, {"error": "invalid_client"}, ServerNotKnown),
+        (401, {"error": "unauthorized_client"}, ServerNotKnown),
+        (400, {"error": "invalid_client"}, ServerNotKnown),
         (400, {"error": "invalid_scope"}, NotGranted),
         (400, {"error": "invalid_target"}, NotGranted),
         (403, {"error": "access_denied"}, NotGranted),

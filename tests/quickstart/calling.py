@@ -16,7 +16,7 @@ _META = {
 
 
 @asynccontextmanager
-async def serving(app: Any) -> AsyncIterator[httpx2.AsyncClient]:
+async def serving(app: Any, origin: str = ORIGIN) -> AsyncIterator[httpx2.AsyncClient]:
     """Run the application's lifespan and give a client of it."""
     import asyncio
 
@@ -27,7 +27,7 @@ async def serving(app: Any) -> AsyncIterator[httpx2.AsyncClient]:
     assert (await outgoing.get())["type"] == "lifespan.startup.complete"
     try:
         transport = httpx2.ASGITransport(app=app)
-        async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+        async with httpx2.AsyncClient(transport=transport, base_url=origin) as client:
             yield client
     finally:
         await incoming.put({"type": "lifespan.shutdown"})

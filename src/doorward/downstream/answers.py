@@ -126,7 +126,9 @@ def _refusal(target: str, status: int, said: Mapping[str, Any]) -> Exception:
         or not _ENTRA_FOR_THE_USER.isdisjoint(numbers)
     ):
         return SignInNeeded(target, detail, word, claims)
-    return _BY_ERROR.get(word, DownstreamRefused)(target, detail, word)
+    # Keycloak says unauthorized_client of a wrong secret; the status tells the two apart.
+    kind = ServerNotKnown if status == 401 else _BY_ERROR.get(word, DownstreamRefused)
+    return kind(target, detail, word)
 
 
 def _claims(said: object) -> str | None:
