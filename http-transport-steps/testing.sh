@@ -42,13 +42,34 @@ step() {
   PYTHONPATH="${SOURCE:-}${PYTHONPATH:+:$PYTHONPATH}" exec "${command[@]}" "$@"
 }
 
-# start N: run step N and wait until it answers.
+# stops WHAT WORDS N ARGUMENTS...: step N ends by itself, with a failure, and says WORDS.
+stops() {
+  local what="$1" words="$2" pid
+  shift 2
+  step "$@" >"$WORK/said" 2>&1 &
+  pid=$!
+  for _ in $(seq 1 300); do
+    kill -0 "$pid" 2>/dev/null || break
+    if grep -q -e 'Listening on' -e 'Uvicorn running' "$WORK/said"; then break; fi
+    sleep 0.1
+  done
+  if kill "$pid" 2>/dev/null; then
+    wait "$pid" 2>/dev/null || true
+    fail "$what (it runs)" "$(cat "$WORK/said")"
+  fi
+  if wait "$pid"; then fail "$what (it ended as if all were well)" "$(cat "$WORK/said")"; fi
+  grep -q -- "$words" "$WORK/said" || fail "$what (it does not say: $words)" "$(cat "$WORK/said")"
+  so "$what"
+}
+
+# start N ARGUMENTS...: run step N and wait until it answers.
 start() {
   STEP="$1"
+  shift
   if "${PLAIN[@]}" -c "import socket; socket.create_connection(('127.0.0.1', $PORT), 1)" 2>/dev/null; then
     fail "port $PORT is free (stop what runs there, or choose another: PORT=9100 bash test_step$STEP.sh)"
   fi
-  step "$STEP" --port "$PORT" >"$WORK/server.log" 2>&1 &
+  step "$STEP" --port "$PORT" "$@" >"$WORK/server.log" 2>&1 &
   SERVER=$!
   for _ in $(seq 1 300); do
     if curl -s -o /dev/null "$ADDRESS/health"; then return; fi

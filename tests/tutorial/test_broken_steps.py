@@ -45,7 +45,12 @@ BREAKS = (
         "asked = read_envelope(await request.body(), [])",
         "the server says that it has tools and prompts",
     ),
-    Break(4, "(arguments, strict=True)", "(arguments)", "an argument of the wrong type"),
+    Break(
+        4,
+        "given = judge.validate_python(arguments, strict=True)",
+        "given = arguments if judge else {}",
+        "an argument of the wrong type is told to the model",
+    ),
     Break(
         4, "LARGEST_BODY = 1024 * 1024", "LARGEST_BODY = 1 << 30", "an oversized body is refused"
     ),

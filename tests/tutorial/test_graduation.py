@@ -6,13 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import httpx2
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from doorward.errors import ConfigurationError, MissingToken, RequestRefused, TokenRejected
-from doorward.guard.answers import Refusals
-from doorward.identity import Identity
+from doorward.guard.answers import App, Receive, Refusals, Scope, Send
+from doorward.guard.user_context import UserContext
+from doorward.identity import SCOPE_KEY, Identity
 from doorward.policy import Operation, Policy, Rule
 from doorward.testing import BAD_TOKENS, BadToken, SigningKey
 from doorward.tokens import LocalKeys, TrustedIssuer, Verifier
@@ -305,6 +307,47 @@ def test_step_9_has_the_rules_of_step_8() -> None:
     # The same table, now written beside the functions.
     assert step9.CONTAINS == step8.CONTAINS
     assert (step9.TOOL, step9.PROMPT, step9.MEMBERS) == (step8.TOOL, step8.PROMPT, step8.MEMBERS)
+
+
+ANSWERS: dict[str, tuple[bytes, bytes]] = {
+    "a result": (b"application/json", b'{"id":1,"result":{"_meta":{"a":1},"content":[]}}'),
+    "a result without metadata": (b"application/json", b'{"id":1,"result":{}}'),
+    "an error": (b"application/json", b'{"id":1,"error":{"code":-32602}}'),
+    "a stream": (b"text/event-stream", b"data: {}\n\n"),
+}
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+async def test_step_9_and_the_toolkit_mark_answers_alike(case: str) -> None:
+    kind, body = ANSWERS[case]
+    user = Identity(
+        issuer=ADDRESS,
+        subject="al ice",
+        client_id="c",
+        scopes=frozenset(),
+        roles=frozenset({"user"}),
+        expires_at=time.time() + 60,
+    )
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def marked(wrapped: App) -> tuple[object, dict[str, str]]:
+        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            await wrapped({**scope, SCOPE_KEY: user}, receive, send)
+
+        transport = httpx2.ASGITransport(app=guarded)
+        async with httpx2.AsyncClient(transport=transport, base_url=ADDRESS) as http:
+            answer = await http.get("/mcp")
+        said = answer.json() if kind == b"application/json" else answer.text
+        return said, {n: v for n, v in answer.headers.items() if n != "content-length"}
+
+    by_hand = await marked(step9.UserContext(app))
+    by_toolkit = await marked(UserContext(app, member="mcp-step-by-step/user"))
+
+    assert by_hand == by_toolkit
 
 
 def test_a_key_of_another_kind_is_for_the_toolkit_alone() -> None:

@@ -1,0 +1,102 @@
+"""The scripts of steps 10 and 11 against a real Keycloak: they pass, and notice what is broken."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.home import environment_of
+from tests.e2e.processes import free_port
+from tests.keycloak.running import PASSWORDS, RunningKeycloak
+from tests.tutorial.places import SOURCES
+from tests.tutorial.running import proxy
+from tests.tutorial.scripts import run_script
+from tests.tutorial.test_broken_steps import Break
+
+pytestmark = [pytest.mark.e2e, pytest.mark.needs("keycloak"), pytest.mark.timeout(240)]
+
+
+def run_at(
+    keycloak: RunningKeycloak, step: int, home: Path, *, url: str = "", source: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a step's script for a server on a free port, whose provider is at ``url``."""
+    port = free_port()
+    keycloak.accept_audience(f"http://localhost:{port}/mcp")
+    person = environment_of(home, "mcp-admin", PASSWORDS["mcp-admin"])
+    environment = {
+        **{name: person[name] for name in person if "BROWSER" in name},
+        "PYTHONPATH": person["PYTHONPATH"],
+        "PORT": str(port),
+        "KEYCLOAK_URL": url or keycloak.url,
+        "JWT_ISSUER": f"{url or keycloak.url}/realms/mcp-realm",
+        "ENV_FILE": "keycloak_proxy.env" if url else "keycloak_direct.env",
+    }
+    return run_script(step, source=source, environment=environment)
+
+
+@pytest.mark.parametrize("step", [10, 11])
+def test_a_step_passes_its_own_script(
+    running_keycloak: RunningKeycloak, tmp_path: Path, step: int
+) -> None:
+    done = run_at(running_keycloak, step, tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    checks = ("\n" + done.stdout).count("\nok: ")
+    assert done.stdout.splitlines()[-1] == f"step {step}: all {checks} checks are so"
+    assert checks >= 10
+
+
+def test_both_steps_pass_their_scripts_through_the_proxy(
+    running_keycloak: RunningKeycloak, tmp_path: Path
+) -> None:
+    with proxy(running_keycloak, tmp_path) as url:
+        for step in (10, 11):
+            done = run_at(running_keycloak, step, tmp_path, url=url)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+
+BREAKS = (
+    Break(
+        10,
+        "server.tool(scopes=TOOL, roles=MEMBERS)(tool)",
+        "server.tool()(tool)",
+        "who lacks a scope is told which",
+    ),
+    Break(10, "audience=provider.audience", 'audience="account"', "mcp-admin is known"),
+    Break(
+        11,
+        'and challenge.get("error") != "insufficient_scope"',
+        "",
+        "the client comes to its prompt",
+    ),
+    Break(
+        11,
+        "keep_client(provider.issuer,",
+        'keep_client("",',
+        "the client is kept under its issuer's name",
+    ),
+)
+
+
+@pytest.mark.parametrize("broken", BREAKS, ids=lambda one: f"{one.step}-{one.notices[:40]}")
+def test_a_script_notices_that_its_step_is_broken(
+    running_keycloak: RunningKeycloak, broken: Break, tmp_path: Path
+) -> None:
+    shutil.copytree(SOURCES, tmp_path / "mcp_http", ignore=shutil.ignore_patterns("__pycache__"))
+    file = tmp_path / "mcp_http" / f"step{broken.step}.py"
+    text = file.read_text("utf-8")
+    assert text.count(broken.old) == 1
+    file.write_text(text.replace(broken.old, broken.new), "utf-8")
+
+    done = run_at(running_keycloak, broken.step, tmp_path, source=tmp_path)
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stderr.partition("NOT SO: ")[2].startswith(broken.notices), done.stderr
+
+
+def test_a_script_without_a_provider_says_what_to_start() -> None:
+    done = run_script(10, environment={"JWT_ISSUER": f"http://localhost:{free_port()}/realms/x"})
+
+    assert done.returncode == 1
+    assert "start Keycloak with keycloak/start.sh" in done.stderr
