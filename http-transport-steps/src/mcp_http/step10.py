@@ -51,7 +51,7 @@ class ProviderKeys:
 
     async def start(self) -> None:
         """Fetch the keys ahead of the first token; what fails here is tried again with the first."""
-        await self._refresh(TRY_AGAIN)
+        await self._refresh(pause=0.0)
 
     def known(self, kid: str | None, algorithm: str) -> Key | None:
         """Return a key that is at hand and fresh."""
@@ -72,7 +72,7 @@ class ProviderKeys:
                 return found
             # Whoever invents names of keys causes one question in a while, and no more.
             if self._clock() >= self._ask_after:
-                await self._refresh(ASK_AGAIN)
+                await self._refresh(ASK_AGAIN if self._clock() < self.trusted_until else 0.0)
         # The provider being away is no reason to turn away whom it vouched for; but not for ever,
         # or a key that was withdrawn meanwhile would never stop.
         if self._clock() < self._stale_until and (found := self._keys.find(kid, algorithm)):
