@@ -67,6 +67,7 @@ print("\\n".join(sorted(str(p.relative_to(place)) for p in place.rglob("*") if p
 ADAPTERS = {
     "doorward.guard.fastmcp": "fastmcp",
     "doorward.guard.fastmcp_declared": "fastmcp",
+    "doorward.guard.fastmcp_schemas": "fastmcp",
     "doorward.guard.official_sdk": "mcp",
     "doorward.guard.sdk_seat": "mcp",
 }

@@ -22,6 +22,7 @@ from doorward.guard.answers import App, Receive, Scope, Send
 from doorward.guard.declared import DeclaredPolicy, requires
 from doorward.guard.door import Door
 from doorward.guard.fastmcp_declared import Declared
+from doorward.guard.fastmcp_schemas import Schemas
 from doorward.guard.guard import Guard
 from doorward.guard.sdk_seat import Seat, connect
 from doorward.identity import Identity, current_identity
@@ -80,7 +81,14 @@ def _door(server: FastMCP[Any], guard: Guard, app: App, *, mounted: bool) -> Doo
     declared = Declared(server)
     policy = DeclaredPolicy(guard.policy, declared)
     connect(server._mcp_server)
-    seat = Seat(app, policy, token_type=AccessToken, mounted=mounted, started=declared.read)
+    seat = Seat(
+        app,
+        policy,
+        token_type=AccessToken,
+        mounted=mounted,
+        started=declared.read,
+        before=Schemas(server).attend,
+    )
     return guard.protect(seat, policy=policy)
 
 

@@ -15,6 +15,7 @@ from fastmcp.utilities.authorization import _RequireScopes, _RestrictTag
 from doorward.guard.declared import requires, rules_on
 from doorward.policy import Operation, Rule
 
+_REMEMBERED = 4096
 _KINDS: Mapping[str, tuple[type[Any], ...]] = {
     "tools/call": (Tool,),
     "prompts/get": (Prompt,),
@@ -92,6 +93,8 @@ class Declared:
     def _rules_of(self, component: Any) -> list[Rule]:
         known = self._known.get(id(component))
         if known is None or known[0] is not component or known[1] is not component.auth:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
             known = self._known[id(component)] = (component, component.auth, _rules_of(component))
         return known[2]
 

@@ -36,7 +36,7 @@ class Seat:
 
     ``get_access_token()`` works in tools; sessions and request states belong to their principal.
     ``mounted`` says that the application stands under a prefix of its own, which it goes on
-    seeing. ``started`` is run once the application has started.
+    seeing. ``started`` is run once the application has started, ``before`` before each request.
     """
 
     def __init__(
@@ -47,12 +47,14 @@ class Seat:
         token_type: type[AccessToken] = AccessToken,
         mounted: bool = False,
         started: Callable[[], Awaitable[None]] | None = None,
+        before: Callable[[], None] | None = None,
     ) -> None:
         self._app = app
         self._policy = policy
         self._token_type = token_type
         self._mounted = mounted
         self._start = started
+        self._before = before
         self._scopes: frozenset[str] | None = None
         self._users: dict[int, tuple[Identity, AuthenticatedUser, AuthCredentials]] = {}
 
@@ -67,6 +69,8 @@ class Seat:
         if not self._mounted:
             # The whole path is the application's own, wherever the door itself was mounted.
             scope["root_path"] = ""
+        if self._before is not None:
+            self._before()
         token = auth_context_var.set(user)
         try:
             await self._app(scope, receive, send)
