@@ -50,7 +50,7 @@ stops() {
   pid=$!
   for _ in $(seq 1 300); do
     kill -0 "$pid" 2>/dev/null || break
-    if grep -q -e 'Listening on' -e 'Uvicorn running' "$WORK/said"; then break; fi
+    if grep -q -e 'Listening on' -e 'startup complete' "$WORK/said"; then break; fi
     sleep 0.1
   done
   if kill "$pid" 2>/dev/null; then
