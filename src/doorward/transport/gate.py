@@ -7,6 +7,7 @@ from doorward.identity import Identity
 from doorward.policy import EVERY, Operation, Policy, Rule
 
 Decide = Callable[[Identity | None, Operation], bool]
+_OPEN = Rule()
 
 
 class Gate:
@@ -56,12 +57,12 @@ class Gate:
         return (
             identity is not None
             or self.decide is not None
-            or any(rule.scopes or rule.roles for rule in self.rules.values())
+            or any(rule != _OPEN for rule in self.rules.values())
         )
 
     def _is_open(self, operation: Operation) -> bool:
-        rule = self.rules[(operation.method, operation.name or "")]
-        return not (rule.scopes or rule.roles)
+        # A rule on kinds alone is a rule: without a caller, nobody can say of which kind it is.
+        return self.rules[(operation.method, operation.name or "")] == _OPEN
 
 
 def rule_of(scopes: Collection[str], roles: Collection[str]) -> Rule:
