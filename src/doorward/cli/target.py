@@ -13,7 +13,7 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="MODULE:NAME",
-        help="A Guard, a Policy or an McpServer in your code, such as shop.main:guard.",
+        help="A Guard, what it protects, a Policy or an McpServer, such as shop.main:app.",
     ),
 ]
 

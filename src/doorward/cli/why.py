@@ -29,7 +29,7 @@ def why(
         str,
         typer.Option(
             metavar="MODULE:NAME",
-            help="A Guard, a Policy or an McpServer in your code, such as shop.main:guard.",
+            help="A Guard, what it protects, a Policy or an McpServer, such as shop.main:app.",
         ),
     ],
     scopes: Annotated[str, typer.Option(help="What the caller holds, separated by commas.")] = "",
@@ -105,13 +105,13 @@ def _words(text: str) -> frozenset[str]:
 def _from_token(output: Any, source: object) -> Any:
     import asyncio
 
-    from doorward.tokens import RFC9068, Verifier
+    from doorward.tokens import RFC9068
     from doorward.tokens.reading import read_identity
     from doorward.wire.compact import NotCompact, read_object, split
 
     token = sys.stdin.buffer.read(LONGEST_TOKEN).strip()
     verifier = getattr(source, "verifier", None)
-    if isinstance(verifier, Verifier):
+    if verifier is not None:
         return asyncio.run(_verified(verifier, token))
     output.note("not verified: only a guard knows whose tokens it trusts")
     try:

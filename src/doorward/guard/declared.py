@@ -159,23 +159,36 @@ class DeclaredPolicy(Policy):
     def matrix(self) -> Iterator[Requirement]:
         """Yield every operation that has a rule on either side, with all that it needs."""
         lines = {line.operation: line for line in self._written.matrix()}
-        roles = (self.base.roles,) if self.base.roles else ()
         for (method, name), rules in self._declarations.declared().items():
             operation = Operation(method, name)
-            line = lines.get(operation) or Requirement(
-                operation, self.base.scopes, roles, self.base.kinds
-            )
-            for rule in rules:
-                line = replace(
-                    line,
-                    scopes=line.scopes | rule.scopes,
-                    roles=(*line.roles, rule.roles) if rule.roles else line.roles,
-                    kinds=line.kinds & rule.kinds,
-                )
-            lines[operation] = line
+            lines[operation] = self._with(lines.get(operation), operation, rules)
         yield from sorted(
             lines.values(), key=lambda line: (line.operation.method, line.operation.name or "")
         )
+
+    def requirement(self, operation: Operation) -> Requirement | None:
+        """Return all that both sides need, or ``None`` when the operation is refused to everybody."""
+        line = self._written.requirement(operation)
+        rules = self._rules_of(operation)
+        return self._with(line, operation, rules) if rules else line
+
+    def containing(self, scope: str) -> frozenset[str]:
+        """Return the broader scopes, each of which contains ``scope``, without itself."""
+        return self._written.containing(scope)
+
+    def _with(
+        self, line: Requirement | None, operation: Operation, rules: Sequence[Rule]
+    ) -> Requirement:
+        base, roles = self.base, (self.base.roles,) if self.base.roles else ()
+        line = line or Requirement(operation, base.scopes, roles, base.kinds)
+        for rule in rules:
+            line = replace(
+                line,
+                scopes=line.scopes | rule.scopes,
+                roles=(*line.roles, rule.roles) if rule.roles else line.roles,
+                kinds=line.kinds & rule.kinds,
+            )
+        return line
 
     def _rules_of(self, operation: Operation) -> Sequence[Rule]:
         reached = REACHES.get(operation.method)

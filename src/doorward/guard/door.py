@@ -100,6 +100,16 @@ class Door:
         self._started = False
         self._sessions = Sessions()
 
+    @property
+    def policy(self) -> Policy:
+        """What decides behind this door, with the rules that an adapter found beside the tools."""
+        return self._settings.policy
+
+    @property
+    def verifier(self) -> TokenVerifier:
+        """What tells from a token who is calling."""
+        return self._settings.verifier
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI scope."""
         kind = scope["type"]

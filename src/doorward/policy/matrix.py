@@ -14,9 +14,11 @@ Clauses = frozenset[frozenset[str]]
 
 @runtime_checkable
 class HasPolicy(Protocol):
-    """Whatever decides by a policy, such as a guard."""
+    """Whatever decides by a policy: a guard, or an application behind one."""
 
-    policy: Policy
+    @property
+    def policy(self) -> Policy:
+        """The policy."""
 
 
 @runtime_checkable
@@ -46,7 +48,7 @@ def policy_of(source: object) -> Policy:
     raise ConfigurationError(
         "no-policy",
         f"A {type(source).__name__} has neither a policy nor rules.",
-        "Name a Guard, a Policy or an McpServer; a guard knows the base rule as well.",
+        "Name a Guard, what its protect() gave, a Policy or an McpServer.",
     )
 
 
