@@ -2,13 +2,14 @@
 
 # mypy: disable-error-code="untyped-decorator"
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from fastmcp import FastMCP
 from fastmcp.server.auth import require_scopes, restrict_tag
 from fastmcp.server.transforms import ToolTransform
 from fastmcp.tools.tool_transform import ToolTransformConfig
+from pydantic import Field
 
 from doorward.guard.declared import requires
 from doorward.guard.fastmcp import protect
@@ -156,3 +157,32 @@ async def test_a_version_that_a_caller_names_is_no_way_round_the_rule() -> None:
         answer = await alice.post(stage.resource, json=body, headers=headers)
 
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("mounted", [False, True], ids=["own", "mounted"])
+async def test_a_header_that_disagrees_with_an_argument_is_refused_as_without_the_guard(
+    mounted: bool,
+) -> None:
+    region = Annotated[str, Field(json_schema_extra={"x-mcp-header": "Region"})]
+    child: FastMCP[Any] = FastMCP("child")
+
+    async def where(region: str) -> str:
+        return region
+
+    where.__annotations__["region"] = region
+    child.tool(requires()(where))
+    server = child
+    if mounted:
+        server = FastMCP("shop")
+        server.mount(child)
+
+    stage = Stage()
+    call: dict[str, Any] = {"name": "where", "arguments": {"region": "north"}}
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        alice.headers["mcp-param-region"] = "north"
+        agreed = await stage.modern(alice, "tools/call", **call)
+        alice.headers["mcp-param-region"] = "south"
+        refused = await stage.modern(alice, "tools/call", **call)
+
+    assert result_of(agreed)["result"]["content"][0]["text"] == "north"
+    assert (refused.status_code, result_of(refused)["error"]["code"]) == (400, -32020)

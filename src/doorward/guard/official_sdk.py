@@ -81,7 +81,8 @@ def protect(
                 **options,
             }
         )
-        return guard.protect(Seat(own, policy), policy=policy)
+        endpoint = server.session_manager.handle_request
+        return guard.protect(Seat(own, policy, endpoint=endpoint), policy=policy)
     _manager_of(server).security_settings = unjudged
     return guard.protect(Seat(app, policy, mounted=True), policy=policy)
 

@@ -36,7 +36,8 @@ class Seat:
 
     ``get_access_token()`` works in tools; sessions and request states belong to their principal.
     ``mounted`` says that the application stands under a prefix of its own, which it goes on
-    seeing. ``started`` is run once the application has started, ``before`` before each request.
+    seeing. ``endpoint`` is where its routing would lead: the door has found the path already.
+    ``started`` is run once the application has started, ``before`` before each request.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Seat:
         *,
         token_type: type[AccessToken] = AccessToken,
         mounted: bool = False,
+        endpoint: App | None = None,
         started: Callable[[], Awaitable[None]] | None = None,
         before: Callable[[], None] | None = None,
     ) -> None:
@@ -53,6 +55,7 @@ class Seat:
         self._policy = policy
         self._token_type = token_type
         self._mounted = mounted
+        self._endpoint = endpoint or app
         self._start = started
         self._before = before
         self._scopes: frozenset[str] | None = None
@@ -69,11 +72,12 @@ class Seat:
         if not self._mounted:
             # The whole path is the application's own, wherever the door itself was mounted.
             scope["root_path"] = ""
+            scope["app"] = self._app
         if self._before is not None:
             self._before()
         token = auth_context_var.set(user)
         try:
-            await self._app(scope, receive, send)
+            await self._endpoint(scope, receive, send)
         finally:
             auth_context_var.reset(token)
 
