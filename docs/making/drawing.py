@@ -14,6 +14,7 @@ STYLE = """<style>
 .dw-text { font: 11.5px system-ui, sans-serif; fill: var(--drawing-ink, #1f2a2a); }
 .dw-text { paint-order: stroke; stroke: var(--drawing-ground, #ffffff); stroke-width: 4px; }
 .dw-name { font: 600 12px system-ui, sans-serif; fill: var(--drawing-ink, #1f2a2a); }
+.dw-small { font-size: 10px; }
 .dw-note { font: italic 11px system-ui, sans-serif; fill: var(--drawing-soft, #5a6868); }
 .dw-box { fill: var(--drawing-paper, #eef4f4); stroke: var(--drawing-edge, #0b6b6e); }
 .dw-line { fill: none; stroke: var(--drawing-ink, #1f2a2a); stroke-width: 1.3; }

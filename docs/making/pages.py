@@ -2,17 +2,18 @@
 
 import importlib
 import inspect
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from docs.making.hops import SIDE_BY_SIDE, printed_hops
 from docs.making.includes import SHOWS_FILES, with_files
 from docs.making.parties import draw_parties
 from docs.making.sequence import draw_sequence
 from docs.making.wire import hops_of, read_transcript
+from typer.main import get_command
+from typer.testing import CliRunner
 
 from doorward import errors
 
@@ -54,26 +55,26 @@ def _tree(kind: type[errors.DoorwardError]) -> Iterator[type[errors.DoorwardErro
 
 def command_line() -> str:
     """Return the page of the command line: the help of every verb, as a terminal shows it."""
-    verbs = ["", "demo", "login", "tools", "call", "whoami", "logout", "token"]
-    verbs += ["bridge", "client-document"]
-    verbs += ["idp", "idp table", "idp show", "idp probe"]
+    from doorward.cli.main import app
+
     parts = [NOTE + "# The command line\n"]
-    for verb in verbs:
-        command = ["doorward", *verb.split(), "--help"]
-        parts.append(f"## `{' '.join(command[:-1])}`\n\n```text\n{_help(command[1:])}\n```\n")
+    for words in _verbs(get_command(app), ("doorward",)):
+        # In this process: a page of twenty processes takes half a minute.
+        done = CliRunner().invoke(
+            app,
+            [*words[1:], "--help"],
+            prog_name="doorward",
+            env={"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"},
+        )
+        lines = [line.rstrip() for line in done.stdout.strip("\n").splitlines()]
+        parts.append("\n".join([f"## `{' '.join(words)}`\n", "```text", *lines, "```\n"]))
     return "\n".join(parts)
 
 
-def _help(arguments: list[str]) -> str:
-    done = subprocess.run(
-        [Path(sys.executable).parent / "doorward", *arguments],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"},
-        timeout=60,
-    )
-    return "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
+def _verbs(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    yield words
+    for name, verb in getattr(command, "commands", {}).items():
+        yield from _verbs(verb, (*words, name))
 
 
 def providers() -> str:
@@ -96,10 +97,15 @@ def drawings() -> Iterator[tuple[str, Callable[[], str]]]:
     yield "docs/tutorial/images/parties.svg", draw_parties
     for file in sorted(ROOT.glob("http-transport-steps/transcripts/step*.json")):
         yield f"docs/tutorial/images/{file.stem}.svg", partial(_sequence, file)
+    yield "docs/tutorial/images/step11.svg", _sign_in
 
 
 def _sequence(file: Path) -> str:
     return draw_sequence(hops_of(read_transcript(file)))
+
+
+def _sign_in() -> str:
+    return draw_sequence(printed_hops(ROOT / "docs" / "tutorial" / "step11.md"), SIDE_BY_SIDE)
 
 
 PAGES: dict[str, Callable[[], str]] = {

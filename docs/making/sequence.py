@@ -1,5 +1,6 @@
 """A sequence diagram of what went over the wire, drawn from the recorded hops."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,16 +27,19 @@ class Hop:
     note: str = ""
 
 
-def draw_sequence(hops: Sequence[Hop]) -> str:
+def draw_sequence(hops: Sequence[Hop], order: Sequence[str] = ()) -> str:
     """
-    Return the drawing of the hops from top to bottom, a lane for each party in order of appearance.
+    Return the drawing of the hops from top to bottom, a lane for each party.
+
+    The lanes are in the given ``order``, and those that it does not name in order of appearance.
 
     Raises:
         ValueError: there are no hops.
     """
-    parties = list(dict.fromkeys(name for hop in hops for name in (hop.sender, hop.receiver)))
-    if not parties:
+    if not hops:
         raise ValueError("a sequence has at least one hop")
+    met = [name for hop in hops for name in (hop.sender, hop.receiver)]
+    parties = list(dict.fromkeys([*order, *met]))
     space = WIDTH / len(parties)
     lanes = {name: space * (place + 0.5) for place, name in enumerate(parties)}
     marks: list[str] = []
@@ -51,9 +55,11 @@ def draw_sequence(hops: Sequence[Hop]) -> str:
 
 def _head(name: str, x: float, space: float) -> list[str]:
     width = space - 8
-    words = lines_of(name, width - 4)
+    # A name is broken between its words only, and is small where there are many.
+    words = textwrap.wrap(name, max(4, int(width / LETTER)), break_long_words=False)
+    kind = "name" if width > 90 else "name small"
     top = (HEAD - 4) / 2 - 7 * len(words) + 12
-    names = [text(part, x, top + 14 * place + 2, "name") for place, part in enumerate(words)]
+    names = [text(part, x, top + 14 * place + 2, kind) for place, part in enumerate(words)]
     return [box(x - width / 2, 2, width, HEAD - 4), *names]
 
 

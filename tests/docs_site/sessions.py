@@ -1,33 +1,31 @@
 """The console sessions of a page, run as a reader would: one after the other, in one folder.
 
-The reader stands in ``http-transport-steps`` and has its ports for themselves. Here each port is
-another one, and ``uv run`` is a few lines of shell: what it would install is installed.
+The reader has the ports that a page names for themselves. Here each port is another one, and
+``uv run`` is a few lines of shell: what it would install is installed.
 """
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.conftest import ROOT
+from docs.making.pages import ROOT
+
 from tests.e2e.console_session import Session, Step, holds, read_sessions
 from tests.e2e.home import environment_of
-from tests.e2e.processes import answers, free_port
+from tests.e2e.processes import free_port
 
-STEPS = ROOT / "http-transport-steps"
 VARIABLE = re.compile(r"^([A-Z_]+)=(.*)$")
 # What a reader's `uv run` does, with the port and the address of this session put in.
 UV = """#!/bin/bash
 shift
-export PATH={venv}:$PATH
 case "$1 $2" in
-  step*) step=$1; shift; exec {venv}/$step --port {port} "$@" ;;
+  step11*) shift; exec step11 --server http://localhost:{port}/mcp "$@" ;;
+  step*) step=$1; shift; exec $step --port {port} "$@" ;;
   "python generate_token.py")
     shift 2
-    exec {venv}/python generate_token.py \\
+    exec python generate_token.py \\
       --issuer http://localhost:{port} --audience http://localhost:{port}/mcp "$@" ;;
   *) exec "$@" ;;
 esac
@@ -36,61 +34,69 @@ esac
 
 @dataclass(frozen=True)
 class Reader:
-    """Somebody who works through a page: the folder they stand in, and which port is which."""
+    """Somebody who works through a page: where they stand, and what is called otherwise here."""
 
     folder: Path
-    environment: Mapping[str, str]
-    ports: Mapping[str, str]
+    environment: dict[str, str]
+    otherwise: Mapping[str, str] = field(default_factory=dict)
 
-    def elsewhere(self, text: str) -> str:
-        """Return the text with the ports of this session."""
-        for written, real in self.ports.items():
-            text = text.replace(f"localhost:{written}", f"localhost:{real}")
+    def read(self, text: str) -> str:
+        """Return the text with the names of this session."""
+        for written, real in self.otherwise.items():
+            text = text.replace(written, real)
         return text
 
 
-@contextmanager
 def reader_of_the_tutorial(
-    folder: Path, ports: Mapping[str, str] | None = None
-) -> Iterator[Reader]:
-    """Give somebody in a copy of ``http-transport-steps``, who has no keys yet."""
+    folder: Path,
+    user: tuple[str, str] = ("alice", "alice-demo"),
+    otherwise: Mapping[str, str] | None = None,
+) -> Reader:
+    """Return somebody in a copy of ``http-transport-steps``, who has no keys yet."""
     port = free_port()
-    here = folder / "http-transport-steps"
+    here, binaries = folder / "http-transport-steps", folder / "bin"
     here.mkdir()
-    for file in STEPS.glob("*.*"):
-        if file.suffix in {".py", ".sh", ".env"}:
-            shutil.copy(file, here)
-    binaries = folder / "bin"
     binaries.mkdir()
-    venv = Path(environment_of(folder, "", "")["PATH"].partition(":")[0])
-    (binaries / "uv").write_text(UV.format(venv=venv, port=port), "utf-8")
+    (binaries / "uv").write_text(UV.format(port=port), "utf-8")
     (binaries / "uv").chmod(0o755)
-    home = environment_of(folder, "alice", "alice-demo")
+    home = environment_of(folder, *user)
     home["PATH"] = f"{binaries}:{home['PATH']}"
-    yield Reader(here, home, {"9000": str(port), **(ports or {})})
+    names = {"localhost:9000": f"localhost:{port}", **(otherwise or {})}
+    reader = Reader(here, home, names)
+    for file in (ROOT / "http-transport-steps").glob("*.*"):
+        if file.suffix in {".py", ".sh"}:
+            shutil.copy(file, here)
+        elif file.suffix == ".env":
+            (here / file.name).write_text(reader.read(file.read_text("utf-8")), "utf-8")
+    return reader
 
 
-def differences(page: Path, reader: Reader) -> list[str]:
-    """Run every session of the page, and return where it said something else than is written."""
+def reader_of_the_repository(folder: Path, otherwise: Mapping[str, str] | None = None) -> Reader:
+    """Return somebody at the root of a copy of the repository, with the environment activated."""
+    shutil.copytree(
+        ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (folder / "home").mkdir()
+    home = environment_of(folder / "home", "nobody", "")
+    return Reader(folder, {**home, "PYTHONPATH": str(folder)}, otherwise or {})
+
+
+def differences(page: Path, reader: Reader, before: Sequence[Step] = ()) -> list[str]:
+    """
+    Run every session of the page, and return where it said something else than is written.
+
+    ``before`` is what the reader left running when they came to this page.
+    """
     variables: dict[str, str] = {}
     wrong = []
-    ready = partial(answers, int(reader.ports["9000"]))
-    with Session(reader.folder, reader.environment, ready) as console:
-        for written in [
-            step for session in read_sessions(page.read_text("utf-8")) for step in session
-        ]:
-            step = Step(
-                reader.elsewhere(written.command), [reader.elsewhere(line) for line in written.says]
-            )
+    steps = [step for session in read_sessions(page.read_text("utf-8")) for step in session]
+    with Session(reader.folder, reader.environment) as console:
+        for written in [*before, *steps]:
+            step = Step(reader.read(written.command), [reader.read(one) for one in written.says])
             said = run(console, step, variables)
             if not holds(step.says, said):
-                wrong += [
-                    f"$ {step.command}",
-                    "--- the page says",
-                    *step.says,
-                    "--- it said",
-                    *said,
-                ]
+                wrong += [f"$ {step.command}", "--- the page says", *step.says]
+                wrong += ["--- it said", *said]
     return wrong
 
 
