@@ -13,9 +13,9 @@ import httpx2
 from doorward.testing import SigningKey
 from doorward.testing.mint import compact
 from doorward.testing.signing import b64url
-from tests.tutorial.stage import Caller, key, mint, token
+from tests.tutorial.stage import Caller, key
 
-STEPS = tuple(range(1, 10))
+STEPS = tuple(range(1, 11))
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def _served(answer: httpx2.Response) -> bool:
 
 def _greeted(caller: Caller) -> tuple[str, str]:
     """Return a method that every step since the second answers, and what goes along with it."""
-    return "server/discover", token() if caller.step >= 5 else ""
+    return "server/discover", caller.token() if caller.step >= 5 else ""
 
 
 async def _foreign_page(caller: Caller) -> bool:
@@ -85,38 +85,41 @@ async def _anyone_calls(caller: Caller) -> bool:
 
 
 async def _unsigned(caller: Caller) -> bool:
-    forged = compact(mint().header(alg="none"), mint().claims("admin", roles={"admin"}))
+    forged = compact(
+        caller.mint().header(alg="none"), caller.mint().claims("admin", roles={"admin"})
+    )
     return await _echoes(caller, forged.decode() + ".")
 
 
 async def _signed_with_the_public_key(caller: Caller) -> bool:
-    found = (await caller.get("/.well-known/jwks.json")).json()["keys"]
-    assert found == [key().public_jwk()]
-    message = compact(mint().header(alg="HS256"), mint().claims("admin", scopes={"mcp:admin"}))
+    # Published by the server until step 9, and by the provider from step 10 on.
+    message = compact(
+        caller.mint().header(alg="HS256"), caller.mint().claims("admin", scopes={"mcp:admin"})
+    )
     signature = hmac.new(key().public_pem(), message, hashlib.sha256).digest()
     return await _echoes(caller, f"{message.decode()}.{b64url(signature)}")
 
 
 async def _brings_its_own_key(caller: Caller) -> bool:
     thief = SigningKey.generate("RS256")
-    header = mint().header(kid=thief.kid, jwk=thief.public_jwk())
-    message = compact(header, mint().claims("admin", scopes={"mcp:admin"}))
+    header = caller.mint().header(kid=thief.kid, jwk=thief.public_jwk())
+    message = compact(header, caller.mint().claims("admin", scopes={"mcp:admin"}))
     return await _echoes(caller, f"{message.decode()}.{b64url(thief.sign(message))}")
 
 
 async def _replayed_from_another_server(caller: Caller) -> bool:
-    stolen = mint().mint(
+    stolen = caller.mint().mint(
         "alice", scopes={"mcp:read", "mcp:tools"}, audience="https://notes.example/mcp"
     )
     return await _echoes(caller, stolen)
 
 
 async def _granted_nothing(caller: Caller) -> bool:
-    return await _echoes(caller, mint().mint("guest", roles={"guest"}))
+    return await _echoes(caller, caller.mint().mint("guest", roles={"guest"}))
 
 
 async def _claims_to_be_admin(caller: Caller) -> bool:
-    alice = token("alice")
+    alice = caller.token("alice")
     said = {"x-user": "admin", "mcp-user": "admin", "remote-user": "admin"}
     claimed = {"io.modelcontextprotocol/user": "admin", "mcp-step-by-step/user": {"id": "admin"}}
     answers = [
@@ -127,9 +130,9 @@ async def _claims_to_be_admin(caller: Caller) -> bool:
 
 
 async def _stolen_key(caller: Caller) -> bool:
-    good = await _echoes(caller, token())
+    good = await _echoes(caller, caller.token())
     caller.replace_key()
-    return good and await _echoes(caller, token("admin", role="admin"))
+    return good and await _echoes(caller, caller.token("admin", role="admin"))
 
 
 ATTACKS: tuple[Attack, ...] = (

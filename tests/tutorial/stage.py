@@ -1,6 +1,7 @@
 """The steps of the tutorial in this process, and callers who speak to them."""
 
 import importlib
+import importlib.util
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -12,12 +13,17 @@ from typing import Any
 
 import httpx2
 
+from doorward.net import Fetched
 from doorward.testing import SigningKey, TokenMint
+from doorward.tokens import RFC9068
+from doorward.tokens.pem import read_public_pem
 from doorward.wire.envelope import MIRRORED
 from doorward.wire.routing_headers import encode_name
+from mcp_http.provider import Provider
 
 ADDRESS = "http://localhost:9000"
 RESOURCE = f"{ADDRESS}/mcp"
+PROVIDER = "http://localhost:8080/realms/mcp-realm"
 MODERN, LEGACY = "2026-07-28", "2025-11-25"
 META = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
@@ -33,14 +39,9 @@ def key() -> SigningKey:
     return SigningKey.generate("RS256")
 
 
-def mint() -> TokenMint:
+def mint(issuer: str = ADDRESS) -> TokenMint:
     """Return the issuer that the steps trust."""
-    return TokenMint(ADDRESS, RESOURCE, key=key(), client_id="generate-token")
-
-
-def token(user: str = "alice", *scopes: str, role: str = "user") -> str:
-    """Return a good token with these scopes; without any named, with all three."""
-    return mint().mint(user, scopes=scopes or EVERYTHING, roles={role})
+    return TokenMint(issuer, RESOURCE, key=key(), client_id="generate-token")
 
 
 def module(step: int) -> ModuleType:
@@ -51,6 +52,8 @@ def module(step: int) -> ModuleType:
 def application(step: int, keys: Path, source: ModuleType | None = None) -> Any:
     """Return a step's application, whose public key is in the folder `keys`."""
     (keys / "mcp_public_key.pem").write_bytes(key().public_pem())
+    if step == 10:
+        return _at_provider(keys)
     before = os.environ.get("MCP_KEYS")
     os.environ["MCP_KEYS"] = str(keys)
     try:
@@ -62,6 +65,45 @@ def application(step: int, keys: Path, source: ModuleType | None = None) -> Any:
             os.environ["MCP_KEYS"] = before
 
 
+class Published:
+    """A provider's addresses without sockets; its keys are those in the folder ``keys``."""
+
+    def __init__(self, keys: Path) -> None:
+        self._keys = keys
+
+    async def fetch(self, url: str, *, limit: int) -> Fetched:
+        """Return the metadata, or the keys as they are now."""
+        certs = f"{PROVIDER}/protocol/openid-connect/certs"
+        document: dict[str, Any] = {"issuer": PROVIDER, "jwks_uri": certs}
+        if url == certs:
+            document = {"keys": [read_public_pem((self._keys / "mcp_public_key.pem").read_bytes())]}
+        body = json.dumps(document).encode()
+        assert len(body) <= limit
+        return Fetched(200, {}, body, None)
+
+
+def _at_provider(keys: Path) -> Any:
+    """Return step 10 at a provider whose keys are asked for each time, as if minutes had passed."""
+    spec = importlib.util.find_spec("mcp_http.step10")
+    assert spec is not None
+    assert spec.loader is not None
+    # A copy of the module, so that its patience is changed for nobody else.
+    step10: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(step10)
+    step10.FRESH = 0.0
+    step10.fetcher_of = lambda _: Published(keys)
+    return step10.create_app(
+        Provider(
+            title="Keycloak",
+            issuer=PROVIDER,
+            audience=RESOURCE,
+            algorithms=("RS256",),
+            profile=RFC9068,
+            address=ADDRESS,
+        )
+    )
+
+
 class Caller:
     """A client of one step, which says what a conforming client says and what it is told to."""
 
@@ -69,6 +111,14 @@ class Caller:
         self.http = http
         self.step = step
         self._keys = keys
+
+    def mint(self) -> TokenMint:
+        """Return the issuer that this step trusts."""
+        return mint(PROVIDER if self.step == 10 else ADDRESS)
+
+    def token(self, user: str = "alice", *scopes: str, role: str = "user") -> str:
+        """Return a good token with these scopes; without any named, with all three."""
+        return self.mint().mint(user, scopes=scopes or EVERYTHING, roles={role})
 
     def replace_key(self) -> None:
         """Do what the operator does whose key was stolen: make a new one and publish it."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.tutorial.attacks import ATTACKS, STEPS, Attack
-from tests.tutorial.stage import LEGACY, MODERN, caller_of, module, token
+from tests.tutorial.stage import LEGACY, MODERN, caller_of, module
 
 CASES = [
     pytest.param(attack, step, id=f"{attack.name}-{step}")
@@ -27,8 +27,8 @@ async def test_an_attack_succeeds_until_the_step_that_closes_it(
 
 @pytest.mark.parametrize("step", STEPS)
 async def test_an_honest_caller_is_served_at_every_step(step: int, tmp_path: Path) -> None:
-    alice = token() if step >= 5 else None
     async with caller_of(step, tmp_path) as caller:
+        alice = caller.token() if step >= 5 else None
         health = await caller.get("/health")
         assert health.status_code == 200
         assert health.json()["status"] == "healthy"
@@ -62,7 +62,8 @@ async def test_an_honest_caller_is_served_at_every_step(step: int, tmp_path: Pat
 def test_every_attack_is_told_of_by_a_step_and_closed_by_the_next_ones() -> None:
     for attack in ATTACKS:
         assert attack.applies <= attack.suffers < attack.closes
-    assert {attack.suffers for attack in ATTACKS} == set(STEPS)
+    # What step 10 suffers is done to its clients: test_step11 tells of it.
+    assert {attack.suffers for attack in ATTACKS} == set(STEPS) - {10}
     assert {attack.closes for attack in ATTACKS} >= {2, 3, 4, 6, 7, 8, 9, 10}
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.tutorial.attacks import STEPS
 from tests.tutorial.places import SOURCES
 from tests.tutorial.scripts import run_script
 
@@ -124,4 +123,4 @@ def test_a_script_notices_that_its_step_is_broken(broken: Break, tmp_path: Path)
 
 
 def test_every_step_is_broken_at_least_once() -> None:
-    assert {broken.step for broken in BREAKS} == set(STEPS)
+    assert {broken.step for broken in BREAKS} == set(range(1, 10))

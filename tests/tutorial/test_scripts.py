@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, find_uv
-from tests.tutorial.attacks import STEPS
 from tests.tutorial.places import STEPS_FOLDER
 from tests.tutorial.scripts import run_script
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", range(1, 10))
 def test_a_step_passes_its_own_script(step: int) -> None:
     done = run_script(step)
 

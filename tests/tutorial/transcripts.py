@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 
 from tests.tutorial.attacks import STEPS
-from tests.tutorial.stage import LEGACY, Caller, caller_of, key, mint, token
+from tests.tutorial.stage import LEGACY, Caller, caller_of, key
 
 # The headers that matter: what the client says that is MCP's or OAuth's, and what the server says
 # that tells the client what to do next.
@@ -150,10 +150,10 @@ async def _step5(it: Recorder) -> None:
 async def _step6(it: Recorder) -> None:
     caller = it.caller
     await it.keep("Without a token.", caller.call("echo", {"message": "hello"}))
-    alice = mint().mint("alice", scopes={"mcp:read", "mcp:tools"}, roles={"user"})
+    alice = caller.mint().mint("alice", scopes={"mcp:read", "mcp:tools"}, roles={"user"})
     await it.keep("With one.", caller.call("echo", {"message": "hello"}, token=alice))
     await it.keep("Who am I here?", caller.get("/me", authorization=f"Bearer {alice}"))
-    expired = mint().mint("alice", iat=1, exp=3600)
+    expired = caller.mint().mint("alice", iat=1, exp=3600)
     await it.keep(
         "With one that has expired.", caller.call("echo", {"message": "hello"}, token=expired)
     )
@@ -174,9 +174,9 @@ async def _step7(it: Recorder) -> None:
         caller.get("/.well-known/oauth-authorization-server"),
     )
     await it.keep(
-        "The metadata is in the answers, too.", caller.ask("server/discover", token=token())
+        "The metadata is in the answers, too.", caller.ask("server/discover", token=caller.token())
     )
-    stolen = mint().mint("alice", scopes={"mcp:tools"}, audience="https://notes.example/mcp")
+    stolen = caller.mint().mint("alice", scopes={"mcp:tools"}, audience="https://notes.example/mcp")
     await it.keep(
         "A genuine token that was minted for another server is refused.",
         caller.call("echo", {"message": "hello"}, token=stolen),
@@ -185,14 +185,14 @@ async def _step7(it: Recorder) -> None:
 
 async def _step8(it: Recorder) -> None:
     caller = it.caller
-    alice = mint().mint("alice", scopes={"mcp:read", "mcp:tools"}, roles={"user"})
+    alice = caller.mint().mint("alice", scopes={"mcp:read", "mcp:tools"}, roles={"user"})
     await it.keep("Alice may use tools.", caller.call("echo", {"message": "hello"}, token=alice))
     await it.keep(
         "Bob may look and not use: he is told all the scopes that the operation needs.",
         caller.call(
             "echo",
             {"message": "hello"},
-            token=mint().mint("bob", scopes={"mcp:read"}, roles={"user"}),
+            token=caller.mint().mint("bob", scopes={"mcp:read"}, roles={"user"}),
         ),
     )
     await it.keep(
@@ -207,18 +207,33 @@ async def _step8(it: Recorder) -> None:
 
 async def _step9(it: Recorder) -> None:
     caller = it.caller
-    await it.keep("Who am I?", caller.call("whoami", token=token()))
-    await it.keep("What have I written down?", caller.call("read_notes", token=token()))
+    await it.keep("Who am I?", caller.call("whoami", token=caller.token()))
+    await it.keep("What have I written down?", caller.call("read_notes", token=caller.token()))
     await it.keep(
         "Alice says that she is somebody else, and is refused.",
-        caller.call("read_notes", {"user": "admin"}, token=token()),
+        caller.call("read_notes", {"user": "admin"}, token=caller.token()),
     )
     await it.keep(
         "A header has no way in: these are Alice's notes.",
-        caller.call("read_notes", token=token(), headers={"x-user": "admin"}),
+        caller.call("read_notes", token=caller.token(), headers={"x-user": "admin"}),
     )
-    guest = mint().mint("guest", roles={"guest"})
+    guest = caller.mint().mint("guest", roles={"guest"})
     await it.keep("A guest without scopes is refused.", caller.call("whoami", token=guest))
+
+
+async def _step10(it: Recorder) -> None:
+    caller = it.caller
+    await it.keep("Without a token: where to read on?", caller.call("whoami"))
+    await it.keep(
+        "Who issues your tokens now?", caller.get("/.well-known/oauth-protected-resource/mcp")
+    )
+    alice = caller.token()
+    await it.keep("With a token of the provider.", caller.call("whoami", token=alice))
+    caller.replace_key()
+    await it.keep(
+        "The provider has withdrawn the key: what was signed with it is refused.",
+        caller.call("whoami", token=caller.token("admin", role="admin")),
+    )
 
 
 SESSIONS: dict[int, Callable[[Recorder], Awaitable[None]]] = {
@@ -231,6 +246,7 @@ SESSIONS: dict[int, Callable[[Recorder], Awaitable[None]]] = {
     7: _step7,
     8: _step8,
     9: _step9,
+    10: _step10,
 }
 
 
