@@ -55,6 +55,41 @@ class Session:
         self.sign_in(username, password)
         self.wait_until_connected()
 
+    def add_server(self, name: str, url: str) -> None:
+        """Add a server by hand, as a person without a link does."""
+        self.page.goto(self.inspector.home())
+        self.page.get_by_role("button", name="Add Servers").click()
+        self.page.get_by_role("menuitem", name="Add manually").click()
+        dialog = self.page.get_by_role("dialog")
+        dialog.get_by_label("Server ID").fill(name)
+        dialog.get_by_label("Transport").first.click()
+        self.page.get_by_role("option", name="streamable-http").click()
+        dialog.get_by_label("URL").first.fill(url)
+        dialog.get_by_role("button", name="Add", exact=True).click()
+        dialog.wait_for(state="detached")
+
+    def choose(self, *, client_id: str = "", era: str = "") -> None:
+        """Open the settings of the only server; set a registered client id, or the protocol's era."""
+        self.page.get_by_role("button", name="Settings", exact=True).last.click()
+        dialog = self.page.get_by_role("dialog")
+        if era:
+            dialog.get_by_label("Protocol Era").first.click()
+            self.page.get_by_role("option", name=era).click()
+        if client_id:
+            dialog.get_by_text("OAuth Settings", exact=True).click()
+            dialog.get_by_label("Client ID").first.fill(client_id)
+            self.picture("client-id")
+        # What is typed is kept as it is typed; there is nothing to press.
+        self.page.keyboard.press("Escape")
+        dialog.wait_for(state="detached")
+
+    def switch_on(self, username: str, password: str) -> None:
+        """Connect to the only server by its switch, signing in on the way."""
+        self.page.get_by_role("switch", name="Connect or disconnect").click(force=True)
+        self.wait_until_sent_to_sign_in()
+        self.sign_in(username, password)
+        self.wait_until_connected()
+
     def wait_until_sent_to_sign_in(self) -> None:
         """Wait until the Inspector has sent the browser to the authorization server."""
         deadline = time.monotonic() + PATIENCE / 1000
@@ -142,7 +177,9 @@ class Session:
         self.page.locator("header label", has_text="Tools").click()
         self.page.locator("main").get_by_text(tool, exact=True).first.click()
         for name, value in arguments.items():
-            self.page.get_by_role("textbox", name=re.compile(rf"^{name}\b")).fill(value)
+            self.page.get_by_role("textbox", name=re.compile(rf"^{name}\b", re.IGNORECASE)).fill(
+                value
+            )
         self.page.get_by_role("button", name="Execute Tool").click()
         main = self.page.locator("main")
         main.get_by_text("Results", exact=True).wait_for()

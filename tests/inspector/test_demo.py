@@ -36,6 +36,18 @@ def test_alice_connects_signs_in_consents_and_adds_two_numbers(
     assert '"tools/call"' in demo.log()
 
 
+def test_the_same_in_the_era_of_2026_for_a_server_that_was_added_by_hand(
+    demo: RunningDemo, person: Session
+) -> None:
+    person.add_server("demo", demo.mcp)
+    person.choose(era="modern")
+
+    person.switch_on("alice", demo.password("alice"))
+
+    assert person.page.get_by_text("MCP 2026-07-28").count() == 1
+    assert "42" in person.call("add", a="2", b="40")
+
+
 def test_a_wrong_password_does_not_get_the_browser_back_to_the_inspector(
     demo: RunningDemo, person: Session
 ) -> None:
