@@ -15,6 +15,7 @@ from mcp.server.mcpserver import MCPServer
 
 from doorward import ConfigurationError, Guard, Identity, Policy, Rule
 from doorward.errors import TokenRejected
+from doorward.guard.official_sdk import protect
 from doorward.tokens import Verifier
 
 
@@ -24,7 +25,9 @@ class FastMCP(MCPServer[Any]):
 
     A request without a token gets 401 without ``error``; the challenge names the metadata and
     ``auth.required_scopes``; pages in browsers on this machine may call. Inside tools,
-    ``doorward.current_identity()`` is the caller.
+    ``doorward.current_identity()`` is the caller, and the SDK's ``get_access_token()`` knows the
+    caller too, without the token. ``doorward.guard.official_sdk.requires(scopes=...)`` beside a
+    tool asks for more.
 
     Raises:
         ConfigurationError: ``not-guarded``: only one of the two was given, or the verifier holds
@@ -61,7 +64,7 @@ class FastMCP(MCPServer[Any]):
             # Routes of your own are public, as they are in the SDK.
             serve_other_paths=True,
         )
-        return guard.protect(app)
+        return protect(self, guard, app=app)
 
 
 class _AskedTwice(Verifier):

@@ -44,6 +44,43 @@ async def test_the_tool_knows_the_user_and_the_agent_who_acts_for_the_user(
     }
 
 
+async def test_the_sdk_knows_the_caller_too_and_not_the_token(
+    main: ModuleType, asgardeo: Asgardeo
+) -> None:
+    from mcp.server.auth.middleware.auth_context import get_access_token
+
+    token = asgardeo.mint()
+
+    @main.mcp.tool()  # type: ignore[untyped-decorator]
+    async def seen() -> dict[str, str | None]:
+        known = get_access_token()
+        return {"sub": known.subject, "token": known.token} if known else {}
+
+    async with serving(main.mcp.streamable_http_app()) as client:
+        answer = result(await call(client, token, "seen"))
+
+    assert answer["sub"] == SUBJECTS["jane"]
+    assert answer["token"] != token
+
+
+async def test_a_tool_may_ask_for_more(main: ModuleType, asgardeo: Asgardeo) -> None:
+    from doorward.guard.official_sdk import requires
+
+    @main.mcp.tool()  # type: ignore[untyped-decorator]
+    @requires(scopes={"numbers:multiply"})
+    async def multiply(a: float, b: float) -> float:
+        return a * b
+
+    async with serving(main.mcp.streamable_http_app()) as client:
+        less = await call(client, asgardeo.mint(), "multiply", a=2, b=3)
+        more = await call(
+            client, asgardeo.mint(scopes="openid numbers:multiply"), "multiply", a=2, b=3
+        )
+
+    assert (less.status_code, more.status_code) == (403, 200)
+    assert 'scope="numbers:multiply openid"' in less.headers["www-authenticate"]
+
+
 async def test_two_callers_at_once_are_not_mistaken_for_each_other(
     main: ModuleType, asgardeo: Asgardeo
 ) -> None:

@@ -227,8 +227,7 @@ def _desk(
     clock: Callable[[], float],
 ) -> DownstreamDesk:
     # Whatever this server would accept as meant for itself is not to be handed to another one.
-    signed = [one for one in issuers if isinstance(one, TrustedIssuer)]
-    own = {resource}.union(*(one.audiences for one in signed))
+    own = {resource}.union(*(one.audiences for one in issuers))
     return DownstreamDesk(downstream, own_audiences=own, clock=clock)
 
 
