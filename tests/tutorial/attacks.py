@@ -126,7 +126,9 @@ async def _claims_to_be_admin(caller: Caller) -> bool:
         await caller.call("read_notes", {"user": "admin"}, token=alice),
         await caller.call("read_notes", {}, token=alice, headers=said, meta=claimed),
     ]
-    return any("safe" in answer.text for answer in answers)
+    said_so = await caller.call("whoami", {}, token=alice, headers=said, meta=claimed)
+    taken = said_so.json().get("result", {}).get("structuredContent", {}).get("id") == "admin"
+    return taken or any("safe" in answer.text for answer in answers)
 
 
 async def _stolen_key(caller: Caller) -> bool:
@@ -202,7 +204,7 @@ ATTACKS: tuple[Attack, ...] = (
     ),
     Attack(
         "another-servers-token",
-        "The operator of another server spends a token here that a user sent him.",
+        "The operator of another server spends a token here that a user sent there.",
         5,
         6,
         7,

@@ -264,6 +264,11 @@ OPERATIONS = [
     Operation("initialize"),
     Operation("server/discover"),
     Operation("tools/list"),
+    Operation("ping"),
+    Operation("notifications/initialized"),
+    Operation("resources/read", "notes://alice"),
+    Operation("tasks/get", "1"),
+    Operation("nothing/here"),
     *(Operation("tools/call", name) for name in (*tools.TOOLS, "read_notes", "list_users", "x")),
     *(Operation("prompts/get", name) for name in (*tools.PROMPTS, "x")),
 ]

@@ -46,20 +46,22 @@ def public_jwk(pem: bytes) -> dict[str, Any]:
             "Make a pair of keys: uv run python generate_token.py --generate-keys",
         )
     numbers = key.public_numbers()
-    members = {"kty": "RSA", "n": base64url(numbers.n), "e": base64url(numbers.e)}
-    # The name of the key is its own fingerprint (RFC 7638): a new key can never have an old name.
-    fingerprint = hashlib.sha256(
-        json.dumps(members, sort_keys=True, separators=(",", ":")).encode()
-    ).digest()
-    kid = base64url(int.from_bytes(fingerprint, "big"), length=32)
-    # `alg` pins what the key may be used for. Without it, the reader of a token would have to
-    # believe the token itself.
+    members = {"kty": "RSA", "n": base64url(number(numbers.n)), "e": base64url(number(numbers.e))}
+    # The key's name is its own fingerprint (RFC 7638), so a new key can never have an old name.
+    written = json.dumps(members, sort_keys=True, separators=(",", ":")).encode()
+    kid = base64url(hashlib.sha256(written).digest())
+    # `alg` pins what the key may be used for. Without it, whoever reads a token would have to
+    # believe what the token says of itself.
     return {**members, "kid": kid, "use": "sig", "alg": "RS256"}
 
 
-def base64url(number: int, length: int | None = None) -> str:
-    """Return a number as JOSE writes it: its bytes in base64url, without padding."""
-    data = number.to_bytes(length or (number.bit_length() + 7) // 8, "big")
+def number(value: int) -> bytes:
+    """Return a whole number as its bytes, the largest first."""
+    return value.to_bytes((value.bit_length() + 7) // 8, "big")
+
+
+def base64url(data: bytes) -> str:
+    """Return bytes as JOSE writes them: in base64url, without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 

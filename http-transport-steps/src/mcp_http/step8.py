@@ -11,7 +11,6 @@ Still suffers: claimed identity. The tool `read_notes` is asked for a user's not
 name that it is given, so every user reads everybody's. Step 9 closes it.
 """
 
-
 from fastapi import Depends, FastAPI, Request, Response
 
 from doorward import Identity, McpServer, RequestRefused, TrustedIssuer
@@ -19,6 +18,7 @@ from doorward.errors import NotPermitted, ScopeMissing
 from doorward.guard.answers import Refusals
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.policy import Operation
+from doorward.policy.rules import CONVERSATION
 from doorward.tokens import LocalKeys, Verifier
 from doorward.transport.line import read_body
 from doorward.wire import resource_metadata
@@ -28,8 +28,9 @@ from mcp_http.stage import SCOPES, new_app, publish_issuer, require_token, run
 from mcp_http.tools import NOTES, PROMPTS, TOOLS, list_users, offer
 
 CONTAINS = {"mcp:admin": {"mcp:read", "mcp:tools", "mcp:prompts"}}
-# Every request needs the base; a tool or prompt needs what stands beside it as well: all of the
-# scopes, and one of the roles. What stands nowhere is nobody's.
+# Every request needs the base. To introduce oneself and to read lists (CONVERSATION), that is all.
+# Everything else needs what stands beside it as well: all of the scopes, and one of the roles.
+# What stands nowhere is nobody's.
 BASE = {"mcp:read"}
 TOOL, PROMPT, MEMBERS = {"mcp:tools"}, {"mcp:prompts"}, {"admin", "user"}
 NEEDS: dict[tuple[str, str], tuple[set[str], set[str]]] = {
@@ -53,12 +54,13 @@ def check_permission(caller: Identity, operation: Operation) -> None:
         ScopeMissing: the token lacks a scope; the client may sign in again and ask for it.
         NotPermitted: the user may not, whatever the token says. Signing in again changes nothing.
     """
-    scopes, roles = BASE, set[str]()
-    if operation.method in ("tools/call", "prompts/get"):
+    more, roles = set[str](), set[str]()
+    if operation.method not in CONVERSATION:
         key = (operation.method, operation.name or "")
         if key not in NEEDS:
-            raise NotPermitted(f"nothing is known of {operation}")
-        scopes, roles = BASE | NEEDS[key][0], NEEDS[key][1]
+            raise NotPermitted(f"{operation} stands nowhere")
+        more, roles = NEEDS[key]
+    scopes = BASE | more
     held = caller.scopes.union(*(CONTAINS.get(scope, ()) for scope in caller.scopes))
     if not scopes <= held:
         raise ScopeMissing(f"{operation}: {sorted(held)}", frozenset(scopes))
