@@ -15,7 +15,7 @@ from typing import IO, Any, NamedTuple
 
 import psutil
 
-from benchmarks.calls import Call
+from benchmarks.calls import Call, call_add
 from benchmarks.load import Job, Tally, serve_jobs
 from benchmarks.machine import cores
 from benchmarks.servers import Contender
@@ -25,7 +25,7 @@ SHOWN = 4000
 
 
 class Running(NamedTuple):
-    """A contender that answers on ``port``; ``started`` is seconds to its first connection."""
+    """A contender that answers on ``port``; ``started`` is seconds to its first answer."""
 
     contender: Contender
     port: int
@@ -82,23 +82,25 @@ def key_server(key_set: dict[str, Any]) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def servers(contenders: Sequence[Contender], keys_url: str) -> Iterator[tuple[Running, ...]]:
-    """Start every contender, yield them when all answer, and stop them afterwards."""
+def servers(
+    contenders: Sequence[Contender], keys_url: str, *, loop: str = "uvloop"
+) -> Iterator[tuple[Running, ...]]:
+    """Start every contender on ``loop``, yield them when all answer, and stop them afterwards."""
     with contextlib.ExitStack() as stack:
-        yield tuple(stack.enter_context(_server(one, keys_url)) for one in contenders)
+        yield tuple(stack.enter_context(_server(one, keys_url, loop)) for one in contenders)
 
 
 @contextlib.contextmanager
-def _server(contender: Contender, keys_url: str) -> Iterator[Running]:
+def _server(contender: Contender, keys_url: str, loop: str) -> Iterator[Running]:
     with contextlib.ExitStack() as stack:
         said = stack.enter_context(tempfile.TemporaryFile())
         # A file and not /dev/null: whoever writes something for each request pays for it.
         log = stack.enter_context(tempfile.TemporaryFile())
         began = time.perf_counter()
-        process, port = _launch(contender, keys_url, stdout=log, stderr=said)
+        process, port = _launch([contender.name, loop], keys_url, stdout=log, stderr=said)
         stack.callback(_stop, process)
         try:
-            _await_connection(process, port, contender.name)
+            _await_answer(process, port, contender.name)
             started = time.perf_counter() - began
             yield Running(contender, port, psutil.Process(process.pid), started)
         except BaseException:
@@ -108,7 +110,7 @@ def _server(contender: Contender, keys_url: str) -> Iterator[Running]:
 
 
 def _launch(
-    contender: Contender, keys_url: str, *, stdout: IO[bytes], stderr: IO[bytes]
+    which: list[str], keys_url: str, *, stdout: IO[bytes], stderr: IO[bytes]
 ) -> tuple["subprocess.Popen[bytes]", int]:
     # The port is bound here and handed over, so that nobody else can take it in between. It
     # listens only once the server does, so a refused connection still means "not yet".
@@ -116,7 +118,7 @@ def _launch(
         listening.bind(("127.0.0.1", 0))
         listening.set_inheritable(True)
         core = "" if cores()[0] is None else str(cores()[0])
-        command = [sys.executable, "-m", "benchmarks.serve", contender.name]
+        command = [sys.executable, "-m", "benchmarks.serve", *which]
         process = subprocess.Popen(
             [*command, str(listening.fileno()), keys_url, core],
             pass_fds=[listening.fileno()],
@@ -135,14 +137,20 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _await_connection(process: "subprocess.Popen[bytes]", port: int, name: str) -> None:
+def _await_answer(process: "subprocess.Popen[bytes]", port: int, name: str) -> None:
+    question = call_add(0, None).request
     ends = time.monotonic() + START_LIMIT
     while time.monotonic() < ends:
         if process.poll() is not None:
             raise RuntimeError(f"{name} ended with {process.returncode} before it answered")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.02)
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", port), 10) as line,
+        ):
+            line.sendall(question)
+            if line.recv(12).startswith(b"HTTP/1.1"):
+                return
+        time.sleep(0.01)
     raise RuntimeError(f"{name} did not answer within {START_LIMIT} s")
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import verification
+from benchmarks import sections, verification
+from benchmarks.crowd import Crowd
 from benchmarks.machine import description, versions
 from benchmarks.mint import ALGORITHMS
+from benchmarks.parts import Parts
 from benchmarks.rounds import Result
 from benchmarks.verification import Cost
 
@@ -21,22 +23,36 @@ HOW_VERIFIED = (
 
 
 def build(
-    costs: Sequence[Cost], results: Sequence[Result], *, day: str, load: float, method: str
+    costs: Sequence[Cost],
+    results: Sequence[Result],
+    parts: Parts,
+    crowds: Sequence[Crowd],
+    *,
+    day: str,
+    load: float,
+    method: str,
 ) -> str:
     """Return the page as Markdown; ``load`` is what else the machine did when the run began."""
-    parts = [
+    text = [
         "# Benchmarks",
         "Written by `make bench`; not by hand.\nRatios are what carries over to another machine.",
         f"Measured {day}. {description()}; load average at the start {load:.1f}.\n{versions()}.",
         "## A protected `tools/call`",
         method,
         requests_table(results),
+        sections.remarks(results),
         *_remarks(results),
+        "## Where the time goes",
+        sections.where_the_time_goes(parts, results),
+        "## What grows and what does not",
+        sections.what_grows(parts),
+        "## A thousand connections",
+        sections.crowds(crowds),
         "## Verifying a token",
         HOW_VERIFIED,
         verification_table(costs),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(text) + "\n"
 
 
 def requests_table(results: Sequence[Result]) -> str:

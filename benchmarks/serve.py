@@ -1,26 +1,29 @@
-"""Runs one contender: ``python -m benchmarks.serve NAME FILE-DESCRIPTOR KEYS-URL CORE``."""
+"""Runs one contender: ``python -m benchmarks.serve NAME LOOP FILE-DESCRIPTOR KEYS-URL CORE``."""
 
 import socket
 import sys
+from typing import cast
 
 import uvicorn
+from uvicorn.config import LoopFactoryType
 
 from benchmarks.machine import pin
 from benchmarks.servers import BY_NAME
 
 
-def main(name: str, descriptor: str, keys_url: str, core: str) -> None:
-    """Serve until told to stop, in the same uvicorn setting for every contender."""
+def main(name: str, loop: str, descriptor: str, keys_url: str, core: str) -> None:
+    """Serve until told to stop, in uvicorn's usual setting or in its barest."""
     pin(int(core) if core else None)
+    usual = not BY_NAME[name].bare
     config = uvicorn.Config(
         BY_NAME[name].build(keys_url),
-        loop="uvloop",
+        loop=cast("LoopFactoryType", loop),
         http="httptools",
         log_level="warning",
         access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
+        server_header=usual,
+        date_header=usual,
+        proxy_headers=usual,
     )
     listening = socket.socket(fileno=int(descriptor))
     uvicorn.Server(config).run(sockets=[listening])

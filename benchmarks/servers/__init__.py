@@ -12,6 +12,8 @@ class Contender(NamedTuple):
     ``place`` is ``module:function`` in this package; the function makes the application from the
     address of the issuer's keys. ``guarded`` says that it must refuse bad tokens; ``calls`` names
     the set of calls it is asked: one token, a token that is new each time, or one and the same.
+    ``bare`` leaves out what uvicorn does to each request unless told otherwise: a Date and a Server
+    header, and looking for X-Forwarded-For. doorward's own servers are run that way.
     """
 
     name: str
@@ -19,6 +21,7 @@ class Contender(NamedTuple):
     place: str
     guarded: bool = True
     calls: Literal["known", "new", "same"] = "known"
+    bare: bool = False
 
     def build(self, keys_url: str) -> Callable[..., Any]:
         """Return the application; imports what it needs and nothing of the others."""
@@ -31,9 +34,26 @@ class Contender(NamedTuple):
 
 CONTENDERS: tuple[Contender, ...] = (
     Contender("floor", "raw ASGI, constant answer", "floor:build", guarded=False, calls="same"),
-    Contender("doorward", "**doorward**, known token", "doorward_server:build"),
     Contender(
-        "doorward-new", "**doorward**, every token new", "doorward_server:build", calls="new"
+        "floor-bare",
+        "raw ASGI in uvicorn's barest setting",
+        "floor:build",
+        guarded=False,
+        calls="same",
+        bare=True,
+    ),
+    Contender("doorward", "**doorward**, known token", "doorward_server:build", bare=True),
+    Contender(
+        "doorward-new",
+        "**doorward**, every token new",
+        "doorward_server:build",
+        calls="new",
+        bare=True,
+    ),
+    Contender(
+        "doorward-usual",
+        "**doorward**, known token, in uvicorn's usual setting",
+        "doorward_server:build",
     ),
     Contender(
         "sdk-doorward",

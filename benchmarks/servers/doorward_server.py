@@ -23,9 +23,9 @@ def build(keys_url: str) -> Any:
     return guard(keys_url, policy).protect(server.asgi)
 
 
-def guard(keys_url: str, policy: Policy) -> Guard:
+def guard(keys_url: str, policy: Policy, **settings: Any) -> Guard:
     """Return the guard of every contender that has one."""
     issuer = TrustedIssuer(
         issuer=ISSUER, audience=RESOURCE, algorithms=("RS256",), jwks_uri=keys_url
     )
-    return Guard(resource=RESOURCE, issuers=[issuer], policy=policy)
+    return Guard(resource=RESOURCE, issuers=[issuer], policy=policy, **settings)

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import jwt
 import pytest
-from benchmarks import page, rounds, verification
+from benchmarks import page, parts, rounds, verification
 from benchmarks.answers import WrongAnswer, check_answers, check_refusals
 from benchmarks.arena import Generator, key_server, servers
 from benchmarks.calls import call_add
+from benchmarks.crowd import CROWDS, LOOPS, Crowd
 from benchmarks.mint import ALGORITHMS, Mint
+from benchmarks.parts import Many, Parts
 from benchmarks.rounds import Result
 from benchmarks.servers import BY_NAME, CONTENDERS
 from benchmarks.verification import ROWS, Cost
@@ -92,17 +94,45 @@ def test_the_page_gives_ratios_to_the_floor_and_to_the_peers() -> None:
         for algorithm in ALGORITHMS
         for row, seconds in zip(ROWS, (20, 30, 1, 60, 50), strict=True)
     ]
-    cpu = dict(zip([one.name for one in CONTENDERS], (1, 2, 4, 16, 14, 25, 34, 68), strict=True))
+    cpu = dict.fromkeys(BY_NAME, 14) | {"floor": 1, "floor-bare": 0.9, "doorward": 2}
+    cpu |= {"doorward-new": 4, "quickstart": 34, "fastmcp": 68, "sdk-pyjwt": 32, "sdk-doorward": 16}
     results = [
         Result(one, 1e4, 9e3, 1.1e4, cpu[one.name] * 24e-6, 0.001, 0.002, 0.9, 40_000_000, 0.2)
         for one in CONTENDERS
     ]
 
-    text = page.build(costs, results, day="2026-11-22", load=0.5, method="So.")
+    alone = {"floor": 2, "guard": 22, "silent": 19, "call": 32, "transport": 11}
+    alone |= {"recall": 2, "envelope": 4, "decide": 1}
+    taken = {name: one * 1e-6 for name, one in alone.items()}
+    many = Many(tokens=10_000, bytes_each=480, left=10_000, recall=2e-6)
+    found = Parts(taken, {1: 30e-6, 1000: 31e-6}, many)
+    loops = [
+        Crowd(name, loop, number, 9e3, 0.01, 0.05)
+        for name in ("floor-bare", "doorward")
+        for loop in LOOPS
+        for number in CROWDS
+    ]
+
+    text = page.build(costs, results, found, loops, day="2026-11-22", load=0.5, method="So.")
 
     assert "| **doorward**, known token | 2.00 | 17.00 | 34.00 | 48 | ≥ 10,000 " in text
     assert "| PyJWT, parsed key | 60.0 (3.00) |" in text
     assert "generator was at its own limit" in text
+    assert "| **all of it** | 30.0 | 100% |" in text
+    assert "| guard: one audit event and its line | 3.0 | 10% |" in text
+    assert "guard, known token: 2.00 times the throughput of the official SDK" in text
+    assert "| **doorward**, known token | asyncio | 9,000, 10.0 / 50 | 9,000, 10.0 / 50 |" in text
+    assert "10,000 of them 4.8 MB" in text
+
+
+def test_a_call_is_taken_apart_and_bounded_memory_forgets_the_oldest() -> None:
+    mint = Mint()
+    with key_server(mint.key_set()) as keys_url:
+        found = parts.measure(mint, keys_url, rounds=1, tokens=60)
+
+    assert set(found.costs) >= {"floor", "guard", "silent", "call", "transport", "recall"}
+    assert set(found.by_tools) == set(parts.TOOLS)
+    assert found.many.left == 60
 
 
 def test_each_token_of_a_set_is_another_and_all_sums_differ() -> None:

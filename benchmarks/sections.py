@@ -1,0 +1,119 @@
+"""The sections of the page beside its table of servers: parts, what grows, and crowds."""
+
+from collections.abc import Sequence
+
+from benchmarks.crowd import CROWDS, LOOPS, Crowd
+from benchmarks.parts import Costs, Parts
+from benchmarks.rounds import Result
+from benchmarks.servers import BY_NAME
+
+
+def remarks(results: Sequence[Result]) -> str:
+    """Return what the table of servers says in so many words: ratios of pairs, and tails."""
+    by_name = {one.contender.name: one for one in results}
+    pairs = (
+        ("sdk-doorward", "sdk-pyjwt", "the official SDK with a verifier of its own on PyJWT"),
+        ("fastmcp-doorward", "fastmcp", "FastMCP with its own verifier"),
+    )
+    said = [
+        f"{by_name[ours].contender.label}: {by_name[theirs].cpu / by_name[ours].cpu:.2f} times the"
+        f" throughput of {words}."
+        for ours, theirs, words in pairs
+        if ours in by_name and theirs in by_name
+    ]
+    said += [
+        f"{by_name[name].contender.label}: at 32 connections p99 is"
+        f" {by_name[name].p99 / by_name[name].p50:.1f} × p50."
+        for name in ("doorward", "doorward-new")
+        if name in by_name
+    ]
+    return "\n".join(said)
+
+
+def where_the_time_goes(parts: Parts, results: Sequence[Result]) -> str:
+    """Return the table of a call's parts, and what the HTTP server and the kernel add to it."""
+    costs = parts.costs
+    whole = costs["call"] - costs["floor"]
+    rows = [["part of a call with a known token", "µs", "share"], ["---"] * 3]
+    rows += [[name, f"{one * 1e6:.1f}", f"{one / whole:.0%}"] for name, one in _shares(costs)]
+    rows.append(["**all of it**", f"{whole * 1e6:.1f}", "100%"])
+    by_name = {one.contender.name: one for one in results}
+    live = (by_name["doorward"].cpu - by_name["floor-bare"].cpu) * 1e6
+    said = (
+        "CPU in one process without HTTP server, kernel and load, the quickest of interleaved"
+        " rounds; what only carries the call (a constant answer) is taken off.\n"
+        f"In a live server the same code takes {live:.0f} µs: between two requests the kernel and"
+        " the HTTP server have put other things into the processor's caches."
+        f" That HTTP server alone, with a constant answer, takes {by_name['floor-bare'].cpu * 1e6:.0f}"
+        " µs per request; its part that is left is the largest one of all."
+    )
+    return f"{said}\n\n{_table(rows)}"
+
+
+def _shares(costs: Costs) -> list[tuple[str, float]]:
+    guard = costs["silent"] - costs["floor"]
+    inside = costs["recall"] + costs["envelope"] + costs["decide"]
+    transport = costs["transport"] - costs["floor"]
+    audit = costs["guard"] - costs["silent"]
+    whole = costs["call"] - costs["floor"]
+    return [
+        ("guard: recall of the token (SHA-256 and one lookup)", costs["recall"]),
+        ("guard: the message, read strictly and held against the headers", costs["envelope"]),
+        ("guard: policy", costs["decide"]),
+        ("guard: one audit event and its line", audit),
+        ("guard: Host, Origin, header forms, limits, passing on", guard - inside),
+        ("transport: arguments, the tool, its result, the answer", transport),
+        ("what the two together cost more than each alone", whole - guard - audit - transport),
+    ]
+
+
+def what_grows(parts: Parts) -> str:
+    """Return what a call costs among many tools, and what many tokens take."""
+    calls = {number: cost * 1e6 for number, cost in parts.by_tools.items()}
+    rows = [["tools on offer", *(f"{number:,}" for number in calls)], ["---"] * (len(calls) + 1)]
+    rows.append(["µs for a call of one of them", *(f"{cost:.1f}" for cost in calls.values())])
+    many, costs = parts.many, parts.costs
+    added = (costs["guard"] - costs["floor"]) * 1e6
+    return (
+        f"{_table(rows)}\n\n"
+        f"The guard alone, in front of a constant answer, adds {added:.1f} µs to a request with a"
+        f" known token: policy, header checks and audit included.\n"
+        f"To recall a known token takes {costs['recall'] * 1e6:.1f} µs where it is the only one, and"
+        f" {many.recall * 1e6:.1f} µs among {many.tokens:,} others.\n"
+        f"A remembered token of ten claims takes {many.bytes_each:,.0f} bytes with all its claims,"
+        f" {many.tokens:,} of them {many.bytes_each * many.tokens / 1e6:.1f} MB. When {many.tokens:,}"
+        f" more had come, {many.left:,} of these were still known: the oldest are forgotten."
+    )
+
+
+def crowds(found: Sequence[Crowd]) -> str:
+    """Return the table of crowds, and what follows from it for the default."""
+    heads = [f"{number:,} connections: per second, p50 / p99 ms" for number in CROWDS]
+    rows = [["server", "event loop", *heads], ["---"] * (2 + len(heads))]
+    by_key = {one[:3]: one for one in found}
+    for name in dict.fromkeys(one.name for one in found):
+        for loop in LOOPS:
+            cells = [by_key[name, loop, number] for number in CROWDS]
+            label = BY_NAME[name].label
+            rows.append([label, loop, *(_crowd(one) for one in cells)])
+    ours = {loop: by_key["doorward", loop, CROWDS[-1]] for loop in LOOPS}
+    asyncio, uvloop = ours["asyncio"], ours["uvloop"]
+    said = (
+        "Each with httptools, one worker, the turn with the median p99. No connection ever rests, so"
+        " with n of them nobody can wait for less than n requests: the tail beyond p50 is what the"
+        f" loop adds.\nWith {CROWDS[-1]:,} of them doorward's p99 is {asyncio.p99 / asyncio.p50:.1f}"
+        f" × p50 on asyncio and {uvloop.p99 / uvloop.p50:.1f} × on uvloop, which does"
+        f" {uvloop.per_second / asyncio.per_second:.2f} times as much per second.\n"
+        "doorward's own servers run on asyncio, because it serves whoever waits in turn, and uvloop"
+        " has been seen to leave some of a thousand for seconds, whatever the application. With few"
+        " connections, or behind a proxy that pools them, `--loop uvloop` is the better choice."
+    )
+    return f"{said}\n\n{_table(rows)}"
+
+
+def _crowd(one: Crowd) -> str:
+    return f"{one.per_second:,.0f}, {one.p50 * 1e3:.1f} / {one.p99 * 1e3:.0f}"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
