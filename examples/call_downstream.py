@@ -1,6 +1,7 @@
 """A tool that calls another API in its user's name, with a token of its own for that API.
 
-Run it with ``uvicorn examples.call_downstream:app --port 8000``.
+The names are those of the realm that ``keycloak/start.sh`` brings.
+Run it with ``uvicorn examples.call_downstream:app --port 9000``.
 """
 
 import os
@@ -13,10 +14,10 @@ from doorward.downstream import TokenExchange
 
 server = McpServer("orders", version="1.0")
 API = os.environ.get("ORDERS_API", "https://orders.example.com")
-ISSUER = os.environ.get("ISSUER", "https://login.example.com/realms/mcp")
+ISSUER = os.environ.get("ISSUER", "http://localhost:8080/realms/mcp-realm")
 
 
-@server.tool(scopes={"orders:read"})
+@server.tool(scopes={"mcp:tools"})
 async def my_orders(user: Identity) -> str:
     """List the orders of whoever is asking, as the orders API knows them."""
     token = await user.token_for("orders")
@@ -26,16 +27,17 @@ async def my_orders(user: Identity) -> str:
 
 
 guard = Guard(
-    resource=os.environ.get("RESOURCE", "http://localhost:8000/mcp"),
+    resource=os.environ.get("RESOURCE", "http://localhost:9000/mcp"),
+    idp="keycloak",
     issuer=ISSUER,
-    policy=Policy(base=Rule(scopes={"orders:read"}), rules=server.rules),
+    policy=Policy(base=Rule(scopes={"mcp:read"}), rules=server.rules),
     # What this server has arranged with the issuer, for each API behind it.
     downstream={
         "orders": TokenExchange(
             issuer=ISSUER,
             client_id="mcp-server",
-            client_secret=os.environ.get("MCP_SERVER_SECRET", "not-a-secret-yet"),
-            audience="orders-api",
+            client_secret=os.environ.get("MCP_SERVER_SECRET", "mcp-server-secret"),
+            audience="downstream-api",
         )
     },
 )

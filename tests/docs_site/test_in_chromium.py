@@ -10,6 +10,7 @@ from tests.pages.browser import DESKTOP, PHONE, ColorScheme, new_page
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("chromium")]
 
+OPEN_ALL = "() => document.querySelectorAll('details').forEach((one) => { one.open = true; })"
 TOO_WIDE = """() => {
   const edge = document.documentElement.clientWidth;
   const scrolls = (e) => e.parentElement
@@ -30,6 +31,7 @@ def test_no_page_is_wider_than_a_phone_or_asks_another_host(
         watched.page.on("request", lambda request: asked.add(urlsplit(request.url).netloc))
         for page in pages:
             watched.page.goto(f"{origin}/{page}")
+            watched.page.evaluate(OPEN_ALL)
             assert watched.page.evaluate(TOO_WIDE) == [], page
             wide = watched.page.evaluate("document.documentElement.scrollWidth")
             assert wide <= PHONE["width"], page
