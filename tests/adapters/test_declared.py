@@ -110,7 +110,12 @@ def test_rules_are_found_under_what_a_function_was_wrapped_in() -> None:
     def wrapped() -> None:
         """Hide it."""
 
-    assert {rule.scopes for rule in rules_on(wrapped)} == {frozenset({"a"}), frozenset({"b"})}
+    def hidden() -> None:
+        wrapped()
+
+    expected = {frozenset({"a"}), frozenset({"b"})}
+    for one in (marked, wrapped, hidden, functools.partial(marked)):
+        assert {rule.scopes for rule in rules_on(one)} == expected
     assert rules_on(None) == ()
     with pytest.raises(ConfigurationError) as refused:
         requires(scopes="a")

@@ -7,12 +7,14 @@ from typing import Annotated, Any
 import pytest
 from fastmcp import FastMCP
 from fastmcp.server.auth import require_scopes, restrict_tag
+from fastmcp.server.context import Context
 from fastmcp.server.transforms import ToolTransform
 from fastmcp.tools.tool_transform import ToolTransformConfig
 from pydantic import Field
 
 from doorward.guard.declared import requires
 from doorward.guard.fastmcp import protect
+from doorward.guard.official_sdk import protect as protect_sdk
 from doorward.policy import Policy, Rule
 from tests.adapters.stage import META, Stage
 from tests.adapters.test_tools_and_lists import names, result_of
@@ -186,3 +188,38 @@ async def test_a_header_that_disagrees_with_an_argument_is_refused_as_without_th
 
     assert result_of(agreed)["result"]["content"][0]["text"] == "north"
     assert (refused.status_code, result_of(refused)["error"]["code"]) == (400, -32020)
+
+
+async def test_a_rule_is_not_lost_in_what_a_library_wraps_a_function_in() -> None:
+    from mcp.server.mcpserver import Context as TheirContext
+    from mcp.server.mcpserver import MCPServer
+
+    server: FastMCP[Any] = FastMCP("shop")
+    other = MCPServer("shop")
+
+    @server.prompt
+    @requires(scopes={"shop:x"})
+    def letter(order: str, ctx: Context) -> str:
+        return order
+
+    @server.resource("shop://orders/{number}")
+    @requires(scopes={"shop:x"})
+    def order(number: str, ctx: Context) -> str:
+        return number
+
+    @other.prompt()
+    @requires(scopes={"shop:x"})
+    def note(order: str, ctx: TheirContext) -> str:
+        return order
+
+    stage, another = Stage(), Stage()
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        written = await stage.modern(alice, "prompts/get", name="letter", arguments={"order": "7"})
+        read = await stage.modern(alice, "resources/read", uri="shop://orders/7")
+    async with (
+        another.serving(protect_sdk(other, another.guard)),
+        another.http("alice") as alice,
+    ):
+        noted = await another.modern(alice, "prompts/get", name="note", arguments={"order": "7"})
+
+    assert [one.status_code for one in (written, read, noted)] == [403, 403, 403]

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from inspect import unwrap
+from inspect import isfunction, ismethod, unwrap
+from types import CellType
 from typing import Any, NamedTuple, Protocol, TypeVar, overload
 
 import msgspec
@@ -84,10 +85,35 @@ class requires:  # noqa: N801 - it is written as a decorator
 
 def rules_on(function: Any) -> tuple[Rule, ...]:
     """Return what ``requires`` says of ``function``, under whatever it was wrapped in since."""
-    if not callable(function):
-        return ()
+    return _marks(function, 4) if callable(function) else ()
+
+
+def _marks(function: Any, depth: int) -> tuple[Rule, ...]:
     found: tuple[Rule, ...] = getattr(function, _MARK, ())
-    return found or getattr(unwrap(function), _MARK, ())
+    if found or depth == 0:
+        return found
+    inner = unwrap(function)
+    # A wrapper that does not say what it wraps still holds it. A rule that is lost on the way
+    # would be a lock that somebody took off without a word.
+    cells = (
+        cell.cell_contents for cell in getattr(inner, "__closure__", None) or () if _full(cell)
+    )
+    held = inner if inner is not function else getattr(function, "func", None)
+    return tuple(
+        dict.fromkeys(
+            rule
+            for one in (held, *cells)
+            if isfunction(one) or ismethod(one)
+            for rule in _marks(one, depth - 1)
+        )
+    )
+
+
+def _full(cell: CellType) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
 
 
 class Declarations(Protocol):

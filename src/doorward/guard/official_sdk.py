@@ -22,6 +22,8 @@ from doorward.guard.sdk_seat import Seat, connect
 from doorward.identity import Identity, current_identity
 from doorward.policy import Operation, Rule
 
+_REMEMBERED = 4096
+
 __all__ = ["CurrentUser", "current_user", "protect", "requires"]
 
 
@@ -103,22 +105,32 @@ class _Declared:
 
     def __init__(self, server: MCPServer[Any] | Server[Any]) -> None:
         self._server = server if isinstance(server, MCPServer) else None
+        self._known: dict[int, tuple[Any, tuple[Rule, ...]]] = {}
 
     def rules_of(self, operation: Operation) -> Sequence[Rule]:
         """Return every rule declared for ``operation``."""
         if self._server is None or operation.name is None:
             return ()
         if operation.method == "tools/call":
-            return _rules(self._server._tool_manager.get_tool(operation.name))
+            return self._rules(self._server._tool_manager.get_tool(operation.name))
         if operation.method == "prompts/get":
-            return _rules(self._server._prompt_manager.get_prompt(operation.name))
+            return self._rules(self._server._prompt_manager.get_prompt(operation.name))
         if operation.method == "resources/read":
-            return [rule for one in self._resources(operation.name) for rule in _rules(one)]
+            return [rule for one in self._resources(operation.name) for rule in self._rules(one)]
         return ()
 
     def declared(self) -> Mapping[tuple[str, str], Sequence[Rule]]:
         """Return all that is declared."""
-        return {key: rules for key, one in self._all() if (rules := _rules(one))}
+        return {key: rules for key, one in self._all() if (rules := self._rules(one))}
+
+    def _rules(self, component: Any) -> tuple[Rule, ...]:
+        known = self._known.get(id(component))
+        if known is None or known[0] is not component:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = (component, rules_on(getattr(component, "fn", None)))
+            self._known[id(component)] = known
+        return known[1]
 
     def _resources(self, uri: str) -> Iterator[Any]:
         assert self._server is not None
@@ -141,10 +153,6 @@ class _Declared:
             yield ("resources/read", str(resource.uri)), resource
         for template in known.list_templates():
             yield ("resources/read", template.uri_template), template
-
-
-def _rules(component: Any) -> tuple[Rule, ...]:
-    return rules_on(getattr(component, "fn", None))
 
 
 def _fits(template: Any, uri: str) -> bool:
