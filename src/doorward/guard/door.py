@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from doorward.errors import (
     NotPermitted,
@@ -31,9 +32,11 @@ from doorward.guard.sessions import Sessions
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity, reset_current_identity, set_current_identity
 from doorward.policy import Decision, Operation, Policy
-from doorward.tokens import TokenVerifier
 from doorward.wire.envelope import NAMED, Envelope, read_envelope
 from doorward.wire.envelope import SCOPE_KEY as ENVELOPE_KEY
+
+if TYPE_CHECKING:
+    from doorward.tokens import TokenVerifier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +48,7 @@ class Settings:
     metadata: bytes
     refusals: Refusals
     policy: Policy
-    verifier: TokenVerifier
+    verifier: "TokenVerifier"
     audit: audit.AuditSink
     clock: Callable[[], float]
     leeway: float
@@ -106,7 +109,7 @@ class Door:
         return self._settings.policy
 
     @property
-    def verifier(self) -> TokenVerifier:
+    def verifier(self) -> "TokenVerifier":
         """What tells from a token who is calling."""
         return self._settings.verifier
 

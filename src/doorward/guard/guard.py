@@ -5,11 +5,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from doorward.downstream.carrier import Carrier
-from doorward.downstream.desk import DownstreamDesk
-from doorward.downstream.grants import Arrangement
 from doorward.errors import ConfigurationError
 from doorward.guard import audit as audit_log
 from doorward.guard.addresses import Addresses
@@ -18,17 +15,15 @@ from doorward.guard.door import Door, Settings
 from doorward.guard.issuers import Audience, Issuer, Named, trusted
 from doorward.guard.paths import Paths
 from doorward.policy import Policy
-from doorward.tokens import (
-    ApiKeyFile,
-    ApiKeys,
-    CredentialVerifier,
-    Introspection,
-    TokenVerifier,
-    TrustedIssuer,
-    Verifier,
-)
+from doorward.tokens import TrustedIssuer, Verifier
 from doorward.wire.address import require_resource
 from doorward.wire.resource_metadata import build, metadata_url
+
+# What most guards do without is brought in by those that need it: a server must start in no time.
+if TYPE_CHECKING:
+    from doorward.downstream.desk import DownstreamDesk
+    from doorward.downstream.grants import Arrangement
+    from doorward.tokens import ApiKeys, Introspection, TokenVerifier
 
 MEBIBYTE = 1024 * 1024
 
@@ -94,8 +89,8 @@ class Guard:
         client_ids: Collection[str] = (),
         client_id: str | None = None,
         client_secret: str | None = None,
-        introspection: Introspection | None = None,
-        api_keys: ApiKeys | str | Path | None = None,
+        introspection: "Introspection | None" = None,
+        api_keys: "ApiKeys | str | Path | None" = None,
         scopes_supported: Sequence[str] | None = None,
         challenge_scopes: Collection[str] | None = None,
         resource_name: str | None = None,
@@ -111,8 +106,8 @@ class Guard:
         longest_life: float = 86400.0,
         cache_entries: int = 10_000,
         cache_ttl: float = 300.0,
-        verifier: TokenVerifier | None = None,
-        downstream: Mapping[str, Arrangement] | None = None,
+        verifier: "TokenVerifier | None" = None,
+        downstream: "Mapping[str, Arrangement] | None" = None,
         audit: audit_log.AuditSink = audit_log.log,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -136,7 +131,7 @@ class Guard:
         self.metadata_url = metadata_url(resource)
         self.verifier: TokenVerifier = verifier or _verifier(
             self.issuers,
-            ApiKeyFile(api_keys, clock=clock) if isinstance(api_keys, str | Path) else api_keys,
+            api_keys,
             clock=clock,
             leeway=leeway,
             longest_life=longest_life,
@@ -192,6 +187,8 @@ class Guard:
         ``doorward.envelope``, so that nothing needs to be parsed again.
         """
         if self._desk is not None:
+            from doorward.downstream.carrier import Carrier
+
             app = Carrier(app, self._desk)
         if policy is None:
             return Door(app, self._settings)
@@ -211,21 +208,31 @@ class Guard:
 
 
 def _verifier(
-    issuers: Sequence[Issuer], api_keys: ApiKeys | None, **settings: Any
-) -> TokenVerifier:
+    issuers: Sequence[Issuer],
+    api_keys: "ApiKeys | str | Path | None",
+    *,
+    clock: Callable[[], float],
+    **settings: Any,
+) -> "TokenVerifier":
     signed = [one for one in issuers if isinstance(one, TrustedIssuer)]
     # The usual case pays nothing for the others.
     if api_keys is None and len(signed) == len(issuers):
-        return Verifier(signed, **settings)
-    return CredentialVerifier(issuers, api_keys=api_keys, **settings)
+        return Verifier(signed, clock=clock, **settings)
+    from doorward.tokens import ApiKeyFile, CredentialVerifier
+
+    if isinstance(api_keys, str | Path):
+        api_keys = ApiKeyFile(api_keys, clock=clock)
+    return CredentialVerifier(issuers, api_keys=api_keys, clock=clock, **settings)
 
 
 def _desk(
-    downstream: Mapping[str, Arrangement],
+    downstream: "Mapping[str, Arrangement]",
     resource: str,
     issuers: Sequence[Issuer],
     clock: Callable[[], float],
-) -> DownstreamDesk:
+) -> "DownstreamDesk":
+    from doorward.downstream.desk import DownstreamDesk
+
     # Whatever this server would accept as meant for itself is not to be handed to another one.
     own = {resource}.union(*(one.audiences for one in issuers))
     return DownstreamDesk(downstream, own_audiences=own, clock=clock)

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from doorward.errors import ConfigurationError
-from doorward.tokens import Introspection, OpaqueIssuer, TrustedIssuer
+from doorward.tokens import TrustedIssuer
 
 if TYPE_CHECKING:
     from doorward.idp import Preset
+    from doorward.tokens import Introspection, OpaqueIssuer
 
 Audience = str | tuple[str, ...]
-Issuer = TrustedIssuer | OpaqueIssuer
+Issuer: TypeAlias = "TrustedIssuer | OpaqueIssuer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class Named:
     client_ids: tuple[str, ...] = ()
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
-    introspection: Introspection | None = None
+    introspection: "Introspection | None" = None
 
     @property
     def is_empty(self) -> bool:
@@ -33,10 +34,12 @@ class Named:
         return self == Named()
 
     @property
-    def way_to_ask(self) -> Introspection | None:
+    def way_to_ask(self) -> "Introspection | None":
         """How to ask about a token, by RFC 7662, if anything was said of it."""
         if self.introspection is not None or self.client_id is None:
             return self.introspection
+        from doorward.tokens import Introspection
+
         return Introspection(client_id=self.client_id, client_secret=self.client_secret)
 
 
@@ -113,8 +116,8 @@ def _issuer(resource: str, named: Named, preset: "Preset | None") -> str:
     )
 
 
-def _by_own_lookup(issuer: str, preset: "Preset", named: Named) -> OpaqueIssuer:
-    from doorward.tokens import INTROSPECTED, GitHubTokenCheck, GoogleTokenInfo
+def _by_own_lookup(issuer: str, preset: "Preset", named: Named) -> "OpaqueIssuer":
+    from doorward.tokens import INTROSPECTED, GitHubTokenCheck, GoogleTokenInfo, OpaqueIssuer
 
     profile = preset.introspected or INTROSPECTED
     if preset.own_lookup == "google" and named.client_ids:
@@ -142,9 +145,9 @@ def _by_own_lookup(issuer: str, preset: "Preset", named: Named) -> OpaqueIssuer:
 
 
 def _asked(
-    resource: str, issuer: str, way: Introspection, preset: "Preset | None", named: Named
-) -> OpaqueIssuer:
-    from doorward.tokens import INTROSPECTED
+    resource: str, issuer: str, way: "Introspection", preset: "Preset | None", named: Named
+) -> "OpaqueIssuer":
+    from doorward.tokens import INTROSPECTED, OpaqueIssuer
     from doorward.tokens.opaque import as_answered
 
     if named.algorithms is not None:
