@@ -42,6 +42,7 @@ class Issuer:
     gate: threading.Event | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     metadata_fetches: int = 0
+    keys: dict[str, Any] = field(default_factory=lambda: {"keys": []})
 
     @property
     def issuer(self) -> str:
@@ -59,6 +60,7 @@ class Issuer:
             routes=[
                 Route("/.well-known/oauth-authorization-server/realms/mcp", self._document),
                 Route("/realms/mcp/token", self._token, methods=["POST"]),
+                Route("/keys", self._keys),
             ]
         )
 
@@ -66,6 +68,9 @@ class Issuer:
         self.metadata_fetches += 1
         document = {"issuer": self.issuer, "token_endpoint": self.token_endpoint}
         return JSONResponse({**document, **self.metadata})
+
+    async def _keys(self, _request: Request) -> Response:
+        return JSONResponse(self.keys)
 
     async def _token(self, request: Request) -> Response:
         form = {name: str(value) for name, value in (await request.form()).items()}

@@ -156,7 +156,7 @@ async def test_a_token_is_kept_for_its_caller(issuer: Issuer, clock: Clock) -> N
         pytest.param({"client_id": "other"}, id="another-client"),
         pytest.param({"scopes": frozenset({"mcp:read"})}, id="less-granted"),
         pytest.param({"roles": frozenset({"admin"})}, id="another-role"),
-        pytest.param({"claims_json": b'{"act":{"sub":"agent"}}'}, id="an-agent-in-the-users-name"),
+        pytest.param({"claims_kept": b'{"act":{"sub":"agent"}}'}, id="an-agent-in-the-users-name"),
     ],
 )
 async def test_a_token_is_kept_for_nobody_else(
