@@ -23,6 +23,7 @@ class Simulated:
     One provider: which recorded document it answers at which path, and how else it answers.
 
     ``posts`` are the status and error code for each path that is posted to; others answer 404.
+    ``second`` are the answers in their place to a registration that is nearly a valid one.
     ``deletes`` are the paths that may be deleted.
     """
 
@@ -30,6 +31,7 @@ class Simulated:
     documents: Mapping[str, str]
     issuer: str = ""
     posts: Mapping[str, tuple[int, Mapping[str, object]]] = field(default_factory=dict)
+    second: Mapping[str, tuple[int, Mapping[str, object]]] = field(default_factory=dict)
     deletes: frozenset[str] = frozenset()
     changes: Mapping[str, object] = field(default_factory=dict)
 
@@ -54,14 +56,16 @@ def simulate(provider: Simulated, base: str, seen: Seen) -> Starlette:
 
     async def answer(request: Request) -> Response:
         path = request.url.path
-        seen.requests.append((request.method, path, await request.body()))
+        sent = await request.body()
+        seen.requests.append((request.method, path, sent))
         if "authorization" in request.headers:
             seen.authorizations.append(request.headers["authorization"])
         if request.method == "GET" and path in provider.documents:
             document = {**recorded(provider.documents[path], base), **provider.changes}
             return JSONResponse({**document, **_issuer(provider, base)})
         if request.method == "POST" and path in provider.posts:
-            status, body = provider.posts[path]
+            nearly = path in provider.second and b"no-such-method" not in sent
+            status, body = (provider.second if nearly else provider.posts)[path]
             return JSONResponse(json.loads(json.dumps(body).replace("BASE", base)), status)
         if request.method == "DELETE" and path in provider.deletes:
             return Response(status_code=204)

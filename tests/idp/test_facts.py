@@ -36,12 +36,18 @@ def facts_of(preset: Preset) -> Iterator[Fact[Any]]:
         yield from (getattr(preset.matrix, column.key) for column in COLUMNS)
 
 
+# Those that tests start for real, and measure again whenever they run.
+MEASURED_HERE = {"keycloak", "hydra"}
+
+
 @each
 def test_every_fact_says_where_and_when_it_was_read(preset: Preset) -> None:
     for fact in facts_of(preset):
         assert date(2023, 1, 1) <= fact.seen <= date(2026, 12, 31)
         if fact.source.startswith("recorded: "):
             assert (RECORDED / fact.source.removeprefix("recorded: ")).is_file()
+        elif fact.source.startswith("measured: "):
+            assert preset.name in MEASURED_HERE
         elif fact.source != UNSOURCED.where:
             assert fact.source.startswith("https://")
 

@@ -96,20 +96,20 @@ class RunningKeycloak:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
-    def admin(self, method: str, path: str, body: object = None) -> Any:
-        """Ask the admin API; ``path`` is below /admin/realms/mcp-realm. Gives the parsed answer."""
+    def admin(self, method: str, path: str, body: object = None, *, of: str = realm.NAME) -> Any:
+        """Ask the admin API; ``path`` is below the realm ``of``. Gives the parsed answer."""
         answer = self.http.request(
             method,
-            f"{self.url}/admin/realms/{realm.NAME}{path}",
+            f"{self.url}/admin/realms/{of}{path}",
             headers={"authorization": f"Bearer {self._admin_token()}"},
             json=body,
         )
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return json.loads(answer.content) if answer.content else None
 
-    def client_ids(self) -> set[str]:
-        """Return the client_id of every client there is."""
-        return {one["clientId"] for one in self.admin("GET", "/clients?max=1000")}
+    def client_ids(self, of: str = realm.NAME) -> set[str]:
+        """Return the client_id of every client of a realm."""
+        return {one["clientId"] for one in self.admin("GET", "/clients?max=1000", of=of)}
 
     def rotate_keys(self, *, withdraw_old: bool = False) -> str:
         """

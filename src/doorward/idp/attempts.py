@@ -20,6 +20,13 @@ INVALID_REGISTRATION: Mapping[str, Any] = {
     "response_types": ["code"],
     "token_endpoint_auth_method": "no-such-method",
 }
+# Wrong in its redirect URI alone: what a client on somebody's desk sends, but for the fragment.
+NEARLY_VALID_REGISTRATION: Mapping[str, Any] = {
+    **INVALID_REGISTRATION,
+    "redirect_uris": ["http://127.0.0.1/callback#fragment"],
+    "application_type": "native",
+    "token_endpoint_auth_method": "none",
+}
 _ABSENT = frozenset({404, 405, 410, 501})
 _JUDGED = frozenset({"invalid_redirect_uri", "invalid_client_metadata"})
 _ERROR = re.compile(r"[a-zA-Z0-9_.-]{1,60}")
@@ -40,21 +47,29 @@ async def register(fetcher: Fetcher, endpoint: str) -> Attempt:
     Say whether a stranger's registration is judged at ``endpoint``, without registering.
 
     What is sent must be refused by everybody. Should it be accepted all the same, it is deleted.
+    Keycloak reads what was sent before it asks who may register: to such a server a second one is
+    sent, in which less is wrong.
 
     Spec: RFC 7591 §3.1, §3.2.2; RFC 7592 §2.3
     """
-    question = Question(
-        method="POST",
-        body=json.dumps(INVALID_REGISTRATION).encode(),
-        content_type="application/json",
-    )
     try:
-        answer = await fetcher.ask(endpoint, question, limit=64 * 1024)
+        answer = await _send(fetcher, endpoint, INVALID_REGISTRATION)
+        if answer.status == 400 and _error(answer) == "invalid_client_metadata":
+            answer = await _send(fetcher, endpoint, NEARLY_VALID_REGISTRATION)
     except FetchFailed as failure:
         return Attempt(Answer.UNKNOWN, f"advertised; not measured: {failure.detail}")
     if 200 <= answer.status < 300:
         return await _take_back(fetcher, endpoint, _document(answer))
     return judge_registration(answer.status, _error(answer))
+
+
+async def _send(fetcher: Fetcher, endpoint: str, registration: Mapping[str, Any]) -> Fetched:
+    question = Question(
+        method="POST",
+        body=json.dumps(registration).encode(),
+        content_type="application/json",
+    )
+    return await fetcher.ask(endpoint, question, limit=64 * 1024)
 
 
 def judge_registration(status: int, error: str) -> Attempt:

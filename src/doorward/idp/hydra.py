@@ -8,6 +8,9 @@ from doorward.tokens import TokenProfile
 
 _CODE = Source("https://github.com/ory/hydra (at 83127c575)", date(2026, 11, 21))
 _DOCUMENT = Source("recorded: ory_hydra.json", date(2026, 7, 24))
+_MEASURED = Source(
+    "measured: Ory Hydra 2.3.0, built from github.com/ory/hydra/v2", date(2026, 11, 22)
+)
 
 HYDRA = Preset(
     name="hydra",
@@ -52,16 +55,16 @@ HYDRA = Preset(
         ),
     ),
     matrix=Matrix(
-        pkce=_DOCUMENT.says(Answer.YES),
-        rfc8414=_CODE.says(Answer.YES),
+        pkce=_MEASURED.says(Answer.YES),
+        rfc8414=_CODE.says(Answer.OPT_IN, "by upgrading: 2.3.0 answers 404"),
         rfc7591=_CODE.says(Answer.OPT_IN, "off by default"),
         rfc8707=_CODE.says(Answer.NO, "audience instead"),
-        oidc=_DOCUMENT.says(Answer.YES),
+        oidc=_MEASURED.says(Answer.YES),
         cimd=_CODE.says(Answer.NO),
         rfc9207=_CODE.says(Answer.NO),
         dpop=_CODE.says(Answer.NO),
         jwt=_CODE.says(Answer.OPT_IN, "opaque by default"),
         introspection=_CODE.says(Answer.PARTLY, "on the admin API"),
-        revocation=_DOCUMENT.says(Answer.YES),
+        revocation=_MEASURED.says(Answer.YES),
     ),
 )

@@ -3,7 +3,7 @@
 import re
 from datetime import date
 
-from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.facts import Answer, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
@@ -14,7 +14,7 @@ _GUIDE = Source(
     _SEEN,
 )
 _PATHS = Source("https://github.com/keycloak/keycloak/issues/48527", _SEEN)
-_DOCUMENT = Source("recorded: keycloak_26.2_openid-configuration.json", date(2025, 6, 3))
+_MEASURED = Source("measured: Keycloak 26.7.4 from Maven Central", date(2026, 11, 22))
 _POLICIES = Source(
     "https://github.com/keycloak/keycloak, DefaultClientRegistrationPolicies.java", _SEEN
 )
@@ -76,8 +76,17 @@ KEYCLOAK = Preset(
             "What stands before the colon in jti is Keycloak's own, and no mapper writes it: kind of session, kind of token, and the grant, cc for client credentials (DefaultTokenContextEncoderProvider)."
         ),
         _OPENID.says("The OpenID document is behind the path only, never inserted before it."),
-        UNSOURCED.suggests(
-            "An RSA-OAEP key for encryption stands in the key set beside the others."
+        _MEASURED.says(
+            "An RSA-OAEP key for encryption stands in the key set beside the others, which is sent with Cache-Control: no-cache."
+        ),
+        _MEASURED.says(
+            "A client that registers with a scope has that scope alone: mappers of the realm's default client scopes, an audience among them, do not reach its tokens."
+        ),
+        _MEASURED.says(
+            "A client scope with role mappings is given only to users with one of the roles; others get the token without it."
+        ),
+        _MEASURED.says(
+            "token_endpoint_auth_methods_supported lacks none, although public clients can be registered and used."
         ),
     ),
     quirks=(
@@ -95,14 +104,14 @@ KEYCLOAK = Preset(
             fact=_POLICIES.says(
                 "Anonymous registration is refused until Trusted Hosts names hosts: of the sender and of the redirect URIs."
             ),
-            remedy=_POLICIES.suggests(
+            remedy=_MEASURED.says(
                 "Clients > Client registration > Anonymous access policies > Trusted Hosts: add localhost and 127.0.0.1; Allowed Client Scopes: add the MCP scopes."
             ),
         ),
         Quirk(
             departs_from="Fetch Standard, CORS",
             fact=_CORS.says("Before 26.5 the registration endpoint answers no browser."),
-            remedy=_CORS.suggests(
+            remedy=_MEASURED.says(
                 "Clients > Client registration > Anonymous access policies > Allowed Registration Web Origins: add the client's origin."
             ),
         ),
@@ -113,16 +122,16 @@ KEYCLOAK = Preset(
         ),
     ),
     matrix=Matrix(
-        pkce=_DOCUMENT.says(Answer.YES),
-        rfc8414=_PATHS.says(Answer.YES, "since 26.4, both forms"),
-        rfc7591=_POLICIES.says(Answer.YES, "closed until its policies name trusted hosts"),
+        pkce=_MEASURED.says(Answer.YES),
+        rfc8414=_MEASURED.says(Answer.YES, "since 26.4, both forms"),
+        rfc7591=_MEASURED.says(Answer.YES, "closed until its policies name trusted hosts"),
         rfc8707=_GUIDE.says(Answer.EXPERIMENTAL, "--features=resource-indicators, since 26.6"),
-        oidc=_DOCUMENT.says(Answer.YES),
+        oidc=_MEASURED.says(Answer.YES),
         cimd=_GUIDE.says(Answer.EXPERIMENTAL, "--features=cimd, since 26.6"),
-        rfc9207=_DOCUMENT.says(Answer.YES),
-        dpop=_GUIDE.says(Answer.YES, "since 26.4"),
-        jwt=_CODE.says(Answer.YES, "typ is JWT"),
-        introspection=_DOCUMENT.says(Answer.YES),
-        revocation=_DOCUMENT.says(Answer.YES),
+        rfc9207=_MEASURED.says(Answer.YES),
+        dpop=_MEASURED.says(Answer.YES, "since 26.4"),
+        jwt=_MEASURED.says(Answer.YES, "typ is JWT"),
+        introspection=_MEASURED.says(Answer.YES),
+        revocation=_MEASURED.says(Answer.YES),
     ),
 )
