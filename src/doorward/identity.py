@@ -1,5 +1,6 @@
 """Who is calling: the one type that ``tokens`` makes and every room above shares."""
 
+import zlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
@@ -14,6 +15,39 @@ Kind = Literal["person", "service", "key"]
 # Where the guard leaves the verified identity in an ASGI scope, and where rooms that stand beside
 # the guard as strangers may look for it.
 SCOPE_KEY = "doorward.identity"
+
+
+class Packed(msgspec.Struct, frozen=True, gc=False):
+    """Claims as JSON, without what they have in common with ``pattern``, other claims as JSON."""
+
+    content: bytes
+    pattern: bytes
+
+    def __repr__(self) -> str:
+        # The pattern is what another caller's token said, and must not stand in a log beside this
+        # one's name.
+        return f"Packed({self.json!r})"
+
+    @property
+    def json(self) -> bytes:
+        """The claims as they were."""
+        return zlib.decompressobj(_WINDOW, self.pattern).decompress(self.content)
+
+
+# A window of 2 kB and the least memory: claims are short, and ten thousand are packed in a row.
+_WINDOW, _LEVEL, _MEMORY = -11, 2, 2
+
+
+def pack_claims(claims_json: bytes, pattern: bytes) -> Packed:
+    """
+    Return the claims, made shorter by what they have in common with ``pattern``.
+
+    Tokens of one issuer differ in a few places: packed, 360 bytes are 100.
+    """
+    packer = zlib.compressobj(
+        _LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zlib.Z_DEFAULT_STRATEGY, pattern
+    )
+    return Packed(packer.compress(claims_json) + packer.flush(), pattern)
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -36,13 +70,19 @@ class Identity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     kind: Kind = "person"
     name: str | None = None
     token_id: str | None = None
-    # Kept as bytes: ten thousand of these live in a cache, and a dict costs five times as much.
-    claims_json: bytes = b"{}"
+    # Never as a dict, which costs five times as much: ten thousand of these live in a cache.
+    claims_kept: bytes | Packed = b"{}"
 
     @property
     def key(self) -> tuple[str, str]:
         """The (issuer, subject) pair that names this caller for ever."""
         return (self.issuer, self.subject)
+
+    @property
+    def claims_json(self) -> bytes:
+        """The verified claims as JSON, unpacked on each call."""
+        kept = self.claims_kept
+        return kept.json if isinstance(kept, Packed) else kept
 
     @property
     def claims(self) -> Mapping[str, Any]:

@@ -180,8 +180,8 @@ async def test_a_known_key_is_recalled_until_it_ends() -> None:
     assert verifier.recall(KEY.encode()) is None
     verified = await verifier.verify(KEY.encode())
 
-    assert verifier.recall(KEY.encode()) is verified
-    assert await verifier.verify(KEY.encode()) is verified
+    assert verifier.recall(KEY.encode()) == verified
+    assert await verifier.verify(KEY.encode()) == verified
     time.now = NOW + 3600
     assert verifier.recall(KEY.encode()) is None
     with pytest.raises(ApiKeyExpired):

@@ -271,7 +271,7 @@ async def test_a_verified_token_is_recalled_until_it_is_over(signer: Signer) -> 
     assert judge.recall(token) == identity
 
     time.now = NOW + 599.9
-    assert judge.recall(token) is identity
+    assert judge.recall(token) == identity
     time.now = NOW + 600
     assert judge.recall(token) is None
     with pytest.raises(TokenRejected):

@@ -164,8 +164,7 @@ class CredentialVerifier:
         # Taken before the key is looked up: when the keys change in between, nothing is remembered.
         generation = self._desk.generation
         identity = self._desk.verify(token.decode("ascii", "replace"))
-        self._keys.keep(digest, identity, self._desk, generation, self._clock())
-        return identity
+        return self._keys.keep(digest, identity, self._desk, generation, self._clock())
 
     def describe(self) -> list[dict[str, Any]]:
         """Return what is trusted, for a log line or a status page; nothing in it is secret."""

@@ -124,8 +124,7 @@ class OpaqueTokens:
         said = await asked.ask(token)
         now = self._clock()
         identity = judge(said, asked.issuer, leeway=self._leeway, now=now)
-        self._remembered.keep(digest, identity, asked, asked.generation, now)
-        return identity
+        return self._remembered.keep(digest, identity, asked, asked.generation, now)
 
     def _recognising(self, token: str) -> _Asked:
         # Those that know their tokens by a prefix come first; at most one takes any token.

@@ -143,8 +143,7 @@ class Verifier:
         now = self._clock()
         admit(Case(header.type, claims, trusted.expected, now))
         identity = read_identity(claims, trusted.issuer.profile, parts.payload)
-        self._remembered.keep(digest, identity, keys, generation, now)
-        return identity
+        return self._remembered.keep(digest, identity, keys, generation, now)
 
     def _read(self, token: bytes) -> tuple[Header, dict[str, Any], _Trusted, Any]:
         try:
