@@ -211,6 +211,15 @@ async def test_a_body_over_the_limit_is_refused_before_anybody_is_asked() -> Non
     assert stand.behind.requests == []
 
 
+async def test_a_body_that_is_announced_too_long_is_not_waited_for() -> None:
+    async with standing(ok(b"never"), max_body=10) as stand:
+        got = await stand.send(
+            f"POST {TOKEN} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 11\r\n\r\n".encode()
+        )
+
+    assert (got.status, got.json["error"]) == (413, "body-too-large")
+
+
 async def test_a_body_of_just_the_limit_goes_through() -> None:
     async with standing(ok(b"fine"), max_body=10) as stand:
         got = await stand.post(TOKEN, b"x" * 10)

@@ -24,6 +24,7 @@ class Keycloak:
         self.keys = list(keys)
         self.away = False
         self.issuer = ISSUER
+        self.called: dict[str, str] = {}
         self.asked = 0
 
     async def fetch(self, url: str, *, accept: str = "", limit: int = 0) -> Fetched:
@@ -32,7 +33,9 @@ class Keycloak:
             raise FetchFailed("nobody answers")
         if url.endswith("/certs"):
             self.asked += 1
-            document: dict[str, Any] = {"keys": [key.public_jwk() for key in self.keys]}
+            document: dict[str, Any] = {
+                "keys": [key.public_jwk() | self.called for key in self.keys]
+            }
         elif url == f"{ISSUER}/.well-known/openid-configuration":
             certs = f"{ISSUER}/protocol/openid-connect/certs"
             document = {"issuer": self.issuer, "jwks_uri": certs}
@@ -94,6 +97,20 @@ async def test_a_new_key_works_at_once_and_a_withdrawn_one_is_gone(made: Made) -
 
     assert await found(keys, NEW) == NEW.kid
     assert await found(keys, OLD) == "unknown-key"
+    assert keys.generation > before
+
+
+@both
+async def test_another_key_under_the_same_name_is_another_key(made: Made) -> None:
+    keycloak, clock = Keycloak(OLD), Clock()
+    keys = made(keycloak, clock)
+    await keys.start()
+    before = keys.generation
+    keycloak.keys, keycloak.called = [NEW], {"kid": OLD.kid}
+
+    clock.now += 301
+    await keys.key(OLD.kid, "ES256")
+
     assert keys.generation > before
 
 

@@ -5,7 +5,8 @@ they are found through its metadata, fetched again when they are old or when a t
 is not among them, and kept for a while when the provider is away. A stolen key is of no use once
 the provider has withdrawn it.
 
-From the toolkit: `find` knows how each provider writes its tokens. Step 9's user context stays.
+From the toolkit: `UserContext` writes what step 9 wrote by hand, and `find` knows how each provider
+writes its tokens. `Guard(idp="keycloak", issuer=…)` brings keys like these by itself.
 
 Still suffers: what its clients do. Anybody may register one that calls itself as it likes, and a
 client that is sent to two providers may hand the code of one to the other. Step 11 closes it.
@@ -14,11 +15,11 @@ client that is sent to two providers may hand the code of one to the other. Step
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
 
 from doorward import Guard, McpServer, Policy, Rule, TrustedIssuer
 from doorward.errors import DoorwardError, KeysUnavailable, UnknownKey
 from doorward.guard.answers import App
+from doorward.guard.user_context import UserContext
 from doorward.net import Fetcher
 from doorward.tokens.key import Key
 from doorward.tokens.key_set import KeySet
@@ -27,8 +28,7 @@ from doorward.wire.server_metadata import metadata_urls, parse_jwks_uri
 from doorward.wire.strict_json import parse_object
 from mcp_http.provider import Provider, fetcher_of, run
 from mcp_http.stage import SCOPES, new_app
-from mcp_http.step9 import UserContext, greeting, whoami
-from mcp_http.tools import TOOLS, explain
+from mcp_http.tools import TOOLS, explain, greet_user, whoami
 
 TOOL, PROMPT, MEMBERS = {"mcp:tools"}, {"mcp:prompts"}, {"admin", "user"}
 FRESH, STALE = 300.0, 3600.0  # seconds that keys are used; and that they serve in an outage
@@ -46,7 +46,7 @@ class ProviderKeys:
         self.trusted_until = self._stale_until = self._ask_after = float("-inf")
         self._away = True
         self._issuer, self._fetcher, self._clock = issuer, fetcher, clock
-        self._keys = KeySet({"keys": []})
+        self._keys, self._document = KeySet({"keys": []}), b""
         self._turn = asyncio.Lock()
 
     async def start(self) -> None:
@@ -83,26 +83,26 @@ class ProviderKeys:
 
     async def _refresh(self, pause: float) -> None:
         try:
-            keys = await self._fetch()
+            document = await self._fetch()
+            keys = KeySet(parse_object(document))
         except (DoorwardError, ValueError):
             self._away, self._ask_after = True, self._clock() + TRY_AGAIN
             return
         now = self._clock()
         self._away, self._ask_after = False, now + pause
         self.trusted_until, self._stale_until = now + FRESH, now + FRESH + STALE
-        if keys.kids != self._keys.kids:
+        if document != self._document:
             # What was verified with a key that is gone is forgotten with it.
             self.generation += 1
-        self._keys = keys
+        self._keys, self._document = keys, document
 
-    async def _fetch(self) -> KeySet:
+    async def _fetch(self) -> bytes:
         problem: DoorwardError = KeysUnavailable("no metadata")
         for url in metadata_urls(self._issuer):
             try:
                 metadata = await self._fetcher.fetch(url, limit=64 * 1024)
                 jwks_uri = parse_jwks_uri(parse_object(metadata.body), self._issuer)
-                answer = await self._fetcher.fetch(jwks_uri, limit=256 * 1024)
-                return KeySet(parse_object(answer.body))
+                return (await self._fetcher.fetch(jwks_uri, limit=256 * 1024)).body
             except DoorwardError as error:
                 problem = error
         raise problem
@@ -116,7 +116,7 @@ def create_app(provider: Provider) -> App:
     server = McpServer("mcp-step-by-step", version="10.0", meta={"mcp-step-by-step/oauth": oauth})
     for tool in (*TOOLS.values(), whoami):
         server.tool(scopes=TOOL, roles=MEMBERS)(tool)
-    server.prompt(scopes=PROMPT, roles=MEMBERS)(greeting)
+    server.prompt(scopes=PROMPT, roles=MEMBERS, name="greeting")(greet_user)
     server.prompt(scopes=PROMPT, roles=MEMBERS, name="help")(explain)
     policy = Policy(base=Rule(scopes={"mcp:read"}), rules=server.rules)
     server.decide = lambda user, wanted: user is not None and policy.decide(user, wanted).allowed
@@ -138,13 +138,9 @@ def create_app(provider: Provider) -> App:
         challenge_scopes={"mcp:read", "mcp:tools"},
         open_paths={"/health"},
     )
-    web = new_app("MCP step by step: 10")
-
-    @web.get("/health")
-    async def health() -> dict[str, Any]:
-        return {"status": "healthy", "step": "10", "address": provider.address, "oauth": oauth}
-
-    return guard.protect(UserContext(server.in_front_of(web)))
+    web = new_app("MCP step by step: 10", step="10", address=provider.address, oauth=oauth)
+    member = "mcp-step-by-step/user"
+    return guard.protect(UserContext(server.in_front_of(web), member=member))
 
 
 def main() -> None:

@@ -7,9 +7,19 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from doorward import Context, McpServer, ToolError
+from doorward import Context, Identity, McpServer, ToolError
 
-__all__ = ["NOTES", "PROMPTS", "TOOLS", "echo", "get_time", "list_users", "offer"]
+__all__ = [
+    "NOTES",
+    "PROMPTS",
+    "TOOLS",
+    "echo",
+    "get_time",
+    "greet_user",
+    "list_users",
+    "offer",
+    "whoami",
+]
 
 
 async def echo(message: str) -> str:
@@ -45,6 +55,16 @@ async def explain() -> str:
 async def list_users() -> list[str]:
     """List everybody who keeps notes here. Administrators only."""
     return sorted(NOTES)
+
+
+async def whoami(user: Identity) -> dict[str, Any]:
+    """Say who is calling, as the token says it."""
+    return {"id": user.subject, "scopes": sorted(user.scopes), "roles": sorted(user.roles)}
+
+
+async def greet_user(user: Identity, name: str | None = None) -> str:
+    """Greet somebody by name; you, if no name is given."""
+    return f"Please greet {name or user.name or user.subject} warmly, in one sentence."
 
 
 TOOLS: dict[str, Callable[..., Any]] = {"echo": echo, "get_time": get_time, "countdown": countdown}
