@@ -8,7 +8,7 @@ from doorward.errors import DoorwardError
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TOKEN68 = re.compile(r"[A-Za-z0-9\-._~+/]+=*(?=[ \t]*(?:,|$))")
-_QUOTED = re.compile(r'"((?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\t\x20-\x7e\x80-\uffff])*)"')
+_QUOTED = re.compile(r'"((?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\x00-\x08\x0a-\x1f\x7f])*)"')
 _EQUALS = re.compile(r"[ \t]*=[ \t]*")
 _SEPARATOR = re.compile(r"[ \t]*(?:,[ \t]*)+|[ \t]*$")
 _UNQUOTABLE = re.compile(r"[^\x20-\x7e]")
