@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 import pytest
 from fastmcp import FastMCP
+from fastmcp.apps.app import FastMCPApp
 from fastmcp.server.auth import require_scopes, restrict_tag
 from fastmcp.server.context import Context
+from fastmcp.server.providers.addressing import hashed_backend_name
 from fastmcp.server.transforms import ToolTransform
 from fastmcp.tools.tool_transform import ToolTransformConfig
 from pydantic import Field
@@ -223,3 +225,27 @@ async def test_a_rule_is_not_lost_in_what_a_library_wraps_a_function_in() -> Non
         noted = await another.modern(alice, "prompts/get", name="note", arguments={"order": "7"})
 
     assert [one.status_code for one in (written, read, noted)] == [403, 403, 403]
+
+
+async def test_the_address_by_which_an_app_calls_its_own_tool_is_no_way_round_the_rule() -> None:
+    pages: FastMCPApp = FastMCPApp("pages")
+
+    @pages.tool()
+    @requires(scopes={"shop:x"})
+    async def save(order: str) -> str:
+        return f"saved {order}"
+
+    server: FastMCP[Any] = FastMCP("shop", providers=[pages])
+    # An operator who lets everybody use whatever has no rule.
+    stage = Stage(Policy(base=Rule(scopes={"mcp:read"}), unknown="base"))
+    call = {"name": hashed_backend_name("pages", "save"), "arguments": {"order": "7"}}
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:x") as mia,
+    ):
+        refused = await stage.modern(alice, "tools/call", **call)
+        served = await stage.modern(mia, "tools/call", **call)
+
+    assert refused.status_code == 403
+    assert result_of(served)["result"]["content"][0]["text"] == "saved 7"

@@ -14,6 +14,8 @@ from mcp.server.lowlevel.server import Server
 from mcp.server.mcpserver import MCPServer
 from mcp_types import CallToolResult, ListToolsResult, TextContent, Tool
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 
 from doorward.errors import ConfigurationError
@@ -206,3 +208,21 @@ def test_a_server_that_was_not_mounted_is_told_so(stage: Stage) -> None:
         with_sdk.protect(MCPServer("shop"), stage.guard, app=FastAPI())
 
     assert refused.value.reason == "not-mounted"
+
+
+async def test_a_route_that_the_server_has_beside_its_endpoint_is_open_where_the_guard_says_so(
+    library: Library, shop: Any
+) -> None:
+    async def health(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("well")
+
+    for path in ("/health", "/secret"):
+        shop.custom_route(path, methods=["GET"])(health)
+    stage = Stage(options={"open_paths": ["/health"]})
+    app = library.protect(shop, stage.guard)
+    async with stage.serving(app), httpx2.AsyncClient(base_url=stage.base) as nobody:
+        well = await nobody.get("/health")
+        refused = await nobody.get("/secret")
+
+    assert well.text == "well"
+    assert refused.status_code == 404
