@@ -91,12 +91,24 @@ class Stage:
             await task
             listener.close()
 
-    async def modern(self, http: httpx2.AsyncClient, method: str, **params: Any) -> httpx2.Response:
+    async def modern(
+        self,
+        http: httpx2.AsyncClient,
+        method: str,
+        *,
+        meta: dict[str, Any] | None = None,
+        **params: Any,
+    ) -> httpx2.Response:
         """Send one request of the 2026-07-28 era."""
         headers = {**ACCEPT, "mcp-protocol-version": "2026-07-28", "mcp-method": method}
         if (name := params.get("name", params.get("uri"))) is not None:
             headers["mcp-name"] = name
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": META}}
+        body = {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": method,
+            "params": {**params, "_meta": {**META, **(meta or {})}},
+        }
         return await http.post(self.resource, json=body, headers=headers)
 
     async def legacy(self, http: httpx2.AsyncClient, method: str, **params: Any) -> httpx2.Response:

@@ -1,7 +1,7 @@
 """Who calls is known in the tool: this request's caller, in every task, thread and session."""
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
 import fastmcp
 import pytest
@@ -13,6 +13,7 @@ from mcp.server.auth.middleware.auth_context import get_access_token as sdk_toke
 from doorward.errors import ConfigurationError
 from doorward.guard.declared import requires
 from doorward.guard.sdk_seat import KEPT_BY_THE_GUARD
+from doorward.identity import current_identity
 from tests.adapters.conftest import Library
 from tests.adapters.stage import ACCEPT, HELLO, Stage
 from tests.adapters.test_tools_and_lists import result_of
@@ -197,3 +198,44 @@ async def test_on_a_pipe_there_is_no_caller_and_the_tool_says_so(
         answer = await client.call_tool("greet", {"greeting": "hi"})
     assert answer.is_error
     assert "signed in" in answer.content[0].text  # type: ignore[union-attr]
+
+
+async def test_a_question_that_one_caller_was_asked_is_not_answered_by_another(
+    stage: Stage,
+) -> None:
+    from mcp.server.mcpserver import Elicit, MCPServer, Resolve
+    from pydantic import BaseModel
+
+    from doorward.guard.official_sdk import protect
+
+    class Answer(BaseModel):
+        sure: bool
+
+    async def sure() -> Elicit[Answer]:
+        return Elicit("Are you sure?", Answer)
+
+    server = MCPServer("shop")
+
+    @server.tool()
+    @requires()
+    async def delete(answer: Annotated[Answer, Resolve(sure)]) -> str:
+        """Delete everything."""
+        caller = current_identity()
+        return f"{caller.subject if caller else 'nobody'} is sure: {answer.sure}"
+
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("bob") as bob,
+    ):
+        able: dict[str, Any] = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
+        call: dict[str, Any] = {"name": "delete", "arguments": {}}
+        asked = result_of(await stage.modern(alice, "tools/call", meta=able, **call))["result"]
+        key = next(iter(asked["inputRequests"]))
+        call["requestState"] = asked["requestState"]
+        call["inputResponses"] = {key: {"action": "accept", "content": {"sure": True}}}
+        stolen = await stage.modern(bob, "tools/call", meta=able, **call)
+        answered = await stage.modern(alice, "tools/call", meta=able, **call)
+
+    assert result_of(stolen)["error"]["data"]["reason"] == "invalid_request_state"
+    assert result_of(answered)["result"]["content"][0]["text"] == "alice is sure: True"

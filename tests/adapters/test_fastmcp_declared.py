@@ -238,7 +238,10 @@ async def test_the_address_by_which_an_app_calls_its_own_tool_is_no_way_round_th
     server: FastMCP[Any] = FastMCP("shop", providers=[pages])
     # An operator who lets everybody use whatever has no rule.
     stage = Stage(Policy(base=Rule(scopes={"mcp:read"}), unknown="base"))
-    call = {"name": hashed_backend_name("pages", "save"), "arguments": {"order": "7"}}
+    call: dict[str, Any] = {
+        "name": hashed_backend_name("pages", "save"),
+        "arguments": {"order": "7"},
+    }
     async with (
         stage.serving(protect(server, stage.guard)),
         stage.http("alice") as alice,
