@@ -4,12 +4,14 @@ import base64
 import importlib.util
 import json
 import stat
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from doorward.tokens.pem import read_public_pem
+from tests.conftest import ROOT
 from tests.tutorial.places import STEPS_FOLDER
 from tests.tutorial.stage import ADDRESS, RESOURCE
 
@@ -181,3 +183,20 @@ def test_without_anything_to_do_it_says_what_there_is(
         run(monkeypatch)
 
     assert "--username NAME, --demo or --generate-keys" in capsys.readouterr().err
+
+
+def test_no_private_key_is_committed() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("nothing is committed here: this is no repository")
+    listed = subprocess.run(
+        ["git", "ls-files", "http-transport-steps"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+
+    assert listed
+    assert not [name for name in listed if name.endswith((".pem", ".key", ".new"))]
+    for name in listed:
+        assert "PRIVATE KEY-----\nM" not in (ROOT / name).read_text("utf-8"), name

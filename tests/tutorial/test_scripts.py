@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, find_uv
+from tests.conftest import find_uv
 from tests.tutorial.places import STEPS_FOLDER
 from tests.tutorial.scripts import run_script
 
@@ -52,18 +52,3 @@ def test_a_script_whose_port_is_taken_says_so_and_does_not_test_somebody_else() 
 
     assert done.returncode == 1
     assert "is free (stop what runs there" in done.stderr
-
-
-def test_no_private_key_is_committed() -> None:
-    listed = subprocess.run(
-        ["git", "ls-files", "http-transport-steps"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-
-    assert listed
-    assert not [name for name in listed if name.endswith((".pem", ".key", ".new"))]
-    for name in listed:
-        assert "PRIVATE KEY-----\nM" not in (ROOT / name).read_text("utf-8"), name
