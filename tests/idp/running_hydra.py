@@ -18,6 +18,8 @@ from tests.e2e.processes import free_port, started
 MODULE = Path(__file__).parent / "hydra"
 OLDEST_GO = (1, 24)
 _SOURCES = ("go.mod", "go.sum", "main.go")
+# Turned on, it works; this is what makes its metadata say so.
+_ADVERTISED = "webfinger: {{oidc_discovery: {{client_registration_url: {issuer}/oauth2/register}}}}"
 _LONGEST_BUILD = 1500.0
 _COMES_UP_WITHIN = 60.0
 
@@ -96,6 +98,7 @@ urls:
 secrets: {{system: [only-on-this-machine]}}
 strategies: {{access_token: jwt}}
 oidc: {{dynamic_client_registration: {{enabled: {str(registration).lower()}}}}}
+{_ADVERTISED.format(issuer=hydra.issuer) if registration else ""}
 log: {{level: error}}
 sqa: {{opt_out: true}}
 """,

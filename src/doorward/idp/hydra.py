@@ -46,17 +46,21 @@ HYDRA = Preset(
         Quirk(
             departs_from="RFC 9068 §2",
             fact=_CODE.says("Access tokens are opaque by default."),
-            remedy=_CODE.suggests("hydra.yml: strategies.access_token: jwt."),
+            remedy=_MEASURED.says("hydra.yml: strategies.access_token: jwt."),
         ),
         Quirk(
             departs_from="RFC 7591 §3",
-            fact=_CODE.says("Registration is off by default."),
-            remedy=_CODE.suggests("hydra.yml: oidc.dynamic_client_registration.enabled: true."),
+            fact=_MEASURED.says(
+                "Registration is off by default; turned on, it works at /oauth2/register and no document says so."
+            ),
+            remedy=_MEASURED.says(
+                "hydra.yml: oidc.dynamic_client_registration.enabled: true, and webfinger.oidc_discovery.client_registration_url: the issuer with /oauth2/register behind it."
+            ),
         ),
     ),
     matrix=Matrix(
         pkce=_MEASURED.says(Answer.YES),
-        rfc8414=_CODE.says(Answer.OPT_IN, "by upgrading: 2.3.0 answers 404"),
+        rfc8414=_CODE.says(Answer.YES, "not yet in 2.3.0, which answers 404"),
         rfc7591=_CODE.says(Answer.OPT_IN, "off by default"),
         rfc8707=_CODE.says(Answer.NO, "audience instead"),
         oidc=_MEASURED.says(Answer.YES),
