@@ -13,9 +13,12 @@ import httpx2
 from doorward.testing import SigningKey
 from doorward.testing.mint import compact
 from doorward.testing.signing import b64url
+from tests.tutorial.mix_up import hands_over_the_code
 from tests.tutorial.stage import Caller, key
 
+# The servers; step 11 is a client, and runs beside step 10.
 STEPS = tuple(range(1, 11))
+EVERY = (*STEPS, 11)
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,10 @@ async def _stolen_key(caller: Caller) -> bool:
     return good and await _echoes(caller, caller.token("admin", role="admin"))
 
 
+async def _mixed_up(caller: Caller) -> bool:
+    return await hands_over_the_code(caller.step)
+
+
 ATTACKS: tuple[Attack, ...] = (
     Attack(
         "foreign-page",
@@ -233,5 +240,13 @@ ATTACKS: tuple[Attack, ...] = (
         9,
         10,
         _stolen_key,
+    ),
+    Attack(
+        "mix-up",
+        "A second provider has the browser come back with the first one's code; the client hands it over.",
+        10,
+        10,
+        11,
+        _mixed_up,
     ),
 )

@@ -1,6 +1,6 @@
 """The attack matrix as the tutorial's table of contents."""
 
-from tests.tutorial.attacks import ATTACKS, STEPS, Attack
+from tests.tutorial.attacks import ATTACKS, EVERY, Attack
 
 MARKS = {True: "succeeds", False: "refused", None: "–"}
 
@@ -17,7 +17,7 @@ def matrix() -> list[dict[str, object]]:
             "sentence": attack.sentence,
             "suffers": attack.suffers,
             "closes": attack.closes,
-            "steps": {step: MARKS[attack.succeeds_at(step)] for step in STEPS},
+            "steps": {step: MARKS[attack.succeeds_at(step)] for step in EVERY},
         }
         for attack in ATTACKS
     ]
@@ -25,13 +25,13 @@ def matrix() -> list[dict[str, object]]:
 
 def matrix_markdown() -> str:
     """Return the matrix as a Markdown table: a row per attack, a column per step."""
-    head = "| Attack | " + " | ".join(str(step) for step in STEPS) + " | Closed by |"
-    rule = "|---|" + ":-:|" * len(STEPS) + "---|"
+    head = "| Attack | " + " | ".join(str(step) for step in EVERY) + " | Closed by |"
+    rule = "|---|" + ":-:|" * len(EVERY) + "---|"
     return "\n".join([head, rule, *(_row(attack) for attack in ATTACKS)]) + "\n"
 
 
 def _row(attack: Attack) -> str:
-    marks = " | ".join(_mark(attack, step) for step in STEPS)
+    marks = " | ".join(_mark(attack, step) for step in EVERY)
     return f"| **{attack.name}**: {attack.sentence} | {marks} | step {attack.closes} |"
 
 

@@ -52,7 +52,7 @@ def module(step: int) -> ModuleType:
 def application(step: int, keys: Path, source: ModuleType | None = None) -> Any:
     """Return a step's application, whose public key is in the folder `keys`."""
     (keys / "mcp_public_key.pem").write_bytes(key().public_pem())
-    if step == 10:
+    if step >= 10:
         return _at_provider(keys)
     before = os.environ.get("MCP_KEYS")
     os.environ["MCP_KEYS"] = str(keys)
@@ -114,7 +114,7 @@ class Caller:
 
     def mint(self) -> TokenMint:
         """Return the issuer that this step trusts."""
-        return mint(PROVIDER if self.step == 10 else ADDRESS)
+        return mint(PROVIDER if self.step >= 10 else ADDRESS)
 
     def token(self, user: str = "alice", *scopes: str, role: str = "user") -> str:
         """Return a good token with these scopes; without any named, with all three."""

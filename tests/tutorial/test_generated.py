@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.tutorial.attacks import ATTACKS, STEPS
+from tests.tutorial.attacks import ATTACKS, EVERY, STEPS
 from tests.tutorial.diffs import diff
 from tests.tutorial.matrix import matrix, matrix_markdown
 from tests.tutorial.places import SOURCES
@@ -50,5 +50,5 @@ def test_the_matrix_has_a_row_for_each_attack_and_a_column_for_each_step() -> No
     table = matrix_markdown().splitlines()
 
     assert len(table) == len(ATTACKS) + 2
-    assert all(line.count("|") == len(STEPS) + 3 for line in table)
+    assert all(line.count("|") == len(EVERY) + 3 for line in table)
     assert [row["name"] for row in matrix()] == [attack.name for attack in ATTACKS]
