@@ -24,8 +24,9 @@ def test_a_call_as_clients_send_it_is_read_at_one_look() -> None:
     usual = read_usual(modern(arguments={"a": 1}), dict(headers()))
 
     assert usual is not None
-    assert (usual.id, usual.method, usual.name, usual.version) == (1, "tools/call", "add", MODERN)
-    assert usual.params["arguments"] == {"a": 1}
+    request_id, method, params, name, version = usual
+    assert (request_id, method, name, version) == (1, "tools/call", "add", MODERN)
+    assert params["arguments"] == {"a": 1}
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,7 @@ def test_a_call_as_clients_send_it_is_read_at_one_look() -> None:
         ({}, headers(method="tools/list")),
         ({}, headers(version="2025-11-25")),
         ({}, headers(name=None)),
+        ({"jsonrpc": "1.0"}, headers()),
         ({"id": True}, headers()),
         ({"id": -1}, headers()),
         ({"id": 2**53}, headers()),

@@ -124,10 +124,10 @@ class Door:
         # The path of the scope and never a URL put together from Host: "Host: a/?x=" moves that.
         path: str = scope["path"]
         place = self._settings.paths.place(path, scope.get("raw_path"))
-        if place == "elsewhere" and self._is_open(path):
-            await self._app(scope, receive, send)
-        elif kind == "http" and place == "endpoint":
+        if kind == "http" and place == "endpoint":
             await self._guarded(scope, receive, send)
+        elif place == "elsewhere" and self._is_open(path):
+            await self._app(scope, receive, send)
         elif kind == "http":
             await self._unguarded(place, scope, send)
         else:

@@ -124,22 +124,17 @@ def read_envelope(body: bytes, headers: Headers) -> Envelope:
 
     Spec: MCP 2026-07-28 basic/index §Requests; basic/transports/streamable-http §Server Validation
     """
-    message = _message(body)
-    if isinstance(headers, dict):
+    message = _json(body)
+    if type(message) is dict and type(headers) is dict:
         usual = read_usual(message, headers)
         if usual is not None:
             request_id, method, params, name, version = usual
             return Envelope(method, request_id, False, params, name, version, body)
-    return read_carefully(message, headers, body)
+    return _read_carefully(_message(message), headers, body)
 
 
-def read_carefully(message: dict[str, Any], headers: Headers, body: bytes) -> Envelope:
-    """
-    Return what ``read_envelope`` returns, by the way that can say what is wrong.
-
-    Raises:
-        Malformed: as ``read_envelope`` does.
-    """
+def _read_carefully(message: dict[str, Any], headers: Headers, body: bytes) -> Envelope:
+    """Return what ``read_envelope`` returns, by the way that can say what is wrong."""
     request_id = _id(message)
     if "method" not in message:
         return _response(message, request_id, headers, body)
@@ -159,11 +154,14 @@ def read_carefully(message: dict[str, Any], headers: Headers, body: bytes) -> En
     return Envelope(method, request_id, is_notification, params, name, version, body)
 
 
-def _message(body: bytes) -> dict[str, Any]:
+def _json(body: bytes) -> Any:
     try:
-        message = parse(body)
+        return parse(body)
     except NotStrictJson as error:
         raise NotJson(str(error)) from None
+
+
+def _message(message: Any) -> dict[str, Any]:
     if type(message) is list:
         raise Malformed("a batch", public="Batches are not accepted: send one message per request.")
     if type(message) is not dict:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from doorward.wire.malformed import MODERN_VERSIONS
 
@@ -30,14 +30,8 @@ _VERSIONS: dict[bytes | None, str] = {version.encode(): version for version in M
 _PLAIN = re.compile(r"[!-<>-~][!-~]*")
 
 
-class Usual(NamedTuple):
-    """What a usual request says, in the body and in its headers alike."""
-
-    id: int
-    method: str
-    params: dict[str, Any]
-    name: str
-    version: str
+# What a usual request says, in the body and in its headers alike: id, method, params, name, version.
+Usual = tuple[int, str, dict[str, Any], str, str]
 
 
 def read_usual(message: dict[str, Any], headers: Mapping[bytes, bytes]) -> Usual | None:
@@ -45,9 +39,9 @@ def read_usual(message: dict[str, Any], headers: Mapping[bytes, bytes]) -> Usual
     Return what a request says that is as nearly all are; ``None`` for every other message.
 
     Only admits, and only what the careful way of ``envelope`` reads as the same. That one refuses,
-    and says why. ``headers`` came once each, and ``message`` has ``jsonrpc`` looked at.
+    and says why. ``headers`` came once each.
     """
-    if message.keys() != _REQUEST:
+    if message.keys() != _REQUEST or message["jsonrpc"] != "2.0":
         return None
     request_id, method, params = message["id"], message["method"], message["params"]
     if type(request_id) is not int or not 0 <= request_id <= LARGEST_ID:
@@ -67,4 +61,4 @@ def read_usual(message: dict[str, Any], headers: Mapping[bytes, bytes]) -> Usual
     version = _VERSIONS.get(headers.get(b"mcp-protocol-version"))
     if version is None or meta.get(VERSION_META) != version or not USUAL_META.issuperset(meta):
         return None
-    return Usual(request_id, method, params, name, version)
+    return request_id, method, params, name, version
