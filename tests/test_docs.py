@@ -72,7 +72,8 @@ def wanted(a: int) -> int:
 
 
 class Other:
-    pass
+    async def method(self) -> None:
+        return None
 """
 
 
@@ -80,4 +81,10 @@ def test_one_function_is_shown_with_the_comment_above_it() -> None:
     wanted = CODE.partition("import os\n\n\n")[2].partition("\n\n\nclass")[0]
 
     assert definition(CODE, "wanted") == wanted
-    assert definition(CODE, "Other") == "class Other:\n    pass"
+    assert definition(CODE, "Other.method") == "async def method(self) -> None:\n    return None"
+
+
+@pytest.mark.parametrize("name", ["gone", "Other.gone", "wanted.a", "os"])
+def test_a_name_that_is_no_function_or_class_is_an_error(name: str) -> None:
+    with pytest.raises(ValueError, match="nothing is called"):
+        definition(CODE, name)

@@ -10,19 +10,21 @@ class of that name, with the comment above it.
 
 import ast
 import re
+import textwrap
 from pathlib import Path
 
 from docs.making.matrix import matrix_table
 from docs.making.wire import read_transcript, wire_text
 
 INCLUDE = re.compile(
-    r"(<!-- include: (?P<file>[^\s:]+)(?:::(?P<name>\w+))? -->\n\n(?P<fence>```+)\w+[^\n]*\n).*?"
+    r"(<!-- include: (?P<file>[^\s:]+)(?:::(?P<name>[\w.]+))? -->\n\n(?P<fence>```+)\w+[^\n]*\n).*?"
     r"(?P<end>\n(?P=fence)\n)",
     re.DOTALL,
 )
 MADE = re.compile(
     r"(<!-- (?P<kind>wire|matrix): (?P<file>\S+) -->\n).*?(?P<end><!-- end -->\n)", re.DOTALL
 )
+Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 SHOWS_FILES = re.compile(r"<!-- (?:include|wire|matrix): \S+ -->")
 
 
@@ -61,18 +63,22 @@ def with_files(page: Path, root: Path) -> str:
 
 def definition(code: str, name: str) -> str:
     """
-    Return the function or class ``name`` of a module, with its decorators and the comment above.
+    Return a function or class of a module, with its decorators and the comment above it.
+
+    ``Name.method`` is a method, moved to the left edge.
 
     Raises:
-        ValueError: the module defines nothing of that name at its top.
+        ValueError: nothing is called that.
     """
     lines = code.splitlines()
-    for node in ast.parse(code).body:
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            continue
-        if node.name == name:
-            first = min([node.lineno, *(one.lineno for one in node.decorator_list)]) - 1
-            while first and lines[first - 1].startswith("#"):
-                first -= 1
-            return "\n".join(lines[first : node.end_lineno])
-    raise ValueError(f"nothing is called {name}")
+    body, found = ast.parse(code).body, None
+    for part in name.split("."):
+        named = [one for one in body if isinstance(one, Defined) and one.name == part]
+        if not named:
+            raise ValueError(f"nothing is called {name}")
+        found, body = named[0], named[0].body
+    assert found is not None
+    first = min([found.lineno, *(one.lineno for one in found.decorator_list)]) - 1
+    while first and lines[first - 1].lstrip().startswith("#"):
+        first -= 1
+    return textwrap.dedent("\n".join(lines[first : found.end_lineno]))
