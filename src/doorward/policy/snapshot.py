@@ -91,9 +91,7 @@ def matrix_in(document: Any) -> Matrix:
     try:
         if document["format"] != FORMAT:
             raise KeyError("format")
-        rows = tuple(
-            _titled(title, told) for title, told in document["operations"].items()
-        )
+        rows = tuple(_titled(title, told) for title, told in document["operations"].items())
         rest = document["rest"]
         return Matrix(
             rows=rows,
