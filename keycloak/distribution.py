@@ -138,6 +138,10 @@ def _unpack(archive: Path) -> None:
         raise CannotStart(
             f"{archive} cannot be unpacked: {broken}.", "Delete it and try again."
         ) from broken
+    if not (aside / f"keycloak-{VERSION}" / "bin" / "kc.sh").is_file():
+        raise CannotStart(
+            f"{archive} has no keycloak-{VERSION} in it.", "Give the archive of that version."
+        )
     # Moved into place when complete: an unpacking that was interrupted is never taken for one.
     (aside / f"keycloak-{VERSION}").rename(home())
     shutil.rmtree(aside, ignore_errors=True)
