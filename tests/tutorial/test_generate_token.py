@@ -200,3 +200,18 @@ def test_no_private_key_is_committed() -> None:
     assert not [name for name in listed if name.endswith((".pem", ".key", ".new"))]
     for name in listed:
         assert "PRIVATE KEY-----\nM" not in (ROOT / name).read_text("utf-8"), name
+
+
+def test_git_ignores_what_the_steps_write() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("nothing is committed here: this is no repository")
+    names = ["mcp_private_key.pem", "mcp_private_key.new", "client_credentials.json"]
+    ignored = subprocess.run(
+        ["git", "check-ignore", *(f"http-transport-steps/{name}" for name in names)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.split()
+
+    assert len(ignored) == len(names)
