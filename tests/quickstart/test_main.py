@@ -1,5 +1,6 @@
 """The quickstart's folder: who gets in, who does not, and what each is told."""
 
+import re
 import time
 from collections.abc import Callable
 from types import ModuleType
@@ -10,7 +11,7 @@ import pytest
 from doorward.errors import ConfigurationError, KeysUnavailable
 from tests.quickstart.asgardeo import SUBJECTS, Asgardeo
 from tests.quickstart.calling import call, result, serving
-from tests.quickstart.conftest import asgardeo_listening, set_env
+from tests.quickstart.conftest import FOLDER, asgardeo_listening, set_env
 
 Folder = Callable[[str], ModuleType]
 AGENT = "agent-4711"
@@ -246,3 +247,12 @@ def test_half_a_door_is_refused(folder: Folder, asgardeo: Asgardeo, half: str) -
         folder("protected").FastMCP("x", **told)
 
     assert refusal.value.reason == "not-guarded"
+
+
+def test_the_example_file_names_every_setting_that_is_read() -> None:
+    named = set(
+        re.findall(r"^(?:# )?([A-Z_]+)=", (FOLDER / ".env.example").read_text(), re.MULTILINE)
+    )
+    read = set(re.findall(r'getenv\("([A-Z_]+)"', (FOLDER / "main.py").read_text()))
+
+    assert named == read
