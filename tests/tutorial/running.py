@@ -28,6 +28,7 @@ class Running:
     def __init__(self, *command: str, cwd: Path, environment: Mapping[str, str] | None = None):
         self.said: list[str] = []
         self._up = threading.Event()
+        self._listens = False
         self._process = subprocess.Popen(
             [str(BINARIES / command[0]), *command[1:]],
             cwd=cwd,
@@ -42,7 +43,7 @@ class Running:
             target=self._read, args=(self._process.stdout,), daemon=True
         )
         self._reader.start()
-        if not self._up.wait(COMES_UP_WITHIN) or self._process.poll() is not None:
+        if not self._up.wait(COMES_UP_WITHIN) or not self._listens:
             self.stop()
             raise DidNotCome("\n".join(self.said))
 
@@ -70,7 +71,9 @@ class Running:
         for line in pipe:
             self.said.append(line.rstrip("\n"))
             if line.startswith("Listening on"):
+                self._listens = True
                 self._up.set()
+        # The end of its output wakes whoever waits for it, too.
         self._up.set()
 
 

@@ -32,7 +32,7 @@ from mcp_http.tools import TOOLS, explain, greet_user, whoami
 
 TOOL, PROMPT, MEMBERS = {"mcp:tools"}, {"mcp:prompts"}, {"admin", "user"}
 FRESH, STALE = 300.0, 3600.0  # seconds that keys are used; and that they serve in an outage
-ASK_AGAIN, TRY_AGAIN = 30.0, 5.0  # seconds between questions for unknown keys; after a failure
+ASK_AGAIN = 5.0  # seconds between questions that the last answer did not settle
 
 
 # The idea of this step: keys that somebody else may change, or be unable to give.
@@ -86,7 +86,7 @@ class ProviderKeys:
             document = await self._fetch()
             keys = KeySet(parse_object(document))
         except (DoorwardError, ValueError):
-            self._away, self._ask_after = True, self._clock() + TRY_AGAIN
+            self._away, self._ask_after = True, self._clock() + ASK_AGAIN
             return
         now = self._clock()
         self._away, self._ask_after = False, now + pause
