@@ -239,3 +239,31 @@ async def test_a_question_that_one_caller_was_asked_is_not_answered_by_another(
 
     assert result_of(stolen)["error"]["data"]["reason"] == "invalid_request_state"
     assert result_of(answered)["result"]["content"][0]["text"] == "alice is sure: True"
+
+
+async def test_two_tokens_that_claim_one_id_are_never_taken_for_one_another(stage: Stage) -> None:
+    from mcp.server.mcpserver import MCPServer
+
+    from doorward.guard.official_sdk import protect
+
+    server = MCPServer("shop")
+
+    @server.tool()
+    @requires()
+    async def scopes() -> list[str]:
+        """Say what the token holds."""
+        known = sdk_token()
+        assert known is not None
+        return known.scopes
+
+    claims = stage.mint.claims("alice")
+    same = {"jti": "one", "exp": claims["exp"], "iat": claims["iat"]}
+    held: list[list[str]] = []
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as http:
+        for more in ({"mcp:read", "a"}, {"mcp:read", "b"}, {"mcp:read", "a"}):
+            token = stage.mint.mint("alice", scopes=more, **same)
+            http.headers["authorization"] = f"Bearer {token}"
+            answer = await stage.modern(http, "tools/call", name="scopes", arguments={})
+            held.append(result_of(answer)["result"]["structuredContent"]["result"])
+
+    assert held == [["a", "mcp:read"], ["b", "mcp:read"], ["a", "mcp:read"]]

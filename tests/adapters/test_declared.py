@@ -10,7 +10,7 @@ from doorward.errors import ConfigurationError
 from doorward.guard.declared import DeclaredPolicy, requires, rules_on
 from doorward.guard.listing import only_permitted, without_subscriptions
 from doorward.identity import Identity
-from doorward.policy import Operation, Policy, Rule
+from doorward.policy import Decision, Operation, Policy, Rule
 
 BASE = Policy(base=Rule(scopes={"mcp:read"}), rules={("tools/call", "both"): Rule(roles={"staff"})})
 
@@ -151,3 +151,16 @@ def test_nobody_is_told_of_changes_to_what_they_may_not_read() -> None:
     kept = without_subscriptions(params, lambda one: one == Operation("resources/read", "a:1"))
 
     assert kept["notifications"] == {"resourceSubscriptions": ["a:1"], "toolsListChanged": True}
+
+
+def test_a_policy_of_an_operators_own_making_is_asked_every_time() -> None:
+    class Named(Policy):
+        def decide(self, identity: Identity, operation: Operation) -> Decision:
+            allowed = identity.subject == "alice"
+            return Decision(allowed, "allowed" if allowed else "role-missing")
+
+    policy = DeclaredPolicy(Named(), Written(one=Rule()))
+    wanted = Operation("tools/call", "one")
+
+    assert policy.decide(caller(), wanted).allowed
+    assert not policy.decide(msgspec.structs.replace(caller(), subject="bob"), wanted).allowed

@@ -126,12 +126,13 @@ class Declarations(Protocol):
         """Return all that is declared, by method and name."""
 
 
-class _Decided(NamedTuple):
-    """A decision and all that it came from; the identity is kept, so that its id stays its own."""
+class _Asked(NamedTuple):
+    """All of a caller that a policy looks at, and what the caller wants."""
 
-    identity: Identity
-    rules: Sequence[Rule]
-    decision: Decision
+    kind: Kind
+    scopes: frozenset[str]
+    roles: frozenset[str]
+    operation: Operation
 
 
 _REMEMBERED = 4096
@@ -151,22 +152,25 @@ class DeclaredPolicy(Policy):
         self._written = policy
         self._declarations = declarations
         self._alone: dict[Rule, Policy] = {}
-        self._decided: dict[tuple[int, Operation], _Decided] = {}
+        # A policy of an operator's own making may look at more than a caller's scopes and roles.
+        self._remembers = type(policy) is Policy
+        self._decided: dict[_Asked, tuple[Sequence[Rule], Decision]] = {}
 
     def decide(self, identity: Identity, operation: Operation) -> Decision:
         """Return whether ``identity`` may do ``operation``, and all that both sides need."""
         rules = self._rules_of(operation)
         if not rules:
             return self._written.decide(identity, operation)
-        key = (id(identity), operation)
-        known = self._decided.get(key)
-        # What was decided holds for this caller's very token, and as long as the same rules stand.
-        if known is not None and known.identity is identity and known.rules == rules:
-            return known.decision
+        asked = _Asked(identity.kind, identity.scopes, identity.roles, operation)
+        known = self._decided.get(asked)
+        # What was decided holds as long as the same rules stand.
+        if known is not None and known[0] == rules:
+            return known[1]
         decision = self._decide(identity, operation, rules)
-        if len(self._decided) >= _REMEMBERED:
-            self._decided.clear()
-        self._decided[key] = _Decided(identity, rules, decision)
+        if self._remembers:
+            if len(self._decided) >= _REMEMBERED:
+                self._decided.clear()
+            self._decided[asked] = (rules, decision)
         return decision
 
     def _decide(self, identity: Identity, operation: Operation, rules: Sequence[Rule]) -> Decision:

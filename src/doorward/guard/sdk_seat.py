@@ -28,6 +28,7 @@ _POLICY_KEY = "doorward.policy"
 KEPT_BY_THE_GUARD = "kept-by-the-guard"
 
 _REMEMBERED = 1024
+_Key = tuple[str, str | None, float]
 
 
 class Seat:
@@ -59,7 +60,7 @@ class Seat:
         self._start = started
         self._before = before
         self._scopes: frozenset[str] | None = None
-        self._users: dict[int, tuple[Identity, AuthenticatedUser, AuthCredentials]] = {}
+        self._users: dict[_Key, tuple[Identity, AuthenticatedUser, AuthCredentials]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI scope that the door let in."""
@@ -82,14 +83,15 @@ class Seat:
             auth_context_var.reset(token)
 
     def _user(self, identity: Identity) -> tuple[Identity, AuthenticatedUser, AuthCredentials]:
-        known = self._users.get(id(identity))
-        # The identity is kept beside it, so that its id cannot become another one's meanwhile.
-        if known is not None and known[0] is identity:
+        key = (identity.subject, identity.token_id, identity.expires_at)
+        known = self._users.get(key)
+        # What is found is of this very token only when all of it is the same.
+        if known is not None and known[0] == identity:
             return known
         user = AuthenticatedUser(self._token_of(identity))
         if len(self._users) >= _REMEMBERED:
             self._users.clear()
-        made = self._users[id(identity)] = (identity, user, AuthCredentials(user.scopes))
+        made = self._users[key] = (identity, user, AuthCredentials(user.scopes))
         return made
 
     def _token_of(self, identity: Identity) -> AccessToken:
