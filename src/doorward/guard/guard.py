@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from doorward.downstream.desk import DownstreamDesk
     from doorward.downstream.grants import Arrangement
     from doorward.tokens import ApiKeys, Introspection, TokenVerifier
-if TYPE_CHECKING:
-    from doorward.downstream.desk import DownstreamDesk
-    from doorward.downstream.grants import Arrangement
 
 MEBIBYTE = 1024 * 1024
 
