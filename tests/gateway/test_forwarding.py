@@ -125,6 +125,27 @@ async def test_the_server_behind_is_told_the_public_name_whatever_the_caller_wro
     assert head["x-forwarded-for"] == ["127.0.0.1"]
 
 
+@proves("S158", "refuses")
+async def test_a_redirect_is_the_callers_to_follow_and_nothing_is_sent_on() -> None:
+    async with standing(ok(b"never")) as other:
+        away = f"http://127.0.0.1:{other.behind.port}/elsewhere"
+        moved = f"HTTP/1.1 307 Moved\r\nLocation: {away}\r\nContent-Length: 0\r\n\r\n"
+        async with standing(moved.encode()) as stand:
+            got = await stand.post(TOKEN, b"code=a-code", ("Authorization", "Basic eDp5"))
+
+    assert (got.status, got.header("location")) == (307, away)
+    assert len(stand.behind.requests) == 1
+    assert other.behind.requests == []
+
+
+@proves("S158", "accepts")
+async def test_credentials_reach_the_one_server_that_the_path_leads_to() -> None:
+    async with standing(ok(b"{}")) as stand:
+        await stand.post(TOKEN, b"code=a-code", ("Authorization", "Basic eDp5"))
+
+    assert _head(stand.behind.requests[0])["authorization"] == ["Basic eDp5"]
+
+
 async def test_a_host_name_that_is_not_this_machines_is_refused() -> None:
     async with standing(ok(b"never")) as stand:
         got = await stand.send(request("GET", TOKEN, b"", host="evil.example:9090"))
