@@ -339,6 +339,12 @@ def test_a_provider_answers_in_its_own_words() -> None:
     assert zitadel.profile.required_claims == frozenset()
 
 
+def test_an_endpoint_that_the_operator_names_is_there() -> None:
+    way = Introspection(**SECRETS, endpoint="https://proxy.example/ask")
+
+    assert guard(idp="auth0", issuer="https://t.eu.auth0.com/", introspection=way).lookup == way
+
+
 @pytest.mark.parametrize(
     ("told", "reason", "says"),
     [
@@ -360,6 +366,16 @@ def test_a_provider_answers_in_its_own_words() -> None:
             "algorithms",
         ),
         ({"client_ids": ["x"]}, "no-issuers", "issuer"),
+        (
+            {"idp": "auth0", "issuer": "https://t.eu.auth0.com/", "introspection": WAY},
+            "no-introspection",
+            "endpoint",
+        ),
+        (
+            {"idp": "cognito", "issuer": "https://c.example/p", "audience": "a", **SECRETS},
+            "no-introspection",
+            "endpoint",
+        ),
     ],
 )
 def test_half_a_setting_is_refused_with_what_is_missing(

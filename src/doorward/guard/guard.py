@@ -69,7 +69,7 @@ class Guard:
     Raises:
         ConfigurationError: with reason ``insecure-resource``, ``not-a-resource``, ``no-issuers``,
             ``two-ways-to-name-issuers``, ``unknown-provider``, ``opaque-tokens``,
-            ``undecided-audience``, ``unused-setting``, ``not-a-host``, ``not-an-origin``, ``not-a-path`` or
+            ``undecided-audience``, ``unused-setting``, ``no-introspection``, ``not-a-host``, ``not-an-origin``, ``not-a-path`` or
             ``not-a-limit``, and what ``TrustedIssuer``, ``OpaqueIssuer``,
             ``Introspection``, ``ApiKeyFile`` and the verifiers refuse.
 

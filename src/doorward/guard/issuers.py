@@ -51,8 +51,8 @@ def trusted(
 
     Raises:
         ConfigurationError: ``two-ways-to-name-issuers``, ``no-issuers``, ``unknown-provider``,
-            ``opaque-tokens``, ``undecided-audience``, ``unused-setting``, and what
-            ``TrustedIssuer``, ``OpaqueIssuer`` and ``Introspection`` refuse.
+            ``opaque-tokens``, ``undecided-audience``, ``unused-setting``, ``no-introspection``, and
+            what ``TrustedIssuer``, ``OpaqueIssuer`` and ``Introspection`` refuse.
     """
     if issuers and not named.is_empty:
         raise ConfigurationError(
@@ -156,6 +156,7 @@ def _asked(
             "algorithms is for JWTs, and these tokens are looked up.",
             "Leave out algorithms, or introspection.",
         )
+    _require_introspection(preset, way)
     profile = INTROSPECTED
     if preset is not None and preset.profile is not None:
         profile = as_answered(preset.profile)
@@ -168,6 +169,22 @@ def _asked(
         client_ids=named.client_ids,
         profile=profile,
     )
+
+
+def _require_introspection(preset: "Preset | None", way: "Introspection") -> None:
+    from doorward.idp import Answer
+
+    if preset is None or preset.matrix is None or way.endpoint is not None:
+        return
+    told = preset.matrix.introspection
+    # Otherwise every request would be answered 503, for want of an endpoint that never was.
+    if told.value is Answer.NO and told.verified:
+        raise ConfigurationError(
+            "no-introspection",
+            f"{preset.title} has no introspection endpoint that its metadata names.",
+            "Leave out introspection and client_id where it issues JWTs; or set endpoint, where"
+            " yours has one.",
+        )
 
 
 def _audience(resource: str, preset: "Preset | None", named: Named) -> Audience:
