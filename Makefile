@@ -71,4 +71,4 @@ pictures: setup tests/clients/node_modules/.installed ## take the pictures of th
 	$(RUN) python -m tests.inspector.take_pictures
 
 clean: ## remove everything that was installed or built
-	rm -rf .venv .tools tests/clients/node_modules dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .tools keycloak/.cache tests/idp/hydra/.cache tests/clients/node_modules dist build .mypy_cache .ruff_cache .pytest_cache
