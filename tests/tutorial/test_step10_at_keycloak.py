@@ -1,5 +1,6 @@
 """Step 10 as a process, at a Keycloak that rotates its keys, goes away, and comes back."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,38 @@ def test_the_client_tells_a_user_who_may_not_which_scopes_were_missing(
     assert done.returncode == 1
     assert "This operation needs the scopes: mcp:read mcp:tools (403)." in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_with_the_server_behind_the_proxy_too_everything_has_one_address(
+    running_keycloak: RunningKeycloak, tmp_path: Path
+) -> None:
+    public, inside = f"http://localhost:{free_port()}", free_port()
+    running_keycloak.accept_audience(f"{public}/mcp")
+    env = write_env(
+        tmp_path / "one.env",
+        KEYCLOAK_URL=public,
+        KEYCLOAK_UPSTREAM_URL=running_keycloak.url,
+        MCP_SERVER_URL=public,
+        MCP_UPSTREAM_URL=f"http://localhost:{inside}",
+    )
+
+    with (
+        Running("doorward", "gateway", "--env", str(env), cwd=tmp_path) as gateway,
+        Running("step10", "--env", str(env), "--port", str(inside), cwd=tmp_path),
+    ):
+        done = step11(
+            tmp_path,
+            *("mcp-user", PASSWORDS["mcp-user"], "--server", f"{public}/mcp", "--tool", "whoami"),
+        )
+        told = "\n".join(gateway.said)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"user"' in done.stdout
+    addresses = set(re.findall(r"http://[^/ \"]+", done.stdout))
+    assert {one for one in addresses if "127.0.0.1" not in one} == {public}
+    # A line for each request; what the browser carried in queries stays out of it.
+    assert "200 POST /mcp" in told
+    assert "code=" not in told
 
 
 def test_a_keycloak_that_is_not_there_yet_is_said_and_waited_for(tmp_path: Path) -> None:

@@ -159,8 +159,8 @@ def _show(output: Any, one: Any) -> None:
         _line(asdict(one))
         return
     took = f"{one.seconds * 1000:.0f} ms"
-    why = "" if one.reason == "forwarded" else f"  {one.reason}  {one.detail}"
-    output.text(_fit(f"{one.status}  {one.method:<7} {one.path}  {took}{why}"))
+    why = "" if one.reason == "forwarded" else f" {one.reason}: {one.detail}"
+    output.text(_fit(f"{one.status} {one.method} {one.path} {took}{why}"))
 
 
 def _line(document: dict[str, Any]) -> None:
