@@ -110,7 +110,16 @@ def test_odd_keys_beside_a_good_one_are_left_aside_and_named() -> None:
 
     assert keys.find("good", "ES256") is not None
     assert keys.find("k1", "RS256") is None
-    assert len(keys.ignored) == 3
+    assert len(keys.ignored) == 2
+
+
+@pytest.mark.parametrize("purpose", [{"use": "enc"}, {"key_ops": ["encrypt", "wrapKey"]}])
+def test_a_key_for_encryption_is_left_aside_and_nobody_is_told(purpose: dict[str, Any]) -> None:
+    keys = KeySet({"keys": [{**RSA, **purpose}, Signer("ES256", "good").jwk]})
+
+    assert keys.find("k1", "RS256") is None
+    assert keys.find("good", "ES256") is not None
+    assert keys.ignored == []
 
 
 @proves("S135", "accepts")

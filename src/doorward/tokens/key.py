@@ -28,6 +28,10 @@ class NotAKey(ValueError):
     """The JWK is none that may verify access tokens; the message says why."""
 
 
+class NotForSignatures(NotAKey):
+    """The JWK says of itself that it is for something else, such as encryption."""
+
+
 @dataclass(frozen=True)
 class Key:
     """A public key: its ``kid``, and one check per algorithm that it may be used with."""
@@ -47,7 +51,8 @@ def read_key(jwk: Any) -> Key:
     Return the key in ``jwk`` when it may verify signatures.
 
     Raises:
-        NotAKey: a private or symmetric key, one for encryption, too small, or not a key at all.
+        NotForSignatures: a key for encryption.
+        NotAKey: a private or symmetric key, too small, or not a key at all.
 
     Spec: RFC 7517 §4; RFC 7518 §3.3, §6; RFC 8037 §2
     """
@@ -57,7 +62,7 @@ def read_key(jwk: Any) -> Key:
     if leaked := _PRIVATE & jwk.keys():
         raise NotAKey(f"it carries the private or symmetric member {min(leaked)!r}")
     if jwk.get("use", "sig") != "sig" or "verify" not in _operations(jwk):
-        raise NotAKey("it is not for verifying signatures")
+        raise NotForSignatures("it is not for verifying signatures")
     kid = jwk.get("kid")
     if kid is not None and not isinstance(kid, str):
         raise NotAKey("its kid is not a string")

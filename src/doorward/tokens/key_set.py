@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from doorward.tokens.key import MOST_KEYS, Key, NotAKey, read_key
+from doorward.tokens.key import MOST_KEYS, Key, NotAKey, NotForSignatures, read_key
 
 
 class NotAKeySet(ValueError):
@@ -14,7 +14,7 @@ class KeySet:
     """
     The keys of one issuer that may verify its tokens.
 
-    ``ignored`` says, for each key that may not, why. A set whose every key is ignored is a set.
+    ``ignored`` says, for each other key that is not for another purpose, what is wrong. A set whose every key is ignored is a set.
 
     Raises:
         NotAKeySet: not an object with a list ``keys``, or more than ``MOST_KEYS`` of them.
@@ -48,9 +48,11 @@ class KeySet:
         for position, jwk in enumerate(keys):
             try:
                 found.append(read_key(jwk))
+            except NotForSignatures:
+                # Keycloak and others publish encryption keys beside these. Nobody need be told.
+                continue
             except NotAKey as reason:
-                # Not a reason to refuse the set: providers publish encryption keys beside the
-                # others, and one odd key must not lock everybody out.
+                # Not a reason to refuse the set: one odd key must not lock everybody out.
                 self.ignored.append(f"key {position}: {reason}")
         return found
 
