@@ -256,7 +256,8 @@ class Door:
             send,
             [correlation, *visit.extra_headers()],
             began,
-            lambda: identity.expires_at + settings.leeway - settings.clock(),
+            identity.expires_at + settings.leeway,
+            settings.clock,
         )
         token = set_current_identity(identity)
         try:

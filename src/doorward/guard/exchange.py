@@ -14,16 +14,17 @@ class Exchange:
     One answer of the application, which also gets the headers ``extra``.
 
     ``began`` is called once, when the answer begins or when it is known that none will come: with
-    its status, and the id of the session it belongs to, if any. A stream that is still open after
-    ``seconds_left`` is ended: it was opened with a token that would not open it again.
+    its status, and the id of the session it belongs to, if any. A stream that is still open at the
+    time ``ends`` of ``clock`` is ended: it was opened with a token that would not open it again.
     """
 
     __slots__ = (
         "_began",
+        "_clock",
         "_deadline",
+        "_ends",
         "_extra",
         "_open",
-        "_seconds_left",
         "_send",
         "_started",
         "_task",
@@ -34,12 +35,14 @@ class Exchange:
         send: Send,
         extra: Headers,
         began: Callable[[int, bytes | None], None],
-        seconds_left: Callable[[], float],
+        ends: float,
+        clock: Callable[[], float],
     ) -> None:
         self._send = send
         self._extra = extra
         self._began = began
-        self._seconds_left = seconds_left
+        self._ends = ends
+        self._clock = clock
         self._started = False
         # Whether the answer is a stream that goes on, and whose task it is once it waits.
         self._open = False
@@ -66,7 +69,7 @@ class Exchange:
 
     def _limit(self) -> None:
         if self._open and self._task is not None:
-            self._deadline = Deadline(self._task, max(0.0, self._seconds_left()))
+            self._deadline = Deadline(self._task, max(0.0, self._ends - self._clock()))
 
     # Not a coroutine of its own round the one that sends: there are two messages in every answer.
     def _pass_on(self, message: Message) -> Awaitable[None]:

@@ -47,6 +47,7 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
 _write = msgspec.msgpack.Encoder().encode
 _read = msgspec.msgpack.Decoder(tuple[str, str | None, str | None, float, bytes]).decode
 _MOST_SHAPES = 1024
+_MOST_AT_HAND = 256
 
 
 class Remembered:
@@ -69,6 +70,8 @@ class Remembered:
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
         self._shapes: dict[_Shape, _Shape] = {}
         self._patterns: dict[str, bytes] = {}
+        # The callers of this moment, unpacked. Only ever read beside an entry that still holds.
+        self._at_hand: dict[bytes, Identity] = {}
 
     @property
     def is_off(self) -> bool:
@@ -84,7 +87,7 @@ class Remembered:
         if entry is None:
             return None
         if now < entry.until and entry.source.generation == entry.generation:
-            return _identity(entry.shape, entry.own, self._patterns[entry.shape.issuer])
+            return self._at_hand.get(digest) or self._unpack(digest, entry)
         # pop, not del: two threads may find it over at the same time.
         self._entries.pop(digest, None)
         return None
@@ -111,7 +114,15 @@ class Remembered:
         expires_at = float(identity.expires_at)
         own = _write((identity.subject, identity.name, identity.token_id, expires_at, kept.content))
         self._entries[digest] = _Entry(until, source, generation, shape, own)
+        self._at_hand.pop(digest, None)
         return _identity(shape, own, pattern)
+
+    def _unpack(self, digest: bytes, entry: _Entry) -> Identity:
+        identity = _identity(entry.shape, entry.own, self._patterns[entry.shape.issuer])
+        if len(self._at_hand) >= _MOST_AT_HAND:
+            self._at_hand.clear()
+        self._at_hand[digest] = identity
+        return identity
 
     def _shape(self, identity: Identity) -> _Shape:
         shape = _Shape(
@@ -134,6 +145,7 @@ class Remembered:
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()
+        self._at_hand.clear()
 
 
 def _identity(shape: _Shape, own: bytes, pattern: bytes) -> Identity:
