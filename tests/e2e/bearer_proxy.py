@@ -8,6 +8,7 @@ becomes the server's, as if the suite had gone there.
 import asyncio
 import re
 import threading
+from contextlib import suppress
 from typing import Self
 
 HEAD_END = b"\r\n\r\n"
@@ -50,8 +51,11 @@ class BearerProxy:
         self._ready.set()
         async with server:
             await self._stop.wait()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
             task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        # What they closed is let go of in the next turn of the loop.
         await asyncio.sleep(0)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -69,11 +73,13 @@ class BearerProxy:
             await back.drain()
             # Who hangs up here must be gone there too, or a stream would go on for nobody.
             gone = asyncio.create_task(_hang_up(reader, back))
-            while chunk := await there.read(65536):
-                writer.write(chunk)
-                await writer.drain()
-            gone.cancel()
-            back.close()
+            try:
+                while chunk := await there.read(65536):
+                    writer.write(chunk)
+                    await writer.drain()
+            finally:
+                gone.cancel()
+                back.close()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the suite hung up: nothing is left to answer
         finally:
@@ -81,5 +87,7 @@ class BearerProxy:
 
 
 async def _hang_up(reader: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-    if not await reader.read(1):
-        back.close()
+    with suppress(ConnectionError):
+        if await reader.read(1):
+            return
+    back.close()
