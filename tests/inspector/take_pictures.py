@@ -34,8 +34,8 @@ def somebody(folder: Path, prefix: str, taken: list[Path]) -> Iterator[Session]:
             path = folder / f"{prefix}-{name}.png"
             # What slides in is in its place, and what it says about the hop before is gone.
             person.settle()
-            # Of Keycloak's pages the card alone: the rest is wallpaper, and 100 kB of it.
-            card = person.page.locator(".pf-v5-c-login__container")
+            # Of Keycloak's pages the card alone: the rest is wallpaper, and most of the bytes.
+            card = person.page.locator("main.pf-v5-c-login__main")
             if card.count():
                 card.screenshot(path=path, animations="disabled")
             else:
