@@ -86,7 +86,10 @@ KEYCLOAK = Preset(
             "A client scope with role mappings is given only to users with one of the roles; others get the token without it."
         ),
         _MEASURED.says(
-            "token_endpoint_auth_methods_supported lacks none, although public clients can be registered and used."
+            "token_endpoint_auth_methods_supported lacks none, although public clients can be registered and used; with --features=cimd it has none, and client_id_metadata_document_supported is true."
+        ),
+        _MEASURED.says(
+            "With --features=resource-indicators, a resource that no client has as its attribute resource_url is answered invalid_target; otherwise aud becomes that resource and nothing else."
         ),
     ),
     quirks=(
@@ -125,9 +128,9 @@ KEYCLOAK = Preset(
         pkce=_MEASURED.says(Answer.YES),
         rfc8414=_MEASURED.says(Answer.YES, "since 26.4, both forms"),
         rfc7591=_MEASURED.says(Answer.YES, "closed until its policies name trusted hosts"),
-        rfc8707=_GUIDE.says(Answer.EXPERIMENTAL, "--features=resource-indicators, since 26.6"),
+        rfc8707=_MEASURED.says(Answer.EXPERIMENTAL, "--features=resource-indicators, since 26.6"),
         oidc=_MEASURED.says(Answer.YES),
-        cimd=_GUIDE.says(Answer.EXPERIMENTAL, "--features=cimd, since 26.6"),
+        cimd=_MEASURED.says(Answer.EXPERIMENTAL, "--features=cimd, since 26.6"),
         rfc9207=_MEASURED.says(Answer.YES),
         dpop=_MEASURED.says(Answer.YES, "since 26.4"),
         jwt=_MEASURED.says(Answer.YES, "typ is JWT"),
