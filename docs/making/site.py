@@ -93,7 +93,9 @@ def leads_to(target: str, place: str) -> str:
 
 def code_page(path: str) -> str:
     """Return the place of the page that shows a file or a folder of the repository."""
-    return f"code/{path}/index.md" if (ROOT / path).is_dir() else f"code/{path}.md"
+    # What begins with a dot is hidden from MkDocs.
+    seen = "/".join(part.lstrip(".") for part in path.split("/"))
+    return f"code/{seen}/index.md" if (ROOT / path).is_dir() else f"code/{seen}.md"
 
 
 def show_code(path: str) -> str:

@@ -94,6 +94,12 @@ def test_links_that_lead_nowhere_end_the_build_and_are_named(tmp_path: Path) -> 
             id="to-code",
         ),
         pytest.param("../examples", "client.md", "code/examples/index.md", id="to-a-folder"),
+        pytest.param(
+            "../quickstart/.env.example",
+            "client.md",
+            "code/quickstart/env.example.md",
+            id="to-a-hidden-file",
+        ),
         pytest.param("gone.md", "client.md", "gone.md", id="nowhere"),
     ],
 )
