@@ -17,6 +17,7 @@ from doorward.transport.refusals import (
     ProtocolRefusal,
     UnknownMethod,
 )
+from doorward.transport.under_way import Stopped, end_unanswered
 from doorward.transport.verbs import identity_in, serve_verb, session_of, still_there
 from doorward.wire.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.envelope import Envelope, Malformed, jsonrpc_error, read_envelope
@@ -24,7 +25,8 @@ from doorward.wire.strict_json import parse
 
 _encode = msgspec.json.Encoder().encode
 _READABLE = frozenset({b"application/json", b"application/*", b"*/*"})
-_USUAL_ACCEPT = [b"application/json, text/event-stream"]
+_USUAL_ACCEPT = b"application/json, text/event-stream"
+_JSON = b"application/json"
 _INVALID_REQUEST = -32600
 
 Headers = list[tuple[bytes, bytes]]
@@ -86,6 +88,8 @@ class Endpoint:
             status, body = await self._answer(call)
         except (HungUp, Served):
             return
+        except Stopped:
+            await end_unanswered(call)
         except Malformed as refusal:
             body = jsonrpc_error(
                 refusal.id, refusal.jsonrpc_code, refusal.description, refusal.data
@@ -130,10 +134,13 @@ class Endpoint:
         return call
 
     async def _answer(self, call: Call) -> tuple[int, bytes]:
-        receive = call.receive if call.session is None else still_there(call)
         try:
-            method = self._method(call.method, call.era)
-            members = await while_connected(receive, method(call))
+            work = self._method(call.method, call.era)(call)
+            if call.session is None:
+                members = await while_connected(call.receive, work)
+            else:
+                connected = while_connected(still_there(call), work)
+                members = await call.session.under_way.run(call.id, connected)
         except Interim as interim:
             return 200, self._interim_answer(interim, call)
         except BaseExceptionGroup as group:
@@ -165,9 +172,11 @@ class Endpoint:
         """
         Take note of what needs no answer.
 
-        A client's answer goes to the session that asked. Notifications act on nothing: with no
-        session, "cancel request 3" from one client would reach another's request 3. A client
-        cancels by hanging up.
+        A client's answer goes to the session that asked, and a cancellation to the session that it
+        names: with no session, "cancel request 3" from one client would reach another's request 3,
+        so there, and in 2026-07-28, a client cancels by hanging up.
+
+        Spec: MCP 2025-11-25, basic/utilities/cancellation
         """
         if envelope.is_notification and not envelope.method.startswith("notifications/"):
             # Served, this would be a tool call that nobody can see the result of.
@@ -178,10 +187,17 @@ class Endpoint:
             session = session_of(self.house, scope)
             if session is not None and envelope.is_response:
                 session.answered(envelope.id, parse(envelope.body))
+            elif session is not None and envelope.method == "notifications/cancelled":
+                session.under_way.stop(envelope.params.get("requestId"))
 
 
 def _admit(scope: Scope) -> None:
     """Let through what can carry a message: JSON from a client that reads JSON."""
+    known = dict(scope["headers"])
+    usual = known.get(b"accept") == _USUAL_ACCEPT and known.get(b"content-type") == _JSON
+    # Of a header that came twice, the dict has one alone.
+    if usual and len(known) == len(scope["headers"]):
+        return
     accept: list[bytes] = []
     kind = b""
     for name, value in scope["headers"]:
@@ -189,11 +205,9 @@ def _admit(scope: Scope) -> None:
             kind = value
         elif name == b"accept":
             accept.append(value)
-    if kind != b"application/json" and _media_type(kind) != b"application/json":
+    if _media_type(kind) != _JSON:
         raise NotJson(f"content-type={kind[:128]!r}")
     # Clients must name two types; many name one, or none. What matters is whether they can read us.
-    if accept == _USUAL_ACCEPT:
-        return
     if accept and not any(_media_type(part) in _READABLE for part in b",".join(accept).split(b",")):
         raise NotAcceptable(f"accept={accept!r:.128}")
 

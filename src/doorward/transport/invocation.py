@@ -31,6 +31,8 @@ class Function:
     call: Callable[..., Any]
     signature: Signature
     waits: bool
+    # Whether it waits and is given nothing but what the peer sent.
+    direct: bool = False
 
     def run(self, arguments: Mapping[str, Any], call: Call) -> Awaitable[Any]:
         """
@@ -41,6 +43,9 @@ class Function:
         Raises:
             NobodyToAsk: it needs an identity and there is none.
         """
+        if self.direct:
+            running: Awaitable[Any] = self.call(**arguments)
+            return running
         signature = self.signature
         if signature.identity:
             if call.identity is None and signature.identity_required:
@@ -69,4 +74,6 @@ class Function:
 
 def read_function(call: Callable[..., Any], signature: Signature) -> Function:
     """Return ``call`` as something to run."""
-    return Function(call, signature, inspect.iscoroutinefunction(call))
+    waits = inspect.iscoroutinefunction(call)
+    given_more = signature.identity or signature.context or signature.dependencies is not None
+    return Function(call, signature, waits, direct=waits and not given_more)
