@@ -40,6 +40,8 @@ tests/clients/node_modules/.installed: tests/clients/package-lock.json .venv/.sy
 	@touch $@
 
 test: setup tests/clients/node_modules/.installed ## all tests
+	@# Ahead of the tests, each of which may take two minutes: without Java they are skipped and say so.
+	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory keycloak-dist || true; fi
 	$(RUN) pytest -q -n 2 -m "not e2e"
 	$(RUN) pytest -q -m e2e
 	@$(MAKE) --no-print-directory wheel-test

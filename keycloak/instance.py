@@ -63,9 +63,10 @@ class Instance:
         shutil.copytree(self.prepared, self.folder, symlinks=True)
 
     def become_prepared(self) -> None:
-        """Keep this folder as the prepared one, in place of those for older realms."""
+        """Keep this folder as the prepared one, and none for older realms or versions."""
+        same = self._mark().rpartition("-")[0]
         for old in self.prepared.parent.iterdir():
-            if old != self.folder and not old.name.startswith("making-"):
+            if not old.name.startswith((f"{same}-", "making-")):
                 shutil.rmtree(old, ignore_errors=True)
         # Somebody who prepared at the same time may have been first; theirs is as good.
         with contextlib.suppress(OSError):
@@ -80,5 +81,9 @@ class Instance:
             )
 
     def _mark(self) -> str:
-        digest = hashlib.sha256(self._realm.encode()).hexdigest()
-        return f"{distribution.VERSION}-{digest[:32]}"
+        file, rendered = _digest(realm.FILE.read_text("utf-8")), _digest(self._realm)
+        return f"{distribution.VERSION}-{file}-{rendered}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:20]

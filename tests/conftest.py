@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from keycloak import distribution
+from keycloak import distribution, trouble
 from tests.idp import running_hydra
 from tests.keycloak.running import RunningKeycloak
 
@@ -30,18 +30,14 @@ def _node_clients() -> str | None:
 
 
 def _keycloak() -> str | None:
-    # Ready, or to be had: Java to run it and Maven to fetch it. Its version is Keycloak's to judge.
-    if shutil.which("java") is None:
+    # Ready, or to be had: a Java that is new enough to run it, and Maven to fetch it.
+    try:
+        distribution.java()
+    except trouble.CannotStart:
         return None
     if distribution.is_ready():
         return str(distribution.home())
     return os.environ.get("KEYCLOAK_ZIP") or shutil.which("mvn")
-
-
-def find_uv() -> str | None:
-    """Return where uv is: the one that make brings, or one on the path."""
-    brought = ROOT / ".tools" / "uv" / "bin" / "uv"
-    return str(brought) if brought.exists() else shutil.which("uv")
 
 
 PARTS: dict[str, tuple[Callable[[], str | None], str]] = {
@@ -58,7 +54,7 @@ PARTS: dict[str, tuple[Callable[[], str | None], str]] = {
     ),
     "keycloak": (
         _keycloak,
-        "Java or Maven is missing (Debian: apt-get install openjdk-17-jre-headless maven)",
+        "Java 17 or Maven is missing (Debian: apt-get install openjdk-17-jre-headless maven)",
     ),
 }
 

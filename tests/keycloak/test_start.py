@@ -166,6 +166,22 @@ def test_a_change_of_the_resource_begins_with_an_empty_database(tmp_path: Path) 
     assert len(first.password) >= 20
 
 
+def test_a_prepared_database_is_kept_for_each_resource_and_not_for_older_realms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distribution, "CACHE", tmp_path)
+    (tmp_path / "prepared" / "26.0.0-of-before").mkdir(parents=True)
+    resources = (realm.RESOURCE, "http://localhost:9100/mcp")
+    for resource in resources:
+        made = instance.Instance(tmp_path / "prepared" / "making-1", resource)
+        made.lay_out(tmp_path)
+        made.become_prepared()
+
+    kept = {instance.Instance(tmp_path / "x", resource).prepared for resource in resources}
+    assert set((tmp_path / "prepared").iterdir()) == kept
+    assert len(kept) == 2
+
+
 def test_another_password_than_the_one_it_was_made_with_is_refused(tmp_path: Path) -> None:
     made = instance.Instance(tmp_path / "one", realm.RESOURCE)
     made.lay_out(tmp_path, "first-password")
