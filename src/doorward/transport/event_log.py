@@ -25,6 +25,7 @@ class EventLog:
         self._count = 0
         self._bytes = 0
         self._ended = False
+        self.abandoned = False
         self._changed = asyncio.Event()
 
     def priming(self) -> bytes:
@@ -54,6 +55,11 @@ class EventLog:
         """Say that nothing will follow."""
         self._ended = True
         self._changed.set()
+
+    def abandon(self) -> None:
+        """Say that nothing will follow and that there was no answer."""
+        self.abandoned = True
+        self.end()
 
     async def after(self, number: int) -> AsyncIterator[bytes]:
         """Yield every kept event after the given one, waiting for those to come, until the end."""

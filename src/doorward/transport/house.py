@@ -80,7 +80,7 @@ class House:
         Raises:
             NotAcceptable: the client cannot read a stream.
 
-        Spec: MCP 2025-11-25, transports, "Resumability and Redelivery"
+        Spec: MCP 2025-11-25, transports, "Resumability and Redelivery"; WHATWG HTML §9.2.1 (204)
         """
         if not reads_events(headers):
             raise NotAcceptable("no text/event-stream in accept")
@@ -89,6 +89,11 @@ class House:
             await self.listening.stand(send, session)
             return
         log, number = found
+        if log.abandoned:
+            # A client that finds a stream without the answer comes back for ever, unless told.
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
         await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS]})
         async for text in log.after(number):
             await send({"type": "http.response.body", "body": text, "more_body": True})

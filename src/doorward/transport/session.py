@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from doorward.transport.call import Owner
 from doorward.transport.event_log import EventLog
 from doorward.transport.refusals import InvalidParams, NoSuchSession, ToolError
+from doorward.transport.under_way import UnderWay
 
 if TYPE_CHECKING:
     from doorward.transport.log_levels import Level
@@ -39,6 +40,7 @@ class Session:
         self.subscribed: set[str] = set()
         self.standing: Subscription | None = None
         self.last_used = 0.0
+        self.under_way = UnderWay()
         self._logs: OrderedDict[str, EventLog] = OrderedDict()
         self._expected: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
         self._count = 0

@@ -77,6 +77,14 @@ class Stream:
         self._open = False
         await self._send({"type": "http.response.body", "body": b""})
 
+    async def abandon(self) -> None:
+        """End the stream without an answer: the client takes its request back."""
+        if self._log is not None:
+            self._log.abandon()
+        if self._open:
+            self._open = False
+            await self._send({"type": "http.response.body", "body": b""})
+
     @property
     def is_open(self) -> bool:
         """Say whether the connection is still the one that asked."""
