@@ -45,12 +45,12 @@ def main() -> int:
             print(f"stale, run make docs: {', '.join(names)}")
             return 1
         return 0
-    for name, write in PAGES.items():
-        (ROOT / name).write_text(write(), "utf-8")
+    print(f"comparing {len(PAGES)} pages with the code …", flush=True)
+    for name in stale():
+        (ROOT / name).write_text(PAGES[name](), "utf-8")
         print(f"wrote {name}")
     # The ledger is written from the tests, which are no import of a script in this folder.
     subprocess.run([sys.executable, "-m", "tests.ledger_page"], cwd=ROOT, check=True)
-    print("wrote docs/ledger.md")
     print("building the site …", flush=True)
     try:
         build_site(ROOT / "site")
