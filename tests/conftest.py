@@ -40,6 +40,12 @@ def _keycloak() -> str | None:
     return os.environ.get("KEYCLOAK_ZIP") or shutil.which("mvn")
 
 
+def find_uv() -> str | None:
+    """Return where uv is: the one that make brings, or one on the path."""
+    brought = ROOT / ".tools" / "uv" / "bin" / "uv"
+    return str(brought) if brought.exists() else shutil.which("uv")
+
+
 PARTS: dict[str, tuple[Callable[[], str | None], str]] = {
     "chromium": (_chromium, "Chromium is not installed (Debian: apt-get install chromium)"),
     "node-clients": (_node_clients, "the npm clients are not installed (run: make test)"),
