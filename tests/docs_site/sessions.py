@@ -90,6 +90,7 @@ def differences(page: Path, reader: Reader, before: Sequence[Step] = ()) -> list
     variables: dict[str, str] = {}
     wrong = []
     steps = [step for session in read_sessions(page.read_text("utf-8")) for step in session]
+    assert steps, f"{page} has no session"
     with Session(reader.folder, reader.environment) as console:
         for written in [*before, *steps]:
             step = Step(reader.read(written.command), [reader.read(one) for one in written.says])

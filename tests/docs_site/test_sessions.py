@@ -15,7 +15,7 @@ DOCS = ROOT / "docs"
 # Steps 10 and 11 need Keycloak; each of the others is a server of its own.
 ALONE = sorted((DOCS / "tutorial").glob("step?.md"))
 AT_KEYCLOAK = ["tutorial/step10.md", "tutorial/step11.md", "gateway.md", "keycloak.md"]
-AT_THE_ROOT = ["policy.md", "services.md"]
+AT_THE_ROOT = ["policy.md", "protect.md", "services.md"]
 
 
 def assert_holds(found: list[str]) -> None:
@@ -79,6 +79,8 @@ def test_no_page_has_a_session_that_nobody_runs() -> None:
     with_sessions = {page for page in DOCS.rglob("*.md") if read_sessions(page.read_text("utf-8"))}
 
     assert with_sessions <= run
+    # In a list it would be indented, and would not be found.
+    assert not [page for page in DOCS.rglob("*.md") if "  ```console" in page.read_text("utf-8")]
 
 
 def test_a_page_that_says_something_else_is_found_out(tmp_path: Path) -> None:
