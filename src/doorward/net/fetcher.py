@@ -158,7 +158,9 @@ class Fetcher:
         # A pool for one request: a connection kept open would outlive the check of its address.
         async with (
             httpcore2.AsyncConnectionPool(
-                ssl_context=self._context(), max_connections=1, network_backend=backend
+                ssl_context=self._context() if target.scheme == "https" else None,
+                max_connections=1,
+                network_backend=backend,
             ) as pool,
             pool.stream(
                 question.method,
@@ -170,8 +172,8 @@ class Fetcher:
             return await _read(answer, target, limit, any_status=any_status)
 
     def _context(self) -> ssl.SSLContext:
-        # Made at the first fetch: loading the authorities takes 20 ms, and most processes that
-        # make a Fetcher at import never fetch.
+        # Made at the first fetch that needs it: loading the authorities takes 20 ms and 2 MB, and
+        # most processes that make a Fetcher at import never fetch, or fetch from beside them.
         if self._tls is None:
             self._tls = ssl.create_default_context()
         return self._tls
