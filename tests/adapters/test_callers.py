@@ -267,3 +267,27 @@ async def test_two_tokens_that_claim_one_id_are_never_taken_for_one_another(stag
             held.append(result_of(answer)["result"]["structuredContent"]["result"])
 
     assert held == [["a", "mcp:read"], ["b", "mcp:read"], ["a", "mcp:read"]]
+
+
+async def test_the_trace_that_a_client_sends_along_reaches_the_tool(stage: Stage) -> None:
+    from mcp.server.mcpserver import MCPServer
+    from opentelemetry.trace import get_current_span
+
+    from doorward.guard.official_sdk import protect
+
+    server = MCPServer("shop")
+
+    @server.tool()
+    @requires()
+    async def traced() -> str:
+        """Say which trace this is."""
+        return f"{get_current_span().get_span_context().trace_id:032x}"
+
+    sent = "0af7651916cd43dd8448eb211c80319c"
+    meta = {"traceparent": f"00-{sent}-b7ad6b7169203331-01"}
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        with_one = await stage.modern(alice, "tools/call", meta=meta, name="traced", arguments={})
+        without = await stage.modern(alice, "tools/call", name="traced", arguments={})
+
+    assert result_of(with_one)["result"]["content"][0]["text"] == sent
+    assert result_of(without)["result"]["content"][0]["text"] == "0" * 32
