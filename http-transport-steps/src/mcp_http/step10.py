@@ -14,6 +14,7 @@ client that is sent to two providers may hand the code of one to the other. Step
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 
 from doorward import Guard, McpServer, Policy, Rule, TrustedIssuer
@@ -32,7 +33,7 @@ from mcp_http.tools import TOOLS, explain, greet_user, whoami
 
 TOOL, PROMPT, MEMBERS = {"mcp:tools"}, {"mcp:prompts"}, {"admin", "user"}
 FRESH, STALE = 300.0, 3600.0  # seconds that keys are used; and that they serve in an outage
-ASK_AGAIN = 5.0  # seconds between questions that the last answer did not settle
+QUESTIONS, WINDOW = 3, 30.0  # so many questions to the provider in so many seconds, and no more
 
 
 # The idea of this step: keys that somebody else may change, or be unable to give.
@@ -43,7 +44,8 @@ class ProviderKeys:
         self, issuer: str, fetcher: Fetcher, clock: Callable[[], float] = time.time
     ) -> None:
         self.generation = 0
-        self.trusted_until = self._stale_until = self._ask_after = float("-inf")
+        self.trusted_until = self._stale_until = float("-inf")
+        self._asked = deque([float("-inf")] * QUESTIONS, QUESTIONS)
         self._away = True
         self._issuer, self._fetcher, self._clock = issuer, fetcher, clock
         self._keys, self._document = KeySet({"keys": []}), b""
@@ -51,7 +53,7 @@ class ProviderKeys:
 
     async def start(self) -> None:
         """Fetch the keys ahead of the first token; what fails here is tried again with the first."""
-        await self._refresh(pause=0.0)
+        await self._refresh()
 
     def known(self, kid: str | None, algorithm: str) -> Key | None:
         """Return a key that is at hand and fresh."""
@@ -70,9 +72,10 @@ class ProviderKeys:
             # Whoever waited here finds what the first has fetched: a thousand tokens, one question.
             if (found := self.known(kid, algorithm)) is not None:
                 return found
-            # Whoever invents names of keys causes one question in a while, and no more.
-            if self._clock() >= self._ask_after:
-                await self._refresh(ASK_AGAIN if self._clock() < self.trusted_until else 0.0)
+            # Whoever invents names of keys causes a few questions in a while, and no more.
+            if self._clock() - self._asked[0] >= WINDOW:
+                self._asked.append(self._clock())
+                await self._refresh()
         # The provider being away is no reason to turn away whom it vouched for; but not for ever,
         # or a key that was withdrawn meanwhile would never stop.
         if self._clock() < self._stale_until and (found := self._keys.find(kid, algorithm)):
@@ -81,15 +84,14 @@ class ProviderKeys:
             raise KeysUnavailable(f"the keys of {self._issuer} cannot be had")
         raise UnknownKey(f"kid={kid!r}, have {sorted(self._keys.kids)}")
 
-    async def _refresh(self, pause: float) -> None:
+    async def _refresh(self) -> None:
         try:
             document = await self._fetch()
             keys = KeySet(parse_object(document))
         except (DoorwardError, ValueError):
-            self._away, self._ask_after = True, self._clock() + ASK_AGAIN
+            self._away = True
             return
-        now = self._clock()
-        self._away, self._ask_after = False, now + pause
+        now, self._away = self._clock(), False
         self.trusted_until, self._stale_until = now + FRESH, now + FRESH + STALE
         if document != self._document:
             # What was verified with a key that is gone is forgotten with it.
