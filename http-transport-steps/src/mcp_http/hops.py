@@ -16,7 +16,16 @@ from doorward.client.refusals import ClientRefused
 from doorward.errors import DoorwardError
 from doorward.wire.challenge import MalformedChallenge, parse_challenges
 
-__all__ = ["CREDENTIALS", "Hops", "Wire", "challenge_of", "clients_kept", "keep_client", "run"]
+__all__ = [
+    "CREDENTIALS",
+    "Hops",
+    "Wire",
+    "challenge_of",
+    "clients_kept",
+    "keep_client",
+    "port_kept",
+    "run",
+]
 
 CREDENTIALS = Path("client_credentials.json")
 SECRET = frozenset({"code", "state", "code_verifier", "code_challenge", "session_state"})
@@ -97,6 +106,12 @@ def clients_kept() -> dict[str, dict[str, str]]:
     except (OSError, ValueError):
         return {}
     return kept
+
+
+def port_kept(issuer: str) -> int:
+    """Return the port that a client was registered with; 0, for any, when there is none."""
+    kept = clients_kept().get(issuer, {}).get("redirect_uri", ":0/")
+    return int(kept.rpartition(":")[2].partition("/")[0])
 
 
 def keep_client(issuer: str, client_id: str, redirect_uri: str) -> None:

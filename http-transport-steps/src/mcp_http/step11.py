@@ -17,9 +17,7 @@ import argparse
 import asyncio
 import hmac
 import secrets
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,10 +26,10 @@ from doorward.client.browser import open_browser
 from doorward.client.listener import Listener
 from doorward.client.messages import result_of
 from doorward.client.refusals import DiscoveryFailed, SignInFailed
-from doorward.wire import resource_metadata, server_metadata
+from doorward.wire import pkce, resource_metadata, server_metadata
 from doorward.wire.resource_metadata import ResourceMetadata
 from doorward.wire.server_metadata import ServerMetadata
-from mcp_http.hops import Wire, challenge_of, clients_kept, keep_client, run
+from mcp_http.hops import Wire, challenge_of, clients_kept, keep_client, port_kept, run
 
 
 # The idea of this step: who asked remembers whom it asked, and believes nobody else.
@@ -82,7 +80,7 @@ class Client:
         provider = await self._discover(resource.authorization_servers[0])
         self.scopes |= set(challenge.get("scope", "").split())
         verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(32)
-        async with await Listener.open(_port(provider.issuer)) as listener:
+        async with await Listener.open(port_kept(provider.issuer)) as listener:
             about = {
                 "client_id": await self._identify(provider, resource, listener.redirect_uri),
                 "redirect_uri": listener.redirect_uri,
@@ -94,7 +92,7 @@ class Client:
                 "state": state,
                 # Whoever steals the code on its way back lacks the verifier behind this.
                 "code_challenge_method": "S256",
-                "code_challenge": _base64(sha256(verifier.encode()).digest()),
+                "code_challenge": pkce.challenge_of(verifier),
             }
             url = f"{provider.authorization_endpoint}?{urlencode(asked | about)}"
             hops.browser_goes(url)
@@ -144,15 +142,6 @@ class Client:
             raise SignInFailed("not-registered", f"The provider says: {said}.", "")
         keep_client(provider.issuer, answer["client_id"], redirect_uri)
         return str(answer["client_id"])
-
-
-def _port(issuer: str) -> int:
-    kept = clients_kept().get(issuer, {}).get("redirect_uri", ":0/")
-    return int(kept.rpartition(":")[2].partition("/")[0])
-
-
-def _base64(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 async def call(options: argparse.Namespace, wire: Wire) -> dict[str, Any]:
