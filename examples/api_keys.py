@@ -20,31 +20,23 @@ async def who_am_i(caller: Identity) -> str:
     return f"{caller.kind} {caller.name}"
 
 
-@server.tool(scopes={"orders:read"})
+@server.tool(scopes={"orders:read"}, kinds={"person"})
 async def approve(order: str, caller: Identity) -> str:
     """Approve an order, as somebody who can be asked about it later."""
     return f"{order} approved by {caller.subject}"
 
 
-@server.tool()
+@server.tool(kinds={"service", "key"})
 async def import_orders(caller: Identity) -> str:
     """Take in the orders of the night. Programs only."""
     return f"imported by {caller.name}"
 
 
-read = Rule(scopes={"orders:read"})
 guard = Guard(
     resource=os.environ.get("RESOURCE", "http://localhost:8000/mcp"),
     issuer=os.environ.get("ISSUER", "https://login.example.com"),
     # The file holds hashes alone. A key that is revoked in it is refused within a second.
     api_keys=os.environ.get("API_KEYS", "keys.json"),
-    policy=Policy(
-        base=read,
-        rules={
-            **server.rules,
-            ("tools/call", "approve"): Rule(kinds={"person"}),
-            ("tools/call", "import_orders"): Rule(kinds={"service", "key"}),
-        },
-    ),
+    policy=Policy(base=Rule(scopes={"orders:read"}), rules=server.rules),
 )
 app = guard.protect(server.in_front_of(FastAPI()))

@@ -20,16 +20,12 @@ async def orders_of_today(caller: Identity) -> list[str]:
     return [f"an order, shown to {caller.kind} {caller.subject}"]
 
 
-@server.tool()
+@server.tool(scopes={"orders:refund"}, kinds={"person"})
 async def refund(order: str, amount: float) -> str:
     """Refund an order. A person must answer for it."""
     return f"refunded {amount:.2f} on {order}"
 
 
-rules = {
-    **server.rules,
-    ("tools/call", "refund"): Rule(scopes={"orders:refund"}, kinds={"person"}),
-}
 guard = Guard(
     resource=os.environ.get("RESOURCE", "http://localhost:8000/mcp"),
     issuer=os.environ.get("ISSUER", "https://login.example.com"),
@@ -42,6 +38,6 @@ guard = Guard(
     ),
     # Written by `doorward api-key create`. Only hashes are in it.
     api_keys=Path(os.environ.get("API_KEYS", "keys.json")),
-    policy=Policy(base=Rule(), rules=rules),
+    policy=Policy(base=Rule(), rules=server.rules),
 )
 app = guard.protect(server.in_front_of(FastAPI()))

@@ -9,7 +9,7 @@ import httpx2
 from mcp_types.jsonrpc import JSONRPCError
 from mcp_types.methods import SERVER_NOTIFICATIONS, SERVER_REQUESTS, validate_server_result
 
-from doorward.identity import SCOPE_KEY, Identity
+from doorward.identity import SCOPE_KEY, Identity, Kind
 from doorward.transport import McpServer
 from doorward.transport.line import Receive, Scope, Send
 from doorward.wire.envelope import MIRRORED
@@ -31,7 +31,9 @@ CLIENT = {
 }
 
 
-def person(subject: str, *scopes: str, roles: tuple[str, ...] = ()) -> Identity:
+def person(
+    subject: str, *scopes: str, roles: tuple[str, ...] = (), kind: Kind = "person"
+) -> Identity:
     """Return somebody whose token was verified."""
     return Identity(
         issuer="https://as.example",
@@ -40,6 +42,7 @@ def person(subject: str, *scopes: str, roles: tuple[str, ...] = ()) -> Identity:
         scopes=frozenset(scopes),
         roles=frozenset(roles),
         expires_at=2e9,
+        kind=kind,
     )
 
 

@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from doorward.errors import ConfigurationError
+from doorward.identity import Kind
 from doorward.transport import McpServer
-from tests.transport.speaking import peer_of
+from tests.transport.speaking import peer_of, person
 
 
 def server_with(*functions: Callable[..., Any]) -> McpServer:
@@ -117,3 +118,22 @@ def test_the_rules_are_those_the_authors_wrote() -> None:
     rule = server.rules[("tools/call", "add")]
     assert rule.scopes == {"mcp:tools", "mcp:admin"}
     assert rule.roles == {"admin"}
+
+
+async def test_a_tool_for_people_alone_is_not_shown_to_programs() -> None:
+    server = McpServer("test", version="1.0")
+    server.tool(kinds={"person"})(add)
+    shown = {}
+    for kind in get_args(Kind):
+        async with peer_of(server, identity=person("somebody", kind=kind)) as peer:
+            shown[kind] = await peer.tools()
+
+    assert shown == {"person": ["add"], "service": [], "key": []}
+    assert server.rules["tools/call", "add"].kinds == {"person"}
+
+
+def test_a_kind_that_there_is_not_is_refused_at_start() -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        McpServer("test", version="1.0").tool(kinds={"human"})  # type: ignore[arg-type]
+
+    assert refusal.value.reason == "not-a-kind"

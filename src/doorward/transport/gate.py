@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 
 from doorward.errors import ConfigurationError
-from doorward.identity import Identity
+from doorward.identity import Identity, Kind
 from doorward.policy import EVERY, Operation, Policy, Rule
 
 Decide = Callable[[Identity | None, Operation], bool]
@@ -65,18 +65,18 @@ class Gate:
         return self.rules[(operation.method, operation.name or "")] == _OPEN
 
 
-def rule_of(scopes: Collection[str], roles: Collection[str]) -> Rule:
+def rule_of(scopes: Collection[str], roles: Collection[str], kinds: Collection[Kind] = ()) -> Rule:
     """
     Return what an author wrote beside a function as a rule.
 
     Raises:
-        ConfigurationError: with reason ``not-a-collection``.
+        ConfigurationError: with reason ``not-a-collection`` or ``not-a-kind``.
     """
-    for given in (scopes, roles):
+    for given in (scopes, roles, kinds):
         if isinstance(given, str):
             raise ConfigurationError(
                 "not-a-collection",
-                f"scopes and roles are collections, and {given!r} is a string.",
+                f"scopes, roles and kinds are collections, and {given!r} is a string.",
                 "Write scopes={'mcp:tools'}, with braces.",
             )
-    return Rule(scopes=frozenset(scopes), roles=frozenset(roles))
+    return Rule(scopes=frozenset(scopes), roles=frozenset(roles), kinds=frozenset(kinds))

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from doorward.identity import Kind
 from doorward.policy import Rule
+from doorward.transport.announcing import Announcing
+from doorward.transport.elicitations import Elicitations
 from doorward.transport.endpoint import Endpoint
 from doorward.transport.front import App, Front
 from doorward.transport.gate import Decide, Gate, rule_of
@@ -21,7 +24,7 @@ from doorward.transport.resources import read_resource
 from doorward.transport.rounds import Rounds
 from doorward.transport.sealed import Seal
 from doorward.transport.session import Sessions
-from doorward.transport.subscriptions import LIST_CHANGED, Subscriptions, resource_topic
+from doorward.transport.subscriptions import Subscriptions
 from doorward.transport.tasks import Tasks, TaskSupport
 from doorward.transport.tools import read_tool
 
@@ -33,7 +36,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _SERVER_INFO = "io.modelcontextprotocol/serverInfo"
 
 
-class McpServer:
+class McpServer(Announcing):
     """
     An MCP server made of typed functions.
 
@@ -94,8 +97,10 @@ class McpServer:
         )
         streams = Subscriptions()
         tasks = Tasks(gate, streams, clock, ttl=task_ttl, most=most_tasks)
+        seal = Seal(state_key)
+        pages = Elicitations(seal, name, state_ttl, clock)
         self._house = House(
-            rounds=Rounds(Seal(state_key), name, state_ttl, clock),
+            rounds=Rounds(seal, name, state_ttl, clock, pages),
             sessions=Sessions(clock, most=most_sessions, idle=session_idle),
             subscriptions=streams,
             tasks=tasks,
@@ -146,6 +151,7 @@ class McpServer:
         *,
         scopes: Collection[str] = (),
         roles: Collection[str] = (),
+        kinds: Collection[Kind] = (),
         name: str | None = None,
         title: str | None = None,
         description: str | None = None,
@@ -159,6 +165,7 @@ class McpServer:
         Name and description are the function's own unless given. Parameters and return type
         become the schemas; one annotated ``Identity`` is filled with the verified caller and is
         invisible to peers, and so are one annotated ``Context`` and those of FastAPI's ``Depends``.
+        ``kinds`` keeps out every other kind of caller: ``{"person"}`` is for people alone.
         ``annotations`` are MCP hints such as ``{"readOnlyHint": True}``. ``input_schema`` is
         published in place of the one made of the parameters, which still judge what is sent.
 
@@ -171,7 +178,7 @@ class McpServer:
 
         Spec: MCP 2026-07-28, server/tools
         """
-        rule = rule_of(scopes, roles)
+        rule = rule_of(scopes, roles, kinds)
 
         def offer(function: F) -> F:
             tool = read_tool(
@@ -194,6 +201,7 @@ class McpServer:
         *,
         scopes: Collection[str] = (),
         roles: Collection[str] = (),
+        kinds: Collection[Kind] = (),
         name: str | None = None,
         title: str | None = None,
         description: str | None = None,
@@ -208,7 +216,7 @@ class McpServer:
 
         Spec: MCP 2026-07-28, server/prompts
         """
-        rule = rule_of(scopes, roles)
+        rule = rule_of(scopes, roles, kinds)
 
         def offer(function: F) -> F:
             prompt = read_prompt(function, name=name, title=title, description=description)
@@ -224,6 +232,7 @@ class McpServer:
         *,
         scopes: Collection[str] = (),
         roles: Collection[str] = (),
+        kinds: Collection[Kind] = (),
         name: str | None = None,
         title: str | None = None,
         description: str | None = None,
@@ -248,7 +257,7 @@ class McpServer:
 
         Spec: MCP 2026-07-28, server/resources
         """
-        rule = rule_of(scopes, roles)
+        rule = rule_of(scopes, roles, kinds)
 
         def offer(function: F) -> F:
             resource = read_resource(
@@ -289,9 +298,9 @@ class McpServer:
         return offer
 
     @property
-    def listeners(self) -> int:
-        """How many streams of change notifications are open."""
-        return len(self._house.subscriptions)
+    def elicitations(self) -> Elicitations:
+        """Whose the pages are that users were asked to open: what a page asks before it is shown."""
+        return self._house.rounds.elicitations
 
     def close(self) -> None:
         """
@@ -301,22 +310,6 @@ class McpServer:
         and of the one that includes its router.
         """
         self._house.close()
-
-    async def notify_resource_updated(self, uri: str) -> None:
-        """Tell whoever watches ``uri`` that it changed. Raises: ConfigurationError."""
-        self._publish(resource_topic(uri), uri=uri)
-
-    async def notify_tools_changed(self) -> None:
-        """Tell whoever wants to hear of it that the list of tools changed."""
-        self._publish("tools")
-
-    async def notify_prompts_changed(self) -> None:
-        """Tell whoever wants to hear of it that the list of prompts changed."""
-        self._publish("prompts")
-
-    async def notify_resources_changed(self) -> None:
-        """Tell whoever wants to hear of it that the list of resources changed."""
-        self._publish("resources")
 
     def in_front_of(self, app: App, path: str = "/mcp") -> Front:
         """
@@ -346,8 +339,3 @@ class McpServer:
         from doorward.transport.router import router_of
 
         return router_of(self._endpoint, path, self.close)
-
-    def _publish(self, topic: str, **params: str) -> None:
-        self._offer.require_watchable()
-        method = LIST_CHANGED.get(topic, "notifications/resources/updated")
-        self._house.subscriptions.publish(topic, method, params)
