@@ -266,4 +266,6 @@ async def test_a_client_that_reads_no_stream_gets_an_empty_answer() -> None:
 async def _stream(caller: Caller, params: dict[str, Any], number: Any) -> list[dict[str, Any]]:
     async with caller.stream("tools/call", params, number) as events:
         assert events.status == 200
+        # Every call here answers with a stream: a document would be an answer unseen.
+        assert events.headers["content-type"] == "text/event-stream"
         return await events.rest()

@@ -2,15 +2,20 @@
 
 from doorward.transport.content import Audio, EmbeddedResource, Image, Message, ResourceLink, Text
 from doorward.transport.context import Context
+from doorward.transport.elicitations import Elicitations, NotAsked
 from doorward.transport.questions import Elicit, Elicited, ListRoots, Root, Sample, Sampled
 from doorward.transport.refusals import InternalFailure, MissingCapability, ToolError
 from doorward.transport.server import McpServer
+from doorward.transport.url_elicitation import ElicitedUrl, ElicitUrl, UrlElicitationRequired
 
 __all__ = [
     "Audio",
     "Context",
     "Elicit",
+    "ElicitUrl",
+    "Elicitations",
     "Elicited",
+    "ElicitedUrl",
     "EmbeddedResource",
     "Image",
     "InternalFailure",
@@ -18,10 +23,12 @@ __all__ = [
     "McpServer",
     "Message",
     "MissingCapability",
+    "NotAsked",
     "ResourceLink",
     "Root",
     "Sample",
     "Sampled",
     "Text",
     "ToolError",
+    "UrlElicitationRequired",
 ]

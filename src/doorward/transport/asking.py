@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from doorward.transport.call import Call
 from doorward.transport.questions import BadAnswer, Question
 from doorward.transport.refusals import MissingCapability, ToolError
 from doorward.transport.stream import Stream
+from doorward.transport.url_elicitation import ElicitedUrl, ElicitUrl
 
 _encode = msgspec.json.Encoder().encode
 
@@ -27,12 +29,17 @@ def require_capability(call: Call, needs: Mapping[str, Any]) -> None:
     Spec: MCP 2026-07-28, basic/patterns/mrtr; schema, "MissingRequiredClientCapabilityError"
     """
     declared = call.capabilities
-    (name,) = needs
+    ((name, modes),) = needs.items()
     found = declared.get(name)
-    # A client that names modes and not "form" can show pages, not forms.
-    only_pages = name == "elicitation" and isinstance(found, dict) and found and "form" not in found
-    if not isinstance(found, dict) or only_pages:
+    if not isinstance(found, dict) or (name == "elicitation" and not _can_show(found, modes, call)):
         raise MissingCapability(dict(needs))
+
+
+def _can_show(found: Mapping[str, Any], modes: Mapping[str, Any], call: Call) -> bool:
+    if "url" in modes:
+        return call.era.urls and isinstance(found.get("url"), dict)
+    # A client that names modes and not "form" can show pages, not forms.
+    return not found or "form" in found
 
 
 async def over_the_session(
@@ -68,3 +75,27 @@ async def over_the_session(
         return {key: question.read(answers[key]) for key, question in questions.items()}
     except BadAnswer as bad:
         raise ToolError(f"The client's answer {bad}.") from None
+
+
+def new_page(call: Call) -> str:
+    """
+    Return the id of a new page for the caller.
+
+    Raises:
+        NobodyToAsk: there is none, so that whoever opened the page would be as good as another.
+    """
+    # It stands on what stands on this module.
+    from doorward.transport.invocation import NobodyToAsk
+
+    if call.identity is None:
+        raise NobodyToAsk("a page is to be opened by the caller, and nobody knows who that is")
+    return call.rounds.elicitations.begin(call.identity, call.session)
+
+
+async def look_at_page(call: Call, question: ElicitUrl, answer: ElicitedUrl) -> ElicitedUrl:
+    """Return the answer with whether the user is done with the page, which may be waited for."""
+    if not answer.accepted or call.identity is None:
+        return answer
+    pages, wait = call.rounds.elicitations, min(question.wait, PATIENCE_SECONDS)
+    done = await pages.is_completed(call.identity, answer.id, wait=wait)
+    return replace(answer, completed=done)

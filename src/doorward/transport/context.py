@@ -1,12 +1,18 @@
 """What a function may do while it runs: report, log, and ask the client."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar, overload
 
 import msgspec
 
 from doorward.identity import Identity
-from doorward.transport.asking import over_the_session, require_capability
+from doorward.transport.asking import (
+    look_at_page,
+    new_page,
+    over_the_session,
+    require_capability,
+)
 from doorward.transport.call import Call
 from doorward.transport.content import Message
 from doorward.transport.job import Job
@@ -21,9 +27,10 @@ from doorward.transport.questions import (
     Sample,
     Sampled,
 )
-from doorward.transport.refusals import InvalidParams
+from doorward.transport.refusals import InvalidParams, ToolError
 from doorward.transport.rounds import Progress
 from doorward.transport.stream import Stream, reads_events
+from doorward.transport.url_elicitation import ElicitedUrl, ElicitUrl, UrlElicitationRequired
 
 T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
@@ -126,6 +133,50 @@ class Context:
         answer: Elicited[Any] = await self._ask_one(key, Elicit(message, form))
         return answer
 
+    async def elicit_url(
+        self, message: str, url: str, *, key: str | None = None, wait: float = 0.0
+    ) -> ElicitedUrl:
+        """
+        Ask the user to open a page, for what neither the client nor a model may see.
+
+        The page finds the parameter ``elicitationId`` in its address, and must ask
+        ``McpServer.elicitations`` whether whoever opened it is the caller of this function.
+        ``wait`` is how many seconds to wait for it to say that the user is done. Raises as ``ask``.
+
+        Raises:
+            ConfigurationError: with reason ``unusable-page``: the address is no https URL.
+            NobodyToAsk: no guard says who is calling, so no page could be anybody's.
+
+        Spec: MCP 2026-07-28, client/elicitation, "URL Mode Elicitation Requests"
+        """
+        answer: ElicitedUrl = await self._ask_one(key, ElicitUrl(message, url, wait))
+        return answer
+
+    async def require_url(
+        self, message: str, url: str, *, key: str | None = None, wait: float = 60.0
+    ) -> None:
+        """
+        Go on only when the user is done with a page; called where what it brings is not there yet.
+
+        In 2025-11-25 the request ends with the error -32042: the client shows the page and sends
+        the request again, for which the function runs anew. Later it asks as ``elicit_url`` does.
+
+        Raises:
+            ToolError: the user would not open the page, or was not done with it in time.
+            UrlElicitationRequired: for the client; let it pass, like whatever ``ask`` raises.
+
+        Spec: MCP 2025-11-25, client/elicitation, "URL Elicitation Required Error"
+        """
+        page = ElicitUrl(message, url, wait)
+        if not self._call.era.modern:
+            require_capability(self._call, page.needs)
+            raise UrlElicitationRequired(replace(page, id=new_page(self._call), tells_id=True))
+        answer: ElicitedUrl = await self._ask_one(key, page)
+        if not answer.accepted:
+            raise ToolError("The user did not want to open the page that this needs.")
+        if not answer.completed:
+            raise ToolError("The user is not done yet with the page that this needs. Try later.")
+
     async def sample(
         self,
         messages: str | Sequence[Message],
@@ -160,11 +211,12 @@ class Context:
         self._asked.update(questions)
         for question in questions.values():
             require_capability(self._call, question.needs)
-        if (job := self._job()) is not None:
-            return await job.ask(questions)
-        if not self._call.era.modern:
-            return await over_the_session(self._call, await self._stream(), questions)
-        return self._answered(questions)
+        asked = {key: self._to_ask(key, one) for key, one in questions.items()}
+        answers = await self._answers_to(asked)
+        for key, one in asked.items():
+            if isinstance(one, ElicitUrl):
+                answers[key] = await look_at_page(self._call, one, answers[key])
+        return answers
 
     async def become_task(self) -> None:
         """
@@ -190,6 +242,21 @@ class Context:
             if stream is not None and stream.is_open:
                 await stream.let_go()
 
+    def _to_ask(self, key: str, question: Question[Any]) -> Question[Any]:
+        if not isinstance(question, ElicitUrl):
+            return question
+        pages = self._progress.pages
+        if key not in pages:
+            pages[key] = new_page(self._call)
+        return replace(question, id=pages[key], tells_id=not self._call.era.modern)
+
+    async def _answers_to(self, questions: Mapping[str, Question[Any]]) -> dict[str, Any]:
+        if (job := self._job()) is not None:
+            return await job.ask(questions)
+        if not self._call.era.modern:
+            return await over_the_session(self._call, await self._stream(), questions)
+        return self._answered(questions)
+
     def _answered(self, questions: Mapping[str, Question[Any]]) -> dict[str, Any]:
         known = {key: one for key, one in questions.items() if key in self._progress.answers}
         try:
@@ -202,7 +269,7 @@ class Context:
             kept = {
                 key: answer for key, answer in self._progress.answers.items() if key in self._asked
             }
-            so_far = Progress(kept, self._progress.state)
+            so_far = Progress(kept, self._progress.state, self._progress.pages)
             raise self._call.rounds.ask(self._call, open_ones, so_far)
         return read
 

@@ -13,6 +13,7 @@ class Era:
 
     ``structured``: titles, output schemas and structured content exist (since 2025-06-18).
     ``resumes``: streams of a session begin with an event to come back to (since 2025-11-25).
+    ``urls``: users can be asked to open a page (since 2025-11-25).
     ``modern``: results carry a type, caching hints and the server's name, and JSON-RPC errors have
     an HTTP status of their own (since 2026-07-28).
     """
@@ -20,11 +21,12 @@ class Era:
     version: str
     structured: bool = True
     resumes: bool = False
+    urls: bool = False
     modern: bool = False
 
 
-MODERN = Era("2026-07-28", modern=True)
-LATEST_LEGACY = Era("2025-11-25", resumes=True)
+MODERN = Era("2026-07-28", urls=True, modern=True)
+LATEST_LEGACY = Era("2025-11-25", resumes=True, urls=True)
 _LEGACY = {
     "2025-11-25": LATEST_LEGACY,
     "2025-06-18": Era("2025-06-18"),

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from doorward.transport.call import Call, Interim, owner_of
+from doorward.transport.elicitations import Elicitations
 from doorward.transport.questions import Question
 from doorward.transport.refusals import InvalidParams
 from doorward.transport.sealed import NotOurs, Seal
@@ -20,11 +21,13 @@ class Progress:
     """
     What is known from earlier rounds of a request.
 
-    ``answers`` are the client's, as they came; ``state`` is the author's own.
+    ``answers`` are the client's, as they came; ``state`` is the author's own; ``pages`` are the ids
+    of the pages that the user was asked to open, by the keys of the questions.
     """
 
     answers: dict[str, Any] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
+    pages: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Rounds:
     server: str
     ttl: float
     clock: Callable[[], float]
+    elicitations: Elicitations
 
     def resume(self, call: Call) -> Progress:
         """
@@ -66,7 +70,7 @@ class Rounds:
 
     def ask(self, call: Call, questions: Mapping[str, Question[Any]], so_far: Progress) -> Interim:
         """Return the interim result that asks the client for all of these at once."""
-        content = [so_far.answers, so_far.state]
+        content = [so_far.answers, so_far.state, so_far.pages]
         until = self.clock() + self.ttl
         asked = {
             key: {"method": question.method, "params": question.params()}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOST_LOGS = 32
 MOST_SUBSCRIBED = 100
 MOST_SESSIONS_OF_ONE = 100
+_MODES = ("form", "url", "tools", "context")
 
 
 class Session:
@@ -105,7 +106,7 @@ class Session:
 def _known(capabilities: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return what is ever asked for: kept as they came, they would be megabytes of the client's."""
     return {
-        name: {mode: {} for mode in ("form", "url", "tools", "context") if mode in declared}
+        name: {mode: {} for mode in _MODES if isinstance(declared.get(mode), dict)}
         for name in ("elicitation", "sampling", "roots")
         if isinstance(declared := capabilities.get(name), dict)
     }
