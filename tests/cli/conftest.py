@@ -16,8 +16,8 @@ import uvicorn
 from doorward.authserver import ServerEvent
 from doorward.cli.main import run
 from doorward.demo.app import Demo, DemoSettings, Whereabouts
-from doorward.demo.serve import listen
 from doorward.guard import AuditEvent
+from doorward.serving import listen
 from tests.cli.person import Person
 
 

@@ -11,8 +11,8 @@ import uvicorn
 
 from doorward import Guard, Identity, McpServer, Policy, Rule
 from doorward.authserver import ConfiguredClient, Exchange, Resource
-from doorward.demo.serve import listen
 from doorward.downstream import GrantRefused, NotGranted, TokenExchange
+from doorward.serving import listen
 from doorward.tokens import LocalKeys, TrustedIssuer
 from tests.authserver.world import World
 from tests.quickstart.calling import call, result, serving

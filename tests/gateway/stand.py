@@ -10,9 +10,9 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from doorward.demo.bounded_head import BoundedHead
 from doorward.gateway import Gateway, Route, realm_routes
 from doorward.gateway.forwarder import Forwarded
+from doorward.serving import BoundedHead
 from tests.e2e import raw_http
 from tests.net.server import Answer, Place, ok, saying, serving
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from doorward.demo.serve import listen
 from doorward.gateway import Gateway, Route
+from doorward.serving import listen
 from tests.e2e.raw_http import request
 from tests.gateway.stand import Stand, listening, open_until_left, standing
 from tests.net.server import Place, ok

@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-from doorward.demo.serve import listen
+from doorward.serving import listen
 
 Application = Callable[..., Any]
 

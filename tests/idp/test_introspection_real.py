@@ -15,8 +15,8 @@ import uvicorn
 from doorward import Guard, Policy, Rule
 from doorward.authserver.settings import ConfiguredClient, Resource
 from doorward.client.jws import PrivateKey
-from doorward.demo.serve import listen
 from doorward.errors import TokenRejected, WrongAudience, WrongType
+from doorward.serving import listen
 from doorward.tokens import Introspection, TokenVerifier
 from doorward.tokens.refusals import InactiveToken, LookupUnavailable, WrongClient
 from tests.authserver.world import SCOPES, World

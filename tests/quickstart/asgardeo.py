@@ -29,7 +29,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from doorward.demo.serve import listen, serve
+from doorward.serving import listen, serve
 from doorward.testing import SigningKey, TokenMint
 
 INSPECTOR = "http://localhost:6274/oauth/callback"

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp
 
-from doorward.demo.serve import listen, serve
 from doorward.errors import ConfigurationError
 from doorward.gateway.env_file import read_environment
 from doorward.idp import find
 from doorward.net import Fetcher, FetchFailed, Question
 from doorward.net.target import read_target
+from doorward.serving import listen, serve
 from doorward.tokens import TokenProfile
 from doorward.wire.server_metadata import metadata_urls
 

@@ -13,12 +13,12 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request, Response
 from starlette.types import ASGIApp
 
-from doorward.demo.serve import listen, serve
 from doorward.errors import ConfigurationError, RequestRefused
 from doorward.guard.answers import Refusals
 from doorward.guard.asked import look_at
 from doorward.guard.bearer import read_bearer
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
+from doorward.serving import listen, serve
 from doorward.tokens import Verifier
 from doorward.tokens.pem import read_public_pem
 from doorward.transport.neighbours import Neighbours

@@ -23,6 +23,7 @@ SENTENCES = {
     "authorization.refused": "{client_id} was refused: {code}",
     "code.issued": "{who} let {client_id} in",
     "token.issued": "{client_id} got a token for {scope}",
+    "token.exchanged": "{client_id} exchanged a token for one for {target}",
     "token.revoked": "{client_id} gave a token back",
     "code.reused": "a code of {client_id} came twice; what it had opened is closed",
     "refresh.reused": "a spent refresh token of {client_id} came back; its family is closed",

@@ -105,8 +105,8 @@ async def _serve(
 ) -> None:
     from urllib.parse import urlsplit
 
-    from doorward.demo.serve import listen, serve
     from doorward.gateway import Gateway
+    from doorward.serving import listen, serve
 
     routes = routes_of(settings)
     public = settings["KEYCLOAK_URL"]

@@ -22,12 +22,12 @@ from doorward.authserver import (
 )
 from doorward.authserver.pages import SECURITY_HEADERS, MessagePage, render
 from doorward.demo.people import PEOPLE, SCOPES, Person, person
-from doorward.demo.serve import listen, serve
 from doorward.demo.tools import build_server
 from doorward.errors import ConfigurationError
 from doorward.guard import AuditEvent, Guard
 from doorward.identity import Identity
 from doorward.policy import Operation, Policy, Rule
+from doorward.serving import listen, serve
 from doorward.tokens import LocalKeys, TrustedIssuer
 
 NAME = "Doorward demo"

@@ -1,4 +1,4 @@
-"""The demo on real sockets: this machine alone, under all its names."""
+"""Sockets of this machine alone, under all its names, and a server that ends when it is told to."""
 
 import errno
 import signal
@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from doorward.demo.bounded_head import BoundedHead
 from doorward.errors import ConfigurationError
+from doorward.serving.bounded_head import BoundedHead
 
 
 def listen(port: int) -> list[socket.socket]:
@@ -84,7 +84,7 @@ async def serve(app: ASGIApp, sockets: list[socket.socket]) -> None:
     Serve ``app`` until the process is told to stop; then return, so that the caller can tidy up.
 
     asyncio rather than uvloop: with a thousand busy keep-alive connections uvloop starves some of
-    them for seconds, for 12 % more throughput that a demo has no use for.
+    them for seconds, for 12 % more throughput that nothing here has a use for.
     """
     config = uvicorn.Config(
         app,
