@@ -22,6 +22,9 @@ VERBS = (
     "client-document",
     "logout",
     "token",
+    "gateway",
+    "who-can",
+    "why",
 )
 
 

@@ -7,8 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from doorward.cli.problems import UsageProblem
-
 Target = Annotated[
     str,
     typer.Argument(
@@ -27,6 +25,8 @@ def load(target: str) -> Any:
     Raises:
         UsageProblem: ``not-a-target``, ``cannot-import``, ``no-such-name``.
     """
+    from doorward.cli.problems import UsageProblem
+
     module, colon, name = target.partition(":")
     if not colon or not module or not name:
         raise UsageProblem(
