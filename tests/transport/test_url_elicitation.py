@@ -213,12 +213,11 @@ async def test_in_a_session_the_tool_asks_where_it_stands_and_the_client_hears_o
             assert question is not None
             page = ElicitRequestURLParams.model_validate(question["params"])
             await caller.post({"jsonrpc": "2.0", "id": question["id"], "result": OK})
-            for _ in range(2):
-                await server.elicitations.complete(
-                    page.elicitation_id, issuer=ISSUER, subject="alice"
-                )
+            done = {"issuer": ISSUER, "subject": "alice"}
+            await server.elicitations.complete(page.elicitation_id, **done)
             answer = await events.next()
             heard = await told.next()
+            await server.elicitations.complete(page.elicitation_id, **done)
             server.close()
             rest = [await stream.rest() for stream in (told, hers, his)]
 
@@ -357,6 +356,7 @@ async def test_a_page_is_for_nobody_else(does: str, issuer: str, subject: str, a
     async def use() -> None:
         if does == "complete":
             await server.elicitations.complete(shown, issuer=issuer, subject=subject)
+            return
         server.elicitations.require(shown, issuer=issuer, subject=subject)
 
     with pytest.raises(NotAsked) as refusal:

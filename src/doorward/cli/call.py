@@ -40,11 +40,18 @@ def call(
 
 async def _call(output: Any, url: str, name: str, words: list[str], account: str | None) -> None:
     from doorward.cli.arguments import parse_arguments
+    from doorward.cli.asked_page import AskedPage
     from doorward.cli.problems import ToolProblem
     from doorward.cli.stored import wallet_of
     from doorward.client.connection import open_connection
 
-    async with open_connection(url, wallet=wallet_of(account), interactive=False) as connection:
+    async with open_connection(
+        url,
+        wallet=wallet_of(account),
+        interactive=False,
+        elicit=AskedPage(output, url),
+        modes=("url",),
+    ) as connection:
         listed = {tool.name: tool for tool in await connection.client.list_tools()}
         # A tool that is not listed may be one that this user may not see; the server says so best.
         schema = listed[name].input_schema if name in listed else {}

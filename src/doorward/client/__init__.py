@@ -15,6 +15,7 @@ from doorward.client.elicitation import Elicit
 from doorward.client.jws import PrivateKey
 from doorward.client.mcp import McpClient, Tool, ToolResult
 from doorward.client.oauth import OAuth
+from doorward.client.page import Page, page_in
 from doorward.client.passphrase import PassphraseStore
 from doorward.client.refusals import (
     CallFailed,
@@ -59,6 +60,7 @@ __all__ = [
     "Grant",
     "McpClient",
     "OAuth",
+    "Page",
     "PassphraseStore",
     "PrivateKey",
     "ProtocolBroken",
@@ -81,4 +83,5 @@ __all__ = [
     "judge",
     "open_connection",
     "open_store",
+    "page_in",
 ]

@@ -9,7 +9,7 @@ import httpx2
 
 from doorward.client.courier import Courier
 from doorward.client.device import DeviceSignIn
-from doorward.client.elicitation import Elicit
+from doorward.client.elicitation import Elicit, Mode
 from doorward.client.mcp import McpClient
 from doorward.client.oauth import OAuth
 from doorward.client.reach import PinnedTransport, Reach
@@ -51,12 +51,13 @@ async def open_connection(
     transport: httpx2.AsyncBaseTransport | None = None,
     initialize: bool = False,
     elicit: Elicit | None = None,
+    modes: tuple[Mode, ...] = ("form",),
     **sign_in: Any,
 ) -> AsyncIterator[Connection]:
     """
     Yield the connection to ``server_url``.
 
-    ``initialize`` and ``elicit`` are those of ``McpClient``, ``sign_in`` the options of ``SignIn``;
+    ``initialize``, ``elicit`` and ``modes`` are those of ``McpClient``, ``sign_in`` the options of ``SignIn``;
     with ``grant`` among them those of ``ServiceSignIn``, with ``show`` those of ``DeviceSignIn``.
 
     Raises:
@@ -66,7 +67,12 @@ async def open_connection(
     async with _signing_in(server_url, wallet, transport, sign_in) as (signing_in, shared):
         auth = OAuth(server_url, signing_in, interactive=interactive)
         async with McpClient(
-            server_url, auth=auth, transport=shared, initialize=initialize, elicit=elicit
+            server_url,
+            auth=auth,
+            transport=shared,
+            initialize=initialize,
+            elicit=elicit,
+            modes=modes,
         ) as client:
             yield Connection(
                 server_url=server_url, wallet=wallet, sign_in=signing_in, client=client

@@ -1,26 +1,57 @@
 """What a server asks the user in the middle of a call, and how the answer is given."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
-from doorward.client.refusals import ProtocolBroken
+from doorward.client.page import page_in
+from doorward.client.refusals import CallFailed, ProtocolBroken
 
 Elicit = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """
 Is given the parameters of ``elicitation/create``: ``message``, and ``requestedSchema`` or ``url``.
 
-Returns ``{"action": "accept", "content": {...}}``, or the action ``decline`` or ``cancel``.
+Returns ``{"action": "accept", "content": {...}}``, or the action ``decline`` or ``cancel``. With a
+``url``, ``{"action": "accept"}`` says that the user has seen all of it and opens it: nothing here
+ever opens or fetches one, and ``page_in`` says what to show.
 """
 
+Mode = Literal["form", "url"]
+
 METHOD = "elicitation/create"
+_URL_REQUIRED = -32042
 
 
-async def answer_question(elicit: Elicit, params: Mapping[str, Any]) -> dict[str, Any]:
+def capabilities_of(elicit: Elicit | None, modes: tuple[Mode, ...]) -> dict[str, Any]:
+    """Return what the client says about itself; nothing of modes where forms are the only one."""
+    if elicit is None or not modes:
+        return {}
+    named: dict[str, Any] = {} if set(modes) == {"form"} else {mode: {} for mode in sorted(modes)}
+    return {"elicitation": named}
+
+
+async def answer_question(
+    elicit: Elicit, params: Mapping[str, Any], modes: tuple[Mode, ...] = ("form",)
+) -> dict[str, Any]:
     """
     Return the user's answer; what an accepted form leaves out gets the default of its schema.
 
-    Spec: MCP 2025-11-25 elicitation, default values
+    Raises:
+        ProtocolBroken: with reason ``not-declared``: this client never said that it can show a page
+            (or a form); or ``unsafe-page``. The user is not asked.
+
+    Spec: MCP 2025-11-25 elicitation, default values; error handling
     """
+    mode = params.get("mode", "form")
+    if mode not in modes:
+        raise ProtocolBroken(
+            "not-declared",
+            f"The server asks in the mode {str(mode)[:20]!r}, which this client did not offer.",
+        )
+    if mode == "url":
+        page_in(params)
+        action = (await elicit(params)).get("action")
+        # The action alone: what else a function returns is not for the server to see.
+        return {"action": action if action in ("accept", "decline") else "cancel"}
     answer = dict(await elicit(params))
     if answer.get("action") != "accept" or "requestedSchema" not in params:
         return answer
@@ -34,8 +65,36 @@ async def answer_question(elicit: Elicit, params: Mapping[str, Any]) -> dict[str
     return {**answer, "content": {**defaults, **(answer.get("content") or {})}}
 
 
+async def went_to_pages(
+    elicit: Elicit | None, refusal: CallFailed, modes: tuple[Mode, ...]
+) -> bool:
+    """
+    Say whether the user went to every page that a request was refused for, so that it is tried again.
+
+    Raises:
+        ProtocolBroken: with reason ``unsafe-page``.
+
+    Spec: MCP 2025-11-25 elicitation, URL elicitation required error
+    """
+    if refusal.number != _URL_REQUIRED or elicit is None or "url" not in modes:
+        return False
+    data = refusal.data
+    pages = data.get("elicitations") if isinstance(data, dict) else None
+    if not isinstance(pages, list) or not pages:
+        return False
+    for page in pages:
+        if not isinstance(page, dict) or page.get("mode") != "url":
+            return False
+        if (await answer_question(elicit, page, modes))["action"] != "accept":
+            return False
+    return True
+
+
 async def next_round(
-    elicit: Elicit | None, params: Mapping[str, Any], result: Mapping[str, Any]
+    elicit: Elicit | None,
+    params: Mapping[str, Any],
+    result: Mapping[str, Any],
+    modes: tuple[Mode, ...] = ("form",),
 ) -> dict[str, Any]:
     """
     Return the parameters of the next try of a request that was answered ``input_required``.
@@ -44,7 +103,8 @@ async def next_round(
     ``requestState`` goes back byte for byte, and only if there was one.
 
     Raises:
-        ProtocolBroken: with reason ``input-required``; nobody here can answer.
+        ProtocolBroken: with reason ``input-required``; nobody here can answer. Also as
+            ``answer_question``.
 
     Spec: MCP 2026-07-28 multi-round-trip requests
     """
@@ -55,7 +115,7 @@ async def next_round(
     for name, question in asked.items():
         if elicit is None or not isinstance(question, dict) or question.get("method") != METHOD:
             raise _unanswerable(params)
-        answers[name] = await answer_question(elicit, question.get("params") or {})
+        answers[name] = await answer_question(elicit, question.get("params") or {}, modes)
     again = {**params, "inputResponses": answers}
     if "requestState" in result:
         again["requestState"] = result["requestState"]

@@ -8,15 +8,17 @@ from typing import Any, Self
 import httpx2
 
 from doorward.client.discovery import BearerChallenge, read_challenge
-from doorward.client.elicitation import Elicit, next_round
+from doorward.client.elicitation import Elicit, Mode, next_round, went_to_pages
 from doorward.client.messages import MODERN, read_error
 from doorward.client.parameter_headers import marked_parameters, parameter_headers
 from doorward.client.reach import PinnedTransport, Reach
-from doorward.client.refusals import ProtocolBroken
+from doorward.client.refusals import CallFailed, ProtocolBroken
 from doorward.client.session import Session
 
 _MOST_PAGES = 100
 _MOST_ROUNDS = 10
+# Each is a question to the user.
+_MOST_PAGE_VISITS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,8 @@ class McpClient:
 
     Speaks 2026-07-28, and greets a server that does not with ``initialize``; ``initialize`` greets
     at once. Follows no redirect. ``timeout`` is in seconds and covers one answer, not the user's
-    sign-in. ``elicit`` is asked what the server asks its user in the middle of a call.
+    sign-in. ``elicit`` is asked what the server asks its user in the middle of a call: forms, and
+    with ``"url"`` among the ``modes`` whether they open a page, which nothing here ever does.
 
     Spec: MCP 2026-07-28 streamable HTTP, backward compatibility
     """
@@ -72,6 +75,7 @@ class McpClient:
         timeout: float = 60.0,
         initialize: bool = False,
         elicit: Elicit | None = None,
+        modes: tuple[Mode, ...] = ("form",),
     ) -> None:
         self.url = url
         self._http = httpx2.AsyncClient(
@@ -80,8 +84,9 @@ class McpClient:
             trust_env=False,
             timeout=httpx2.Timeout(timeout),
         )
-        self._session = Session(url, self._http, initialize=initialize, elicit=elicit)
+        self._session = Session(url, self._http, initialize=initialize, elicit=elicit, modes=modes)
         self._elicit = elicit
+        self._modes = modes
         self._schemas: dict[str, Mapping[str, Any]] = {}
 
     async def __aenter__(self) -> Self:
@@ -175,13 +180,25 @@ class McpClient:
 
         Spec: MCP 2026-07-28 multi-round-trip requests
         """
-        result = await self._session.request(method, params, headers)
+        result = await self._tried(method, params, headers)
         for _ in range(_MOST_ROUNDS):
             if result.get("resultType") != "input_required":
                 break
-            again = await next_round(self._elicit, params, result)
+            again = await next_round(self._elicit, params, result, self._modes)
             result = await self._session.request(method, again, headers)
         return result
+
+    async def _tried(
+        self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None
+    ) -> dict[str, Any]:
+        """Return the result, after the pages that the user has to go to before there is one."""
+        for _ in range(_MOST_PAGE_VISITS):
+            try:
+                return await self._session.request(method, params, headers)
+            except CallFailed as refusal:
+                if not await went_to_pages(self._elicit, refusal, self._modes):
+                    raise
+        return await self._session.request(method, params, headers)
 
 
 def _list(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

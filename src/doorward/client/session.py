@@ -9,7 +9,7 @@ import anyio
 import httpx2
 
 from doorward.client.elicitation import METHOD as ELICITATION
-from doorward.client.elicitation import Elicit, answer_question
+from doorward.client.elicitation import Elicit, Mode, answer_question, capabilities_of
 from doorward.client.events import Event, read_events
 from doorward.client.exchange import Exchange, SessionLost, require_service
 from doorward.client.messages import (
@@ -24,7 +24,12 @@ from doorward.client.messages import (
     result_of,
 )
 from doorward.client.refusals import CallFailed, ClientRefused, ProtocolBroken
-from doorward.wire.envelope import LEGACY_VERSIONS, METHOD_NOT_FOUND, MODERN_VERSIONS
+from doorward.wire.envelope import (
+    INVALID_PARAMS,
+    LEGACY_VERSIONS,
+    METHOD_NOT_FOUND,
+    MODERN_VERSIONS,
+)
 
 # -32020 header mismatch, -32021 missing capability, -32022 unsupported version: only a server of
 # the new era says these, so there is no point in greeting it in the old way.
@@ -53,6 +58,7 @@ class Session:
         *,
         initialize: bool = False,
         elicit: Elicit | None = None,
+        modes: tuple[Mode, ...] = ("form",),
     ) -> None:
         self.url = url
         self.version: str | None = None
@@ -62,7 +68,8 @@ class Session:
         self._id: str | None = None
         self._number = 0
         self._client = {"name": "doorward", "version": installed_version("doorward")}
-        self._capabilities: dict[str, Any] = {"elicitation": {}} if elicit else {}
+        self._modes = modes
+        self._capabilities = capabilities_of(elicit, modes)
         self._listening: asyncio.Task[None] | None = None
 
     async def request(
@@ -224,13 +231,19 @@ class Session:
             return
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": message["id"]}
         if message["method"] == ELICITATION:
-            answer["result"] = await answer_question(self._elicit, message.get("params") or {})
+            answer |= await self._asked(self._elicit, message.get("params") or {})
         elif message["method"] == "ping":
             answer["result"] = {}
         else:
             answer["error"] = {"code": METHOD_NOT_FOUND, "message": "Method not found"}
         async with self.post(answer, self.version) as response:
             await require_service(self.url, response)
+
+    async def _asked(self, elicit: Elicit, params: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return {"result": await answer_question(elicit, params, self._modes)}
+        except ProtocolBroken as refusal:
+            return {"error": {"code": INVALID_PARAMS, "message": refusal.problem}}
 
     async def _listen(self, version: str) -> None:
         """Answer what the server asks outside of any call, for as long as it offers a stream."""

@@ -1,0 +1,77 @@
+"""The command line shows a page that a server asks for, and leaves opening it to the user."""
+
+import io
+import sys
+import webbrowser
+from typing import Any
+
+import pytest
+
+from doorward.cli.asked_page import AskedPage
+from doorward.cli.output import Output
+
+SERVER = "https://mcp.example/mcp"
+PAGE = "https://mcp.example/connect?elicitationId=abc"
+ASKED = {"mode": "url", "url": PAGE, "message": "Connect \x1b[31myour\x1b[0m calendar."}
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> bool:
+        raise AssertionError("a browser was opened")
+
+    monkeypatch.setattr(webbrowser, "open", refuse)
+
+
+@pytest.mark.parametrize(
+    ("typed", "action"),
+    [
+        ("\n", "accept"),
+        ("y\n", "accept"),
+        ("n\n", "decline"),
+        ("what?\n", "cancel"),
+        ("", "cancel"),
+    ],
+)
+async def test_the_user_sees_all_of_it_and_decides(
+    typed: str, action: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+
+    answer = await AskedPage(Output(), SERVER)(ASKED)
+
+    shown = capsys.readouterr()
+    assert answer == {"action": action}
+    assert PAGE in shown.err.splitlines()
+    assert f"{SERVER} wants you to open a page of mcp.example:" in shown.err
+    assert "\x1b[31m" not in shown.err
+    assert shown.out == ""
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+async def test_where_nobody_can_answer_it_is_shown_and_not_agreed_to(
+    as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal("\n") if as_json else io.StringIO("\n"))
+
+    answer = await AskedPage(Output(as_json=as_json), SERVER)(ASKED)
+
+    shown = capsys.readouterr()
+    assert answer == {"action": "cancel"}
+    assert PAGE in shown.err
+    assert shown.out == ""
+
+
+async def test_a_host_in_disguise_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+
+    await AskedPage(Output(), SERVER)({**ASKED, "url": "https://xn--pple-43d.com/"})
+
+    assert "Careful: " in capsys.readouterr().err

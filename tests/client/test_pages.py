@@ -1,0 +1,213 @@
+"""A server that wants its user to open a page: shown when it may be, opened by nobody here."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+import pytest
+
+from doorward.client import CallFailed, McpClient, ProtocolBroken, page_in
+from tests.client.test_streams import URL, Chunks, Script, error, events, result
+
+PAGE = "https://mcp.example/connect?elicitationId=abc"
+UNSAFE = [
+    pytest.param("http://mcp.example/connect", id="plain-http"),
+    pytest.param("https://user:secret@mcp.example/", id="credentials"),
+    pytest.param("https://mcp.example\\@evil.example/", id="a-backslash"),
+    pytest.param("https://mcp.example/\x1b]8;;", id="for-the-terminal"),
+    pytest.param("https://mcp.exämple/", id="letters-that-look-like-others"),
+    pytest.param("javascript:alert(1)", id="javascript"),
+    pytest.param("file:///etc/passwd", id="file"),
+    pytest.param("https://mcp.example/" + "a" * 9000, id="endless"),
+    pytest.param("", id="nothing"),
+    pytest.param(None, id="none"),
+    pytest.param(7, id="a-number"),
+]
+
+
+class User:
+    """Answers what it is told to, and remembers what it was shown."""
+
+    def __init__(self, action: str = "accept") -> None:
+        self.shown: list[Mapping[str, Any]] = []
+        self._action = action
+
+    async def __call__(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        self.shown.append(params)
+        return {"action": self._action, "content": {"what": "they typed"}}
+
+
+def asking(url: Any, **extra: Any) -> dict[str, Any]:
+    params = {"mode": "url", "message": "Connect.", "url": url, **extra}
+    return {"method": "elicitation/create", "params": params}
+
+
+def in_rounds(url: Any) -> Script:
+    def answer(_: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
+        if "inputResponses" in message["params"]:
+            return result(message, resultType="complete", content=[])
+        asked = {"page": asking(url)}
+        return result(message, resultType="input_required", inputRequests=asked)
+
+    return Script(answer)
+
+
+def in_a_session(url: Any) -> Script:
+    def answer(request: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
+        if request.method == "GET":
+            return httpx2.Response(405)
+        if message.get("method") == "initialize":
+            return result(message, protocolVersion="2025-11-25")
+        if "method" not in message:
+            return httpx2.Response(202, stream=Chunks())
+        asks = {"jsonrpc": "2.0", "id": "s1", **asking(url, elicitationId="abc")}
+        body = {"jsonrpc": "2.0", "id": message["id"], "result": {"content": []}}
+        return events(*(f"data: {json.dumps(one)}\n\n".encode() for one in (asks, body)))
+
+    return Script(answer)
+
+
+def refusing(times: int, elicitations: Any) -> Script:
+    refused = 0
+
+    def answer(request: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
+        nonlocal refused
+        if message["method"] == "initialize":
+            return result(message, protocolVersion="2025-11-25")
+        if request.method == "GET":
+            return httpx2.Response(405)
+        refused += 1
+        if refused <= times:
+            return error(200, -32042, message, {"elicitations": elicitations})
+        return result(message, content=[])
+
+    return Script(answer)
+
+
+@pytest.mark.parametrize("action", ["accept", "decline", "cancel"])
+async def test_a_user_is_shown_the_page_and_their_decision_alone_goes_back(action: str) -> None:
+    user, script = User(action), in_rounds(PAGE)
+    async with McpClient(URL, transport=script, elicit=user, modes=("form", "url")) as client:
+        await client.call_tool("connect", {})
+
+    first, second = script.messages("tools/call")
+    capabilities = first["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"]
+    assert capabilities == {"elicitation": {"form": {}, "url": {}}}
+    assert second["params"]["inputResponses"] == {"page": {"action": action}}
+    assert [one["url"] for one in user.shown] == [PAGE]
+    # Nothing went to the page from here.
+    assert {str(request.url) for request, _ in script.asked} == {URL}
+
+
+async def test_what_is_neither_yes_nor_no_is_no_consent() -> None:
+    script = in_rounds(PAGE)
+    async with McpClient(URL, transport=script, elicit=User("open"), modes=("url",)) as client:
+        await client.call_tool("connect", {})
+
+    assert script.messages("tools/call")[1]["params"]["inputResponses"]["page"] == {
+        "action": "cancel"
+    }
+
+
+async def test_a_page_is_answered_in_a_session_too() -> None:
+    user, script = User(), in_a_session(PAGE)
+    async with McpClient(
+        URL, transport=script, initialize=True, elicit=user, modes=("url",)
+    ) as client:
+        await client.call_tool("connect", {})
+
+    (answered,) = [m for _, m in script.asked if m.get("id") == "s1"]
+    assert answered["result"] == {"action": "accept"}
+    assert script.messages("initialize")[0]["params"]["capabilities"] == {
+        "elicitation": {"url": {}}
+    }
+
+
+async def test_a_client_that_shows_no_pages_is_shown_none() -> None:
+    user = User()
+    async with McpClient(URL, transport=in_rounds(PAGE), elicit=user) as client:
+        with pytest.raises(ProtocolBroken) as refusal:
+            await client.call_tool("connect", {})
+    script = in_a_session(PAGE)
+    async with McpClient(URL, transport=script, initialize=True, elicit=user) as client:
+        await client.call_tool("connect", {})
+
+    (answered,) = [m for _, m in script.asked if m.get("id") == "s1"]
+    assert refusal.value.reason == "not-declared"
+    assert answered["error"]["code"] == -32602
+    assert user.shown == []
+
+
+@pytest.mark.parametrize("url", UNSAFE)
+async def test_a_page_that_no_user_should_open_is_not_even_shown(url: Any) -> None:
+    user = User()
+    async with McpClient(URL, transport=in_rounds(url), elicit=user, modes=("url",)) as client:
+        with pytest.raises(ProtocolBroken) as refusal:
+            await client.call_tool("connect", {})
+    script = in_a_session(url)
+    async with McpClient(
+        URL, transport=script, initialize=True, elicit=user, modes=("url",)
+    ) as client:
+        await client.call_tool("connect", {})
+
+    (answered,) = [m for _, m in script.asked if m.get("id") == "s1"]
+    assert refusal.value.reason == "unsafe-page"
+    assert answered["error"]["code"] == -32602
+    assert user.shown == []
+
+
+async def test_a_request_that_needs_a_page_is_tried_again_after_it() -> None:
+    user, script = User(), refusing(2, [asking(PAGE, elicitationId="abc")["params"]])
+    async with McpClient(
+        URL, transport=script, initialize=True, elicit=user, modes=("url",)
+    ) as client:
+        await client.call_tool("need", {})
+
+    assert len(script.messages("tools/call")) == 3
+    assert [one["url"] for one in user.shown] == [PAGE, PAGE]
+
+
+@pytest.mark.parametrize(
+    ("user", "modes", "elicitations", "tries"),
+    [
+        pytest.param(User("decline"), ("url",), [asking(PAGE)["params"]], 1, id="declined"),
+        pytest.param(User(), ("form",), [asking(PAGE)["params"]], 1, id="no-pages-here"),
+        pytest.param(None, ("url",), [asking(PAGE)["params"]], 1, id="nobody-to-ask"),
+        pytest.param(User(), ("form", "url"), [{"mode": "form"}], 1, id="a-form"),
+        pytest.param(User(), ("url",), [], 1, id="none"),
+        pytest.param(User(), ("url",), "x", 1, id="malformed"),
+        pytest.param(User(), ("url",), [asking(PAGE)["params"]], 4, id="for-ever"),
+    ],
+)
+async def test_a_request_that_still_needs_a_page_fails(
+    user: Any, modes: Any, elicitations: Any, tries: int
+) -> None:
+    script = refusing(99, elicitations)
+    async with McpClient(
+        URL, transport=script, initialize=True, elicit=user, modes=modes
+    ) as client:
+        with pytest.raises(CallFailed) as refusal:
+            await client.call_tool("need", {})
+
+    assert refusal.value.number == -32042
+    assert len(script.messages("tools/call")) == tries
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "careful"),
+    [
+        (PAGE, "mcp.example", False),
+        ("http://localhost:8000/x", "localhost", False),
+        ("https://mcp.example.evil.example/mcp.example", "mcp.example.evil.example", False),
+        ("https://xn--mcp-example-9za.example/", "xn--mcp-example-9za.example", True),
+        ("https://login.xn--pple-43d.com/", "login.xn--pple-43d.com", True),
+    ],
+)
+def test_the_host_of_a_page_is_named_and_a_disguised_one_warned_of(
+    url: str, host: str, careful: bool
+) -> None:
+    page = page_in({"mode": "url", "url": url, "message": "Connect."})
+
+    assert (page.url, page.host, page.message) == (url, host, "Connect.")
+    assert (page.warning is not None) == careful
