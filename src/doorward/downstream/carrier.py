@@ -1,6 +1,7 @@
 """Between the door and the application: the caller's token goes no further than here."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from doorward.downstream.desk import DownstreamDesk
@@ -10,6 +11,7 @@ from doorward.identity import SCOPE_KEY, Identity, reset_giving, set_giving
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -41,12 +43,27 @@ class _Presented:
         return await self._desk.token_for(identity, self._token, name, scopes)
 
 
+@contextmanager
+def acting_for(identity: Identity, token: str, desk: DownstreamDesk) -> Iterator[None]:
+    """Let ``identity.token_for`` work in what runs meanwhile, with ``token`` to exchange."""
+    before = set_giving(_Presented(identity, token, desk))
+    try:
+        yield
+    finally:
+        reset_giving(before)
+
+
+def without_token(headers: Headers) -> Headers:
+    """Return the headers that an application may see: what it cannot see, it cannot pass on."""
+    return [pair for pair in headers if pair[0] != b"authorization"]
+
+
 class Carrier:
     """
     ``app``, in which ``identity.token_for`` works.
 
-    The ``Authorization`` header is taken out of what the application sees: what it cannot see, it
-    cannot pass on, and neither can a proxy that forwards the headers of its callers.
+    The ``Authorization`` header is taken out of what the application sees, so that a proxy that
+    forwards the headers of its callers cannot pass it on either.
 
     Spec: MCP 2026-07-28 security best practices, "Token Passthrough"
     """
@@ -65,9 +82,5 @@ class Carrier:
         # The door has seen to it that there is exactly one, and a bearer token in it.
         header = next(value for name, value in headers if name == b"authorization")
         token = header.strip().partition(b" ")[2].strip().decode("ascii")
-        others = [pair for pair in headers if pair[0] != b"authorization"]
-        before = set_giving(_Presented(identity, token, self._desk))
-        try:
-            await self._app({**scope, "headers": others}, receive, send)
-        finally:
-            reset_giving(before)
+        with acting_for(identity, token, self._desk):
+            await self._app({**scope, "headers": without_token(headers)}, receive, send)

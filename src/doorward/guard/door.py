@@ -233,7 +233,7 @@ class Door:
         decision = self._settings.policy.decide(caller, operation)
         visit.scopes = decision.scopes
         if not decision.allowed:
-            raise _refusal(decision, operation, caller)
+            raise refusal_of(decision, operation, caller)
 
     async def _serve(
         self, visit: Visit, identity: Identity, scope: Scope, receive: Receive, send: Send
@@ -314,7 +314,8 @@ def _is_legacy(envelope: Envelope | None) -> bool:
     return envelope is not None and envelope.protocol_version is None
 
 
-def _refusal(decision: Decision, operation: Operation, identity: Identity) -> RequestRefused:
+def refusal_of(decision: Decision, operation: Operation, identity: Identity) -> RequestRefused:
+    """Return what a caller is refused with whom ``decision`` does not allow ``operation``."""
     what = f"{operation.method} {operation.name or ''}".strip()
     if decision.reason == "scope-missing":
         held, wanted = sorted(identity.scopes), sorted(decision.scopes)

@@ -6,21 +6,26 @@ every path through, checked one by one with ``signed_in``.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
 from doorward.errors import RequestRefused, Unavailable
-from doorward.guard import audit, door
+from doorward.guard import audit
 from doorward.guard.asked import look_at
 from doorward.guard.bearer import read_bearer
 from doorward.guard.correlation import new_id
 from doorward.guard.declared import DeclaredPolicy, requires
+from doorward.guard.door import refusal_of
 from doorward.guard.guard import Guard
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
-from doorward.identity import Identity, Kind
+from doorward.identity import Identity, Kind, reset_current_identity, set_current_identity
 from doorward.policy import Operation, Rule
+
+# Where a dependency leaves in an ASGI scope whom it verified, and for which guard.
+_VERIFIED_KEY = "doorward.verified"
 
 __all__ = ["CurrentUser", "current_user", "signed_in"]
 
@@ -48,7 +53,7 @@ def signed_in(
     scopes: Collection[str] = (),
     roles: Collection[str] = (),
     kinds: Collection[Kind] = (),
-) -> Callable[[Request], Awaitable[Identity]]:
+) -> Callable[[Request], AsyncIterator[Identity]]:
     """
     Return a dependency that lets in who brings a token that ``guard`` accepts, and holds all this.
 
@@ -59,7 +64,9 @@ def signed_in(
     ```
 
     For routes beside the MCP endpoint. The guard's base rule holds too; refusals are the guard's
-    own, with their challenge, and are written down by it.
+    own, with their challenge, and are written down by it. While the route runs it is as in a tool:
+    ``current_identity()`` is the caller, and where the guard has a ``downstream``,
+    ``user.token_for`` works and the ``Authorization`` header is gone.
 
     Raises:
         ConfigurationError: what ``requires`` refuses.
@@ -71,8 +78,10 @@ def signed_in(
     # The base rule, and this one: no rule of the operator's speaks of plain routes.
     policy = DeclaredPolicy(guard.policy, _Always(rule))
 
-    async def judge(request: Request) -> Identity:
-        return await _judge(guard, policy, request)
+    async def judge(request: Request) -> AsyncIterator[Identity]:
+        caller, token = await _judge(guard, policy, request)
+        with _as_in_a_tool(guard, caller, token, request):
+            yield caller
 
     return judge
 
@@ -92,22 +101,60 @@ class _Always:
         return {}
 
 
-async def _judge(guard: Guard, policy: DeclaredPolicy, request: Request) -> Identity:
+async def _judge(
+    guard: Guard, policy: DeclaredPolicy, request: Request
+) -> tuple[Identity, bytes | None]:
+    """Return the caller, and the token if it was looked at here and not by somebody before."""
     # The path of the scope and never a URL put together from Host: "Host: a/?x=" moves that.
     operation = Operation("http", f"{request.method} {request.scope['path']}")
-    caller: Identity | None = None
+    caller = _known(guard, request)
+    token: bytes | None = None
     try:
-        # An identity that the door left there was verified for this very request.
-        caller = request.scope.get(IDENTITY_KEY) or await guard.verifier.verify(
-            read_bearer(look_at(request.scope["headers"]), request.scope["query_string"])
-        )
+        if caller is None:
+            token = read_bearer(look_at(request.scope["headers"]), request.scope["query_string"])
+            caller = await guard.verifier.verify(token)
         decision = policy.decide(caller, operation)
         if not decision.allowed:
-            raise door._refusal(decision, operation, caller)
+            raise refusal_of(decision, operation, caller)
     except (RequestRefused, Unavailable) as refusal:
         raise _refused(guard, refusal, operation, caller) from None
     _write_down(guard, operation, caller, "allowed", 200, new_id())
-    return caller
+    return caller, token
+
+
+def _known(guard: Guard, request: Request) -> Identity | None:
+    """Return whom the door, or another dependency of this route, verified for this very request."""
+    left: Identity | None = request.scope.get(IDENTITY_KEY)
+    if left is not None:
+        return left
+    by, caller = request.scope.get(_VERIFIED_KEY, (None, None))
+    # Whom one guard let in, another one may have no trust in.
+    return caller if by is guard else None
+
+
+@contextmanager
+def _as_in_a_tool(
+    guard: Guard, caller: Identity, token: bytes | None, request: Request
+) -> Iterator[None]:
+    if token is None:
+        # All of this was done by whoever looked at the token.
+        yield
+        return
+    request.scope[_VERIFIED_KEY] = (guard, caller)
+    before = set_current_identity(caller)
+    try:
+        if guard.desk is None:
+            yield
+            return
+        from doorward.downstream.carrier import acting_for, without_token
+
+        request.scope["headers"] = without_token(request.scope["headers"])
+        # The view of them that a request makes once and keeps; the route has this very request.
+        vars(request).pop("_headers", None)
+        with acting_for(caller, token.decode("ascii"), guard.desk):
+            yield
+    finally:
+        reset_current_identity(before)
 
 
 def _refused(

@@ -138,7 +138,7 @@ class Guard:
             cache_entries=cache_entries,
             cache_ttl=cache_ttl,
         )
-        self._desk = _desk(downstream, resource, self.issuers, clock) if downstream else None
+        self.desk = _desk(downstream, resource, self.issuers, clock) if downstream else None
         paths = Paths(resource, path)
         first = frozenset(policy.base.scopes if challenge_scopes is None else challenge_scopes)
         self._scopes_supported = scopes_supported
@@ -186,10 +186,10 @@ class Guard:
         ``current_identity()`` answers while the application runs; the message is under
         ``doorward.envelope``, so that nothing needs to be parsed again.
         """
-        if self._desk is not None:
+        if self.desk is not None:
             from doorward.downstream.carrier import Carrier
 
-            app = Carrier(app, self._desk)
+            app = Carrier(app, self.desk)
         if policy is None:
             return Door(app, self._settings)
         return Door(app, replace(self._settings, policy=policy, metadata=self._metadata_of(policy)))

@@ -1,0 +1,169 @@
+"""``identity.token_for`` in plain FastAPI routes that ``signed_in`` judges."""
+
+from typing import Annotated, Any
+
+import httpx2
+import pytest
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import StreamingResponse
+
+from doorward import Guard, Identity, Policy, current_identity
+from doorward.downstream import TokenExchange
+from doorward.guard.fastapi import signed_in
+from doorward.identity import _giving
+from doorward.testing import TokenMint
+from doorward.tokens import LocalKeys, TrustedIssuer
+from tests.downstream.issuer import Issuer
+from tests.ledger import proves
+
+RESOURCE = "http://localhost:8000/mcp"
+TOLD = "Bearer token-orders-api-orders:read"
+
+
+@pytest.fixture
+def mint(issuer: Issuer) -> TokenMint:
+    """Mints the tokens of this test's issuer."""
+    return TokenMint(issuer=issuer.issuer, audience=RESOURCE)
+
+
+def guard_of(issuer: Issuer, mint: TokenMint, **options: Any) -> Guard:
+    """Return a guard with one next server, ``orders``."""
+    orders = TokenExchange(
+        issuer=issuer.issuer,
+        client_id="mcp-server",
+        client_secret="of-this-test-alone",
+        audience="orders-api",
+    )
+    trusted = TrustedIssuer(issuer=mint.issuer, audience=RESOURCE, keys=LocalKeys(mint.jwks))
+    given = {"policy": Policy(unknown="base"), "downstream": {"orders": orders}, **options}
+    return Guard(resource=RESOURCE, issuers=[trusted], **given)
+
+
+@pytest.fixture
+def guard(issuer: Issuer, mint: TokenMint) -> Guard:
+    """A guard that lets every other path through to the application."""
+    return guard_of(issuer, mint, serve_other_paths=True)
+
+
+def caller_of(web: Any, token: str | None) -> httpx2.AsyncClient:
+    """Return a client of ``web`` that sends ``token``."""
+    headers = {} if token is None else {"authorization": f"Bearer {token}"}
+    transport = httpx2.ASGITransport(app=web)
+    return httpx2.AsyncClient(
+        transport=transport, base_url="http://localhost:8000", headers=headers
+    )
+
+
+def web_of(guard: Guard, seen: list[Any]) -> FastAPI:
+    """Return an application whose routes ask for a token, and note what they can see."""
+    web = FastAPI()
+    anybody, reader = Depends(signed_in(guard)), Depends(signed_in(guard, scopes={"orders:read"}))
+
+    def looked_at_early(request: Request) -> int:
+        return len(request.headers)
+
+    token_for = {"scopes": {"orders:read"}}
+
+    @web.get("/orders", dependencies=[Depends(looked_at_early), anybody])
+    async def orders(user: Annotated[Identity, reader], request: Request) -> dict[str, str]:
+        seen.extend([current_identity(), _giving.get(), dict(request.headers), request.scope])
+        return {"authorization": f"Bearer {await user.token_for('orders', **token_for)}"}
+
+    @web.get("/streamed")
+    async def streamed(user: Annotated[Identity, anybody]) -> StreamingResponse:
+        async def lines() -> Any:
+            yield f"Bearer {await user.token_for('orders', **token_for)}"
+
+        return StreamingResponse(lines())
+
+    @web.get("/after")
+    async def after() -> dict[str, bool]:
+        return {"nobody": current_identity() is None and _giving.get() is None}
+
+    return web
+
+
+@pytest.mark.parametrize("behind", [True, False], ids=["behind the guard", "without it"])
+@proves("sec-no-passthrough", "accepts")
+async def test_a_route_gets_a_token_in_its_callers_name(
+    guard: Guard, issuer: Issuer, mint: TokenMint, behind: bool
+) -> None:
+    token = mint.mint("alice", scopes={"orders:read"})
+    web = web_of(guard, [])
+    async with caller_of(guard.protect(web) if behind else web, token) as alice:
+        plain = await alice.get("/orders")
+        streamed = await alice.get("/streamed")
+        after = await alice.get("/after")
+
+    assert (plain.status_code, plain.json()) == (200, {"authorization": TOLD})
+    assert streamed.text == TOLD
+    assert after.json() == {"nobody": True}
+    assert [form["subject_token"] for form in issuer.forms] == [token]
+
+
+@proves("sec-no-passthrough", "refuses")
+async def test_the_token_that_came_in_is_nowhere_in_the_route(
+    guard: Guard, mint: TokenMint
+) -> None:
+    seen: list[Any] = []
+    token = mint.mint("alice", scopes={"orders:read"})
+    async with caller_of(web_of(guard, seen), token) as alice:
+        assert (await alice.get("/orders")).status_code == 200
+
+    identity, giving, headers, scope = seen
+    assert identity.subject == "alice"
+    assert "host" in headers
+    assert "authorization" not in headers
+    assert token not in repr([identity, giving, headers, scope])
+
+
+async def test_a_caller_whom_the_route_refuses_gets_no_token_there(
+    guard: Guard, issuer: Issuer, mint: TokenMint
+) -> None:
+    seen: list[Any] = []
+    web = web_of(guard, seen)
+    async with caller_of(web, mint.mint("bob")) as bob, caller_of(web, None) as nobody:
+        narrow = await bob.get("/orders")
+        missing = await nobody.get("/orders")
+
+    assert (narrow.status_code, missing.status_code) == (403, 401)
+    assert narrow.json()["detail"]["data"]["reason"] == "scope-missing"
+    assert (seen, issuer.forms) == ([], [])
+
+
+async def test_whom_one_guard_let_in_another_one_judges_anew(
+    guard: Guard, issuer: Issuer, mint: TokenMint
+) -> None:
+    other = TokenMint(issuer=issuer.issuer, audience=RESOURCE)
+    strange = Guard(
+        resource=RESOURCE,
+        issuers=[TrustedIssuer(issuer=other.issuer, audience=RESOURCE, keys=LocalKeys(other.jwks))],
+        policy=Policy(unknown="base"),
+    )
+    web = FastAPI()
+
+    @web.get("/both", dependencies=[Depends(signed_in(guard))])
+    async def both(user: Annotated[Identity, Depends(signed_in(strange))]) -> str:
+        return user.subject
+
+    async with caller_of(web, mint.mint("alice")) as alice:
+        answer = await alice.get("/both")
+
+    assert answer.status_code == 401
+
+
+async def test_without_an_arrangement_the_header_reaches_the_route(
+    issuer: Issuer, mint: TokenMint
+) -> None:
+    plain = guard_of(issuer, mint, downstream=None)
+    web = FastAPI()
+
+    @web.get("/mine")
+    async def mine(user: Annotated[Identity, Depends(signed_in(plain))], request: Request) -> Any:
+        caller = current_identity()
+        return [caller and caller.subject, "authorization" in request.headers]
+
+    async with caller_of(web, mint.mint("alice")) as alice:
+        answer = await alice.get("/mine")
+
+    assert answer.json() == ["alice", True]
