@@ -4,12 +4,19 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Any
 
+import httpx2
 import pytest
 
+from doorward.guard import Guard
 from doorward.identity import Identity
+from doorward.policy import Policy, Rule
+from doorward.tokens import LocalKeys, TrustedIssuer
 from doorward.transport import Context, McpServer
 from tests.transport.speaking import person
 from tests.transport.streaming import EVENTS, Caller, caller_of
+from tests.transport.test_behind_the_guard import ADMIN as GUARDED_ADMIN
+from tests.transport.test_behind_the_guard import ALICE as GUARDED_ALICE
+from tests.transport.test_behind_the_guard import MINT, NOW, RESOURCE
 
 ALICE, BOB = person("alice"), person("bob")
 CALL: dict[str, Any] = {"name": "wait", "arguments": {}}
@@ -269,3 +276,36 @@ async def _stream(caller: Caller, params: dict[str, Any], number: Any) -> list[d
         # Every call here answers with a stream: a document would be an answer unseen.
         assert events.headers["content-type"] == "text/event-stream"
         return await events.rest()
+
+
+@pytest.mark.parametrize(("token", "status"), [(GUARDED_ALICE, 202), (GUARDED_ADMIN, 404)])
+async def test_behind_a_guard_only_the_token_that_began_a_session_stops_its_calls(
+    token: str, status: int
+) -> None:
+    shop = Workshop()
+    policy = Policy(rules={("tools/call", "wait"): Rule(scopes=frozenset({"mcp:tools"}))})
+    keys = LocalKeys(MINT.jwks, clock=lambda: NOW)
+    issuer = TrustedIssuer(issuer=MINT.issuer, audience=RESOURCE, algorithms=("ES256",), keys=keys)
+    guard = Guard(
+        resource=RESOURCE,
+        policy=policy,
+        issuers=[issuer],
+        clock=lambda: NOW,
+        audit=lambda event: None,
+    )
+    shop.server.decide = lambda who, what: who is not None and policy.decide(who, what).allowed
+    transport = httpx2.ASGITransport(app=guard.protect(shop.server.asgi))
+    async with httpx2.AsyncClient(transport=transport, base_url="https://mcp.example") as http:
+        http.headers["authorization"] = f"Bearer {GUARDED_ALICE}"
+        caller = Caller(http, "2025-11-25")
+        await caller.initialize()
+        asked = asyncio.create_task(caller.ask("tools/call", waiting("a")))
+        await shop.until(shop.begun, "a")
+        http.headers["authorization"] = f"Bearer {token}"
+        answered = await cancel(caller, 1)
+        shop.go_on.set()
+        told = await asked
+
+    assert answered == status
+    assert shop.stopped == ["a"] * (status == 202)
+    assert ("result" in told) == (status == 404)
