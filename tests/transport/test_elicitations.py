@@ -1,5 +1,6 @@
 """The page that a user was asked to open: it is theirs, for its time, and nobody else's."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -94,6 +95,19 @@ async def test_one_person_cannot_make_room_at_the_cost_of_another() -> None:
 
     assert await pages.is_completed(ALICE, kept, wait=0)
     assert len(pages) == 1 + MOST_OF_ONE
+
+
+async def test_a_page_may_be_asked_for_in_one_process_and_completed_in_another() -> None:
+    key = b"k" * 32
+    asked, elsewhere = (Elicitations(Seal(key), "test", 60, Clock()) for _ in range(2))
+    page = asked.begin(ALICE, None)
+    waiting = asyncio.create_task(elsewhere.is_completed(ALICE, page, wait=5))
+    while not elsewhere.waiting:
+        await asyncio.sleep(0)
+    await elsewhere.complete(page, issuer=ISSUER, subject="alice")
+
+    assert await waiting
+    assert not await elsewhere.is_completed(BOB, page, wait=0)
 
 
 async def test_what_is_over_is_forgotten() -> None:

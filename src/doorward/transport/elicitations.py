@@ -108,10 +108,8 @@ class Elicitations:
 
     async def is_completed(self, who: Identity, elicitation_id: str, *, wait: float) -> bool:
         """Say whether this person is done with the page, after at most ``wait`` seconds."""
-        pages = self._people.get((who.issuer, who.subject))
-        page = pages.get(elicitation_id) if pages is not None else None
-        if page is None:
-            return False
+        # It may have been asked for in another process, and be completed in this one.
+        page = self._keep((who.issuer, who.subject), elicitation_id)
         if wait > 0 and not page.done.is_set():
             self.waiting += 1
             try:
