@@ -1,7 +1,9 @@
 """A client of a session takes a request back: that one, its own, and without an answer."""
 
 import asyncio
+import json
 from contextlib import AsyncExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -11,8 +13,11 @@ from doorward.guard import Guard
 from doorward.identity import Identity
 from doorward.policy import Policy, Rule
 from doorward.tokens import LocalKeys, TrustedIssuer
-from doorward.transport import Context, McpServer
-from tests.transport.speaking import person
+from doorward.transport import Context, Elicit, ListRoots, McpServer, ToolError
+from doorward.transport.asking import over_the_session
+from doorward.transport.session import Session
+from doorward.transport.stream import Stream
+from tests.transport.speaking import judge, person
 from tests.transport.streaming import EVENTS, Caller, caller_of
 from tests.transport.test_behind_the_guard import ADMIN as GUARDED_ADMIN
 from tests.transport.test_behind_the_guard import ALICE as GUARDED_ALICE
@@ -309,3 +314,27 @@ async def test_behind_a_guard_only_the_token_that_began_a_session_stops_its_call
     assert answered == status
     assert shop.stopped == ["a"] * (status == 202)
     assert ("result" in told) == (status == 404)
+
+
+async def test_of_several_questions_those_that_nobody_answers_in_time_are_taken_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("doorward.transport.asking.PATIENCE_SECONDS", 0.01)
+    session = Session(None, {}, resumes=False)
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        told = json.loads(message["body"].split(b"data: ")[1])
+        judge(told, "2025-11-25")
+        sent.append(told)
+        if told["method"] == "roots/list":
+            session.answered(told["id"], {"result": {"roots": []}})
+
+    call: Any = SimpleNamespace(session=session)
+    questions: dict[str, Any] = {"form": Elicit("Who?", {"type": "object", "properties": {}})}
+    with pytest.raises(ToolError):
+        await over_the_session(call, Stream(send), {**questions, "roots": ListRoots()})
+
+    form, _, taken_back = sent
+    assert taken_back["method"] == "notifications/cancelled"
+    assert taken_back["params"] == {"requestId": form["id"]}

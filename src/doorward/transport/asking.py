@@ -14,6 +14,7 @@ from doorward.transport.stream import Stream
 from doorward.transport.url_elicitation import ElicitedUrl, ElicitUrl
 
 _encode = msgspec.json.Encoder().encode
+_CANCELLED = {"jsonrpc": "2.0", "method": "notifications/cancelled"}
 
 # Longer than anybody looks at a form; a client that never answers must not hold a call for ever.
 PATIENCE_SECONDS = 600.0
@@ -51,6 +52,8 @@ async def over_the_session(
     Raises:
         MissingCapability: the client reads no stream, or came without its session.
         ToolError: it did not answer in time, answered with an error or with something else.
+
+    Spec: MCP 2025-11-25, basic/lifecycle, "Timeouts"
     """
     session = call.session
     if session is None or stream is None:
@@ -58,15 +61,21 @@ async def over_the_session(
             {name: one for q in questions.values() for name, one in q.needs.items()}
         )
     waiting = {}
+    numbers = {}
     for key, question in questions.items():
         number, future = session.expect()
         waiting[key] = future
+        numbers[future] = number
         message = {"jsonrpc": "2.0", "id": number, "method": question.method}
         await stream.notify(_encode({**message, "params": question.params()}))
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             answers = dict(zip(waiting, await asyncio.gather(*waiting.values()), strict=True))
     except TimeoutError:
+        for future, number in numbers.items():
+            if future.cancelled():
+                # A form that nobody waits for should not stay before the user.
+                await stream.notify(_encode({**_CANCELLED, "params": {"requestId": number}}))
         raise ToolError("The client did not answer in time.") from None
     finally:
         for future in waiting.values():
