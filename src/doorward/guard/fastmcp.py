@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastmcp import FastMCP
 from fastmcp.dependencies import Depends
-from fastmcp.exceptions import ToolError
+from fastmcp.exceptions import FastMCPError, PromptError, ResourceError, ToolError
 from fastmcp.server.auth import AccessToken, AuthProvider
 from fastmcp.server.http import HostOriginGuardMiddleware
 from starlette.applications import Starlette
@@ -24,9 +24,14 @@ from doorward.guard.door import Door
 from doorward.guard.fastmcp_declared import Declared
 from doorward.guard.fastmcp_schemas import Schemas
 from doorward.guard.guard import Guard
-from doorward.guard.sdk_seat import Seat, connect
+from doorward.guard.sdk_seat import KEPT_BY_THE_GUARD, Seat, connect
+from doorward.guard.told import telling
 from doorward.identity import Identity, current_identity
 from doorward.wire.resource_metadata import WELL_KNOWN
+
+# A FastMCP server with an auth provider serves nobody whose request has no such header. With a
+# downstream the guard took the caller's away.
+_STAND_IN = (b"authorization", f"Bearer {KEPT_BY_THE_GUARD}".encode())
 
 __all__ = ["CurrentUser", "GuardAuth", "current_user", "protect", "requires"]
 
@@ -77,10 +82,18 @@ def protect(server: FastMCP[Any], guard: Guard, *, app: App | None = None, **opt
     return _door(server, guard, app, mounted=True)
 
 
-def _door(server: FastMCP[Any], guard: Guard, app: App, *, mounted: bool) -> Door:
+def _door(
+    server: FastMCP[Any],
+    guard: Guard,
+    app: App,
+    *,
+    mounted: bool,
+    header: tuple[bytes, bytes] | None = None,
+) -> Door:
     declared = Declared(server)
     policy = DeclaredPolicy(guard.policy, declared)
     connect(server._mcp_server)
+    _tell(server)
     seat = Seat(
         app,
         policy,
@@ -88,8 +101,30 @@ def _door(server: FastMCP[Any], guard: Guard, app: App, *, mounted: bool) -> Doo
         mounted=mounted,
         started=declared.read,
         before=Schemas(server).attend,
+        header=header,
     )
     return guard.protect(seat, policy=policy)
+
+
+def _tell(server: FastMCP[Any]) -> None:
+    # Not as a middleware of FastMCP's: others of those would be shown what no peer may see.
+    server.call_tool = telling(server.call_tool, _raised, ToolError)  # type: ignore[method-assign]
+    server.render_prompt = telling(server.render_prompt, _raised, PromptError)  # type: ignore[method-assign]
+    server.read_resource = telling(server.read_resource, _raised, ResourceError)  # type: ignore[method-assign]
+
+
+# How FastMCP begins what it says of an exception that did not mean to speak to a caller. An author's
+# own error may have any cause, and is left alone.
+_ITS_WORDS = ("Error calling tool ", "Error rendering prompt ", "Error reading resource ")
+
+
+def _raised(error: BaseException) -> BaseException | None:
+    """Return what a tool, prompt or resource raised that FastMCP put words around."""
+    if not isinstance(error, FastMCPError) or not str(error).startswith(_ITS_WORDS):
+        return None
+    cause = error.__cause__
+    unresolved = isinstance(cause, RuntimeError) and str(cause).startswith("Failed to resolve dep")
+    return cause.__cause__ if unresolved and cause is not None else cause
 
 
 class GuardAuth(AuthProvider):
@@ -171,5 +206,6 @@ class _Vanguard:
             web.user_middleware = [one for one in web.user_middleware if one.cls not in here]
             inner = web.build_middleware_stack()
             server: FastMCP[Any] = web.state.fastmcp_server
-            web.middleware_stack = _door(server, self._guard, inner, mounted=True)
+            header = None if self._guard.desk is None else _STAND_IN
+            web.middleware_stack = _door(server, self._guard, inner, mounted=True, header=header)
         await web.middleware_stack(scope, receive, send)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from mcp.server.lowlevel.server import Server
 from mcp.server.mcpserver import MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.resolve import Resolve
 from mcp.server.transport_security import TransportSecuritySettings
 
@@ -19,6 +19,7 @@ from doorward.guard.declared import DeclaredPolicy, requires, rules_on
 from doorward.guard.door import Door
 from doorward.guard.guard import Guard
 from doorward.guard.sdk_seat import Seat, connect
+from doorward.guard.told import telling
 from doorward.identity import Identity, current_identity
 from doorward.policy import Operation, Rule
 
@@ -72,6 +73,9 @@ def protect(
     core: Server[Any] = server._lowlevel_server if isinstance(server, MCPServer) else server
     policy = DeclaredPolicy(guard.policy, _Declared(server))
     connect(core)
+    if isinstance(server, MCPServer):
+        # The only place between a tool and the answer made of its exception.
+        server.call_tool = telling(server.call_tool, _raised, ToolError)  # type: ignore[method-assign]
     # The guard knows which names this server answers to; the SDK's own list would refuse them.
     unjudged = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     if app is None:
@@ -87,6 +91,15 @@ def protect(
         return guard.protect(Seat(own, policy, endpoint=endpoint), policy=policy)
     _manager_of(server).security_settings = unjudged
     return guard.protect(Seat(app, policy, mounted=True), policy=policy)
+
+
+def _raised(error: BaseException) -> BaseException | None:
+    """Return what a tool raised that did not mean to speak to its caller."""
+    cause: BaseException | None = error
+    # One around another where a tool called a tool.
+    while isinstance(cause, UnexpectedToolError):
+        cause = cause.__cause__
+    return None if cause is error else cause
 
 
 def _manager_of(server: MCPServer[Any] | Server[Any]) -> Any:

@@ -11,13 +11,14 @@ from mcp.server.auth.provider import AccessToken
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel.server import Server
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_REQUEST
+from mcp_types import INTERNAL_ERROR, INVALID_REQUEST, CallToolResult, TextContent
 from opentelemetry import trace
 from pydantic import BaseModel
 from starlette.authentication import AuthCredentials
 
 from doorward.guard.answers import App, Message, Receive, Scope, Send
 from doorward.guard.listing import LISTS, only_permitted, without_subscriptions
+from doorward.guard.told import sentence_of
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity, reset_current_identity, set_current_identity
 from doorward.policy import Operation, Policy
@@ -41,6 +42,7 @@ class Seat:
     ``mounted`` says that the application stands under a prefix of its own, which it goes on
     seeing. ``endpoint`` is where its routing would lead: the door has found the path already.
     ``started`` is run once the application has started, ``before`` before each request.
+    ``header`` is set on each: for an application that looks for one that the guard took away.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Seat:
         endpoint: App | None = None,
         started: Callable[[], Awaitable[None]] | None = None,
         before: Callable[[], None] | None = None,
+        header: tuple[bytes, bytes] | None = None,
     ) -> None:
         self._app = app
         self._policy = policy
@@ -61,6 +64,7 @@ class Seat:
         self._endpoint = endpoint or app
         self._start = started
         self._before = before
+        self._header = header
         self._scopes: frozenset[str] | None = None
         self._users: dict[_Key, tuple[Identity, AuthenticatedUser, AuthCredentials]] = {}
 
@@ -76,6 +80,8 @@ class Seat:
             # The whole path is the application's own, wherever the door itself was mounted.
             scope["root_path"] = ""
             scope["app"] = self._app
+        if self._header is not None:
+            scope["headers"] = [*scope["headers"], self._header]
         if self._before is not None:
             self._before()
         token = auth_context_var.set(user)
@@ -152,8 +158,22 @@ async def through_the_guard(
         if ctx.method not in LISTS and ctx.method != "subscriptions/listen":
             return _private(await call_next(ctx))
         return await _listed(ctx, call_next, lambda wanted: policy.decide(identity, wanted).allowed)
+    except MCPError:
+        raise
+    except Exception as error:
+        # A handler of a low-level server, which nothing stands around.
+        said = sentence_of(error, str((ctx.params or {}).get("name", ctx.method)))
+        if said is None:
+            raise
+        return _told(ctx.method, said)
     finally:
         reset_current_identity(token)
+
+
+def _told(method: str, said: str) -> HandlerResult:
+    if method != "tools/call":
+        raise MCPError(INTERNAL_ERROR, said)
+    return CallToolResult(content=[TextContent(type="text", text=said)], is_error=True)
 
 
 async def _listed(
