@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from benchmarks import crowd, page, parts, rounds, sections, verification
+from benchmarks import client_requests, crowd, page, parts, rounds, sections, verification
 from benchmarks.arena import key_server
 from benchmarks.machine import cores, pin
 from benchmarks.mint import Mint
@@ -26,11 +26,13 @@ class Extent(NamedTuple):
     tokens: int
     crowd_rounds: int
     crowd_seconds: float
+    client_rounds: int
+    client_requests: int
 
 
 # More distinct tokens than doorward remembers, so that each is new to it whenever it comes.
-FULL = Extent(9, 0.8, 10_500, 40, 0.01, 150, 10_000, 3, 4.0)
-QUICK = Extent(1, 0.3, 100, 1, 0.002, 1, 100, 1, 0.3)
+FULL = Extent(9, 0.8, 10_500, 40, 0.01, 150, 10_000, 3, 4.0, 20, 200)
+QUICK = Extent(1, 0.3, 100, 1, 0.002, 1, 100, 1, 0.3, 1, 5)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         _say("taking a call apart")
         found = parts.measure(mint, keys_url, rounds=extent.part_rounds, tokens=extent.tokens)
+        _say("asking as a client")
+        client = client_requests.measure(rounds=extent.client_rounds, count=extent.client_requests)
         pin(cores()[1])
         _say(f"{len(chosen)} servers, {extent.rounds} rounds of {extent.seconds} s each")
         results = rounds.measure(
@@ -64,13 +68,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         print(page.verification_table(costs), page.requests_table(results), sep="\n\n")
         print("", sections.what_grows(found), sep="\n")
+        print("", sections.what_the_client_adds(client), sep="\n")
         if given.only:
             return 0
         crowds = crowd.measure(
             mint, keys_url, seconds=extent.crowd_seconds, rounds=extent.crowd_rounds, say=_say
         )
     day = datetime.now(UTC).date().isoformat()
-    text = page.build(costs, results, found, crowds, day=day, load=load, method=_method(extent))
+    text = page.build(
+        costs, results, found, crowds, client, day=day, load=load, method=_method(extent)
+    )
     if given.quick:
         print("", text, sep="\n")
     else:

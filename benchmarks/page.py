@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import sections, verification
+from benchmarks.client_requests import Added
 from benchmarks.crowd import Crowd
 from benchmarks.machine import description, versions
 from benchmarks.mint import ALGORITHMS
@@ -27,6 +28,7 @@ def build(
     results: Sequence[Result],
     parts: Parts,
     crowds: Sequence[Crowd],
+    client: Sequence[Added],
     *,
     day: str,
     load: float,
@@ -51,6 +53,8 @@ def build(
         "## Verifying a token",
         HOW_VERIFIED,
         verification_table(costs),
+        "## What the client adds",
+        sections.what_the_client_adds(client),
     ]
     return "\n\n".join(text) + "\n"
 

@@ -4,12 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import jwt
 import pytest
-from benchmarks import page, parts, rounds, verification
+from benchmarks import client_requests, page, parts, rounds, verification
 from benchmarks.answers import WrongAnswer, check_answers, check_refusals
 from benchmarks.arena import Generator, key_server, servers
 from benchmarks.calls import call_add
+from benchmarks.client_requests import FIXED, NONE, OURS, SDK, Added
 from benchmarks.crowd import CROWDS, LOOPS, Crowd
 from benchmarks.mint import ALGORITHMS, Mint
 from benchmarks.parts import Many, Parts
@@ -42,6 +44,7 @@ def test_a_quick_run_measures_every_kind_of_server_and_writes_no_page() -> None:
     assert run.returncode == 0, run.stderr
     for name in ("floor", *COMPARED):
         assert f"| {BY_NAME[name].label} |" in run.stdout
+    assert f"| {OURS} |" in run.stdout
     assert (page.PAGE.read_bytes() if page.PAGE.exists() else None) == before
 
 
@@ -113,7 +116,12 @@ def test_the_page_gives_ratios_to_the_floor_and_to_the_peers() -> None:
         for number in CROWDS
     ]
 
-    text = page.build(costs, results, found, loops, day="2026-11-22", load=0.5, method="So.")
+    asked = {NONE: 100, FIXED: 103, OURS: 107, SDK: 150}
+    client = [Added(row, micros * 1e-6) for row, micros in asked.items()]
+
+    text = page.build(
+        costs, results, found, loops, client, day="2026-11-22", load=0.5, method="So."
+    )
 
     assert "| **doorward**, known token | 2.00 | 17.00 | 34.00 | 48 | ≥ 10,000 " in text
     assert "| PyJWT, parsed key | 60.0 (3.00) |" in text
@@ -123,6 +131,7 @@ def test_the_page_gives_ratios_to_the_floor_and_to_the_peers() -> None:
     assert "guard, known token: 2.00 times the throughput of the official SDK" in text
     assert "| **doorward**, known token | asyncio | 9,000, 10.0 / 50 | 9,000, 10.0 / 50 |" in text
     assert "10,000 of them 4.8 MB" in text
+    assert "| **doorward**, `OAuth` | 107.0 | 7.0 |" in text
 
 
 def test_a_call_is_taken_apart_and_bounded_memory_forgets_the_oldest() -> None:
@@ -133,6 +142,20 @@ def test_a_call_is_taken_apart_and_bounded_memory_forgets_the_oldest() -> None:
     assert set(found.costs) >= {"floor", "guard", "silent", "call", "transport", "recall"}
     assert set(found.by_tools) == set(parts.TOOLS)
     assert found.many.left == 60
+
+
+def test_what_a_client_adds_is_measured_of_requests_that_carry_the_token() -> None:
+    found = client_requests.measure(rounds=1, count=3)
+
+    assert [one.row for one in found] == list(client_requests.ROWS)
+    assert all(one.seconds > 0 for one in found)
+
+
+def test_a_client_that_leaves_the_token_out_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_requests, "Fixed", httpx2.Auth)
+
+    with pytest.raises(RuntimeError, match="0 of 3"):
+        client_requests.measure(rounds=1, count=3)
 
 
 def test_each_token_of_a_set_is_another_and_all_sums_differ() -> None:
