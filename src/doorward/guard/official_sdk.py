@@ -1,7 +1,7 @@
 """
 Servers of the official SDK behind a guard: ``app = protect(server, guard)``.
 
-Needs the SDK, which whoever has such a server has: ``pip install mcp``.
+Needs the SDK, which whoever has such a server has: ``pip install 'doorward[mcp]'``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
