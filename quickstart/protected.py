@@ -66,6 +66,22 @@ class FastMCP(MCPServer[Any]):
         )
         return protect(self, guard, app=app)
 
+    def sse_app(self, **options: Any) -> Any:
+        """
+        Return the application of the SDK's older transport, which no guard knows how to judge.
+
+        Raises:
+            ConfigurationError: ``unguarded-transport``: the server is to be guarded.
+        """
+        # The SDK was given neither auth nor verifier, so its own door would stand open.
+        if self._guarding is not None:
+            raise ConfigurationError(
+                "unguarded-transport",
+                'transport="sse" would serve every tool to everybody, without a token.',
+                'Run it with transport="streamable-http".',
+            )
+        return super().sse_app(**options)
+
 
 class _AskedTwice(Verifier):
     """Asks the user's own verifier as well, so that what it refuses beyond ours stays refused."""

@@ -249,6 +249,17 @@ def test_half_a_door_is_refused(folder: Folder, asgardeo: Asgardeo, half: str) -
     assert refusal.value.reason == "not-guarded"
 
 
+def test_the_old_transport_is_refused_where_nobody_would_guard_it(main: ModuleType) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        main.mcp.sse_app()
+
+    assert refusal.value.reason == "unguarded-transport"
+
+
+def test_the_old_transport_serves_what_everybody_may_call(folder: Folder) -> None:
+    assert folder("protected").FastMCP("open to everybody").sse_app().routes
+
+
 def test_the_example_file_names_every_setting_that_is_read() -> None:
     named = set(
         re.findall(r"^(?:# )?([A-Z_]+)=", (FOLDER / ".env.example").read_text(), re.MULTILINE)
