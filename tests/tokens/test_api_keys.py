@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -252,7 +254,16 @@ async def test_a_running_server_takes_new_keys_and_refuses_revoked_ones_within_a
     assert (await verifier.verify(OTHER.encode())).name == "other"
 
 
-@pytest.mark.parametrize("damage", ["gone", "garbage", "open to others"])
+def _edited(path: Path, name: str, value: Any) -> None:
+    document = json.loads(path.read_text())
+    document["keys"][0][name] = value
+    path.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["gone", "garbage", "open to others", "a day in words", "a day too far", "a hash in pieces"],
+)
 async def test_while_the_file_cannot_be_read_no_key_is_good_and_nobody_is_sent_away(
     tmp_path: Path, damage: str
 ) -> None:
@@ -265,14 +276,22 @@ async def test_while_the_file_cannot_be_read_no_key_is_good_and_nobody_is_sent_a
         path.unlink()
     elif damage == "garbage":
         path.write_text("{")
+    elif damage == "a day in words":
+        _edited(path, "expires_at", "2030-01-01")
+    elif damage == "a day too far":
+        _edited(path, "expires_at", 10**400)
+    elif damage == "a hash in pieces":
+        _edited(path, "secret_sha256", list(KEPT.secret_sha256))
     else:
         path.write_bytes(path.read_bytes() + b" ")
         path.chmod(0o644)
     time.now += 1
 
-    with pytest.raises(ApiKeysUnavailable) as refusal:
-        await verifier.verify(KEY.encode())
-    assert refusal.value.status == 503
+    # The second time within the same second too: then the file is not looked at again.
+    for _ in range(2):
+        with pytest.raises(ApiKeysUnavailable) as refusal:
+            await verifier.verify(KEY.encode())
+        assert refusal.value.status == 503
     path.unlink(missing_ok=True)
     write_keys(path, [KEPT])
     time.now += 1
@@ -302,6 +321,57 @@ def test_a_file_that_is_no_list_of_keys_stops_the_server_at_start(
         ApiKeyFile(path)
 
     assert refusal.value.reason == reason
+
+
+@pytest.mark.parametrize("name", ["scopes", "roles"])
+def test_one_word_where_a_list_belongs_is_not_taken_for_its_letters(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "keys.json"
+    write_keys(path, [KEPT])
+    _edited(path, name, "admin")
+
+    with pytest.raises(ConfigurationError):
+        read_keys(path)
+
+
+async def test_a_clock_that_is_set_back_does_not_keep_a_revoked_key_alive(tmp_path: Path) -> None:
+    path, time = tmp_path / "keys.json", Time()
+    write_keys(path, [KEPT])
+    verifier = CredentialVerifier(api_keys=ApiKeyFile(path, clock=time), clock=time)
+    await verifier.verify(KEY.encode())
+
+    write_keys(path, [dataclasses.replace(KEPT, revoked_at=NOW)])
+    time.now -= 3600
+
+    assert verifier.recall(KEY.encode()) is None
+    with pytest.raises(ApiKeyRevoked):
+        await verifier.verify(KEY.encode())
+
+
+def test_a_file_behind_a_link_is_written_where_it_is(tmp_path: Path) -> None:
+    path, link = tmp_path / "mounted.json", tmp_path / "keys.json"
+    write_keys(path, [KEPT])
+    link.symlink_to(path)
+
+    write_keys(link, [dataclasses.replace(KEPT, revoked_at=NOW)])
+
+    assert link.is_symlink()
+    assert read_keys(path)[0].revoked_at == NOW
+
+
+def test_a_file_that_root_writes_stays_its_owners(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "keys.json"
+    write_keys(path, [KEPT])
+    owner, given = path.stat(), []
+    monkeypatch.setattr(os, "fchown", lambda _file, *whom: given.append(whom))
+
+    write_keys(path, [KEPT, OTHER_KEPT])
+
+    assert given == [(owner.st_uid, owner.st_gid)]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_two_keys_of_one_id_are_refused(tmp_path: Path) -> None:

@@ -139,8 +139,10 @@ def _edited(file: Path, *, may_be_new: bool = False) -> Iterator[tuple["ApiKey",
             f"There is no folder {file.parent}.",
             "Make it first, open to the server's own user alone.",
         )
-    # Without the lock, of two keys that are made at once one would be lost.
-    with briefly(file.with_name(f".{file.name}.lock")):
+    # Without the lock, of two keys that are made at once one would be lost. It lies beside the file
+    # itself: whoever comes by a link and whoever does not would else hold two locks.
+    meant = file.resolve()
+    with briefly(meant.with_name(f".{meant.name}.lock")):
         yield () if may_be_new and not file.exists() else read_keys(file)
 
 

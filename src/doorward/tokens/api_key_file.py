@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
@@ -65,7 +66,8 @@ class ApiKeyFile:
 
     def _look(self) -> None:
         now = self._clock()
-        if now < self._next:
+        # A clock that was set back an hour would put the next look off by that hour.
+        if self._next - self._recheck <= now < self._next:
             return
         self._next = now + self._recheck
         stamp = _stamp(self._path)
@@ -126,7 +128,7 @@ def _parsed(path: Path, content: bytes) -> tuple[ApiKey, ...]:
         if document.get("version") != _VERSION or not isinstance(document.get("keys"), list):
             raise _unreadable(path, f"it is not a list of keys of version {_VERSION}")
         keys = tuple(_key(entry) for entry in document["keys"])
-    except (strict_json.NotStrictJson, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from None
     if len({key.id for key in keys}) != len(keys):
         raise _unreadable(path, "two keys have the same id")
@@ -136,20 +138,35 @@ def _parsed(path: Path, content: bytes) -> tuple[ApiKey, ...]:
 def _key(entry: Mapping[str, Any]) -> ApiKey:
     revoked = entry.get("revoked_at")
     return ApiKey(
-        id=entry["id"],
-        secret_sha256=entry["secret_sha256"],
-        name=entry["name"],
-        scopes=frozenset(entry["scopes"]),
-        roles=frozenset(entry["roles"]),
+        id=_text(entry["id"]),
+        secret_sha256=_text(entry["secret_sha256"]),
+        name=_text(entry["name"]),
+        scopes=_texts(entry["scopes"]),
+        roles=_texts(entry["roles"]),
         created_at=float(entry["created_at"]),
         expires_at=float(entry["expires_at"]),
         revoked_at=None if revoked is None else float(revoked),
     )
 
 
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a text is something else")
+    return value
+
+
+def _texts(value: object) -> frozenset[str]:
+    # A text is a collection of its letters, and each of them could be a scope.
+    if not isinstance(value, list):
+        raise TypeError("a list is something else")
+    return frozenset(_text(one) for one in value)
+
+
 def write_keys(path: Path, keys: Iterable[ApiKey]) -> None:
     """
     Put ``keys`` into ``path``, with mode 0600, at once or not at all.
+
+    A link stays one and what it leads to is written; a file that is there stays its owner's.
 
     Raises:
         ConfigurationError: with reason ``unwritable-api-keys``.
@@ -157,12 +174,15 @@ def write_keys(path: Path, keys: Iterable[ApiKey]) -> None:
     entries = [
         {**vars(key), "scopes": sorted(key.scopes), "roles": sorted(key.roles)} for key in keys
     ]
+    # Put in the place of the link, a revocation would never reach the server that reads the file.
+    path = path.resolve()
     content = json.dumps({"version": _VERSION, "keys": entries}, indent=1).encode() + b"\n"
     try:
         # mkstemp makes the file 0600 from its first moment; the rename is seen whole or not at all.
         descriptor, temporary = tempfile.mkstemp(prefix=".api-keys-", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
+                _keep_owner(file.fileno(), path)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -177,6 +197,14 @@ def write_keys(path: Path, keys: Iterable[ApiKey]) -> None:
             f"{path} cannot be written: {error.strerror}.",
             "Name a file in a folder that you may write to.",
         ) from error
+
+
+def _keep_owner(descriptor: int, path: Path) -> None:
+    """Leave the file to whom it belongs: written by root, its server could not read it any more."""
+    if sys.platform != "win32":
+        with suppress(OSError):
+            owner = path.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def _unreadable(path: Path, why: str) -> ConfigurationError:
