@@ -157,6 +157,8 @@ async def test_a_token_is_kept_for_its_caller(issuer: Issuer, clock: Clock) -> N
         pytest.param({"scopes": frozenset({"mcp:read"})}, id="less-granted"),
         pytest.param({"roles": frozenset({"admin"})}, id="another-role"),
         pytest.param({"claims_kept": b'{"act":{"sub":"agent"}}'}, id="an-agent-in-the-users-name"),
+        pytest.param({"claims_kept": b'{"org_id":"org_b"}'}, id="in-another-organization"),
+        pytest.param({"claims_kept": b'{"acr":"1"}'}, id="signed-in-with-less"),
     ],
 )
 async def test_a_token_is_kept_for_nobody_else(
@@ -167,6 +169,39 @@ async def test_a_token_is_kept_for_nobody_else(
     await get(desk, issuer, **other)
 
     assert len(issuer.forms) == 2
+
+
+async def test_a_fresh_token_that_says_the_same_shares_what_is_kept(
+    issuer: Issuer, clock: Clock
+) -> None:
+    desk = desk_of(issuer, clock)
+    said = '{"org_id":"a","iat":%d,"nbf":%d,"exp":%d,"jti":"%d"}'
+    for number in (1, 2):
+        claims = (said % (number, number, number, number)).encode()
+        await get(desk, issuer, inbound=f"token {number}", claims_kept=claims)
+
+    assert len(issuer.forms) == 1
+
+
+async def test_a_token_that_was_withdrawn_takes_nothing_from_a_good_one_of_the_same_caller(
+    issuer: Issuer, clock: Clock
+) -> None:
+    def answer(form: dict[str, str]) -> tuple[int, Any]:
+        if form["subject_token"] == "withdrawn":
+            return 400, {"error": "invalid_grant"}
+        return granting(form)
+
+    issuer.gate, issuer.answer = threading.Event(), answer
+    desk = desk_of(issuer, clock)
+    bad = asyncio.create_task(get(desk, issuer, inbound="withdrawn"))
+    good = asyncio.create_task(get(desk, issuer, inbound="good"))
+    while not issuer.forms:
+        await asyncio.sleep(0)
+    issuer.gate.set()
+
+    with pytest.raises(GrantRefused):
+        await bad
+    assert await good == "token-orders-"
 
 
 async def test_other_scopes_are_another_token(issuer: Issuer, clock: Clock) -> None:

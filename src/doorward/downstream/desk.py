@@ -1,10 +1,9 @@
 """Where tools get tokens for the next server, in the name of whoever is calling."""
 
+import json
 import time
 from collections.abc import Collection, Iterable, Mapping
 from hashlib import sha256
-
-import msgspec
 
 from doorward.downstream.answers import require_other
 from doorward.downstream.endpoint import TokenEndpoint
@@ -28,10 +27,11 @@ class DownstreamDesk:
     """
     Gets tokens for the next servers, and keeps them.
 
-    A token is kept for one caller (issuer, subject, client, what it was granted, and who acts for
-    it) and one set of scopes, until shortly before its end and for ``longest_kept`` seconds at
-    most. Of more than ``entries``, the least recently used goes. Whoever asks while a token is
-    being got waits for that one. Refusals are not kept: the user may have agreed meanwhile.
+    A token is kept for one caller and one set of scopes, until shortly before its end and for
+    ``longest_kept`` seconds at most. Two tokens are of one caller when they say the same, but for
+    their own ids and times. Of more than ``entries``, the least recently used goes. Who asks with
+    the same token while one is being got waits for that one. Refusals are not kept: the user may
+    have agreed meanwhile.
 
     ``own_audiences`` are the names of this server: a token for one of them is never handed out.
 
@@ -101,7 +101,10 @@ class DownstreamDesk:
             require_other(name, token, inbound, self._own)
             return Loaded(token, self._keep(token))
 
-        return await self._kept.get(key, load)
+        # Whoever waits gets the refusal too: a session that was withdrawn must not fail another one
+        # of the same user, so each token waits for its own.
+        asker = sha256(inbound.encode()).digest() if arrangement.for_caller else None
+        return await self._kept.get(key, load, asker=asker)
 
     def _keep(self, token: DownstreamToken) -> float:
         # An issuer that does not say how long is asked again each time.
@@ -123,12 +126,16 @@ def _require_showable(name: str, arrangement: Arrangement, identity: Identity) -
         )
 
 
+# What differs between two tokens that say the same.
+_OF_ONE_TOKEN = frozenset({"iat", "nbf", "exp", "jti"})
+
+
 def _caller(identity: Identity) -> _Key:
-    # More than who it is: what a token reaches downstream may follow from what the caller's own
-    # one was granted, and an agent's token must not be handed to the user, nor the other way round.
-    acting = identity.claims.get("act")
-    actor = b"" if acting is None else sha256(msgspec.json.encode(acting, order="sorted")).digest()
-    return (*identity.key, identity.client_id, identity.scopes, identity.roles, actor)
+    # All that the token says, and not only who it is: what is got for it may follow from any of it.
+    # An agent's token must not be handed to the user, nor one for a user's other organization.
+    said = {name: value for name, value in identity.claims.items() if name not in _OF_ONE_TOKEN}
+    digest = sha256(json.dumps(said, sort_keys=True).encode()).digest()
+    return (*identity.key, identity.client_id, identity.scopes, identity.roles, digest)
 
 
 def _named_hosts(arrangements: Iterable[Arrangement]) -> frozenset[str]:

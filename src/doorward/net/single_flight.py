@@ -78,7 +78,7 @@ class SingleFlightCache(Generic[K, V]):
         self._entries = entries
         self._clock = clock
         self._kept: dict[K, _Kept[V]] = {}
-        self._flights: SingleFlight[K, V] = SingleFlight()
+        self._flights: SingleFlight[tuple[K, Hashable], V] = SingleFlight()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -91,9 +91,13 @@ class SingleFlightCache(Generic[K, V]):
         self._kept[key] = self._kept.pop(key)  # now the most recently used
         return kept.value
 
-    async def get(self, key: K, load: Callable[[], Awaitable[Loaded[V]]]) -> V:
+    async def get(
+        self, key: K, load: Callable[[], Awaitable[Loaded[V]]], *, asker: Hashable = None
+    ) -> V:
         """
         Return the value for ``key``: the kept one while it is good, else what ``load`` gives.
+
+        Only loads of the same ``asker`` are waited for; what they give is kept for all.
 
         Raises:
             Exception: whatever ``load`` raises, to everybody who waited for it.
@@ -102,7 +106,7 @@ class SingleFlightCache(Generic[K, V]):
         if kept is not None and self._clock() < kept.until:
             self._kept[key] = self._kept.pop(key)
             return kept.value
-        return await self._flights.run(key, lambda: self._load(key, load))
+        return await self._flights.run((key, asker), lambda: self._load(key, load))
 
     def forget(self, key: K) -> None:
         """Drop what is kept for ``key``."""
