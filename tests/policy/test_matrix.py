@@ -103,6 +103,29 @@ def test_a_row_says_who_may_in_words() -> None:
             id="left-to-a-looser-template",
         ),
         pytest.param(
+            {("resources/read", "n://{o}/key"): Rule("a"), ("resources/read", "*"): Rule()},
+            {
+                ("resources/read", "n://{o}/key"): Rule("a"),
+                ("resources/read", "*"): Rule(),
+                ("resources/read", "n://bob/key"): Rule(),
+            },
+            ["resources/read n://bob/key"],
+            id="a-hole-in-a-template",
+        ),
+        pytest.param(
+            {("resources/read", "n://{o}/key"): Rule("a"), ("resources/read", "*"): Rule()},
+            {("resources/read", "n://bob/{k}"): Rule(), ("resources/read", "*"): Rule("a")},
+            ["resources/read n://bob/{k}"],
+            id="another-template-over-a-part-of-one",
+        ),
+        pytest.param(
+            {("resources/read", "n://a"): Rule("a"), ("completion/complete", "*"): Rule("b")},
+            {("resources/read", "n://a"): Rule("a")},
+            ["completion/complete n://a"],
+            id="another-door-to-the-same",
+        ),
+        pytest.param({}, {("tools/list", "*"): Rule("a")}, [], id="a-list-for-fewer"),
+        pytest.param(
             {("tools/call", "*"): Rule("a")},
             {("tools/call", "*"): Rule("a"), ADD: Rule({"a", "b"})},
             [],
@@ -168,18 +191,34 @@ def test_what_has_no_policy_is_refused() -> None:
 names = st.frozensets(st.sampled_from(["a", "b", "c"]))
 kinds = st.sampled_from([EVERY_KIND, *(frozenset({kind}) for kind in sorted(EVERY_KIND))])
 rules = st.builds(Rule, names, names, kinds)
+KEYS = ["n://a/key", "n://{o}/key", "n://a/{k}", "n://{+p}", "*"]
+RULED = [
+    ADD,
+    REFUND,
+    ("tools/call", "*"),
+    ("tools/list", "*"),
+    ("prompts/get", "*"),
+    *(("resources/read", key) for key in KEYS),
+    ("resources/subscribe", "*"),
+    ("completion/complete", "*"),
+    ("completion/complete", "n://a/key"),
+]
 policies = st.builds(
     lambda base, rules, hierarchy, unknown: Policy(
         base=Rule(base), rules=rules, hierarchy=hierarchy, unknown=unknown
     ),
     names,
-    st.dictionaries(st.sampled_from([ADD, REFUND, ("tools/call", "*")]), rules),
+    st.dictionaries(st.sampled_from(RULED), rules, max_size=5),
     st.dictionaries(st.sampled_from(["a", "b"]), names, max_size=1),
     st.sampled_from(["deny", "base"]),
 )
 callers = st.builds(caller, names, names, st.sampled_from(sorted(EVERY_KIND)))
 operations = st.sampled_from([Operation(*ADD), Operation(*REFUND), Operation("tools/call", "x"),
-                              Operation("tools/list"), Operation("prompts/get", "p")])  # fmt: skip
+                              Operation("tools/list"), Operation("prompts/get", "p"),
+                              *(Operation(method, uri)
+                                for method in ("resources/read", "resources/subscribe",
+                                               "completion/complete")
+                                for uri in ("n://a/key", "n://b/key", "n://a/b", "n://b/c/d", "m://x"))])  # fmt: skip
 
 
 few = st.frozensets(st.sampled_from(["a", "b"]))
@@ -211,6 +250,7 @@ def test_wider_is_said_exactly_when_somebody_gets_in_anew(before: Policy, after:
     assert ("tools/call add" in wider(before, after)) == bool(anew)
 
 
+@settings(max_examples=500)
 @given(policies, policies, operations)
 def test_nobody_gets_in_anew_without_a_change_that_says_wider(
     before: Policy, after: Policy, operation: Operation

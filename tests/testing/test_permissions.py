@@ -83,6 +83,20 @@ def test_a_file_that_is_no_snapshot_is_refused(tmp_path: Path) -> None:
     assert refusal.value.reason == "not-a-snapshot"
 
 
+def test_a_snapshot_that_says_two_things_of_one_operation_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(STRICT, tmp_path, monkeypatch)
+    line = next(one for one in file.read_text().splitlines() if "refund" in one)
+    loose = line.replace('["manager"]', "")
+    file.write_text(file.read_text().replace(line, f"{line},\n{loose}"))
+
+    with pytest.raises(ConfigurationError) as refusal:
+        assert_permissions_unchanged(LOOSE, file)
+
+    assert refusal.value.reason == "not-a-snapshot"
+
+
 def test_a_tool_whose_author_drops_a_scope_fails_for_server_and_guard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,13 +1,14 @@
 """Who can do what: the permission matrix of a server, row by row."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from doorward.errors import ConfigurationError
 from doorward.identity import Kind
 from doorward.policy.decide import Policy, Requirement
-from doorward.policy.rules import EVERY, EVERY_KIND, Operation, Rule
+from doorward.policy.rules import CONVERSATION, EVERY, EVERY_KIND, REACHES, Operation, Rule
+from doorward.wire.uri_template import UriTemplate, is_template, read_uri_template
 
 Clauses = frozenset[frozenset[str]]
 
@@ -73,6 +74,11 @@ class Row:
         """``"tools/call add"``."""
         return f"{self.method} {self.name}"
 
+    @property
+    def template(self) -> UriTemplate | None:
+        """The template that its name is, when it is one."""
+        return read_uri_template(self.name) if is_template(self.name) else None
+
     def admits_only(self, other: "Row") -> bool:
         """
         Say whether everybody whom this row admits is admitted by ``other`` too.
@@ -110,12 +116,37 @@ class Matrix:
     rest: Row | None
 
     def row(self, method: str, name: str) -> Row | None:
-        """Return who may do an operation, as far as the rows tell without matching templates."""
-        for wanted in (name, EVERY):
-            for row in self.rows:
-                if (row.method, row.name) == (method, wanted):
-                    return row
-        return self.rest
+        """Return who may do an operation, or ``None``: what the policy of these rows would say."""
+        if own := self.ruling(method, name):
+            return _together(own, method, name)
+        if method in CONVERSATION:
+            return self.conversation
+        reached = [row for target in REACHES.get(method, ()) for row in self.ruling(target, name)]
+        return _together(reached, method, name) if reached else self.rest
+
+    def ruling(self, method: str, name: str) -> list[Row]:
+        """Return the rows of ``method`` that speak of ``name``, all of which must be met."""
+        here = [row for row in self.rows if row.method == method]
+        exact = [row for row in here if row.name == name]
+        fitting = [row for row in here if (one := row.template) and one.match(name) is not None]
+        return exact or fitting or [row for row in here if row.name == EVERY]
+
+    def strictest(self, method: str, name: str, others: Iterable[Row]) -> Row | None:
+        """Return who may do an operation and each of ``others`` as well."""
+        found = self.row(method, name)
+        return None if found is None else _together([found, *others], method, name)
+
+
+def _together(rows: Iterable[Row], method: str, name: str) -> Row:
+    every = list(rows)
+    return Row(
+        method=method,
+        name=name,
+        scopes=frozenset[str]().union(*(row.scopes for row in every)),
+        roles=tuple(dict.fromkeys(roles for row in every for roles in row.roles)),
+        kinds=EVERY_KIND.intersection(*(row.kinds for row in every)),
+        contained_in={scope: broad for row in every for scope, broad in row.contained_in.items()},
+    )
 
 
 def matrix_of(source: object) -> Matrix:

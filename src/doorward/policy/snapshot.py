@@ -8,7 +8,7 @@ from typing import Any, Literal
 from doorward.errors import ConfigurationError
 from doorward.policy.decide import Policy
 from doorward.policy.matrix import Matrix, Row, matrix_of, row_of, who
-from doorward.policy.rules import EVERY, Operation, Rule
+from doorward.policy.rules import EVERY, REACHES, Operation, Rule
 
 FORMAT = "doorward permissions 1"
 _VARIABLE = re.compile(r"\{[^}]*\}")
@@ -31,21 +31,73 @@ def changes(before: Matrix, policy: Policy) -> Iterator[Change]:
     whose rule is gone is judged by the rule that decides it now.
     """
     now = matrix_of(policy)
-    here = {(row.method, row.name) for row in now.rows}
     for row in now.rows:
-        known = any((one.method, one.name) == (row.method, row.name) for one in before.rows)
-        yield from _change(row.title, before.row(row.method, row.name), row, new=not known)
+        known = (row.method, row.name) in _names(before)
+        yield from _change(row.title, _earlier(row, before, now), row, new=not known)
     for row in before.rows:
-        if (row.method, row.name) not in here:
-            # Variables filled in, so that whatever template now takes the URI is found.
-            sample = _VARIABLE.sub("x", row.name)
-            found = policy.requirement(Operation(row.method, sample))
-            after = None if found is None else row_of(policy, found)
-            yield from _change(row.title, row, after, new=False)
+        if (row.method, row.name) not in _names(now):
+            yield from _change(row.title, row, _decided(policy, row.method, row.name), new=False)
+    yield from _by_another_door(before, now, policy)
     yield from _change(
         "what describes the server", before.conversation, now.conversation, new=False
     )
     yield from _change("everything without a rule", before.rest, now.rest, new=False)
+
+
+def _names(matrix: Matrix) -> set[tuple[str, str]]:
+    return {(row.method, row.name) for row in matrix.rows}
+
+
+def _decided(policy: Policy, method: str, name: str) -> Row | None:
+    found = policy.requirement(Operation(method, _sample(name)))
+    return None if found is None else row_of(policy, found)
+
+
+def _sample(name: str) -> str:
+    """Return a name of those that a template stands for, so that what now takes it is found."""
+    return _VARIABLE.sub("x", name)
+
+
+def _earlier(row: Row, before: Matrix, now: Matrix) -> Row | None:
+    """Return who might do before what ``row`` is about."""
+    if (row.method, row.name) in _names(before):
+        return before.row(row.method, row.name)
+    others: list[Row] = []
+    # A new rule for many names may take some of them from templates that are gone, and some that
+    # were decided by what they reach: it is compared with the strictest of all these.
+    if row.template is not None:
+        gone = _names(before) - _names(now)
+        others += [one for one in before.rows if one.template and one.method == row.method
+                   and (one.method, one.name) in gone]  # fmt: skip
+    if row.template is not None or row.name == EVERY:
+        others += [one for one in before.rows if one.method in REACHES.get(row.method, ())]
+    return before.strictest(row.method, row.name, others)
+
+
+def _by_another_door(before: Matrix, now: Matrix, policy: Policy) -> Iterator[Change]:
+    """Yield what became wider for methods that are decided by the rules of what they reach."""
+    named = _names(before) | _names(now)
+    for method, targets in REACHES.items():
+        for name in sorted({name for target, name in named if target in targets}):
+            if (method, name) not in named:
+                earlier, later = before.row(method, _sample(name)), _decided(policy, method, name)
+                if later is not None and not _is_told(before, now, policy, targets, name):
+                    found = _change(f"{method} {name}", earlier, later, new=False)
+                    yield from (one for one in found if one.what == "wider")
+
+
+def _is_told(
+    before: Matrix, now: Matrix, policy: Policy, targets: tuple[str, ...], name: str
+) -> bool:
+    """Say whether one of the targets became wider itself, which is told where it stands."""
+    return any(
+        change.what == "wider"
+        for target in targets
+        if (target, name) in _names(before) | _names(now)
+        for change in _change(
+            name, before.row(target, _sample(name)), _decided(policy, target, name), new=False
+        )
+    )
 
 
 def _change(title: str, before: Row | None, after: Row | None, *, new: bool) -> Iterator[Change]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from doorward.policy.matrix import matrix_of, policy_of
 from doorward.policy.snapshot import Change, changes, document_of, matrix_in
+from doorward.wire.strict_json import parse
 
 UPDATE = "DOORWARD_UPDATE_SNAPSHOT"
 
@@ -48,7 +49,8 @@ def assert_permissions_unchanged(source: object, path: str | os.PathLike[str]) -
 def read_changes(source: object, file: Path) -> Sequence[Change]:
     """Return every change since the snapshot in ``file``. Raises: ConfigurationError."""
     try:
-        document: Any = json.loads(file.read_text("utf-8"))
+        # Strictly: of two lines on one operation, a review would see the first and this the last.
+        document: Any = parse(file.read_bytes())
     except ValueError:
         document = None
     return list(changes(matrix_in(document), policy_of(source)))
