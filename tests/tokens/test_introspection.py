@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ from doorward.tokens import (
     OpaqueIssuer,
     TrustedIssuer,
 )
+from doorward.tokens.github import GitHubTokenCheck
+from doorward.tokens.google import GoogleTokenInfo
 from doorward.tokens.refusals import InactiveToken, LookupUnavailable, WrongClient
 from doorward.wire.compact import LONGEST_TOKEN
 from tests.ledger import proves
@@ -196,6 +199,8 @@ async def test_inside_a_network_of_containers_the_issuer_is_asked_there() -> Non
         pytest.param({"exp": NOW - 30}, OutsideLifetime, id="over"),
         pytest.param({"exp": str(int(NOW) + 600)}, OutsideLifetime, id="exp-in-quotes"),
         pytest.param({"exp": True}, OutsideLifetime, id="exp-true"),
+        pytest.param({"exp": 10**400}, OutsideLifetime, id="exp-beyond-every-number"),
+        pytest.param({"exp": 10**13}, OutsideLifetime, id="exp-in-milliseconds-or-worse"),
         pytest.param({"nbf": NOW + 60}, OutsideLifetime, id="not-yet"),
         pytest.param({"sub": ...}, MissingClaim, id="a-name-without-a-subject"),
         pytest.param({"sub": ""}, MissingClaim, id="empty-subject"),
@@ -209,6 +214,8 @@ async def test_inside_a_network_of_containers_the_issuer_is_asked_there() -> Non
         pytest.param({"token_type": ...}, WrongType, id="untyped-as-refresh-tokens-are"),
         pytest.param({"token_use": "refresh_token"}, WrongType, id="refresh-token-by-use"),
         pytest.param({"token_use": "id"}, WrongType, id="id-token-by-use"),
+        pytest.param({"token_use": ["access_token"]}, WrongType, id="use-is-a-list"),
+        pytest.param({"token_use": {}}, WrongType, id="use-is-an-object"),
         pytest.param({"at_hash": "x"}, WrongType, id="id-token-by-claim"),
     ],
 )
@@ -643,6 +650,25 @@ def test_a_lookup_that_cannot_be_safe_is_refused_at_start(
 
 
 @pytest.mark.parametrize(
+    "build",
+    [
+        lambda url: GitHubTokenCheck(client_id="x", client_secret="s", api=url),
+        lambda url: GoogleTokenInfo(endpoint=url),
+    ],
+    ids=["github", "google"],
+)
+def test_no_provider_is_asked_in_the_clear_except_on_this_machine(
+    build: Callable[[str], object],
+) -> None:
+    for url in ("http://git.example/api/v3", "git.example/api/v3", "ftp://git.example"):
+        with pytest.raises(ConfigurationError) as refusal:
+            build(url)
+        assert refusal.value.reason == "insecure-lookup"
+    assert build("https://git.example/api/v3")
+    assert build("http://localhost:8080/api/v3")
+
+
+@pytest.mark.parametrize(
     "changes", [{"audience": ()}, {"audience": ""}, {"audience": RESOURCE, "client_ids": ("",)}]
 )
 def test_a_live_token_of_just_anybody_is_not_enough(changes: dict[str, Any]) -> None:
@@ -681,3 +707,30 @@ def test_no_secret_is_in_any_representation() -> None:
 
     assert "s3cret" not in shown
     assert "mcp-server" in shown
+
+
+async def test_neither_a_question_nor_its_answer_shows_what_it_carries() -> None:
+    issuer = opaque(lookup=lookup(method="client_secret_post"))
+    asked = Asked(lambda _url: answer(active(echo="echo-of-the-token")))
+    verifier = CredentialVerifier([issuer], clock=Time(), fetcher=asked)
+    await verifier.verify(TOKEN)
+
+    question = asked.questions[-1][1]
+    shown = f"{question!r} {asked.says(ENDPOINT)!r}"
+
+    assert b"s3cret" in question.body
+    assert not [word for word in ("s3cret", TOKEN.decode(), "echo-of") if word in shown]
+
+
+async def test_a_token_that_never_ends_may_say_so_with_the_year_9999() -> None:
+    verifier, _ = judge(active(exp=253_402_300_799))
+
+    assert (await verifier.verify(TOKEN)).expires_at == 253_402_300_799
+
+
+async def test_a_claim_that_is_a_huge_number_locks_nobody_out() -> None:
+    verifier, _ = judge(active(employee=10**30))
+
+    caller = await verifier.verify(TOKEN)
+
+    assert caller.claims["employee"] == 10**30

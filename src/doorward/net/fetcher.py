@@ -26,8 +26,9 @@ class Fetched:
     """
 
     status: int
+    # Not in representations: a token endpoint's answer is a token, and a question to one a secret.
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = field(repr=False)
     max_age: float | None
 
     @property
@@ -42,7 +43,7 @@ class Question:
 
     method: str = "GET"
     accept: str = "application/json"
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     content_type: str | None = None
     authorization: str | None = field(default=None, repr=False)
 

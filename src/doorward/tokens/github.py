@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from doorward.errors import MissingClaim
 from doorward.tokens.asking_client import AskingClient, json_question
-from doorward.tokens.introspection import require_cache_ttl
+from doorward.tokens.introspection import require_cache_ttl, require_secure
 from doorward.tokens.lookup_answers import ask, read
 from doorward.tokens.opaque import Answer, Ask, Asking
 from doorward.tokens.refusals import LookupUnavailable
@@ -28,6 +28,10 @@ class GitHubTokenCheck:
     ``client_id`` and ``client_secret`` are the app's. GitHub says 404 of every token that is not
     its own, however alive; ``GET /user`` would say yes to any. ``api`` is for GitHub Enterprise
     Server: ``https://{host}/api/v3``. ``cache_ttl`` is in seconds, as in ``Introspection``.
+
+    Raises:
+        ConfigurationError: with reason ``no-lookup-credentials``, ``insecure-lookup`` or
+            ``not-a-limit``.
     """
 
     client_id: str
@@ -37,6 +41,7 @@ class GitHubTokenCheck:
 
     def __post_init__(self) -> None:
         _ = self.client
+        require_secure(self.api)
         require_cache_ttl(self.cache_ttl)
 
     @property

@@ -6,7 +6,7 @@ from typing import Any
 
 from doorward.errors import MissingClaim
 from doorward.net import Question
-from doorward.tokens.introspection import require_cache_ttl
+from doorward.tokens.introspection import require_cache_ttl, require_secure
 from doorward.tokens.lookup_answers import ask, json_object, read, without
 from doorward.tokens.opaque import Answer, Ask, Asking
 from doorward.tokens.refusals import LookupUnavailable
@@ -23,12 +23,16 @@ class GoogleTokenInfo:
     in ``OpaqueIssuer(client_ids=…)``, which are compared to ``azp``, and in its ``audience``, which
     is compared to ``aud``. The user must have granted ``openid``, or Google does not say who it is.
     ``cache_ttl`` is in seconds, as in ``Introspection``.
+
+    Raises:
+        ConfigurationError: with reason ``insecure-lookup`` or ``not-a-limit``.
     """
 
     endpoint: str = TOKENINFO
     cache_ttl: float = 60.0
 
     def __post_init__(self) -> None:
+        require_secure(self.endpoint)
         require_cache_ttl(self.cache_ttl)
 
     @property

@@ -51,16 +51,8 @@ class Introspection:
     def __post_init__(self) -> None:
         _ = self.client
         require_cache_ttl(self.cache_ttl)
-        parts = None if self.endpoint is None else address.split(self.endpoint)
-        if self.endpoint is not None and (
-            parts is None
-            or (parts.scheme != "https" and not address.is_loopback_host(parts.hostname))
-        ):
-            raise ConfigurationError(
-                "insecure-lookup",
-                f"Tokens and a secret would travel to {self.endpoint!r} in the clear.",
-                "Give the issuer's https address (http is for localhost alone).",
-            )
+        if self.endpoint is not None:
+            require_secure(self.endpoint)
 
     @property
     def client(self) -> AskingClient:
@@ -154,6 +146,17 @@ class _Endpoint:
         if asking.internal_url is not None and endpoint.startswith(public + "/"):
             return address.origin_of(asking.internal_url) + endpoint[len(public) :]
         return endpoint
+
+
+def require_secure(url: str) -> None:
+    """Raise ConfigurationError ``insecure-lookup`` unless tokens may travel to ``url``."""
+    parts = address.split(url)
+    if parts is None or (parts.scheme != "https" and not address.is_loopback_host(parts.hostname)):
+        raise ConfigurationError(
+            "insecure-lookup",
+            f"Tokens and a secret would travel to {url!r} in the clear.",
+            "Give the issuer's https address (http is for localhost alone).",
+        )
 
 
 def require_cache_ttl(seconds: float) -> None:

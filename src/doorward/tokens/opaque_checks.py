@@ -16,6 +16,9 @@ from doorward.tokens.refusals import WrongClient
 # Of a token without an end, nobody knows when it was last good. Its identity ends after this many
 # seconds, so that a stream is opened anew and the issuer asked again.
 LONGEST_UNENDING = 3600.0
+# To the year 9999, which some issuers write for "never". Beyond it are milliseconds, and numbers
+# that no clock and no float can hold.
+_LONGEST_LIFE = 2.6e11
 # How providers name an access token in token_type (Stytch says access_token) and token_use (Hydra
 # and Cognito).
 _ACCESS = frozenset({"bearer", "access_token", "urn:ietf:params:oauth:token-type:access_token"})
@@ -42,7 +45,7 @@ def kind(case: Case, _trusted: OpaqueIssuer) -> None:
         raise WrongType("the issuer does not say what it is: no token_type in its answer")
     if said is not None and not (isinstance(said, str) and said.lower() in _ACCESS):
         raise WrongType(f"token_type={str(said)[:100]!r}, want Bearer")
-    if use is not None and use not in _USES:
+    if use is not None and not (isinstance(use, str) and use in _USES):
         raise WrongType(f"token_use={str(use)[:100]!r}, want access_token")
     if not profile.forbidden_claims.isdisjoint(claims):
         strange = sorted(profile.forbidden_claims & claims.keys())
@@ -114,7 +117,7 @@ def judge(said: Mapping[str, Any], trusted: OpaqueIssuer, *, leeway: float, now:
         profile=trusted.profile,
         leeway=leeway,
         # Asked again at every turn, a token may live as long as its issuer lets it.
-        longest_life=float("inf"),
+        longest_life=_LONGEST_LIFE,
     )
     case = Case(None, claims, expected, now)
     for check in CHECKS:
