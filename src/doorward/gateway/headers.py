@@ -23,7 +23,15 @@ _HOP_BY_HOP = frozenset(
 # Host and length are said anew for what is really sent. Expect was answered by our own server.
 _SAID_ANEW = frozenset({b"host", b"content-length", b"expect", b"via"})
 # By these a proxy tells who called and under what name; from anybody else they are claims.
-_CLAIMS = re.compile(rb"forwarded|x-forwarded-.+|x-real-ip|x-original-.+|x-rewrite-.+|x-client-ip")
+# So do those that say which certificate or which user it was: RFC 9440 §4 has them taken out, and
+# Keycloak signs people in by them where it is told to. The last name another method.
+_CLAIMS = re.compile(
+    rb"forwarded|x-forwarded-.+|x-real-ip|x-original-.+|x-rewrite-.+"
+    rb"|(?:x-|x-cluster-|true-|fastly-)client-ip|cf-connecting-.+"
+    rb"|(?:x-)?client-cert(?:-.+)?|(?:x-)?ssl-.+|cert-chain(?:-.+)?|x-arr-.+|x-amzn-(?:mtls|oidc)-.+"
+    rb"|(?:x-)?remote-user|x-auth-request-.+|x-goog-authenticated-.+|x-ms-client-principal(?:-.+)?"
+    rb"|x-http-method(?:-override)?|x-method-override"
+)
 
 
 def request_headers(given: Sequence[Header], *, anew: Iterable[Header]) -> list[Header]:
@@ -33,7 +41,7 @@ def request_headers(given: Sequence[Header], *, anew: Iterable[Header]) -> list[
     Every header that claims to come from a proxy in front is left out: there is none, and the
     server behind believes them.
 
-    Spec: RFC 9110 §7.6.1; RFC 7239 §8.1
+    Spec: RFC 9110 §7.6.1; RFC 7239 §8.1; RFC 9440 §4
     """
     dropped = _HOP_BY_HOP | _SAID_ANEW | _named_by_connection(given)
     kept = [

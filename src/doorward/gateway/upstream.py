@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpcore2
 
@@ -21,8 +21,9 @@ class Question:
     method: str
     origin: str
     target: bytes
-    headers: Sequence[Header]
-    body: bytes
+    # Passwords, codes and cookies travel in these.
+    headers: Sequence[Header] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Coming:
     """An answer whose body is still arriving."""
 
     status: int
-    headers: list[Header]
+    headers: list[Header] = field(repr=False)
     chunks: AsyncIterator[bytes]
 
 
