@@ -47,7 +47,7 @@ class Instance:
 
     def lay_out(self, home: Path, password: str | None = None) -> None:
         """Make the folder anew, for a first start that takes long."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._make()
         imports = self.folder / "data" / "import"
         imports.mkdir(parents=True)
         (imports / f"{realm.NAME}-realm.json").write_text(self._realm, encoding="utf-8")
@@ -59,8 +59,17 @@ class Instance:
 
     def copy_prepared(self) -> None:
         """Make the folder anew from the prepared one: no schema to build, nothing to import."""
+        self._make()
+        shutil.copytree(self.prepared, self.folder, symlinks=True, dirs_exist_ok=True)
+        self.shut()
+
+    def shut(self) -> None:
+        """Let nobody but its owner in: the database holds the key that signs every token."""
+        self.folder.chmod(0o700)
+
+    def _make(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.copytree(self.prepared, self.folder, symlinks=True)
+        self.folder.mkdir(mode=0o700, parents=True)
 
     def become_prepared(self) -> None:
         """Keep this folder as the prepared one, and none for older realms or versions."""

@@ -157,6 +157,8 @@ class KeycloakServer:
             else:
                 self._prepare(home)
                 self._instance.copy_prepared()
+        # Also one from before, which may have been left open.
+        self._instance.shut()
         self._fresh = False
         self._instance.require_password(self._wanted_password)
 

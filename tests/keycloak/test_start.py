@@ -166,6 +166,21 @@ def test_a_change_of_the_resource_begins_with_an_empty_database(tmp_path: Path) 
     assert len(first.password) >= 20
 
 
+def test_nobody_else_on_the_machine_reads_the_keys_in_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distribution, "CACHE", tmp_path / "cache")
+    made = instance.Instance(tmp_path / "one", realm.RESOURCE)
+    made.lay_out(tmp_path)
+    laid_out = stat.S_IMODE(made.folder.stat().st_mode)
+    left_open = instance.Instance(made.prepared, realm.RESOURCE)
+    left_open.lay_out(tmp_path)
+    left_open.folder.chmod(0o755)
+    made.copy_prepared()
+
+    assert (laid_out, stat.S_IMODE(made.folder.stat().st_mode)) == (0o700, 0o700)
+
+
 def test_a_prepared_database_is_kept_for_each_resource_and_not_for_older_realms(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
