@@ -2,6 +2,7 @@
 
 import io
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from doorward import Guard, McpServer, Policy, Rule
 from doorward.testing import TokenMint
-from doorward.tokens import LocalKeys, TrustedIssuer
+from doorward.tokens import LocalKeys, TrustedIssuer, new_api_key
 from tests.cli.conftest import Command
 
 MINT = TokenMint(issuer="https://login.example", audience="https://mcp.example/mcp")
@@ -210,6 +211,15 @@ def test_a_token_that_the_guard_refuses_explains_nothing_else(
 
     assert (ended.status, ended.document["reason"]) == (1, reason)
     assert token not in ended.out + ended.err
+
+
+def test_an_api_key_on_the_command_line_is_refused(doorward: Command) -> None:
+    key, _ = new_api_key(name="nightly", now=time.time(), lifetime=60)
+
+    ended = doorward("why", key, "refund", "--at", "shop:guard", "--json")
+
+    assert (ended.status, ended.document["error"]["code"]) == (2, "token-in-arguments")
+    assert key not in ended.out + ended.err
 
 
 def test_without_a_guard_a_token_is_read_and_said_to_be_unverified(

@@ -79,8 +79,9 @@ def _described(user: str, scopes: str, roles: str, kind: str) -> Any:
     from doorward.cli.problems import UsageProblem
     from doorward.identity import Identity
     from doorward.policy import Rule
+    from doorward.tokens.api_key import PREFIX
 
-    if user.count(".") >= 2 and len(user) > 60:
+    if len(user) > 60 and (user.count(".") >= 2 or user.startswith(PREFIX)):
         raise UsageProblem(
             "token-in-arguments",
             "USER looks like a token, and every process on this machine can read a command line.",
