@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 
 from doorward.downstream.answers import require_other
@@ -13,7 +13,7 @@ from doorward.downstream.token import DownstreamToken
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity
 from doorward.net import Clock, Fetcher, Loaded, SingleFlightCache
-from doorward.wire.address import split as split_url
+from doorward.net.target import pairs_of
 
 # A token that is about to be over is not handed out: it would be over when it arrives. In seconds,
 # and for short-lived ones as a part of their life.
@@ -62,7 +62,11 @@ class DownstreamDesk:
                 f"entries={entries!r}, longest_kept={longest_kept!r}.",
                 "Keep one token at least, and none for longer than a day.",
             )
-        fetcher = fetcher or Fetcher(allow_private_hosts=_named_hosts(arrangements.values()))
+        fetcher = fetcher or Fetcher(
+            allow_private_hosts=pairs_of(
+                url for one in arrangements.values() for url in one.named_urls
+            )
+        )
         self._arrangements = dict(arrangements)
         self._endpoints = {
             name: TokenEndpoint(name, one, fetcher, clock) for name, one in arrangements.items()
@@ -136,13 +140,3 @@ def _caller(identity: Identity) -> _Key:
     said = {name: value for name, value in identity.claims.items() if name not in _OF_ONE_TOKEN}
     digest = sha256(json.dumps(said, sort_keys=True).encode()).digest()
     return (*identity.key, identity.client_id, identity.scopes, identity.roles, digest)
-
-
-def _named_hosts(arrangements: Iterable[Arrangement]) -> frozenset[str]:
-    pairs = set()
-    for url in (url for one in arrangements for url in one.named_urls):
-        parts = split_url(url)
-        if parts is not None:
-            port = parts.port or (443 if parts.scheme == "https" else 80)
-            pairs.add(f"{parts.hostname}:{port}")
-    return frozenset(pairs)

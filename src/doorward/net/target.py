@@ -1,11 +1,13 @@
 """A URL, read in the one way that every parser reads it, or refused."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from doorward.net.refusals import FetchRefused
+from doorward.wire.address import split
 
 _PLAIN = re.compile(r"[\x21-\x7e]+")
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -89,3 +91,18 @@ def _is_name(host: str) -> bool:
     if len(host) > 253 or not _NAME.fullmatch(host):
         return False
     return not _NUMBER.fullmatch(host.rsplit(".", 1)[-1])
+
+
+def pairs_of(urls: Iterable[str | None]) -> frozenset[str]:
+    """
+    Return the ``host:port`` of each of ``urls``: those that an operator wrote down.
+
+    They may be private, a provider in the company's network being the usual case; what a
+    provider's metadata points to elsewhere must be public.
+    """
+    found = set()
+    for url in urls:
+        parts = split(url) if url is not None else None
+        if parts is not None:
+            found.add(f"{parts.hostname}:{parts.port or _PORTS.get(parts.scheme, 80)}")
+    return frozenset(found)

@@ -1,13 +1,14 @@
 """Every kind of credential on one endpoint: JWTs, opaque tokens, API keys."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, Protocol
 
 from doorward.errors import ConfigurationError, MalformedToken, UnknownIssuer
 from doorward.identity import Identity
 from doorward.net import Clock, Fetcher
+from doorward.net.target import pairs_of
 from doorward.tokens.api_key import PREFIX
 from doorward.tokens.api_keys import ApiKeys, KeyDesk
 from doorward.tokens.issuer import TrustedIssuer
@@ -15,7 +16,6 @@ from doorward.tokens.opaque import OpaqueIssuer
 from doorward.tokens.opaque_tokens import OpaqueTokens
 from doorward.tokens.remembered import Remembered
 from doorward.tokens.verifier import Verifier
-from doorward.wire.address import split as split_url
 from doorward.wire.compact import NotCompact, decode_segment, read_object
 
 _PREFIX = PREFIX.encode("ascii")
@@ -87,7 +87,13 @@ class CredentialVerifier:
         _require_distinct(issuers, api_keys)
         self._clock = clock
         self._owns_fetcher = fetcher is None
-        self._fetcher = fetcher or Fetcher(allow_private_hosts=_named_hosts(opaque))
+        self._fetcher = fetcher or Fetcher(
+            allow_private_hosts=pairs_of(
+                url
+                for one in opaque
+                for url in (one.issuer, one.internal_url, *one.lookup.named_urls)
+            )
+        )
         self._jwts = (
             Verifier(
                 signed,
@@ -208,15 +214,3 @@ def _require_distinct(
             f"The issuer {twice[0]!r} is named twice.",
             "Name each issuer once: its tokens are either verified by key or looked up.",
         )
-
-
-def _named_hosts(issuers: Iterable[OpaqueIssuer]) -> frozenset[str]:
-    # The operator wrote these down, so they may be private; what metadata points to must be public.
-    pairs = set()
-    for one in issuers:
-        for url in (one.issuer, one.internal_url, *one.lookup.named_urls):
-            parts = split_url(url) if url is not None else None
-            if parts is not None:
-                port = parts.port or (443 if parts.scheme == "https" else 80)
-                pairs.add(f"{parts.hostname}:{port}")
-    return frozenset(pairs)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -15,6 +15,7 @@ from doorward.errors import (
 )
 from doorward.identity import Identity
 from doorward.net import Clock, Fetcher
+from doorward.net.target import pairs_of
 from doorward.tokens.checks import Case, Expected, admit
 from doorward.tokens.discovered import DiscoveredKeys
 from doorward.tokens.issuer import TrustedIssuer
@@ -22,7 +23,6 @@ from doorward.tokens.reading import read_identity
 from doorward.tokens.remembered import Remembered
 from doorward.tokens.remote import RemoteKeys
 from doorward.tokens.source import KeySource
-from doorward.wire.address import split as split_url
 from doorward.wire.compact import Header, NotCompact, read_header, read_object, split
 
 # Headers repeat: an issuer has one per key. Whoever sends invented ones pushes the others out,
@@ -79,7 +79,11 @@ class Verifier:
         _require_distinct(issuers)
         self._clock = clock
         self._owns_fetcher = fetcher is None
-        self._fetcher = fetcher or Fetcher(allow_private_hosts=_named_hosts(issuers))
+        self._fetcher = fetcher or Fetcher(
+            allow_private_hosts=pairs_of(
+                url for one in issuers for url in (one.issuer, one.internal_url, one.jwks_uri)
+            )
+        )
         self._trusted = {
             one.issuer: _Trusted(one, self._source(one), leeway, longest_life) for one in issuers
         }
@@ -199,16 +203,3 @@ def _require_distinct(issuers: Sequence[TrustedIssuer]) -> None:
             f"The issuer {twice[0]!r} is named twice.",
             "Name each issuer once; several audiences go into one TrustedIssuer as a tuple.",
         )
-
-
-def _named_hosts(issuers: Iterable[TrustedIssuer]) -> frozenset[str]:
-    # The operator wrote these down, so they may be private: a provider in the company's network is
-    # the usual case. What a provider's metadata points to elsewhere must be public.
-    pairs = set()
-    for one in issuers:
-        for url in (one.issuer, one.internal_url, one.jwks_uri):
-            parts = split_url(url) if url is not None else None
-            if parts is not None:
-                port = parts.port or (443 if parts.scheme == "https" else 80)
-                pairs.add(f"{parts.hostname}:{port}")
-    return frozenset(pairs)
