@@ -2,6 +2,7 @@
 
 import os
 import platform
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,8 +20,13 @@ MEASURED = (
 )
 
 
+@cache
 def cores() -> tuple[int | None, int | None]:
-    """Return the core for servers and the core for the load, or no cores where one is all."""
+    """
+    Return the core for servers and the core for the load, or no cores where one is all.
+
+    Found once: whoever is pinned already would see one core alone, and put everything on it.
+    """
     if not hasattr(os, "sched_getaffinity"):
         return (None, None)
     mine = sorted(os.sched_getaffinity(0))
