@@ -3,11 +3,11 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from doorward.errors import ConfigurationError
-from doorward.tokens.asking_client import AskingClient, Method, Signer
+from doorward.tokens.asking_client import AsClient, require_secure
 from doorward.wire import address
 from doorward.wire.scope import build_scope, parse_scope
 
@@ -19,7 +19,7 @@ Fields = dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arrangement(ABC):
+class Arrangement(AsClient, ABC):
     """
     What was arranged with the issuer that serves the next server.
 
@@ -36,17 +36,13 @@ class Arrangement(ABC):
     # Whether the token is got in the caller's name, and so kept for each caller.
     for_caller: ClassVar[bool] = True
 
-    client_id: str
-    client_secret: str | None = field(default=None, repr=False)
-    private_key: Signer | None = field(default=None, repr=False)
-    method: Method | None = None
     issuer: str | None = None
     token_endpoint: str | None = None
     internal_url: str | None = None
     scopes: Collection[str] = ()
 
     def __post_init__(self) -> None:
-        _ = self.client
+        super().__post_init__()
         if self.issuer is None and self.token_endpoint is None:
             raise ConfigurationError(
                 "no-token-endpoint",
@@ -56,23 +52,12 @@ class Arrangement(ABC):
         if self.issuer is not None:
             address.require_issuer(self.issuer)
         if self.token_endpoint is not None:
-            _require_secure(self.token_endpoint)
+            require_secure(self.token_endpoint, "insecure-token-endpoint")
         for scope in self._usual:
             if parse_scope(scope) != frozenset({scope}):
                 raise ConfigurationError(
                     "not-a-scope", f"{scope!r} cannot be a scope.", "A scope is one word."
                 )
-
-    @property
-    def client(self) -> AskingClient:
-        """Whom this server asks as."""
-        usual: Method = "client_secret_basic" if self.private_key is None else "private_key_jwt"
-        return AskingClient(
-            client_id=self.client_id,
-            client_secret=self.client_secret,
-            private_key=self.private_key,
-            method=self.method or usual,
-        )
 
     @property
     def named_urls(self) -> tuple[str, ...]:
@@ -255,13 +240,3 @@ def _targets(audience: str | None, resource: str | None) -> Fields:
 
 def _scope(scopes: frozenset[str]) -> Fields:
     return {"scope": build_scope(scopes)} if scopes else {}
-
-
-def _require_secure(url: str) -> None:
-    parts = address.split(url)
-    if parts is None or (parts.scheme != "https" and not address.is_loopback_host(parts.hostname)):
-        raise ConfigurationError(
-            "insecure-token-endpoint",
-            f"Tokens and a secret would travel to {url!r} in the clear.",
-            "Give the issuer's https address (http is for localhost alone).",
-        )

@@ -10,6 +10,7 @@ from urllib.parse import quote_plus, urlencode
 
 from doorward.errors import ConfigurationError
 from doorward.net import Question
+from doorward.wire.address import is_loopback_host, split
 
 Method = Literal["client_secret_basic", "client_secret_post", "private_key_jwt"]
 
@@ -96,6 +97,49 @@ class AskingClient:
             "exp": int(now) + _ASSERTION_LIVES,
         }
         return self.private_key.sign({"typ": "JWT", "kid": self.private_key.thumbprint}, claims)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsClient:
+    """
+    What an operator writes down wherever this server asks an issuer as its confidential client.
+
+    ``method`` is ``client_secret_basic`` unless ``private_key`` is given.
+
+    Raises:
+        ConfigurationError: with reason ``no-lookup-credentials``.
+    """
+
+    client_id: str
+    client_secret: str | None = field(default=None, repr=False)
+    private_key: Signer | None = field(default=None, repr=False)
+    method: Method | None = None
+
+    def __post_init__(self) -> None:
+        # Made once, so that credentials which cannot do are refused at start-up.
+        _ = self.client
+
+    @property
+    def client(self) -> AskingClient:
+        """Whom this server asks as."""
+        usual: Method = "client_secret_basic" if self.private_key is None else "private_key_jwt"
+        return AskingClient(
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            private_key=self.private_key,
+            method=self.method or usual,
+        )
+
+
+def require_secure(url: str, reason: str) -> None:
+    """Raise ConfigurationError ``reason`` unless tokens and a secret may travel to ``url``."""
+    parts = split(url)
+    if parts is None or (parts.scheme != "https" and not is_loopback_host(parts.hostname)):
+        raise ConfigurationError(
+            reason,
+            f"Tokens and a secret would travel to {url!r} in the clear.",
+            "Give the issuer's https address (http is for localhost alone).",
+        )
 
 
 def json_question(fields: Mapping[str, str], *, authorization: str, accept: str) -> Question:

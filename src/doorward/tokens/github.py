@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 from doorward.errors import MissingClaim
-from doorward.tokens.asking_client import AskingClient, json_question
-from doorward.tokens.introspection import require_cache_ttl, require_secure
+from doorward.tokens.asking_client import AskingClient, json_question, require_secure
+from doorward.tokens.introspection import INSECURE, require_cache_ttl
 from doorward.tokens.lookup_answers import ask, read
 from doorward.tokens.opaque import Answer, Ask, Asking
 from doorward.tokens.refusals import LookupUnavailable
@@ -41,7 +41,7 @@ class GitHubTokenCheck:
 
     def __post_init__(self) -> None:
         _ = self.client
-        require_secure(self.api)
+        require_secure(self.api, INSECURE)
         require_cache_ttl(self.cache_ttl)
 
     @property

@@ -6,7 +6,8 @@ from typing import Any
 
 from doorward.errors import MissingClaim
 from doorward.net import Question
-from doorward.tokens.introspection import require_cache_ttl, require_secure
+from doorward.tokens.asking_client import require_secure
+from doorward.tokens.introspection import INSECURE, require_cache_ttl
 from doorward.tokens.lookup_answers import ask, json_object, read, without
 from doorward.tokens.opaque import Answer, Ask, Asking
 from doorward.tokens.refusals import LookupUnavailable
@@ -32,7 +33,7 @@ class GoogleTokenInfo:
     cache_ttl: float = 60.0
 
     def __post_init__(self) -> None:
-        require_secure(self.endpoint)
+        require_secure(self.endpoint, INSECURE)
         require_cache_ttl(self.cache_ttl)
 
     @property

@@ -1,12 +1,12 @@
 """Asking an issuer about a token by RFC 7662."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from doorward.errors import ConfigurationError, DoorwardError
 from doorward.net import SingleFlight
-from doorward.tokens.asking_client import AskingClient, Method, Signer
+from doorward.tokens.asking_client import AsClient, require_secure
 from doorward.tokens.discovered import LARGEST_METADATA
 from doorward.tokens.lookup_answers import ask, read, without
 from doorward.tokens.opaque import Answer, Ask, Asking
@@ -17,10 +17,12 @@ from doorward.wire import address, server_metadata, strict_json
 # metadata is repeated, in seconds.
 _BELIEVED = 3600.0
 _PAUSE = 5.0
+# The reason of whoever would show a token to an issuer in the clear.
+INSECURE = "insecure-lookup"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Introspection:
+class Introspection(AsClient):
     """
     Asks the issuer's introspection endpoint about each token, as a client with credentials.
 
@@ -40,30 +42,15 @@ class Introspection:
     Spec: RFC 7662 §2
     """
 
-    client_id: str
-    client_secret: str | None = field(default=None, repr=False)
-    private_key: Signer | None = field(default=None, repr=False)
-    method: Method | None = None
     endpoint: str | None = None
     cache_ttl: float = 60.0
     insecure_untyped: bool = False
 
     def __post_init__(self) -> None:
-        _ = self.client
+        super().__post_init__()
         require_cache_ttl(self.cache_ttl)
         if self.endpoint is not None:
-            require_secure(self.endpoint)
-
-    @property
-    def client(self) -> AskingClient:
-        """Whom this server asks as."""
-        usual: Method = "client_secret_basic" if self.private_key is None else "private_key_jwt"
-        return AskingClient(
-            client_id=self.client_id,
-            client_secret=self.client_secret,
-            private_key=self.private_key,
-            method=self.method or usual,
-        )
+            require_secure(self.endpoint, INSECURE)
 
     @property
     def named_urls(self) -> tuple[str, ...]:
@@ -146,17 +133,6 @@ class _Endpoint:
         if asking.internal_url is not None and endpoint.startswith(public + "/"):
             return address.origin_of(asking.internal_url) + endpoint[len(public) :]
         return endpoint
-
-
-def require_secure(url: str) -> None:
-    """Raise ConfigurationError ``insecure-lookup`` unless tokens may travel to ``url``."""
-    parts = address.split(url)
-    if parts is None or (parts.scheme != "https" and not address.is_loopback_host(parts.hostname)):
-        raise ConfigurationError(
-            "insecure-lookup",
-            f"Tokens and a secret would travel to {url!r} in the clear.",
-            "Give the issuer's https address (http is for localhost alone).",
-        )
 
 
 def require_cache_ttl(seconds: float) -> None:
