@@ -1,5 +1,6 @@
 """Who may issue tokens for this server, for whom, and signed how."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from doorward.errors import ConfigurationError
@@ -56,6 +57,28 @@ class TrustedIssuer:
     def audiences(self) -> tuple[str, ...]:
         """The accepted audiences, always as a tuple."""
         return (self.audience,) if isinstance(self.audience, str) else tuple(self.audience)
+
+
+def require_distinct(names: Sequence[str]) -> None:
+    """
+    Refuse to trust nobody, and to trust one issuer under two conditions.
+
+    Raises:
+        ConfigurationError: with reason ``no-issuers`` or ``issuer-twice``.
+    """
+    if not names:
+        raise ConfigurationError(
+            "no-issuers",
+            "No issuer of tokens is trusted.",
+            "Name at least one issuer; without one, every request would be refused.",
+        )
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigurationError(
+            "issuer-twice",
+            f"The issuer {twice[0]!r} is named twice.",
+            "Name each issuer once: its tokens are either verified by key or looked up, and several"
+            " audiences go into one audience as a tuple.",
+        )
 
 
 def _require_key_url(url: str | None) -> None:

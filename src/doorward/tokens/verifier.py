@@ -8,7 +8,6 @@ from typing import Any
 
 from doorward.errors import (
     BadSignature,
-    ConfigurationError,
     MalformedToken,
     UnknownIssuer,
     WrongAlgorithm,
@@ -18,7 +17,7 @@ from doorward.net import Clock, Fetcher
 from doorward.net.target import pairs_of
 from doorward.tokens.checks import Case, Expected, admit
 from doorward.tokens.discovered import DiscoveredKeys
-from doorward.tokens.issuer import TrustedIssuer
+from doorward.tokens.issuer import TrustedIssuer, require_distinct
 from doorward.tokens.reading import read_identity
 from doorward.tokens.remembered import Remembered
 from doorward.tokens.remote import RemoteKeys
@@ -76,7 +75,7 @@ class Verifier:
         cache_ttl: float = 300.0,
         fetcher: Fetcher | None = None,
     ) -> None:
-        _require_distinct(issuers)
+        require_distinct([one.issuer for one in issuers])
         self._clock = clock
         self._owns_fetcher = fetcher is None
         self._fetcher = fetcher or Fetcher(
@@ -187,19 +186,3 @@ class Verifier:
             }
             for one in self._trusted.values()
         ]
-
-
-def _require_distinct(issuers: Sequence[TrustedIssuer]) -> None:
-    if not issuers:
-        raise ConfigurationError(
-            "no-issuers",
-            "No issuer of tokens is trusted.",
-            "Name at least one TrustedIssuer; without one, every request would be refused.",
-        )
-    names = [one.issuer for one in issuers]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigurationError(
-            "issuer-twice",
-            f"The issuer {twice[0]!r} is named twice.",
-            "Name each issuer once; several audiences go into one TrustedIssuer as a tuple.",
-        )
