@@ -2,56 +2,32 @@
 
 from typing import Annotated, Any
 
-import httpx2
 import pytest
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import StreamingResponse
 
 from doorward import Guard, Identity, Policy, current_identity
-from doorward.downstream import TokenExchange
 from doorward.guard.fastapi import signed_in
 from doorward.identity import _giving
 from doorward.testing import TokenMint
 from doorward.tokens import LocalKeys, TrustedIssuer
 from tests.downstream.issuer import Issuer
+from tests.downstream.routes import RESOURCE, caller_of, guard_of, mint_of
 from tests.ledger import proves
 
-RESOURCE = "http://localhost:8000/mcp"
 TOLD = "Bearer token-orders-api-orders:read"
 
 
 @pytest.fixture
 def mint(issuer: Issuer) -> TokenMint:
     """Mints the tokens of this test's issuer."""
-    return TokenMint(issuer=issuer.issuer, audience=RESOURCE)
-
-
-def guard_of(issuer: Issuer, mint: TokenMint, **options: Any) -> Guard:
-    """Return a guard with one next server, ``orders``."""
-    orders = TokenExchange(
-        issuer=issuer.issuer,
-        client_id="mcp-server",
-        client_secret="of-this-test-alone",
-        audience="orders-api",
-    )
-    trusted = TrustedIssuer(issuer=mint.issuer, audience=RESOURCE, keys=LocalKeys(mint.jwks))
-    given = {"policy": Policy(unknown="base"), "downstream": {"orders": orders}, **options}
-    return Guard(resource=RESOURCE, issuers=[trusted], **given)
+    return mint_of(issuer)
 
 
 @pytest.fixture
 def guard(issuer: Issuer, mint: TokenMint) -> Guard:
     """A guard that lets every other path through to the application."""
     return guard_of(issuer, mint, serve_other_paths=True)
-
-
-def caller_of(web: Any, token: str | None) -> httpx2.AsyncClient:
-    """Return a client of ``web`` that sends ``token``."""
-    headers = {} if token is None else {"authorization": f"Bearer {token}"}
-    transport = httpx2.ASGITransport(app=web)
-    return httpx2.AsyncClient(
-        transport=transport, base_url="http://localhost:8000", headers=headers
-    )
 
 
 def web_of(guard: Guard, seen: list[Any]) -> FastAPI:

@@ -2,18 +2,22 @@
 What can stand between a tool and the next server.
 
 DoorwardError
-├── DownstreamProblem           no token, and never the one that came in
-│   ├── NobodyToActFor          the caller is not this request's, or is none to act for
+├── DownstreamProblem           no token, and never the one that came in             502
+│   ├── NobodyToActFor          the caller is not this request's, or is none to act for  403
 │   ├── DownstreamRefused       the issuer said no
-│   │   ├── SignInNeeded        the user must sign in again, prove more, or agree
-│   │   ├── GrantRefused        the issuer does not take the caller's token
-│   │   ├── NotGranted          the issuer does not grant this to this server
+│   │   ├── SignInNeeded        the user must sign in again, prove more, or agree    403, 401
+│   │   ├── GrantRefused        the issuer does not take the caller's token              403
+│   │   ├── NotGranted          the issuer does not grant this to this server            403
 │   │   └── ServerNotKnown      the issuer does not know this server's credentials
 │   └── AnswerRefused           the issuer's answer is not to be used
 │       ├── SameToken           the token that came in came back
 │       └── TokenForUs          the token opens this server too
 └── Unavailable
-    └── DownstreamUnavailable   the issuer cannot be asked                     503
+    └── DownstreamUnavailable   the issuer cannot be asked                               503
+
+The status is that of a plain route whose author lets one of these through; a tool's caller reads
+the public sentence in its result. 403 says that another caller may fare better, 502 that nobody
+will until an operator has acted; neither sends a client with a good token to sign in for nothing.
 """
 
 import base64
@@ -31,6 +35,7 @@ class DownstreamProblem(DoorwardError):
     """
 
     code = "downstream"
+    status: ClassVar[int] = 502
     public: ClassVar[str] = "This tool could not act for you at the service behind it."
 
     def __init__(self, target: str, detail: str) -> None:
@@ -43,6 +48,7 @@ class NobodyToActFor(DownstreamProblem):
     """The identity is not the caller of this request, or its token is not the issuer's."""
 
     code = "nobody-to-act-for"
+    status = 403
 
 
 class DownstreamRefused(DownstreamProblem):
@@ -64,6 +70,7 @@ class SignInNeeded(DownstreamRefused):
     """
 
     code = "downstream-sign-in-needed"
+    status = 403
     public = "The service behind this tool wants you to sign in again, or to give your consent."
 
     def __init__(self, target: str, detail: str, error: str, claims: str | None = None) -> None:
@@ -83,12 +90,14 @@ class GrantRefused(DownstreamRefused):
     """The issuer does not take the caller's token: it is over, revoked, or not for this server."""
 
     code = "downstream-grant-refused"
+    status = 403
 
 
 class NotGranted(DownstreamRefused):
     """The issuer does not let this server have this: a scope, a target, or the grant itself."""
 
     code = "downstream-not-granted"
+    status = 403
     public = "This server may not act for you at the service behind this tool."
 
 

@@ -12,7 +12,8 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
-from doorward.errors import RequestRefused, Unavailable
+from doorward.downstream.refusals import DownstreamProblem
+from doorward.errors import DoorwardError, RequestRefused, Unavailable
 from doorward.guard import audit
 from doorward.guard.asked import look_at
 from doorward.guard.bearer import read_bearer
@@ -20,6 +21,7 @@ from doorward.guard.correlation import new_id
 from doorward.guard.declared import DeclaredPolicy, requires
 from doorward.guard.door import refusal_of
 from doorward.guard.guard import Guard
+from doorward.guard.told import answer_of
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity, Kind, reset_current_identity, set_current_identity
 from doorward.policy import Operation, Rule
@@ -43,7 +45,14 @@ def current_user(request: Request) -> Identity:
     return caller
 
 
-CurrentUser = Annotated[Identity, Depends(current_user)]
+async def _current_user(
+    request: Request, user: Annotated[Identity, Depends(current_user)]
+) -> AsyncIterator[Identity]:
+    with _told(request):
+        yield user
+
+
+CurrentUser = Annotated[Identity, Depends(_current_user)]
 """A path operation's parameter that is its caller: ``async def mine(user: CurrentUser)``."""
 
 
@@ -66,7 +75,10 @@ def signed_in(
     For routes beside the MCP endpoint. The guard's base rule holds too; refusals are the guard's
     own, with their challenge, and are written down by it. While the route runs it is as in a tool:
     ``current_identity()`` is the caller, and where the guard has a ``downstream``,
-    ``user.token_for`` works and the ``Authorization`` header is gone.
+    ``user.token_for`` works and the ``Authorization`` header is gone. What stands between the route
+    and the next server, and is not caught, is answered as what it is: 503 with ``Retry-After``,
+    403, 502, or 401 with what the next sign-in must ask for. The same goes for ``CurrentUser``. A
+    handler of the application's own, ``@web.exception_handler(DownstreamProblem)``, comes first.
 
     Raises:
         ConfigurationError: what ``requires`` refuses.
@@ -80,7 +92,7 @@ def signed_in(
 
     async def judge(request: Request) -> AsyncIterator[Identity]:
         caller, token = await _judge(guard, policy, request)
-        with _as_in_a_tool(guard, caller, token, request):
+        with _told(request), _as_in_a_tool(guard, caller, token, request):
             yield caller
 
     return judge
@@ -155,6 +167,19 @@ def _as_in_a_tool(
             yield
     finally:
         reset_current_identity(before)
+
+
+@contextmanager
+def _told(request: Request) -> Iterator[None]:
+    """Answer what stands between the route and the next server: a bare 500 says nobody's fault."""
+    try:
+        yield
+    except (DownstreamProblem, Unavailable) as problem:
+        own = request.app.exception_handlers
+        if any(kind in own for kind in type(problem).__mro__ if issubclass(kind, DoorwardError)):
+            raise
+        told = answer_of(problem, f"{request.method} {request.scope['path']}")
+        raise HTTPException(told.status, told.error, told.headers) from None
 
 
 def _refused(
