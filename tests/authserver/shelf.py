@@ -4,7 +4,7 @@ import asyncio
 import json
 from typing import Any
 
-from doorward.net.fetcher import Fetched
+from doorward.net.messages import Fetched
 from doorward.net.refusals import FetchFailed
 from tests.authserver.world import CALLBACK
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from doorward.authserver.refusals import ClientDocumentUnavailable
 from doorward.authserver.settings import AuthServerSettings
 from doorward.net.clock import Clock
-from doorward.net.fetcher import Fetched
+from doorward.net.messages import Fetched
 from doorward.net.refusals import FetchFailed
 from doorward.net.single_flight import Loaded, SingleFlightCache
 from doorward.wire.address import origin_of

@@ -1,7 +1,8 @@
 """The only room with sockets and the clock: one guarded fetcher, single-flight caches."""
 
 from doorward.net.clock import Clock
-from doorward.net.fetcher import Fetched, Fetcher, Question
+from doorward.net.fetcher import Fetcher
+from doorward.net.messages import Fetched, Question
 from doorward.net.refusals import FetchFailed, FetchRefused
 from doorward.net.single_flight import Loaded, SingleFlight, SingleFlightCache
 

@@ -1,32 +1,13 @@
 """Connections that lead to the address that was checked, and to no other."""
 
-import asyncio
-import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 
 import httpcore2
 
 from doorward.net.addresses import is_public
 from doorward.net.refusals import FetchFailed, FetchRefused
-
-# The addresses of a host, in the order in which to try them.
-Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
-
-
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """
-    Return the addresses that the system's resolver gives for ``host``, without repeats.
-
-    Raises:
-        FetchFailed: there is none.
-    """
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise FetchFailed(f"{host!r} does not resolve: {error}") from None
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+from doorward.net.resolver import Resolver
 
 
 class PinnedBackend(httpcore2.AsyncNetworkBackend):

@@ -1,68 +1,16 @@
 """The one way in which this package reads a URL that somebody else wrote down."""
 
 import asyncio
-import re
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import httpcore2
-
-from doorward.net.connection import PinnedBackend, Resolver, resolve
+from doorward.net.messages import Fetched, Question
 from doorward.net.refusals import FetchFailed, FetchRefused
-from doorward.net.target import Target, read_target
+from doorward.net.resolver import Resolver, resolve
+from doorward.net.target import read_target
 
-_MAX_AGE = re.compile(r'(?:^|[,\s])(?:s-maxage|max-age)="?([0-9]{1,10})"?', re.IGNORECASE)
-_UNCACHED = re.compile(r"(?:^|[,\s])(?:no-store|no-cache)(?:$|[,\s=])", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """
-    An answer: from ``fetch`` always one with status 200.
-
-    ``headers`` has names in lower case. ``max_age`` is in seconds: how much longer its author lets
-    it be kept; ``None`` when nothing was said, 0 when it may not be kept.
-    """
-
-    status: int
-    # Not in representations: a token endpoint's answer is a token, and a question to one a secret.
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-    max_age: float | None
-
-    @property
-    def media_type(self) -> str:
-        """The media type in lower case, without parameters; empty when none was named."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is sent: ``body`` with its media type, and the media type that is wanted back."""
-
-    method: str = "GET"
-    accept: str = "application/json"
-    body: bytes = field(default=b"", repr=False)
-    content_type: str | None = None
-    authorization: str | None = field(default=None, repr=False)
-
-    def headers(self, target: Target) -> list[tuple[str, str]]:
-        """Return the headers of this question to ``target``."""
-        headers = [
-            ("Host", target.host_header),
-            ("Accept", self.accept),
-            ("Accept-Encoding", "identity"),
-            ("User-Agent", "doorward"),
-            ("Connection", "close"),
-        ]
-        if self.method != "GET":
-            headers.append(("Content-Length", str(len(self.body))))
-        if self.content_type is not None:
-            headers.append(("Content-Type", self.content_type))
-        if self.authorization is not None:
-            headers.append(("Authorization", self.authorization))
-        return headers
+if TYPE_CHECKING:
+    from doorward.net.exchange import Exchange
 
 
 class Fetcher:
@@ -90,6 +38,7 @@ class Fetcher:
         self._turns = asyncio.Semaphore(connections)
         self._resolver = resolver
         self._tls = tls
+        self._exchange: Exchange | None = None
 
     async def fetch(
         self, url: str, *, accept: str = "application/json", limit: int = 5 * 1024
@@ -103,7 +52,7 @@ class Fetcher:
 
         Spec: draft-ietf-oauth-client-id-metadata-document §4, §6.5, §6.6
         """
-        return await self._exchange(url, Question(accept=accept), limit, any_status=False)
+        return await self._answer(url, Question(accept=accept), limit, any_status=False)
 
     async def ask(self, url: str, question: Question, *, limit: int = 5 * 1024) -> Fetched:
         """
@@ -115,9 +64,9 @@ class Fetcher:
             FetchRefused: the URL or an address behind it is none that this process goes to.
             FetchFailed: no answer in time, or one of more than ``limit`` bytes.
         """
-        return await self._exchange(url, question, limit, any_status=True)
+        return await self._answer(url, question, limit, any_status=True)
 
-    async def _exchange(
+    async def _answer(
         self, url: str, question: Question, limit: int, *, any_status: bool
     ) -> Fetched:
         target = read_target(url)
@@ -128,94 +77,36 @@ class Fetcher:
             # One deadline for everything: a timeout per read lets a peer that sends one byte a
             # second hold the connection for as long as it likes.
             async with asyncio.timeout(self._timeout), self._turns:
-                backend = PinnedBackend(self._resolver, anywhere=allowed)
-                return await self._send(target, backend, question, limit, any_status=any_status)
+                exchange = await self._prepared(secure=target.scheme == "https")
+                return await exchange(
+                    target,
+                    question,
+                    resolver=self._resolver,
+                    anywhere=allowed,
+                    tls=self._tls,
+                    limit=limit,
+                    any_status=any_status,
+                )
         except TimeoutError:
             raise FetchFailed(f"{target.pair!r} took longer than {self._timeout} s") from None
-        except (
-            httpcore2.NetworkError,
-            httpcore2.ProtocolError,
-            httpcore2.TimeoutException,
-        ) as error:
-            raise FetchFailed(f"{target.pair!r}: {type(error).__name__}: {error}") from None
         except (ssl.SSLError, OSError) as error:
             raise FetchFailed(f"{target.pair!r}: {type(error).__name__}: {error}") from None
 
-    async def _send(
-        self,
-        target: Target,
-        backend: PinnedBackend,
-        question: Question,
-        limit: int,
-        *,
-        any_status: bool,
-    ) -> Fetched:
-        url = httpcore2.URL(
-            scheme=target.scheme.encode(),
-            host=target.host.encode(),
-            port=target.port,
-            target=target.path.encode(),
-        )
-        # A pool for one request: a connection kept open would outlive the check of its address.
-        async with (
-            httpcore2.AsyncConnectionPool(
-                ssl_context=self._context() if target.scheme == "https" else None,
-                max_connections=1,
-                network_backend=backend,
-            ) as pool,
-            pool.stream(
-                question.method,
-                url,
-                headers=question.headers(target),
-                content=question.body or None,
-            ) as answer,
-        ):
-            return await _read(answer, target, limit, any_status=any_status)
+    async def _prepared(self, *, secure: bool) -> "Exchange":
+        # By the first fetch that needs them, because most processes that make a Fetcher at import
+        # never fetch, or fetch from beside them: the HTTP library takes 60 ms and 5 MB, and the
+        # authorities 20 ms and 2 MB. Beside the event loop, where nobody else waits for them.
+        if self._exchange is None or (secure and self._tls is None):
+            await asyncio.to_thread(self._prepare, secure=secure)
+        assert self._exchange is not None
+        return self._exchange
 
-    def _context(self) -> ssl.SSLContext:
-        # Made at the first fetch that needs it: loading the authorities takes 20 ms and 2 MB, and
-        # most processes that make a Fetcher at import never fetch, or fetch from beside them.
-        if self._tls is None:
+    def _prepare(self, *, secure: bool) -> None:
+        from doorward.net.exchange import exchange
+
+        if secure and self._tls is None:
             self._tls = ssl.create_default_context()
-        return self._tls
+        self._exchange = exchange
 
     async def aclose(self) -> None:
         """Do nothing more than say that this fetcher is done with: no connection is kept."""
-
-
-async def _read(
-    answer: httpcore2.Response, target: Target, limit: int, *, any_status: bool
-) -> Fetched:
-    # Redirects too: the address behind one was never checked, and following it with a check of its
-    # own still lets the first host choose where this process goes next.
-    if answer.status != 200 and not any_status:
-        raise FetchFailed(f"{target.pair!r} answered {answer.status}")
-    headers = _headers(answer)
-    # We asked for none; whoever encodes regardless may send 5 kB that unpack to 5 GB.
-    if headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise FetchFailed(f"{target.pair!r} answered with an encoded body")
-    body = bytearray()
-    async for part in answer.aiter_stream():
-        body += part
-        if len(body) > limit:
-            raise FetchFailed(f"{target.pair!r} sent more than {limit} bytes")
-    return Fetched(answer.status, headers, bytes(body), _max_age(headers))
-
-
-def _headers(answer: httpcore2.Response) -> dict[str, str]:
-    merged: dict[str, str] = {}
-    for name, value in answer.headers:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        merged[key] = f"{merged[key]}, {text}" if key in merged else text
-    return merged
-
-
-def _max_age(headers: Mapping[str, str]) -> float | None:
-    policy = headers.get("cache-control", "")
-    if _UNCACHED.search(policy):
-        return 0.0
-    found = _MAX_AGE.search(policy)
-    if found is None:
-        return None
-    age = headers.get("age", "0").strip()
-    return max(0.0, float(found[1]) - (float(age) if age.isascii() and age.isdigit() else 0.0))
