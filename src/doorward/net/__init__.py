@@ -3,10 +3,11 @@
 from doorward.net.clock import Clock
 from doorward.net.fetcher import Fetcher
 from doorward.net.messages import Fetched, Question
-from doorward.net.refusals import FetchFailed, FetchRefused
+from doorward.net.refusals import AnswerUnusable, FetchFailed, FetchRefused
 from doorward.net.single_flight import Loaded, SingleFlight, SingleFlightCache
 
 __all__ = [
+    "AnswerUnusable",
     "Clock",
     "FetchFailed",
     "FetchRefused",

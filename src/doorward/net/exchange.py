@@ -9,7 +9,7 @@ import httpcore2
 
 from doorward.net.connection import PinnedBackend
 from doorward.net.messages import Fetched, Question
-from doorward.net.refusals import FetchFailed
+from doorward.net.refusals import AnswerUnusable, FetchFailed
 from doorward.net.resolver import Resolver
 from doorward.net.target import Target
 
@@ -90,16 +90,16 @@ async def _read(
     # Redirects too: the address behind one was never checked, and following it with a check of its
     # own still lets the first host choose where this process goes next.
     if answer.status != 200 and not any_status:
-        raise FetchFailed(f"{target.pair!r} answered {answer.status}")
+        raise AnswerUnusable(f"{target.pair!r} answered {answer.status}")
     headers = _headers(answer)
     # We asked for none; whoever encodes regardless may send 5 kB that unpack to 5 GB.
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise FetchFailed(f"{target.pair!r} answered with an encoded body")
+        raise AnswerUnusable(f"{target.pair!r} answered with an encoded body")
     body = bytearray()
     async for part in answer.aiter_stream():
         body += part
         if len(body) > limit:
-            raise FetchFailed(f"{target.pair!r} sent more than {limit} bytes")
+            raise AnswerUnusable(f"{target.pair!r} sent more than {limit} bytes")
     return Fetched(answer.status, headers, bytes(body), _max_age(headers))
 
 

@@ -21,6 +21,14 @@ class FetchFailed(DoorwardError):
         self.detail = detail
 
 
+class AnswerUnusable(FetchFailed):
+    """
+    Somebody answered, and with what is not to be used: too much, encoded, or another status.
+
+    Told apart from silence because the peer is up: the next question may well be answered.
+    """
+
+
 class FetchRefused(FetchFailed):
     """The URL is one that this process does not fetch; nothing was sent."""
 
