@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from doorward.tokens.algorithm_names import SUPPORTED
 from doorward.tokens.key import MOST_KEYS, NotAKey, read_key
 from doorward.tokens.key_set import KeySet, NotAKeySet
 from tests.ledger import proves
@@ -146,3 +147,13 @@ def test_the_same_key_twice_is_one_key() -> None:
     keys = KeySet({"keys": [RSA, dict(RSA)]})
     assert keys.find("k1", "RS256") is not None
     assert keys.find(None, "RS256") is not None
+
+
+def test_the_algorithms_that_may_be_pinned_are_those_that_can_be_checked() -> None:
+    checked: set[str] = set()
+    for kind in ALGORITHMS:
+        jwk = Signer(kind).jwk
+        jwk.pop("alg", None)
+        checked |= read_key(jwk).checks.keys()
+
+    assert checked == SUPPORTED

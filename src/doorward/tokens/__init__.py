@@ -1,7 +1,8 @@
 """
 Is this access token acceptable here? Answers an Identity or says why not.
 
-What is not about JWTs is brought in when it is first used: most servers never see anything else.
+What is not about JWTs is brought in when it is first used, because most servers never see anything
+else; and so is what reads keys, because a server can start without.
 """
 
 import importlib
@@ -9,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from doorward.tokens.discovered import DiscoveredKeys
 from doorward.tokens.issuer import TrustedIssuer
-from doorward.tokens.key import Key
 from doorward.tokens.profile import RFC9068, TokenProfile
 from doorward.tokens.remote import Freshness, RemoteKeys
-from doorward.tokens.source import KeySource, LocalKeys
+from doorward.tokens.source import KeySource
 from doorward.tokens.verifier import Verifier
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from doorward.tokens.github import GitHubTokenCheck
     from doorward.tokens.google import GoogleTokenInfo
     from doorward.tokens.introspection import Introspection
+    from doorward.tokens.key import Key
+    from doorward.tokens.local import LocalKeys
     from doorward.tokens.opaque import INTROSPECTED, Lookup, OpaqueIssuer
 
 __all__ = [
@@ -62,6 +64,8 @@ _WHERE = {
     "GitHubTokenCheck": "github",
     "GoogleTokenInfo": "google",
     "Introspection": "introspection",
+    "Key": "key",
+    "LocalKeys": "local",
     "INTROSPECTED": "opaque",
     "Lookup": "opaque",
     "OpaqueIssuer": "opaque",

@@ -12,8 +12,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from doorward.errors import ConfigurationError
-
 PublicKey = RSAPublicKey | ec.EllipticCurvePublicKey | Ed25519PublicKey | Ed448PublicKey
 Check = Callable[[bytes, bytes], bool]
 
@@ -112,8 +110,6 @@ _ALGORITHMS: dict[str, _Rsa | _Ecdsa | _EdDsa] = {
     "EdDSA": _EdDsa(),
 }
 
-SUPPORTED = frozenset(_ALGORITHMS)
-
 
 def checks_for(key: PublicKey) -> dict[str, Check]:
     """
@@ -124,28 +120,3 @@ def checks_for(key: PublicKey) -> dict[str, Check]:
     return {
         name: algorithm.check(key) for name, algorithm in _ALGORITHMS.items() if algorithm.fits(key)
     }
-
-
-def require_algorithms(names: tuple[str, ...], issuer: str) -> frozenset[str]:
-    """
-    Return ``names`` as a set when each is an algorithm with a public key.
-
-    Raises:
-        ConfigurationError: with reason ``no-algorithms`` or ``unknown-algorithm``.
-
-    Spec: RFC 8725 §3.1, §3.2
-    """
-    if not names:
-        raise ConfigurationError(
-            "no-algorithms",
-            f"No signature algorithm is accepted from {issuer!r}.",
-            "Name the ones that it signs with, such as algorithms=('RS256',).",
-        )
-    for name in names:
-        if name not in SUPPORTED:
-            raise ConfigurationError(
-                "unknown-algorithm",
-                f"{name!r} is not an algorithm that tokens of {issuer!r} may be signed with.",
-                f"Use one of {', '.join(sorted(SUPPORTED))}.",
-            )
-    return frozenset(names)

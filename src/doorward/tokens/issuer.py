@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from doorward.errors import ConfigurationError
-from doorward.tokens.algorithms import require_algorithms
+from doorward.tokens.algorithm_names import require_algorithms
 from doorward.tokens.profile import RFC9068, TokenProfile
 from doorward.tokens.source import KeySource
 from doorward.wire.address import is_loopback_host, require_issuer, split

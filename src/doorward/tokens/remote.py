@@ -3,13 +3,16 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from doorward.errors import KeysUnavailable, UnknownKey
 from doorward.net import Clock, Fetcher, FetchFailed, SingleFlight
 from doorward.tokens.allowance import Allowance
-from doorward.tokens.key import Key
-from doorward.tokens.key_set import KeySet, NotAKeySet
 from doorward.wire import strict_json
+
+if TYPE_CHECKING:
+    from doorward.tokens.key import Key
+    from doorward.tokens.key_set import KeySet
 
 # Thirty RSA keys with certificate chains; Entra's set is the largest we know, at 20 kB.
 LARGEST_JWKS = 256 * 1024
@@ -93,13 +96,13 @@ class RemoteKeys:
         """
         await self._refresh()
 
-    def known(self, kid: str | None, algorithm: str) -> Key | None:
+    def known(self, kid: str | None, algorithm: str) -> "Key | None":
         """Return the key when it was fetched and is still trusted."""
         if self._keys is None or not self._clock() < self._trusted_until:
             return None
         return self._keys.find(kid, algorithm)
 
-    async def key(self, kid: str | None, algorithm: str) -> Key:
+    async def key(self, kid: str | None, algorithm: str) -> "Key":
         """
         Return the key, fetching the set when it is too old or lacks it.
 
@@ -125,12 +128,12 @@ class RemoteKeys:
             raise KeysUnavailable(f"kid={kid!r} is not in the last set, and {self._problem}")
         raise UnknownKey(f"kid={kid!r} alg={algorithm!r}, have {sorted(self._usable().kids)}")
 
-    def _usable(self) -> KeySet:
+    def _usable(self) -> "KeySet":
         if self._keys is None or not self._clock() < self._stale_until:
             raise KeysUnavailable(f"no keys from {self._uri}: {self._problem}")
         return self._keys
 
-    def _stand_in(self, kid: str | None, algorithm: str) -> Key | None:
+    def _stand_in(self, kid: str | None, algorithm: str) -> "Key | None":
         """Return an old key at once while the issuer fails, and go on asking behind it."""
         # Whoever waits for an issuer that hangs waits for the fetcher's whole timeout: at the first
         # failure somebody has to, afterwards nobody whose key is at hand.
@@ -141,7 +144,7 @@ class RemoteKeys:
             self._behind = asyncio.create_task(self._refresh())
         return found
 
-    async def _ask_for_unknown(self, kid: str | None, algorithm: str) -> Key | None:
+    async def _ask_for_unknown(self, kid: str | None, algorithm: str) -> "Key | None":
         # Whoever arrives while the set is on its way waits for it: a key that was just rotated in is
         # named by many requests at once, and all but the first would be refused. The one that is on
         # its way may have left before the rotation, so it is not the last word.
@@ -167,8 +170,16 @@ class RemoteKeys:
     async def _load(self) -> None:
         try:
             content, max_age = await self._fetch()
+        except FetchFailed as error:
+            self._keep_old(f"{type(error).__name__}: {error}")
+            return
+        # Brought in with the first keys: a server can start without, and with the cryptography
+        # that it stands on it is a tenth of what one loads.
+        from doorward.tokens.key_set import KeySet, NotAKeySet
+
+        try:
             keys = KeySet(strict_json.parse_object(content))
-        except (FetchFailed, NotAKeySet, strict_json.NotStrictJson) as error:
+        except (NotAKeySet, strict_json.NotStrictJson) as error:
             self._keep_old(f"{type(error).__name__}: {error}")
             return
         self._adopt(content, keys, max_age)
@@ -179,7 +190,7 @@ class RemoteKeys:
         )
         return fetched.body, fetched.max_age
 
-    def _adopt(self, content: bytes, keys: KeySet, max_age: float | None) -> None:
+    def _adopt(self, content: bytes, keys: "KeySet", max_age: float | None) -> None:
         fresh = self._fresh
         wanted = fresh.usual if max_age is None else max_age
         self._trusted_until = self._clock() + min(max(wanted, fresh.shortest), fresh.longest)
