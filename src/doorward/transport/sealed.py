@@ -4,13 +4,15 @@ import base64
 import binascii
 import secrets
 from collections.abc import Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from doorward.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -40,7 +42,15 @@ class Seal:
                 "A state key is not 32 bytes long, or there is none.",
                 "Make one with secrets.token_bytes(32) and share it among the processes.",
             )
-        self._ciphers = [ChaCha20Poly1305(key) for key in found]
+        self._keys = found
+
+    @cached_property
+    def _ciphers(self) -> "list[ChaCha20Poly1305]":
+        # Brought in by the first question to a client: most servers never ask one, and it is a
+        # twentieth of what a server loads at its start.
+        from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+        return [ChaCha20Poly1305(key) for key in self._keys]
 
     def close(self, content: Any, bound_to: Any, *, until: float) -> str:
         """Return ``content``, which is JSON, sealed for ``bound_to`` and valid until then."""
@@ -55,6 +65,8 @@ class Seal:
         Raises:
             NotOurs: anything else; no caller is told which.
         """
+        from cryptography.exceptions import InvalidTag
+
         try:
             raw = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
