@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from pydantic import ValidationError
 
 from doorward.errors import ConfigurationError
 from doorward.transport.call import Call
@@ -95,6 +94,8 @@ class Completions:
 async def _run(function: Function, value: str, others: Mapping[str, str], call: Call) -> list[str]:
     offered = {"value": value, "arguments": dict(others)}
     taken = function.signature.schema.get("properties", {})
+    from pydantic import ValidationError
+
     try:
         sent = {name: one for name, one in offered.items() if name in taken}
         given = function.signature.arguments.validate_python(sent)

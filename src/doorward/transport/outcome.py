@@ -13,9 +13,9 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import to_json, to_jsonable_python
 
 from doorward.errors import ConfigurationError
+from doorward.transport.adapters import PlainSchema, typed_dict
 from doorward.transport.content import Content, Text
 from doorward.transport.plain import plain_type
-from doorward.transport.signature import PlainSchema, typed_dict
 
 _CONTENT = get_args(Content)
 _UNSTRUCTURED: tuple[Any, ...] = (Any, None, type(None), NoReturn)

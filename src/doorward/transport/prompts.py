@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import msgspec
-from pydantic import ValidationError
 
 from doorward.transport.call import Call
 from doorward.transport.content import Content, Message
 from doorward.transport.eras import Era
 from doorward.transport.faults import report
 from doorward.transport.invocation import Function, NobodyToAsk, read_function
+from doorward.transport.plain import are_plain
 from doorward.transport.refusals import InternalFailure, InvalidParams, ProtocolRefusal, ToolError
 from doorward.transport.shelf import Shelf
 from doorward.transport.signature import Signature, read_signature
@@ -60,12 +60,17 @@ class Prompt:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code may raise anything
             raise InternalFailure(report("prompt-failed", self.name, error)) from None
 
-    def _read(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def _read(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         # On the wire every prompt argument is a string; "5" is how a number comes here.
         if not all(isinstance(value, str) for value in arguments.values()):
             raise InvalidParams("Invalid arguments. Every argument of a prompt is a string.")
+        signature = self.function.signature
+        if signature.plain is not None and are_plain(arguments, signature.plain):
+            return arguments
+        from pydantic import ValidationError
+
         try:
-            return self.function.signature.arguments.validate_strings(arguments)
+            return signature.arguments.validate_strings(arguments)
         except ValidationError as error:
             raise InvalidParams(problems(error)) from None
 

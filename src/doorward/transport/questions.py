@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Generic, Literal, Protocol, TypeVar
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from doorward.transport.content import Message, Text
-from doorward.transport.signature import PlainSchema
+
+# Brought in by the first form that is a type: a server that asks for none starts without it.
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -95,6 +96,8 @@ class Elicit(Generic[T]):
             if missing := [name for name in required if name not in content]:
                 raise BadAnswer(f"lacks {missing[0]!r}")
             return Elicited("accept", content)  # type: ignore[arg-type]
+        from pydantic import ValidationError
+
         try:
             # Not strictly: 1.0 is an integer to JSON, and a date is text.
             form: Any = self.form
@@ -197,12 +200,16 @@ class ListRoots:
 
 
 @lru_cache(maxsize=256)
-def _adapter(form: Any) -> TypeAdapter[Any]:
+def _adapter(form: Any) -> "TypeAdapter[Any]":
+    from pydantic import TypeAdapter
+
     return TypeAdapter(form)
 
 
 @lru_cache(maxsize=256)
 def _form_schema(form: Any) -> dict[str, Any]:
+    from doorward.transport.adapters import PlainSchema
+
     schema = _adapter(form).json_schema(schema_generator=PlainSchema)
     properties = schema.get("properties", {})
     # Clients draw one input per property; they know neither references nor objects in objects.

@@ -6,8 +6,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import ValidationError
-from pydantic_core import to_json
 
 from doorward.errors import ConfigurationError
 from doorward.policy import Operation
@@ -16,6 +14,7 @@ from doorward.transport.content import EmbeddedResource
 from doorward.transport.eras import Era
 from doorward.transport.faults import report
 from doorward.transport.invocation import Function, NobodyToAsk, read_function
+from doorward.transport.plain import are_plain
 from doorward.transport.refusals import (
     InternalFailure,
     ProtocolRefusal,
@@ -61,10 +60,7 @@ class Resource:
                 so with a ``ToolError`` or by returning nothing.
             InternalFailure: the author's code failed.
         """
-        try:
-            given = self.function.signature.arguments.validate_strings(values)
-        except ValidationError:
-            raise not_found(uri, call.era) from None
+        given = self._read(uri, values, call.era)
         try:
             value = await self.function.run(given, call)
             if value is None:
@@ -83,6 +79,17 @@ class Resource:
             return members
         return members + caching(self.ttl_ms, private=not self.shared)
 
+    def _read(self, uri: str, values: Mapping[str, str], era: Era) -> Mapping[str, Any]:
+        signature = self.function.signature
+        if signature.plain is not None and are_plain(values, signature.plain):
+            return values
+        from pydantic import ValidationError
+
+        try:
+            return signature.arguments.validate_strings(values)
+        except ValidationError:
+            raise not_found(uri, era) from None
+
     def _contents(self, value: Any, uri: str) -> list[dict[str, Any]]:
         if isinstance(value, EmbeddedResource):
             return [value.block()["resource"]]
@@ -94,6 +101,8 @@ class Resource:
             mime_type = self.mime_type or "text/plain"
         else:
             mime_type = self.mime_type or "application/json"
+            from pydantic_core import to_json
+
             value = to_json(value).decode()
         return [EmbeddedResource(uri=uri, data=value, mime_type=mime_type).block()["resource"]]
 

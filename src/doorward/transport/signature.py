@@ -1,35 +1,21 @@
 """A Python signature, read once: what may be sent, what is injected, and the schema of both."""
 
 import inspect
+import sys
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, NotRequired, Union, get_args, get_origin, get_type_hints
-
-from pydantic import ConfigDict, Field, TypeAdapter
-from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
-from pydantic.fields import FieldInfo
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from typing_extensions import TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity
 from doorward.transport.dependencies import Dependencies, is_dependency, read_dependencies
 from doorward.transport.plain import plain_types
+from doorward.transport.plain_schema import Declared, plain_schema
 
-
-class PlainSchema(GenerateJsonSchema):
-    """JSON Schema 2020-12 without the titles pydantic makes of names: a model pays for each word."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's hook
-        """Say that no field is given a title that its author did not write."""
-        return False
-
-
-# A typed dict whose members are known when the process runs and not before. pydantic reads the one
-# of typing_extensions on every Python.
-typed_dict: Any = TypedDict
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True)
@@ -37,12 +23,13 @@ class Signature:
     """
     What a function takes.
 
-    ``arguments`` judges what a peer sends; ``identity`` names the parameters that only the guard
-    can fill, ``context`` those for the request itself, ``dependencies`` those that FastAPI fills.
+    ``declared`` is what a peer may send; ``identity`` names the parameters that only the guard can
+    fill, ``context`` those for the request itself, ``dependencies`` those that FastAPI fills.
     The sets of names are disjoint, and no other argument is accepted.
     """
 
-    arguments: TypeAdapter[dict[str, Any]]
+    function: Callable[..., Any]
+    declared: Mapping[str, Declared]
     identity: tuple[str, ...]
     identity_required: bool
     context: tuple[str, ...] = ()
@@ -51,11 +38,30 @@ class Signature:
     plain: Mapping[str, type] | None = None
 
     @cached_property
-    def schema(self) -> JsonSchemaValue:
-        """The JSON Schema 2020-12 of the arguments."""
-        schema = self.arguments.json_schema(schema_generator=PlainSchema)
-        # The description pydantic finds here is that of a class nobody wrote.
-        return {key: value for key, value in schema.items() if key not in ("title", "description")}
+    def arguments(self) -> "TypeAdapter[dict[str, Any]]":
+        """
+        What judges the arguments that a peer sends.
+
+        Raises:
+            ConfigurationError: with reason ``unusable-signature``: a type that has no schema.
+        """
+        from doorward.transport.adapters import NO_SCHEMA, adapter_of
+
+        try:
+            return adapter_of(self.function.__name__, self.declared)
+        except NO_SCHEMA as error:
+            why = "one of its parameters has a type without a schema"
+            raise _unusable(self.function, why) from error
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema 2020-12 of the arguments. Raises: as ``arguments``."""
+        known = plain_schema(self.declared, additionalProperties=False)
+        if known is not None:
+            return known
+        from doorward.transport.adapters import schema_of
+
+        return schema_of(self.arguments)
 
 
 def read_signature(function: Callable[..., Any]) -> Signature:
@@ -69,8 +75,7 @@ def read_signature(function: Callable[..., Any]) -> Signature:
             fill (``*args``, ``**kwargs``, positional-only), or a type that has no schema.
     """
     hints = _hints(function)
-    fields: dict[str, Any] = {}
-    plain: dict[str, Any] = {}
+    declared: dict[str, Declared] = {}
     identity: dict[str, bool] = {}
     context: list[str] = []
     depends: dict[str, inspect.Parameter] = {}
@@ -85,17 +90,19 @@ def read_signature(function: Callable[..., Any]) -> Signature:
         elif is_dependency(annotation, parameter.default):
             depends[name] = parameter.replace(annotation=annotation)
         else:
-            fields[name] = _declared(annotation, parameter.default)
-            # "a: int = Field(ge=0)" says more than its annotation.
-            plain[name] = Any if isinstance(parameter.default, FieldInfo) else annotation
-    return Signature(
-        arguments=_adapter(function, fields),
+            declared[name] = (annotation, parameter.default)
+    signature = Signature(
+        function=function,
+        declared=declared,
         identity=tuple(identity),
         identity_required=any(identity.values()),
         context=tuple(context),
         dependencies=read_dependencies(function, depends) if depends else None,
-        plain=plain_types(plain),
+        plain=plain_types({name: _said_by_type(*one) for name, one in declared.items()}),
     )
+    # Whatever cannot be served is told to the author, and not to the first peer that asks.
+    _ = signature.schema
+    return signature
 
 
 def context_type() -> type[Any]:
@@ -105,31 +112,17 @@ def context_type() -> type[Any]:
     return Context
 
 
+def _said_by_type(annotation: Any, default: Any) -> Any:
+    """Return the annotation, unless a default such as ``Field(ge=0)`` says more than it does."""
+    # Nobody has made one if nobody has loaded pydantic.
+    loaded = sys.modules.get("pydantic.fields")
+    return Any if loaded is not None and isinstance(default, loaded.FieldInfo) else annotation
+
+
 def _bare(annotation: Any) -> Any:
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     return annotation
-
-
-def _declared(annotation: Any, default: Any) -> Any:
-    field = _field(annotation, default)
-    return field if _is_required(annotation, default) else NotRequired[field]
-
-
-def _adapter(
-    function: Callable[..., Any], fields: Mapping[str, Any]
-) -> TypeAdapter[dict[str, Any]]:
-    # A typed dict rather than a model: a model's own attributes ("copy", "json", "schema") would be
-    # names that no tool could use for its parameters.
-    shape = typed_dict(function.__name__, dict(fields))
-    # Extra arguments are refused, not dropped: this is also why nobody can send an identity.
-    shape.__pydantic_config__ = ConfigDict(extra="forbid", arbitrary_types_allowed=False)
-    try:
-        adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(shape)
-        adapter.json_schema(schema_generator=PlainSchema)
-    except (PydanticSchemaGenerationError, PydanticUserError) as error:
-        raise _unusable(function, "one of its parameters has a type without a schema") from error
-    return adapter
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
@@ -156,23 +149,6 @@ def _identity(annotation: Any) -> bool | None:
                 "Annotate it as Identity or as Identity | None.",
             )
     return None
-
-
-def _field(annotation: Any, default: Any) -> Any:
-    if default is inspect.Parameter.empty:
-        return annotation
-    if isinstance(default, FieldInfo):
-        return Annotated[annotation, default]
-    return Annotated[annotation, Field(default=default)]
-
-
-def _is_required(annotation: Any, default: Any) -> bool:
-    if isinstance(default, FieldInfo):
-        return default.is_required()
-    if default is not inspect.Parameter.empty:
-        return False
-    extras = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
-    return all(extra.is_required() for extra in extras if isinstance(extra, FieldInfo))
 
 
 def _unusable(function: Callable[..., Any], why: str) -> ConfigurationError:
