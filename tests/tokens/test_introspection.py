@@ -398,7 +398,7 @@ async def test_credentials_of_ours_that_are_refused_are_no_fault_of_the_callers(
         assert "s3cret" not in refusal.value.detail
 
     assert len(asked.questions) == 1
-    assert refusal.value.retry_after == 11
+    assert refusal.value.retry_after == 10
     time.now += 10
     asked.says = lambda _url: answer(active())
     assert (await verifier.verify(TOKEN)).subject == "alice"

@@ -16,6 +16,7 @@ from doorward.downstream.refusals import (
 )
 from doorward.downstream.token import DownstreamToken
 from doorward.net import Fetched
+from doorward.tokens.respite import BUSY, RETRY
 from doorward.wire.compact import NotCompact, read_object, split
 from doorward.wire.scope import parse_scope
 from doorward.wire.strict_json import NotStrictJson, parse_object
@@ -55,8 +56,11 @@ def read_answer(target: str, answer: Fetched, *, now: float) -> DownstreamToken:
     Spec: RFC 6749 §5.1, §5.2; RFC 8693 §2.2
     """
     if answer.status >= 500 or answer.status == 429:
+        pause = _asked_pause(answer)
         raise DownstreamUnavailable(
-            f"{target}: the token endpoint answered {answer.status}", retry_after=_pause(answer)
+            f"{target}: the token endpoint answered {answer.status}",
+            retry_after=RETRY if pause is None else pause,
+            hold=(RETRY if answer.status in BUSY else 0) if pause is None else pause,
         )
     try:
         said = parse_object(answer.body)
@@ -116,7 +120,7 @@ def _refusal(target: str, status: int, said: Mapping[str, Any]) -> Exception:
     numbers = [one for one in codes if type(one) is int][:5] if isinstance(codes, list) else []
     detail = f"{status} {word}" + (f" {numbers}" if numbers else "")
     if word == "temporarily_unavailable":
-        return DownstreamUnavailable(f"{target}: {detail}")
+        return DownstreamUnavailable(f"{target}: {detail}", retry_after=RETRY, hold=RETRY)
     suberror = said.get("suberror")
     claims = _claims(said.get("claims"))
     if (
@@ -148,6 +152,6 @@ def _seconds(said: object) -> float | None:
     return float(said) if type(said) in (int, float) and 0 < said < 1e9 else None  # type: ignore[operator,arg-type]
 
 
-def _pause(answer: Fetched) -> int:
+def _asked_pause(answer: Fetched) -> int | None:
     said = answer.headers.get("retry-after", "").strip()
-    return min(int(said), 300) if said.isascii() and said.isdigit() and len(said) < 6 else 5
+    return min(int(said), 300) if said.isascii() and said.isdigit() and len(said) < 6 else None

@@ -2,11 +2,12 @@
 
 import json
 import time
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from hashlib import sha256
 
 from doorward.downstream.answers import require_other
-from doorward.downstream.endpoint import TokenEndpoint
+from doorward.downstream.endpoint import TokenEndpoint, unasked
 from doorward.downstream.grants import Arrangement
 from doorward.downstream.refusals import NobodyToActFor
 from doorward.downstream.token import DownstreamToken
@@ -14,6 +15,7 @@ from doorward.errors import ConfigurationError
 from doorward.identity import Identity
 from doorward.net import Clock, Fetcher, Loaded, SingleFlightCache
 from doorward.net.target import pairs_of
+from doorward.tokens.respite import Respite
 
 # A token that is about to be over is not handed out: it would be over when it arrives. In seconds,
 # and for short-lived ones as a part of their life.
@@ -31,7 +33,8 @@ class DownstreamDesk:
     ``longest_kept`` seconds at most. Two tokens are of one caller when they say the same, but for
     their own ids and times. Of more than ``entries``, the least recently used goes. Who asks with
     the same token while one is being got waits for that one. Refusals are not kept: the user may
-    have agreed meanwhile.
+    have agreed meanwhile. An issuer that does not answer is left in peace for seconds, in which
+    everybody is refused at once.
 
     ``own_audiences`` are the names of this server: a token for one of them is never handed out.
 
@@ -68,8 +71,10 @@ class DownstreamDesk:
             )
         )
         self._arrangements = dict(arrangements)
+        respites: dict[object, Respite] = defaultdict(lambda: Respite(unasked, clock))
         self._endpoints = {
-            name: TokenEndpoint(name, one, fetcher, clock) for name, one in arrangements.items()
+            name: TokenEndpoint(name, one, fetcher, clock, respites[one.named_urls])
+            for name, one in arrangements.items()
         }
         self._own = frozenset(own_audiences)
         self._clock = clock

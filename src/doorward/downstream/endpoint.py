@@ -5,33 +5,45 @@ from doorward.downstream.grants import Arrangement
 from doorward.downstream.refusals import DownstreamUnavailable
 from doorward.downstream.token import DownstreamToken
 from doorward.errors import DoorwardError
-from doorward.net import Clock, Fetcher, FetchFailed, SingleFlight
+from doorward.net import AnswerUnusable, Clock, Fetcher, FetchFailed, FetchRefused, SingleFlight
+from doorward.tokens.respite import RETRY, Respite
 from doorward.wire import address, server_metadata, strict_json
 
 LARGEST_METADATA = 64 * 1024
-# For how long the endpoint that the metadata names is believed, and how soon a failed look at the
-# metadata is repeated, in seconds.
+# For how many seconds the endpoint that the metadata names is believed.
 _BELIEVED = 3600.0
-_PAUSE = 5.0
+
+
+def unasked(because: str, left: int) -> DownstreamUnavailable:
+    """Return the refusal of whoever comes while the issuer is left in peace."""
+    return DownstreamUnavailable(f"not asked for another {left} s: {because}", retry_after=left)
 
 
 class TokenEndpoint:
     """
     Asks for tokens by one arrangement.
 
+    ``respite`` is that of the issuer, for all arrangements there: it is down for all of them.
+
     Spec: RFC 8414 §3; RFC 6749 §3.2
     """
 
-    def __init__(self, name: str, arrangement: Arrangement, fetcher: Fetcher, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        arrangement: Arrangement,
+        fetcher: Fetcher,
+        clock: Clock,
+        respite: Respite,
+    ) -> None:
         self._name = name
         self._arrangement = arrangement
         self._client = arrangement.client
         self._fetcher = fetcher
         self._clock = clock
+        self._respite = respite
         self._url = arrangement.token_endpoint
         self._until = float("-inf") if self._url is None else float("inf")
-        self._next_try = float("-inf")
-        self._problem = ""
         self._flight: SingleFlight[str, str] = SingleFlight()
 
     async def ask(self, subject_token: str, scopes: frozenset[str]) -> DownstreamToken:
@@ -41,6 +53,9 @@ class TokenEndpoint:
         Raises:
             DownstreamUnavailable, DownstreamRefused, AnswerRefused.
         """
+        return await self._respite.ask(lambda: self._ask(subject_token, scopes))
+
+    async def _ask(self, subject_token: str, scopes: frozenset[str]) -> DownstreamToken:
         url = await self._found()
         question = self._client.form(
             self._arrangement.fields(subject_token, scopes),
@@ -49,16 +64,17 @@ class TokenEndpoint:
         )
         try:
             answer = await self._fetcher.ask(url, question, limit=LARGEST_ANSWER)
-        except FetchFailed as error:
+        except (AnswerUnusable, FetchRefused) as error:
             raise DownstreamUnavailable(f"{self._name}: {error.detail}") from None
+        except FetchFailed as error:
+            raise DownstreamUnavailable(
+                f"{self._name}: {error.detail}", retry_after=RETRY, hold=RETRY, silent=True
+            ) from None
         return read_answer(self._name, answer, now=self._clock())
 
     async def _found(self) -> str:
-        now = self._clock()
-        if self._url is not None and now < self._until:
+        if self._url is not None and self._clock() < self._until:
             return self._url
-        if now < self._next_try:
-            raise DownstreamUnavailable(self._problem)
         return await self._flight.run("metadata", self._find)
 
     async def _find(self) -> str:
@@ -75,11 +91,11 @@ class TokenEndpoint:
                 continue
             self._url, self._until = self._inside(found, issuer), self._clock() + _BELIEVED
             return self._url
-        self._problem = f"{self._name}: no metadata leads to a token endpoint: " + "; ".join(
-            failures
+        raise DownstreamUnavailable(
+            f"{self._name}: no metadata leads to a token endpoint: " + "; ".join(failures),
+            retry_after=RETRY,
+            hold=RETRY,
         )
-        self._next_try = self._clock() + _PAUSE
-        raise DownstreamUnavailable(self._problem)
 
     def _inside(self, endpoint: str, issuer: str) -> str:
         """Return the endpoint as this process reaches it."""

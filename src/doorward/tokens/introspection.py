@@ -11,12 +11,11 @@ from doorward.tokens.discovered import LARGEST_METADATA
 from doorward.tokens.lookup_answers import ask, read, without
 from doorward.tokens.opaque import Answer, Ask, Asking
 from doorward.tokens.refusals import LookupUnavailable
+from doorward.tokens.respite import RETRY
 from doorward.wire import address, server_metadata, strict_json
 
-# For how long the endpoint that the metadata names is believed, and how soon a failed look at the
-# metadata is repeated, in seconds.
+# For how many seconds the endpoint that the metadata names is believed.
 _BELIEVED = 3600.0
-_PAUSE = 5.0
 # The reason of whoever would show a token to an issuer in the clear.
 INSECURE = "insecure-lookup"
 
@@ -75,8 +74,6 @@ class _Endpoint:
         self._client = settings.client
         self._url = settings.endpoint
         self._until = float("inf") if settings.endpoint is not None else float("-inf")
-        self._next_try = float("-inf")
-        self._problem = ""
         self._flight: SingleFlight[str, str] = SingleFlight()
 
     async def ask(self, token: str) -> Answer:
@@ -102,11 +99,8 @@ class _Endpoint:
         return said
 
     async def _found(self) -> str:
-        now = self._asking.clock()
-        if self._url is not None and now < self._until:
+        if self._url is not None and self._asking.clock() < self._until:
             return self._url
-        if now < self._next_try:
-            raise LookupUnavailable(self._problem)
         return await self._flight.run("metadata", self._find)
 
     async def _find(self) -> str:
@@ -122,9 +116,11 @@ class _Endpoint:
                 continue
             self._url, self._until = self._inside(found), asking.clock() + _BELIEVED
             return self._url
-        self._problem = "no metadata leads to an introspection endpoint: " + "; ".join(failures)
-        self._next_try = asking.clock() + _PAUSE
-        raise LookupUnavailable(self._problem)
+        raise LookupUnavailable(
+            "no metadata leads to an introspection endpoint: " + "; ".join(failures),
+            retry_after=RETRY,
+            hold=RETRY,
+        )
 
     def _inside(self, endpoint: str) -> str:
         """Return the endpoint as this process reaches it, like the issuer's keys."""

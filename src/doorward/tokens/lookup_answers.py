@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from doorward.net import Fetched, Fetcher, FetchFailed, Question
+from doorward.net import AnswerUnusable, Fetched, Fetcher, FetchFailed, FetchRefused, Question
 from doorward.tokens.refusals import LookupUnavailable
+from doorward.tokens.respite import BUSY, RETRY
 from doorward.wire import strict_json
 
 # Keycloak's answer about somebody with hundreds of roles is the largest we know, at 20 kB.
@@ -24,8 +25,12 @@ async def ask(fetcher: Fetcher, url: str, question: Question) -> Fetched:
     """
     try:
         return await fetcher.ask(url, question, limit=LARGEST_ANSWER)
-    except FetchFailed as error:
+    except (AnswerUnusable, FetchRefused) as error:
         raise LookupUnavailable(f"{type(error).__name__}: {error.detail}") from None
+    except FetchFailed as error:
+        raise LookupUnavailable(
+            f"{type(error).__name__}: {error.detail}", retry_after=RETRY, hold=RETRY, silent=True
+        ) from None
 
 
 def read(answer: Fetched, whom: str) -> Mapping[str, Any]:
@@ -46,9 +51,9 @@ def read(answer: Fetched, whom: str) -> Mapping[str, Any]:
             hold=_REFUSED_PAUSE,
         )
     if answer.status != 200:
-        pause = _asked_pause(answer)
+        pause = _asked_pause(answer) or (RETRY if answer.status in BUSY else 0)
         raise LookupUnavailable(
-            f"{whom} answered {answer.status}", retry_after=pause or 5, hold=pause
+            f"{whom} answered {answer.status}", retry_after=pause or RETRY, hold=pause
         )
     return json_object(answer, whom)
 

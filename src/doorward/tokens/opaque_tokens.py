@@ -12,6 +12,7 @@ from doorward.tokens.opaque import Asking, OpaqueIssuer
 from doorward.tokens.opaque_checks import judge
 from doorward.tokens.refusals import InactiveToken, LookupUnavailable
 from doorward.tokens.remembered import Remembered
+from doorward.tokens.respite import Respite
 from doorward.wire.compact import LONGEST_TOKEN
 
 
@@ -25,8 +26,7 @@ class _Asked:
         self.issuer = issuer
         self._clock = clock
         self._ttl = issuer.lookup.cache_ttl
-        self._held_until = float("-inf")
-        self._held_because = ""
+        self._respite = Respite(_unasked, clock)
         self._ask = issuer.lookup.begin(
             Asking(
                 issuer=issuer.issuer,
@@ -49,18 +49,14 @@ class _Asked:
             InactiveToken: 401, it is not.
             LookupUnavailable: 503, nobody knows.
         """
-        now = self._clock()
-        if now < self._held_until:
-            left = int(self._held_until - now) + 1
-            raise LookupUnavailable(self._held_because, retry_after=left)
-        try:
-            said = await self._ask(token)
-        except LookupUnavailable as error:
-            self._held_because, self._held_until = error.detail, self._clock() + error.hold
-            raise
+        said = await self._respite.ask(lambda: self._ask(token))
         if said is None:
             raise InactiveToken(f"{self.issuer.issuer} says that it is not active")
         return dict(said)
+
+
+def _unasked(because: str, left: int) -> LookupUnavailable:
+    return LookupUnavailable(f"not asked for another {left} s: {because}", retry_after=left)
 
 
 class OpaqueTokens:

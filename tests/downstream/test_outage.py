@@ -1,0 +1,139 @@
+"""While the issuer of the next servers is down, callers are told so at once."""
+
+from typing import Any
+
+import pytest
+
+from doorward.downstream import (
+    Arrangement,
+    ClientCredentials,
+    DownstreamDesk,
+    DownstreamUnavailable,
+    GrantRefused,
+    TokenExchange,
+)
+from doorward.identity import Identity
+from doorward.net import Fetched, FetchFailed
+from tests.downstream.conftest import Clock, caller
+from tests.downstream.issuer import Issuer, granting
+from tests.tokens.asked import Asked, answer
+
+FAR = "https://issuer.example"
+GRANTED = answer({"access_token": "theirs", "token_type": "Bearer", "expires_in": 300})
+
+
+def arranged(**changes: Any) -> TokenExchange:
+    """Return an arrangement with the issuer that is far away."""
+    usual = {
+        "issuer": FAR,
+        "token_endpoint": f"{FAR}/token",
+        "client_id": "mcp-server",
+        "client_secret": "of-these-tests-alone",
+        "audience": "orders",
+    }
+    return TokenExchange(**{**usual, **changes})
+
+
+def far_desk(clock: Clock, said: Fetched | FetchFailed) -> tuple[DownstreamDesk, Asked]:
+    """Return a desk with two next servers of one issuer and one of another, who all say this."""
+    asked = Asked(lambda _url: said)
+    mail = arranged(client_id="mailer", audience="mail")
+    other = ClientCredentials(
+        token_endpoint="https://other.example/token", client_id="c", client_secret="s"
+    )
+    arrangements: dict[str, Arrangement] = {"orders": arranged(), "mail": mail, "other": other}
+    return DownstreamDesk(arrangements, clock=clock, fetcher=asked), asked
+
+
+def user(subject: str) -> Identity:
+    """Return a caller whose token that issuer made."""
+    return caller(Issuer(FAR), subject, issuer=FAR)
+
+
+async def told(desk: DownstreamDesk, subject: str, name: str = "orders") -> int:
+    """Return when the caller may come again."""
+    with pytest.raises(DownstreamUnavailable) as refusal:
+        await desk.token_for(user(subject), f"of {subject}", name, frozenset())
+    assert refusal.value.status == 503
+    return refusal.value.retry_after
+
+
+@pytest.mark.parametrize(
+    ("said", "pause"),
+    [
+        pytest.param(FetchFailed("took longer than 5.0 s"), 5, id="silence"),
+        pytest.param(answer({}, 429), 5, id="too-many"),
+        pytest.param(answer({}, 503), 5, id="away"),
+        pytest.param(answer({}, 503, retry_after="17"), 17, id="says-when"),
+        pytest.param(answer({}, 429, retry_after="9999"), 300, id="says-never"),
+        pytest.param(answer({"error": "temporarily_unavailable"}, 400), 5, id="by-its-word"),
+    ],
+)
+async def test_an_issuer_that_is_down_is_not_asked_by_every_caller(
+    clock: Clock, said: Fetched | FetchFailed, pause: int
+) -> None:
+    desk, asked = far_desk(clock, said)
+    seconds = [await told(desk, "alice")]
+    clock.now += 3
+    seconds += [await told(desk, "bob"), await told(desk, "alice", "mail")]
+
+    assert (seconds, len(asked.questions)) == ([pause, pause - 3, pause - 3], 1)
+    clock.now += pause - 3
+    asked.says = lambda _url: GRANTED
+    assert await desk.token_for(user("bob"), "of bob", "mail", frozenset()) == "theirs"
+
+
+async def test_another_issuer_is_asked_meanwhile(clock: Clock) -> None:
+    desk, asked = far_desk(clock, FetchFailed("down"))
+    await told(desk, "alice")
+    asked.says = lambda _url: GRANTED
+
+    assert await desk.token_for(user("alice"), "of alice", "other", frozenset()) == "theirs"
+
+
+async def test_a_token_that_is_kept_is_handed_out_meanwhile(clock: Clock) -> None:
+    desk, asked = far_desk(clock, GRANTED)
+    await desk.token_for(user("alice"), "of alice", "orders", frozenset())
+    asked.says = lambda _url: FetchFailed("down")
+    await told(desk, "bob")
+
+    assert await desk.token_for(user("alice"), "of alice", "orders", frozenset()) == "theirs"
+
+
+async def test_a_refusal_is_no_outage(clock: Clock) -> None:
+    desk, asked = far_desk(clock, answer({"error": "invalid_grant"}, 400))
+    for _ in range(2):
+        with pytest.raises(GrantRefused):
+            await desk.token_for(user("alice"), "of alice", "orders", frozenset())
+
+    assert len(asked.questions) == 2
+
+
+@pytest.mark.parametrize(
+    "said", [(500, {}), (200, b"x" * 200_000)], ids=["broken-for-this-token", "too-much"]
+)
+async def test_what_one_token_can_cause_locks_nobody_else_out(
+    clock: Clock, issuer: Issuer, said: tuple[int, Any]
+) -> None:
+    orders = arranged(issuer=issuer.issuer, token_endpoint=issuer.token_endpoint)
+    desk = DownstreamDesk({"orders": orders}, clock=clock)
+    issuer.answer = lambda form: said if form["subject_token"] == "alices" else granting(form)
+    with pytest.raises(DownstreamUnavailable):
+        await desk.token_for(caller(issuer), "alices", "orders", frozenset())
+
+    token = await desk.token_for(caller(issuer, "bob"), "bobs", "orders", frozenset())
+    assert token == "token-orders-"
+
+
+async def test_an_issuer_whose_metadata_cannot_be_had_is_left_in_peace_too(clock: Clock) -> None:
+    asked = Asked(lambda _url: FetchFailed("down"))
+    desk = DownstreamDesk({"orders": arranged(token_endpoint=None)}, clock=clock, fetcher=asked)
+    await told(desk, "alice")
+    first = len(asked.questions)
+    clock.now += 4
+
+    assert await told(desk, "bob") == 1
+    assert len(asked.questions) == first
+    clock.now += 1
+    await told(desk, "bob")
+    assert len(asked.questions) == 2 * first

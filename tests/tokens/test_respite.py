@@ -1,0 +1,202 @@
+"""A service that does not answer is left in peace, and nobody waits for it in vain."""
+
+import asyncio
+from typing import NoReturn
+
+import pytest
+
+from doorward.errors import DoorwardError, TokenRejected, Unavailable
+from doorward.tokens.refusals import LookupUnavailable
+from doorward.tokens.respite import Respite
+from tests.tokens.asked import NOW
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Refused(Unavailable):
+    """Nothing was asked."""
+
+
+class Service:
+    """Answers ``ok``, fails with ``failure``, or waits for ``gate``; counts its questions."""
+
+    def __init__(self) -> None:
+        self.failure: DoorwardError | None = None
+        self.gate: asyncio.Event | None = None
+        self.questions = 0
+
+    async def __call__(self) -> str:
+        self.questions += 1
+        failure = self.failure
+        if self.gate is not None:
+            await self.gate.wait()
+        if failure is not None:
+            raise failure
+        return "ok"
+
+
+def respite_of(time: Time) -> Respite:
+    """Return one whose refusals can be told from the service's."""
+    return Respite(lambda because, left: Refused(because, retry_after=left), time)
+
+
+def silence(hold: int = 5) -> LookupUnavailable:
+    return LookupUnavailable("nobody answers", hold=hold, silent=True)
+
+
+async def refused(respite: Respite, service: Service) -> int:
+    """Return the seconds after which the refused one may come again."""
+    before = service.questions
+    with pytest.raises(Refused) as refusal:
+        await respite.ask(service)
+    assert (service.questions, refusal.value.detail) == (before, "nobody answers")
+    return refusal.value.retry_after
+
+
+async def fall_silent(respite: Respite, service: Service, hold: int = 5) -> None:
+    """Let the service fall silent, for whoever asks next."""
+    service.failure = silence(hold)
+    with pytest.raises(LookupUnavailable):
+        await respite.ask(service)
+    service.failure = None
+
+
+async def test_after_a_silence_everybody_is_refused_at_once_with_the_seconds_that_are_left() -> (
+    None
+):
+    time, service = Time(), Service()
+    respite = respite_of(time)
+    await fall_silent(respite, service)
+
+    told = []
+    for passed in (0, 0.5, 3, 1.4):
+        time.now += passed
+        told.append(await refused(respite, service))
+    time.now += 0.1
+
+    assert told == [5, 5, 2, 1]
+    assert await respite.ask(service) == "ok"
+
+
+async def test_after_the_pause_one_asks_and_the_others_wait_for_nothing() -> None:
+    time, service = Time(), Service()
+    respite = respite_of(time)
+    await fall_silent(respite, service)
+    time.now += 5
+    service.gate = asyncio.Event()
+
+    first = asyncio.create_task(respite.ask(service))
+    await asyncio.sleep(0)
+    told = await refused(respite, service)
+    service.gate.set()
+
+    assert (await first, told) == ("ok", 5)
+    assert await respite.ask(service) == "ok"
+
+
+async def test_a_try_that_fails_begins_the_pause_anew() -> None:
+    time, service = Time(), Service()
+    respite = respite_of(time)
+    await fall_silent(respite, service)
+    time.now += 5
+    await fall_silent(respite, service)
+
+    assert await refused(respite, service) == 5
+
+
+async def test_whoever_tries_and_hangs_up_leaves_the_turn_to_the_next() -> None:
+    time, service = Time(), Service()
+    respite = respite_of(time)
+    await fall_silent(respite, service)
+    time.now += 5
+    service.gate = asyncio.Event()
+    first = asyncio.create_task(respite.ask(service))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    service.gate = None
+
+    assert await respite.ask(service) == "ok"
+
+
+async def test_one_callers_slow_question_is_no_outage_while_others_are_answered() -> None:
+    time, service = Time(), Service()
+    respite = respite_of(time)
+    service.failure, service.gate = silence(), asyncio.Event()
+    slow = asyncio.create_task(respite.ask(service))
+    await asyncio.sleep(0)
+    gate, service.failure, service.gate = service.gate, None, None
+    await respite.ask(service)
+    gate.set()
+    with pytest.raises(LookupUnavailable):
+        await slow
+
+    assert await respite.ask(service) == "ok"
+
+
+async def test_who_asks_for_peace_gets_it_although_others_were_answered() -> None:
+    time, service = Time(), Service()
+    respite = respite_of(time)
+    service.failure, service.gate = LookupUnavailable("nobody answers", hold=30), asyncio.Event()
+    busy = asyncio.create_task(respite.ask(service))
+    await asyncio.sleep(0)
+    gate, service.failure, service.gate = service.gate, None, None
+    await respite.ask(service)
+    gate.set()
+    with pytest.raises(LookupUnavailable):
+        await busy
+
+    assert await refused(respite, service) == 30
+
+
+@pytest.mark.parametrize("failure", [TokenRejected("no"), LookupUnavailable("500")])
+async def test_a_refusal_is_an_answer(failure: DoorwardError) -> None:
+    time, service = Time(), Service()
+    respite = respite_of(time)
+    await fall_silent(respite, service)
+    time.now += 5
+    service.failure = failure
+    with pytest.raises(type(failure)):
+        await respite.ask(service)
+    service.failure, service.gate = None, asyncio.Event()
+    both = asyncio.gather(respite.ask(service), respite.ask(service))
+    await asyncio.sleep(0)
+    service.gate.set()
+
+    assert list(await both) == ["ok", "ok"]
+
+
+async def test_an_answer_that_was_on_its_way_ends_the_pause() -> None:
+    time, service = Time(), Service()
+    respite = respite_of(time)
+    service.gate = asyncio.Event()
+    early = asyncio.create_task(respite.ask(service))
+    await asyncio.sleep(0)
+    gate, service.gate = service.gate, None
+    await fall_silent(respite, service)
+    gate.set()
+    await early
+
+    assert await respite.ask(service) == "ok"
+
+
+async def test_a_bug_in_the_question_closes_nothing_for_ever() -> None:
+    time, service = Time(), Service()
+    respite = respite_of(time)
+    await fall_silent(respite, service)
+    time.now += 5
+
+    async def broken() -> NoReturn:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await respite.ask(broken)
+
+    assert await respite.ask(service) == "ok"
