@@ -26,7 +26,9 @@ class Arrangement(AsClient, ABC):
     This server is the issuer's confidential client ``client_id``, with a ``client_secret`` or a
     ``private_key`` (``doorward.client.PrivateKey``). Give the ``issuer``, whose metadata then names
     the ``token_endpoint``, or that endpoint alone; ``internal_url`` is where this process reaches
-    the issuer. ``scopes`` are asked for when a tool names none.
+    the issuer, and may be plain http: then the secret, the callers' tokens and the new ones travel
+    in the clear, and whoever is on that network can read them. ``scopes`` are asked for when a tool
+    names none.
 
     Raises:
         ConfigurationError: ``no-token-endpoint``, ``insecure-token-endpoint``, ``not-a-scope``,

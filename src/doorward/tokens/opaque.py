@@ -95,7 +95,9 @@ class OpaqueIssuer:
     the issuer says in ``aud``, usually this server's own URL, and several values mean any one of
     them; or ``client_ids`` are the clients whose tokens are welcome, where the issuer knows no
     audience; or both, and then both must hold. ``internal_url`` is where this process reaches the
-    issuer, when that differs from its name.
+    issuer, when that differs from its name; it may be plain http, and then the tokens and the
+    secret of the lookup travel in the clear: whoever is on that network can read them, and answer
+    in the issuer's place.
 
     ```python
     OpaqueIssuer(
