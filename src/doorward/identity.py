@@ -132,6 +132,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 Giving = Callable[[Identity, str, frozenset[str]], Awaitable[str]]
 
 _giving: ContextVar[Giving | None] = ContextVar("doorward_giving", default=None)
+get_giving = _giving.get
 set_giving = _giving.set
 reset_giving = _giving.reset
 

@@ -128,6 +128,46 @@ async def test_whom_one_guard_let_in_another_one_judges_anew(
     assert answer.status_code == 401
 
 
+def endpoint_of(judge: Guard) -> FastAPI:
+    """Return an application whose endpoint is a plain route that ``judge`` judges."""
+    web = FastAPI()
+
+    @web.post("/mcp")
+    async def mcp(user: Annotated[Identity, Depends(signed_in(judge))]) -> str:
+        return user.subject
+
+    return web
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [({"downstream": None}, "unknown-issuer"), ({}, "missing-token")],
+    ids=["header kept", "header gone"],
+)
+async def test_whom_another_guards_door_let_in_is_judged_anew(
+    issuer: Issuer, mint: TokenMint, options: dict[str, Any], reason: str
+) -> None:
+    strangers = TokenMint(issuer="https://issuer.example/of-others", audience=RESOURCE)
+    door, judge = guard_of(issuer, mint, **options), guard_of(issuer, strangers)
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    async with caller_of(door.protect(endpoint_of(judge)), mint.mint("alice")) as alice:
+        answer = await alice.post("/mcp", json=ping)
+
+    assert (answer.status_code, answer.json()["detail"]["data"]["reason"]) == (401, reason)
+
+
+@pytest.mark.parametrize("options", [{"downstream": None}, {}], ids=["header kept", "header gone"])
+async def test_whom_the_guards_own_door_let_in_its_route_knows(
+    issuer: Issuer, mint: TokenMint, options: dict[str, Any]
+) -> None:
+    own = guard_of(issuer, mint, **options)
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    async with caller_of(own.protect(endpoint_of(own)), mint.mint("alice")) as alice:
+        answer = await alice.post("/mcp", json=ping)
+
+    assert (answer.status_code, answer.json()) == (200, "alice")
+
+
 async def test_without_an_arrangement_the_header_reaches_the_route(
     issuer: Issuer, mint: TokenMint
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from doorward.downstream.desk import DownstreamDesk
 from doorward.downstream.refusals import NobodyToActFor
-from doorward.identity import SCOPE_KEY, Identity, reset_giving, set_giving
+from doorward.identity import SCOPE_KEY, Identity, get_giving, reset_giving, set_giving
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -42,6 +42,10 @@ class _Presented:
             raise NobodyToActFor(name, "the identity is not the caller of this request")
         return await self._desk.token_for(identity, self._token, name, scopes)
 
+    def caller_at(self, desk: DownstreamDesk) -> Identity | None:
+        """Return whose token it is, when it is exchanged at ``desk``."""
+        return self._identity if desk is self._desk else None
+
 
 @contextmanager
 def acting_for(identity: Identity, token: str, desk: DownstreamDesk) -> Iterator[None]:
@@ -51,6 +55,12 @@ def acting_for(identity: Identity, token: str, desk: DownstreamDesk) -> Iterator
         yield
     finally:
         reset_giving(before)
+
+
+def caller_at(desk: DownstreamDesk) -> Identity | None:
+    """Return whose request is being served, when its tokens are got at ``desk`` and nowhere else."""
+    giving = get_giving()
+    return giving.caller_at(desk) if isinstance(giving, _Presented) else None
 
 
 def without_token(headers: Headers) -> Headers:

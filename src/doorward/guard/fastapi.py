@@ -8,7 +8,7 @@ every path through, checked one by one with ``signed_in``.
 import json
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import Depends, HTTPException, Request
 
@@ -135,13 +135,18 @@ async def _judge(
 
 
 def _known(guard: Guard, request: Request) -> Identity | None:
-    """Return whom the door, or another dependency of this route, verified for this very request."""
-    left: Identity | None = request.scope.get(IDENTITY_KEY)
-    if left is not None:
-        return left
+    """Return whom this guard verified before, for this very request, and has the token of."""
+    # Never whom a door left in the scope: it may be another guard's, for another server, and trust
+    # issuers that this one has never heard of. The header is still there to be judged here; our own
+    # door takes it away only where it keeps the token for our desk.
     by, caller = request.scope.get(_VERIFIED_KEY, (None, None))
-    # Whom one guard let in, another one may have no trust in.
-    return caller if by is guard else None
+    if by is guard:
+        return cast(Identity, caller)
+    if guard.desk is None:
+        return None
+    from doorward.downstream.carrier import caller_at
+
+    return caller_at(guard.desk)
 
 
 @contextmanager
