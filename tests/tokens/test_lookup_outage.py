@@ -1,19 +1,15 @@
 """While an issuer that is asked about tokens is down, its callers are told so at once."""
 
+from typing import Any
+
 import pytest
 
 from doorward.net import AnswerUnusable, Fetched, FetchFailed, FetchRefused
 from doorward.tokens import CredentialVerifier
 from doorward.tokens.refusals import InactiveToken, LookupUnavailable
-from tests.tokens.asked import ISSUER, NOW, Asked, active, answer, lookup, opaque
-
-
-class Time:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> float:
-        return self.now
+from tests.tokens.asked import ISSUER, TOKEN, Asked, active, answer, lookup, opaque
+from tests.tokens.clock import Time
+from tests.tokens.opaque_judge import judge
 
 
 def asking(said: Fetched | FetchFailed) -> tuple[CredentialVerifier, Asked, Time]:
@@ -91,3 +87,96 @@ async def test_an_issuer_whose_metadata_cannot_be_had_is_left_in_peace_too() -> 
     time.now += 1
     await told(verifier, b"bobs")
     assert len(asked.questions) == 2 * first
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(FetchFailed("nobody there"), id="nobody-answers"),
+        pytest.param(answer({}, 500), id="broken"),
+        pytest.param(answer({}, 302, location="https://elsewhere.example"), id="redirect"),
+        pytest.param(answer({}, 404), id="not-there"),
+        pytest.param(answer({"active": True}, 201), id="created"),
+        pytest.param(answer(b"<html>", media_type="text/html"), id="a-page"),
+        pytest.param(answer(b'{"active": true, "active": false}'), id="two-answers-in-one"),
+        pytest.param(answer(b"[]"), id="a-list"),
+        pytest.param(answer(b""), id="nothing"),
+        pytest.param(answer(b"x", media_type="application/token-introspection+jwt"), id="signed"),
+    ],
+)
+async def test_when_nobody_can_say_the_caller_is_told_to_come_again(said: Any) -> None:
+    verifier, _ = judge(said)
+
+    with pytest.raises(LookupUnavailable) as refusal:
+        await verifier.verify(TOKEN)
+
+    assert (refusal.value.status, refusal.value.code) == (503, "token-lookup-unavailable")
+    assert refusal.value.retry_after == 5
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        answer({"error": "invalid_client"}, 401),
+        answer({"error": "invalid_client"}, 400),
+        answer({}, 403),
+        answer(b"", 401, "text/plain"),
+    ],
+)
+async def test_credentials_of_ours_that_are_refused_are_no_fault_of_the_callers(said: Any) -> None:
+    time = Time()
+    verifier, asked = judge(said, clock=time)
+
+    for _ in range(3):
+        with pytest.raises(LookupUnavailable) as refusal:
+            await verifier.verify(TOKEN)
+        assert refusal.value.status == 503
+        assert "client_secret" in refusal.value.detail
+        assert "s3cret" not in refusal.value.detail
+
+    assert len(asked.questions) == 1
+    assert refusal.value.retry_after == 10
+    time.now += 10
+    asked.says = lambda _url: answer(active())
+    assert (await verifier.verify(TOKEN)).subject == "alice"
+
+
+async def test_the_operator_is_told_in_a_sentence_without_a_secret(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    verifier, _ = judge(answer({}, 401))
+
+    with pytest.raises(LookupUnavailable):
+        await verifier.verify(TOKEN)
+    said = "".join(capsys.readouterr())
+
+    assert "lookup-credentials-refused" in said
+    assert "client_secret are right" in said
+    assert "s3cret" not in said
+    assert TOKEN.decode() not in said
+
+
+@pytest.mark.parametrize(("asked_for", "pause"), [("30", 30), ("100000", 60)])
+async def test_an_issuer_that_asks_for_peace_is_left_in_peace(asked_for: str, pause: int) -> None:
+    time = Time()
+    verifier, asked = judge(answer({}, 429, retry_after=asked_for), clock=time)
+
+    for _ in range(2):
+        with pytest.raises(LookupUnavailable):
+            await verifier.verify(TOKEN)
+    assert len(asked.questions) == 1
+
+    time.now += pause
+    with pytest.raises(LookupUnavailable):
+        await verifier.verify(TOKEN)
+    assert len(asked.questions) == 2
+
+
+async def test_a_known_token_is_served_while_its_issuer_is_down() -> None:
+    verifier, asked = judge()
+    await verifier.verify(TOKEN)
+    asked.says = lambda _url: FetchFailed("down")
+
+    assert (await verifier.verify(TOKEN)).subject == "alice"
+    with pytest.raises(LookupUnavailable):
+        await verifier.verify(b"another")

@@ -8,15 +8,7 @@ import pytest
 from doorward.errors import DoorwardError, TokenRejected, Unavailable
 from doorward.tokens.refusals import LookupUnavailable
 from doorward.tokens.respite import Respite
-from tests.tokens.asked import NOW
-
-
-class Time:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> float:
-        return self.now
+from tests.tokens.clock import Time
 
 
 class Refused(Unavailable):

@@ -1,0 +1,137 @@
+"""JWTs and opaque tokens on one endpoint: which way each of them goes."""
+
+from typing import Any
+
+import pytest
+
+from doorward.errors import (
+    BadSignature,
+    ConfigurationError,
+    MalformedToken,
+    OutsideLifetime,
+    TokenRejected,
+    UnknownIssuer,
+    WrongAudience,
+    WrongType,
+)
+from doorward.tokens import CredentialVerifier, LocalKeys, TrustedIssuer
+from doorward.wire.compact import LONGEST_TOKEN
+from tests.tokens.asked import ISSUER, NOW, RESOURCE, TOKEN, Asked, opaque
+from tests.tokens.clock import Time
+from tests.tokens.opaque_judge import judge
+from tests.tokens.signer import ISSUER as SIGNED_ISSUER
+from tests.tokens.signer import Signer, b64, claims, dumps
+
+SIGNER = Signer("ES256")
+
+
+SIGNED = TrustedIssuer(
+    issuer=SIGNED_ISSUER,
+    audience=RESOURCE,
+    algorithms=("ES256",),
+    keys=LocalKeys(lambda: {"keys": [SIGNER.jwk]}, clock=lambda: NOW),
+)
+
+
+def both(**options: Any) -> tuple[CredentialVerifier, Asked]:
+    asked = Asked()
+    return CredentialVerifier([SIGNED, opaque()], clock=Time(), fetcher=asked, **options), asked
+
+
+async def test_each_kind_of_token_goes_its_own_way() -> None:
+    verifier, asked = both()
+
+    signed = await verifier.verify(SIGNER.token())
+    looked_up = await verifier.verify(TOKEN)
+
+    assert (signed.issuer, looked_up.issuer) == (SIGNED_ISSUER, ISSUER)
+    assert len(asked.questions) == 1
+    assert verifier.recall(SIGNER.token()) is None  # another signature, another token
+    assert verifier.recall(TOKEN) == looked_up
+
+
+def tampered() -> bytes:
+    head, payload, signature = SIGNER.token().split(b".")
+    return b".".join(
+        [head, payload, signature[:-4] + (b"AAAA" if signature[-4:] != b"AAAA" else b"BBBB")]
+    )
+
+
+@pytest.mark.parametrize(
+    ("token", "refusal"),
+    [
+        pytest.param(tampered(), BadSignature, id="forged"),
+        pytest.param(
+            SIGNER.token(claims(aud="https://other.example")), WrongAudience, id="audience"
+        ),
+        pytest.param(SIGNER.token(claims(exp=NOW - 60)), OutsideLifetime, id="over"),
+        pytest.param(SIGNER.token(header=SIGNER.header(typ="JWT")), WrongType, id="id-token"),
+        pytest.param(
+            SIGNER.token(claims(iss="https://third.example")), UnknownIssuer, id="unknown"
+        ),
+        pytest.param(SIGNER.token(claims(iss=...)), UnknownIssuer, id="no-issuer"),
+        pytest.param(SIGNER.token(claims(iss=7)), UnknownIssuer, id="issuer-is-a-number"),
+        pytest.param(
+            SIGNER.token(header={**SIGNER.header(), "jku": "https://evil.example"}),
+            MalformedToken,
+            id="brings-its-own-keys",
+        ),
+        pytest.param(SIGNER.token(b"not json"), MalformedToken, id="payload-is-no-json"),
+        pytest.param(b64(dumps({"alg": "none"})).encode() + b".e30.", MalformedToken, id="none"),
+    ],
+)
+async def test_a_jwt_that_is_refused_is_not_looked_up_instead(
+    token: bytes, refusal: type[TokenRejected]
+) -> None:
+    verifier, asked = both()
+
+    with pytest.raises(refusal):
+        await verifier.verify(token)
+
+    assert asked.questions == []
+
+
+async def test_a_jwt_of_an_issuer_that_is_asked_is_looked_up_there() -> None:
+    verifier, asked = both()
+    token = SIGNER.token(claims(iss=ISSUER))
+
+    caller = await verifier.verify(token)
+
+    assert caller.issuer == ISSUER
+    assert asked.form()["token"] == token.decode()
+    assert verifier.recall(token) == caller
+
+
+async def test_a_jwt_of_a_stranger_is_shown_to_nobody() -> None:
+    verifier, asked = judge()
+
+    with pytest.raises(UnknownIssuer):
+        await verifier.verify(SIGNER.token(claims(iss="https://bank.example")))
+
+    assert asked.questions == []
+
+
+@pytest.mark.parametrize("token", [b"a.b.c", b"a.b", b"a.b.c.d.e", b"ey.ey.ey", b"..", b"%"])
+async def test_what_only_looks_like_a_jwt_is_an_opaque_token(token: bytes) -> None:
+    verifier, asked = both()
+
+    await verifier.verify(token)
+
+    assert asked.form()["token"] == token.decode()
+
+
+@pytest.mark.parametrize("token", [b"a" * (LONGEST_TOKEN + 1), "ä".encode(), b"\xff"])
+async def test_what_can_be_no_token_is_sent_to_nobody(token: bytes) -> None:
+    verifier, asked = judge()
+
+    with pytest.raises(MalformedToken):
+        await verifier.verify(token)
+
+    assert asked.questions == []
+
+
+def test_one_issuer_is_verified_or_asked_and_not_both() -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        CredentialVerifier([SIGNED, opaque(issuer=SIGNED_ISSUER)])
+
+    assert refusal.value.reason == "issuer-twice"

@@ -1,0 +1,193 @@
+"""Opaque tokens: what of an issuer's answers is believed."""
+
+from typing import Any
+
+import pytest
+
+from doorward.errors import (
+    BoundToken,
+    MissingClaim,
+    OutsideLifetime,
+    TokenRejected,
+    WrongAudience,
+    WrongType,
+)
+from doorward.tokens.refusals import InactiveToken, LookupUnavailable, WrongClient
+from tests.tokens.asked import ISSUER, NOW, RESOURCE, TOKEN, active, lookup, opaque
+from tests.tokens.opaque_judge import judge
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        pytest.param({"iss": "https://other.example"}, TokenRejected, id="another-issuer"),
+        pytest.param(
+            {"aud": "https://mcp.example/mcp-admin"}, WrongAudience, id="ours-is-a-prefix"
+        ),
+        pytest.param({"aud": ["https://other.example"]}, WrongAudience, id="another-audience"),
+        pytest.param({"aud": ...}, WrongAudience, id="no-audience"),
+        pytest.param({"exp": NOW - 30}, OutsideLifetime, id="over"),
+        pytest.param({"exp": str(int(NOW) + 600)}, OutsideLifetime, id="exp-in-quotes"),
+        pytest.param({"exp": True}, OutsideLifetime, id="exp-true"),
+        pytest.param({"exp": 10**400}, OutsideLifetime, id="exp-beyond-every-number"),
+        pytest.param({"exp": 10**13}, OutsideLifetime, id="exp-in-milliseconds-or-worse"),
+        pytest.param({"nbf": NOW + 60}, OutsideLifetime, id="not-yet"),
+        pytest.param({"sub": ...}, MissingClaim, id="a-name-without-a-subject"),
+        pytest.param({"sub": ""}, MissingClaim, id="empty-subject"),
+        pytest.param({"sub": 7}, MissingClaim, id="subject-is-a-number"),
+        pytest.param({"scope": 7}, MissingClaim, id="scope-is-a-number"),
+        pytest.param({"token_type": "DPoP"}, BoundToken, id="bound-by-type"),
+        pytest.param({"cnf": {"jkt": "x"}}, BoundToken, id="bound-by-cnf"),
+        pytest.param({"cnf": {}}, BoundToken, id="bound-by-empty-cnf"),
+        pytest.param({"token_type": "N_A"}, WrongType, id="another-type"),
+        pytest.param({"token_type": 7}, WrongType, id="type-is-a-number"),
+        pytest.param({"token_type": ...}, WrongType, id="untyped-as-refresh-tokens-are"),
+        pytest.param({"token_use": "refresh_token"}, WrongType, id="refresh-token-by-use"),
+        pytest.param({"token_use": "id"}, WrongType, id="id-token-by-use"),
+        pytest.param({"token_use": ["access_token"]}, WrongType, id="use-is-a-list"),
+        pytest.param({"token_use": {}}, WrongType, id="use-is-an-object"),
+        pytest.param({"at_hash": "x"}, WrongType, id="id-token-by-claim"),
+    ],
+)
+async def test_a_live_token_is_refused_that_is_wrong_in_one_way(
+    changes: dict[str, Any], refusal: type[TokenRejected]
+) -> None:
+    verifier, _ = judge(active(**changes))
+
+    with pytest.raises(refusal) as raised:
+        await verifier.verify(TOKEN)
+
+    assert (raised.value.status, raised.value.wire_error) == (401, "invalid_token")
+    assert verifier.recall(TOKEN) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iss": ...},
+        {"aud": ["https://other.example", RESOURCE]},
+        {"token_type": "bearer"},
+        {"token_type": "access_token"},
+        {"token_type": ..., "token_use": "access_token"},
+        {"client_id": ...},
+        {"scope": ...},
+        {"nbf": None, "cnf": None},
+        {"exp": NOW + 40 * 86400},
+    ],
+)
+async def test_what_rfc_7662_leaves_open_is_accepted(changes: dict[str, Any]) -> None:
+    verifier, _ = judge(active(**changes))
+
+    assert (await verifier.verify(TOKEN)).key == (ISSUER, "alice")
+
+
+async def test_untyped_answers_are_accepted_where_the_operator_says_so() -> None:
+    way = lookup(insecure_untyped=True)
+    verifier, _ = judge(active(token_type=...), issuer=opaque(lookup=way))
+    refreshing, _ = judge(
+        active(token_type=..., token_use="refresh_token"), issuer=opaque(lookup=way)
+    )
+
+    assert (await verifier.verify(TOKEN)).subject == "alice"
+    with pytest.raises(WrongType):
+        await refreshing.verify(TOKEN)
+
+
+async def test_a_token_that_is_not_active_is_refused_and_asked_about_again() -> None:
+    verifier, asked = judge({"active": False})
+
+    for _ in range(2):
+        with pytest.raises(InactiveToken) as refusal:
+            await verifier.verify(TOKEN)
+        assert refusal.value.code == "inactive-token"
+
+    assert len(asked.questions) == 2
+
+
+@pytest.mark.parametrize("said", ["true", "false", 1, None, {}, [True], ...])
+async def test_whether_it_is_active_is_true_or_false_and_nothing_like_it(said: Any) -> None:
+    verifier, _ = judge(active(active=said))
+
+    with pytest.raises(LookupUnavailable) as refusal:
+        await verifier.verify(TOKEN)
+
+    assert refusal.value.status == 503
+
+
+@pytest.mark.parametrize(
+    ("client", "admitted"),
+    [("client-1", True), ("client-2", True), ("client-3", False), (..., False)],
+)
+async def test_where_clients_are_named_the_token_must_be_one_of_theirs(
+    client: Any, admitted: bool
+) -> None:
+    issuer = opaque(audience=(), client_ids=("client-1", "client-2"))
+    verifier, _ = judge(active(client_id=client, aud="https://idp.example"), issuer=issuer)
+    if admitted:
+        assert (await verifier.verify(TOKEN)).client_id == client
+        return
+    with pytest.raises(WrongClient) as refusal:
+        await verifier.verify(TOKEN)
+    assert refusal.value.code == "wrong-client"
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [({}, None), ({"aud": "x"}, WrongAudience), ({"client_id": "client-3"}, WrongClient)],
+)
+async def test_where_both_are_named_both_must_hold(
+    changes: dict[str, Any], refusal: type[TokenRejected] | None
+) -> None:
+    verifier, _ = judge(active(**changes), issuer=opaque(client_ids=("client-1",)))
+    if refusal is None:
+        assert (await verifier.verify(TOKEN)).subject == "alice"
+        return
+    with pytest.raises(refusal):
+        await verifier.verify(TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "subject"),
+    [
+        ({"sub": "client-1"}, "service", "client-1"),
+        ({"sub": ..., "username": ...}, "service", "client-1"),
+        ({}, "person", "alice"),
+    ],
+)
+async def test_a_token_without_a_person_is_its_clients_own(
+    changes: dict[str, Any], kind: str, subject: str
+) -> None:
+    verifier, _ = judge(active(**changes))
+
+    caller = await verifier.verify(TOKEN)
+
+    assert (caller.kind, caller.subject) == (kind, subject)
+
+
+async def test_a_token_without_an_end_ends_within_the_hour_here() -> None:
+    verifier, _ = judge(active(exp=...))
+
+    assert (await verifier.verify(TOKEN)).expires_at == NOW + 3600
+
+
+async def test_the_token_is_not_kept_with_what_is_known_of_it() -> None:
+    verifier, _ = judge(active(token=TOKEN.decode()))
+
+    caller = await verifier.verify(TOKEN)
+
+    assert TOKEN not in caller.claims_json
+    assert "active" not in caller.claims
+
+
+async def test_a_token_that_never_ends_may_say_so_with_the_year_9999() -> None:
+    verifier, _ = judge(active(exp=253_402_300_799))
+
+    assert (await verifier.verify(TOKEN)).expires_at == 253_402_300_799
+
+
+async def test_a_claim_that_is_a_huge_number_locks_nobody_out() -> None:
+    verifier, _ = judge(active(employee=10**30))
+
+    caller = await verifier.verify(TOKEN)
+
+    assert caller.claims["employee"] == 10**30

@@ -1,0 +1,107 @@
+"""Lookups that cannot be safe are refused at start, and their secrets show nowhere."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from doorward.errors import ConfigurationError
+from doorward.tokens import CredentialVerifier, Introspection
+from doorward.tokens.github import GitHubTokenCheck
+from doorward.tokens.google import GoogleTokenInfo
+from tests.tokens.asked import ENDPOINT, RESOURCE, TOKEN, Asked, active, answer, lookup, opaque
+from tests.tokens.clock import Time
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"client_id": "x"}, "no-lookup-credentials"),
+        ({"client_id": "", "client_secret": "s"}, "no-lookup-credentials"),
+        ({"client_id": "x", "client_secret": ""}, "no-lookup-credentials"),
+        (
+            {"client_id": "x", "client_secret": "s", "method": "private_key_jwt"},
+            "no-lookup-credentials",
+        ),
+        (
+            {"client_id": "x", "client_secret": "s", "endpoint": "http://idp.example/ask"},
+            "insecure-lookup",
+        ),
+        ({"client_id": "x", "client_secret": "s", "endpoint": "ask"}, "insecure-lookup"),
+        ({"client_id": "x", "client_secret": "s", "cache_ttl": -1}, "not-a-limit"),
+        ({"client_id": "x", "client_secret": "s", "cache_ttl": float("nan")}, "not-a-limit"),
+    ],
+)
+def test_a_lookup_that_cannot_be_safe_is_refused_at_start(
+    settings: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        Introspection(**settings)
+
+    assert refusal.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda url: GitHubTokenCheck(client_id="x", client_secret="s", api=url),
+        lambda url: GoogleTokenInfo(endpoint=url),
+    ],
+    ids=["github", "google"],
+)
+def test_no_provider_is_asked_in_the_clear_except_on_this_machine(
+    build: Callable[[str], object],
+) -> None:
+    for url in ("http://git.example/api/v3", "git.example/api/v3", "ftp://git.example"):
+        with pytest.raises(ConfigurationError) as refusal:
+            build(url)
+        assert refusal.value.reason == "insecure-lookup"
+    assert build("https://git.example/api/v3")
+    assert build("http://localhost:8080/api/v3")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"audience": ()}, {"audience": ""}, {"audience": RESOURCE, "client_ids": ("",)}]
+)
+def test_a_live_token_of_just_anybody_is_not_enough(changes: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        opaque(**changes)
+
+    assert refusal.value.reason == "undecided-audience"
+
+
+def test_two_issuers_of_tokens_that_nothing_tells_apart_are_refused() -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        CredentialVerifier([opaque(), opaque(issuer="https://second.example")])
+
+    assert refusal.value.reason == "ambiguous-opaque-issuers"
+
+
+def test_without_anybody_to_trust_there_is_no_verifier() -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        CredentialVerifier([])
+
+    assert refusal.value.reason == "no-issuers"
+
+
+def test_no_secret_is_in_any_representation() -> None:
+    issuer = opaque()
+    verifier = CredentialVerifier([issuer])
+
+    shown = f"{issuer!r} {issuer.lookup!r} {lookup().client!r} {verifier.describe()!r}"
+
+    assert "s3cret" not in shown
+    assert "mcp-server" in shown
+
+
+async def test_neither_a_question_nor_its_answer_shows_what_it_carries() -> None:
+    issuer = opaque(lookup=lookup(method="client_secret_post"))
+    asked = Asked(lambda _url: answer(active(echo="echo-of-the-token")))
+    verifier = CredentialVerifier([issuer], clock=Time(), fetcher=asked)
+    await verifier.verify(TOKEN)
+
+    question = asked.questions[-1][1]
+    shown = f"{question!r} {asked.says(ENDPOINT)!r}"
+
+    assert b"s3cret" in question.body
+    assert not [word for word in ("s3cret", TOKEN.decode(), "echo-of") if word in shown]
