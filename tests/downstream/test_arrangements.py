@@ -1,0 +1,61 @@
+"""Arrangements and desks that cannot do are refused at start, and their secrets show nowhere."""
+
+from typing import Any
+
+import pytest
+
+from doorward.errors import ConfigurationError
+from tests.downstream.conftest import Clock, caller
+from tests.downstream.desks import INBOUND, SECRET, desk_of, exchange
+from tests.downstream.issuer import Issuer
+
+
+async def test_a_name_that_nothing_was_arranged_for_is_the_operators_to_mend(
+    issuer: Issuer, clock: Clock
+) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        await desk_of(issuer, clock).token_for(caller(issuer), INBOUND, "mail", frozenset())
+
+    assert refusal.value.reason == "unknown-downstream"
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"audience": None}, "no-target"),
+        ({"issuer": None}, "no-token-endpoint"),
+        ({"issuer": None, "token_endpoint": "https://i.example/token"}, "no-subject-issuer"),
+        ({"token_endpoint": "http://i.example/token"}, "insecure-token-endpoint"),
+        ({"issuer": "http://i.example"}, "insecure-issuer"),
+        ({"client_secret": None}, "no-lookup-credentials"),
+        ({"client_id": ""}, "no-lookup-credentials"),
+        ({"scopes": {"two words"}}, "not-a-scope"),
+    ],
+)
+def test_half_an_arrangement_is_refused(issuer: Issuer, told: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        exchange(issuer, **told)
+
+    assert refusal.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"entries": 0}, "not-a-limit"),
+        ({"longest_kept": -1}, "not-a-limit"),
+        ({"longest_kept": float("nan")}, "not-a-limit"),
+        ({"arrangement": "https://orders.example"}, "not-an-arrangement"),
+    ],
+)
+def test_a_desk_without_sense_is_refused(
+    issuer: Issuer, clock: Clock, told: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        desk_of(issuer, clock, **told)
+
+    assert refusal.value.reason == reason
+
+
+def test_no_secret_is_in_a_representation(issuer: Issuer) -> None:
+    assert SECRET not in repr(exchange(issuer))

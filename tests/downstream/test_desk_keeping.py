@@ -1,0 +1,153 @@
+"""Tokens for the next server: asked for once, and kept for one caller."""
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from doorward.downstream import GrantRefused, SignInNeeded
+from tests.downstream.conftest import Clock
+from tests.downstream.desks import desk_of, get
+from tests.downstream.issuer import Issuer, granting
+
+
+async def test_a_token_is_kept_for_its_caller(issuer: Issuer, clock: Clock) -> None:
+    desk = desk_of(issuer, clock)
+    first = await get(desk, issuer)
+    clock.now += 200
+    second = await get(desk, issuer, inbound="a later token of the same caller")
+
+    assert first is second
+    assert len(issuer.forms) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"subject": "bob"}, id="another-user"),
+        pytest.param({"client_id": "other"}, id="another-client"),
+        pytest.param({"scopes": frozenset({"mcp:read"})}, id="less-granted"),
+        pytest.param({"roles": frozenset({"admin"})}, id="another-role"),
+        pytest.param({"claims_kept": b'{"act":{"sub":"agent"}}'}, id="an-agent-in-the-users-name"),
+        pytest.param({"claims_kept": b'{"org_id":"org_b"}'}, id="in-another-organization"),
+        pytest.param({"claims_kept": b'{"acr":"1"}'}, id="signed-in-with-less"),
+    ],
+)
+async def test_a_token_is_kept_for_nobody_else(
+    issuer: Issuer, clock: Clock, other: dict[str, Any]
+) -> None:
+    desk = desk_of(issuer, clock)
+    await get(desk, issuer)
+    await get(desk, issuer, **other)
+
+    assert len(issuer.forms) == 2
+
+
+async def test_a_fresh_token_that_says_the_same_shares_what_is_kept(
+    issuer: Issuer, clock: Clock
+) -> None:
+    desk = desk_of(issuer, clock)
+    said = '{"org_id":"a","iat":%d,"nbf":%d,"exp":%d,"jti":"%d"}'
+    for number in (1, 2):
+        claims = (said % (number, number, number, number)).encode()
+        await get(desk, issuer, inbound=f"token {number}", claims_kept=claims)
+
+    assert len(issuer.forms) == 1
+
+
+async def test_a_token_that_was_withdrawn_takes_nothing_from_a_good_one_of_the_same_caller(
+    issuer: Issuer, clock: Clock
+) -> None:
+    def answer(form: dict[str, str]) -> tuple[int, Any]:
+        if form["subject_token"] == "withdrawn":
+            return 400, {"error": "invalid_grant"}
+        return granting(form)
+
+    issuer.gate, issuer.answer = threading.Event(), answer
+    desk = desk_of(issuer, clock)
+    bad = asyncio.create_task(get(desk, issuer, inbound="withdrawn"))
+    good = asyncio.create_task(get(desk, issuer, inbound="good"))
+    while not issuer.forms:
+        await asyncio.sleep(0)
+    issuer.gate.set()
+
+    with pytest.raises(GrantRefused):
+        await bad
+    assert await good == "token-orders-"
+
+
+async def test_a_token_is_got_again_before_it_is_over(issuer: Issuer, clock: Clock) -> None:
+    desk = desk_of(issuer, clock)
+    await get(desk, issuer)
+    clock.now += 269
+    await get(desk, issuer)
+    clock.now += 2
+    await get(desk, issuer)
+
+    assert len(issuer.forms) == 2
+
+
+@pytest.mark.parametrize("life", [None, "soon", 0, -5, True])
+async def test_a_token_of_unknown_life_is_used_once(
+    issuer: Issuer, clock: Clock, life: object
+) -> None:
+    issuer.answer = lambda form: (200, {**granting(form)[1], "expires_in": life})
+    desk = desk_of(issuer, clock)
+    await get(desk, issuer)
+    await get(desk, issuer)
+
+    assert len(issuer.forms) == 2
+
+
+async def test_no_token_is_kept_longer_than_the_setting_says(issuer: Issuer, clock: Clock) -> None:
+    desk = desk_of(issuer, clock, longest_kept=60)
+    await get(desk, issuer)
+    clock.now += 61
+    await get(desk, issuer)
+
+    assert len(issuer.forms) == 2
+
+
+async def test_of_too_many_tokens_the_least_used_goes(issuer: Issuer, clock: Clock) -> None:
+    desk = desk_of(issuer, clock, entries=2)
+    for subject in ("a", "b", "c", "a"):
+        await get(desk, issuer, subject=subject)
+
+    assert len(issuer.forms) == 4
+
+
+async def test_a_hundred_calls_at_once_ask_once(issuer: Issuer, clock: Clock) -> None:
+    issuer.gate = threading.Event()
+    desk = desk_of(issuer, clock)
+    asking = asyncio.gather(*(get(desk, issuer) for _ in range(100)))
+    while not issuer.forms:
+        await asyncio.sleep(0)
+    issuer.gate.set()
+
+    assert len(set(await asking)) == 1
+    assert len(issuer.forms) == 1
+
+
+async def test_whoever_hangs_up_takes_nothing_from_the_others(issuer: Issuer, clock: Clock) -> None:
+    issuer.gate = threading.Event()
+    desk = desk_of(issuer, clock)
+    first = asyncio.create_task(get(desk, issuer))
+    second = asyncio.create_task(get(desk, issuer))
+    while not issuer.forms:
+        await asyncio.sleep(0)
+    first.cancel()
+    issuer.gate.set()
+
+    assert await second == "token-orders-"
+    assert len(issuer.forms) == 1
+
+
+async def test_a_refusal_is_not_kept(issuer: Issuer, clock: Clock) -> None:
+    desk = desk_of(issuer, clock)
+    issuer.answer = lambda _: (400, {"error": "consent_required"})
+    with pytest.raises(SignInNeeded):
+        await get(desk, issuer)
+    issuer.answer = granting
+
+    assert await get(desk, issuer) == "token-orders-"
