@@ -5,6 +5,9 @@ PYTHON ?= python3
 UV := .tools/uv/bin/uv
 RUN := $(UV) run --frozen
 export UV_PYTHON_DOWNLOADS := never
+# Containers like to set it; every test process would then compile every module again, which costs
+# more than the tests of it.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo keycloak keycloak-dist test test-fast lint format bench docs pictures wheel-test setup clean
 .DEFAULT_GOAL := help

@@ -23,6 +23,7 @@ from tests.adapters.test_tools_and_lists import result_of
 MODES = pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
 
 
+@pytest.mark.e2e
 @MODES
 async def test_the_official_client_of_each_of_two_people_is_always_told_apart(
     library: Library, shop: Any, stage: Stage, mode: Any
@@ -49,6 +50,7 @@ async def test_the_official_client_of_each_of_two_people_is_always_told_apart(
     assert bob == {"bob bob", "bob", "hi bob"}
 
 
+@pytest.mark.e2e
 async def test_fastmcps_client_is_served_as_its_caller_and_shown_no_typed_caller_in_a_schema(
     library: Library, shop: Any, stage: Stage
 ) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.authserver.world import World, keep_one_migrated_schema, use_cheap_hashes
+from tests.authserver.world import World, keep_one_migrated_database, use_cheap_hashes
 
 use_cheap_hashes()
-keep_one_migrated_schema()
+keep_one_migrated_database()
 
 
 class StoppedClock:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from tests.authserver.conftest import Opening
 from tests.authserver.world import PASSWORD, VERIFIER, Tokens, World
@@ -66,6 +67,7 @@ async def test_of_fifty_redemptions_at_once_one_succeeds(
     assert refused == {"invalid_grant"}
 
 
+@pytest.mark.e2e
 @proves("S84", "refuses")
 async def test_of_fifty_redemptions_in_two_processes_one_succeeds(
     open_world: Opening, tmp_path: Path

@@ -3,21 +3,22 @@
 import base64
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 import httpx2
-from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from doorward.authserver import users as users_room
 from doorward.authserver.events import ServerEvent
 from doorward.authserver.server import AuthorizationServer
 from doorward.authserver.settings import AuthServerSettings, Resource
-from doorward.authserver.store import engine
+from doorward.authserver.store.engine import Store
 from tests.authserver.browser import Browser, answer_in
 
 ISSUER = "http://localhost:9000"
@@ -223,26 +224,32 @@ def use_cheap_hashes() -> None:
     users_room._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
-def keep_one_migrated_schema() -> None:
+def keep_one_migrated_database() -> None:
     """
-    Give every fresh database the schema that the migrations made for the first one.
+    Give every fresh database as a copy of the one that the migrations made first.
 
     Running them costs more than most tests here; ``test_migrations`` runs them each time.
     """
-    migrate, made = engine._migrate, list[str]()
+    start, made = Store.start, list[bytes]()
 
-    def bring_up(connection: Connection) -> None:
-        known = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"
-        if connection.exec_driver_sql(known).first() is not None:
-            migrate(connection)
+    async def start_from_the_copy(store: Store) -> None:
+        place = Path(store.engine.url.database or "")
+        if store.engine.dialect.name != "sqlite" or place.exists() or not place.parent.is_dir():
+            await start(store)
             return
         if not made:
-            migrate(connection)
-            made.extend(row[0] for row in connection.exec_driver_sql(known))
-            version = connection.exec_driver_sql("SELECT version_num FROM alembic_version")
-            made.append(f"INSERT INTO alembic_version VALUES ('{version.scalar_one()}')")
-            return
-        for statement in made:
-            connection.exec_driver_sql(statement)
+            made.append(await _migrated(start))
+        place.write_bytes(made[0])
 
-    engine._migrate = bring_up
+    # mypy: a method is not for replacing; here it is replaced for every test, once.
+    Store.start = start_from_the_copy  # type: ignore[method-assign, assignment]
+
+
+async def _migrated(start: Callable[[Store], Awaitable[None]]) -> bytes:
+    with TemporaryDirectory() as folder:
+        place = Path(folder) / "doorward.db"
+        store = Store(f"sqlite+aiosqlite:///{place}")
+        await start(store)
+        # The last connection that closes writes everything into the one file.
+        await store.aclose()
+        return place.read_bytes()

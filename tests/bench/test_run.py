@@ -134,6 +134,7 @@ def test_the_page_gives_ratios_to_the_floor_and_to_the_peers() -> None:
     assert "| **doorward**, `OAuth` | 107.0 | 7.0 |" in text
 
 
+@pytest.mark.e2e
 def test_a_call_is_taken_apart_and_bounded_memory_forgets_the_oldest() -> None:
     mint = Mint()
     with key_server(mint.key_set()) as keys_url:

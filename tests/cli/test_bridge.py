@@ -15,6 +15,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from tests.cli.conftest import Command, Running
 
+pytestmark = pytest.mark.e2e
 DOORWARD = str(Path(sys.executable).parent / "doorward")
 
 

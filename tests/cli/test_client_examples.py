@@ -12,6 +12,7 @@ import pytest
 from tests.cli.conftest import Running
 from tests.cli.person import Person
 
+pytestmark = pytest.mark.e2e
 AsUser = Callable[..., Person]
 
 

@@ -32,7 +32,7 @@ def signed_in(house: Rotating, folder: Path) -> Wallet:
 @pytest.mark.parametrize(
     "rounds",
     [
-        200,
+        50,
         pytest.param(1000, marks=[pytest.mark.e2e, pytest.mark.timeout(180)]),
     ],
 )

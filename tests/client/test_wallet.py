@@ -173,6 +173,7 @@ for number in range(40):
 """
 
 
+@pytest.mark.e2e
 @proves("S178", "accepts")
 def test_two_processes_lose_nothing_of_each_other(tmp_path: Path) -> None:
     running = [
@@ -341,6 +342,7 @@ def test_with_a_real_keyring_the_file_is_sealed(
 PASSPHRASE = "correct horse battery"
 
 
+@pytest.mark.e2e
 def test_a_passphrase_seals_the_file_and_opens_it_in_another_process(tmp_path: Path) -> None:
     Wallet(PassphraseStore(tmp_path, PASSPHRASE)).keep_tokens(SERVER, TOKENS)
 

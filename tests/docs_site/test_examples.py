@@ -92,6 +92,7 @@ async def test_an_api_key_is_refused_where_a_person_must_answer(load: Load, tmp_
     assert answer.json()["error"]["data"]["reason"] == "kind-not-allowed"
 
 
+@pytest.mark.e2e
 def test_the_permissions_of_the_example_are_those_that_were_accepted() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "examples/test_permissions.py"],

@@ -10,6 +10,9 @@ from docs.making.site import code_page, leads_to, show_code
 
 from tests.docs_site.reading import read
 
+# The whole site is built.
+pytestmark = pytest.mark.e2e
+
 
 def _parts(url: str) -> tuple[str, str]:
     return unquote(urlsplit(url).path), unquote(urlsplit(url).fragment)

@@ -10,6 +10,8 @@ from mcp import Client, MCPError
 from tests.transport.everything import everything
 from tests.transport.over_loopback import serving
 
+pytestmark = pytest.mark.e2e
+
 
 def application() -> FastAPI:
     app = FastAPI()

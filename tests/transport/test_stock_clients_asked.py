@@ -10,6 +10,7 @@ from mcp import Client
 from tests.transport.everything import everything
 from tests.transport.over_loopback import serving
 
+pytestmark = pytest.mark.e2e
 MODES = [("auto", "2026-07-28"), ("legacy", "2025-11-25")]
 Mode = Literal["auto", "legacy"]
 

@@ -264,6 +264,7 @@ async def test_a_slow_listener_is_told_once_of_many_changes() -> None:
     assert await slow.take(0) == []
 
 
+@pytest.mark.e2e
 async def test_a_thousand_streams_hear_of_a_change() -> None:
     server = watched()
     async with caller_of(server) as caller:

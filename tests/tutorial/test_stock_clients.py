@@ -17,6 +17,7 @@ from tests.tutorial.transcripts import transcript
 EVERYTHING = {"mcp:read", "mcp:tools", "mcp:prompts"}
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 @pytest.mark.parametrize("step", STEPS[2:])
 async def test_the_official_client_speaks_to_every_step_with_tools(
