@@ -1,0 +1,18 @@
+"""Two API keys, and a desk that knows keys."""
+
+from doorward.tokens import ApiKey, ApiKeyList, new_api_key
+from doorward.tokens.api_keys import KeyDesk
+from tests.tokens.signer import NOW
+
+KEY, KEPT = new_api_key(
+    name="nightly",
+    now=NOW,
+    lifetime=3600,
+    scopes=frozenset({"mcp:read"}),
+    roles=frozenset({"ops"}),
+)
+OTHER, OTHER_KEPT = new_api_key(name="other", now=NOW, lifetime=3600)
+
+
+def desk(*keys: ApiKey, now: float = NOW) -> KeyDesk:
+    return KeyDesk(ApiKeyList(keys), clock=lambda: now)

@@ -1,0 +1,59 @@
+"""API keys at the verifier: what it remembers, and what it forgets at once."""
+
+import dataclasses
+
+import pytest
+
+from doorward.errors import MalformedToken
+from doorward.tokens import ApiKeyList, CredentialVerifier
+from doorward.tokens.refusals import ApiKeyExpired, ApiKeyRevoked
+from tests.tokens.clock import Time
+from tests.tokens.signer import NOW
+from tests.tokens.some_keys import KEPT, KEY
+
+
+async def test_a_known_key_is_recalled_until_it_ends() -> None:
+    time = Time()
+    verifier = CredentialVerifier(api_keys=ApiKeyList([KEPT]), clock=time, cache_ttl=1e6)
+
+    assert verifier.recall(KEY.encode()) is None
+    verified = await verifier.verify(KEY.encode())
+
+    assert verifier.recall(KEY.encode()) == verified
+    assert await verifier.verify(KEY.encode()) == verified
+    time.now = NOW + 3600
+    assert verifier.recall(KEY.encode()) is None
+    with pytest.raises(ApiKeyExpired):
+        await verifier.verify(KEY.encode())
+
+
+async def test_a_key_that_is_revoked_is_forgotten_with_the_list() -> None:
+    keys = ApiKeyList([KEPT])
+    verifier = CredentialVerifier(api_keys=keys, clock=Time())
+    await verifier.verify(KEY.encode())
+
+    keys.replace([dataclasses.replace(KEPT, revoked_at=NOW)])
+
+    assert verifier.recall(KEY.encode()) is None
+    with pytest.raises(ApiKeyRevoked):
+        await verifier.verify(KEY.encode())
+
+
+async def test_zero_remembers_no_key() -> None:
+    verifier = CredentialVerifier(api_keys=ApiKeyList([KEPT]), clock=Time(), cache_ttl=0)
+
+    await verifier.verify(KEY.encode())
+
+    assert verifier.recall(KEY.encode()) is None
+
+
+async def test_a_key_is_refused_where_none_are_accepted_and_is_sent_nowhere() -> None:
+    from tests.tokens.asked import Asked, opaque
+
+    asked = Asked()
+    verifier = CredentialVerifier([opaque()], fetcher=asked, clock=Time())
+
+    with pytest.raises(MalformedToken):
+        await verifier.verify(KEY.encode())
+
+    assert asked.questions == []
