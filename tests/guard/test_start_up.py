@@ -1,5 +1,7 @@
 """What an operator must decide is asked before anything listens, with what to change."""
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -7,9 +9,10 @@ import pytest
 from doorward.errors import ConfigurationError
 from doorward.guard import Guard
 from doorward.guard.answers import Message, Receive, Scope, Send
+from doorward.net import Fetched, Fetcher, FetchFailed
 from doorward.policy import Policy
-from doorward.tokens import TrustedIssuer, Verifier
-from tests.guard.bench import NOW, POLICY, RESOURCE, Bench, token, trusted
+from doorward.tokens import RemoteKeys, TrustedIssuer, Verifier
+from tests.guard.bench import ISSUER, MINT, NOW, POLICY, RESOURCE, Bench, token, trusted
 from tests.ledger import proves
 
 
@@ -139,7 +142,7 @@ async def that_ignores_it(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @pytest.mark.parametrize("app", [with_lifespan, without_lifespan, that_ignores_it])
-async def test_keys_are_warm_before_the_first_request_and_let_go_at_the_end(app: Any) -> None:
+async def test_keys_are_asked_for_before_the_first_request_and_let_go_at_the_end(app: Any) -> None:
     verifier = Watched()
 
     told = await live(app, verifier)
@@ -186,3 +189,114 @@ async def test_without_a_lifespan_the_first_token_starts_the_verifier_once() -> 
         await bench.call(token=token("mcp:read", "mcp:tools"))
 
     assert verifier.story == ["start"]
+
+
+class Slow(Fetcher):
+    """Fetches the issuer's keys when it is let, or learns then that there are none to be had."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.may_answer = asyncio.Event()
+        self.is_down = False
+
+    async def fetch(self, url: str, **_: Any) -> Fetched:
+        self.asked += 1
+        await self.may_answer.wait()
+        if self.is_down:
+            raise FetchFailed("nobody there")
+        return Fetched(200, {}, json.dumps(MINT.jwks()).encode(), None)
+
+
+class Served:
+    """A guard between the start and the end of its server, before an issuer that is slow."""
+
+    def __init__(self) -> None:
+        self.issuer = Slow()
+        keys = RemoteKeys(f"{ISSUER}/keys", fetcher=self.issuer, clock=lambda: NOW)
+        trust = TrustedIssuer(issuer=ISSUER, audience=RESOURCE, algorithms=("ES256",), keys=keys)
+        self.bench = Bench(issuers=[trust])
+        self.told: asyncio.Queue[Message] = asyncio.Queue()
+        self.coming: asyncio.Queue[Message] = asyncio.Queue()
+
+    async def __aenter__(self) -> Bench:
+        scope: Scope = {"type": "lifespan", "asgi": {}}
+        self.living = asyncio.create_task(self.bench.door(scope, self.coming.get, self.told.put))
+        await self.coming.put({"type": "lifespan.startup"})
+        async with asyncio.timeout(5):
+            told = await self.told.get()
+        assert told["type"] == "lifespan.startup.complete"
+        return self.bench
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.coming.put({"type": "lifespan.shutdown"})
+        await self.living
+
+
+async def test_a_stranger_is_told_where_to_sign_in_before_the_issuer_has_answered() -> None:
+    served = Served()
+    async with served as bench:
+        answer = await bench.call()
+
+    assert answer.status_code == 401
+    assert "resource_metadata=" in answer.headers["www-authenticate"]
+    assert served.issuer.asked == 1
+
+
+async def test_a_token_that_comes_before_the_keys_waits_for_those_on_their_way() -> None:
+    served = Served()
+    async with served as bench:
+        calls = [asyncio.create_task(bench.call(token=token("mcp:read", "mcp:tools")))]
+        calls.append(asyncio.create_task(bench.call(token=token("mcp:read"))))
+        await some_turns()
+        assert not any(call.done() for call in calls)
+        served.issuer.may_answer.set()
+        answers = await asyncio.gather(*calls)
+
+    assert sorted(one.status_code for one in answers) == [200, 403]
+    assert served.issuer.asked == 1
+
+
+async def test_an_issuer_that_is_down_at_the_start_is_logged_and_its_tokens_get_a_503(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    served = Served()
+    served.issuer.is_down = True
+    served.issuer.may_answer.set()
+    async with served as bench:
+        answer = await bench.call(token=token("mcp:read", "mcp:tools"))
+
+    assert answer.status_code == 503
+    assert "issuer-keys-unavailable" in capsys.readouterr().out
+    assert served.issuer.asked == 1
+
+
+async def test_a_server_that_ends_before_its_issuer_answered_waits_for_nobody() -> None:
+    async with asyncio.timeout(1), Served():
+        pass
+
+
+async def test_what_fails_when_the_server_listens_already_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Late(Watched):
+        async def start(self) -> None:
+            await asyncio.sleep(0)
+            raise ConfigurationError("key-unreadable", "The key cannot be read.", "Fix its mode.")
+
+    told = await live(with_a_pause, Late())
+
+    assert told[0]["type"] == "lifespan.startup.complete"
+    assert "The key cannot be read. Fix its mode." in caplog.text
+
+
+async def with_a_pause(scope: Scope, receive: Receive, send: Send) -> None:
+    """Live long enough for whatever is under way to end."""
+    await some_turns()
+    await with_lifespan(scope, receive, send)
+
+
+async def some_turns() -> None:
+    """Let the loop come as far as it can without anybody else."""
+    for _ in range(50):
+        await asyncio.sleep(0)

@@ -1,6 +1,8 @@
 """Start-up and shutdown, for applications that take part in them and for those that do not."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from doorward.errors import DoorwardError
 from doorward.guard.answers import App, Message, Receive, Scope, Send
@@ -12,22 +14,30 @@ async def run_lifespan(
     receive: Receive,
     send: Send,
     *,
-    start: Callable[[], Awaitable[None]],
+    start: Callable[[], Coroutine[Any, Any, None]],
     close: Callable[[], Awaitable[None]],
 ) -> None:
     """
     Run the lifespan of ``app`` between ``start`` and ``close``.
 
-    A misconfiguration found by ``start`` stops the server with its hint, before anything listens.
+    A misconfiguration that ``start`` finds by itself stops the server with its hint, before anything
+    listens. What it asks others for is not waited for: an issuer that hangs would hold back every
+    answer that needs no issuer, such as where to sign in. Whoever brings a token meanwhile waits
+    for the keys that are on their way.
 
     Spec: ASGI, Lifespan Protocol 2.0
     """
     first = await receive()
+    starting = asyncio.create_task(start())
+    # One turn of the loop, in which it comes as far as it can without anybody else.
+    await asyncio.sleep(0)
     try:
-        await start()
+        if starting.done():
+            starting.result()
     except DoorwardError as error:
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return
+    starting.add_done_callback(_tell)
     answered = False
     replayed = False
 
@@ -55,4 +65,13 @@ async def run_lifespan(
             await receive()
             await send({"type": "lifespan.shutdown.complete"})
     finally:
+        starting.cancel()
         await close()
+
+
+def _tell(starting: asyncio.Task[None]) -> None:
+    """Log what made the start fail when it was too late to stop the server."""
+    if not starting.cancelled() and (error := starting.exception()) is not None:
+        starting.get_loop().call_exception_handler(
+            {"message": "The start of a guard failed", "exception": error, "task": starting}
+        )
