@@ -1,17 +1,14 @@
-"""The whole way of a token: from bytes to an identity or a refusal."""
+"""Which tokens are signed by whom: algorithms, keys, and everything that only looks like one."""
 
 import hashlib
 import hmac
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import pytest
 
 from doorward.errors import (
     BadSignature,
-    ConfigurationError,
-    KeysUnavailable,
     MalformedToken,
     TokenRejected,
     UnknownIssuer,
@@ -21,8 +18,8 @@ from doorward.errors import (
 )
 from doorward.testing import BAD_TOKENS, Algorithm, BadToken, SigningKey, TokenMint
 from doorward.tokens import LocalKeys, TrustedIssuer, Verifier
-from doorward.tokens.source import KeySource
 from tests.ledger import proves
+from tests.tokens.clock import Time
 from tests.tokens.signer import (
     ALGORITHMS,
     ISSUER,
@@ -35,34 +32,7 @@ from tests.tokens.signer import (
     rsa_jwk,
     rsa_key,
 )
-
-
-class Time:
-    now = NOW
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def keys(*jwks: dict[str, Any], clock: Callable[[], float] | None = None) -> LocalKeys:
-    return LocalKeys(lambda: {"keys": list(jwks)}, clock=clock or Time())
-
-
-def verifier(
-    signer: Signer, *jwks: dict[str, Any], algorithms: tuple[str, ...] = (), **options: Any
-) -> Verifier:
-    trusted = TrustedIssuer(
-        issuer=ISSUER,
-        audience=RESOURCE,
-        algorithms=algorithms or (signer.alg,),
-        keys=keys(*(jwks or (signer.jwk,))),
-    )
-    return Verifier([trusted], **{"clock": Time(), **options})
-
-
-@pytest.fixture
-def signer() -> Signer:
-    return Signer("ES256")
+from tests.tokens.verifiers import keys, verifier
 
 
 @proves("S125", "accepts")
@@ -262,95 +232,6 @@ async def test_a_key_that_names_its_algorithm_serves_no_other() -> None:
         await judge.verify(Signer("PS256").token())
 
 
-async def test_a_verified_token_is_recalled_until_it_is_over(signer: Signer) -> None:
-    time = Time()
-    judge = verifier(signer, clock=time, cache_ttl=1000, leeway=0)
-    token = signer.token()
-    assert judge.recall(token) is None
-    identity = await judge.verify(token)
-    assert judge.recall(token) == identity
-
-    time.now = NOW + 599.9
-    assert judge.recall(token) == identity
-    time.now = NOW + 600
-    assert judge.recall(token) is None
-    with pytest.raises(TokenRejected):
-        await judge.verify(token)
-
-
-async def test_a_verified_token_is_recalled_for_no_longer_than_asked(signer: Signer) -> None:
-    time = Time()
-    judge = verifier(signer, clock=time, cache_ttl=60)
-    token = signer.token()
-    await judge.verify(token)
-    time.now += 59
-    assert judge.recall(token)
-    time.now += 1
-    assert judge.recall(token) is None
-
-
-@pytest.mark.parametrize("options", [{"cache_ttl": 0}, {"cache_entries": 0}])
-async def test_nothing_is_recalled_when_remembering_is_off(
-    signer: Signer, options: dict[str, Any]
-) -> None:
-    judge = verifier(signer, **options)
-    token = signer.token()
-    await judge.verify(token)
-    assert judge.recall(token) is None
-
-
-async def test_at_most_so_many_tokens_are_remembered_and_none_in_clear(signer: Signer) -> None:
-    judge = verifier(signer, cache_entries=2)
-    tokens = [signer.token(claims(jti=f"t-{n}")) for n in range(3)]
-    for token in tokens:
-        await judge.verify(token)
-
-    assert [judge.recall(token) is None for token in tokens] == [True, False, False]
-    kept = repr(judge._remembered._entries)
-    assert not any(part.decode() in kept for token in tokens for part in token.split(b"."))
-
-
-async def test_a_refusal_is_not_remembered_as_anything(signer: Signer) -> None:
-    judge = verifier(signer)
-    for _ in range(2):
-        with pytest.raises(TokenRejected):
-            await judge.verify(signer.token(claims(aud="x")))
-    assert len(judge._remembered) == 0
-
-
-@proves("S135", "accepts")
-@proves("S135", "refuses")
-async def test_a_new_key_works_at_once_and_a_withdrawn_one_stops(signer: Signer) -> None:
-    time, published = Time(), [signer.jwk]
-    trusted = TrustedIssuer(
-        issuer=ISSUER,
-        audience=RESOURCE,
-        algorithms=("ES256",),
-        keys=LocalKeys(lambda: {"keys": published}, clock=time, recheck=1.0),
-    )
-    judge = Verifier([trusted], clock=time)
-    old = signer.token()
-    await judge.verify(old)
-
-    successor = Signer("ES256", "k2")
-    published.append(successor.jwk)
-    assert (await judge.verify(successor.token())).subject == "alice"
-
-    published.remove(signer.jwk)
-    time.now += 1
-    assert judge.recall(old) is None
-    with pytest.raises(UnknownKey):
-        await judge.verify(old)
-
-
-async def test_headers_seen_are_remembered_up_to_a_bound(signer: Signer) -> None:
-    judge = verifier(signer)
-    for n in range(300):
-        with pytest.raises(TokenRejected):
-            await judge.verify(signer.token(header=signer.header(kid=f"x{n}")))
-    assert len(judge._headers) <= 256
-
-
 async def test_no_refusal_carries_the_token(signer: Signer) -> None:
     judge = verifier(signer)
     token = signer.token(claims(aud="https://other.example"))
@@ -366,88 +247,3 @@ async def test_no_refusal_carries_the_token(signer: Signer) -> None:
 async def test_a_token_without_a_person_is_a_service(signer: Signer) -> None:
     identity = await verifier(signer).verify(signer.token(claims(sub="client-1")))
     assert identity.kind == "service"
-
-
-@proves("S134", "refuses")
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"audience": ""}, "undecided-audience"),
-        ({"audience": ()}, "undecided-audience"),
-        ({"audience": (RESOURCE, "")}, "undecided-audience"),
-        ({"issuer": "http://issuer.example"}, "insecure-issuer"),
-        ({"issuer": "issuer.example"}, "not-an-issuer"),
-        ({"issuer": "https://issuer.example?x=1"}, "not-an-issuer"),
-        ({"jwks_uri": "http://issuer.example/keys"}, "insecure-keys"),
-        ({"jwks_uri": "file:///keys.json"}, "insecure-keys"),
-        ({"jwks_uri": "keys.json"}, "insecure-keys"),
-        ({"algorithms": ()}, "no-algorithms"),
-        ({"algorithms": ("none",)}, "unknown-algorithm"),
-        ({"algorithms": ("ES256", "HS256")}, "unknown-algorithm"),
-        ({"algorithms": ("es256",)}, "unknown-algorithm"),
-    ],
-)
-def test_an_issuer_that_is_not_decided_is_not_trusted(changes: dict[str, Any], reason: str) -> None:
-    good: dict[str, Any] = {"issuer": ISSUER, "audience": RESOURCE}
-    TrustedIssuer(**good)
-    with pytest.raises(ConfigurationError) as refusal:
-        TrustedIssuer(**{**good, **changes})
-
-    assert refusal.value.reason == reason
-    assert refusal.value.hint
-
-
-def test_a_verifier_without_issuers_or_with_one_twice_is_not_made() -> None:
-    one = TrustedIssuer(issuer=ISSUER, audience=RESOURCE)
-    for issuers, reason in (([], "no-issuers"), ([one, one], "issuer-twice")):
-        with pytest.raises(ConfigurationError) as refusal:
-            Verifier(issuers)
-        assert refusal.value.reason == reason
-
-
-def test_what_is_trusted_can_be_told() -> None:
-    judge = Verifier([TrustedIssuer(issuer=ISSUER, audience=RESOURCE)])
-    (said,) = judge.describe()
-    assert said["issuer"] == ISSUER
-    assert said["audience"] == [RESOURCE]
-    assert said["algorithms"] == ["ES256", "RS256"]
-    assert said["profile"] == "rfc9068"
-
-
-class Changing:
-    """Keys that change while a token is being verified with the old ones."""
-
-    def __init__(self, inner: LocalKeys) -> None:
-        self.inner = inner
-        self.generation = 0
-        self.trusted_until = float("inf")
-
-    async def start(self) -> None:
-        raise KeysUnavailable("never asked")
-
-    def known(self, kid: str | None, algorithm: str) -> Any:
-        key = self.inner.known(kid, algorithm)
-        self.generation += 1
-        return key
-
-    async def key(self, kid: str | None, algorithm: str) -> Any:
-        raise KeysUnavailable("never asked")
-
-
-async def test_a_token_verified_while_the_keys_changed_is_not_remembered(signer: Signer) -> None:
-    source: KeySource = Changing(keys(signer.jwk))
-    trusted = TrustedIssuer(issuer=ISSUER, audience=RESOURCE, algorithms=("ES256",), keys=source)
-    judge = Verifier([trusted], clock=Time())
-    token = signer.token()
-    await judge.verify(token)
-
-    assert judge.recall(token) is None
-
-
-async def test_closing_forgets_every_token(signer: Signer) -> None:
-    judge = verifier(signer)
-    await judge.start()
-    token = signer.token()
-    await judge.verify(token)
-    await judge.aclose()
-    assert judge.recall(token) is None

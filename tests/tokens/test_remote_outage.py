@@ -1,0 +1,151 @@
+"""Keys under a URL: for how long they are believed, also while their issuer is down."""
+
+import pytest
+import structlog
+
+from doorward.errors import KeysUnavailable
+from doorward.tokens import TrustedIssuer, Verifier
+from tests.ledger import proves
+from tests.tokens.clock import Time
+from tests.tokens.provider import Provider, remote, until
+from tests.tokens.signer import NOW, RESOURCE, Signer, claims
+
+
+@proves("S77", "accepts")
+@pytest.mark.parametrize(
+    ("header", "life"),
+    [
+        ("", 300),
+        ("Cache-Control: max-age=600\r\n", 600),
+        ("Cache-Control: max-age=1\r\n", 60),
+        ("Cache-Control: no-store\r\n", 60),
+        ("Cache-Control: max-age=99999999\r\n", 3600),
+    ],
+)
+async def test_keys_are_believed_as_long_as_their_issuer_says_within_bounds(
+    provider: Provider, signer: Signer, header: str, life: float
+) -> None:
+    time = Time()
+    provider.publish(signer.jwk)
+    provider.headers = header
+    keys = remote(provider, time)
+    await keys.start()
+    generation = keys.generation
+
+    time.now += life - 0.1
+    assert keys.known("k1", "ES256") is not None
+    time.now += 0.1
+    assert keys.known("k1", "ES256") is None
+    await keys.key("k1", "ES256")
+    assert len(provider.asked) == 2
+    # The same keys again: what was verified with them stays verified.
+    assert keys.generation == generation
+
+
+@proves("S134", "accepts")
+@proves("S134", "refuses")
+async def test_old_keys_serve_while_the_issuer_is_down_but_not_for_ever(
+    provider: Provider, signer: Signer
+) -> None:
+    time = Time()
+    provider.publish(signer.jwk)
+    keys = remote(provider, time, usual=300, stale=3600, retry=5)
+    await keys.start()
+    provider.status = "500 Oops"
+
+    time.now += 300
+    assert (await keys.key("k1", "ES256")).kid == "k1"
+    assert keys.known("k1", "ES256") is not None
+    assert len(provider.asked) == 2
+    time.now += 5
+    assert keys.known("k1", "ES256") is None
+    await keys.key("k1", "ES256")
+    await until(lambda: len(provider.asked) == 3)
+
+    # A key that is not in the old set may be a new one: nobody is told that his token is bad.
+    with pytest.raises(KeysUnavailable):
+        await keys.key("k2", "ES256")
+
+    time.now = NOW + 3900
+    with pytest.raises(KeysUnavailable) as refusal:
+        await keys.key("k1", "ES256")
+    assert refusal.value.status == 503
+
+
+async def test_nobody_with_an_old_key_waits_for_an_issuer_that_hangs(
+    provider: Provider, signer: Signer
+) -> None:
+    time = Time()
+    provider.publish(signer.jwk)
+    keys = remote(provider, time)
+    await keys.start()
+    provider.status = "500 Oops"
+    time.now += 300
+    await keys.key("k1", "ES256")
+
+    time.now += 5
+    provider.gate.clear()
+    for _ in range(20):
+        assert (await keys.key("k1", "ES256")).kid == "k1"
+    await until(lambda: len(provider.asked) == 3)
+    provider.status = "200 OK"
+    provider.gate.set()
+    # What was asked behind the old key's back is believed as any other answer.
+    await until(lambda: keys.problem is None)
+    assert keys.known("k1", "ES256") is not None
+    assert len(provider.asked) == 3
+
+
+async def test_an_issuer_that_is_back_is_believed_again(provider: Provider, signer: Signer) -> None:
+    time = Time()
+    provider.publish(signer.jwk)
+    provider.status = "500 Oops"
+    keys = remote(provider, time, retry=5)
+    await keys.start()
+    provider.status = "200 OK"
+    time.now += 5
+    assert (await keys.key("k1", "ES256")).kid == "k1"
+    assert keys.problem is None
+
+
+@proves("S134", "refuses")
+async def test_an_issuer_that_is_down_at_the_start_is_asked_again_and_not_hammered(
+    provider: Provider, signer: Signer
+) -> None:
+    time = Time()
+    keys = remote(provider, time, retry=5)
+    with structlog.testing.capture_logs() as logs:
+        await keys.start()
+    assert [entry["event"] for entry in logs] == ["issuer-keys-unavailable"]
+    for _ in range(10):
+        with pytest.raises(KeysUnavailable) as refusal:
+            await keys.key("k1", "ES256")
+    assert len(provider.asked) == 1
+    assert refusal.value.code == "keys-unavailable"
+
+    provider.publish(signer.jwk)
+    time.now += 5
+    assert (await keys.key("k1", "ES256")).kid == "k1"
+
+
+async def test_one_issuer_that_is_down_does_not_keep_the_others_out(
+    provider: Provider, signer: Signer
+) -> None:
+    provider.publish(signer.jwk)
+    up = TrustedIssuer(
+        issuer=provider.url,
+        audience=RESOURCE,
+        algorithms=("ES256",),
+        jwks_uri=f"{provider.url}/keys",
+    )
+    down = TrustedIssuer(
+        issuer="http://localhost:1",
+        audience=RESOURCE,
+        algorithms=("ES256",),
+    )
+    judge = Verifier([up, down], clock=Time())
+    await judge.start()
+
+    assert (await judge.verify(signer.token(claims(iss=up.issuer)))).subject == "alice"
+    with pytest.raises(KeysUnavailable):
+        await judge.verify(signer.token(claims(iss=down.issuer)))

@@ -1,0 +1,151 @@
+"""Keys that come and go, and key names that somebody invents."""
+
+import asyncio
+
+import pytest
+
+from doorward.errors import KeysUnavailable, UnknownKey
+from doorward.tokens import TrustedIssuer, Verifier
+from tests.ledger import proves
+from tests.tokens.clock import Time
+from tests.tokens.provider import Provider, remote, until
+from tests.tokens.signer import NOW, RESOURCE, Signer, claims
+
+
+@proves("S134", "refuses")
+async def test_invented_key_names_cause_a_few_fetches_and_then_one_per_while(
+    provider: Provider, signer: Signer
+) -> None:
+    time = Time()
+    provider.publish(signer.jwk)
+    keys = remote(provider, time, unknown_kid=5, unknown_kid_burst=4)
+    await keys.start()
+    for n in range(20):
+        with pytest.raises(UnknownKey):
+            await keys.key(f"invented-{n}", "ES256")
+    assert len(provider.asked) == 1 + 4
+
+    for step, asked in ((4.9, 5), (0.1, 6), (5.0, 7), (4.9, 7)):
+        time.now += step
+        for n in range(20):
+            with pytest.raises(UnknownKey):
+                await keys.key(f"invented-{n}", "ES256")
+        assert len(provider.asked) == asked
+    assert keys.known("k1", "ES256") is not None
+
+
+@proves("S135", "accepts")
+async def test_a_key_rotated_in_during_a_flood_of_invented_names_waits_for_seconds_alone(
+    provider: Provider, signer: Signer
+) -> None:
+    time = Time()
+    provider.publish(signer.jwk)
+    keys = remote(provider, time)
+    await keys.start()
+    for n in range(20):
+        with pytest.raises(UnknownKey):
+            await keys.key(f"invented-{n}", "ES256")
+    provider.publish(signer.jwk, Signer("ES256", "k2").jwk)
+    with pytest.raises(UnknownKey):
+        await keys.key("k2", "ES256")
+
+    time.now += 5
+    # Whichever of the names comes first, the set that it fetches has the new key.
+    with pytest.raises(UnknownKey):
+        await keys.key("invented", "ES256")
+    assert (await keys.key("k2", "ES256")).kid == "k2"
+
+
+@proves("S135", "accepts")
+async def test_what_could_not_be_asked_for_counts_as_not_asked(
+    provider: Provider, signer: Signer
+) -> None:
+    time = Time()
+    provider.publish(signer.jwk)
+    keys = remote(provider, time, unknown_kid=1000, unknown_kid_burst=2, retry=5)
+    await keys.start()
+    provider.status = "500 Oops"
+    for _ in range(20):
+        with pytest.raises(KeysUnavailable):
+            await keys.key("k2", "ES256")
+    assert len(provider.asked) == 2
+
+    time.now += 5
+    provider.status = "200 OK"
+    provider.publish(Signer("ES256", "k2").jwk)
+    assert (await keys.key("k2", "ES256")).kid == "k2"
+
+
+@proves("S135", "accepts")
+async def test_a_set_that_left_before_the_rotation_is_not_the_last_word(
+    provider: Provider, signer: Signer
+) -> None:
+    provider.publish(signer.jwk)
+    keys = remote(provider, Time())
+    await keys.start()
+    provider.gate.clear()
+    first = asyncio.create_task(keys.key("invented", "ES256"))
+    await until(lambda: len(provider.asked) == 2)
+    # Asked for with the old set already on its way, by many at once.
+    waiting = [asyncio.create_task(keys.key("k2", "ES256")) for _ in range(20)]
+    await asyncio.sleep(0)
+    provider.publish(signer.jwk, Signer("ES256", "k2").jwk)
+    provider.gate.set()
+
+    with pytest.raises(UnknownKey):
+        await first
+    assert {key.kid for key in await asyncio.gather(*waiting)} == {"k2"}
+    assert len(provider.asked) == 3
+
+
+@proves("S135", "accepts")
+async def test_a_key_rotated_in_under_load_refuses_nobody_who_waits_for_it(
+    provider: Provider, signer: Signer
+) -> None:
+    provider.publish(signer.jwk)
+    keys = remote(provider, Time())
+    await keys.start()
+    provider.publish(signer.jwk, Signer("ES256", "k2").jwk)
+    provider.gate.clear()
+    waiting = [asyncio.create_task(keys.key("k2", "ES256")) for _ in range(20)]
+    await until(lambda: len(provider.asked) == 2)
+    provider.gate.set()
+
+    assert {key.kid for key in await asyncio.gather(*waiting)} == {"k2"}
+    assert len(provider.asked) == 2
+
+
+@proves("S135", "accepts")
+async def test_a_new_key_works_at_once(provider: Provider, signer: Signer) -> None:
+    provider.publish(signer.jwk)
+    keys = remote(provider, Time())
+    await keys.start()
+    generation = keys.generation
+    provider.publish(signer.jwk, Signer("ES256", "k2").jwk)
+
+    assert (await keys.key("k2", "ES256")).kid == "k2"
+    assert keys.generation == generation + 1
+
+
+@proves("S135", "refuses")
+async def test_a_withdrawn_key_stops_within_its_time(provider: Provider, signer: Signer) -> None:
+    time = Time()
+    provider.publish(signer.jwk)
+    issuer = TrustedIssuer(
+        issuer=provider.url,
+        audience=RESOURCE,
+        algorithms=("ES256",),
+        jwks_uri=f"{provider.url}/keys",
+    )
+    judge = Verifier([issuer], clock=time, cache_ttl=10_000)
+    token = signer.token(claims(iss=provider.url, exp=NOW + 4000))
+    await judge.verify(token)
+    provider.publish(Signer("ES256", "k2").jwk)
+
+    time.now += 299
+    assert judge.recall(token) is not None
+    time.now += 1
+    # Remembered tokens too: none outlives the time for which its key was believed.
+    assert judge.recall(token) is None
+    with pytest.raises(UnknownKey):
+        await judge.verify(token)

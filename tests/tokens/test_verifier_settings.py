@@ -1,0 +1,56 @@
+"""Whom a verifier may be told to trust, and what it tells of that."""
+
+from typing import Any
+
+import pytest
+
+from doorward.errors import ConfigurationError
+from doorward.tokens import TrustedIssuer, Verifier
+from tests.ledger import proves
+from tests.tokens.signer import ISSUER, RESOURCE
+
+
+@proves("S134", "refuses")
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"audience": ""}, "undecided-audience"),
+        ({"audience": ()}, "undecided-audience"),
+        ({"audience": (RESOURCE, "")}, "undecided-audience"),
+        ({"issuer": "http://issuer.example"}, "insecure-issuer"),
+        ({"issuer": "issuer.example"}, "not-an-issuer"),
+        ({"issuer": "https://issuer.example?x=1"}, "not-an-issuer"),
+        ({"jwks_uri": "http://issuer.example/keys"}, "insecure-keys"),
+        ({"jwks_uri": "file:///keys.json"}, "insecure-keys"),
+        ({"jwks_uri": "keys.json"}, "insecure-keys"),
+        ({"algorithms": ()}, "no-algorithms"),
+        ({"algorithms": ("none",)}, "unknown-algorithm"),
+        ({"algorithms": ("ES256", "HS256")}, "unknown-algorithm"),
+        ({"algorithms": ("es256",)}, "unknown-algorithm"),
+    ],
+)
+def test_an_issuer_that_is_not_decided_is_not_trusted(changes: dict[str, Any], reason: str) -> None:
+    good: dict[str, Any] = {"issuer": ISSUER, "audience": RESOURCE}
+    TrustedIssuer(**good)
+    with pytest.raises(ConfigurationError) as refusal:
+        TrustedIssuer(**{**good, **changes})
+
+    assert refusal.value.reason == reason
+    assert refusal.value.hint
+
+
+def test_a_verifier_without_issuers_or_with_one_twice_is_not_made() -> None:
+    one = TrustedIssuer(issuer=ISSUER, audience=RESOURCE)
+    for issuers, reason in (([], "no-issuers"), ([one, one], "issuer-twice")):
+        with pytest.raises(ConfigurationError) as refusal:
+            Verifier(issuers)
+        assert refusal.value.reason == reason
+
+
+def test_what_is_trusted_can_be_told() -> None:
+    judge = Verifier([TrustedIssuer(issuer=ISSUER, audience=RESOURCE)])
+    (said,) = judge.describe()
+    assert said["issuer"] == ISSUER
+    assert said["audience"] == [RESOURCE]
+    assert said["algorithms"] == ["ES256", "RS256"]
+    assert said["profile"] == "rfc9068"

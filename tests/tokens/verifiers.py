@@ -1,0 +1,24 @@
+"""A verifier that trusts one issuer."""
+
+from collections.abc import Callable
+from typing import Any
+
+from doorward.tokens import LocalKeys, TrustedIssuer, Verifier
+from tests.tokens.clock import Time
+from tests.tokens.signer import ISSUER, RESOURCE, Signer
+
+
+def keys(*jwks: dict[str, Any], clock: Callable[[], float] | None = None) -> LocalKeys:
+    return LocalKeys(lambda: {"keys": list(jwks)}, clock=clock or Time())
+
+
+def verifier(
+    signer: Signer, *jwks: dict[str, Any], algorithms: tuple[str, ...] = (), **options: Any
+) -> Verifier:
+    trusted = TrustedIssuer(
+        issuer=ISSUER,
+        audience=RESOURCE,
+        algorithms=algorithms or (signer.alg,),
+        keys=keys(*(jwks or (signer.jwk,))),
+    )
+    return Verifier([trusted], **{"clock": Time(), **options})
