@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import anyio.to_thread
-
 from doorward.errors import DoorwardError
 from doorward.transport.call import Call
 from doorward.transport.context import Context
@@ -68,6 +66,9 @@ class Function:
         if self.waits:
             running: Awaitable[Any] = self.call(**arguments)
             return running
+        # By the first function that needs a thread: it is a tenth of what a server loads at its start.
+        import anyio.to_thread
+
         # Abandoned when its caller hangs up: a thread cannot be stopped, but nobody waits for it.
         return anyio.to_thread.run_sync(partial(self.call, **arguments), abandon_on_cancel=True)
 
