@@ -1,13 +1,15 @@
 """The migrations make the tables that the code expects, and can be taken back."""
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, inspect
+from sqlalchemy import Connection, Table, create_engine, inspect, select, text
 
 import doorward.authserver.store.engine as engine_room
-from doorward.authserver.store.schema import metadata
+from doorward.authserver.consents import digest_of
+from doorward.authserver.store.schema import consents, metadata
 
 
 def config_on(connection: Connection) -> Config:
@@ -31,3 +33,61 @@ def test_the_migrations_can_be_taken_back() -> None:
         command.downgrade(config_on(connection), "base")
 
         assert inspect(connection).get_table_names() == ["alembic_version"]
+
+
+PEOPLE = [("alice", 0.0), ("bob", 1.0)]
+FACTS = {
+    "client_id": "https://app.example/client.json",
+    "redirect_uri": "http://127.0.0.1/callback",
+    "resource": "http://localhost:9000/mcp",
+}
+
+
+def with_consents(connection: Connection) -> None:
+    """Put two people and what they agreed to into a database of the first schema."""
+    command.upgrade(config_on(connection), "0001")
+    user = (
+        "INSERT INTO users (id, username, password_hash, scopes, roles, disabled, created_at)"
+        " VALUES (:id, :id, 'x', '[]', '[]', false, 0)"
+    )
+    consent = (
+        "INSERT INTO consents (user_id, client_id, redirect_uri, resource, scopes, shown, given_at)"
+        " VALUES (:id, :client_id, :redirect_uri, :resource, '[\"mcp:read\"]', :shown, :given_at)"
+    )
+    for name, given_at in PEOPLE:
+        connection.execute(text(user), {"id": name})
+        told = {"id": name, "shown": b"s" * 32, "given_at": given_at, **FACTS}
+        connection.execute(text(consent), told)
+
+
+def test_a_consent_of_the_first_schema_is_found_by_its_digest() -> None:
+    with create_engine("sqlite://").connect() as connection:
+        with_consents(connection)
+        command.upgrade(config_on(connection), "head")
+
+        for name, given_at in PEOPLE:
+            found = connection.execute(
+                select(consents).where(consents.c.digest == digest_of(name, *FACTS.values()))
+            ).one()
+            assert (found.user_id, found.given_at) == (name, given_at)
+            assert (found.scopes, found.shown) == (["mcp:read"], b"s" * 32)
+            assert {column: getattr(found, column) for column in FACTS} == FACTS
+
+
+def test_consents_are_carried_back_too() -> None:
+    with create_engine("sqlite://").connect() as connection:
+        with_consents(connection)
+        command.upgrade(config_on(connection), "head")
+        command.downgrade(config_on(connection), "0001")
+
+        rows = connection.execute(text("SELECT user_id, scopes FROM consents ORDER BY user_id"))
+        assert [tuple(row) for row in rows] == [(name, '["mcp:read"]') for name, _ in PEOPLE]
+
+
+@pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
+def test_what_is_indexed_fits_into_an_index_of_postgresql(table: Table) -> None:
+    # An entry may be a third of a page. https://www.postgresql.org/docs/current/btree.html
+    indexed = [table.primary_key.columns, *(index.columns for index in table.indexes)]
+    for columns in indexed:
+        lengths = [getattr(column.type, "length", None) or 8 for column in columns]
+        assert sum(lengths) < 2704

@@ -1,15 +1,21 @@
 """What a user has agreed to: per client, address to return to and resource, with the scopes."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 
-from sqlalchemy import ColumnElement, and_, delete, insert, select
+from sqlalchemy import ColumnElement, Table, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.clients import Client
 from doorward.authserver.store.schema import consents
 from doorward.wire.redirect_uri import without_port
+
+_INSERT: Mapping[str, Callable[[Table], postgresql.Insert | sqlite.Insert]] = {
+    "postgresql": postgresql.insert,
+    "sqlite": sqlite.insert,
+}
 
 
 def shown_of(client: Client) -> bytes:
@@ -61,20 +67,22 @@ async def remember(
 ) -> None:
     """Keep an answer, together with what was agreed to before while the client is the same."""
     before = await remembered_scopes(connection, user_id, client, redirect_uri, resource)
-    await connection.execute(
-        delete(consents).where(_key(user_id, client.client_id, redirect_uri, resource))
+    answer = {
+        "scopes": sorted(before | frozenset(scopes)),
+        "shown": shown_of(client),
+        "given_at": now,
+    }
+    digest = digest_of(user_id, client.client_id, redirect_uri, resource)
+    kept = _INSERT[connection.dialect.name](consents).values(
+        digest=digest,
+        user_id=user_id,
+        client_id=client.client_id,
+        redirect_uri=without_port(redirect_uri),
+        resource=resource,
+        **answer,
     )
-    await connection.execute(
-        insert(consents).values(
-            user_id=user_id,
-            client_id=client.client_id,
-            redirect_uri=without_port(redirect_uri),
-            resource=resource,
-            scopes=sorted(before | frozenset(scopes)),
-            shown=shown_of(client),
-            given_at=now,
-        )
-    )
+    # One statement: two answers at once are two answers, and not one of them a failure.
+    await connection.execute(kept.on_conflict_do_update(index_elements=["digest"], set_=answer))
 
 
 async def withdraw(connection: AsyncConnection, user_id: str, client_id: str) -> None:
@@ -84,10 +92,13 @@ async def withdraw(connection: AsyncConnection, user_id: str, client_id: str) ->
     )
 
 
+def digest_of(user_id: str, client_id: str, redirect_uri: str, resource: str) -> bytes:
+    """Return what one consent is found by: 32 bytes, however long its parts are."""
+    # JSON keeps the parts apart. Joined as they are, another client and another address could spell
+    # the same text, and the one would be let in by what was agreed for the other.
+    parts = [user_id, client_id, without_port(redirect_uri), resource]
+    return sha256(json.dumps(parts).encode()).digest()
+
+
 def _key(user_id: str, client_id: str, redirect_uri: str, resource: str) -> ColumnElement[bool]:
-    return and_(
-        consents.c.user_id == user_id,
-        consents.c.client_id == client_id,
-        consents.c.redirect_uri == without_port(redirect_uri),
-        consents.c.resource == resource,
-    )
+    return consents.c.digest == digest_of(user_id, client_id, redirect_uri, resource)

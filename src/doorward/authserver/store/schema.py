@@ -73,14 +73,17 @@ transactions = Table(
 consents = Table(
     "consents",
     metadata,
-    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
-    Column("client_id", String(2048), primary_key=True),
-    Column("redirect_uri", String(2048), primary_key=True),
-    Column("resource", String(2048), primary_key=True),
+    # Of user, client, redirect URI and resource, which are too long for an index of PostgreSQL.
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("client_id", String(2048), nullable=False),
+    Column("redirect_uri", String(2048), nullable=False),
+    Column("resource", String(2048), nullable=False),
     Column("scopes", JSON, nullable=False),
     # What the page showed of the client; another name or other addresses need a new answer.
     Column("shown", LargeBinary(32), nullable=False),
     Column("given_at", Float, nullable=False),
+    Index("consents_party", "user_id", "client_id"),
 )
 
 grants = Table(

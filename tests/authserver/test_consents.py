@@ -1,0 +1,78 @@
+"""What a consent is found by: all of its parts, kept apart, in a key of one size."""
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from doorward.authserver.clients import Client
+from doorward.authserver.consents import digest_of, remember, still_agreed
+from doorward.wire.client_metadata import ClientMetadata
+from tests.authserver.world import CALLBACK, RESOURCE, World
+
+# Each pair spells one text when its parts are joined.
+JOINED = [
+    pytest.param(("client", "ab:/here", RESOURCE), ("clienta", "b:/here", RESOURCE), id="client"),
+    pytest.param(("client", "a:/b", "c:/d"), ("client", "a:/bc", ":/d"), id="address"),
+    pytest.param(('client","a', "b", RESOURCE), ("client", 'a","b', RESOURCE), id="as-json-does"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), JOINED)
+async def test_two_consents_whose_parts_spell_one_text_are_two(
+    world: World, one: tuple[str, str, str], other: tuple[str, str, str]
+) -> None:
+    assert "".join(one) == "".join(other) or '","'.join(one) == '","'.join(other)
+    user = await world.server.users.by_name("alice")
+    assert user is not None
+
+    async with world.server.parts.store.writing() as connection:
+        await agree(connection, user.id, one, "mcp:read")
+        unasked = await still_agreed(connection, user.id, *other)
+        await agree(connection, user.id, other, "mcp:tools")
+        found = [await still_agreed(connection, user.id, *parts) for parts in (one, other)]
+
+    assert unasked is None
+    assert found == [frozenset({"mcp:read"}), frozenset({"mcp:tools"})]
+
+
+async def agree(
+    connection: AsyncConnection, user_id: str, parts: tuple[str, str, str], scope: str
+) -> None:
+    client_id, redirect_uri, resource = parts
+    metadata = ClientMetadata(redirect_uris=(redirect_uri,), token_endpoint_auth_method="none")
+    await remember(
+        connection,
+        user_id=user_id,
+        client=Client(client_id=client_id, origin="registered", metadata=metadata),
+        redirect_uri=redirect_uri,
+        resource=resource,
+        scopes=[scope],
+        now=0.0,
+    )
+
+
+async def test_agreeing_again_adds_to_what_was_agreed(world: World) -> None:
+    user = await world.server.users.by_name("alice")
+    assert user is not None
+    parts = ("client", CALLBACK, RESOURCE)
+
+    async with world.server.parts.store.writing() as connection:
+        for scope in ("mcp:read", "mcp:tools"):
+            await agree(connection, user.id, parts, scope)
+        found = await still_agreed(connection, user.id, *parts)
+
+    assert found == frozenset({"mcp:read", "mcp:tools"})
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_each_part_makes_another_digest_and_all_have_one_size(place: int) -> None:
+    parts = ["user", "client", "https://app.example/callback", RESOURCE]
+    long = [*parts[:place], parts[place] + "x" * 2000, *parts[place + 1 :]]
+
+    assert digest_of(*parts) != digest_of(*long)
+    assert len(digest_of(*parts)) == len(digest_of(*long)) == 32
+
+
+def test_the_port_of_a_loopback_address_is_no_part_of_it() -> None:
+    ports = ("http://127.0.0.1:1/callback", "http://127.0.0.1:2/callback")
+
+    assert len({digest_of("user", "client", uri, RESOURCE) for uri in ports}) == 1
