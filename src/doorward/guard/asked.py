@@ -1,10 +1,12 @@
 """What the guard must know of a request's headers, found in one pass."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 
-class Asked(NamedTuple):
+# A Struct, which is made in a third of the time that a named tuple takes: one is made per request.
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """
     The headers of a request by name, and the names of which there was more than one.
 

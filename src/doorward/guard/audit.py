@@ -64,7 +64,8 @@ def event(
         issuer, subject = identity.issuer, identity.subject
         client_id, kind = identity.client_id, identity.kind
     # All at once, because as a rule there is nothing to do in any of them.
-    if not _is_harmless(f"{http_method}{method}{name}{issuer}{subject}{client_id}{detail}"):
+    everything = f"{http_method}{method}{name}{issuer}{subject}{client_id}{detail}"
+    if len(everything) > _LONGEST or not everything.isprintable():
         http_method, method, detail = harmless(http_method), harmless(method), harmless(detail)
         name, issuer, subject, client_id = map(_harmless, (name, issuer, subject, client_id))
     return AuditEvent(
@@ -85,10 +86,6 @@ def event(
     )
 
 
-def _is_harmless(text: str) -> bool:
-    return len(text) <= _LONGEST and text.isprintable()
-
-
 def _harmless(text: str | None) -> str | None:
     return None if text is None else harmless(text)
 
@@ -99,7 +96,7 @@ def harmless(text: str) -> str:
 
     Line ends, ANSI sequences, bidirectional and invisible characters become ``\\u…``.
     """
-    if _is_harmless(text):
+    if len(text) <= _LONGEST and text.isprintable():
         return text
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "…"

@@ -1,6 +1,6 @@
 """The door itself: one ASGI application in front of another."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ from doorward.guard.refusals import (
 )
 from doorward.guard.sessions import Sessions
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
-from doorward.identity import Identity, reset_current_identity, set_current_identity
+from doorward.identity import Identity
 from doorward.policy import Decision, Operation, Policy
 from doorward.wire.envelope import NAMED, Envelope, read_envelope
 from doorward.wire.envelope import SCOPE_KEY as ENVELOPE_KEY
@@ -194,7 +194,7 @@ class Door:
 
     def _judge_addresses(self, visit: Visit) -> None:
         """Host before Origin: a page that reached us under a strange name is nobody's page."""
-        headers, repeated = visit.asked
+        headers, repeated = visit.asked.headers, visit.asked.repeated
         addresses = self._settings.addresses
         addresses.require_host(None if b"host" in repeated else headers.get(b"host"))
         origin = headers.get(b"origin")
@@ -203,7 +203,7 @@ class Door:
             visit.origin = origin
 
     def _judge_session(self, visit: Visit, caller: Identity) -> None:
-        headers, repeated = visit.asked
+        headers, repeated = visit.asked.headers, visit.asked.repeated
         # Of two ids the application might take the other one.
         only = b"" if b"mcp-session-id" in repeated else headers[b"mcp-session-id"]
         self._sessions.require_own(only, caller)
@@ -222,7 +222,7 @@ class Door:
         return await self._settings.verifier.verify(token)
 
     def _read_message(self, visit: Visit, body: bytes, scope: Scope) -> None:
-        headers, repeated = visit.asked
+        headers, repeated = visit.asked.headers, visit.asked.repeated
         visit.envelope = envelope = read_envelope(body, scope["headers"] if repeated else headers)
         visit.operation = Operation(envelope.method, envelope.name)
 
@@ -235,9 +235,9 @@ class Door:
         if not decision.allowed:
             raise refusal_of(decision, operation, caller)
 
-    async def _serve(
+    def _serve(
         self, visit: Visit, identity: Identity, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    ) -> Awaitable[None]:
         settings = self._settings
         inner = {**scope, IDENTITY_KEY: identity}
         if visit.envelope is not None:
@@ -254,16 +254,13 @@ class Door:
 
         exchange = Exchange(
             send,
-            [correlation, *visit.extra_headers()],
+            [correlation] if visit.origin is None else [correlation, *visit.extra_headers()],
             began,
-            identity.expires_at + settings.leeway,
+            identity,
+            settings.leeway,
             settings.clock,
         )
-        token = set_current_identity(identity)
-        try:
-            await exchange.run(self._app, inner, receive)
-        finally:
-            reset_current_identity(token)
+        return exchange.run(self._app, inner, receive)
 
     async def _refuse(
         self,

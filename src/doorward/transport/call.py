@@ -1,8 +1,9 @@
 """One request on its way through the server."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from doorward.identity import Identity
 from doorward.transport.eras import Era
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 Owner = tuple[str, str, str | None] | None
 
 
-# Not frozen: a frozen one takes three times as long to make, and one is made for every request.
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct, eq=False):
     """
     What a method is asked, by whom, and in which era.
 

@@ -27,6 +27,7 @@ _encode = msgspec.json.Encoder().encode
 _READABLE = frozenset({b"application/json", b"application/*", b"*/*"})
 _USUAL_ACCEPT = b"application/json, text/event-stream"
 _JSON = b"application/json"
+_JSON_TYPE = (b"content-type", _JSON)
 _INVALID_REQUEST = -32600
 
 Headers = list[tuple[bytes, bytes]]
@@ -64,23 +65,21 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the start and the end of the process."""
-        if scope["type"] == "http":
-            await self._serve(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await _live(receive, send, self.house.close)
-        else:
-            await send({"type": "websocket.close", "code": 1002})
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._serve_process(scope, receive, send)
+            return
         try:
             if scope["method"] != "POST":
                 await self._serve_verb(scope, receive, send)
                 return
-            _admit(scope)
             envelope = scope.get(ENVELOPE_KEY)
+            # Whoever left an envelope has judged that JSON came; that JSON may go is judged here.
             if type(envelope) is not Envelope:
+                _admit(scope)
                 envelope = await self._read(scope, receive)
-            if envelope.is_response or envelope.is_notification:
+            elif envelope.accept != _USUAL_ACCEPT:
+                _admit(scope)
+            if envelope.is_notification or envelope.is_response:
                 self._take_note(envelope, scope)
                 await _send(send, 202, b"")
                 return
@@ -104,6 +103,12 @@ class Endpoint:
                 await _send(send, status, body, call.answer_headers)
             else:
                 await call.stream.finish(body)
+
+    async def _serve_process(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send, self.house.close)
+        else:
+            await send({"type": "websocket.close", "code": 1002})
 
     async def _serve_verb(self, scope: Scope, receive: Receive, send: Send) -> None:
         await serve_verb(self.house, self._neighbours, scope, receive, send)
@@ -219,9 +224,10 @@ def _media_type(value: bytes) -> bytes:
 async def _send(
     send: Send, status: int, body: bytes, extra: tuple[tuple[bytes, bytes], ...] = ()
 ) -> None:
-    headers = [(b"content-length", b"%d" % len(body)), *extra]
+    headers = [(b"content-length", b"%d" % len(body))]
     if body:
-        headers.append((b"content-type", b"application/json"))
+        headers.append(_JSON_TYPE)
+    headers += extra
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

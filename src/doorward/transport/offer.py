@@ -79,7 +79,7 @@ class Offer:
         tools, prompts, library = self.tools, self.prompts, self.library
         both: dict[str, Method] = {
             "tools/list": partial(_offered, tools, tools.listed),
-            "tools/call": partial(_offered, tools, partial(call_tool, tools, house.tasks)),
+            "tools/call": partial(call_tool, tools, house.tasks),
             "prompts/list": partial(_offered, prompts, prompts.listed),
             "prompts/get": partial(_offered, prompts, partial(get_prompt, prompts)),
             "resources/list": partial(_offered, library, library.listed),

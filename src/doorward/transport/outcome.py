@@ -4,7 +4,7 @@ import json
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple, NoReturn, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from pydantic import TypeAdapter
@@ -22,7 +22,7 @@ _UNSTRUCTURED: tuple[Any, ...] = (Any, None, type(None), NoReturn)
 _encode = msgspec.json.Encoder().encode
 
 
-class Encoded(NamedTuple):
+class Encoded(msgspec.Struct, frozen=True, gc=False):
     """A result as JSON text: the ``content`` array, and ``structuredContent`` where there is one."""
 
     content: bytes

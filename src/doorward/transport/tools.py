@@ -20,7 +20,7 @@ from doorward.transport.invocation import Function, NobodyToAsk, read_function
 from doorward.transport.mirrored import Mirrored, read_mirrored
 from doorward.transport.outcome import Encoded, Outcome, read_outcome, text_content
 from doorward.transport.plain import are_plain
-from doorward.transport.refusals import InvalidParams, ProtocolRefusal, ToolError
+from doorward.transport.refusals import InvalidParams, ProtocolRefusal, ToolError, UnknownMethod
 from doorward.transport.shelf import Shelf
 from doorward.transport.signature import read_signature
 from doorward.transport.tasks import Tasks, TaskSupport
@@ -164,7 +164,13 @@ def call_tool(shelf: Shelf[Tool], tasks: Tasks, call: Call) -> Awaitable[bytes]:
 
     Spec: MCP 2026-07-28, server/tools, "Calling Tools"
     """
-    tool = shelf.find(call.name, call.identity)
+    try:
+        tool = shelf.find(call.name, call.identity)
+    except InvalidParams:
+        if shelf:
+            raise
+        # The capability is absent.
+        raise UnknownMethod("Method not found") from None
     arguments = sent_arguments(call)
     if call.era.modern:
         for parameter in tool.mirrored:
@@ -191,10 +197,10 @@ def sent_arguments(call: Call) -> dict[str, Any]:
 
 
 def _members(encoded: Encoded, era: Era) -> bytes:
-    content, structured = encoded
-    if structured is None or not era.structured:
-        return b'"content":%b,"isError":false' % content
-    return b'"content":%b,"isError":false,"structuredContent":%b' % (content, structured)
+    if encoded.structured is None or not era.structured:
+        return b'"content":%b,"isError":false' % encoded.content
+    both = (encoded.content, encoded.structured)
+    return b'"content":%b,"isError":false,"structuredContent":%b' % both
 
 
 def _failure(text: str) -> bytes:

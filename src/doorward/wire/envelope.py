@@ -95,7 +95,8 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
 
     ``method`` is empty when the client posted a response. ``name`` is the tool, prompt, resource
     or task that the message is about. ``protocol_version`` is that of the request's own ``_meta``
-    and ``None`` in the ``initialize`` era.
+    and ``None`` in the ``initialize`` era. ``accept`` is the header of that name, where it was read
+    with the others that each came once.
     """
 
     method: str
@@ -105,6 +106,7 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     name: str | None
     protocol_version: str | None
     body: bytes
+    accept: bytes | None = None
 
     @property
     def is_response(self) -> bool:
@@ -124,12 +126,16 @@ def read_envelope(body: bytes, headers: Headers) -> Envelope:
 
     Spec: MCP 2026-07-28 basic/index §Requests; basic/transports/streamable-http §Server Validation
     """
-    message = _json(body)
+    try:
+        message = parse(body)
+    except NotStrictJson as error:
+        raise NotJson(str(error)) from None
     if type(message) is dict and type(headers) is dict:
         usual = read_usual(message, headers)
         if usual is not None:
             request_id, method, params, name, version = usual
-            return Envelope(method, request_id, False, params, name, version, body)
+            accept = headers.get(b"accept")
+            return Envelope(method, request_id, False, params, name, version, body, accept)
     return _read_carefully(_message(message), headers, body)
 
 
@@ -152,13 +158,6 @@ def _read_carefully(message: dict[str, Any], headers: Headers, body: bytes) -> E
     if version is not None and version not in MODERN_VERSIONS:
         raise unsupported_version(version, request_id)
     return Envelope(method, request_id, is_notification, params, name, version, body)
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return parse(body)
-    except NotStrictJson as error:
-        raise NotJson(str(error)) from None
 
 
 def _message(message: Any) -> dict[str, Any]:
