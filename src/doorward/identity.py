@@ -38,16 +38,24 @@ class Packed(msgspec.Struct, frozen=True, gc=False):
 _WINDOW, _LEVEL, _MEMORY = -11, 2, 2
 
 
-def pack_claims(claims_json: bytes, pattern: bytes) -> Packed:
+class Packer:
     """
-    Return the claims, made shorter by what they have in common with ``pattern``.
+    Makes claims shorter by what they have in common with ``pattern``.
 
     Tokens of one issuer differ in a few places: packed, 360 bytes are 100.
     """
-    packer = zlib.compressobj(
-        _LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zlib.Z_DEFAULT_STRATEGY, pattern
-    )
-    return Packed(packer.compress(claims_json) + packer.flush(), pattern)
+
+    def __init__(self, pattern: bytes) -> None:
+        self.pattern = pattern
+        # To copy one that has read the pattern is quicker than to have another one read it.
+        self._ready = zlib.compressobj(
+            _LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zlib.Z_DEFAULT_STRATEGY, pattern
+        )
+
+    def pack(self, claims_json: bytes) -> Packed:
+        """Return the claims packed; whoever has them can unpack them."""
+        packer = self._ready.copy()
+        return Packed(packer.compress(claims_json) + packer.flush(), self.pattern)
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -218,7 +218,8 @@ class Door:
 
     async def _verify(self, token: bytes) -> Identity:
         require_token(token)
-        await self._start()
+        if not self._started:
+            await self._start()
         return await self._settings.verifier.verify(token)
 
     def _read_message(self, visit: Visit, body: bytes, scope: Scope) -> None:

@@ -51,7 +51,8 @@ def kind(case: Case) -> None:
     admitted = profile.type_may_be_absent if case.type is None else case.type in profile.types
     if not admitted:
         raise WrongType(f"typ={_short(case.type)}, want one of {sorted(profile.types)}")
-    for name, value in profile.required_values.items():
+    required = profile.required_values
+    for name, value in required.items() if required else ():
         if claims.get(name) != value:
             raise WrongType(f"{name}={_short(claims.get(name))}, want {value!r}")
     if not profile.forbidden_claims.isdisjoint(claims):
@@ -109,8 +110,9 @@ def lifetime(case: Case) -> None:
 
     Spec: RFC 9068 §4; RFC 7519 §4.1.4, §4.1.5, §4.1.6
     """
-    now, leeway, longest = case.now, case.expected.leeway, case.expected.longest_life
-    exp: Any = case.claims.get("exp")
+    claims, now, expected = case.claims, case.now, case.expected
+    leeway, longest = expected.leeway, expected.longest_life
+    exp: Any = claims.get("exp")
     # By exact type, so that True is no number. Windows rather than deadlines, written as what is
     # allowed: every comparison with NaN is false, so a NaN that gets here is refused as well.
     if type(exp) not in _NUMBERS:
@@ -118,9 +120,9 @@ def lifetime(case: Case) -> None:
     if not now - leeway < exp <= now + leeway + longest:
         raise OutsideLifetime(f"exp={_short(exp)}, now={now:.0f}, longest life {longest:.0f} s")
     for name in ("nbf", "iat"):
-        if name not in case.claims:
+        if name not in claims:
             continue
-        begin: Any = case.claims[name]
+        begin: Any = claims[name]
         if type(begin) not in _NUMBERS:
             raise OutsideLifetime(f"{name}={_short(begin)} is not a NumericDate")
         if not 0 <= begin <= now + leeway or begin > exp:
@@ -164,9 +166,8 @@ def admit(case: Case) -> None:
 def _text(claims: Claims, names: tuple[str, ...], *, required: bool) -> None:
     for name in names:
         if name in claims:
-            value = claims[name]
-            if not isinstance(value, str) or not value:
-                raise MissingClaim(f"{name} is not a text: {_short(value)}")
+            if type(claims[name]) is not str or not claims[name]:
+                raise MissingClaim(f"{name} is not a text: {_short(claims[name])}")
             return
     if required:
         raise MissingClaim(f"without any of {list(names)}")

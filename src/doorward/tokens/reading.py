@@ -6,7 +6,7 @@ from re import Pattern
 from typing import Any
 
 from doorward.errors import MissingClaim
-from doorward.identity import Identity, Kind
+from doorward.identity import Identity, Kind, Packed
 from doorward.tokens.profile import ClaimPath, TokenProfile
 from doorward.wire.scope import parse_scope
 
@@ -16,9 +16,9 @@ _NONE: frozenset[str] = frozenset()
 _parse_scope = lru_cache(maxsize=512)(parse_scope)
 
 
-def read_identity(claims: Claims, profile: TokenProfile, payload: bytes) -> Identity:
+def read_identity(claims: Claims, profile: TokenProfile, payload: bytes | Packed) -> Identity:
     """
-    Return who is calling. ``payload`` is the JSON that ``claims`` were read from.
+    Return who is calling. ``payload`` is the JSON that ``claims`` were read from, packed or not.
 
     Does not check anything that ``checks`` has checked.
 
@@ -56,7 +56,7 @@ def read_scopes(claims: Claims, names: tuple[str, ...]) -> frozenset[str]:
         if name not in claims:
             continue
         value = claims[name]
-        if isinstance(value, str):
+        if type(value) is str:
             scopes = _parse_scope(value)
         elif isinstance(value, list) and all(isinstance(one, str) for one in value):
             # One scope per entry: "a b" inside a list is no scope, and would be two if it were split.
@@ -82,18 +82,16 @@ def read_roles(claims: Claims, paths: tuple[ClaimPath, ...]) -> frozenset[str]:
     """
     found: list[str] = []
     for path in paths:
-        value = _at(claims, path)
-        if isinstance(value, str):
+        # The whole name first: "https://mcp.example/roles" is one claim and has dots in it.
+        value = claims[path] if path in claims else _at(claims, path)
+        if type(value) is list:
+            found += [one for one in value if type(one) is str]
+        elif type(value) is str:
             found.append(value)
-        elif isinstance(value, list):
-            found += [one for one in value if isinstance(one, str)]
     return frozenset(found) if found else _NONE
 
 
 def _at(claims: Claims, path: ClaimPath) -> Any:
-    # The whole name first: "https://mcp.example/roles" is one claim and has dots in it.
-    if isinstance(path, str) and (path in claims or "." not in path):
-        return claims.get(path)
     value: Any = claims
     for part in path.split(".") if isinstance(path, str) else path:
         if not isinstance(value, Mapping) or part not in value:
@@ -106,7 +104,7 @@ def _first(claims: Claims, names: tuple[str, ...]) -> str | None:
     for name in names:
         if name in claims:
             value = claims[name]
-            return value if isinstance(value, str) else None
+            return value if type(value) is str else None
     return None
 
 
@@ -115,9 +113,9 @@ def _kind(claims: Claims, profile: TokenProfile, subject: str, client: str | Non
         for form in profile.service_subjects:
             if subject == (client if form == "{client}" else form.replace("{client}", client)):
                 return "service"
-    for name, value in profile.service_marks.items():
-        if name in claims and _fits(claims[name], value):
-            return "service"
+    marks = profile.service_marks
+    if marks and any(name in claims and _fits(claims[name], marks[name]) for name in marks):
+        return "service"
     if profile.person_marks and profile.person_marks.isdisjoint(claims):
         return "service"
     return "person"

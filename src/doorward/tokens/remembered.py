@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from doorward.identity import Identity, Kind, Packed, pack_claims
+from doorward.identity import Identity, Kind, Packed, Packer
 
 
 class Basis(Protocol):
@@ -21,14 +21,8 @@ class Basis(Protocol):
         """Until when, in seconds since 1970, a finding of now may be used without asking again."""
 
 
-class _Shape(msgspec.Struct, frozen=True):
-    """What many callers have in common, kept once for all of them."""
-
-    issuer: str
-    client_id: str | None
-    scopes: frozenset[str]
-    roles: frozenset[str]
-    kind: Kind
+# What many callers have in common, kept once for all of them: issuer, client, scopes, roles, kind.
+_Shape = tuple[str, str | None, frozenset[str], frozenset[str], Kind]
 
 
 class _Entry(msgspec.Struct, frozen=True, gc=False):
@@ -64,19 +58,17 @@ class Remembered:
 
     def __init__(self, *, entries: int, ttl: float) -> None:
         self._most = entries if ttl > 0 else 0
+        # Whether nothing is ever remembered, so that no token needs to be hashed.
+        self.is_off = not self._most
         self._ttl = ttl
         # Ordered, because the first of a plain dict is found by walking over all that were first
         # before it.
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
         self._shapes: dict[_Shape, _Shape] = {}
-        self._patterns: dict[str, bytes] = {}
+        # By issuer: the first of its claims are the pattern of all others.
+        self._packers: dict[str, Packer] = {}
         # The callers of this moment, unpacked. Only ever read beside an entry that still holds.
         self._at_hand: dict[bytes, Identity] = {}
-
-    @property
-    def is_off(self) -> bool:
-        """Whether nothing is ever remembered, so that no token needs to be hashed."""
-        return not self._most
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -92,6 +84,15 @@ class Remembered:
         self._entries.pop(digest, None)
         return None
 
+    def pack(self, issuer: str, claims_json: bytes) -> Packed | bytes:
+        """Return the claims as an identity that is to be remembered has them: in little room."""
+        if not self._most:
+            return claims_json
+        packer = self._packers.get(issuer)
+        if packer is None:
+            packer = self._packers.setdefault(issuer, Packer(claims_json))
+        return packer.pack(claims_json)
+
     def keep(
         self, digest: bytes, identity: Identity, source: Basis, generation: int, now: float
     ) -> Identity:
@@ -106,26 +107,36 @@ class Remembered:
         until = min(identity.expires_at, now + self._ttl, source.trusted_until)
         if not now < until:
             return identity
+        kept = identity.claims_kept
+        if type(kept) is bytes:
+            kept = self.pack(identity.issuer, kept)
+            identity = msgspec.structs.replace(identity, claims_kept=kept)
+        assert type(kept) is Packed
         while len(self._entries) >= self._most:
             self._drop_oldest()
+        own = _write(
+            (
+                identity.subject,
+                identity.name,
+                identity.token_id,
+                float(identity.expires_at),
+                kept.content,
+            )
+        )
         shape = self._shape(identity)
-        pattern = self._patterns.setdefault(identity.issuer, identity.claims_json)
-        kept = pack_claims(identity.claims_json, pattern)
-        expires_at = float(identity.expires_at)
-        own = _write((identity.subject, identity.name, identity.token_id, expires_at, kept.content))
         self._entries[digest] = _Entry(until, source, generation, shape, own)
         self._at_hand.pop(digest, None)
-        return _identity(shape, own, pattern)
+        return identity
 
     def _unpack(self, digest: bytes, entry: _Entry) -> Identity:
-        identity = _identity(entry.shape, entry.own, self._patterns[entry.shape.issuer])
+        identity = _identity(entry, self._packers[entry.shape[0]].pattern)
         if len(self._at_hand) >= _MOST_AT_HAND:
             self._at_hand.clear()
         self._at_hand[digest] = identity
         return identity
 
     def _shape(self, identity: Identity) -> _Shape:
-        shape = _Shape(
+        shape = (
             identity.issuer,
             identity.client_id,
             identity.scopes,
@@ -148,17 +159,18 @@ class Remembered:
         self._at_hand.clear()
 
 
-def _identity(shape: _Shape, own: bytes, pattern: bytes) -> Identity:
-    subject, name, token_id, expires_at, claims = _read(own)
+def _identity(entry: _Entry, pattern: bytes) -> Identity:
+    issuer, client_id, scopes, roles, kind = entry.shape
+    subject, name, token_id, expires_at, content = _read(entry.own)
     return Identity(
-        issuer=shape.issuer,
+        issuer=issuer,
         subject=subject,
-        client_id=shape.client_id,
-        scopes=shape.scopes,
-        roles=shape.roles,
+        client_id=client_id,
+        scopes=scopes,
+        roles=roles,
         expires_at=expires_at,
-        kind=shape.kind,
+        kind=kind,
         name=name,
         token_id=token_id,
-        claims_kept=Packed(claims, pattern),
+        claims_kept=Packed(content, pattern),
     )

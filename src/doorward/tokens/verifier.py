@@ -127,12 +127,11 @@ class Verifier:
             TokenRejected: 401 ``invalid_token``; the subclass names the reason.
             KeysUnavailable: 503, the issuer's keys cannot be had.
         """
-        if self._remembered.is_off:
-            return await self._judge(token, b"")
-        digest = sha256(token).digest()
-        return self._remembered.recall(digest, self._clock()) or await self._judge(token, digest)
-
-    async def _judge(self, token: bytes, digest: bytes) -> Identity:
+        remembered, digest = self._remembered, b""
+        if not remembered.is_off:
+            digest = sha256(token).digest()
+            if (known := remembered.recall(digest, self._clock())) is not None:
+                return known
         header, claims, trusted, parts = self._read(token)
         keys = trusted.keys
         # Taken before the key is: when the keys change in between, nothing is remembered.
@@ -145,8 +144,9 @@ class Verifier:
             raise BadSignature(f"kid={header.kid!r} alg={header.algorithm!r}")
         now = self._clock()
         admit(Case(header.type, claims, trusted.expected, now))
-        identity = read_identity(claims, trusted.issuer.profile, parts.payload)
-        return self._remembered.keep(digest, identity, keys, generation, now)
+        kept = remembered.pack(trusted.issuer.issuer, parts.payload)
+        identity = read_identity(claims, trusted.issuer.profile, kept)
+        return remembered.keep(digest, identity, keys, generation, now)
 
     def _read(self, token: bytes) -> tuple[Header, dict[str, Any], _Trusted, Any]:
         try:

