@@ -83,7 +83,7 @@ def read_roles(claims: Claims, paths: tuple[ClaimPath, ...]) -> frozenset[str]:
     found: list[str] = []
     for path in paths:
         # The whole name first: "https://mcp.example/roles" is one claim and has dots in it.
-        value = claims[path] if path in claims else _at(claims, path)
+        value = claims[path] if isinstance(path, str) and path in claims else _at(claims, path)
         if type(value) is list:
             found += [one for one in value if type(one) is str]
         elif type(value) is str:

@@ -74,11 +74,8 @@ class Endpoint:
                 return
             envelope = scope.get(ENVELOPE_KEY)
             # Whoever left an envelope has judged that JSON came; that JSON may go is judged here.
-            if type(envelope) is not Envelope:
-                _admit(scope)
-                envelope = await self._read(scope, receive)
-            elif envelope.accept != _USUAL_ACCEPT:
-                _admit(scope)
+            if type(envelope) is not Envelope or envelope.accept != _USUAL_ACCEPT:
+                envelope = await self._admitted(envelope, scope, receive)
             if envelope.is_notification or envelope.is_response:
                 self._take_note(envelope, scope)
                 await _send(send, 202, b"")
@@ -89,15 +86,8 @@ class Endpoint:
             return
         except Stopped:
             await end_unanswered(call)
-        except Malformed as refusal:
-            body = jsonrpc_error(
-                refusal.id, refusal.jsonrpc_code, refusal.description, refusal.data
-            )
-            await _send(send, refusal.status, body)
         except RequestRefused as refusal:
-            body = jsonrpc_error(None, _INVALID_REQUEST, refusal.description, None)
-            extra = refusal.headers if isinstance(refusal, HttpRefusal) else ()
-            await _send(send, refusal.status, body, extra)
+            await _refuse(send, refusal)
         else:
             if call.stream is None:
                 await _send(send, status, body, call.answer_headers)
@@ -113,7 +103,11 @@ class Endpoint:
     async def _serve_verb(self, scope: Scope, receive: Receive, send: Send) -> None:
         await serve_verb(self.house, self._neighbours, scope, receive, send)
 
-    async def _read(self, scope: Scope, receive: Receive) -> Envelope:
+    async def _admitted(self, left: object, scope: Scope, receive: Receive) -> Envelope:
+        """Return the envelope that was left, or the message's own, when headers let it pass."""
+        _admit(scope)
+        if type(left) is Envelope:
+            return left
         headers: Headers = scope["headers"]
         self._neighbours.admit(headers)
         return read_envelope(await read_body(receive, headers, self._max_body), headers)
@@ -230,6 +224,15 @@ async def _send(
     headers += extra
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _refuse(send: Send, refusal: RequestRefused) -> None:
+    if isinstance(refusal, Malformed):
+        body = jsonrpc_error(refusal.id, refusal.jsonrpc_code, refusal.description, refusal.data)
+    else:
+        body = jsonrpc_error(None, _INVALID_REQUEST, refusal.description, None)
+    extra = refusal.headers if isinstance(refusal, HttpRefusal) else ()
+    await _send(send, refusal.status, body, extra)
 
 
 async def _live(receive: Receive, send: Send, close: Callable[[], None]) -> None:
