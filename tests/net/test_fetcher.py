@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import ssl
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,6 +50,26 @@ async def test_a_document_is_fetched_with_the_name_in_host_and_sni(tls: Contexts
     assert "accept-encoding: identity\r\n" in request
     assert "cookie" not in request
     assert "authorization" not in request
+
+
+async def test_the_authorities_are_read_once_and_beside_the_event_loop(
+    tls: Contexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_in = []
+
+    def read() -> ssl.SSLContext:
+        read_in.append(threading.current_thread())
+        return tls[1]
+
+    monkeypatch.setattr(ssl, "create_default_context", read)
+    async with serving(saying(ok(b"{}")), tls[0]) as place:
+        asking = Fetcher(allow_private_hosts=frozenset({place.pair}), resolver=HOME)
+        assert read_in == []
+        answers = [await asking.fetch(place.url()) for _ in range(2)]
+
+    assert [one.body for one in answers] == [b"{}", b"{}"]
+    (thread,) = read_in
+    assert thread is not threading.main_thread()
 
 
 @proves("S65", "refuses")
