@@ -11,7 +11,13 @@ import httpx2
 
 from doorward.client.courier import read_limited
 from doorward.client.events import Event, read_events
-from doorward.client.exchange import Exchange, SessionLost, require_service
+from doorward.client.exchange import (
+    CANCELLED,
+    Exchange,
+    SessionLost,
+    require_service,
+    tell_cancelled,
+)
 from doorward.client.messages import LARGEST_ANSWER, MODERN, build_headers, encode
 from doorward.client.parameter_headers import marked_parameters, parameter_headers
 from doorward.client.refusals import CallFailed, ClientRefused, ProtocolBroken
@@ -45,26 +51,37 @@ class Bridge:
         self._beginning = asyncio.Lock()
         self._schemas: dict[str, Mapping[str, Any]] = {}
         self._under_way: dict[str | int, asyncio.Task[None]] = {}
+        self._listening: list[asyncio.Task[None]] = []
+        self._given_up: tuple[str | int, ...] = ()
 
     async def run(self, incoming: AsyncIterator[bytes], send: Send) -> None:
-        """Carry every line of ``incoming`` until it ends, then hang up."""
-        async with asyncio.TaskGroup() as tasks:
-            listening: asyncio.Task[None] | None = None
-            async for line in incoming:
-                message = await self._read(line, send)
-                if message is None or self._is_cancelled(message):
-                    continue
-                task = tasks.create_task(self._carry(message, send))
-                number = message.get("id")
-                if isinstance(number, str | int) and "method" in message:
-                    self._under_way[number] = task
-                    task.add_done_callback(self._done(number))
-                if message.get("method") == "notifications/initialized" and listening is None:
-                    await task
-                    listening = tasks.create_task(self._listen(send))
-            for task in (*self._under_way.values(), *([listening] if listening else ())):
-                task.cancel()
-        await self._hang_up()
+        """Carry every line of ``incoming`` until it ends, or this is cancelled, then hang up."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                try:
+                    await self._carry_all(incoming, send, tasks)
+                finally:
+                    self._given_up = tuple(self._under_way)
+                    for task in (*self._under_way.values(), *self._listening):
+                        task.cancel()
+        finally:
+            await self._hang_up()
+
+    async def _carry_all(
+        self, incoming: AsyncIterator[bytes], send: Send, tasks: asyncio.TaskGroup
+    ) -> None:
+        async for line in incoming:
+            message = await self._read(line, send)
+            if message is None or self._is_cancelled(message):
+                continue
+            task = tasks.create_task(self._carry(message, send))
+            number = message.get("id")
+            if isinstance(number, str | int) and "method" in message:
+                self._under_way[number] = task
+                task.add_done_callback(self._done(number))
+            if message.get("method") == "notifications/initialized" and not self._listening:
+                await task
+                self._listening.append(tasks.create_task(self._listen(send)))
 
     def _done(self, number: str | int) -> Callable[[asyncio.Task[None]], None]:
         def forget(task: asyncio.Task[None]) -> None:
@@ -85,14 +102,17 @@ class Bridge:
 
     def _is_cancelled(self, message: Mapping[str, Any]) -> bool:
         """End what the client does not want any more; in the new era, hanging up says so."""
-        if message.get("method") != "notifications/cancelled" or self._session is not None:
+        if message.get("method") != CANCELLED or self._session is not None:
             return False
+        self._let_go(message)
+        return True
+
+    def _let_go(self, message: Mapping[str, Any]) -> None:
         params = message.get("params")
         number = params.get("requestId") if isinstance(params, dict) else None
         task = self._under_way.get(number) if isinstance(number, str | int) else None
         if task is not None:
             task.cancel()
-        return True
 
     async def _carry(self, message: Mapping[str, Any], send: Send) -> None:
         number = message.get("id") if "method" in message else None
@@ -102,6 +122,9 @@ class Bridge:
             # A refused notification has nobody who waits for its answer.
             if number is not None:
                 await send(_told(number, refusal))
+        if message.get("method") == CANCELLED:
+            # The server was told, and ends the stream without an answer: a loss to make good else.
+            self._let_go(message)
 
     async def _deliver(self, message: Mapping[str, Any], send: Send) -> None:
         if message.get("method") == "initialize":
@@ -264,7 +287,12 @@ class Bridge:
             return
         headers = {"MCP-Protocol-Version": self._version or "", **self._belonging()}
         request = self._http.build_request("DELETE", self._url, headers=headers)
-        with suppress(ClientRefused), anyio.move_on_after(5):
+        greeting = (self._greeting or {}).get("id")
+        left = [number for number in self._given_up if number != greeting]
+        # Before the session ends: a server need not let its clients end one.
+        told = {**build_headers({}, version=self._version), **self._belonging()}
+        await tell_cancelled(self._http, self._url, told, left)
+        with suppress(ClientRefused), anyio.move_on_after(5, shield=True):
             async with Exchange(self._http, request, {}):
                 pass
 

@@ -1,6 +1,7 @@
 """One HTTP exchange with an MCP server, and what its status says to the user."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -8,16 +9,21 @@ import anyio
 import httpx2
 
 from doorward.client.discovery import BearerChallenge, read_challenge
-from doorward.client.messages import read_error
+from doorward.client.messages import encode, read_error
+from doorward.client.oauth import AS_IT_IS
 from doorward.client.reach import unreachable
 from doorward.client.refusals import (
     CallFailed,
+    ClientRefused,
     ProtocolBroken,
     ScopeLacking,
     ServerRefused,
     SignInNeeded,
     Unreachable,
 )
+
+CANCELLED = "notifications/cancelled"
+_COURTESY = 2.0
 
 
 class SessionLost(ProtocolBroken):
@@ -54,6 +60,32 @@ class Exchange:
                 await self._response.aclose()
         if isinstance(error, httpx2.HTTPError):
             raise unreachable(str(self._request.url), error) from error
+
+
+async def tell_cancelled(
+    http: httpx2.AsyncClient, url: str, headers: Mapping[str, str], numbers: Iterable[str | int]
+) -> None:
+    """
+    Tell a session of the ``initialize`` era that nobody waits for these requests any more.
+
+    Runs even while the caller is being cancelled, for at most ``_COURTESY`` seconds in all, and
+    says nothing of what goes wrong: whoever gives up has no use for it. Never asks the user to sign
+    in. In the 2026-07-28 era the closed stream says the same, and nothing is to be sent.
+
+    Spec: MCP 2025-11-25 cancellation
+    """
+    with suppress(ClientRefused), anyio.move_on_after(_COURTESY, shield=True):
+        for number in numbers:
+            note = {
+                "jsonrpc": "2.0",
+                "method": CANCELLED,
+                "params": {"requestId": number, "reason": "The client gave up."},
+            }
+            request = http.build_request(
+                "POST", url, headers=headers, content=encode(note), extensions={AS_IT_IS: True}
+            )
+            async with Exchange(http, request, {}):
+                pass
 
 
 async def require_service(url: str, response: httpx2.Response) -> None:

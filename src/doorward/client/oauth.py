@@ -16,6 +16,8 @@ from doorward.client.tokens import Tokens
 
 MOST_STEP_UPS = 2
 """How often one request may send the user back to the browser for more scopes."""
+AS_IT_IS = "doorward.as-it-is"
+"""The extension of a request that goes with the token there is, or not at all."""
 
 
 @dataclass
@@ -89,6 +91,9 @@ class OAuth(httpx2.Auth):
         """Send ``request`` with a token, renewing it as often as that can help."""
         if not self._is_ours(request.url):
             yield request
+            return
+        if AS_IT_IS in request.extensions:
+            yield self._signed(request, self._held)
             return
         tokens = await self._current()
         tried = _Tried()

@@ -11,7 +11,7 @@ import httpx2
 from doorward.client.elicitation import METHOD as ELICITATION
 from doorward.client.elicitation import Elicit, Mode, answer_question, capabilities_of
 from doorward.client.events import Event, read_events
-from doorward.client.exchange import Exchange, SessionLost, require_service
+from doorward.client.exchange import Exchange, SessionLost, require_service, tell_cancelled
 from doorward.client.messages import (
     LARGEST_ANSWER,
     MODERN,
@@ -23,7 +23,7 @@ from doorward.client.messages import (
     read_message,
     result_of,
 )
-from doorward.client.refusals import CallFailed, ClientRefused, ProtocolBroken
+from doorward.client.refusals import CallFailed, ClientRefused, ProtocolBroken, Unreachable
 from doorward.wire.envelope import (
     INVALID_PARAMS,
     LEGACY_VERSIONS,
@@ -46,9 +46,11 @@ class Session:
     ``initialize`` greets in the old way at once. ``elicit`` answers what the server asks its user;
     without it the server is told that nobody can. A stream of the old era that ends before its
     answer is taken up again where it ended, after the pause that the server asked for. A session
-    that the server lost is begun again, once per request.
+    that the server lost is begun again, once per request. A session is told when the caller gives
+    a request up, or when its answer takes too long.
 
-    Spec: MCP 2026-07-28 streamable HTTP, backward compatibility; MCP 2025-11-25 resumability
+    Spec: MCP 2026-07-28 streamable HTTP, backward compatibility; MCP 2025-11-25 resumability,
+    cancellation
     """
 
     def __init__(
@@ -154,11 +156,25 @@ class Session:
         self, method: str, params: Mapping[str, Any], version: str, headers: Mapping[str, str]
     ) -> dict[str, Any]:
         message = self.message(method, params, version)
-        async with self.post(message, version, headers) as response:
-            if response.status_code == 404 and self._id is not None:
-                raise SessionLost(self.url)
-            await require_service(self.url, response)
-            return result_of(await self._answer(response, message["id"]))
+        try:
+            async with self.post(message, version, headers) as response:
+                if response.status_code == 404 and self._id is not None:
+                    raise SessionLost(self.url)
+                await require_service(self.url, response)
+                return result_of(await self._answer(response, message["id"]))
+        except asyncio.CancelledError:
+            await self._take_back(message["id"], version)
+            raise
+        except Unreachable as refusal:
+            if refusal.reason == "timeout":
+                await self._take_back(message["id"], version)
+            raise
+
+    async def _take_back(self, number: int, version: str) -> None:
+        """Tell a session that its answer is not waited for; a closed stream does not say that."""
+        if self._id is not None:
+            headers = {**build_headers({}, version=version), **self._belonging()}
+            await tell_cancelled(self._http, self.url, headers, [number])
 
     async def _greet(self) -> str:
         """Return the version that a server of the ``initialize`` era agreed to."""

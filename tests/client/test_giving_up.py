@@ -1,0 +1,370 @@
+"""A request that its caller gives up: a session is told, in the new era the closed stream says it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, NamedTuple
+
+import anyio
+import httpx2
+import pytest
+from mcp.server.mcpserver import MCPServer
+
+from doorward.client import McpClient, OAuth, Unreachable
+from doorward.client.bridge import Bridge
+from doorward.client.oauth import AS_IT_IS
+from doorward.identity import SCOPE_KEY
+from doorward.transport import Context, McpServer
+from doorward.transport.line import Receive, Scope, Send
+from tests.adapters.stage import Stage
+from tests.client.conftest import Open
+from tests.client.house import SERVER, House
+from tests.client.test_bridge_sessions import GREETING, INITIALIZED
+from tests.client.test_streams import Chunks, Script, result
+from tests.transport.over_loopback import serving
+from tests.transport.speaking import person
+
+CANCELLED = "notifications/cancelled"
+URL = "https://mcp.example/mcp"
+
+
+class Wire(httpx2.AsyncHTTPTransport):
+    """The network, and what went over it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        content = await request.aread()
+        self.sent.append((request.method, json.loads(content) if content else {}))
+        return await super().handle_async_request(request)
+
+    def cancelled(self) -> list[Any]:
+        """Which requests were taken back."""
+        return [body["params"]["requestId"] for _, body in self.sent if is_cancelled(body)]
+
+    def called(self) -> list[Any]:
+        """Under which ids the tool was called."""
+        return [body["id"] for _, body in self.sent if body.get("method") == "tools/call"]
+
+
+def is_cancelled(body: Mapping[str, Any]) -> bool:
+    return body.get("method") == CANCELLED
+
+
+class Workshop(NamedTuple):
+    """A server whose one tool waits for ever, and says when it began and when it was stopped."""
+
+    url: str
+    begun: asyncio.Event
+    stopped: asyncio.Event
+
+
+def waiting(begun: asyncio.Event, stopped: asyncio.Event) -> Any:
+    async def wait() -> str:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            stopped.set()
+            raise
+        return "never"
+
+    return wait
+
+
+@asynccontextmanager
+async def ours() -> AsyncIterator[Workshop]:
+    begun, stopped = asyncio.Event(), asyncio.Event()
+    server = McpServer("test", version="1.0")
+    server.tool()(waiting(begun, stopped))
+
+    @server.tool()
+    async def says(ctx: Context) -> str:
+        """Make this a server with sessions: it speaks outside of its answers."""
+        await ctx.report_progress(1)
+        return "said"
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        scope[SCOPE_KEY] = person("alice")
+        await server.asgi(scope, receive, send)
+
+    async with serving(guarded) as base:
+        yield Workshop(f"{base}/mcp", begun, stopped)
+
+
+@asynccontextmanager
+async def the_official_sdks() -> AsyncIterator[Workshop]:
+    begun, stopped = asyncio.Event(), asyncio.Event()
+    server = MCPServer("test")
+    server.tool()(waiting(begun, stopped))
+    stage = Stage()
+    async with stage.serving(server.streamable_http_app()):
+        yield Workshop(f"{stage.base}/mcp", begun, stopped)
+
+
+SERVERS = pytest.mark.parametrize("server", [ours, the_official_sdks])
+
+
+@SERVERS
+async def test_a_session_is_told_of_a_call_that_is_given_up_and_stops_it(server: Any) -> None:
+    wire = Wire()
+    async with server() as shop, McpClient(shop.url, transport=wire, initialize=True) as client:
+        asked = asyncio.create_task(client.call_tool("wait", {}))
+        await shop.begun.wait()
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        async with asyncio.timeout(5):
+            await shop.stopped.wait()
+        tools = await client.list_tools()
+
+    assert wire.cancelled() == wire.called()
+    assert len(wire.called()) == 1
+    assert "wait" in {tool.name for tool in tools}
+
+
+async def test_a_deadline_of_the_callers_own_is_giving_up_too() -> None:
+    wire = Wire()
+    async with ours() as shop, McpClient(shop.url, transport=wire, initialize=True) as client:
+        asked = asyncio.create_task(client.call_tool("wait", {}))
+        await shop.begun.wait()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await asked
+
+    assert wire.cancelled() == wire.called()
+
+
+async def test_a_scope_that_cancels_again_and_again_does_not_keep_the_note_back() -> None:
+    wire = Wire()
+    async with ours() as shop, McpClient(shop.url, transport=wire, initialize=True) as client:
+        with anyio.CancelScope() as scope:
+            asked = scope, client.call_tool("wait", {})
+            await _cancelled_when(shop.begun, *asked)
+        async with asyncio.timeout(5):
+            await shop.stopped.wait()
+
+    assert wire.cancelled() == wire.called()
+
+
+async def _cancelled_when(begun: asyncio.Event, scope: anyio.CancelScope, call: Any) -> None:
+    async def watch() -> None:
+        await begun.wait()
+        scope.cancel()
+
+    watching = asyncio.create_task(watch())
+    await call
+    await watching
+
+
+async def test_in_the_new_era_the_closed_stream_says_it_and_nothing_is_sent() -> None:
+    wire = Wire()
+    async with ours() as shop, McpClient(shop.url, transport=wire) as client:
+        asked = asyncio.create_task(client.call_tool("wait", {}))
+        await shop.begun.wait()
+        asked.cancel()
+        async with asyncio.timeout(5):
+            await shop.stopped.wait()
+
+    assert wire.cancelled() == []
+
+
+class Slow(Script):
+    """A server of the old era that has a session and does not answer one method in time."""
+
+    def __init__(self, method: str, error: type[Exception] = httpx2.ReadTimeout) -> None:
+        super().__init__(self.answer)
+        self.method, self.error, self.session = method, error, {"mcp-session-id": "one"}
+
+    def answer(self, request: httpx2.Request, message: Mapping[str, Any]) -> httpx2.Response:
+        if message["method"] == self.method:
+            raise self.error("no answer", request=request)  # type: ignore[call-arg]
+        answer = result(message, protocolVersion="2025-11-25", capabilities={})
+        answer.headers.update(self.session)
+        return answer
+
+
+async def ask(script: Script) -> str:
+    async with McpClient(URL, transport=script, initialize=True) as client:
+        with pytest.raises(Unreachable) as refusal:
+            await client.call_tool("wait", {})
+    return refusal.value.reason
+
+
+async def test_an_answer_that_takes_too_long_is_given_up() -> None:
+    script = Slow("tools/call")
+
+    assert await ask(script) == "timeout"
+    (call,), (note,) = script.messages("tools/call"), script.messages(CANCELLED)
+    assert note["params"]["requestId"] == call["id"]
+    assert "id" not in note
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(Slow("initialize"), id="initialize"),
+        pytest.param(Slow("tools/call", httpx2.ConnectError), id="nobody-there"),
+    ],
+)
+async def test_what_cannot_be_taken_back_is_not(script: Slow) -> None:
+    await ask(script)
+
+    assert script.messages(CANCELLED) == []
+
+
+async def test_without_a_session_there_is_nobody_to_tell() -> None:
+    script = Slow("tools/call")
+    script.session = {}
+
+    assert await ask(script) == "timeout"
+    assert script.messages(CANCELLED) == []
+
+
+async def test_giving_up_never_asks_for_a_sign_in(open_house: Open, house: House) -> None:
+    async with open_house() as connection:
+        flow = OAuth(SERVER, connection.sign_in).async_auth_flow(
+            httpx2.Request("POST", SERVER, extensions={AS_IT_IS: True})
+        )
+        request = await anext(flow)
+        with pytest.raises(StopAsyncIteration):
+            await flow.asend(httpx2.Response(401, request=request))
+
+    assert "authorization" not in request.headers
+    assert house.asked == []
+
+
+class Pipe:
+    """The two ends of a bridge: what its client writes, and what comes back."""
+
+    def __init__(self) -> None:
+        self._lines: asyncio.Queue[bytes] = asyncio.Queue()
+        self.said: asyncio.Queue[Any] = asyncio.Queue()
+
+    def write(self, message: Mapping[str, Any]) -> None:
+        """Write one line."""
+        self._lines.put_nowait(json.dumps(message).encode())
+
+    def close(self) -> None:
+        """End the input."""
+        self._lines.put_nowait(b"")
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        while line := await self._lines.get():
+            yield line
+
+    async def send(self, line: bytes) -> None:
+        self.said.put_nowait(json.loads(line))
+
+
+CALL = {"jsonrpc": "2.0", "id": "c", "method": "tools/call", "params": {"name": "wait"}}
+TAKE_BACK = {"jsonrpc": "2.0", "method": CANCELLED, "params": {"requestId": "c"}}
+
+
+@asynccontextmanager
+async def bridged(
+    shop: Workshop, wire: httpx2.AsyncBaseTransport
+) -> AsyncIterator[tuple[Pipe, asyncio.Task[None]]]:
+    """Give a bridge whose session waits for the tool."""
+    pipe = Pipe()
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(httpx2.AsyncClient(transport=wire))
+        running = asyncio.create_task(Bridge(shop.url, http).run(pipe.lines(), pipe.send))
+        pipe.write(GREETING)
+        await pipe.said.get()
+        pipe.write(INITIALIZED)
+        pipe.write(CALL)
+        await shop.begun.wait()
+        yield pipe, running
+
+
+@SERVERS
+async def test_a_bridge_whose_client_leaves_takes_back_what_is_under_way(server: Any) -> None:
+    wire = Wire()
+    async with server() as shop, bridged(shop, wire) as (pipe, running):
+        pipe.close()
+        async with asyncio.timeout(5):
+            await running
+            await shop.stopped.wait()
+
+    assert wire.cancelled() == ["c"]
+    # While there still is a session.
+    assert [method for method, _ in wire.sent][-1] == "DELETE"
+
+
+async def test_a_bridge_that_is_interrupted_takes_it_back_too() -> None:
+    wire = Wire()
+    async with ours() as shop, bridged(shop, wire) as (_, running):
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        async with asyncio.timeout(5):
+            await shop.stopped.wait()
+
+    assert wire.cancelled() == ["c"]
+    assert wire.sent[-1][0] == "DELETE"
+
+
+async def test_what_the_client_beyond_takes_back_is_told_once_and_not_taken_up_again() -> None:
+    wire = Wire()
+    async with ours() as shop, bridged(shop, wire) as (pipe, running):
+        pipe.write(TAKE_BACK)
+        async with asyncio.timeout(5):
+            await shop.stopped.wait()
+        pipe.write({"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
+        async with asyncio.timeout(5):
+            answer = await pipe.said.get()
+            pipe.close()
+            await running
+
+    assert answer["id"] == 2
+    assert wire.cancelled() == ["c"]
+    assert pipe.said.empty()
+
+
+class Silent(httpx2.AsyncByteStream):
+    """A stream on which nothing comes and that does not end."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+
+async def test_a_bridge_waits_no_longer_for_what_was_taken_back() -> None:
+    called = asyncio.Event()
+
+    def answer(request: httpx2.Request, message: Mapping[str, Any]) -> httpx2.Response:
+        if message.get("method") == "tools/call":
+            called.set()
+            return httpx2.Response(
+                200, headers={"content-type": "text/event-stream"}, stream=Silent()
+            )
+        if request.method != "POST":
+            return httpx2.Response(405, stream=Chunks())
+        found = result(message, protocolVersion="2025-11-25", capabilities={})
+        found.headers["mcp-session-id"] = "one"
+        return found
+
+    script = Script(answer)
+    async with bridged(Workshop(URL, called, called), script) as (pipe, running):
+        pipe.write(TAKE_BACK)
+        pipe.write({"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
+        await pipe.said.get()
+        pipe.close()
+        await running
+
+    # Whoever still waited for it would have to take it back at the end.
+    assert [note["params"] for note in script.messages(CANCELLED)] == [TAKE_BACK["params"]]
+
+
+async def test_a_server_that_answers_no_note_does_not_hold_the_caller() -> None:
+    class Deaf(Slow):
+        def answer(self, request: httpx2.Request, message: Mapping[str, Any]) -> httpx2.Response:
+            if is_cancelled(message):
+                return httpx2.Response(500, stream=Chunks())
+            return super().answer(request, message)
+
+    assert await ask(Deaf("tools/call")) == "timeout"
