@@ -5,11 +5,13 @@ from typing import Annotated, Any
 import typer
 
 from doorward.cli.options import Account, AsJson, ServerUrl, examples
+from doorward.cli.service import AsService, ClientId, KeyFile, SecretFile, Service
 
 EPILOG = examples(
     "doorward call https://mcp.example/mcp add a=2 b=3",
     'doorward call https://mcp.example/mcp search words:=\'["one", "two"]\'',
     "doorward call https://mcp.example/mcp get_time --json",
+    "doorward call https://mcp.example/mcp get_time --service --client-id nightly --client-key key.pem",
 )
 
 
@@ -23,34 +25,45 @@ def call(
             help="The tool's arguments. Values are read as the tool's schema says; NAME:=JSON is JSON.",
         ),
     ] = None,
+    service: AsService = False,
+    client_id: ClientId = None,
+    client_secret_file: SecretFile = None,
+    client_key: KeyFile = None,
     account: Account = None,
     as_json: AsJson = False,
 ) -> None:
     """
     Call a tool of an MCP server and print what it gives.
 
-    Uses the token that "doorward login" kept, and renews it when it is over.
+    Uses the token that "doorward login" kept, and renews it when it is over. A service needs no
+    login before: it gets its token here, and keeps it as an account of its own.
     """
     from doorward.cli.output import Output
     from doorward.cli.running import run
 
     output = Output(as_json=as_json)
-    run(output, lambda: _call(output, url, tool, arguments or [], account))
+    who = Service(service, client_id, client_secret_file, client_key)
+    run(output, lambda: _call(output, url, (tool, arguments or []), who, account))
 
 
-async def _call(output: Any, url: str, name: str, words: list[str], account: str | None) -> None:
+async def _call(
+    output: Any, url: str, asked: tuple[str, list[str]], who: Service, account: str | None
+) -> None:
     from doorward.cli.arguments import parse_arguments
     from doorward.cli.asked_page import AskedPage
     from doorward.cli.problems import ToolProblem
     from doorward.cli.stored import wallet_of
     from doorward.client.connection import open_connection
 
+    name, words = asked
+    options = who.options()
     async with open_connection(
         url,
-        wallet=wallet_of(account),
+        wallet=wallet_of(who.account(account)),
         interactive=False,
         elicit=AskedPage(output, url),
         modes=("url",),
+        **options,
     ) as connection:
         listed = {tool.name: tool for tool in await connection.client.list_tools()}
         # A tool that is not listed may be one that this user may not see; the server says so best.

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from doorward.cli.options import Account, AsJson, ServerUrl, examples
+from doorward.cli.service import AsService, KeyFile, SecretFile, Service
 
 EPILOG = examples(
     "doorward login https://mcp.example/mcp",
@@ -14,6 +15,7 @@ EPILOG = examples(
     "doorward login https://mcp.example/mcp --paste",
     "doorward login https://mcp.example/mcp --account work",
     "doorward login https://mcp.example/mcp --client-id my-registered-client --port 8765",
+    "doorward login https://mcp.example/mcp --service --client-id nightly --client-secret-file secret.txt",
 )
 
 
@@ -51,6 +53,9 @@ def login(
         bool,
         typer.Option("--device", help="Show a code to enter on another device, where offered."),
     ] = False,
+    service: AsService = False,
+    client_secret_file: SecretFile = None,
+    client_key: KeyFile = None,
     account: Account = None,
     timeout: Annotated[
         float, typer.Option(help="How long to wait for the browser, in seconds.", min=1)
@@ -63,6 +68,7 @@ def login(
     Finds out who signs people in there, opens that page, and waits on a loopback port for the
     browser to come back. Over SSH, "--paste" or "--device" need no browser here. Tokens are kept
     in a file that only you can read, sealed with a key in the system's keyring if there is one.
+    Those of a service are kept as an account, "--account" or else named by its client id.
     """
     from doorward.cli.output import Output
     from doorward.cli.running import run
@@ -73,7 +79,14 @@ def login(
     if account is not None:
         # Else the browser signs in again whoever is signed in there already.
         options["prompt"] = "select_account"
-    asked = Asked(url, scope, client_id, client_document, account)
+    asked = Asked(
+        url,
+        scope,
+        client_id,
+        client_document,
+        account,
+        Service(service, client_id, client_secret_file, client_key),
+    )
     run(output, lambda: _login(output, asked, progress, options))
 
 
@@ -92,6 +105,7 @@ class Asked:
     client_id: str | None
     client_document: str | None
     account: str | None
+    service: Service
 
 
 async def _login(output: Any, asked: Asked, progress: "Progress", options: dict[str, Any]) -> None:
@@ -113,13 +127,17 @@ async def _login(output: Any, asked: Asked, progress: "Progress", options: dict[
         client_id=asked.client_id,
         document=require_document_url(document) if document else None,
     )
+    chosen = {"choice": choice, **options, **asked.service.options(people_name_clients=True)}
+    if asked.service.wanted and {"show", "paste"} & options.keys():
+        raise UsageProblem(
+            "two-ways", "A service needs no browser.", "Leave out --paste and --device."
+        )
     async with open_connection(
         url,
-        wallet=wallet_of(asked.account),
-        choice=choice,
+        wallet=wallet_of(asked.service.account(asked.account)),
         browser=progress.open,
         progress=progress,
-        **options,
+        **chosen,
     ) as connection:
         tokens = await connection.log_in(wanted)
         place = connection.wallet.place

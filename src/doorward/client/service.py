@@ -154,6 +154,12 @@ class ServiceSignIn(SignIn):
     grant: Grant
     needs_person: ClassVar[bool] = False
 
+    def tokens_for(self, server_url: str) -> Tokens | None:
+        """Return the tokens that are kept for this client; another's are not what it may use."""
+        kept = super().tokens_for(server_url)
+        known = self.choice.client_id or self.choice.document
+        return kept if kept is not None and kept.client_id == known else None
+
     async def refresh(self, server_url: str, old: Tokens) -> Tokens:
         """
         Return tokens newer than ``old``: those another process has just got, or our own.
@@ -162,7 +168,7 @@ class ServiceSignIn(SignIn):
             ClientRefused: whatever went wrong, by its class.
         """
         async with self.wallet.lock(old.issuer, old.resource):
-            kept = self.wallet.tokens_for(server_url)
+            kept = self.tokens_for(server_url)
             if kept and kept.access_token != old.access_token and kept.is_fresh(self.clock()):
                 return kept
             asked = BearerChallenge(scopes=old.scopes or None, dpop=old.proof_key is not None)

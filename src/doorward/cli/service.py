@@ -1,0 +1,146 @@
+"""Being a service on the command line: which client, and what it shows for it."""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from doorward.errors import ConfigurationError
+
+SECRET = "DOORWARD_CLIENT_SECRET"  # noqa: S105  (a name)
+_LONGEST = 64 * 1024
+
+AsService = Annotated[
+    bool,
+    typer.Option(
+        "--service",
+        help=f"Sign in as a service, without a person: as --client-id, with the secret in ${SECRET} "
+        "or one of the files below.",
+    ),
+]
+ClientId = Annotated[
+    str | None,
+    typer.Option("--client-id", help="The service's client, registered there by hand."),
+]
+SecretFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--client-secret-file",
+        help="Read the service's secret from this file of mode 0600.",
+        dir_okay=False,
+    ),
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--client-key",
+        help="Sign with this private key, a PEM file of mode 0600, in place of a secret.",
+        dir_okay=False,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the command line says of a service: ``wanted`` is false when a person is meant."""
+
+    wanted: bool
+    client_id: str | None
+    secret_file: Path | None
+    key_file: Path | None
+
+    def account(self, named: str | None) -> str | None:
+        """Return where its tokens are kept: apart from those of the person at this machine."""
+        return named or self.client_id if self.wanted else named
+
+    def options(self, *, people_name_clients: bool = False) -> dict[str, Any]:
+        """
+        Return how a connection signs in as this service; nothing when a person is meant.
+
+        With ``people_name_clients`` a client's id alone does not ask for a service.
+
+        Raises:
+            ConfigurationError: ``not-a-service``, ``no-client-id``, ``two-credentials``,
+                ``no-client-secret``, or what is wrong with a file.
+        """
+        files = [file for file in (self.secret_file, self.key_file) if file is not None]
+        if not self.wanted:
+            if files or (self.client_id is not None and not people_name_clients):
+                raise _usage(
+                    "not-a-service",
+                    "What was given is for a service, and a person is to be asked.",
+                    "Add --service.",
+                )
+            return {}
+        if self.client_id is None:
+            raise _usage(
+                "no-client-id",
+                "A service is a client that was registered by hand.",
+                "Name it with --client-id.",
+            )
+        if len(files) > 1:
+            raise _usage(
+                "two-credentials",
+                "There is a secret and a key.",
+                "Give --client-secret-file or --client-key, and not both.",
+            )
+        from doorward.client.registration import ClientChoice
+        from doorward.client.service import ClientCredentials
+
+        choice = ClientChoice(client_id=self.client_id, **self._credential())
+        return {"grant": ClientCredentials(), "choice": choice}
+
+    def _credential(self) -> dict[str, Any]:
+        if self.key_file is not None:
+            from doorward.client.jws import PrivateKey
+
+            return {"private_key": PrivateKey.from_pem(_read(self.key_file))}
+        if self.secret_file is not None:
+            return {"client_secret": _one_line(_read(self.secret_file), str(self.secret_file))}
+        if SECRET not in os.environ:
+            raise _usage(
+                "no-client-secret",
+                "There is nothing to prove who this service is.",
+                f"Set {SECRET}, or give --client-secret-file or --client-key.",
+            )
+        return {"client_secret": _one_line(os.environ[SECRET], SECRET)}
+
+
+def _read(path: Path) -> str:
+    """Return the text of a file that nobody else can read."""
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            content = file.read(_LONGEST)
+        text = content.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        told = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise _usage(
+            "unreadable-credential", f"{path} cannot be read: {told}.", "Name another file."
+        ) from None
+    if os.name == "posix" and mode & 0o077:
+        raise _usage(
+            "exposed-credential",
+            f"{path} can be read by other users of this machine (mode {mode:04o}).",
+            f"Run: chmod 600 {path}",
+        )
+    return text
+
+
+def _one_line(text: str, place: str) -> str:
+    # Editors end a file with a line end, and no secret has one.
+    secret = text.rstrip("\r\n")
+    if not secret or not secret.isprintable():
+        raise _usage(
+            "no-client-secret", f"{place} holds no secret in one line.", "Put it there alone."
+        )
+    return secret
+
+
+def _usage(reason: str, problem: str, hint: str) -> ConfigurationError:
+    from doorward.cli.problems import UsageProblem
+
+    return UsageProblem(reason, problem, hint)

@@ -1,0 +1,196 @@
+"""A service on the command line: its secret comes from a file or the environment, and nobody is asked."""
+
+import base64
+import webbrowser
+from pathlib import Path
+from urllib.parse import unquote_plus
+
+import httpx2
+import pytest
+
+from doorward.client import FileStore, PrivateKey, Wallet
+from tests.cli.conftest import Command
+from tests.client.house import ISSUER, SERVER, House
+from tests.client.test_service import serve_grants
+
+SECRET = "s3cret of the nightly job"
+NIGHTLY = ("--service", "--client-id", "nightly")
+ADD = ("call", SERVER, "add", "a=2", "b=3")
+
+
+@pytest.fixture
+def house(home: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    """A server whose issuer gives tokens to services, and a machine without a browser."""
+    found = House()
+    serve_grants(found)
+    monkeypatch.setattr("doorward.client.connection.PinnedTransport", lambda _: found.transport)
+    monkeypatch.setattr(webbrowser, "open", lambda *_: pytest.fail("a browser was opened"))
+    monkeypatch.delenv("DOORWARD_CLIENT_SECRET", raising=False)
+    return found
+
+
+@pytest.fixture
+def secret_file(tmp_path: Path) -> Path:
+    file = tmp_path / "secret.txt"
+    file.write_text(SECRET + "\n")
+    file.chmod(0o600)
+    return file
+
+
+def shown(house: House) -> list[str]:
+    """Return the secrets that went to the token endpoint."""
+    asked = [request for request in house.asked if str(request.url) == f"{ISSUER}/token"]
+    return [secret_of(request) for request in asked]
+
+
+def secret_of(request: httpx2.Request) -> str:
+    scheme, _, pair = request.headers["authorization"].partition(" ")
+    assert scheme == "Basic"
+    return unquote_plus(base64.b64decode(pair).decode().partition(":")[2])
+
+
+def test_a_call_with_the_secret_of_a_file_needs_no_login(
+    doorward: Command, house: House, secret_file: Path
+) -> None:
+    done = doorward(*ADD, *NIGHTLY, "--client-secret-file", str(secret_file))
+
+    assert (done.status, done.out.strip()) == (0, "5"), done.err
+    assert shown(house) == [SECRET]
+    (form,) = house.forms(f"{ISSUER}/token")
+    assert form["grant_type"] == "client_credentials"
+
+
+def test_a_call_takes_the_secret_of_the_environment(
+    doorward: Command, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOORWARD_CLIENT_SECRET", SECRET)
+
+    assert doorward(*ADD, *NIGHTLY).status == 0
+    assert shown(house) == [SECRET]
+
+
+def test_a_service_may_sign_with_a_key(doorward: Command, house: House, tmp_path: Path) -> None:
+    file = tmp_path / "key.pem"
+    file.write_text(PrivateKey.generate().to_pem())
+    file.chmod(0o600)
+
+    assert doorward(*ADD, *NIGHTLY, "--client-key", str(file)).status == 0
+
+    (form,) = house.forms(f"{ISSUER}/token")
+    assert form["client_assertion_type"].endswith("jwt-bearer")
+    assert "client_secret" not in form
+
+
+def test_a_login_keeps_the_token_as_an_account_and_a_later_call_uses_it(
+    doorward: Command, house: House, secret_file: Path
+) -> None:
+    signed_in = doorward(
+        "login", SERVER, *NIGHTLY, "--client-secret-file", str(secret_file), "--json"
+    )
+    called = doorward(*ADD, "--account", "nightly")
+    nobody = doorward(*ADD)
+
+    assert signed_in.document["client_id"] == "nightly"
+    assert (called.status, nobody.status) == (0, 3)
+    assert len(shown(house)) == 1
+    assert SECRET not in signed_in.out + signed_in.err
+
+
+def test_a_service_never_uses_what_a_person_holds(
+    doorward: Command, house: House, home: Path, secret_file: Path
+) -> None:
+    credentials = ("--client-secret-file", str(secret_file), "--account", "shared")
+    assert doorward(*ADD, *NIGHTLY, *credentials).status == 0
+
+    assert doorward(*ADD, "--service", "--client-id", "daily", *credentials).status == 0
+
+    tokens = Wallet(FileStore(home), "shared").tokens_for(SERVER)
+    assert tokens is not None
+    assert tokens.client_id == "daily"
+    assert len(shown(house)) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        pytest.param(("--service",), "no-client-id", id="which"),
+        pytest.param(NIGHTLY, "no-client-secret", id="without-anything-to-show"),
+        pytest.param(
+            (*NIGHTLY, "--client-secret-file", "none"), "unreadable-credential", id="gone"
+        ),
+        pytest.param(
+            (*NIGHTLY, "--client-secret-file", "secret.txt", "--client-key", "secret.txt"),
+            "two-credentials",
+            id="both",
+        ),
+        pytest.param(("--client-secret-file", "secret.txt"), "not-a-service", id="a-person"),
+        pytest.param((*NIGHTLY, "--client-key", "secret.txt"), "unreadable-key", id="no-key"),
+    ],
+)
+@pytest.mark.parametrize("verb", [("login", SERVER), ADD], ids=["login", "call"])
+def test_what_is_no_service_is_refused_before_anybody_is_asked(
+    doorward: Command,
+    house: House,
+    secret_file: Path,
+    verb: tuple[str, ...],
+    words: tuple[str, ...],
+    reason: str,
+) -> None:
+    refused = doorward(*verb, *words)
+
+    assert refused.status == 2
+    assert f"({reason})" in refused.err
+    assert house.asked == []
+    assert SECRET not in refused.err
+
+
+def test_a_call_that_names_a_client_without_being_a_service_is_refused(
+    doorward: Command, house: House
+) -> None:
+    refused = doorward(*ADD, "--client-id", "nightly")
+
+    assert (refused.status, house.asked) == (2, [])
+    assert "(not-a-service)" in refused.err
+
+
+@pytest.mark.parametrize("way", ["--paste", "--device"])
+def test_a_service_has_no_other_way_to_sign_in(
+    doorward: Command, house: House, secret_file: Path, way: str
+) -> None:
+    refused = doorward("login", SERVER, *NIGHTLY, way, "--client-secret-file", str(secret_file))
+
+    assert (refused.status, house.asked) == (2, [])
+    assert "(two-ways)" in refused.err
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604])
+def test_a_secret_that_others_can_read_is_refused(
+    doorward: Command, house: House, secret_file: Path, mode: int
+) -> None:
+    secret_file.chmod(mode)
+
+    refused = doorward(*ADD, *NIGHTLY, "--client-secret-file", str(secret_file))
+
+    assert (refused.status, house.asked) == (2, [])
+    assert "(exposed-credential)" in refused.err
+
+
+@pytest.mark.parametrize("content", ["", "\n", "one\ntwo\n", "\x1b[2J"])
+def test_what_is_no_secret_in_one_line_is_refused(
+    doorward: Command, house: House, secret_file: Path, content: str
+) -> None:
+    secret_file.write_text(content)
+
+    refused = doorward(*ADD, *NIGHTLY, "--client-secret-file", str(secret_file))
+
+    assert (refused.status, house.asked) == (2, [])
+    assert "(no-client-secret)" in refused.err
+
+
+@pytest.mark.parametrize("verb", ["login", "call"])
+def test_no_option_takes_a_secret_itself(doorward: Command, house: House, verb: str) -> None:
+    refused = doorward(verb, SERVER, *ADD[2:][: 3 * (verb == "call")], "--client-secret", SECRET)
+
+    assert (refused.status, house.asked) == (2, [])
+    assert "(usage)" in refused.err
+    assert SECRET not in refused.out + refused.err
