@@ -1,6 +1,8 @@
 """Our client signs in at identity providers that others wrote, on their real pages."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -156,11 +158,34 @@ async def test_node_oidc_provider_registers_signs_in_and_renews(
     assert {page for walk in somebody.walks for page in walk.pages} == {"sign-in", "consent"}
 
 
-@needs_node
-async def test_node_oidc_provider_signs_a_device_in_from_another_one(
-    at_oidc_provider: House, tmp_path: Path
+@pytest.mark.parametrize(
+    ("house", "username", "password", "subject"),
+    [
+        pytest.param(
+            "at_oidc_provider", "somebody", "demo", "somebody", marks=needs_node, id="oidc-provider"
+        ),
+        pytest.param(
+            "at_keycloak",
+            "mcp-user",
+            "user123",
+            # An id of Keycloak's own.
+            "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+            # Whoever is the first starts it.
+            marks=[needs_keycloak, pytest.mark.timeout(300)],
+            id="keycloak",
+        ),
+    ],
+)
+async def test_a_device_is_signed_in_from_another_one(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    house: str,
+    username: str,
+    password: str,
+    subject: str,
 ) -> None:
-    async with visitor() as somebody:
+    url = request.getfixturevalue(house).url
+    async with visitor(username, password) as somebody:
 
         def on_another_device(code: DeviceCode) -> None:
             somebody.user_code = code.user_code
@@ -169,14 +194,11 @@ async def test_node_oidc_provider_signs_a_device_in_from_another_one(
                 somebody.walk(code.address)
 
         async with open_connection(
-            at_oidc_provider.url,
-            wallet=Wallet(FileStore(tmp_path)),
-            show=on_another_device,
-            patience=30.0,
+            url, wallet=Wallet(FileStore(tmp_path)), show=on_another_device, patience=30.0
         ) as connection:
             name = await connection.client.call_tool("who_am_i", {})
 
-    assert name.text == "somebody"
+    assert re.fullmatch(subject, name.text)
 
 
 @needs_keycloak
@@ -230,22 +252,28 @@ async def test_somebody_whom_keycloak_gives_no_such_scope_is_told_and_not_asked_
 
 
 @needs_keycloak
-async def test_keycloak_signs_a_device_in_from_another_one(
+def test_a_service_of_keycloak_calls_on_the_command_line_with_the_secret_of_a_file(
     at_keycloak: House, tmp_path: Path
 ) -> None:
-    async with visitor("mcp-user", "user123") as somebody:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("mcp-service-secret\n")
+    secret.chmod(0o600)
+    command = [str(Path(sys.executable).parent / "doorward"), "call", at_keycloak.url]
+    service = ["--service", "--client-id", "mcp-service", "--client-secret-file", str(secret)]
 
-        def on_another_device(code: DeviceCode) -> None:
-            somebody.user_code = code.user_code
-            with pytest.raises(BrowserStuck, match="a page without a way on"):
-                somebody.walk(code.address)
+    done = [
+        subprocess.run(
+            [*command, *words, *service],
+            env={**os.environ, "DOORWARD_HOME": str(tmp_path / "home")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        for words in (["who_am_i"], ["add", "a:=2", "b:=3"])
+    ]
 
-        async with open_connection(
-            at_keycloak.url,
-            wallet=Wallet(FileStore(tmp_path)),
-            show=on_another_device,
-            patience=30.0,
-        ) as connection:
-            name = await connection.client.call_tool("who_am_i", {})
-
-    assert name.text
+    assert [one.returncode for one in done] == [0, 0], done[0].stderr + done[1].stderr
+    # Keycloak's name for a service is that of the account behind it.
+    assert done[0].stdout.strip()
+    assert done[1].stdout.strip() == "5"
