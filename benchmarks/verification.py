@@ -17,7 +17,6 @@ from jwt.utils import base64url_decode
 
 from benchmarks.mint import ALGORITHMS, Mint
 from benchmarks.scene import ISSUER, RESOURCE
-from doorward.identity import Identity
 from doorward.tokens import TrustedIssuer, Verifier
 
 RAW = "signature check alone (cryptography)"
@@ -27,7 +26,8 @@ PYJWT = "PyJWT, parsed key"
 JOSERFC = "joserfc, parsed key"
 ROWS = (RAW, COLD, CACHED, PYJWT, JOSERFC)
 
-Verify = Callable[[], object]
+# One way to verify, that many times over: what is awaited in a server is awaited here as well.
+Verify = Callable[[int], object]
 
 
 class Cost(NamedTuple):
@@ -72,29 +72,43 @@ def ways_to_verify(mint: Mint, algorithm: str, keys_url: str, token: str) -> dic
     cold = _verifier(keys_url, algorithm, cache_entries=0)
     warm = _verifier(keys_url, algorithm, cache_entries=10)
     sent = token.encode()
+
+    async def new(times: int) -> None:
+        for _ in range(times):
+            await cold.verify(sent)
+
+    async def known(times: int) -> None:
+        for _ in range(times):
+            _ = warm.recall(sent) or await warm.verify(sent)
+
+    with_pyjwt = partial(
+        jwt.decode,
+        token,
+        mint.keys[algorithm].public_key(),
+        algorithms=[algorithm],
+        issuer=ISSUER,
+        audience=RESOURCE,
+    )
     return {
-        RAW: _signature_check(mint.keys[algorithm].public_key(), token),
-        COLD: lambda: finish(cold.verify(sent)),
-        CACHED: lambda: warm.recall(sent) or finish(warm.verify(sent)),
-        PYJWT: partial(
-            jwt.decode,
-            token,
-            mint.keys[algorithm].public_key(),
-            algorithms=[algorithm],
-            issuer=ISSUER,
-            audience=RESOURCE,
-        ),
-        JOSERFC: with_joserfc,
+        RAW: partial(_repeat, _signature_check(mint.keys[algorithm].public_key(), token)),
+        COLD: lambda times: finish(new(times)),
+        CACHED: lambda times: finish(known(times)),
+        PYJWT: partial(_repeat, with_pyjwt),
+        JOSERFC: partial(_repeat, with_joserfc),
     }
 
 
-def finish(coroutine: Coroutine[Any, Any, Identity]) -> Identity:
-    """Return what ``coroutine`` returns; it must not wait, so that no event loop is timed."""
+def _repeat(verify: Callable[[], object], times: int) -> None:
+    for _ in range(times):
+        verify()
+
+
+def finish(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run ``coroutine``, which must not wait, so that no event loop is timed."""
     try:
         coroutine.send(None)
-    except StopIteration as stopped:
-        identity: Identity = stopped.value
-        return identity
+    except StopIteration:
+        return
     raise RuntimeError("the verifier waited for something, with its keys at hand")
 
 
@@ -107,7 +121,7 @@ def _verifier(keys_url: str, algorithm: str, *, cache_entries: int) -> Verifier:
     return verifier
 
 
-def _signature_check(key: object, token: str) -> Verify:
+def _signature_check(key: object, token: str) -> Callable[[], object]:
     signed, _, encoded = token.encode().rpartition(b".")
     signature = base64url_decode(encoded)
     match key:
@@ -126,11 +140,9 @@ def _signature_check(key: object, token: str) -> Verify:
 def _time(verify: Verify, slice_seconds: float) -> float:
     # A first guess of the pace, then as many as fit: the clock is read twice, not once per call.
     began = time.thread_time()
-    for _ in range(10):
-        verify()
+    verify(10)
     pace = (time.thread_time() - began) / 10
     count = max(10, int(slice_seconds / max(pace, 1e-7)))
     began = time.thread_time()
-    for _ in range(count):
-        verify()
+    verify(count)
     return (time.thread_time() - began) / count

@@ -88,7 +88,7 @@ def test_each_way_to_verify_refuses_an_altered_signature() -> None:
 
     for verify in ways.values():
         with pytest.raises(REFUSALS):
-            verify()
+            verify(1)
 
 
 def test_the_page_gives_ratios_to_the_floor_and_to_the_peers() -> None:
