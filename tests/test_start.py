@@ -13,6 +13,8 @@ HEAVY = (
     "h11",
     "httpcore2",
     "httpx2",
+    "pydantic",
+    "pydantic_core",
     "sqlalchemy",
     "starlette",
     "structlog",
@@ -119,3 +121,40 @@ def test_lists_and_plain_calls_need_nothing_heavy_either() -> None:
     assert listed == ["add", "scale", "whoami"]
     assert called == {"result": 5}
     assert heavy == []
+
+
+def test_what_only_pydantic_can_judge_brings_it_in() -> None:
+    wrong, half, heavy = told_by("""
+        server.decide = lambda user, wanted: True
+        arguments = {"a": "two", "b": 3}
+        status, body = asyncio.run(ask(server.asgi, "tools/call", {"name": "add", "arguments": arguments}))
+        print(json.dumps(json.loads(body)["result"]["content"][0]["text"]))
+        arguments = {"by": 0.5}
+        status, body = asyncio.run(ask(server.asgi, "tools/call", {"name": "scale", "arguments": arguments}))
+        print(json.dumps(json.loads(body)["result"]["structuredContent"]))
+        print(json.dumps(loaded("pydantic")))
+    """)
+
+    assert wrong == "Invalid arguments. a: Input should be a valid integer"
+    assert half == {"result": 0.5}
+    assert heavy == ["pydantic"]
+
+
+def test_what_cannot_be_served_is_told_to_its_author_before_anybody_asks() -> None:
+    (told,) = told_by("""
+        from doorward import ConfigurationError
+
+        class Opaque: ...
+
+        reasons = []
+        for annotations in ({"one": Opaque}, {"return": Opaque}):
+            async def tool(one): ...
+            tool.__annotations__ = annotations
+            try:
+                server.tool()(tool)
+            except ConfigurationError as error:
+                reasons.append(error.reason)
+        print(json.dumps(reasons))
+    """)
+
+    assert told == ["unusable-signature", "unusable-result"]

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from doorward.transport.adapters import PlainSchema, typed_dict
 from doorward.transport.outcome import Outcome, read_outcome
 from doorward.transport.plain import are_plain, plain_types
 from doorward.transport.signature import read_signature
@@ -98,7 +99,7 @@ def outcome_of(annotation: Any) -> Outcome:
 def test_a_plain_result_travels_as_it_would_by_the_long_way(value: Any) -> None:
     outcome = outcome_of(type(value))
     assert outcome.plain is type(value)
-    long_way = Outcome(outcome.schema, outcome.adapter, outcome.wrapped)
+    long_way = Outcome(outcome.schema, TypeAdapter(type(value)), outcome.wrapped)
 
     quick, slow = outcome.encode(value), long_way.encode(value)
 
@@ -108,6 +109,33 @@ def test_a_plain_result_travels_as_it_would_by_the_long_way(value: Any) -> None:
     assert json.loads(quick.structured) == json.loads(slow.structured)
 
 
-def test_a_result_of_another_type_than_it_was_promised_is_refused() -> None:
-    with pytest.raises(ValueError, match="integer"):
-        outcome_of(int).encode("many")
+@pytest.mark.parametrize(
+    ("promised", "value", "message"),
+    [
+        (int, "many", "integer"),
+        (str, 5, "string"),
+        (bool, "perhaps", "boolean"),
+        (float, "x", "num"),
+    ],
+)
+def test_a_result_of_another_type_than_it_was_promised_is_refused(
+    promised: type, value: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        outcome_of(promised).encode(value)
+
+
+@pytest.mark.parametrize("promised", [int, str, bool, float])
+def test_a_plain_result_is_described_as_by_the_long_way(promised: type) -> None:
+    shape = typed_dict("Result", {"result": promised})
+    theirs = TypeAdapter(shape).json_schema(mode="serialization", schema_generator=PlainSchema)
+    theirs.pop("title")
+
+    assert json.dumps(outcome_of(promised).schema) == json.dumps(theirs)
+
+
+def test_a_number_travels_whether_or_not_it_has_a_fraction() -> None:
+    assert outcome_of(float).encode(0.5).structured == b'{"result":0.5}'
+    assert outcome_of(float).encode(2).structured == b'{"result":2.0}'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        outcome_of(float).encode(float("nan"))

@@ -1,21 +1,33 @@
 """What a function returns, as it travels: content for the model, structure for the program."""
 
+import inspect
 import json
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NoReturn, Union, get_args, get_origin, get_type_hints
+from functools import cache
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    NoReturn,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import msgspec
-from pydantic import TypeAdapter
-from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import to_json, to_jsonable_python
 
 from doorward.errors import ConfigurationError
-from doorward.transport.adapters import PlainSchema, typed_dict
 from doorward.transport.content import Content, Text
 from doorward.transport.plain import plain_type
+from doorward.transport.plain_schema import plain_schema
+
+# Brought in by the first result that is not plain: a server that has only plain ones starts
+# without it.
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _CONTENT = get_args(Content)
 _UNSTRUCTURED: tuple[Any, ...] = (Any, None, type(None), NoReturn)
@@ -37,15 +49,17 @@ class Outcome:
     ``schema`` is the output schema, or ``None`` where the annotation promises no structure. A value
     that is not an object is wrapped as ``{"result": value}``: until 2025-11-25 structured content
     is an object, and one shape in every era is one shape to learn. ``plain`` is the type when it is
-    one that JSON has too, and wrapped.
+    one that JSON has too, and wrapped. ``adapter`` judges all other values; in its place, ``later``
+    is a type whose adapter is made for the first value that needs one.
 
     Spec: MCP 2026-07-28, server/tools, "Structured Content", "Output Schema"
     """
 
-    schema: JsonSchemaValue | None = None
-    adapter: TypeAdapter[Any] | None = None
+    schema: dict[str, Any] | None = None
+    adapter: "TypeAdapter[Any] | None" = None
     wrapped: bool = False
     plain: type | None = None
+    later: type | None = None
 
     def encode(self, value: Any) -> Encoded:
         """
@@ -56,13 +70,14 @@ class Outcome:
         """
         if type(value) is self.plain:
             return _plain(value)
-        if self.adapter is None:
+        adapter = self.adapter if self.later is None else _adapter_of(self.later)
+        if adapter is None:
             return Encoded(_encode(_blocks(value)))
         # What the adapter's own methods call, without the dozen settings that they pass on.
-        judged = self.adapter.validator.validate_python(value, by_alias=True, by_name=True)
-        raw = self.adapter.serializer.to_json(judged, by_alias=True)
+        judged = adapter.validator.validate_python(value, by_alias=True, by_name=True)
+        raw = adapter.serializer.to_json(judged, by_alias=True)
         if b"null" in raw:
-            _refuse_not_a_number(self.adapter.dump_python(judged))
+            _refuse_not_a_number(adapter.dump_python(judged))
         text = judged if type(judged) is str else raw.decode()
         return Encoded(text_content(text), b'{"result":%b}' % raw if self.wrapped else raw)
 
@@ -89,14 +104,21 @@ def read_outcome(function: Callable[..., Any]) -> Outcome:
     annotation = get_type_hints(function, include_extras=True).get("return", Any)
     if annotation in _UNSTRUCTURED or _is_content(annotation):
         return Outcome()
+    known = plain_schema({"result": (annotation, inspect.Parameter.empty)})
+    if known is not None:
+        return Outcome(known, wrapped=True, plain=plain_type(annotation), later=annotation)
+    from pydantic import TypeAdapter
+
+    from doorward.transport.adapters import NO_SCHEMA, typed_dict
+
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(annotation)
         schema = _schema(adapter)
         if schema.get("type") == "object":
             return Outcome(schema, adapter)
         shape = typed_dict("Result", {"result": annotation})
-        return Outcome(_schema(TypeAdapter(shape)), adapter, True, plain_type(annotation))
-    except (PydanticSchemaGenerationError, PydanticUserError) as error:
+        return Outcome(_schema(TypeAdapter(shape)), adapter, wrapped=True)
+    except NO_SCHEMA as error:
         raise ConfigurationError(
             "unusable-result",
             f"The results of {function.__qualname__} have a type without a JSON schema.",
@@ -104,7 +126,16 @@ def read_outcome(function: Callable[..., Any]) -> Outcome:
         ) from error
 
 
-def _schema(adapter: TypeAdapter[Any]) -> JsonSchemaValue:
+@cache
+def _adapter_of(promised: type) -> "TypeAdapter[Any]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(promised)
+
+
+def _schema(adapter: "TypeAdapter[Any]") -> dict[str, Any]:
+    from doorward.transport.adapters import PlainSchema
+
     schema = adapter.json_schema(mode="serialization", schema_generator=PlainSchema)
     # A type that contains itself is a bare reference at its root, and the root must say "object".
     if (reference := schema.get("$ref", "")).startswith("#/$defs/"):
@@ -130,10 +161,14 @@ def _blocks(value: Any) -> list[dict[str, Any]]:
         return [block for item in value for block in _blocks(item)]
     if isinstance(value, str):
         return [Text(value).block()]
+    from pydantic_core import to_json
+
     _refuse_not_a_number(value)
     return [Text(to_json(value).decode()).block()]
 
 
 def _refuse_not_a_number(value: Any) -> None:
+    from pydantic_core import to_jsonable_python
+
     # pydantic writes NaN and Infinity as null, which no schema of a number allows.
     json.dumps(to_jsonable_python(value, inf_nan_mode="constants"), allow_nan=False)

@@ -4,11 +4,9 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from pydantic import ValidationError
-from pydantic_core import to_json
 
 from doorward.downstream.refusals import DownstreamProblem
 from doorward.errors import ConfigurationError, DoorwardError, Unavailable
@@ -24,6 +22,11 @@ from doorward.transport.refusals import InvalidParams, ProtocolRefusal, ToolErro
 from doorward.transport.shelf import Shelf
 from doorward.transport.signature import read_signature
 from doorward.transport.tasks import Tasks, TaskSupport
+
+# Brought in by the first arguments that are not plain: a server that has only plain ones starts
+# without it.
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 _encode = msgspec.json.Encoder().encode
 _MOST_PROBLEMS = 10
@@ -87,6 +90,9 @@ class Tool:
         signature = self.function.signature
         if signature.plain is not None and are_plain(arguments, signature.plain):
             return arguments
+        from pydantic import ValidationError
+        from pydantic_core import to_json
+
         try:
             # Judged as JSON and strictly: what the published schema refuses, no function sees.
             text = to_json(arguments, inf_nan_mode="constants")
@@ -146,7 +152,7 @@ def documented(call: Callable[..., Any]) -> str | None:
     return inspect.getdoc(call)
 
 
-def problems(error: ValidationError) -> str:
+def problems(error: "ValidationError") -> str:
     """Return what is wrong with the arguments, without a word of what was sent."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in found[:_MOST_PROBLEMS]]
