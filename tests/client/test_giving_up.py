@@ -2,14 +2,19 @@
 
 import asyncio
 import json
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import anyio
 import httpx2
 import pytest
 from mcp.server.mcpserver import MCPServer
+from starlette.responses import PlainTextResponse
 
 from doorward.client import McpClient, OAuth, Unreachable
 from doorward.client.bridge import Bridge
@@ -95,13 +100,24 @@ async def ours() -> AsyncIterator[Workshop]:
         yield Workshop(f"{base}/mcp", begun, stopped)
 
 
+def old(app: Any) -> Any:
+    """Refuse the new era, as a server does that has not heard of it."""
+    unheard_of = PlainTextResponse("Bad Request: no session", 400)
+
+    async def judged(scope: Scope, receive: Receive, send: Send) -> None:
+        modern = b"mcp-method" in dict(scope.get("headers") or ())
+        await (unheard_of if modern else app)(scope, receive, send)
+
+    return judged
+
+
 @asynccontextmanager
 async def the_official_sdks() -> AsyncIterator[Workshop]:
     begun, stopped = asyncio.Event(), asyncio.Event()
     server = MCPServer("test")
     server.tool()(waiting(begun, stopped))
     stage = Stage()
-    async with stage.serving(server.streamable_http_app()):
+    async with stage.serving(old(server.streamable_http_app())):
         yield Workshop(f"{stage.base}/mcp", begun, stopped)
 
 
@@ -368,3 +384,21 @@ async def test_a_server_that_answers_no_note_does_not_hold_the_caller() -> None:
             return super().answer(request, message)
 
     assert await ask(Deaf("tools/call")) == "timeout"
+
+
+@pytest.mark.e2e
+async def test_ctrl_c_on_the_command_line_stops_the_tool_of_an_old_server(tmp_path: Path) -> None:
+    async with the_official_sdks() as shop:
+        called = await asyncio.create_subprocess_exec(
+            Path(sys.executable).parent / "doorward",
+            *("call", shop.url, "wait"),
+            env={**os.environ, "DOORWARD_HOME": str(tmp_path)},
+        )
+        async with asyncio.timeout(30):
+            await shop.begun.wait()
+            called.send_signal(signal.SIGINT)
+            status = await called.wait()
+        async with asyncio.timeout(5):
+            await shop.stopped.wait()
+
+    assert status == 130
