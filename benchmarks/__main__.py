@@ -90,10 +90,10 @@ def _method(extent: Extent) -> str:
     return (
         "`add` over MCP 2026-07-28 with an RS256 access token, 32 keep-alive connections, one"
         " worker of uvicorn (uvloop, httptools, no access log) on one core, the load on another.\n"
-        "The floor and the peers run in uvicorn's usual setting. doorward runs without the headers"
-        " Date and Server and without looking for X-Forwarded-For, as in its own servers: no"
-        " decision depends on them. What that alone is worth, the second row says of the floor, and"
-        " another one of doorward.\n"
+        "The floor and the peers run in uvicorn's usual setting. doorward runs as in its own servers:"
+        " on `doorward.serving.Connection`, which bounds requests and sends an answer in one piece,"
+        " without the header Server and without looking for X-Forwarded-For. What that alone is worth,"
+        " the second row says of the floor, and another one of doorward.\n"
         f"All servers run at once and take turns: medians of {extent.rounds} rounds of"
         f" {extent.seconds} s.\n"
         "Before and after, each must give the right sum under the right id and refuse six kinds of"
@@ -103,7 +103,7 @@ def _method(extent: Extent) -> str:
         "doorward has its policy, header checks, argument validation and audit events on; the"
         " events are lines of JSON in a file.\n"
         "The load generator never sleeps, so that no server pays for waking it.\n"
-        "`start` is from the start of the process to the first answer."
+        "`start` is from the start of the process to the first answer, when it was started once before."
     )
 
 

@@ -46,6 +46,9 @@ class Round:
         self.ends = ends
         self.done = done
         self.latencies: list[float] = []
+        # When the last connection was there: until then there are fewer than the round is about.
+        self.began = float("inf")
+        self.answered = 0
         self.wrong = 0
         self.open = 0
 
@@ -88,7 +91,10 @@ class Caller(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Judge the answer and go on."""
         assert self.call is not None
-        self.shared.latencies.append(time.perf_counter() - self.sent)
+        now, began = time.perf_counter(), self.shared.began
+        if now > began:
+            self.shared.latencies.append(now - max(self.sent, began))
+        self.shared.answered += 1
         if self.parser.get_status_code() != 200 or self.call.expected not in self.body:
             self.shared.wrong += 1
         self.body = b""
@@ -115,6 +121,7 @@ async def _play(calls: Iterator[Call], job: Job) -> Tally:
     shared = Round(calls, began + job.seconds, loop.create_future())
     for _ in range(job.connections):
         await loop.create_connection(lambda: Caller(shared), "127.0.0.1", job.port)
+    shared.began = time.perf_counter()
     awake = loop.create_task(_stay_awake())
     await asyncio.wait_for(shared.done, job.seconds + 30)
     awake.cancel()
@@ -122,7 +129,7 @@ async def _play(calls: Iterator[Call], job: Job) -> Tally:
     busy = (time.process_time() - cpu) / seconds
     ordered = sorted(shared.latencies)
     quantiles = (ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)])
-    return Tally(len(ordered), shared.wrong, seconds, busy, quantiles)
+    return Tally(shared.answered, shared.wrong, seconds, busy, quantiles)
 
 
 def serve_jobs(pipe: Pipe, calls: dict[str, list[Call]], core: int | None) -> None:

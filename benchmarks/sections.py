@@ -101,14 +101,17 @@ def crowds(found: Sequence[Crowd]) -> str:
     ours = {loop: by_key["doorward", loop, CROWDS[-1]] for loop in LOOPS}
     asyncio, uvloop = ours["asyncio"], ours["uvloop"]
     said = (
-        "Each with httptools, one worker, the turn with the median p99. No connection ever rests, so"
+        "One worker, the turn with the median p99. No connection ever rests, so"
         " with n of them nobody can wait for less than n requests: the tail beyond p50 is what the"
         f" loop adds.\nWith {CROWDS[-1]:,} of them doorward's p99 is {asyncio.p99 / asyncio.p50:.1f}"
         f" × p50 on asyncio and {uvloop.p99 / uvloop.p50:.1f} × on uvloop, which does"
         f" {uvloop.per_second / asyncio.per_second:.2f} times as much per second.\n"
-        "doorward's own servers run on asyncio, because it serves whoever waits in turn, and uvloop"
-        " has been seen to leave some of a thousand for seconds, whatever the application. With few"
-        " connections, or behind a proxy that pools them, `--loop uvloop` is the better choice."
+        "Times are counted from when all connections were made. uvloop takes one new connection in"
+        " each turn of its loop, whatever the application: four seconds after a thousand came, some"
+        " 350 had been let in here, and the others' first request still waited. asyncio takes all"
+        " that are there.\n"
+        "So doorward's own servers run on asyncio. With few connections, or behind a proxy that keeps"
+        " them open, uvloop is the better choice."
     )
     return f"{said}\n\n{_table(rows)}"
 

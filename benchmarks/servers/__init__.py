@@ -12,8 +12,9 @@ class Contender(NamedTuple):
     ``place`` is ``module:function`` in this package; the function makes the application from the
     address of the issuer's keys. ``guarded`` says that it must refuse bad tokens; ``calls`` names
     the set of calls it is asked: one token, a token that is new each time, or one and the same.
-    ``bare`` leaves out what uvicorn does to each request unless told otherwise: a Date and a Server
-    header, and looking for X-Forwarded-For. doorward's own servers are run that way.
+    ``bare`` runs it as doorward's own servers are run: on their connections, and without what
+    uvicorn does to each request unless told otherwise, which is a Server header, and looking for
+    X-Forwarded-For.
     """
 
     name: str
@@ -36,7 +37,7 @@ CONTENDERS: tuple[Contender, ...] = (
     Contender("floor", "raw ASGI, constant answer", "floor:build", guarded=False, calls="same"),
     Contender(
         "floor-bare",
-        "raw ASGI in uvicorn's barest setting",
+        "raw ASGI on doorward's own connections",
         "floor:build",
         guarded=False,
         calls="same",

@@ -12,7 +12,7 @@ from uvicorn.server import ServerState
 
 from doorward.gateway import Gateway, Route, realm_routes
 from doorward.gateway.forwarder import Forwarded
-from doorward.serving import BoundedHead
+from doorward.serving import Connection
 from tests.e2e import raw_http
 from tests.net.server import Answer, Place, ok, saying, serving
 
@@ -65,11 +65,11 @@ async def standing(answer: Answer | bytes, **options: Any) -> AsyncIterator[Stan
 @asynccontextmanager
 async def listening(gate: Gateway) -> AsyncIterator[int]:
     """Serve ``gate`` with the protocol of the command, on a free port and without its main loop."""
-    config = uvicorn.Config(gate, http=BoundedHead, log_config=None, proxy_headers=False)
+    config = uvicorn.Config(gate, http=Connection, log_config=None, proxy_headers=False)
     config.load()
     state = ServerState()
     server = await asyncio.get_running_loop().create_server(
-        lambda: BoundedHead(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+        lambda: Connection(config=config, server_state=state, app_state={}), "127.0.0.1", 0
     )
     try:
         yield server.sockets[0].getsockname()[1]

@@ -1,6 +1,6 @@
 """Listening on this machine: sockets that are ours before we promise anything, and a server with bounds."""
 
-from doorward.serving.bounded_head import BoundedHead
+from doorward.serving.connection import Connection
 from doorward.serving.listen import listen, serve
 
-__all__ = ["BoundedHead", "listen", "serve"]
+__all__ = ["Connection", "listen", "serve"]

@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from doorward.errors import ConfigurationError
-from doorward.serving.bounded_head import BoundedHead
+from doorward.serving.connection import Connection
 
 
 def listen(port: int) -> list[socket.socket]:
@@ -89,7 +89,8 @@ async def serve(app: ASGIApp, sockets: list[socket.socket]) -> None:
     config = uvicorn.Config(
         app,
         loop="asyncio",
-        http=BoundedHead,
+        http=Connection,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -1,0 +1,327 @@
+"""One connection: HTTP/1.1 in, one call of the application after another, with bounds on both."""
+
+import asyncio
+from collections import deque
+from typing import Any, cast
+from urllib.parse import unquote
+
+import httptools
+from starlette.types import Scope
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from doorward.serving.turn import Turn
+
+LONGEST_HEAD = 64 * 1024
+# A request is given half a minute, and a second more for every 4 kB of it that came.
+SLOWEST = 30.0
+BYTES_PER_SECOND = 4096
+_LOOKS_EVERY = 5.0
+_MOST_UNREAD = 64 * 1024
+
+_REFUSAL = (
+    b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
+    b"connection: close\r\n\r\n%b"
+)
+
+
+class _HeadTooLong(Exception):
+    """Ends the parser from inside one of its callbacks."""
+
+
+class Connection(asyncio.Protocol):
+    """
+    One client's connection to an application that uvicorn runs: ``uvicorn.Config(http=Connection)``.
+
+    In place of uvicorn's own, which keeps whatever headers somebody cares to send and waits for
+    ever for a request to end: one client without a token could have it hold gigabytes, and a
+    thousand slow ones every connection there is. It also sends head and body apart and sets a timer
+    for each request, at twice the cost. HTTP/1.1 alone: no WebSocket, no access log.
+
+    Spec: RFC 9112; RFC 6585 §5; RFC 9110 §15.5.9
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        if not config.loaded:
+            config.load()
+        self._app: Any = config.loaded_app
+        self._loop = _loop or asyncio.get_event_loop()
+        self._server = server_state
+        self._app_state = app_state
+        self._root_path = config.root_path
+        self._keep_alive = float(config.timeout_keep_alive)
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self.paused = False
+        self._writable: asyncio.Event | None = None
+        self._reads = True
+        # The request that is answered, those that came behind it, and the one that still arrives.
+        self._turn: Turn | None = None
+        self._behind: deque[Turn] = deque()
+        self._arriving: Turn | None = None
+        self._head_is_open = False
+        self._timer: asyncio.TimerHandle | None = None
+        # Since when the client is waited for, and what came of the request since.
+        self._since: float | None = None
+        self._came = 0
+        # Of a head: what came before the piece at hand, that piece, and whether it began in there.
+        self._before = self._piece = 0
+        self._began_here = False
+
+    # What asyncio tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for a request."""
+        # uvloop's transports do what asyncio's do without being of their class.
+        self._transport = cast(asyncio.Transport, transport)
+        self._server.connections.add(cast(Any, self))
+        self._client = transport.get_extra_info("peername")
+        self._address = transport.get_extra_info("sockname")
+        tls = transport.get_extra_info("sslcontext") is not None
+        self._scheme = "https" if tls else "http"
+        self._since = self._loop.time()
+        self._came = 1
+        self._timer = self._loop.call_later(_LOOKS_EVERY, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Tell the application that nobody reads any more."""
+        self._server.connections.discard(cast(Any, self))
+        self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
+        for turn in (self._turn, *self._behind):
+            if turn is not None:
+                turn.gone = True
+                turn.tell()
+        self._behind.clear()
+        self.resume_writing()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the line; end the connection where they are no request."""
+        self._piece = len(data)
+        self._came += len(data)
+        if self._since is None and self._turn is None:
+            self._since = self._loop.time()
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # Nobody here speaks anything else. The request is answered as what it is without that,
+            # and is the last one: what follows is in the other protocol.
+            if self._turn is not None:
+                self._turn.stays = False
+            return
+        except httptools.HttpParserError as error:
+            if isinstance(error.__context__, _HeadTooLong):
+                self._refuse_head()
+            else:
+                self._refuse(b"400 Bad Request", b"This is not an HTTP request")
+            return
+        if self._head_is_open:
+            self._bound_open_head()
+
+    def _bound_open_head(self) -> None:
+        # A single endless header never comes to its callback. In the piece in which a head begins,
+        # there may also be the end of another request.
+        if not self._began_here:
+            self._before += self._piece
+        self._began_here = False
+        if self._before > LONGEST_HEAD:
+            self._refuse_head()
+
+    def pause_writing(self) -> None:
+        """Take note that the client reads slower than the application writes."""
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        """Let the application write on."""
+        self.paused = False
+        if self._writable is not None:
+            self._writable.set()
+
+    # What uvicorn tells.
+
+    def shutdown(self) -> None:
+        """Close, as soon as no request is under way."""
+        if self._turn is None:
+            self.break_off()
+        else:
+            self._turn.stays = False
+
+    # What the parser tells.
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._expects_continue = False
+        self._head_is_open = self._began_here = True
+        self._before = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; what follows a body is nobody's."""
+        if self._head_is_open:
+            name = name.lower()
+            self._headers.append((name, value))
+            if name == b"expect":
+                self._expects_continue = value.lower() == b"100-continue"
+
+    def on_headers_complete(self) -> None:
+        """Call the application, or let the request wait for the one before it."""
+        # One by one only where they could be too many: all that came is as short, as a rule.
+        if self._before + self._piece > LONGEST_HEAD and self._size_of_head() > LONGEST_HEAD:
+            raise _HeadTooLong
+        self._head_is_open = False
+        parser = self._parser
+        stays = parser.get_http_version() == "1.1" and parser.should_keep_alive()
+        turn = Turn(self, self._scope(), stays=stays, expects_continue=self._expects_continue)
+        self._arriving = turn
+        if self._turn is None:
+            self._begin(turn)
+        else:
+            self._behind.append(turn)
+            self._stop_reading()
+
+    def on_body(self, body: bytes) -> None:
+        """Hand on a piece of the body, and take no more while nobody asks for it."""
+        if self._arriving is not None:
+            self._arriving.feed(body)
+            if self._arriving.unread > _MOST_UNREAD:
+                self._stop_reading()
+
+    def on_message_complete(self) -> None:
+        """Take note that the request is whole."""
+        if self._arriving is not None:
+            self._arriving.end()
+        self._arriving = None
+        self._came = 0
+        self._since = None if self._turn is not None else self._loop.time()
+
+    # What the turn under way asks for.
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers that uvicorn puts into every answer."""
+        return self._server.default_headers
+
+    def write(self, data: bytes) -> None:
+        """Send ``data``, where somebody still reads."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    async def drained(self) -> None:
+        """Wait until the client has taken enough of what was written."""
+        if self._writable is None:
+            self._writable = asyncio.Event()
+        self._writable.clear()
+        if self.paused:
+            await self._writable.wait()
+
+    def go_on_reading(self) -> None:
+        """Take more from the client, where that was stopped and nothing waits already."""
+        if not self._reads and not self._behind and self._transport is not None:
+            self._reads = True
+            self._transport.resume_reading()
+
+    def answered(self, turn: Turn) -> None:
+        """Serve the request behind this one, or wait for the next."""
+        self._server.total_requests += 1
+        self._turn = None
+        if not turn.stays:
+            self.break_off()
+        elif self._behind:
+            self._begin(self._behind.popleft())
+            self.go_on_reading()
+        else:
+            # What is left of a body that nobody wanted comes under the same limits as a request.
+            self._since = self._loop.time()
+            self.go_on_reading()
+
+    def break_off(self) -> None:
+        """Close, once what was written has left."""
+        if self._transport is not None:
+            self._transport.close()
+
+    # The connection's own.
+
+    def _begin(self, turn: Turn) -> None:
+        self._turn = turn
+        turn.task = self._loop.create_task(self._run(turn))
+        self._server.tasks.add(turn.task)
+
+    async def _run(self, turn: Turn) -> None:
+        try:
+            await turn.run(self._app)
+        except asyncio.CancelledError:
+            self.break_off()
+            raise
+        finally:
+            if turn.task is not None:
+                self._server.tasks.discard(turn.task)
+
+    def _scope(self) -> Scope:
+        raw_path, _, query = self._url.partition(b"?")
+        if not raw_path.startswith(b"/") or b"#" in self._url:
+            # Such as a proxy is sent. What cannot be read ends the parser, and is told as 400.
+            url = httptools.parse_url(self._url)
+            raw_path, query = url.path or b"/", url.query or b""
+        path = raw_path.decode("ascii")
+        root = self._root_path
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": self._parser.get_http_version(),
+            "method": self._parser.get_method().decode("ascii"),
+            "scheme": self._scheme,
+            "path": root + (unquote(path) if "%" in path else path),
+            "raw_path": root.encode("ascii") + raw_path,
+            "query_string": query,
+            "root_path": root,
+            "headers": self._headers,
+            "client": self._client,
+            "server": self._address,
+            "state": self._app_state.copy(),
+        }
+
+    def _size_of_head(self) -> int:
+        return len(self._url) + sum(len(name) + len(value) for name, value in self._headers)
+
+    def _stop_reading(self) -> None:
+        if self._reads and self._transport is not None:
+            self._reads = False
+            self._transport.pause_reading()
+
+    def _look(self) -> None:
+        """Close what has been waited for long enough."""
+        if self._since is not None:
+            limit = SLOWEST + self._came / BYTES_PER_SECOND if self._came else self._keep_alive
+            if self._loop.time() - self._since >= limit:
+                self._give_up()
+                return
+        self._timer = self._loop.call_later(_LOOKS_EVERY, self._look)
+
+    def _give_up(self) -> None:
+        if self._came and self._turn is None and self._arriving is None:
+            self._refuse(b"408 Request Timeout", b"The request took too long to arrive")
+        else:
+            self.break_off()
+
+    def _refuse_head(self) -> None:
+        said = b"The headers of the request are too long"
+        self._refuse(b"431 Request Header Fields Too Large", said)
+
+    def _refuse(self, status: bytes, said: bytes) -> None:
+        body = b'{"error":"%b"}' % said
+        # Between two parts of an answer, nobody could tell it from the answer.
+        if self._turn is None:
+            self.write(_REFUSAL % (status, len(body), body))
+        self.break_off()

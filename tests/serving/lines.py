@@ -1,0 +1,123 @@
+"""A connection without a network: what it is sent, what it sends, and a clock of its own."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import h11
+import uvicorn
+from uvicorn.server import ServerState
+
+from doorward.serving import Connection
+
+
+class Wire(asyncio.Transport):
+    """The transport under a connection; remembers what was written and asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 4000), "sockname": ("127.0.0.1", 9000)})
+        self.writes: list[bytes] = []
+        self.closed = False
+        self.reading = True
+
+    def write(self, data: Any) -> None:
+        assert not self.closed
+        self.writes.append(bytes(data))
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+class Clock:
+    """The running loop, but for its time and its timers."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.timers: list[tuple[float, Callable[[], object]]] = []
+        self._loop = asyncio.get_running_loop()
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+        self.timers.append((self.now + seconds, callback))
+        return asyncio.TimerHandle(self.now + seconds, callback, (), self._loop)
+
+    def create_task(self, work: Any) -> asyncio.Task[Any]:
+        return self._loop.create_task(work)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, and ring what is due meanwhile."""
+        ends = self.now + seconds
+        while due := [one for one in self.timers if one[0] <= ends]:
+            first = min(due, key=lambda one: one[0])
+            self.timers.remove(first)
+            self.now = first[0]
+            first[1]()
+        self.now = ends
+
+
+class Party:
+    """One client's connection to ``app``."""
+
+    def __init__(self, app: Any, *, keep_alive: int = 5) -> None:
+        config = uvicorn.Config(
+            app, log_config=None, server_header=False, timeout_keep_alive=keep_alive
+        )
+        self.state = ServerState()
+        self.clock = Clock()
+        self.wire = Wire()
+        self.connection = Connection(config, self.state, {}, self.clock)  # type: ignore[arg-type]
+        self.connection.connection_made(self.wire)
+
+    async def say(self, *pieces: bytes) -> None:
+        """Send the pieces, each of which arrives by itself, and let the application work."""
+        for piece in pieces:
+            self.connection.data_received(piece)
+            await settle()
+
+    @property
+    def said(self) -> bytes:
+        """Everything that was answered."""
+        return b"".join(self.wire.writes)
+
+    def answers(self, *methods: str) -> list[tuple[int, dict[str, str], bytes]]:
+        """Return what a strict client reads: status, headers and body of each answer."""
+        found = []
+        rest = self.said
+        for method in methods:
+            client = h11.Connection(h11.CLIENT)
+            head = h11.Request(method=method, target="/", headers=[("host", "x")])
+            client.send(head)
+            client.send(h11.EndOfMessage())
+            client.receive_data(rest)
+            if self.wire.closed:
+                client.receive_data(b"")
+            status, headers, body = 0, {}, b""
+            while type(event := client.next_event()) is not h11.EndOfMessage:
+                if isinstance(event, h11.Response):
+                    status = event.status_code
+                    headers = {k.decode(): v.decode() for k, v in event.headers}
+                elif isinstance(event, h11.Data):
+                    body += bytes(event.data)
+                else:
+                    assert event is not h11.NEED_DATA, "the answer is not whole"
+            found.append((status, headers, body))
+            rest = client.trailing_data[0]
+        assert rest == b""
+        return found
+
+
+async def settle() -> None:
+    """Let everything happen that waits for nothing."""
+    for _ in range(10):
+        await asyncio.sleep(0)

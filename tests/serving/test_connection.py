@@ -1,0 +1,402 @@
+"""Requests on one connection: read in one way, answered in their order, within bounds."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from doorward.serving.connection import BYTES_PER_SECOND, LONGEST_HEAD, SLOWEST
+from tests.serving.lines import Party, settle
+
+GET = b"GET /mcp?a=1 HTTP/1.1\r\nHost: mcp.example\r\n\r\n"
+
+
+class Echo:
+    """An application that answers with the body it was sent, and remembers the scopes."""
+
+    def __init__(self) -> None:
+        self.scopes: list[dict[str, Any]] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.scopes.append(scope)
+        body = b""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message["body"]
+            if not message["more_body"]:
+                break
+        headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"text/plain")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def post(body: bytes, *headers: bytes) -> bytes:
+    lines = [b"POST /mcp HTTP/1.1", b"Host: mcp.example", b"Content-Length: %d" % len(body)]
+    return b"\r\n".join([*lines, *headers]) + b"\r\n\r\n" + body
+
+
+async def test_an_answer_of_known_length_leaves_in_one_piece() -> None:
+    party = Party(Echo())
+
+    await party.say(post(b"hello"))
+
+    assert len(party.wire.writes) == 1
+    [(status, headers, body)] = party.answers("POST")
+    assert (status, body) == (200, b"hello")
+    assert headers["content-type"] == "text/plain"
+    assert not party.wire.closed
+
+
+async def test_the_application_is_told_what_was_asked() -> None:
+    echo = Echo()
+    await Party(echo).say(b"GET /a%20b?x=%2F HTTP/1.1\r\nHost: mcp.example\r\nX-Up: One\r\n\r\n")
+
+    [scope] = echo.scopes
+    assert scope["method"] == "GET"
+    assert (scope["path"], scope["raw_path"], scope["query_string"]) == (
+        "/a b",
+        b"/a%20b",
+        b"x=%2F",
+    )
+    assert scope["headers"] == [(b"host", b"mcp.example"), (b"x-up", b"One")]
+    assert (scope["client"], scope["server"]) == (("127.0.0.1", 4000), ("127.0.0.1", 9000))
+    assert (scope["scheme"], scope["http_version"], scope["root_path"]) == ("http", "1.1", "")
+
+
+async def test_a_target_in_absolute_form_is_its_path() -> None:
+    echo = Echo()
+    await Party(echo).say(b"GET http://other.example/mcp?a=1 HTTP/1.1\r\nHost: mcp.example\r\n\r\n")
+
+    assert echo.scopes[0]["path"] == "/mcp"
+    assert echo.scopes[0]["query_string"] == b"a=1"
+
+
+async def test_a_request_that_comes_byte_by_byte_is_the_same_request() -> None:
+    echo = Echo()
+    party = Party(echo)
+
+    await party.say(*(bytes([one]) for one in post(b"hello")))
+
+    assert party.answers("POST")[0][2] == b"hello"
+    assert echo.scopes[0]["headers"][0] == (b"host", b"mcp.example")
+
+
+async def test_requests_that_come_at_once_are_answered_in_their_order() -> None:
+    party = Party(Echo())
+
+    await party.say(post(b"one") + post(b"two") + post(b"three"))
+
+    assert [body for _, _, body in party.answers("POST", "POST", "POST")] == [
+        b"one",
+        b"two",
+        b"three",
+    ]
+    assert party.wire.reading
+
+
+async def test_nothing_more_is_read_while_requests_wait_behind_one() -> None:
+    go_on = asyncio.Event()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await go_on.wait()
+        await Echo()(scope, receive, send)
+
+    party = Party(slow)
+    await party.say(post(b"one") + post(b"two"))
+    assert (party.wire.reading, party.wire.writes) == (False, [])
+
+    go_on.set()
+    await settle()
+
+    assert len(party.answers("POST", "POST")) == 2
+    assert party.wire.reading
+
+
+async def test_a_body_in_chunks_is_put_together_and_its_trailers_are_no_headers() -> None:
+    echo = Echo()
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: X-User\r\n\r\n"
+    party = Party(echo)
+
+    await party.say(head, b"3\r\nabc\r\n", b"2\r\nde\r\n0\r\nX-User: root\r\n\r\n")
+
+    assert party.answers("POST")[0][2] == b"abcde"
+    assert b"x-user" not in dict(echo.scopes[0]["headers"])
+
+
+async def test_a_body_that_nobody_asks_for_is_not_read_without_end() -> None:
+    async def busy(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.Event().wait()
+
+    party = Party(busy)
+    await party.say(post(b"x" * 1_000_000)[:100_000])
+
+    assert not party.wire.reading
+    party.connection.connection_lost(None)
+    for task in party.state.tasks:
+        task.cancel()
+
+
+async def test_a_body_that_is_asked_for_is_read_on() -> None:
+    party = Party(Echo())
+    whole = post(b"x" * 200_000)
+
+    await party.say(whole[:100_000])
+    assert party.wire.reading
+    await party.say(whole[100_000:])
+
+    assert party.answers("POST")[0][2] == b"x" * 200_000
+
+
+async def test_whoever_waits_for_leave_to_send_a_body_gets_it_when_it_is_wanted() -> None:
+    party = Party(Echo())
+    whole = post(b"hello", b"Expect: 100-continue")
+
+    await party.say(whole[:-5])
+    assert party.said == b"HTTP/1.1 100 Continue\r\n\r\n"
+    await party.say(b"hello")
+
+    assert party.said.endswith(b"hello")
+
+
+async def test_a_head_that_never_ends_is_refused() -> None:
+    party = Party(Echo())
+
+    await party.say(b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: ")
+    await party.say(*[b"a" * 16_000] * 5)
+
+    assert party.answers("GET")[0][0] == 431
+    assert party.wire.closed
+
+
+async def test_a_head_that_is_too_long_in_one_piece_is_refused_as_well() -> None:
+    echo = Echo()
+    party = Party(echo)
+    headers = b"".join(b"X-%d: %b\r\n" % (one, b"a" * 1000) for one in range(70))
+
+    await party.say(b"GET / HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n")
+
+    assert party.answers("GET")[0][0] == 431
+    assert (party.wire.closed, echo.scopes) == (True, [])
+
+
+async def test_a_long_body_does_not_make_a_head_too_long() -> None:
+    party = Party(Echo())
+
+    await party.say(post(b"x" * (LONGEST_HEAD + 1000)))
+
+    assert party.answers("POST")[0][0] == 200
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"hello\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc",
+        b"GET / HTTP/1.1\r\nHost: x\r\n X-Folded: y\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+        "GET /Zoë HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
+        b"\x16\x03\x01\x02\x00\x01\x00",
+    ],
+)
+async def test_what_is_no_request_is_refused_and_ends_the_connection(sent: bytes) -> None:
+    echo = Echo()
+    party = Party(echo)
+
+    await party.say(sent)
+
+    assert party.answers("GET")[0][0] == 400
+    assert (party.wire.closed, echo.scopes) == (True, [])
+
+
+async def test_an_upgrade_is_not_heard() -> None:
+    party = Party(Echo())
+    asks = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+
+    await party.say(b"GET / HTTP/1.1\r\nHost: x\r\n" + asks + b"\r\n")
+
+    assert party.answers("GET")[0][0] == 200
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET / HTTP/1.0\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n\r\n",
+    ],
+)
+async def test_a_connection_ends_where_the_client_ends_it(head: bytes) -> None:
+    party = Party(Echo())
+
+    await party.say(head)
+
+    [(status, headers, _)] = party.answers("GET")
+    assert (status, headers["connection"]) == (200, "close")
+    assert party.wire.closed
+
+
+async def test_a_connection_is_kept_for_the_next_request_and_no_longer() -> None:
+    party = Party(Echo(), keep_alive=20)
+    await party.say(GET)
+    party.clock.pass_time(15)
+    await party.say(GET)
+    party.clock.pass_time(15)
+    assert not party.wire.closed
+
+    party.clock.pass_time(15)
+
+    assert party.wire.closed
+    assert len(party.answers("GET", "GET")) == 2
+
+
+async def test_whoever_connects_and_says_nothing_is_let_go() -> None:
+    party = Party(Echo())
+    party.clock.pass_time(SLOWEST - 1)
+    assert not party.wire.closed
+
+    party.clock.pass_time(10)
+
+    assert party.wire.closed
+
+
+async def test_a_head_that_drips_is_ended() -> None:
+    party = Party(Echo())
+    await party.say(b"GET / HTTP/1.1\r\n")
+    for _ in range(5):
+        party.clock.pass_time(5)
+        await party.say(b"X: y\r\n")
+    assert not party.wire.closed
+
+    party.clock.pass_time(15)
+
+    assert party.answers("GET")[0][0] == 408
+    assert party.wire.closed
+
+
+async def test_a_body_that_drips_is_ended_and_the_application_hears_of_it() -> None:
+    heard: list[str] = []
+
+    async def reads(scope: Any, receive: Any, send: Any) -> None:
+        while True:
+            message = await receive()
+            heard.append(message["type"])
+            if message["type"] == "http.disconnect":
+                return
+
+    party = Party(reads)
+    await party.say(post(b"x" * 100)[:-50])
+    party.clock.pass_time(SLOWEST + 10)
+    assert party.wire.closed
+    party.connection.connection_lost(None)
+    await settle()
+
+    assert heard == ["http.request", "http.disconnect"]
+
+
+async def test_a_long_body_has_longer() -> None:
+    party = Party(Echo())
+    whole = post(b"x" * 30 * BYTES_PER_SECOND)
+    for start in range(0, len(whole), BYTES_PER_SECOND):
+        party.clock.pass_time(1.5)
+        await party.say(whole[start : start + BYTES_PER_SECOND])
+
+    assert party.answers("POST")[0][0] == 200
+    assert not party.wire.closed
+
+
+async def test_an_answer_may_take_as_long_as_it_takes() -> None:
+    go_on = asyncio.Event()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await go_on.wait()
+        await Echo()(scope, receive, send)
+
+    party = Party(slow)
+    await party.say(GET)
+    party.clock.pass_time(3600)
+    assert not party.wire.closed
+
+    go_on.set()
+    await settle()
+
+    assert party.answers("GET")[0][0] == 200
+
+
+async def test_a_server_that_stops_ends_idle_connections_at_once_and_busy_ones_after_their_answer() -> (
+    None
+):
+    go_on = asyncio.Event()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await go_on.wait()
+        await Echo()(scope, receive, send)
+
+    idle, busy = Party(slow), Party(slow)
+    await busy.say(GET)
+    idle.connection.shutdown()
+    busy.connection.shutdown()
+    assert (idle.wire.closed, busy.wire.closed) == (True, False)
+
+    go_on.set()
+    await settle()
+
+    assert busy.answers("GET")[0][1]["connection"] == "close"
+    assert busy.wire.closed
+    assert busy.state.tasks == set()
+
+
+async def test_a_client_that_goes_away_is_told_of_and_nothing_is_sent_to_it() -> None:
+    heard: list[str] = []
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        heard.append((await receive())["type"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"late"})
+
+    party = Party(waits)
+    await party.say(GET)
+    party.connection.connection_lost(None)
+    await settle()
+
+    assert heard == ["http.disconnect"]
+    assert party.wire.writes == []
+    assert party.state.connections == set()
+    assert party.state.tasks == set()
+
+
+async def test_a_request_behind_a_long_body_is_not_taken_for_a_long_head() -> None:
+    party = Party(Echo())
+    long, short = post(b"x" * 100_000), post(b"short")
+
+    await party.say(long[:10], long[10:] + short[:20], short[20:])
+
+    assert [len(body) for _, _, body in party.answers("POST", "POST")] == [100_000, 5]
+
+
+async def test_what_follows_an_upgrade_is_not_read_as_a_request() -> None:
+    echo = Echo()
+    party = Party(echo)
+    asks = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+    await party.say(asks)
+
+    assert party.answers("GET")[0][1]["connection"] == "close"
+    assert (len(echo.scopes), party.wire.closed) == (1, True)
+
+
+async def test_an_application_that_is_cancelled_leaves_nobody_waiting() -> None:
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.Event().wait()
+
+    party = Party(waits)
+    await party.say(GET)
+    for task in party.state.tasks:
+        task.cancel()
+    await settle()
+
+    assert party.wire.closed
+    assert party.state.tasks == set()
