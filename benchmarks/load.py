@@ -29,25 +29,23 @@ class Job(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What came of a round; ``latencies`` are seconds, ``busy`` this generator's CPU share."""
+    """What came of a round; ``latencies`` are seconds, the median and the 99th percentile."""
 
     answered: int
     wrong: int
     seconds: float
-    busy: float
     latencies: tuple[float, float]
 
 
 class Round:
     """What the connections of one round share."""
 
-    def __init__(self, calls: Iterator[Call], ends: float, done: asyncio.Future[None]) -> None:
+    def __init__(self, calls: Iterator[Call], done: asyncio.Future[None]) -> None:
         self.calls = calls
-        self.ends = ends
         self.done = done
         self.latencies: list[float] = []
         # When the last connection was there: until then there are fewer than the round is about.
-        self.began = float("inf")
+        self.began = self.ends = float("inf")
         self.answered = 0
         self.wrong = 0
         self.open = 0
@@ -117,19 +115,19 @@ async def _stay_awake() -> None:
 
 async def _play(calls: Iterator[Call], job: Job) -> Tally:
     loop = asyncio.get_running_loop()
-    began, cpu = time.perf_counter(), time.process_time()
-    shared = Round(calls, began + job.seconds, loop.create_future())
+    began = time.perf_counter()
+    shared = Round(calls, loop.create_future())
     for _ in range(job.connections):
         await loop.create_connection(lambda: Caller(shared), "127.0.0.1", job.port)
     shared.began = time.perf_counter()
+    shared.ends = shared.began + job.seconds
     awake = loop.create_task(_stay_awake())
     await asyncio.wait_for(shared.done, job.seconds + 30)
     awake.cancel()
     seconds = time.perf_counter() - began
-    busy = (time.process_time() - cpu) / seconds
     ordered = sorted(shared.latencies)
     quantiles = (ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)])
-    return Tally(shared.answered, shared.wrong, seconds, busy, quantiles)
+    return Tally(shared.answered, shared.wrong, seconds, quantiles)
 
 
 def serve_jobs(pipe: Pipe, calls: dict[str, list[Call]], core: int | None) -> None:

@@ -14,7 +14,12 @@ CHECKED = 5
 
 
 class Result(NamedTuple):
-    """The medians of one contender over all rounds; times in seconds, memory in bytes."""
+    """
+    What one contender did: medians over all rounds, but for ``cpu``; times in seconds, memory in bytes.
+
+    ``cpu`` is that of the quickest round: nothing makes a server take less than it needs, and what
+    else the machine and its host do makes it take more. ``share`` is how much of its core it used.
+    """
 
     contender: Contender
     per_second: float
@@ -23,7 +28,7 @@ class Result(NamedTuple):
     cpu: float
     p50: float
     p99: float
-    busy: float
+    share: float
     memory: int
     started: float
 
@@ -113,10 +118,10 @@ def _result(running: Running, turns: Sequence[Turn]) -> Result:
         per_second=median(rates),
         slowest=min(rates),
         fastest=max(rates),
-        cpu=median(turn.cpu_per_answer for turn in turns),
+        cpu=min(turn.cpu_per_answer for turn in turns),
         p50=median(turn.tally.latencies[0] for turn in turns),
         p99=median(turn.tally.latencies[1] for turn in turns),
-        busy=median(turn.tally.busy for turn in turns),
+        share=median(turn.cpu / turn.tally.seconds for turn in turns),
         memory=running.process.memory_info().rss,
         started=running.started,
     )

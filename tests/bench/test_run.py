@@ -100,7 +100,7 @@ def test_the_page_gives_ratios_to_the_floor_and_to_the_peers() -> None:
     cpu = dict.fromkeys(BY_NAME, 14) | {"floor": 1, "floor-bare": 0.9, "doorward": 2}
     cpu |= {"doorward-new": 4, "quickstart": 34, "fastmcp": 68, "sdk-pyjwt": 32, "sdk-doorward": 16}
     results = [
-        Result(one, 1e4, 9e3, 1.1e4, cpu[one.name] * 24e-6, 0.001, 0.002, 0.9, 40_000_000, 0.2)
+        Result(one, 1e4, 9e3, 1.1e4, cpu[one.name] * 24e-6, 0.001, 0.002, 0.5, 40_000_000, 0.2)
         for one in CONTENDERS
     ]
 

@@ -246,6 +246,11 @@ class Connection(asyncio.Protocol):
             self._since = self._loop.time()
             self.go_on_reading()
 
+    def over(self, turn: Turn) -> None:
+        """Forget the application's work on ``turn``."""
+        if turn.task is not None:
+            self._server.tasks.discard(turn.task)
+
     def break_off(self) -> None:
         """Close, once what was written has left."""
         if self._transport is not None:
@@ -255,18 +260,8 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, turn: Turn) -> None:
         self._turn = turn
-        turn.task = self._loop.create_task(self._run(turn))
+        turn.task = self._loop.create_task(turn.run(self._app))
         self._server.tasks.add(turn.task)
-
-    async def _run(self, turn: Turn) -> None:
-        try:
-            await turn.run(self._app)
-        except asyncio.CancelledError:
-            self.break_off()
-            raise
-        finally:
-            if turn.task is not None:
-                self._server.tasks.discard(turn.task)
 
     def _scope(self) -> Scope:
         raw_path, _, query = self._url.partition(b"?")

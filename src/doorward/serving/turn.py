@@ -38,6 +38,9 @@ class Line(Protocol):
     def answered(self, turn: "Turn") -> None:
         """Hear that the answer is whole."""
 
+    def over(self, turn: "Turn") -> None:
+        """Hear that the application is done with it."""
+
     def break_off(self) -> None:
         """Close without finishing what was begun."""
 
@@ -110,11 +113,16 @@ class Turn:
         """Let the application answer; what it fails to do is done for it."""
         try:
             await app(self.scope, self.receive, self.send)
+        except asyncio.CancelledError:
+            self._line.break_off()
+            raise
         except Exception:  # noqa: BLE001 - an application may raise anything
             _LOG.exception("The application failed")
         else:
             if not (self.complete or self.gone):
                 _LOG.error("The application returned before its answer was whole")
+        finally:
+            self._line.over(self)
         if self.complete or self.gone:
             return
         if self._status is not None:
