@@ -25,6 +25,8 @@ PAGES_FROM_ELSEWHERE = {
 LANGUAGES = {
     ".py": "python", ".sh": "bash", ".json": "json", ".yaml": "yaml", ".env": "ini", ".toml": "toml",
 }  # fmt: skip
+# Whoever searches for a reason code wants what it means, and not each session in which it is seen.
+FOUND_BEFORE_OTHERS = {"reasons.md": 10}
 FENCED = re.compile(r"^(```+|~~~+).*?^\1[ \t]*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(\]\()(?![a-z]+:|#|<)([^)#\s]+)((?:#[^)\s]*)?\))")
 COMMENT = re.compile(r"^<!--.*?-->\n", re.MULTILINE | re.DOTALL)
@@ -56,6 +58,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Return the page with links that lead to pages, and without the notes of its makers."""
     del config, files
     place = page.file.src_uri
+    if (boost := FOUND_BEFORE_OTHERS.get(place)) is not None:
+        page.meta["search"] = {"boost": boost}
 
     def prose(text: str) -> str:
         text = COMMENT.sub("", text)
