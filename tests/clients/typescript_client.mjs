@@ -46,6 +46,8 @@ class Host {
     this.redirectUrl = redirectUri;
     this.clientMetadataUrl = errand.client_metadata_url ?? undefined;
     this.states = new Set();
+    // How many browsers were sent out and did not come back yet.
+    this.underWay = 0;
   }
   get clientMetadata() {
     return {
@@ -74,6 +76,7 @@ class Host {
     this.held = tokens;
   }
   redirectToAuthorization(url) {
+    this.underWay += 1;
     say({ event: "authorize", url: url.href });
   }
   saveCodeVerifier(verifier) {
@@ -141,6 +144,7 @@ async function connect(options) {
 
 async function finish(transport) {
   const parameters = await listener.next();
+  host.underWay -= 1;
   if (!host.states.delete(parameters.get("state"))) throw new Error("the state is not ours");
   await transport.finishAuth(parameters);
 }
@@ -195,6 +199,8 @@ try {
 } catch (error) {
   record.failed = `${error.stack}`;
 }
+// A step-up that was refused again has sent out another browser, for which nobody waited above.
+for (; host.underWay > 0; host.underWay -= 1) await listener.next();
 listener.close();
 record.client_id = host.kept?.client_id ?? "";
 record.registered = exchanges.some((one) => one.method === "POST" && one.status === 201);
