@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import h11
 import uvicorn
@@ -11,11 +11,24 @@ from uvicorn.server import ServerState
 from doorward.serving import Connection
 
 
+class Ends(NamedTuple):
+    """The two ends of a socket, as the socket tells them."""
+
+    peer: tuple[object, ...]
+    own: tuple[object, ...]
+
+    def getpeername(self) -> tuple[object, ...]:
+        return self.peer
+
+    def getsockname(self) -> tuple[object, ...]:
+        return self.own
+
+
 class Wire(asyncio.Transport):
     """The transport under a connection; remembers what was written and asked of it."""
 
-    def __init__(self) -> None:
-        super().__init__({"peername": ("127.0.0.1", 4000), "sockname": ("127.0.0.1", 9000)})
+    def __init__(self, peer: tuple[object, ...] = ("127.0.0.1", 4000)) -> None:
+        super().__init__({"socket": Ends(peer, ("127.0.0.1", 9000))})
         self.writes: list[bytes] = []
         self.closed = False
         self.reading = True
@@ -69,13 +82,13 @@ class Clock:
 class Party:
     """One client's connection to ``app``."""
 
-    def __init__(self, app: Any, *, keep_alive: int = 5) -> None:
+    def __init__(self, app: Any, *, keep_alive: int = 5, wire: Wire | None = None) -> None:
         config = uvicorn.Config(
             app, log_config=None, server_header=False, timeout_keep_alive=keep_alive
         )
         self.state = ServerState()
         self.clock = Clock()
-        self.wire = Wire()
+        self.wire = wire or Wire()
         self.connection = Connection(config, self.state, {}, self.clock)  # type: ignore[arg-type]
         self.connection.connection_made(self.wire)
 

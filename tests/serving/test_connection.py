@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from doorward.serving.connection import BYTES_PER_SECOND, LONGEST_HEAD, SLOWEST
-from tests.serving.lines import Party, settle
+from tests.serving.lines import Party, Wire, settle
 
 GET = b"GET /mcp?a=1 HTTP/1.1\r\nHost: mcp.example\r\n\r\n"
 
@@ -63,6 +63,13 @@ async def test_the_application_is_told_what_was_asked() -> None:
     assert scope["headers"] == [(b"host", b"mcp.example"), (b"x-up", b"One")]
     assert (scope["client"], scope["server"]) == (("127.0.0.1", 4000), ("127.0.0.1", 9000))
     assert (scope["scheme"], scope["http_version"], scope["root_path"]) == ("http", "1.1", "")
+
+
+async def test_a_client_of_ipv6_is_an_address_and_a_port_as_well() -> None:
+    echo = Echo()
+    await Party(echo, wire=Wire(("::1", 4000, 0, 0))).say(GET)
+
+    assert echo.scopes[0]["client"] == ("::1", 4000)
 
 
 async def test_a_target_in_absolute_form_is_its_path() -> None:

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import httptools
 from starlette.types import Scope
 from uvicorn.config import Config
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from doorward.serving.turn import Turn
@@ -81,10 +82,9 @@ class Connection(asyncio.Protocol):
         # uvloop's transports do what asyncio's do without being of their class.
         self._transport = cast(asyncio.Transport, transport)
         self._server.connections.add(cast(Any, self))
-        self._client = transport.get_extra_info("peername")
-        self._address = transport.get_extra_info("sockname")
-        tls = transport.get_extra_info("sslcontext") is not None
-        self._scheme = "https" if tls else "http"
+        self._client = get_remote_addr(self._transport)
+        self._address = get_local_addr(self._transport)
+        self._scheme = "https" if is_ssl(self._transport) else "http"
         self._since = self._loop.time()
         self._came = 1
         self._timer = self._loop.call_later(_LOOKS_EVERY, self._look)
