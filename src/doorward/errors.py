@@ -55,16 +55,25 @@ class ConfigurationError(DoorwardError):
 
 
 class Unavailable(DoorwardError):
-    """A part this process depends on is down; the peer did nothing wrong and may try again."""
+    """
+    A part this process depends on is down; the peer did nothing wrong and may try again.
+
+    ``retry_after`` is in seconds, and so is ``hold``: for how long this process does not ask there
+    again. ``silent`` says that there was no answer at all.
+    """
 
     code = "unavailable"
     status: ClassVar[int] = 503
     public: ClassVar[str] = "A service that this server depends on is unavailable. Try again soon."
 
-    def __init__(self, detail: str, *, retry_after: int = 5) -> None:
+    def __init__(
+        self, detail: str, *, retry_after: int = 5, hold: int = 0, silent: bool = False
+    ) -> None:
         super().__init__(f"{self.code}: {detail}")
         self.detail = detail
         self.retry_after = retry_after
+        self.hold = hold
+        self.silent = silent
 
 
 class KeysUnavailable(Unavailable):

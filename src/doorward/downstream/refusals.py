@@ -127,19 +127,7 @@ class TokenForUs(AnswerRefused):
 
 
 class DownstreamUnavailable(Unavailable):
-    """
-    The issuer cannot be asked, so there is no token; nobody did anything wrong.
-
-    ``hold`` is for how many seconds it is not asked again; ``silent`` says that it gave no answer at
-    all.
-    """
+    """The issuer cannot be asked, so there is no token; nobody did anything wrong."""
 
     code = "downstream-unavailable"
     public = "The service that this tool signs in at is unavailable. Try again soon."
-
-    def __init__(
-        self, detail: str, *, retry_after: int = 5, hold: int = 0, silent: bool = False
-    ) -> None:
-        super().__init__(detail, retry_after=retry_after)
-        self.hold = hold
-        self.silent = silent

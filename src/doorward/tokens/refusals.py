@@ -8,19 +8,11 @@ class LookupUnavailable(Unavailable):
     The issuer cannot be asked about the token, or not with the credentials of this server.
 
     The second is ours to mend and no fault of the caller's: a 401 would send every client to sign in
-    again, for a token that is good. ``hold`` is for how many seconds it is not asked again;
-    ``silent`` says that it gave no answer at all.
+    again, for a token that is good.
     """
 
     code = "token-lookup-unavailable"
     public = "The token could not be checked: its issuer cannot be asked. Try again soon."
-
-    def __init__(
-        self, detail: str, *, retry_after: int = 5, hold: int = 0, silent: bool = False
-    ) -> None:
-        super().__init__(detail, retry_after=retry_after)
-        self.hold = hold
-        self.silent = silent
 
 
 class InactiveToken(TokenRejected):

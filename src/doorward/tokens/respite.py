@@ -76,14 +76,13 @@ class Respite:
         return True
 
     def _failed(self, failure: Unavailable, answers: int) -> None:
-        hold: int = getattr(failure, "hold", 0)
-        if not hold:
+        if not failure.hold:
             self._answered()
             return
-        if getattr(failure, "silent", False) and self._answers != answers:
+        if failure.silent and self._answers != answers:
             return
         self._because = failure.detail
-        self._until = max(self._until, self._clock() + hold)
+        self._until = max(self._until, self._clock() + failure.hold)
 
     def _answered(self) -> None:
         self._answers += 1
