@@ -3,7 +3,6 @@
 import re
 import ssl
 from collections.abc import Mapping
-from typing import Protocol
 
 import httpcore2
 
@@ -15,23 +14,6 @@ from doorward.net.target import Target
 
 _MAX_AGE = re.compile(r'(?:^|[,\s])(?:s-maxage|max-age)="?([0-9]{1,10})"?', re.IGNORECASE)
 _UNCACHED = re.compile(r"(?:^|[,\s])(?:no-store|no-cache)(?:$|[,\s=])", re.IGNORECASE)
-
-
-class Exchange(Protocol):
-    """What ``exchange`` is, for those who bring it in when they need it."""
-
-    async def __call__(
-        self,
-        target: Target,
-        question: Question,
-        *,
-        resolver: Resolver,
-        anywhere: bool,
-        tls: ssl.SSLContext | None,
-        limit: int,
-        any_status: bool,
-    ) -> Fetched:
-        """Return the answer."""
 
 
 async def exchange(

@@ -2,15 +2,11 @@
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING
 
 from doorward.net.messages import Fetched, Question
 from doorward.net.refusals import FetchFailed, FetchRefused
 from doorward.net.resolver import Resolver, resolve
 from doorward.net.target import read_target
-
-if TYPE_CHECKING:
-    from doorward.net.exchange import Exchange
 
 
 class Fetcher:
@@ -38,7 +34,7 @@ class Fetcher:
         self._turns = asyncio.Semaphore(connections)
         self._resolver = resolver
         self._tls = tls
-        self._exchange: Exchange | None = None
+        self._prepared = False
 
     async def fetch(
         self, url: str, *, accept: str = "application/json", limit: int = 5 * 1024
@@ -77,7 +73,10 @@ class Fetcher:
             # One deadline for everything: a timeout per read lets a peer that sends one byte a
             # second hold the connection for as long as it likes.
             async with asyncio.timeout(self._timeout), self._turns:
-                exchange = await self._prepared(secure=target.scheme == "https")
+                await self._prepare(secure=target.scheme == "https")
+                # Brought in above, where nobody waits for it.
+                from doorward.net.exchange import exchange
+
                 return await exchange(
                     target,
                     question,
@@ -92,21 +91,19 @@ class Fetcher:
         except (ssl.SSLError, OSError) as error:
             raise FetchFailed(f"{target.pair!r}: {type(error).__name__}: {error}") from None
 
-    async def _prepared(self, *, secure: bool) -> "Exchange":
+    async def _prepare(self, *, secure: bool) -> None:
         # By the first fetch that needs them, because most processes that make a Fetcher at import
         # never fetch, or fetch from beside them: the HTTP library takes 60 ms and 5 MB, and the
         # authorities 20 ms and 2 MB. Beside the event loop, where nobody else waits for them.
-        if self._exchange is None or (secure and self._tls is None):
-            await asyncio.to_thread(self._prepare, secure=secure)
-        assert self._exchange is not None
-        return self._exchange
+        if not self._prepared or (secure and self._tls is None):
+            await asyncio.to_thread(self._bring_in, secure=secure)
 
-    def _prepare(self, *, secure: bool) -> None:
-        from doorward.net.exchange import exchange
+    def _bring_in(self, *, secure: bool) -> None:
+        import doorward.net.exchange  # noqa: F401 - for whoever asks next
 
         if secure and self._tls is None:
             self._tls = ssl.create_default_context()
-        self._exchange = exchange
+        self._prepared = True
 
     async def aclose(self) -> None:
         """Do nothing more than say that this fetcher is done with: no connection is kept."""
