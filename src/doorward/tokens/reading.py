@@ -6,7 +6,7 @@ from re import Pattern
 from typing import Any
 
 from doorward.errors import MissingClaim
-from doorward.identity import Identity, Kind, Packed
+from doorward.identity import Identity, Kind
 from doorward.tokens.profile import ClaimPath, TokenProfile
 from doorward.wire.scope import parse_scope
 
@@ -16,9 +16,9 @@ _NONE: frozenset[str] = frozenset()
 _parse_scope = lru_cache(maxsize=512)(parse_scope)
 
 
-def read_identity(claims: Claims, profile: TokenProfile, payload: bytes | Packed) -> Identity:
+def read_identity(claims: Claims, profile: TokenProfile, payload: bytes) -> Identity:
     """
-    Return who is calling. ``payload`` is the JSON that ``claims`` were read from, packed or not.
+    Return who is calling. ``payload`` is the JSON that ``claims`` were read from.
 
     Does not check anything that ``checks`` has checked.
 

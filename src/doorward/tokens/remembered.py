@@ -84,10 +84,7 @@ class Remembered:
         self._entries.pop(digest, None)
         return None
 
-    def pack(self, issuer: str, claims_json: bytes) -> Packed | bytes:
-        """Return the claims as an identity that is to be remembered has them: in little room."""
-        if not self._most:
-            return claims_json
+    def _pack(self, issuer: str, claims_json: bytes) -> Packed:
         packer = self._packers.get(issuer)
         if packer is None:
             packer = self._packers.setdefault(issuer, Packer(claims_json))
@@ -107,11 +104,7 @@ class Remembered:
         until = min(identity.expires_at, now + self._ttl, source.trusted_until)
         if not now < until:
             return identity
-        kept = identity.claims_kept
-        if type(kept) is bytes:
-            kept = self.pack(identity.issuer, kept)
-            identity = msgspec.structs.replace(identity, claims_kept=kept)
-        assert type(kept) is Packed
+        kept = self._pack(identity.issuer, identity.claims_json)
         while len(self._entries) >= self._most:
             self._drop_oldest()
         own = _write(
@@ -126,7 +119,7 @@ class Remembered:
         shape = self._shape(identity)
         self._entries[digest] = _Entry(until, source, generation, shape, own)
         self._at_hand.pop(digest, None)
-        return identity
+        return msgspec.structs.replace(identity, claims_kept=kept)
 
     def _unpack(self, digest: bytes, entry: _Entry) -> Identity:
         identity = _identity(entry, self._packers[entry.shape[0]].pattern)

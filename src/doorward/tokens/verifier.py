@@ -144,8 +144,7 @@ class Verifier:
             raise BadSignature(f"kid={header.kid!r} alg={header.algorithm!r}")
         now = self._clock()
         admit(Case(header.type, claims, trusted.expected, now))
-        kept = remembered.pack(trusted.issuer.issuer, parts.payload)
-        identity = read_identity(claims, trusted.issuer.profile, kept)
+        identity = read_identity(claims, trusted.issuer.profile, parts.payload)
         return remembered.keep(digest, identity, keys, generation, now)
 
     def _read(self, token: bytes) -> tuple[Header, dict[str, Any], _Trusted, Any]:
