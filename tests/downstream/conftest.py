@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from doorward import Guard
 from doorward.identity import Identity
+from doorward.testing import TokenMint
 from tests.downstream.issuer import Issuer, issuing
+from tests.downstream.routes import guard_of, mint_of
 
 OURS = "https://mcp.example/mcp"
 
@@ -43,6 +46,18 @@ def issuer(listening_issuer: Issuer) -> Issuer:
         setattr(one, name, getattr(fresh, name))
     one.metadata_fetches = 0
     return one
+
+
+@pytest.fixture
+def mint(issuer: Issuer) -> TokenMint:
+    """Mints the tokens of this test's issuer."""
+    return mint_of(issuer)
+
+
+@pytest.fixture
+def guard(issuer: Issuer, mint: TokenMint) -> Guard:
+    """A guard that lets every other path through to the application."""
+    return guard_of(issuer, mint, serve_other_paths=True)
 
 
 def caller(issuer: Issuer, /, subject: str = "alice", **changes: Any) -> Identity:

@@ -12,22 +12,10 @@ from doorward.identity import _giving
 from doorward.testing import TokenMint
 from doorward.tokens import LocalKeys, TrustedIssuer
 from tests.downstream.issuer import Issuer
-from tests.downstream.routes import RESOURCE, caller_of, guard_of, mint_of
+from tests.downstream.routes import RESOURCE, caller_of, guard_of
 from tests.ledger import proves
 
 TOLD = "Bearer token-orders-api-orders:read"
-
-
-@pytest.fixture
-def mint(issuer: Issuer) -> TokenMint:
-    """Mints the tokens of this test's issuer."""
-    return mint_of(issuer)
-
-
-@pytest.fixture
-def guard(issuer: Issuer, mint: TokenMint) -> Guard:
-    """A guard that lets every other path through to the application."""
-    return guard_of(issuer, mint, serve_other_paths=True)
 
 
 def web_of(guard: Guard, seen: list[Any]) -> FastAPI:

@@ -15,21 +15,9 @@ from doorward.downstream import DownstreamProblem
 from doorward.guard.fastapi import CurrentUser, current_user, signed_in
 from doorward.testing import TokenMint
 from tests.downstream.issuer import Issuer
-from tests.downstream.routes import SECRET, caller_of, guard_of, mint_of
+from tests.downstream.routes import SECRET, caller_of
 
 CLAIMS = '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}'
-
-
-@pytest.fixture
-def mint(issuer: Issuer) -> TokenMint:
-    """Mints the tokens of this test's issuer."""
-    return mint_of(issuer)
-
-
-@pytest.fixture
-def guard(issuer: Issuer, mint: TokenMint) -> Guard:
-    """A guard that lets every other path through to the application."""
-    return guard_of(issuer, mint, serve_other_paths=True)
 
 
 def web_of(guard: Guard) -> FastAPI:
