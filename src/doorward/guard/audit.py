@@ -64,8 +64,7 @@ def event(
         issuer, subject = identity.issuer, identity.subject
         client_id, kind = identity.client_id, identity.kind
     # All at once, because as a rule there is nothing to do in any of them.
-    everything = f"{http_method}{method}{name}{issuer}{subject}{client_id}{detail}"
-    if len(everything) > _LONGEST or not everything.isprintable():
+    if not _is_harmless(f"{http_method}{method}{name}{issuer}{subject}{client_id}{detail}"):
         http_method, method, detail = harmless(http_method), harmless(method), harmless(detail)
         name, issuer, subject, client_id = map(_harmless, (name, issuer, subject, client_id))
     return AuditEvent(
@@ -86,6 +85,10 @@ def event(
     )
 
 
+def _is_harmless(text: str) -> bool:
+    return len(text) <= _LONGEST and text.isprintable()
+
+
 def _harmless(text: str | None) -> str | None:
     return None if text is None else harmless(text)
 
@@ -96,7 +99,7 @@ def harmless(text: str) -> str:
 
     Line ends, ANSI sequences, bidirectional and invisible characters become ``\\u…``.
     """
-    if len(text) <= _LONGEST and text.isprintable():
+    if _is_harmless(text):
         return text
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "…"

@@ -36,8 +36,8 @@ class Connection(asyncio.Protocol):
 
     In place of uvicorn's own, which keeps whatever headers somebody cares to send and waits for
     ever for a request to end: one client without a token could have it hold gigabytes, and a
-    thousand slow ones every connection there is. It also sends head and body apart and sets a timer
-    for each request, at twice the cost. HTTP/1.1 alone: no WebSocket, no access log.
+    thousand slow ones every connection there is. It also sends head and body apart, and sets a timer
+    for each request. HTTP/1.1 alone: no WebSocket, no access log.
 
     Spec: RFC 9112; RFC 6585 §5; RFC 9110 §15.5.9
     """
