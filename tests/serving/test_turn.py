@@ -98,9 +98,12 @@ async def test_an_application_can_end_the_connection() -> None:
     [
         (b"x-evil", b"a\r\nset-cookie: b=1"),
         (b"x-evil", b"a\nb"),
+        (b"x-evil", b"a\r\n"),
+        (b"x-evil", b"\r"),
         (b"x-evil", b"a\0"),
         (b"x-evil: b\r\nx-other", b"c"),
         (b"x evil", b"a"),
+        (b"", b"evil"),
     ],
 )
 async def test_a_header_that_would_begin_another_is_not_sent(header: tuple[bytes, bytes]) -> None:

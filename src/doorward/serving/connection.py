@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self.paused = False
         self._writable: asyncio.Event | None = None
-        self._reads = True
+        self.reads = True
         # The request that is answered, those that came behind it, and the one that still arrives.
         self._turn: Turn | None = None
         self._behind: deque[Turn] = deque()
@@ -159,7 +159,6 @@ class Connection(asyncio.Protocol):
         """Begin a request."""
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._expects_continue = False
         self._head_is_open = self._began_here = True
         self._before = 0
 
@@ -168,12 +167,8 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; what follows a body is nobody's."""
-        if self._head_is_open:
-            name = name.lower()
-            self._headers.append((name, value))
-            if name == b"expect":
-                self._expects_continue = value.lower() == b"100-continue"
+        """Take a header."""
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Call the application, or let the request wait for the one before it."""
@@ -183,7 +178,9 @@ class Connection(asyncio.Protocol):
         self._head_is_open = False
         parser = self._parser
         stays = parser.get_http_version() == "1.1" and parser.should_keep_alive()
-        turn = Turn(self, self._scope(), stays=stays, expects_continue=self._expects_continue)
+        turn = Turn(self, self._scope(), stays)
+        # What follows a body is nobody's, and must not get among what was there when it was judged.
+        self._headers = []
         self._arriving = turn
         if self._turn is None:
             self._begin(turn)
@@ -228,8 +225,8 @@ class Connection(asyncio.Protocol):
 
     def go_on_reading(self) -> None:
         """Take more from the client, where that was stopped and nothing waits already."""
-        if not self._reads and not self._behind and self._transport is not None:
-            self._reads = True
+        if not self.reads and not self._behind and self._transport is not None:
+            self.reads = True
             self._transport.resume_reading()
 
     def answered(self, turn: Turn) -> None:
@@ -244,7 +241,8 @@ class Connection(asyncio.Protocol):
         else:
             # What is left of a body that nobody wanted comes under the same limits as a request.
             self._since = self._loop.time()
-            self.go_on_reading()
+            if not self.reads:
+                self.go_on_reading()
 
     def over(self, turn: Turn) -> None:
         """Forget the application's work on ``turn``."""
@@ -291,8 +289,8 @@ class Connection(asyncio.Protocol):
         return len(self._url) + sum(len(name) + len(value) for name, value in self._headers)
 
     def _stop_reading(self) -> None:
-        if self._reads and self._transport is not None:
-            self._reads = False
+        if self.reads and self._transport is not None:
+            self.reads = False
             self._transport.pause_reading()
 
     def _look(self) -> None:

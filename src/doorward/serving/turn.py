@@ -21,6 +21,7 @@ class Line(Protocol):
     """What a turn needs of its connection."""
 
     paused: bool
+    reads: bool
 
     @property
     def default_headers(self) -> list[tuple[bytes, bytes]]:
@@ -56,35 +57,35 @@ class Turn:
     __slots__ = (
         "_body",
         "_chunked",
+        "_continued",
         "_held",
         "_left",
         "_line",
         "_news",
+        "_silent",
         "_status",
         "_told",
         "complete",
         "ended",
-        "expects_continue",
         "gone",
         "scope",
         "stays",
         "task",
     )
 
-    def __init__(self, line: Line, scope: Scope, *, stays: bool, expects_continue: bool) -> None:
+    def __init__(self, line: Line, scope: Scope, stays: bool) -> None:
         self._line = line
         self.scope = scope
         self.stays = stays
-        self.expects_continue = expects_continue
         self.task: asyncio.Task[None] | None = None
         self.gone = self.ended = self.complete = False
         self._body = b""
         # Whether the application was told the end of the body, and who waits for more.
-        self._told = False
+        self._told = self._continued = False
         self._news: asyncio.Event | None = None
         self._status: int | None = None
         self._held = b""
-        self._chunked = False
+        self._chunked = self._silent = False
         # How much of the announced length is still to come, where one was announced.
         self._left: int | None = None
 
@@ -138,11 +139,13 @@ class Turn:
             if not self._told and (self._body or self.ended):
                 body, self._body = self._body, b""
                 self._told = self.ended
-                self._line.go_on_reading()
+                if not self._line.reads:
+                    self._line.go_on_reading()
                 return {"type": "http.request", "body": body, "more_body": not self.ended}
-            if self.expects_continue and not self.ended:
-                self.expects_continue = False
-                self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if not self._continued and not self.ended:
+                self._continued = True
+                if (b"expect", b"100-continue") in self.scope["headers"]:
+                    self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             if self._news is None:
                 self._news = asyncio.Event()
             self._news.clear()
@@ -160,39 +163,39 @@ class Turn:
             await self._line.drained()
         if self.gone:
             return
-        wanted = "http.response.start" if self._status is None else "http.response.body"
-        if self.complete or message["type"] != wanted:
-            raise RuntimeError(f"{message['type']!r} where {wanted!r} was due, or after the answer")
-        if self._status is None:
+        kind = message["type"]
+        if kind == "http.response.body" and self._status is not None and not self.complete:
+            self._go_on(message.get("body", b""), more=message.get("more_body", False))
+        elif kind == "http.response.start" and self._status is None:
             self._start(message["status"], message.get("headers", ()))
         else:
-            self._go_on(message.get("body", b""), more=message.get("more_body", False))
+            raise RuntimeError(f"{kind!r} in the wrong place")
 
     def _start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        lines, self._left, closes = read_head(status, [*self._line.default_headers, *headers])
+        lines, length, closes = read_head(status, [*self._line.default_headers, *headers])
         self._status = status
-        self.stays = self.stays and not closes
-        if self._is_silent():
-            self._left = 0
-        elif self._left is None and self.scope["http_version"] == "1.0":
+        if closes:
+            self.stays = False
+        # Whatever is announced, such an answer has no body: RFC 9112 §6.3.
+        self._silent = status == 204 or status == 304 or self.scope["method"] == "HEAD"
+        if self._silent:
+            length = 0
+        elif length is None and self.scope["http_version"] == "1.0":
             # Such a client knows no pieces: the answer ends with the connection.
             self.stays = False
-        elif self._left is None:
+        elif length is None:
             self._chunked = True
-            lines.append(b"transfer-encoding: chunked\r\n")
-        lines.append(b"\r\n" if self.stays else b"connection: close\r\n\r\n")
-        if self._left is None:
-            self._line.write(b"".join(lines))
+            lines += b"transfer-encoding: chunked\r\n"
+        self._left = length
+        lines += b"\r\n" if self.stays else b"connection: close\r\n\r\n"
+        if length is None:
+            self._line.write(lines)
         else:
             # Head and body apart are two system calls and two packets; this one's body comes soon.
-            self._held = b"".join(lines)
-
-    def _is_silent(self) -> bool:
-        """Say whether this answer has no body, whatever is announced: RFC 9112 §6.3."""
-        return self._status in (204, 304) or self.scope["method"] == "HEAD"
+            self._held = lines
 
     def _go_on(self, body: bytes, *, more: bool) -> None:
-        if self._is_silent():
+        if self._silent:
             body = b""
         elif self._chunked:
             body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
