@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,6 +69,7 @@ def find_uv() -> str | None:
 PARTS: dict[str, tuple[Callable[[], str | None], str]] = {
     "chromium": (_chromium, "Chromium is not installed (Debian: apt-get install chromium)"),
     "node-clients": (_node_clients, "the npm clients are not installed (run: make test)"),
+    "epoll": (lambda: getattr(select, "epoll", None) and "epoll", "epoll is Linux's own"),
     "uv": (find_uv, "uv is not installed (run: make setup)"),
     "desktop-keyring": (
         lambda: shutil.which("gnome-keyring-daemon") and shutil.which("dbus-run-session"),

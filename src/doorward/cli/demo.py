@@ -56,6 +56,7 @@ def demo(
 
     from doorward.cli.demo_screen import JsonScreen, RichScreen
     from doorward.demo.app import DemoSettings, run
+    from doorward.serving import new_event_loop
 
     # What is neither a step nor a decision: a tool that broke, keys that could not be fetched.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.stderr))
@@ -66,4 +67,5 @@ def demo(
         insecure_document_hosts=frozenset(insecure_allow_client_documents_from or ()),
     )
     screen = JsonScreen(json.dumps) if as_json else RichScreen()
-    asyncio.run(run(settings, screen))
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(run(settings, screen))

@@ -57,12 +57,13 @@ def gateway(
     from doorward.cli.output import Output
     from doorward.cli.running import run
     from doorward.gateway.env_file import read_environment
+    from doorward.serving import new_event_loop
 
     output = Output(as_json=as_json)
     settings = read_environment(env, DEFAULTS, os.environ)
     for note in settings.notes:
         output.note(note)
-    run(output, lambda: _serve(output, settings, port, allow_origin or []))
+    run(output, lambda: _serve(output, settings, port, allow_origin or []), new_event_loop)
 
 
 def routes_of(settings: "Environment") -> "tuple[Route, ...]":

@@ -10,15 +10,20 @@ from doorward.cli.output import Output
 from doorward.errors import DoorwardError
 
 
-def run(output: Output, verb: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def run(
+    output: Output,
+    verb: Callable[[], Coroutine[Any, Any, None]],
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> None:
     """
-    Run ``verb`` to its end.
+    Run ``verb`` to its end, on asyncio's own event loop unless told otherwise.
 
     Raises:
         typer.Exit: with the status of the problem that was shown.
     """
     try:
-        asyncio.run(verb())
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(verb())
     except DoorwardError as error:
         fail(output, error)
 

@@ -2,5 +2,6 @@
 
 from doorward.serving.connection import Connection
 from doorward.serving.listen import listen, serve
+from doorward.serving.loop import new_event_loop
 
-__all__ = ["Connection", "listen", "serve"]
+__all__ = ["Connection", "listen", "new_event_loop", "serve"]

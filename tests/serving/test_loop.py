@@ -1,0 +1,104 @@
+"""The event loop of our own servers: a bound on each turn, and nobody who is overlooked."""
+
+import asyncio
+import socket
+from collections import Counter
+from selectors import EVENT_READ, EVENT_WRITE
+
+import pytest
+
+from doorward.serving import new_event_loop
+from doorward.serving.loop import MOST_EVENTS
+
+# Elsewhere it is asyncio's own loop.
+pytestmark = pytest.mark.needs("epoll")
+
+
+class Pairs:
+    """So many connected sockets, of which one end each is watched."""
+
+    def __init__(self, number: int) -> None:
+        from doorward.serving.loop import _FewAtATime
+
+        self.pairs = [socket.socketpair() for _ in range(number)]
+        self.selector = _FewAtATime()
+        for place, (near, _) in enumerate(self.pairs):
+            self.selector.register(near, EVENT_READ, place)
+
+    def look(self) -> list[int]:
+        return [place for (_, _, _, place), _ in self.selector.select(0)]
+
+    def close(self) -> None:
+        self.selector.close()
+        for pair in self.pairs:
+            for end in pair:
+                end.close()
+
+
+def test_one_look_finds_no_more_than_the_bound_and_the_next_one_finds_the_others() -> None:
+    pairs = Pairs(2 * MOST_EVENTS + 5)
+    for _, far in pairs.pairs:
+        far.send(b"x")
+
+    looks = [pairs.look() for _ in range(3)]
+
+    assert [len(look) for look in looks[:2]] == [MOST_EVENTS, MOST_EVENTS]
+    assert set().union(*looks) == set(range(len(pairs.pairs)))
+    pairs.close()
+
+
+def test_whoever_always_has_more_to_say_keeps_nobody_waiting() -> None:
+    pairs = Pairs(4 * MOST_EVENTS)
+    for _, far in pairs.pairs:
+        far.send(b"x")
+
+    # None of them is ever read, so all are there at every look.
+    served = Counter(place for _ in range(12) for place in pairs.look())
+
+    assert len(served) == len(pairs.pairs)
+    assert set(served.values()) == {3}
+    pairs.close()
+
+
+def test_what_is_watched_may_change_and_end() -> None:
+    pairs = Pairs(2)
+    (first, far), (second, _) = pairs.pairs
+    far.send(b"x")
+    selector = pairs.selector
+
+    selector.modify(first, EVENT_WRITE, "writes")
+    selector.unregister(second)
+
+    assert [(key.data, events) for key, events in selector.select(0)] == [("writes", EVENT_WRITE)]
+    selector.modify(first, EVENT_READ | EVENT_WRITE, "both")
+    far.close()
+    assert [(key.data, events) for key, events in selector.select(0)] == [
+        ("both", EVENT_READ | EVENT_WRITE)
+    ]
+    selector.unregister(first)
+    assert selector.select(0) == []
+    pairs.close()
+
+
+def test_a_server_runs_on_it() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.readexactly(1))
+        writer.close()
+
+    async def ask(port: int) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"x")
+        said = await reader.read()
+        writer.close()
+        return said
+
+    async def meet() -> list[bytes]:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            return await asyncio.gather(*(ask(port) for _ in range(3 * MOST_EVENTS)))
+
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        assert runner.run(meet()) == [b"x"] * (3 * MOST_EVENTS)
+        # Timers need a look that ends by itself; a process that is done closes every descriptor.
+        runner.run(asyncio.sleep(0.001))
