@@ -10,6 +10,7 @@ from tests.ledger import proves
 from tests.tokens.clock import Time
 from tests.tokens.provider import Provider, remote, until
 from tests.tokens.signer import NOW, RESOURCE, Signer, claims
+from tests.tokens.verifiers import come_twice
 
 
 @proves("S134", "refuses")
@@ -139,7 +140,7 @@ async def test_a_withdrawn_key_stops_within_its_time(provider: Provider, signer:
     )
     judge = Verifier([issuer], clock=time, cache_ttl=10_000)
     token = signer.token(claims(iss=provider.url, exp=NOW + 4000))
-    await judge.verify(token)
+    await come_twice(judge, token)
     provider.publish(Signer("ES256", "k2").jwk)
 
     time.now += 299

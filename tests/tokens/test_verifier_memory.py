@@ -10,7 +10,29 @@ from doorward.tokens.source import KeySource
 from tests.ledger import proves
 from tests.tokens.clock import Time
 from tests.tokens.signer import ISSUER, NOW, RESOURCE, Signer, claims
-from tests.tokens.verifiers import keys, verifier
+from tests.tokens.verifiers import come_twice, keys, verifier
+
+
+async def test_a_token_is_remembered_when_it_comes_for_the_second_time(signer: Signer) -> None:
+    judge = verifier(signer)
+    token = signer.token()
+
+    first = await judge.verify(token)
+    assert judge.recall(token) is None
+    second = await judge.verify(token)
+
+    assert judge.recall(token) == second == first
+    assert hash(second) == hash(first)
+
+
+async def test_tokens_that_come_once_push_nobody_out(signer: Signer) -> None:
+    judge = verifier(signer, cache_entries=100)
+    token = signer.token()
+    await come_twice(judge, token)
+
+    for number in range(400):
+        await judge.verify(signer.token(claims(jti=f"t-{number}")))
+        assert judge.recall(token) is not None
 
 
 async def test_a_verified_token_is_recalled_until_it_is_over(signer: Signer) -> None:
@@ -18,7 +40,7 @@ async def test_a_verified_token_is_recalled_until_it_is_over(signer: Signer) -> 
     judge = verifier(signer, clock=time, cache_ttl=1000, leeway=0)
     token = signer.token()
     assert judge.recall(token) is None
-    identity = await judge.verify(token)
+    identity = await come_twice(judge, token)
     assert judge.recall(token) == identity
 
     time.now = NOW + 599.9
@@ -33,7 +55,7 @@ async def test_a_verified_token_is_recalled_for_no_longer_than_asked(signer: Sig
     time = Time()
     judge = verifier(signer, clock=time, cache_ttl=60)
     token = signer.token()
-    await judge.verify(token)
+    await come_twice(judge, token)
     time.now += 59
     assert judge.recall(token)
     time.now += 1
@@ -46,7 +68,7 @@ async def test_nothing_is_recalled_when_remembering_is_off(
 ) -> None:
     judge = verifier(signer, **options)
     token = signer.token()
-    await judge.verify(token)
+    await come_twice(judge, token)
     assert judge.recall(token) is None
 
 
@@ -54,7 +76,7 @@ async def test_at_most_so_many_tokens_are_remembered_and_none_in_clear(signer: S
     judge = verifier(signer, cache_entries=2)
     tokens = [signer.token(claims(jti=f"t-{n}")) for n in range(3)]
     for token in tokens:
-        await judge.verify(token)
+        await come_twice(judge, token)
 
     assert [judge.recall(token) is None for token in tokens] == [True, False, False]
     kept = repr(judge._remembered._entries)
@@ -81,7 +103,8 @@ async def test_a_new_key_works_at_once_and_a_withdrawn_one_stops(signer: Signer)
     )
     judge = Verifier([trusted], clock=time)
     old = signer.token()
-    await judge.verify(old)
+    await come_twice(judge, old)
+    assert judge.recall(old) is not None
 
     successor = Signer("ES256", "k2")
     published.append(successor.jwk)
@@ -127,7 +150,7 @@ async def test_a_token_verified_while_the_keys_changed_is_not_remembered(signer:
     trusted = TrustedIssuer(issuer=ISSUER, audience=RESOURCE, algorithms=("ES256",), keys=source)
     judge = Verifier([trusted], clock=Time())
     token = signer.token()
-    await judge.verify(token)
+    await come_twice(judge, token)
 
     assert judge.recall(token) is None
 
@@ -136,6 +159,7 @@ async def test_closing_forgets_every_token(signer: Signer) -> None:
     judge = verifier(signer)
     await judge.start()
     token = signer.token()
-    await judge.verify(token)
+    await come_twice(judge, token)
+    assert judge.recall(token) is not None
     await judge.aclose()
     assert judge.recall(token) is None

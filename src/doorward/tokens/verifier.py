@@ -18,6 +18,7 @@ from doorward.net.target import pairs_of
 from doorward.tokens.checks import Case, Expected, admit
 from doorward.tokens.discovered import DiscoveredKeys
 from doorward.tokens.issuer import TrustedIssuer, require_distinct
+from doorward.tokens.met import Met
 from doorward.tokens.reading import read_identity
 from doorward.tokens.remembered import Remembered
 from doorward.tokens.remote import RemoteKeys
@@ -87,6 +88,7 @@ class Verifier:
             one.issuer: _Trusted(one, self._source(one), leeway, longest_life) for one in issuers
         }
         self._remembered = Remembered(entries=cache_entries, ttl=cache_ttl)
+        self._met = None if self._remembered.is_off else Met(cache_entries)
         self._headers: dict[bytes, Header] = {}
 
     def _source(self, issuer: TrustedIssuer) -> KeySource:
@@ -108,12 +110,15 @@ class Verifier:
     async def aclose(self) -> None:
         """Forget every verified token, and let go of the fetcher when it was made here."""
         self._remembered.clear()
+        if self._met is not None:
+            self._met.clear()
         if self._owns_fetcher:
             await self._fetcher.aclose()
 
     def recall(self, token: bytes) -> Identity | None:
         """Return whose token this is when it was verified a moment ago, without waiting."""
-        if self._remembered.is_off:
+        # Most that are not known were never met, and need not be hashed for that.
+        if self._met is None or not self._met.again(token):
             return None
         return self._remembered.recall(sha256(token).digest(), self._clock())
 
@@ -127,11 +132,8 @@ class Verifier:
             TokenRejected: 401 ``invalid_token``; the subclass names the reason.
             KeysUnavailable: 503, the issuer's keys cannot be had.
         """
-        remembered, digest = self._remembered, b""
-        if not remembered.is_off:
-            digest = sha256(token).digest()
-            if (known := remembered.recall(digest, self._clock())) is not None:
-                return known
+        if (known := self.recall(token)) is not None:
+            return known
         header, claims, trusted, parts = self._read(token)
         keys = trusted.keys
         # Taken before the key is: when the keys change in between, nothing is remembered.
@@ -145,7 +147,21 @@ class Verifier:
         now = self._clock()
         admit(Case(header.type, claims, trusted.expected, now))
         identity = read_identity(claims, trusted.issuer.profile, parts.payload)
-        return remembered.keep(digest, identity, keys, generation, now)
+        return self._keep(token, identity, keys, generation, now)
+
+    def _keep(
+        self, token: bytes, identity: Identity, keys: KeySource, generation: int, now: float
+    ) -> Identity:
+        """Remember who it was when the token comes for the second time."""
+        # Whoever comes twice comes often, as a rule. Where each request brings a token of its own, to
+        # keep them all costs as much as half their check, and pushes out the others.
+        if self._met is None:
+            return identity
+        if self._met.again(token):
+            digest = sha256(token).digest()
+            return self._remembered.keep(digest, identity, keys, generation, now)
+        self._met.add(token)
+        return identity
 
     def _read(self, token: bytes) -> tuple[Header, dict[str, Any], _Trusted, Any]:
         try:

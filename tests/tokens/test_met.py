@@ -1,0 +1,83 @@
+"""What came before is told from what comes for the first time, in little room and for long enough."""
+
+import gc
+import tracemalloc
+
+from doorward.tokens.met import Met
+
+
+def token(number: int) -> bytes:
+    return b"token-%d" % number
+
+
+def test_whatever_was_added_came_before() -> None:
+    met = Met(1000)
+
+    for number in range(1000):
+        met.add(token(number))
+
+    assert all(met.again(token(number)) for number in range(1000))
+
+
+def test_few_others_are_taken_for_it() -> None:
+    met = Met(1000)
+    for number in range(1000):
+        met.add(token(number))
+
+    mistaken = sum(met.again(token(number)) for number in range(1000, 11_000))
+
+    # One mark in eight is taken at most; twice that would be another rule.
+    assert mistaken < 2500
+
+
+def test_what_does_not_come_again_is_new_after_many_others_and_what_does_is_not() -> None:
+    met = Met(10)
+    met.add(token(0))
+    met.add(token(1))
+
+    for number in range(2, 30):
+        met.add(token(number))
+        assert met.again(token(0))
+
+    assert not met.again(token(1))
+
+
+def test_an_old_one_never_comes_back_to_life() -> None:
+    met = Met(1)
+    met.add(token(0))
+    place = hash(token(0)) & met._within
+    others = (token(number) for number in range(1, 2000))
+    elsewhere = [other for other in others if hash(other) & met._within != place]
+
+    lives = []
+    for other in elsewhere[:1000]:
+        met.add(other)
+        # Looked at and not asked: to ask is to come again.
+        lives.append(met._marks[place] >= met._time - 1)
+
+    assert lives[:2] == [True, False]
+    assert not any(lives[1:])
+
+
+def test_what_is_cleared_is_forgotten() -> None:
+    met = Met(10)
+    met.add(token(0))
+
+    met.clear()
+
+    assert not met.again(token(0))
+
+
+def test_it_takes_little_room_and_no_more_later() -> None:
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        met = Met(10_000)
+        for number in range(50_000):
+            met.add(token(number))
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert after - before < 200_000
