@@ -14,7 +14,12 @@ NAMES = ("floor-bare", "doorward")
 
 
 class Crowd(NamedTuple):
-    """How one server on one loop fares with so many connections; times in seconds."""
+    """
+    How one server on one loop fares with so many connections; times in seconds.
+
+    ``gathering`` is until each had been answered once, or until that was waited for no longer:
+    ``unmet`` had not been.
+    """
 
     name: str
     loop: str
@@ -22,6 +27,8 @@ class Crowd(NamedTuple):
     per_second: float
     p50: float
     p99: float
+    gathering: float
+    unmet: int
 
 
 def measure(
@@ -61,4 +68,5 @@ def _turn(
     if tally.wrong:
         raise WrongTurn(name, tally.wrong)
     p50, p99 = tally.latencies
-    return Crowd(name, loop, connections, tally.answered / tally.seconds, p50, p99)
+    per_second = tally.answered / tally.seconds
+    return Crowd(name, loop, connections, per_second, p50, p99, tally.gathering, tally.unmet)

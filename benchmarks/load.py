@@ -8,6 +8,7 @@ per request of the server is still right, and the page says so beside the throug
 import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import cycle
 from multiprocessing.connection import Connection as Pipe
 from typing import NamedTuple, cast
@@ -17,6 +18,9 @@ import uvloop
 
 from benchmarks.calls import Call
 from benchmarks.machine import pin
+
+# How long a round waits until every connection was answered once.
+PATIENCE = 5.0
 
 
 class Job(NamedTuple):
@@ -29,22 +33,32 @@ class Job(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What came of a round; ``latencies`` are seconds, the median and the 99th percentile."""
+    """
+    What came of a round; ``latencies`` are seconds, the median and the 99th percentile.
+
+    They are counted from when every connection had been answered once, which took ``gathering``
+    seconds, or from when that was not waited for any longer: then ``unmet`` had not been.
+    """
 
     answered: int
     wrong: int
     seconds: float
     latencies: tuple[float, float]
+    gathering: float
+    unmet: int
 
 
 class Round:
     """What the connections of one round share."""
 
-    def __init__(self, calls: Iterator[Call], done: asyncio.Future[None]) -> None:
+    def __init__(self, calls: Iterator[Call], connections: int) -> None:
         self.calls = calls
-        self.done = done
+        self.done = asyncio.Event()
         self.latencies: list[float] = []
-        # When the last connection was there: until then there are fewer than the round is about.
+        # How many connections were not answered yet. Until all were, some are still being made, and
+        # the server has other things to do than what the round is about.
+        self.unmet = connections
+        self.met = asyncio.Event()
         self.began = self.ends = float("inf")
         self.answered = 0
         self.wrong = 0
@@ -60,6 +74,7 @@ class Caller(asyncio.Protocol):
         self.body = b""
         self.call: Call | None = None
         self.sent = 0.0
+        self.met = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -93,17 +108,25 @@ class Caller(asyncio.Protocol):
         if now > began:
             self.shared.latencies.append(now - max(self.sent, began))
         self.shared.answered += 1
+        if not self.met:
+            self._meet()
         if self.parser.get_status_code() != 200 or self.call.expected not in self.body:
             self.shared.wrong += 1
         self.body = b""
         self.send()
 
+    def _meet(self) -> None:
+        self.met = True
+        self.shared.unmet -= 1
+        if not self.shared.unmet:
+            self.shared.met.set()
+
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Count a connection that broke in the middle of a call as a wrong answer."""
         self.shared.wrong += self.call is not None
         self.shared.open -= 1
-        if not self.shared.open and not self.shared.done.done():
-            self.shared.done.set_result(None)
+        if not self.shared.open:
+            self.shared.done.set()
 
 
 async def _stay_awake() -> None:
@@ -115,19 +138,23 @@ async def _stay_awake() -> None:
 
 async def _play(calls: Iterator[Call], job: Job) -> Tally:
     loop = asyncio.get_running_loop()
-    began = time.perf_counter()
-    shared = Round(calls, loop.create_future())
+    came = time.perf_counter()
+    shared = Round(calls, job.connections)
+    awake = loop.create_task(_stay_awake())
     for _ in range(job.connections):
         await loop.create_connection(lambda: Caller(shared), "127.0.0.1", job.port)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(shared.met.wait(), PATIENCE)
+    unmet = shared.unmet
     shared.began = time.perf_counter()
     shared.ends = shared.began + job.seconds
-    awake = loop.create_task(_stay_awake())
-    await asyncio.wait_for(shared.done, job.seconds + 30)
+    await asyncio.wait_for(shared.done.wait(), job.seconds + 30)
     awake.cancel()
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - came
     ordered = sorted(shared.latencies)
     quantiles = (ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)])
-    return Tally(shared.answered, shared.wrong, seconds, quantiles)
+    gathering = shared.began - came
+    return Tally(shared.answered, shared.wrong, seconds, quantiles, gathering, unmet)
 
 
 def serve_jobs(pipe: Pipe, calls: dict[str, list[Call]], core: int | None) -> None:

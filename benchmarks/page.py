@@ -45,7 +45,7 @@ def build(
         sections.remarks(results),
         *_remarks(results),
         "## Where the time goes",
-        sections.where_the_time_goes(parts, results),
+        sections.where_the_time_goes(parts, results, costs),
         "## What grows and what does not",
         sections.what_grows(parts),
         "## A thousand connections",

@@ -5,7 +5,8 @@ import contextlib
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from copy import copy
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -76,6 +77,7 @@ async def _measure(mint: Mint, keys_url: str, rounds: int, tokens: int) -> Parts
     timed = {name: asked.ask(app) for name, app in apps.items()}
     timed |= {f"tools {number}": asked.ask(door) for number, door in doors.items()}
     timed |= await _alone(first, servers[1], asked)
+    timed["new"] = asked.ask_each(doors[1], mint.tokens(rounds * SLICE))
     found = await _time(timed, rounds)
     by_tools = {number: found.pop(f"tools {number}") for number in TOOLS}
     return Parts(found, by_tools, await _many(mint, keys_url, tokens, rounds))
@@ -116,6 +118,19 @@ class Asked:
         """Take the answer; anything but success is none."""
         if message.get("status", 200) != 200:
             raise RuntimeError(f"answered with {message['status']}")
+
+    def ask_each(self, app: App, tokens: Sequence[str]) -> Timed:
+        """Return one call of ``app`` with the next of ``tokens``, as long as there are any."""
+        others = [header for header in self.headers if header[0] != b"authorization"]
+        each = iter([*others, (b"authorization", b"Bearer " + one.encode())] for one in tokens)
+        asked = copy(self)
+        once = asked.ask(app)
+
+        def next_once() -> None:
+            asked.headers = next(each)
+            once()
+
+        return next_once
 
     def ask(self, app: App, **more: Any) -> Timed:
         """Return one call of ``app``, which must not wait for anything."""
@@ -177,18 +192,26 @@ async def _many(mint: Mint, keys_url: str, tokens: int, rounds: int) -> Many:
     issuer = TrustedIssuer(
         issuer=ISSUER, audience=RESOURCE, algorithms=("ES256",), jwks_uri=keys_url
     )
-    verifier = Verifier([issuer], cache_entries=tokens)
-    await verifier.start()
     numbers = count()
+
+    async def started() -> Verifier:
+        verifier = Verifier([issuer], cache_entries=tokens)
+        await verifier.start()
+        return verifier
 
     async def verify_more() -> list[bytes]:
         made = [mint.token("ES256", next(numbers)).encode() for _ in range(tokens)]
         for one in made:
+            # What comes for the second time is remembered.
+            await verifier.verify(one)
             await verifier.verify(one)
         return made
 
+    # Another one before it brings in what the first one needs.
+    await (await started()).aclose()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
+    verifier = await started()
     known = (await verify_more())[-SLICE:]
     used = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()

@@ -12,9 +12,7 @@ class Contender(NamedTuple):
     ``place`` is ``module:function`` in this package; the function makes the application from the
     address of the issuer's keys. ``guarded`` says that it must refuse bad tokens; ``calls`` names
     the set of calls it is asked: one token, a token that is new each time, or one and the same.
-    ``bare`` runs it as doorward's own servers are run: on their connections, and without what
-    uvicorn does to each request unless told otherwise, which is a Server header, and looking for
-    X-Forwarded-For.
+    ``bare`` runs it as doorward's own servers are run, by ``doorward.serving.serve``.
     """
 
     name: str
