@@ -137,8 +137,10 @@ class Asked:
 
         def once() -> None:
             steps = app(self.scope(**more), self.receive, self.send).__await__()
-            for _ in steps:
-                raise RuntimeError("the application waited for something")
+            for waits_for in steps:
+                # To let others go first is no waiting: there are none.
+                if waits_for is not None:
+                    raise RuntimeError("the application waited for something")
 
         return once
 

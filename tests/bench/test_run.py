@@ -105,12 +105,12 @@ def test_the_page_gives_ratios_to_the_floor_and_to_the_peers() -> None:
     ]
 
     alone = {"floor": 2, "guard": 22, "silent": 19, "call": 32, "transport": 11}
-    alone |= {"recall": 2, "envelope": 4, "decide": 1}
+    alone |= {"recall": 2, "envelope": 4, "decide": 1, "new": 80}
     taken = {name: one * 1e-6 for name, one in alone.items()}
     many = Many(tokens=10_000, bytes_each=480, left=10_000, recall=2e-6)
     found = Parts(taken, {1: 30e-6, 1000: 31e-6}, many)
     loops = [
-        Crowd(name, loop, number, 9e3, 0.01, 0.05)
+        Crowd(name, loop, number, 9e3, 0.01, 0.05, gathering=0.2, unmet=3)
         for name in ("floor-bare", "doorward")
         for loop in LOOPS
         for number in CROWDS
@@ -129,7 +129,9 @@ def test_the_page_gives_ratios_to_the_floor_and_to_the_peers() -> None:
     assert "| **all of it** | 30.0 | 100% |" in text
     assert "| guard: one audit event and its line | 3.0 | 10% |" in text
     assert "guard, known token: 2.00 times the throughput of the official SDK" in text
-    assert "| **doorward**, known token | asyncio | 9,000, 10.0 / 50 | 9,000, 10.0 / 50 |" in text
+    assert "takes 50 µs more. The RS256 check is 20 of them" in text
+    assert "| **doorward**, known token | asyncio | 9,000, 10.0 / 50 (29 in 0.2 s) |" in text
+    assert "| 9,000, 10.0 / 50 (997 in 0.2 s) |" in text
     assert "10,000 of them 4.8 MB" in text
     assert "| **doorward**, `OAuth` | 107.0 | 7.0 |" in text
 

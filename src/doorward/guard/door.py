@@ -1,5 +1,6 @@
 """The door itself: one ASGI application in front of another."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -220,7 +221,11 @@ class Door:
         require_token(token)
         if not self._started:
             await self._start()
-        return await self._settings.verifier.verify(token)
+        identity = await self._settings.verifier.verify(token)
+        # First the checks of all who came together, then what they asked for. The two push each
+        # other out of the processor's caches: taken in turns, both cost a tenth more.
+        await asyncio.sleep(0)
+        return identity
 
     def _read_message(self, visit: Visit, body: bytes, scope: Scope) -> None:
         headers, repeated = visit.asked.headers, visit.asked.repeated
