@@ -1,5 +1,6 @@
 """Between the door and a server on the official SDK: the caller, as that server knows callers."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -84,6 +85,9 @@ class Seat:
             scope["headers"] = [*scope["headers"], self._header]
         if self._before is not None:
             self._before()
+        # First the door for all who came together, then the application, which needs the processor's
+        # caches to itself: so that both cost less, and nobody waits at the door behind a long answer.
+        await asyncio.sleep(0)
         token = auth_context_var.set(user)
         try:
             await self._endpoint(scope, receive, send)
