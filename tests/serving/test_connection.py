@@ -156,15 +156,31 @@ async def test_a_body_that_is_asked_for_is_read_on() -> None:
     assert party.answers("POST")[0][2] == b"x" * 200_000
 
 
-async def test_whoever_waits_for_leave_to_send_a_body_gets_it_when_it_is_wanted() -> None:
+@pytest.mark.parametrize("said", [b"Expect: 100-continue", b"expect: 100-Continue"])
+async def test_whoever_waits_for_leave_to_send_a_body_gets_it_when_it_is_wanted(
+    said: bytes,
+) -> None:
     party = Party(Echo())
-    whole = post(b"hello", b"Expect: 100-continue")
+    whole = post(b"hello", said)
 
     await party.say(whole[:-5])
     assert party.said == b"HTTP/1.1 100 Continue\r\n\r\n"
-    await party.say(b"hello")
+    await party.say(b"hel")
+    await party.say(b"lo")
+    # Once is enough, and nobody else is told so.
+    assert party.said.count(b"100 Continue") == 1
 
     assert party.said.endswith(b"hello")
+
+
+async def test_nobody_gets_leave_who_does_not_wait_for_it() -> None:
+    party = Party(Echo())
+
+    await party.say(post(b"hello", b"Expect: a-miracle")[:-5])
+    assert party.said == b""
+    await party.say(b"hello")
+
+    assert party.answers("POST")[0][2] == b"hello"
 
 
 async def test_a_head_that_never_ends_is_refused() -> None:

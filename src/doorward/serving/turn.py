@@ -144,7 +144,7 @@ class Turn:
                 return {"type": "http.request", "body": body, "more_body": not self.ended}
             if not self._continued and not self.ended:
                 self._continued = True
-                if (b"expect", b"100-continue") in self.scope["headers"]:
+                if _waits_for_leave(self.scope):
                     self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             if self._news is None:
                 self._news = asyncio.Event()
@@ -169,7 +169,8 @@ class Turn:
         elif kind == "http.response.start" and self._status is None:
             self._start(message["status"], message.get("headers", ()))
         else:
-            raise RuntimeError(f"{kind!r} in the wrong place")
+            due = "a start" if self._status is None else "a part of the body, or nothing more,"
+            raise RuntimeError(f"{kind!r} where {due} was due")
 
     def _start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         lines, length, closes = read_head(status, [*self._line.default_headers, *headers])
@@ -211,3 +212,10 @@ class Turn:
             self.complete = True
             self.tell()
             self._line.answered(self)
+
+
+def _waits_for_leave(scope: Scope) -> bool:
+    """Say whether the client sends its body only when it is told to: RFC 9110 §10.1.1."""
+    return any(
+        name == b"expect" and value.lower() == b"100-continue" for name, value in scope["headers"]
+    )
