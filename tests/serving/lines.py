@@ -134,3 +134,30 @@ async def settle() -> None:
     """Let everything happen that waits for nothing."""
     for _ in range(10):
         await asyncio.sleep(0)
+
+
+class Echo:
+    """An application that answers with the body it was sent, and remembers the scopes."""
+
+    def __init__(self) -> None:
+        self.scopes: list[dict[str, Any]] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.scopes.append(scope)
+        body = b""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message["body"]
+            if not message["more_body"]:
+                break
+        headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"text/plain")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def post(body: bytes, *headers: bytes) -> bytes:
+    """Return a whole request with that body."""
+    lines = [b"POST /mcp HTTP/1.1", b"Host: mcp.example", b"Content-Length: %d" % len(body)]
+    return b"\r\n".join([*lines, *headers]) + b"\r\n\r\n" + body

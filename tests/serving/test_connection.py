@@ -1,40 +1,13 @@
-"""Requests on one connection: read in one way, answered in their order, within bounds."""
+"""Requests on one connection: read in one way, answered in their order."""
 
 import asyncio
 from typing import Any
 
 import pytest
 
-from doorward.serving.connection import BYTES_PER_SECOND, LONGEST_HEAD, SLOWEST
-from tests.serving.lines import Party, Wire, settle
+from tests.serving.lines import Echo, Party, Wire, post, settle
 
 GET = b"GET /mcp?a=1 HTTP/1.1\r\nHost: mcp.example\r\n\r\n"
-
-
-class Echo:
-    """An application that answers with the body it was sent, and remembers the scopes."""
-
-    def __init__(self) -> None:
-        self.scopes: list[dict[str, Any]] = []
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.scopes.append(scope)
-        body = b""
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body += message["body"]
-            if not message["more_body"]:
-                break
-        headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"text/plain")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-
-def post(body: bytes, *headers: bytes) -> bytes:
-    lines = [b"POST /mcp HTTP/1.1", b"Host: mcp.example", b"Content-Length: %d" % len(body)]
-    return b"\r\n".join([*lines, *headers]) + b"\r\n\r\n" + body
 
 
 async def test_an_answer_of_known_length_leaves_in_one_piece() -> None:
@@ -183,35 +156,6 @@ async def test_nobody_gets_leave_who_does_not_wait_for_it() -> None:
     assert party.answers("POST")[0][2] == b"hello"
 
 
-async def test_a_head_that_never_ends_is_refused() -> None:
-    party = Party(Echo())
-
-    await party.say(b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: ")
-    await party.say(*[b"a" * 16_000] * 5)
-
-    assert party.answers("GET")[0][0] == 431
-    assert party.wire.closed
-
-
-async def test_a_head_that_is_too_long_in_one_piece_is_refused_as_well() -> None:
-    echo = Echo()
-    party = Party(echo)
-    headers = b"".join(b"X-%d: %b\r\n" % (one, b"a" * 1000) for one in range(70))
-
-    await party.say(b"GET / HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n")
-
-    assert party.answers("GET")[0][0] == 431
-    assert (party.wire.closed, echo.scopes) == (True, [])
-
-
-async def test_a_long_body_does_not_make_a_head_too_long() -> None:
-    party = Party(Echo())
-
-    await party.say(post(b"x" * (LONGEST_HEAD + 1000)))
-
-    assert party.answers("POST")[0][0] == 200
-
-
 @pytest.mark.parametrize(
     "sent",
     [
@@ -261,93 +205,6 @@ async def test_a_connection_ends_where_the_client_ends_it(head: bytes) -> None:
     assert party.wire.closed
 
 
-async def test_a_connection_is_kept_for_the_next_request_and_no_longer() -> None:
-    party = Party(Echo(), keep_alive=20)
-    await party.say(GET)
-    party.clock.pass_time(15)
-    await party.say(GET)
-    party.clock.pass_time(15)
-    assert not party.wire.closed
-
-    party.clock.pass_time(15)
-
-    assert party.wire.closed
-    assert len(party.answers("GET", "GET")) == 2
-
-
-async def test_whoever_connects_and_says_nothing_is_let_go() -> None:
-    party = Party(Echo())
-    party.clock.pass_time(SLOWEST - 1)
-    assert not party.wire.closed
-
-    party.clock.pass_time(10)
-
-    assert party.wire.closed
-
-
-async def test_a_head_that_drips_is_ended() -> None:
-    party = Party(Echo())
-    await party.say(b"GET / HTTP/1.1\r\n")
-    for _ in range(5):
-        party.clock.pass_time(5)
-        await party.say(b"X: y\r\n")
-    assert not party.wire.closed
-
-    party.clock.pass_time(15)
-
-    assert party.answers("GET")[0][0] == 408
-    assert party.wire.closed
-
-
-async def test_a_body_that_drips_is_ended_and_the_application_hears_of_it() -> None:
-    heard: list[str] = []
-
-    async def reads(scope: Any, receive: Any, send: Any) -> None:
-        while True:
-            message = await receive()
-            heard.append(message["type"])
-            if message["type"] == "http.disconnect":
-                return
-
-    party = Party(reads)
-    await party.say(post(b"x" * 100)[:-50])
-    party.clock.pass_time(SLOWEST + 10)
-    assert party.wire.closed
-    party.connection.connection_lost(None)
-    await settle()
-
-    assert heard == ["http.request", "http.disconnect"]
-
-
-async def test_a_long_body_has_longer() -> None:
-    party = Party(Echo())
-    whole = post(b"x" * 30 * BYTES_PER_SECOND)
-    for start in range(0, len(whole), BYTES_PER_SECOND):
-        party.clock.pass_time(1.5)
-        await party.say(whole[start : start + BYTES_PER_SECOND])
-
-    assert party.answers("POST")[0][0] == 200
-    assert not party.wire.closed
-
-
-async def test_an_answer_may_take_as_long_as_it_takes() -> None:
-    go_on = asyncio.Event()
-
-    async def slow(scope: Any, receive: Any, send: Any) -> None:
-        await go_on.wait()
-        await Echo()(scope, receive, send)
-
-    party = Party(slow)
-    await party.say(GET)
-    party.clock.pass_time(3600)
-    assert not party.wire.closed
-
-    go_on.set()
-    await settle()
-
-    assert party.answers("GET")[0][0] == 200
-
-
 async def test_a_server_that_stops_ends_idle_connections_at_once_and_busy_ones_after_their_answer() -> (
     None
 ):
@@ -389,15 +246,6 @@ async def test_a_client_that_goes_away_is_told_of_and_nothing_is_sent_to_it() ->
     assert party.wire.writes == []
     assert party.state.connections == set()
     assert party.state.tasks == set()
-
-
-async def test_a_request_behind_a_long_body_is_not_taken_for_a_long_head() -> None:
-    party = Party(Echo())
-    long, short = post(b"x" * 100_000), post(b"short")
-
-    await party.say(long[:10], long[10:] + short[:20], short[20:])
-
-    assert [len(body) for _, _, body in party.answers("POST", "POST")] == [100_000, 5]
 
 
 async def test_what_follows_an_upgrade_is_not_read_as_a_request() -> None:
