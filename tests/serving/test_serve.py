@@ -1,0 +1,43 @@
+"""A server of ours, from its start to the signal that ends it."""
+
+import asyncio
+import gc
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from doorward.serving import listen, new_event_loop, serve
+from tests.serving.lines import Echo, post
+
+
+@pytest.fixture(autouse=True)
+def _collected_again() -> Iterator[None]:
+    yield
+    gc.unfreeze()
+
+
+def test_it_answers_spares_the_collector_what_is_there_and_returns_at_a_polite_kill() -> None:
+    before = gc.get_freeze_count()
+    handler = signal.getsignal(signal.SIGTERM)
+
+    async def ask() -> bytes:
+        sockets = listen(0)
+        serving = asyncio.create_task(serve(Echo(), sockets))
+        reader, writer = await asyncio.open_connection(*sockets[0].getsockname())
+        writer.write(post(b"hello", b"Connection: close"))
+        said = await reader.read()
+        writer.close()
+        assert gc.get_freeze_count() > before + 1000
+        signal.raise_signal(signal.SIGTERM)
+        await serving
+        for one in sockets:
+            one.close()
+        return said
+
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        said = runner.run(ask())
+
+    assert said.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert said.endswith(b"\r\n\r\nhello")
+    assert signal.getsignal(signal.SIGTERM) == handler
