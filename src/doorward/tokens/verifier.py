@@ -56,8 +56,8 @@ class Verifier:
 
     ``leeway`` is how far clocks may differ and ``longest_life`` how far ahead a token may expire,
     both in seconds and both for every issuer. Of verified tokens that come again, ``cache_entries``
-    are remembered for at most ``cache_ttl`` seconds; 0 turns that off. ``fetcher`` gets keys and metadata; one
-    that is made here may go to the hosts that the issuers name, and to public ones.
+    are remembered for at most ``cache_ttl`` seconds; 0 turns that off. ``fetcher`` gets keys and
+    metadata; one that is made here may go to the hosts that the issuers name, and to public ones.
 
     Raises:
         ConfigurationError: with reason ``no-issuers`` or ``issuer-twice``.
