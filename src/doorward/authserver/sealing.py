@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from doorward.authserver.settings import SHORTEST_SECRET, AuthServerSettings
 from doorward.errors import ConfigurationError
+from doorward.private_file import Exposed, read_private
 
 _NONCE = 12
 
@@ -93,9 +94,9 @@ def _make(path: Path) -> None:
 
 def _read(path: Path) -> str:
     try:
-        if os.name == "posix" and path.stat().st_mode & 0o077:
-            raise _unusable(path, "can be read by other accounts")
-        secret = path.read_text(encoding="ascii").strip()
+        secret = read_private(path).decode("ascii").strip()
+    except Exposed:
+        raise _unusable(path, "can be read by other accounts") from None
     except (OSError, UnicodeDecodeError) as error:
         raise _unusable(path, f"cannot be read ({type(error).__name__})") from None
     if len(secret) < SHORTEST_SECRET:

@@ -2,12 +2,12 @@
 
 import json
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 from doorward.errors import ConfigurationError
+from doorward.private_file import Exposed, read_private
 from doorward.testing.signing import Algorithm, SigningKey
 
 
@@ -20,9 +20,7 @@ def read_key(path: Path) -> SigningKey:
             ``unsuitable-key``.
     """
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            pem = file.read(64 * 1024)
+        pem = read_private(path, most=64 * 1024)
     except FileNotFoundError:
         raise ConfigurationError(
             "no-key",
@@ -35,12 +33,12 @@ def read_key(path: Path) -> SigningKey:
             f"{path} cannot be read: {error.strerror}.",
             "Name another with --key.",
         ) from error
-    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+    except Exposed as found:
         raise ConfigurationError(
             "exposed-key",
-            f"{path} can be read by other users of this machine (mode {stat.S_IMODE(mode):04o}).",
+            f"{path} can be read by other users of this machine (mode {found.mode}).",
             f"Run: chmod 600 {path}",
-        )
+        ) from None
     return SigningKey.from_pem(pem)
 
 

@@ -1,7 +1,6 @@
 """Being a service on the command line: which client, and what it shows for it."""
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from doorward.errors import ConfigurationError
+from doorward.private_file import Exposed, read_private
 
 SECRET = "DOORWARD_CLIENT_SECRET"  # noqa: S105  (a name)
 _LONGEST = 64 * 1024
@@ -112,22 +112,18 @@ class Service:
 def _read(path: Path) -> str:
     """Return the text of a file that nobody else can read."""
     try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            content = file.read(_LONGEST)
-        text = content.decode()
+        return read_private(path, most=_LONGEST).decode()
     except (OSError, UnicodeDecodeError) as error:
         told = error.strerror if isinstance(error, OSError) else "it is no text"
         raise _usage(
             "unreadable-credential", f"{path} cannot be read: {told}.", "Name another file."
         ) from None
-    if os.name == "posix" and mode & 0o077:
+    except Exposed as found:
         raise _usage(
             "exposed-credential",
-            f"{path} can be read by other users of this machine (mode {mode:04o}).",
+            f"{path} can be read by other users of this machine (mode {found.mode}).",
             f"Run: chmod 600 {path}",
-        )
-    return text
+        ) from None
 
 
 def _one_line(text: str, place: str) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import stat
 import sys
 import tempfile
 from contextlib import suppress
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 
 from doorward.client.lock import briefly
 from doorward.errors import ConfigurationError
+from doorward.private_file import Exposed, read_private
 
 Record = dict[str, Any]
 
@@ -122,19 +122,17 @@ class FileStore:
 
     def _load(self) -> dict[str, Record]:
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+            content = read_private(self.path, through_links=False)
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise unreadable(self.path) from error
-        with os.fdopen(descriptor, "rb") as file:
-            if os.name == "posix" and stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
-                raise ConfigurationError(
-                    "exposed-store",
-                    f"{self.path} can be read by other users of this machine.",
-                    f"Run: chmod 600 {self.path}, then sign in again where it matters.",
-                )
-            content = file.read()
+        except Exposed:
+            raise ConfigurationError(
+                "exposed-store",
+                f"{self.path} can be read by other users of this machine.",
+                f"Run: chmod 600 {self.path}, then sign in again where it matters.",
+            ) from None
         try:
             records = self._decode(content)
         except ValueError as error:

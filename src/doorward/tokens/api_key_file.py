@@ -2,7 +2,6 @@
 
 import json
 import os
-import stat
 import sys
 import tempfile
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 from doorward.errors import ConfigurationError
 from doorward.net import Clock
+from doorward.private_file import Exposed, read_private
 from doorward.tokens.api_key import ApiKey
 from doorward.tokens.refusals import ApiKeysUnavailable
 from doorward.wire import strict_json
@@ -101,9 +101,7 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
             ``unreadable-api-keys``.
     """
     try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            content = file.read(_LARGEST + 1)
+        content = read_private(path, most=_LARGEST + 1)
     except FileNotFoundError:
         raise ConfigurationError(
             "no-api-keys",
@@ -112,13 +110,13 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
         ) from None
     except OSError as error:
         raise _unreadable(path, str(error.strerror)) from error
-    # Whoever may write here may add a key with every scope; whoever may read, learns who holds one.
-    if os.name == "posix" and mode & 0o077:
+    except Exposed as found:
+        # Whoever may write here may add a key with every scope; who may read, learns who holds one.
         raise ConfigurationError(
             "exposed-api-keys",
-            f"{path} is open to other users of this machine (mode {mode:04o}).",
+            f"{path} is open to other users of this machine (mode {found.mode}).",
             f"Look for keys that you did not make, then run: chmod 600 {path}",
-        )
+        ) from None
     return _parsed(path, content)
 
 
