@@ -16,6 +16,8 @@ class Load:
     def __init__(self, served: Guarded, tokens: Callable[[], Sequence[str]]) -> None:
         self.served = served
         self.statuses: Counter[int] = Counter()
+        # How many answers each token got.
+        self.answered: Counter[str] = Counter()
         self._tokens = tokens
         self._workers: list[asyncio.Task[None]] = []
 
@@ -37,7 +39,14 @@ class Load:
 
     async def reaches(self, count: int) -> None:
         """Return when there were that many answers."""
-        while self.count < count:
+        await self._until(lambda: self.count >= count)
+
+    async def answers(self, token: str, count: int) -> None:
+        """Return when ``token`` got that many answers, however many the others got meanwhile."""
+        await self._until(lambda: self.answered[token] >= count)
+
+    async def _until(self, reached: Callable[[], bool]) -> None:
+        while not reached():
             if ended := [worker for worker in self._workers if worker.done()]:
                 ended[0].result()
             await asyncio.sleep(0.001)
@@ -45,7 +54,9 @@ class Load:
     async def _work(self, turn: int) -> None:
         while True:
             tokens = self._tokens()
-            answer = await self.served.call(tokens[turn % len(tokens)])
+            token = tokens[turn % len(tokens)]
+            answer = await self.served.call(token)
             self.statuses[answer.status] += 1
+            self.answered[token] += 1
             turn += 1
             await asyncio.sleep(0)
