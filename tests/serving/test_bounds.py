@@ -3,9 +3,12 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from doorward.serving.connection import BYTES_PER_SECOND, LONGEST_HEAD, SLOWEST
 from tests.serving.lines import Echo, Party, post, settle
 
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 GET = b"GET /mcp?a=1 HTTP/1.1\r\nHost: mcp.example\r\n\r\n"
 
 
@@ -28,6 +31,47 @@ async def test_a_head_that_is_too_long_in_one_piece_is_refused_as_well() -> None
 
     assert party.answers("GET")[0][0] == 431
     assert (party.wire.closed, echo.scopes) == (True, [])
+
+
+@pytest.mark.parametrize(
+    "piece", [b"x: 123456789\r\n" * 500, b"a" * 7000], ids=["many", "one that never ends"]
+)
+async def test_trailers_that_never_end_are_not_kept_and_end_the_connection(piece: bytes) -> None:
+    party = Party(Echo())
+    await party.say(CHUNKED, b"5\r\nhello\r\n0\r\nx: ")
+    sent = 0
+
+    while not party.wire.closed and sent < 4 * LONGEST_HEAD:
+        await party.say(piece)
+        sent += len(piece)
+
+    assert party.wire.closed
+    assert sent <= LONGEST_HEAD + 2 * len(piece)
+    assert party.said == b""
+
+
+async def test_a_line_between_chunks_that_never_ends_ends_the_connection() -> None:
+    party = Party(Echo())
+    await party.say(CHUNKED, b"5\r\nhello\r\n5;x=")
+
+    for _ in range(20):
+        await party.say(b"a" * 7000)
+
+    assert party.wire.closed
+
+
+async def test_a_body_of_many_chunks_may_have_more_lines_than_a_head() -> None:
+    party = Party(Echo())
+    await party.say(CHUNKED)
+
+    for _ in range(200):
+        # The line alone, then what it announces: together more than a head may have.
+        await party.say(b"1;x=" + b"a" * 1000 + b"\r\n")
+        await party.say(b"z\r\n")
+    await party.say(b"0\r\nx-last: 1\r\n\r\n")
+
+    assert party.answers("POST")[0][2] == b"z" * 200
+    assert not party.wire.closed
 
 
 async def test_a_long_body_does_not_make_a_head_too_long() -> None:

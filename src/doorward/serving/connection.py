@@ -71,7 +71,8 @@ class Connection(asyncio.Protocol):
         # Since when the client is waited for, and what came of the request since.
         self._since: float | None = None
         self._came = 0
-        # Of a head: what came before the piece at hand, that piece, and whether it began in there.
+        # Of a head, or of lines around a body: what came before the piece at hand, that piece, and
+        # whether they began in there.
         self._before = self._piece = 0
         self._began_here = False
 
@@ -122,12 +123,13 @@ class Connection(asyncio.Protocol):
             else:
                 self._refuse(b"400 Bad Request", b"This is not an HTTP request")
             return
-        if self._head_is_open:
-            self._bound_open_head()
+        if self._head_is_open or self._arriving is not None:
+            self._bound_lines()
 
-    def _bound_open_head(self) -> None:
-        # A single endless header never comes to its callback. In the piece in which a head begins,
-        # there may also be the end of another request.
+    def _bound_lines(self) -> None:
+        # A single endless header never comes to its callback, be it in a head or in the trailers of a
+        # body, which the parser keeps until it ends. In the piece in which lines begin, there may
+        # also be the end of another request, or of a body.
         if not self._began_here:
             self._before += self._piece
         self._began_here = False
@@ -159,16 +161,17 @@ class Connection(asyncio.Protocol):
         """Begin a request."""
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head_is_open = self._began_here = True
-        self._before = 0
+        self._head_is_open = True
+        self._count_anew()
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        self._headers.append((name.lower(), value))
+        """Take a header; what follows a body is nobody's."""
+        if self._head_is_open:
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Call the application, or let the request wait for the one before it."""
@@ -176,11 +179,10 @@ class Connection(asyncio.Protocol):
         if self._before + self._piece > LONGEST_HEAD and self._size_of_head() > LONGEST_HEAD:
             raise _HeadTooLong
         self._head_is_open = False
+        self._count_anew()
         parser = self._parser
         stays = parser.get_http_version() == "1.1" and parser.should_keep_alive()
         turn = Turn(self, self._scope(), stays)
-        # What follows a body is nobody's, and must not get among what was there when it was judged.
-        self._headers = []
         self._arriving = turn
         if self._turn is None:
             self._begin(turn)
@@ -190,6 +192,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Hand on a piece of the body, and take no more while nobody asks for it."""
+        self._count_anew()
         if self._arriving is not None:
             self._arriving.feed(body)
             if self._arriving.unread > _MOST_UNREAD:
@@ -284,6 +287,10 @@ class Connection(asyncio.Protocol):
             "server": self._address,
             "state": self._app_state.copy(),
         }
+
+    def _count_anew(self) -> None:
+        self._before = 0
+        self._began_here = True
 
     def _size_of_head(self) -> int:
         return len(self._url) + sum(len(name) + len(value) for name, value in self._headers)
