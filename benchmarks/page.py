@@ -93,7 +93,7 @@ def requests_table(results: Sequence[Result]) -> str:
                 f"{one.started:.1f}",
             ]
         )
-    return _table(rows)
+    return sections.table(rows)
 
 
 def _remarks(results: Sequence[Result]) -> list[str]:
@@ -117,8 +117,4 @@ def verification_table(costs: Sequence[Cost]) -> str:
             for one in ALGORITHMS
         ]
         rows.append([row, *cells])
-    return _table(rows)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return sections.table(rows)

@@ -51,7 +51,7 @@ def where_the_time_goes(parts: Parts, results: Sequence[Result], verified: Seque
         f" That HTTP server alone, with a constant answer, takes {by_name['floor-bare'].cpu * 1e6:.0f}"
         " µs per request; its part that is left is the largest one of all."
     )
-    return f"{said}\n\n{_table(rows)}\n\n{_a_new_token(costs, verified)}"
+    return f"{said}\n\n{table(rows)}\n\n{_a_new_token(costs, verified)}"
 
 
 def _a_new_token(costs: Costs, verified: Sequence[Cost]) -> str:
@@ -91,7 +91,7 @@ def what_grows(parts: Parts) -> str:
     many, costs = parts.many, parts.costs
     added = (costs["guard"] - costs["floor"]) * 1e6
     return (
-        f"{_table(rows)}\n\n"
+        f"{table(rows)}\n\n"
         f"The guard alone, in front of a constant answer, adds {added:.1f} µs to a request with a"
         f" known token: policy, header checks and audit included.\n"
         f"To recall a known token takes {costs['recall'] * 1e6:.1f} µs where it is the only one, and"
@@ -128,7 +128,7 @@ def crowds(found: Sequence[Crowd]) -> str:
         "So doorward's own servers run on asyncio's loop. With few connections, or behind a proxy that"
         " keeps them open, uvloop is as good a choice."
     )
-    return f"{said}\n\n{_table(rows)}"
+    return f"{said}\n\n{table(rows)}"
 
 
 def what_the_client_adds(found: Sequence[Added]) -> str:
@@ -144,7 +144,7 @@ def what_the_client_adds(found: Sequence[Added]) -> str:
         " of interleaved rounds. The token is good: nothing is refreshed, and nobody is asked.\n"
         "The figure to hold is 30 µs added."
     )
-    return f"{said}\n\n{_table(rows)}"
+    return f"{said}\n\n{table(rows)}"
 
 
 def _crowd(one: Crowd) -> str:
@@ -152,5 +152,6 @@ def _crowd(one: Crowd) -> str:
     return f"{one.per_second:,.0f}, {one.p50 * 1e3:.1f} / {one.p99 * 1e3:.0f} ({met})"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Return ``rows`` as Markdown; the second one is the line under the heads."""
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
