@@ -30,8 +30,9 @@ class Wire(asyncio.Transport):
     def __init__(self, peer: tuple[object, ...] = ("127.0.0.1", 4000)) -> None:
         super().__init__({"socket": Ends(peer, ("127.0.0.1", 9000))})
         self.writes: list[bytes] = []
-        self.closed = False
+        self.closed = self.aborted = False
         self.reading = True
+        self.unsent = 0
 
     def write(self, data: Any) -> None:
         assert not self.closed
@@ -40,8 +41,14 @@ class Wire(asyncio.Transport):
     def close(self) -> None:
         self.closed = True
 
+    def abort(self) -> None:
+        self.closed = self.aborted = True
+
     def is_closing(self) -> bool:
         return self.closed
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
 
     def pause_reading(self) -> None:
         self.reading = False

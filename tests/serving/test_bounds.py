@@ -1,11 +1,21 @@
 """What one connection may take: a head of so many bytes, a request of so many seconds."""
 
 import asyncio
+import socket
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
-from doorward.serving.connection import BYTES_PER_SECOND, LONGEST_HEAD, SLOWEST
+from doorward.serving import Connection, connection, new_event_loop
+from doorward.serving.connection import (
+    BYTES_PER_SECOND,
+    LONGEST_HEAD,
+    LONGEST_STANDSTILL,
+    SLOWEST,
+)
 from tests.serving.lines import Echo, Party, post, settle
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -176,3 +186,115 @@ async def test_a_request_behind_a_long_body_is_not_taken_for_a_long_head() -> No
     await party.say(long[:10], long[10:] + short[:20], short[20:])
 
     assert [len(body) for _, _, body in party.answers("POST", "POST")] == [100_000, 5]
+
+
+async def test_an_answer_that_nobody_takes_ends_the_connection_and_the_tool() -> None:
+    heard: list[str] = []
+
+    async def streams(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
+        heard.append((await receive())["type"])
+
+    party = Party(streams)
+    await party.say(GET)
+    party.wire.unsent = 80_000
+    party.clock.pass_time(LONGEST_STANDSTILL - 1)
+    assert not party.wire.closed
+
+    party.clock.pass_time(10)
+    assert party.wire.aborted
+    party.connection.connection_lost(None)
+    await settle()
+
+    assert heard == ["http.disconnect"]
+
+
+async def test_who_takes_a_little_of_an_answer_now_and_then_is_sent_all_of_it() -> None:
+    party = Party(Echo(), keep_alive=3600)
+    await party.say(post(b"x" * 100_000))
+    for left in range(80_000, -1, -10_000):
+        party.wire.unsent = left
+        party.clock.pass_time(LONGEST_STANDSTILL - 10)
+
+    assert not party.wire.closed
+    assert len(party.answers("POST")[0][2]) == 100_000
+
+
+async def test_what_is_written_is_not_taken_for_what_somebody_took() -> None:
+    more = asyncio.Event()
+
+    async def streams(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            await more.wait()
+            more.clear()
+            await send({"type": "http.response.body", "body": b"x" * 100, "more_body": True})
+
+    party = Party(streams)
+    await party.say(GET)
+    party.wire.unsent = 1000
+    for _ in range(20):
+        party.clock.pass_time(5)
+        if not party.wire.closed:
+            written = len(party.said)
+            more.set()
+            await settle()
+            party.wire.unsent += len(party.said) - written
+
+    assert party.wire.aborted
+
+
+async def test_a_connection_that_closes_waits_no_longer_for_what_nobody_takes() -> None:
+    party = Party(Echo())
+    await party.say(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    party.wire.unsent = 10
+    said = party.said
+    assert (party.wire.closed, party.wire.aborted) == (True, False)
+
+    party.clock.pass_time(LONGEST_STANDSTILL + 10)
+
+    assert party.wire.aborted
+    assert party.said == said
+
+
+def uvloops() -> asyncio.AbstractEventLoop:
+    import uvloop
+
+    return uvloop.new_event_loop()
+
+
+@pytest.mark.parametrize("loop", [new_event_loop, uvloops])
+def test_a_real_socket_that_is_not_read_is_let_go(
+    loop: Callable[[], asyncio.AbstractEventLoop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "LONGEST_STANDSTILL", 0.05)
+    monkeypatch.setattr(connection, "_LOOKS_EVERY", 0.01)
+
+    async def ask() -> int:
+        state = ServerState()
+        lost = asyncio.Event()
+
+        class Watched(Connection):
+            def connection_lost(self, exc: Exception | None) -> None:
+                super().connection_lost(exc)
+                lost.set()
+
+        config = uvicorn.Config(Echo(), log_config=None)
+        running = asyncio.get_running_loop()
+        server = await running.create_server(lambda: Watched(config, state, {}), "127.0.0.1", 0)
+        size = 20_000_000
+        with socket.create_connection(server.sockets[0].getsockname()) as client:
+            body = post(b"x" * size)
+            await asyncio.to_thread(client.sendall, body)
+            await asyncio.wait_for(lost.wait(), 30)
+            taken = 0
+            while piece := await asyncio.to_thread(client.recv, 1_000_000):
+                taken += len(piece)
+        server.close()
+        assert state.connections == set()
+        return taken - size
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(ask()) < 0

@@ -17,6 +17,8 @@ LONGEST_HEAD = 64 * 1024
 # A request is given half a minute, and a second more for every 4 kB of it that came.
 SLOWEST = 30.0
 BYTES_PER_SECOND = 4096
+# A client that takes nothing of what waits for it, for so long, takes no more of it.
+LONGEST_STANDSTILL = 60.0
 _LOOKS_EVERY = 5.0
 _MOST_UNREAD = 64 * 1024
 
@@ -35,9 +37,9 @@ class Connection(asyncio.Protocol):
     One client's connection to an application that uvicorn runs: ``uvicorn.Config(http=Connection)``.
 
     In place of uvicorn's own, which keeps whatever headers somebody cares to send and waits for
-    ever for a request to end: one client without a token could have it hold gigabytes, and a
-    thousand slow ones every connection there is. It also sends head and body apart, and sets a timer
-    for each request. HTTP/1.1 alone: no WebSocket, no access log.
+    ever for a request to end, and for its answer to be taken: one client without a token could have
+    it hold gigabytes, and a thousand slow ones every connection there is. It also sends head and
+    body apart, and sets a timer for each request. HTTP/1.1 alone: no WebSocket, no access log.
 
     Spec: RFC 9112; RFC 6585 §5; RFC 9110 §15.5.9
     """
@@ -71,6 +73,9 @@ class Connection(asyncio.Protocol):
         # Since when the client is waited for, and what came of the request since.
         self._since: float | None = None
         self._came = 0
+        # How much was written, how much of it was taken at the last look, and since when no more.
+        self._written = self._taken = 0
+        self._stands_since = self._loop.time()
         # Of a head, or of lines around a body: what came before the piece at hand, that piece, and
         # whether they began in there.
         self._before = self._piece = 0
@@ -216,6 +221,7 @@ class Connection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Send ``data``, where somebody still reads."""
         if self._transport is not None:
+            self._written += len(data)
             self._transport.write(data)
 
     async def drained(self) -> None:
@@ -302,12 +308,23 @@ class Connection(asyncio.Protocol):
 
     def _look(self) -> None:
         """Close what has been waited for long enough."""
-        if self._since is not None:
+        transport = self._transport
+        if transport is None:
+            return
+        self._timer = self._loop.call_later(_LOOKS_EVERY, self._look)
+        if self._stands_still(transport.get_write_buffer_size()):
+            # To close would be to wait for what nobody takes.
+            transport.abort()
+        elif self._since is not None and not transport.is_closing():
             limit = SLOWEST + self._came / BYTES_PER_SECOND if self._came else self._keep_alive
             if self._loop.time() - self._since >= limit:
                 self._give_up()
-                return
-        self._timer = self._loop.call_later(_LOOKS_EVERY, self._look)
+
+    def _stands_still(self, unsent: int) -> bool:
+        taken, now = self._written - unsent, self._loop.time()
+        if not unsent or taken != self._taken:
+            self._taken, self._stands_since = taken, now
+        return now - self._stands_since >= LONGEST_STANDSTILL
 
     def _give_up(self) -> None:
         if self._came and self._turn is None and self._arriving is None:
