@@ -16,6 +16,7 @@ from doorward.policy import Policy, Rule
 from doorward.testing import TokenMint
 from doorward.tokens import LocalKeys, TrustedIssuer
 from tests.e2e.processes import free_port
+from tests.net.plain import TRUSTS_NOBODY
 
 BASE = Policy(base=Rule(scopes={"mcp:read"}))
 ACCEPT = {"accept": "application/json, text/event-stream"}
@@ -72,7 +73,10 @@ class Stage:
     def http(self, subject: str, *scopes: str, roles: tuple[str, ...] = ()) -> httpx2.AsyncClient:
         """Return an HTTP client of ``subject``."""
         return httpx2.AsyncClient(
-            headers=self.bearer(subject, *scopes, roles=roles), base_url=self.base, timeout=20
+            headers=self.bearer(subject, *scopes, roles=roles),
+            base_url=self.base,
+            timeout=20,
+            verify=TRUSTS_NOBODY,
         )
 
     @asynccontextmanager

@@ -10,6 +10,7 @@ import httpx2
 from doorward.identity import SCOPE_KEY, Identity
 from doorward.transport import McpServer
 from doorward.transport.line import Receive, Scope, Send
+from tests.net.plain import TRUSTS_NOBODY
 from tests.transport.over_loopback import serving
 from tests.transport.speaking import CLIENT, META, MODERN, Peer, judge
 
@@ -131,7 +132,7 @@ async def caller_of(
     limits = httpx2.Limits(max_connections=None)
     async with (
         serving(guarded) as base,
-        httpx2.AsyncClient(base_url=base, limits=limits, timeout=20) as http,
+        httpx2.AsyncClient(base_url=base, limits=limits, timeout=20, verify=TRUSTS_NOBODY) as http,
     ):
         caller = Caller(http, version)
         caller.capabilities = dict(capabilities or {})
