@@ -1,6 +1,7 @@
 """A connection without a network: what it is sent, what it sends, and a clock of its own."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ class Ends(NamedTuple):
 
     peer: tuple[object, ...]
     own: tuple[object, ...]
+    family: socket.AddressFamily = socket.AF_UNIX
 
     def getpeername(self) -> tuple[object, ...]:
         return self.peer

@@ -1,15 +1,10 @@
 """What one connection may take: a head of so many bytes, a request of so many seconds."""
 
 import asyncio
-import socket
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-import uvicorn
-from uvicorn.server import ServerState
 
-from doorward.serving import Connection, connection, new_event_loop
 from doorward.serving.connection import (
     BYTES_PER_SECOND,
     LONGEST_HEAD,
@@ -257,44 +252,3 @@ async def test_a_connection_that_closes_waits_no_longer_for_what_nobody_takes() 
 
     assert party.wire.aborted
     assert party.said == said
-
-
-def uvloops() -> asyncio.AbstractEventLoop:
-    import uvloop
-
-    return uvloop.new_event_loop()
-
-
-@pytest.mark.parametrize("loop", [new_event_loop, uvloops])
-def test_a_real_socket_that_is_not_read_is_let_go(
-    loop: Callable[[], asyncio.AbstractEventLoop], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "LONGEST_STANDSTILL", 0.05)
-    monkeypatch.setattr(connection, "_LOOKS_EVERY", 0.01)
-
-    async def ask() -> int:
-        state = ServerState()
-        lost = asyncio.Event()
-
-        class Watched(Connection):
-            def connection_lost(self, exc: Exception | None) -> None:
-                super().connection_lost(exc)
-                lost.set()
-
-        config = uvicorn.Config(Echo(), log_config=None)
-        running = asyncio.get_running_loop()
-        server = await running.create_server(lambda: Watched(config, state, {}), "127.0.0.1", 0)
-        size = 20_000_000
-        with socket.create_connection(server.sockets[0].getsockname()) as client:
-            body = post(b"x" * size)
-            await asyncio.to_thread(client.sendall, body)
-            await asyncio.wait_for(lost.wait(), 30)
-            taken = 0
-            while piece := await asyncio.to_thread(client.recv, 1_000_000):
-                taken += len(piece)
-        server.close()
-        assert state.connections == set()
-        return taken - size
-
-    with asyncio.Runner(loop_factory=loop) as runner:
-        assert runner.run(ask()) < 0

@@ -1,6 +1,7 @@
 """One connection: HTTP/1.1 in, one call of the application after another, with bounds on both."""
 
 import asyncio
+import socket
 from collections import deque
 from typing import Any, cast
 from urllib.parse import unquote
@@ -91,6 +92,7 @@ class Connection(asyncio.Protocol):
         self._client = get_remote_addr(self._transport)
         self._address = get_local_addr(self._transport)
         self._scheme = "https" if is_ssl(self._transport) else "http"
+        _send_at_once(self._transport)
         self._since = self._loop.time()
         self._came = 1
         self._timer = self._loop.call_later(_LOOKS_EVERY, self._look)
@@ -342,3 +344,16 @@ class Connection(asyncio.Protocol):
         if self._turn is None:
             self.write(_REFUSAL % (status, len(body), body))
         self.break_off()
+
+
+def _send_at_once(transport: asyncio.Transport) -> None:
+    """
+    Let the kernel send every piece when it is written, though the last one is not yet acknowledged.
+
+    asyncio asks for that only where a listening socket names its protocol. Those that people bind
+    themselves do not, nor do uvicorn's with ``--workers``: each event of a stream then waits for
+    the client's acknowledgement of the one before, which comes 40 ms late.
+    """
+    end = transport.get_extra_info("socket")
+    if end is not None and end.family in (socket.AF_INET, socket.AF_INET6):
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
