@@ -1,7 +1,5 @@
 """A guarded server on a real socket, with callers whose tokens it trusts."""
 
-import asyncio
-import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
-import uvicorn
 
 from doorward.guard import AuditEvent, Guard
 from doorward.policy import Policy, Rule
@@ -17,6 +14,7 @@ from doorward.testing import TokenMint
 from doorward.tokens import LocalKeys, TrustedIssuer
 from tests.e2e.processes import free_port
 from tests.net.plain import TRUSTS_NOBODY
+from tests.transport import over_loopback as loopback
 
 BASE = Policy(base=Rule(scopes={"mcp:read"}))
 ACCEPT = {"accept": "application/json, text/event-stream"}
@@ -82,18 +80,8 @@ class Stage:
     @asynccontextmanager
     async def serving(self, app: Callable[..., Any]) -> AsyncIterator[None]:
         """Serve ``app`` with its lifespan on this stage's port."""
-        listener = socket.create_server(("127.0.0.1", self.port))
-        config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1)
-        server = _Quiet(config)
-        task = asyncio.create_task(server._serve([listener]))
-        while not server.started and not task.done():
-            await asyncio.sleep(0)
-        try:
+        async with loopback.serving(app, self.port, lifespan="on"):
             yield
-        finally:
-            server.should_exit = True
-            await task
-            listener.close()
 
     async def modern(
         self,
@@ -137,10 +125,3 @@ class Stage:
         """Send one request as it stands."""
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         return await http.post(self.resource, json=body, headers={**ACCEPT, **(headers or {})})
-
-
-class _Quiet(uvicorn.Server):
-    """uvicorn without its signal handlers, which would outlive the test."""
-
-    def install_signal_handlers(self) -> None:
-        """Install none."""

@@ -29,6 +29,7 @@ from doorward.policy import Policy, Rule
 from tests.adapters.conftest import Library, add_tools
 from tests.adapters.stage import Stage
 from tests.adapters.test_tools_and_lists import names, result_of
+from tests.net.plain import listening
 
 METADATA = "/.well-known/oauth-protected-resource"
 
@@ -163,7 +164,6 @@ async def test_as_an_auth_provider_the_guard_moves_in_front_of_everything_fastmc
 
 async def test_fastmcps_own_run_serves_behind_the_guard(stage: Stage) -> None:
     import asyncio
-    import socket
 
     server: FastMCP[Any] = FastMCP("shop", auth=GuardAuth(stage.guard))
 
@@ -174,7 +174,7 @@ async def test_fastmcps_own_run_serves_behind_the_guard(stage: Stage) -> None:
         caller = current_identity()
         return caller.subject if caller else "nobody"
 
-    listener = socket.create_server(("127.0.0.1", stage.port))
+    listener = listening(stage.port)
     running = asyncio.create_task(
         server.run_http_async(
             show_banner=False, sockets=[listener], uvicorn_config={"log_config": None}

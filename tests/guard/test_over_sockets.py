@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,6 +12,7 @@ import uvicorn
 
 from tests.guard.bench import Bench, token, trusted
 from tests.ledger import proves
+from tests.net.plain import listening
 
 BODY = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}).encode()
 GOOD = f"Bearer {token('mcp:read')}"
@@ -22,7 +22,7 @@ class Server:
     """A guarded application behind uvicorn, on a port and a thread of its own."""
 
     def __init__(self, http: str) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = listening()
         self.port: int = self._socket.getsockname()[1]
         self.bench = Bench(resource=f"http://127.0.0.1:{self.port}/mcp", issuers=[trusted()])
         config = uvicorn.Config(self.bench.door, http=http, loop="asyncio", log_config=None)

@@ -13,6 +13,8 @@ from typing import Any, Literal
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
+from tests.net.plain import listening
+
 PHONE: ViewportSize = {"width": 360, "height": 740}
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 SIZES = {"phone": PHONE, "desktop": DESKTOP}
@@ -90,7 +92,7 @@ def served(
     ``around`` is entered on the server's own event loop before the first request, and left after
     the last. It runs in a thread, so that a test may wait for a browser meanwhile.
     """
-    listener = sock or free_socket()
+    listener = sock or listening()
     config = uvicorn.Config(app, log_level="error", access_log=False, ws="none", lifespan="off")
     server = uvicorn.Server(config)
     started: Future[None] = Future()
@@ -114,10 +116,3 @@ def served(
         server.should_exit = True
         thread.join(10)
         listener.close()
-
-
-def free_socket() -> socket.socket:
-    """Return a socket bound to a loopback port; connections wait until somebody listens."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    listener.listen(32)
-    return listener

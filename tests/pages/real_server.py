@@ -16,7 +16,8 @@ from starlette.routing import Route
 
 from doorward.authserver.server import AuthorizationServer
 from doorward.authserver.settings import AuthServerSettings, Limits, Resource
-from tests.pages.browser import free_socket, served
+from tests.net.plain import listening
+from tests.pages.browser import served
 
 PASSWORDS = {"alice": "correct horse", "bob": "battery staple"}
 SCOPES = {"mcp:read": "See what the server offers", "mcp:tools": "Use its tools"}
@@ -85,7 +86,7 @@ class Program:
 @contextlib.contextmanager
 def real_server() -> Iterator[Program]:
     """Run an authorization server with two users, and a program that listens for its answers."""
-    sock = free_socket()
+    sock = listening()
     issuer = f"http://127.0.0.1:{sock.getsockname()[1]}"
     settings = AuthServerSettings(
         issuer=issuer,

@@ -1,12 +1,14 @@
 """A server on a real socket of this machine, for clients that bring their own HTTP."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.config import LifespanType
+
+from tests.net.plain import listening
 
 
 class _Quiet(uvicorn.Server):
@@ -17,12 +19,16 @@ class _Quiet(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
+async def serving(
+    app: ASGIApp, port: int = 0, *, lifespan: LifespanType = "off"
+) -> AsyncIterator[str]:
     """Serve ``app`` on this, or a free, port of 127.0.0.1; yields the base URL."""
-    listener = socket.create_server(("127.0.0.1", port))
-    config = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
+    listener = listening(port)
+    config = uvicorn.Config(app, log_level="error", lifespan=lifespan, timeout_graceful_shutdown=1)
     server = _Quiet(config)
     task = asyncio.create_task(server._serve([listener]))
+    while not (server.started or task.done()):
+        await asyncio.sleep(0)
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
