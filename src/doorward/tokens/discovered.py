@@ -2,12 +2,10 @@
 
 import time
 
-from doorward.errors import DoorwardError
 from doorward.net import Clock, Fetcher, FetchFailed
+from doorward.tokens.described import find_endpoint
 from doorward.tokens.remote import Freshness, RemoteKeys
-from doorward.wire import address, server_metadata, strict_json
-
-LARGEST_METADATA = 64 * 1024
+from doorward.wire import server_metadata
 
 
 class DiscoveredKeys(RemoteKeys):
@@ -32,26 +30,17 @@ class DiscoveredKeys(RemoteKeys):
     ) -> None:
         super().__init__(issuer, fetcher=fetcher, clock=clock, freshness=freshness)
         self._issuer = issuer
-        self._reached_at = internal_url or issuer
+        self._internal_url = internal_url
 
     async def _fetch(self) -> tuple[bytes, float | None]:
         # Asked each time, and not only once: when a provider moves its keys, it says so here.
-        self._uri = self._inside(await self._discover())
+        try:
+            self._uri = await find_endpoint(
+                self._fetcher,
+                server_metadata.parse_jwks_uri,
+                issuer=self._issuer,
+                internal_url=self._internal_url,
+            )
+        except FetchFailed as error:
+            raise FetchFailed(f"no metadata leads to keys: {error.detail}") from None
         return await super()._fetch()
-
-    async def _discover(self) -> str:
-        failures = []
-        for url in server_metadata.metadata_urls(self._reached_at):
-            try:
-                fetched = await self._fetcher.fetch(url, limit=LARGEST_METADATA)
-                document = strict_json.parse_object(fetched.body)
-                return server_metadata.parse_jwks_uri(document, self._issuer)
-            except (DoorwardError, strict_json.NotStrictJson) as error:
-                failures.append(f"{url}: {error}")
-        raise FetchFailed("no metadata leads to keys: " + "; ".join(failures))
-
-    def _inside(self, jwks_uri: str) -> str:
-        public, inside = address.origin_of(self._issuer), address.origin_of(self._reached_at)
-        if jwks_uri.startswith(public + "/"):
-            return inside + jwks_uri[len(public) :]
-        return jwks_uri

@@ -4,18 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from doorward.errors import ConfigurationError, DoorwardError
-from doorward.net import SingleFlight
+from doorward.errors import ConfigurationError
+from doorward.net import FetchFailed
 from doorward.tokens.asking_client import AsClient, require_secure
-from doorward.tokens.discovered import LARGEST_METADATA
+from doorward.tokens.described import Endpoint
 from doorward.tokens.lookup_answers import ask, read, without
 from doorward.tokens.opaque import Answer, Ask, Asking
 from doorward.tokens.refusals import LookupUnavailable
 from doorward.tokens.respite import RETRY
-from doorward.wire import address, server_metadata, strict_json
+from doorward.wire import server_metadata
 
-# For how many seconds the endpoint that the metadata names is believed.
-_BELIEVED = 3600.0
 # The reason of whoever would show a token to an issuer in the clear.
 INSECURE = "insecure-lookup"
 
@@ -62,19 +60,24 @@ class Introspection(AsClient):
 
     def begin(self, asking: Asking) -> Ask:
         """Return the function that asks about one token."""
-        return _Endpoint(self, asking).ask
+        return _Question(self, asking).ask
 
 
-class _Endpoint:
-    """The endpoint of one issuer, and how it was found."""
+class _Question:
+    """What one issuer is asked about a token."""
 
     def __init__(self, settings: Introspection, asking: Asking) -> None:
         self._settings = settings
         self._asking = asking
         self._client = settings.client
-        self._url = settings.endpoint
-        self._until = float("inf") if settings.endpoint is not None else float("-inf")
-        self._flight: SingleFlight[str, str] = SingleFlight()
+        self._endpoint = Endpoint(
+            settings.endpoint,
+            server_metadata.parse_introspection_endpoint,
+            issuer=asking.issuer,
+            internal_url=asking.internal_url,
+            fetcher=asking.fetcher,
+            clock=asking.clock,
+        )
 
     async def ask(self, token: str) -> Answer:
         asking = self._asking
@@ -99,36 +102,14 @@ class _Endpoint:
         return said
 
     async def _found(self) -> str:
-        if self._url is not None and self._asking.clock() < self._until:
-            return self._url
-        return await self._flight.run("metadata", self._find)
-
-    async def _find(self) -> str:
-        asking = self._asking
-        failures = []
-        for url in server_metadata.metadata_urls(asking.internal_url or asking.issuer):
-            try:
-                fetched = await asking.fetcher.fetch(url, limit=LARGEST_METADATA)
-                document = strict_json.parse_object(fetched.body)
-                found = server_metadata.parse_introspection_endpoint(document, asking.issuer)
-            except (DoorwardError, strict_json.NotStrictJson) as error:
-                failures.append(f"{url}: {error}")
-                continue
-            self._url, self._until = self._inside(found), asking.clock() + _BELIEVED
-            return self._url
-        raise LookupUnavailable(
-            "no metadata leads to an introspection endpoint: " + "; ".join(failures),
-            retry_after=RETRY,
-            hold=RETRY,
-        )
-
-    def _inside(self, endpoint: str) -> str:
-        """Return the endpoint as this process reaches it, like the issuer's keys."""
-        asking = self._asking
-        public = address.origin_of(asking.issuer)
-        if asking.internal_url is not None and endpoint.startswith(public + "/"):
-            return address.origin_of(asking.internal_url) + endpoint[len(public) :]
-        return endpoint
+        try:
+            return await self._endpoint.found()
+        except FetchFailed as error:
+            raise LookupUnavailable(
+                f"no metadata leads to an introspection endpoint: {error.detail}",
+                retry_after=RETRY,
+                hold=RETRY,
+            ) from None
 
 
 def require_cache_ttl(seconds: float) -> None:
