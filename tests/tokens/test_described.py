@@ -1,0 +1,74 @@
+"""An endpoint of an issuer: where its metadata says it is, and for how long that is believed."""
+
+import asyncio
+
+import pytest
+
+from doorward.net import FetchFailed
+from doorward.tokens.described import Endpoint
+from doorward.wire import server_metadata
+from tests.tokens.clock import Time
+from tests.tokens.provider import Provider, until
+
+PUBLIC = "https://login.example/realm"
+WHERE = "/realm/.well-known/openid-configuration"
+
+
+def endpoint(provider: Provider, *, set_to: str | None = None) -> Endpoint:
+    return Endpoint(
+        set_to,
+        server_metadata.parse_token_endpoint,
+        issuer=PUBLIC,
+        internal_url=f"{provider.url}/realm",
+        fetcher=provider.fetcher(),
+        clock=Time(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("named", "reached"),
+    [
+        ("https://login.example/token", "{inside}/token"),
+        ("https://tokens.example/token", "https://tokens.example/token"),
+        # Behind a slash alone: this host only begins like the issuer's.
+        ("https://login.example.evil.example/token", "https://login.example.evil.example/token"),
+    ],
+)
+async def test_what_is_under_the_public_origin_is_reached_inside_and_nothing_else(
+    provider: Provider, named: str, reached: str
+) -> None:
+    provider.describe(WHERE, issuer=PUBLIC, token_endpoint=named)
+
+    assert await endpoint(provider).found() == reached.format(inside=provider.url)
+
+
+async def test_what_the_operator_set_is_asked_as_it_is(provider: Provider) -> None:
+    assert await endpoint(provider, set_to=f"{PUBLIC}/token").found() == f"{PUBLIC}/token"
+    assert provider.asked == []
+
+
+async def test_many_who_come_at_once_read_the_metadata_once(provider: Provider) -> None:
+    provider.describe(WHERE, issuer=PUBLIC, token_endpoint=f"{PUBLIC}/token")
+    sought = endpoint(provider)
+    provider.gate.clear()
+
+    waiting = [asyncio.create_task(sought.found()) for _ in range(20)]
+    await until(lambda: bool(provider.asked))
+    provider.gate.set()
+
+    assert len({await one for one in waiting}) == 1
+    assert provider.asked.count(WHERE) == 1
+
+
+@pytest.mark.parametrize(("padding", "is_read"), [(60_000, True), (66_000, False)])
+async def test_metadata_is_read_up_to_a_size(
+    provider: Provider, padding: int, is_read: bool
+) -> None:
+    provider.describe(WHERE, issuer=PUBLIC, token_endpoint=f"{PUBLIC}/token", x="x" * padding)
+    sought = endpoint(provider)
+
+    if is_read:
+        assert await sought.found() == f"{provider.url}/realm/token"
+    else:
+        with pytest.raises(FetchFailed, match=WHERE):
+            await sought.found()
