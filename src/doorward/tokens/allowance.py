@@ -15,6 +15,9 @@ class Allowance:
 
     def take(self, now: float) -> bool:
         """Take one if there is one, and say so."""
+        if self._next > now + self._every:
+            # No turn is ever that far away: the clock was set back.
+            self._next = now
         due = max(self._next, now - self._saved)
         if not due <= now:
             return False

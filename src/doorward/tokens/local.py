@@ -37,7 +37,7 @@ class LocalKeys:
     @property
     def generation(self) -> int:
         """How often the keys have changed."""
-        if self._clock() >= self._next:
+        if self._is_due():
             self._refresh()
         return self._generation
 
@@ -52,7 +52,7 @@ class LocalKeys:
 
     def known(self, kid: str | None, algorithm: str) -> Key | None:
         """Return the key when the server has it."""
-        if self._clock() >= self._next:
+        if self._is_due():
             self._refresh()
         return self._keys.find(kid, algorithm)
 
@@ -68,6 +68,10 @@ class LocalKeys:
         if found is None:
             raise UnknownKey(f"kid={kid!r} alg={algorithm!r}, have {sorted(self._keys.kids)}")
         return found
+
+    def _is_due(self) -> bool:
+        # Where the clock was set back an hour, the next look would be as much later.
+        return not self._next - self._recheck <= self._clock() < self._next
 
     def _refresh(self) -> None:
         self._next = self._clock() + self._recheck

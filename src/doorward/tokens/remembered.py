@@ -50,7 +50,8 @@ class Remembered:
 
     At most ``entries`` of them, the oldest going first; 0 keeps none. An entry is over with its
     token, after ``ttl`` seconds, when its issuer's keys must be asked for again, and as soon as
-    they have changed, whichever comes first. Refusals are not remembered.
+    they have changed, whichever comes first; and when the clock was set back behind its beginning,
+    which would otherwise make it last for as much longer. Refusals are not remembered.
 
     Ten thousand take less than 5 MB: what callers have in common is kept once, and claims are kept as
     what they do not share with the first ones of their issuer.
@@ -78,7 +79,8 @@ class Remembered:
         entry = self._entries.get(digest)
         if entry is None:
             return None
-        if now < entry.until and entry.source.generation == entry.generation:
+        until = entry.until
+        if until - self._ttl <= now < until and entry.source.generation == entry.generation:
             return self._at_hand.get(digest) or self._unpack(digest, entry)
         # pop, not del: two threads may find it over at the same time.
         self._entries.pop(digest, None)

@@ -67,6 +67,9 @@ class RemoteKeys:
         self._keys: KeySet | None = None
         self._content: bytes = b""
         self._generation = 0
+        # When the keys came, and until when they hold. Before that it is not then but now: the clock
+        # was set back, and nobody knows how old they are.
+        self._trusted_since = float("-inf")
         self._trusted_until = float("-inf")
         self._stale_until = float("-inf")
         self._next_try = float("-inf")
@@ -98,7 +101,7 @@ class RemoteKeys:
 
     def known(self, kid: str | None, algorithm: str) -> "Key | None":
         """Return the key when it was fetched and is still trusted."""
-        if self._keys is None or not self._clock() < self._trusted_until:
+        if self._keys is None or self._are_old():
             return None
         return self._keys.find(kid, algorithm)
 
@@ -110,7 +113,7 @@ class RemoteKeys:
             UnknownKey: the issuer's set, fetched lately, has no such key.
             KeysUnavailable: there is no set that may still be used, or it could not be asked anew.
         """
-        old = not self._clock() < self._trusted_until
+        old = self._are_old()
         joins = self._flight.under_way(_FLIGHT)
         if old:
             stand_in = self._stand_in(kid, algorithm)
@@ -127,6 +130,9 @@ class RemoteKeys:
             # a 401 would make clients throw good tokens away.
             raise KeysUnavailable(f"kid={kid!r} is not in the last set, and {self._problem}")
         raise UnknownKey(f"kid={kid!r} alg={algorithm!r}, have {sorted(self._usable().kids)}")
+
+    def _are_old(self) -> bool:
+        return not self._trusted_since <= self._clock() < self._trusted_until
 
     def _usable(self) -> "KeySet":
         if self._keys is None or not self._clock() < self._stale_until:
@@ -160,10 +166,14 @@ class RemoteKeys:
 
     def _may_ask_for_unknown(self) -> bool:
         now = self._clock()
-        return self._next_try <= now and self._for_unknown.take(now)
+        return not self._pauses(now) and self._for_unknown.take(now)
+
+    def _pauses(self, now: float) -> bool:
+        # Where the clock was set back, the pause began in the future and would last as much longer.
+        return self._next_try - self._fresh.retry <= now < self._next_try
 
     async def _refresh(self) -> None:
-        if self._clock() < self._next_try:
+        if self._pauses(self._clock()):
             return
         await self._flight.run(_FLIGHT, self._load)
 
@@ -193,7 +203,8 @@ class RemoteKeys:
     def _adopt(self, content: bytes, keys: "KeySet", max_age: float | None) -> None:
         fresh = self._fresh
         wanted = fresh.usual if max_age is None else max_age
-        self._trusted_until = self._clock() + min(max(wanted, fresh.shortest), fresh.longest)
+        self._trusted_since = self._clock()
+        self._trusted_until = self._trusted_since + min(max(wanted, fresh.shortest), fresh.longest)
         self._stale_until = self._trusted_until + fresh.stale
         self._next_try = float("-inf")
         self._problem = None

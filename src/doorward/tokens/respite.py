@@ -35,6 +35,7 @@ class Respite:
         self._refuse = refuse
         self._clock = clock
         self._until = float("-inf")
+        self._hold = 0
         # Why nobody is asked; None since the last answer.
         self._because: str | None = None
         self._trying = False
@@ -69,7 +70,11 @@ class Respite:
         """Refuse in the pause; else say whether this is the one question after it."""
         if self._because is None:
             return False
-        left = self._until - self._clock()
+        now = self._clock()
+        if self._until > now + self._hold:
+            # No pause is ever that long: the clock was set back.
+            self._until = now
+        left = self._until - now
         if left > 0 or self._trying:
             raise self._refuse(self._because, max(1, ceil(left)) if left > 0 else RETRY)
         self._trying = True
@@ -82,9 +87,11 @@ class Respite:
         if failure.silent and self._answers != answers:
             return
         self._because = failure.detail
+        self._hold = max(self._hold, failure.hold)
         self._until = max(self._until, self._clock() + failure.hold)
 
     def _answered(self) -> None:
         self._answers += 1
         self._because = None
         self._until = float("-inf")
+        self._hold = 0

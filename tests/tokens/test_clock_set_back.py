@@ -1,0 +1,147 @@
+"""A clock that is set back: nothing lasts for as much longer, neither a pause nor what is believed."""
+
+import pytest
+
+from doorward.errors import KeysUnavailable, UnknownKey
+from doorward.testing import TokenMint
+from doorward.tokens import LocalKeys
+from doorward.tokens.allowance import Allowance
+from doorward.tokens.refusals import LookupUnavailable
+from doorward.tokens.remembered import Remembered
+from doorward.tokens.respite import Respite
+from tests.tokens.clock import Time
+from tests.tokens.provider import Provider, remote
+from tests.tokens.signer import Signer
+from tests.tokens.test_remembered import NOW, Keys, caller, digest
+
+HOUR = 3600
+
+
+async def test_an_issuer_that_failed_before_is_asked_again_at_once(
+    provider: Provider, signer: Signer
+) -> None:
+    # As on a machine that starts with a wrong clock, and sets it right with its first network.
+    time = Time()
+    keys = remote(provider, time)
+    await keys.start()
+    assert keys.problem is not None
+    provider.publish(signer.jwk)
+    with pytest.raises(KeysUnavailable):
+        await keys.key("k1", "ES256")
+
+    time.now -= HOUR
+
+    assert (await keys.key("k1", "ES256")).kid == "k1"
+
+
+async def test_keys_are_asked_for_again_as_nobody_knows_how_old_they_are(
+    provider: Provider, signer: Signer
+) -> None:
+    time = Time()
+    provider.publish(signer.jwk)
+    keys = remote(provider, time)
+    await keys.start()
+    assert keys.known("k1", "ES256") is not None
+
+    time.now -= HOUR
+    assert keys.known("k1", "ES256") is None
+    await keys.key("k1", "ES256")
+
+    assert keys.known("k1", "ES256") is not None
+    assert provider.asked == ["/keys", "/keys"]
+
+
+async def test_keys_still_serve_when_their_issuer_is_down_at_that_moment(
+    provider: Provider, signer: Signer
+) -> None:
+    time = Time()
+    provider.publish(signer.jwk)
+    keys = remote(provider, time)
+    await keys.start()
+    provider.status = "500 Oops"
+
+    time.now -= HOUR
+
+    assert [(await keys.key("k1", "ES256")).kid for _ in range(3)] == ["k1"] * 3
+    assert provider.asked == ["/keys", "/keys"]
+
+
+async def test_a_key_that_was_rotated_in_is_found(provider: Provider, signer: Signer) -> None:
+    time = Time()
+    provider.publish(signer.jwk)
+    keys = remote(provider, time, unknown_kid_burst=1)
+    await keys.start()
+    for _ in range(2):
+        with pytest.raises(UnknownKey):
+            await keys.key("k2", "ES256")
+    assert len(provider.asked) == 2
+
+    time.now -= HOUR
+    provider.publish({**signer.jwk, "kid": "k2"})
+
+    assert (await keys.key("k2", "ES256")).kid == "k2"
+
+
+def test_an_allowance_goes_on_as_before() -> None:
+    allowance = Allowance(2, 5)
+    assert [allowance.take(NOW) for _ in range(3)] == [True, True, False]
+
+    back = NOW - HOUR
+
+    assert [allowance.take(back + passed) for passed in (0, 1, 5, 6, 10)] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
+async def test_a_pause_is_over() -> None:
+    time = Time()
+    respite = Respite(lambda because, left: LookupUnavailable(because, retry_after=left), time)
+    asked = 0
+
+    async def silent() -> None:
+        nonlocal asked
+        asked += 1
+        raise LookupUnavailable("nobody answers", hold=5, silent=True)
+
+    async def ask() -> int:
+        with pytest.raises(LookupUnavailable) as refusal:
+            await respite.ask(silent)
+        return refusal.value.retry_after
+
+    await ask()
+    time.now -= HOUR
+    await ask()
+    assert asked == 2
+
+    # It failed again, and so there is a pause again, of the usual length.
+    assert await ask() == 5
+    time.now += 5
+    await ask()
+    assert asked == 3
+
+
+def test_whoever_was_remembered_is_looked_at_again() -> None:
+    remembered = Remembered(entries=10, ttl=60)
+    remembered.keep(digest(1), caller(), Keys(), 0, NOW)
+    assert remembered.recall(digest(1), NOW - 1) is None
+
+    remembered.keep(digest(1), caller(), Keys(), 0, NOW)
+    assert remembered.recall(digest(1), NOW + 59) == caller()
+
+
+def test_the_keys_of_a_server_in_this_process_are_read_again() -> None:
+    time = Time()
+    mint = TokenMint(issuer="https://login.example")
+    documents = [mint.jwks(), {"keys": []}]
+    keys = LocalKeys(lambda: documents[0], clock=time)
+    generation = keys.generation
+    del documents[0]
+    assert keys.generation == generation
+
+    time.now -= HOUR
+
+    assert keys.generation == generation + 1
