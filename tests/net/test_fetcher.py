@@ -382,12 +382,17 @@ async def test_a_fetch_that_is_cancelled_is_cancelled(tls: Contexts) -> None:
 
 async def test_at_most_so_many_fetches_run_at_a_time(tls: Contexts) -> None:
     running, most = 0, 0
+    two = asyncio.Event()
 
     async def answer(writer: asyncio.StreamWriter) -> None:
         nonlocal running, most
         running += 1
         most = max(most, running)
-        await asyncio.sleep(0.01)
+        if running == 2:
+            two.set()
+        await two.wait()
+        # In which a third would come.
+        await asyncio.sleep(0.03)
         running -= 1
         writer.write(ok(b"{}"))
         await writer.drain()
