@@ -9,6 +9,7 @@ from doorward.serving.connection import (
     BYTES_PER_SECOND,
     LONGEST_HEAD,
     LONGEST_STANDSTILL,
+    MOST_IGNORED,
     SLOWEST,
 )
 from tests.serving.lines import Echo, Party, post, settle
@@ -85,6 +86,48 @@ async def test_a_long_body_does_not_make_a_head_too_long() -> None:
     await party.say(post(b"x" * (LONGEST_HEAD + 1000)))
 
     assert party.answers("POST")[0][0] == 200
+
+
+async def refuses(scope: Any, receive: Any, send: Any) -> None:
+    """Answer without asking for the body, as a guard does when there is no token."""
+    await send({"type": "http.response.start", "status": 401, "headers": []})
+    await send({"type": "http.response.body", "body": b"no"})
+
+
+async def test_who_sends_all_of_a_body_before_reading_the_refusal_can_ask_again() -> None:
+    party = Party(refuses)
+    whole = post(b"x" * MOST_IGNORED)
+    await party.say(whole[:100], whole[100:])
+
+    await party.say(post(b"again"))
+
+    assert [status for status, _, _ in party.answers("POST", "POST")] == [401, 401]
+    assert not party.wire.closed
+
+
+async def test_a_body_that_nobody_wants_is_not_read_for_ever() -> None:
+    party = Party(refuses)
+    await party.say(CHUNKED)
+    piece, sent = b"100000\r\n" + b"x" * 0x100000 + b"\r\n", 0
+
+    while not party.wire.closed and sent < 2 * MOST_IGNORED:
+        await party.say(piece)
+        sent += 0x100000
+
+    assert party.wire.closed
+    assert sent <= MOST_IGNORED + 0x100000
+    assert party.answers("POST")[0][0] == 401
+
+
+async def test_each_body_that_nobody_wants_is_counted_by_itself() -> None:
+    party = Party(refuses)
+    half = post(b"x" * (MOST_IGNORED * 3 // 4))
+
+    for _ in range(3):
+        await party.say(half[:100], half[100:])
+
+    assert len(party.answers("POST", "POST", "POST")) == 3
+    assert not party.wire.closed
 
 
 async def test_a_connection_is_kept_for_the_next_request_and_no_longer() -> None:

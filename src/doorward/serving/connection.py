@@ -22,6 +22,9 @@ BYTES_PER_SECOND = 4096
 LONGEST_STANDSTILL = 60.0
 _LOOKS_EVERY = 5.0
 _MOST_UNREAD = 64 * 1024
+# Of a body that is still coming when its request has been answered. Less would cut clients off that
+# send all of it before they read the answer.
+MOST_IGNORED = 16 * 1024 * 1024
 
 _REFUSAL = (
     b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
@@ -70,6 +73,7 @@ class Connection(asyncio.Protocol):
         self._behind: deque[Turn] = deque()
         self._arriving: Turn | None = None
         self._head_is_open = False
+        self._ignored = 0
         self._timer: asyncio.TimerHandle | None = None
         # Since when the client is waited for, and what came of the request since.
         self._since: float | None = None
@@ -202,7 +206,9 @@ class Connection(asyncio.Protocol):
         self._count_anew()
         if self._arriving is not None:
             self._arriving.feed(body)
-            if self._arriving.unread > _MOST_UNREAD:
+            if self._arriving.complete:
+                self._ignore(len(body))
+            elif self._arriving.unread > _MOST_UNREAD:
                 self._stop_reading()
 
     def on_message_complete(self) -> None:
@@ -210,7 +216,7 @@ class Connection(asyncio.Protocol):
         if self._arriving is not None:
             self._arriving.end()
         self._arriving = None
-        self._came = 0
+        self._came = self._ignored = 0
         self._since = None if self._turn is not None else self._loop.time()
 
     # What the turn under way asks for.
@@ -302,6 +308,11 @@ class Connection(asyncio.Protocol):
 
     def _size_of_head(self) -> int:
         return len(self._url) + sum(len(name) + len(value) for name, value in self._headers)
+
+    def _ignore(self, length: int) -> None:
+        self._ignored += length
+        if self._ignored > MOST_IGNORED:
+            self.break_off()
 
     def _stop_reading(self) -> None:
         if self.reads and self._transport is not None:
