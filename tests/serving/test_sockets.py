@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from doorward.serving import Connection, connection, new_event_loop
+from doorward.serving import Connection, connection, new_event_loop, patience
 from tests.serving.lines import Echo, post
 
 
@@ -72,7 +72,7 @@ def test_no_piece_waits_until_the_client_has_acknowledged_the_one_before(loop: L
 
 @LOOPS
 def test_a_client_that_does_not_read_is_let_go(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "LONGEST_STANDSTILL", 0.05)
+    monkeypatch.setattr(patience, "LONGEST_STANDSTILL", 0.05)
     monkeypatch.setattr(connection, "_LOOKS_EVERY", 0.01)
     # More than the buffers of both ends hold.
     size = 20_000_000

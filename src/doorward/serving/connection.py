@@ -12,14 +12,10 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
+from doorward.serving.patience import Patience
 from doorward.serving.turn import Turn
 
 LONGEST_HEAD = 64 * 1024
-# A request is given half a minute, and a second more for every 4 kB of it that came.
-SLOWEST = 30.0
-BYTES_PER_SECOND = 4096
-# A client that takes nothing of what waits for it, for so long, takes no more of it.
-LONGEST_STANDSTILL = 60.0
 _LOOKS_EVERY = 5.0
 _MOST_UNREAD = 64 * 1024
 # Of a body that is still coming when its request has been answered. Less would cut clients off that
@@ -62,7 +58,7 @@ class Connection(asyncio.Protocol):
         self._server = server_state
         self._app_state = app_state
         self._root_path = config.root_path
-        self._keep_alive = float(config.timeout_keep_alive)
+        self._patience = Patience(self._loop.time, float(config.timeout_keep_alive))
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self.paused = False
@@ -75,12 +71,6 @@ class Connection(asyncio.Protocol):
         self._head_is_open = False
         self._ignored = 0
         self._timer: asyncio.TimerHandle | None = None
-        # Since when the client is waited for, and what came of the request since.
-        self._since: float | None = None
-        self._came = 0
-        # How much was written, how much of it was taken at the last look, and since when no more.
-        self._written = self._taken = 0
-        self._stands_since = self._loop.time()
         # Of a head, or of lines around a body: what came before the piece at hand, that piece, and
         # whether they began in there.
         self._before = self._piece = 0
@@ -97,8 +87,8 @@ class Connection(asyncio.Protocol):
         self._address = get_local_addr(self._transport)
         self._scheme = "https" if is_ssl(self._transport) else "http"
         _send_at_once(self._transport)
-        self._since = self._loop.time()
-        self._came = 1
+        self._patience.begin()
+        self._patience.came = 1
         self._timer = self._loop.call_later(_LOOKS_EVERY, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
@@ -117,9 +107,10 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes from the line; end the connection where they are no request."""
         self._piece = len(data)
-        self._came += len(data)
-        if self._since is None and self._turn is None:
-            self._since = self._loop.time()
+        patience = self._patience
+        patience.came += len(data)
+        if patience.since is None and self._turn is None:
+            patience.begin()
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -216,8 +207,11 @@ class Connection(asyncio.Protocol):
         if self._arriving is not None:
             self._arriving.end()
         self._arriving = None
-        self._came = self._ignored = 0
-        self._since = None if self._turn is not None else self._loop.time()
+        self._ignored = self._patience.came = 0
+        if self._turn is None:
+            self._patience.begin()
+        else:
+            self._patience.since = None
 
     # What the turn under way asks for.
 
@@ -229,7 +223,7 @@ class Connection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Send ``data``, where somebody still reads."""
         if self._transport is not None:
-            self._written += len(data)
+            self._patience.written += len(data)
             self._transport.write(data)
 
     async def drained(self) -> None:
@@ -257,7 +251,7 @@ class Connection(asyncio.Protocol):
             self.go_on_reading()
         else:
             # What is left of a body that nobody wanted comes under the same limits as a request.
-            self._since = self._loop.time()
+            self._patience.begin()
             if not self.reads:
                 self.go_on_reading()
 
@@ -325,22 +319,14 @@ class Connection(asyncio.Protocol):
         if transport is None:
             return
         self._timer = self._loop.call_later(_LOOKS_EVERY, self._look)
-        if self._stands_still(transport.get_write_buffer_size()):
+        if self._patience.is_over_with(transport.get_write_buffer_size()):
             # To close would be to wait for what nobody takes.
             transport.abort()
-        elif self._since is not None and not transport.is_closing():
-            limit = SLOWEST + self._came / BYTES_PER_SECOND if self._came else self._keep_alive
-            if self._loop.time() - self._since >= limit:
-                self._give_up()
-
-    def _stands_still(self, unsent: int) -> bool:
-        taken, now = self._written - unsent, self._loop.time()
-        if not unsent or taken != self._taken:
-            self._taken, self._stands_since = taken, now
-        return now - self._stands_since >= LONGEST_STANDSTILL
+        elif self._patience.is_over() and not transport.is_closing():
+            self._give_up()
 
     def _give_up(self) -> None:
-        if self._came and self._turn is None and self._arriving is None:
+        if self._patience.came and self._turn is None and self._arriving is None:
             self._refuse(b"408 Request Timeout", b"The request took too long to arrive")
         else:
             self.break_off()
