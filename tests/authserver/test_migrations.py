@@ -1,5 +1,7 @@
 """The migrations make the tables that the code expects, and can be taken back."""
 
+from collections.abc import Iterator
+
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -12,6 +14,15 @@ from doorward.authserver.consents import digest_of
 from doorward.authserver.store.schema import consents, metadata
 
 
+@pytest.fixture
+def connection() -> Iterator[Connection]:
+    """A database of this test's own."""
+    engine = create_engine("sqlite://")
+    with engine.connect() as opened:
+        yield opened
+    engine.dispose()
+
+
 def config_on(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(engine_room._MIGRATIONS))
@@ -19,20 +30,18 @@ def config_on(connection: Connection) -> Config:
     return config
 
 
-def test_the_migrations_end_in_the_schema() -> None:
-    with create_engine("sqlite://").connect() as connection:
-        command.upgrade(config_on(connection), "head")
+def test_the_migrations_end_in_the_schema(connection: Connection) -> None:
+    command.upgrade(config_on(connection), "head")
 
-        context = MigrationContext.configure(connection, opts={"target_metadata": metadata})
-        assert compare_metadata(context, metadata) == []
+    context = MigrationContext.configure(connection, opts={"target_metadata": metadata})
+    assert compare_metadata(context, metadata) == []
 
 
-def test_the_migrations_can_be_taken_back() -> None:
-    with create_engine("sqlite://").connect() as connection:
-        command.upgrade(config_on(connection), "head")
-        command.downgrade(config_on(connection), "base")
+def test_the_migrations_can_be_taken_back(connection: Connection) -> None:
+    command.upgrade(config_on(connection), "head")
+    command.downgrade(config_on(connection), "base")
 
-        assert inspect(connection).get_table_names() == ["alembic_version"]
+    assert inspect(connection).get_table_names() == ["alembic_version"]
 
 
 PEOPLE = [("alice", 0.0), ("bob", 1.0)]
@@ -60,28 +69,26 @@ def with_consents(connection: Connection) -> None:
         connection.execute(text(consent), told)
 
 
-def test_a_consent_of_the_first_schema_is_found_by_its_digest() -> None:
-    with create_engine("sqlite://").connect() as connection:
-        with_consents(connection)
-        command.upgrade(config_on(connection), "head")
+def test_a_consent_of_the_first_schema_is_found_by_its_digest(connection: Connection) -> None:
+    with_consents(connection)
+    command.upgrade(config_on(connection), "head")
 
-        for name, given_at in PEOPLE:
-            found = connection.execute(
-                select(consents).where(consents.c.digest == digest_of(name, *FACTS.values()))
-            ).one()
-            assert (found.user_id, found.given_at) == (name, given_at)
-            assert (found.scopes, found.shown) == (["mcp:read"], b"s" * 32)
-            assert {column: getattr(found, column) for column in FACTS} == FACTS
+    for name, given_at in PEOPLE:
+        found = connection.execute(
+            select(consents).where(consents.c.digest == digest_of(name, *FACTS.values()))
+        ).one()
+        assert (found.user_id, found.given_at) == (name, given_at)
+        assert (found.scopes, found.shown) == (["mcp:read"], b"s" * 32)
+        assert {column: getattr(found, column) for column in FACTS} == FACTS
 
 
-def test_consents_are_carried_back_too() -> None:
-    with create_engine("sqlite://").connect() as connection:
-        with_consents(connection)
-        command.upgrade(config_on(connection), "head")
-        command.downgrade(config_on(connection), "0001")
+def test_consents_are_carried_back_too(connection: Connection) -> None:
+    with_consents(connection)
+    command.upgrade(config_on(connection), "head")
+    command.downgrade(config_on(connection), "0001")
 
-        rows = connection.execute(text("SELECT user_id, scopes FROM consents ORDER BY user_id"))
-        assert [tuple(row) for row in rows] == [(name, '["mcp:read"]') for name, _ in PEOPLE]
+    rows = connection.execute(text("SELECT user_id, scopes FROM consents ORDER BY user_id"))
+    assert [tuple(row) for row in rows] == [(name, '["mcp:read"]') for name, _ in PEOPLE]
 
 
 @pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
