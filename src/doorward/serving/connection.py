@@ -319,7 +319,7 @@ class Connection(asyncio.Protocol):
         if transport is None:
             return
         self._timer = self._loop.call_later(_LOOKS_EVERY, self._look)
-        if self._patience.is_over_with(transport.get_write_buffer_size()):
+        if self._patience.stands_still(transport.get_write_buffer_size()):
             # To close would be to wait for what nobody takes.
             transport.abort()
         elif self._patience.is_over() and not transport.is_closing():

@@ -40,8 +40,8 @@ class Patience:
         limit = SLOWEST + self.came / BYTES_PER_SECOND if self.came else self._keep_alive
         return self._clock() - self.since >= limit
 
-    def is_over_with(self, unsent: int) -> bool:
-        """Say whether the client has stopped taking what is ``unsent``; to be asked regularly."""
+    def stands_still(self, unsent: int) -> bool:
+        """Say whether the client takes nothing of what is ``unsent``; to be asked now and then."""
         taken, now = self.written - unsent, self._clock()
         if not unsent or taken != self._taken:
             self._taken, self._stands_since = taken, now
