@@ -103,6 +103,13 @@ def test_a_clock_that_is_set_back_locks_nobody_out_until_yesterday_comes_again()
     clock = StoppedClock()
     limits = RateLimits(clock)
     limits.count("1/minute", "x")
-    clock.advance(-86400)
+    with pytest.raises(TooManyRequests):
+        limits.require_room("1/minute", "x")
 
+    clock.advance(-86400)
+    limits.require_room("1/minute", "x")
     limits.count("1/minute", "x")
+
+    with pytest.raises(TooManyRequests) as refusal:
+        limits.count("1/minute", "x")
+    assert 0 < refusal.value.retry_after <= 61

@@ -13,6 +13,7 @@ from doorward.authserver.refusals import TooManyRequests
 from doorward.net.clock import Clock
 
 _MOST_COUNTERS = 50_000
+_NO_WINDOW = (0, 0.0, 0.0)
 
 
 class CountersInMemory(Storage):
@@ -28,7 +29,9 @@ class CountersInMemory(Storage):
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self._clock = clock
-        self._counters: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        # How many, and when their window began and ends. Before it began, the clock was set back,
+        # and there is a new window: nobody waits for yesterday to come again.
+        self._counters: OrderedDict[str, tuple[int, float, float]] = OrderedDict()
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -38,11 +41,10 @@ class CountersInMemory(Storage):
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count ``amount`` more under ``key`` and return the count of its window."""
         now = self._clock()
-        count, ends = self._counters.get(key, (0, 0.0))
-        # Also a new window when the clock was set back: nobody waits for yesterday to come again.
-        if not now < ends <= now + expiry:
-            count, ends = 0, now + expiry
-        self._counters[key] = (count + amount, ends)
+        count, begins, ends = self._counters.get(key, _NO_WINDOW)
+        if not begins <= now < ends:
+            count, begins, ends = 0, now, now + expiry
+        self._counters[key] = (count + amount, begins, ends)
         self._counters.move_to_end(key)
         while len(self._counters) > _MOST_COUNTERS:
             self._counters.popitem(last=False)
@@ -50,12 +52,12 @@ class CountersInMemory(Storage):
 
     def get(self, key: str) -> int:
         """Return the count under ``key``."""
-        count, ends = self._counters.get(key, (0, 0.0))
-        return count if self._clock() < ends else 0
+        count, begins, ends = self._counters.get(key, _NO_WINDOW)
+        return count if begins <= self._clock() < ends else 0
 
     def get_expiry(self, key: str) -> float:
         """Return when the window of ``key`` ends."""
-        return self._counters.get(key, (0, self._clock()))[1]
+        return self._counters.get(key, (0, 0.0, self._clock()))[2]
 
     def check(self) -> bool:
         """Say that this storage works."""
