@@ -151,3 +151,18 @@ async def test_a_value_can_be_forgotten() -> None:
     values.forget("b")
 
     assert await values.get("a", source.load) == 2
+
+
+async def test_a_value_lasts_no_longer_when_the_clock_is_set_back() -> None:
+    time, source = Time(), Source(max_age=60)
+    values = cache(time)
+    await values.get("a", source.load)
+
+    time.now -= 900
+    assert values.peek("a") is None
+    assert await values.get("a", source.load) == 2
+
+    time.now += 59
+    assert await values.get("a", source.load) == 2
+    time.now += 1
+    assert await values.get("a", source.load) == 3

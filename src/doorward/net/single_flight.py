@@ -57,6 +57,7 @@ class Loaded(Generic[V]):
 @dataclass(frozen=True, slots=True)
 class _Kept(Generic[V]):
     value: V
+    since: float
     until: float
 
 
@@ -85,11 +86,8 @@ class SingleFlightCache(Generic[K, V]):
 
     def peek(self, key: K) -> V | None:
         """Return the value that is kept for ``key`` and still good, without loading."""
-        kept = self._kept.get(key)
-        if kept is None or not self._clock() < kept.until:
-            return None
-        self._kept[key] = self._kept.pop(key)  # now the most recently used
-        return kept.value
+        kept = self._good(key)
+        return None if kept is None else kept.value
 
     async def get(
         self, key: K, load: Callable[[], Awaitable[Loaded[V]]], *, asker: Hashable = None
@@ -102,9 +100,8 @@ class SingleFlightCache(Generic[K, V]):
         Raises:
             Exception: whatever ``load`` raises, to everybody who waited for it.
         """
-        kept = self._kept.get(key)
-        if kept is not None and self._clock() < kept.until:
-            self._kept[key] = self._kept.pop(key)
+        kept = self._good(key)
+        if kept is not None:
             return kept.value
         return await self._flights.run((key, asker), lambda: self._load(key, load))
 
@@ -112,12 +109,21 @@ class SingleFlightCache(Generic[K, V]):
         """Drop what is kept for ``key``."""
         self._kept.pop(key, None)
 
+    def _good(self, key: K) -> _Kept[V] | None:
+        kept = self._kept.get(key)
+        # A value of the future was kept before the clock was set back, and would last as much longer.
+        if kept is None or not kept.since <= self._clock() < kept.until:
+            return None
+        self._kept[key] = self._kept.pop(key)  # now the most recently used
+        return kept
+
     async def _load(self, key: K, load: Callable[[], Awaitable[Loaded[V]]]) -> V:
         loaded = await load()
         wanted = self._floor if loaded.max_age is None else loaded.max_age
         life = min(max(wanted, self._floor), self._ceiling)
         self._kept.pop(key, None)
-        self._kept[key] = _Kept(loaded.value, self._clock() + life)
+        now = self._clock()
+        self._kept[key] = _Kept(loaded.value, now, now + life)
         while len(self._kept) > self._entries:
             del self._kept[next(iter(self._kept))]
         return loaded.value
