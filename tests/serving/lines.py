@@ -29,8 +29,10 @@ class Ends(NamedTuple):
 class Wire(asyncio.Transport):
     """The transport under a connection; remembers what was written and asked of it."""
 
-    def __init__(self, peer: tuple[object, ...] = ("127.0.0.1", 4000)) -> None:
-        super().__init__({"socket": Ends(peer, ("127.0.0.1", 9000))})
+    def __init__(
+        self, peer: tuple[object, ...] = ("127.0.0.1", 4000), *, ends: type[Ends] = Ends
+    ) -> None:
+        super().__init__({"socket": ends(peer, ("127.0.0.1", 9000))})
         self.writes: list[bytes] = []
         self.closed = self.aborted = False
         self.reading = True

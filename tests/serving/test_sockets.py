@@ -1,6 +1,7 @@
 """What only a real socket shows, under each loop that people run us on."""
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -14,6 +15,7 @@ from uvicorn.server import ServerState
 
 from doorward.serving import Connection, connection, new_event_loop, patience
 from tests.net.server import authority
+from tests.serving.lines import Ends, Party, Wire
 
 
 def uvloops() -> asyncio.AbstractEventLoop:
@@ -87,6 +89,25 @@ def test_no_piece_waits_until_the_client_has_acknowledged_the_one_before(loop: L
 
     with asyncio.Runner(loop_factory=loop) as runner:
         assert runner.run(look()) == 1
+
+
+class Gone(Ends):
+    """A socket of macOS whose peer is gone."""
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        return socket.AF_INET
+
+    def setsockopt(self, *_: int) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+
+async def test_a_client_that_is_gone_at_once_is_told_of_as_any_other() -> None:
+    party = Party(plenty, wire=Wire(ends=Gone))
+    assert party.state.connections
+    party.connection.connection_lost(None)
+
+    assert party.state.connections == set()
 
 
 @pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections import deque
+from contextlib import suppress
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -353,4 +354,6 @@ def _send_at_once(transport: asyncio.Transport) -> None:
     """
     end = transport.get_extra_info("socket")
     if end is not None and end.family in (socket.AF_INET, socket.AF_INET6):
-        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # macOS refuses it where the client is gone already, which asyncio is about to tell.
+        with suppress(OSError):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
