@@ -14,14 +14,16 @@ PUBLIC = "https://login.example/realm"
 WHERE = "/realm/.well-known/openid-configuration"
 
 
-def endpoint(provider: Provider, *, set_to: str | None = None) -> Endpoint:
+def endpoint(
+    provider: Provider, *, set_to: str | None = None, clock: Time | None = None
+) -> Endpoint:
     return Endpoint(
         set_to,
         server_metadata.parse_token_endpoint,
         issuer=PUBLIC,
         internal_url=f"{provider.url}/realm",
         fetcher=provider.fetcher(),
-        clock=Time(),
+        clock=clock or Time(),
     )
 
 
@@ -45,6 +47,21 @@ async def test_what_is_under_the_public_origin_is_reached_inside_and_nothing_els
 async def test_what_the_operator_set_is_asked_as_it_is(provider: Provider) -> None:
     assert await endpoint(provider, set_to=f"{PUBLIC}/token").found() == f"{PUBLIC}/token"
     assert provider.asked == []
+
+
+async def test_what_the_metadata_says_is_believed_for_an_hour_and_not_before_it_was_read(
+    provider: Provider,
+) -> None:
+    provider.describe(WHERE, issuer=PUBLIC, token_endpoint=f"{PUBLIC}/token")
+    time = Time()
+    sought = endpoint(provider, clock=time)
+    read = []
+    for passed in (0, 3599, 1, 3599, -7200, 3599):
+        time.now += passed
+        await sought.found()
+        read.append(provider.asked.count(WHERE))
+
+    assert read == [1, 1, 2, 2, 3, 3]
 
 
 async def test_many_who_come_at_once_read_the_metadata_once(provider: Provider) -> None:

@@ -10,10 +10,9 @@ from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import HTTPConnection
 
 from doorward.authserver.refusals import TooManyRequests
-from doorward.net.clock import Clock
+from doorward.net.clock import NEVER, Clock, Span
 
 _MOST_COUNTERS = 50_000
-_NO_WINDOW = (0, 0.0, 0.0)
 
 
 class CountersInMemory(Storage):
@@ -29,9 +28,8 @@ class CountersInMemory(Storage):
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self._clock = clock
-        # How many, and when their window began and ends. Before it began, the clock was set back,
-        # and there is a new window: nobody waits for yesterday to come again.
-        self._counters: OrderedDict[str, tuple[int, float, float]] = OrderedDict()
+        # How many, and their window.
+        self._counters: OrderedDict[str, tuple[int, Span]] = OrderedDict()
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -41,10 +39,10 @@ class CountersInMemory(Storage):
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count ``amount`` more under ``key`` and return the count of its window."""
         now = self._clock()
-        count, begins, ends = self._counters.get(key, _NO_WINDOW)
-        if not begins <= now < ends:
-            count, begins, ends = 0, now, now + expiry
-        self._counters[key] = (count + amount, begins, ends)
+        count, window = self._counters.get(key, (0, NEVER))
+        if not window.holds(now):
+            count, window = 0, Span(now, now + expiry)
+        self._counters[key] = (count + amount, window)
         self._counters.move_to_end(key)
         while len(self._counters) > _MOST_COUNTERS:
             self._counters.popitem(last=False)
@@ -52,12 +50,13 @@ class CountersInMemory(Storage):
 
     def get(self, key: str) -> int:
         """Return the count under ``key``."""
-        count, begins, ends = self._counters.get(key, _NO_WINDOW)
-        return count if begins <= self._clock() < ends else 0
+        count, window = self._counters.get(key, (0, NEVER))
+        return count if window.holds(self._clock()) else 0
 
     def get_expiry(self, key: str) -> float:
         """Return when the window of ``key`` ends."""
-        return self._counters.get(key, (0, 0.0, self._clock()))[2]
+        found = self._counters.get(key)
+        return self._clock() if found is None else found[1].until
 
     def check(self) -> bool:
         """Say that this storage works."""

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from doorward.net.clock import Clock
+from doorward.net.clock import Clock, Span
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -57,8 +57,7 @@ class Loaded(Generic[V]):
 @dataclass(frozen=True, slots=True)
 class _Kept(Generic[V]):
     value: V
-    since: float
-    until: float
+    span: Span
 
 
 class SingleFlightCache(Generic[K, V]):
@@ -111,8 +110,7 @@ class SingleFlightCache(Generic[K, V]):
 
     def _good(self, key: K) -> _Kept[V] | None:
         kept = self._kept.get(key)
-        # A value of the future was kept before the clock was set back, and would last as much longer.
-        if kept is None or not kept.since <= self._clock() < kept.until:
+        if kept is None or not kept.span.holds(self._clock()):
             return None
         self._kept[key] = self._kept.pop(key)  # now the most recently used
         return kept
@@ -123,7 +121,7 @@ class SingleFlightCache(Generic[K, V]):
         life = min(max(wanted, self._floor), self._ceiling)
         self._kept.pop(key, None)
         now = self._clock()
-        self._kept[key] = _Kept(loaded.value, now, now + life)
+        self._kept[key] = _Kept(loaded.value, Span(now, now + life))
         while len(self._kept) > self._entries:
             del self._kept[next(iter(self._kept))]
         return loaded.value

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from doorward.errors import ConfigurationError
-from doorward.net import Clock
+from doorward.net import NEVER, Clock, Span
 from doorward.private_file import Exposed, read_private
 from doorward.tokens.api_key import ApiKey
 from doorward.tokens.refusals import ApiKeysUnavailable
@@ -39,7 +39,7 @@ class ApiKeyFile:
         self._path = Path(path)
         self._clock = clock
         self._recheck = recheck
-        self._next = float("-inf")
+        self._lately = NEVER
         self._generation = 0
         self._stamp: _Stamp | None = None
         self._keys: dict[str, ApiKey] = {}
@@ -66,10 +66,9 @@ class ApiKeyFile:
 
     def _look(self) -> None:
         now = self._clock()
-        # A clock that was set back an hour would put the next look off by that hour.
-        if self._next - self._recheck <= now < self._next:
+        if self._lately.holds(now):
             return
-        self._next = now + self._recheck
+        self._lately = Span(now, now + self._recheck)
         stamp = _stamp(self._path)
         if stamp is not None and stamp == self._stamp:
             return

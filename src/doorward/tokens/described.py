@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from doorward.errors import DoorwardError
-from doorward.net import Clock, Fetcher, FetchFailed, SingleFlight
+from doorward.net import ALWAYS, NEVER, Clock, Fetcher, FetchFailed, SingleFlight, Span
 from doorward.wire import address, server_metadata, strict_json
 
 LARGEST_METADATA = 64 * 1024
@@ -63,7 +63,7 @@ class Endpoint:
         clock: Clock,
     ) -> None:
         self._url = url
-        self._until = float("-inf") if url is None else float("inf")
+        self._believed = NEVER if url is None else ALWAYS
         self._parse = parse
         self._issuer = issuer
         self._internal_url = internal_url
@@ -78,7 +78,7 @@ class Endpoint:
         Raises:
             FetchFailed: no metadata leads to it.
         """
-        if self._url is not None and self._clock() < self._until:
+        if self._url is not None and self._believed.holds(self._clock()):
             return self._url
         return await self._flight.run("metadata", self._find)
 
@@ -87,5 +87,6 @@ class Endpoint:
         found = await find_endpoint(
             self._fetcher, self._parse, issuer=self._issuer, internal_url=self._internal_url
         )
-        self._url, self._until = found, self._clock() + _BELIEVED
+        now = self._clock()
+        self._url, self._believed = found, Span(now, now + _BELIEVED)
         return found

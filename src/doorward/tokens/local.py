@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from doorward.errors import UnknownKey
-from doorward.net import Clock
+from doorward.net import NEVER, Clock, Span
 from doorward.tokens.key import Key
 from doorward.tokens.key_set import KeySet
 
@@ -32,12 +32,12 @@ class LocalKeys:
         self._jwks: list[dict[str, Any]] = []
         self._keys = KeySet({"keys": []})
         self._generation = 0
-        self._next = float("-inf")
+        self._lately = NEVER
 
     @property
     def generation(self) -> int:
         """How often the keys have changed."""
-        if self._is_due():
+        if not self._lately.holds(self._clock()):
             self._refresh()
         return self._generation
 
@@ -52,7 +52,7 @@ class LocalKeys:
 
     def known(self, kid: str | None, algorithm: str) -> Key | None:
         """Return the key when the server has it."""
-        if self._is_due():
+        if not self._lately.holds(self._clock()):
             self._refresh()
         return self._keys.find(kid, algorithm)
 
@@ -69,12 +69,9 @@ class LocalKeys:
             raise UnknownKey(f"kid={kid!r} alg={algorithm!r}, have {sorted(self._keys.kids)}")
         return found
 
-    def _is_due(self) -> bool:
-        # Where the clock was set back an hour, the next look would be as much later.
-        return not self._next - self._recheck <= self._clock() < self._next
-
     def _refresh(self) -> None:
-        self._next = self._clock() + self._recheck
+        now = self._clock()
+        self._lately = Span(now, now + self._recheck)
         jwks = self._read()["keys"]
         if jwks != self._jwks:
             self._keys = KeySet({"keys": jwks})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from doorward.errors import KeysUnavailable, UnknownKey
-from doorward.net import Clock, Fetcher, FetchFailed, SingleFlight
+from doorward.net import NEVER, Clock, Fetcher, FetchFailed, SingleFlight, Span
 from doorward.tokens.allowance import Allowance
 from doorward.wire import strict_json
 
@@ -67,12 +67,9 @@ class RemoteKeys:
         self._keys: KeySet | None = None
         self._content: bytes = b""
         self._generation = 0
-        # When the keys came, and until when they hold. Before that it is not then but now: the clock
-        # was set back, and nobody knows how old they are.
-        self._trusted_since = float("-inf")
-        self._trusted_until = float("-inf")
+        self._trusted = NEVER
         self._stale_until = float("-inf")
-        self._next_try = float("-inf")
+        self._pause = NEVER
         self._for_unknown = Allowance(self._fresh.unknown_kid_burst, self._fresh.unknown_kid)
         self._behind: asyncio.Task[None] | None = None
         self._problem: str | None = None
@@ -85,7 +82,7 @@ class RemoteKeys:
     @property
     def trusted_until(self) -> float:
         """Until when the keys serve without asking again."""
-        return self._trusted_until
+        return self._trusted.until
 
     @property
     def problem(self) -> str | None:
@@ -101,7 +98,7 @@ class RemoteKeys:
 
     def known(self, kid: str | None, algorithm: str) -> "Key | None":
         """Return the key when it was fetched and is still trusted."""
-        if self._keys is None or self._are_old():
+        if self._keys is None or not self._trusted.holds(self._clock()):
             return None
         return self._keys.find(kid, algorithm)
 
@@ -113,7 +110,7 @@ class RemoteKeys:
             UnknownKey: the issuer's set, fetched lately, has no such key.
             KeysUnavailable: there is no set that may still be used, or it could not be asked anew.
         """
-        old = self._are_old()
+        old = not self._trusted.holds(self._clock())
         joins = self._flight.under_way(_FLIGHT)
         if old:
             stand_in = self._stand_in(kid, algorithm)
@@ -130,9 +127,6 @@ class RemoteKeys:
             # a 401 would make clients throw good tokens away.
             raise KeysUnavailable(f"kid={kid!r} is not in the last set, and {self._problem}")
         raise UnknownKey(f"kid={kid!r} alg={algorithm!r}, have {sorted(self._usable().kids)}")
-
-    def _are_old(self) -> bool:
-        return not self._trusted_since <= self._clock() < self._trusted_until
 
     def _usable(self) -> "KeySet":
         if self._keys is None or not self._clock() < self._stale_until:
@@ -166,14 +160,10 @@ class RemoteKeys:
 
     def _may_ask_for_unknown(self) -> bool:
         now = self._clock()
-        return not self._pauses(now) and self._for_unknown.take(now)
-
-    def _pauses(self, now: float) -> bool:
-        # Where the clock was set back, the pause began in the future and would last as much longer.
-        return self._next_try - self._fresh.retry <= now < self._next_try
+        return not self._pause.holds(now) and self._for_unknown.take(now)
 
     async def _refresh(self) -> None:
-        if self._pauses(self._clock()):
+        if self._pause.holds(self._clock()):
             return
         await self._flight.run(_FLIGHT, self._load)
 
@@ -203,10 +193,10 @@ class RemoteKeys:
     def _adopt(self, content: bytes, keys: "KeySet", max_age: float | None) -> None:
         fresh = self._fresh
         wanted = fresh.usual if max_age is None else max_age
-        self._trusted_since = self._clock()
-        self._trusted_until = self._trusted_since + min(max(wanted, fresh.shortest), fresh.longest)
-        self._stale_until = self._trusted_until + fresh.stale
-        self._next_try = float("-inf")
+        now = self._clock()
+        self._trusted = Span(now, now + min(max(wanted, fresh.shortest), fresh.longest))
+        self._stale_until = self._trusted.until + fresh.stale
+        self._pause = NEVER
         self._problem = None
         if self._keys is None or content != self._content:
             self._keys, self._content = keys, content
@@ -217,9 +207,9 @@ class RemoteKeys:
     def _keep_old(self, problem: str) -> None:
         now = self._clock()
         self._problem = problem
-        self._next_try = now + self._fresh.retry
-        if self._keys is not None and self._trusted_until <= now < self._stale_until:
-            self._trusted_until = min(self._next_try, self._stale_until)
+        self._pause = Span(now, now + self._fresh.retry)
+        if self._keys is not None and self._trusted.until <= now < self._stale_until:
+            self._trusted = Span(self._trusted.since, min(self._pause.until, self._stale_until))
         _warn("issuer-keys-unavailable", jwks_uri=self._uri, problem=problem)
 
 

@@ -5,7 +5,7 @@ from math import ceil
 from typing import TypeVar
 
 from doorward.errors import DoorwardError, Unavailable
-from doorward.net import Clock
+from doorward.net import NEVER, Clock, Span
 
 V = TypeVar("V")
 
@@ -34,8 +34,7 @@ class Respite:
     def __init__(self, refuse: Callable[[str, int], Unavailable], clock: Clock) -> None:
         self._refuse = refuse
         self._clock = clock
-        self._until = float("-inf")
-        self._hold = 0
+        self._pause = NEVER
         # Why nobody is asked; None since the last answer.
         self._because: str | None = None
         self._trying = False
@@ -71,10 +70,7 @@ class Respite:
         if self._because is None:
             return False
         now = self._clock()
-        if self._until > now + self._hold:
-            # No pause is ever that long: the clock was set back.
-            self._until = now
-        left = self._until - now
+        left = self._pause.until - now if self._pause.holds(now) else 0
         if left > 0 or self._trying:
             raise self._refuse(self._because, max(1, ceil(left)) if left > 0 else RETRY)
         self._trying = True
@@ -87,11 +83,11 @@ class Respite:
         if failure.silent and self._answers != answers:
             return
         self._because = failure.detail
-        self._hold = max(self._hold, failure.hold)
-        self._until = max(self._until, self._clock() + failure.hold)
+        now = self._clock()
+        longest = self._pause.until if self._pause.holds(now) else now
+        self._pause = Span(now, max(longest, now + failure.hold))
 
     def _answered(self) -> None:
         self._answers += 1
         self._because = None
-        self._until = float("-inf")
-        self._hold = 0
+        self._pause = NEVER
