@@ -18,6 +18,7 @@ def endpoint(
     provider: Provider, *, set_to: str | None = None, clock: Time | None = None
 ) -> Endpoint:
     return Endpoint(
+        "a token endpoint",
         set_to,
         server_metadata.parse_token_endpoint,
         issuer=PUBLIC,

@@ -39,6 +39,7 @@ class TokenEndpoint:
         self._clock = clock
         self._respite = respite
         self._endpoint = Endpoint(
+            "a token endpoint",
             arrangement.token_endpoint,
             server_metadata.parse_token_endpoint,
             issuer=arrangement.issuer,
@@ -78,7 +79,5 @@ class TokenEndpoint:
             return await self._endpoint.found()
         except FetchFailed as error:
             raise DownstreamUnavailable(
-                f"{self._name}: no metadata leads to a token endpoint: {error.detail}",
-                retry_after=RETRY,
-                hold=RETRY,
+                f"{self._name}: {error.detail}", retry_after=RETRY, hold=RETRY
             ) from None

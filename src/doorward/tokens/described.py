@@ -15,10 +15,12 @@ Parse = Callable[[Mapping[str, Any], str], str]
 
 
 async def find_endpoint(
-    fetcher: Fetcher, parse: Parse, *, issuer: str, internal_url: str | None
+    sought: str, parse: Parse, *, issuer: str, internal_url: str | None, fetcher: Fetcher
 ) -> str:
     """
     Return where this process reaches what ``parse`` finds in the metadata of ``issuer``.
+
+    ``sought`` is what the failure calls it: ``"a token endpoint"``.
 
     ``internal_url`` is only fetched from: what the metadata says is compared to ``issuer``, and an
     endpoint under the issuer's public origin is reached where the metadata was.
@@ -41,7 +43,7 @@ async def find_endpoint(
         if endpoint.startswith(public + "/"):
             return inside + endpoint[len(public) :]
         return endpoint
-    raise FetchFailed("; ".join(failures))
+    raise FetchFailed(f"no metadata leads to {sought}: " + "; ".join(failures))
 
 
 class Endpoint:
@@ -54,6 +56,7 @@ class Endpoint:
 
     def __init__(
         self,
+        sought: str,
         url: str | None,
         parse: Parse,
         *,
@@ -62,6 +65,7 @@ class Endpoint:
         fetcher: Fetcher,
         clock: Clock,
     ) -> None:
+        self._sought = sought
         self._url = url
         self._believed = NEVER if url is None else ALWAYS
         self._parse = parse
@@ -85,7 +89,11 @@ class Endpoint:
     async def _find(self) -> str:
         assert self._issuer is not None, "an endpoint that was not set belongs to an issuer"
         found = await find_endpoint(
-            self._fetcher, self._parse, issuer=self._issuer, internal_url=self._internal_url
+            self._sought,
+            self._parse,
+            issuer=self._issuer,
+            internal_url=self._internal_url,
+            fetcher=self._fetcher,
         )
         now = self._clock()
         self._url, self._believed = found, Span(now, now + _BELIEVED)

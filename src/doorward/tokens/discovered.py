@@ -2,7 +2,7 @@
 
 import time
 
-from doorward.net import Clock, Fetcher, FetchFailed
+from doorward.net import Clock, Fetcher
 from doorward.tokens.described import find_endpoint
 from doorward.tokens.remote import Freshness, RemoteKeys
 from doorward.wire import server_metadata
@@ -34,13 +34,11 @@ class DiscoveredKeys(RemoteKeys):
 
     async def _fetch(self) -> tuple[bytes, float | None]:
         # Asked each time, and not only once: when a provider moves its keys, it says so here.
-        try:
-            self._uri = await find_endpoint(
-                self._fetcher,
-                server_metadata.parse_jwks_uri,
-                issuer=self._issuer,
-                internal_url=self._internal_url,
-            )
-        except FetchFailed as error:
-            raise FetchFailed(f"no metadata leads to keys: {error.detail}") from None
+        self._uri = await find_endpoint(
+            "keys",
+            server_metadata.parse_jwks_uri,
+            issuer=self._issuer,
+            internal_url=self._internal_url,
+            fetcher=self._fetcher,
+        )
         return await super()._fetch()

@@ -71,6 +71,7 @@ class _Question:
         self._asking = asking
         self._client = settings.client
         self._endpoint = Endpoint(
+            "an introspection endpoint",
             settings.endpoint,
             server_metadata.parse_introspection_endpoint,
             issuer=asking.issuer,
@@ -105,11 +106,7 @@ class _Question:
         try:
             return await self._endpoint.found()
         except FetchFailed as error:
-            raise LookupUnavailable(
-                f"no metadata leads to an introspection endpoint: {error.detail}",
-                retry_after=RETRY,
-                hold=RETRY,
-            ) from None
+            raise LookupUnavailable(error.detail, retry_after=RETRY, hold=RETRY) from None
 
 
 def require_cache_ttl(seconds: float) -> None:
