@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import sys
 import time
 from collections import Counter
@@ -17,7 +16,7 @@ from tests.adapters.peer_server import ISSUER
 from tests.conftest import ROOT
 from tests.e2e.bearer_proxy import BearerProxy
 from tests.e2e.conformance import Outcome, run_server_set
-from tests.e2e.processes import free_port, started
+from tests.e2e.processes import free_port, started, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("node-clients")]
 
@@ -36,16 +35,7 @@ def running(name: str, port: int, *key_set: str) -> Iterator[None]:
     """Run a peer's server on ``port``."""
     command = (sys.executable, "-m", "tests.adapters.peer_server", name, str(port), *key_set)
     with started(command, cwd=ROOT, longest=280) as process:
-        ends = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-            except OSError:
-                if process.poll() is not None or time.monotonic() > ends:
-                    raise AssertionError(process.said_wrong) from None
-                time.sleep(0.05)
-            else:
-                break
+        wait_for(port, process)
         yield
 
 

@@ -4,6 +4,7 @@ import errno
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,6 +70,15 @@ def answers(port: int) -> bool:
     """Say whether somebody accepts connections on that port of 127.0.0.1."""
     with socket.socket() as sock:
         return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_for(port: int, process: Process, *, within: float = 60.0) -> None:
+    """Return when ``process`` listens on ``port``; fail when it ended instead, or not in time."""
+    ends = time.monotonic() + within
+    while not answers(port):
+        assert process.poll() is None, process.said_wrong
+        assert time.monotonic() < ends, process.said_wrong
+        time.sleep(0.05)
 
 
 def _taken_on_ipv6(port: int) -> bool:

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tests.e2e.form_browser import BrowserStuck, FormBrowser
 from tests.e2e.guarded import guarded
 from tests.e2e.html_forms import Form, Page
 from tests.e2e.peer_sources import source_of
-from tests.e2e.processes import Process, answers, free_port, started
+from tests.e2e.processes import free_port, started, wait_for
 from tests.keycloak.running import RunningKeycloak
 
 pytestmark = pytest.mark.e2e
@@ -104,14 +104,6 @@ def at_the_sdks_example() -> Iterator[House]:
         wait_for(issuer_port, people)
         wait_for(server_port, tools)
         yield House(f"http://localhost:{server_port}/mcp", f"{issuer}/")
-
-
-def wait_for(port: int, process: Process) -> None:
-    """Return when ``process`` listens on ``port``; fail when it ended instead."""
-    while not answers(port):
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(0.05)
-        assert process.poll() is None, process.said_wrong
 
 
 async def test_the_sdks_example_server_registers_and_signs_in(

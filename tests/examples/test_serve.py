@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
@@ -11,7 +11,7 @@ import pytest
 
 from doorward.serving.connection import LONGEST_HEAD
 from doorward.testing import TokenMint
-from tests.e2e.processes import Process, answers, free_port, started
+from tests.e2e.processes import Process, free_port, started, wait_for
 from tests.examples.conftest import RESOURCE
 from tests.examples.test_protect_fastapi import call
 
@@ -21,15 +21,13 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
-async def base(issuer: TokenMint) -> AsyncIterator[str]:
+def base(issuer: TokenMint) -> Iterator[str]:
     """Run it with two workers, and say where."""
     port = free_port()
     settings = {"ISSUER": issuer.issuer, "RESOURCE": RESOURCE, "PORT": str(port), "WORKERS": "2"}
     command = [sys.executable, "-m", "examples.serve"]
     with started(command, cwd=ROOT, longest=100, env={**os.environ, **settings}) as process:
-        while not answers(port):
-            assert process.poll() is None, process.said_wrong
-            await asyncio.sleep(0.05)
+        wait_for(port, process)
         try:
             yield f"http://127.0.0.1:{port}"
         finally:

@@ -3,7 +3,6 @@
 import json
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e.processes import answers, free_port, started
+from tests.e2e.processes import free_port, started, wait_for
 from tests.inspector.running_inspector import RunningInspector
 from tests.inspector.session import Session, SessionStuck
 
@@ -40,11 +39,7 @@ def quickstart(tmp_path: Path, inspector: RunningInspector) -> Iterator[dict[str
         (folder / ".env").write_text("".join(f"{name}={one}\n" for name, one in settings.items()))
         with started((sys.executable, "main.py"), cwd=folder, longest=LONGEST) as server:
             port = int(url.rpartition(":")[2].partition("/")[0])
-            until = time.monotonic() + 30
-            while not answers(port):
-                assert server.poll() is None, server.said_wrong
-                assert time.monotonic() < until
-                time.sleep(0.05)
+            wait_for(port, server, within=30)
             yield {"url": url, "client_id": settings["CLIENT_ID"], "users": told["users"]}
 
 

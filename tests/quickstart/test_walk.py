@@ -5,7 +5,6 @@ import os
 import secrets
 import shutil
 import sys
-import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from hashlib import sha256
@@ -17,7 +16,7 @@ import httpx2
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e.processes import answers, free_port, started
+from tests.e2e.processes import free_port, started, wait_for
 from tests.quickstart.asgardeo import INSPECTOR, SUBJECTS
 from tests.quickstart.calling import call, result
 
@@ -41,11 +40,7 @@ def running(tmp_path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         # Of this process's environment nothing that the file is there to say.
         env = {name: value for name, value in os.environ.items() if name not in lines}
         with started([sys.executable, "main.py"], cwd=folder, longest=60, env=env) as server:
-            until = time.monotonic() + 30
-            while not answers(port):
-                assert server.poll() is None, server.said_wrong
-                assert time.monotonic() < until
-                time.sleep(0.05)
+            wait_for(port, server, within=30)
             yield lines["MCP_URL"], told
 
 
