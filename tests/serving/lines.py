@@ -11,6 +11,8 @@ from uvicorn.server import ServerState
 
 from doorward.serving import Connection
 
+GET = b"GET /mcp?a=1 HTTP/1.1\r\nHost: mcp.example\r\n\r\n"
+
 
 class Ends(NamedTuple):
     """The two ends of a socket, as the socket tells them."""

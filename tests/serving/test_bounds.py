@@ -7,10 +7,9 @@ import pytest
 
 from doorward.serving.connection import LONGEST_HEAD, MOST_IGNORED
 from doorward.serving.patience import BYTES_PER_SECOND, LONGEST_STANDSTILL, SLOWEST
-from tests.serving.lines import Echo, Party, post, settle
+from tests.serving.lines import GET, Echo, Party, post, settle
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-GET = b"GET /mcp?a=1 HTTP/1.1\r\nHost: mcp.example\r\n\r\n"
 
 
 async def test_a_head_that_never_ends_is_refused() -> None:

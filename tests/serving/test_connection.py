@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving.lines import Echo, Party, Wire, post, settle
-
-GET = b"GET /mcp?a=1 HTTP/1.1\r\nHost: mcp.example\r\n\r\n"
+from tests.serving.lines import GET, Echo, Party, Wire, post, settle
 
 
 async def test_an_answer_of_known_length_leaves_in_one_piece() -> None:

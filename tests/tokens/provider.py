@@ -10,6 +10,7 @@ from typing import Any
 from doorward.net import Fetcher
 from doorward.tokens import Freshness, RemoteKeys
 from tests.tokens.clock import Time
+from tests.tokens.signer import Signer
 
 
 @dataclass
@@ -76,3 +77,11 @@ def remote(provider: Provider, time: Time, **freshness: Any) -> RemoteKeys:
         clock=time,
         freshness=Freshness(**freshness),
     )
+
+
+async def started(provider: Provider, signer: Signer, time: Time, **freshness: Any) -> RemoteKeys:
+    """Publish the signer's key, and fetch it."""
+    provider.publish(signer.jwk)
+    keys = remote(provider, time, **freshness)
+    await keys.start()
+    return keys

@@ -10,7 +10,7 @@ from doorward.tokens.refusals import LookupUnavailable
 from doorward.tokens.remembered import Remembered
 from doorward.tokens.respite import Respite
 from tests.tokens.clock import Time
-from tests.tokens.provider import Provider, remote
+from tests.tokens.provider import Provider, remote, started
 from tests.tokens.signer import Signer
 from tests.tokens.test_remembered import NOW, Keys, caller, digest
 
@@ -38,9 +38,7 @@ async def test_keys_are_asked_for_again_as_nobody_knows_how_old_they_are(
     provider: Provider, signer: Signer
 ) -> None:
     time = Time()
-    provider.publish(signer.jwk)
-    keys = remote(provider, time)
-    await keys.start()
+    keys = await started(provider, signer, time)
     assert keys.known("k1", "ES256") is not None
 
     time.now -= HOUR
@@ -55,9 +53,7 @@ async def test_keys_still_serve_when_their_issuer_is_down_at_that_moment(
     provider: Provider, signer: Signer
 ) -> None:
     time = Time()
-    provider.publish(signer.jwk)
-    keys = remote(provider, time)
-    await keys.start()
+    keys = await started(provider, signer, time)
     provider.status = "500 Oops"
 
     time.now -= HOUR
@@ -68,9 +64,7 @@ async def test_keys_still_serve_when_their_issuer_is_down_at_that_moment(
 
 async def test_a_key_that_was_rotated_in_is_found(provider: Provider, signer: Signer) -> None:
     time = Time()
-    provider.publish(signer.jwk)
-    keys = remote(provider, time, unknown_kid_burst=1)
-    await keys.start()
+    keys = await started(provider, signer, time, unknown_kid_burst=1)
     for _ in range(2):
         with pytest.raises(UnknownKey):
             await keys.key("k2", "ES256")

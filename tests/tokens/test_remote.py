@@ -12,7 +12,7 @@ from doorward.tokens.key import MOST_KEYS
 from doorward.tokens.remote import LARGEST_JWKS
 from tests.ledger import proves
 from tests.tokens.clock import Time
-from tests.tokens.provider import Provider, remote, until
+from tests.tokens.provider import Provider, remote, started, until
 from tests.tokens.signer import Signer
 
 
@@ -58,9 +58,7 @@ async def test_a_document_that_is_no_key_set_replaces_nothing(
     provider: Provider, signer: Signer, document: bytes
 ) -> None:
     time = Time()
-    provider.publish(signer.jwk)
-    keys = remote(provider, time)
-    await keys.start()
+    keys = await started(provider, signer, time)
     provider.documents["/keys"] = document
     time.now += 300
 

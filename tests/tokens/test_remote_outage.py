@@ -7,7 +7,7 @@ from doorward.errors import KeysUnavailable
 from doorward.tokens import TrustedIssuer, Verifier
 from tests.ledger import proves
 from tests.tokens.clock import Time
-from tests.tokens.provider import Provider, remote, until
+from tests.tokens.provider import Provider, remote, started, until
 from tests.tokens.signer import NOW, RESOURCE, Signer, claims
 
 
@@ -48,9 +48,7 @@ async def test_old_keys_serve_while_the_issuer_is_down_but_not_for_ever(
     provider: Provider, signer: Signer
 ) -> None:
     time = Time()
-    provider.publish(signer.jwk)
-    keys = remote(provider, time, usual=300, stale=3600, retry=5)
-    await keys.start()
+    keys = await started(provider, signer, time, usual=300, stale=3600, retry=5)
     provider.status = "500 Oops"
 
     time.now += 300
@@ -76,9 +74,7 @@ async def test_nobody_with_an_old_key_waits_for_an_issuer_that_hangs(
     provider: Provider, signer: Signer
 ) -> None:
     time = Time()
-    provider.publish(signer.jwk)
-    keys = remote(provider, time)
-    await keys.start()
+    keys = await started(provider, signer, time)
     provider.status = "500 Oops"
     time.now += 300
     await keys.key("k1", "ES256")

@@ -8,7 +8,7 @@ from doorward.errors import KeysUnavailable, UnknownKey
 from doorward.tokens import TrustedIssuer, Verifier
 from tests.ledger import proves
 from tests.tokens.clock import Time
-from tests.tokens.provider import Provider, remote, until
+from tests.tokens.provider import Provider, remote, started, until
 from tests.tokens.signer import NOW, RESOURCE, Signer, claims
 from tests.tokens.verifiers import come_twice
 
@@ -18,9 +18,7 @@ async def test_invented_key_names_cause_a_few_fetches_and_then_one_per_while(
     provider: Provider, signer: Signer
 ) -> None:
     time = Time()
-    provider.publish(signer.jwk)
-    keys = remote(provider, time, unknown_kid=5, unknown_kid_burst=4)
-    await keys.start()
+    keys = await started(provider, signer, time, unknown_kid=5, unknown_kid_burst=4)
     for n in range(20):
         with pytest.raises(UnknownKey):
             await keys.key(f"invented-{n}", "ES256")
@@ -40,9 +38,7 @@ async def test_a_key_rotated_in_during_a_flood_of_invented_names_waits_for_secon
     provider: Provider, signer: Signer
 ) -> None:
     time = Time()
-    provider.publish(signer.jwk)
-    keys = remote(provider, time)
-    await keys.start()
+    keys = await started(provider, signer, time)
     for n in range(20):
         with pytest.raises(UnknownKey):
             await keys.key(f"invented-{n}", "ES256")
@@ -62,9 +58,7 @@ async def test_what_could_not_be_asked_for_counts_as_not_asked(
     provider: Provider, signer: Signer
 ) -> None:
     time = Time()
-    provider.publish(signer.jwk)
-    keys = remote(provider, time, unknown_kid=1000, unknown_kid_burst=2, retry=5)
-    await keys.start()
+    keys = await started(provider, signer, time, unknown_kid=1000, unknown_kid_burst=2, retry=5)
     provider.status = "500 Oops"
     for _ in range(20):
         with pytest.raises(KeysUnavailable):
