@@ -1,7 +1,7 @@
 """The mark that ties a test to a line of a ledger.
 
 ``@proves("S84", "refuses")`` says: this test shows that the line refuses what it must refuse.
-Lines of ``ledger/security.toml`` are S1 to S183; clauses of the MCP authorization pages are in
+Lines of ``ledger/security.toml`` are S1 to S233; clauses of the MCP authorization pages are in
 ``ledger/mcp-authorization.toml``.
 """
 

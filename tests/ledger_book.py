@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 TESTS = ROOT / "tests"
 SECURITY = ROOT / "ledger" / "security.toml"
 CLAUSES = ROOT / "ledger" / "mcp-authorization.toml"
-LAST_LINE = 183
+LAST_LINE = 233
 
 Status = Literal["proved", "later", "not-applicable"]
 Side = Literal["accepts", "refuses"]
@@ -31,6 +31,7 @@ AWAITED = frozenset(
         "gateway",
         "doctor",
         "operations issue",
+        "rule review",
     }
 )
 
