@@ -9,11 +9,11 @@ export UV_PYTHON_DOWNLOADS := never
 # more than the tests of it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo keycloak keycloak-dist test test-fast lint format bench docs pictures wheel-test setup clean
+.PHONY: demo keycloak keycloak-dist test test-fast adapters-oldest lint format bench docs pictures wheel-test setup clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 $(UV):
 	@echo "bringing uv $(UV_VERSION) into .tools"
@@ -47,10 +47,13 @@ test: setup tests/clients/node_modules/.installed ## all tests
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory keycloak-dist || true; fi
 	$(RUN) pytest -q -n 2 -m "not e2e"
 	$(RUN) pytest -q -m e2e
-	@$(MAKE) --no-print-directory wheel-test
+	@$(MAKE) --no-print-directory adapters-oldest wheel-test
 
 test-fast: setup ## the unit layer alone
 	$(RUN) pytest -q -n 2 -m "not e2e"
+
+adapters-oldest: setup ## the adapters with the oldest mcp and fastmcp that the extras allow
+	$(RUN) python -m tests.oldest_peers
 
 wheel-test: setup ## what users install: the wheel, with src out of reach
 	$(RUN) python tests/wheel_check.py

@@ -192,6 +192,25 @@ async def test_a_header_that_disagrees_with_an_argument_is_refused_as_without_th
     assert (refused.status_code, result_of(refused)["error"]["code"]) == (400, -32020)
 
 
+async def test_an_authors_own_way_to_find_a_schema_stays_in_use() -> None:
+    server: FastMCP[Any] = FastMCP("shop")
+
+    @server.tool
+    @requires()
+    async def where(region: str) -> str:
+        return region
+
+    schema = {"properties": {"region": {"type": "string", "x-mcp-header": "Region"}}}
+    server._mcp_server.get_tool_input_schema = lambda name: schema
+    stage = Stage()
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        alice.headers["mcp-param-region"] = "south"
+        call: dict[str, Any] = {"name": "where", "arguments": {"region": "north"}}
+        refused = await stage.modern(alice, "tools/call", **call)
+
+    assert (refused.status_code, result_of(refused)["error"]["code"]) == (400, -32020)
+
+
 async def test_a_rule_is_not_lost_in_what_a_library_wraps_a_function_in() -> None:
     from mcp.server.mcpserver import Context as TheirContext
     from mcp.server.mcpserver import MCPServer

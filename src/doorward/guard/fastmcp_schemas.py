@@ -1,9 +1,10 @@
 """A tool's input schema without listing every tool for it, which is what a FastMCP call does most."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastmcp import FastMCP
+from fastmcp.server.low_level import LowLevelServer
 from fastmcp.server.middleware.dereference import DereferenceRefsMiddleware, _dereference_tool
 from fastmcp.tools.base import Tool
 from fastmcp.utilities.versions import version_sort_key
@@ -25,9 +26,8 @@ class Schemas:
     def __init__(self, server: FastMCP[Any]) -> None:
         self._server = server
         self._core = server._mcp_server
-        # An author's own way to find them stays; that of another guard of this server is this one.
         own = self._core.get_tool_input_schema
-        self._own = None if isinstance(getattr(own, "__self__", None), Schemas) else own
+        self._own = own if own is not None and _is_an_authors(own) else None
         self._known: dict[int, tuple[Tool, Mapping[str, Any]]] = {}
 
     def attend(self) -> None:
@@ -60,3 +60,10 @@ class Schemas:
                 self._known.clear()
             known = self._known[id(tool)] = (tool, shown.parameters)
         return known[1]
+
+
+def _is_an_authors(hook: Callable[[str], Mapping[str, Any] | None]) -> bool:
+    # FastMCP's own hook knows no mounted or transformed tool before somebody has listed the tools,
+    # and the SDK serves a call whose schema is not known: a false header would pass until then.
+    made_by = getattr(hook, "__module__", None)
+    return made_by not in (LowLevelServer.__module__, Schemas.__module__)
