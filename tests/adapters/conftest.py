@@ -3,6 +3,7 @@
 # mypy: disable-error-code="untyped-decorator"
 
 import asyncio
+import importlib.util
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,6 +17,9 @@ from doorward.guard.declared import requires
 from doorward.guard.fastmcp import GuardAuth
 from doorward.identity import Identity, current_identity
 from tests.adapters.stage import Stage
+
+# FastMCP's newest release has no release of its tasks yet; make adapters-oldest runs these tests.
+collect_ignore = [] if importlib.util.find_spec("fastmcp_tasks") else ["test_fastmcp_tasks.py"]
 
 
 def _named(caller: Identity | None) -> str:

@@ -36,27 +36,30 @@ class Stage:
     policy: Policy = BASE
     path: str = "/mcp"
     options: dict[str, Any] = field(default_factory=dict)
+    issuers: tuple[str, ...] = ("https://issuer.example",)
 
     def __post_init__(self) -> None:
         self.port = free_port()
         self.base = f"http://localhost:{self.port}"
         self.resource = self.base + self.path
-        self.mint = TokenMint(
-            issuer="https://issuer.example", audience=self.resource, clock=time.time
-        )
+        self.mints = {
+            issuer: TokenMint(issuer=issuer, audience=self.resource, clock=time.time)
+            for issuer in self.issuers
+        }
+        self.mint = self.mints[self.issuers[0]]
         self.events: list[AuditEvent] = []
-        keys = LocalKeys(self.mint.jwks, clock=time.time)
         self.guard = Guard(
             **{
                 "resource": self.resource,
                 "policy": self.policy,
                 "issuers": [
                     TrustedIssuer(
-                        issuer=self.mint.issuer,
+                        issuer=issuer,
                         audience=self.resource,
                         algorithms=("ES256",),
-                        keys=keys,
+                        keys=LocalKeys(mint.jwks, clock=time.time),
                     )
+                    for issuer, mint in self.mints.items()
                 ],
                 "audit": self.events.append,
                 **self.options,

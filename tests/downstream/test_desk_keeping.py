@@ -8,8 +8,9 @@ import pytest
 
 from doorward.downstream import GrantRefused, SignInNeeded
 from tests.downstream.conftest import Clock
-from tests.downstream.desks import desk_of, get
+from tests.downstream.desks import desk_of, exchange, get
 from tests.downstream.issuer import Issuer, granting
+from tests.ledger import proves
 
 
 async def test_a_token_is_kept_for_its_caller(issuer: Issuer, clock: Clock) -> None:
@@ -40,6 +41,19 @@ async def test_a_token_is_kept_for_nobody_else(
     desk = desk_of(issuer, clock)
     await get(desk, issuer)
     await get(desk, issuer, **other)
+
+    assert len(issuer.forms) == 2
+
+
+@proves("S187", "refuses")
+async def test_a_token_is_not_kept_for_the_same_subject_of_another_issuer(
+    issuer: Issuer, clock: Clock
+) -> None:
+    other = "https://other.example"
+    arrangement = exchange(issuer, trusted_issuers=[other])
+    desk = desk_of(issuer, clock, arrangement=arrangement)
+    await get(desk, issuer)
+    await get(desk, issuer, issuer=other)
 
     assert len(issuer.forms) == 2
 

@@ -97,6 +97,7 @@ def _door(
     seat = Seat(
         app,
         policy,
+        issuers=guard.issuers,
         token_type=AccessToken,
         mounted=mounted,
         started=declared.read,

@@ -88,9 +88,11 @@ def protect(
             }
         )
         endpoint = server.session_manager.handle_request
-        return guard.protect(Seat(own, policy, endpoint=endpoint), policy=policy)
+        return guard.protect(
+            Seat(own, policy, issuers=guard.issuers, endpoint=endpoint), policy=policy
+        )
     _manager_of(server).security_settings = unjudged
-    return guard.protect(Seat(app, policy, mounted=True), policy=policy)
+    return guard.protect(Seat(app, policy, issuers=guard.issuers, mounted=True), policy=policy)
 
 
 def _raised(error: BaseException) -> BaseException | None:

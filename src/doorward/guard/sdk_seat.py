@@ -1,9 +1,10 @@
 """Between the door and a server on the official SDK: the caller, as that server knows callers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from mcp.server._otel import OpenTelemetryMiddleware
 from mcp.server.auth.middleware.auth_context import auth_context_var
@@ -18,6 +19,7 @@ from pydantic import BaseModel
 from starlette.authentication import AuthCredentials
 
 from doorward.guard.answers import App, Message, Receive, Scope, Send
+from doorward.guard.issuers import Issuer
 from doorward.guard.listing import LISTS, only_permitted, without_subscriptions
 from doorward.guard.told import sentence_of
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
@@ -32,14 +34,18 @@ _POLICY_KEY = "doorward.policy"
 KEPT_BY_THE_GUARD = "kept-by-the-guard"
 
 _REMEMBERED = 1024
-_Key = tuple[str, str | None, float]
+_Key = tuple[str, str, str | None, float]
+
+# What a client id consists of besides letters and digits. A space, a "|" and a "%" are encoded.
+_KEPT = ":/?#[]@!$&'()*+,;="
 
 
 class Seat:
     """
     An application of the SDK that is told who calls, in the SDK's own words.
 
-    ``get_access_token()`` works in tools; sessions and request states belong to their principal.
+    ``get_access_token()`` works in tools; sessions, request states and tasks belong to their
+    principal. Where ``issuers`` are several, its ``client_id`` begins with the issuer and a space.
     ``mounted`` says that the application stands under a prefix of its own, which it goes on
     seeing. ``endpoint`` is where its routing would lead: the door has found the path already.
     ``started`` is run once the application has started, ``before`` before each request.
@@ -51,6 +57,7 @@ class Seat:
         app: App,
         policy: Policy,
         *,
+        issuers: Sequence[Issuer],
         token_type: type[AccessToken] = AccessToken,
         mounted: bool = False,
         endpoint: App | None = None,
@@ -60,6 +67,7 @@ class Seat:
     ) -> None:
         self._app = app
         self._policy = policy
+        self._sole_issuer = issuers[0].issuer if len(issuers) == 1 else None
         self._token_type = token_type
         self._mounted = mounted
         self._endpoint = endpoint or app
@@ -95,7 +103,7 @@ class Seat:
             auth_context_var.reset(token)
 
     def _user(self, identity: Identity) -> tuple[Identity, AuthenticatedUser, AuthCredentials]:
-        key = (identity.subject, identity.token_id, identity.expires_at)
+        key = (identity.issuer, identity.subject, identity.token_id, identity.expires_at)
         known = self._users.get(key)
         # What is found is of this very token only when all of it is the same.
         if known is not None and known[0] == identity:
@@ -109,12 +117,24 @@ class Seat:
     def _token_of(self, identity: Identity) -> AccessToken:
         return self._token_type(
             token=KEPT_BY_THE_GUARD,
-            client_id=identity.client_id or identity.subject,
+            client_id=self._client_of(identity),
             scopes=sorted(identity.scopes | self._implied(identity)),
             expires_at=int(identity.expires_at),
             subject=identity.subject,
             claims={**identity.claims, "iss": identity.issuer, "sub": identity.subject},
         )
+
+    def _client_of(self, identity: Identity) -> str:
+        """
+        Return the client of ``identity`` so that no other issuer's client has the same name.
+
+        FastMCP's tasks belong to ``client_id|sub`` and know no issuer.
+        """
+        client = identity.client_id or identity.subject
+        if identity.issuer == self._sole_issuer and " " not in client and "|" not in client:
+            return client
+        # No issuer contains a space, so the first one ends it.
+        return f"{identity.issuer} {quote(client, safe=_KEPT)}"
 
     def _implied(self, identity: Identity) -> frozenset[str]:
         """Return the scopes of rules that the caller's broader ones contain."""
