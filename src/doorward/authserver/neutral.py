@@ -10,12 +10,9 @@ import re
 import unicodedata
 from urllib.parse import quote
 
-# Letters and marks by category, yet drawn as nothing or as a blank: a name made of them would
-# look as if there were none, or as if it ended early.
-_BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0\u17b4\u17b5\u034f")
-_VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+from doorward.wire.safe_text import BLANKS, seen
+
 _QUOTES = str.maketrans(dict.fromkeys('"“”„‟«»〝〞＂', "'"))
-_MARKS_IN_A_ROW = 2
 _EVERY_URI_CHARACTER = "%:/?#[]@!$&'()*+,;=-._~"
 
 # What an address of an application may never start with: a browser would run or read it here.
@@ -80,12 +77,9 @@ def link(uri: str) -> str | None:
 
 def _visible(text: str) -> list[str]:
     shown: list[str] = []
-    marks = 0
-    for char in text:
-        category = unicodedata.category(char)
-        marks = marks + 1 if category[0] == "M" else 0
-        if char in _BLANKS or char.isspace() or category in ("Zs", "Zl", "Zp"):
+    for char, fit in seen(text):
+        if char in BLANKS or char.isspace():
             shown.append(" ")
-        elif category[0] != "C" and marks <= _MARKS_IN_A_ROW and not _VARIATION.match(char):
+        elif fit:
             shown.append(char)
     return shown

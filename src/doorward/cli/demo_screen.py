@@ -70,7 +70,7 @@ class RichScreen:
     def decided(self, event: AuditEvent, who: str | None) -> None:
         """Show one decision on one line."""
         what = " ".join(part for part in (event.method, event.name) if part) or event.http_method
-        asked = f"{who or 'nobody':<7} {what}"
+        asked = f"{who or 'nobody':<7} {line(what)}"
         if event.decision == "served":
             self._line(event.time, Text("✓ ", "green"), Text(asked))
             return

@@ -174,7 +174,9 @@ class Progress:
         """Take note of one hop."""
         shown = {"resource": "server", "issuer": "sign-in", "client": "client"}
         if step in shown:
-            self._output.step(shown[step], f"{detail}")
+            self._output.step(shown[step], detail)
+        if step == "issuer":
+            self._warn(detail)
         elif step == "answer":
             self._output.step("answer", f"from {detail}")
 
@@ -187,7 +189,17 @@ class Progress:
             return
         where = "in any browser" if self._pastes else "on this machine"
         self._output.waiting("browser", f"open this address, {where}:")
+        self._warn(url)
         self._output.address(url)
+
+    def _warn(self, url: str) -> None:
+        from doorward.wire import address
+
+        parts = address.split(url)
+        if parts is not None and address.is_punycode(parts.hostname or ""):
+            self._output.note(
+                f"Careful: letters of {parts.hostname} only look like others (Punycode)."
+            )
 
     def paste(self) -> str:
         """Ask for the browser's last address and return what was typed."""
@@ -197,4 +209,5 @@ class Progress:
     def show(self, code: Any) -> None:
         """Say where to go on another device, and what to enter there."""
         self._output.waiting("device", f"enter the code {code.user_code} at this address:")
+        self._warn(code.address)
         self._output.address(code.address)

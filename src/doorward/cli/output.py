@@ -51,7 +51,7 @@ class Output:
 
     def address(self, url: str) -> None:
         """Print a URL to be copied: alone on its line, and never broken."""
-        self._err.print(Text(line(url), "bold"), soft_wrap=True)
+        self._err.print(Text(line(url, None), "bold"), soft_wrap=True)
 
     def problem(self, problem: str, hint: str, reason: str) -> None:
         """Say what is wrong and what to do."""

@@ -1,7 +1,7 @@
 """One way to ask a stranger for a small JSON document, and to post a small form."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
@@ -26,8 +26,8 @@ class Answer:
 
     url: str
     status: int
-    headers: httpx2.Headers
-    body: bytes
+    headers: httpx2.Headers = field(repr=False)
+    body: bytes = field(repr=False)
 
     def document(self) -> dict[str, Any]:
         """

@@ -32,8 +32,8 @@ class DeviceCode:
     """
 
     address: str
-    user_code: str
-    complete_address: str | None
+    user_code: str = field(repr=False)
+    complete_address: str | None = field(repr=False)
     lives: float
 
 

@@ -5,10 +5,12 @@ from typing import Any, Literal
 
 from doorward.client.page import page_in
 from doorward.client.refusals import CallFailed, ProtocolBroken
+from doorward.wire.safe_text import visible
 
 Elicit = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """
-Is given the parameters of ``elicitation/create``: ``message``, and ``requestedSchema`` or ``url``.
+Is given the parameters of ``elicitation/create``: ``message``, and ``requestedSchema`` or ``url``. In
+the message, in titles and in descriptions, characters that a reader would not see are spelled out.
 
 Returns ``{"action": "accept", "content": {...}}``, or the action ``decline`` or ``cancel``. With a
 ``url``, ``{"action": "accept"}`` says that the user has seen all of it and opens it: nothing here
@@ -19,6 +21,7 @@ Mode = Literal["form", "url"]
 
 METHOD = "elicitation/create"
 _URL_REQUIRED = -32042
+_SHOWN = frozenset({"message", "title", "description", "enumNames"})
 
 
 def capabilities_of(elicit: Elicit | None, modes: tuple[Mode, ...]) -> dict[str, Any]:
@@ -47,12 +50,13 @@ async def answer_question(
             "not-declared",
             f"The server asks in the mode {str(mode)[:20]!r}, which this client did not offer.",
         )
+    shown = _readable(params)
     if mode == "url":
         page_in(params)
-        action = (await elicit(params)).get("action")
+        action = (await elicit(shown)).get("action")
         # The action alone: what else a function returns is not for the server to see.
         return {"action": action if action in ("accept", "decline") else "cancel"}
-    answer = dict(await elicit(params))
+    answer = dict(await elicit(shown))
     if answer.get("action") != "accept" or "requestedSchema" not in params:
         return answer
     schema = params["requestedSchema"]
@@ -63,6 +67,17 @@ async def answer_question(
         if isinstance(field, dict) and "default" in field
     }
     return {**answer, "content": {**defaults, **(answer.get("content") or {})}}
+
+
+def _readable(value: Any, *, shown: bool = False) -> Any:
+    """Return ``value`` with what is only ever shown in it made safe to read; the rest is data."""
+    if isinstance(value, str):
+        return visible(value) if shown else value
+    if isinstance(value, list):
+        return [_readable(part, shown=shown) for part in value]
+    if isinstance(value, Mapping):
+        return {name: _readable(part, shown=name in _SHOWN) for name, part in value.items()}
+    return value
 
 
 async def went_to_pages(

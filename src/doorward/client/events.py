@@ -1,7 +1,7 @@
 """Server-sent events, read as they come."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx2
 
@@ -20,7 +20,7 @@ class Event:
     ``id`` is the last id that the stream gave, ``retry`` the last pause in seconds.
     """
 
-    data: bytes
+    data: bytes = field(repr=False)
     id: str | None
     retry: float | None
 

@@ -36,8 +36,8 @@ class Tool:
 class ToolResult:
     """What a tool gave: ``content`` as MCP has it, and ``structured`` where there is more."""
 
-    content: tuple[Mapping[str, Any], ...]
-    structured: Any = None
+    content: tuple[Mapping[str, Any], ...] = field(repr=False)
+    structured: Any = field(default=None, repr=False)
     is_error: bool = False
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
 

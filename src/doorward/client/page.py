@@ -6,6 +6,7 @@ from typing import Any
 
 from doorward.client.refusals import ProtocolBroken
 from doorward.wire import address
+from doorward.wire.safe_text import visible
 
 _LONGEST = 8192
 
@@ -49,10 +50,11 @@ def page_in(params: Mapping[str, Any]) -> Page:
             "The server wants its user to open something that is no https address.",
             "Do not open it; tell the server's operator.",
         )
-    disguised = any(label.startswith("xn--") for label in host.split("."))
     return Page(
         url=str(url),
         host=host,
-        message=message if isinstance(message, str) else "",
-        warning="Letters of this host only look like others (Punycode)." if disguised else None,
+        message=visible(message) if isinstance(message, str) else "",
+        warning="Letters of this host only look like others (Punycode)."
+        if address.is_punycode(host)
+        else None,
     )

@@ -12,12 +12,14 @@ ClientRefused             something to tell the person in front of the screen
 └── CallFailed            a JSON-RPC error: the method, its name or its arguments
 
 ``reason`` is a stable kebab-case word, ``problem`` one sentence with what was got and what was
-expected, ``hint`` one sentence with what to do. No token, code or secret is in any of them.
+expected, ``hint`` one sentence with what to do. No token, code or secret is in any of them. Where
+they quote a server, what a reader would not see for what it is is spelled out.
 """
 
 from typing import Any
 
 from doorward.errors import DoorwardError
+from doorward.wire.safe_text import visible_line
 
 
 class ClientRefused(DoorwardError):
@@ -26,10 +28,10 @@ class ClientRefused(DoorwardError):
     code = "client-refused"
 
     def __init__(self, reason: str, problem: str, hint: str = "") -> None:
-        super().__init__(f"{problem} {hint}".strip())
+        # Here and not where it is printed: the bridge, logs and other programs show it as well.
+        self.problem, self.hint = visible_line(problem), visible_line(hint)
+        super().__init__(f"{self.problem} {self.hint}".strip())
         self.reason = reason
-        self.problem = problem
-        self.hint = hint
 
 
 class Unreachable(ClientRefused):

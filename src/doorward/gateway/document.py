@@ -1,6 +1,6 @@
 """A realm's metadata on its way through: whole, and naming the issuer that callers know."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from doorward.gateway.headers import Header
 from doorward.gateway.refusals import ForeignIssuer, MethodNotForwarded, UpstreamBroken
@@ -17,7 +17,7 @@ class Document:
 
     status: int
     headers: list[Header]
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 async def read_document(upstream: Upstream, question: Question, *, issuer: str) -> Document:

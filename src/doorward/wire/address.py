@@ -21,6 +21,15 @@ def is_loopback_host(host: str | None) -> bool:
     return host is not None and host.lower() in _LOOPBACK
 
 
+def is_punycode(host: str) -> bool:
+    """
+    Say whether ``host`` has letters beyond ASCII in it, any of which may look like another.
+
+    Spec: RFC 5890 §2.3.2.1; UTS #39 §4
+    """
+    return any(label.startswith("xn--") for label in host.lower().split("."))
+
+
 def split(url: str) -> SplitResult | None:
     """Return the parts of an absolute http(s) URL in plain ASCII, or ``None`` when it is not one."""
     if not _PLAIN.fullmatch(url) or "\\" in url:

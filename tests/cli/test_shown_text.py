@@ -1,0 +1,180 @@
+"""What a server says, where people and logs meet it: nothing unseen in it, and no bodies in a repr."""
+
+import dataclasses
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+import pytest
+
+import doorward.client
+import doorward.gateway
+import doorward.net
+from doorward.cli.login import Progress
+from doorward.cli.output import Output
+from doorward.client import CallFailed, DeviceCode, ServerRefused, ToolResult, page_in
+from doorward.client.bridge import _told
+from doorward.client.courier import Answer
+from doorward.client.elicitation import answer_question
+from doorward.client.events import Event
+from doorward.client.exchange import require_service
+from doorward.wire.strict_json import parse_object
+from tests.cli.conftest import Command
+from tests.client.house import SERVER, House
+from tests.ledger import proves
+
+TURNED = "Ask \u202eecila\u202c at p\u0430ypal"
+SHOWN = "Ask \\u202eecila\\u202c at p\\u0430ypal"
+BODY = "the-body-of-an-answer"
+
+
+def code(address: str, entered: str) -> DeviceCode:
+    return DeviceCode(
+        address=address, user_code=entered, complete_address=f"{address}?{entered}", lives=60.0
+    )
+
+
+def refusing(message: str) -> httpx2.Response:
+    document = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": message}}
+    whole = httpx2.Response(403, json=document)
+    return httpx2.Response(403, stream=httpx2.ByteStream(whole.content))
+
+
+@proves("S233", "refuses")
+async def test_a_refusal_says_what_the_server_says_with_nothing_hidden() -> None:
+    with pytest.raises(ServerRefused) as refusal:
+        await require_service(SERVER, refusing(TURNED))
+
+    assert refusal.value.problem == SHOWN
+    assert str(refusal.value).startswith(SHOWN)
+    told = parse_object(_told(1, refusal.value))["error"]["message"]
+    assert told.startswith(SHOWN)
+
+
+@proves("S233", "accepts")
+async def test_an_honest_refusal_is_said_as_it_is() -> None:
+    with pytest.raises(ServerRefused) as refusal:
+        await require_service(SERVER, refusing("Zugriff verweigert für Jürgen (日本語)."))
+
+    assert refusal.value.problem == "Zugriff verweigert für Jürgen (日本語)."
+
+
+def test_a_json_rpc_error_is_said_with_nothing_hidden_and_passed_on_as_it_is() -> None:
+    refusal = CallFailed(-32602, TURNED)
+
+    assert SHOWN in refusal.problem
+    assert refusal.message == TURNED
+
+
+@proves("S233", "refuses")
+async def test_a_form_is_shown_with_nothing_hidden_and_its_data_stays() -> None:
+    asked: list[Mapping[str, Any]] = []
+
+    async def elicit(params: Mapping[str, Any]) -> dict[str, Any]:
+        asked.append(params)
+        return {"action": "accept", "content": {}}
+
+    hidden, shown = "a\u202eb", "a\\u202eb"
+    field = {"type": "string", "title": hidden, "description": hidden, "default": hidden}
+    choice = {"oneOf": [{"const": hidden, "title": hidden}], "enumNames": [hidden]}
+    schema = {"type": "object", "properties": {"title": field, "of": choice}}
+
+    answer = await answer_question(elicit, {"message": hidden, "requestedSchema": schema})
+
+    (params,) = asked
+    assert params["message"] == shown
+    met = params["requestedSchema"]["properties"]
+    assert (met["title"]["title"], met["title"]["description"]) == (shown, shown)
+    assert met["of"] == {"oneOf": [{"const": hidden, "title": shown}], "enumNames": [shown]}
+    assert met["title"]["default"] == answer["content"]["title"] == hidden
+
+
+@proves("S233", "refuses")
+def test_a_page_says_nothing_hidden_and_warns_of_its_host() -> None:
+    page = page_in({"url": "https://xn--80ak6aa92e.example/", "message": "a\u202eb"})
+
+    assert page.message == "a\\u202eb"
+    assert page.warning is not None
+
+
+@proves("S233", "refuses")
+def test_a_sign_in_warns_of_hosts_whose_letters_only_look_like_others(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress = Progress(Output(), no_browser=True)
+
+    progress("issuer", "https://xn--80ak6aa92e.example")
+    progress.open("https://xn--80ak6aa92e.example/authorize?x=y")
+    progress.show(code("https://XN--80ak6aa92e.example/device", "ABCD"))
+
+    assert capsys.readouterr().err.count("Careful: letters of xn--80ak6aa92e.example") == 3
+
+
+@proves("S233", "accepts")
+def test_a_sign_in_at_a_host_in_ascii_warns_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(Output(), no_browser=True)
+
+    progress("issuer", "https://login.example")
+    progress.open("https://login.example/authorize")
+    progress("resource", "xn--80ak6aa92e is only a name")
+
+    assert "Careful" not in capsys.readouterr().err
+
+
+def test_the_tools_of_a_server_are_listed_with_nothing_hidden(
+    doorward: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(needed=frozenset())
+    tool = {"name": "p\u0430y", "description": "a\u202eb", "inputSchema": {"type": "object"}}
+    house.routes[SERVER] = lambda _: httpx2.Response(
+        200, json={"jsonrpc": "2.0", "id": 1, "result": {"tools": [tool]}}
+    )
+    monkeypatch.setattr("doorward.client.connection.PinnedTransport", lambda _: house.transport)
+
+    ended = doorward("tools", SERVER)
+
+    assert (ended.status, ended.out) == (0, "p\\u0430y\t\ta\\u202eb\n")
+
+
+@proves("S233", "refuses")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer("https://issuer.example", 200, httpx2.Headers({"x": BODY}), BODY.encode()),
+        Event(BODY.encode(), None, None),
+        ToolResult(
+            content=({"type": "text", "text": BODY},), structured=BODY, document={"x": BODY}
+        ),
+        code("https://issuer.example/device", BODY),
+        httpx2.Response(200, text=BODY),
+    ],
+    ids=lambda answer: type(answer).__name__,
+)
+def test_the_repr_of_an_answer_shows_no_body(answer: object) -> None:
+    assert BODY not in repr(answer)
+
+
+@proves("S233", "accepts")
+def test_the_repr_of_an_answer_says_where_it_came_from() -> None:
+    answer = Answer("https://issuer.example", 404, httpx2.Headers(), b"")
+
+    assert "404" in repr(answer)
+    assert "https://issuer.example" in repr(answer)
+
+
+def test_no_class_with_a_body_shows_it() -> None:
+    bodies = {"body", "content", "data", "document", "structured"}
+    shown = [
+        f"{found.__module__}.{found.__qualname__}.{field.name}"
+        for room in (doorward.client, doorward.net, doorward.gateway)
+        for module in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")
+        for found in vars(importlib.import_module(module.name)).values()
+        if isinstance(found, type) and dataclasses.is_dataclass(found)
+        for field in dataclasses.fields(found)
+        if field.name in bodies and field.repr
+    ]
+
+    # The address of a document, and none.
+    assert set(shown) == {"doorward.client.registration.ClientChoice.document"}
