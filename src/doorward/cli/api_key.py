@@ -107,6 +107,7 @@ def revoke(
     from doorward.cli.output import Output
     from doorward.cli.problems import UsageProblem
     from doorward.tokens.api_key_file import write_keys
+    from doorward.wire.shell_command import shell_command
 
     output = Output(as_json=as_json)
     with _edited(file) as keys:
@@ -115,7 +116,7 @@ def revoke(
             raise UsageProblem(
                 "unknown-api-key",
                 f"No key in {file} has the id {key_id!r}.",
-                f"See: doorward api-key list --file {file}",
+                f"See: {shell_command('doorward', 'api-key', 'list', '--file', str(file))}",
             )
         # The first time stays: it says since when the key has not been good.
         revoked = found if found.revoked_at is not None else replace(found, revoked_at=time.time())

@@ -9,6 +9,7 @@ from typing import get_args
 from doorward.errors import ConfigurationError
 from doorward.private_file import Exposed, read_private
 from doorward.testing.signing import Algorithm, SigningKey
+from doorward.wire.shell_command import shell_command
 
 
 def read_key(path: Path) -> SigningKey:
@@ -37,7 +38,7 @@ def read_key(path: Path) -> SigningKey:
         raise ConfigurationError(
             "exposed-key",
             f"{path} can be read by other users of this machine (mode {found.mode}).",
-            f"Run: chmod 600 {path}",
+            f"Run: {shell_command('chmod', '600', str(path))}",
         ) from None
     return SigningKey.from_pem(pem)
 

@@ -9,6 +9,7 @@ import typer
 
 from doorward.errors import ConfigurationError
 from doorward.private_file import Exposed, read_private
+from doorward.wire.shell_command import shell_command
 
 SECRET = "DOORWARD_CLIENT_SECRET"  # noqa: S105  (a name)
 _LONGEST = 64 * 1024
@@ -122,7 +123,7 @@ def _read(path: Path) -> str:
         raise _usage(
             "exposed-credential",
             f"{path} can be read by other users of this machine (mode {found.mode}).",
-            f"Run: chmod 600 {path}",
+            f"Run: {shell_command('chmod', '600', str(path))}",
         ) from None
 
 

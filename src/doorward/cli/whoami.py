@@ -27,13 +27,16 @@ async def _whoami(output: Any, url: str, account: str | None) -> None:
     from doorward.cli.stored import document_of, facts_of, wallet_of
     from doorward.client.reach import Reach
     from doorward.client.refusals import SignInNeeded
+    from doorward.wire.shell_command import login_hint
 
     Reach(url)
     wallet = wallet_of(account)
     tokens = wallet.tokens_for(url)
     if tokens is None:
         raise SignInNeeded(
-            "sign-in-needed", f"You are not signed in to {url}.", f"Run: doorward login {url}"
+            "sign-in-needed",
+            f"You are not signed in to {url}.",
+            login_hint(url, account=account),
         )
     document = document_of(url, tokens, wallet.place)
     if output.as_json:

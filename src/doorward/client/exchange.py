@@ -21,6 +21,8 @@ from doorward.client.refusals import (
     SignInNeeded,
     Unreachable,
 )
+from doorward.wire.scope import build_scope
+from doorward.wire.shell_command import login_hint
 
 CANCELLED = "notifications/cancelled"
 _COURTESY = 2.0
@@ -106,9 +108,7 @@ async def require_service(url: str, response: httpx2.Response) -> None:
     if status < 300:
         return
     if status == 401:
-        raise SignInNeeded(
-            "sign-in-needed", f"{url} wants you to sign in.", f"Run: doorward login {url}"
-        )
+        raise SignInNeeded("sign-in-needed", f"{url} wants you to sign in.", login_hint(url))
     if status >= 500:
         raise Unreachable(
             "server-error",
@@ -131,10 +131,9 @@ def _refused(
     url: str, challenge: BearerChallenge, error: Mapping[str, Any] | None
 ) -> ServerRefused:
     if challenge.error == "insufficient_scope" and challenge.scopes:
-        scopes = " ".join(sorted(challenge.scopes))
         return ScopeLacking(
-            f"This needs the scopes: {scopes}.",
-            f'Run: doorward login {url} --scope "{scopes}"',
+            f"This needs the scopes: {build_scope(challenge.scopes)}.",
+            login_hint(url, scopes=challenge.scopes),
             challenge.scopes,
         )
     said = str((error or {}).get("message") or "The server refused the request.")

@@ -13,6 +13,7 @@ from doorward.client.proofs import Prover
 from doorward.client.refusals import ClientRefused, SignInFailed, SignInNeeded, Unreachable
 from doorward.client.sign_in import SignIn
 from doorward.client.tokens import Tokens
+from doorward.wire.shell_command import login_hint
 
 MOST_STEP_UPS = 2
 """How often one request may send the user back to the browser for more scopes."""
@@ -246,12 +247,10 @@ class OAuth(httpx2.Auth):
             return
         if isinstance(refusal, Unreachable):
             raise refusal
-        account = self._sign_in.wallet.account
-        named = "" if account is None else f" --account {account}"
         raise SignInNeeded(
             "sign-in-needed",
             f"You are not signed in to {self.server_url}.",
-            f"Run: doorward login {self.server_url}{named}",
+            login_hint(self.server_url, account=self._sign_in.wallet.account),
         )
 
 

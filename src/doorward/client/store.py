@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from doorward.client.lock import briefly
 from doorward.errors import ConfigurationError
 from doorward.private_file import Exposed, read_private
+from doorward.wire.shell_command import shell_command
 
 Record = dict[str, Any]
 
@@ -131,7 +132,8 @@ class FileStore:
             raise ConfigurationError(
                 "exposed-store",
                 f"{self.path} can be read by other users of this machine.",
-                f"Run: chmod 600 {self.path}, then sign in again where it matters.",
+                "Sign in again where it matters, and run: "
+                + shell_command("chmod", "600", str(self.path)),
             ) from None
         try:
             records = self._decode(content)

@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass
 
+from doorward.wire.shell_command import shell_command
+
 NAME = "doorward-demo"
 
 
@@ -24,13 +26,23 @@ def lines_for(url: str) -> tuple[Paste, ...]:
     cursor = json.dumps({"mcpServers": {NAME: {"url": url}}})
     vscode = json.dumps({"name": NAME, "type": "http", "url": url})
     return (
-        Paste("doorward", "terminal", f"doorward login {url}"),
-        Paste("Claude Code", "terminal", f"claude mcp add --transport http {NAME} {url}"),
-        Paste("VS Code", "terminal", f"code --add-mcp '{vscode}'"),
-        Paste("Codex", "terminal", f"codex mcp add {NAME} --url {url}"),
-        Paste("Gemini CLI", "terminal", f"gemini mcp add --transport http {NAME} {url}"),
+        Paste("doorward", "terminal", shell_command("doorward", "login", url)),
+        Paste(
+            "Claude Code",
+            "terminal",
+            shell_command("claude", "mcp", "add", "--transport", "http", NAME, url),
+        ),
+        Paste("VS Code", "terminal", shell_command("code", "--add-mcp", vscode)),
+        Paste("Codex", "terminal", shell_command("codex", "mcp", "add", NAME, "--url", url)),
+        Paste(
+            "Gemini CLI",
+            "terminal",
+            shell_command("gemini", "mcp", "add", "--transport", "http", NAME, url),
+        ),
         Paste("Cursor", ".cursor/mcp.json", cursor),
         Paste(
-            "MCP Inspector", "terminal", f"npx @modelcontextprotocol/inspector --server-url {url}"
+            "MCP Inspector",
+            "terminal",
+            shell_command("npx", "@modelcontextprotocol/inspector", "--server-url", url),
         ),
     )

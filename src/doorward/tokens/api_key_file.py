@@ -16,6 +16,7 @@ from doorward.private_file import Exposed, read_private
 from doorward.tokens.api_key import ApiKey
 from doorward.tokens.refusals import ApiKeysUnavailable
 from doorward.wire import strict_json
+from doorward.wire.shell_command import shell_command
 
 _VERSION = 1
 _LARGEST = 16 * 1024 * 1024
@@ -105,7 +106,9 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
         raise ConfigurationError(
             "no-api-keys",
             f"There are no API keys at {path}.",
-            f"Make one: doorward api-key create --file {path} --name NAME --scopes SCOPES",
+            "Make one: "
+            + shell_command("doorward", "api-key", "create", "--file", str(path))
+            + " --name NAME --scopes SCOPES",
         ) from None
     except OSError as error:
         raise _unreadable(path, str(error.strerror)) from error
@@ -114,7 +117,8 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
         raise ConfigurationError(
             "exposed-api-keys",
             f"{path} is open to other users of this machine (mode {found.mode}).",
-            f"Look for keys that you did not make, then run: chmod 600 {path}",
+            "Look for keys that you did not make, then run: "
+            + shell_command("chmod", "600", str(path)),
         ) from None
     return _parsed(path, content)
 
