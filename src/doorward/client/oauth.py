@@ -10,6 +10,7 @@ import httpx2
 from doorward.client.discovery import BearerChallenge, read_challenge
 from doorward.client.jws import PrivateKey
 from doorward.client.proofs import Prover
+from doorward.client.refusal_body import bound_body
 from doorward.client.refusals import ClientRefused, SignInFailed, SignInNeeded, Unreachable
 from doorward.client.sign_in import SignIn
 from doorward.client.tokens import Tokens
@@ -60,7 +61,7 @@ class OAuth(httpx2.Auth):
     ``SignInNeeded`` is raised instead.
 
     Does not touch requests to any other place: not another host, not the path next door. Holds no
-    lock while a request is on its way.
+    lock while a request is on its way. Reads at most ``LARGEST_REFUSAL`` octets of a 401 or a 403.
 
     Spec: MCP 2026-07-28 access token usage, step-up authorization flow; RFC 6750 §2.1
     """
@@ -100,6 +101,8 @@ class OAuth(httpx2.Auth):
         tried = _Tried()
         while True:
             response = yield self._signed(request, tokens)
+            if response.status_code in (401, 403):
+                await bound_body(response)
             if self._must_repeat(response, tokens, tried):
                 continue
             if response.status_code == 401:

@@ -1,0 +1,199 @@
+"""The body of a 401 or a 403: read in bounds, unpacked in bounds, in every try."""
+
+import gzip
+import tracemalloc
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterable
+
+import httpx2
+import pytest
+
+from doorward.client import McpClient, OAuth, ServerRefused, SignInNeeded
+from tests.client.conftest import Open
+from tests.client.house import SERVER, House
+from tests.ledger import proves
+
+CHUNK = 16 * 1024
+MESSAGE = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+LIMIT = 64 * 1024
+# A refusal is read once per try; a request is tried six times at most.
+MOST = 6 * (LIMIT + CHUNK)
+
+
+class Body(httpx2.AsyncByteStream):
+    """A body that is made while it is read, and counts what was taken of it."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self.taken = 0
+        self.closed = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self._chunks:
+            self.taken += len(chunk)
+            yield chunk
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+class Refusing(httpx2.AsyncBaseTransport):
+    """Refuses everything at the MCP server, with a body of its own each time."""
+
+    def __init__(
+        self, house: House, status: int, make: Callable[[], Iterable[bytes]], coding: str = ""
+    ) -> None:
+        self._house, self._status, self._make, self._coding = house, status, make, coding
+        self.bodies: list[Body] = []
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if str(request.url) != SERVER:
+            return await self._house.transport.handle_async_request(request)
+        self.bodies.append(Body(self._make()))
+        metadata = self._house.challenge["resource_metadata"]
+        # Something new each time: what was asked for and refused is not asked for again.
+        scope = f"mcp:step-{len(self.bodies)}"
+        challenge = (
+            f'Bearer resource_metadata="{metadata}", error="insufficient_scope", scope="{scope}"'
+        )
+        headers = {"WWW-Authenticate": challenge, "Content-Type": "application/json"}
+        if self._coding:
+            headers["Content-Encoding"] = self._coding
+        return httpx2.Response(self._status, headers=headers, stream=self.bodies[-1])
+
+
+def endless() -> Iterable[bytes]:
+    for _ in range(96 * 1024 * 1024 // CHUNK):
+        yield b"x" * CHUNK
+
+
+BOMB = gzip.compress(bytes(50_000_000))
+
+
+def bomb() -> Iterable[bytes]:
+    return [BOMB[at : at + CHUNK] for at in range(0, len(BOMB), CHUNK)]
+
+
+async def post(open_house: Open, transport: Refusing) -> httpx2.Response:
+    """Return the answer to one request of somebody's own HTTP client, signed by ``OAuth``."""
+    async with open_house() as connection:
+        auth = OAuth(SERVER, connection.sign_in)
+        async with httpx2.AsyncClient(auth=auth, transport=transport) as http:
+            return await http.post(SERVER, json=MESSAGE)
+
+
+@proves("S226", "refuses")
+@pytest.mark.parametrize("status", [401, 403])
+async def test_an_endless_refusal_is_not_swallowed_in_any_try(
+    open_house: Open, house: House, status: int
+) -> None:
+    async with open_house() as connection:
+        await connection.log_in()
+    transport = Refusing(house, status, endless)
+
+    answer = await post(open_house, transport)
+
+    assert answer.status_code == status
+    assert len(transport.bodies) > 1
+    assert sum(body.taken for body in transport.bodies) <= MOST
+    assert all(body.taken <= LIMIT + CHUNK and body.closed for body in transport.bodies)
+    assert answer.content == b""
+
+
+@proves("S226", "refuses")
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_packed_refusal_is_not_unpacked_beyond_the_bound(
+    open_house: Open, house: House, status: int
+) -> None:
+    async with open_house() as connection:
+        await connection.log_in()
+    transport = Refusing(house, status, bomb, "gzip")
+    assert len(BOMB) < LIMIT
+
+    tracemalloc.start()
+    try:
+        answer = await post(open_house, transport)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert answer.status_code == status
+    assert len(transport.bodies) > 1
+    assert answer.content == b""
+    assert all(len(earlier.content) <= LIMIT for earlier in answer.history)
+    # Of the 50 MB there must be nothing; the rest is the sign-in itself.
+    assert peak < 20_000_000
+
+
+@proves("S226", "accepts")
+@pytest.mark.parametrize(
+    ("coding", "pack"),
+    [
+        ("", bytes),
+        ("identity", bytes),
+        ("gzip", gzip.compress),
+        ("x-gzip", gzip.compress),
+        ("deflate", zlib.compress),
+    ],
+)
+async def test_an_honest_refusal_arrives_whole(
+    open_house: Open, house: House, coding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    said = b'{"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": "Not you."}}'
+    transport = Refusing(house, 403, lambda: [pack(said)], coding)
+
+    answer = await post(open_house, transport)
+
+    assert (answer.status_code, answer.content) == (403, said)
+    assert "insufficient_scope" in answer.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "deflate"])
+async def test_a_refusal_that_cannot_be_unpacked_in_bounds_is_empty(
+    open_house: Open, house: House, coding: str
+) -> None:
+    transport = Refusing(house, 403, lambda: [b"not packed at all"], coding)
+
+    assert (await post(open_house, transport)).content == b""
+
+
+async def test_a_refusal_that_breaks_off_keeps_nobody_from_signing_in(
+    open_house: Open, house: House
+) -> None:
+    def breaking() -> Iterable[bytes]:
+        yield b"{"
+        raise httpx2.ReadError("gone")
+
+    transport = Refusing(house, 401, breaking)
+
+    answer = await post(open_house, transport)
+
+    assert (answer.status_code, answer.content) == (401, b"")
+    assert house.authorizations
+
+
+async def test_the_mcp_client_says_what_an_endless_refusal_means(
+    open_house: Open, house: House
+) -> None:
+    async with open_house() as connection:
+        await connection.log_in()
+        transport = Refusing(house, 403, endless)
+        auth = OAuth(SERVER, connection.sign_in)
+        async with McpClient(SERVER, auth=auth, transport=transport) as client:
+            with pytest.raises(ServerRefused):
+                await client.list_tools()
+
+    assert sum(body.taken for body in transport.bodies) <= MOST
+
+
+async def test_nobody_to_sign_in_is_said_without_reading_the_refusal_to_its_end(
+    open_house: Open, house: House
+) -> None:
+    transport = Refusing(house, 401, endless)
+    async with open_house() as connection:
+        auth = OAuth(SERVER, connection.sign_in, interactive=False)
+        async with httpx2.AsyncClient(auth=auth, transport=transport) as http:
+            with pytest.raises(SignInNeeded):
+                await http.post(SERVER, json=MESSAGE)
+
+    assert sum(body.taken for body in transport.bodies) <= LIMIT + CHUNK
