@@ -11,10 +11,12 @@ import pytest
 from doorward.client import FileStore, PrivateKey, Wallet
 from tests.cli.conftest import Command
 from tests.client.house import ISSUER, SERVER, House
+from tests.client.test_pinned_issuer import THIEF, turn
 from tests.client.test_service import serve_grants
+from tests.ledger import proves
 
 SECRET = "s3cret of the nightly job"
-NIGHTLY = ("--service", "--client-id", "nightly")
+NIGHTLY = ("--service", "--client-id", "nightly", "--issuer", ISSUER)
 ADD = ("call", SERVER, "add", "a=2", "b=3")
 
 
@@ -102,7 +104,10 @@ def test_a_service_never_uses_what_a_person_holds(
     credentials = ("--client-secret-file", str(secret_file), "--account", "shared")
     assert doorward(*ADD, *NIGHTLY, *credentials).status == 0
 
-    assert doorward(*ADD, "--service", "--client-id", "daily", *credentials).status == 0
+    assert (
+        doorward(*ADD, "--service", "--client-id", "daily", "--issuer", ISSUER, *credentials).status
+        == 0
+    )
 
     tokens = Wallet(FileStore(home), "shared").tokens_for(SERVER)
     assert tokens is not None
@@ -151,6 +156,77 @@ def test_a_call_that_names_a_client_without_being_a_service_is_refused(
 
     assert (refused.status, house.asked) == (2, [])
     assert "(not-a-service)" in refused.err
+
+
+@proves("S224", "refuses")
+@pytest.mark.parametrize("verb", [("login", SERVER), ADD], ids=["login", "call"])
+def test_a_secret_whose_issuer_the_user_never_named_is_not_sent(
+    doorward: Command, house: House, secret_file: Path, verb: tuple[str, ...]
+) -> None:
+    words = ("--service", "--client-id", "nightly", "--client-secret-file", str(secret_file))
+
+    refused = doorward(*verb, *words)
+
+    assert (refused.status, house.asked) == (2, [])
+    assert "(no-issuer)" in refused.err
+    assert "--issuer" in refused.err
+
+
+@proves("S224", "accepts")
+def test_an_issuer_is_named_once_and_kept_for_the_client(
+    doorward: Command, house: House, secret_file: Path
+) -> None:
+    credentials = ("--client-secret-file", str(secret_file), "--account")
+    assert doorward(*ADD, *NIGHTLY, *credentials, "one").status == 0
+
+    again = doorward(*ADD, "--service", "--client-id", "nightly", *credentials, "two")
+    daily = doorward(*ADD, "--service", "--client-id", "daily", *credentials, "three")
+
+    assert (again.status, daily.status) == (0, 2)
+    assert shown(house) == [SECRET, SECRET]
+
+
+@proves("S224", "refuses")
+def test_a_server_that_names_a_thief_later_is_not_followed_and_the_user_is_told_what_to_run(
+    doorward: Command, house: House, secret_file: Path
+) -> None:
+    words = ("--service", "--client-id", "nightly", "--client-secret-file", str(secret_file))
+    assert doorward(*ADD, *words, "--issuer", ISSUER).status == 0
+    posted = turn(house)
+    house.live.clear()
+
+    refused = doorward(*ADD, *words)
+
+    assert (refused.status, posted) == (3, [])
+    assert "(wrong-issuer)" in refused.err
+    assert "--issuer" in refused.err
+    assert shown(house) == [SECRET]
+
+
+@proves("S224", "accepts")
+def test_the_user_alone_moves_a_client_to_another_issuer(
+    doorward: Command, house: House, secret_file: Path
+) -> None:
+    words = ("--service", "--client-id", "nightly", "--client-secret-file", str(secret_file))
+    assert doorward(*ADD, *words, "--issuer", ISSUER).status == 0
+    posted = turn(house)
+
+    assert doorward("login", SERVER, *words, "--issuer", THIEF).status == 0
+    assert doorward("login", SERVER, *words).status == 0
+
+    assert [secret_of(request) for request in posted] == [SECRET, SECRET]
+
+
+def test_an_issuer_is_for_services_and_must_be_one(
+    doorward: Command, house: House, secret_file: Path
+) -> None:
+    person = doorward("login", SERVER, "--issuer", ISSUER)
+    words = ("--service", "--client-id", "nightly", "--client-secret-file", str(secret_file))
+    plain = doorward("login", SERVER, *words, "--issuer", "http://login.example")
+
+    assert (person.status, plain.status, house.asked) == (2, 2, [])
+    assert "(not-a-service)" in person.err
+    assert "(insecure-issuer)" in plain.err
 
 
 @pytest.mark.parametrize("way", ["--paste", "--device"])

@@ -1,6 +1,8 @@
 """Sign-ins without a person: client credentials, enterprise-managed, workload identity."""
 
 import asyncio
+import base64
+import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -52,7 +54,7 @@ async def test_a_service_signs_in_with_its_secret_and_asks_nobody(
     open_house: Open, house: House
 ) -> None:
     serve_grants(house)
-    choice = ClientChoice(client_id="nightly", client_secret="s3cret")
+    choice = ClientChoice(client_id="nightly", client_secret="s3cret", issuer=ISSUER)
     house.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_basic"]
 
     async with open_house(grant=ClientCredentials(), choice=choice) as connection:
@@ -86,7 +88,7 @@ async def test_a_service_signs_for_itself_and_the_assertion_names_the_issuer(
     serve_grants(house)
     key = make()
     pem = key.as_pem(private=True).decode()
-    choice = ClientChoice(client_id="nightly", private_key=PrivateKey.from_pem(pem))
+    choice = ClientChoice(client_id="nightly", private_key=PrivateKey.from_pem(pem), issuer=ISSUER)
 
     async with open_house(grant=ClientCredentials(), choice=choice) as connection:
         await connection.client.list_tools()
@@ -104,7 +106,7 @@ async def test_a_service_signs_for_itself_and_the_assertion_names_the_issuer(
 async def test_a_service_asks_for_no_refresh_token(open_house: Open, house: House) -> None:
     serve_grants(house)
     house.metadata["scopes_supported"] = ["mcp:read", "offline_access"]
-    choice = ClientChoice(client_id="nightly", client_secret="s3cret")
+    choice = ClientChoice(client_id="nightly", client_secret="s3cret", issuer=ISSUER)
 
     async with open_house(grant=ClientCredentials(), choice=choice) as connection:
         await connection.client.list_tools()
@@ -116,7 +118,7 @@ async def test_a_service_asks_for_no_refresh_token(open_house: Open, house: Hous
 async def test_a_service_steps_up_by_itself_to_the_union(open_house: Open, house: House) -> None:
     serve_grants(house)
     house.challenge["scope"] = "mcp:read"
-    choice = ClientChoice(client_id="nightly", client_secret="s3cret")
+    choice = ClientChoice(client_id="nightly", client_secret="s3cret", issuer=ISSUER)
 
     async with open_house(
         grant=ClientCredentials(), choice=choice, interactive=False
@@ -134,7 +136,7 @@ async def test_a_service_that_is_given_no_more_stops(open_house: Open, house: Ho
     serve_grants(house)
     house.grantable = frozenset({"mcp:read"})
     house.challenge["scope"] = "mcp:read"
-    choice = ClientChoice(client_id="nightly", client_secret="s3cret")
+    choice = ClientChoice(client_id="nightly", client_secret="s3cret", issuer=ISSUER)
 
     async with open_house(grant=ClientCredentials(), choice=choice) as connection:
         await connection.client.list_tools()
@@ -148,7 +150,7 @@ async def test_a_service_that_is_given_no_more_stops(open_house: Open, house: Ho
 
 async def test_two_assertions_are_two(open_house: Open, house: House, clock: Clock) -> None:
     serve_grants(house)
-    choice = ClientChoice(client_id="nightly", private_key=PrivateKey.generate())
+    choice = ClientChoice(client_id="nightly", private_key=PrivateKey.generate(), issuer=ISSUER)
 
     async with open_house(grant=ClientCredentials(), choice=choice) as connection:
         await connection.client.list_tools()
@@ -164,7 +166,7 @@ async def test_a_private_key_is_not_kept_in_the_wallet_nor_shown(
 ) -> None:
     serve_grants(house)
     key = PrivateKey.generate()
-    choice = ClientChoice(client_id="nightly", private_key=key)
+    choice = ClientChoice(client_id="nightly", private_key=key, issuer=ISSUER)
 
     async with open_house(grant=ClientCredentials(), choice=choice) as connection:
         await connection.client.list_tools()
@@ -179,7 +181,7 @@ async def test_a_service_renews_ahead_of_the_end_by_one_request(
     open_house: Open, house: House, clock: Clock
 ) -> None:
     serve_grants(house)
-    choice = ClientChoice(client_id="nightly", client_secret="s3cret")
+    choice = ClientChoice(client_id="nightly", client_secret="s3cret", issuer=ISSUER)
 
     async with open_house(grant=ClientCredentials(), choice=choice) as connection:
         await connection.client.list_tools()
@@ -199,7 +201,7 @@ async def test_a_refusal_stands_and_nothing_else_is_tried(
     open_house: Open, house: House, error: str
 ) -> None:
     refusing(house, error)
-    choice = ClientChoice(client_id="pod")
+    choice = ClientChoice(client_id="pod", issuer=ISSUER)
 
     async with open_house(grant=WorkloadIdentity(_jwt), choice=choice) as connection:
         with pytest.raises(SignInFailed) as refusal:
@@ -214,7 +216,7 @@ async def test_a_refusal_at_the_renewal_stands_too(
     open_house: Open, house: House, clock: Clock
 ) -> None:
     serve_grants(house)
-    choice = ClientChoice(client_id="pod")
+    choice = ClientChoice(client_id="pod", issuer=ISSUER)
     async with open_house(grant=WorkloadIdentity(_jwt), choice=choice) as connection:
         await connection.client.list_tools()
         clock.now += 4000
@@ -252,20 +254,20 @@ async def test_a_workload_shows_a_jwt_made_for_the_issuer(open_house: Open, hous
     serve_grants(house)
 
     async with open_house(
-        grant=WorkloadIdentity(_jwt), choice=ClientChoice(client_id="pod")
+        grant=WorkloadIdentity(_jwt), choice=ClientChoice(client_id="pod", issuer=ISSUER)
     ) as connection:
         await connection.client.list_tools()
 
     (form,) = house.forms(f"{ISSUER}/token")
     assert form["grant_type"] == JWT_BEARER
-    assert form["assertion"] == f"jwt.for.{ISSUER}"
+    assert form["assertion"] == jwt_for(ISSUER)
     assert form["client_id"] == "pod"
 
 
 async def test_the_company_decides_in_two_legs(open_house: Open, house: House) -> None:
     serve_grants(house)
     provider = _Provider({"issued_token_type": ID_JAG, "access_token": "id.jag.x"})
-    choice = ClientChoice(client_id="at-server", client_secret="s2")
+    choice = ClientChoice(client_id="at-server", client_secret="s2", issuer=ISSUER)
 
     async with open_house(grant=provider.grant(), choice=choice) as connection:
         await connection.client.list_tools()
@@ -318,7 +320,7 @@ async def test_without_an_assertion_nothing_goes_to_the_issuer(
     provider = _Provider(document, status)
 
     async with open_house(
-        grant=provider.grant(), choice=ClientChoice(client_id="at-server")
+        grant=provider.grant(), choice=ClientChoice(client_id="at-server", issuer=ISSUER)
     ) as connection:
         with pytest.raises(kind):
             await connection.client.list_tools()
@@ -343,8 +345,14 @@ def test_a_key_that_cannot_sign_well_is_refused_before_anything_is_sent(pem: str
         PrivateKey.from_pem(pem)
 
 
+def jwt_for(audience: Any) -> str:
+    """Return a JWT that nobody has signed, for ``audience``."""
+    claims = base64.urlsafe_b64encode(json.dumps({"sub": "pod", "aud": audience}).encode())
+    return f"e30.{claims.decode().rstrip('=')}.c2ln"
+
+
 async def _jwt(audience: str) -> str:
-    return f"jwt.for.{audience}"
+    return jwt_for(audience)
 
 
 class _Provider(httpx2.AsyncBaseTransport):

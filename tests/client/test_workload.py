@@ -133,8 +133,8 @@ async def test_google_is_asked_with_its_header_for_the_audience() -> None:
     assert headers["metadata-flavor"] == "Google"
 
 
-@pytest.mark.parametrize("resource", [None, "api://doorward"])
-async def test_azure_is_asked_with_its_header_for_the_application(resource: str | None) -> None:
+@pytest.mark.parametrize("resource", [AUDIENCE, "api://doorward"])
+async def test_azure_is_asked_with_its_header_for_the_application(resource: str) -> None:
     seen: list[tuple[str, dict[str, str]]] = []
 
     def metadata(target: str, headers: dict[str, str]) -> tuple[int, str]:
@@ -142,13 +142,13 @@ async def test_azure_is_asked_with_its_header_for_the_application(resource: str 
         return 200, json.dumps({"access_token": JWT, "token_type": "Bearer"})
 
     async with platform(metadata) as address:
-        source = AzureMetadata(resource=resource, client_id="me", address=address)
-        assert await source(AUDIENCE) == JWT
+        source = AzureMetadata(client_id="me", address=address)
+        assert await source(resource) == JWT
 
     ((target, headers),) = seen
     assert query_of(target) == {
         "api-version": ["2018-02-01"],
-        "resource": [resource or AUDIENCE],
+        "resource": [resource],
         "client_id": ["me"],
     }
     assert headers["metadata"] == "true"

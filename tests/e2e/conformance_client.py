@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -120,16 +121,29 @@ PLAYS: dict[str, Play] = {
 }
 
 
-def choice() -> ClientChoice:
+def choice(url: str) -> ClientChoice:
     """Return who this client is: the one that the suite registered, or one with a document."""
+    grant = options().get("grant")
     if "client_id" not in CONTEXT:
-        return ClientChoice(document=DOCUMENT)
+        return ClientChoice(document=DOCUMENT, issuer=issuer_of(url) if grant else None)
     pem = CONTEXT.get("private_key_pem")
     return ClientChoice(
         client_id=CONTEXT["client_id"],
+        issuer=issuer_of(url) if grant or pem or "client_secret" in CONTEXT else None,
         client_secret=CONTEXT.get("client_secret"),
         private_key=PrivateKey.from_pem(pem) if pem else None,
     )
+
+
+def issuer_of(url: str) -> str:
+    """Be the user who knows who gave out the client: the suite does not say, its server does."""
+    parts = urlsplit(url)
+    place = f"{parts.scheme}://{parts.netloc}/.well-known/oauth-protected-resource"
+    for address in (place + parts.path, place):
+        answer = httpx2.get(address, trust_env=False, timeout=10)
+        if answer.status_code == 200:
+            return str(answer.json()["authorization_servers"][0])
+    raise LookupError(url)
 
 
 async def platform(audience: str) -> str:
@@ -166,7 +180,7 @@ async def main(url: str) -> None:
             wallet=Wallet(FileStore(Path(folder))),
             initialize=INITIALIZE,
             elicit=consent,
-            choice=choice(),
+            choice=choice(url),
             **options(),
         ) as connection:
             await PLAYS.get(SCENARIO, call_protected)(connection.client)

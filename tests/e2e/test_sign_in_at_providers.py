@@ -252,6 +252,7 @@ def test_a_service_of_keycloak_calls_on_the_command_line_with_the_secret_of_a_fi
     secret.chmod(0o600)
     command = [str(Path(sys.executable).parent / "doorward"), "call", at_keycloak.url]
     service = ["--service", "--client-id", "mcp-service", "--client-secret-file", str(secret)]
+    service += ["--issuer", at_keycloak.issuer]
 
     done = [
         subprocess.run(

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 import typer
 
 from doorward.cli.options import Account, AsJson, ServerUrl, examples
-from doorward.cli.service import AsService, ClientId, KeyFile, SecretFile, Service
+from doorward.cli.service import AsService, ClientId, Issuer, KeyFile, SecretFile, Service
 
 EPILOG = examples(
     "doorward call https://mcp.example/mcp add a=2 b=3",
     'doorward call https://mcp.example/mcp search words:=\'["one", "two"]\'',
     "doorward call https://mcp.example/mcp get_time --json",
-    "doorward call https://mcp.example/mcp get_time --service --client-id nightly --client-key key.pem",
+    "doorward call https://mcp.example/mcp get_time --service --client-id nightly --issuer https://login.example --client-key key.pem",
 )
 
 
@@ -27,6 +27,7 @@ def call(
     ] = None,
     service: AsService = False,
     client_id: ClientId = None,
+    issuer: Issuer = None,
     client_secret_file: SecretFile = None,
     client_key: KeyFile = None,
     account: Account = None,
@@ -42,7 +43,7 @@ def call(
     from doorward.cli.running import run
 
     output = Output(as_json=as_json)
-    who = Service(service, client_id, client_secret_file, client_key)
+    who = Service(service, client_id, issuer, client_secret_file, client_key)
     run(output, lambda: _call(output, url, (tool, arguments or []), who, account))
 
 
@@ -56,10 +57,11 @@ async def _call(
     from doorward.client.connection import open_connection
 
     name, words = asked
-    options = who.options()
+    wallet = wallet_of(who.account(account))
+    options = who.options(wallet)
     async with open_connection(
         url,
-        wallet=wallet_of(who.account(account)),
+        wallet=wallet,
         interactive=False,
         elicit=AskedPage(output, url),
         modes=("url",),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from doorward.cli.options import Account, AsJson, ServerUrl, examples
-from doorward.cli.service import AsService, KeyFile, SecretFile, Service
+from doorward.cli.service import AsService, Issuer, KeyFile, SecretFile, Service
 
 EPILOG = examples(
     "doorward login https://mcp.example/mcp",
@@ -15,7 +15,7 @@ EPILOG = examples(
     "doorward login https://mcp.example/mcp --paste",
     "doorward login https://mcp.example/mcp --account work",
     "doorward login https://mcp.example/mcp --client-id my-registered-client --port 8765",
-    "doorward login https://mcp.example/mcp --service --client-id nightly --client-secret-file secret.txt",
+    "doorward login https://mcp.example/mcp --service --client-id nightly --issuer https://login.example --client-secret-file secret.txt",
 )
 
 
@@ -54,6 +54,7 @@ def login(
         typer.Option("--device", help="Show a code to enter on another device, where offered."),
     ] = False,
     service: AsService = False,
+    issuer: Issuer = None,
     client_secret_file: SecretFile = None,
     client_key: KeyFile = None,
     account: Account = None,
@@ -85,7 +86,7 @@ def login(
         client_id,
         client_document,
         account,
-        Service(service, client_id, client_secret_file, client_key),
+        Service(service, client_id, issuer, client_secret_file, client_key),
     )
     run(output, lambda: _login(output, asked, progress, options))
 
@@ -123,18 +124,23 @@ async def _login(output: Any, asked: Asked, progress: "Progress", options: dict[
             f"{scope!r} is not a list of scopes.",
             "Separate scopes by spaces, such as --scope 'mcp:read mcp:tools'.",
         )
+    wallet = wallet_of(asked.service.account(asked.account))
     choice = ClientChoice(
         client_id=asked.client_id,
         document=require_document_url(document) if document else None,
     )
-    chosen = {"choice": choice, **options, **asked.service.options(people_name_clients=True)}
+    chosen = {
+        "choice": choice,
+        **options,
+        **asked.service.options(wallet, people_name_clients=True),
+    }
     if asked.service.wanted and {"show", "paste"} & options.keys():
         raise UsageProblem(
             "two-ways", "A service needs no browser.", "Leave out --paste and --device."
         )
     async with open_connection(
         url,
-        wallet=wallet_of(asked.service.account(asked.account)),
+        wallet=wallet,
         browser=progress.open,
         progress=progress,
         **chosen,

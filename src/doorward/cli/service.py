@@ -3,13 +3,17 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from doorward.errors import ConfigurationError
 from doorward.private_file import Exposed, read_private
+from doorward.wire.address import require_issuer
 from doorward.wire.shell_command import shell_command
+
+if TYPE_CHECKING:
+    from doorward.client.wallet import Wallet
 
 SECRET = "DOORWARD_CLIENT_SECRET"  # noqa: S105  (a name)
 _LONGEST = 64 * 1024
@@ -25,6 +29,15 @@ AsService = Annotated[
 ClientId = Annotated[
     str | None,
     typer.Option("--client-id", help="The service's client, registered there by hand."),
+]
+Issuer = Annotated[
+    str | None,
+    typer.Option(
+        "--issuer",
+        metavar="URL",
+        help="Who gave out the service's client, and alone gets its secret. Say it once; it is "
+        "kept for the client until you say another.",
+    ),
 ]
 SecretFile = Annotated[
     Path | None,
@@ -50,6 +63,7 @@ class Service:
 
     wanted: bool
     client_id: str | None
+    issuer: str | None
     secret_file: Path | None
     key_file: Path | None
 
@@ -57,19 +71,20 @@ class Service:
         """Return where its tokens are kept: apart from those of the person at this machine."""
         return named or self.client_id if self.wanted else named
 
-    def options(self, *, people_name_clients: bool = False) -> dict[str, Any]:
+    def options(self, wallet: "Wallet", *, people_name_clients: bool = False) -> dict[str, Any]:
         """
         Return how a connection signs in as this service; nothing when a person is meant.
 
-        With ``people_name_clients`` a client's id alone does not ask for a service.
+        The issuer that the user named is kept in ``wallet``, and is the client's from then on. With
+        ``people_name_clients`` a client's id alone does not ask for a service.
 
         Raises:
-            ConfigurationError: ``not-a-service``, ``no-client-id``, ``two-credentials``,
-                ``no-client-secret``, or what is wrong with a file.
+            ConfigurationError: ``not-a-service``, ``no-client-id``, ``no-issuer``,
+                ``two-credentials``, ``no-client-secret``, or what is wrong with a file.
         """
         files = [file for file in (self.secret_file, self.key_file) if file is not None]
         if not self.wanted:
-            if files or (self.client_id is not None and not people_name_clients):
+            if files or self.issuer or (self.client_id is not None and not people_name_clients):
                 raise _usage(
                     "not-a-service",
                     "What was given is for a service, and a person is to be asked.",
@@ -91,8 +106,26 @@ class Service:
         from doorward.client.registration import ClientChoice
         from doorward.client.service import ClientCredentials
 
-        choice = ClientChoice(client_id=self.client_id, **self._credential())
+        credential = self._credential()
+        issuer = self._pinned(wallet, self.client_id)
+        choice = ClientChoice(client_id=self.client_id, issuer=issuer, **credential)
         return {"grant": ClientCredentials(), "choice": choice}
+
+    def _pinned(self, wallet: "Wallet", client_id: str) -> str:
+        if self.issuer is not None:
+            wallet.keep_issuer(client_id, require_issuer(self.issuer))
+            return self.issuer
+        kept = wallet.issuer_of(client_id)
+        if kept is None:
+            # Not what the MCP server names, even the first time: it could be a thief's, and the
+            # secret would be there before anybody has read a name.
+            raise _usage(
+                "no-issuer",
+                f"Nobody has said which issuer gave out the client {client_id}, and a server is not "
+                "believed about that.",
+                "Add --issuer with the address of the issuer, once; nothing was sent.",
+            )
+        return kept
 
     def _credential(self) -> dict[str, Any]:
         if self.key_file is not None:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 from doorward.client.courier import Courier, require_success
 from doorward.client.jws import PrivateKey
 from doorward.client.refusals import DiscoveryFailed, ProtocolBroken, SignInFailed
+from doorward.errors import ConfigurationError
+from doorward.wire.address import require_issuer
 from doorward.wire.client_metadata import is_client_id_url
 from doorward.wire.server_metadata import ServerMetadata
 
@@ -51,10 +53,15 @@ class ClientChoice:
     """
     What the user configured about this client's identity.
 
-    ``client_id`` was given out by ``issuer`` (any issuer when that is ``None``: the user named it
-    for this one server, on this one command line). ``private_key`` signs for it instead of a
-    secret. ``document`` is the URL of a client ID metadata document that the user hosts. ``name``
-    is shown on consent pages.
+    ``client_id`` was given out by ``issuer``, which alone is sent ``client_secret``, or an assertion
+    that is signed with ``private_key``. Both need an issuer: without one, the MCP server would say
+    where they go. Any issuer that a server names may see a ``client_id`` alone. ``document`` is the
+    URL of a client ID metadata document that the user hosts. ``name`` is shown on consent pages.
+
+    Raises:
+        ConfigurationError: with reason ``no-issuer``, or what ``require_issuer`` gives.
+
+    Spec: MCP 2026-07-28 authorization server binding
     """
 
     name: str = "Doorward"
@@ -63,6 +70,22 @@ class ClientChoice:
     private_key: PrivateKey | None = field(default=None, repr=False)
     issuer: str | None = None
     document: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.issuer is not None:
+            require_issuer(self.issuer)
+        elif self.client_secret is not None or self.private_key is not None:
+            raise no_issuer(f"The client {self.client_id}")
+
+
+def no_issuer(who: str) -> ConfigurationError:
+    """Return what to tell whoever configured credentials and did not say whom they are for."""
+    return ConfigurationError(
+        "no-issuer",
+        f"{who} has credentials, and no issuer that they are for.",
+        "Set ClientChoice(issuer=…) to the issuer that gave them out. It is not taken from the MCP "
+        "server, which could name one of its own.",
+    )
 
 
 def pre_arranged(choice: ClientChoice, server: ServerMetadata) -> Registration | None:
@@ -77,14 +100,15 @@ def pre_arranged(choice: ClientChoice, server: ServerMetadata) -> Registration |
 
     Spec: MCP 2026-07-28 client registration
     """
+    if choice.issuer is not None and choice.issuer != server.issuer:
+        raise SignInFailed(
+            "wrong-issuer",
+            f"The server signs in at {server.issuer}, and the configured client is one of "
+            f"{choice.issuer}.",
+            "Nothing was sent there. If you know that the client has moved, change its issuer: "
+            "--issuer on the command line, ClientChoice(issuer=…) in code.",
+        )
     if choice.client_id is not None:
-        if choice.issuer is not None and choice.issuer != server.issuer:
-            raise SignInFailed(
-                "wrong-issuer",
-                f"The server now signs in at {server.issuer}, and the configured client is one of "
-                f"{choice.issuer}.",
-                "Nothing was sent. Register a client there, or remove the configured one.",
-            )
         return Registration(
             issuer=server.issuer,
             client_id=choice.client_id,

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import httpx2
 
@@ -11,11 +11,13 @@ from doorward.client.discovery import BearerChallenge, Found
 from doorward.client.proofs import Prover
 from doorward.client.reach import Reach
 from doorward.client.refusals import ProtocolBroken, SignInFailed, Unreachable
-from doorward.client.registration import pre_arranged
+from doorward.client.registration import no_issuer, pre_arranged
 from doorward.client.sign_in import SignIn
 from doorward.client.token_endpoint import exchange_grant
 from doorward.client.tokens import Tokens, is_sendable
+from doorward.wire.compact import NotCompact, decode_segment
 from doorward.wire.scope import build_scope
+from doorward.wire.strict_json import NotStrictJson, parse_object
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105  (a name)
@@ -54,18 +56,34 @@ class WorkloadIdentity:
     """
     The platform says who runs here, in a JWT made for the issuer; ``source`` fetches it.
 
-    Spec: RFC 7523 §2.1; MCP extension workload identity federation
+    A JWT is sent only where it is meant for: its ``aud`` must name the issuer or its token endpoint,
+    and nobody else. ``audience`` is for platforms that call the issuer by another name, as Azure
+    calls it by an application; then ``aud`` must be exactly that. Never give the audience of another
+    service, such as ``sts.amazonaws.com``: the issuer could use the JWT there.
+
+    Spec: RFC 7523 §2.1, §3; MCP extension workload identity federation
     """
 
     source: TokenSource
+    audience: str | None = None
 
     async def form(
         self,
         found: Found,
         scopes: frozenset[str],  # noqa: ARG002  (the signature is Grant's)
     ) -> dict[str, str]:
-        """Return the grant with a JWT made for the issuer of ``found``."""
-        return {"grant_type": JWT_BEARER, "assertion": await self.source(found.server.issuer)}
+        """
+        Return the grant with a JWT made for the issuer of ``found``.
+
+        Raises:
+            ProtocolBroken: with reason ``wrong-workload-audience``; nothing is sent.
+            DoorwardError: what ``source`` raises.
+        """
+        issuer = found.server.issuer
+        token = await self.source(self.audience or issuer)
+        meant = {self.audience} if self.audience else {issuer, found.server.token_endpoint}
+        _require_audience(token, meant, issuer)
+        return {"grant_type": JWT_BEARER, "assertion": token}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +130,29 @@ class EnterpriseManaged:
         return {"grant_type": JWT_BEARER, "assertion": _assertion(answer)}
 
 
+def _require_audience(token: str, meant: set[str], issuer: str) -> None:
+    # Whoever gets a JWT for several audiences can show it to each of the others.
+    named = _audiences(token)
+    if named and named <= meant:
+        return
+    raise ProtocolBroken(
+        "wrong-workload-audience",
+        f"The platform's JWT is for {', '.join(sorted(named)) or 'nobody'}, and not for {issuer} "
+        "alone.",
+        "Nothing was sent. Have the platform make one whose audience is the issuer.",
+    )
+
+
+def _audiences(token: str) -> frozenset[str]:
+    """Return whom a JWT names in ``aud``; it is read, not verified: the issuer does that."""
+    try:
+        said = parse_object(decode_segment(token.split(".")[1].encode())).get("aud")
+    except (IndexError, UnicodeError, NotCompact, NotStrictJson):
+        return frozenset()
+    values: list[Any] = said if isinstance(said, list) else [said]
+    return frozenset(values) if all(isinstance(value, str) for value in values) else frozenset()
+
+
 def _assertion(answer: Answer) -> str:
     """Return the identity assertion in the provider's answer, and nothing that only looks so."""
     if answer.status >= 500:
@@ -139,13 +180,19 @@ class ServiceSignIn(SignIn):
     Signs in to an MCP server without a person, by ``grant``; ``choice`` says as which client.
 
     ```python
-    choice = ClientChoice(client_id="nightly", private_key=PrivateKey.from_pem(pem))
+    key = PrivateKey.from_pem(pem)
+    choice = ClientChoice(client_id="nightly", private_key=key, issuer="https://login.example")
     sign_in = ServiceSignIn.for_server(url, grant=ClientCredentials(), choice=choice)
     async with httpx2.AsyncClient(auth=OAuth(url, sign_in)) as http: ...
     ```
 
-    A refusal of the issuer stands: nothing is tried a second time or in another way. Never
+    ``choice`` must name the issuer: the MCP server names one as well, and nobody is there to see
+    that it is a thief's. Secrets, assertions and JWTs go to that issuer alone, and so do tokens come
+    from it. A refusal of the issuer stands: nothing is tried a second time or in another way. Never
     registers by itself and never opens a browser.
+
+    Raises:
+        ConfigurationError: with reason ``no-issuer``.
 
     Spec: MCP extensions OAuth client credentials, enterprise-managed authorization, workload
     identity federation
@@ -154,11 +201,19 @@ class ServiceSignIn(SignIn):
     grant: Grant
     needs_person: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        if self.choice.issuer is None and self._known_as is not None:
+            raise no_issuer(f"The service {self._known_as}")
+
+    @property
+    def _known_as(self) -> str | None:
+        return self.choice.client_id or self.choice.document
+
     def tokens_for(self, server_url: str) -> Tokens | None:
-        """Return the tokens that are kept for this client; another's are not what it may use."""
+        """Return the tokens of this client from its issuer; another's are not what it may use."""
         kept = super().tokens_for(server_url)
-        known = self.choice.client_id or self.choice.document
-        return kept if kept is not None and kept.client_id == known else None
+        ours = (self.choice.issuer, self._known_as)
+        return kept if kept is not None and (kept.issuer, kept.client_id) == ours else None
 
     async def refresh(self, server_url: str, old: Tokens) -> Tokens:
         """

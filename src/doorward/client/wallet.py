@@ -11,7 +11,7 @@ from doorward.client.tokens import Tokens
 from doorward.errors import ConfigurationError
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
-_SERVER, _TOKENS, _CLIENT = "server ", "tokens ", "client "
+_SERVER, _TOKENS, _CLIENT, _ISSUER = "server ", "tokens ", "client ", "issuer of "
 
 
 class Wallet:
@@ -85,6 +85,17 @@ class Wallet:
     def forget_registration(self, issuer: str) -> None:
         """Forget how this client is known to ``issuer``."""
         self._store.delete(_CLIENT + issuer)
+
+    def issuer_of(self, client_id: str) -> str | None:
+        """Return the issuer that the user said gave out ``client_id``, or ``None``."""
+        record = self._store.get(_ISSUER + client_id)
+        issuer = record.get("issuer") if record else None
+        return issuer if isinstance(issuer, str) else None
+
+    def keep_issuer(self, client_id: str, issuer: str) -> None:
+        """Keep the user's word that ``issuer`` gave out ``client_id``; a server's is never kept."""
+        if self.issuer_of(client_id) != issuer:
+            self._store.put(_ISSUER + client_id, {"issuer": issuer})
 
     def lock(self, issuer: str, resource: str) -> AbstractAsyncContextManager[None]:
         """Return the lock under which the tokens of this pair are refreshed, across processes."""

@@ -31,19 +31,29 @@ class ProjectedToken:
     A JWT in a file that the platform renews; it is read anew each time.
 
     Kubernetes: mount a ``serviceAccountToken`` volume whose ``audience`` is the issuer. The
-    platform made the token for that audience already, so the one asked for is not used here.
+    platform made the token already, so the audience that is asked for changes nothing here;
+    ``WorkloadIdentity`` sends no token that was made for another one.
     """
 
     path: Path
 
     @classmethod
     def for_eks(cls) -> "ProjectedToken":
-        """Return the token that EKS projects (``AWS_WEB_IDENTITY_TOKEN_FILE``)."""
+        """
+        Return the token that EKS projects (``AWS_WEB_IDENTITY_TOKEN_FILE``).
+
+        It is for ``sts.amazonaws.com`` unless the service account's annotation
+        ``eks.amazonaws.com/audience`` names the issuer, which it must.
+        """
         return cls(Path(_variable("AWS_WEB_IDENTITY_TOKEN_FILE", "EKS with IAM roles")))
 
     @classmethod
     def for_aks(cls) -> "ProjectedToken":
-        """Return the token that AKS projects (``AZURE_FEDERATED_TOKEN_FILE``)."""
+        """
+        Return the token that AKS projects (``AZURE_FEDERATED_TOKEN_FILE``).
+
+        It is for Microsoft Entra unless the workload mounts a token for the issuer there.
+        """
         return cls(Path(_variable("AZURE_FEDERATED_TOKEN_FILE", "AKS with workload identity")))
 
     async def __call__(self, audience: str) -> str:  # noqa: ARG002  (the signature is TokenSource's)
@@ -122,22 +132,21 @@ class AzureMetadata:
     """
     The JWT of an Azure virtual machine's managed identity.
 
-    ``resource`` is an application in your directory that stands for the issuer, because Azure makes
-    tokens for applications alone; ``None`` asks for the audience itself.
+    Azure makes tokens for applications of your directory alone. Name the one that stands for the
+    issuer: ``WorkloadIdentity(AzureMetadata(), audience="api://…")``.
     """
 
-    resource: str | None = None
     client_id: str | None = None
     address: str = "http://169.254.169.254"
 
     async def __call__(self, audience: str) -> str:
         """
-        Return a JWT for ``resource``, or for ``audience``.
+        Return a JWT for the application ``audience``.
 
         Raises:
             ClientRefused: there is no metadata service here, or it did not answer with a JWT.
         """
-        asked = {"api-version": "2018-02-01", "resource": self.resource or audience}
+        asked = {"api-version": "2018-02-01", "resource": audience}
         if self.client_id is not None:
             asked["client_id"] = self.client_id
         url = httpx2.URL(self.address + "/metadata/identity/oauth2/token").copy_merge_params(asked)

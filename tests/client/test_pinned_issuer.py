@@ -1,0 +1,304 @@
+"""Whom a service's secret, assertion or platform JWT is for is the user's word, never a server's."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import httpx2
+import pytest
+
+from doorward.client import (
+    ClientChoice,
+    ClientCredentials,
+    Connection,
+    EnterpriseManaged,
+    PrivateKey,
+    ProtocolBroken,
+    ServiceSignIn,
+    SignInFailed,
+    Wallet,
+    WorkloadIdentity,
+)
+from doorward.client.workload import ProjectedToken
+from doorward.errors import ConfigurationError
+from tests.client.conftest import Clock, Open
+from tests.client.house import ISSUER, House
+from tests.client.test_service import jwt_for, serve_grants
+from tests.ledger import proves
+
+THIEF = "https://thief.example"
+AWS, ENTRA = "sts.amazonaws.com", "api://AzureADTokenExchange"
+NIGHTLY: dict[str, Any] = {"client_id": "nightly", "issuer": ISSUER}
+
+
+def turn(house: House) -> list[httpx2.Request]:
+    """Let the server name a thief from now on; return what the thief is posted."""
+    posted: list[httpx2.Request] = []
+
+    def take(request: httpx2.Request) -> httpx2.Response:
+        posted.append(request)
+        return house._issue(frozenset(dict(parse_qsl(request.content.decode()))))
+
+    house.resource["authorization_servers"] = [THIEF]
+    document = {**house.metadata, "issuer": THIEF, "token_endpoint": f"{THIEF}/token"}
+    document["authorization_endpoint"] = f"{THIEF}/authorize"
+    place = f"{THIEF}/.well-known/oauth-authorization-server"
+    house.routes[place] = lambda _: httpx2.Response(200, json=document)
+    house.routes[f"{THIEF}/token"] = take
+    return posted
+
+
+def service(kind: str, tmp_path: Path) -> dict[str, Any]:
+    """Return how a connection signs in, by something that a thief would like to have."""
+
+    async def subject() -> str:
+        return "id.token.of-alice"
+
+    file = tmp_path / "token"
+    file.write_text(jwt_for(ISSUER))
+    assertion = {"issued_token_type": "urn:ietf:params:oauth:token-type:id-jag"}
+    company = httpx2.MockTransport(
+        lambda _: httpx2.Response(
+            200,
+            stream=httpx2.ByteStream(
+                httpx2.Response(200, json={**assertion, "access_token": "id.jag.x"}).content
+            ),
+        )
+    )
+    kinds: dict[str, dict[str, Any]] = {
+        "secret": {
+            "grant": ClientCredentials(),
+            "choice": ClientChoice(client_secret="s3cret", **NIGHTLY),
+        },
+        "key": {
+            "grant": ClientCredentials(),
+            "choice": ClientChoice(private_key=PrivateKey.generate(), **NIGHTLY),
+        },
+        "projected": {
+            "grant": WorkloadIdentity(ProjectedToken(file)),
+            "choice": ClientChoice(**NIGHTLY),
+        },
+        "company": {
+            "grant": EnterpriseManaged(
+                token_endpoint="https://idp.example/token",
+                client_id="at-provider",
+                subject_token=subject,
+                transport=company,
+            ),
+            "choice": ClientChoice(**NIGHTLY),
+        },
+    }
+    return kinds[kind]
+
+
+async def call_twice(connection: Connection, house: House, clock: Clock) -> list[httpx2.Request]:
+    """Make a call, let the server turn, and make another when the token is over."""
+    await connection.client.list_tools()
+    posted = turn(house)
+    clock.now += 4000
+    with pytest.raises(SignInFailed) as refusal:
+        await connection.client.list_tools()
+    assert refusal.value.reason == "wrong-issuer"
+    return posted
+
+
+@proves("S224", "refuses")
+@pytest.mark.parametrize("kind", ["secret", "key", "projected", "company"])
+async def test_a_server_that_names_a_thief_after_the_first_call_gets_nothing_there(
+    open_house: Open, house: House, clock: Clock, tmp_path: Path, kind: str
+) -> None:
+    serve_grants(house)
+
+    async with open_house(**service(kind, tmp_path)) as connection:
+        posted = await call_twice(connection, house, clock)
+
+    assert posted == []
+    assert len(house.forms(f"{ISSUER}/token")) == 1
+
+
+@proves("S224", "accepts")
+@pytest.mark.parametrize("kind", ["secret", "key", "projected", "company"])
+async def test_the_issuer_that_the_user_named_is_served_call_after_call(
+    open_house: Open, house: House, clock: Clock, tmp_path: Path, kind: str
+) -> None:
+    serve_grants(house)
+
+    async with open_house(**service(kind, tmp_path)) as connection:
+        await connection.client.list_tools()
+        clock.now += 4000
+        await connection.client.list_tools()
+
+    assert len(house.forms(f"{ISSUER}/token")) == 2
+
+
+@proves("S224", "refuses")
+async def test_a_server_that_lists_a_thief_first_does_not_choose(
+    open_house: Open, house: House, tmp_path: Path
+) -> None:
+    serve_grants(house)
+    posted = turn(house)
+    house.resource["authorization_servers"] = [THIEF, ISSUER]
+
+    async with open_house(**service("secret", tmp_path)) as connection:
+        await connection.client.list_tools()
+
+    assert posted == []
+    assert len(house.forms(f"{ISSUER}/token")) == 1
+
+
+@proves("S224", "refuses")
+@pytest.mark.parametrize(
+    "credential", [{"client_secret": "s3cret"}, {"private_key": PrivateKey.generate()}]
+)
+def test_a_credential_without_an_issuer_cannot_be_configured(credential: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        ClientChoice(client_id="nightly", **credential)
+
+    assert refusal.value.reason == "no-issuer"
+    assert "s3cret" not in str(refusal.value)
+
+
+@proves("S224", "refuses")
+@pytest.mark.parametrize(
+    "choice",
+    [ClientChoice(client_id="pod"), ClientChoice(document="https://me.example/client.json")],
+    ids=["an-id", "a-document"],
+)
+def test_a_service_without_an_issuer_cannot_be_configured(
+    wallet: Wallet, choice: ClientChoice
+) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        ServiceSignIn.for_server(
+            "https://mcp.example/mcp", wallet=wallet, grant=ClientCredentials(), choice=choice
+        )
+
+    assert refusal.value.reason == "no-issuer"
+
+
+@proves("S224", "accepts")
+async def test_a_public_client_of_a_person_needs_no_issuer(open_house: Open, house: House) -> None:
+    house.clients["mine"] = {"scope": "mcp:read mcp:tools"}
+
+    async with open_house(choice=ClientChoice(client_id="mine")) as connection:
+        await connection.log_in()
+
+    assert house.authorizations[0]["client_id"] == "mine"
+
+
+def test_what_is_no_issuer_cannot_be_one() -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        ClientChoice(client_id="nightly", issuer="http://login.example")
+
+    assert refusal.value.reason == "insecure-issuer"
+
+
+async def test_a_document_too_is_shown_to_the_issuer_that_the_user_named_alone(
+    open_house: Open, house: House, tmp_path: Path
+) -> None:
+    house.metadata["client_id_metadata_document_supported"] = True
+    posted = turn(house)
+    choice = ClientChoice(document="https://me.example/client.json", issuer=ISSUER)
+    grant = service("projected", tmp_path)["grant"]
+
+    async with open_house(grant=grant, choice=choice) as connection:
+        with pytest.raises(SignInFailed) as refusal:
+            await connection.client.list_tools()
+
+    assert refusal.value.reason == "wrong-issuer"
+    assert posted == []
+
+
+async def test_tokens_of_another_issuer_are_not_used_once_the_client_has_moved(
+    open_house: Open, house: House
+) -> None:
+    serve_grants(house)
+    first = ClientChoice(client_secret="s3cret", **NIGHTLY)
+    moved = ClientChoice(client_id="nightly", client_secret="s3cret", issuer=THIEF)
+    async with open_house(grant=ClientCredentials(), choice=first) as connection:
+        await connection.client.list_tools()
+        assert connection.sign_in.tokens_for("https://mcp.example/mcp") is not None
+
+    async with open_house(grant=ClientCredentials(), choice=moved) as connection:
+        assert connection.sign_in.tokens_for("https://mcp.example/mcp") is None
+
+
+@proves("S224", "refuses")
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(jwt_for("https://other.example"), id="another-issuer"),
+        pytest.param(jwt_for(AWS), id="eks-as-it-comes"),
+        pytest.param(jwt_for(ENTRA), id="aks-as-it-comes"),
+        pytest.param(jwt_for([ISSUER, AWS]), id="one-of-two"),
+        pytest.param(jwt_for(f"{ISSUER}/"), id="a-slash-more"),
+        pytest.param(jwt_for([]), id="nobody"),
+        pytest.param(jwt_for(None), id="null"),
+        pytest.param(jwt_for([ISSUER, 7]), id="a-number"),
+        pytest.param("e30.e30.c2ln", id="no-audience"),
+        pytest.param("e30.!!.c2ln", id="unreadable"),
+    ],
+)
+async def test_a_projected_token_that_is_not_for_the_issuer_alone_stays_here(
+    open_house: Open, house: House, tmp_path: Path, content: str
+) -> None:
+    serve_grants(house)
+    options = service("projected", tmp_path)
+    (tmp_path / "token").write_text(content)
+
+    async with open_house(**options) as connection:
+        with pytest.raises(ProtocolBroken) as refusal:
+            await connection.client.list_tools()
+
+    assert refusal.value.reason in ("wrong-workload-audience", "not-a-token")
+    assert content not in str(refusal.value)
+    assert house.forms(f"{ISSUER}/token") == []
+
+
+@proves("S224", "accepts")
+@pytest.mark.parametrize("audience", [ISSUER, [ISSUER], f"{ISSUER}/token"])
+async def test_a_projected_token_may_name_the_issuer_or_its_token_endpoint(
+    open_house: Open, house: House, tmp_path: Path, audience: Any
+) -> None:
+    serve_grants(house)
+    options = service("projected", tmp_path)
+    (tmp_path / "token").write_text(jwt_for(audience))
+
+    async with open_house(**options) as connection:
+        await connection.client.list_tools()
+
+    assert house.forms(f"{ISSUER}/token")[0]["assertion"] == jwt_for(audience)
+
+
+@proves("S224", "accepts")
+async def test_a_platform_that_calls_the_issuer_by_another_name_is_asked_for_that_one(
+    open_house: Open, house: House
+) -> None:
+    serve_grants(house)
+    asked: list[str] = []
+
+    async def azure(audience: str) -> str:
+        asked.append(audience)
+        return jwt_for(audience)
+
+    grant = WorkloadIdentity(azure, audience="api://doorward")
+    async with open_house(grant=grant, choice=ClientChoice(**NIGHTLY)) as connection:
+        await connection.client.list_tools()
+
+    assert asked == ["api://doorward"]
+
+
+@proves("S224", "refuses")
+async def test_a_platform_that_answers_with_another_audience_is_not_passed_on(
+    open_house: Open, house: House
+) -> None:
+    serve_grants(house)
+
+    async def azure(_audience: str) -> str:
+        return jwt_for(ISSUER)
+
+    grant = WorkloadIdentity(azure, audience="api://doorward")
+    async with open_house(grant=grant, choice=ClientChoice(**NIGHTLY)) as connection:
+        with pytest.raises(ProtocolBroken):
+            await connection.client.list_tools()
+
+    assert house.forms(f"{ISSUER}/token") == []
