@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from doorward.authserver.exchanges import Exchange, require_exchanges
 from doorward.errors import ConfigurationError
 from doorward.wire import address
-from doorward.wire.redirect_uri import EDITOR_SCHEMES
+from doorward.wire.redirect_uri import EDITOR_SCHEMES, problem_with
 from doorward.wire.scope import parse_scope
 
 SigningAlgorithm = Literal["ES256", "RS256", "EdDSA"]
@@ -283,6 +283,17 @@ def _clients(settings: AuthServerSettings) -> None:
             )
 
 
+def _redirect_uris(settings: AuthServerSettings) -> None:
+    for client in settings.clients:
+        for uri in client.redirect_uris:
+            if problem := problem_with(uri, private_schemes=settings.private_schemes):
+                raise ConfigurationError(
+                    "not-a-redirect-uri",
+                    f"The redirect URI {uri!r} of client {client.client_id!r} {problem}.",
+                    "Use https, http on loopback, or a private-use scheme listed in private_schemes.",
+                )
+
+
 def _exchanges(settings: AuthServerSettings) -> None:
     require_exchanges(settings.exchanges, settings.clients, settings.resources)
 
@@ -294,5 +305,6 @@ _CHECKS: tuple[Callable[[AuthServerSettings], None], ...] = (
     _secret,
     _lifetimes,
     _clients,
+    _redirect_uris,
     _exchanges,
 )

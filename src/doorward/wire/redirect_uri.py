@@ -21,9 +21,15 @@ _NEVER = frozenset(
     {"javascript", "data", "file", "blob", "vbscript", "about", "http", "https", "ws", "wss", "ftp"}
 )
 
-# Registered with "?iss=somebody", a client would find two issuers in every answer and may read the
-# first, which is not ours.
-_ANSWERS = frozenset({"code", "state", "iss", "error", "error_description", "error_uri"})
+# What IANA's registry lists for authorization responses. Registered with "?iss=somebody", a client
+# finds two issuers in every answer and may read the first, which is not ours.
+_ANSWERS = frozenset(
+    {"code", "state", "iss", "error", "error_description", "error_uri", "response", "session_state"}
+    | {"access_token", "token_type", "expires_in", "scope", "id_token"}
+)
+# Readers of a query decode its names, and some cut them at a bracket ("iss[]") or drop spaces before
+# them. Only names that every reader reads alike are taken.
+_NAME = re.compile(r"[A-Za-z0-9._~-]*")
 
 
 def matches(registered: str, requested: str) -> bool:
@@ -86,9 +92,11 @@ def problem_with(
     https with a host; http on loopback; a private-use scheme when it is a reversed domain name
     (``com.example.app:/callback``) or is listed in ``private_schemes``. A client that calls itself
     ``web`` gets https alone. Without ``application_type`` any of the three forms will do: its
-    default ``web`` belongs to OpenID Connect, and native MCP clients leave it out.
+    default ``web`` belongs to OpenID Connect, and native MCP clients leave it out. In every form,
+    the query holds no parameter of the answer, and names its own parameters without escapes.
 
-    Spec: RFC 8252 §7.1, §7.3; OAuth 2.1 §2.3.1; OpenID Connect Registration 1.0 §2
+    Spec: RFC 8252 §7.1, §7.3; OAuth 2.1 §2.3.1, §4.1.2; OpenID Connect Registration 1.0 §2;
+    RFC 9207 §2
     """
     if len(uri) > LONGEST:
         return f"is longer than {LONGEST} characters"
@@ -101,11 +109,22 @@ def problem_with(
         return "is not an absolute URI"
     if "@" in parts.netloc:
         return "holds credentials"
-    if _ANSWERS & {pair.partition("=")[0] for pair in parts.query.split("&")}:
-        return "has a query parameter that the answer itself uses"
+    if problem := _query_problem(parts.query):
+        return problem
     if parts.scheme in ("http", "https"):
         return _web_problem(parts, application_type)
     return _private_problem(parts, application_type, private_schemes)
+
+
+def _query_problem(query: str) -> str | None:
+    # Some readers split at ";" as well.
+    names = [pair.partition("=")[0] for pair in re.split("[&;]", query)]
+    if not all(_NAME.fullmatch(name) for name in names):
+        return "has a query parameter whose name has other characters than letters, digits, - . _ ~"
+    # Some readers ignore case, or take dots and dashes for underscores.
+    if not _ANSWERS.isdisjoint(re.sub("[.-]", "_", name.lower()) for name in names):
+        return "has a query parameter that the answer itself uses"
+    return None
 
 
 def _web_problem(parts: SplitResult, application_type: str | None) -> str | None:

@@ -21,7 +21,9 @@ _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 Check = Callable[[Parameters], None]
 
 
-def proven_redirect_uri(parameters: Parameters, client: Client) -> str:
+def proven_redirect_uri(
+    parameters: Parameters, client: Client, settings: AuthServerSettings
+) -> str:
     """
     Return the redirect URI that may receive an answer, right or wrong.
 
@@ -36,17 +38,17 @@ def proven_redirect_uri(parameters: Parameters, client: Client) -> str:
     registered = client.metadata.redirect_uris
     requested = parameters.one("redirect_uri")
     if requested is None:
-        if len(registered) == 1:
-            return registered[0]
+        if len(registered) != 1:
+            raise InvalidRequest(
+                f"no redirect_uri, {len(registered)} are registered",
+                say="The application registered several addresses and did not say which to use.",
+            )
+        requested = registered[0]
+    # On record is not enough: it may be from before a rule was added or a scheme was taken away.
+    problem = problem_with(requested, private_schemes=settings.private_schemes)
+    if problem is not None or not any(matches(one, requested) for one in registered):
         raise InvalidRequest(
-            f"no redirect_uri, {len(registered)} are registered",
-            say="The application registered several addresses and did not say which to use.",
-        )
-    if problem_with(requested) == "is longer than 2048 characters" or not any(
-        matches(one, requested) for one in registered
-    ):
-        raise InvalidRequest(
-            f"redirect_uri {requested[:200]!r} is not among {registered!r}",
+            f"redirect_uri {requested[:200]!r} {problem or f'is not among {registered!r}'}",
             say="The address to return to is not one that the application registered.",
         )
     return requested

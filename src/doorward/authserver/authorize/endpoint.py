@@ -47,7 +47,7 @@ class AuthorizeEndpoint:
         # Who asks, and where an answer may go, comes before every other question: until both are
         # proven, whatever is wrong is shown here and nobody is redirected.
         client = await self._client(parameters)
-        redirect_uri = proven_redirect_uri(parameters, client)
+        redirect_uri = proven_redirect_uri(parameters, client, settings)
         try:
             asked = read_request(parameters, client, redirect_uri, settings)
             return await self._serve(request, asked, client)

@@ -1,0 +1,121 @@
+"""Redirect URIs that carry a parameter of the answer, at every place where one is named."""
+
+import pytest
+from sqlalchemy import select, update
+
+from doorward.authserver.settings import AuthServerSettings, ConfiguredClient, Resource
+from doorward.authserver.store.schema import clients
+from doorward.errors import ConfigurationError
+from doorward.wire.redirect_uri import is_acceptable
+from tests.authserver.browser import answer_in
+from tests.authserver.conftest import Opening
+from tests.authserver.shelf import URL, Shelf
+from tests.authserver.world import PASSWORD, RESOURCE, World
+from tests.ledger import proves
+
+HONEST = "https://app.example/cb?tenant=%69ss&next=a%26iss%3Dx&isss=1&error-page=x&v.1=2"
+RESERVED = [
+    f"https://app.example/cb?{query}"
+    for query in (
+        "iss=https://evil.example",
+        "%69ss=https://evil.example",
+        "tenant=1&i%73%73=https://evil.example",
+        "%2569ss=https://evil.example",
+        "ISS=https://evil.example",
+        "iss",
+        "tenant=1;iss=https://evil.example",
+        "iss[]=https://evil.example",
+        "iss%5B0%5D=https://evil.example",
+        "+iss=https://evil.example",
+        "%20iss=https://evil.example",
+        "code=1",
+        "st%61te=1",
+        "error=access_denied",
+        "error%5Fdescription=x",
+        "error.description=x",
+        "error-uri=x",
+        "response=jwt",
+        "%72esponse=jwt",
+        "id_token=x",
+        "access_token=x",
+    )
+]
+
+
+@proves("S188", "accepts")
+async def test_a_query_of_the_applications_own_is_kept(world: World) -> None:
+    client = await world.register(redirect_uris=[HONEST])
+
+    url = world.authorize_url(client["client_id"], redirect_uri=HONEST)
+    response = await world.browser().go_through(url, "alice", PASSWORD)
+
+    location = response.headers["location"]
+    assert location.startswith(HONEST + "&code=")
+    assert answer_in(location)["iss"] == world.issuer
+
+
+@proves("S188", "refuses")
+@pytest.mark.parametrize("uri", RESERVED)
+def test_a_reserved_parameter_is_refused_in_every_spelling(uri: str) -> None:
+    assert not is_acceptable(uri)
+    assert not is_acceptable(uri.replace("https://app.example", "http://127.0.0.1:1"))
+    assert not is_acceptable(uri.replace("https://app.example", "com.example.app:"))
+
+
+@proves("S188", "refuses")
+@pytest.mark.parametrize("uri", RESERVED[:4])
+async def test_no_such_address_can_be_registered(world: World, uri: str) -> None:
+    response = await world.http.post("/register", json={"redirect_uris": [uri]})
+
+    assert response.status_code == 400
+    assert response.json()["error"] == "invalid_redirect_uri"
+
+
+@proves("S188", "refuses")
+@pytest.mark.parametrize("uri", RESERVED[:4])
+async def test_a_client_document_with_such_an_address_is_not_used(
+    open_world: Opening, uri: str
+) -> None:
+    shelf = Shelf()
+    shelf.put(redirect_uris=[uri])
+    world = await open_world(fetcher=shelf)
+
+    response = await world.http.get(world.authorize_url(URL, redirect_uri=uri))
+
+    assert response.status_code == 400
+    assert "location" not in response.headers
+
+
+@proves("S188", "refuses")
+@pytest.mark.parametrize("named", [True, False], ids=["named", "left-out"])
+@pytest.mark.parametrize("uri", RESERVED[:4])
+async def test_such_an_address_gets_no_answer_even_when_it_is_on_record(
+    world: World, uri: str, named: bool
+) -> None:
+    client_id = (await world.register())["client_id"]
+    async with world.server.parts.store.writing() as connection:
+        same = clients.c.client_id == client_id
+        document = (await connection.execute(select(clients.c.document).where(same))).scalar_one()
+        document = {**document, "redirect_uris": [uri]}
+        await connection.execute(update(clients).where(same).values(document=document))
+
+    url = world.authorize_url(
+        client_id, redirect_uri=uri, without="" if named else "redirect_uri", prompt="none"
+    )
+    response = await world.http.get(url)
+
+    assert response.status_code == 400
+    assert "location" not in response.headers
+
+
+@proves("S188", "refuses")
+@pytest.mark.parametrize("uri", [*RESERVED[:4], "javascript:alert(1)"])
+def test_the_operator_cannot_configure_such_an_address(uri: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        AuthServerSettings(
+            issuer="https://auth.example",
+            resources=(Resource(uri=RESOURCE, scopes={}),),
+            clients=(ConfiguredClient(client_id="desk", redirect_uris=(uri,)),),
+        )
+
+    assert refusal.value.reason == "not-a-redirect-uri"
