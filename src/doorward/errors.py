@@ -239,16 +239,22 @@ class NotPermitted(RequestRefused):
 
 
 class OriginRefused(RequestRefused):
-    """A web page from elsewhere sent this request."""
+    """The Origin header names a web origin that is not listed; the answer names the setting."""
 
     code = "origin-refused"
     status = 403
-    public = "Requests from this web origin are not accepted."
+    public = (
+        "Requests from this web origin are not accepted. "
+        "The operator of the server can list it in the setting allowed_origins."
+    )
 
 
 class HostRefused(RequestRefused):
-    """The request was meant for another host, or for ours under a name we do not answer to."""
+    """The Host header names a host that is not listed; the answer names the setting that lists it."""
 
     code = "host-refused"
     status = 421
-    public = "This server does not answer to that host name."
+    public = (
+        "This server does not answer to that host name. "
+        "Its operator can list more names in the setting allowed_hosts."
+    )

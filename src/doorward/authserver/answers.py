@@ -17,7 +17,7 @@ from doorward.authserver.refusals import (
     TooManyRequests,
     UnknownClient,
 )
-from doorward.errors import RequestRefused, Unavailable
+from doorward.errors import HostRefused, RequestRefused, Unavailable
 
 _log = structlog.get_logger("doorward.authserver")
 
@@ -111,6 +111,14 @@ def for_people(service: str, handler: Handler) -> Handler:
     return answered
 
 
+def misdirected(request: Request, service: str, refusal: HostRefused) -> Response:
+    """Return the answer to a request for another host: a page for a browser, else JSON."""
+    # The path does not say who asks: under a foreign host, no path is served.
+    if "text/html" in request.headers.get("accept", ""):
+        return _refusal_on_page(request, service, refusal)
+    return _refusal_in_json(request, refusal)
+
+
 async def preflight(_request: Request) -> Response:
     """
     Let a browser send what these endpoints take.
@@ -162,6 +170,11 @@ _ADVICE: tuple[tuple[type[Exception], str, str], ...] = (
         FormRefused,
         "This page is no longer good",
         "If you answered it already, you are done here. Otherwise start again in the application.",
+    ),
+    (
+        HostRefused,
+        "This server has another address",
+        "Go back to the application, and start again with the address that its operator gives you.",
     ),
     (Unavailable, "Not available right now", "Wait a moment, then try again."),
 )

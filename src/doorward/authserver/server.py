@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -28,6 +29,7 @@ from doorward.authserver.events import Recorder, log_event
 from doorward.authserver.introspection import IntrospectionEndpoint
 from doorward.authserver.keys import KeyRing
 from doorward.authserver.limits import RateLimits
+from doorward.authserver.own_host import OwnHost
 from doorward.authserver.parts import Parts
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.registration import RegistrationEndpoint
@@ -91,6 +93,7 @@ class AuthorizationServer:
         )
         self.app = Starlette(
             routes=_routes(self.parts),
+            middleware=[Middleware(OwnHost, settings)],
             exception_handlers={404: _not_found, 405: _wrong_method},
         )
         # "/token/" is not "/token": a redirect would carry a body with secrets to a second address.

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from doorward.authserver.exchanges import Exchange, require_exchanges
 from doorward.errors import ConfigurationError
 from doorward.wire import address
+from doorward.wire.addresses import Addresses
 from doorward.wire.redirect_uri import EDITOR_SCHEMES, problem_with
 from doorward.wire.scope import parse_scope
 
@@ -102,6 +103,8 @@ class AuthServerSettings:
     ``issuer`` and the resources are used byte for byte. Without ``database_url`` everything lives
     in a private temporary file and is forgotten at the end. A kept database needs ``secret`` or
     ``secret_file`` (made, readable by its owner alone, when it does not exist).
+    The server answers under the issuer's own host; ``allowed_hosts`` adds others, such as the name
+    by which a health check or a proxy reaches it (``"auth.internal:8080"``).
     ``sign_in_as`` signs that user in without asking, and ``demo_users`` are offered on the sign-in
     page: both only where the issuer is this machine.
 
@@ -129,6 +132,7 @@ class AuthServerSettings:
     trust_client: Callable[[str], bool] | None = None
     documents_same_origin: bool = False
     private_schemes: frozenset[str] = EDITOR_SCHEMES
+    allowed_hosts: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     revoke_before: float = 0
     sign_in_as: str | None = None
@@ -147,6 +151,10 @@ class AuthServerSettings:
     def prefix(self) -> str:
         """The path in front of every endpoint: the issuer's own, without a slash at its end."""
         return self.issuer[len(address.origin_of(self.issuer)) :].rstrip("/")
+
+    def addresses(self) -> Addresses:
+        """Return the hosts that this server answers to."""
+        return Addresses(self.issuer, self.allowed_hosts)
 
     def url(self, path: str) -> str:
         """Return the absolute URL of an endpoint; nothing but the issuer decides it."""
@@ -172,6 +180,10 @@ class AuthServerSettings:
 
 def _issuer(settings: AuthServerSettings) -> None:
     address.require_issuer(settings.issuer)
+
+
+def _allowed_hosts(settings: AuthServerSettings) -> None:
+    settings.addresses()
 
 
 def _resources(settings: AuthServerSettings) -> None:
@@ -300,6 +312,7 @@ def _exchanges(settings: AuthServerSettings) -> None:
 
 _CHECKS: tuple[Callable[[AuthServerSettings], None], ...] = (
     _issuer,
+    _allowed_hosts,
     _resources,
     _demo,
     _secret,

@@ -12,7 +12,6 @@ from doorward.errors import (
     Unavailable,
 )
 from doorward.guard import audit, cors
-from doorward.guard.addresses import Addresses
 from doorward.guard.answers import Answer, App, Receive, Refusals, Scope, Send, deliver
 from doorward.guard.asked import Asked, look_at
 from doorward.guard.bearer import read_bearer, require_token
@@ -33,6 +32,7 @@ from doorward.guard.sessions import Sessions
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity
 from doorward.policy import Decision, Operation, Policy
+from doorward.wire.addresses import Addresses
 from doorward.wire.envelope import NAMED, Envelope, read_envelope
 from doorward.wire.envelope import SCOPE_KEY as ENVELOPE_KEY
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from doorward.errors import ConfigurationError
 from doorward.guard import audit as audit_log
-from doorward.guard.addresses import Addresses
 from doorward.guard.answers import App, Refusals
 from doorward.guard.door import Door, Settings
 from doorward.guard.issuers import Audience, Issuer, Named, trusted
@@ -17,6 +16,7 @@ from doorward.guard.paths import Paths
 from doorward.policy import Policy
 from doorward.tokens import TrustedIssuer, Verifier
 from doorward.wire.address import require_resource
+from doorward.wire.addresses import Addresses
 from doorward.wire.resource_metadata import build, metadata_url
 
 # What most guards do without is brought in by those that need it: a server must start in no time.

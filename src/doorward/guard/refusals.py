@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from doorward.errors import HostRefused, NotPermitted, OriginRefused, RequestRefused
+from doorward.errors import NotPermitted, RequestRefused
 from doorward.wire.envelope import INVALID_PARAMS, METHOD_NOT_FOUND
 
 
@@ -27,24 +27,6 @@ class MethodRefused(RequestRefused):
     code = "method-refused"
     status = 405
     public = "This document can only be read."
-
-
-class UnlistedHost(HostRefused):
-    """The Host header names a host that is not listed; the answer names the setting that lists it."""
-
-    public = (
-        "This server does not answer to that host name. "
-        "Its operator can list more names in the setting allowed_hosts."
-    )
-
-
-class UnlistedOrigin(OriginRefused):
-    """The Origin header names a web origin that is not listed; the answer names the setting."""
-
-    public = (
-        "Requests from this web origin are not accepted. "
-        "The operator of the server can list it in the setting allowed_origins."
-    )
 
 
 class SessionRefused(RequestRefused):

@@ -63,7 +63,7 @@ class McpServer(Announcing):
     rounds of one request, for ``state_ttl`` seconds. Sessions end unused after ``session_idle``
     seconds, tasks are kept for ``task_ttl`` seconds; both live in one process. ``allowed_hosts`` and
     ``allowed_origins`` add to this machine's own names, and count only where no guard stands in
-    front: a guard knows the public address.
+    front: a guard knows the public address. Hosts given without a port count on every port.
 
     Does not check tokens: put ``Guard.protect`` round it. Without a guard, a tool or prompt that has
     scopes or roles is neither listed nor served.
