@@ -82,12 +82,18 @@ def test_a_limit_ends_with_its_window() -> None:
     limits.count("3/minute", "x", "a")
 
 
-def test_the_right_password_starts_a_name_afresh() -> None:
-    limits = RateLimits(StoppedClock())
+def test_what_is_given_back_can_be_counted_again_and_no_more() -> None:
+    clock = StoppedClock()
+    limits = RateLimits(clock)
     limits.count("1/minute", "x", "a")
-    limits.forget("1/minute", "x", "a")
+    limits.give_back("1/minute", "x", "a")
 
     limits.count("1/minute", "x", "a")
+    clock.advance(61)
+    limits.give_back("1/minute", "x", "a")
+    limits.count("1/minute", "x", "a")
+    with pytest.raises(TooManyRequests):
+        limits.count("1/minute", "x", "a")
 
 
 def test_inventing_keys_does_not_fill_the_memory() -> None:

@@ -141,6 +141,7 @@ async def everything(world: World) -> dict[str, str]:
         "next access token": refreshed.access,
         "session": str(browser.http.cookies[cookies.session_name]),
         "browser": str(browser.http.cookies[cookies.browser_name]),
+        "known browser": str(browser.http.cookies[cookies.known_name]),
         "password": PASSWORD,
         "server secret": SECRET,
     }

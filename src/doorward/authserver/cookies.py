@@ -1,4 +1,4 @@
-"""The two cookies: which browser this is, and who is signed in there."""
+"""The cookies: which browser this is, who is signed in there, and whether anybody ever was."""
 
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -48,14 +48,15 @@ class Cookies:
         self._issuer_origin = _as_browsers_write(origin_of(settings.issuer))
         self._form_key = derive(secret, "doorward forms")
         self._life = int(settings.lifetimes.session_absolute)
+        self._known_life = int(settings.lifetimes.known_browser)
         self.browser_name = self._name("browser", parts.port)
         self.session_name = self._name("session", parts.port)
+        self.known_name = self._name("known", parts.port)
 
     def browser(self, request: Request) -> Browser:
         """Return the browser that asks, with a fresh binding when it has none."""
-        binding = request.cookies.get(self.browser_name)
-        # Only what we could have set ourselves is taken; anything else is replaced.
-        if binding is None or len(binding) != len(new_secret()) or not binding.isascii():
+        binding = self._secret(request, self.browser_name)
+        if binding is None:
             return Browser(new_secret(), is_new=True)
         return Browser(binding, is_new=False)
 
@@ -75,6 +76,14 @@ class Cookies:
     def drop_session(self, response: Response) -> None:
         """Remove the session cookie."""
         self._set(response, self.session_name, "", 0)
+
+    def known(self, request: Request) -> str | None:
+        """Return the secret of a browser in which somebody has signed in before, or ``None``."""
+        return self._secret(request, self.known_name)
+
+    def keep_known(self, response: Response, secret: str) -> None:
+        """Set the cookie that stays when the session is over."""
+        self._set(response, self.known_name, secret, self._known_life)
 
     def form_token(self, browser: Browser, transaction: str) -> str:
         """Return what a form must bring back: good in one browser, for one transaction."""
@@ -106,6 +115,13 @@ class Cookies:
         if browser.is_new or not compare_digest(expected.encode(), brought.encode()):
             raise FormRefused("the form was given to another browser")
         return browser
+
+    def _secret(self, request: Request, name: str) -> str | None:
+        secret = request.cookies.get(name)
+        # Only what we could have set ourselves is taken.
+        if secret is None or len(secret) != len(new_secret()) or not secret.isascii():
+            return None
+        return secret
 
     def _name(self, what: str, port: int | None) -> str:
         if self._secure:

@@ -104,9 +104,12 @@ class RateLimits:
         if not self._limiter.test(item, *keys):
             raise self._refusal(item, keys)
 
-    def forget(self, rate: str, *keys: str) -> None:
-        """Start ``keys`` afresh, after the right password came."""
-        self._limiter.clear(self._item(rate), *keys)
+    def give_back(self, rate: str, *keys: str) -> None:
+        """Take one count back: it was none of what is limited."""
+        item = self._item(rate)
+        # A window that has ended meanwhile has nothing to give back.
+        if self._storage.get(item.key_for(*keys)) > 0:
+            self._storage.incr(item.key_for(*keys), item.get_expiry(), -1)
 
     def _item(self, rate: str) -> RateLimitItem:
         return self._items.setdefault(rate, parse(rate))

@@ -7,6 +7,7 @@ from doorward.authserver.clients import Clients
 from doorward.authserver.cookies import Cookies
 from doorward.authserver.events import Recorder, ServerEvent
 from doorward.authserver.keys import KeyRing
+from doorward.authserver.known_browsers import KnownBrowsers
 from doorward.authserver.limits import RateLimits
 from doorward.authserver.sessions import Sessions
 from doorward.authserver.settings import AuthServerSettings
@@ -29,6 +30,7 @@ class Parts:
     clients: Clients
     cookies: Cookies
     sessions: Sessions
+    known_browsers: KnownBrowsers
     transactions: Transactions
     limits: RateLimits
     record: Recorder

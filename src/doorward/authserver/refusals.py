@@ -178,8 +178,8 @@ class TooManyRequests(OAuthRefused):
     wire_error = "temporarily_unavailable"
     public = "Too many requests. Try again later."
 
-    def __init__(self, detail: str, *, retry_after: int = 60) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str, *, retry_after: int = 60, say: str | None = None) -> None:
+        super().__init__(detail, say=say)
         self.retry_after = retry_after
 
 

@@ -28,6 +28,7 @@ from doorward.authserver.cookies import Cookies
 from doorward.authserver.events import Recorder, log_event
 from doorward.authserver.introspection import IntrospectionEndpoint
 from doorward.authserver.keys import KeyRing
+from doorward.authserver.known_browsers import KnownBrowsers
 from doorward.authserver.limits import RateLimits
 from doorward.authserver.own_host import OwnHost
 from doorward.authserver.parts import Parts
@@ -87,6 +88,7 @@ class AuthorizationServer:
             clients=Clients(store, documents, settings, clock, record),
             cookies=Cookies(settings, secret),
             sessions=Sessions(store, settings, clock),
+            known_browsers=KnownBrowsers(store, settings, clock),
             transactions=Transactions(store, settings, clock),
             limits=RateLimits(clock),
             record=record,

@@ -73,6 +73,7 @@ class Lifetimes:
     refresh_grace: float = 30
     session_idle: float = 2 * 3600
     session_absolute: float = 12 * 3600
+    known_browser: float = 180 * 86400
     transaction: float = 600
     unused_client: float = 86400
     idle_client: float = 90 * 86400
@@ -87,7 +88,10 @@ class Limits:
 
     registrations_per_address: str = "30/10 minutes"
     registrations: str = "500/hour"
-    sign_ins_per_username: str = "10/5 minutes"
+    # Wrong passwords for one name: in one network or known browser, and in all networks together,
+    # known browsers apart. All counts are kept by each process on its own.
+    sign_in_failures_per_name_and_address: str = "10/5 minutes"
+    sign_in_failures_per_name: str = "300/hour"
     sign_ins_per_address: str = "60/5 minutes"
     token_failures_per_address: str = "120/minute"  # noqa: S105 - a rate
     authorizations_per_address: str = "120/minute"

@@ -7,17 +7,15 @@ from doorward.authserver import pages
 from doorward.authserver.answers import page_answer, read_body
 from doorward.authserver.authorize.proceed import sign_in_page
 from doorward.authserver.cookies import Browser
-from doorward.authserver.limits import address_key
+from doorward.authserver.guessing import begin_attempt
 from doorward.authserver.parts import Parts
 from doorward.authserver.refusals import FormRefused, TooManyRequests
 from doorward.authserver.transactions import Transaction
-from doorward.authserver.users import canonical
 from doorward.wire.parameters import Parameters, parse_parameters
 
 LONGEST_FORM = 16 * 1024
 
 _WRONG = "That name and password do not belong together."
-_TOO_MANY = "Too many attempts. Wait a few minutes, then try again."
 
 
 async def read_form(request: Request) -> Parameters:
@@ -46,20 +44,23 @@ class SignInEndpoint:
         form = await read_form(request)
         transaction, browser = await self._transaction(request, form)
         username, password = form.one("username") or "", form.one("password") or ""
-        limits = parts.settings.limits
-        peer = address_key(request, parts.settings.trusted_proxies)
-        name = canonical(username)[:200]
         try:
-            parts.limits.count(limits.sign_ins_per_address, "sign-in-address", peer)
-            parts.limits.count(limits.sign_ins_per_username, "sign-in-name", name)
-        except TooManyRequests:
+            attempt = await begin_attempt(parts, request, username)
+        except TooManyRequests as refusal:
             await self._note_failure(username, "too-many")
-            return await self._again(transaction, browser, username, _TOO_MANY, 429)
-        user = await parts.users.with_password(username, password)
+            page = await self._again(transaction, browser, username, refusal.description, 429)
+            page.headers["Retry-After"] = str(refusal.retry_after)
+            return page
+        try:
+            user = await parts.users.with_password(username, password)
+        except BaseException:
+            # A database that is away must not lock out those who try again.
+            attempt.take_back()
+            raise
         if user is None:
             await self._note_failure(username, "wrong-password")
             return await self._again(transaction, browser, username, _WRONG, 200)
-        parts.limits.forget(limits.sign_ins_per_username, "sign-in-name", name)
+        attempt.take_back()
         session_id = await parts.sessions.begin(user, parts.cookies.session(request))
         await parts.transactions.signed_in(transaction.handle, browser, user.id)
         parts.tell("sign-in.succeeded", user=user.id)
@@ -67,6 +68,8 @@ class SignInEndpoint:
         next_page = parts.settings.url(f"/consent?transaction={transaction.handle}")
         response = RedirectResponse(next_page, 303, headers=dict(pages.SECURITY_HEADERS))
         parts.cookies.keep_session(response, session_id)
+        known = await parts.known_browsers.remember(user, parts.cookies.known(request))
+        parts.cookies.keep_known(response, known)
         return response
 
     async def switch(self, request: Request) -> Response:

@@ -56,6 +56,18 @@ sessions = Table(
     Index("sessions_expiry", "expires_at"),
 )
 
+known_browsers = Table(
+    "known_browsers",
+    metadata,
+    # One secret for each browser, and a row for each user who has signed in there.
+    Column("id_hash", LargeBinary(32), primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("signed_in_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Index("known_browsers_expiry", "expires_at"),
+    Index("known_browsers_user", "user_id"),
+)
+
 transactions = Table(
     "transactions",
     metadata,
@@ -97,6 +109,8 @@ grants = Table(
     Column("scopes", JSON, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float, nullable=False),
+    # Until when its last access token lives; for that long, a revocation must be known.
+    Column("tokens_until", Float),
     Column("revoked_at", Float),
     Column("revoked_for", String(64)),
     Index("grants_expiry", "expires_at"),
