@@ -202,7 +202,9 @@ async def test_a_cookie_that_was_replaced_or_invented_makes_no_browser_known(
     response = await thief.http.post(
         "/sign-in",
         data={**form.fields, "username": "alice", "password": PASSWORD},
-        headers={"Cookie": f"{cookie}; {name}={older if brought == 'older' else brought}".encode()},
+        headers={
+            b"Cookie": f"{cookie}; {name}={older if brought == 'older' else brought}".encode()
+        },
     )
 
     assert response.status_code == 429

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, create_engine, inspect, select, text
 
 import doorward.authserver.store.engine as engine_room
 from doorward.authserver.consents import digest_of
-from doorward.authserver.store.schema import consents, metadata
+from doorward.authserver.store.schema import consents, grants, metadata
 
 
 @pytest.fixture
@@ -89,6 +89,21 @@ def test_consents_are_carried_back_too(connection: Connection) -> None:
 
     rows = connection.execute(text("SELECT user_id, scopes FROM consents ORDER BY user_id"))
     assert [tuple(row) for row in rows] == [(name, '["mcp:read"]') for name, _ in PEOPLE]
+
+
+def test_tokens_from_before_the_third_schema_can_still_be_revoked(connection: Connection) -> None:
+    with_consents(connection)
+    command.upgrade(config_on(connection), "0002")
+    grant = (
+        "INSERT INTO grants (id, user_id, client_id, redirect_uri, resource, scopes, created_at,"
+        " expires_at) VALUES ('g', 'alice', 'c', 'r', 'x', '[]', 0, 1)"
+    )
+    connection.execute(text(grant))
+
+    command.upgrade(config_on(connection), "head")
+
+    (until,) = connection.execute(select(grants.c.tokens_until)).scalars()
+    assert until > 1_700_000_000
 
 
 @pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)

@@ -24,7 +24,7 @@ async def withdraw(world: World, client_id: str) -> None:
     user = await world.server.users.by_name("alice")
     assert user is not None
     async with world.server.parts.store.writing() as connection:
-        await consents.withdraw(connection, user.id, client_id)
+        await consents.withdraw(connection, user.id, client_id, world.clock())
 
 
 @proves("S99", "refuses")

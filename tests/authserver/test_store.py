@@ -69,6 +69,7 @@ async def test_of_fifty_redemptions_at_once_one_succeeds(
 
 @pytest.mark.e2e
 @proves("S84", "refuses")
+@proves("S84", "accepts")
 async def test_of_fifty_redemptions_in_two_processes_one_succeeds(
     open_world: Opening, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from doorward.authserver.events import ServerEvent
 from doorward.authserver.exchanges import Exchange
+from doorward.authserver.revoked_tokens import RevokedTokens
 from doorward.authserver.server import AuthorizationServer
 from doorward.authserver.settings import (
     AuthServerSettings,
@@ -19,5 +20,6 @@ __all__ = [
     "Lifetimes",
     "Limits",
     "Resource",
+    "RevokedTokens",
     "ServerEvent",
 ]

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.keys import KeyRing
+from doorward.authserver.revoked_tokens import put_on_list
 from doorward.authserver.sealing import new_secret
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.schema import grants, revoked_tokens
@@ -114,13 +115,6 @@ class AccessTokens:
         return row is not None and await find_user(connection, row.user_id) is not None
 
     async def revoke(self, connection: AsyncConnection, claims: Mapping[str, Any]) -> None:
-        """Put one token on the deny list until it is over by itself."""
-        token_id = str(claims["jti"])
-        now = self._clock()
-        await connection.execute(delete(revoked_tokens).where(revoked_tokens.c.expires_at < now))
-        await connection.execute(
-            delete(revoked_tokens).where(revoked_tokens.c.token_id == token_id)
-        )
-        await connection.execute(
-            insert(revoked_tokens).values(token_id=token_id, expires_at=float(claims["exp"]))
-        )
+        """Put one token on the list of revoked tokens until it is over."""
+        until = {str(claims["jti"]): float(claims["exp"])}
+        await put_on_list(connection, until, self._clock())

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.client_documents import ClientDocuments
 from doorward.authserver.events import Recorder, ServerEvent
+from doorward.authserver.grants import revoke_grants
 from doorward.authserver.refusals import TooManyRequests, UnknownClient
 from doorward.authserver.sealing import digest_of, new_secret
 from doorward.authserver.settings import AuthServerSettings, ConfiguredClient
@@ -185,11 +186,7 @@ class Clients:
 
 async def _forget(connection: AsyncConnection, client_id: str, now: float) -> None:
     await connection.execute(delete(consents).where(consents.c.client_id == client_id))
-    await connection.execute(
-        update(grants)
-        .where(grants.c.client_id == client_id, grants.c.revoked_at.is_(None))
-        .values(revoked_at=now, revoked_for="client-removed")
-    )
+    await revoke_grants(connection, grants.c.client_id == client_id, "client-removed", now)
 
 
 def _document(metadata: ClientMetadata) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.clients import Client
-from doorward.authserver.store.schema import consents
+from doorward.authserver.grants import revoke_grants
+from doorward.authserver.store.schema import consents, grants
 from doorward.wire.redirect_uri import without_port
 
 _INSERT: Mapping[str, Callable[[Table], postgresql.Insert | sqlite.Insert]] = {
@@ -85,8 +86,10 @@ async def remember(
     await connection.execute(kept.on_conflict_do_update(index_elements=["digest"], set_=answer))
 
 
-async def withdraw(connection: AsyncConnection, user_id: str, client_id: str) -> None:
-    """Forget everything a user agreed to for one client; its refresh tokens stop at next use."""
+async def withdraw(connection: AsyncConnection, user_id: str, client_id: str, now: float) -> None:
+    """Forget everything a user agreed to for one client, and revoke all tokens that came of it."""
+    theirs = (grants.c.user_id == user_id) & (grants.c.client_id == client_id)
+    await revoke_grants(connection, theirs, "consent-withdrawn", now)
     await connection.execute(
         delete(consents).where(consents.c.user_id == user_id, consents.c.client_id == client_id)
     )

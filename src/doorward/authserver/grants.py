@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import uuid4
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from doorward.authserver.revoked_tokens import put_on_list
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.schema import grants
 from doorward.wire.redirect_uri import without_port
@@ -86,9 +87,34 @@ async def live_grant(
 
 async def revoke_grant(connection: AsyncConnection, grant_id: str, reason: str, now: float) -> bool:
     """Revoke a grant with every token of it; say whether it was alive until now."""
+    return await revoke_grants(connection, grants.c.id == grant_id, reason, now) == 1
+
+
+async def revoke_grants(
+    connection: AsyncConnection, which: ColumnElement[bool], reason: str, now: float
+) -> int:
+    """Revoke grants with every token of them; return how many were alive until now."""
+    revoked = (
+        await connection.execute(
+            update(grants)
+            .where(which, grants.c.revoked_at.is_(None))
+            .values(revoked_at=now, revoked_for=reason)
+            .returning(grants.c.id, grants.c.tokens_until)
+        )
+    ).all()
+    # A grant that never gave an access token has none to refuse.
+    until = {row.id: row.tokens_until for row in revoked if row.tokens_until is not None}
+    await put_on_list(connection, until, now)
+    return len(revoked)
+
+
+async def note_access_token(connection: AsyncConnection, grant_id: str, expires_at: float) -> bool:
+    """Note until when an access token of the grant lives; say whether the grant may give it."""
+    until = grants.c.tokens_until
+    # A grant that is revoked at this moment does not know of this token: it must not be given out.
     changed = await connection.execute(
         update(grants)
         .where(grants.c.id == grant_id, grants.c.revoked_at.is_(None))
-        .values(revoked_at=now, revoked_for=reason)
+        .values(tokens_until=case((until > expires_at, until), else_=expires_at))
     )
     return changed.rowcount == 1

@@ -35,6 +35,7 @@ from doorward.authserver.parts import Parts
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.registration import RegistrationEndpoint
 from doorward.authserver.revocation import RevocationEndpoint
+from doorward.authserver.revoked_tokens import read_revoked
 from doorward.authserver.sealing import master_secret
 from doorward.authserver.sessions import Sessions
 from doorward.authserver.settings import AuthServerSettings
@@ -121,6 +122,15 @@ class AuthorizationServer:
     def jwks(self) -> dict[str, Any]:
         """Return the public key set, for a resource server in the same process."""
         return self.keys.public_set()
+
+    async def revoked(self) -> frozenset[str]:
+        """
+        Return the ids of revoked tokens and grants, for a resource server in the same process.
+
+        Raises:
+            StoreUnavailable: 503.
+        """
+        return await read_revoked(self.parts.store, self.parts.clock())
 
     async def aclose(self) -> None:
         """Close the database; a temporary one is gone."""

@@ -12,8 +12,9 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from doorward.authserver.grants import revoke_grants
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.schema import grants, sessions, users
+from doorward.authserver.store.schema import grants, known_browsers, sessions, users
 from doorward.errors import ConfigurationError
 from doorward.net.clock import Clock
 
@@ -118,7 +119,7 @@ class Users:
         return _user(row._mapping)
 
     async def disable(self, username: str) -> None:
-        """Sign the user out everywhere and let nobody in under that name; refresh stops as well."""
+        """Sign the user out everywhere and let nobody in under that name; all tokens are revoked."""
         async with self._store.writing() as connection:
             found = await _find(connection, users.c.username == canonical(username))
             if found is None:
@@ -128,15 +129,23 @@ class Users:
             )
             await connection.execute(delete(sessions).where(sessions.c.user_id == found.id))
             await connection.execute(
-                update(grants)
-                .where(grants.c.user_id == found.id, grants.c.revoked_at.is_(None))
-                .values(revoked_at=self._clock(), revoked_for="user-disabled")
+                delete(known_browsers).where(known_browsers.c.user_id == found.id)
+            )
+            await revoke_grants(
+                connection, grants.c.user_id == found.id, "user-disabled", self._clock()
             )
 
     async def remove(self, username: str) -> None:
-        """Delete the user with all sessions, consents and grants."""
+        """Delete the user with all sessions, consents and grants; all tokens are revoked."""
         async with self._store.writing() as connection:
-            await connection.execute(delete(users).where(users.c.username == canonical(username)))
+            found = await _find(connection, users.c.username == canonical(username))
+            if found is None:
+                return
+            # First revoked: a grant that is gone cannot be told from one whose tokens are good.
+            await revoke_grants(
+                connection, grants.c.user_id == found.id, "user-removed", self._clock()
+            )
+            await connection.execute(delete(users).where(users.c.id == found.id))
 
     async def allow(self, username: str, scopes: Iterable[str], roles: Iterable[str]) -> None:
         """Set what the user may do; tokens follow at their next refresh."""

@@ -28,7 +28,7 @@ from doorward.guard import AuditEvent, Guard
 from doorward.identity import Identity
 from doorward.policy import Operation, Policy, Rule
 from doorward.serving import listen, serve
-from doorward.tokens import LocalKeys, TrustedIssuer
+from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
 
 NAME = "Doorward demo"
 _DECISIONS_KEPT = 500
@@ -111,6 +111,7 @@ class Demo:
                     audience=self.where.mcp,
                     algorithms=("ES256",),
                     keys=LocalKeys(self._authserver.jwks, clock=self._clock),
+                    revocations=Revocations(self._authserver.revoked, clock=self._clock),
                 )
             ],
             policy=policy,

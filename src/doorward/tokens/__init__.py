@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from doorward.tokens.key import Key
     from doorward.tokens.local import LocalKeys
     from doorward.tokens.opaque import INTROSPECTED, Lookup, OpaqueIssuer
+    from doorward.tokens.revocations import Revocations
 
 __all__ = [
     "INTROSPECTED",
@@ -46,6 +47,7 @@ __all__ = [
     "Lookup",
     "OpaqueIssuer",
     "RemoteKeys",
+    "Revocations",
     "TokenProfile",
     "TokenVerifier",
     "TrustedIssuer",
@@ -69,6 +71,7 @@ _WHERE = {
     "INTROSPECTED": "opaque",
     "Lookup": "opaque",
     "OpaqueIssuer": "opaque",
+    "Revocations": "revocations",
 }
 
 

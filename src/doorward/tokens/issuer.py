@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from doorward.errors import ConfigurationError
 from doorward.tokens.algorithm_names import require_algorithms
 from doorward.tokens.profile import RFC9068, TokenProfile
 from doorward.tokens.source import KeySource
 from doorward.wire.address import is_loopback_host, require_issuer, split
+
+if TYPE_CHECKING:
+    from doorward.tokens.revocations import Revocations
 
 # What providers sign with unless told otherwise.
 USUAL_ALGORITHMS = ("RS256", "ES256")
@@ -22,7 +26,8 @@ class TrustedIssuer:
     name: usually this server's own URL; several values mean any one of them. ``keys`` is where its
     keys come from; left out, they are found through ``jwks_uri`` or the issuer's metadata.
     ``internal_url`` is where this process reaches the issuer, when that differs from its name; it
-    may be plain http, and then whoever is on that network can hand out keys.
+    may be plain http, and then whoever is on that network can hand out keys. ``revocations`` tells
+    which of its tokens were revoked; without it, a token is good until it is over.
 
     Raises:
         ConfigurationError: with reason ``not-an-issuer``, ``insecure-issuer``,
@@ -38,6 +43,7 @@ class TrustedIssuer:
     profile: TokenProfile = RFC9068
     jwks_uri: str | None = None
     internal_url: str | None = None
+    revocations: "Revocations | None" = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         require_issuer(self.issuer)

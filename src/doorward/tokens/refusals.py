@@ -1,4 +1,4 @@
-"""What is refused of tokens that somebody else must be asked about, and of API keys."""
+"""What is refused of revoked tokens, of tokens that are looked up, and of API keys."""
 
 from doorward.errors import TokenRejected, Unavailable
 
@@ -13,6 +13,22 @@ class LookupUnavailable(Unavailable):
 
     code = "token-lookup-unavailable"
     public = "The token could not be checked: its issuer cannot be asked. Try again soon."
+
+
+class RevokedToken(TokenRejected):
+    """The token is genuine and was revoked, alone or with everything that came of the same grant."""
+
+    code = "revoked-token"
+    public = "The access token has been revoked."
+
+
+class RevocationsUnavailable(Unavailable):
+    """The list of revoked tokens cannot be read, and the last one is too old to go by."""
+
+    code = "revocations-unavailable"
+    public = (
+        "The token could not be checked: its issuer's revocations are unavailable. Try again soon."
+    )
 
 
 class InactiveToken(TokenRejected):

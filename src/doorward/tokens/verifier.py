@@ -87,6 +87,9 @@ class Verifier:
         self._trusted = {
             one.issuer: _Trusted(one, self._source(one), leeway, longest_life) for one in issuers
         }
+        self._revocations = {
+            one.issuer: one.revocations for one in issuers if one.revocations is not None
+        }
         self._remembered = Remembered(entries=cache_entries, ttl=cache_ttl)
         self._met = None if self._remembered.is_off else Met(cache_entries)
         self._headers: dict[bytes, Header] = {}
@@ -120,7 +123,12 @@ class Verifier:
         # Most that are not known were never met, and need not be hashed for that.
         if self._met is None or not self._met.again(token):
             return None
-        return self._remembered.recall(sha256(token).digest(), self._clock())
+        now = self._clock()
+        known = self._remembered.recall(sha256(token).digest(), now)
+        if known is None or not self._revocations:
+            return known
+        revocations = self._revocations.get(known.issuer)
+        return known if revocations is None or revocations.admits(known.token_id, now) else None
 
     async def verify(self, token: bytes) -> Identity:
         """
@@ -131,6 +139,7 @@ class Verifier:
         Raises:
             TokenRejected: 401 ``invalid_token``; the subclass names the reason.
             KeysUnavailable: 503, the issuer's keys cannot be had.
+            RevocationsUnavailable: 503, nobody can say whether it was revoked.
         """
         if (known := self.recall(token)) is not None:
             return known
@@ -147,6 +156,8 @@ class Verifier:
         now = self._clock()
         admit(Case(header.type, claims, trusted.expected, now))
         identity = read_identity(claims, trusted.issuer.profile, parts.payload)
+        if (revocations := trusted.issuer.revocations) is not None:
+            await revocations.require(identity.token_id)
         return self._keep(token, identity, keys, generation, now)
 
     def _keep(

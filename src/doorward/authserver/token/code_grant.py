@@ -5,7 +5,7 @@ from typing import Any
 from doorward.authserver.authorize.checks import resource_of
 from doorward.authserver.clients import Client
 from doorward.authserver.codes import Claimed, Presented, Spent, claim_code
-from doorward.authserver.grants import live_grant, revoke_grant
+from doorward.authserver.grants import live_grant, note_access_token, revoke_grant
 from doorward.authserver.parts import Parts
 from doorward.authserver.refusals import GrantReused, InvalidGrant, InvalidRequest
 from doorward.authserver.token.answer import token_answer
@@ -50,7 +50,8 @@ async def redeem_code(parts: Parts, client: Client, form: Parameters) -> dict[st
                 refresh = None
                 if "refresh_token" in client.metadata.grant_types:
                     refresh = await issue_refresh_token(connection, parts.settings, grant, now)
-                return token_answer(access, scopes, refresh)
+                if await note_access_token(connection, grant.id, now + access.expires_in):
+                    return token_answer(access, scopes, refresh)
     # Raised out here: inside, the revocation and the count of attempts would be rolled back.
     if isinstance(outcome, Spent):
         parts.tell("code.reused", client_id=client.client_id, grant=outcome.grant_id)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from doorward.authserver.authorize.checks import resource_of
 from doorward.authserver.clients import Client
 from doorward.authserver.consents import still_agreed
-from doorward.authserver.grants import Grant, live_grant, revoke_grant
+from doorward.authserver.grants import Grant, live_grant, note_access_token, revoke_grant
 from doorward.authserver.parts import Parts
 from doorward.authserver.refusals import (
     GrantReused,
@@ -164,6 +164,8 @@ async def _next(
         scopes=scopes,
         grant_id=grant.id,
     )
+    if not await note_access_token(connection, grant.id, now + access.expires_in):
+        return InvalidGrant("revoked at the same moment")
     successor = await issue_refresh_token(connection, parts.settings, grant, now)
     answer = token_answer(access, scopes, successor)
     spent = await rotate(

@@ -1,10 +1,14 @@
 """The browsers in which somebody has signed in, and until when a grant's access tokens live."""
 
+import time
+
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0003"
 down_revision = "0002"
+
+_GRANTS = sa.table("grants", sa.column("tokens_until", sa.Float()))
 
 
 def upgrade() -> None:
@@ -21,6 +25,8 @@ def upgrade() -> None:
     op.create_index("known_browsers_expiry", "known_browsers", ["expires_at"], unique=False)
     op.create_index("known_browsers_user", "known_browsers", ["user_id"], unique=False)
     op.add_column("grants", sa.Column("tokens_until", sa.Float(), nullable=True))
+    # Tokens that are out already live for a day at most.
+    op.get_bind().execute(sa.update(_GRANTS).values(tokens_until=time.time() + 86400))
 
 
 def downgrade() -> None:

@@ -1,0 +1,70 @@
+"""The list of revoked tokens and grants whose access tokens are not over yet."""
+
+import time
+from collections.abc import Mapping
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from doorward.authserver.refusals import StoreUnavailable
+from doorward.authserver.store.engine import Store
+from doorward.authserver.store.schema import revoked_tokens
+from doorward.net.clock import Clock
+
+# Resource servers accept a token for a while after its end, because clocks differ.
+LATE = 600.0
+# What fits into the memory of every guard. Beyond it, guards answer 503.
+MOST = 100_000
+
+
+class RevokedTokens:
+    """
+    Read which tokens an authorization server has revoked, from its database.
+
+    For a guard in another process: ``Revocations(RevokedTokens(database_url).read)``. It reads and
+    never writes, and needs no secret.
+    """
+
+    def __init__(self, database_url: str, *, clock: Clock = time.time) -> None:
+        self._store = Store(database_url)
+        self._clock = clock
+
+    async def read(self) -> frozenset[str]:
+        """
+        Return the ids of revoked tokens (``jti``) and grants (``jti`` up to its first dot).
+
+        Raises:
+            StoreUnavailable: 503, the database cannot be read.
+        """
+        return await read_revoked(self._store, self._clock())
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._store.aclose()
+
+
+async def read_revoked(store: Store, now: float) -> frozenset[str]:
+    """
+    Return the ids of what is revoked and not over yet.
+
+    Raises:
+        StoreUnavailable: 503; also when there are more than ``MOST``.
+    """
+    alive = select(revoked_tokens.c.token_id).where(revoked_tokens.c.expires_at > now - LATE)
+    async with store.reading() as connection:
+        found = (await connection.execute(alive.limit(MOST + 1))).scalars().all()
+    # Cut short, the list would let in whoever is not on it.
+    if len(found) > MOST:
+        raise StoreUnavailable(f"more than {MOST} revoked tokens")
+    return frozenset(found)
+
+
+async def put_on_list(connection: AsyncConnection, until: Mapping[str, float], now: float) -> None:
+    """Put ids on the list, each until its tokens are over, and clear away what is over."""
+    table = revoked_tokens.c
+    await connection.execute(delete(revoked_tokens).where(table.expires_at < now - LATE))
+    for token_id, expires_at in until.items():
+        await connection.execute(delete(revoked_tokens).where(table.token_id == token_id))
+        await connection.execute(
+            insert(revoked_tokens).values(token_id=token_id, expires_at=expires_at)
+        )

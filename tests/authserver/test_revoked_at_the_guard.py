@@ -1,0 +1,273 @@
+"""What the authorization server revokes, the guard of the same deployment refuses within seconds."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from doorward.authserver import consents
+from doorward.policy import EVERY, Policy, Rule
+from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
+from tests.authserver.conftest import Opening, StoppedClock
+from tests.authserver.test_store import kept
+from tests.authserver.world import Tokens, World
+from tests.e2e.processes import started
+from tests.guard.bench import Bench
+from tests.ledger import proves
+
+CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+
+
+class Guarded:
+    """A guard beside the authorization server of ``world``, in the same process."""
+
+    def __init__(self, world: World, clock: Callable[[], float]) -> None:
+        self.bench = Bench(
+            resource=world.resource,
+            issuers=[
+                TrustedIssuer(
+                    issuer=world.issuer,
+                    audience=world.resource,
+                    algorithms=("ES256",),
+                    keys=LocalKeys(world.server.jwks, clock=clock),
+                    revocations=Revocations(world.server.revoked, clock=clock),
+                )
+            ],
+            policy=Policy(
+                base=Rule(scopes=frozenset({"mcp:read"})),
+                rules={("tools/list", EVERY): Rule(scopes=frozenset({"mcp:read"}))},
+            ),
+            clock=clock,
+        )
+
+    async def status(self, token: str) -> tuple[int, str | None]:
+        """Call with a token; return the status and the reason code."""
+        async with self.bench.client() as http:
+            answer = await http.post(
+                self.bench.path,
+                json=CALL,
+                headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+            )
+        reason = None
+        if answer.status_code != 200:
+            reason = answer.json()["error"]["data"]["reason"]
+        return answer.status_code, reason
+
+
+@pytest.fixture
+def guarded(world: World, clock: StoppedClock) -> Guarded:
+    return Guarded(world, clock)
+
+
+async def replay_code(world: World, client: str, code: str, _tokens: Tokens) -> None:
+    answer = await world.token(world.code_fields(client, code))
+    assert answer.response.status_code == 400
+
+
+async def reuse_refresh_token(world: World, client: str, _code: str, tokens: Tokens) -> None:
+    following = await world.refresh(client, tokens.refresh)
+    await world.refresh(client, following.refresh)
+    assert (await world.refresh(client, tokens.refresh)).response.status_code == 400
+
+
+async def give_back(world: World, client: str, token: str) -> None:
+    answer = await world.http.post("/revoke", data={"token": token, "client_id": client})
+    assert answer.status_code == 200
+
+
+async def give_back_refresh(world: World, client: str, _code: str, tokens: Tokens) -> None:
+    await give_back(world, client, tokens.refresh)
+
+
+async def give_back_access(world: World, client: str, _code: str, tokens: Tokens) -> None:
+    await give_back(world, client, tokens.access)
+
+
+async def disable_user(world: World, _client: str, _code: str, _tokens: Tokens) -> None:
+    await world.server.users.disable("alice")
+
+
+async def remove_user(world: World, _client: str, _code: str, _tokens: Tokens) -> None:
+    await world.server.users.remove("alice")
+
+
+async def withdraw_consent(world: World, client: str, _code: str, _tokens: Tokens) -> None:
+    user = await world.server.users.by_name("alice")
+    assert user is not None
+    async with world.server.parts.store.writing() as connection:
+        await consents.withdraw(connection, user.id, client, world.clock())
+
+
+async def remove_client(world: World, client: str, _code: str, _tokens: Tokens) -> None:
+    await world.server.parts.clients.remove(client)
+
+
+Event = Callable[[World, str, str, Tokens], Awaitable[None]]
+EVENTS: list[Event] = [
+    replay_code,
+    reuse_refresh_token,
+    give_back_refresh,
+    give_back_access,
+    disable_user,
+    remove_user,
+    withdraw_consent,
+    remove_client,
+]
+
+
+async def redeemed(world: World, user: str = "alice") -> tuple[str, str, Tokens]:
+    """Return a client, its code, and the tokens that it got for it."""
+    client = (await world.register())["client_id"]
+    code = await world.code(client, user=user)
+    tokens = await world.token(world.code_fields(client, code))
+    assert tokens.response.status_code == 200
+    return client, code, tokens
+
+
+@proves("S196", "accepts")
+@proves("S196", "refuses")
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: str(event.__name__))
+async def test_access_tokens_stop_at_the_guard_within_two_seconds(
+    world: World, guarded: Guarded, clock: StoppedClock, event: Event
+) -> None:
+    await world.add_user("bob")
+    client, code, tokens = await redeemed(world)
+    *_, honest = await redeemed(world, "bob")
+    for _ in range(3):
+        assert await guarded.status(tokens.access) == (200, None)
+
+    await event(world, client, code, tokens)
+    clock.advance(2)
+
+    assert await guarded.status(tokens.access) == (401, "revoked-token")
+    for _ in range(3):
+        assert await guarded.status(honest.access) == (200, None)
+
+
+@proves("S196", "refuses")
+async def test_every_access_token_of_a_replayed_code_stops(
+    world: World, guarded: Guarded, clock: StoppedClock
+) -> None:
+    client, code, tokens = await redeemed(world)
+    clock.advance(500)
+    refreshed = await world.refresh(client, tokens.refresh)
+    assert await guarded.status(refreshed.access) == (200, None)
+
+    await replay_code(world, client, code, tokens)
+
+    # Up to the end of the last one, and through the leeway after it.
+    for seconds in (2, 300, 295):
+        clock.advance(seconds)
+        assert await guarded.status(refreshed.access) == (401, "revoked-token")
+    clock.advance(40)
+    assert await guarded.status(refreshed.access) == (401, "outside-lifetime")
+
+
+@proves("S196", "refuses")
+async def test_while_the_store_is_away_the_last_list_counts_and_then_none(
+    world: World, guarded: Guarded, clock: StoppedClock
+) -> None:
+    *_, tokens = await redeemed(world)
+    assert await guarded.status(tokens.access) == (200, None)
+
+    async with world.broken_store():
+        clock.advance(9)
+        assert await guarded.status(tokens.access) == (200, None)
+        clock.advance(2)
+        assert await guarded.status(tokens.access) == (503, "revocations-unavailable")
+    clock.advance(2)
+    assert await guarded.status(tokens.access) == (200, None)
+
+
+async def test_the_list_holds_what_lives_and_is_cleared_of_the_rest(
+    world: World, clock: StoppedClock
+) -> None:
+    client, code, tokens = await redeemed(world)
+    await replay_code(world, client, code, tokens)
+    assert len(await world.server.revoked()) == 1
+
+    clock.advance(1201)
+    assert await world.server.revoked() == frozenset()
+
+    other, _code, more = await redeemed(world)
+    await give_back(world, other, more.access)
+    assert len(await world.server.revoked()) == 1
+
+
+async def test_a_grant_that_gave_no_access_token_is_not_on_the_list(world: World) -> None:
+    client = (await world.register())["client_id"]
+    await world.code(client)
+
+    await world.server.users.disable("alice")
+
+    assert await world.server.revoked() == frozenset()
+
+
+GUARD = """
+import asyncio, json, sys
+from doorward.authserver import RevokedTokens
+from doorward.errors import DoorwardError
+from doorward.tokens import LocalKeys, Revocations, TrustedIssuer, Verifier
+
+async def main() -> None:
+    told = json.loads(sys.stdin.readline())
+    now = [told["now"]]
+    clock = lambda: now[0]
+    verifier = Verifier([TrustedIssuer(
+        issuer=told["issuer"], audience=told["resource"], algorithms=("ES256",),
+        keys=LocalKeys(lambda: told["jwks"], clock=clock),
+        revocations=Revocations(RevokedTokens(told["database_url"], clock=clock).read, clock=clock),
+    )], clock=clock)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        now[0] = asked["now"]
+        token = asked["token"].encode()
+        try:
+            who = verifier.recall(token) or await verifier.verify(token)
+            print("good", flush=True)
+        except DoorwardError as error:
+            print(error.code, flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.e2e
+@proves("S196", "accepts")
+@proves("S196", "refuses")
+async def test_a_guard_in_another_process_reads_the_same_database(
+    open_world: Opening, clock: StoppedClock, tmp_path: Path
+) -> None:
+    world = await open_world(**kept(tmp_path))
+    client, code, tokens = await redeemed(world)
+    *_, honest = await redeemed(world)
+
+    def said(process: object, told: dict[str, object]) -> str:
+        process.stdin.write(json.dumps(told) + "\n")  # type: ignore[attr-defined]
+        process.stdin.flush()  # type: ignore[attr-defined]
+        return str(process.stdout.readline()).strip()  # type: ignore[attr-defined]
+
+    with started([sys.executable, "-c", GUARD], cwd=tmp_path, longest=60) as guard:
+
+        async def ask(token: str) -> str:
+            return await asyncio.to_thread(said, guard, {"token": token, "now": clock()})
+
+        begin = {
+            "issuer": world.issuer,
+            "resource": world.resource,
+            "jwks": world.server.jwks(),
+            "database_url": kept(tmp_path)["database_url"],
+            "now": clock(),
+        }
+        assert await asyncio.to_thread(said, guard, begin) == "ready"
+        assert [await ask(tokens.access) for _ in range(3)] == ["good"] * 3
+
+        await replay_code(world, client, code, tokens)
+        clock.advance(2)
+
+        assert await ask(tokens.access) == "revoked-token"
+        assert [await ask(honest.access) for _ in range(3)] == ["good"] * 3

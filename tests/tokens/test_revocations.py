@@ -1,0 +1,225 @@
+"""Revoked tokens: refused within seconds, and never let in for want of the list."""
+
+import asyncio
+
+import pytest
+
+from doorward.errors import ConfigurationError, DoorwardError, MissingClaim
+from doorward.tokens import Revocations, TrustedIssuer, Verifier
+from doorward.tokens.refusals import RevocationsUnavailable, RevokedToken
+from tests.ledger import proves
+from tests.tokens.clock import Time
+from tests.tokens.signer import ISSUER, NOW, RESOURCE, Signer, claims
+from tests.tokens.verifiers import come_twice, keys
+
+
+class Register:
+    """An issuer's list of revoked ids, and how often it was read."""
+
+    def __init__(self) -> None:
+        self.ids: set[str] = set()
+        self.reads = 0
+        self.failing: Exception | None = None
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def read(self) -> set[str]:
+        self.reads += 1
+        await self.open.wait()
+        if self.failing is not None:
+            raise self.failing
+        return self.ids
+
+
+class Judge:
+    """A verifier that asks the register, on a clock of its own."""
+
+    def __init__(self, signer: Signer, patience: float = 1.0) -> None:
+        self.time = Time()
+        self.register = Register()
+        self.verifier = Verifier(
+            [
+                TrustedIssuer(
+                    issuer=ISSUER,
+                    audience=RESOURCE,
+                    algorithms=(signer.alg,),
+                    keys=keys(signer.jwk),
+                    revocations=Revocations(self.register.read, clock=self.time, patience=patience),
+                ),
+                TrustedIssuer(
+                    issuer="https://other.example",
+                    audience=RESOURCE,
+                    algorithms=(signer.alg,),
+                    keys=keys(signer.jwk),
+                ),
+            ],
+            clock=self.time,
+        )
+
+    def after(self, seconds: float) -> None:
+        self.time.now = NOW + seconds
+
+    async def refused(self, token: bytes) -> type[DoorwardError] | None:
+        """Return what a token is refused with, after a look at what is remembered as the guard has."""
+        if self.verifier.recall(token) is not None:
+            return None
+        try:
+            await self.verifier.verify(token)
+        except DoorwardError as error:
+            return type(error)
+        return None
+
+
+@pytest.fixture
+def judge(signer: Signer) -> Judge:
+    return Judge(signer)
+
+
+def token(signer: Signer, jti: str = "grant.1", **changes: object) -> bytes:
+    return signer.token(claims(jti=jti, **changes))
+
+
+@proves("S196", "accepts")
+async def test_what_is_not_revoked_is_verified_and_remembered(judge: Judge, signer: Signer) -> None:
+    judge.register.ids = {"grant.2", "gran", "grant.1.1", "1", ".1"}
+    good = token(signer)
+
+    identity = await come_twice(judge.verifier, good)
+
+    assert judge.verifier.recall(good) == identity
+    judge.after(2)
+    assert await judge.refused(good) is None
+    assert judge.verifier.recall(good) == identity
+    assert judge.register.reads == 2
+
+
+@proves("S196", "refuses")
+@pytest.mark.parametrize("revoked", ["grant", "grant.1"])
+@pytest.mark.parametrize("remembered", [True, False])
+async def test_a_revoked_token_is_refused_within_two_seconds(
+    judge: Judge, signer: Signer, revoked: str, remembered: bool
+) -> None:
+    stolen, other = token(signer), token(signer, "other.1")
+    for one in (stolen, other):
+        await (come_twice(judge.verifier, one) if remembered else judge.verifier.verify(one))
+    judge.register.ids = {revoked}
+
+    judge.after(2)
+
+    assert await judge.refused(stolen) is RevokedToken
+    assert await judge.refused(other) is None
+
+
+@proves("S196", "refuses")
+async def test_a_token_without_an_id_cannot_be_told_from_a_revoked_one(
+    judge: Judge, signer: Signer
+) -> None:
+    told = claims()
+    del told["jti"]
+
+    assert await judge.refused(signer.token(told)) is MissingClaim
+
+
+@proves("S196", "accepts")
+async def test_another_issuers_tokens_are_not_looked_for(judge: Judge, signer: Signer) -> None:
+    judge.register.ids = {"grant"}
+    other = token(signer, iss="https://other.example")
+
+    await come_twice(judge.verifier, other)
+
+    assert judge.verifier.recall(other) is not None
+    assert judge.register.reads == 0
+
+
+@proves("S196", "refuses")
+async def test_without_a_list_nobody_is_let_in(judge: Judge, signer: Signer) -> None:
+    judge.register.failing = OSError("away")
+
+    assert await judge.refused(token(signer)) is RevocationsUnavailable
+    assert await judge.refused(token(signer)) is RevocationsUnavailable
+    # The second one was told at once: nobody asks again so soon.
+    assert judge.register.reads == 1
+    judge.register.failing = None
+    judge.after(2)
+    assert await judge.refused(token(signer)) is None
+
+
+@proves("S196", "refuses")
+async def test_the_last_list_counts_for_ten_seconds_and_no_longer(
+    judge: Judge, signer: Signer
+) -> None:
+    good, revoked = token(signer), token(signer, "revoked.1")
+    judge.register.ids = {"revoked"}
+    await come_twice(judge.verifier, good)
+    judge.register.failing = RuntimeError("whatever it is")
+
+    for seconds in (2, 3, 5, 9.9):
+        judge.after(seconds)
+        assert await judge.refused(good) is None, seconds
+        assert await judge.refused(revoked) is RevokedToken, seconds
+    judge.after(10)
+    assert await judge.refused(good) is RevocationsUnavailable
+    assert await judge.refused(revoked) is RevocationsUnavailable
+    judge.after(12)
+    judge.register.failing = None
+    assert await judge.refused(good) is None
+
+
+@proves("S196", "accepts")
+async def test_many_who_come_at_once_cause_one_read(judge: Judge, signer: Signer) -> None:
+    tokens = [token(signer, f"grant-{number}.1") for number in range(20)]
+
+    await asyncio.gather(*(judge.verifier.verify(one) for one in tokens))
+
+    assert judge.register.reads == 1
+
+
+@proves("S196", "refuses")
+async def test_a_list_that_does_not_come_is_waited_for_once(signer: Signer) -> None:
+    judge = Judge(signer, patience=0.01)
+    judge.register.open.clear()
+    good = token(signer)
+
+    assert await judge.refused(good) is RevocationsUnavailable
+    assert await judge.refused(good) is RevocationsUnavailable
+    assert judge.register.reads == 1
+    judge.register.open.set()
+    judge.after(2)
+    assert await judge.refused(good) is None
+
+
+@proves("S196", "refuses")
+async def test_a_list_that_came_late_counts_from_when_it_was_asked_for(signer: Signer) -> None:
+    judge = Judge(signer, patience=0.01)
+    judge.register.open.clear()
+    good = token(signer)
+    assert await judge.refused(good) is RevocationsUnavailable
+
+    judge.after(30)
+    judge.register.open.set()
+    judge.register.ids = {"grant"}
+
+    assert await judge.refused(good) is RevokedToken
+
+
+@proves("S196", "refuses")
+async def test_a_clock_that_is_set_back_makes_no_list_last_longer(
+    judge: Judge, signer: Signer
+) -> None:
+    stolen = token(signer)
+    await come_twice(judge.verifier, stolen)
+    judge.register.ids = {"grant"}
+
+    judge.after(-10)
+
+    assert await judge.refused(stolen) is RevokedToken
+
+
+@pytest.mark.parametrize(("recheck", "trusted_for"), [(0, 10), (11, 10), (2, 61), (-1, 1)])
+def test_a_list_that_would_count_for_too_long_is_refused(
+    recheck: float, trusted_for: float
+) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        Revocations(Register().read, recheck=recheck, trusted_for=trusted_for)
+
+    assert refusal.value.reason == "not-a-limit"
