@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from doorward.errors import ConfigurationError
-from doorward.guard.declared import DeclaredPolicy, requires, rules_on
+from doorward.guard.declared import DeclaredPolicy, OneNameEach, requires, rules_on
 from doorward.guard.listing import only_permitted, without_subscriptions
 from doorward.identity import Identity
 from doorward.policy import Decision, Operation, Policy, Rule
@@ -15,7 +15,7 @@ from doorward.policy import Decision, Operation, Policy, Rule
 BASE = Policy(base=Rule(scopes={"mcp:read"}), rules={("tools/call", "both"): Rule(roles={"staff"})})
 
 
-class Written:
+class Written(OneNameEach):
     """Rules by operation, that can be rewritten."""
 
     def __init__(self, **tools: Rule) -> None:

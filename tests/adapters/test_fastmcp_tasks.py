@@ -63,3 +63,54 @@ async def test_a_task_is_closed_to_another_subject(issuers: tuple[str, ...]) -> 
 
     assert seen[0]["result"]["taskId"] == task
     assert "error" in seen[1]
+
+
+async def test_a_task_uses_no_component_for_a_caller_that_it_does_not_know() -> None:
+    ran: list[str] = []
+    server: FastMCP[Any] = FastMCP("working")
+    server.add_extension(TasksExtension(url="memory://"))
+
+    @server.tool
+    async def delete() -> str:
+        ran.append("delete")
+        return "done"
+
+    @server.tool(task=True)
+    async def forward(name: str) -> str:
+        return str((await server.call_tool(name)).content)
+
+    rules = {("tools/call", "*"): READ, ("tools/call", "delete"): Rule(scopes={"shop:admin"})}
+    stage = Stage(Policy(base=READ, rules={**POLICY.rules, **rules}))
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        call: dict[str, Any] = {"name": "forward", "arguments": {"name": "delete"}}
+        begun = await stage.modern(alice, "tools/call", meta=TASKS, **call)
+        task = result_of(begun)["result"]["taskId"]
+        for _ in range(1000):
+            said = (await task_of(stage, alice, task))["result"]
+            if said["status"] != "working":
+                break
+
+    assert ran == []
+    assert said["status"] == "completed"
+    assert said["result"]["isError"]
+
+
+@proves("S185", "refuses")
+async def test_a_tool_that_would_run_as_a_task_is_decided_before_under_each_of_its_names() -> None:
+    child = working()
+    server: FastMCP[Any] = FastMCP("parent")
+    server.add_extension(TasksExtension(url="memory://"))
+    server.mount(child, namespace="child")
+    rules = {("tools/call", "*"): READ, ("tools/call", "work"): Rule(scopes={"shop:admin"})}
+    stage = Stage(Policy(base=READ, rules={**POLICY.rules, **rules}))
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:admin") as mia,
+    ):
+        call: dict[str, Any] = {"name": "child_work", "arguments": {}}
+        refused = await stage.modern(alice, "tools/call", meta=TASKS, **call)
+        begun = await stage.modern(mia, "tools/call", meta=TASKS, **call)
+
+    assert refused.status_code == 403
+    assert "taskId" in result_of(begun)["result"]

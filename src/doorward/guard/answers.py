@@ -13,6 +13,9 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Scope = MutableMapping[str, Any]
+# Where the door leaves in a scope what records a refusal that follows inside the application.
+INSIDE_KEY = "doorward.inside"
+
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 

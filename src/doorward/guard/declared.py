@@ -12,6 +12,7 @@ from doorward.errors import ConfigurationError
 from doorward.identity import Identity, Kind, current_identity
 from doorward.policy import Decision, Operation, Policy, Requirement, Rule
 from doorward.policy.rules import REACHES
+from doorward.wire.uri_template import is_template, read_uri_template
 
 _MARK = "__doorward_rules__"
 
@@ -125,6 +126,24 @@ class Declarations(Protocol):
     def declared(self) -> Mapping[tuple[str, str], Sequence[Rule]]:
         """Return all that is declared, by method and name."""
 
+    def listed(self, operation: Operation) -> Operation:
+        """Return ``operation`` by the name that lists have for it."""
+
+    def others(self, operation: Operation) -> Sequence[Operation]:
+        """Return the other names of what ``operation`` runs."""
+
+
+class OneNameEach:
+    """The part of ``Declarations`` for a server whose components have one name each."""
+
+    def listed(self, operation: Operation) -> Operation:
+        """Return ``operation``."""
+        return operation
+
+    def others(self, operation: Operation) -> Sequence[Operation]:  # noqa: ARG002 - there are none
+        """Return nothing."""
+        return ()
+
 
 class _Asked(NamedTuple):
     """All of a caller that a policy looks at, and what the caller wants."""
@@ -135,6 +154,14 @@ class _Asked(NamedTuple):
     operation: Operation
 
 
+class _Said(NamedTuple):
+    """What holds for an operation besides the operator's rule for its name."""
+
+    rules: Sequence[Rule]
+    # Other names of the same thing for which the operator wrote a rule.
+    others: Sequence[Operation]
+
+
 _REMEMBERED = 4096
 
 
@@ -143,42 +170,51 @@ class DeclaredPolicy(Policy):
     ``policy``, and all that authors declared: both must be met.
 
     An operation that one of the two speaks of is known; one that neither speaks of is refused, or
-    decided as ``policy`` decides unknown ones. Declarations are looked up for each request, so a
+    decided as ``policy`` decides unknown ones. A rule of ``policy`` for one name of a tool holds
+    under its other names too. Declarations are looked up for each request, so a
     tool that was replaced is never decided by what held for its predecessor.
     """
 
     def __init__(self, policy: Policy, declarations: Declarations) -> None:
         super().__init__(base=policy.base, rules=policy.rules, unknown=policy.unknown)
+        self.declarations = declarations
         self._written = policy
-        self._declarations = declarations
+        self._ruled_templates = [
+            (method, template)
+            for method, name in policy.rules
+            if is_template(name) and (template := read_uri_template(name)) is not None
+        ]
         self._alone: dict[Rule, Policy] = {}
         # A policy of an operator's own making may look at more than a caller's scopes and roles.
         self._remembers = type(policy) is Policy
-        self._decided: dict[_Asked, tuple[Sequence[Rule], Decision]] = {}
+        self._decided: dict[_Asked, tuple[_Said, Decision]] = {}
 
     def decide(self, identity: Identity, operation: Operation) -> Decision:
         """Return whether ``identity`` may do ``operation``, and all that both sides need."""
-        rules = self._rules_of(operation)
-        if not rules:
+        operation = self.declarations.listed(operation)
+        said = self._said_of(operation)
+        if not said.rules and not said.others:
             return self._written.decide(identity, operation)
         asked = _Asked(identity.kind, identity.scopes, identity.roles, operation)
         known = self._decided.get(asked)
         # What was decided holds as long as the same rules stand.
-        if known is not None and known[0] == rules:
+        if known is not None and known[0] == said:
             return known[1]
-        decision = self._decide(identity, operation, rules)
+        decision = self._decide(identity, operation, said)
         if self._remembers:
             if len(self._decided) >= _REMEMBERED:
                 self._decided.clear()
-            self._decided[asked] = (rules, decision)
+            self._decided[asked] = (said, decision)
         return decision
 
-    def _decide(self, identity: Identity, operation: Operation, rules: Sequence[Rule]) -> Decision:
+    def _decide(self, identity: Identity, operation: Operation, said: "_Said") -> Decision:
         decision = self._written.decide(identity, operation)
         if decision.reason == "unknown-operation":
             # Known after all, and the base rule holds for everything.
             decision = self._judge(identity, self.base)
-        for rule in rules:
+        for other in said.others:
+            decision = _both(decision, self._written.decide(identity, other))
+        for rule in said.rules:
             decision = _both(decision, self._judge(identity, rule))
         return decision
 
@@ -189,47 +225,60 @@ class DeclaredPolicy(Policy):
     def matrix(self) -> Iterator[Requirement]:
         """Yield every operation that has a rule on either side, with all that it needs."""
         lines = {line.operation: line for line in self._written.matrix()}
-        for (method, name), rules in self._declarations.declared().items():
+        for method, name in self.declarations.declared():
             operation = Operation(method, name)
-            lines[operation] = self._with(lines.get(operation), operation, rules)
+            if any(self._said_of(operation)):
+                lines[operation] = self._with(lines.get(operation), operation)
         yield from sorted(
             lines.values(), key=lambda line: (line.operation.method, line.operation.name or "")
         )
 
     def requirement(self, operation: Operation) -> Requirement | None:
         """Return all that both sides need, or ``None`` when the operation is refused to everybody."""
+        operation = self.declarations.listed(operation)
         line = self._written.requirement(operation)
-        rules = self._rules_of(operation)
-        return self._with(line, operation, rules) if rules else line
+        return self._with(line, operation) if any(self._said_of(operation)) else line
 
     def containing(self, scope: str) -> frozenset[str]:
         """Return the broader scopes, each of which contains ``scope``, without itself."""
         return self._written.containing(scope)
 
-    def _with(
-        self, line: Requirement | None, operation: Operation, rules: Sequence[Rule]
-    ) -> Requirement:
+    def _with(self, line: Requirement | None, operation: Operation) -> Requirement:
         base, roles = self.base, (self.base.roles,) if self.base.roles else ()
         line = line or Requirement(operation, base.scopes, roles, base.kinds)
-        for rule in rules:
-            line = replace(
-                line,
-                scopes=line.scopes | rule.scopes,
-                roles=(*line.roles, rule.roles) if rule.roles else line.roles,
-                kinds=line.kinds & rule.kinds,
-            )
+        said = self._said_of(operation)
+        for other in said.others:
+            more = self._written.requirement(other)
+            if more is not None:
+                line = _joined(line, more.scopes, more.roles, more.kinds)
+        for rule in said.rules:
+            line = _joined(line, rule.scopes, (rule.roles,) if rule.roles else (), rule.kinds)
         return line
 
-    def _rules_of(self, operation: Operation) -> Sequence[Rule]:
+    def _said_of(self, operation: Operation) -> "_Said":
         reached = REACHES.get(operation.method)
         if reached is None:
-            return self._declarations.rules_of(operation)
+            return self._said_of_one(operation)
         # To complete a prompt's argument is to reach the prompt.
-        return [
-            rule
-            for method in reached
-            for rule in self._declarations.rules_of(Operation(method, operation.name))
-        ]
+        said = [self._said_of_one(Operation(method, operation.name)) for method in reached]
+        return _Said(
+            [rule for one in said for rule in one.rules],
+            [other for one in said for other in one.others],
+        )
+
+    def _said_of_one(self, operation: Operation) -> "_Said":
+        others = self.declarations.others(operation)
+        return _Said(
+            self.declarations.rules_of(operation), [one for one in others if self._rules_on(one)]
+        )
+
+    def _rules_on(self, operation: Operation) -> bool:
+        """Say whether the operator wrote a rule for this very name, and not for every name."""
+        method, name = operation.method, operation.name or ""
+        return (method, name) in self.rules or any(
+            method == ruled and template.match(name) is not None
+            for ruled, template in self._ruled_templates
+        )
 
     def _judge(self, identity: Identity, rule: Rule) -> Decision:
         alone = self._alone.get(rule)
@@ -244,6 +293,20 @@ class DeclaredPolicy(Policy):
 
 # Which refusal is told when both sides refuse: what no scope can mend comes first.
 _GRAVITY = {"allowed": 0, "role-missing": 1, "scope-missing": 2, "kind-not-allowed": 3}
+
+
+def _joined(
+    line: Requirement,
+    scopes: frozenset[str],
+    roles: tuple[frozenset[str], ...],
+    kinds: frozenset[Kind],
+) -> Requirement:
+    return replace(
+        line,
+        scopes=line.scopes | scopes,
+        roles=tuple(dict.fromkeys((*line.roles, *roles))),
+        kinds=line.kinds & kinds,
+    )
 
 
 def _both(one: Decision, other: Decision) -> Decision:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from doorward.errors import (
@@ -12,7 +13,7 @@ from doorward.errors import (
     Unavailable,
 )
 from doorward.guard import audit, cors
-from doorward.guard.answers import Answer, App, Receive, Refusals, Scope, Send, deliver
+from doorward.guard.answers import INSIDE_KEY, Answer, App, Receive, Refusals, Scope, Send, deliver
 from doorward.guard.asked import Asked, look_at
 from doorward.guard.bearer import read_bearer, require_token
 from doorward.guard.body import Gone, read_body, replay, require_json, require_size
@@ -246,6 +247,7 @@ class Door:
     ) -> Awaitable[None]:
         settings = self._settings
         inner = {**scope, IDENTITY_KEY: identity}
+        inner[INSIDE_KEY] = partial(self._refuse_inside, visit, identity)
         if visit.envelope is not None:
             inner[ENVELOPE_KEY] = visit.envelope
         if settings.app_path is not None and scope["path"] != settings.app_path:
@@ -284,6 +286,27 @@ class Door:
             answer = answer._replace(status=200)
         self._write_down(visit, refusal.code, answer.status, detail=refusal.detail)
         await deliver(answer, send, extra)
+
+    def _refuse_inside(
+        self, visit: Visit, caller: Identity, operation: Operation, decision: Decision
+    ) -> tuple[RequestRefused, str]:
+        """Record what the application refuses by this door's policy, under the request's id."""
+        refusal = refusal_of(decision, operation, caller)
+        self._settings.audit(
+            audit.event(
+                time=self._settings.clock(),
+                correlation_id=visit.correlation_id,
+                reason=refusal.code,
+                # The application tells it in an answer of its own.
+                status=200,
+                http_method=visit.http_method,
+                operation=operation,
+                identity=caller,
+                scopes=decision.scopes,
+                detail=refusal.detail,
+            )
+        )
+        return refusal, visit.correlation_id
 
     def _write_down(
         self, visit: Visit, reason: str, status: int, *, detail: str = "", served: bool = False

@@ -18,7 +18,7 @@ from doorward.guard import audit
 from doorward.guard.asked import look_at
 from doorward.guard.bearer import read_bearer
 from doorward.guard.correlation import new_id
-from doorward.guard.declared import DeclaredPolicy, requires
+from doorward.guard.declared import DeclaredPolicy, OneNameEach, requires
 from doorward.guard.door import refusal_of
 from doorward.guard.guard import Guard
 from doorward.guard.told import answer_of
@@ -98,7 +98,7 @@ def signed_in(
     return judge
 
 
-class _Always:
+class _Always(OneNameEach):
     """One rule for whatever is asked."""
 
     def __init__(self, rule: Rule) -> None:

@@ -8,11 +8,14 @@ from fastmcp.prompts.base import Prompt
 from fastmcp.resources.base import Resource
 from fastmcp.resources.template import ResourceTemplate
 from fastmcp.server.context import reset_transport, set_transport
-from fastmcp.server.providers.addressing import parse_hashed_backend_name, tool_identity
 from fastmcp.tools.base import Tool
 from fastmcp.utilities.authorization import _RequireScopes, _RestrictTag
 
 from doorward.guard.declared import requires, rules_on
+from doorward.guard.fastmcp_calls import decide_inside
+from doorward.guard.fastmcp_names import Names
+from doorward.guard.fastmcp_reading import Link, Reading, name_of, providers_in
+from doorward.guard.sdk_seat import nobody_asks
 from doorward.policy import Operation, Rule
 
 _REMEMBERED = 4096
@@ -34,31 +37,47 @@ class Declared:
 
     def __init__(self, server: FastMCP[Any]) -> None:
         self._server = server
+        self.names = Names(server, self.read)
         self._found: dict[tuple[str, str], list[Rule]] = {}
         self._templates: list[tuple[ResourceTemplate, list[Rule]]] = []
-        self._hashed: dict[str, list[Rule]] = {}
         self._known: dict[int, tuple[Any, Any, list[Rule]]] = {}
+        decide_inside(server)
 
     async def read(self) -> None:
         """Read what the server offers now, under the names that callers use."""
-        found: dict[tuple[str, str], list[Rule]] = {}
-        templates: list[tuple[ResourceTemplate, list[Rule]]] = []
-        hashed: dict[str, list[Rule]] = {}
+        providers = list(providers_in(self._server))
+        servers = [one for one in providers if isinstance(one, FastMCP)]
+        reading = Reading()
         # As on a pipe, where FastMCP asks nobody for a token: what is hidden from some is read too.
         token = set_transport("stdio")
         try:
-            _check_inside(self._server)
-            for component in await _offered(self._server):
-                rules = await _rules_behind(component)
-                # Of several versions, a caller may name any: all of their rules hold.
-                found.setdefault(_key(component), []).extend(rules)
-                if isinstance(component, ResourceTemplate):
-                    templates.append((component, rules))
-                if isinstance(component, Tool) and (address := tool_identity(component)):
-                    hashed.setdefault(address, []).extend(rules)
+            with nobody_asks():
+                for server in servers:
+                    _check_inside(server)
+                    decide_inside(server)
+                chains = [
+                    await reading.chain(self._server, component)
+                    for component in await reading.offered(self._server)
+                ]
+                held = await reading.held(providers)
         finally:
             reset_transport(token)
-        self._found, self._templates, self._hashed = found, templates, hashed
+        self._take(chains)
+        self.names.learn(servers, chains, held)
+
+    def _take(self, chains: Sequence[Sequence[Link]]) -> None:
+        found: dict[tuple[str, str], list[Rule]] = {}
+        templates: list[tuple[ResourceTemplate, list[Rule]]] = []
+        for chain in chains:
+            component = chain[0].component
+            rules = list(
+                dict.fromkeys(rule for link in chain for rule in _rules_of(link.component))
+            )
+            # Of several versions, a caller may name any: all of their rules hold.
+            found.setdefault(name_of(component), []).extend(rules)
+            if isinstance(component, ResourceTemplate):
+                templates.append((component, rules))
+        self._found, self._templates = found, templates
 
     def rules_of(self, operation: Operation) -> Sequence[Rule]:
         """Return every rule declared for ``operation``."""
@@ -76,18 +95,26 @@ class Declared:
             rules += [
                 one for template, some in self._templates if _fits(template, name) for one in some
             ]
-        elif method == "tools/call" and (address := parse_hashed_backend_name(name)):
-            rules += self._hashed.get(address[0], ())
         return rules
 
+    def listed(self, operation: Operation) -> Operation:
+        """Return ``operation`` by the name that lists have for it."""
+        return self.names.listed(operation)
+
+    def others(self, operation: Operation) -> Sequence[Operation]:
+        """Return the other names of what ``operation`` runs."""
+        return self.names.others(operation)
+
     def declared(self) -> Mapping[tuple[str, str], Sequence[Rule]]:
-        """Return all that is declared."""
+        """Return all that is declared, and what has several names, of which one may have a rule."""
         everything = {key: list(rules) for key, rules in self._found.items() if rules}
         for component in self._server._local_provider._components.values():
             if isinstance(component, (Tool, Prompt, Resource, ResourceTemplate)) and (
                 rules := _rules_of(component)
             ):
-                everything.setdefault(_key(component), rules)
+                everything.setdefault(name_of(component), rules)
+        for name in self.names.with_others():
+            everything.setdefault(name, [])
         return everything
 
     def _rules_of(self, component: Any) -> list[Rule]:
@@ -109,25 +136,6 @@ class Declared:
                     yield component
 
 
-async def _offered(server: FastMCP[Any]) -> list[Any]:
-    return [
-        *await server.list_tools(run_middleware=False),
-        *await server.list_prompts(run_middleware=False),
-        *await server.list_resources(run_middleware=False),
-        *await server.list_resource_templates(run_middleware=False),
-    ]
-
-
-def _key(component: Any) -> tuple[str, str]:
-    if isinstance(component, Tool):
-        return ("tools/call", component.name)
-    if isinstance(component, Prompt):
-        return ("prompts/get", component.name)
-    if isinstance(component, ResourceTemplate):
-        return ("resources/read", component.uri_template)
-    return ("resources/read", str(component.uri))
-
-
 def _rules_of(component: Any) -> list[Rule]:
     """Return what the component itself says."""
     rules = [*rules_on(getattr(component, "fn", None))]
@@ -141,26 +149,6 @@ def _rules_of(component: Any) -> list[Rule]:
             rules.append(Rule(check.required_scopes))
     # Said twice, as a check and by the function under it, it is still said once.
     return list(dict.fromkeys(rules))
-
-
-async def _rules_behind(component: Any) -> list[Rule]:
-    """Return what the component says, and what those say that it stands in front of."""
-    rules = _rules_of(component)
-    if (parent := getattr(component, "parent_tool", None)) is not None:
-        rules += await _rules_behind(parent)
-    if (server := getattr(component, "_server", None)) is not None:
-        _check_inside(server)
-        for one in await _offered(server):
-            if _key(one)[1] == _original(component) and _key(one)[0] == _key(component)[0]:
-                rules += await _rules_behind(one)
-    return list(dict.fromkeys(rules))
-
-
-def _original(component: Any) -> str | None:
-    for name in ("_original_name", "_original_uri", "_original_uri_template"):
-        if (found := getattr(component, name, None)) is not None:
-            return str(found)
-    return None
 
 
 def _check_inside(server: FastMCP[Any]) -> None:

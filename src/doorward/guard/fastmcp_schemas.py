@@ -9,6 +9,8 @@ from fastmcp.server.middleware.dereference import DereferenceRefsMiddleware, _de
 from fastmcp.tools.base import Tool
 from fastmcp.utilities.versions import version_sort_key
 
+from doorward.guard.fastmcp_reading import held_alone
+
 _REMEMBERED = 4096
 
 
@@ -35,12 +37,8 @@ class Schemas:
         self._core.get_tool_input_schema = self._own or (self._find if self._is_plain() else None)
 
     def _is_plain(self) -> bool:
-        server, held = self._server, self._server._local_provider
-        return (
-            server.providers == [held]
-            and not server._transforms
-            and not held._transforms
-            and all(type(one) is DereferenceRefsMiddleware for one in server.middleware)
+        return held_alone(self._server) is not None and all(
+            type(one) is DereferenceRefsMiddleware for one in self._server.middleware
         )
 
     def _find(self, name: str) -> Mapping[str, Any] | None:

@@ -15,7 +15,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 
 from doorward.errors import ConfigurationError
 from doorward.guard.answers import App
-from doorward.guard.declared import DeclaredPolicy, requires, rules_on
+from doorward.guard.declared import DeclaredPolicy, OneNameEach, requires, rules_on
 from doorward.guard.door import Door
 from doorward.guard.guard import Guard
 from doorward.guard.sdk_seat import Seat, connect
@@ -115,7 +115,7 @@ def _manager_of(server: MCPServer[Any] | Server[Any]) -> Any:
         ) from None
 
 
-class _Declared:
+class _Declared(OneNameEach):
     """What the functions of a server carry; a low-level ``Server`` has handlers and no tools."""
 
     def __init__(self, server: MCPServer[Any] | Server[Any]) -> None:

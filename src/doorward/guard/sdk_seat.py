@@ -1,9 +1,11 @@
 """Between the door and a server on the official SDK: the caller, as that server knows callers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
 from mcp.server._otel import OpenTelemetryMiddleware
@@ -13,18 +15,19 @@ from mcp.server.auth.provider import AccessToken
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel.server import Server
 from mcp.shared.exceptions import MCPError
-from mcp_types import INTERNAL_ERROR, INVALID_REQUEST, CallToolResult, TextContent
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, CallToolResult, TextContent
 from opentelemetry import trace
 from pydantic import BaseModel
 from starlette.authentication import AuthCredentials
 
-from doorward.guard.answers import App, Message, Receive, Scope, Send
+from doorward.errors import RequestRefused
+from doorward.guard.answers import INSIDE_KEY, App, Message, Receive, Scope, Send
 from doorward.guard.issuers import Issuer
 from doorward.guard.listing import LISTS, only_permitted, without_subscriptions
 from doorward.guard.told import sentence_of
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity, reset_current_identity, set_current_identity
-from doorward.policy import Operation, Policy
+from doorward.policy import Decision, Operation, Policy
 
 # Where the seat leaves its policy in an ASGI scope, for lists made behind it.
 _POLICY_KEY = "doorward.policy"
@@ -38,6 +41,31 @@ _Key = tuple[str, str, str | None, float]
 
 # What a client id consists of besides letters and digits. A space, a "|" and a "%" are encoded.
 _KEPT = ":/?#[]@!$&'()*+,;="
+
+
+class Asking(NamedTuple):
+    """Who sent the message that is being served, and what decides for them behind the guard."""
+
+    caller: Identity
+    policy: Policy
+    refuse: Callable[[Operation, Decision], tuple[RequestRefused, str]]
+    """Records a refusal; returns it, with its correlation id."""
+
+
+_asking: ContextVar[Asking | Literal["the-server-itself"] | None] = ContextVar(
+    "doorward_asking", default=None
+)
+asking = _asking.get
+
+
+@contextmanager
+def nobody_asks() -> Iterator[None]:
+    """Let the server do something on its own account: nothing is decided for a caller."""
+    token = _asking.set("the-server-itself")
+    try:
+        yield
+    finally:
+        _asking.reset(token)
 
 
 class Seat:
@@ -178,12 +206,13 @@ async def through_the_guard(
         # The same server, reachable by a second door that nobody locked.
         raise MCPError(INVALID_REQUEST, "This server is reached through its guard alone.")
     token = set_current_identity(identity)
+    asked = _asking.set(Asking(identity, policy, scope[INSIDE_KEY]))
     try:
         if ctx.method not in LISTS and ctx.method != "subscriptions/listen":
             return _private(await call_next(ctx))
         return await _listed(ctx, call_next, lambda wanted: policy.decide(identity, wanted).allowed)
-    except MCPError:
-        raise
+    except MCPError as error:
+        raise _with_reason(error) from error.__cause__
     except Exception as error:
         # A handler of a low-level server, which nothing stands around.
         said = sentence_of(error, str((ctx.params or {}).get("name", ctx.method)))
@@ -191,7 +220,16 @@ async def through_the_guard(
             raise
         return _told(ctx.method, said)
     finally:
+        _asking.reset(asked)
         reset_current_identity(token)
+
+
+def _with_reason(error: MCPError) -> MCPError:
+    """Return ``error``, with the reason code of the refusal that it was made of."""
+    data = getattr(error.__cause__, "doorward_data", None)
+    if data is None:
+        return error
+    return MCPError(INVALID_PARAMS, str(error.__cause__), data)
 
 
 def _told(method: str, said: str) -> HandlerResult:

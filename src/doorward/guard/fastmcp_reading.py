@@ -1,0 +1,218 @@
+"""What a FastMCP server offers, and what runs behind each component of it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from contextvars import ContextVar
+from inspect import ismethod, unwrap
+from typing import Any, NamedTuple
+
+from fastmcp import FastMCP
+from fastmcp.prompts.base import Prompt
+from fastmcp.resources.template import ResourceTemplate
+from fastmcp.server.providers import FastMCPProvider
+from fastmcp.server.providers.aggregate import AggregateProvider
+from fastmcp.server.providers.fastmcp_provider import (
+    FastMCPProviderPrompt,
+    FastMCPProviderResource,
+    FastMCPProviderResourceTemplate,
+    FastMCPProviderTool,
+)
+from fastmcp.server.providers.proxy import (
+    ProxyPrompt,
+    ProxyProvider,
+    ProxyResource,
+    ProxyTemplate,
+    ProxyTool,
+)
+from fastmcp.server.transforms.catalog import CatalogTransform
+from fastmcp.tools.base import Tool
+from fastmcp.tools.tool_transform import TransformedTool
+
+from doorward.errors import ConfigurationError
+
+Name = tuple[str, str]
+READ = "resources/read"
+
+
+# Where a component that stands for another one keeps that one's name.
+_MOUNTED: Mapping[type[Any], str] = {
+    FastMCPProviderTool: "_original_name",
+    FastMCPProviderPrompt: "_original_name",
+    FastMCPProviderResource: "_original_uri",
+    FastMCPProviderResourceTemplate: "_original_uri_template",
+}
+_PROXIED: Mapping[type[Any], str] = {
+    ProxyTool: "_backend_name",
+    ProxyPrompt: "_backend_name",
+    ProxyResource: "_backend_uri",
+    ProxyTemplate: "_backend_uri_template",
+}
+
+
+_KEPT: dict[type[Any], tuple[str | None, bool]] = {}
+
+
+def _name_kept(kind: type[Any]) -> tuple[str | None, bool]:
+    """Return where components of this class keep that name, and whether a mounted server runs it."""
+    known = _KEPT.get(kind)
+    if known is None:
+        known = _KEPT[kind] = _looked_up(kind)
+    return known
+
+
+def _looked_up(kind: type[Any]) -> tuple[str | None, bool]:
+    for names, is_mounted in ((_MOUNTED, True), (_PROXIED, False)):
+        for one, attribute in names.items():
+            if issubclass(kind, one):
+                return attribute, is_mounted
+    return None, False
+
+
+def server_behind(component: Any) -> FastMCP[Any] | None:
+    """Return the mounted server on which a component runs."""
+    return component._server if _name_kept(type(component))[1] else None
+
+
+def name_of(component: Any) -> Name:
+    """Return the method that runs a component, and the name by which its server lists it."""
+    if isinstance(component, Tool):
+        return ("tools/call", component.name)
+    if isinstance(component, Prompt):
+        return ("prompts/get", component.name)
+    if isinstance(component, ResourceTemplate):
+        return (READ, component.uri_template)
+    return (READ, str(component.uri))
+
+
+def providers_in(server: FastMCP[Any]) -> Iterator[Any]:
+    """Yield ``server`` and every provider in it, those of mounted servers included."""
+    seen: set[int] = set()
+    todo: list[Any] = [server]
+    while todo:
+        one = todo.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        todo += getattr(one, "providers", ())
+        todo += [inner] if (inner := getattr(one, "_inner", None)) is not None else []
+        todo += [one.server] if isinstance(one, FastMCPProvider) else []
+
+
+def held_alone(server: FastMCP[Any]) -> Mapping[str, Any] | None:
+    """Return what ``server`` holds itself, where that is all and nothing changes it on its way."""
+    held = server._local_provider
+    is_plain = server.providers == [held] and not server._transforms and not held._transforms
+    return held._components if is_plain and type(server).get_tool is FastMCP.get_tool else None
+
+
+def _hiding(server: FastMCP[Any]) -> list[ContextVar[bool]]:
+    """
+    Return the switches by which search transforms leave the tools in a list that they replace.
+
+    Raises:
+        ConfigurationError: ``unknown-transform``.
+    """
+    found: list[ContextVar[bool]] = []
+    for provider in providers_in(server):
+        for transform in provider._transforms:
+            if not isinstance(transform, CatalogTransform):
+                continue
+            if (bypass := getattr(transform, "_bypass", None)) is None:
+                raise ConfigurationError(
+                    "unknown-transform",
+                    f"The server {server.name!r} has a {type(transform).__name__}, and this release"
+                    " of FastMCP does not say which tools that hides.",
+                    "Remove the transform, or install a release of FastMCP that Doorward supports.",
+                )
+            found.append(bypass)
+    return found
+
+
+class Link(NamedTuple):
+    """A component, and the server on which it runs."""
+
+    server: FastMCP[Any]
+    component: Any
+
+
+class Reading:
+    """One reading of all that a server and those mounted in it offer."""
+
+    def __init__(self) -> None:
+        self._offered: dict[int, list[Any]] = {}
+
+    async def offered(self, server: FastMCP[Any]) -> list[Any]:
+        """Return every component of ``server``, those included that a search transform hides."""
+        known = self._offered.get(id(server))
+        if known is None:
+            known = self._offered[id(server)] = await _offered(server)
+        return known
+
+    async def held(self, providers: Iterable[Any]) -> list[Any]:
+        """Return what ``providers`` hold themselves, by the names that it has before any transform."""
+        return [
+            component
+            for provider in providers
+            # What these have comes from others, or from a server far away.
+            if not isinstance(provider, (AggregateProvider, FastMCPProvider, ProxyProvider))
+            and getattr(provider, "_inner", None) is None
+            for component in (
+                *await provider._list_tools(),
+                *await provider._list_prompts(),
+                *await provider._list_resources(),
+                *await provider._list_resource_templates(),
+            )
+        ]
+
+    async def chain(self, server: FastMCP[Any], component: Any) -> list[Link]:
+        """Return the component, and all that it stands in front of."""
+        links = [Link(server, component)]
+        if isinstance(component, TransformedTool):
+            parent = component.parent_tool
+            links += await self.chain(server, parent)
+        if (inner := server_behind(component)) is not None:
+            wanted = (name_of(component)[0], original_name(component))
+            for one in await self.offered(inner):
+                if name_of(one) == wanted:
+                    links += await self.chain(inner, one)
+        return links
+
+
+async def _offered(server: FastMCP[Any]) -> list[Any]:
+    hiding = _hiding(server)
+    found = [
+        *await server.list_tools(run_middleware=False),
+        *await server.list_prompts(run_middleware=False),
+        *await server.list_resources(run_middleware=False),
+        *await server.list_resource_templates(run_middleware=False),
+    ]
+    if not hiding:
+        return found
+    with ExitStack() as stack:
+        for bypass in hiding:
+            stack.callback(bypass.reset, bypass.set(True))
+        hidden = await server.list_tools(run_middleware=False)
+    known = {tool.key for tool in found}
+    return found + [tool for tool in hidden if tool.key not in known]
+
+
+def original_name(component: Any) -> str | None:
+    """Return the name that a component has on the server or the backend which it stands for."""
+    attribute, _ = _name_kept(type(component))
+    found = None if attribute is None else getattr(component, attribute)
+    return None if found is None else str(found)
+
+
+def what_runs(component: Any) -> Iterator[Any]:
+    """Yield what is the same object wherever this very thing is run by another name."""
+    function = getattr(component, "fn", None)
+    if callable(function):
+        function = unwrap(function)
+        if ismethod(function):
+            yield (id(function.__self__), function.__func__)
+        else:
+            yield id(function)
+    # A request of an OpenAPI server.
+    if (route := getattr(component, "_route", None)) is not None:
+        yield id(route)
