@@ -52,7 +52,7 @@ test: setup tests/clients/node_modules/.installed ## all tests
 test-fast: setup ## the unit layer alone
 	$(RUN) pytest -q -n 2 -m "not e2e"
 
-adapters-oldest: setup ## the adapters with the oldest mcp and fastmcp that the extras allow
+adapters-oldest: setup tests/clients/node_modules/.installed ## the adapters with the oldest mcp and fastmcp that are allowed
 	$(RUN) python -m tests.oldest_peers
 
 wheel-test: setup ## what users install: the wheel, with src out of reach

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import uvicorn
+from fastmcp.server.extensions import ServerExtension
 
 from doorward.guard import Guard
 from doorward.policy import Policy, Rule
@@ -26,7 +27,27 @@ SERVERS = {
 }
 
 
+def _without_tasks() -> ModuleType:
+    """Return what stands for FastMCP's tasks where no release of them fits: an extension of no use."""
+
+    class TasksExtension(ServerExtension):
+        identifier = "io.modelcontextprotocol/tasks"
+
+        def __init__(self, **settings: str) -> None:
+            """Take the settings of the real one."""
+
+        def settings(self) -> dict[str, Any]:
+            """Return what is declared of it."""
+            return {}
+
+    module = ModuleType("fastmcp_tasks")
+    module.TasksExtension = TasksExtension  # type: ignore[attr-defined]
+    return module
+
+
 def _loaded(name: str) -> ModuleType:
+    if name == "fastmcp" and importlib.util.find_spec("fastmcp_tasks") is None:
+        sys.modules["fastmcp_tasks"] = _without_tasks()
     path = source_of(name) / SERVERS[name]
     spec = importlib.util.spec_from_file_location(f"peer_{name}", path)
     assert spec is not None
