@@ -2,13 +2,16 @@
 
 # mypy: disable-error-code="untyped-decorator"
 
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastmcp import Client, Context, FastMCP
+from fastmcp.client.transports import FastMCPTransport
 from fastmcp.server.middleware.caching import ResponseCachingMiddleware
 from fastmcp.server.providers import FileSystemProvider
+from fastmcp.server.providers.proxy import ProxyClient, ProxyProvider
 from fastmcp.server.sessions import SessionProvider
 from fastmcp.server.transforms import GetResourceNext, ResourcesAsTools, Transform
 from fastmcp.server.transforms.catalog import CatalogTransform
@@ -21,6 +24,7 @@ from doorward.guard.fastmcp import protect
 from doorward.guard.fastmcp_declared import Declared
 from doorward.policy import Operation, Policy
 from tests.adapters.fastmcp_shop import (
+    ADMIN,
     AS_TOOLS,
     BM25,
     POLICY,
@@ -319,6 +323,89 @@ async def test_the_matrix_shows_what_a_tool_needs_under_each_of_its_names() -> N
     assert needs is not None
     assert needs.scopes == {"mcp:read", "shop:admin"}
     assert rows["child_delete"] == {"mcp:read", "shop:admin"}
+
+
+async def test_names_that_a_caller_invents_are_not_looked_for() -> None:
+    shop, stage = Shop(), Stage(POLICY)
+    server = mounted(with_author(shop))
+    read: list[None] = []
+
+    async def counted() -> None:
+        read.append(None)
+
+    app = protect(server, stage.guard)
+    policy = app.policy
+    assert isinstance(policy, DeclaredPolicy)
+    async with stage.serving(app), stage.http("alice") as alice:
+        policy.declarations.names._read_again = counted  # type: ignore[attr-defined]
+        for number in range(3):
+            await call(stage, alice, ("child_forward", {"name": f"invented-{number}"}))
+
+    assert read == []
+
+
+async def test_an_address_that_looks_like_a_renderer_is_no_way_round_a_rule() -> None:
+    child: FastMCP[Any] = FastMCP("child")
+    ran: list[str] = []
+
+    @child.resource("ui://prefab/secret")
+    def secret() -> str:
+        ran.append("secret")
+        return "secret"
+
+    child.add_transform(ResourcesAsTools(child))
+    public = "ui://child/prefab/secret"
+    stage = Stage(Policy(base=READ, rules={**POLICY.rules, ("resources/read", public): ADMIN}))
+    ask = ("child_read_resource", {"uri": "ui://prefab/secret"})
+    async with (
+        stage.serving(protect(mounted(child), stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:admin") as mia,
+    ):
+        await call(stage, alice, ask)
+        by_alice = list(ran)
+        await call(stage, mia, ask)
+
+    assert (by_alice, ran) == ([], ["secret"])
+
+
+async def test_tools_that_are_made_of_one_function_have_rules_of_their_own() -> None:
+    shop, stage = Shop(), Stage(POLICY)
+
+    def generic() -> str:
+        return "done"
+
+    def made(name: str) -> Any:
+        @wraps(generic)
+        def tool() -> str:
+            shop.ran.append(name)
+            return generic()
+
+        return tool
+
+    server: FastMCP[Any] = FastMCP("shop")
+    for name in ("look", "delete"):
+        server.tool(made(name), name=name)
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        for name in ("look", "delete"):
+            await call(stage, alice, (name, {}))
+
+    assert shop.ran == ["look"]
+
+
+@proves("S185", "refuses")
+@pytest.mark.parametrize("made", [REGEX, AS_TOOLS, with_transform(code_mode), inside(REGEX)])
+async def test_a_proxy_of_a_server_whose_tools_call_others_does_not_start(made: Made) -> None:
+    shop = Shop()
+    server = made(shop)
+    parent: FastMCP[Any] = FastMCP("parent")
+    parent.add_provider(ProxyProvider(lambda: ProxyClient(FastMCPTransport(server))))
+
+    with pytest.raises(ConfigurationError) as refused:
+        await Declared(parent).read()
+
+    assert refused.value.reason == "proxied-transform"
+    assert type(shop.server._transforms[0]).__name__ in refused.value.problem
 
 
 async def test_a_transform_that_does_not_say_what_it_hides_keeps_a_server_from_starting() -> None:

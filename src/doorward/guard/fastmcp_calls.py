@@ -220,11 +220,11 @@ async def _public(
     """Return the public names of a component, each with the spellings that all must be allowed."""
     listed = name if component is None else name_of(component)[1]
     is_template = isinstance(component, ResourceTemplate) and name != listed
-    if server is names.server or name.startswith(_RENDERER):
+    if server is names.server or (component is None and name.startswith(_RENDERER)):
         # FastMCP drops a fragment, and a query that the template has no place for.
         resolved = name.partition("#")[0].partition("?")[0] if is_template else listed
         return [[resolved, name] if method == _READ else [resolved]]
-    public = await names.public(server, method, listed)
+    public = await names.public(server, method, listed, is_there=component is not None)
     if not is_template:
         return [[one] for one in public]
     params = component.matches(name) or {}

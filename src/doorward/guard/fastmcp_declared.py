@@ -14,7 +14,13 @@ from fastmcp.utilities.authorization import _RequireScopes, _RestrictTag
 from doorward.guard.declared import requires, rules_on
 from doorward.guard.fastmcp_calls import decide_inside
 from doorward.guard.fastmcp_names import Names
-from doorward.guard.fastmcp_reading import Link, Reading, name_of, providers_in
+from doorward.guard.fastmcp_reading import (
+    Link,
+    Reading,
+    name_of,
+    providers_in,
+    require_no_hidden_calls,
+)
 from doorward.guard.sdk_seat import nobody_asks
 from doorward.policy import Operation, Rule
 
@@ -44,7 +50,13 @@ class Declared:
         decide_inside(server)
 
     async def read(self) -> None:
-        """Read what the server offers now, under the names that callers use."""
+        """
+        Read what the server offers now, under the names that callers use.
+
+        Raises:
+            ConfigurationError: ``unknown-transform``, ``proxied-transform``.
+        """
+        await require_no_hidden_calls(self._server)
         providers = list(providers_in(self._server))
         servers = [one for one in providers if isinstance(one, FastMCP)]
         reading = Reading()

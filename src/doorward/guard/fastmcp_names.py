@@ -1,5 +1,6 @@
 """The names by which callers reach the components of a FastMCP server."""
 
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from fastmcp.tools.base import Tool
 from doorward.guard.fastmcp_reading import READ, Link, Name, name_of, original_name, what_runs
 from doorward.policy import Operation
 
+_PAUSE = 1.0
+
 
 class Names:
     """
@@ -20,7 +23,12 @@ class Names:
     has on a mounted server or had before a transform, unless something else has it in public.
     """
 
-    def __init__(self, server: FastMCP[Any], read_again: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        server: FastMCP[Any],
+        read_again: Callable[[], Awaitable[None]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.server = server
         self._read_again = read_again
         self._servers: dict[int, FastMCP[Any]] = {id(server): server}
@@ -29,7 +37,8 @@ class Names:
         self._others: dict[Name, tuple[Operation, ...]] = {}
         self._templates: list[ResourceTemplate] = []
         self._hashed: dict[str, str] = {}
-        self._unknown: set[tuple[int, str, str]] = set()
+        self._clock = clock
+        self._read_from = 0.0
 
     def __contains__(self, server: FastMCP[Any]) -> bool:
         return self._servers.get(id(server)) is server
@@ -58,7 +67,7 @@ class Names:
         self._templates = [
             one for one in self._public.values() if isinstance(one, ResourceTemplate)
         ]
-        self._inside, self._hashed, self._unknown = {}, {}, set()
+        self._inside, self._hashed = {}, {}
         alike: dict[Any, set[Name]] = {}
         for chain in chains:
             self._note(chain, alike)
@@ -149,15 +158,17 @@ class Names:
             return operation
         return Operation(operation.method, known)
 
-    async def public(self, server: FastMCP[Any], method: str, name: str) -> Collection[str]:
+    async def public(
+        self, server: FastMCP[Any], method: str, name: str, *, is_there: bool
+    ) -> Collection[str]:
         """
         Return the public names of what ``server``, which is mounted, knows as ``name``.
 
-        What appeared since the last reading is looked for once.
+        ``is_there`` says that the server has it. Whether it appeared since the last reading is
+        then looked at, once in ``_PAUSE`` seconds: callers choose the names.
         """
         place = (id(server), method, name)
-        if place not in self._inside and place not in self._unknown:
+        if place not in self._inside and is_there and self._clock() >= self._read_from:
+            self._read_from = self._clock() + _PAUSE
             await self._read_again()
-            if place not in self._inside:
-                self._unknown.add(place)
         return self._inside.get(place, ())

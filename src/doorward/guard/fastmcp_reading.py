@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from contextvars import ContextVar
-from inspect import ismethod, unwrap
+from inspect import isawaitable, ismethod
 from typing import Any, NamedTuple
 
 from fastmcp import FastMCP
@@ -24,6 +24,7 @@ from fastmcp.server.providers.proxy import (
     ProxyTemplate,
     ProxyTool,
 )
+from fastmcp.server.transforms import PromptsAsTools, ResourcesAsTools
 from fastmcp.server.transforms.catalog import CatalogTransform
 from fastmcp.tools.base import Tool
 from fastmcp.tools.tool_transform import TransformedTool
@@ -129,6 +130,41 @@ def _hiding(server: FastMCP[Any]) -> list[ContextVar[bool]]:
     return found
 
 
+async def require_no_hidden_calls(server: FastMCP[Any]) -> None:
+    """
+    Refuse a proxy of a server in this process that has tools which call others by an argument.
+
+    Such a call goes past the server that the guard stands in front of.
+
+    Raises:
+        ConfigurationError: ``proxied-transform``.
+    """
+    for provider in providers_in(server):
+        inner = await _proxied(provider) if isinstance(provider, ProxyProvider) else None
+        if inner is None:
+            continue
+        for one in providers_in(inner):
+            for transform in one._transforms:
+                if isinstance(transform, (CatalogTransform, ResourcesAsTools, PromptsAsTools)):
+                    raise ConfigurationError(
+                        "proxied-transform",
+                        f"The server {server.name!r} is a proxy of {inner.name!r}, which has a"
+                        f" {type(transform).__name__}: its tools call others that no rule sees.",
+                        f"Mount {inner.name!r} itself, or add the transform to {server.name!r}.",
+                    )
+        await require_no_hidden_calls(inner)
+
+
+async def _proxied(provider: ProxyProvider) -> FastMCP[Any] | None:
+    try:
+        made = provider.client_factory()
+        client = await made if isawaitable(made) else made
+    except Exception:  # noqa: BLE001 - an author's own, which may need a request
+        return None
+    server = getattr(client.transport, "server", None)
+    return server if isinstance(server, FastMCP) else None
+
+
 class Link(NamedTuple):
     """A component, and the server on which it runs."""
 
@@ -206,13 +242,12 @@ def original_name(component: Any) -> str | None:
 
 def what_runs(component: Any) -> Iterator[Any]:
     """Yield what is the same object wherever this very thing is run by another name."""
+    # What a function wraps is not looked for: many tools may be made of one function.
     function = getattr(component, "fn", None)
-    if callable(function):
-        function = unwrap(function)
-        if ismethod(function):
-            yield (id(function.__self__), function.__func__)
-        else:
-            yield id(function)
+    if ismethod(function):
+        yield (id(function.__self__), function.__func__)
+    elif function is not None:
+        yield id(function)
     # A request of an OpenAPI server.
     if (route := getattr(component, "_route", None)) is not None:
         yield id(route)
