@@ -14,13 +14,10 @@ from fastapi import Depends, HTTPException, Request
 
 from doorward.downstream.refusals import DownstreamProblem
 from doorward.errors import DoorwardError, RequestRefused, Unavailable
-from doorward.guard import audit
-from doorward.guard.asked import look_at
-from doorward.guard.bearer import read_bearer
-from doorward.guard.correlation import new_id
+from doorward.guard.answers import Answer
 from doorward.guard.declared import DeclaredPolicy, OneNameEach, requires
-from doorward.guard.door import refusal_of
 from doorward.guard.guard import Guard
+from doorward.guard.pipeline import GuardedRequest
 from doorward.guard.told import answer_of
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity, Kind, reset_current_identity, set_current_identity
@@ -119,19 +116,15 @@ async def _judge(
     """Return the caller, and the token if it was looked at here and not by somebody before."""
     # The path of the scope and never a URL put together from Host: "Host: a/?x=" moves that.
     operation = Operation("http", f"{request.method} {request.scope['path']}")
-    caller = _known(guard, request)
-    token: bytes | None = None
+    guarded = GuardedRequest(request.scope, operation)
+    guarded.identity = _known(guard, request)
     try:
-        if caller is None:
-            token = read_bearer(look_at(request.scope["headers"]), request.scope["query_string"])
-            caller = await guard.verifier.verify(token)
-        decision = policy.decide(caller, operation)
-        if not decision.allowed:
-            raise refusal_of(decision, operation, caller)
+        caller = guarded.identity or await guard.pipeline.authenticate(guarded)
+        guard.pipeline.authorize(guarded, policy)
     except (RequestRefused, Unavailable) as refusal:
-        raise _refused(guard, refusal, operation, caller) from None
-    _write_down(guard, operation, caller, "allowed", 200, new_id())
-    return caller, token
+        raise _as_exception(guard.pipeline.refuse(guarded, refusal)) from None
+    guard.pipeline.record(guarded, "allowed", 200, served=True)
+    return caller, guarded.token
 
 
 def _known(guard: Guard, request: Request) -> Identity | None:
@@ -187,43 +180,8 @@ def _told(request: Request) -> Iterator[None]:
         raise HTTPException(told.status, told.error, told.headers) from None
 
 
-def _refused(
-    guard: Guard,
-    refusal: RequestRefused | Unavailable,
-    operation: Operation,
-    caller: Identity | None,
-) -> HTTPException:
-    correlation_id = new_id()
-    answer = guard._settings.refusals.answer(refusal, correlation_id=correlation_id)
-    _write_down(
-        guard, operation, caller, refusal.code, answer.status, correlation_id, refusal.detail
-    )
+def _as_exception(answer: Answer) -> HTTPException:
     # FastAPI writes the body, and so its length and type.
     own = (b"content-length", b"content-type")
     headers = {name.decode(): value.decode() for name, value in answer.headers if name not in own}
     return HTTPException(answer.status, json.loads(answer.body)["error"], headers)
-
-
-def _write_down(
-    guard: Guard,
-    operation: Operation,
-    caller: Identity | None,
-    reason: str,
-    status: int,
-    correlation_id: str,
-    detail: str = "",
-) -> None:
-    settings = guard._settings
-    settings.audit(
-        audit.event(
-            time=settings.clock(),
-            correlation_id=correlation_id,
-            reason=reason,
-            status=status,
-            http_method=(operation.name or "").partition(" ")[0],
-            operation=operation,
-            identity=caller,
-            detail=detail,
-            served=reason == "allowed",
-        )
-    )

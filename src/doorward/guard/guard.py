@@ -13,6 +13,7 @@ from doorward.guard.answers import App, Refusals
 from doorward.guard.door import Door, Settings
 from doorward.guard.issuers import Audience, Issuer, Named, trusted
 from doorward.guard.paths import Paths
+from doorward.guard.pipeline import Pipeline
 from doorward.policy import Policy
 from doorward.tokens import TrustedIssuer, Verifier
 from doorward.wire.address import require_resource
@@ -149,14 +150,14 @@ class Guard:
             resource_name=resource_name,
             resource_documentation=resource_documentation,
         )
+        refusals = Refusals(self.metadata_url, first - {"offline_access"})
+        self.pipeline = Pipeline(self.verifier, refusals, audit, clock)
         self._settings = Settings(
             paths=paths,
             addresses=Addresses(resource, allowed_hosts, allowed_origins),
             metadata=self._metadata_of(policy),
-            refusals=Refusals(self.metadata_url, first - {"offline_access"}),
+            pipeline=self.pipeline,
             policy=policy,
-            verifier=self.verifier,
-            audit=audit,
             clock=clock,
             leeway=leeway,
             max_body=_require_limit(max_body),
