@@ -112,7 +112,7 @@ async def test_options_without_a_browser_says_what_can_be_done() -> None:
     answer = await Bench().ask("OPTIONS")
 
     assert answer.status_code == 204
-    assert answer.headers["allow"] == "GET, POST, DELETE, OPTIONS"
+    assert answer.headers["allow"] == "POST, GET, HEAD, DELETE, OPTIONS"
 
 
 @proves("S162", "accepts")

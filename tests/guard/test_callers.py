@@ -77,7 +77,7 @@ async def test_no_meta_and_no_argument_makes_anybody_somebody_else() -> None:
 
 @proves("S140", "accepts")
 @proves("S140", "refuses")
-@pytest.mark.parametrize("method", ["GET", "DELETE", "HEAD", "PUT", "PATCH", "POST", "TRACE"])
+@pytest.mark.parametrize("method", ["GET", "DELETE", "HEAD", "POST"])
 async def test_every_method_of_the_endpoint_needs_a_token(method: str) -> None:
     bench = Bench()
     body: dict[str, Any] = {"json": message("ping")} if method == "POST" else {}

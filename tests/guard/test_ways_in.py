@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI
 
 from doorward.guard.fastapi import signed_in
 from doorward.identity import Identity
-from doorward.tokens import CredentialVerifier
+from doorward.tokens import CredentialVerifier, OpaqueIssuer, TrustedIssuer
 from tests.guard.bench import Bench, message
 from tests.guard.bench import trusted as signed
 from tests.ledger import proves
@@ -18,7 +18,7 @@ from tests.tokens.clock import Time
 OPAQUE = "Bearer opaque-of-alice"
 
 # What stands in Authorization, and how it is refused.
-MALFORMED = {
+MALFORMED: dict[str, tuple[list[bytes], int, str]] = {
     "a-space-inside": ([b"Bearer a b"], 401, "malformed-token"),
     "two-schemes-in-one": ([b"Bearer a, Basic eDp5"], 401, "malformed-token"),
     "another-scheme-first": ([b"Basic eDp5, Bearer a"], 401, "missing-token"),
@@ -35,7 +35,7 @@ MALFORMED = {
     "quoted": ([b'Bearer "opaque-of-alice"'], 401, "malformed-token"),
     "a-comma": ([b"Bearer opaque-of-alice,"], 401, "malformed-token"),
     "padding-inside": ([b"Bearer opaque=of-alice"], 401, "malformed-token"),
-    "not-ascii": ("Bearer opaque-of-älice".encode(), 401, "malformed-token"),
+    "not-ascii": (["Bearer opaque-of-älice".encode()], 401, "malformed-token"),
     "a-line-end": ([b"Bearer opaque\n"], 401, "malformed-token"),
     "two-headers": ([OPAQUE.encode(), OPAQUE.encode()], 400, "ambiguous-token"),
     "two-headers-of-two": ([b"Basic eDp5", OPAQUE.encode()], 400, "ambiguous-token"),
@@ -48,7 +48,7 @@ class Ways:
     def __init__(self, **options: Any) -> None:
         self.time = Time()
         self.issuer = Asked()
-        trusted = [signed(), opaque(**options)]
+        trusted: list[TrustedIssuer | OpaqueIssuer] = [signed(), opaque(**options)]
         verifier = CredentialVerifier(trusted, fetcher=self.issuer, clock=self.time)
         self.bench = Bench(
             issuers=trusted, verifier=verifier, clock=self.time, serve_other_paths=True
@@ -93,7 +93,7 @@ async def test_a_malformed_credential_is_refused_before_any_issuer_is_asked(
     given, status, reason = MALFORMED[case]
     ways = Ways()
 
-    answer = await ways.ask(way, authorization(*([given] if isinstance(given, bytes) else given)))
+    answer = await ways.ask(way, authorization(*given))
 
     assert ways.issuer.questions == []
     assert answer.status_code == status

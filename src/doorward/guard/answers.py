@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from doorward.errors import NotPermitted, RequestRefused, ScopeMissing, Unavailable
 from doorward.guard.cors import Headers
+from doorward.guard.refusals import MethodRefused
 from doorward.wire.challenge import build_challenge
 from doorward.wire.envelope import Malformed, jsonrpc_error
 from doorward.wire.scope import build_scope
@@ -59,6 +60,8 @@ class Refusals:
             (b"cache-control", b"no-store"),
             (b"x-correlation-id", correlation_id.encode("ascii")),
         ]
+        if isinstance(refusal, MethodRefused):
+            headers.append((b"allow", refusal.allow.encode("ascii")))
         if isinstance(refusal, Unavailable):
             headers.append((b"retry-after", str(refusal.retry_after).encode("ascii")))
             public = refusal.public

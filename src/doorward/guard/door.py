@@ -13,8 +13,15 @@ from doorward.guard.exchange import Exchange
 from doorward.guard.lifespan import run_lifespan
 from doorward.guard.paths import Paths, Place
 from doorward.guard.pipeline import GuardedRequest, Pipeline
-from doorward.guard.refusals import MethodRefused, NothingHere, PathRefused
+from doorward.guard.refusals import (
+    MethodRefused,
+    NothingHere,
+    PathRefused,
+    UnknownMethod,
+    VerbRefused,
+)
 from doorward.guard.sessions import Sessions
+from doorward.guard.verbs import NOT_IN_MESSAGES, operation_of, without_body
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity
 from doorward.policy import Operation, Policy
@@ -100,7 +107,6 @@ class Door:
             if place != "metadata":
                 raise NothingHere(f"path={scope['path']!r}")
             if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
-                public = [*public, (b"allow", b"GET, HEAD, OPTIONS")]
                 raise MethodRefused(f"method={scope['method']!r}")
         except RequestRefused as refusal:
             await deliver(self._pipeline.refuse(GuardedRequest(scope), refusal), send, public)
@@ -119,6 +125,9 @@ class Door:
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = GuardedRequest(scope)
         try:
+            if request.http_method != "POST":
+                request.operation = operation_of(request.http_method, request.asked)
+                receive = without_body(receive)
             self._judge_addresses(request)
             if request.http_method == "OPTIONS":
                 await self._permit(request, send)
@@ -133,8 +142,6 @@ class Door:
                 body = await read_body(receive, self._settings.max_body)
                 _read_message(request, body)
                 receive = replay(body, receive)
-            else:
-                request.operation = Operation("")
             self._pipeline.authorize(request, self._settings.policy)
         except (RequestRefused, Unavailable) as refusal:
             answer = self._pipeline.refuse(request, refusal)
@@ -166,7 +173,7 @@ class Door:
         if origin is not None and cors.is_preflight(request.http_method, asked):
             await deliver(Answer(204, []), send, cors.preflight_headers(origin, asked))
         else:
-            allow = [(b"allow", b"GET, POST, DELETE, OPTIONS")]
+            allow = [(b"allow", VerbRefused.allow.encode("ascii"))]
             await deliver(Answer(204, allow), send, cors.readable_headers(origin))
 
     def _serve(
@@ -204,3 +211,6 @@ def _read_message(request: GuardedRequest, body: bytes) -> None:
     headers = request.scope["headers"] if asked.repeated else asked.headers
     request.envelope = envelope = read_envelope(body, headers)
     request.operation = Operation(envelope.method, envelope.name)
+    # Decided by the rule for GET or DELETE, a method of the application's own would run without one.
+    if envelope.method in NOT_IN_MESSAGES:
+        raise UnknownMethod(f"{envelope.method} is no method of a message")

@@ -27,6 +27,21 @@ class MethodRefused(RequestRefused):
     code = "method-refused"
     status = 405
     public = "This document can only be read."
+    allow: ClassVar[str] = "GET, HEAD, OPTIONS"
+
+
+class VerbRefused(MethodRefused):
+    """The endpoint does not serve this HTTP method. A message is sent by POST alone."""
+
+    public = "Send messages by POST. GET opens a stream and DELETE ends a session."
+    allow = "POST, GET, HEAD, DELETE, OPTIONS"
+
+
+class UnexpectedBody(RequestRefused):
+    """A body came with an HTTP method that carries no message."""
+
+    code = "unexpected-body"
+    public = "Only POST carries a body. Send the message by POST, or leave the body out."
 
 
 class SessionRefused(RequestRefused):

@@ -72,12 +72,19 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
     name: str | None = None
 
 
+# What GET and DELETE ask of an MCP endpoint. No message may use these names: a rule for them is a
+# rule for the HTTP method.
+OPEN_STREAM = Operation("stream/open")
+END_SESSION = Operation("session/end")
+
 # Methods of both eras that only describe the server or keep a conversation going. They are decided
 # by the base rule unless a rule names them. Whatever runs a tool, reads a resource, writes a prompt
 # or touches a task is not here: without a rule it is refused.
 CONVERSATION = frozenset(
     {
         "",
+        OPEN_STREAM.method,
+        END_SESSION.method,
         "initialize",
         "ping",
         "server/discover",
