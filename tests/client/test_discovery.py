@@ -250,33 +250,33 @@ def test_a_loopback_server_leads_to_its_loopback_neighbour() -> None:
 def test_a_name_is_judged_by_what_it_resolves_to() -> None:
     reach = Reach(SERVER)
 
-    assert reach.admits_address("mcp.example", "8.8.8.8")
-    assert reach.admits_address("issuer.example", "8.8.4.4")
+    assert reach.admits_addresses("mcp.example", ["8.8.8.8"])
+    assert reach.admits_addresses("issuer.example", ["8.8.4.4"])
 
 
 @proves("S166", "refuses")
 @pytest.mark.parametrize("ip", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd00::1"])
 def test_a_public_server_cannot_name_a_host_that_resolves_inside(ip: str) -> None:
     reach = Reach(SERVER)
-    reach.admits_address("mcp.example", "8.8.8.8")
+    reach.admits_addresses("mcp.example", ["8.8.8.8"])
 
-    assert not reach.admits_address("issuer.example", ip)
+    assert not reach.admits_addresses("issuer.example", [ip])
 
 
 @proves("S166", "refuses")
 def test_a_public_server_cannot_turn_private_between_two_questions() -> None:
     reach = Reach(SERVER)
-    reach.admits_address("mcp.example", "8.8.8.8")
+    reach.admits_addresses("mcp.example", ["8.8.8.8"])
 
-    assert not reach.admits_address("mcp.example", "10.0.0.1")
-    assert not reach.admits_address("issuer.example", "10.0.0.1")
+    assert not reach.admits_addresses("mcp.example", ["10.0.0.1"])
+    assert not reach.admits_addresses("issuer.example", ["10.0.0.1"])
 
 
 def test_an_intranet_server_may_have_an_intranet_sign_in() -> None:
     reach = Reach("https://mcp.corp.example/mcp")
 
-    assert reach.admits_address("mcp.corp.example", "10.0.0.7")
-    assert reach.admits_address("sso.corp.example", "10.0.0.8")
+    assert reach.admits_addresses("mcp.corp.example", ["10.0.0.7"])
+    assert reach.admits_addresses("sso.corp.example", ["10.0.0.8"])
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,20 @@
 import ipaddress
 import socket
 import ssl
+from collections.abc import Sequence
 from typing import Any
 
 import anyio
 import httpx2
 
 from doorward.client.refusals import DiscoveryFailed, Unreachable
-from doorward.net.addresses import is_public
+from doorward.net.addresses import is_internal, not_public
+from doorward.net.refusals import FetchRefused
+from doorward.net.target import Target, read_target
 from doorward.wire import address
+
+LONGEST_ADDRESS = 16 * 1024
+"""Characters of a URL; an authorization request with many scopes is the longest honest one."""
 
 
 class Reach:
@@ -19,7 +25,7 @@ class Reach:
 
     A server on the public internet leads to https on the public internet alone. One that the user
     named at a private address may lead to private addresses too, and plain http is for a loopback
-    server and its loopback neighbours.
+    server and its loopback neighbours. A name with public and private addresses is refused.
 
     Spec: RFC 9728 §7.7; MCP 2026-07-28 security best practices, server-side request forgery
     """
@@ -27,21 +33,19 @@ class Reach:
     def __init__(self, server: str) -> None:
         parts = address.split(server)
         if parts is None or "#" in server:
-            raise DiscoveryFailed(
-                "not-a-server-url",
-                f"{server!r} is not the address of an MCP server.",
-                "Give an absolute URL, such as https://mcp.example/mcp.",
-            )
+            raise _not_a_server(server)
         self.host = (parts.hostname or "").lower()
         self.is_loopback = address.is_loopback_host(self.host)
-        self.is_private = self.is_loopback or _is_private_literal(self.host)
-        self._lives_publicly: bool | None = None
         if parts.scheme != "https" and not self.is_loopback:
             raise DiscoveryFailed(
                 "insecure-server-url",
-                f"{server!r} is plain http and not on this machine.",
+                f"{server[:200]!r} is plain http and not on this machine.",
                 "Use its https address; a token sent over http can be read on the way.",
             )
+        if _target(server) is None:
+            raise _not_a_server(server)
+        self.is_private = self.is_loopback or _is_private_literal(self.host)
+        self._lives_publicly = False
 
     def require(self, url: str, what: str) -> str:
         """
@@ -52,53 +56,87 @@ class Reach:
         Raises:
             DiscoveryFailed: not http(s), plain http off loopback, or a private address.
         """
-        parts = address.split(url)
-        if parts is None or "#" in url:
+        target = _target(url)
+        if target is None:
             raise _refused("unusable-url", what, url, "it is not a plain http(s) URL")
-        host = (parts.hostname or "").lower()
-        loopback = address.is_loopback_host(host)
-        if parts.scheme != "https" and not (loopback and self.is_loopback):
+        loopback = address.is_loopback_host(target.host)
+        if target.scheme != "https" and not (loopback and self.is_loopback):
             raise _refused("insecure-url", what, url, "it is plain http")
-        if not self.admits_host(host):
+        if not self.admits_host(target.host):
             raise _refused("private-address", what, url, "it is a private address")
         return url
 
     def admits_host(self, host: str) -> bool:
         """Say whether ``host`` may be contacted, as far as its spelling tells."""
-        if host == self.host or self.is_private:
+        if host == self.host:
             return True
-        return not (address.is_loopback_host(host) or _is_private_literal(host))
+        if address.is_loopback_host(host) or host.endswith(".localhost"):
+            return self.is_private
+        return not _is_address(host) or self._is_open(not_public([host]))
 
-    def admits_address(self, host: str, ip: str) -> bool:
-        """Say whether ``host`` may be contacted at ``ip``, which is what it resolved to."""
-        public = is_public(ip)
+    def admits_addresses(self, host: str, addresses: Sequence[str]) -> bool:
+        """Say whether ``host`` may be contacted at ``addresses``, all those that it resolves to."""
+        if address.is_loopback_host(host):
+            return self.admits_host(host) and all(_is_loopback(one) for one in addresses)
+        hidden = not_public(addresses)
+        # Refused as a whole, whoever named it: with "::1" beside a public address, the server would
+        # count as private from then on, and could lead to every address of the user's network.
+        if hidden and len(hidden) < len(addresses):
+            return False
         if host != self.host:
             # Named by somebody else, who may have pointed it at the router in the next room.
-            return public or self.is_private
+            return self._is_open(hidden)
         # The user named this host, so where it lives is the user's business: an intranet server
-        # has an intranet sign-in. The first answer decides, or a public name could turn private
-        # between two questions and take the rest of the house with it.
-        if self._lives_publicly is None:
-            self._lives_publicly = public
-            self.is_private = self.is_private or not public
-        return public or self.is_private
+        # has an intranet sign-in. Once it was public it stays so, or a public name could turn
+        # private between two questions and take the rest of the network with it.
+        if self._lives_publicly and hidden:
+            return False
+        self._lives_publicly = self._lives_publicly or not hidden
+        self.is_private = bool(hidden)
+        return True
+
+    def _is_open(self, hidden: Sequence[str]) -> bool:
+        return not hidden or (self.is_private and all(is_internal(one) for one in hidden))
+
+
+def _target(url: str) -> Target | None:
+    """Return where ``url`` leads, or ``None`` when two readers could read it differently."""
+    try:
+        return read_target(url, longest=LONGEST_ADDRESS)
+    except FetchRefused:
+        return None
+
+
+def _not_a_server(server: str) -> DiscoveryFailed:
+    return DiscoveryFailed(
+        "not-a-server-url",
+        f"{server[:200]!r} is not the address of an MCP server.",
+        "Give an absolute URL, such as https://mcp.example/mcp.",
+    )
 
 
 def _refused(reason: str, what: str, url: str, why: str) -> DiscoveryFailed:
     return DiscoveryFailed(
         reason,
-        f"The {what} {url!r} cannot be used: {why}.",
+        f"The {what} {url[:200]!r} cannot be used: {why}.",
         "The server's operator must publish an https address on the public internet.",
     )
 
 
 def _is_private_literal(host: str) -> bool:
+    return host.endswith(".localhost") or (_is_address(host) and bool(not_public([host])))
+
+
+def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        # "127.1" and "0x7f000001" are no addresses to Python, and are to many resolvers.
-        return host.endswith(".localhost") or host.rpartition(".")[2][:1].isdigit()
-    return not is_public(host)
+        return False
+    return True
+
+
+def _is_loopback(ip: str) -> bool:
+    return _is_address(ip) and ipaddress.ip_address(ip).is_loopback
 
 
 class PinnedTransport(httpx2.AsyncBaseTransport):
@@ -106,21 +144,26 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
     A transport that resolves a host once, looks at every answer, and connects to what it saw.
 
     Between a look and a second resolution the answer may change to a private address; here there
-    is no second one. TLS still proves the name, not the number. Without ``keep_alive`` no
-    connection outlives its answer, so there is nothing to close.
+    is no second one. TLS still proves the name, not the number. Connections are kept for the
+    server's own name alone: the pool knows the number and not the name, so that a connection to one
+    name would also serve another one that claims the same address. Without ``keep_alive`` no
+    connection is kept, so there is nothing to close.
+
+    Spec: RFC 9110 §4.3.3
     """
 
     def __init__(self, reach: Reach, *, keep_alive: bool = True) -> None:
         self._reach = reach
         # The proxy variables of the environment are not read: a proxy resolves by itself.
-        self._inner = httpx2.AsyncHTTPTransport(
-            verify=ssl.create_default_context(),
-            limits=httpx2.Limits(max_keepalive_connections=None if keep_alive else 0),
-        )
+        tls = ssl.create_default_context()
+        kept_open = httpx2.Limits(max_keepalive_connections=None if keep_alive else 0)
+        self._server = httpx2.AsyncHTTPTransport(verify=tls, limits=kept_open)
+        closed = httpx2.Limits(max_keepalive_connections=0)
+        self._others = httpx2.AsyncHTTPTransport(verify=tls, limits=closed)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send the request to an address that may be contacted."""
-        host = request.url.host
+        host = request.url.raw_host.decode("ascii").lower()
         ip = await self._resolve(host, request.url.port or _port_of(request.url.scheme))
         pinned = httpx2.Request(
             request.method,
@@ -129,23 +172,24 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": host},
         )
-        return await self._inner.handle_async_request(pinned)
+        inner = self._server if host == self._reach.host else self._others
+        return await inner.handle_async_request(pinned)
 
     async def _resolve(self, host: str, port: int) -> str:
         try:
             with anyio.fail_after(10):
                 found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, TimeoutError) as error:
+        except (OSError, UnicodeError, TimeoutError) as error:
             raise httpx2.ConnectError(f"{host} has no address") from error
-        ips = [str(entry[4][0]) for entry in found]
-        for ip in ips:
-            if not self._reach.admits_address(host.lower(), ip):
-                raise _refused("private-address", "host", host, f"it resolves to {ip}")
+        ips = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        if not self._reach.admits_addresses(host, ips):
+            raise _refused("private-address", "host", host, f"it resolves to {', '.join(ips)}")
         return _preferred(ips)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._inner.aclose()
+        await self._server.aclose()
+        await self._others.aclose()
 
 
 def _port_of(scheme: str) -> int:

@@ -1,5 +1,6 @@
 """Which addresses a stranger's URL may lead us to."""
 
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 # RFC 6890 and the registries that follow it, whole, plus what the registries leave out. Python's
@@ -42,6 +43,19 @@ _NOT_PUBLIC_6 = tuple(
         "3fff::/20",
     )
 )
+# Where servers of a company or of this machine live. Link-local addresses are not among them:
+# 169.254.169.254 gives a cloud machine's credentials to whoever asks.
+_INTERNAL_4 = tuple(
+    IPv4Network(network)
+    for network in (
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+    )
+)
+_INTERNAL_6 = (IPv6Network("::1/128"), IPv6Network("fc00::/7"))
 # ISATAP writes an IPv4 address behind these in the interface identifier, under any prefix.
 _ISATAP = frozenset({0x00005EFE, 0x02005EFE})
 
@@ -65,6 +79,31 @@ def is_public(address: str) -> bool:
     if isinstance(parsed, IPv4Address):
         return not any(parsed in network for network in _NOT_PUBLIC_4)
     return _is_public_6(parsed)
+
+
+def is_internal(address: str) -> bool:
+    """
+    Say whether ``address`` is one of loopback, or of a network that its owner numbers privately.
+
+    Spec: RFC 1918 §3; RFC 4193 §3.1; RFC 6598 §7
+    """
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(parsed, IPv4Address):
+        return any(parsed in network for network in _INTERNAL_4)
+    return parsed.scope_id is None and any(parsed in network for network in _INTERNAL_6)
+
+
+def not_public(addresses: Iterable[str]) -> list[str]:
+    """
+    Return those of a name's ``addresses`` that are not public.
+
+    A single one is a reason to refuse the name as a whole: a name with public and private addresses
+    is a rebinding attempt, and using the public one only hides it.
+    """
+    return [address for address in addresses if not is_public(address)]
 
 
 def _is_public_6(address: IPv6Address) -> bool:

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 import httpcore2
 
-from doorward.net.addresses import is_public
+from doorward.net.addresses import not_public
 from doorward.net.refusals import FetchFailed, FetchRefused
 from doorward.net.resolver import Resolver
 
@@ -55,9 +55,7 @@ class PinnedBackend(httpcore2.AsyncNetworkBackend):
 
     async def _checked(self, host: str, port: int) -> Sequence[str]:
         addresses = await self._literal_or_resolved(host, port)
-        # One bad address spoils all of them: a name that answers with a public and a private
-        # address is a rebinding attempt, and picking the public one only helps it to go unnoticed.
-        hidden = [] if self._anywhere else [one for one in addresses if not is_public(one)]
+        hidden = [] if self._anywhere else not_public(addresses)
         if hidden:
             raise FetchRefused(f"{host!r} leads to {', '.join(hidden)}, which is not public")
         if not addresses:

@@ -41,9 +41,9 @@ class Target:
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def read_target(url: str) -> Target:
+def read_target(url: str, *, longest: int = 2048) -> Target:
     """
-    Return where ``url`` leads.
+    Return where ``url`` leads; ``longest`` is in characters.
 
     Refuses credentials, fragments, backslashes, anything not printable ASCII, hosts ending in a
     dot, and numbers that some resolver takes for an address (``127.1``, ``0x7f.1``,
@@ -54,7 +54,7 @@ def read_target(url: str) -> Target:
 
     Spec: RFC 3986 §3.2; RFC 6943 §3.1.1
     """
-    parts = _split(url)
+    parts = _split(url, longest)
     if parts is None or parts.scheme not in _PORTS:
         raise FetchRefused(f"not an absolute http(s) URL that everybody reads alike: {url[:200]!r}")
     host = parts.hostname or ""
@@ -68,8 +68,8 @@ def read_target(url: str) -> Target:
     )
 
 
-def _split(url: str) -> SplitResult | None:
-    if len(url) > 2048 or not _PLAIN.fullmatch(url) or "\\" in url or "#" in url:
+def _split(url: str, longest: int) -> SplitResult | None:
+    if len(url) > longest or not _PLAIN.fullmatch(url) or "\\" in url or "#" in url:
         return None
     try:
         parts = urlsplit(url)
