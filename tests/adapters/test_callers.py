@@ -17,6 +17,7 @@ from doorward.identity import current_identity
 from tests.adapters.conftest import Library
 from tests.adapters.stage import ACCEPT, HELLO, Stage
 from tests.adapters.test_tools_and_lists import result_of
+from tests.ledger import proves
 
 # mypy: disable-error-code="untyped-decorator"
 
@@ -202,9 +203,9 @@ async def test_on_a_pipe_there_is_no_caller_and_the_tool_says_so(
     assert "signed in" in answer.content[0].text  # type: ignore[union-attr]
 
 
-async def test_a_question_that_one_caller_was_asked_is_not_answered_by_another(
-    stage: Stage,
-) -> None:
+@proves("S187", "accepts")
+@proves("S187", "refuses")
+async def test_a_question_that_one_caller_was_asked_is_not_answered_by_another() -> None:
     from mcp.server.mcpserver import Elicit, MCPServer, Resolve
     from pydantic import BaseModel
 
@@ -225,21 +226,29 @@ async def test_a_question_that_one_caller_was_asked_is_not_answered_by_another(
         caller = current_identity()
         return f"{caller.subject if caller else 'nobody'} is sure: {answer.sure}"
 
+    # Bob, and the alice of another issuer.
+    stage = Stage(issuers=("https://issuer.example", "https://other.example"))
+    other = stage.mints["https://other.example"].mint("alice", scopes={"mcp:read"})
     async with (
         stage.serving(protect(server, stage.guard)),
         stage.http("alice") as alice,
         stage.http("bob") as bob,
+        stage.http("alice") as another,
     ):
+        another.headers["authorization"] = f"Bearer {other}"
         able: dict[str, Any] = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
         call: dict[str, Any] = {"name": "delete", "arguments": {}}
         asked = result_of(await stage.modern(alice, "tools/call", meta=able, **call))["result"]
         key = next(iter(asked["inputRequests"]))
         call["requestState"] = asked["requestState"]
         call["inputResponses"] = {key: {"action": "accept", "content": {"sure": True}}}
-        stolen = await stage.modern(bob, "tools/call", meta=able, **call)
+        stolen = [
+            await stage.modern(thief, "tools/call", meta=able, **call) for thief in (bob, another)
+        ]
         answered = await stage.modern(alice, "tools/call", meta=able, **call)
 
-    assert result_of(stolen)["error"]["data"]["reason"] == "invalid_request_state"
+    reasons = {result_of(one)["error"]["data"]["reason"] for one in stolen}
+    assert reasons == {"invalid_request_state"}
     assert result_of(answered)["result"]["content"][0]["text"] == "alice is sure: True"
 
 
