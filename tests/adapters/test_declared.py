@@ -11,6 +11,7 @@ from doorward.guard.declared import DeclaredPolicy, OneNameEach, requires, rules
 from doorward.guard.listing import only_permitted, without_subscriptions
 from doorward.identity import Identity
 from doorward.policy import Decision, Operation, Policy, Rule
+from tests.ledger import proves
 
 BASE = Policy(base=Rule(scopes={"mcp:read"}), rules={("tools/call", "both"): Rule(roles={"staff"})})
 
@@ -164,3 +165,23 @@ def test_a_policy_of_an_operators_own_making_is_asked_every_time() -> None:
 
     assert policy.decide(caller(), wanted).allowed
     assert not policy.decide(msgspec.structs.replace(caller(), subject="bob"), wanted).allowed
+
+
+@proves("S184", "refuses")
+@pytest.mark.parametrize(
+    ("uri", "reason"), [("a://b/c", "no-template-fits"), ("A://b", "uri-not-normal")]
+)
+def test_an_authors_rule_opens_no_uri_that_the_operators_template_keeps_back(
+    uri: str, reason: str
+) -> None:
+    written = Written()
+    written.rules[("resources/read", uri)] = [Rule()]
+    policy = DeclaredPolicy(
+        Policy(rules={("resources/read", "a://{x}"): Rule()}, unknown="base"), written
+    )
+    wanted = Operation("resources/read", uri)
+
+    assert policy.decide(caller(), wanted).reason == reason
+    assert policy.requirement(wanted) is None
+    assert [line.operation.name for line in policy.matrix()] == ["a://{x}"]
+    assert policy.decide(caller(), Operation("resources/read", "a://b")).allowed

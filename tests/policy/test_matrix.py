@@ -115,7 +115,10 @@ def test_a_row_says_who_may_in_words() -> None:
         pytest.param(
             {("resources/read", "n://{o}/key"): Rule("a"), ("resources/read", "*"): Rule()},
             {("resources/read", "n://bob/{k}"): Rule(), ("resources/read", "*"): Rule("a")},
-            ["resources/read n://bob/{k}"],
+            [
+                "resources/read n://bob/{k}",
+                "resources/read n://{o}/key (other URIs that begin with n://)",
+            ],
             id="another-template-over-a-part-of-one",
         ),
         pytest.param(
@@ -218,7 +221,9 @@ operations = st.sampled_from([Operation(*ADD), Operation(*REFUND), Operation("to
                               *(Operation(method, uri)
                                 for method in ("resources/read", "resources/subscribe",
                                                "completion/complete")
-                                for uri in ("n://a/key", "n://b/key", "n://a/b", "n://b/c/d", "m://x"))])  # fmt: skip
+                                for uri in ("n://a/key", "n://b/key", "n://a/b", "n://b/c/d", "m://x", "n://",
+                                            "n://a/", "n://A/key", "n://a/key?q", "n://a%2Fkey",
+                                            "n://a//key", "n://B/c", "n://a/key/"))])  # fmt: skip
 
 
 few = st.frozensets(st.sampled_from(["a", "b"]))
@@ -273,12 +278,12 @@ def test_an_explanation_says_what_the_decision_says(
 
     assert told.decision == policy.decide(who, operation)
     reasons = {
-        "rule": "unknown-operation",
-        "kind": "kind-not-allowed",
-        "scope": "scope-missing",
-        "role": "role-missing",
+        "rule": {"unknown-operation", "no-template-fits", "uri-not-normal"},
+        "kind": {"kind-not-allowed"},
+        "scope": {"scope-missing"},
+        "role": {"role-missing"},
     }
-    assert told.decision.reason == (reasons[failed[0]] if failed else "allowed")
+    assert told.decision.reason in (reasons[failed[0]] if failed else {"allowed"})
     assert len(set(failed)) <= 1
 
 

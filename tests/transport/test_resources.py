@@ -125,6 +125,9 @@ async def test_only_what_its_author_calls_shared_may_be_given_to_others() -> Non
         "notes://about/",
         "notes://a/../b",
         "notes://a/%2e%2e/b",
+        "notes://%61bout",
+        "notes://about?",
+        "notes://about#x",
         "",
         "x" * 9000,
     ],
@@ -175,7 +178,11 @@ def takes_a_name(name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "uri", ["no-scheme", "a://b", "a://{other}", "a://{name}{name}", "a:// {name}", "ä://{name}"]
+    "uri",
+    [
+        *("no-scheme", "a://b", "a://{other}", "a://{name}{name}", "a:// {name}", "ä://{name}"),
+        *("A://{name}", "a://%61/{name}", "a://x/../{name}", "a://{name}#x"),
+    ],
 )
 def test_a_uri_that_its_function_cannot_serve_is_refused_at_start(uri: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:

@@ -209,6 +209,8 @@ class DeclaredPolicy(Policy):
 
     def _decide(self, identity: Identity, operation: Operation, said: "_Said") -> Decision:
         decision = self._written.decide(identity, operation)
+        if decision.reason in ("uri-not-normal", "no-template-fits"):
+            return decision
         if decision.reason == "unknown-operation":
             # Known after all, and the base rule holds for everything.
             decision = self._judge(identity, self.base)
@@ -227,7 +229,7 @@ class DeclaredPolicy(Policy):
         lines = {line.operation: line for line in self._written.matrix()}
         for method, name in self.declarations.declared():
             operation = Operation(method, name)
-            if any(self._said_of(operation)):
+            if any(self._said_of(operation)) and not self._written.forbids(operation):
                 lines[operation] = self._with(lines.get(operation), operation)
         yield from sorted(
             lines.values(), key=lambda line: (line.operation.method, line.operation.name or "")
@@ -237,7 +239,9 @@ class DeclaredPolicy(Policy):
         """Return all that both sides need, or ``None`` when the operation is refused to everybody."""
         operation = self.declarations.listed(operation)
         line = self._written.requirement(operation)
-        return self._with(line, operation) if any(self._said_of(operation)) else line
+        if self._written.forbids(operation) or not any(self._said_of(operation)):
+            return line
+        return self._with(line, operation)
 
     def containing(self, scope: str) -> frozenset[str]:
         """Return the broader scopes, each of which contains ``scope``, without itself."""
@@ -292,7 +296,15 @@ class DeclaredPolicy(Policy):
 
 
 # Which refusal is told when both sides refuse: what no scope can mend comes first.
-_GRAVITY = {"allowed": 0, "role-missing": 1, "scope-missing": 2, "kind-not-allowed": 3}
+_GRAVITY = {
+    "allowed": 0,
+    "role-missing": 1,
+    "scope-missing": 2,
+    "kind-not-allowed": 3,
+    "unknown-operation": 4,
+    "no-template-fits": 4,
+    "uri-not-normal": 4,
+}
 
 
 def _joined(

@@ -28,6 +28,7 @@ from doorward.policy import Operation, Policy
 from doorward.wire.addresses import Addresses
 from doorward.wire.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.envelope import read_envelope
+from doorward.wire.resource_uri import require_normal_uris
 
 if TYPE_CHECKING:
     from doorward.tokens import TokenVerifier
@@ -211,6 +212,7 @@ def _read_message(request: GuardedRequest, body: bytes) -> None:
     headers = request.scope["headers"] if asked.repeated else asked.headers
     request.envelope = envelope = read_envelope(body, headers)
     request.operation = Operation(envelope.method, envelope.name)
+    require_normal_uris(envelope)
     # Decided by the rule for GET or DELETE, a method of the application's own would run without one.
     if envelope.method in NOT_IN_MESSAGES:
         raise UnknownMethod(f"{envelope.method} is no method of a message")

@@ -8,19 +8,18 @@ import msgspec
 
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity, Kind
-from doorward.policy.rules import (
-    CONVERSATION,
-    EVERY,
-    EVERY_KIND,
-    REACHES,
-    Operation,
-    Rule,
-)
+from doorward.policy.rules import EVERY_KIND, Operation, Rule
+from doorward.policy.ruling import Rulings
 from doorward.wire.scope import parse_scope
-from doorward.wire.uri_template import UriTemplate, is_template, read_uri_template
 
 Reason = Literal[
-    "allowed", "unknown-operation", "kind-not-allowed", "scope-missing", "role-missing"
+    "allowed",
+    "unknown-operation",
+    "no-template-fits",
+    "uri-not-normal",
+    "kind-not-allowed",
+    "scope-missing",
+    "role-missing",
 ]
 
 
@@ -49,6 +48,9 @@ class Requirement:
     kinds: frozenset[Kind] = EVERY_KIND
 
 
+_Refused = Literal["unknown-operation", "no-template-fits", "uri-not-normal"]
+
+
 class _Needs(NamedTuple):
     """What several rules need together: every scope, one role out of each set, a kind of all."""
 
@@ -69,9 +71,13 @@ class Policy:
     scopes a broad one contains: ``{"mcp:admin": {"mcp:tools"}}``; it is followed to the end.
     An operation with no rule is refused; ``unknown="base"`` lets the base rule alone decide it.
 
+    A URI has one spelling, its normal form; any other is refused. A URI that begins like a template
+    and does not fit it is decided by no wider rule. The rule of ``notes://list`` also holds for
+    ``notes://list?page=2`` and for ``notes://LIST``, unless those have a rule of their own.
+
     Raises:
-        ConfigurationError: with reason ``not-a-scope``, ``not-an-operation`` or
-            ``kinds-exclude-everybody``.
+        ConfigurationError: with reason ``not-a-scope``, ``not-an-operation``, ``uri-not-normal``
+            or ``kinds-exclude-everybody``.
     """
 
     def __init__(
@@ -99,9 +105,8 @@ class Policy:
         # Names come from the peer, so nothing is remembered for a name: a memory that grows with
         # every invented one is a leak. What the rules say is worked out here, once.
         self._named = {key: self._together([rule]) for key, rule in self.rules.items()}
-        self._unnamed = dict.fromkeys(CONVERSATION, self._together([]))
-        self._unnamed |= {key[0]: one for key, one in self._named.items() if key[1] == EVERY}
-        self._templates = _templates(self.rules)
+        self._base = self._together([])
+        self._rulings = Rulings(self._named)
 
     def decide(self, identity: Identity, operation: Operation) -> Decision:
         """
@@ -112,8 +117,8 @@ class Policy:
         Spec: MCP 2026-07-28 authorization §Scope Challenge Handling
         """
         needs = self._needs_of(operation)
-        if needs is None:
-            return Decision(False, "unknown-operation")
+        if isinstance(needs, str):
+            return Decision(False, needs)
         scopes, role_sets, kinds, allowed = needs
         # Before the scopes: a service that may not come whatever it holds is not to be sent away
         # for more scopes first.
@@ -141,9 +146,13 @@ class Policy:
     def requirement(self, operation: Operation) -> Requirement | None:
         """Return all that ``operation`` needs, or ``None`` when it is refused to everybody."""
         needs = self._needs_of(operation)
-        if needs is None:
+        if isinstance(needs, str):
             return None
         return Requirement(operation, needs.scopes, needs.role_sets, needs.kinds)
+
+    def forbids(self, operation: Operation) -> bool:
+        """Say whether no rule can allow ``operation``: its URI is not one that a rule may decide."""
+        return self._needs_of(operation) in ("uri-not-normal", "no-template-fits")
 
     def containing(self, scope: str) -> frozenset[str]:
         """Return the broader scopes, each of which contains ``scope``, without itself."""
@@ -152,58 +161,37 @@ class Policy:
     def _reaches(self, held: frozenset[str], scope: str) -> bool:
         return scope in held or not held.isdisjoint(self._broader.get(scope, frozenset()))
 
-    def _needs_of(self, operation: Operation) -> _Needs | None:
+    def _needs_of(self, operation: Operation) -> _Needs | _Refused:
         method, name = operation.method, operation.name
-        if name is not None and name != EVERY:
-            own = self._named.get((method, name))
-            if own is not None:
-                return own
-        if fitting := self._fitting(method, name):
-            return self._together(fitting)
-        if method in self._unnamed:
-            return self._unnamed[method]
-        found = [rule for target in REACHES.get(method, ()) for rule in self._look_up(target, name)]
-        return self._together(found) if found or self.unknown == "base" else None
-
-    def _look_up(self, method: str, name: str | None) -> list[Rule]:
-        if name is not None and name != EVERY and (method, name) in self.rules:
-            return [self.rules[(method, name)]]
-        every = self.rules.get((method, EVERY))
-        return self._fitting(method, name) or ([] if every is None else [every])
-
-    def _fitting(self, method: str, name: str | None) -> list[Rule]:
-        """Return the rules of every template that the name fits: the strictest of them counts."""
-        if name is None:
-            return []
-        return [
-            rule
-            for template, rule in self._templates.get(method, ())
-            if template.match(name) is not None
-        ]
+        if name is not None and (own := self._named.get((method, name))) is not None:
+            return own
+        known, said = self._rulings.of(method, name)
+        if known == "no-template-fits" or known == "uri-not-normal":
+            return known
+        if known == "unknown" and self.unknown != "base":
+            return "unknown-operation"
+        if len(said) == 1:
+            return said[0]
+        return _all_of(said) if said else self._base
 
     def _together(self, rules: list[Rule]) -> _Needs:
         every = [self.base, *rules]
         scopes = frozenset[str]().union(*(rule.scopes for rule in every))
         role_sets = tuple(rule.roles for rule in every if rule.roles)
-        kinds = EVERY_KIND.intersection(*(rule.kinds for rule in every))
-        allowed = Decision(True, "allowed", scopes, _named(role_sets), kinds)
-        return _Needs(scopes, role_sets, kinds, allowed)
+        return _needs(scopes, role_sets, EVERY_KIND.intersection(*(rule.kinds for rule in every)))
 
 
-def _templates(
-    rules: Mapping[tuple[str, str], Rule],
-) -> dict[str, list[tuple[UriTemplate, Rule]]]:
-    found: dict[str, list[tuple[UriTemplate, Rule]]] = {}
-    for (method, name), rule in rules.items():
-        if is_template(name):
-            if (template := read_uri_template(name)) is None:
-                raise ConfigurationError(
-                    "not-an-operation",
-                    f"The rule for {(method, name)!r} is for a template that fits URIs in two ways.",
-                    "Write a template such as 'notes://{owner}/{+path}'.",
-                )
-            found.setdefault(method, []).append((template, rule))
-    return found
+def _all_of(some: list[_Needs]) -> _Needs:
+    scopes = frozenset[str]().union(*(one.scopes for one in some))
+    role_sets = tuple(dict.fromkeys(roles for one in some for roles in one.role_sets))
+    return _needs(scopes, role_sets, EVERY_KIND.intersection(*(one.kinds for one in some)))
+
+
+def _needs(
+    scopes: frozenset[str], role_sets: tuple[frozenset[str], ...], kinds: frozenset[Kind]
+) -> _Needs:
+    allowed = Decision(True, "allowed", scopes, _named(role_sets), kinds)
+    return _Needs(scopes, role_sets, kinds, allowed)
 
 
 def _named(role_sets: tuple[frozenset[str], ...]) -> frozenset[str]:

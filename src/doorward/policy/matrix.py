@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 from doorward.errors import ConfigurationError
 from doorward.identity import Kind
 from doorward.policy.decide import Policy, Requirement
-from doorward.policy.rules import CONVERSATION, EVERY, EVERY_KIND, REACHES, Operation, Rule
+from doorward.policy.rules import EVERY, EVERY_KIND, Operation, Rule
+from doorward.policy.ruling import Rulings
 from doorward.wire.uri_template import UriTemplate, is_template, read_uri_template
 
 Clauses = frozenset[frozenset[str]]
@@ -117,19 +119,19 @@ class Matrix:
 
     def row(self, method: str, name: str) -> Row | None:
         """Return who may do an operation, or ``None``: what the policy of these rows would say."""
-        if own := self.ruling(method, name):
-            return _together(own, method, name)
-        if method in CONVERSATION:
-            return self.conversation
-        reached = [row for target in REACHES.get(method, ()) for row in self.ruling(target, name)]
-        return _together(reached, method, name) if reached else self.rest
+        known, said = self._rulings.of(method, name)
+        if known == "no-template-fits" or known == "uri-not-normal":
+            return None
+        if known == "ruled":
+            return _together(said, method, name)
+        otherwise = self.conversation if known == "conversation" else self.rest
+        if otherwise is None or not said:
+            return otherwise
+        return _together([otherwise, *said], method, name)
 
-    def ruling(self, method: str, name: str) -> list[Row]:
-        """Return the rows of ``method`` that speak of ``name``, all of which must be met."""
-        here = [row for row in self.rows if row.method == method]
-        exact = [row for row in here if row.name == name]
-        fitting = [row for row in here if (one := row.template) and one.match(name) is not None]
-        return exact or fitting or [row for row in here if row.name == EVERY]
+    @cached_property
+    def _rulings(self) -> Rulings[Row]:
+        return Rulings({(row.method, row.name): row for row in self.rows})
 
     def strictest(self, method: str, name: str, others: Iterable[Row]) -> Row | None:
         """Return who may do an operation and each of ``others`` as well."""

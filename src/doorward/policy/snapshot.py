@@ -9,6 +9,7 @@ from doorward.errors import ConfigurationError
 from doorward.policy.decide import Policy
 from doorward.policy.matrix import Matrix, Row, matrix_of, row_of, who
 from doorward.policy.rules import EVERY, REACHES, Operation, Rule
+from doorward.policy.ruling import begins
 
 FORMAT = "doorward permissions 1"
 _VARIABLE = re.compile(r"\{[^}]*\}")
@@ -37,11 +38,22 @@ def changes(before: Matrix, policy: Policy) -> Iterator[Change]:
     for row in before.rows:
         if (row.method, row.name) not in _names(now):
             yield from _change(row.title, row, _decided(policy, row.method, row.name), new=False)
+            yield from _let_go(row, before, policy)
     yield from _by_another_door(before, now, policy)
     yield from _change(
         "what describes the server", before.conversation, now.conversation, new=False
     )
     yield from _change("everything without a rule", before.rest, now.rest, new=False)
+
+
+def _let_go(row: Row, before: Matrix, policy: Policy) -> Iterator[Change]:
+    """Yield what became wider because a template is gone that kept back what only begins like it."""
+    if row.template is not None:
+        start = begins(row.name)
+        later = _decided(policy, row.method, start)
+        found = _change(f"{row.title} (other URIs that begin with {start})",
+                        before.row(row.method, start), later, new=False)  # fmt: skip
+        yield from (one for one in found if one.what == "wider")
 
 
 def _names(matrix: Matrix) -> set[tuple[str, str]]:

@@ -6,6 +6,7 @@ from typing import Literal
 from doorward.identity import Identity
 from doorward.policy.decide import Decision, Policy, Requirement
 from doorward.policy.rules import EVERY_KIND, Operation
+from doorward.wire.resource_uri import normal_form
 
 Question = Literal["rule", "kind", "scope", "role"]
 
@@ -42,13 +43,23 @@ def explain(policy: Policy, identity: Identity, operation: Operation) -> Explana
     decision = policy.decide(identity, operation)
     needs = policy.requirement(operation)
     if needs is None:
-        name = f"{operation.method} {operation.name or ''}".strip()
-        step = Step("rule", f"a rule for {name}", "none, so nobody may", passed=False)
-        return Explanation(decision, (step,))
+        return Explanation(decision, (_nobody(decision, operation),))
     steps = [Step("rule", "a rule", _rule(policy, operation), passed=True), _kind(needs, identity)]
     steps += [_scope(policy, identity, scope) for scope in sorted(needs.scopes)]
     steps += [_role(roles, identity) for roles in needs.roles]
     return Explanation(decision, tuple(_asked(steps)))
+
+
+def _nobody(decision: Decision, operation: Operation) -> Step:
+    name = f"{operation.method} {operation.name or ''}".strip()
+    if decision.reason == "uri-not-normal":
+        written = normal_form(operation.name or "")
+        wanted = f"the normal form {written}" if written else "a URI in normal form"
+        return Step("rule", wanted, "another spelling, so nobody may", passed=False)
+    if decision.reason == "no-template-fits":
+        found = "a template that begins alike and does not fit, so nobody may"
+        return Step("rule", f"a rule for {name}", found, passed=False)
+    return Step("rule", f"a rule for {name}", "none, so nobody may", passed=False)
 
 
 def _rule(policy: Policy, operation: Operation) -> str:

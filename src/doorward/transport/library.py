@@ -11,6 +11,7 @@ from doorward.transport.pages import page_of
 from doorward.transport.refusals import InvalidParams
 from doorward.transport.resources import Resource, not_found, operation_of
 from doorward.transport.shelf import caching
+from doorward.wire.resource_uri import is_normal
 
 LONGEST_URI = 2048
 
@@ -45,7 +46,7 @@ class Library:
         self, uri: object, identity: Identity | None
     ) -> tuple[Resource, Mapping[str, str]] | None:
         """Return what this caller may read at ``uri``, and the values of its variables."""
-        if not isinstance(uri, str) or len(uri) > LONGEST_URI:
+        if not isinstance(uri, str) or len(uri) > LONGEST_URI or not is_normal(uri):
             return None
         for resource in [self._fixed[uri]] if uri in self._fixed else self._templates.values():
             values = {} if resource.template is None else resource.template.match(uri)

@@ -24,6 +24,7 @@ from doorward.transport.refusals import (
 from doorward.transport.shelf import caching
 from doorward.transport.signature import read_signature
 from doorward.transport.tools import documented
+from doorward.wire.resource_uri import is_normal_template, normal_form
 from doorward.wire.uri_template import UriTemplate, is_template, read_uri_template
 
 _encode = msgspec.json.Encoder().encode
@@ -153,6 +154,11 @@ def read_resource(
 def _template(uri: str) -> UriTemplate | None:
     if not urlsplit(uri.partition("{")[0]).scheme or not (uri.isascii() and uri.isprintable()):
         raise _unusable(uri, "it has no scheme, or characters that no URI has")
+    if not is_normal_template(uri):
+        written = None if is_template(uri) else normal_form(uri)
+        raise _unusable(
+            uri, f"its normal form is {written!r}" if written else "it has no normal form"
+        )
     if not is_template(uri):
         return None
     if (template := read_uri_template(uri)) is None:

@@ -59,6 +59,17 @@ class InvalidParams(Malformed):
     public = "The request's params are invalid."
 
 
+class AmbiguousUri(InvalidParams):
+    """
+    The URI is not in normal form, so rules and application could take it for different resources.
+
+    Spec: RFC 3986 §6.2.2
+    """
+
+    code = "ambiguous-uri"
+    public = "The URI is not in normal form."
+
+
 class HeaderMismatch(Malformed):
     """The headers tell another story than the body, or too little of it."""
 

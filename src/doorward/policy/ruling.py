@@ -1,0 +1,173 @@
+"""Which rules speak of an operation: found by its method and name, or by the URI that its name is."""
+
+from collections.abc import Iterator, Mapping
+from typing import Generic, Literal, NamedTuple, TypeVar
+
+from doorward.errors import ConfigurationError
+from doorward.policy.rules import CONVERSATION, EVERY, REACHES
+from doorward.wire.resource_uri import (
+    NORMAL_FORM,
+    URI_METHODS,
+    coarse_form,
+    coarse_template,
+    is_normal_template,
+    normal_form,
+    without_query,
+)
+from doorward.wire.uri_template import UriTemplate, is_template, read_uri_template
+
+T = TypeVar("T")
+Known = Literal["ruled", "conversation", "unknown", "no-template-fits", "uri-not-normal"]
+
+
+class Ruling(NamedTuple, Generic[T]):
+    """How an operation is known, and what is said of it: all of that holds."""
+
+    known: Known
+    said: list[T]
+
+
+class _Template(NamedTuple, Generic[T]):
+    exact: UriTemplate
+    coarse: UriTemplate | None
+    said: T
+
+
+class _Found(NamedTuple, Generic[T]):
+    """What decides, and what holds besides because an application may take one URI for another."""
+
+    deciding: list[T]
+    alike: list[T]
+
+
+class Rulings(Generic[T]):
+    """
+    What is said of operations, by method and name: rules, or rows of a matrix.
+
+    The name itself comes first. Then come all templates that fit, then ``"*"``, then what the
+    method reaches. A URI is also judged by what is said of those that an application may take it
+    for: the same one without its query, in another case, or with an encoded slash.
+
+    Raises:
+        ConfigurationError: with reason ``not-an-operation`` or ``uri-not-normal``.
+    """
+
+    def __init__(self, said: Mapping[tuple[str, str], T]) -> None:
+        self._said = dict(said)
+        self._templates: dict[str, list[_Template[T]]] = {}
+        self._alike: dict[tuple[str, str], list[T]] = {}
+        for (method, name), one in said.items():
+            if name == EVERY:
+                continue
+            _require_normal(method, name)
+            if is_template(name):
+                self._templates.setdefault(method, []).append(_template(method, name, one))
+            elif method in URI_METHODS:
+                self._alike.setdefault((method, coarse_form(name)), []).append(one)
+        self._ruled_uris = frozenset({*self._templates, *(method for method, _ in self._alike)})
+
+    def of(self, method: str, name: str | None) -> Ruling[T]:
+        """Return what is said of one operation."""
+        if name is not None and name != EVERY:
+            if (exact := self._said.get((method, name))) is not None:
+                return Ruling("ruled", [exact])
+            if not is_usable(method, name):
+                return Ruling("uri-not-normal", [])
+        found = self._find(method, name)
+        if found is None:
+            return Ruling("no-template-fits", [])
+        if found.deciding:
+            return Ruling("ruled", found.deciding + found.alike)
+        if method in CONVERSATION:
+            return Ruling("conversation", found.alike)
+        return self._reached(method, name, found)
+
+    def _reached(self, method: str, name: str | None, found: _Found[T]) -> Ruling[T]:
+        deciding, alike = [*found.deciding], [*found.alike]
+        for target in REACHES.get(method, ()):
+            reached = self._find(target, name)
+            if reached is None:
+                return Ruling("no-template-fits", [])
+            deciding += reached.deciding
+            alike += reached.alike
+        return Ruling("ruled" if deciding else "unknown", deciding + alike)
+
+    def _find(self, method: str, name: str | None) -> _Found[T] | None:
+        """Return what is said under ``method``; ``None`` when a template begins alike and no more."""
+        every = self._said.get((method, EVERY))
+        otherwise = [] if every is None else [every]
+        if name is None or name == EVERY:
+            return _Found(otherwise, [])
+        if (exact := self._said.get((method, name))) is not None:
+            return _Found([exact], [])
+        if method not in self._ruled_uris:
+            return _Found(otherwise, [])
+        templates = self._templates.get(method, [])
+        # A rule for the URI with its query is what its author says of that query.
+        if with_query := [one for one in templates if _speaks_of_query(one.exact, name)]:
+            return _Found([one.said for one in with_query], [])
+        fitting = [one for one in templates if _fits(one.exact, name)]
+        # Decided by a wider rule, a spelling that only the application understands would go round
+        # the template's own.
+        if not fitting and any(name.startswith(one.exact.literals[0]) for one in templates):
+            return None
+        deciding = [one.said for one in fitting] or otherwise
+        if method not in URI_METHODS:
+            return _Found(deciding, [])
+        return _Found(deciding, [*self._looks_alike(method, name, fitting)])
+
+    def _looks_alike(self, method: str, name: str, fitting: list[_Template[T]]) -> Iterator[T]:
+        coarse = coarse_form(name)
+        yield from self._alike.get((method, coarse), ())
+        known = {id(one) for one in fitting}
+        for one in self._templates.get(method, ()):
+            if id(one) not in known and one.coarse is not None and one.coarse.match(coarse):
+                yield one.said
+
+
+def begins(text: str) -> str:
+    """Return the URI with which every URI of a template begins, and which does not fit it."""
+    return text.partition("{")[0]
+
+
+def is_usable(method: str, name: str) -> bool:
+    """
+    Say whether ``name`` can be the name of an operation of ``method``: a URI is in normal form.
+
+    What ``completion/complete`` names is a URI where it is written as one, and a prompt otherwise.
+    """
+    is_uri = method in URI_METHODS or (method == "completion/complete" and "://" in name)
+    return not is_uri or is_normal_template(name)
+
+
+def _speaks_of_query(template: UriTemplate, name: str) -> bool:
+    return "?" in template.text and template.match(name) is not None
+
+
+def _fits(template: UriTemplate, name: str) -> bool:
+    shorter = without_query(name)
+    return template.match(name) is not None or (
+        shorter != name and template.match(shorter) is not None
+    )
+
+
+def _require_normal(method: str, name: str) -> None:
+    if is_usable(method, name):
+        return
+    written = None if is_template(name) else normal_form(name)
+    raise ConfigurationError(
+        "uri-not-normal",
+        f"The rule for {(method, name)!r} is for a URI that is not in normal form.",
+        f"Write {written!r}." if written else f"Write a URI with {NORMAL_FORM}.",
+    )
+
+
+def _template(method: str, name: str, said: T) -> _Template[T]:
+    if (template := read_uri_template(name)) is None:
+        raise ConfigurationError(
+            "not-an-operation",
+            f"The rule for {(method, name)!r} is for a template that fits URIs in two ways.",
+            "Write a template such as 'notes://{owner}/{+path}'.",
+        )
+    coarse = read_uri_template(coarse_template(name)) if method in URI_METHODS else None
+    return _Template(template, coarse, said)

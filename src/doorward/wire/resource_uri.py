@@ -1,0 +1,210 @@
+"""Resource URIs in normal form: one spelling for each resource, in rules and in requests."""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, unquote, unquote_to_bytes
+
+from doorward.wire.envelope import NAMED, Envelope
+from doorward.wire.malformed import AmbiguousUri
+
+URI_METHODS = frozenset(method for method, member in NAMED.items() if member == "uri")
+"""The methods whose name is a URI."""
+_CARRIERS = URI_METHODS | {"completion/complete", "subscriptions/listen"}
+
+_URI = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):"
+    r"(?://(?P<authority>[A-Za-z0-9._~!$&'()*+,;=:@%\[\]-]*))?"
+    r"(?P<path>[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)"
+    r"(?:\?(?P<query>[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*))?"
+)
+_HOST_AND_PORT = re.compile(r"((?:[^@]*@)?)(\[[0-9A-Fa-f:.]+\]|[^@:\[\]]*)(?::([0-9]*))?")
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
+_VARIABLE = re.compile(r"\{[^{}]*\}")
+_QUERY_VARIABLE = re.compile(r"\{[?&][^{}]*\}")
+_SEPARATORS = re.compile(r"[/\\]+")
+_RESERVED = "!$&'()*+,;=:@/[]"
+
+# URL parsers fold the host of these schemes, drop the default port and write "/" for no path. The
+# host of another scheme is a name that they leave alone, such as in "greeting://Alice".
+_DEFAULT_PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443", "ftp": "21", "file": ""}
+
+NORMAL_FORM = (
+    "a lower-case scheme (and host, for http), upper-case %XX only where the character needs it, "
+    "and no fragment, empty query, or '.' or '..' segment"
+)
+"""The normal form in words, for errors."""
+
+
+def normal_form(uri: str) -> str | None:
+    """
+    Return the one spelling in which ``uri`` is accepted, or ``None`` when no spelling of it is.
+
+    ``files://s%61laries.txt`` becomes ``files://salaries.txt``. No URI with an encoded control
+    character, with bytes that are not UTF-8, or with a ``..`` behind an encoded slash is accepted.
+
+    Spec: RFC 3986 §6.2.2, §6.2.3
+    """
+    read = _URI.fullmatch(_encoded(uri.partition("#")[0]))
+    if read is None or not _is_decodable(read[0]):
+        return None
+    scheme, query = read["scheme"].lower(), read["query"]
+    path = _without_dot_segments(_escapes(read["path"]))
+    authority = None if read["authority"] is None else _authority(scheme, read["authority"])
+    if read["authority"] is not None:
+        if authority is None:
+            return None
+        if not path and _DEFAULT_PORTS.get(scheme):
+            path = "/"
+    # Some applications take a host for the first segment of a path.
+    if _climbs(f"{authority or ''}/{path}") or (authority is None and path.startswith("//")):
+        return None
+    written = f"{scheme}:{'' if authority is None else f'//{authority}'}{path}"
+    return f"{written}?{_escapes(query)}" if query else written
+
+
+def require_normal_uris(envelope: Envelope) -> None:
+    """
+    Refuse a message that names a resource in any spelling but its normal form.
+
+    Raises:
+        AmbiguousUri: with the normal form, where there is one.
+
+    Spec: RFC 3986 §6.2.2
+    """
+    if envelope.method not in _CARRIERS:
+        return
+    for uri in _uris_in(envelope):
+        # What is completed is a template as often as a resource.
+        usable = is_normal_template if envelope.method == "completion/complete" else is_normal
+        if not usable(uri):
+            written = normal_form(uri)
+            wanted = f"Send {written!r}." if written else f"Send a URI with {NORMAL_FORM}."
+            raise AmbiguousUri(
+                f"uri={uri!r:.300}, want {written!r:.300}",
+                public=f"{AmbiguousUri.public} {wanted}",
+                id=envelope.id,
+            )
+
+
+def _uris_in(envelope: Envelope) -> Iterator[str]:
+    params, name = envelope.params, envelope.name
+    if envelope.method == "subscriptions/listen":
+        wanted = params.get("notifications")
+        listed = wanted.get("resourceSubscriptions") if isinstance(wanted, Mapping) else None
+        if isinstance(listed, list):
+            yield from (one for one in listed if isinstance(one, str))
+    elif name is not None and (envelope.method in URI_METHODS or _is_of_resource(params)):
+        yield name
+
+
+def _is_of_resource(params: Mapping[str, Any]) -> bool:
+    return bool(params["ref"].get("type") == "ref/resource")
+
+
+def is_normal(uri: str) -> bool:
+    """Say whether ``uri`` is in normal form."""
+    return normal_form(uri) == uri
+
+
+def is_normal_template(text: str) -> bool:
+    """Say whether ``text`` is a URI in normal form, or a template whose literals are."""
+    # A digit can stand anywhere, even in a port.
+    return is_normal(_VARIABLE.sub("1", _QUERY_VARIABLE.sub("", text)))
+
+
+def without_query(uri: str) -> str:
+    """Return ``uri``, or a template, without its query: what an application may make of it."""
+    return _QUERY_VARIABLE.sub("", uri).partition("?")[0]
+
+
+def coarse_form(uri: str) -> str:
+    """
+    Return a spelling that ``uri`` shares with every URI that an application may take for it.
+
+    Some file systems ignore case, some applications decode ``%2F`` before they split a path, some
+    drop the query, the user, the port or a second slash. Two resources may share one coarse form,
+    so use it only to add the rules of one to those of the other.
+
+    Does not judge whether ``uri`` is in normal form.
+    """
+    scheme, _, rest = without_query(uri).partition(":")
+    if rest.startswith("//"):
+        authority, slash, path = rest[2:].partition("/")
+        host = _HOST_AND_PORT.fullmatch(authority)
+        rest = f"//{_coarse(f'{host[2] if host else authority}{slash}{path}')}"
+    else:
+        rest = _coarse(rest)
+    return f"{scheme.casefold()}:{rest}".rstrip("/")
+
+
+def coarse_template(text: str) -> str:
+    """Return the template that fits the coarse form of what ``text`` fits."""
+    literals = _VARIABLE.split(text)
+    scheme, slashes, rest = literals[0].partition("://")
+    first = f"{scheme.casefold()}{slashes}{_coarse(rest)}" if slashes else _coarse(scheme)
+    coarse = [first, *map(_coarse, literals[1:])]
+    coarse[-1] = coarse[-1].rstrip("/")
+    variables = [*_VARIABLE.findall(text), ""]
+    return "".join(f"{one}{two}" for one, two in zip(coarse, variables, strict=True))
+
+
+def _coarse(part: str) -> str:
+    decoded = _SEPARATORS.sub("/", unquote(part))
+    return quote(unicodedata.normalize("NFKC", decoded).casefold(), safe=_RESERVED)
+
+
+def _encoded(uri: str) -> str:
+    """Return ``uri`` with every character encoded that no URI has."""
+    return quote(uri, safe=f"%?{_RESERVED}", errors="replace")
+
+
+def _is_decodable(uri: str) -> bool:
+    if _BROKEN_ESCAPE.search(uri):
+        return False
+    try:
+        return unquote_to_bytes(uri).decode("utf-8").isprintable()
+    except UnicodeDecodeError:
+        return False
+
+
+def _escapes(part: str) -> str:
+    def written(escape: re.Match[str]) -> str:
+        letter = chr(int(escape[1], 16))
+        return letter if _UNRESERVED.fullmatch(letter) else escape[0].upper()
+
+    return _ESCAPE.sub(written, part)
+
+
+def _authority(scheme: str, authority: str) -> str | None:
+    read = _HOST_AND_PORT.fullmatch(_escapes(authority))
+    if read is None:
+        return None
+    user, host, port = read.groups()
+    if scheme not in _DEFAULT_PORTS:
+        return _escapes(authority)
+    host = host.lower()
+    return f"{user}{host}" if port in (None, "", _DEFAULT_PORTS[scheme]) else f"{user}{host}:{port}"
+
+
+def _without_dot_segments(path: str) -> str:
+    """Spec: RFC 3986 §5.2.4."""
+    kept: list[str] = []
+    segments = path.split("/")
+    for place, segment in enumerate(segments):
+        if segment not in (".", ".."):
+            kept.append(segment)
+            continue
+        if segment == ".." and len(kept) > 1:
+            kept.pop()
+        if place == len(segments) - 1:
+            kept.append("")
+    return "/".join(kept)
+
+
+def _climbs(path: str) -> bool:
+    """Say whether a path has a dot segment once its encoded separators are decoded."""
+    return not {".", ".."}.isdisjoint(_SEPARATORS.split(unquote(path)))

@@ -1,0 +1,169 @@
+"""One rule for a resource holds for every URI that an application may take for it."""
+
+import pytest
+
+from doorward.errors import ConfigurationError
+from doorward.identity import Identity
+from doorward.policy import EVERY, Operation, Policy, Rule
+from doorward.policy.why import explain
+from tests.ledger import proves
+from tests.policy.test_decide import caller
+
+READ = "resources/read"
+METHODS = [READ, "resources/subscribe", "resources/unsubscribe", "completion/complete"]
+READER, ADMIN = caller("read"), caller("read", "admin")
+
+
+def policy(every: Rule | None = None) -> Policy:
+    """Return a policy with one secret file among many, and what ``every`` says of the rest."""
+    return Policy(
+        rules={
+            (READ, "files://salaries.txt"): Rule("admin"),
+            (READ, "files://{name}"): Rule("read"),
+            **({} if every is None else {(READ, EVERY): every}),
+        },
+        unknown="base",
+    )
+
+
+def reason(asked: Policy, who: Identity, uri: str, method: str = READ) -> str:
+    """Return why ``who`` may or may not read ``uri``."""
+    return asked.decide(who, Operation(method, uri)).reason
+
+
+@proves("S184", "accepts")
+def test_a_template_rules_its_uris_and_a_rule_of_its_own_the_one() -> None:
+    assert reason(policy(), READER, "files://menu.txt") == "allowed"
+    assert reason(policy(), READER, "files://menu.txt?lang=de") == "allowed"
+    assert reason(policy(), READER, "files://salaries.txt") == "scope-missing"
+    assert reason(policy(), caller("admin"), "files://salaries.txt") == "allowed"
+
+
+@proves("S184", "refuses")
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "files://s%61laries.txt",
+        "FILES://salaries.txt",
+        "files://salaries.txt?",
+        "files://salaries.txt#x",
+        "files://./salaries.txt",
+        "files://x/../salaries.txt",
+        "files://salaries.txt%00",
+        "files://salaries.txt\u200b",
+    ],
+)
+def test_a_uri_that_is_not_in_normal_form_is_decided_by_no_rule(uri: str, method: str) -> None:
+    every = Policy(rules={(method, EVERY): Rule()}, unknown="base")
+
+    for asked in (policy(), policy(every=Rule()), every):
+        assert reason(asked, ADMIN, uri, method) == "uri-not-normal"
+
+
+@proves("S184", "refuses")
+@pytest.mark.parametrize("method", METHODS[:3])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "files://salaries.txt?x=1",
+        "files://Salaries.txt",
+        "files://me@salaries.txt",
+        "files://salaries.txt:80",
+        "files://salaries.txt:",
+        "files://%EF%BD%93alaries.txt",
+    ],
+)
+def test_what_may_be_taken_for_a_resource_needs_its_rule_besides(uri: str, method: str) -> None:
+    assert reason(policy(), READER, uri, method) == "scope-missing"
+    assert reason(policy(), caller("admin"), uri, method) == "scope-missing"
+    assert reason(policy(), ADMIN, uri, method) == "allowed"
+
+
+@proves("S184", "refuses")
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("uri", ["files://a/b", "files://", "files://a%2Fb", "files://a/b?x=1"])
+def test_a_uri_that_begins_like_a_template_is_decided_by_no_wider_rule(
+    uri: str, method: str
+) -> None:
+    assert reason(policy(), ADMIN, uri, method) == "no-template-fits"
+    assert reason(policy(every=Rule()), ADMIN, uri, method) == "no-template-fits"
+
+
+@proves("S184", "accepts")
+def test_a_uri_that_begins_like_no_template_is_decided_by_the_rule_for_every_name() -> None:
+    assert reason(policy(every=Rule("read")), READER, "notes://a") == "allowed"
+    assert reason(policy(), READER, "notes://a") == "allowed"
+
+
+@proves("S184", "refuses")
+def test_every_template_that_an_application_may_fit_counts() -> None:
+    asked = Policy(
+        rules={
+            (READ, "files://{+path}"): Rule("read"),
+            (READ, "files://secret/{name}"): Rule("admin"),
+        }
+    )
+
+    assert reason(asked, READER, "files://menu.txt") == "allowed"
+    for uri in ("secret/a", "secret%2Fa", "Secret/a", "secret//a", "secret/a/", "x@secret/a"):
+        assert reason(asked, READER, f"files://{uri}") == "scope-missing", uri
+
+
+def test_a_rule_with_a_query_is_the_rule_of_that_query() -> None:
+    asked = Policy(
+        rules={
+            (READ, "list://all"): Rule("admin"),
+            (READ, "list://all?short=1"): Rule(),
+            (READ, "list://all?page={n}"): Rule("read"),
+        }
+    )
+
+    assert reason(asked, caller(), "list://all?short=1") == "allowed"
+    assert reason(asked, READER, "list://all?page=2") == "allowed"
+    assert reason(asked, ADMIN, "list://all?page=2&short=1") == "allowed"
+    assert reason(asked, ADMIN, "list://all?short=2") == "unknown-operation"
+
+
+@proves("S184", "accepts")
+def test_a_prompt_whose_name_is_no_uri_is_completed() -> None:
+    asked = Policy(rules={("prompts/get", "Review: %61"): Rule(), (READ, "a://{x}"): Rule()})
+
+    assert reason(asked, READER, "Review: %61", "completion/complete") == "allowed"
+    assert reason(asked, READER, "a://{x}", "completion/complete") == "allowed"
+
+
+@proves("S184", "refuses")
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "files://s%61laries.txt",
+        "FILES://{name}",
+        "files://x#{y}",
+        "https://example.com",
+        "files:// ",
+    ],
+)
+def test_a_rule_for_a_uri_that_no_request_may_name_is_refused_at_start_up(
+    uri: str, method: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        Policy(rules={(method, uri): Rule()})
+
+    assert refusal.value.reason == "uri-not-normal"
+
+
+def test_the_normal_form_is_named_at_start_up() -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        Policy(rules={(READ, "files://s%61laries.txt"): Rule()})
+
+    assert refusal.value.hint == "Write 'files://salaries.txt'."
+
+
+def test_an_explanation_names_the_normal_form_and_the_template() -> None:
+    (spelled,) = explain(policy(), ADMIN, Operation(READ, "files://s%61laries.txt")).steps
+    (begun,) = explain(policy(), ADMIN, Operation(READ, "files://a/b")).steps
+
+    assert (spelled.wanted, spelled.passed) == ("the normal form files://salaries.txt", False)
+    assert "template" in begun.found
