@@ -42,6 +42,13 @@ def gateway(
             metavar="ORIGIN",
         ),
     ] = None,
+    pass_header: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Pass this request header on, beside those that MCP and sign-in pages need.",
+            metavar="NAME",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per line.")
     ] = False,
@@ -63,7 +70,8 @@ def gateway(
     settings = read_environment(env, DEFAULTS, os.environ)
     for note in settings.notes:
         output.note(note)
-    run(output, lambda: _serve(output, settings, port, allow_origin or []), new_event_loop)
+    options = {"allowed_origins": allow_origin or [], "pass_headers": pass_header or []}
+    run(output, lambda: _serve(output, settings, port, options), new_event_loop)
 
 
 def routes_of(settings: "Environment") -> "tuple[Route, ...]":
@@ -102,7 +110,7 @@ def routes_of(settings: "Environment") -> "tuple[Route, ...]":
 
 
 async def _serve(
-    output: Any, settings: "Environment", port: int | None, allowed_origins: list[str]
+    output: Any, settings: "Environment", port: int | None, options: dict[str, list[str]]
 ) -> None:
     from urllib.parse import urlsplit
 
@@ -114,7 +122,8 @@ async def _serve(
     gate = Gateway(
         public=public,
         routes=routes,
-        allowed_origins=allowed_origins,
+        allowed_origins=options["allowed_origins"],
+        pass_headers=options["pass_headers"],
         record=lambda one: _show(output, one),
     )
     sockets = listen(port or urlsplit(public).port or 80)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from doorward.errors import BadRequest, RequestRefused, Unavailable
 from doorward.gateway import browsers
 from doorward.gateway.document import read_document
-from doorward.gateway.headers import Header, request_headers
+from doorward.gateway.headers import Header, request_headers, require_passable
 from doorward.gateway.refusals import MethodNotForwarded
 from doorward.gateway.routes import Route, authority_of, find, require_origin
 from doorward.gateway.upstream import Coming, Question, Upstream
@@ -49,11 +49,13 @@ class Gateway:
 
     ``public`` is the origin under which callers reach this gateway. The servers behind are told
     that name in ``Host`` and ``X-Forwarded-Host``, whatever the caller wrote there, so that they
-    give the addresses and the issuer that callers know. ``max_body`` is in bytes, ``patience`` in
-    seconds. ``record`` is told of every request.
+    give the addresses and the issuer that callers know. Of a request's headers, those that MCP,
+    tracing, content negotiation and sign-in pages need arrive behind, and ``pass_headers``.
+    ``max_body`` is in bytes, ``patience`` in seconds. ``record`` is told of every request.
 
     Raises:
-        ConfigurationError: ``not-an-origin``, ``not-a-host``.
+        ConfigurationError: ``not-an-origin``, ``not-a-host``, ``not-a-header``,
+            ``header-not-passed``.
 
     Spec: RFC 9110 §7.6; RFC 7239 §5
     """
@@ -65,6 +67,7 @@ class Gateway:
         routes: Sequence[Route],
         allowed_origins: Collection[str] = (),
         allowed_hosts: Collection[str] = (),
+        pass_headers: Collection[str] = (),
         max_body: int = 4 * MEBIBYTE,
         patience: float = 60.0,
         connections: int = 200,
@@ -73,6 +76,7 @@ class Gateway:
         self.routes = tuple(routes)
         self._public = urlsplit(require_origin(public))
         self._addresses = Addresses(public, allowed_hosts, allowed_origins)
+        self._more_headers = frozenset(require_passable(name) for name in pass_headers)
         self._max_body = max_body
         self._record = record
         tls = any(route.upstream.startswith("https:") for route in self.routes)
@@ -139,7 +143,9 @@ class _Passage:
             method=scope["method"],
             origin=route.upstream,
             target=_target(route, scope),
-            headers=request_headers(scope["headers"], anew=self._said_anew()),
+            headers=request_headers(
+                scope["headers"], anew=self._said_anew(), more=gateway._more_headers
+            ),
             body=body,
         )
 

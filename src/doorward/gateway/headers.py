@@ -1,7 +1,10 @@
 """Which headers travel on, and which end at the gateway."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+
+from doorward.errors import ConfigurationError
+from doorward.guard.cors import PARAMETER, SENDABLE
 
 Header = tuple[bytes, bytes]
 
@@ -22,34 +25,90 @@ _HOP_BY_HOP = frozenset(
 )
 # Host and length are said anew for what is really sent. Expect was answered by our own server.
 _SAID_ANEW = frozenset({b"host", b"content-length", b"expect", b"via"})
-# By these a proxy tells who called and under what name; from anybody else they are claims.
-# So do those that say which certificate or which user it was: RFC 9440 §4 has them taken out, and
-# Keycloak signs people in by them where it is told to. The last name another method.
-_CLAIMS = re.compile(
-    rb"forwarded|x-forwarded-.+|x-real-ip|x-original-.+|x-rewrite-.+"
-    rb"|(?:x-|x-cluster-|true-|fastly-)client-ip|cf-connecting-.+"
-    rb"|(?:x-)?client-cert(?:-.+)?|(?:x-)?ssl-.+|cert-chain(?:-.+)?|x-arr-.+|x-amzn-(?:mtls|oidc)-.+"
-    rb"|(?:x-)?remote-user|x-auth-request-.+|x-goog-authenticated-.+|x-ms-client-principal(?:-.+)?"
-    rb"|x-http-method(?:-override)?|x-method-override"
+# What arrives behind, beside what MCP and tracing need: content negotiation, and what a person's
+# browser and a provider's sign-in pages tell each other.
+_PASSED = frozenset(SENDABLE) | {
+    b"accept-charset",
+    b"accept-encoding",
+    b"accept-language",
+    b"access-control-request-headers",
+    b"access-control-request-method",
+    b"baggage",
+    b"cache-control",
+    b"content-encoding",
+    b"content-language",
+    b"cookie",
+    b"dpop",
+    b"if-match",
+    b"if-modified-since",
+    b"if-none-match",
+    b"if-range",
+    b"if-unmodified-since",
+    b"origin",
+    b"pragma",
+    b"range",
+    b"referer",
+    b"sec-fetch-dest",
+    b"sec-fetch-mode",
+    b"sec-fetch-site",
+    b"sec-fetch-user",
+    b"upgrade-insecure-requests",
+    b"user-agent",
+}
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
+# Proxies tell by headers with these words who called, with which certificate, and for what. A server
+# that believes one of them believes every caller, so no setting passes it on.
+_WORDS_OF_PROXIES = frozenset(
+    b"auth authenticated authenticator authorization authorized cert certificate client claims"
+    b" email envoy forwarded group groups host identity ip jwt method oidc original principal proxy"
+    b" remote rewrite role roles saml ssl subject uri url user userid username webauth".split()
 )
 
 
-def request_headers(given: Sequence[Header], *, anew: Iterable[Header]) -> list[Header]:
+def require_passable(name: str) -> bytes:
     """
-    Return the headers for the server behind: what is between the two ends, and ``anew``.
+    Return ``name`` in lower case, as a header that an operator may pass on beside the usual ones.
 
-    Every header that claims to come from a proxy in front is left out: there is none, and the
-    server behind believes them.
+    Raises:
+        ConfigurationError: ``not-a-header``, or ``header-not-passed`` for a header of one
+            connection, and for one by which proxies say who called.
+    """
+    lowered = name.lower().encode("utf-8")
+    if not _NAME.fullmatch(lowered):
+        raise ConfigurationError(
+            "not-a-header",
+            f"{name!r} is not the name of a header.",
+            "Give names alone, such as X-Tenant.",
+        )
+    # Some servers read an underscore as a hyphen: "X_User" is the same claim.
+    plain = lowered.replace(b"_", b"-")
+    if plain in _HOP_BY_HOP | _SAID_ANEW or not _WORDS_OF_PROXIES.isdisjoint(plain.split(b"-")):
+        raise ConfigurationError(
+            "header-not-passed",
+            f"{name!r} is a header by which a proxy could say who called, or how to read a message.",
+            "Leave it out, or let clients and server use another name for what it carries.",
+        )
+    return lowered
+
+
+def request_headers(
+    given: Sequence[Header], *, anew: Iterable[Header], more: Collection[bytes] = ()
+) -> list[Header]:
+    """
+    Return the headers for the server behind: those on the list or in ``more``, and then ``anew``.
+
+    A header of another name could say who called, or that somebody has checked it. No proxy stands
+    in front of the gateway, so whatever it says is a claim of the caller.
 
     Spec: RFC 9110 §7.6.1; RFC 7239 §8.1; RFC 9440 §4
     """
-    dropped = _HOP_BY_HOP | _SAID_ANEW | _named_by_connection(given)
+    dropped = _named_by_connection(given)
+    # Names are compared as they are: some servers read "mcp_session_id" as "mcp-session-id".
     kept = [
         (name, value)
         for name, value in given
-        # Some servers read an underscore as a hyphen: "x_forwarded_host" is the same claim.
-        if (plain := name.lower().replace(b"_", b"-")) not in dropped
-        and not _CLAIMS.fullmatch(plain)
+        if (lowered := name.lower()) not in dropped
+        and (lowered in _PASSED or lowered in more or PARAMETER.fullmatch(lowered))
     ]
     return [*kept, *anew]
 

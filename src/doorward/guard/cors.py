@@ -8,7 +8,8 @@ Headers = list[tuple[bytes, bytes]]
 
 _METHODS = b"GET, POST, DELETE, OPTIONS"
 _READABLE = b"WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, X-Correlation-Id, Retry-After"
-_SENDABLE = (
+# The request headers of MCP and of tracing. PARAMETER matches those that mirror an argument.
+SENDABLE = (
     b"authorization",
     b"content-type",
     b"accept",
@@ -20,7 +21,7 @@ _SENDABLE = (
     b"traceparent",
     b"tracestate",
 )
-_PARAMETER = re.compile(rb"mcp-param-[!#$%&'*+\-.^_`|~0-9a-z]{1,128}")
+PARAMETER = re.compile(rb"mcp-param-[!#$%&'*+\-.^_`|~0-9a-z]{1,128}")
 _OURS = frozenset(
     {
         b"access-control-allow-origin",
@@ -53,11 +54,11 @@ def preflight_headers(origin: bytes, asked: Asked) -> Headers:
     """
     wanted = asked.headers.get(b"access-control-request-headers", b"")
     names = [name.strip().lower() for name in wanted.split(b",")[:64]]
-    granted = [name for name in names if name in _SENDABLE or _PARAMETER.fullmatch(name)]
+    granted = [name for name in names if name in SENDABLE or PARAMETER.fullmatch(name)]
     return [
         (b"access-control-allow-origin", origin),
         (b"access-control-allow-methods", _METHODS),
-        (b"access-control-allow-headers", b", ".join(granted or _SENDABLE)),
+        (b"access-control-allow-headers", b", ".join(granted or SENDABLE)),
         (b"access-control-max-age", b"600"),
         (b"vary", b"Origin, Access-Control-Request-Headers"),
     ]
