@@ -1,6 +1,5 @@
 """Sign-ins where the browser is elsewhere, and users who are several people at one server."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -10,7 +9,6 @@ import pytest
 
 from doorward.client import (
     ClientRefused,
-    DeviceCode,
     FileStore,
     SignInFailed,
     SignInNeeded,
@@ -19,9 +17,8 @@ from doorward.client import (
 )
 from doorward.errors import ConfigurationError
 from tests.client.conftest import Clock, Open
+from tests.client.device_server import DEVICE, Device
 from tests.client.house import ISSUER, SERVER, House
-
-DEVICE = f"{ISSUER}/device"
 
 
 class Terminal:
@@ -99,47 +96,6 @@ async def test_a_pasted_answer_of_another_issuer_is_refused(open_house: Open, ho
             await connection.log_in()
 
     assert refusal.value.reason == "issuer-mismatch"
-
-
-class Device:
-    """The issuer's side of the device flow: it gives the answers in ``script``, then tokens."""
-
-    def __init__(self, house: House, script: list[Any], **answer: Any) -> None:
-        self.house, self.script = house, script
-        self.shown: list[DeviceCode] = []
-        self.slept: list[float] = []
-        self.clock: Clock | None = None
-        house.metadata["device_authorization_endpoint"] = DEVICE
-        document = {
-            "device_code": "device-secret",
-            "user_code": "WDJB-MJHT",
-            "verification_uri": f"{ISSUER}/enter",
-            "verification_uri_complete": f"{ISSUER}/enter?user_code=WDJB-MJHT",
-            "expires_in": 1800,
-            "interval": 5,
-            **answer,
-        }
-        house.routes[DEVICE] = lambda _: httpx2.Response(200, json=document)
-        house.routes[f"{ISSUER}/token"] = self._token
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        if self.clock is not None:
-            self.clock.now += seconds
-        await asyncio.sleep(0)
-
-    def _token(self, request: httpx2.Request) -> httpx2.Response:
-        if not self.script:
-            return self.house._issue(frozenset({"mcp:read"}))
-        step = self.script.pop(0)
-        if isinstance(step, Exception):
-            raise step
-        if isinstance(step, int):
-            return httpx2.Response(step)
-        return httpx2.Response(400, json={"error": step})
-
-    def options(self) -> dict[str, Any]:
-        return {"show": self.shown.append, "sleep": self.sleep, "patience": 3600.0}
 
 
 async def test_a_code_is_shown_and_the_issuer_is_asked_until_it_was_entered(

@@ -1,0 +1,243 @@
+"""What a device authorization endpoint may say, and how often and how long it is asked."""
+
+from typing import Any
+
+import pytest
+
+from doorward.client import ClientRefused, Wallet, open_connection
+from tests.client.conftest import Clock, Open
+from tests.client.device_server import DEVICE, Device
+from tests.client.house import ISSUER, House
+from tests.ledger import proves
+
+PENDING = "authorization_pending"
+
+
+async def refusal_of(open_house: Open, device: Device) -> ClientRefused:
+    async with open_house(**device.options()) as connection:
+        with pytest.raises(ClientRefused) as refusal:
+            await connection.log_in()
+    return refusal.value
+
+
+@proves("S229", "refuses")
+@pytest.mark.parametrize("member", ["verification_uri", "verification_uri_complete"])
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("http://issuer.example/enter", "insecure-url"),
+        ("http://127.0.0.1/enter", "insecure-url"),
+        ("http://localhost:8080/enter", "insecure-url"),
+        ("https://10.0.0.1/enter", "private-address"),
+        ("https://user@issuer.example/enter", "unsafe-url"),
+        ("https:///enter", "unsafe-url"),
+        ("https://issuer.example/" + "a" * 2048, "malformed-device-answer"),
+        (7, "malformed-device-answer"),
+        (["https://issuer.example/enter"], "malformed-device-answer"),
+    ],
+)
+async def test_an_address_that_is_not_https_is_not_shown(
+    open_house: Open, house: House, member: str, address: Any, reason: str
+) -> None:
+    device = Device(house, [], **{member: address})
+
+    refusal = await refusal_of(open_house, device)
+
+    assert refusal.reason == reason
+    assert device.shown == []
+    assert house.forms(f"{ISSUER}/token") == []
+
+
+@proves("S229", "accepts")
+@pytest.mark.parametrize(
+    "address",
+    [f"{ISSUER}/enter", "https://microsoft.example/devicelogin", f"{ISSUER}/app#/device"],
+)
+async def test_an_https_address_is_shown(open_house: Open, house: House, address: str) -> None:
+    device = Device(house, [], verification_uri=address)
+
+    async with open_house(**device.options()) as connection:
+        await connection.log_in()
+
+    assert [code.address for code in device.shown] == [address]
+
+
+LOCAL = "http://localhost:9000"
+LOCAL_PAGE = {"verification_uri": "http://127.0.0.1:9001/enter", "verification_uri_complete": None}
+
+
+def local_house(house: House, issuer: str) -> None:
+    """Put the MCP server on this machine, in front of ``issuer``."""
+    server = f"{LOCAL}/mcp"
+    house.challenge = {"resource_metadata": f"{LOCAL}/metadata"}
+    house.resource |= {"resource": server, "authorization_servers": [issuer]}
+    house.metadata |= {
+        name: value.replace(ISSUER, issuer)
+        for name, value in house.metadata.items()
+        if isinstance(value, str)
+    }
+    house.routes |= {
+        server: house._mcp,
+        f"{LOCAL}/metadata": house._resource,
+        f"{issuer}/.well-known/oauth-authorization-server": house._metadata,
+        f"{issuer}/register": house._register,
+        f"{issuer}/device": house.routes[DEVICE],
+        f"{issuer}/token": house.routes[f"{ISSUER}/token"],
+    }
+
+
+@proves("S229", "accepts")
+async def test_an_issuer_on_this_machine_may_use_plain_http(
+    house: House, wallet: Wallet, clock: Clock
+) -> None:
+    device = Device(house, [], **LOCAL_PAGE)
+    local_house(house, "http://127.0.0.1:9001")
+
+    async with open_connection(
+        f"{LOCAL}/mcp", wallet=wallet, transport=house.transport, clock=clock, **device.options()
+    ) as connection:
+        await connection.log_in()
+
+    assert [code.address for code in device.shown] == ["http://127.0.0.1:9001/enter"]
+
+
+@proves("S229", "refuses")
+async def test_an_issuer_elsewhere_does_not_lead_to_plain_http_on_this_machine(
+    house: House, wallet: Wallet, clock: Clock
+) -> None:
+    device = Device(house, [], **LOCAL_PAGE)
+    local_house(house, ISSUER)
+
+    async with open_connection(
+        f"{LOCAL}/mcp", wallet=wallet, transport=house.transport, clock=clock, **device.options()
+    ) as connection:
+        with pytest.raises(ClientRefused) as refusal:
+            await connection.log_in()
+
+    assert refusal.value.reason == "insecure-url"
+    assert device.shown == []
+
+
+@proves("S229", "refuses")
+@pytest.mark.parametrize("interval", [0, 1e-9, 0.5, 1e-300])
+async def test_an_issuer_that_wants_to_be_flooded_is_asked_once_a_second(
+    open_house: Open, house: House, clock: Clock, interval: float
+) -> None:
+    device = Device(house, [PENDING] * 100, interval=interval, expires_in=10)
+    device.clock = clock
+
+    refusal = await refusal_of(open_house, device)
+
+    assert refusal.reason == "timed-out"
+    assert device.slept == [1.0] * 10
+
+
+@proves("S229", "accepts")
+@pytest.mark.parametrize(("interval", "slept"), [(1, 1.0), (2.5, 2.5), (None, 5.0), (300, 300.0)])
+async def test_the_interval_of_the_issuer_is_kept(
+    open_house: Open, house: House, interval: float | None, slept: float
+) -> None:
+    device = Device(house, [PENDING], interval=interval)
+
+    async with open_house(**device.options()) as connection:
+        await connection.log_in()
+
+    assert device.slept == [slept, slept]
+
+
+@proves("S229", "accepts")
+async def test_every_slow_down_adds_five_seconds(open_house: Open, house: House) -> None:
+    device = Device(house, ["slow_down", PENDING, "slow_down"], interval=58)
+
+    async with open_house(**device.options()) as connection:
+        await connection.log_in()
+
+    assert device.slept == [58.0, 63.0, 63.0, 68.0]
+
+
+async def test_a_broken_connection_never_makes_the_questions_more_frequent(
+    open_house: Open, house: House
+) -> None:
+    device = Device(house, [503, 503], interval=90)
+
+    async with open_house(**device.options()) as connection:
+        await connection.log_in()
+
+    assert device.slept == [90.0, 90.0, 90.0]
+
+
+@proves("S229", "refuses")
+@pytest.mark.parametrize("member", ["interval", "expires_in"])
+@pytest.mark.parametrize(
+    "value", [True, False, "5", "", -1, -0.5, 301e9, 10**400, [], {}, [5]], ids=str
+)
+async def test_a_time_that_is_no_number_of_seconds_is_refused(
+    open_house: Open, house: House, member: str, value: Any
+) -> None:
+    device = Device(house, [], **{member: value})
+
+    refusal = await refusal_of(open_house, device)
+
+    assert refusal.reason == "malformed-device-answer"
+    assert device.shown == []
+
+
+@proves("S229", "refuses")
+@pytest.mark.parametrize("written", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
+async def test_a_time_that_json_does_not_know_is_refused(
+    open_house: Open, house: House, written: bytes
+) -> None:
+    device = Device(house, [])
+    said = b'{"device_code":"c","user_code":"u","verification_uri":"https://issuer.example/e"'
+    device.answers_with(said + b',"expires_in":60,"interval":' + written + b"}")
+
+    refusal = await refusal_of(open_house, device)
+
+    assert refusal.reason == "not-json"
+
+
+@proves("S229", "refuses")
+@pytest.mark.parametrize(
+    ("interval", "slept"), [(4, [4.0, 4.0, 2.0]), (10, [10.0]), (300, [10.0]), (7, [7.0, 3.0])]
+)
+async def test_nobody_is_asked_after_the_lifetime_of_the_code(
+    open_house: Open, house: House, clock: Clock, interval: int, slept: list[float]
+) -> None:
+    device = Device(house, [PENDING] * 10, interval=interval, expires_in=10)
+    device.clock = clock
+
+    refusal = await refusal_of(open_house, device)
+
+    assert refusal.reason == "timed-out"
+    assert device.slept == slept
+    assert len(house.forms(f"{ISSUER}/token")) == len(slept) - 1
+
+
+async def test_a_clock_that_is_set_back_does_not_lengthen_the_wait(
+    open_house: Open, house: House, clock: Clock
+) -> None:
+    device = Device(house, [PENDING] * 100, expires_in=10)
+
+    async def set_back(seconds: float) -> None:
+        await device.sleep(seconds)
+        clock.now -= 3600
+
+    async with open_house(**{**device.options(), "sleep": set_back}) as connection:
+        with pytest.raises(ClientRefused) as refusal:
+            await connection.log_in()
+
+    assert refusal.value.reason == "timed-out"
+    assert device.slept == [5.0]
+
+
+@proves("S229", "refuses")
+@pytest.mark.parametrize("code", ["A" * 65, "ÄÖÜ", "A\u202eB", "А-Б", 1234, ["A"], " ", ""])
+async def test_a_code_that_nobody_can_type_is_not_shown(
+    open_house: Open, house: House, code: Any
+) -> None:
+    device = Device(house, [], user_code=code)
+
+    refusal = await refusal_of(open_house, device)
+
+    assert refusal.reason == "malformed-device-answer"
+    assert device.shown == []
