@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
 from doorward.client.refusals import SignInFailed
+from doorward.wire.parameters import problem_with_names
 from doorward.wire.pkce import METHOD, challenge_of
 from doorward.wire.scope import build_scope
 from doorward.wire.server_metadata import ServerMetadata
@@ -26,6 +27,34 @@ _KNOWN_ERRORS = {
     "consent_required": "Consent is missing at the authorization server.",
     "interaction_required": "The authorization server wants to ask something first.",
 }
+
+# What ``Attempt.url`` sends, and what would replace it: a request object (RFC 9101) or another way
+# for the answer to come back.
+_SENT = frozenset(
+    {"response_type", "client_id", "redirect_uri", "state", "code_challenge", "resource", "scope"}
+    | {"code_challenge_method", "prompt", "request", "request_uri", "response_mode"}
+)
+
+
+def require_endpoint(url: str) -> str:
+    """
+    Return ``url`` when it is an authorization endpoint that leaves the request to this client.
+
+    One that holds ``?redirect_uri=…`` already has two values for it, and the issuer may read the
+    first. Such an address can lead to another issuer than the one that published it.
+
+    Raises:
+        SignInFailed: with reason ``colliding-parameters``.
+
+    Spec: RFC 6749 §3.1
+    """
+    if problem := problem_with_names(urlsplit(url).query, _SENT, "the request"):
+        raise SignInFailed(
+            "colliding-parameters",
+            f"The authorization endpoint {url!r} {problem}.",
+            "Nothing was opened. The authorization server's operator must correct its metadata.",
+        )
+    return url
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +82,10 @@ class Attempt:
         """
         Return where the browser goes.
 
-        Spec: RFC 6749 §4.1.1; RFC 7636 §4.3; RFC 8707 §2.1
+        Raises:
+            SignInFailed: with reason ``colliding-parameters``.
+
+        Spec: RFC 6749 §3.1, §4.1.1; RFC 7636 §4.3; RFC 8707 §2.1
         """
         query = {
             "response_type": "code",
@@ -68,8 +100,8 @@ class Attempt:
             query["scope"] = build_scope(self.scopes)
         if self.prompt is not None:
             query["prompt"] = self.prompt
-        endpoint = self.server.authorization_endpoint
-        separator = "&" if urlsplit(endpoint).query else "?"
+        endpoint = require_endpoint(self.server.authorization_endpoint)
+        separator = "&" if "?" in endpoint else "?"
         return endpoint + separator + urlencode(query)
 
     def form(self, code: str) -> dict[str, str]:

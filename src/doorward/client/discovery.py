@@ -5,8 +5,10 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from doorward.client.authorization import require_endpoint
 from doorward.client.courier import Answer, Courier
 from doorward.client.refusals import DiscoveryFailed
+from doorward.errors import ConfigurationError
 from doorward.wire import address, resource_metadata, server_metadata
 from doorward.wire.challenge import MalformedChallenge, parse_challenges
 from doorward.wire.resource_metadata import ResourceMetadata
@@ -110,11 +112,19 @@ async def fetch_server_metadata(courier: Courier, issuer: str) -> ServerMetadata
 
     Raises:
         DiscoveryFailed: with reason ``no-server-metadata``, ``issuer-mismatch``,
-            ``pkce-not-offered``, ``malformed-metadata``, or one that ``Reach.require`` gives.
+            ``pkce-not-offered``, ``malformed-metadata``, ``not-an-issuer``, or one that
+            ``Reach.require`` gives.
+        SignInFailed: with reason ``colliding-parameters``.
 
-    Spec: RFC 8414 §3; MCP 2026-07-28 authorization server metadata discovery
+    Spec: RFC 8414 §2, §3; MCP 2026-07-28 authorization server metadata discovery
     """
     courier.reach.require(issuer, "authorization server")
+    try:
+        address.require_issuer(issuer)
+    except ConfigurationError as error:
+        raise DiscoveryFailed(
+            error.reason, error.problem, "The server's operator must correct its metadata."
+        ) from error
     for url in server_metadata.metadata_urls(issuer):
         answer = await courier.get(url, "authorization server metadata")
         if answer.status != 200 or answer.body.lstrip()[:1] != b"{":
@@ -137,6 +147,7 @@ async def fetch_server_metadata(courier: Courier, issuer: str) -> ServerMetadata
 
 def _within_reach(courier: Courier, metadata: ServerMetadata) -> ServerMetadata:
     courier.reach.require(metadata.authorization_endpoint, "authorization endpoint")
+    require_endpoint(metadata.authorization_endpoint)
     courier.reach.require(metadata.token_endpoint, "token endpoint")
     if metadata.registration_endpoint is not None:
         courier.reach.require(metadata.registration_endpoint, "registration endpoint")

@@ -8,6 +8,9 @@ _PIECE = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*", re.DOTALL)
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 # A line break reaches a Location header, a NUL ends a string in C: neither means anything here.
 _FORBIDDEN = re.compile(r"[\x00\r\n]")
+# Readers of a query decode its names, and some cut them at a bracket ("iss[]") or drop spaces before
+# them. Only names that every reader reads alike are taken.
+_NAME = re.compile(r"[A-Za-z0-9._~-]*")
 
 MOST_PARAMETERS = 64
 
@@ -52,6 +55,25 @@ def parse_parameters(data: bytes, *, repeatable: frozenset[str] = frozenset()) -
         if len(values) > 1 and key not in repeatable:
             raise RepeatedParameter(f"{key[:64]!r} came {len(values)} times")
     return Parameters({key: kept for key, values in found.items() if (kept := _filled(values))})
+
+
+def problem_with_names(query: str, taken: frozenset[str], whose: str) -> str | None:
+    """
+    Return what is wrong with the names in the ``query`` of a URL that gets more parameters added.
+
+    ``taken`` are the names of those that ``whose`` sender adds. ``None`` means that no reader finds
+    one of them twice.
+
+    Spec: RFC 6749 §3.1
+    """
+    # Some readers split at ";" as well.
+    names = [pair.partition("=")[0] for pair in re.split("[&;]", query)]
+    if not all(_NAME.fullmatch(name) for name in names):
+        return "has a query parameter whose name has other characters than letters, digits, - . _ ~"
+    # Some readers ignore case, or take dots and dashes for underscores.
+    if not taken.isdisjoint(re.sub("[.-]", "_", name.lower()) for name in names):
+        return f"has a query parameter that {whose} itself uses"
+    return None
 
 
 class Parameters(dict[str, list[str]]):

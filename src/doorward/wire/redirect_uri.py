@@ -4,6 +4,7 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 from doorward.wire.address import is_loopback_host
+from doorward.wire.parameters import problem_with_names
 
 # Schemes of editors that have no dot and still belong to one application each. Everything else
 # without a dot is refused: among them are javascript, data, file, blob, vbscript and about.
@@ -27,9 +28,6 @@ _ANSWERS = frozenset(
     {"code", "state", "iss", "error", "error_description", "error_uri", "response", "session_state"}
     | {"access_token", "token_type", "expires_in", "scope", "id_token"}
 )
-# Readers of a query decode its names, and some cut them at a bracket ("iss[]") or drop spaces before
-# them. Only names that every reader reads alike are taken.
-_NAME = re.compile(r"[A-Za-z0-9._~-]*")
 
 
 def matches(registered: str, requested: str) -> bool:
@@ -109,22 +107,11 @@ def problem_with(
         return "is not an absolute URI"
     if "@" in parts.netloc:
         return "holds credentials"
-    if problem := _query_problem(parts.query):
+    if problem := problem_with_names(parts.query, _ANSWERS, "the answer"):
         return problem
     if parts.scheme in ("http", "https"):
         return _web_problem(parts, application_type)
     return _private_problem(parts, application_type, private_schemes)
-
-
-def _query_problem(query: str) -> str | None:
-    # Some readers split at ";" as well.
-    names = [pair.partition("=")[0] for pair in re.split("[&;]", query)]
-    if not all(_NAME.fullmatch(name) for name in names):
-        return "has a query parameter whose name has other characters than letters, digits, - . _ ~"
-    # Some readers ignore case, or take dots and dashes for underscores.
-    if not _ANSWERS.isdisjoint(re.sub("[.-]", "_", name.lower()) for name in names):
-        return "has a query parameter that the answer itself uses"
-    return None
 
 
 def _web_problem(parts: SplitResult, application_type: str | None) -> str | None:

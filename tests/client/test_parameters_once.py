@@ -1,0 +1,198 @@
+"""Nobody reads two values of one parameter: not the issuer, not this client."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx2
+import pytest
+
+from doorward.client import ClientRefused
+from doorward.client.listener import Listener
+from doorward.client.paste_back import PasteBack
+from doorward.client.refusals import SignInFailed
+from tests.client.conftest import Open
+from tests.client.house import ISSUER, House, knock
+from tests.client.test_two_at_once import attempt_at
+from tests.ledger import proves
+
+OURS = ["response_type", "client_id", "redirect_uri", "state", "code_challenge", "resource"]
+OURS += ["code_challenge_method", "scope", "prompt"]
+BESIDE = ["request", "request_uri", "response_mode"]
+
+
+async def refusal_of(open_house: Open) -> ClientRefused:
+    async with open_house() as connection:
+        with pytest.raises(ClientRefused) as refusal:
+            await connection.log_in()
+    return refusal.value
+
+
+@proves("S230", "refuses")
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(f"{name}=x" for name in (*OURS, *BESIDE)),
+        "client_id=x&response_type=code",
+        "tenant=one&redirect_uri=https://evil.example/",
+        "client%5Fid=x",
+        "%63lient_id=x",
+        "%73%74%61%74%65=x",
+        "+state=x",
+        "state+=x",
+        "%20state=x",
+        "state",
+        "state=",
+        "&&state=x",
+        "STATE=x",
+        "Redirect_URI=x",
+        "response-type=x",
+        "state[]=x",
+        "client.id=x",
+    ],
+)
+async def test_an_endpoint_that_answers_a_parameter_for_us_is_not_opened(
+    open_house: Open, house: House, query: str
+) -> None:
+    house.metadata["authorization_endpoint"] = f"{ISSUER}/authorize?{query}"
+
+    refusal = await refusal_of(open_house)
+
+    assert refusal.reason == "colliding-parameters"
+    assert house.authorizations == []
+    assert f"POST {ISSUER}/register" not in house.paths()
+
+
+@proves("S230", "accepts")
+@pytest.mark.parametrize(
+    "query",
+    ["p=B2C_1_sign_in", "tenant=one&ui_locales=de", "x=client_id", "my_state=x", "a=%26state%3Dx"],
+)
+async def test_an_endpoint_may_have_parameters_of_its_own(
+    open_house: Open, house: House, query: str
+) -> None:
+    house.metadata["authorization_endpoint"] = f"{ISSUER}/authorize?{query}"
+    opened: list[str] = []
+
+    def browser(url: str) -> None:
+        opened.append(url)
+        house.browser(url)
+
+    async with open_house(browser=browser) as connection:
+        await connection.log_in()
+
+    (url,) = opened
+    sent = parse_qsl(urlsplit(url).query)
+    assert sent[: query.count("&") + 1] == parse_qsl(query)
+    assert len(dict(sent)) == len(sent)
+
+
+def test_an_attempt_is_held_to_the_same_rule_by_whomever_it_is_made() -> None:
+    attempt = attempt_at(ISSUER)
+    full = replace(attempt, scopes=frozenset({"a"}), prompt="login")
+
+    for name, _ in parse_qsl(urlsplit(full.url()).query):
+        bent = replace(attempt.server, authorization_endpoint=f"{ISSUER}/authorize?{name}=x")
+        with pytest.raises(SignInFailed) as refusal:
+            replace(attempt, server=bent).url()
+        assert refusal.value.reason == "colliding-parameters"
+
+
+@proves("S230", "accepts")
+async def test_an_endpoint_whose_query_is_empty_gets_one_question_mark(
+    open_house: Open, house: House
+) -> None:
+    house.metadata["authorization_endpoint"] = f"{ISSUER}/authorize?"
+
+    async with open_house() as connection:
+        await connection.log_in()
+
+    assert house.authorizations[0]["response_type"] == "code"
+
+
+@proves("S230", "refuses")
+@pytest.mark.parametrize("end", ["?", "?tenant=one", "/?", "#", "#x", "/path?x#y", "?#"])
+async def test_an_issuer_with_a_query_or_a_fragment_is_refused(
+    open_house: Open, house: House, end: str
+) -> None:
+    issuer = ISSUER + end
+    house.resource["authorization_servers"] = [issuer]
+    house.metadata["issuer"] = issuer
+    for place in (
+        f"{ISSUER}/.well-known/oauth-authorization-server",
+        f"{ISSUER}/.well-known/openid-configuration",
+    ):
+        house.routes[place] = lambda _: httpx2.Response(200, json=house.metadata)
+
+    refusal = await refusal_of(open_house)
+
+    assert refusal.reason in ("not-an-issuer", "unusable-url")
+    assert not any(request.url.host == "issuer.example" for request in house.asked)
+
+
+@proves("S230", "accepts")
+async def test_an_issuer_with_a_path_is_asked(open_house: Open, house: House) -> None:
+    issuer = f"{ISSUER}/tenant"
+    house.resource["authorization_servers"] = [issuer]
+    house.metadata["issuer"] = issuer
+    house.metadata["authorization_response_iss_parameter_supported"] = False
+    house.answer = lambda parameters: {**parameters, "iss": issuer}
+    house.routes[f"{ISSUER}/.well-known/oauth-authorization-server/tenant"] = lambda _: (
+        httpx2.Response(200, json=house.metadata)
+    )
+
+    async with open_house() as connection:
+        tokens = await connection.log_in()
+
+    assert tokens is not None
+    assert tokens.issuer == issuer
+
+
+TWICE = [
+    "state=right&state=right&code=c",
+    "state=right&code=c&code=d",
+    "state=right&code=c&code=",
+    "state=right&code=c&iss=https://a.example&iss=https://b.example",
+    "state=right&code=c&iss=&iss=https://b.example",
+    "state=right&code=c&%69ss=https://a.example&iss=https://b.example",
+    "state=right&error=access_denied&error=server_error",
+    "state=right&code=c&%63ode=c",
+]
+
+
+@proves("S230", "refuses")
+@pytest.mark.parametrize("query", TWICE)
+async def test_an_answer_with_a_parameter_twice_is_not_taken_by_the_listener(query: str) -> None:
+    async with await Listener.open() as listener:
+        waiting = asyncio.create_task(listener.answer("right", timeout=5))
+        await asyncio.sleep(0)
+        status, _, _ = await asyncio.to_thread(knock, listener.port, f"/callback?{query}")
+        assert not waiting.done()
+        waiting.cancel()
+
+    assert status == 404
+
+
+@proves("S230", "refuses")
+@pytest.mark.parametrize("query", TWICE)
+async def test_an_answer_with_a_parameter_twice_is_not_taken_when_it_is_pasted(query: str) -> None:
+    lines: list[Any] = []
+    paste_back = PasteBack(lambda: lines[0])
+    lines.append(f"{paste_back.redirect_uri}?{query}")
+
+    with pytest.raises(SignInFailed) as refusal:
+        await paste_back.answer("right", timeout=5)
+
+    assert refusal.value.reason == "nothing-pasted"
+
+
+@proves("S230", "accepts")
+async def test_an_answer_with_each_parameter_once_is_taken_when_it_is_pasted() -> None:
+    lines: list[Any] = []
+    paste_back = PasteBack(lambda: lines[0])
+    lines.append(f"{paste_back.redirect_uri}?state=right&code=c&iss=https://a.example")
+
+    answer = await paste_back.answer("right", timeout=5)
+
+    assert answer == {"state": "right", "code": "c", "iss": "https://a.example"}
