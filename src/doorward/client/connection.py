@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from doorward.client.courier import Courier
+from doorward.client.courier import Courier, no_cookies
 from doorward.client.device import DeviceSignIn
 from doorward.client.elicitation import Elicit, Mode
 from doorward.client.mcp import McpClient
@@ -100,7 +100,7 @@ async def open_authorized(
         # A stream is silent for as long as its server has nothing to say.
         timeout = httpx2.Timeout(30.0, read=None)
         async with httpx2.AsyncClient(
-            auth=auth, transport=shared, trust_env=False, timeout=timeout
+            auth=auth, transport=shared, trust_env=False, timeout=timeout, cookies=no_cookies()
         ) as http:
             yield http
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import anyio
@@ -61,7 +62,10 @@ class Courier:
         self.reach = reach
         self._transport = transport or PinnedTransport(reach)
         self._http = httpx2.AsyncClient(
-            transport=self._transport, trust_env=False, timeout=httpx2.Timeout(10.0)
+            transport=self._transport,
+            trust_env=False,
+            timeout=httpx2.Timeout(10.0),
+            cookies=no_cookies(),
         )
 
     async def get(self, url: str, what: str) -> Answer:
@@ -112,6 +116,11 @@ class Courier:
         except (httpx2.HTTPError, TimeoutError, OSError) as error:
             raise unreachable(url, error) from error
         return Answer(url, response.status_code, response.headers, body)
+
+
+def no_cookies() -> CookieJar:
+    """Return the cookies of a client that keeps none, whatever a server sets."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 async def read_limited(response: httpx2.Response, limit: int) -> bytes:

@@ -7,6 +7,8 @@ from typing import Any, Self
 
 import httpx2
 
+from doorward.client.answer_limit import AnswerLimit, LimitedTransport
+from doorward.client.courier import no_cookies
 from doorward.client.discovery import BearerChallenge, read_challenge
 from doorward.client.elicitation import Elicit, Mode, next_round, went_to_pages
 from doorward.client.messages import MODERN, read_error
@@ -16,6 +18,8 @@ from doorward.client.refusals import CallFailed, ProtocolBroken
 from doorward.client.session import Session
 
 _MOST_PAGES = 100
+LARGEST_LIST = 16 * 1024 * 1024
+"""Octets of all pages of a list together."""
 _MOST_ROUNDS = 10
 # Each is a question to the user.
 _MOST_PAGE_VISITS = 3
@@ -59,8 +63,8 @@ class McpClient:
     ```
 
     Speaks 2026-07-28, and greets a server that does not with ``initialize``; ``initialize`` greets
-    at once. Follows no redirect. ``timeout`` is in seconds and covers one answer, not the user's
-    sign-in. ``elicit`` is asked what the server asks its user in the middle of a call: forms, and
+    at once. Follows no redirect and keeps no cookie. ``timeout`` is in seconds and covers one answer
+    from its first octet sent to its last received, all pages of a list, and not the user's sign-in. ``elicit`` is asked what the server asks its user in the middle of a call: forms, and
     with ``"url"`` among the ``modes`` whether they open a page, which nothing here ever does.
 
     Spec: MCP 2026-07-28 streamable HTTP, backward compatibility
@@ -80,11 +84,14 @@ class McpClient:
         self.url = url
         self._http = httpx2.AsyncClient(
             auth=auth,
-            transport=transport or PinnedTransport(Reach(url)),
+            transport=LimitedTransport(transport or PinnedTransport(Reach(url))),
             trust_env=False,
             timeout=httpx2.Timeout(timeout),
+            cookies=no_cookies(),
         )
-        self._session = Session(url, self._http, initialize=initialize, elicit=elicit, modes=modes)
+        self._session = Session(
+            url, self._http, seconds=timeout, initialize=initialize, elicit=elicit, modes=modes
+        )
         self._elicit = elicit
         self._modes = modes
         self._schemas: dict[str, Mapping[str, Any]] = {}
@@ -126,20 +133,28 @@ class McpClient:
         A tool whose ``x-mcp-header`` marks break the rules is left out.
 
         Raises:
-            ClientRefused: whatever went wrong, by its class.
+            ProtocolBroken: with reason ``too-many-pages`` or ``too-large``.
+            ClientRefused: whatever else went wrong, by its class.
 
         Spec: MCP 2026-07-28 tools, listing; pagination
         """
         found: list[Tool] = []
-        cursor: str | None = None
+        # One limit for all pages: with one for each, a server could send a hundred times as much.
+        limit = self._session.limit(LARGEST_LIST)
+        params: dict[str, Any] = {}
         for _ in range(_MOST_PAGES):
-            page = await self.request("tools/list", {"cursor": cursor} if cursor else {})
+            page = await self._answered("tools/list", params, None, limit)
             found += [tool for entry in _list(page, "tools") if (tool := _tool(entry))]
             cursor = page.get("nextCursor")
             if not isinstance(cursor, str) or not cursor:
-                break
-        self._schemas = {tool.name: tool.input_schema for tool in found}
-        return tuple(found)
+                self._schemas = {tool.name: tool.input_schema for tool in found}
+                return tuple(found)
+            params = {"cursor": cursor}
+        raise ProtocolBroken(
+            "too-many-pages",
+            f"The server's list of tools has more than {_MOST_PAGES} pages.",
+            "Tell the server's operator; the list may not end.",
+        )
 
     async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
         """
@@ -180,25 +195,38 @@ class McpClient:
 
         Spec: MCP 2026-07-28 multi-round-trip requests
         """
-        result = await self._tried(method, params, headers)
+        return await self._answered(method, params, headers, None)
+
+    async def _answered(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        headers: Mapping[str, str] | None,
+        limit: AnswerLimit | None,
+    ) -> dict[str, Any]:
+        result = await self._tried(method, params, headers, limit)
         for _ in range(_MOST_ROUNDS):
             if result.get("resultType") != "input_required":
                 break
             again = await next_round(self._elicit, params, result, self._modes)
-            result = await self._session.request(method, again, headers)
+            result = await self._session.request(method, again, headers, limit)
         return result
 
     async def _tried(
-        self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        headers: Mapping[str, str] | None,
+        limit: AnswerLimit | None,
     ) -> dict[str, Any]:
         """Return the result, after the pages that the user has to go to before there is one."""
         for _ in range(_MOST_PAGE_VISITS):
             try:
-                return await self._session.request(method, params, headers)
+                return await self._session.request(method, params, headers, limit)
             except CallFailed as refusal:
                 if not await went_to_pages(self._elicit, refusal, self._modes):
                     raise
-        return await self._session.request(method, params, headers)
+        return await self._session.request(method, params, headers, limit)
 
 
 def _list(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

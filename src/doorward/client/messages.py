@@ -1,6 +1,7 @@
 """JSON-RPC over HTTP as an MCP client speaks it: what is sent, and what is read back."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from doorward.wire.strict_json import NotStrictJson, parse_object
 MODERN = MODERN_VERSIONS[0]
 LARGEST_ANSWER = 16 * 1024 * 1024
 
+_SESSION = re.compile(r"[\x21-\x7e]{1,1024}")
 _CLIENT_META = "io.modelcontextprotocol/clientInfo"
 
 
@@ -115,6 +117,25 @@ async def read_error(response: httpx2.Response) -> dict[str, Any] | None:
     except NotStrictJson:
         return None
     return error if isinstance(error, dict) and isinstance(error.get("code"), int) else None
+
+
+def session_of(response: httpx2.Response) -> str | None:
+    """
+    Return the session that ``response`` begins, or ``None``.
+
+    Raises:
+        ProtocolBroken: with reason ``malformed-session``; the id cannot be sent back in a header.
+
+    Spec: MCP 2025-11-25 session management
+    """
+    session = response.headers.get("mcp-session-id")
+    if session is None or _SESSION.fullmatch(session):
+        return session
+    raise ProtocolBroken(
+        "malformed-session",
+        "The server's session id has characters other than visible ASCII, or more than 1,024.",
+        "Tell the server's operator.",
+    )
 
 
 def parse_message(document: bytes, response: httpx2.Response) -> dict[str, Any]:

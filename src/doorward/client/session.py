@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from typing import Any
 
 import anyio
 import httpx2
 
+from doorward.client.answer_limit import EXTENSION, AnswerLimit
 from doorward.client.elicitation import METHOD as ELICITATION
 from doorward.client.elicitation import Elicit, Mode, answer_question, capabilities_of
 from doorward.client.events import Event, read_events
@@ -22,7 +24,9 @@ from doorward.client.messages import (
     read_error,
     read_message,
     result_of,
+    session_of,
 )
+from doorward.client.reach import unreachable
 from doorward.client.refusals import CallFailed, ClientRefused, ProtocolBroken, Unreachable
 from doorward.wire.envelope import (
     INVALID_PARAMS,
@@ -37,6 +41,16 @@ _UNSUPPORTED_VERSION = -32022
 _MODERN_ERRORS = frozenset({-32020, -32021, _UNSUPPORTED_VERSION})
 _MOST_RESUMPTIONS = 10
 _PAUSE = 1.0
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One request of the caller's, as it is sent to a server of either era."""
+
+    method: str
+    params: Mapping[str, Any]
+    headers: Mapping[str, str]
+    limit: AnswerLimit
 
 
 class Session:
@@ -58,13 +72,14 @@ class Session:
         url: str,
         http: httpx2.AsyncClient,
         *,
+        seconds: float = 60.0,
         initialize: bool = False,
         elicit: Elicit | None = None,
         modes: tuple[Mode, ...] = ("form",),
     ) -> None:
         self.url = url
         self.version: str | None = None
-        self._http = http
+        self._http, self._seconds = http, seconds
         self._initialize = initialize
         self._elicit = elicit
         self._id: str | None = None
@@ -74,41 +89,55 @@ class Session:
         self._capabilities = capabilities_of(elicit, modes)
         self._listening: asyncio.Task[None] | None = None
 
+    def limit(self, octets: int = LARGEST_ANSWER) -> AnswerLimit:
+        """Return a fresh limit for one answer."""
+        return AnswerLimit(self._seconds, octets)
+
     async def request(
-        self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+        limit: AnswerLimit | None = None,
     ) -> dict[str, Any]:
         """
-        Return the result of one request.
+        Return the result of one request; several that share a ``limit`` are one answer to it.
 
         Raises:
             ClientRefused: whatever went wrong, by its class.
         """
+        asked = _Asked(method, params, headers or {}, limit or self.limit())
         if self.version is None and self._initialize:
             self.version = await self._greet()
         if self.version is None:
-            found = await self._first(method, params, headers or {})
+            found = await self._first(asked)
             if found is not None:
                 return found
             self.version = await self._greet()
         try:
-            return await self._ask(method, params, self.version, headers or {})
+            return await self._ask(asked, self.version)
         except SessionLost:
             await self.aclose()
             self._id = None
             self.version = await self._greet()
-            return await self._ask(method, params, self.version, headers or {})
+            return await self._ask(asked, self.version)
 
     def post(
         self,
         message: Mapping[str, Any],
         version: str | None,
         extra: Mapping[str, str] | None = None,
+        limit: AnswerLimit | None = None,
         **options: Any,
     ) -> Exchange:
         """Return the exchange that posts ``message``, to be entered."""
         headers = {**build_headers(message, version=version), **self._belonging(), **(extra or {})}
         request = self._http.build_request(
-            "POST", self.url, headers=headers, content=encode(message)
+            "POST",
+            self.url,
+            headers=headers,
+            content=encode(message),
+            extensions={EXTENSION: limit or self.limit()},
         )
         return Exchange(self._http, request, options)
 
@@ -130,13 +159,11 @@ class Session:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
 
-    async def _first(
-        self, method: str, params: Mapping[str, Any], headers: Mapping[str, str]
-    ) -> dict[str, Any] | None:
+    async def _first(self, asked: "_Asked") -> dict[str, Any] | None:
         """Return the result from a server of the new era; ``None`` when it may be an old one."""
         for last in (False, True):
-            message = self.message(method, params, MODERN)
-            async with self.post(message, MODERN, headers) as response:
+            message = self.message(asked.method, asked.params, MODERN)
+            async with self.post(message, MODERN, asked.headers, asked.limit) as response:
                 if await _may_be_legacy(response):
                     return None
                 try:
@@ -149,19 +176,17 @@ class Session:
                         return None
                     continue
                 self.version = MODERN
-                return result_of(await self._answer(response, message["id"]))
+                return result_of(await self._answer(response, message["id"], asked.limit))
         return None
 
-    async def _ask(
-        self, method: str, params: Mapping[str, Any], version: str, headers: Mapping[str, str]
-    ) -> dict[str, Any]:
-        message = self.message(method, params, version)
+    async def _ask(self, asked: "_Asked", version: str) -> dict[str, Any]:
+        message = self.message(asked.method, asked.params, version)
         try:
-            async with self.post(message, version, headers) as response:
+            async with self.post(message, version, asked.headers, asked.limit) as response:
                 if response.status_code == 404 and self._id is not None:
                     raise SessionLost(self.url)
                 await require_service(self.url, response)
-                return result_of(await self._answer(response, message["id"]))
+                return result_of(await self._answer(response, message["id"], asked.limit))
         except asyncio.CancelledError:
             await self._take_back(message["id"], version)
             raise
@@ -185,10 +210,11 @@ class Session:
             "clientInfo": self._client,
         }
         message = self.message("initialize", params, offer)
-        async with self.post(message, None) as response:
+        limit = self.limit()
+        async with self.post(message, None, limit=limit) as response:
             await require_service(self.url, response)
-            self._id = response.headers.get("mcp-session-id")
-            answer = result_of(await self._answer(response, message["id"]))
+            self._id = session_of(response)
+            answer = result_of(await self._answer(response, message["id"], limit))
         agreed = answer.get("protocolVersion")
         if agreed not in LEGACY_VERSIONS:
             raise ProtocolBroken("no-common-version", f"The server wants MCP {agreed!r}.")
@@ -199,7 +225,9 @@ class Session:
             self._listening = asyncio.create_task(self._listen(str(agreed)))
         return str(agreed)
 
-    async def _answer(self, response: httpx2.Response, number: int) -> dict[str, Any]:
+    async def _answer(
+        self, response: httpx2.Response, number: int, limit: AnswerLimit
+    ) -> dict[str, Any]:
         """Return the response to the request ``number``, from a document or a stream."""
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "text/event-stream":
@@ -210,14 +238,14 @@ class Session:
             answer = await self._take(event, response, number)
             if answer is not None:
                 return answer
-        return await self._resumed(last, number)
+        return await self._resumed(last, number, limit)
 
-    async def _resumed(self, last: Event | None, number: int) -> dict[str, Any]:
+    async def _resumed(self, last: Event | None, number: int, limit: AnswerLimit) -> dict[str, Any]:
         for _ in range(_MOST_RESUMPTIONS):
             if last is None or last.id is None or self.version in MODERN_VERSIONS:
                 break
-            await anyio.sleep(_PAUSE if last.retry is None else last.retry)
-            async with self._stream(last.id) as response:
+            await _pause(_PAUSE if last.retry is None else last.retry, limit, self.url)
+            async with self._stream(last.id, limit=limit) as response:
                 await require_service(self.url, response)
                 async for event in read_events(response, LARGEST_ANSWER):
                     last = event
@@ -247,7 +275,8 @@ class Session:
             return
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": message["id"]}
         if message["method"] == ELICITATION:
-            answer |= await self._asked(self._elicit, message.get("params") or {})
+            params = message.get("params")
+            answer |= await self._asked(self._elicit, params if isinstance(params, dict) else {})
         elif message["method"] == "ping":
             answer["result"] = {}
         else:
@@ -277,7 +306,9 @@ class Session:
                 pass
             await anyio.sleep(_PAUSE)
 
-    def _stream(self, after: str | None, version: str | None = None) -> Exchange:
+    def _stream(
+        self, after: str | None, version: str | None = None, limit: AnswerLimit | None = None
+    ) -> Exchange:
         headers = {
             "Accept": "text/event-stream",
             "Accept-Encoding": "identity",
@@ -288,7 +319,14 @@ class Session:
             headers["Last-Event-ID"] = after
         # A stream on which nothing happens is alive for as long as its connection is.
         timeout = httpx2.Timeout(30.0, read=None)
-        request = self._http.build_request("GET", self.url, headers=headers, timeout=timeout)
+        request = self._http.build_request(
+            "GET",
+            self.url,
+            # HTML has an event's id sent back as the UTF-8 that it came in.
+            headers=httpx2.Headers(headers, encoding="utf-8"),
+            timeout=timeout,
+            extensions={EXTENSION: limit},
+        )
         return Exchange(self._http, request, {})
 
     def _belonging(self) -> dict[str, str]:
@@ -299,7 +337,16 @@ def _supported(refusal: CallFailed) -> frozenset[str]:
     if refusal.number != _UNSUPPORTED_VERSION or not isinstance(refusal.data, dict):
         return frozenset()
     named = refusal.data.get("supported")
-    return frozenset(name for name in named if isinstance(name, str)) if named else frozenset()
+    if not isinstance(named, list):
+        return frozenset()
+    return frozenset(name for name in named if isinstance(name, str))
+
+
+async def _pause(seconds: float, limit: AnswerLimit, url: str) -> None:
+    try:
+        await limit.waited(anyio.sleep(seconds))
+    except httpx2.TimeoutException as error:
+        raise unreachable(url, error) from error
 
 
 async def _may_be_legacy(response: httpx2.Response) -> bool:
