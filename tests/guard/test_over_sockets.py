@@ -5,11 +5,12 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Self
+from typing import Any, Self
 
 import pytest
 import uvicorn
 
+from doorward.serving import Connection
 from tests.guard.bench import Bench, token, trusted
 from tests.ledger import proves
 from tests.net.plain import listening
@@ -21,7 +22,7 @@ GOOD = f"Bearer {token('mcp:read')}"
 class Server:
     """A guarded application behind uvicorn, on a port and a thread of its own."""
 
-    def __init__(self, http: str) -> None:
+    def __init__(self, http: Any) -> None:
         self._socket = listening()
         self.port: int = self._socket.getsockname()[1]
         self.bench = Bench(resource=f"http://127.0.0.1:{self.port}/mcp", issuers=[trusted()])
@@ -213,3 +214,32 @@ async def test_after_all_of_this_the_server_still_serves(server: Server) -> None
         await server.say("", noise)
 
     assert await server.say(head(server, more=AUTH + LENGTH)) == [200]
+
+
+@proves("S195", "accepts")
+@proves("S195", "refuses")
+async def test_our_own_server_and_the_guard_see_the_same_host() -> None:
+    with Server(Connection) as ours:
+        absolute = f"http://127.0.0.1:{ours.port}/mcp"
+        chunked = "Transfer-Encoding: chunked\n"
+        gzip = "Transfer-Encoding: gzip, chunked\n"
+        pieces = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+
+        async def ask(head: str, body: bytes = BODY) -> list[int]:
+            return await ours.say(head, body, leaves=False)
+
+        served = await ask(head(ours, target=absolute, more=AUTH + LENGTH))
+        in_pieces = await ask(head(ours, more=AUTH + chunked), pieces)
+        assert (served, in_pieces, len(ours.bench.seen)) == ([200], [200], 2)
+
+        elsewhere = "http://evil.example/mcp"
+        strange_target = await ask(head(ours, target=elsewhere, more=AUTH + LENGTH))
+        strange_host = await ask(
+            head(ours, target=absolute, host="evil.example", more=AUTH + LENGTH)
+        )
+        both = await ask(head(ours, target=elsewhere, host="evil.example", more=AUTH + LENGTH))
+        assert (strange_target, strange_host, both) == ([400], [400], [421])
+
+        packed = await ask(head(ours, more=AUTH + gzip), pieces)
+        newer = await ask(head(ours, more=AUTH + LENGTH).replace("HTTP/1.1", "HTTP/2.0"))
+        assert (packed, newer, len(ours.bench.seen)) == ([501], [505], 2)

@@ -45,7 +45,7 @@ async def test_a_client_of_ipv6_is_an_address_and_a_port_as_well() -> None:
 
 async def test_a_target_in_absolute_form_is_its_path() -> None:
     echo = Echo()
-    await Party(echo).say(b"GET http://other.example/mcp?a=1 HTTP/1.1\r\nHost: mcp.example\r\n\r\n")
+    await Party(echo).say(b"GET http://mcp.example/mcp?a=1 HTTP/1.1\r\nHost: mcp.example\r\n\r\n")
 
     assert echo.scopes[0]["path"] == "/mcp"
     assert echo.scopes[0]["query_string"] == b"a=1"

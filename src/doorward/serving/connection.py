@@ -14,6 +14,14 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from doorward.serving.patience import Patience
+from doorward.serving.request_head import (
+    HEAD_TOO_LONG,
+    HeadRefused,
+    answer_to,
+    origin_form,
+    require_chunked,
+    require_version,
+)
 from doorward.serving.turn import Turn
 
 LONGEST_HEAD = 64 * 1024
@@ -27,10 +35,6 @@ _REFUSAL = (
     b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
     b"connection: close\r\n\r\n%b"
 )
-
-
-class _HeadTooLong(Exception):
-    """Ends the parser from inside one of its callbacks."""
 
 
 class Connection(asyncio.Protocol):
@@ -121,10 +125,7 @@ class Connection(asyncio.Protocol):
                 self._turn.stays = False
             return
         except httptools.HttpParserError as error:
-            if isinstance(error.__context__, _HeadTooLong):
-                self._refuse_head()
-            else:
-                self._refuse(b"400 Bad Request", b"This is not an HTTP request")
+            self._refuse(*answer_to(error))
             return
         if self._head_is_open or self._arriving is not None:
             self._bound_lines()
@@ -137,7 +138,7 @@ class Connection(asyncio.Protocol):
             self._before += self._piece
         self._began_here = False
         if self._before > LONGEST_HEAD:
-            self._refuse_head()
+            self._refuse(*HEAD_TOO_LONG)
 
     def pause_writing(self) -> None:
         """Take note that the client reads slower than the application writes."""
@@ -174,18 +175,22 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; what follows a body is nobody's."""
         if self._head_is_open:
-            self._headers.append((name.lower(), value))
+            name = name.lower()
+            if name == b"transfer-encoding":
+                require_chunked(value)
+            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Call the application, or let the request wait for the one before it."""
         # One by one only where they could be too many: all that came is as short, as a rule.
         if self._before + self._piece > LONGEST_HEAD and self._size_of_head() > LONGEST_HEAD:
-            raise _HeadTooLong
+            raise HeadRefused(HEAD_TOO_LONG)
         self._head_is_open = False
         self._count_anew()
-        parser = self._parser
-        stays = parser.get_http_version() == "1.1" and parser.should_keep_alive()
-        turn = Turn(self, self._scope(), stays)
+        version = self._parser.get_http_version()
+        require_version(version)
+        stays = version == "1.1" and self._parser.should_keep_alive()
+        turn = Turn(self, self._scope(version), stays)
         self._arriving = turn
         if self._turn is None:
             self._begin(turn)
@@ -273,18 +278,17 @@ class Connection(asyncio.Protocol):
         turn.task = self._loop.create_task(turn.run(self._app))
         self._server.tasks.add(turn.task)
 
-    def _scope(self) -> Scope:
-        raw_path, _, query = self._url.partition(b"?")
-        if not raw_path.startswith(b"/") or b"#" in self._url:
-            # Such as a proxy is sent. What cannot be read ends the parser, and is told as 400.
-            url = httptools.parse_url(self._url)
-            raw_path, query = url.path or b"/", url.query or b""
+    def _scope(self, version: str) -> Scope:
+        target = self._url
+        if not target.startswith(b"/") or b"#" in target:
+            target = origin_form(target, self._headers)
+        raw_path, _, query = target.partition(b"?")
         path = raw_path.decode("ascii")
         root = self._root_path
         return {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": self._parser.get_http_version(),
+            "http_version": version,
             "method": self._parser.get_method().decode("ascii"),
             "scheme": self._scheme,
             "path": root + (unquote(path) if "%" in path else path),
@@ -331,10 +335,6 @@ class Connection(asyncio.Protocol):
             self._refuse(b"408 Request Timeout", b"The request took too long to arrive")
         else:
             self.break_off()
-
-    def _refuse_head(self) -> None:
-        said = b"The headers of the request are too long"
-        self._refuse(b"431 Request Header Fields Too Large", said)
 
     def _refuse(self, status: bytes, said: bytes) -> None:
         body = b'{"error":"%b"}' % said
