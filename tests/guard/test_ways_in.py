@@ -1,5 +1,6 @@
 """One pipeline for every way in: a malformed credential is nobody's to see."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx2
@@ -8,11 +9,18 @@ from fastapi import Depends, FastAPI
 
 from doorward.guard.fastapi import signed_in
 from doorward.identity import Identity
-from doorward.tokens import CredentialVerifier, OpaqueIssuer, TrustedIssuer
-from tests.guard.bench import Bench, message
+from doorward.tokens import (
+    ApiKeyFile,
+    CredentialVerifier,
+    OpaqueIssuer,
+    TrustedIssuer,
+    new_api_key,
+)
+from doorward.tokens.api_key_file import write_keys
+from tests.guard.bench import NOW, Bench, message
 from tests.guard.bench import trusted as signed
 from tests.ledger import proves
-from tests.tokens.asked import Asked, opaque
+from tests.tokens.asked import Asked, answer, lookup, opaque
 from tests.tokens.clock import Time
 
 OPAQUE = "Bearer opaque-of-alice"
@@ -45,11 +53,19 @@ MALFORMED: dict[str, tuple[list[bytes], int, str]] = {
 class Ways:
     """One guard with an issuer that is asked: in front of an endpoint, and beside it."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, keys: Path | None = None, **lookup_options: Any) -> None:
         self.time = Time()
         self.issuer = Asked()
-        trusted: list[TrustedIssuer | OpaqueIssuer] = [signed(), opaque(**options)]
-        verifier = CredentialVerifier(trusted, fetcher=self.issuer, clock=self.time)
+        trusted: list[TrustedIssuer | OpaqueIssuer] = [
+            signed(),
+            opaque(lookup=lookup(**lookup_options)),
+        ]
+        verifier = CredentialVerifier(
+            trusted,
+            api_keys=None if keys is None else ApiKeyFile(keys, clock=self.time),
+            fetcher=self.issuer,
+            clock=self.time,
+        )
         self.bench = Bench(
             issuers=trusted, verifier=verifier, clock=self.time, serve_other_paths=True
         )
@@ -150,3 +166,62 @@ async def test_a_verifier_is_started_by_its_first_token_on_every_way_in(way: str
         await ways.ask(way, authorization(OPAQUE.encode()))
 
     assert started == [way]
+
+
+@proves("S136", "accepts")
+@proves("S136", "refuses")
+@both_ways
+@pytest.mark.parametrize(("given", "window"), [({}, 60), ({"cache_ttl": 30}, 30)])
+async def test_a_revoked_token_is_refused_within_the_documented_window(
+    way: str, given: dict[str, Any], window: int
+) -> None:
+    ways = Ways(**given)
+    good = authorization(OPAQUE.encode())
+    assert (await ways.ask(way, good)).status_code == 200
+    ways.issuer.says = lambda _url: answer({"active": False})
+
+    # Who comes again and again does not make the window longer.
+    for _ in range(window - 1):
+        ways.time.now += 1
+        assert (await ways.ask(way, good)).status_code == 200
+    ways.time.now += 1
+    refused = [(await ways.ask(which, good)).status_code for which in (way, "endpoint", "route")]
+
+    assert refused == [401, 401, 401]
+    assert {event.reason for event in ways.bench.events[-3:]} == {"inactive-token"}
+
+
+@proves("S136", "refuses")
+@both_ways
+async def test_without_a_window_a_revoked_token_is_refused_at_once(way: str) -> None:
+    ways = Ways(cache_ttl=0)
+    good = authorization(OPAQUE.encode())
+    assert (await ways.ask(way, good)).status_code == 200
+
+    ways.issuer.says = lambda _url: answer({"active": False})
+
+    assert (await ways.ask(way, good)).status_code == 401
+
+
+@proves("S136", "accepts")
+@proves("S136", "refuses")
+@both_ways
+async def test_a_revoked_key_is_refused_within_a_second(way: str, tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    scopes = frozenset({"mcp:read", "mcp:tools"})
+    made = [
+        new_api_key(name=name, now=NOW, lifetime=3600, scopes=scopes)
+        for name in ("nightly", "daily")
+    ]
+    write_keys(file, [kept for _, kept in made])
+    ways = Ways(keys=file)
+    nightly, daily = (authorization(f"Bearer {key}".encode()) for key, _ in made)
+    for key in (nightly, daily, nightly):
+        assert (await ways.ask(way, key)).status_code == 200
+
+    write_keys(file, [made[1][1]])
+    ways.time.now += 1
+
+    assert (await ways.ask(way, nightly)).status_code == 401
+    assert (await ways.ask(way, daily)).status_code == 200
+    assert ways.issuer.questions == []
