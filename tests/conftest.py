@@ -4,6 +4,7 @@ import asyncio
 import os
 import select
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,11 @@ from tests.keycloak.running import RunningKeycloak
 # A wall-clock deadline per example says how busy the machine is, not whether the code is right.
 settings.register_profile("doorward", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("doorward")
+
+# A shell starts background jobs with SIGINT ignored, and so would every process that a test
+# starts: none would end at Ctrl-C. A handler of Python's own is not inherited.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class _Impatient:
