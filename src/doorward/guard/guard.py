@@ -11,6 +11,7 @@ from doorward.errors import ConfigurationError
 from doorward.guard import audit as audit_log
 from doorward.guard.answers import App, Refusals
 from doorward.guard.door import Door, Settings
+from doorward.guard.hiding import require_hideable
 from doorward.guard.issuers import Audience, Issuer, Named, trusted
 from doorward.guard.paths import Paths
 from doorward.guard.pipeline import Pipeline
@@ -63,6 +64,10 @@ class Guard:
     all of them to the application, unguarded. ``leeway`` and ``longest_life`` are in seconds,
     ``max_body`` in bytes.
 
+    ``hide_refused`` answers for a tool, prompt or resource that the caller may not use as for one
+    that does not exist. Its scopes are not named, so no client asks its user for them; the audit
+    log still has the reason. It needs a rule for each name.
+
     ``downstream`` names the next servers that tools call in the caller's name, each with what was
     arranged for it; ``await identity.token_for(name)`` then gets a token. The application no
     longer sees the ``Authorization`` header.
@@ -70,7 +75,7 @@ class Guard:
     Raises:
         ConfigurationError: with reason ``insecure-resource``, ``not-a-resource``, ``no-issuers``,
             ``two-ways-to-name-issuers``, ``unknown-provider``, ``opaque-tokens``,
-            ``undecided-audience``, ``unused-setting``, ``no-introspection``, ``not-a-host``, ``not-an-origin``, ``not-a-path`` or
+            ``undecided-audience``, ``unused-setting``, ``cannot-hide``, ``no-introspection``, ``not-a-host``, ``not-an-origin``, ``not-a-path`` or
             ``not-a-limit``, and what ``TrustedIssuer``, ``OpaqueIssuer``,
             ``Introspection``, ``ApiKeyFile`` and the verifiers refuse.
 
@@ -102,6 +107,7 @@ class Guard:
         app_path: str | None = None,
         open_paths: Collection[str] = (),
         serve_other_paths: bool = False,
+        hide_refused: bool = False,
         max_body: int = 4 * MEBIBYTE,
         leeway: float = 30.0,
         longest_life: float = 86400.0,
@@ -139,6 +145,12 @@ class Guard:
             cache_entries=cache_entries,
             cache_ttl=cache_ttl,
         )
+        # What adapters decide by at the servers behind, and whether such a server is still to come.
+        self.adapted: list[Policy] = []
+        self.awaits_server = False
+        self._hides = hide_refused
+        if hide_refused:
+            require_hideable(policy)
         self.desk = _desk(downstream, resource, self.issuers, clock) if downstream else None
         paths = Paths(resource, path)
         first = frozenset(policy.base.scopes if challenge_scopes is None else challenge_scopes)
@@ -151,7 +163,7 @@ class Guard:
             resource_documentation=resource_documentation,
         )
         refusals = Refusals(self.metadata_url, first - {"offline_access"})
-        self.pipeline = Pipeline(self.verifier, refusals, audit, clock)
+        self.pipeline = Pipeline(self.verifier, refusals, audit, clock, hides=hide_refused)
         self._settings = Settings(
             paths=paths,
             addresses=Addresses(resource, allowed_hosts, allowed_origins),
@@ -193,6 +205,9 @@ class Guard:
             app = Carrier(app, self.desk)
         if policy is None:
             return Door(app, self._settings)
+        if self._hides:
+            require_hideable(policy)
+        self.adapted.append(policy)
         return Door(app, replace(self._settings, policy=policy, metadata=self._metadata_of(policy)))
 
     def metadata(self, policy: Policy | None = None) -> bytes:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from doorward.tokens import TokenVerifier
 
 
+_HIDEABLE = frozenset({*NAMED, "completion/complete"})
+
+
 class GuardedRequest:
     """
     One HTTP request, and what has become known of it so far.
@@ -61,6 +64,7 @@ class Pipeline:
 
     The MCP endpoint and the FastAPI routes call ``authenticate``, then ``authorize``, then
     ``record`` or ``refuse``. A check that belongs to every guarded request is written here.
+    ``hides`` answers for an operation that the caller may not do as for an unknown one.
     """
 
     def __init__(
@@ -69,11 +73,14 @@ class Pipeline:
         refusals: Refusals,
         audit: audit.AuditSink,
         clock: Callable[[], float],
+        *,
+        hides: bool = False,
     ) -> None:
         self.verifier = verifier
         self._refusals = refusals
         self._audit = audit
         self._clock = clock
+        self._hides = hides
         self._started = False
 
     async def start(self) -> None:
@@ -131,7 +138,7 @@ class Pipeline:
         decision = policy.decide(identity, operation)
         request.scopes = decision.scopes
         if not decision.allowed:
-            raise _refusal_of(decision, operation, identity)
+            raise self._refusal_of(decision, operation, identity)
 
     def refuse(self, request: GuardedRequest, refusal: RequestRefused | Unavailable) -> Answer:
         """Return the one answer to ``refusal``, which is recorded."""
@@ -144,7 +151,7 @@ class Pipeline:
         if isinstance(refusal, UnknownMethod) and _is_legacy(envelope):
             # Clients of the initialize era read 404 as "your session is over".
             answer = answer._replace(status=200)
-        self.record(request, refusal.code, answer.status, detail=refusal.detail)
+        self.record(request, _reason(refusal), answer.status, detail=refusal.detail)
         return answer
 
     def refuse_inside(
@@ -156,11 +163,22 @@ class Pipeline:
         The refusal is recorded under the request's id. The application tells it in its own answer.
         """
         assert request.identity is not None
-        refusal = _refusal_of(decision, operation, request.identity)
+        refusal = self._refusal_of(decision, operation, request.identity)
         inside = copy(request)
         inside.operation, inside.scopes = operation, decision.scopes
-        self.record(inside, refusal.code, 200, detail=refusal.detail)
+        self.record(inside, _reason(refusal), 200, detail=refusal.detail)
         return refusal, request.correlation_id
+
+    def _refusal_of(
+        self, decision: Decision, operation: Operation, identity: Identity
+    ) -> RequestRefused:
+        refusal = _refusal_of(decision, operation, identity)
+        # What has no name, such as a list, is no secret: a client may ask for its scopes.
+        if not self._hides or operation.name is None or operation.method not in _HIDEABLE:
+            return refusal
+        hidden = _unknown(operation, refusal.detail)
+        hidden.recorded = refusal.code
+        return hidden
 
     def record(
         self,
@@ -202,6 +220,16 @@ def _refusal_of(decision: Decision, operation: Operation, identity: Identity) ->
     if decision.reason == "role-missing":
         held, wanted = sorted(identity.roles), sorted(decision.roles)
         return NotPermitted(f"{what}: roles={held}, want one of {wanted}")
+    return _unknown(operation, f"no rule for {what}")
+
+
+def _unknown(operation: Operation, detail: str) -> UnknownName | UnknownMethod:
     if operation.method in NAMED and operation.name is not None:
-        return UnknownName(f"no rule for {what}")
-    return UnknownMethod(f"no rule for {what}")
+        return UnknownName(detail)
+    return UnknownMethod(detail)
+
+
+def _reason(refusal: RequestRefused | Unavailable) -> str:
+    """Return the reason for the audit log, which is not hidden from the operator."""
+    recorded: str | None = getattr(refusal, "recorded", None)
+    return recorded or refusal.code

@@ -87,6 +87,7 @@ class UnknownMethod(RequestRefused):
     """
 
     code = "unknown-operation"
+    recorded: str | None = None
     status = 404
     jsonrpc_code: ClassVar[int] = METHOD_NOT_FOUND
     public = "Method not found"
@@ -96,6 +97,8 @@ class UnknownName(RequestRefused):
     """No rule speaks of this tool, prompt or resource, so nobody may use it."""
 
     code = "unknown-operation"
+    # Why it is hidden from this caller, for the audit log alone.
+    recorded: str | None = None
     status = 400
     jsonrpc_code: ClassVar[int] = INVALID_PARAMS
     public = "Nothing of that name is served here."

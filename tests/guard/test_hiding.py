@@ -1,0 +1,206 @@
+"""Where the operator hides, what a caller may not do is answered like what does not exist."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+import pytest
+
+from doorward.errors import ConfigurationError
+from doorward.guard import Guard
+from doorward.guard.declared import requires
+from doorward.policy import EVERY, Policy, Rule
+from doorward.transport import McpServer
+from tests.guard.bench import (
+    NOW,
+    RESOURCE,
+    Bench,
+    bearer,
+    error,
+    message,
+    modern,
+    routing,
+    token,
+    trusted,
+)
+from tests.ledger import proves
+
+RULES = {
+    ("tools/call", "add"): Rule(),
+    ("tools/call", "drop"): Rule("admin"),
+    ("tools/call", "fire"): Rule(roles="manager"),
+    ("tools/call", "hire"): Rule(kinds={"service"}),
+    ("prompts/get", "drop"): Rule("admin"),
+    ("resources/read", "files://drop"): Rule("admin"),
+}
+POLICY = Policy(base=Rule("mcp:read"), rules=RULES)
+GOOD = bearer(token("mcp:read"))
+# Each names something hidden, and something that does not exist, of the same length.
+HIDDEN: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("tools/call", {"name": "drop"}, {"name": "none"}),
+    ("tools/call", {"name": "fire"}, {"name": "none"}),
+    ("tools/call", {"name": "hire"}, {"name": "none"}),
+    ("prompts/get", {"name": "drop"}, {"name": "none"}),
+    ("resources/read", {"uri": "files://drop"}, {"uri": "files://none"}),
+    ("resources/subscribe", {"uri": "files://drop"}, {"uri": "files://none"}),
+    (
+        "completion/complete",
+        {"ref": {"type": "ref/prompt", "name": "drop"}},
+        {"ref": {"type": "ref/prompt", "name": "none"}},
+    ),
+]
+CASES = pytest.mark.parametrize(("method", "hidden", "unknown"), HIDDEN)
+
+
+def seen(answer: httpx2.Response) -> tuple[int, Mapping[str, str], dict[str, Any]]:
+    """Return all of an answer but the ids that differ from request to request."""
+    headers = {name: one for name, one in answer.headers.items() if name != "x-correlation-id"}
+    body = answer.json()
+    body["error"]["data"].pop("correlation_id")
+    return answer.status_code, headers, body
+
+
+@proves("S192", "refuses")
+@proves("S147", "refuses")
+@CASES
+@pytest.mark.parametrize("era", ["modern", "initialize"])
+async def test_a_hidden_operation_and_an_unknown_one_are_answered_alike(
+    method: str, hidden: dict[str, Any], unknown: dict[str, Any], era: str
+) -> None:
+    bench = Bench(policy=POLICY, hide_refused=True)
+    answers = []
+    for params in (hidden, unknown):
+        name = params.get("name") or params.get("uri")
+        body = (modern if era == "modern" else message)(method, **params)
+        headers = {**GOOD, **(routing(method, name) if era == "modern" else {})}
+        answers.append(seen(await bench.ask(json=body, headers=headers)))
+
+    assert answers[0] == answers[1]
+    assert "www-authenticate" not in answers[0][1]
+    assert bench.seen == []
+
+
+@proves("S192", "accepts")
+@proves("S147", "accepts")
+@pytest.mark.parametrize("tool", ["add", "drop"])
+async def test_whoever_may_use_it_is_served(tool: str) -> None:
+    bench = Bench(policy=POLICY, hide_refused=True)
+
+    assert (await bench.call(tool, token("mcp:read", "admin"))).status_code == 200
+
+
+async def test_the_audit_log_still_says_why() -> None:
+    bench = Bench(policy=POLICY, hide_refused=True)
+
+    for tool in ("drop", "fire", "hire", "none"):
+        await bench.call(tool, token("mcp:read"))
+
+    assert [event.reason for event in bench.events] == [
+        "scope-missing",
+        "not-permitted",
+        "kind-not-allowed",
+        "unknown-operation",
+    ]
+
+
+async def test_without_hiding_a_client_is_told_which_scopes_to_ask_for() -> None:
+    answer = await Bench(policy=POLICY).call("drop", token("mcp:read"))
+
+    assert error(answer)["data"]["reason"] == "scope-missing"
+
+
+async def test_a_list_is_not_hidden() -> None:
+    policy = Policy(rules={**RULES, ("tools/list", EVERY): Rule("lists")})
+    bench = Bench(policy=policy, hide_refused=True)
+
+    answer = await bench.ask(json=message("tools/list"), headers=GOOD)
+
+    assert error(answer)["data"]["reason"] == "scope-missing"
+
+
+@proves("S192", "refuses")
+@pytest.mark.parametrize(
+    "policy",
+    [
+        pytest.param(Policy(unknown="base"), id="unknown-names-go-to-the-application"),
+        pytest.param(Policy(rules={("tools/call", EVERY): Rule()}), id="a-rule-for-every-tool"),
+        pytest.param(
+            Policy(rules={("resources/read", EVERY): Rule()}), id="a-rule-for-every-resource"
+        ),
+        pytest.param(
+            Policy(
+                rules={
+                    ("resources/read", "files://{name}"): Rule(),
+                    ("resources/read", "files://drop"): Rule("admin"),
+                }
+            ),
+            id="one-of-a-templates-uris",
+        ),
+    ],
+)
+def test_a_policy_with_which_nothing_is_hidden_is_refused_at_start_up(policy: Policy) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        Bench(policy=policy, hide_refused=True)
+
+    assert refusal.value.reason == "cannot-hide"
+
+
+@proves("S192", "accepts")
+def test_a_template_that_shares_no_uri_hides_well() -> None:
+    rules = {("resources/read", "notes://{name}"): Rule(), **RULES}
+
+    bench = Bench(policy=Policy(rules=rules), hide_refused=True)
+
+    assert bench.guard.policy.rules == rules
+
+
+def own(guard: Guard) -> Any:
+    server = McpServer("shop", version="1")
+    server.tool(name="add", scopes={"mcp:read"})(lambda: "")
+    server.tool(name="drop", scopes={"admin"})(lambda: "")
+    return guard.protect(server.asgi, policy=Policy(base=Rule("mcp:read"), rules=server.rules))
+
+
+def official_sdk(guard: Guard) -> Any:
+    from mcp.server.mcpserver import MCPServer
+
+    from doorward.guard.official_sdk import protect
+
+    server: MCPServer[Any] = MCPServer("shop")
+    server.tool(name="add")(requires()(lambda: ""))
+    server.tool(name="drop")(requires(scopes={"admin"})(lambda: ""))
+    return protect(server, guard)
+
+
+def fastmcp(guard: Guard) -> Any:
+    from fastmcp import FastMCP
+
+    from doorward.guard.fastmcp import protect
+
+    server: FastMCP[Any] = FastMCP("shop")
+    server.tool(name="add")(requires()(lambda: ""))
+    server.tool(name="drop")(requires(scopes={"admin"})(lambda: ""))
+    return protect(server, guard)
+
+
+@proves("S192", "refuses")
+@proves("S147", "refuses")
+@pytest.mark.parametrize("build", [own, official_sdk, fastmcp])
+async def test_every_kind_of_server_is_hidden_alike(build: Any) -> None:
+    guard = Guard(
+        resource=RESOURCE,
+        issuers=[trusted()],
+        policy=Policy(base=Rule("mcp:read")),
+        hide_refused=True,
+        clock=lambda: NOW,
+        audit=lambda _: None,
+    )
+    transport = httpx2.ASGITransport(build(guard))
+    answers = []
+    async with httpx2.AsyncClient(transport=transport, base_url="https://mcp.example") as client:
+        for tool in ("drop", "none"):
+            body = message("tools/call", name=tool, arguments={})
+            answers.append(seen(await client.post("/mcp", json=body, headers=GOOD)))
+
+    assert answers[0] == answers[1]
+    assert answers[0][2]["error"]["message"] == "Nothing of that name is served here."
