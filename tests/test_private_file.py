@@ -1,10 +1,15 @@
 """Files that nobody else may read: the one reader that keys, secrets and tokens come through."""
 
+import grp
+import os
+import pwd
+import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from doorward.private_file import Exposed, read_private
+from doorward.private_file import Exposed, ExposedFolder, read_private, require_private_folder
 
 
 @pytest.fixture
@@ -67,3 +72,63 @@ def test_what_cannot_be_read_is_an_error_and_leaves_nothing_open(tmp_path: Path)
 
 def _open_files() -> int:
     return len(list(Path("/dev/fd").iterdir()))
+
+
+def test_a_bound_costs_no_memory_for_what_is_not_there(file: Path) -> None:
+    tracemalloc.start()
+    try:
+        assert read_private(file, most=1 << 30) == b"secret"
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 1 << 20
+
+
+def test_a_secret_longer_than_a_piece_is_read_whole_or_up_to_the_bound(file: Path) -> None:
+    content = bytes(range(256)) * 1000
+    file.write_bytes(content)
+
+    for most in (-1, len(content), len(content) + 1, 65536, 65537, 0):
+        assert read_private(file, most=most) == (content if most < 0 else content[:most])
+
+
+def test_a_pipe_is_read_unless_it_must_be_a_file(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.write(write, b"secret")
+    os.close(write)
+
+    assert read_private(Path(f"/dev/fd/{read}")) == b"secret"
+    os.close(read)
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    with pytest.raises(OSError, match="not a regular file"):
+        read_private(tmp_path / "pipe", through_links=False)
+
+
+@pytest.mark.parametrize("members", [[], ["me"]])
+def test_a_folder_of_a_group_with_the_accounts_name_is_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, members: list[str]
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config").chmod(0o775)
+    (tmp_path / "config" / "home").mkdir(mode=0o700)
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: SimpleNamespace(pw_name="me"))
+    group = SimpleNamespace(gr_name="me", gr_mem=members)
+    monkeypatch.setattr(grp, "getgrgid", lambda _: group)
+
+    require_private_folder(tmp_path / "config" / "home")
+    for name, others in (("staff", []), ("me", ["me", "you"])):
+        group.gr_name, group.gr_mem = name, others
+        with pytest.raises(ExposedFolder):
+            require_private_folder(tmp_path / "config" / "home")
+
+
+def test_the_folder_itself_is_open_to_no_group_at_all(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home").chmod(0o770)
+
+    with pytest.raises(ExposedFolder) as refusal:
+        require_private_folder(tmp_path / "home")
+
+    assert refusal.value.mode is not None
+    assert refusal.value.path == tmp_path / "home"

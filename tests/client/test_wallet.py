@@ -79,10 +79,13 @@ def test_a_registration_is_found_under_its_own_issuer_alone(any_wallet: Wallet) 
 
 @proves("S178", "accepts")
 def test_the_file_is_for_its_owner_alone_from_its_first_moment(tmp_path: Path) -> None:
-    os.umask(0)
+    before = os.umask(0)
     folder = tmp_path / "new" / "doorward"
 
-    Wallet(FileStore(folder)).keep_tokens(SERVER, TOKENS)
+    try:
+        Wallet(FileStore(folder)).keep_tokens(SERVER, TOKENS)
+    finally:
+        os.umask(before)
 
     assert stat.S_IMODE((folder / "tokens.json").stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700

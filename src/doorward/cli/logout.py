@@ -34,6 +34,8 @@ def logout(
 
 
 async def _logout(output: Any, url: str | None, account: str | None) -> None:
+    import anyio.to_thread
+
     from doorward.cli.stored import wallet_of
     from doorward.client.refusals import ClientRefused
 
@@ -46,7 +48,7 @@ async def _logout(output: Any, url: str | None, account: str | None) -> None:
         except ClientRefused as error:
             output.note(f"{server}: not revoked there ({error.reason}); forgotten here.")
             revoked = False
-        known = wallet.forget_tokens(server) is not None
+        known = await anyio.to_thread.run_sync(wallet.forget_tokens, server) is not None
         if known or url is None:
             ended.append({"server": server, "revoked": revoked})
             output.step("logout", f"{server}{', revoked' if revoked else ''}")

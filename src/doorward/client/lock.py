@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 
 from doorward.client.refusals import Unreachable
+from doorward.errors import ConfigurationError
 
 _PAUSE = 0.01
 _LONGEST_WAIT = 30.0
@@ -25,19 +26,16 @@ async def exclusive(path: Path, longest_wait: float = _LONGEST_WAIT) -> AsyncIte
 
     Raises:
         Unreachable: with reason ``locked``.
+        ConfigurationError: with reason ``unwritable-store``.
     """
-    descriptor = _open(path)
-    try:
+    with _opened(path) as descriptor:
         with anyio.move_on_after(longest_wait) as scope:
             # Nobody can notify across processes; the holder needs a second at most.
-            while not _try_lock(descriptor):  # noqa: ASYNC110
+            while not _got(path, descriptor):  # noqa: ASYNC110
                 await anyio.sleep(_PAUSE)
         if scope.cancelled_caught:
             raise _locked(path, longest_wait)
         yield
-    finally:
-        # Closing is letting go. The file stays: removing it would let a waiter lock a ghost.
-        os.close(descriptor)
 
 
 @contextmanager
@@ -45,23 +43,54 @@ def briefly(path: Path) -> Iterator[None]:
     """
     Hold the lock file at ``path`` while a file is rewritten, which takes milliseconds.
 
-    Without it, two processes that each keep a record would keep one of the two.
+    Without it, two processes that each keep a record would keep one of the two. Waits for the
+    other process, so it is for threads that run no event loop.
+
+    Raises:
+        Unreachable: with reason ``locked``.
+        ConfigurationError: with reason ``unwritable-store``.
     """
-    descriptor = _open(path)
-    try:
-        for _ in range(int(_LONGEST_WAIT / 0.01)):
-            if _try_lock(descriptor):
+    with _opened(path) as descriptor:
+        for _ in range(int(_LONGEST_WAIT / _PAUSE)):
+            if _got(path, descriptor):
                 break
-            time.sleep(0.01)
+            time.sleep(_PAUSE)
         else:
             raise _locked(path, _LONGEST_WAIT)
         yield
+
+
+@contextmanager
+def at_once(path: Path) -> Iterator[bool]:
+    """
+    Hold the lock file at ``path`` if nobody else does, and say whether it is held.
+
+    Raises:
+        ConfigurationError: with reason ``unwritable-store``.
+    """
+    with _opened(path) as descriptor:
+        yield _got(path, descriptor)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as error:
+        raise _unusable(path, error) from error
+    try:
+        yield descriptor
     finally:
+        # Closing is letting go. The file stays: removing it would let a waiter lock a ghost.
         os.close(descriptor)
 
 
-def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+def _got(path: Path, descriptor: int) -> bool:
+    try:
+        return _try_lock(descriptor)
+    except OSError as error:
+        raise _unusable(path, error) from error
 
 
 def _locked(path: Path, longest_wait: float) -> Unreachable:
@@ -69,6 +98,14 @@ def _locked(path: Path, longest_wait: float) -> Unreachable:
         "locked",
         f"Another process has held {path} for {longest_wait:g} seconds.",
         "Wait for it to finish its sign-in, or end it.",
+    )
+
+
+def _unusable(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        "unwritable-store",
+        f"{path} cannot be locked: {error.strerror}.",
+        "Set DOORWARD_HOME to a folder that this user can write to, on a disk that knows locks.",
     )
 
 
@@ -88,6 +125,6 @@ else:
     def _try_lock(descriptor: int) -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
         return True

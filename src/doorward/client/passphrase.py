@@ -2,13 +2,12 @@
 
 import secrets
 from pathlib import Path
-from typing import Any
 
 from argon2.low_level import Type, hash_secret_raw
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from doorward.client.sealed import seal, unseal
-from doorward.client.store import PASSPHRASE_VARIABLE, FileStore, Record
+from doorward.client.store import PASSPHRASE_VARIABLE, FileStore
 from doorward.errors import ConfigurationError
 
 _SALT = 16
@@ -58,14 +57,14 @@ class PassphraseStore(FileStore):
             self._known = salt, AESGCM(key)
         return self._known[1]
 
-    def _encode(self, records: dict[str, Record]) -> bytes:
+    def _closed(self, plain: bytes) -> bytes:
         salt = self._known[0] if self._known else secrets.token_bytes(_SALT)
-        return _FORM + salt + seal(self._key(salt), records, _FORM)
+        return _FORM + salt + seal(self._key(salt), plain, _FORM)
 
-    def _decode(self, content: bytes) -> Any:
-        if not content.startswith(_FORM):
-            raise ValueError("not a file sealed with a passphrase")
+    def _opened(self, content: bytes) -> bytes:
         sealed = content.removeprefix(_FORM)
+        if not content.startswith(_FORM) or len(sealed) < _SALT:
+            raise ValueError("not a file sealed with a passphrase")
         try:
             return unseal(self._key(sealed[:_SALT]), sealed[_SALT:], _FORM)
         except ValueError as error:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+import msgspec
+
 from doorward.client.courier import Courier, require_success
 from doorward.client.jws import PrivateKey
 from doorward.client.refusals import DiscoveryFailed, ProtocolBroken, SignInFailed
@@ -42,8 +44,8 @@ class Registration:
     def from_record(cls, record: Mapping[str, Any], issuer: str) -> "Registration | None":
         """Return the registration in ``record`` if it is one at ``issuer``."""
         try:
-            found = cls(**record)
-        except TypeError:
+            found = msgspec.convert(vars(cls(**record)), cls)
+        except (TypeError, msgspec.ValidationError):
             return None
         return found if found.issuer == issuer else None
 

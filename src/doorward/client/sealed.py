@@ -1,7 +1,6 @@
 """A file that is sealed with a key in the operating system's keyring."""
 
 import base64
-import json
 import secrets
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from keyring.errors import KeyringError
 
-from doorward.client.lock import briefly
-from doorward.client.store import HOME_VARIABLE, SERVICE, FileStore, Record, unreadable
+from doorward.client.lock import at_once, briefly
+from doorward.client.store import SERVICE, FileStore, unreadable
+from doorward.client.store_folder import HOME_VARIABLE
 from doorward.errors import ConfigurationError
 
 _ENTRY = "file-key"
@@ -36,24 +36,38 @@ class SealedStore(FileStore):
 
     def __init__(self, directory: Path, backend: Any) -> None:
         super().__init__(directory)
-        self._seal = AESGCM(self._key(backend))
+        self._backend = backend
+        self._key_lock = directory / "key.lock"
+        self._known = self._kept() or self._made_at_once()
         name = getattr(backend, "name", type(backend).__name__)
         self.place = f"{self.place}, sealed with a key in the keyring ({name})"
 
-    def _key(self, backend: Any) -> bytes:
-        # Two processes at their first start would each make a key, and one file be lost.
-        with briefly(self.directory / "key.lock"):
-            kept = backend.get_password(SERVICE, _ENTRY)
-            if kept is None:
-                kept = base64.b64encode(secrets.token_bytes(32)).decode()
-                self._keep(backend, kept)
+    def _kept(self) -> AESGCM | None:
+        """Return the key that is in the keyring, or ``None``."""
+        kept = self._backend.get_password(SERVICE, _ENTRY)
+        if kept is None:
+            return None
         try:
             key = base64.b64decode(kept, validate=True)
         except ValueError as error:
             raise unreadable(self.path) from error
         if len(key) != 32:
             raise unreadable(self.path)
-        return key
+        return AESGCM(key)
+
+    def _made_at_once(self) -> AESGCM | None:
+        # A store is opened in event loops too. Who makes a key at this moment is waited for when
+        # there is something to seal with it.
+        with at_once(self._key_lock) as held:
+            return self._made() if held else None
+
+    def _made(self) -> AESGCM:
+        # Two processes at their first start would each make a key, and one file be lost.
+        if (kept := self._kept()) is not None:
+            return kept
+        key = secrets.token_bytes(32)
+        self._keep(self._backend, base64.b64encode(key).decode())
+        return AESGCM(key)
 
     @staticmethod
     def _keep(backend: Any, key: str) -> None:
@@ -66,29 +80,33 @@ class SealedStore(FileStore):
                 f"Unlock it, or set {HOME_VARIABLE} to keep tokens in a private file.",
             ) from error
 
-    def _encode(self, records: dict[str, Record]) -> bytes:
-        return _FORM + seal(self._seal, records, _FORM)
+    def _closed(self, plain: bytes) -> bytes:
+        if self._known is None:
+            with briefly(self._key_lock):
+                self._known = self._made()
+        return _FORM + seal(self._known, plain, _FORM)
 
-    def _decode(self, content: bytes) -> Any:
-        if not content.startswith(_FORM):
-            raise ValueError("not a sealed file")
-        return unseal(self._seal, content.removeprefix(_FORM), _FORM)
+    def _opened(self, content: bytes) -> bytes:
+        self._known = self._known or self._kept()
+        if self._known is None or not content.startswith(_FORM):
+            raise ValueError("not a sealed file, or there is no key")
+        return unseal(self._known, content.removeprefix(_FORM), _FORM)
 
 
-def seal(key: AESGCM, records: dict[str, Record], form: bytes) -> bytes:
-    """Return ``records`` sealed, after a fresh nonce; ``form`` says what is sealed and how."""
+def seal(key: AESGCM, plain: bytes, form: bytes) -> bytes:
+    """Return ``plain`` sealed, after a fresh nonce; ``form`` says what is sealed and how."""
     nonce = secrets.token_bytes(_NONCE)
-    return nonce + key.encrypt(nonce, json.dumps(records).encode(), form)
+    return nonce + key.encrypt(nonce, plain, form)
 
 
-def unseal(key: AESGCM, sealed: bytes, form: bytes) -> Any:
+def unseal(key: AESGCM, sealed: bytes, form: bytes) -> bytes:
     """
     Return what ``seal`` was given.
 
     Raises:
-        ValueError: another key sealed it, or it was changed.
+        ValueError: another key sealed it, or it was changed or cut off.
     """
     try:
-        return json.loads(key.decrypt(sealed[:_NONCE], sealed[_NONCE:], form))
+        return key.decrypt(sealed[:_NONCE], sealed[_NONCE:], form)
     except InvalidTag as error:
         raise ValueError("sealed with another key, or changed") from error

@@ -126,9 +126,10 @@ class SignIn:
                 if not last and refusal.reason == "not-allowed" and scopes >= _OFFLINE:
                     # Offered to all, and refused to this account once everything else was done.
                     scopes -= _OFFLINE
-                elif last or not self._forget_dead_client(refusal, found.server.issuer):
+                elif last or not await self._forget_dead_client(refusal, found.server.issuer):
                     raise
-        self.wallet.keep_tokens(server_url, tokens)
+        # In a thread, as every write: it may wait for another process, which the loop must not.
+        await anyio.to_thread.run_sync(self.wallet.keep_tokens, server_url, tokens)
         self.progress("tokens", " ".join(sorted(tokens.scopes)))
         return tokens
 
@@ -153,7 +154,7 @@ class SignIn:
             fresh = await exchange_refresh_token(
                 self.courier, server, registration, kept or old, self.clock
             )
-            self.wallet.keep_tokens(server_url, fresh)
+            await anyio.to_thread.run_sync(self.wallet.keep_tokens, server_url, fresh)
         return fresh
 
     async def revoke(self, tokens: Tokens) -> bool:
@@ -232,7 +233,7 @@ class SignIn:
                 self.courier, found.server, redirect_uri, self.choice, scopes
             )
         if registration is not kept:
-            self.wallet.keep_registration(registration)
+            await anyio.to_thread.run_sync(self.wallet.keep_registration, registration)
         self.progress("client", f"{registration.client_id} ({registration.way})")
         return registration
 
@@ -257,11 +258,11 @@ class SignIn:
             return dict(parse_qsl(query)).get("error") in ("invalid_scope", "unauthorized_client")
         return answer.status in (400, 401)
 
-    def _forget_dead_client(self, refusal: SignInFailed, issuer: str) -> bool:
+    async def _forget_dead_client(self, refusal: SignInFailed, issuer: str) -> bool:
         kept = self.wallet.registration_at(issuer)
         if refusal.reason not in _DEAD_CLIENT or kept is None or kept.way != "registered":
             return False
-        self.wallet.forget_registration(issuer)
+        await anyio.to_thread.run_sync(self.wallet.forget_registration, issuer)
         return True
 
 

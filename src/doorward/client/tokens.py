@@ -4,6 +4,8 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import msgspec
+
 from doorward.client.refusals import SignInFailed
 from doorward.wire.scope import build_scope, parse_scope
 
@@ -50,8 +52,10 @@ class Tokens:
             scopes = parse_scope(record["scopes"])
             if scopes is None or not is_sendable(record["access_token"]):
                 return None
-            return cls(**{**record, "scopes": scopes})
-        except (KeyError, TypeError, AttributeError):
+            # Twice: the first refuses members that there are not, the second those of other types.
+            found = cls(**{**record, "scopes": scopes})
+            return msgspec.convert(vars(found), cls)
+        except (KeyError, TypeError, AttributeError, msgspec.ValidationError):
             return None
 
 

@@ -1,0 +1,208 @@
+"""The event loop goes on while another process holds a lock."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from doorward.client import SealedStore, Wallet, lock
+from doorward.client.lock import exclusive
+from doorward.client.refusals import Unreachable
+from tests.client.conftest import Clock, Open
+from tests.client.house import ISSUER, SERVER, House
+from tests.client.test_wallet import FakeKeyring
+from tests.ledger import proves
+
+HOLDER = """
+import fcntl, os, sys
+descriptor = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600)
+fcntl.flock(descriptor, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+@contextmanager
+def held_by_another_process(path: Path) -> Iterator[Callable[[], object]]:
+    """Have a second process hold the lock at ``path``; yield what makes it let go."""
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"held\n"
+
+            yield lambda: process.communicate(b"\n", timeout=30)
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """What is set when a lock was asked for that another process holds."""
+    event = threading.Event()
+    real = lock._try_lock
+
+    def watched(descriptor: int) -> bool:
+        got = real(descriptor)
+        if not got:
+            event.set()
+        return got
+
+    monkeypatch.setattr(lock, "_try_lock", watched)
+    return event
+
+
+async def goes_on_meanwhile(
+    work: Awaitable[object], refused: threading.Event, let_go: Callable[[], object]
+) -> None:
+    """Run ``work``, which needs the lock, and let go of it only because the loop turned."""
+    task = asyncio.ensure_future(work)
+    while not refused.is_set():
+        assert not task.done()
+        await asyncio.sleep(0)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not task.done()
+    await asyncio.to_thread(let_go)
+    await task
+
+
+@proves("S232", "accepts")
+async def test_a_sign_in_waits_for_another_writer_and_the_loop_does_not(
+    open_house: Open, house: House, tmp_path: Path, refused: threading.Event
+) -> None:
+    with held_by_another_process(tmp_path / "doorward" / "tokens.lock") as let_go:
+        async with open_house() as connection:
+            await goes_on_meanwhile(connection.log_in(), refused, let_go)
+
+            assert connection.wallet.tokens_for(SERVER) is not None
+            assert connection.wallet.registration_at(ISSUER) is not None
+
+
+@proves("S232", "accepts")
+async def test_a_refresh_waits_for_another_writer_and_the_loop_does_not(
+    open_house: Open, house: House, tmp_path: Path, refused: threading.Event
+) -> None:
+    async with open_house() as connection:
+        old = await connection.log_in()
+        assert old is not None
+        with held_by_another_process(tmp_path / "doorward" / "tokens.lock") as let_go:
+            await goes_on_meanwhile(connection.sign_in.refresh(SERVER, old), refused, let_go)
+
+        kept = connection.wallet.tokens_for(SERVER)
+    assert kept is not None
+    assert kept.access_token != old.access_token
+
+
+@proves("S232", "accepts")
+async def test_a_refresh_waits_for_another_refresh_and_the_loop_does_not(
+    open_house: Open, house: House, tmp_path: Path, refused: threading.Event
+) -> None:
+    async with open_house() as connection:
+        old = await connection.log_in()
+        assert old is not None
+        (path,) = await locks_of(connection.wallet, tmp_path / "doorward")
+        with held_by_another_process(path) as let_go:
+            await goes_on_meanwhile(connection.sign_in.refresh(SERVER, old), refused, let_go)
+
+
+async def locks_of(wallet: Wallet, folder: Path) -> list[Path]:
+    async with wallet.lock(ISSUER, SERVER):
+        return [path for path in folder.glob("*.lock") if path.name != "tokens.lock"]
+
+
+@proves("S232", "accepts")
+async def test_a_dead_client_is_forgotten_off_the_loop(
+    open_house: Open, house: House, clock: Clock, tmp_path: Path, refused: threading.Event
+) -> None:
+    async with open_house() as connection:
+        await connection.log_in()
+        house.clients.clear()
+        with held_by_another_process(tmp_path / "doorward" / "tokens.lock") as let_go:
+            await goes_on_meanwhile(connection.log_in(), refused, let_go)
+
+        assert len(house.clients) == 1
+
+
+@proves("S232", "refuses")
+async def test_a_task_that_is_cancelled_while_it_waits_leaves_the_lock_free(
+    tmp_path: Path, refused: threading.Event
+) -> None:
+    path = tmp_path / "lock"
+
+    async def wait() -> None:
+        async with exclusive(path):
+            raise AssertionError("the other process holds it")
+
+    with held_by_another_process(path) as let_go:
+        task = asyncio.ensure_future(wait())
+        while not refused.is_set():
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(let_go)
+
+    async with exclusive(path, longest_wait=0):
+        pass
+
+
+@proves("S232", "refuses")
+async def test_a_lock_that_is_never_let_go_is_named(tmp_path: Path) -> None:
+    with held_by_another_process(tmp_path / "lock"), pytest.raises(Unreachable) as refusal:
+        async with exclusive(tmp_path / "lock", longest_wait=0):
+            pass
+
+    assert refusal.value.reason == "locked"
+
+
+@proves("S232", "accepts")
+async def test_opening_a_sealed_store_waits_for_nobody(tmp_path: Path) -> None:
+    backend = FakeKeyring()
+    with held_by_another_process(tmp_path / "key.lock"):
+        store = SealedStore(tmp_path, backend)
+
+        assert store.keys() == ()
+        assert backend.entries == {}
+
+    store.put("a", {"b": 1})
+    assert SealedStore(tmp_path, backend).get("a") == {"b": 1}
+    assert len(backend.entries) == 1
+
+
+async def test_a_sealed_store_takes_the_key_that_another_process_made_meanwhile(
+    tmp_path: Path,
+) -> None:
+    backend = FakeKeyring()
+    with held_by_another_process(tmp_path / "key.lock"):
+        store = SealedStore(tmp_path, backend)
+    SealedStore(tmp_path, backend).put("a", {"b": 1})
+    (key,) = backend.entries.values()
+
+    assert store.get("a") == {"b": 1}
+    store.put("c", {"d": 1})
+    assert list(backend.entries.values()) == [key]
+
+
+async def test_a_file_system_without_locks_is_not_taken_for_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    from doorward.errors import ConfigurationError
+
+    def unsupported(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+
+    with pytest.raises(ConfigurationError) as refusal:
+        async with exclusive(tmp_path / "lock", longest_wait=0):
+            pass
+
+    assert refusal.value.reason == "unwritable-store"
