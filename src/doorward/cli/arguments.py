@@ -1,6 +1,5 @@
 """``key=value`` on a command line, read as the tool's own schema reads it."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -26,11 +25,13 @@ def types_of(schema: Any) -> frozenset[str]:
     if not isinstance(schema, dict):
         return frozenset()
     said = schema.get("type")
-    found = {said} if isinstance(said, str) else set(said) if isinstance(said, list) else set()
+    named = said if isinstance(said, list) else [said]
+    found = {kind for kind in named if isinstance(kind, str)}
     for word in ("anyOf", "oneOf"):
-        for part in schema.get(word) or ():
+        parts = schema.get(word)
+        for part in parts if isinstance(parts, list) else ():
             found |= types_of(part)
-    return frozenset(kind for kind in found if isinstance(kind, str))
+    return frozenset(found)
 
 
 def parse_arguments(words: Iterable[str], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def parse_arguments(words: Iterable[str], schema: Mapping[str, Any]) -> dict[str
 def _json(name: str, text: str) -> Any:
     try:
         return parse(text.encode("utf-8", "surrogateescape"))
-    except NotStrictJson as error:
+    except (NotStrictJson, UnicodeError) as error:
         raise UsageProblem(
             "malformed-argument", f"{name} is not JSON: {error}.", f"Write {name}:='...' as JSON."
         ) from error
@@ -74,8 +75,8 @@ def _value(name: str, text: str, schema: Any) -> Any:
     if not types or types == {"string"}:
         return text
     try:
-        value = json.loads(text)
-    except ValueError:
+        value = parse(text.encode("utf-8", "surrogateescape"))
+    except (NotStrictJson, UnicodeError):
         value = text
     for kind in types:
         if _is(value, kind):

@@ -46,9 +46,11 @@ def _parameters(schema: Any) -> str:
     from doorward.cli.arguments import types_of
 
     properties = schema.get("properties")
-    required = schema.get("required") or ()
+    required = schema.get("required")
     if not isinstance(properties, dict):
         return ""
+    if not isinstance(required, list):
+        required = []
     return " ".join(
         f"{name}={_kind(types_of(part))}"
         if name in required

@@ -18,16 +18,18 @@ from doorward.client.exchange import (
     require_service,
     tell_cancelled,
 )
-from doorward.client.messages import LARGEST_ANSWER, MODERN, build_headers, encode
+from doorward.client.messages import LARGEST_ANSWER, MODERN, build_headers, encode, session_of
 from doorward.client.parameter_headers import marked_parameters, parameter_headers
 from doorward.client.refusals import CallFailed, ClientRefused, ProtocolBroken
 from doorward.client.standard_streams import Send
+from doorward.errors import ConfigurationError, DoorwardError
 from doorward.wire.envelope import LEGACY_VERSIONS, MODERN_VERSIONS, VERSION_META
 from doorward.wire.strict_json import NotStrictJson, parse_object
 
 _MOST_RESUMPTIONS = 10
 _PAUSE = 1.0
 _PARSE_ERROR, _INTERNAL_ERROR = -32700, -32603
+FAULT = "fault"
 _INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 
 
@@ -118,10 +120,16 @@ class Bridge:
         number = message.get("id") if "method" in message else None
         try:
             await self._deliver(message, send)
-        except ClientRefused as refusal:
+        except DoorwardError as refusal:
             # A refused notification has nobody who waits for its answer.
             if number is not None:
                 await send(_told(number, refusal))
+        except OSError:
+            # The client beyond does not read any more.
+            raise
+        except Exception as error:  # noqa: BLE001  (one message must not end all the others)
+            if number is not None:
+                await send(_fault(number, error))
         if message.get("method") == CANCELLED:
             # The server was told, and ends the stream without an answer: a loss to make good else.
             self._let_go(message)
@@ -173,10 +181,7 @@ class Bridge:
         version = said if isinstance(said, str) else self._version
         if version in MODERN_VERSIONS and "method" not in message:
             version = None
-        try:
-            headers = build_headers(message, version=version)
-        except (KeyError, TypeError) as error:
-            raise ProtocolBroken("malformed-request", "The request names nothing.") from error
+        headers = build_headers(message, version=version)
         if version in MODERN_VERSIONS and message.get("method") == "tools/call":
             called = params if isinstance(params, dict) else {}
             schema = self._schemas.get(str(called.get("name")), {})
@@ -196,7 +201,7 @@ class Bridge:
         self, asked: Mapping[str, Any], response: httpx2.Response, send: Send
     ) -> None:
         if asked.get("method") == "initialize":
-            self._session = response.headers.get("mcp-session-id")
+            self._session = session_of(response)
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "text/event-stream":
             body = await read_limited(response, LARGEST_ANSWER)
@@ -255,7 +260,7 @@ class Bridge:
         last: str | None = None
         begun: str | None = None
         while True:
-            with suppress(ClientRefused):
+            with suppress(DoorwardError):
                 session = self._session
                 async with self._stream(last) as response:
                     if response.status_code == 404 and session not in (None, begun):
@@ -280,7 +285,9 @@ class Bridge:
         }
         if after is not None:
             headers["Last-Event-ID"] = after
-        return Exchange(self._http, self._http.build_request("GET", self._url, headers=headers), {})
+        # HTML has an event's id sent back as the UTF-8 that it came in.
+        encoded = httpx2.Headers(headers, encoding="utf-8")
+        return Exchange(self._http, self._http.build_request("GET", self._url, headers=encoded), {})
 
     async def _hang_up(self) -> None:
         if self._session is None:
@@ -292,7 +299,7 @@ class Bridge:
         # Before the session ends: a server need not let its clients end one.
         told = {**build_headers({}, version=self._version), **self._belonging()}
         await tell_cancelled(self._http, self._url, told, left)
-        with suppress(ClientRefused), anyio.move_on_after(5, shield=True):
+        with suppress(DoorwardError), anyio.move_on_after(5, shield=True):
             async with Exchange(self._http, request, {}):
                 pass
 
@@ -306,11 +313,18 @@ def _is_callable(tool: Any) -> bool:
     return not isinstance(schema, dict) or marked_parameters(schema) is not None
 
 
-def _told(number: str | int, refusal: ClientRefused) -> bytes:
+def _told(number: str | int, refusal: DoorwardError) -> bytes:
     if isinstance(refusal, CallFailed):
         return _failure(number, refusal.number, refusal.message, refusal.data)
-    text = f"{refusal.problem} {refusal.hint}".strip()
-    return _failure(number, _INTERNAL_ERROR, text, {"reason": refusal.reason})
+    if isinstance(refusal, ClientRefused | ConfigurationError):
+        text = f"{refusal.problem} {refusal.hint}".strip()
+        return _failure(number, _INTERNAL_ERROR, text, {"reason": refusal.reason})
+    return _failure(number, _INTERNAL_ERROR, "The message was refused.", {"reason": refusal.code})
+
+
+def _fault(number: str | int, error: Exception) -> bytes:
+    text = f"This message could not be carried ({type(error).__name__})."
+    return _failure(number, _INTERNAL_ERROR, text, {"reason": FAULT})
 
 
 def _failure(number: str | int | None, code: int, message: str, data: Any) -> bytes:

@@ -2,6 +2,7 @@
 
 import webbrowser
 
+from doorward.client.reach import LONGEST_ADDRESS
 from doorward.client.refusals import SignInFailed
 from doorward.wire import address
 
@@ -15,10 +16,16 @@ def require_web_address(url: str) -> str:
     used here, and what only a shell could love is refused all the same.
 
     Raises:
-        SignInFailed: with reason ``unsafe-url``.
+        SignInFailed: with reason ``unsafe-url`` or ``address-too-long``.
 
     Spec: MCP 2026-07-28 security best practices; RFC 3986 §2
     """
+    if len(url) > LONGEST_ADDRESS:
+        raise SignInFailed(
+            "address-too-long",
+            f"The sign-in page's address has {len(url)} characters, more than {LONGEST_ADDRESS}.",
+            "Ask for fewer scopes, with --scope.",
+        )
     if address.split(url) is None or any(mark in url for mark in "\"'`<>|^{}$();"):
         raise SignInFailed(
             "unsafe-url",
@@ -33,6 +40,9 @@ def open_browser(url: str) -> bool:
     Open ``url`` in the user's browser; say whether there was one to open.
 
     Raises:
-        SignInFailed: with reason ``unsafe-url``; nothing was opened.
+        SignInFailed: as ``require_web_address``; nothing was opened.
     """
-    return webbrowser.open(require_web_address(url), new=1)
+    try:
+        return webbrowser.open(require_web_address(url), new=1)
+    except (OSError, webbrowser.Error):
+        return False

@@ -130,7 +130,8 @@ async def next_round(
     for name, question in asked.items():
         if elicit is None or not isinstance(question, dict) or question.get("method") != METHOD:
             raise _unanswerable(params)
-        answers[name] = await answer_question(elicit, question.get("params") or {}, modes)
+        asks = question.get("params")
+        answers[name] = await answer_question(elicit, asks if isinstance(asks, dict) else {}, modes)
     again = {**params, "inputResponses": answers}
     if "requestState" in result:
         again["requestState"] = result["requestState"]

@@ -1,5 +1,6 @@
 """One HTTP exchange with an MCP server, and what its status says to the user."""
 
+import ssl
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
@@ -14,13 +15,13 @@ from doorward.client.oauth import AS_IT_IS
 from doorward.client.reach import unreachable
 from doorward.client.refusals import (
     CallFailed,
-    ClientRefused,
     ProtocolBroken,
     ScopeLacking,
     ServerRefused,
     SignInNeeded,
     Unreachable,
 )
+from doorward.errors import DoorwardError
 from doorward.wire.scope import build_scope
 from doorward.wire.shell_command import login_hint
 
@@ -60,7 +61,8 @@ class Exchange:
         if self._response is not None:
             with anyio.CancelScope(shield=True):
                 await self._response.aclose()
-        if isinstance(error, httpx2.HTTPError):
+        # A broken TLS record in the middle of an answer is passed on as it is.
+        if isinstance(error, httpx2.HTTPError | ssl.SSLError):
             raise unreachable(str(self._request.url), error) from error
 
 
@@ -76,7 +78,7 @@ async def tell_cancelled(
 
     Spec: MCP 2025-11-25 cancellation
     """
-    with suppress(ClientRefused), anyio.move_on_after(_COURTESY, shield=True):
+    with suppress(DoorwardError), anyio.move_on_after(_COURTESY, shield=True):
         for number in numbers:
             note = {
                 "jsonrpc": "2.0",

@@ -5,7 +5,6 @@ import hmac
 import html
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
 from doorward.client.refusals import SignInFailed
 from doorward.errors import BadRequest
@@ -155,11 +154,12 @@ class Listener:
         return _page(200, "Back to your terminal", "You can close this window.")
 
     def _take(self, target: str) -> bool:
-        parts = urlsplit(target)
-        if parts.path != PATH or self._expected is None or self._answer.done():
+        # Cut by hand: a URL parser raises for "//[", which no valid request ever holds.
+        path, _, query = target.partition("?")
+        if path != PATH or self._expected is None or self._answer.done():
             return False
         try:
-            parameters = parse_parameters(parts.query.encode("ascii"))
+            parameters = parse_parameters(query.encode("ascii"))
         except BadRequest:
             return False
         state = parameters.one("state") or ""

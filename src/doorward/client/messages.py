@@ -17,6 +17,7 @@ MODERN = MODERN_VERSIONS[0]
 LARGEST_ANSWER = 16 * 1024 * 1024
 
 _SESSION = re.compile(r"[\x21-\x7e]{1,1024}")
+_HEADER = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _CLIENT_META = "io.modelcontextprotocol/clientInfo"
 
 
@@ -51,6 +52,9 @@ def build_headers(message: Mapping[str, Any], *, version: str | None) -> dict[st
     """
     Return the headers that go with ``message``, in which the body's routing facts are repeated.
 
+    Raises:
+        ProtocolBroken: with reason ``malformed-request``; the message cannot be sent.
+
     Spec: MCP 2026-07-28 streamable HTTP, request metadata
     """
     headers = {
@@ -61,11 +65,25 @@ def build_headers(message: Mapping[str, Any], *, version: str | None) -> dict[st
     if version is not None:
         headers["MCP-Protocol-Version"] = version
     if version in MODERN_VERSIONS:
-        method = str(message["method"])
-        headers["Mcp-Method"] = method
-        if method in MIRRORED:
-            headers["Mcp-Name"] = encode_name(str(message["params"][MIRRORED[method]]))
+        method = message.get("method")
+        headers["Mcp-Method"] = method if isinstance(method, str) else ""
+        if isinstance(method, str) and method in MIRRORED:
+            headers["Mcp-Name"] = _name_in(message, MIRRORED[method])
+    if not all(_HEADER.fullmatch(value) for value in headers.values()):
+        raise ProtocolBroken(
+            "malformed-request",
+            "The request's method or version is missing, or is not visible ASCII.",
+            "Correct the request.",
+        )
     return headers
+
+
+def _name_in(message: Mapping[str, Any], member: str) -> str:
+    params = message.get("params")
+    name = params.get(member) if isinstance(params, dict) else None
+    if not isinstance(name, str):
+        raise ProtocolBroken("malformed-request", f"The request has no {member}.")
+    return encode_name(name)
 
 
 async def read_message(response: httpx2.Response, number: int) -> dict[str, Any]:
@@ -96,9 +114,9 @@ def result_of(message: Mapping[str, Any]) -> dict[str, Any]:
     """
     error = message.get("error")
     if isinstance(error, dict):
-        raise CallFailed(
-            int(error.get("code") or 0), str(error.get("message", "")), error.get("data")
-        )
+        code = error.get("code")
+        number = code if isinstance(code, int) else 0
+        raise CallFailed(number, str(error.get("message", "")), error.get("data"))
     result = message.get("result")
     if not isinstance(result, dict):
         raise ProtocolBroken("malformed-answer", "The server's result is not an object.")
@@ -156,5 +174,16 @@ def parse_message(document: bytes, response: httpx2.Response) -> dict[str, Any]:
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """Return ``message`` as it is sent."""
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+    """
+    Return ``message`` as it is sent.
+
+    Raises:
+        ProtocolBroken: with reason ``malformed-request``.
+    """
+    try:
+        return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError as error:
+        # A command line that is not UTF-8 becomes lone surrogates, which no JSON can carry.
+        raise ProtocolBroken(
+            "malformed-request", "The request holds text that is not Unicode.", "Write it in UTF-8."
+        ) from error

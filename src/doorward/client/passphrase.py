@@ -6,7 +6,7 @@ from pathlib import Path
 from argon2.low_level import Type, hash_secret_raw
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from doorward.client.sealed import seal, unseal
+from doorward.client.sealed import SHORTEST, seal, unseal
 from doorward.client.store import PASSPHRASE_VARIABLE, FileStore
 from doorward.errors import ConfigurationError
 
@@ -46,7 +46,8 @@ class PassphraseStore(FileStore):
         if self._known is None or self._known[0] != salt:
             # RFC 9106 §4, the second recommended choice.
             key = hash_secret_raw(
-                self._passphrase.encode(),
+                # A variable that is not UTF-8 is still a passphrase, and the same one each time.
+                self._passphrase.encode("utf-8", "surrogateescape"),
                 salt,
                 time_cost=3,
                 memory_cost=64 * 1024,
@@ -63,7 +64,7 @@ class PassphraseStore(FileStore):
 
     def _opened(self, content: bytes) -> bytes:
         sealed = content.removeprefix(_FORM)
-        if not content.startswith(_FORM) or len(sealed) < _SALT:
+        if not content.startswith(_FORM) or len(sealed) < _SALT + SHORTEST:
             raise ValueError("not a file sealed with a passphrase")
         try:
             return unseal(self._key(sealed[:_SALT]), sealed[_SALT:], _FORM)

@@ -102,9 +102,13 @@ class Reach:
 def _target(url: str) -> Target | None:
     """Return where ``url`` leads, or ``None`` when two readers could read it differently."""
     try:
-        return read_target(url, longest=LONGEST_ADDRESS)
-    except FetchRefused:
+        target = read_target(url, longest=LONGEST_ADDRESS)
+        read = httpx2.URL(url)
+    except (FetchRefused, httpx2.InvalidURL):
         return None
+    # What connects is the HTTP library, so its reading counts as well.
+    same = read.scheme == target.scheme and read.raw_host.decode("ascii").lower() == target.host
+    return target if same else None
 
 
 def _not_a_server(server: str) -> DiscoveryFailed:

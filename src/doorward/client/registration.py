@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -10,6 +10,7 @@ from doorward.client.courier import Courier, require_success
 from doorward.client.jws import PrivateKey
 from doorward.client.refusals import DiscoveryFailed, ProtocolBroken, SignInFailed
 from doorward.errors import ConfigurationError
+from doorward.wire import address
 from doorward.wire.address import require_issuer
 from doorward.wire.client_metadata import is_client_id_url
 from doorward.wire.server_metadata import ServerMetadata
@@ -47,7 +48,7 @@ class Registration:
             found = msgspec.convert(vars(cls(**record)), cls)
         except (TypeError, msgspec.ValidationError):
             return None
-        return found if found.issuer == issuer else None
+        return found if found.issuer == issuer and _is_whole(found) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,16 @@ def no_issuer(who: str) -> ConfigurationError:
         "Set ClientChoice(issuer=…) to the issuer that gave them out. It is not taken from the MCP "
         "server, which could name one of its own.",
     )
+
+
+def _is_whole(kept: Any) -> bool:
+    """Say whether the members of a record that was kept have the types that they were kept with."""
+    texts = isinstance(kept.client_id, str) and isinstance(kept.auth_method, str)
+    if not texts or not isinstance(kept.client_secret, str | None) or kept.private_key is not None:
+        return False
+    uri = kept.redirect_uri
+    at_home = uri is None or (isinstance(uri, str) and address.split(uri) is not None)
+    return kept.way in get_args(Way) and at_home
 
 
 def pre_arranged(choice: ClientChoice, server: ServerMetadata) -> Registration | None:

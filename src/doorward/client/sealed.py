@@ -16,6 +16,8 @@ from doorward.errors import ConfigurationError
 
 _ENTRY = "file-key"
 _NONCE = 12
+SHORTEST = _NONCE + 16
+"""Octets of what is sealed: a nonce and a tag with nothing between them."""
 # Says what was sealed and how, so that nothing else that the key ever sealed passes for it.
 _FORM = b"doorward tokens 1\n"
 
@@ -106,6 +108,8 @@ def unseal(key: AESGCM, sealed: bytes, form: bytes) -> bytes:
     Raises:
         ValueError: another key sealed it, or it was changed or cut off.
     """
+    if len(sealed) < SHORTEST:
+        raise ValueError("a file that was cut off")
     try:
         return key.decrypt(sealed[:_NONCE], sealed[_NONCE:], form)
     except InvalidTag as error:

@@ -14,6 +14,8 @@ _SENDABLE = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 LONGEST_LIFE = 366 * 86400
 """Seconds; a longer life is cut to this, so that an absurd number cannot overflow a date."""
+# The year 9999, which is where dates end.
+_LATEST = 253_402_300_799
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +56,12 @@ class Tokens:
                 return None
             # Twice: the first refuses members that there are not, the second those of other types.
             found = cls(**{**record, "scopes": scopes})
-            return msgspec.convert(vars(found), cls)
+            found = msgspec.convert(vars(found), cls)
         except (KeyError, TypeError, AttributeError, msgspec.ValidationError):
             return None
+        end = found.expires_at
+        # No date can be made of a later end.
+        return found if end is None or 0 <= end <= _LATEST else None
 
 
 def read_tokens(
