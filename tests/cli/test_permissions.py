@@ -13,6 +13,7 @@ from doorward import Guard, McpServer, Policy, Rule
 from doorward.testing import TokenMint
 from doorward.tokens import LocalKeys, TrustedIssuer, new_api_key
 from tests.cli.conftest import Command
+from tests.ledger import proves
 
 MINT = TokenMint(issuer="https://login.example", audience="https://mcp.example/mcp")
 SHOP = """
@@ -246,3 +247,73 @@ def test_an_invented_kind_is_refused(doorward: Command) -> None:
     ended = doorward("why", "x", "refund", "--at", "shop:guard", "--kind", "robot", "--json")
 
     assert (ended.status, ended.document["error"]["code"]) == (2, "not-a-kind")
+
+
+SERVERS = """
+from doorward import Guard, Policy, Rule
+from doorward.guard.declared import requires
+
+def guarded():
+    return Guard(resource="https://mcp.example/mcp", issuer="https://login.example",
+                 policy=Policy(base=Rule("mcp:read")))
+
+def refund(order: str) -> str:
+    return order
+
+refund = requires(scopes={scopes!r})(refund)
+
+from mcp.server.mcpserver import MCPServer
+from doorward.guard.official_sdk import protect
+guard = guarded()
+server = MCPServer("shop")
+server.add_tool(refund)
+app = protect(server, guard)
+
+from fastmcp import FastMCP
+from doorward.guard.fastmcp import GuardAuth
+waiting = guarded()
+mcp = FastMCP("shop", auth=GuardAuth(waiting))
+mcp.tool(refund)
+web = mcp.http_app()
+bare = guarded()
+"""
+
+
+@proves("S193", "accepts")
+@proves("S193", "refuses")
+@pytest.mark.parametrize("target", ["guard", "app", "mcp", "web"])
+def test_what_other_servers_offer_is_written_checked_and_explained(
+    doorward: Command, shop: Path, target: str
+) -> None:
+    shop.write_text(SERVERS.format(scopes={"admin"}))
+    asking = ("why", "alice", "refund", "--at", f"shop:{target}", "--scopes", "mcp:read,admin")
+
+    assert doorward("who-can", f"shop:{target}", "--write", "permissions.json").status == 0
+    assert doorward("who-can", f"shop:{target}", "--check", "permissions.json").status == 0
+    assert doorward(*asking).status == 0
+    sys.modules.pop("shop", None)
+    shop.unlink()
+    shop.write_text(SERVERS.format(scopes=set()) + "# public now, not from a cached file\n")
+    ended = doorward("who-can", f"shop:{target}", "--check", "permissions.json")
+
+    assert ended.status == 1
+    assert ended.out.startswith("tools/call refund\twider\t")
+
+
+@proves("S193", "refuses")
+@pytest.mark.parametrize(
+    ("target", "reason"), [("bare", "no-operations"), ("waiting", "unseen-server")]
+)
+@pytest.mark.parametrize(
+    "verb", [("who-can",), ("who-can", "--write", "new.json"), ("why", "alice", "refund", "--at")]
+)
+def test_a_guard_that_knows_no_operation_says_so(
+    doorward: Command, shop: Path, target: str, reason: str, verb: tuple[str, ...]
+) -> None:
+    shop.write_text(SERVERS.format(scopes={"admin"}))
+
+    ended = doorward(*verb, f"shop:{target}", "--json")
+
+    assert ended.status != 0
+    assert reason in ended.out + ended.err
+    assert not Path("new.json").exists()

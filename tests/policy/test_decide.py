@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity
 from doorward.policy import EVERY, Operation, Policy, Rule
+from doorward.policy.rules import REACHES
+from doorward.wire.envelope import NAMED
 from tests.ledger import proves
 
 ADD = Operation("tools/call", "add")
@@ -232,6 +234,27 @@ def test_whoever_may_not_get_a_prompt_may_not_have_it_completed() -> None:
 
     assert POLICY.decide(caller("mcp:read", "mcp:prompts"), completing).allowed
     assert POLICY.decide(caller("mcp:read"), completing).scopes == {"mcp:read", "mcp:prompts"}
+
+
+@proves("S153", "accepts")
+@proves("S153", "refuses")
+@pytest.mark.parametrize("name", ["secret", "files://secret"])
+def test_what_is_denied_is_denied_by_every_method_that_can_name_it(name: str) -> None:
+    methods = {*NAMED, *REACHES, "completion/complete"}
+    rules = {(method, name): Rule("admin") for method in ("tools/call", "prompts/get")}
+    if name.startswith("files:"):
+        rules = {("resources/read", name): Rule("admin")}
+    policy = Policy(rules=rules)
+
+    asked = {method: policy.decide(caller(), Operation(method, name)).allowed for method in methods}
+    granted = {method for method, _ in rules} | {
+        method
+        for method, targets in REACHES.items()
+        if any((target, name) in rules for target in targets)
+    }
+
+    assert not any(asked.values())
+    assert all(policy.decide(caller("admin"), Operation(one, name)).allowed for one in granted)
 
 
 def test_whoever_may_not_read_a_resource_may_not_watch_it() -> None:

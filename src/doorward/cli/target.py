@@ -11,7 +11,7 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="MODULE:NAME",
-        help="A Guard, what it protects, a Policy or an McpServer, such as shop.main:app.",
+        help="A server, its application or its Guard, such as shop.main:app.",
     ),
 ]
 

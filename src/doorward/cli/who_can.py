@@ -41,18 +41,19 @@ def who_can(
     """
     Show who may do what: every tool, prompt and resource with what it asks for.
 
-    Imports your module, so it runs what stands at its top. A guard shows its base rule too; a
-    server alone shows what stands beside its functions.
+    Imports your module, so it runs the code at its top. A guard shows its base rule too; an
+    McpServer alone shows the rules beside its functions. What knows no operation is an error.
     """
     from doorward.cli.output import Output
     from doorward.cli.running import fail
     from doorward.cli.target import load
     from doorward.errors import DoorwardError
+    from doorward.guard.deciding import deciding
     from doorward.policy.matrix import matrix_of
 
     output = Output(as_json=as_json)
     try:
-        source = load(target)
+        source = deciding(load(target)).policy
         matrix = matrix_of(source)
         if write is not None:
             _write(output, source, write)

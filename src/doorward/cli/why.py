@@ -29,7 +29,7 @@ def why(
         str,
         typer.Option(
             metavar="MODULE:NAME",
-            help="A Guard, what it protects, a Policy or an McpServer, such as shop.main:app.",
+            help="A server, its application or its Guard, such as shop.main:app.",
         ),
     ],
     scopes: Annotated[str, typer.Option(help="What the caller holds, separated by commas.")] = "",
@@ -51,16 +51,15 @@ def why(
     from doorward.cli.running import fail
     from doorward.cli.target import load
     from doorward.errors import DoorwardError, RequestRefused
+    from doorward.guard.deciding import deciding
     from doorward.policy import Operation
-    from doorward.policy.matrix import policy_of
     from doorward.policy.why import explain
 
     output = Output(as_json=as_json)
     try:
-        source = load(at)
-        policy = policy_of(source)
+        policy, verifier = deciding(load(at))
         if user == "-":
-            caller = _from_token(output, source)
+            caller = _from_token(output, verifier)
         else:
             caller = _described(user, scopes, roles, kind)
         told = explain(policy, caller, Operation(method, name))
@@ -103,7 +102,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.replace(",", " ").split())
 
 
-def _from_token(output: Any, source: object) -> Any:
+def _from_token(output: Any, verifier: Any) -> Any:
     import asyncio
 
     from doorward.tokens import RFC9068
@@ -111,7 +110,6 @@ def _from_token(output: Any, source: object) -> Any:
     from doorward.wire.compact import NotCompact, read_object, split
 
     token = sys.stdin.buffer.read(LONGEST_TOKEN).strip()
-    verifier = getattr(source, "verifier", None)
     if verifier is not None:
         return asyncio.run(_verified(verifier, token))
     output.note("not verified: only a guard knows whose tokens it trusts")

@@ -126,6 +126,12 @@ class Declarations(Protocol):
     def declared(self) -> Mapping[tuple[str, str], Sequence[Rule]]:
         """Return all that is declared, by method and name."""
 
+    def offered(self) -> Collection[tuple[str, str]]:
+        """Return all that the server offers, declared or not, by method and name."""
+
+    async def read(self) -> None:
+        """Read what cannot be looked up at any time."""
+
     def listed(self, operation: Operation) -> Operation:
         """Return ``operation`` by the name that lists have for it."""
 
@@ -135,6 +141,13 @@ class Declarations(Protocol):
 
 class OneNameEach:
     """The part of ``Declarations`` for a server whose components have one name each."""
+
+    async def read(self) -> None:
+        """Read nothing: all of it can be looked up."""
+
+    def offered(self) -> Collection[tuple[str, str]]:
+        """Return nothing besides what is declared."""
+        return ()
 
     def listed(self, operation: Operation) -> Operation:
         """Return ``operation``."""
@@ -234,6 +247,10 @@ class DeclaredPolicy(Policy):
         yield from sorted(
             lines.values(), key=lambda line: (line.operation.method, line.operation.name or "")
         )
+
+    def offered(self) -> Iterator[Operation]:
+        """Yield every operation that the server offers, with or without a rule."""
+        return (Operation(*key) for key in self.declarations.offered())
 
     def requirement(self, operation: Operation) -> Requirement | None:
         """Return all that both sides need, or ``None`` when the operation is refused to everybody."""

@@ -145,6 +145,11 @@ class GuardAuth(AuthProvider):
     def __init__(self, guard: Guard) -> None:
         super().__init__(base_url=guard.resource)
         self.guard = guard
+        guard.awaits_server = True
+
+    def policy_of(self, server: FastMCP[Any]) -> DeclaredPolicy:
+        """Return what decides at ``server``, which this is the auth provider of."""
+        return DeclaredPolicy(self.guard.policy, Declared(server))
 
     async def verify_token(self, token: str) -> AccessToken | None:  # noqa: ARG002 - FastMCP's hook
         """Return nothing: no token is verified behind the guard, which verified it already."""

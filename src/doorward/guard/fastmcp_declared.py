@@ -1,6 +1,6 @@
 """What a FastMCP server says of its tools, prompts and resources, however they are addressed."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fastmcp import FastMCP
@@ -128,6 +128,12 @@ class Declared:
         for name in self.names.with_others():
             everything.setdefault(name, [])
         return everything
+
+    def offered(self) -> Collection[tuple[str, str]]:
+        """Return all that the server offered when it was read, and all that it holds itself."""
+        held = self._server._local_provider._components.values()
+        kinds = (Tool, Prompt, Resource, ResourceTemplate)
+        return {*self._found, *(name_of(one) for one in held if isinstance(one, kinds))}
 
     def _rules_of(self, component: Any) -> list[Rule]:
         known = self._known.get(id(component))

@@ -4,7 +4,7 @@ Servers of the official SDK behind a guard: ``app = protect(server, guard)``.
 Needs the SDK, which whoever has such a server has: ``pip install 'doorward[mcp]'``.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from mcp.server.lowlevel.server import Server
@@ -22,6 +22,7 @@ from doorward.guard.sdk_seat import Seat, connect
 from doorward.guard.told import telling
 from doorward.identity import Identity, current_identity
 from doorward.policy import Operation, Rule
+from doorward.policy.ruling import is_usable, not_normal
 
 _REMEMBERED = 4096
 
@@ -62,7 +63,7 @@ def protect(
     the operator's, or ``Policy(unknown="base")``.
 
     Raises:
-        ConfigurationError: with reason ``two-judges`` or ``not-mounted``.
+        ConfigurationError: with reason ``two-judges``, ``not-mounted`` or ``uri-not-normal``.
     """
     if isinstance(server, MCPServer) and server.settings.auth is not None:
         raise ConfigurationError(
@@ -71,7 +72,9 @@ def protect(
             "Leave out its auth and token_verifier: the guard takes their place.",
         )
     core: Server[Any] = server._lowlevel_server if isinstance(server, MCPServer) else server
-    policy = DeclaredPolicy(guard.policy, _Declared(server))
+    declared = _Declared(server, guard.policy.rules)
+    declared.require_normal_uris()
+    policy = DeclaredPolicy(guard.policy, declared)
     connect(core)
     if isinstance(server, MCPServer):
         # The only place between a tool and the answer made of its exception.
@@ -118,8 +121,11 @@ def _manager_of(server: MCPServer[Any] | Server[Any]) -> Any:
 class _Declared(OneNameEach):
     """What the functions of a server carry; a low-level ``Server`` has handlers and no tools."""
 
-    def __init__(self, server: MCPServer[Any] | Server[Any]) -> None:
+    def __init__(
+        self, server: MCPServer[Any] | Server[Any], ruled: Collection[tuple[str, str]]
+    ) -> None:
         self._server = server if isinstance(server, MCPServer) else None
+        self._ruled = ruled
         self._known: dict[int, tuple[Any, tuple[Rule, ...]]] = {}
 
     def rules_of(self, operation: Operation) -> Sequence[Rule]:
@@ -137,6 +143,36 @@ class _Declared(OneNameEach):
     def declared(self) -> Mapping[tuple[str, str], Sequence[Rule]]:
         """Return all that is declared."""
         return {key: rules for key, one in self._all() if (rules := self._rules(one))}
+
+    def offered(self) -> Collection[tuple[str, str]]:
+        """Return all that the server offers."""
+        return [key for key, _ in self._all()]
+
+    def others(self, operation: Operation) -> Sequence[Operation]:
+        """
+        Return the resource and the templates that the SDK would serve ``operation`` with.
+
+        Its matcher may know spellings that the policy does not know.
+        """
+        method, uri = operation.method, operation.name
+        if method != "resources/read" or self._server is None or uri is None:
+            return ()
+        # The operator's own rule for a URI is the one for it, as in every policy.
+        if (method, uri) in self._ruled:
+            return ()
+        keys = (_key_of(one) for one in self._resources(uri))
+        return [Operation(method, key) for key in keys if key != uri]
+
+    def require_normal_uris(self) -> None:
+        """
+        Refuse a resource that no client could read, because its URI is not in normal form.
+
+        Raises:
+            ConfigurationError: with reason ``uri-not-normal``.
+        """
+        for method, name in self.offered():
+            if not is_usable(method, name):
+                raise not_normal(f"The resource {name!r}", name)
 
     def _rules(self, component: Any) -> tuple[Rule, ...]:
         known = self._known.get(id(component))
@@ -164,10 +200,14 @@ class _Declared(OneNameEach):
         for prompt in self._server._prompt_manager.list_prompts():
             yield ("prompts/get", prompt.name), prompt
         known = self._server._resource_manager
-        for resource in known.list_resources():
-            yield ("resources/read", str(resource.uri)), resource
-        for template in known.list_templates():
-            yield ("resources/read", template.uri_template), template
+        for component in (*known.list_resources(), *known.list_templates()):
+            yield ("resources/read", _key_of(component)), component
+
+
+def _key_of(component: Any) -> str:
+    """Return the URI of a resource, or the text of a template."""
+    template: str | None = getattr(component, "uri_template", None)
+    return str(component.uri) if template is None else template
 
 
 def _fits(template: Any, uri: str) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity, Kind
 from doorward.policy.rules import EVERY_KIND, Operation, Rule
-from doorward.policy.ruling import Rulings
+from doorward.policy.ruling import Rulings, require_rulable
 from doorward.wire.scope import parse_scope
 
 Reason = Literal[
@@ -93,12 +93,7 @@ class Policy:
         self.unknown = unknown
         self._broader = _broader(hierarchy or {})
         for method, name in self.rules:
-            if not method or not name:
-                raise ConfigurationError(
-                    "not-an-operation",
-                    f"A rule is for {(method, name)!r}, which no request can be.",
-                    'Name the method and the operation, such as ("tools/call", "add").',
-                )
+            require_rulable(method, name)
         for rule in (base, *self.rules.values()):
             _require_scopes(rule.scopes)
             _require_somebody(base, rule)
@@ -142,6 +137,10 @@ class Policy:
         for method, name in sorted(self.rules):
             needs = self._named[(method, name)]
             yield Requirement(Operation(method, name), needs.scopes, needs.role_sets, needs.kinds)
+
+    def offered(self) -> Iterator[Operation]:
+        """Yield every operation that the server is known to offer, with or without a rule."""
+        return iter(())
 
     def requirement(self, operation: Operation) -> Requirement | None:
         """Return all that ``operation`` needs, or ``None`` when it is refused to everybody."""

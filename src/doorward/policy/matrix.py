@@ -51,7 +51,8 @@ def policy_of(source: object) -> Policy:
     raise ConfigurationError(
         "no-policy",
         f"A {type(source).__name__} has neither a policy nor rules.",
-        "Name a Guard, what its protect() gave, a Policy or an McpServer.",
+        "Name a Guard, what protect() returned, a FastMCP server with GuardAuth, a Policy or an "
+        "McpServer.",
     )
 
 
@@ -61,7 +62,8 @@ class Row:
     Who may do one operation: any of ``kinds`` that meets every clause.
 
     Each clause is a set of scopes or of roles, any one of which meets it. ``scopes`` and ``roles``
-    are the same as their author wrote them, without what the hierarchy adds.
+    are the same as their author wrote them, without what the hierarchy adds. Without any kind,
+    nobody may.
     """
 
     method: str
@@ -107,7 +109,7 @@ def _implies(some: Clauses, others: Clauses) -> bool:
 @dataclass(frozen=True)
 class Matrix:
     """
-    Every operation that has a rule, in order, and what holds for the rest.
+    Every operation that has a rule or is offered, in order, and what holds for the rest.
 
     ``conversation`` is who may do what only describes the server; ``rest`` is who may do anything
     else, or ``None`` when nobody may.
@@ -160,11 +162,20 @@ def matrix_of(source: object) -> Matrix:
     """
     policy = policy_of(source)
     base = row_of(policy, Requirement(Operation("", None), *_base(policy)))
+    rows = {one.operation: row_of(policy, one) for one in policy.matrix()}
+    for operation in policy.offered():
+        if operation not in rows:
+            needs = policy.requirement(operation)
+            rows[operation] = row_of(policy, needs) if needs else _nobody(operation)
     return Matrix(
-        rows=tuple(row_of(policy, one) for one in policy.matrix()),
+        rows=tuple(sorted(rows.values(), key=lambda row: (row.method, row.name))),
         conversation=base,
         rest=base if policy.unknown == "base" else None,
     )
+
+
+def _nobody(operation: Operation) -> Row:
+    return Row(operation.method, operation.name or EVERY, frozenset(), (), frozenset())
 
 
 def _base(policy: Policy) -> tuple[frozenset[str], tuple[frozenset[str], ...], frozenset[Kind]]:
@@ -186,6 +197,8 @@ def row_of(policy: Policy, needs: Requirement) -> Row:
 
 def who(row: Row) -> str:
     """Return in words who may: ``"a person with mcp:read and mcp:tools, as admin or auditor"``."""
+    if not row.kinds:
+        return "nobody"
     kinds = "anybody" if row.kinds == EVERY_KIND else " or ".join(sorted(row.kinds))
     scopes = " and ".join(
         " or ".join([scope, *sorted(row.contained_in.get(scope, ()))])

@@ -47,9 +47,6 @@ class Rulings(Generic[T]):
     The name itself comes first. Then come all templates that fit, then ``"*"``, then what the
     method reaches. A URI is also judged by what is said of those that an application may take it
     for: the same one without its query, in another case, or with an encoded slash.
-
-    Raises:
-        ConfigurationError: with reason ``not-an-operation`` or ``uri-not-normal``.
     """
 
     def __init__(self, said: Mapping[tuple[str, str], T]) -> None:
@@ -59,9 +56,10 @@ class Rulings(Generic[T]):
         for (method, name), one in said.items():
             if name == EVERY:
                 continue
-            _require_normal(method, name)
             if is_template(name):
-                self._templates.setdefault(method, []).append(_template(method, name, one))
+                # A server may have templates that no rule can be written for.
+                if (template := read_uri_template(name)) is not None:
+                    self._templates.setdefault(method, []).append(_template(method, template, one))
             elif method in URI_METHODS:
                 self._alike.setdefault((method, coarse_form(name)), []).append(one)
         self._ruled_uris = frozenset({*self._templates, *(method for method, _ in self._alike)})
@@ -151,23 +149,42 @@ def _fits(template: UriTemplate, name: str) -> bool:
     )
 
 
-def _require_normal(method: str, name: str) -> None:
-    if is_usable(method, name):
+def require_rulable(method: str, name: str) -> None:
+    """
+    Refuse a rule that no request could be decided by, or not in one way.
+
+    Raises:
+        ConfigurationError: with reason ``not-an-operation`` or ``uri-not-normal``.
+    """
+    if not method or not name:
+        raise ConfigurationError(
+            "not-an-operation",
+            f"A rule is for {(method, name)!r}, which no request can be.",
+            'Name the method and the operation, such as ("tools/call", "add").',
+        )
+    if name == EVERY:
         return
-    written = None if is_template(name) else normal_form(name)
-    raise ConfigurationError(
-        "uri-not-normal",
-        f"The rule for {(method, name)!r} is for a URI that is not in normal form.",
-        f"Write {written!r}." if written else f"Write a URI with {NORMAL_FORM}.",
-    )
-
-
-def _template(method: str, name: str, said: T) -> _Template[T]:
-    if (template := read_uri_template(name)) is None:
+    if not is_usable(method, name):
+        raise not_normal(f"The rule for {(method, name)!r}", name)
+    if is_template(name) and read_uri_template(name) is None:
         raise ConfigurationError(
             "not-an-operation",
             f"The rule for {(method, name)!r} is for a template that fits URIs in two ways.",
             "Write a template such as 'notes://{owner}/{+path}'.",
         )
-    coarse = read_uri_template(coarse_template(name)) if method in URI_METHODS else None
+
+
+def not_normal(what: str, uri: str) -> ConfigurationError:
+    """Return the refusal of ``what``, which is for a URI in another spelling than the normal form."""
+    written = None if is_template(uri) else normal_form(uri)
+    return ConfigurationError(
+        "uri-not-normal",
+        f"{what} is for a URI that is not in normal form.",
+        f"Write {written!r}." if written else f"Write a URI with {NORMAL_FORM}.",
+    )
+
+
+def _template(method: str, template: UriTemplate, said: T) -> _Template[T]:
+    is_uri = method in URI_METHODS
+    coarse = read_uri_template(coarse_template(template.text)) if is_uri else None
     return _Template(template, coarse, said)

@@ -113,7 +113,8 @@ def _is_told(
 
 
 def _change(title: str, before: Row | None, after: Row | None, *, new: bool) -> Iterator[Change]:
-    if after is None:
+    before = before if before is not None and before.kinds else None
+    if after is None or not after.kinds:
         if before is not None:
             yield Change(title, "narrower", "nobody may any more")
         return
@@ -182,7 +183,7 @@ def _read(method: str, name: str, told: Mapping[str, Any]) -> Row:
         scopes=frozenset(told["scopes"]),
         roles=tuple(frozenset(roles) for roles in told["roles"]),
         # Read as a rule is, so that an invented kind is no wider than one that exists.
-        kinds=Rule(kinds=told["kinds"]).kinds,
+        kinds=Rule(kinds=told["kinds"]).kinds if told["kinds"] else frozenset(),
         contained_in={
             scope: frozenset(broad) for scope, broad in told.get("contained_in", {}).items()
         },

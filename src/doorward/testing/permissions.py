@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from doorward.policy.matrix import matrix_of, policy_of
+from doorward.guard.deciding import deciding
+from doorward.policy.matrix import matrix_of
 from doorward.policy.snapshot import Change, changes, document_of, matrix_in
 from doorward.wire.strict_json import parse
 
@@ -17,7 +18,8 @@ def assert_permissions_unchanged(source: object, path: str | os.PathLike[str]) -
     """
     Return what became narrower since the snapshot at ``path``, or fail with what became wider.
 
-    ``source`` is a ``Guard``, a ``Policy`` or an ``McpServer``. The snapshot is a file to keep with
+    ``source`` is a ``Guard``, what ``protect`` returned, a FastMCP server or application with
+    ``GuardAuth``, a ``Policy`` or an ``McpServer``. The snapshot is a file to keep with
     the tests and to read in a review; it is written by ``doorward who-can module:server --write
     PATH``, or by running the test with ``DOORWARD_UPDATE_SNAPSHOT=1``. Both are how a change is
     accepted. A snapshot that is missing is a failure: else deleting it would accept anything.
@@ -29,10 +31,11 @@ def assert_permissions_unchanged(source: object, path: str | os.PathLike[str]) -
 
     Raises:
         AssertionError: an operation is new or more people may do it, or there is no snapshot.
-        ConfigurationError: ``no-policy``, ``not-a-snapshot``.
+        ConfigurationError: ``no-policy``, ``no-operations``, ``unseen-server``,
+            ``several-servers``, ``not-a-snapshot``.
     """
     file = Path(path)
-    policy = policy_of(source)
+    policy = deciding(source).policy
     if os.environ.get(UPDATE) == "1":
         write_permissions(policy, file)
         return []
@@ -53,12 +56,12 @@ def read_changes(source: object, file: Path) -> Sequence[Change]:
         document: Any = parse(file.read_bytes())
     except ValueError:
         document = None
-    return list(changes(matrix_in(document), policy_of(source)))
+    return list(changes(matrix_in(document), deciding(source).policy))
 
 
 def write_permissions(source: object, file: Path) -> None:
     """Write the snapshot of ``source``: one operation on a line, so that a review shows which."""
-    document = document_of(matrix_of(source))
+    document = document_of(matrix_of(deciding(source).policy))
     operations = ",\n".join(
         f"    {json.dumps(title)}: {json.dumps(told)}"
         for title, told in document["operations"].items()
