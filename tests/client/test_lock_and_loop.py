@@ -189,6 +189,30 @@ async def test_a_sealed_store_takes_the_key_that_another_process_made_meanwhile(
     assert list(backend.entries.values()) == [key]
 
 
+FORKING = """
+import os, sys
+from pathlib import Path
+from doorward.client.lock import at_once, briefly
+path = Path(sys.argv[1])
+with briefly(path):
+    ours, theirs = os.pipe()
+    if os.fork() == 0:
+        os.close(theirs)
+        os.read(ours, 1)
+        os._exit(0)
+with at_once(path) as held:
+    print("free" if held else "held")
+"""
+
+
+def test_a_process_that_was_forked_meanwhile_does_not_keep_the_lock(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FORKING, str(tmp_path / "lock")]
+
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+    assert ended.stdout == "free\n"
+
+
 async def test_a_file_system_without_locks_is_not_taken_for_another_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from doorward.client.listener import Listener
 from doorward.client.paste_back import PasteBack
 from doorward.client.refusals import SignInFailed
 from tests.client.conftest import Open
+from tests.client.device_server import Device
 from tests.client.house import ISSUER, House, knock
 from tests.client.test_two_at_once import attempt_at
 from tests.ledger import proves
@@ -86,6 +87,33 @@ async def test_an_endpoint_may_have_parameters_of_its_own(
     sent = parse_qsl(urlsplit(url).query)
     assert sent[: query.count("&") + 1] == parse_qsl(query)
     assert len(dict(sent)) == len(sent)
+
+
+@proves("S230", "refuses")
+@pytest.mark.parametrize("endpoint", ["token_endpoint", "device_authorization_endpoint"])
+@pytest.mark.parametrize("query", ["client_id=x", "resource=x&p=1", "Client-ID=x", "%72esource=x"])
+async def test_a_form_is_not_posted_to_an_address_that_fills_it_in(
+    open_house: Open, house: House, endpoint: str, query: str
+) -> None:
+    device = Device(house, [])
+    house.metadata[endpoint] += f"?{query}"
+
+    async with open_house(**device.options()) as connection:
+        with pytest.raises(ClientRefused) as refusal:
+            await connection.log_in()
+
+    assert refusal.value.reason == "colliding-parameters"
+    assert not any(request.url.query for request in house.asked)
+
+
+@proves("S230", "accepts")
+async def test_a_token_endpoint_may_have_parameters_of_its_own(
+    open_house: Open, house: House
+) -> None:
+    house.metadata["token_endpoint"] += "?p=B2C_1_sign_in"
+
+    async with open_house() as connection:
+        assert await connection.log_in() is not None
 
 
 def test_an_attempt_is_held_to_the_same_rule_by_whomever_it_is_made() -> None:

@@ -342,6 +342,16 @@ def test_with_a_real_keyring_the_file_is_sealed(
     assert isinstance(open_store(), SealedStore)
 
 
+def test_an_empty_home_variable_does_not_take_the_seal_off(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOORWARD_HOME", "")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr("doorward.client.store._usable_keyring", FakeKeyring)
+
+    assert isinstance(open_store(), SealedStore)
+
+
 PASSPHRASE = "correct horse battery"
 
 

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 import httpx2
 
 from doorward.client.reach import PinnedTransport, Reach, unreachable
 from doorward.client.refusals import ProtocolBroken, Unreachable
+from doorward.wire.parameters import problem_with_names
 from doorward.wire.strict_json import NotStrictJson, parse_object
 
 LARGEST_DOCUMENT = 256 * 1024
@@ -80,7 +82,21 @@ class Courier:
         auth: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Return what ``url`` answers to a form; ``auth`` is sent as HTTP Basic."""
+        """
+        Return what ``url`` answers to a form; ``auth`` is sent as HTTP Basic.
+
+        Raises:
+            ProtocolBroken: with reason ``colliding-parameters``; nothing was sent.
+
+        Spec: RFC 6749 §3.2
+        """
+        # Many servers read query and form as one, and the query first.
+        if problem := problem_with_names(urlsplit(url).query, frozenset(form), "the form"):
+            raise ProtocolBroken(
+                "colliding-parameters",
+                f"The {what} {url!r} {problem}.",
+                "Nothing was sent. The authorization server's operator must correct its metadata.",
+            )
         basic = httpx2.BasicAuth(*auth) if auth else None
         extra = dict(headers or {})
         return await self._carry("POST", url, what, extra, data=dict(form), auth=basic)

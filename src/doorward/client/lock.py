@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -82,7 +82,8 @@ def _opened(path: Path) -> Iterator[int]:
     try:
         yield descriptor
     finally:
-        # Closing is letting go. The file stays: removing it would let a waiter lock a ghost.
+        # The file stays: removing it would let a waiter lock a ghost.
+        _unlock(descriptor)
         os.close(descriptor)
 
 
@@ -119,6 +120,9 @@ if sys.platform == "win32":  # pragma: no cover
             return False
         return True
 
+    def _unlock(descriptor: int) -> None:
+        """Do nothing: closing is letting go."""
+
 else:
     import fcntl
 
@@ -128,3 +132,8 @@ else:
         except BlockingIOError:
             return False
         return True
+
+    def _unlock(descriptor: int) -> None:
+        # Closing lets go only where no forked process has a copy of the descriptor.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -83,7 +83,8 @@ def open_store() -> Store:
         from doorward.client.passphrase import PassphraseStore
 
         return PassphraseStore(directory, passphrase)
-    if HOME_VARIABLE not in os.environ:
+    # An empty variable chooses no folder, so it does not take the seal off either.
+    if not os.environ.get(HOME_VARIABLE):
         backend = _usable_keyring()
         if backend is not None:
             from doorward.client.sealed import SealedStore
