@@ -125,21 +125,22 @@ class Door:
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = GuardedRequest(scope)
+        asked, is_post = request.asked, request.http_method == "POST"
         try:
-            if request.http_method != "POST":
-                request.operation = operation_of(request.http_method, request.asked)
+            if not is_post:
+                request.operation = operation_of(request.http_method, asked)
                 receive = without_body(receive)
             self._judge_addresses(request)
-            if request.http_method == "OPTIONS":
+            if not is_post and request.http_method == "OPTIONS":
                 await self._permit(request, send)
                 return
             # Who is asking comes before what is asked: a stranger's body is not even read.
             caller = await self._pipeline.authenticate(request)
-            if b"mcp-session-id" in request.asked.headers:
+            if b"mcp-session-id" in asked.headers:
                 self._judge_session(request, caller)
-            if request.http_method == "POST":
-                require_json(request.asked)
-                require_size(request.asked, self._settings.max_body)
+            if is_post:
+                require_json(asked)
+                require_size(asked, self._settings.max_body)
                 body = await read_body(receive, self._settings.max_body)
                 _read_message(request, body)
                 receive = replay(body, receive)

@@ -30,18 +30,14 @@ class GuardedRequest:
     ``operation`` is what the caller wants, as policy sees it; ``None`` until that is known.
     """
 
-    __slots__ = (
-        "asked",
-        "correlation_id",
-        "envelope",
-        "http_method",
-        "identity",
-        "operation",
-        "origin",
-        "scope",
-        "scopes",
-        "token",
-    )
+    # Defaults of the class: to set each of them anew would cost every request.
+    token: bytes | None = None
+    identity: Identity | None = None
+    envelope: Envelope | None = None
+    # Set once the origin was judged: only then may its pages read the answer.
+    origin: bytes | None = None
+    # All that the operation needs, as policy decided.
+    scopes: frozenset[str] = frozenset()
 
     def __init__(self, scope: Scope, operation: Operation | None = None) -> None:
         self.scope = scope
@@ -49,13 +45,6 @@ class GuardedRequest:
         self.http_method: str = scope["method"]
         self.operation = operation
         self.correlation_id = new_id()
-        # Set once the origin was judged: only then may its pages read the answer.
-        self.origin: bytes | None = None
-        self.token: bytes | None = None
-        self.identity: Identity | None = None
-        self.envelope: Envelope | None = None
-        # All that the operation needs, as policy decided.
-        self.scopes: frozenset[str] = frozenset()
 
 
 class Pipeline:
