@@ -144,6 +144,20 @@ def cut(draw: st.DrawFn, whole: st.SearchStrategy[bytes]) -> bytes:
     return bytes(data)
 
 
+address = text | cut(
+    st.sampled_from(
+        (
+            b"https://a.example/mcp",
+            b"https://a.example:8443/mcp?a=b%20c",
+            b"http://localhost:8000/mcp",
+            b"https://[2606:4700::1]:443/mcp",
+            b"https://10.0.0.5/mcp",
+            b"https://xn--bcher-kva.example/",
+        )
+    )
+).map(lambda data: data.decode("utf-8", "surrogateescape"))
+
+
 def written(value: Json) -> bytes:
     """Return ``value`` as JSON, lone surrogates and all."""
     return json.dumps(value).encode()

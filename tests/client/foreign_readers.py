@@ -553,8 +553,8 @@ _pasted = (
 
 READERS = (
     Reader("challenge", foreign.headers, lambda h: discovery.read_challenge(httpx2.Headers(h))),
-    Reader("server address", foreign.text, Reach),
-    Reader("address that a server gave", foreign.text, _fetched),
+    Reader("server address", foreign.address, Reach),
+    Reader("address that a server gave", foreign.address, _fetched),
     Reader("resource metadata", _answers(RESOURCE), _resource_metadata),
     Reader("server metadata", _answers(METADATA), _server_metadata),
     Reader("registration answer", _answers(REGISTERED), _register),

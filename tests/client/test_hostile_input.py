@@ -14,7 +14,8 @@ from doorward.cli.arguments import parse_arguments, types_of
 from doorward.cli.problems import UsageProblem
 from doorward.cli.tools import _parameters
 from doorward.client import McpClient, ProtocolBroken, SignInFailed, Unreachable, Wallet
-from doorward.client.bridge import FAULT, Bridge
+from doorward.client.authorization import Attempt
+from doorward.client.bridge import FAULT, Bridge, _nobody
 from doorward.client.browser import open_browser, require_web_address
 from doorward.client.courier import Courier
 from doorward.client.events import LONGEST_ID
@@ -28,9 +29,10 @@ from doorward.client.registration import Registration
 from doorward.client.store import FileStore
 from doorward.client.tokens import Tokens
 from doorward.errors import ConfigurationError
+from doorward.wire import server_metadata
 from tests.client import foreign
 from tests.client.conftest import Open
-from tests.client.foreign_readers import CLIENT, ISSUER, RECORD, SERVER, STORE
+from tests.client.foreign_readers import CLIENT, ISSUER, METADATA, RECORD, SERVER, STORE
 from tests.client.house import House, knock
 from tests.client.test_bridge_sessions import GREETING, INITIALIZED, Forgetful, ask, carry
 from tests.client.test_reach import certificate
@@ -367,6 +369,8 @@ def test_a_record_of_another_form_is_no_token(wrong: dict[str, Any]) -> None:
         {"client_secret": []},
         {"auth_method": None},
         {"redirect_uri": "http://["},
+        {"redirect_uri": "http://999.1.1.1/callback"},
+        {"redirect_uri": "http://127.0.0.1/" + "x" * 70_000},
         {"redirect_uri": 7},
         {"way": "x"},
         {"private_key": "x"},
@@ -451,6 +455,40 @@ def test_an_argument_that_is_no_json_is_refused_by_name(word: str, text: str) ->
         parse_arguments([word.format(text)], {"properties": {"a": {"type": "array"}}})
 
     assert refusal.value.reason in ("malformed-argument", "wrong-type")
+
+
+@proves("S228", "refuses")
+@pytest.mark.parametrize("state", ["right\udcff", "left\ud800"])
+def test_a_state_that_is_not_unicode_is_the_wrong_one(state: str) -> None:
+    attempt = Attempt(
+        server=server_metadata.parse(METADATA, ISSUER),
+        client_id="c",
+        redirect_uri="http://127.0.0.1/callback",
+        resource=SERVER,
+        scopes=frozenset(),
+    )
+
+    assert not attempt.is_answered_by(state)
+    assert attempt.is_answered_by(attempt.state)
+
+
+@proves("S228", "refuses")
+async def test_a_bridge_keeps_few_schemas_of_a_server_that_names_others_each_time() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string", "x-mcp-header": "A"}}}
+
+    class Naming(Forgetful):
+        def answer(self, request: httpx2.Request, message: Any) -> httpx2.Response:
+            names = [f"{message['id']}-{number}" for number in range(1500)]
+            return result(message, tools=[{"name": n, "inputSchema": schema} for n in names])
+
+    server = Naming()
+    async with httpx2.AsyncClient(transport=server.script) as http:
+        bridge = Bridge(SERVER, http)
+        for number in range(3):
+            cursor = {"cursor": "more"} if number else {}
+            await bridge._deliver({**ask(number), "params": cursor}, _nobody)
+
+    assert len(bridge._schemas) == 1000
 
 
 @proves("S228", "refuses")

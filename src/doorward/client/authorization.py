@@ -120,7 +120,7 @@ class Attempt:
 
     def is_answered_by(self, state: str) -> bool:
         """Say whether an answer with this ``state`` belongs to this attempt."""
-        return hmac.compare_digest(self.state.encode(), state.encode("utf-8", "surrogateescape"))
+        return hmac.compare_digest(self.state.encode(), state.encode("utf-8", "surrogatepass"))
 
 
 def judge(attempt: Attempt, answer: Mapping[str, str]) -> str:

@@ -27,6 +27,7 @@ from doorward.wire.envelope import LEGACY_VERSIONS, MODERN_VERSIONS, VERSION_MET
 from doorward.wire.strict_json import NotStrictJson, parse_object
 
 _MOST_RESUMPTIONS = 10
+_MOST_MARKED = 1000
 _PAUSE = 1.0
 _PARSE_ERROR, _INTERNAL_ERROR = -32700, -32603
 FAULT = "fault"
@@ -247,13 +248,22 @@ class Bridge:
             self._version = version if version in LEGACY_VERSIONS else None
         tools = result.get("tools")
         if asked.get("method") == "tools/list" and isinstance(tools, list):
-            for tool in tools:
-                schema = tool.get("inputSchema") if isinstance(tool, dict) else None
-                if isinstance(schema, dict):
-                    self._schemas[str(tool.get("name"))] = schema
+            self._learn_schemas(asked, tools)
             if self._version is None:
                 # The client beyond does not know these marks; whoever speaks HTTP judges them.
                 result["tools"] = [tool for tool in tools if _is_callable(tool)]
+
+    def _learn_schemas(self, asked: Mapping[str, Any], tools: list[Any]) -> None:
+        """Keep the schemas that ask for headers; those of the list before go with its first page."""
+        params = asked.get("params")
+        if not (isinstance(params, dict) and params.get("cursor")):
+            self._schemas.clear()
+        for tool in tools:
+            schema = tool.get("inputSchema") if isinstance(tool, dict) else None
+            # A server that names others each time would fill this process's memory.
+            room = len(self._schemas) < _MOST_MARKED
+            if room and isinstance(schema, dict) and marked_parameters(schema):
+                self._schemas[str(tool.get("name"))] = schema
 
     async def _listen(self, send: Send) -> None:
         """Pass on what an old server says outside of any answer, while it offers a stream."""

@@ -42,7 +42,7 @@ class Reach:
                 f"{server[:200]!r} is plain http and not on this machine.",
                 "Use its https address; a token sent over http can be read on the way.",
             )
-        if _target(server) is None:
+        if readable(server) is None:
             raise _not_a_server(server)
         self.is_private = self.is_loopback or _is_private_literal(self.host)
         self._lives_publicly = False
@@ -56,7 +56,7 @@ class Reach:
         Raises:
             DiscoveryFailed: not http(s), plain http off loopback, or a private address.
         """
-        target = _target(url)
+        target = readable(url)
         if target is None:
             raise _refused("unusable-url", what, url, "it is not a plain http(s) URL")
         loopback = address.is_loopback_host(target.host)
@@ -99,7 +99,7 @@ class Reach:
         return not hidden or (self.is_private and all(is_internal(one) for one in hidden))
 
 
-def _target(url: str) -> Target | None:
+def readable(url: str) -> Target | None:
     """Return where ``url`` leads, or ``None`` when two readers could read it differently."""
     try:
         target = read_target(url, longest=LONGEST_ADDRESS)

@@ -8,9 +8,9 @@ import msgspec
 
 from doorward.client.courier import Courier, require_success
 from doorward.client.jws import PrivateKey
+from doorward.client.reach import readable
 from doorward.client.refusals import DiscoveryFailed, ProtocolBroken, SignInFailed
 from doorward.errors import ConfigurationError
-from doorward.wire import address
 from doorward.wire.address import require_issuer
 from doorward.wire.client_metadata import is_client_id_url
 from doorward.wire.server_metadata import ServerMetadata
@@ -97,8 +97,8 @@ def _is_whole(kept: Any) -> bool:
     if not texts or not isinstance(kept.client_secret, str | None) or kept.private_key is not None:
         return False
     uri = kept.redirect_uri
-    at_home = uri is None or (isinstance(uri, str) and address.split(uri) is not None)
-    return kept.way in get_args(Way) and at_home
+    usable = uri is None or (isinstance(uri, str) and readable(uri) is not None)
+    return kept.way in get_args(Way) and usable
 
 
 def pre_arranged(choice: ClientChoice, server: ServerMetadata) -> Registration | None:
