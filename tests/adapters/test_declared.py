@@ -99,6 +99,16 @@ def test_the_matrix_has_what_either_side_says() -> None:
     assert lines["own"].kinds == {"person"}
 
 
+@proves("S197", "accepts")
+def test_the_matrix_has_the_operators_rule_for_every_name_where_an_author_wrote_one_too() -> None:
+    base = Policy(rules={("tools/call", "*"): Rule(scopes={"y"})})
+    policy = DeclaredPolicy(base, Written(own=Rule(scopes={"x"})))
+
+    lines = {line.operation.name: line for line in policy.matrix()}
+
+    assert lines["own"].scopes == {"x", "y"}
+
+
 def test_rules_are_found_under_what_a_function_was_wrapped_in() -> None:
     import functools
 

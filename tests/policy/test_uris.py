@@ -167,3 +167,32 @@ def test_an_explanation_names_the_normal_form_and_the_template() -> None:
 
     assert (spelled.wanted, spelled.passed) == ("the normal form files://salaries.txt", False)
     assert "template" in begun.found
+
+
+@proves("S197", "accepts")
+def test_a_rule_for_prompts_decides_the_completion_of_a_prompt() -> None:
+    asked = Policy(rules={("prompts/get", "a:b"): Rule(), (READ, EVERY): Rule("admin")})
+    letter = Operation("completion/complete", "a:b", "prompts/get")
+
+    assert asked.decide(READER, letter).allowed
+
+
+@proves("S197", "refuses")
+def test_a_rule_for_resources_does_not_decide_the_completion_of_a_prompt() -> None:
+    asked = Policy(rules={(READ, EVERY): Rule()})
+
+    typed = asked.decide(READER, Operation("completion/complete", "letter", "prompts/get"))
+    untyped = asked.decide(READER, Operation("completion/complete", "letter"))
+
+    assert (typed.reason, untyped.reason) == ("unknown-operation", "unknown-operation")
+
+
+@proves("S197", "refuses")
+def test_whoever_can_read_no_uri_of_a_template_may_not_use_the_template() -> None:
+    asked = Policy(rules={(READ, "a://{x}/{y}"): Rule("read"), (READ, "a://{+z}"): Rule("admin")})
+
+    assert reason(asked, READER, "a://1/2") == "scope-missing"
+    assert reason(asked, READER, "a://{x}/{y}") == "scope-missing"
+    assert reason(asked, ADMIN, "a://{x}/{y}") == "allowed"
+    needed = {one.operation.name: one.scopes for one in asked.matrix()}
+    assert needed == {"a://{x}/{y}": {"read", "admin"}, "a://{+z}": {"admin"}}

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from doorward.identity import Identity
+from doorward.policy import Policy, Rule
 from doorward.transport import Context, Elicit, McpServer, Sample
 from doorward.transport.call import owner_of
 from doorward.transport.refusals import NoSuchSession
@@ -202,6 +203,32 @@ async def test_what_is_not_there_cannot_be_subscribed_to() -> None:
         message = await caller.ask("resources/subscribe", {"uri": "notes://a/b"})
 
     assert message["error"]["code"] == -32002
+
+
+@proves("S197", "accepts")
+@proves("S197", "refuses")
+@pytest.mark.parametrize("decides", [True, False], ids=["by-the-policy", "by-its-rules"])
+async def test_a_uri_with_a_rule_of_its_own_is_subscribed_to_by_that_rule(decides: bool) -> None:
+    server = asking()
+
+    @server.resource("notes://secret", scopes={"admin"})
+    def secret() -> str:
+        return "secret"
+
+    policy = Policy(rules={**server.rules, ("resources/read", "notes://plan"): Rule("admin")})
+    closed = ["notes://secret"]
+    if decides:
+        server.decide = lambda who, what: who is not None and policy.decide(who, what).allowed
+        closed.append("notes://plan")
+
+    for who, refused in ((person("bob"), True), (person("root", "admin"), False)):
+        async with caller_of(server, "2025-11-25", identity=who) as caller:
+            await caller.initialize()
+            open_to_all = await caller.ask("resources/subscribe", {"uri": "notes://a"})
+            answers = [await caller.ask("resources/subscribe", {"uri": one}) for one in closed]
+
+        assert "result" in open_to_all
+        assert ["error" in one for one in answers] == [refused] * len(closed)
 
 
 async def test_a_second_standing_stream_takes_the_place_of_the_first() -> None:

@@ -11,7 +11,7 @@ import msgspec
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity, Kind, current_identity
 from doorward.policy import Decision, Operation, Policy, Requirement, Rule
-from doorward.policy.rules import REACHES
+from doorward.policy.rules import reached_by
 from doorward.wire.uri_template import is_template, read_uri_template
 
 _MARK = "__doorward_rules__"
@@ -243,7 +243,7 @@ class DeclaredPolicy(Policy):
         for method, name in self.declarations.declared():
             operation = Operation(method, name)
             if any(self._said_of(operation)) and not self._written.forbids(operation):
-                lines[operation] = self._with(lines.get(operation), operation)
+                lines[operation] = self._with(self._written.requirement(operation), operation)
         yield from sorted(
             lines.values(), key=lambda line: (line.operation.method, line.operation.name or "")
         )
@@ -277,8 +277,8 @@ class DeclaredPolicy(Policy):
         return line
 
     def _said_of(self, operation: Operation) -> "_Said":
-        reached = REACHES.get(operation.method)
-        if reached is None:
+        reached = reached_by(operation.method, operation.name, operation.reaches)
+        if not reached:
             return self._said_of_one(operation)
         # To complete a prompt's argument is to reach the prompt.
         said = [self._said_of_one(Operation(method, operation.name)) for method in reached]

@@ -25,9 +25,10 @@ from doorward.guard.verbs import NOT_IN_MESSAGES, operation_of, without_body
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity
 from doorward.policy import Operation, Policy
+from doorward.policy.rules import REFERENCES
 from doorward.wire.addresses import Addresses
 from doorward.wire.envelope import SCOPE_KEY as ENVELOPE_KEY
-from doorward.wire.envelope import read_envelope
+from doorward.wire.envelope import Envelope, read_envelope
 from doorward.wire.resource_uri import require_normal_uris
 
 if TYPE_CHECKING:
@@ -208,11 +209,20 @@ class Door:
         return exchange.run(self._app, inner, receive)
 
 
+def _operation(envelope: Envelope) -> Operation:
+    if envelope.method != "completion/complete" or envelope.name is None:
+        return Operation(envelope.method, envelope.name)
+    # There is a name only where there is a reference.
+    kind = envelope.params["ref"].get("type")
+    reaches = REFERENCES.get(kind) if isinstance(kind, str) else None
+    return Operation(envelope.method, envelope.name, reaches)
+
+
 def _read_message(request: GuardedRequest, body: bytes) -> None:
     asked = request.asked
     headers = request.scope["headers"] if asked.repeated else asked.headers
     request.envelope = envelope = read_envelope(body, headers)
-    request.operation = Operation(envelope.method, envelope.name)
+    request.operation = _operation(envelope)
     require_normal_uris(envelope)
     # Decided by the rule for GET or DELETE, a method of the application's own would run without one.
     if envelope.method in NOT_IN_MESSAGES:

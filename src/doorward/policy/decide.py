@@ -99,9 +99,9 @@ class Policy:
             _require_somebody(base, rule)
         # Names come from the peer, so nothing is remembered for a name: a memory that grows with
         # every invented one is a leak. What the rules say is worked out here, once.
-        self._named = {key: self._together([rule]) for key, rule in self.rules.items()}
         self._base = self._together([])
-        self._rulings = Rulings(self._named)
+        self._rulings = Rulings({key: self._together([one]) for key, one in self.rules.items()})
+        self._named = {key: _all_of(self._rulings.of(*key).said) for key in self.rules}
 
     def decide(self, identity: Identity, operation: Operation) -> Decision:
         """
@@ -164,7 +164,7 @@ class Policy:
         method, name = operation.method, operation.name
         if name is not None and (own := self._named.get((method, name))) is not None:
             return own
-        known, said = self._rulings.of(method, name)
+        known, said = self._rulings.of(method, name, operation.reaches)
         if known == "no-template-fits" or known == "uri-not-normal":
             return known
         if known == "unknown" and self.unknown != "base":

@@ -1,8 +1,8 @@
 """Rules and operations: what is asked for, and what one must hold to get it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 import msgspec
 
@@ -61,15 +61,20 @@ def _names(given: Collection[str]) -> frozenset[str]:
     return frozenset([given] if isinstance(given, str) else given)
 
 
+Reached = Literal["prompts/get", "resources/read"]
+
+
 class Operation(msgspec.Struct, frozen=True, gc=False):
     """
     One thing a caller wants done: ``Operation("tools/call", "add")``.
 
-    ``method`` is empty for a response that a client of the ``initialize`` era posts.
+    ``method`` is empty for a response that a client of the ``initialize`` era posts. ``reaches``
+    is the method that uses what ``completion/complete`` refers to, where a request says it.
     """
 
     method: str
     name: str | None = None
+    reaches: Reached | None = None
 
 
 # What GET and DELETE ask of an MCP endpoint. No message may use these names: a rule for them is a
@@ -109,3 +114,19 @@ REACHES = {
     "resources/subscribe": ("resources/read",),
     "resources/unsubscribe": ("resources/read",),
 }
+
+REFERENCES: Mapping[str, Reached] = {"ref/prompt": "prompts/get", "ref/resource": "resources/read"}
+"""The methods that use what ``completion/complete`` refers to, by the type of the reference."""
+
+
+def reached_by(method: str, name: str | None, reaches: Reached | None) -> tuple[str, ...]:
+    """
+    Return the methods whose rules decide ``method``.
+
+    Rules for resources say nothing about a prompt: where the reference has no type, the name is of
+    a resource if it is written as a URI.
+    """
+    targets = REACHES.get(method, ())
+    if len(targets) < 2 or name is None:
+        return targets
+    return (reaches or ("resources/read" if "://" in name else "prompts/get"),)

@@ -1,10 +1,10 @@
 """Which rules speak of an operation: found by its method and name, or by the URI that its name is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, Literal, NamedTuple, TypeVar
 
 from doorward.errors import ConfigurationError
-from doorward.policy.rules import CONVERSATION, EVERY, REACHES
+from doorward.policy.rules import CONVERSATION, EVERY, Reached, reached_by
 from doorward.wire.resource_uri import (
     NORMAL_FORM,
     URI_METHODS,
@@ -64,11 +64,24 @@ class Rulings(Generic[T]):
                 self._alike.setdefault((method, coarse_form(name)), []).append(one)
         self._ruled_uris = frozenset({*self._templates, *(method for method, _ in self._alike)})
 
-    def of(self, method: str, name: str | None) -> Ruling[T]:
-        """Return what is said of one operation."""
+        self._named = {key: self._said_of(*key) for key in self._said if key[1] != EVERY}
+
+    def _said_of(self, method: str, name: str) -> list[T]:
+        """Return what is said of a name; of a template, what is said of every URI that fits it."""
+        own = self._said[(method, name)]
+        # Whoever can use none of its URIs has no use for the template either.
+        wider = [
+            one.said
+            for one in self._templates.get(method, ())
+            if one.exact.text != name and is_template(name) and one.exact.match(name) is not None
+        ]
+        return [own, *wider]
+
+    def of(self, method: str, name: str | None, reaches: Reached | None = None) -> Ruling[T]:
+        """Return what is said of one operation, whose members these are."""
         if name is not None and name != EVERY:
-            if (exact := self._said.get((method, name))) is not None:
-                return Ruling("ruled", [exact])
+            if (exact := self._named.get((method, name))) is not None:
+                return Ruling("ruled", exact)
             if not is_usable(method, name):
                 return Ruling("uri-not-normal", [])
         found = self._find(method, name)
@@ -78,11 +91,11 @@ class Rulings(Generic[T]):
             return Ruling("ruled", found.deciding + found.alike)
         if method in CONVERSATION:
             return Ruling("conversation", found.alike)
-        return self._reached(method, name, found)
+        return self._reached(reached_by(method, name, reaches), name, found)
 
-    def _reached(self, method: str, name: str | None, found: _Found[T]) -> Ruling[T]:
+    def _reached(self, targets: Sequence[str], name: str | None, found: _Found[T]) -> Ruling[T]:
         deciding, alike = [*found.deciding], [*found.alike]
-        for target in REACHES.get(method, ()):
+        for target in targets:
             reached = self._find(target, name)
             if reached is None:
                 return Ruling("no-template-fits", [])
@@ -96,8 +109,8 @@ class Rulings(Generic[T]):
         otherwise = [] if every is None else [every]
         if name is None or name == EVERY:
             return _Found(otherwise, [])
-        if (exact := self._said.get((method, name))) is not None:
-            return _Found([exact], [])
+        if (exact := self._named.get((method, name))) is not None:
+            return _Found(exact, [])
         if method not in self._ruled_uris:
             return _Found(otherwise, [])
         templates = self._templates.get(method, [])

@@ -36,20 +36,31 @@ class Gate:
         self.rules[(method, EVERY)] = Rule()
         self._policy = None
 
-    def shows(self, identity: Identity | None, operation: Operation) -> bool:
-        """Say whether a list that this caller asked for names the operation."""
+    def shows(
+        self, identity: Identity | None, operation: Operation, uri: str | None = None
+    ) -> bool:
+        """
+        Say whether this caller may know of the operation.
+
+        ``uri`` is the one of a template's URIs that is meant: it may have a rule of its own.
+        """
+        meant = operation if uri is None else Operation(operation.method, uri)
         if self.decide is not None:
-            return self.decide(identity, operation)
+            return self.decide(identity, meant)
         if identity is None:
             return self._is_open(operation)
         if self._policy is None:
             self._policy = Policy(base=Rule(), rules=self.rules)
-        return self._policy.decide(identity, operation).allowed
+        return self._policy.decide(identity, meant).allowed
 
-    def admits(self, identity: Identity | None, operation: Operation) -> bool:
-        """Say whether this caller's call goes ahead."""
+    def admits(
+        self, identity: Identity | None, operation: Operation, uri: str | None = None
+    ) -> bool:
+        """Say whether this caller's call goes ahead. ``uri`` is as for ``shows``."""
         if self.decide is not None:
-            return self.decide(identity, operation)
+            return self.decide(
+                identity, operation if uri is None else Operation(operation.method, uri)
+            )
         return identity is not None or self._is_open(operation)
 
     def varies(self, identity: Identity | None) -> bool:

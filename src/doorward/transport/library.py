@@ -46,6 +46,23 @@ class Library:
         self, uri: object, identity: Identity | None
     ) -> tuple[Resource, Mapping[str, str]] | None:
         """Return what this caller may read at ``uri``, and the values of its variables."""
+        if (found := self._at(uri)) is None:
+            return None
+        # A rule for this very URI counts, and not the one for the template that serves it.
+        operation = operation_of(found[0])
+        return found if self._gate.admits(identity, operation, str(uri)) else None
+
+    def may_watch(self, uri: str, identity: Identity | None) -> bool:
+        """
+        Say whether this caller may hear that what is at ``uri`` has changed.
+
+        The guard sees no URI of a subscription to several, so that without a ``decide`` the rules
+        count as their authors wrote them.
+        """
+        found = self._at(uri)
+        return found is not None and self._gate.shows(identity, operation_of(found[0]), uri)
+
+    def _at(self, uri: object) -> tuple[Resource, Mapping[str, str]] | None:
         if not isinstance(uri, str) or len(uri) > LONGEST_URI or not is_normal(uri):
             return None
         for resource in [self._fixed[uri]] if uri in self._fixed else self._templates.values():
@@ -53,8 +70,7 @@ class Library:
             if values is not None:
                 # The first that fits decides: a caller who may not read it must not be led round
                 # to a broader template.
-                allowed = self._gate.admits(identity, operation_of(resource))
-                return (resource, values) if allowed else None
+                return resource, values
         return None
 
     def template(self, text: object, identity: Identity | None) -> Resource | None:

@@ -53,8 +53,8 @@ class Offer:
         return self._has_context or self.watchable
 
     def may_read(self, call: Call, uri: str) -> bool:
-        """Say whether there is a resource at ``uri`` for this caller."""
-        return self.library.find(uri, call.identity) is not None
+        """Say whether there is a resource at ``uri`` that this caller may read."""
+        return self.library.may_watch(uri, call.identity)
 
     def capabilities(self, modern: bool) -> dict[str, Any]:
         """Return the capabilities to tell a client of the modern, or of the elder, era."""
