@@ -8,18 +8,19 @@ from typing import Any
 
 import httpx2
 import pytest
-from fastmcp import FastMCP
+from fastmcp import Context, FastMCP
+from fastmcp.server.middleware.caching import ResponseCachingMiddleware
 from fastmcp.server.sessions import UserSession
 from mcp.server.auth.middleware.auth_context import get_access_token
 
 from doorward.guard.declared import requires
-from doorward.guard.fastmcp import protect
+from doorward.guard.fastmcp import CurrentUser, protect
 from doorward.policy import Policy, Rule
 from doorward.transport import McpServer
 from doorward.transport.tasks import EXTENSION
 from tests.adapters.conftest import Library
 from tests.adapters.stage import ACCEPT, HELLO, META, Stage
-from tests.adapters.test_tools_and_lists import result_of
+from tests.adapters.test_tools_and_lists import ERAS, result_of
 from tests.ledger import proves
 from tests.net.plain import TRUSTS_NOBODY
 
@@ -97,6 +98,74 @@ async def test_what_fastmcp_keeps_for_a_user_is_kept_from_the_other_issuers_user
         seen = [await tool(stage, one, "kept") for one in (mine, theirs)]
 
     assert seen == ["mine", "nothing"]
+
+
+@ERAS
+@pytest.mark.parametrize("stateless", [True, False], ids=["stateless", "sessions"])
+@proves("S145", "refuses")
+@proves("S187", "refuses")
+async def test_a_session_id_of_their_own_choice_opens_nothing_that_another_caller_keeps(
+    era: str, stateless: bool
+) -> None:
+    server: FastMCP[Any] = FastMCP("shop")
+
+    @server.tool
+    @requires()
+    async def keep(ctx: Context) -> str:
+        await ctx.set_state("fact", "mine")
+        return "kept"
+
+    @server.tool
+    @requires()
+    async def kept(ctx: Context) -> str:
+        return f"{await ctx.get_state('fact')}"
+
+    stage = Stage(issuers=(A, B))
+    app = protect(server, stage.guard, stateless_http=stateless)
+    async with stage.serving(app), alices(stage) as (mine, theirs):
+        asked = []
+        for http, name in ((mine, "keep"), (theirs, "kept")):
+            http.headers["mcp-session-id"] = "chosen"
+            call: dict[str, Any] = {"name": name, "arguments": {}}
+            headers = {"mcp-protocol-version": "2025-11-25"}
+            asked.append(
+                await stage.modern(http, "tools/call", **call)
+                if era == "modern"
+                else await stage.send(http, "tools/call", headers=headers, **call)
+            )
+
+    # An id that the server never gave out is refused where there are sessions.
+    assert [one.status_code for one in asked] == (
+        [404, 404] if era == "legacy" and not stateless else [200, 200]
+    )
+    assert "mine" not in asked[1].text
+
+
+@proves("S145", "accepts")
+@proves("S145", "refuses")
+@proves("S187", "accepts")
+@proves("S187", "refuses")
+async def test_what_fastmcp_caches_for_a_caller_is_no_answer_to_another() -> None:
+    server: FastMCP[Any] = FastMCP("shop", middleware=[ResponseCachingMiddleware()])
+    asked: list[str] = []
+
+    @server.tool
+    @requires()
+    async def who(user: CurrentUser) -> str:
+        asked.append(user.subject)
+        return f"{user.subject} of {user.issuer}"
+
+    stage = Stage(issuers=(A, B))
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        alices(stage) as (mine, theirs),
+        stage.http("bob") as bob,
+    ):
+        seen = [await tool(stage, http, "who") for http in (mine, theirs, bob, mine)]
+
+    assert seen == [f"alice of {A}", f"alice of {B}", f"bob of {A}", f"alice of {A}"]
+    # The cache is of use to whoever filled it.
+    assert asked == ["alice", "alice", "bob"]
 
 
 @proves("S144", "accepts")

@@ -147,7 +147,7 @@ def _asked(server: FastMCP[Any]) -> _Asked | None:
 def _require_no_caller() -> None:
     # A task in the background acts for the caller who began it, and nothing else is known of them.
     token = get_access_token()
-    if token is not None and token.token == KEPT_BY_THE_GUARD:
+    if token is not None and token.token.startswith(KEPT_BY_THE_GUARD):
         raise ToolError("A background task cannot use other components of its server.")
 
 

@@ -5,9 +5,11 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
+import msgspec
 from mcp.server._otel import OpenTelemetryMiddleware
 from mcp.server.auth.middleware.auth_context import auth_context_var
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -19,6 +21,7 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, CallToolR
 from opentelemetry import trace
 from pydantic import BaseModel
 from starlette.authentication import AuthCredentials
+from starlette.requests import Request
 
 from doorward.errors import RequestRefused
 from doorward.guard.answers import INSIDE_KEY, App, Message, Receive, Scope, Send
@@ -32,8 +35,8 @@ from doorward.policy import Decision, Operation, Policy
 # Where the seat leaves its policy in an ASGI scope, for lists made behind it.
 _POLICY_KEY = "doorward.policy"
 
-# What stands where the SDK keeps a caller's token. The guard has it and nobody else: a server that
-# sends it on would be the confused deputy that MCP forbids.
+# How that begins which stands where the SDK keeps a caller's token. The guard has the token and
+# nobody else: a server that sends it on would be the confused deputy that MCP forbids.
 KEPT_BY_THE_GUARD = "kept-by-the-guard"
 
 _REMEMBERED = 1024
@@ -144,7 +147,8 @@ class Seat:
 
     def _token_of(self, identity: Identity) -> AccessToken:
         return self._token_type(
-            token=KEPT_BY_THE_GUARD,
+            # FastMCP keeps answers by it: the same for all, one caller's would be another's.
+            token=f"{KEPT_BY_THE_GUARD}:{_digest(identity)}",
             client_id=self._client_of(identity),
             scopes=sorted(identity.scopes | self._implied(identity)),
             expires_at=int(identity.expires_at),
@@ -185,6 +189,22 @@ class Seat:
         return announce
 
 
+def _digest(identity: Identity) -> str:
+    """Return what two callers have in common only if their tokens say the same."""
+    told = (
+        identity.issuer,
+        identity.subject,
+        identity.client_id,
+        identity.kind,
+        sorted(identity.scopes),
+        sorted(identity.roles),
+        identity.expires_at,
+        identity.token_id,
+        identity.claims_json,
+    )
+    return sha256(msgspec.json.encode(told)).hexdigest()
+
+
 async def through_the_guard(
     ctx: ServerRequestContext[Any, Any], call_next: CallNext
 ) -> HandlerResult:
@@ -205,6 +225,8 @@ async def through_the_guard(
     if identity is None or policy is None:
         # The same server, reachable by a second door that nobody locked.
         raise MCPError(INVALID_REQUEST, "This server is reached through its guard alone.")
+    if any(name == b"mcp-session-id" for name, _ in scope["headers"]):
+        ctx = _without_strange_session(ctx)
     token = set_current_identity(identity)
     asked = _asking.set(Asking(identity, policy, scope[INSIDE_KEY]))
     try:
@@ -222,6 +244,22 @@ async def through_the_guard(
     finally:
         _asking.reset(asked)
         reset_current_identity(token)
+
+
+def _without_strange_session(
+    ctx: ServerRequestContext[Any, Any],
+) -> ServerRequestContext[Any, Any]:
+    """
+    Return ``ctx`` without a session id that names no session of this server.
+
+    FastMCP keeps state under whatever the header says: two callers who say the same would share it.
+    """
+    connection = getattr(ctx.session, "_connection", None)
+    if ctx.request is None or getattr(connection, "session_id", None) is not None:
+        return ctx
+    kept = [pair for pair in ctx.request.scope["headers"] if pair[0] != b"mcp-session-id"]
+    scope = {**ctx.request.scope, "headers": kept}
+    return replace(ctx, request=Request(scope, ctx.request.receive))
 
 
 def _with_reason(error: MCPError) -> MCPError:
