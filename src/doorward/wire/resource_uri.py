@@ -135,17 +135,16 @@ def coarse_form(uri: str) -> str:
     if rest.startswith("//"):
         authority, slash, path = rest[2:].partition("/")
         host = _HOST_AND_PORT.fullmatch(authority)
-        rest = f"//{_coarse(f'{host[2] if host else authority}{slash}{path}')}"
-    else:
-        rest = _coarse(rest)
-    return f"{scheme.casefold()}:{rest}".rstrip("/")
+        rest = f"{host[2] if host else authority}{slash}{path}"
+    # Some applications take the host for the first segment, and a path without one for relative.
+    return f"{scheme.casefold()}:{_coarse(rest).strip('/')}"
 
 
 def coarse_template(text: str) -> str:
     """Return the template that fits the coarse form of what ``text`` fits."""
     literals = _VARIABLE.split(text)
-    scheme, slashes, rest = literals[0].partition("://")
-    first = f"{scheme.casefold()}{slashes}{_coarse(rest)}" if slashes else _coarse(scheme)
+    scheme, colon, rest = literals[0].partition(":")
+    first = f"{scheme.casefold()}{colon}{_coarse(rest).lstrip('/')}"
     coarse = [first, *map(_coarse, literals[1:])]
     coarse[-1] = coarse[-1].rstrip("/")
     variables = [*_VARIABLE.findall(text), ""]
