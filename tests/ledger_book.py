@@ -31,7 +31,6 @@ AWAITED = frozenset(
         "gateway",
         "doctor",
         "operations issue",
-        "rule review",
     }
 )
 
