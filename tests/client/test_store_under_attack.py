@@ -18,8 +18,6 @@ from tests.client.house import SERVER
 from tests.client.test_wallet import PASSPHRASE, TOKENS, FakeKeyring
 from tests.ledger import proves
 
-posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no modes")
-
 
 def refusal_of(use: Callable[[], object]) -> ConfigurationError:
     with pytest.raises(ConfigurationError) as refusal:
@@ -33,7 +31,6 @@ def folder_with(mode: int, path: Path) -> Path:
     return path
 
 
-@posix
 @proves("S232", "accepts")
 @pytest.mark.parametrize("mode", [0o700, 0o750, 0o755, 0o711, 0o1700, 0o2755])
 def test_a_folder_that_its_owner_alone_can_write_is_used(tmp_path: Path, mode: int) -> None:
@@ -44,7 +41,6 @@ def test_a_folder_that_its_owner_alone_can_write_is_used(tmp_path: Path, mode: i
     assert wallet.tokens_for(SERVER) == TOKENS
 
 
-@posix
 @proves("S232", "refuses")
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770, 0o775, 0o720, 0o702, 0o3777])
 def test_a_folder_that_others_can_write_is_refused(tmp_path: Path, mode: int) -> None:
@@ -58,7 +54,6 @@ def test_a_folder_that_others_can_write_is_refused(tmp_path: Path, mode: int) ->
     assert list(home.iterdir()) == []
 
 
-@posix
 @proves("S232", "refuses")
 @pytest.mark.parametrize("kind", [SealedStore, PassphraseStore])
 def test_a_sealed_file_needs_a_private_folder_too(tmp_path: Path, kind: Any) -> None:
@@ -71,7 +66,6 @@ def test_a_sealed_file_needs_a_private_folder_too(tmp_path: Path, kind: Any) -> 
     assert backend.entries == {}
 
 
-@posix
 @proves("S232", "refuses")
 def test_a_folder_that_is_opened_later_is_refused_from_then_on(tmp_path: Path) -> None:
     home = folder_with(0o700, tmp_path / "home")
@@ -85,7 +79,6 @@ def test_a_folder_that_is_opened_later_is_refused_from_then_on(tmp_path: Path) -
     assert store.path.read_bytes() == before
 
 
-@posix
 @proves("S232", "refuses")
 def test_the_folder_of_another_account_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -97,7 +90,6 @@ def test_the_folder_of_another_account_is_refused(
     assert refusal_of(lambda: FileStore(home)).reason == "exposed-store"
 
 
-@posix
 @proves("S232", "refuses")
 @pytest.mark.parametrize("mode", [0o777, 0o757, 0o2777])
 def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path, mode: int) -> None:
@@ -109,7 +101,6 @@ def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path, mode: int) 
         assert str(shared) in refusal.problem
 
 
-@posix
 @proves("S232", "accepts")
 def test_a_folder_of_ours_in_a_shared_one_with_the_sticky_bit_is_used(tmp_path: Path) -> None:
     shared = folder_with(0o1777, tmp_path / "shared")
@@ -119,7 +110,6 @@ def test_a_folder_of_ours_in_a_shared_one_with_the_sticky_bit_is_used(tmp_path: 
     assert stat.S_IMODE((shared / "home").stat().st_mode) == 0o700
 
 
-@posix
 @proves("S232", "accepts")
 def test_every_folder_that_is_made_is_private(tmp_path: Path) -> None:
     before = os.umask(0)
@@ -132,7 +122,6 @@ def test_every_folder_that_is_made_is_private(tmp_path: Path) -> None:
         assert stat.S_IMODE((tmp_path / made).stat().st_mode) == 0o700
 
 
-@posix
 @proves("S232", "accepts")
 def test_a_link_of_ours_to_a_private_folder_is_followed(tmp_path: Path) -> None:
     home = folder_with(0o700, tmp_path / "home")
@@ -144,7 +133,6 @@ def test_a_link_of_ours_to_a_private_folder_is_followed(tmp_path: Path) -> None:
     assert (home / "tokens.json").exists()
 
 
-@posix
 @proves("S232", "refuses")
 def test_a_link_is_judged_by_where_it_leads_and_where_it_lies(tmp_path: Path) -> None:
     shared = folder_with(0o777, tmp_path / "shared")
@@ -161,7 +149,6 @@ def test_a_link_is_judged_by_where_it_leads_and_where_it_lies(tmp_path: Path) ->
     assert refusal_of(lambda: FileStore(private / "round")).reason == "unwritable-store"
 
 
-@posix
 @proves("S232", "refuses")
 def test_a_link_that_another_account_made_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -192,7 +179,6 @@ FileStore(Path(sys.argv[1])).put("two", {"b": 2})
 """
 
 
-@posix
 @proves("S232", "refuses")
 @proves("S232", "accepts")
 def test_what_a_killed_process_left_goes_at_the_next_start_and_no_sooner(tmp_path: Path) -> None:
@@ -226,7 +212,6 @@ def test_what_a_killed_process_left_goes_at_the_next_start_and_no_sooner(tmp_pat
     assert (tmp_path / ".tokens-abcdefg1").is_dir()
 
 
-@posix
 def test_a_link_with_the_name_of_a_left_file_does_not_remove_what_it_leads_to(
     tmp_path: Path,
 ) -> None:
@@ -324,7 +309,6 @@ def test_a_seal_over_something_else_than_records_is_named(tmp_path: Path) -> Non
         assert refusal_of(lambda: store.get("k")).reason == "unreadable-store"
 
 
-@posix
 def test_a_pipe_or_a_folder_in_place_of_the_file_is_named_and_waits_for_nobody(
     tmp_path: Path,
 ) -> None:
@@ -358,7 +342,6 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, record: Any
     assert store.get("k") == {"b": 2}
 
 
-@posix
 def test_a_folder_that_takes_no_lock_is_named(tmp_path: Path) -> None:
     (tmp_path / "tokens.lock").mkdir()
 
@@ -367,7 +350,6 @@ def test_a_folder_that_takes_no_lock_is_named(tmp_path: Path) -> None:
     assert refusal.reason == "unwritable-store"
 
 
-@posix
 def test_a_link_in_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "tokens.lock").symlink_to(tmp_path / "elsewhere")
 

@@ -166,3 +166,17 @@ async def test_a_value_lasts_no_longer_when_the_clock_is_set_back() -> None:
     assert await values.get("a", source.load) == 2
     time.now += 1
     assert await values.get("a", source.load) == 3
+
+
+async def test_a_load_that_is_under_way_ends_with_its_owner() -> None:
+    flight, source = SingleFlight[str, Loaded[int]](), Source()
+    source.gate.clear()
+    waiting = asyncio.create_task(flight.run("a", source.load))
+    await asyncio.sleep(0)
+    assert flight.under_way("a")
+
+    await flight.aclose()
+
+    assert not flight.under_way("a")
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

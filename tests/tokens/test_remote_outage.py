@@ -1,5 +1,7 @@
 """Keys under a URL: for how long they are believed, also while their issuer is down."""
 
+import asyncio
+
 import pytest
 import structlog
 
@@ -145,3 +147,22 @@ async def test_one_issuer_that_is_down_does_not_keep_the_others_out(
     assert (await judge.verify(signer.token(claims(iss=up.issuer)))).subject == "alice"
     with pytest.raises(KeysUnavailable):
         await judge.verify(signer.token(claims(iss=down.issuer)))
+
+
+async def test_a_verifier_that_is_closed_ends_the_fetch_that_nobody_waits_for(
+    provider: Provider,
+) -> None:
+    provider.gate.clear()
+    slow = TrustedIssuer(issuer=provider.url, audience=RESOURCE, jwks_uri=f"{provider.url}/keys")
+    judge = Verifier([slow], clock=Time())
+    before = asyncio.all_tasks()
+    starting = asyncio.create_task(judge.start())
+    await until(lambda: bool(provider.asked))
+
+    # As the lifespan of a server does: whoever waits is sent away first.
+    starting.cancel()
+    await judge.aclose()
+
+    left = asyncio.all_tasks() - before - {starting}
+    provider.gate.set()
+    assert {task for task in left if "_awaited" in repr(task.get_coro())} == set()

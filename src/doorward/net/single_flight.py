@@ -33,6 +33,13 @@ class SingleFlight(Generic[K, V]):
         # sees a failure for which nobody waits any more.
         return await asyncio.shield(task)
 
+    async def aclose(self) -> None:
+        """End every load that is under way; whoever waits for one is cancelled with it."""
+        flying = list(self._flying.values())
+        for task in flying:
+            task.cancel()
+        await asyncio.gather(*flying, return_exceptions=True)
+
     def under_way(self, key: K) -> bool:
         """Say whether a load for ``key`` is under way, so that ``run`` would join it."""
         return key in self._flying

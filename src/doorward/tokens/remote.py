@@ -96,6 +96,10 @@ class RemoteKeys:
         """
         await self._refresh()
 
+    async def aclose(self) -> None:
+        """End a fetch that is under way; the keys that are here stay."""
+        await self._flight.aclose()
+
     def known(self, kid: str | None, algorithm: str) -> "Key | None":
         """Return the key when it was fetched and is still trusted."""
         if self._keys is None or not self._trusted.holds(self._clock()):

@@ -84,6 +84,7 @@ class Verifier:
                 url for one in issuers for url in (one.issuer, one.internal_url, one.jwks_uri)
             )
         )
+        self._own_keys: list[RemoteKeys] = []
         self._trusted = {
             one.issuer: _Trusted(one, self._source(one), leeway, longest_life) for one in issuers
         }
@@ -98,13 +99,16 @@ class Verifier:
         if issuer.keys is not None:
             return issuer.keys
         if issuer.jwks_uri is not None:
-            return RemoteKeys(issuer.jwks_uri, fetcher=self._fetcher, clock=self._clock)
-        return DiscoveredKeys(
-            issuer.issuer,
-            fetcher=self._fetcher,
-            clock=self._clock,
-            internal_url=issuer.internal_url,
-        )
+            keys = RemoteKeys(issuer.jwks_uri, fetcher=self._fetcher, clock=self._clock)
+        else:
+            keys = DiscoveredKeys(
+                issuer.issuer,
+                fetcher=self._fetcher,
+                clock=self._clock,
+                internal_url=issuer.internal_url,
+            )
+        self._own_keys.append(keys)
+        return keys
 
     async def start(self) -> None:
         """Fetch every issuer's keys ahead of the first token; an issuer that is down is logged."""
@@ -115,6 +119,10 @@ class Verifier:
         self._remembered.clear()
         if self._met is not None:
             self._met.clear()
+        # A server that is stopped while its keys are on their way leaves no task behind. Keys that
+        # were given may be on their way for another verifier.
+        for keys in self._own_keys:
+            await keys.aclose()
         if self._owns_fetcher:
             await self._fetcher.aclose()
 
