@@ -66,7 +66,10 @@ print("\\n".join(sorted(str(p.relative_to(place)) for p in place.rglob("*") if p
 # The adapters of servers that people have, and what each needs of theirs. Whoever uses one has it.
 ADAPTERS = {
     "doorward.guard.fastmcp": "fastmcp",
+    "doorward.guard.fastmcp_calls": "fastmcp",
     "doorward.guard.fastmcp_declared": "fastmcp",
+    "doorward.guard.fastmcp_names": "fastmcp",
+    "doorward.guard.fastmcp_reading": "fastmcp",
     "doorward.guard.fastmcp_schemas": "fastmcp",
     "doorward.guard.official_sdk": "mcp",
     "doorward.guard.sdk_seat": "mcp",
