@@ -63,9 +63,10 @@ class McpClient:
     ```
 
     Speaks 2026-07-28, and greets a server that does not with ``initialize``; ``initialize`` greets
-    at once. Follows no redirect and keeps no cookie. ``timeout`` is in seconds and covers one answer
-    from its first octet sent to its last received, all pages of a list, and not the user's sign-in. ``elicit`` is asked what the server asks its user in the middle of a call: forms, and
-    with ``"url"`` among the ``modes`` whether they open a page, which nothing here ever does.
+    at once. Follows no redirect and keeps no cookie. ``timeout`` is in seconds. It covers one answer
+    as a whole, or all pages of a list, and not the user's sign-in. ``elicit`` is asked what the
+    server asks its user in the middle of a call: forms, and with ``"url"`` among the ``modes``
+    whether they open a page, which nothing here ever does.
 
     Spec: MCP 2026-07-28 streamable HTTP, backward compatibility
     """

@@ -14,10 +14,10 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Scope = MutableMapping[str, Any]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
 # Where the door leaves in a scope what records a refusal that follows inside the application.
 INSIDE_KEY = "doorward.inside"
-
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Answer(NamedTuple):
