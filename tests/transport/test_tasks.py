@@ -175,6 +175,35 @@ async def test_a_task_is_closed_to_its_principal_too_once_the_tool_is() -> None:
         assert (await get(peer, task)).error["message"] == "Unknown task"
 
 
+@proves("S144", "accepts")
+@proves("S144", "refuses")
+async def test_without_a_decision_a_task_is_for_a_token_that_holds_what_the_first_one_held() -> None:
+    server = working(subscriptions=True)
+    strong, weak = person("alice", "mcp:work", "mcp:more"), person("alice", "mcp:more")
+    async with peer_of(server, capabilities=TASKS, identity=person("alice", "mcp:work")) as peer:
+        task = await begin(peer)
+        await until(peer, task, "completed")
+    async with peer_of(server, capabilities=TASKS, identity=strong) as peer:
+        same = await get(peer, task)
+    async with peer_of(server, capabilities=TASKS, identity=weak) as peer:
+        others = [
+            await get(peer, task),
+            await peer.ask("tasks/update", {"taskId": task, "inputResponses": {}}),
+            await peer.ask("tasks/cancel", {"taskId": task}),
+        ]
+    params = {"notifications": {"taskIds": [task]}}
+    async with (
+        caller_of(server, identity=weak, capabilities=TASKS) as caller,
+        caller.stream("subscriptions/listen", params) as events,
+    ):
+        first = await events.next()
+
+    assert same.result["result"]["structuredContent"] == {"result": "done for alice"}
+    assert {one.error["message"] for one in others} == {"Unknown task"}
+    assert first is not None
+    assert first["params"]["notifications"]["taskIds"] == []
+
+
 @proves("S144", "refuses")
 async def test_nobody_else_hears_of_a_task() -> None:
     server = working(subscriptions=True)

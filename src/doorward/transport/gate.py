@@ -63,6 +63,23 @@ class Gate:
             )
         return identity is not None or self._is_open(operation)
 
+    def still_admits(
+        self, identity: Identity | None, operation: Operation, before: Identity | None
+    ) -> bool:
+        """
+        Say whether this caller may go on with what ``before``, an identity of theirs, began.
+
+        The guard sees the id of a task and not its tool. Without ``decide``, nobody here can tell
+        whether a token that holds less is enough, so it must hold all that the first one held.
+        """
+        if self.decide is not None or identity is None or before is None:
+            return self.admits(identity, operation)
+        return (
+            identity.kind == before.kind
+            and identity.scopes >= before.scopes
+            and identity.roles >= before.roles
+        )
+
     def varies(self, identity: Identity | None) -> bool:
         """Say whether an answer to this caller may be wrong for another one."""
         return (

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from doorward.identity import Identity
 from doorward.policy import Operation
-from doorward.transport.call import Owner
+from doorward.transport.call import owner_of
 from doorward.transport.questions import BadAnswer, Question
 from doorward.transport.refusals import InvalidParams
 
@@ -27,7 +28,7 @@ class Job:
 
     def __init__(
         self,
-        owner: Owner,
+        caller: Identity | None,
         operation: Operation,
         *,
         clock: Callable[[], float],
@@ -35,7 +36,8 @@ class Job:
         changed: Callable[["Job"], None],
     ) -> None:
         self.id = secrets.token_urlsafe(24)
-        self.owner = owner
+        self.caller = caller
+        self.owner = owner_of(caller)
         self.operation = operation
         self.began = asyncio.Event()
         self.runner: asyncio.Task[Any] | None = None

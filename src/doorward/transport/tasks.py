@@ -104,7 +104,7 @@ class Tasks:
         if (
             job is None
             or job.owner != owner_of(call.identity)
-            or not self._gate.admits(call.identity, job.operation)
+            or not self._gate.still_admits(call.identity, job.operation, job.caller)
         ):
             raise InvalidParams("Unknown task")
         return job
@@ -150,7 +150,7 @@ class Tasks:
         of_this_one = sum(1 for job in self._jobs.values() if job.owner == owner)
         if len(self._jobs) >= self._most or (owner is not None and of_this_one >= MOST_OF_ONE):
             raise TooManyTasks("There are too many tasks; try again later")
-        job = Job(owner, operation, clock=self._clock, ttl=self._ttl, changed=self._publish)
+        job = Job(call.identity, operation, clock=self._clock, ttl=self._ttl, changed=self._publish)
         self._jobs[job.id] = job
         return job
 
