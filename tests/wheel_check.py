@@ -72,6 +72,7 @@ ADAPTERS = {
     "doorward.guard.fastmcp_reading": "fastmcp",
     "doorward.guard.fastmcp_schemas": "fastmcp",
     "doorward.guard.official_sdk": "mcp",
+    "doorward.guard.sdk_events": "mcp",
     "doorward.guard.sdk_seat": "mcp",
 }
 

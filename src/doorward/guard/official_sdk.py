@@ -18,6 +18,7 @@ from doorward.guard.answers import App
 from doorward.guard.declared import DeclaredPolicy, OneNameEach, requires, rules_on
 from doorward.guard.door import Door
 from doorward.guard.guard import Guard
+from doorward.guard.sdk_events import keep_events_apart
 from doorward.guard.sdk_seat import Seat, connect
 from doorward.guard.told import telling
 from doorward.identity import Identity, current_identity
@@ -90,11 +91,14 @@ def protect(
                 **options,
             }
         )
+        keep_events_apart(server.session_manager)
         endpoint = server.session_manager.handle_request
         return guard.protect(
             Seat(own, policy, issuers=guard.issuers, endpoint=endpoint), policy=policy
         )
-    _manager_of(server).security_settings = unjudged
+    manager = _manager_of(server)
+    manager.security_settings = unjudged
+    keep_events_apart(manager)
     return guard.protect(Seat(app, policy, issuers=guard.issuers, mounted=True), policy=policy)
 
 
