@@ -29,8 +29,7 @@ from doorward.guard.told import telling
 from doorward.identity import Identity, current_identity
 from doorward.wire.resource_metadata import WELL_KNOWN
 
-# A FastMCP server with an auth provider serves nobody whose request has no such header. With a
-# downstream the guard took the caller's away.
+# A FastMCP server with an auth provider serves nobody whose request has no such header.
 _STAND_IN = (b"authorization", f"Bearer {KEPT_BY_THE_GUARD}".encode())
 
 __all__ = ["CurrentUser", "GuardAuth", "current_user", "protect", "requires"]
@@ -102,6 +101,8 @@ def _door(
         mounted=mounted,
         started=declared.read,
         before=Schemas(server).attend,
+        # A proxy sends it on to whatever server stands behind.
+        hides_token=True,
         header=header,
     )
     return guard.protect(seat, policy=policy)
@@ -212,6 +213,7 @@ class _Vanguard:
             web.user_middleware = [one for one in web.user_middleware if one.cls not in here]
             inner = web.build_middleware_stack()
             server: FastMCP[Any] = web.state.fastmcp_server
-            header = None if self._guard.desk is None else _STAND_IN
-            web.middleware_stack = _door(server, self._guard, inner, mounted=True, header=header)
+            web.middleware_stack = _door(
+                server, self._guard, inner, mounted=True, header=_STAND_IN
+            )
         await web.middleware_stack(scope, receive, send)

@@ -1,6 +1,6 @@
 """What a FastMCP server offers, and what runs behind each component of it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from contextvars import ContextVar
 from inspect import isawaitable, ismethod
@@ -140,7 +140,9 @@ async def require_no_hidden_calls(server: FastMCP[Any]) -> None:
         ConfigurationError: ``proxied-transform``.
     """
     for provider in providers_in(server):
-        inner = await _proxied(provider) if isinstance(provider, ProxyProvider) else None
+        inner = None
+        if isinstance(provider, ProxyProvider):
+            inner = await _proxied(provider.client_factory)
         if inner is None:
             continue
         for one in providers_in(inner):
@@ -155,9 +157,10 @@ async def require_no_hidden_calls(server: FastMCP[Any]) -> None:
         await require_no_hidden_calls(inner)
 
 
-async def _proxied(provider: ProxyProvider) -> FastMCP[Any] | None:
+async def _proxied(client_factory: Callable[[], Any]) -> FastMCP[Any] | None:
+    """Return the server of this process that a proxy is a client of, if it is of one."""
     try:
-        made = provider.client_factory()
+        made = client_factory()
         client = await made if isawaitable(made) else made
     except Exception:  # noqa: BLE001 - an author's own, which may need a request
         return None
@@ -177,6 +180,7 @@ class Reading:
 
     def __init__(self) -> None:
         self._offered: dict[int, list[Any]] = {}
+        self._proxied: dict[Callable[[], Any], FastMCP[Any] | None] = {}
 
     async def offered(self, server: FastMCP[Any]) -> list[Any]:
         """Return every component of ``server``, those included that a search transform hides."""
@@ -207,12 +211,24 @@ class Reading:
         if isinstance(component, TransformedTool):
             parent = component.parent_tool
             links += await self.chain(server, parent)
-        if (inner := server_behind(component)) is not None:
-            wanted = (name_of(component)[0], original_name(component))
+        if (inner := server_behind(component) or await self._beyond(component)) is not None:
+            method, name = name_of(component)
+            # A proxy notes the name beyond only where it shows another one.
+            wanted = (method, original_name(component) or name)
             for one in await self.offered(inner):
                 if name_of(one) == wanted:
                     links += await self.chain(inner, one)
         return links
+
+    async def _beyond(self, component: Any) -> FastMCP[Any] | None:
+        """Return the server of this process that runs what a proxy shows."""
+        # The proxy asks it as a client without a token, so that no check of its own is made there.
+        factory = getattr(component, "_client_factory", None)
+        if factory is None:
+            return None
+        if factory not in self._proxied:
+            self._proxied[factory] = await _proxied(factory)
+        return self._proxied[factory]
 
 
 async def _offered(server: FastMCP[Any]) -> list[Any]:

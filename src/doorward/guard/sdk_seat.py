@@ -80,7 +80,8 @@ class Seat:
     ``mounted`` says that the application stands under a prefix of its own, which it goes on
     seeing. ``endpoint`` is where its routing would lead: the door has found the path already.
     ``started`` is run once the application has started, ``before`` before each request.
-    ``header`` is set on each: for an application that looks for one that the guard took away.
+    ``hides_token`` is for an application that sends its callers' headers on by itself: it sees no
+    ``Authorization`` header, or the one in ``header``, where it serves nobody without one.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Seat:
         endpoint: App | None = None,
         started: Callable[[], Awaitable[None]] | None = None,
         before: Callable[[], None] | None = None,
+        hides_token: bool = False,
         header: tuple[bytes, bytes] | None = None,
     ) -> None:
         self._app = app
@@ -104,6 +106,7 @@ class Seat:
         self._endpoint = endpoint or app
         self._start = started
         self._before = before
+        self._hides_token = hides_token
         self._header = header
         self._scopes: frozenset[str] | None = None
         self._users: dict[_Key, tuple[Identity, AuthenticatedUser, AuthCredentials]] = {}
@@ -120,6 +123,8 @@ class Seat:
             # The whole path is the application's own, wherever the door itself was mounted.
             scope["root_path"] = ""
             scope["app"] = self._app
+        if self._hides_token:
+            scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"authorization"]
         if self._header is not None:
             scope["headers"] = [*scope["headers"], self._header]
         if self._before is not None:
