@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import asyncio
 import httpx2
 import pytest
 
@@ -152,6 +153,49 @@ def test_a_template_that_shares_no_uri_hides_well() -> None:
     bench = Bench(policy=Policy(rules=rules), hide_refused=True)
 
     assert bench.guard.policy.rules == rules
+
+
+@proves("S192", "accepts")
+@proves("S192", "refuses")
+@pytest.mark.parametrize(
+    ("uri", "starts"), [("files://drop", False), ("notes://drop", True)], ids=["shared", "apart"]
+)
+async def test_a_mounted_server_whose_template_shares_a_hidden_uri_does_not_start(
+    uri: str, starts: bool
+) -> None:
+    from fastmcp import FastMCP
+
+    from doorward.guard.fastmcp import protect
+
+    inner: FastMCP[Any] = FastMCP("inner")
+    inner.resource("files://{name}", name="file")(requires()(lambda name: name))
+    inner.resource(uri, name="drop")(requires(scopes={"admin"})(lambda: ""))
+    outer: FastMCP[Any] = FastMCP("outer")
+    outer.mount(inner)
+    policy = Policy(base=Rule("mcp:read"))
+    guard = Guard(resource=RESOURCE, issuers=[trusted()], policy=policy, hide_refused=True)
+
+    said = await started(protect(outer, guard))
+
+    assert said == ("lifespan.startup.complete" if starts else "lifespan.startup.failed")
+
+
+async def started(app: Any) -> str:
+    """Return what an application says when its server starts it, and stop it again."""
+    said: asyncio.Queue[str] = asyncio.Queue()
+    told: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+
+    async def send(message: Any) -> None:
+        await said.put(message["type"])
+
+    serving = asyncio.create_task(app({"type": "lifespan", "state": {}}, told.get, send))
+    await told.put({"type": "lifespan.startup"})
+    first = await said.get()
+    await told.put({"type": "lifespan.shutdown"})
+    await asyncio.wait({serving})
+    # Starlette raises what kept it from starting, too.
+    serving.exception()
+    return first
 
 
 def own(guard: Guard) -> Any:

@@ -93,13 +93,19 @@ def _door(
     policy = DeclaredPolicy(guard.policy, declared)
     connect(server._mcp_server)
     _tell(server)
+
+    async def read() -> None:
+        await declared.read()
+        # What comes from mounted servers and providers is known only now.
+        guard.require_hideable(policy)
+
     seat = Seat(
         app,
         policy,
         issuers=guard.issuers,
         token_type=AccessToken,
         mounted=mounted,
-        started=declared.read,
+        started=read,
         before=Schemas(server).attend,
         # A proxy sends it on to whatever server stands behind.
         hides_token=True,

@@ -205,10 +205,19 @@ class Guard:
             app = Carrier(app, self.desk)
         if policy is None:
             return Door(app, self._settings)
-        if self._hides:
-            require_hideable(policy)
+        self.require_hideable(policy)
         self.adapted.append(policy)
         return Door(app, replace(self._settings, policy=policy, metadata=self._metadata_of(policy)))
+
+    def require_hideable(self, policy: Policy) -> None:
+        """
+        Let ``policy`` pass if this guard can hide what it refuses, or hides nothing.
+
+        Raises:
+            ConfigurationError: with reason ``cannot-hide``.
+        """
+        if self._hides:
+            require_hideable(policy)
 
     def metadata(self, policy: Policy | None = None) -> bytes:
         """
