@@ -122,7 +122,9 @@ async def test_what_authors_wrote_in_a_server_of_this_process_holds_in_front_of_
         for http in (alice, mia):
             for method, name in ASKED:
                 uri = name.replace("://", "://far/") if prefix else name
-                named = {"uri": uri} if method == "resources/read" else {"name": prefix + name}
+                named: dict[str, Any] = (
+                    {"uri": uri} if method == "resources/read" else {"name": prefix + name}
+                )
                 answer = await stage.modern(http, method, **named)
                 if http is alice:
                     refused.append(answer.status_code)

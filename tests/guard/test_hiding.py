@@ -1,9 +1,9 @@
 """Where the operator hides, what a caller may not do is answered like what does not exist."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-import asyncio
 import httpx2
 import pytest
 

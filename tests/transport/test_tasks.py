@@ -177,7 +177,9 @@ async def test_a_task_is_closed_to_its_principal_too_once_the_tool_is() -> None:
 
 @proves("S144", "accepts")
 @proves("S144", "refuses")
-async def test_without_a_decision_a_task_is_for_a_token_that_holds_what_the_first_one_held() -> None:
+async def test_without_a_decision_a_task_is_for_a_token_that_holds_what_the_first_one_held() -> (
+    None
+):
     server = working(subscriptions=True)
     strong, weak = person("alice", "mcp:work", "mcp:more"), person("alice", "mcp:more")
     async with peer_of(server, capabilities=TASKS, identity=person("alice", "mcp:work")) as peer:

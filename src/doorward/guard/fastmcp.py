@@ -219,7 +219,5 @@ class _Vanguard:
             web.user_middleware = [one for one in web.user_middleware if one.cls not in here]
             inner = web.build_middleware_stack()
             server: FastMCP[Any] = web.state.fastmcp_server
-            web.middleware_stack = _door(
-                server, self._guard, inner, mounted=True, header=_STAND_IN
-            )
+            web.middleware_stack = _door(server, self._guard, inner, mounted=True, header=_STAND_IN)
         await web.middleware_stack(scope, receive, send)
