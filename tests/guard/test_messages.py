@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from doorward.guard.answers import Message, Receive, Scope, Send
+from doorward.policy import EVERY, Policy, Rule
 from tests.guard.bench import Bench, bearer, error, message, modern, routing, token
 from tests.ledger import proves
 
 GOOD = bearer(token("mcp:read", "mcp:tools"))
 JSON = {"content-type": "application/json"}
+ANYTHING = Policy(rules={("prompts/get", EVERY): Rule(), ("resources/read", EVERY): Rule()})
 
 
 @proves("S150", "accepts")
@@ -48,6 +50,45 @@ async def test_policy_is_never_decided_by_a_header(sent: dict[str, str]) -> None
     assert error(answer)["code"] == -32020
     assert json.loads(answer.content)["id"] == 1
     assert bench.seen == []
+
+
+@proves("S151", "refuses")
+@pytest.mark.parametrize(
+    "ref",
+    [
+        pytest.param({"uri": "files://a"}, id="no-type"),
+        pytest.param({"type": None, "uri": "files://a"}, id="type-null"),
+        pytest.param({"type": "ref/tool", "name": "a"}, id="another-type"),
+        pytest.param({"type": ["ref/prompt"], "name": "a"}, id="a-list-of-types"),
+        pytest.param({"type": "ref/prompt", "name": "a", "uri": "files://a"}, id="of-both-kinds"),
+        pytest.param({"type": "ref/resource", "name": "a", "uri": "files://a"}, id="both-again"),
+        pytest.param({"type": "ref/prompt", "uri": "files://a"}, id="of-the-other-kind"),
+        pytest.param({"type": "ref/resource"}, id="of-nothing"),
+    ],
+)
+async def test_a_reference_that_can_be_read_in_two_ways_reaches_nobody(ref: object) -> None:
+    bench = Bench(policy=ANYTHING)
+    argument = {"name": "x", "value": ""}
+
+    answer = await bench.ask(
+        json=message("completion/complete", ref=ref, argument=argument), headers=GOOD
+    )
+
+    assert (answer.status_code, error(answer)["code"]) == (400, -32602)
+    assert bench.seen == []
+
+
+@proves("S151", "accepts")
+@pytest.mark.parametrize(
+    "ref",
+    [{"type": "ref/prompt", "name": "a", "title": "A"}, {"type": "ref/resource", "uri": "a://{b}"}],
+)
+async def test_a_reference_to_one_thing_is_passed_on(ref: object) -> None:
+    bench = Bench(policy=ANYTHING)
+
+    answer = await bench.ask(json=message("completion/complete", ref=ref), headers=GOOD)
+
+    assert answer.status_code == 200
 
 
 @proves("S151", "refuses")

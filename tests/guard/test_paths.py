@@ -109,6 +109,13 @@ async def test_the_plain_path_is_served_whatever_the_server_keeps_of_it(
         pytest.param("/mcp\0", b"/mcp%00", id="nul"),
         pytest.param("/mcp ", b"/mcp%20", id="a-space"),
         pytest.param("mcp", b"mcp", id="no-slash"),
+        pytest.param(
+            "http://mcp.example/mcp", b"http://mcp.example/mcp", id="a-target-in-absolute-form"
+        ),
+        pytest.param("*", b"*", id="no-path-at-all"),
+        pytest.param("/mcp#x", b"/mcp#x", id="a-fragment"),
+        pytest.param("/mcp?x", b"/mcp%3Fx", id="a-question-mark-encoded"),
+        pytest.param("/mcp#/x", b"/mcp%23/x", id="a-fragment-before-a-slash"),
     ],
 )
 @pytest.mark.parametrize("options", [{}, OPEN], ids=["closed", "open"])

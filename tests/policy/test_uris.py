@@ -52,6 +52,7 @@ def test_a_template_rules_its_uris_and_a_rule_of_its_own_the_one() -> None:
         "files://x/../salaries.txt",
         "files://salaries.txt%00",
         "files://salaries.txt\u200b",
+        "files://x/%252e%252e/salaries.txt",
     ],
 )
 def test_a_uri_that_is_not_in_normal_form_is_decided_by_no_rule(uri: str, method: str) -> None:
@@ -72,6 +73,7 @@ def test_a_uri_that_is_not_in_normal_form_is_decided_by_no_rule(uri: str, method
         "files://salaries.txt:80",
         "files://salaries.txt:",
         "files://%EF%BD%93alaries.txt",
+        "files://s%2561laries.txt",
     ],
 )
 def test_what_may_be_taken_for_a_resource_needs_its_rule_besides(uri: str, method: str) -> None:
@@ -88,6 +90,37 @@ def test_a_uri_that_begins_like_a_template_is_decided_by_no_wider_rule(
 ) -> None:
     assert reason(policy(), ADMIN, uri, method) == "no-template-fits"
     assert reason(policy(every=Rule()), ADMIN, uri, method) == "no-template-fits"
+
+
+@proves("S184", "refuses")
+@pytest.mark.parametrize("uri", ["files://salaries.txt%3Fx", "files://salaries.txt%23x"])
+def test_an_encoded_end_of_the_path_is_no_way_round_a_rule(uri: str) -> None:
+    asked = Policy(rules={(READ, "files://salaries.txt"): Rule("admin"), (READ, EVERY): Rule()})
+
+    assert reason(asked, READER, uri) == "scope-missing"
+    assert reason(asked, READER, "files://salaries%3Fx") == "allowed"
+
+
+@proves("S184", "refuses")
+@pytest.mark.parametrize("method", METHODS[:3])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "files:///docs/a/b",
+        "files:docs/a/b",
+        "files:/docs/a/b",
+        "files://DOCS/a/b",
+        "files://me@docs/a/b",
+        "files:///docs/a%2Fb",
+    ],
+)
+def test_a_uri_that_may_be_taken_for_one_that_begins_like_a_template_is_decided_by_no_wider_rule(
+    uri: str, method: str
+) -> None:
+    asked = Policy(rules={(READ, "files://docs/{name}"): Rule("admin"), (READ, EVERY): Rule()})
+
+    assert reason(asked, ADMIN, uri, method) == "no-template-fits"
+    assert reason(asked, READER, "files:///menu/a/b", method) == "allowed"
 
 
 @proves("S184", "accepts")

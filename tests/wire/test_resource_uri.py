@@ -139,6 +139,11 @@ def test_the_normal_form_has_the_coarse_form_of_what_it_stands_for(rest: str) ->
         "files://a:80/salaries.txt",
         "files://a/salaries.txt?x=1",
         "files://a/%EF%BD%93alaries.txt",
+        "files://a/s%2561laries.txt",
+        "files://a%252Fsalaries.txt",
+        "files://a/salaries.txt%3Fx",
+        "files://a/salaries.txt%23x",
+        "files://a/salaries.txt%2523x",
     ],
 )
 def test_what_an_application_may_take_for_one_resource_has_one_coarse_form(uri: str) -> None:

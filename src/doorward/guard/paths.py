@@ -1,10 +1,13 @@
 """Which path is the endpoint, and which paths only look as if they were not."""
 
+import re
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from doorward.errors import ConfigurationError
 from doorward.wire.resource_metadata import WELL_KNOWN
+
+_ENDS_A_SEGMENT = re.compile(r"[;?#\0]")
 
 Place = Literal["endpoint", "metadata", "below", "well-known", "ambiguous", "elsewhere"]
 
@@ -54,7 +57,8 @@ class Paths:
         if self._bare and path.startswith(self._below) and _folded(path) == _bare(path):
             return "below"
         folded = {_folded(path), _folded(unquote((raw_path or b"").decode("latin-1")))}
-        if any(self._is_ours(one) for one in folded):
+        # "http://mcp.example/mcp" comes as a path from servers that keep a target in absolute form.
+        if not path.startswith("/") or any(self._is_ours(one) for one in folded):
             return "ambiguous"
         return "elsewhere"
 
@@ -76,7 +80,8 @@ def _folded(path: str) -> str:
         path = unquote(path)
     kept: list[str] = []
     for segment in path.replace("\\", "/").split("/"):
-        name = segment.partition(";")[0].partition("\0")[0].strip()
+        # A "?" or "#" that was encoded, or that a server left in the path, ends it for many readers.
+        name = _ENDS_A_SEGMENT.split(segment)[0].strip()
         if name == "..":
             del kept[-1:]
         elif name not in ("", "."):

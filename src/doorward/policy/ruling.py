@@ -118,22 +118,31 @@ class Rulings(Generic[T]):
         if with_query := [one for one in templates if _speaks_of_query(one.exact, name)]:
             return _Found([one.said for one in with_query], [])
         fitting = [one for one in templates if _fits(one.exact, name)]
+        coarse = coarse_form(name) if method in URI_METHODS else None
         # Decided by a wider rule, a spelling that only the application understands would go round
         # the template's own.
-        if not fitting and any(name.startswith(one.exact.literals[0]) for one in templates):
+        if not fitting and any(_begins_alike(one, name, coarse) for one in templates):
             return None
         deciding = [one.said for one in fitting] or otherwise
-        if method not in URI_METHODS:
+        if coarse is None:
             return _Found(deciding, [])
-        return _Found(deciding, [*self._looks_alike(method, name, fitting)])
+        return _Found(deciding, [*self._looks_alike(method, coarse, fitting)])
 
-    def _looks_alike(self, method: str, name: str, fitting: list[_Template[T]]) -> Iterator[T]:
-        coarse = coarse_form(name)
+    def _looks_alike(self, method: str, coarse: str, fitting: list[_Template[T]]) -> Iterator[T]:
         yield from self._alike.get((method, coarse), ())
         known = {id(one) for one in fitting}
         for one in self._templates.get(method, ()):
             if id(one) not in known and one.coarse is not None and one.coarse.match(coarse):
                 yield one.said
+
+
+def _begins_alike(one: _Template[T], name: str, coarse: str | None) -> bool:
+    """Say whether a name begins like a template's, or may be taken for one that does and not fit."""
+    if name.startswith(one.exact.literals[0]):
+        return True
+    if coarse is None or one.coarse is None or one.coarse.match(coarse) is not None:
+        return False
+    return coarse.startswith(one.coarse.literals[0])
 
 
 def begins(text: str) -> str:

@@ -80,6 +80,9 @@ NAMED: Mapping[str, str] = {
     "tasks/cancel": "taskId",
 }
 
+# What a reference in ``completion/complete`` names, by its type.
+_REFERRED: Mapping[str, str] = {"ref/prompt": "name", "ref/resource": "uri"}
+
 _MEMBERS = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
 _FOLDED_PARAMS = {member.casefold(): member for member in PARAMS}
 _FOLDED_META = {member.casefold(): member for member in META}
@@ -232,14 +235,27 @@ def _name(method: str, params: dict[str, Any], request_id: str | int | None) -> 
         holder = params.get("ref")
         if type(holder) is not dict:
             return None
-        member = "uri" if holder.get("type") == "ref/resource" else "name"
-        _refuse_lookalikes(holder, _FOLDED_PARAMS, request_id)
+        member = _referred(holder, request_id)
     if member is None or member not in holder:
         return None
     name = holder[member]
     if type(name) is not str or not (name.isprintable() or not _CONTROL.search(name)):
         raise InvalidParams(f"{member} is not a plain string", id=request_id)
     return name
+
+
+def _referred(reference: dict[str, Any], request_id: str | int | None) -> str:
+    """Return the member that says what a reference is to; of two, readers could take either."""
+    _refuse_lookalikes(reference, _FOLDED_PARAMS, request_id)
+    kind = reference.get("type")
+    member = _REFERRED.get(kind) if type(kind) is str else None
+    if member is None or reference.keys() & {"name", "uri"} != {member}:
+        raise InvalidParams(
+            "ref is to both a prompt and a resource, or to neither",
+            public="params.ref must be a ref/prompt with a name, or a ref/resource with a uri.",
+            id=request_id,
+        )
+    return member
 
 
 def _plain(headers: Headers, request_id: str | int | None) -> Routing:

@@ -25,6 +25,7 @@ _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 _VARIABLE = re.compile(r"\{[^{}]*\}")
 _QUERY_VARIABLE = re.compile(r"\{[?&][^{}]*\}")
+_QUERY_OR_FRAGMENT = re.compile(r"[?#]")
 _SEPARATORS = re.compile(r"[/\\]+")
 _RESERVED = "!$&'()*+,;=:@/[]"
 
@@ -125,9 +126,9 @@ def coarse_form(uri: str) -> str:
     """
     Return a spelling that ``uri`` shares with every URI that an application may take for it.
 
-    Some file systems ignore case, some applications decode ``%2F`` before they split a path, some
-    drop the query, the user, the port or a second slash. Two resources may share one coarse form,
-    so use it only to add the rules of one to those of the other.
+    Some file systems ignore case, some applications decode a URI before they split it, or decode
+    it twice, some drop the query, the user, the port or a second slash. Two resources may share one
+    coarse form, so use it only to add the rules of one to those of the other.
 
     Does not judge whether ``uri`` is in normal form.
     """
@@ -136,8 +137,10 @@ def coarse_form(uri: str) -> str:
         authority, slash, path = rest[2:].partition("/")
         host = _HOST_AND_PORT.fullmatch(authority)
         rest = f"{host[2] if host else authority}{slash}{path}"
+    # A "?" or "#" that was encoded ends the path for whoever decodes first.
+    path = _QUERY_OR_FRAGMENT.split(_decoded(rest))[0]
     # Some applications take the host for the first segment, and a path without one for relative.
-    return f"{scheme.casefold()}:{_coarse(rest).strip('/')}"
+    return f"{scheme.casefold()}:{_coarse(path).strip('/')}"
 
 
 def coarse_template(text: str) -> str:
@@ -152,8 +155,14 @@ def coarse_template(text: str) -> str:
 
 
 def _coarse(part: str) -> str:
-    decoded = _SEPARATORS.sub("/", unquote(part))
+    decoded = _SEPARATORS.sub("/", _decoded(part))
     return quote(unicodedata.normalize("NFKC", decoded).casefold(), safe=_RESERVED)
+
+
+def _decoded(part: str) -> str:
+    for _ in range(3):
+        part = unquote(part)
+    return part
 
 
 def _encoded(uri: str) -> str:
@@ -206,4 +215,4 @@ def _without_dot_segments(path: str) -> str:
 
 def _climbs(path: str) -> bool:
     """Say whether a path has a dot segment once its encoded separators are decoded."""
-    return not {".", ".."}.isdisjoint(_SEPARATORS.split(unquote(path)))
+    return not {".", ".."}.isdisjoint(_SEPARATORS.split(_decoded(path)))
