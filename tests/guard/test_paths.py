@@ -113,6 +113,7 @@ async def test_the_plain_path_is_served_whatever_the_server_keeps_of_it(
             "http://mcp.example/mcp", b"http://mcp.example/mcp", id="a-target-in-absolute-form"
         ),
         pytest.param("*", b"*", id="no-path-at-all"),
+        pytest.param("/m\uff43p", b"/m%EF%BD%83p", id="a-wide-letter"),
         pytest.param("/mcp#x", b"/mcp#x", id="a-fragment"),
         pytest.param("/mcp?x", b"/mcp%3Fx", id="a-question-mark-encoded"),
         pytest.param("/mcp#/x", b"/mcp%23/x", id="a-fragment-before-a-slash"),

@@ -1,6 +1,7 @@
 """Which path is the endpoint, and which paths only look as if they were not."""
 
 import re
+import unicodedata
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
@@ -63,11 +64,15 @@ class Paths:
         return "elsewhere"
 
     def _is_ours(self, folded: str) -> bool:
-        own = self._bare.lower()
+        own = _alike(self._bare)
         if not own:
             return folded == ""
-        lowered = folded.lower()
+        lowered = _alike(folded)
         return lowered == own or lowered.startswith(own + "/")
+
+
+def _alike(path: str) -> str:
+    return unicodedata.normalize("NFKC", path).casefold()
 
 
 def _bare(path: str) -> str:
