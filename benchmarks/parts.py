@@ -17,11 +17,11 @@ from benchmarks.servers import floor
 from benchmarks.servers.doorward_server import guard
 from doorward.guard import Guard
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
+from doorward.mcp_server import McpServer
 from doorward.policy import Operation, Policy, Rule
 from doorward.tokens import TrustedIssuer, Verifier
-from doorward.transport import McpServer
-from doorward.wire.envelope import SCOPE_KEY as ENVELOPE_KEY
-from doorward.wire.envelope import read_envelope
+from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
+from doorward.wire.jsonrpc.envelope import read_envelope
 
 Timed = Callable[[], object]
 App = Callable[..., Coroutine[Any, Any, None]]

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI
 
 from doorward import Guard, Identity, McpServer, Policy, Rule
-from doorward.guard.fastapi import signed_in
+from doorward.integrations.fastapi import signed_in
 
 server = McpServer("orders", version="1.0")
 

@@ -9,7 +9,7 @@ from typing import Any
 from fastmcp import FastMCP
 
 from doorward import Guard, Policy, Rule
-from doorward.guard.fastmcp import CurrentUser, GuardAuth, requires
+from doorward.integrations.fastmcp import CurrentUser, GuardAuth, requires
 
 guard = Guard(
     # What clients type, and what tokens must be for; then who signs people in, as it names itself.

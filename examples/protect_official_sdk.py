@@ -8,7 +8,7 @@ import os
 from mcp.server.mcpserver import MCPServer
 
 from doorward import Guard, Policy, Rule
-from doorward.guard.official_sdk import CurrentUser, protect, requires
+from doorward.integrations.mcp_sdk import CurrentUser, protect, requires
 
 server = MCPServer("orders")
 

@@ -13,11 +13,11 @@ import os
 import re
 import sys
 
-from doorward.cli.key_file import read_key
+from doorward.cli.server.key_file import read_key
 from doorward.errors import ConfigurationError
 from doorward.testing import SigningKey, TokenMint
 from doorward.wire.address import require_issuer, require_resource
-from doorward.wire.scope import parse_scope
+from doorward.wire.oauth.scope import parse_scope
 from mcp_http.keys import PRIVATE_KEY, PUBLIC_KEY, folder
 
 # Who exists, in which role, and which scopes they are given by --demo.

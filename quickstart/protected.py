@@ -15,7 +15,7 @@ from mcp.server.mcpserver import MCPServer
 
 from doorward import ConfigurationError, Guard, Identity, Policy, Rule
 from doorward.errors import TokenRejected
-from doorward.guard.official_sdk import protect
+from doorward.integrations.mcp_sdk import protect
 from doorward.tokens import Verifier
 
 
@@ -26,7 +26,7 @@ class FastMCP(MCPServer[Any]):
     A request without a token gets 401 without ``error``; the challenge names the metadata and
     ``auth.required_scopes``; pages in browsers on this machine may call. Inside tools,
     ``doorward.current_identity()`` is the caller, and the SDK's ``get_access_token()`` knows the
-    caller too, without the token. ``doorward.guard.official_sdk.requires(scopes=...)`` beside a
+    caller too, without the token. ``doorward.integrations.mcp_sdk.protect.requires(scopes=...)`` beside a
     tool asks for more.
 
     Raises:

@@ -65,15 +65,15 @@ print("\\n".join(sorted(str(p.relative_to(place)) for p in place.rglob("*") if p
 
 # The adapters of servers that people have, and what each needs of theirs. Whoever uses one has it.
 ADAPTERS = {
-    "doorward.guard.fastmcp": "fastmcp",
-    "doorward.guard.fastmcp_calls": "fastmcp",
-    "doorward.guard.fastmcp_declared": "fastmcp",
-    "doorward.guard.fastmcp_names": "fastmcp",
-    "doorward.guard.fastmcp_reading": "fastmcp",
-    "doorward.guard.fastmcp_schemas": "fastmcp",
-    "doorward.guard.official_sdk": "mcp",
+    "doorward.integrations.fastmcp": "fastmcp",
+    "doorward.integrations.fastmcp.decisions": "fastmcp",
+    "doorward.integrations.fastmcp.declared_rules": "fastmcp",
+    "doorward.integrations.fastmcp.names": "fastmcp",
+    "doorward.integrations.fastmcp.components": "fastmcp",
+    "doorward.integrations.fastmcp.input_schemas": "fastmcp",
+    "doorward.integrations.mcp_sdk": "mcp",
     "doorward.guard.sdk_events": "mcp",
-    "doorward.guard.sdk_seat": "mcp",
+    "doorward.integrations.mcp_sdk.adapter": "mcp",
 }
 
 

@@ -13,7 +13,7 @@ def build_sdk(keys_url: str) -> Any:
     """Return the official SDK's server, in its quickest setting, with a rule beside its tool."""
     from mcp.server.mcpserver import MCPServer
 
-    from doorward.guard.official_sdk import protect, requires
+    from doorward.integrations.mcp_sdk import protect, requires
 
     server = MCPServer[Any]("bench")
 
@@ -30,7 +30,7 @@ def build_fastmcp(keys_url: str) -> Any:
     """Return FastMCP's application, in its quickest setting, with the guard as its provider."""
     from fastmcp import FastMCP
 
-    from doorward.guard.fastmcp import GuardAuth, requires
+    from doorward.integrations.fastmcp import GuardAuth, requires
 
     auth = GuardAuth(guard(keys_url, Policy(base=Rule())))
     server: FastMCP[Any] = FastMCP("bench", auth=auth)

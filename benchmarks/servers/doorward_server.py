@@ -4,9 +4,9 @@ from typing import Any
 
 from benchmarks.scene import ISSUER, RESOURCE, SCOPE
 from doorward.guard import Guard
+from doorward.mcp_server import McpServer
 from doorward.policy import Policy, Rule
 from doorward.tokens import TrustedIssuer
-from doorward.transport import McpServer
 
 
 def build(keys_url: str) -> Any:

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from doorward.errors import ConfigurationError, DoorwardError, RequestRefused
     from doorward.guard import Guard
     from doorward.identity import Identity, current_identity
+    from doorward.mcp_server import Context, McpServer, ToolError
     from doorward.policy import Policy, Rule
     from doorward.tokens import TrustedIssuer
-    from doorward.transport import Context, McpServer, ToolError
 
 __version__ = "0.1.0"
 
@@ -37,15 +37,15 @@ __all__ = [
 _ROOMS = {
     "AuthorizationServer": "authserver",
     "ConfigurationError": "errors",
-    "Context": "transport",
+    "Context": "mcp_server",
     "DoorwardError": "errors",
     "Guard": "guard",
     "Identity": "identity",
-    "McpServer": "transport",
+    "McpServer": "mcp_server",
     "Policy": "policy",
     "RequestRefused": "errors",
     "Rule": "policy",
-    "ToolError": "transport",
+    "ToolError": "mcp_server",
     "TrustedIssuer": "tokens",
     "current_identity": "identity",
 }

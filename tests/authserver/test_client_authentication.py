@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from doorward.authserver.token.client_authentication import read_credentials
-from doorward.wire.parameters import Parameters
+from doorward.wire.oauth.parameters import Parameters
 from tests.authserver.world import World, basic
 from tests.ledger import proves
 

@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from doorward.authserver.clients import Client
-from doorward.authserver.consents import digest_of, remember, still_agreed
-from doorward.wire.client_metadata import ClientMetadata
+from doorward.authserver.clients.registry import Client
+from doorward.authserver.grants.consents import digest_of, remember, still_agreed
+from doorward.wire.oauth.client_metadata import ClientMetadata
 from tests.authserver.world import CALLBACK, RESOURCE, World
 
 # Each pair spells one text when its parts are joined.

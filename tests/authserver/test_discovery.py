@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from doorward.authserver.settings import Resource
-from doorward.wire.server_metadata import metadata_urls, parse
+from doorward.wire.oauth.server_metadata import metadata_urls, parse
 from tests.authserver.browser import answer_in
 from tests.authserver.conftest import Opening, StoppedClock
 from tests.authserver.world import PASSWORD, World, basic

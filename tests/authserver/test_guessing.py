@@ -8,10 +8,10 @@ import httpx2
 import pytest
 from sqlalchemy import event, func, select
 
-from doorward.authserver.known_browsers import MOST_PER_USER
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.settings import Lifetimes, Limits
 from doorward.authserver.store.schema import known_browsers
+from doorward.authserver.users.known_browsers import MOST_PER_USER
 from tests.authserver.browser import Browser, form_with
 from tests.authserver.conftest import Opening, StoppedClock
 from tests.authserver.steps import is_consent, is_sign_in

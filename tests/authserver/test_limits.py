@@ -3,7 +3,7 @@
 import pytest
 from starlette.requests import HTTPConnection
 
-from doorward.authserver.limits import RateLimits, address_key
+from doorward.authserver.rate_limits import RateLimits, address_key
 from doorward.authserver.refusals import TooManyRequests
 from tests.authserver.conftest import StoppedClock
 from tests.ledger import proves

@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Table, create_engine, inspect, select, text
 
 import doorward.authserver.store.engine as engine_room
-from doorward.authserver.consents import digest_of
+from doorward.authserver.grants.consents import digest_of
 from doorward.authserver.store.schema import consents, grants, metadata
 
 

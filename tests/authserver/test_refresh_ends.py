@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from doorward.authserver import consents
+from doorward.authserver.grants import consents
 from doorward.authserver.settings import Lifetimes
 from doorward.authserver.store.schema import grants, refresh_tokens
 from tests.authserver.conftest import Opening, StoppedClock

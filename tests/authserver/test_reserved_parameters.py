@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from doorward.authserver.settings import AuthServerSettings, ConfiguredClient, Resource
 from doorward.authserver.store.schema import clients
 from doorward.errors import ConfigurationError
-from doorward.wire.redirect_uri import is_acceptable
+from doorward.wire.oauth.redirect_uri import is_acceptable
 from tests.authserver.browser import answer_in
 from tests.authserver.conftest import Opening
 from tests.authserver.shelf import URL, Shelf

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from doorward.authserver import consents
+from doorward.authserver.grants import consents
 from doorward.policy import EVERY, Policy, Rule
 from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
 from tests.authserver.conftest import Opening, StoppedClock

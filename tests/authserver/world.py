@@ -14,11 +14,11 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 import httpx2
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from doorward.authserver import users as users_room
 from doorward.authserver.events import ServerEvent
 from doorward.authserver.server import AuthorizationServer
 from doorward.authserver.settings import AuthServerSettings, Resource
 from doorward.authserver.store.engine import Store
+from doorward.authserver.users import users as users_room
 from tests.authserver.browser import Browser, answer_in
 
 ISSUER = "http://localhost:9000"

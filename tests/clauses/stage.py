@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import httpx2
 
 from doorward.client import ClientChoice, FileStore, OAuth, SignIn, Wallet
-from doorward.client.courier import Courier
-from doorward.client.reach import Reach
+from doorward.client.http.http_client import Courier
+from doorward.client.http.url_policy import Reach
 
 SERVER = "https://mcp.example/mcp"
 ISSUER = "https://as.example"

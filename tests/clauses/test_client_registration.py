@@ -13,7 +13,7 @@ from doorward.client import (
     Tokens,
     Wallet,
 )
-from doorward.client.registration import Registration
+from doorward.client.oauth.registration import Registration
 from doorward.errors import ConfigurationError
 from tests.clauses.stage import (
     ISSUER,

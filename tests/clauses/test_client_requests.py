@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from doorward.client import Attempt, DiscoveryFailed, SignInFailed, judge
-from doorward.wire.pkce import challenge_of
-from doorward.wire.server_metadata import parse
+from doorward.wire.oauth.pkce import challenge_of
+from doorward.wire.oauth.server_metadata import parse
 from tests.clauses.stage import (
     CODE,
     ISSUER,

@@ -9,8 +9,8 @@ import pytest
 from doorward.authserver.settings import AuthServerSettings, Lifetimes, Resource
 from doorward.errors import ConfigurationError
 from doorward.tokens import TrustedIssuer, Verifier
-from doorward.wire import resource_metadata
-from doorward.wire.client_metadata import InvalidClientMetadata, parse_client_document
+from doorward.wire.oauth import resource_metadata
+from doorward.wire.oauth.client_metadata import InvalidClientMetadata, parse_client_document
 from tests.ledger import proves
 
 RESOURCE = "https://mcp.example/mcp"

@@ -10,7 +10,7 @@ import pytest
 from doorward.cli.exit_codes import ExitCode
 from doorward.cli.main import run
 from doorward.tokens import ApiKeyFile
-from doorward.tokens.api_keys import KeyDesk
+from doorward.tokens.api_keys.verifier import KeyDesk
 from doorward.tokens.refusals import ApiKeyRevoked
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from doorward.cli.asked_page import AskedPage
+from doorward.cli.client.asked_page import AskedPage
 from doorward.cli.output import Output
 
 SERVER = "https://mcp.example/mcp"

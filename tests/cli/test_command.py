@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from doorward.cli.arguments import parse_arguments, types_of
+from doorward.cli.client.tool_arguments import parse_arguments, types_of
 from doorward.cli.exit_codes import MEANING, ExitCode
 from doorward.cli.main import app, run
 from doorward.cli.plain_text import json_fit, line, plain
@@ -103,7 +103,9 @@ def test_an_interruption_is_quiet(doorward: Command, monkeypatch: pytest.MonkeyP
     def interrupted(_: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("doorward.client.reach.Reach.__init__", lambda *_: interrupted(""))
+    monkeypatch.setattr(
+        "doorward.client.http.url_policy.Reach.__init__", lambda *_: interrupted("")
+    )
 
     ended = doorward("whoami", "https://mcp.example/mcp")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from doorward.cli.idp_probe import difference
+from doorward.cli.idp.probe import difference
 from doorward.idp import PROVIDERS, Preset
 from tests.cli.conftest import Command, Running
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from doorward.cli import login
+from doorward.cli.client import login
 from tests.cli.conftest import Command, Running
 from tests.cli.person import Person
 

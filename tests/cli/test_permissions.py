@@ -251,7 +251,7 @@ def test_an_invented_kind_is_refused(doorward: Command) -> None:
 
 SERVERS = """
 from doorward import Guard, Policy, Rule
-from doorward.guard.declared import requires
+from doorward.integrations.declared_rules import requires
 
 def guarded():
     return Guard(resource="https://mcp.example/mcp", issuer="https://login.example",
@@ -263,14 +263,14 @@ def refund(order: str) -> str:
 refund = requires(scopes={scopes!r})(refund)
 
 from mcp.server.mcpserver import MCPServer
-from doorward.guard.official_sdk import protect
+from doorward.integrations.mcp_sdk import protect
 guard = guarded()
 server = MCPServer("shop")
 server.add_tool(refund)
 app = protect(server, guard)
 
 from fastmcp import FastMCP
-from doorward.guard.fastmcp import GuardAuth
+from doorward.integrations.fastmcp import GuardAuth
 waiting = guarded()
 mcp = FastMCP("shop", auth=GuardAuth(waiting))
 mcp.tool(refund)

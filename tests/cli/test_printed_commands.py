@@ -16,9 +16,9 @@ import doorward
 from doorward.cli.output import Output
 from doorward.cli.problems import show
 from doorward.client import ScopeLacking, ServerRefused, SignInNeeded
-from doorward.client.bridge import _told
-from doorward.client.exchange import require_service
-from doorward.wire.challenge import build_challenge
+from doorward.client.mcp.bridge import _told
+from doorward.client.mcp.exchange import require_service
+from doorward.wire.oauth.challenge import build_challenge
 from doorward.wire.shell_command import login_hint, shell_command
 from doorward.wire.strict_json import parse_object
 from tests.cli.conftest import Command

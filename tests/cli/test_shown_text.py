@@ -12,14 +12,14 @@ import pytest
 import doorward.client
 import doorward.gateway
 import doorward.net
-from doorward.cli.login import Progress
+from doorward.cli.client.login import Progress
 from doorward.cli.output import Output
 from doorward.client import CallFailed, DeviceCode, ServerRefused, ToolResult, page_in
-from doorward.client.bridge import _told
-from doorward.client.courier import Answer
-from doorward.client.elicitation import answer_question
-from doorward.client.events import Event
-from doorward.client.exchange import require_service
+from doorward.client.http.http_client import Answer
+from doorward.client.mcp.bridge import _told
+from doorward.client.mcp.elicitation import answer_question
+from doorward.client.mcp.events import Event
+from doorward.client.mcp.exchange import require_service
 from doorward.wire.strict_json import parse_object
 from tests.cli.conftest import Command
 from tests.client.house import SERVER, House
@@ -169,7 +169,7 @@ def test_no_class_with_a_body_shows_it() -> None:
     shown = [
         f"{found.__module__}.{found.__qualname__}.{field.name}"
         for room in (doorward.client, doorward.net, doorward.gateway)
-        for module in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")
+        for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")
         for found in vars(importlib.import_module(module.name)).values()
         if isinstance(found, type) and dataclasses.is_dataclass(found)
         for field in dataclasses.fields(found)
@@ -177,4 +177,4 @@ def test_no_class_with_a_body_shows_it() -> None:
     ]
 
     # The address of a document, and none.
-    assert set(shown) == {"doorward.client.registration.ClientChoice.document"}
+    assert set(shown) == {"doorward.client.oauth.registration.ClientChoice.document"}

@@ -14,31 +14,36 @@ import httpcore2
 import httpx2
 from hypothesis import strategies as st
 
-from doorward.cli import arguments, plain_text, stored, tools, typed
-from doorward.cli.service import _one_line, _read
-from doorward.client import McpClient, Wallet, authorization, discovery, elicitation, page
-from doorward.client.authorization import Attempt
-from doorward.client.bridge import FAULT, Bridge
-from doorward.client.browser import require_web_address
+from doorward.cli import plain_text, typed
+from doorward.cli.client import stored, tools
+from doorward.cli.client import tool_arguments as arguments
+from doorward.cli.client.service_options import _one_line, _read
+from doorward.client import McpClient, Wallet
 from doorward.client.client_document import check_document
-from doorward.client.courier import Answer, Courier
-from doorward.client.device import DeviceSignIn
-from doorward.client.events import read_events
-from doorward.client.jws import PrivateKey
-from doorward.client.listener import Listener
-from doorward.client.parameter_headers import parameter_headers
-from doorward.client.passphrase import PassphraseStore
-from doorward.client.paste_back import PasteBack
-from doorward.client.proofs import Prover
-from doorward.client.reach import Reach
+from doorward.client.http.http_client import Answer, Courier
+from doorward.client.http.url_policy import Reach
+from doorward.client.mcp import elicitation
+from doorward.client.mcp import elicitation_url as page
+from doorward.client.mcp.bridge import FAULT, Bridge
+from doorward.client.mcp.events import read_events
+from doorward.client.mcp.parameter_headers import parameter_headers
+from doorward.client.oauth import authorization, discovery
+from doorward.client.oauth.authorization import Attempt
+from doorward.client.oauth.dpop import Prover
+from doorward.client.oauth.jws import PrivateKey
+from doorward.client.oauth.registration import ClientChoice, Registration, register
+from doorward.client.oauth.token_endpoint import refused
+from doorward.client.oauth.tokens import Tokens, read_tokens
 from doorward.client.refusals import CallFailed
-from doorward.client.registration import ClientChoice, Registration, register
-from doorward.client.sealed import SealedStore
-from doorward.client.store import FileStore
-from doorward.client.token_endpoint import refused
-from doorward.client.tokens import Tokens, read_tokens
-from doorward.client.workload import ProjectedToken, _member
-from doorward.wire import server_metadata
+from doorward.client.sign_in.browser import require_web_address
+from doorward.client.sign_in.device_authorization import DeviceSignIn
+from doorward.client.sign_in.listener import Listener
+from doorward.client.sign_in.paste_back import PasteBack
+from doorward.client.storage.keyring_store import SealedStore
+from doorward.client.storage.passphrase_store import PassphraseStore
+from doorward.client.storage.store import FileStore
+from doorward.client.workload.identity import ProjectedToken, _member
+from doorward.wire.oauth import server_metadata
 from tests.client import foreign
 from tests.client.test_streams import Chunks
 

@@ -8,10 +8,12 @@ import anyio
 import httpx2
 import pytest
 
-from doorward.client import McpClient, ProtocolBroken, Unreachable, events, mcp
-from doorward.client.answer_limit import EXTENSION, AnswerLimit, LimitedTransport
-from doorward.client.courier import Courier
-from doorward.client.reach import Reach
+from doorward.client import McpClient, ProtocolBroken, Unreachable
+from doorward.client.http.http_client import Courier
+from doorward.client.http.response_limits import EXTENSION, AnswerLimit, LimitedTransport
+from doorward.client.http.url_policy import Reach
+from doorward.client.mcp import client as mcp
+from doorward.client.mcp import events
 from doorward.client.refusals import ClientRefused
 from tests.client.conftest import Clock
 from tests.client.test_streams import URL, Chunks, Script, result
@@ -241,7 +243,7 @@ def sleepless(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(seconds: float) -> None:
         paused.append(seconds)
 
-    monkeypatch.setattr("doorward.client.session.anyio.sleep", sleep)
+    monkeypatch.setattr("doorward.client.mcp.session.anyio.sleep", sleep)
     return paused
 
 

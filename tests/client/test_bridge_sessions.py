@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from doorward.client.bridge import Bridge
+from doorward.client.mcp.bridge import Bridge
 from tests.client.test_streams import Chunks, Script, result
 
 URL = "https://mcp.example/mcp"

@@ -4,8 +4,8 @@ import webbrowser
 
 import pytest
 
-from doorward.client.browser import open_browser
 from doorward.client.refusals import SignInFailed
+from doorward.client.sign_in.browser import open_browser
 from tests.ledger import proves
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from doorward.client.client_document import build_document, check_document
 from doorward.client.refusals import ClientRefused
-from doorward.wire.client_metadata import parse_client_document
+from doorward.wire.oauth.client_metadata import parse_client_document
 from tests.ledger import proves
 
 URL = "https://me.example/client.json"

@@ -7,8 +7,8 @@ import httpx2
 import pytest
 
 from doorward.client import ClientRefused, DiscoveryFailed, ProtocolBroken
-from doorward.client.discovery import read_challenge
-from doorward.client.reach import Reach
+from doorward.client.http.url_policy import Reach
+from doorward.client.oauth.discovery import read_challenge
 from tests.client.conftest import Open
 from tests.client.house import ISSUER, SERVER, House
 from tests.ledger import proves

@@ -17,18 +17,18 @@ from mcp.server.mcpserver import MCPServer
 from starlette.responses import PlainTextResponse
 
 from doorward.client import McpClient, OAuth, Unreachable
-from doorward.client.bridge import Bridge
-from doorward.client.oauth import AS_IT_IS
+from doorward.client.auth import AS_IT_IS
+from doorward.client.mcp.bridge import Bridge
 from doorward.identity import SCOPE_KEY
-from doorward.transport import Context, McpServer
-from doorward.transport.line import Receive, Scope, Send
-from tests.adapters.stage import Stage
+from doorward.mcp_server import Context, McpServer
+from doorward.mcp_server.asgi import Receive, Scope, Send
 from tests.client.conftest import Open
 from tests.client.house import SERVER, House
 from tests.client.test_bridge_sessions import GREETING, INITIALIZED
 from tests.client.test_streams import Chunks, Script, result
-from tests.transport.over_loopback import serving
-from tests.transport.speaking import person
+from tests.integrations.stage import Stage
+from tests.mcp_server.over_loopback import serving
+from tests.mcp_server.speaking import person
 
 CANCELLED = "notifications/cancelled"
 URL = "https://mcp.example/mcp"

@@ -10,26 +10,26 @@ from typing import Any
 import httpx2
 import pytest
 
-from doorward.cli.arguments import parse_arguments, types_of
+from doorward.cli.client.tool_arguments import parse_arguments, types_of
+from doorward.cli.client.tools import _parameters
 from doorward.cli.problems import UsageProblem
-from doorward.cli.tools import _parameters
 from doorward.client import McpClient, ProtocolBroken, SignInFailed, Unreachable, Wallet
-from doorward.client.authorization import Attempt
-from doorward.client.bridge import FAULT, Bridge, _nobody
-from doorward.client.browser import open_browser, require_web_address
-from doorward.client.courier import Courier
-from doorward.client.events import LONGEST_ID
-from doorward.client.listener import Listener
-from doorward.client.messages import encode
-from doorward.client.passphrase import PassphraseStore
-from doorward.client.paste_back import PasteBack
-from doorward.client.reach import LONGEST_ADDRESS, Reach
+from doorward.client.http.http_client import Courier
+from doorward.client.http.url_policy import LONGEST_ADDRESS, Reach
+from doorward.client.mcp.bridge import FAULT, Bridge, _nobody
+from doorward.client.mcp.events import LONGEST_ID
+from doorward.client.mcp.messages import encode
+from doorward.client.oauth.authorization import Attempt
+from doorward.client.oauth.registration import Registration
+from doorward.client.oauth.tokens import Tokens
 from doorward.client.refusals import DiscoveryFailed
-from doorward.client.registration import Registration
-from doorward.client.store import FileStore
-from doorward.client.tokens import Tokens
+from doorward.client.sign_in.browser import open_browser, require_web_address
+from doorward.client.sign_in.listener import Listener
+from doorward.client.sign_in.paste_back import PasteBack
+from doorward.client.storage.passphrase_store import PassphraseStore
+from doorward.client.storage.store import FileStore
 from doorward.errors import ConfigurationError
-from doorward.wire import server_metadata
+from doorward.wire.oauth import server_metadata
 from tests.client import foreign
 from tests.client.conftest import Open
 from tests.client.foreign_readers import CLIENT, ISSUER, METADATA, RECORD, SERVER, STORE

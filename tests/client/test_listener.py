@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from doorward.client.listener import Listener
 from doorward.client.refusals import SignInFailed
+from doorward.client.sign_in.listener import Listener
 from tests.client.house import knock
 from tests.ledger import proves
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from doorward.client import SealedStore, Wallet, lock
-from doorward.client.lock import exclusive
+from doorward.client import SealedStore, Wallet
 from doorward.client.refusals import Unreachable
+from doorward.client.storage import lock
+from doorward.client.storage.lock import exclusive
 from tests.client.conftest import Clock, Open
 from tests.client.house import ISSUER, SERVER, House
 from tests.client.test_wallet import FakeKeyring
@@ -192,7 +193,7 @@ async def test_a_sealed_store_takes_the_key_that_another_process_made_meanwhile(
 FORKING = """
 import os, sys
 from pathlib import Path
-from doorward.client.lock import at_once, briefly
+from doorward.client.storage.lock import at_once, briefly
 path = Path(sys.argv[1])
 with briefly(path):
     ours, theirs = os.pipe()

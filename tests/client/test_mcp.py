@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from doorward.client import CallFailed, ClientRefused, ProtocolBroken, ServerRefused, Unreachable
-from doorward.client.parameter_headers import marked_parameters, parameter_headers
+from doorward.client.mcp.parameter_headers import marked_parameters, parameter_headers
 from tests.client.conftest import Open
 from tests.client.house import SERVER, House
 

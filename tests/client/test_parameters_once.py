@@ -9,9 +9,9 @@ import httpx2
 import pytest
 
 from doorward.client import ClientRefused
-from doorward.client.listener import Listener
-from doorward.client.paste_back import PasteBack
 from doorward.client.refusals import SignInFailed
+from doorward.client.sign_in.listener import Listener
+from doorward.client.sign_in.paste_back import PasteBack
 from tests.client.conftest import Open
 from tests.client.device_server import Device
 from tests.client.house import ISSUER, House, knock

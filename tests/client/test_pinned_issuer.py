@@ -19,7 +19,7 @@ from doorward.client import (
     Wallet,
     WorkloadIdentity,
 )
-from doorward.client.workload import ProjectedToken
+from doorward.client.workload.identity import ProjectedToken
 from doorward.errors import ConfigurationError
 from tests.client.conftest import Clock, Open
 from tests.client.house import ISSUER, House

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from doorward.client.reach import PinnedTransport, Reach
+from doorward.client.http.url_policy import PinnedTransport, Reach
 from doorward.client.refusals import DiscoveryFailed
 from tests.client.test_reach import certificate
 from tests.ledger import proves
@@ -68,7 +68,7 @@ def resolved(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     async def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (ip, port)) for ip in names[host]]
 
-    monkeypatch.setattr("doorward.client.reach.anyio.getaddrinfo", getaddrinfo)
+    monkeypatch.setattr("doorward.client.http.url_policy.anyio.getaddrinfo", getaddrinfo)
     return names
 
 

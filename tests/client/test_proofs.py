@@ -11,7 +11,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import ECKey
 
 from doorward.client import PrivateKey, SignInFailed, SignInNeeded, Wallet
-from doorward.client.proofs import Prover
+from doorward.client.oauth.dpop import Prover
 from tests.client.conftest import Clock, Open
 from tests.client.house import ISSUER, SERVER, House
 

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from doorward.client.reach import PinnedTransport, Reach
+from doorward.client.http.url_policy import PinnedTransport, Reach
 from doorward.client.refusals import DiscoveryFailed
 from tests.ledger import proves
 

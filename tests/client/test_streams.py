@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from doorward.client import CallFailed, McpClient, ProtocolBroken
-from doorward.client.events import LONGEST_RETRY, EventReader, read_events
+from doorward.client.mcp.events import LONGEST_RETRY, EventReader, read_events
 
 URL = "https://mcp.example/mcp"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from doorward.client import Attempt, FileStore, SignInFailed, Wallet, judge, open_connection
-from doorward.wire.server_metadata import ServerMetadata
+from doorward.wire.oauth.server_metadata import ServerMetadata
 from tests.client.house import SERVER, House
 from tests.ledger import proves
 

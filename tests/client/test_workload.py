@@ -10,7 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from doorward.client import ClientRefused
-from doorward.client.workload import AzureMetadata, GitHubActions, GoogleMetadata, ProjectedToken
+from doorward.client.workload.identity import (
+    AzureMetadata,
+    GitHubActions,
+    GoogleMetadata,
+    ProjectedToken,
+)
 from doorward.errors import ConfigurationError
 
 AUDIENCE = "https://issuer.example/a?b=c&d"

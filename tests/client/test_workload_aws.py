@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from doorward.client import ClientRefused
-from doorward.client.aws import AwsSts
+from doorward.client.workload.aws import AwsSts
 from doorward.errors import ConfigurationError
 
 AUDIENCE = "https://issuer.example/a?b=c&d"

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from doorward.authserver import ServerEvent
-from doorward.cli.demo_screen import SENTENCES, JsonScreen, RichScreen
+from doorward.cli.server.demo_screen import SENTENCES, JsonScreen, RichScreen
 from doorward.demo.app import Whereabouts
 from doorward.demo.people import PEOPLE
 from doorward.guard import AuditEvent

@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from doorward.tokens import new_api_key
-from doorward.tokens.api_key_file import write_keys
+from doorward.tokens.api_keys.key_file import write_keys
 from tests.keycloak.reading import claims_of
 from tests.keycloak.running import RunningKeycloak
 from tests.pages.browser import served

@@ -7,8 +7,8 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import StreamingResponse
 
 from doorward import Guard, Identity, Policy, current_identity
-from doorward.guard.fastapi import signed_in
 from doorward.identity import _giving
+from doorward.integrations.fastapi import signed_in
 from doorward.testing import TokenMint
 from doorward.tokens import LocalKeys, TrustedIssuer
 from tests.downstream.issuer import Issuer

@@ -38,7 +38,7 @@ def on_the_official_sdk(guard: Guard, ask: Callable[[], Any]) -> Any:
     """Serve ``ask`` as a tool of the SDK's server."""
     from mcp.server.mcpserver import MCPServer
 
-    from doorward.guard.official_sdk import protect
+    from doorward.integrations.mcp_sdk import protect
 
     server: MCPServer[Any] = MCPServer("shop")
 
@@ -53,7 +53,7 @@ def on_fastmcp(guard: Guard, ask: Callable[[], Any]) -> Any:
     """Serve ``ask`` as a tool of FastMCP's server."""
     from fastmcp import FastMCP
 
-    from doorward.guard.fastmcp import protect
+    from doorward.integrations.fastmcp import protect
 
     server: FastMCP[Any] = FastMCP("shop")
 

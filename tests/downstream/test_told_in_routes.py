@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 
 from doorward import Guard, Identity
 from doorward.downstream import DownstreamProblem
-from doorward.guard.fastapi import CurrentUser, current_user, signed_in
+from doorward.integrations.fastapi import CurrentUser, current_user, signed_in
 from doorward.testing import TokenMint
 from tests.downstream.issuer import Issuer
 from tests.downstream.routes import SECRET, caller_of

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from doorward.wire.challenge import parse_challenges
+from doorward.wire.oauth.challenge import parse_challenges
 from tests.e2e.client_documents import ClientDocuments
 from tests.e2e.drivers import FASTMCP, PYTHON_SDK, TYPESCRIPT, Driver, run
 from tests.e2e.journey import Errand, Record

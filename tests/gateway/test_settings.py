@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from doorward.cli.gateway import DEFAULTS, routes_of
+from doorward.cli.server.gateway import DEFAULTS, routes_of
 from doorward.errors import ConfigurationError
 from doorward.gateway import Route, realm_routes
 from doorward.gateway.env_file import Environment, parse_env, read_environment

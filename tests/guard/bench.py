@@ -7,13 +7,13 @@ from typing import Any
 import httpx2
 
 from doorward.guard import AuditEvent, Guard
-from doorward.guard.answers import Message, Receive, Scope, Send
+from doorward.guard.http.responses import Message, Receive, Scope, Send
 from doorward.identity import SCOPE_KEY, Identity, current_identity
 from doorward.policy import EVERY, Policy, Rule
 from doorward.testing.mint import TokenMint
 from doorward.tokens import LocalKeys, TrustedIssuer
-from doorward.wire.envelope import SCOPE_KEY as ENVELOPE_KEY
-from doorward.wire.envelope import Envelope
+from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
+from doorward.wire.jsonrpc.envelope import Envelope
 
 RESOURCE = "https://mcp.example/mcp"
 METADATA = "https://mcp.example/.well-known/oauth-protected-resource/mcp"

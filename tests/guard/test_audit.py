@@ -15,10 +15,11 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.guard import Guard, audit
-from doorward.guard.audit import AuditEvent, harmless
-from doorward.guard.audit_lines import Lines
-from doorward.guard.correlation import new_id
+from doorward.guard import Guard
+from doorward.guard.audit import events as audit
+from doorward.guard.audit.events import AuditEvent, harmless
+from doorward.guard.audit.lines import Lines
+from doorward.guard.http.correlation_id import new_id
 from doorward.policy import Operation
 from tests.guard.bench import (
     ISSUER,

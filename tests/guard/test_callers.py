@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from doorward.guard.answers import Receive, Scope, Send
+from doorward.guard.http.responses import Receive, Scope, Send
 from doorward.guard.refusals import SessionRefused
 from doorward.guard.sessions import Sessions
 from doorward.identity import SCOPE_KEY, Identity, current_identity

@@ -7,7 +7,7 @@ import pytest
 from doorward.errors import KeysUnavailable
 from doorward.testing.mint import TokenMint
 from doorward.tokens import Key, LocalKeys, TrustedIssuer, Verifier
-from doorward.wire.challenge import parse_challenges
+from doorward.wire.oauth.challenge import parse_challenges
 from tests.guard.bench import (
     ISSUER,
     METADATA,

@@ -11,7 +11,7 @@ from doorward.guard import Guard
 from doorward.identity import SCOPE_KEY
 from doorward.policy import EVERY, Policy, Rule
 from doorward.tokens import ApiKeyList, CredentialVerifier, Verifier, new_api_key
-from doorward.tokens.api_key_file import write_keys
+from doorward.tokens.api_keys.key_file import write_keys
 from tests.guard.bench import METADATA, NOW, RESOURCE, Bench, error, message, token
 from tests.guard.bench import trusted as signed
 from tests.ledger import proves

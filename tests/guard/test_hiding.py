@@ -9,9 +9,9 @@ import pytest
 
 from doorward.errors import ConfigurationError
 from doorward.guard import Guard
-from doorward.guard.declared import requires
+from doorward.integrations.declared_rules import requires
+from doorward.mcp_server import McpServer
 from doorward.policy import EVERY, Policy, Rule
-from doorward.transport import McpServer
 from tests.guard.bench import (
     NOW,
     RESOURCE,
@@ -165,7 +165,7 @@ async def test_a_mounted_server_whose_template_shares_a_hidden_uri_does_not_star
 ) -> None:
     from fastmcp import FastMCP
 
-    from doorward.guard.fastmcp import protect
+    from doorward.integrations.fastmcp import protect
 
     inner: FastMCP[Any] = FastMCP("inner")
     inner.resource("files://{name}", name="file")(requires()(lambda name: name))
@@ -208,7 +208,7 @@ def own(guard: Guard) -> Any:
 def official_sdk(guard: Guard) -> Any:
     from mcp.server.mcpserver import MCPServer
 
-    from doorward.guard.official_sdk import protect
+    from doorward.integrations.mcp_sdk import protect
 
     server: MCPServer[Any] = MCPServer("shop")
     server.tool(name="add")(requires()(lambda: ""))
@@ -219,7 +219,7 @@ def official_sdk(guard: Guard) -> Any:
 def fastmcp(guard: Guard) -> Any:
     from fastmcp import FastMCP
 
-    from doorward.guard.fastmcp import protect
+    from doorward.integrations.fastmcp import protect
 
     server: FastMCP[Any] = FastMCP("shop")
     server.tool(name="add")(requires()(lambda: ""))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from doorward.guard.answers import Message, Receive, Scope, Send
+from doorward.guard.http.responses import Message, Receive, Scope, Send
 from doorward.policy import EVERY, Policy, Rule
 from tests.guard.bench import Bench, bearer, error, message, modern, routing, token
 from tests.ledger import proves

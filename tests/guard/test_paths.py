@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.guard.paths import Paths
+from doorward.guard.http.paths import Paths
 from tests.guard.bench import RESOURCE, Bench, bearer, error, message, token
 from tests.ledger import proves
 

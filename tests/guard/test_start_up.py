@@ -8,7 +8,7 @@ import pytest
 
 from doorward.errors import ConfigurationError
 from doorward.guard import Guard
-from doorward.guard.answers import Message, Receive, Scope, Send
+from doorward.guard.http.responses import Message, Receive, Scope, Send
 from doorward.net import Fetched, Fetcher, FetchFailed
 from doorward.policy import Policy
 from doorward.tokens import RemoteKeys, TrustedIssuer, Verifier

@@ -6,8 +6,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from doorward.guard.answers import Receive, Scope, Send
-from doorward.guard.user_context import UserContext
+from doorward.guard.http.responses import Receive, Scope, Send
+from doorward.guard.http.user_context import UserContext
 from doorward.identity import SCOPE_KEY, Identity
 
 MEMBER = "example.org/user"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from doorward.guard.answers import Message, Receive, Scope, Send
+from doorward.guard.http.responses import Message, Receive, Scope, Send
 from doorward.policy import EVERY, Policy, Rule
 from tests.guard.bench import POLICY, Bench, bearer, error, message, token, whole_body
 from tests.ledger import proves

@@ -7,8 +7,8 @@ import httpx2
 import pytest
 from fastapi import Depends, FastAPI
 
-from doorward.guard.fastapi import signed_in
 from doorward.identity import Identity
+from doorward.integrations.fastapi import signed_in
 from doorward.tokens import (
     ApiKeyFile,
     CredentialVerifier,
@@ -16,7 +16,7 @@ from doorward.tokens import (
     TrustedIssuer,
     new_api_key,
 )
-from doorward.tokens.api_key_file import write_keys
+from doorward.tokens.api_keys.key_file import write_keys
 from tests.guard.bench import NOW, Bench, message
 from tests.guard.bench import trusted as signed
 from tests.ledger import proves

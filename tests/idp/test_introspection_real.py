@@ -14,7 +14,7 @@ import uvicorn
 
 from doorward import Guard, Policy, Rule
 from doorward.authserver.settings import ConfiguredClient, Resource
-from doorward.client.jws import PrivateKey
+from doorward.client.oauth.jws import PrivateKey
 from doorward.errors import TokenRejected, WrongAudience, WrongType
 from doorward.serving import listen
 from doorward.tokens import Introspection, TokenVerifier

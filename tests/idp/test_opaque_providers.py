@@ -24,7 +24,7 @@ from doorward.tokens import (
     Introspection,
     OpaqueIssuer,
 )
-from doorward.tokens.opaque import INTROSPECTED
+from doorward.tokens.opaque.issuer import INTROSPECTED
 from doorward.tokens.refusals import InactiveToken, LookupUnavailable, WrongClient
 from tests.idp.listening import Application, listening
 from tests.idp.opaque_simulators import (

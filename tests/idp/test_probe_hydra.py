@@ -6,12 +6,12 @@ import pytest
 
 from doorward.errors import TokenRejected, WrongAudience
 from doorward.idp import find
-from doorward.idp.discovery import look
 from doorward.idp.facts import Answer
-from doorward.idp.measured import Measured
-from doorward.idp.probe import probe
+from doorward.idp.probe.discovery import look
+from doorward.idp.probe.measured import Measured
+from doorward.idp.probe.probe import probe
 from doorward.net import Fetcher
-from doorward.net.target import read_target
+from doorward.net.url import read_target
 from doorward.tokens import TrustedIssuer, Verifier
 from tests.idp import running_hydra
 from tests.idp.running_hydra import RunningHydra

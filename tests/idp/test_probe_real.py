@@ -12,11 +12,11 @@ import pytest
 
 from doorward.authserver import AuthorizationServer
 from doorward.authserver.settings import AuthServerSettings, Resource
-from doorward.idp.discovery import look
-from doorward.idp.measured import Measured
-from doorward.idp.probe import probe
+from doorward.idp.probe.discovery import look
+from doorward.idp.probe.measured import Measured
+from doorward.idp.probe.probe import probe
 from doorward.net import Fetcher
-from doorward.net.target import read_target
+from doorward.net.url import read_target
 from tests.e2e.processes import started
 from tests.idp.listening import Application, listening
 

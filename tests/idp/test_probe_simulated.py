@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from doorward.idp.discovery import look
-from doorward.idp.measured import Measured
-from doorward.idp.probe import probe
+from doorward.idp.probe.discovery import look
+from doorward.idp.probe.measured import Measured
+from doorward.idp.probe.probe import probe
 from doorward.net import Fetcher
-from doorward.net.target import read_target
+from doorward.net.url import read_target
 from tests.idp.listening import Application, listening
 from tests.idp.simulator import OAUTH, OPENID, Seen, Simulated, path_of, simulate
 
@@ -318,6 +318,6 @@ async def test_the_token_of_a_registration_goes_nowhere_but_where_it_was_made() 
 def test_only_a_judgement_of_the_metadata_counts_as_working(
     status: int, error: str, answer: str
 ) -> None:
-    from doorward.idp.attempts import judge_registration
+    from doorward.idp.probe.attempts import judge_registration
 
     assert judge_registration(status, error).answer == answer

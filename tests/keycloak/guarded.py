@@ -8,7 +8,7 @@ import httpx2
 
 from doorward import Guard, Identity, McpServer, Policy, Rule
 from tests.keycloak.running import RESOURCE
-from tests.transport.speaking import Answer, Peer
+from tests.mcp_server.speaking import Answer, Peer
 
 
 class Clock:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from doorward.idp import find
-from doorward.idp.discovery import look
 from doorward.idp.facts import Answer
-from doorward.idp.measured import Measured
-from doorward.idp.probe import probe
+from doorward.idp.probe.discovery import look
+from doorward.idp.probe.measured import Measured
+from doorward.idp.probe.probe import probe
 from doorward.net import Fetcher
-from doorward.net.target import read_target
+from doorward.net.url import read_target
 from tests.keycloak.running import RunningKeycloak
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("keycloak")]

@@ -3,7 +3,7 @@
 import pytest
 
 from doorward.net.refusals import FetchRefused
-from doorward.net.target import read_target
+from doorward.net.url import read_target
 from tests.ledger import proves
 
 

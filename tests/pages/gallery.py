@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from doorward.authserver.pages import SECURITY_HEADERS, Page, render
+from doorward.authserver.pages.pages import SECURITY_HEADERS, Page, render
 from tests.pages.states import STATES
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-from doorward.authserver.pages import Page, render
+from doorward.authserver.pages.pages import Page, render
 
 VOID = frozenset({"input", "meta", "link", "br", "img"})
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from doorward.authserver.pages import (
+from doorward.authserver.pages.pages import (
     ClientCard,
     ConsentPage,
     ContinuePage,

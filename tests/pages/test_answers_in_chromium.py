@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from doorward.authserver.pages import SECURITY_HEADERS, render
+from doorward.authserver.pages.pages import SECURITY_HEADERS, render
 from tests.ledger import proves
 from tests.pages.browser import DESKTOP, PHONE, Watched, new_page, served
 from tests.pages.gallery import gallery

@@ -2,7 +2,7 @@
 
 import pytest
 
-from doorward.authserver.destination import read_destination
+from doorward.authserver.pages.destination import read_destination
 from tests.ledger import proves
 
 

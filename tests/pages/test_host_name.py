@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doorward.authserver.host_name import read_host
+from doorward.authserver.pages.host_name import read_host
 from tests.ledger import proves
 
 

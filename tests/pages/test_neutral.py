@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doorward.authserver.neutral import link, plain, quoted, visible_uri
+from doorward.authserver.pages.safe_text import link, plain, quoted, visible_uri
 from tests.ledger import proves
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from doorward.authserver.neutral import plain
-from doorward.authserver.pages import SECURITY_HEADERS, Page, ScopeLine, render
+from doorward.authserver.pages.pages import SECURITY_HEADERS, Page, ScopeLine, render
+from doorward.authserver.pages.safe_text import plain
 from tests.ledger import proves
 from tests.pages.reading import Document, read
 from tests.pages.states import (

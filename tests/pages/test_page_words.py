@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from doorward.authserver.pages import ConsentPage, ScopeLine
+from doorward.authserver.pages.pages import ConsentPage, ScopeLine
 from tests.ledger import proves
 from tests.pages.reading import read
 from tests.pages.states import (

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, Response, ViewportSize, expect
 
-from doorward.authserver.pages import SECURITY_HEADERS
+from doorward.authserver.pages.pages import SECURITY_HEADERS
 from tests.ledger import proves
 from tests.pages.browser import DESKTOP, SIZES, Watched, new_page
 from tests.pages.real_server import PASSWORDS, Program, real_server

@@ -10,7 +10,7 @@ from doorward.errors import ConfigurationError
 from doorward.identity import Identity
 from doorward.policy import EVERY, Operation, Policy, Rule
 from doorward.policy.rules import REACHES
-from doorward.wire.envelope import NAMED
+from doorward.wire.jsonrpc.envelope import NAMED
 from tests.ledger import proves
 
 ADD = Operation("tools/call", "add")

@@ -65,7 +65,7 @@ async def test_the_sdk_knows_the_caller_too_and_not_the_token(
 
 
 async def test_a_tool_may_ask_for_more(main: ModuleType, asgardeo: Asgardeo) -> None:
-    from doorward.guard.official_sdk import requires
+    from doorward.integrations.mcp_sdk import requires
 
     @main.mcp.tool()  # type: ignore[untyped-decorator]
     @requires(scopes={"numbers:multiply"})

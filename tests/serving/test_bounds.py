@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from doorward.serving.connection import LONGEST_HEAD, MOST_IGNORED
-from doorward.serving.patience import BYTES_PER_SECOND, LONGEST_STANDSTILL, SLOWEST
+from doorward.serving.timeouts import BYTES_PER_SECOND, LONGEST_STANDSTILL, SLOWEST
 from tests.serving.lines import GET, Echo, Party, post, settle
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from doorward.serving import Connection, connection, new_event_loop, patience
+from doorward.serving import Connection, connection, new_event_loop, timeouts
 from tests.net.server import authority
 from tests.serving.lines import Ends, Party, Wire
 
@@ -115,7 +115,7 @@ async def test_a_client_that_is_gone_at_once_is_told_of_as_any_other() -> None:
 def test_a_client_that_does_not_read_is_let_go(
     loop: Loop, secured: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(patience, "LONGEST_STANDSTILL", 0.05)
+    monkeypatch.setattr(timeouts, "LONGEST_STANDSTILL", 0.05)
     monkeypatch.setattr(connection, "_LOOKS_EVERY", 0.01)
     contexts = authority(tmp_path, "localhost") if secured else None
 

@@ -1,7 +1,7 @@
 """Two API keys, and a desk that knows keys."""
 
 from doorward.tokens import ApiKey, ApiKeyList, new_api_key
-from doorward.tokens.api_keys import KeyDesk
+from doorward.tokens.api_keys.verifier import KeyDesk
 from tests.tokens.signer import NOW
 
 KEY, KEPT = new_api_key(

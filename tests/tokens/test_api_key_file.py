@@ -11,7 +11,7 @@ import pytest
 
 from doorward.errors import ConfigurationError
 from doorward.tokens import ApiKeyFile, CredentialVerifier
-from doorward.tokens.api_key_file import read_keys, write_keys
+from doorward.tokens.api_keys.key_file import read_keys, write_keys
 from doorward.tokens.refusals import ApiKeyRevoked, ApiKeysUnavailable
 from tests.tokens.clock import Time
 from tests.tokens.signer import NOW

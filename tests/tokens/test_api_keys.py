@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from doorward.errors import ConfigurationError, MalformedToken, TokenRejected
-from doorward.tokens.api_key import read_api_key
-from doorward.tokens.api_keys import ISSUER
+from doorward.tokens.api_keys.key import read_api_key
+from doorward.tokens.api_keys.verifier import ISSUER
 from doorward.tokens.refusals import ApiKeyExpired, ApiKeyRevoked, UnknownApiKey
 from doorward.wire.address import split
 from tests.tokens.signer import NOW
@@ -69,7 +69,7 @@ def test_a_key_that_was_cut_or_mistyped_is_malformed(key: str) -> None:
 
 
 def forged(key_id: str, secret: str) -> str:
-    from doorward.tokens.api_key import _checksum
+    from doorward.tokens.api_keys.key import _checksum
 
     body = f"dw_{key_id}_{secret}"
     return f"{body}_{_checksum(body)}"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from doorward.identity import Identity
-from doorward.tokens.remembered import Remembered
+from doorward.tokens.cache import Remembered
 
 NOW = 1_800_000_000.0
 

@@ -14,7 +14,7 @@ from doorward.errors import (
     WrongType,
 )
 from doorward.tokens import RFC9068, TokenProfile
-from doorward.tokens.checks import CHECKS, Case, Expected, admit
+from doorward.tokens.jwt.checks import CHECKS, Case, Expected, admit
 from tests.ledger import proves
 from tests.tokens.signer import ISSUER, NOW, RESOURCE, claims
 

@@ -3,12 +3,12 @@
 import pytest
 
 from doorward.errors import KeysUnavailable, UnknownKey
+from doorward.net.circuit_breaker import Respite
 from doorward.testing import TokenMint
 from doorward.tokens import LocalKeys
-from doorward.tokens.allowance import Allowance
+from doorward.tokens.cache import Remembered
+from doorward.tokens.jwt.token_bucket import Allowance
 from doorward.tokens.refusals import LookupUnavailable
-from doorward.tokens.remembered import Remembered
-from doorward.tokens.respite import Respite
 from tests.tokens.clock import Time
 from tests.tokens.provider import Provider, remote, started
 from tests.tokens.signer import Signer

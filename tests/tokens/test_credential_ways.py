@@ -14,8 +14,8 @@ from doorward.errors import (
     WrongAudience,
     WrongType,
 )
+from doorward.jose.compact import LONGEST_TOKEN
 from doorward.tokens import CredentialVerifier, LocalKeys, TrustedIssuer
-from doorward.wire.compact import LONGEST_TOKEN
 from tests.tokens.asked import ISSUER, NOW, RESOURCE, TOKEN, Asked, opaque
 from tests.tokens.clock import Time
 from tests.tokens.opaque_judge import judge

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from doorward.net import FetchFailed
-from doorward.tokens.described import Endpoint
-from doorward.wire import server_metadata
+from doorward.tokens.endpoint_discovery import Endpoint
+from doorward.wire.oauth import server_metadata
 from tests.tokens.clock import Time
 from tests.tokens.provider import Provider, until
 

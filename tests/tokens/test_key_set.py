@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from doorward.tokens.algorithm_names import SUPPORTED
-from doorward.tokens.key import MOST_KEYS, NotAKey, read_key
-from doorward.tokens.key_set import KeySet, NotAKeySet
+from doorward.jose.algorithm_names import SUPPORTED
+from doorward.jose.key_set import KeySet, NotAKeySet
+from doorward.jose.public_key import MOST_KEYS, NotAKey, read_key
 from tests.ledger import proves
 from tests.tokens.signer import ALGORITHMS, Signer, b64, ec_jwk, rsa_jwk, rsa_key
 

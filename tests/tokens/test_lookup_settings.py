@@ -7,8 +7,8 @@ import pytest
 
 from doorward.errors import ConfigurationError
 from doorward.tokens import CredentialVerifier, Introspection
-from doorward.tokens.github import GitHubTokenCheck
-from doorward.tokens.google import GoogleTokenInfo
+from doorward.tokens.opaque.github import GitHubTokenCheck
+from doorward.tokens.opaque.google import GoogleTokenInfo
 from tests.tokens.asked import ENDPOINT, RESOURCE, TOKEN, Asked, active, answer, lookup, opaque
 from tests.tokens.clock import Time
 

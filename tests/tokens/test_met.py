@@ -3,7 +3,7 @@
 import gc
 import tracemalloc
 
-from doorward.tokens.met import Met
+from doorward.tokens.seen_filter import Met
 
 
 def token(number: int) -> bytes:

@@ -13,9 +13,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import import_key
 
 from doorward.errors import TokenRejected
+from doorward.jose.compact import NotCompact, decode_segment, split
+from doorward.jose.public_key import read_key
 from doorward.tokens import LocalKeys, TrustedIssuer, Verifier
-from doorward.tokens.key import read_key
-from doorward.wire.compact import NotCompact, decode_segment, split
 from tests.ledger import proves
 from tests.tokens.signer import ALGORITHMS, ISSUER, NOW, RESOURCE, Signer, b64, claims, dumps
 

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from doorward.errors import ConfigurationError
+from doorward.jose.pem import read_public_pem
 from doorward.testing import Algorithm, SigningKey
-from doorward.tokens.pem import read_public_pem
 
 NOW = 1_800_000_000.0
 

@@ -6,8 +6,8 @@ import pytest
 
 from doorward.errors import MissingClaim
 from doorward.tokens import RFC9068, LocalKeys, TokenProfile
-from doorward.tokens.profile import ClaimPath
-from doorward.tokens.reading import read_identity, read_roles, read_scopes
+from doorward.tokens.jwt.identity_from_claims import read_identity, read_roles, read_scopes
+from doorward.tokens.jwt.profile import ClaimPath
 from tests.ledger import proves
 from tests.tokens.signer import NOW, Signer, claims, dumps
 

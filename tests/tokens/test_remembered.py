@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from doorward.identity import Identity
-from doorward.tokens.remembered import Remembered
+from doorward.tokens.cache import Remembered
 
 NOW = 1_800_000_000.0
 

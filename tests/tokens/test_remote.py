@@ -6,10 +6,10 @@ import json
 import pytest
 
 from doorward.errors import KeysUnavailable
+from doorward.jose.public_key import MOST_KEYS
 from doorward.net import Fetcher
 from doorward.tokens import RemoteKeys
-from doorward.tokens.key import MOST_KEYS
-from doorward.tokens.remote import LARGEST_JWKS
+from doorward.tokens.jwt.remote_keys import LARGEST_JWKS
 from tests.ledger import proves
 from tests.tokens.clock import Time
 from tests.tokens.provider import Provider, remote, started, until

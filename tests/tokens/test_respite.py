@@ -6,8 +6,8 @@ from typing import NoReturn
 import pytest
 
 from doorward.errors import DoorwardError, TokenRejected, Unavailable
+from doorward.net.circuit_breaker import Respite
 from doorward.tokens.refusals import LookupUnavailable
-from doorward.tokens.respite import Respite
 from tests.tokens.clock import Time
 
 

@@ -7,7 +7,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from doorward.tokens.key import read_key
+from doorward.jose.public_key import read_key
 from tests.ledger import proves
 from tests.tokens.signer import Signer, rsa_key
 

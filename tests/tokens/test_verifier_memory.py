@@ -6,7 +6,7 @@ import pytest
 
 from doorward.errors import KeysUnavailable, TokenRejected, UnknownKey
 from doorward.tokens import LocalKeys, TrustedIssuer, Verifier
-from doorward.tokens.source import KeySource
+from doorward.tokens.jwt.key_source import KeySource
 from tests.ledger import proves
 from tests.tokens.clock import Time
 from tests.tokens.signer import ISSUER, NOW, RESOURCE, Signer, claims

@@ -13,12 +13,12 @@ from typing import Any
 
 import httpx2
 
+from doorward.jose.pem import read_public_pem
 from doorward.net import Fetched
 from doorward.testing import SigningKey, TokenMint
 from doorward.tokens import RFC9068
-from doorward.tokens.pem import read_public_pem
-from doorward.wire.envelope import MIRRORED
-from doorward.wire.routing_headers import encode_name
+from doorward.wire.jsonrpc.envelope import MIRRORED
+from doorward.wire.jsonrpc.routing_headers import encode_name
 from mcp_http.provider import Provider
 
 ADDRESS = "http://localhost:9000"

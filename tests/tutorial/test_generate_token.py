@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from doorward.tokens.pem import read_public_pem
+from doorward.jose.pem import read_public_pem
 from tests.conftest import ROOT
 from tests.tutorial.places import STEPS_FOLDER
 from tests.tutorial.stage import ADDRESS, RESOURCE

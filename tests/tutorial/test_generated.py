@@ -43,7 +43,7 @@ def test_a_step_fits_on_its_page(step: int) -> None:
 
 def test_a_diff_names_both_steps_and_what_graduated() -> None:
     assert diff(3).startswith("--- step2.py\n+++ step3.py\n")
-    assert "+from doorward.wire.envelope import read_envelope\n" in diff(3)
+    assert "+from doorward.wire.jsonrpc.envelope import read_envelope\n" in diff(3)
 
 
 def test_the_matrix_has_a_row_for_each_attack_and_a_column_for_each_step() -> None:

@@ -12,18 +12,18 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from doorward.errors import ConfigurationError, MissingToken, RequestRefused, TokenRejected
-from doorward.guard.answers import App, Receive, Refusals, Scope, Send
-from doorward.guard.user_context import UserContext
+from doorward.guard.http.responses import App, Receive, Refusals, Scope, Send
+from doorward.guard.http.user_context import UserContext
 from doorward.identity import SCOPE_KEY, Identity
+from doorward.jose.pem import read_public_pem
+from doorward.mcp_server.functions.signature import read_signature
 from doorward.policy import Operation, Policy, Rule
 from doorward.testing import BAD_TOKENS, BadToken, SigningKey
 from doorward.tokens import LocalKeys, TrustedIssuer, Verifier
-from doorward.tokens.pem import read_public_pem
-from doorward.transport.signature import read_signature
-from doorward.wire import resource_metadata
 from doorward.wire.address import is_loopback_host
-from doorward.wire.challenge import parse_challenges
-from doorward.wire.envelope import Malformed, read_envelope
+from doorward.wire.jsonrpc.envelope import Malformed, read_envelope
+from doorward.wire.oauth import resource_metadata
+from doorward.wire.oauth.challenge import parse_challenges
 from mcp_http import stage, step1, step2, step3, step5, step6, step7, step8, step9, tools
 from tests.tutorial.stage import ADDRESS, META, MODERN, RESOURCE, caller_of, key, mint
 

@@ -10,7 +10,7 @@ import pytest
 from doorward.errors import KeysUnavailable, UnknownKey
 from doorward.net import Fetched, Fetcher, FetchFailed
 from doorward.testing import SigningKey
-from doorward.tokens.discovered import DiscoveredKeys
+from doorward.tokens.jwt.discovered_keys import DiscoveredKeys
 from mcp_http.step10 import ProviderKeys
 
 ISSUER = "http://localhost:8080/realms/mcp-realm"

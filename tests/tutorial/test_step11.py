@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from doorward.client.authorization import Attempt, judge
+from doorward.client.oauth.authorization import Attempt, judge
 from doorward.client.refusals import SignInFailed
-from doorward.wire import resource_metadata, server_metadata
-from doorward.wire.server_metadata import ServerMetadata
+from doorward.wire.oauth import resource_metadata, server_metadata
+from doorward.wire.oauth.server_metadata import ServerMetadata
 from mcp_http import hops
 from mcp_http.hops import Hops, Wire
 from mcp_http.step11 import Client, judged

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.wire.challenge import (
+from doorward.wire.oauth.challenge import (
     Challenge,
     MalformedChallenge,
     build_challenge,

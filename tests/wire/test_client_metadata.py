@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from doorward.wire.client_metadata import (
+from doorward.wire.oauth.client_metadata import (
     InvalidClientMetadata,
     InvalidRedirectUri,
     is_client_id_url,

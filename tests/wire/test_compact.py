@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.wire.compact import (
+from doorward.jose.compact import (
     LONGEST_TOKEN,
     NotCompact,
     decode_segment,

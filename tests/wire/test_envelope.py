@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.wire.envelope import (
+from doorward.wire.jsonrpc.envelope import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
     INVALID_REQUEST,
@@ -21,7 +21,7 @@ from doorward.wire.envelope import (
     jsonrpc_error,
     read_envelope,
 )
-from doorward.wire.routing_headers import decode_name, encode_name
+from doorward.wire.jsonrpc.routing_headers import decode_name, encode_name
 from tests.ledger import proves
 
 MODERN = MODERN_VERSIONS[0]

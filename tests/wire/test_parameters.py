@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.wire.parameters import (
+from doorward.wire.oauth.parameters import (
     MOST_PARAMETERS,
     MalformedParameters,
     RepeatedParameter,

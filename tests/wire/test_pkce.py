@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.wire import pkce
+from doorward.wire.oauth import pkce
 from tests.ledger import proves
 
 # RFC 7636 appendix B.

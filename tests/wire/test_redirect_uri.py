@@ -2,7 +2,7 @@
 
 import pytest
 
-from doorward.wire.redirect_uri import is_acceptable, matches, problem_with, without_port
+from doorward.wire.oauth.redirect_uri import is_acceptable, matches, problem_with, without_port
 from tests.ledger import proves
 
 REGISTERED = "https://app.example/cb"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from doorward.errors import ConfigurationError
-from doorward.wire.resource_metadata import MetadataRefused, build, metadata_url, parse
+from doorward.wire.oauth.resource_metadata import MetadataRefused, build, metadata_url, parse
 from tests.ledger import proves
 
 RESOURCE = "https://mcp.example/mcp"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.authserver import neutral
+from doorward.authserver.pages import safe_text as neutral
 from doorward.wire.safe_text import LONGEST_LINE, seen, visible, visible_line
 from tests.ledger import proves
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.wire.scope import build_scope, parse_scope
+from doorward.wire.oauth.scope import build_scope, parse_scope
 
 _SCOPE = st.text(alphabet=st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1).filter(
     lambda text: '"' not in text and "\\" not in text

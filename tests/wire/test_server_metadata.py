@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from doorward.wire.server_metadata import (
+from doorward.wire.oauth.server_metadata import (
     IssuerMismatch,
     MalformedMetadata,
     PkceNotOffered,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.wire.envelope import Envelope, Malformed, read_envelope
-from doorward.wire.usual import read_usual
+from doorward.wire.jsonrpc.envelope import Envelope, Malformed, read_envelope
+from doorward.wire.jsonrpc.fast_path import read_usual
 from tests.wire.test_envelope import META, MODERN, headers, modern
 
 

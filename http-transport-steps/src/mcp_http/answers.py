@@ -8,9 +8,9 @@ from typing import Any
 from fastapi import Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from doorward.transport.refusals import ProtocolRefusal
-from doorward.transport.signature import read_signature
-from doorward.wire.envelope import LEGACY_VERSIONS, MODERN_VERSIONS, Envelope
+from doorward.mcp_server.functions.signature import read_signature
+from doorward.mcp_server.refusals import ProtocolRefusal
+from doorward.wire.jsonrpc.envelope import LEGACY_VERSIONS, MODERN_VERSIONS, Envelope
 
 __all__ = [
     "CACHEABLE",

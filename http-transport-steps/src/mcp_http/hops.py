@@ -11,10 +11,10 @@ from urllib.parse import parse_qsl
 
 import httpx2
 
-from doorward.client.messages import MODERN, build_headers, build_request, encode
+from doorward.client.mcp.messages import MODERN, build_headers, build_request, encode
 from doorward.client.refusals import ClientRefused
 from doorward.errors import DoorwardError
-from doorward.wire.challenge import MalformedChallenge, parse_challenges
+from doorward.wire.oauth.challenge import MalformedChallenge, parse_challenges
 
 __all__ = [
     "CREDENTIALS",

@@ -15,10 +15,10 @@ from doorward.errors import ConfigurationError
 from doorward.gateway.env_file import read_environment
 from doorward.idp import find
 from doorward.net import Fetcher, FetchFailed, Question
-from doorward.net.target import read_target
+from doorward.net.url import read_target
 from doorward.serving import listen, serve
 from doorward.tokens import TokenProfile
-from doorward.wire.server_metadata import metadata_urls
+from doorward.wire.oauth.server_metadata import metadata_urls
 
 __all__ = ["Provider", "fetcher_of", "read_provider", "run"]
 

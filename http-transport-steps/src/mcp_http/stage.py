@@ -14,15 +14,15 @@ from fastapi import Depends, FastAPI, Request, Response
 from starlette.types import ASGIApp
 
 from doorward.errors import ConfigurationError, RequestRefused
-from doorward.guard.answers import Refusals
-from doorward.guard.asked import look_at
-from doorward.guard.bearer import read_bearer
+from doorward.guard.http.bearer import read_bearer
+from doorward.guard.http.request_headers import look_at
+from doorward.guard.http.responses import Refusals
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
+from doorward.jose.pem import read_public_pem
+from doorward.mcp_server.http.host_check import Neighbours
 from doorward.serving import listen, serve
 from doorward.tokens import Verifier
-from doorward.tokens.pem import read_public_pem
-from doorward.transport.neighbours import Neighbours
-from doorward.wire.envelope import jsonrpc_error
+from doorward.wire.jsonrpc.envelope import jsonrpc_error
 from mcp_http.keys import read_public_key
 
 __all__ = ["SCOPES", "new_app", "publish_issuer", "read_public_key", "require_token", "run"]

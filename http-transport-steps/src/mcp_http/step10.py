@@ -19,13 +19,13 @@ from collections.abc import Callable
 
 from doorward import Guard, McpServer, Policy, Rule, TrustedIssuer
 from doorward.errors import DoorwardError, KeysUnavailable, UnknownKey
-from doorward.guard.answers import App
-from doorward.guard.user_context import UserContext
+from doorward.guard.http.responses import App
+from doorward.guard.http.user_context import UserContext
+from doorward.jose.key_set import KeySet
+from doorward.jose.public_key import Key
 from doorward.net import Fetcher
-from doorward.tokens.key import Key
-from doorward.tokens.key_set import KeySet
-from doorward.wire.resource_metadata import metadata_url
-from doorward.wire.server_metadata import metadata_urls, parse_jwks_uri
+from doorward.wire.oauth.resource_metadata import metadata_url
+from doorward.wire.oauth.server_metadata import metadata_urls, parse_jwks_uri
 from doorward.wire.strict_json import parse_object
 from mcp_http.provider import Provider, fetcher_of, run
 from mcp_http.stage import SCOPES, new_app

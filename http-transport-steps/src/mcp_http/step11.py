@@ -22,13 +22,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from doorward.client import ClientChoice, connect
-from doorward.client.browser import open_browser
-from doorward.client.listener import Listener
-from doorward.client.messages import result_of
+from doorward.client.mcp.messages import result_of
 from doorward.client.refusals import DiscoveryFailed, SignInFailed
-from doorward.wire import pkce, resource_metadata, server_metadata
-from doorward.wire.resource_metadata import ResourceMetadata
-from doorward.wire.server_metadata import ServerMetadata
+from doorward.client.sign_in.browser import open_browser
+from doorward.client.sign_in.listener import Listener
+from doorward.wire.oauth import pkce, resource_metadata, server_metadata
+from doorward.wire.oauth.resource_metadata import ResourceMetadata
+from doorward.wire.oauth.server_metadata import ServerMetadata
 from mcp_http.hops import Wire, challenge_of, clients_kept, keep_client, port_kept, run
 
 

@@ -20,7 +20,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from doorward.errors import RequestRefused
-from doorward.transport.neighbours import Neighbours
+from doorward.mcp_server.http.host_check import Neighbours
 from mcp_http.stage import run
 
 MODERN, LEGACY = "2026-07-28", ("2025-11-25", "2025-06-18", "2025-03-26")

@@ -20,10 +20,10 @@ from fastapi import FastAPI, Request, Response
 from pydantic import ValidationError
 
 from doorward import ToolError
-from doorward.transport.line import read_body
-from doorward.transport.refusals import InvalidParams, ProtocolRefusal, UnknownMethod
-from doorward.transport.signature import read_signature
-from doorward.wire.envelope import Envelope, read_envelope
+from doorward.mcp_server.asgi import read_body
+from doorward.mcp_server.functions.signature import read_signature
+from doorward.mcp_server.refusals import InvalidParams, ProtocolRefusal, UnknownMethod
+from doorward.wire.jsonrpc.envelope import Envelope, read_envelope
 from mcp_http.answers import greet, listed_prompts, listed_tools, refuse, reply, streamed
 from mcp_http.stage import new_app, run
 from mcp_http.tools import PROMPTS, echo, get_time

@@ -19,7 +19,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from doorward import McpServer
-from doorward.tokens.pem import read_public_pem
+from doorward.jose.pem import read_public_pem
 from mcp_http.stage import new_app, read_public_key, run
 from mcp_http.tools import offer
 

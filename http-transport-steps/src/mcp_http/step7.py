@@ -20,10 +20,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from doorward import Identity, McpServer, RequestRefused, TrustedIssuer
-from doorward.guard.asked import look_at
-from doorward.guard.bearer import read_bearer
+from doorward.guard.http.bearer import read_bearer
+from doorward.guard.http.request_headers import look_at
+from doorward.jose.pem import read_public_pem
 from doorward.tokens import LocalKeys, Verifier
-from doorward.tokens.pem import read_public_pem
 from mcp_http.stage import SCOPES, new_app, read_public_key, run
 from mcp_http.tools import offer
 

@@ -15,15 +15,15 @@ from fastapi import Depends, FastAPI, Request, Response
 
 from doorward import Identity, McpServer, RequestRefused, TrustedIssuer
 from doorward.errors import NotPermitted, ScopeMissing
-from doorward.guard.answers import Refusals
+from doorward.guard.http.responses import Refusals
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
+from doorward.mcp_server.asgi import read_body
 from doorward.policy import Operation
 from doorward.policy.rules import CONVERSATION
 from doorward.tokens import LocalKeys, Verifier
-from doorward.transport.line import read_body
-from doorward.wire import resource_metadata
-from doorward.wire.envelope import SCOPE_KEY as ENVELOPE_KEY
-from doorward.wire.envelope import read_envelope
+from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
+from doorward.wire.jsonrpc.envelope import read_envelope
+from doorward.wire.oauth import resource_metadata
 from mcp_http.stage import SCOPES, new_app, publish_issuer, require_token, run
 from mcp_http.tools import NOTES, PROMPTS, TOOLS, list_users, offer
 

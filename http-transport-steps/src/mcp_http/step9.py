@@ -17,10 +17,10 @@ from typing import Any
 from urllib.parse import quote
 
 from doorward import Guard, Identity, McpServer, Policy, Rule, TrustedIssuer
-from doorward.guard.answers import App, Message, Receive, Scope, Send
+from doorward.guard.http.responses import App, Message, Receive, Scope, Send
 from doorward.identity import SCOPE_KEY
 from doorward.tokens import LocalKeys
-from doorward.wire.resource_metadata import metadata_url
+from doorward.wire.oauth.resource_metadata import metadata_url
 from mcp_http.stage import SCOPES, new_app, publish_issuer, run
 from mcp_http.tools import NOTES, TOOLS, explain, list_users
 

@@ -1,8 +1,7 @@
 """The authorization server: endpoints, checks in visible order, sign-in, consent, keys, store."""
 
 from doorward.authserver.events import ServerEvent
-from doorward.authserver.exchanges import Exchange
-from doorward.authserver.revoked_tokens import RevokedTokens
+from doorward.authserver.exchange_policy import Exchange
 from doorward.authserver.server import AuthorizationServer
 from doorward.authserver.settings import (
     AuthServerSettings,
@@ -11,6 +10,7 @@ from doorward.authserver.settings import (
     Limits,
     Resource,
 )
+from doorward.authserver.store.revoked_tokens import RevokedTokens
 
 __all__ = [
     "AuthServerSettings",

@@ -5,8 +5,8 @@ from typing import Any
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.token.client_authentication import METHODS
 from doorward.authserver.token.endpoint import grants_of
-from doorward.wire import pkce
-from doorward.wire.server_metadata import OAUTH, OPENID
+from doorward.wire.oauth import pkce
+from doorward.wire.oauth.server_metadata import OAUTH, OPENID
 
 
 def oauth_metadata(settings: AuthServerSettings) -> dict[str, Any]:

@@ -11,8 +11,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from doorward.authserver import metadata
-from doorward.authserver.access_tokens import AccessTokens
-from doorward.authserver.answers import (
+from doorward.authserver.authorize.endpoint import AuthorizeEndpoint
+from doorward.authserver.clients.metadata_documents import ClientDocuments, Fetches
+from doorward.authserver.clients.registry import Clients
+from doorward.authserver.endpoints.consent import ConsentEndpoint
+from doorward.authserver.endpoints.introspection import IntrospectionEndpoint
+from doorward.authserver.endpoints.registration import RegistrationEndpoint
+from doorward.authserver.endpoints.revocation import RevocationEndpoint
+from doorward.authserver.endpoints.sign_in import SignInEndpoint
+from doorward.authserver.events import Recorder, log_event
+from doorward.authserver.grants.access_tokens import AccessTokens
+from doorward.authserver.grants.transactions import Transactions
+from doorward.authserver.host_check import OwnHost
+from doorward.authserver.keys.secrets import master_secret
+from doorward.authserver.keys.signing_keys import KeyRing
+from doorward.authserver.rate_limits import RateLimits
+from doorward.authserver.refusals import StoreUnavailable
+from doorward.authserver.responses import (
     Handler,
     for_clients,
     for_people,
@@ -20,30 +35,15 @@ from doorward.authserver.answers import (
     preflight,
     public_answer,
 )
-from doorward.authserver.authorize.endpoint import AuthorizeEndpoint
-from doorward.authserver.client_documents import ClientDocuments, Fetches
-from doorward.authserver.clients import Clients
-from doorward.authserver.consent import ConsentEndpoint
-from doorward.authserver.cookies import Cookies
-from doorward.authserver.events import Recorder, log_event
-from doorward.authserver.introspection import IntrospectionEndpoint
-from doorward.authserver.keys import KeyRing
-from doorward.authserver.known_browsers import KnownBrowsers
-from doorward.authserver.limits import RateLimits
-from doorward.authserver.own_host import OwnHost
-from doorward.authserver.parts import Parts
-from doorward.authserver.refusals import StoreUnavailable
-from doorward.authserver.registration import RegistrationEndpoint
-from doorward.authserver.revocation import RevocationEndpoint
-from doorward.authserver.revoked_tokens import read_revoked
-from doorward.authserver.sealing import master_secret
-from doorward.authserver.sessions import Sessions
+from doorward.authserver.services import Parts
 from doorward.authserver.settings import AuthServerSettings
-from doorward.authserver.sign_in import SignInEndpoint
 from doorward.authserver.store.engine import Store
+from doorward.authserver.store.revoked_tokens import read_revoked
 from doorward.authserver.token.endpoint import TokenEndpoint
-from doorward.authserver.transactions import Transactions
-from doorward.authserver.users import Users
+from doorward.authserver.users.cookies import Cookies
+from doorward.authserver.users.known_browsers import KnownBrowsers
+from doorward.authserver.users.sessions import Sessions
+from doorward.authserver.users.users import Users
 from doorward.net.clock import Clock
 from doorward.net.fetcher import Fetcher
 

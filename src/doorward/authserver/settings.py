@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from doorward.authserver.exchanges import Exchange, require_exchanges
+from doorward.authserver.exchange_policy import Exchange, require_exchanges
 from doorward.errors import ConfigurationError
 from doorward.wire import address
-from doorward.wire.addresses import Addresses
-from doorward.wire.redirect_uri import EDITOR_SCHEMES, problem_with
-from doorward.wire.scope import parse_scope
+from doorward.wire.host_origin import Addresses
+from doorward.wire.oauth.redirect_uri import EDITOR_SCHEMES, problem_with
+from doorward.wire.oauth.scope import parse_scope
 
 SigningAlgorithm = Literal["ES256", "RS256", "EdDSA"]
 

@@ -7,24 +7,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from doorward.cli import (
-    api_key,
-    bridge,
-    call,
-    client_document,
-    demo,
-    gateway,
-    idp,
-    login,
-    logout,
-    token,
-    tools,
-    who_can,
-    whoami,
-    why,
-)
+from doorward.cli.client import bridge, call, client_document, login, logout, tools, whoami
 from doorward.cli.exit_codes import MEANING, ExitCode
+from doorward.cli.idp import verbs as idp
 from doorward.cli.options import examples
+from doorward.cli.server import api_key, demo, gateway, token, who_can, why
 from doorward.errors import DoorwardError
 
 _STATUSES = "Exit status: " + "; ".join(

@@ -3,7 +3,7 @@
 import re
 
 from doorward.cli.problems import UsageProblem
-from doorward.wire.scope import parse_scope
+from doorward.wire.oauth.scope import parse_scope
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 

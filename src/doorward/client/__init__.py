@@ -7,16 +7,17 @@ async with connect("https://mcp.example/mcp") as client:
 ```
 """
 
-from doorward.client.authorization import Attempt, judge
+from doorward.client.auth import OAuth
 from doorward.client.connection import Connection, connect, open_connection
-from doorward.client.device import DeviceCode, DeviceSignIn
-from doorward.client.discovery import BearerChallenge, Found, discover
-from doorward.client.elicitation import Elicit
-from doorward.client.jws import PrivateKey
-from doorward.client.mcp import McpClient, Tool, ToolResult
-from doorward.client.oauth import OAuth
-from doorward.client.page import Page, page_in
-from doorward.client.passphrase import PassphraseStore
+from doorward.client.mcp.client import McpClient, Tool, ToolResult
+from doorward.client.mcp.elicitation import Elicit
+from doorward.client.mcp.elicitation_url import Page, page_in
+from doorward.client.oauth.authorization import Attempt, judge
+from doorward.client.oauth.discovery import BearerChallenge, Found, discover
+from doorward.client.oauth.jws import PrivateKey
+from doorward.client.oauth.registration import ClientChoice
+from doorward.client.oauth.token_store import Wallet
+from doorward.client.oauth.tokens import Tokens
 from doorward.client.refusals import (
     CallFailed,
     ClientRefused,
@@ -28,19 +29,18 @@ from doorward.client.refusals import (
     SignInNeeded,
     Unreachable,
 )
-from doorward.client.registration import ClientChoice
-from doorward.client.sealed import SealedStore
-from doorward.client.service import (
+from doorward.client.sign_in.device_authorization import DeviceCode, DeviceSignIn
+from doorward.client.sign_in.flow import SignIn
+from doorward.client.storage.keyring_store import SealedStore
+from doorward.client.storage.passphrase_store import PassphraseStore
+from doorward.client.storage.store import FileStore, Store, open_store
+from doorward.client.workload.service import (
     ClientCredentials,
     EnterpriseManaged,
     Grant,
     ServiceSignIn,
     WorkloadIdentity,
 )
-from doorward.client.sign_in import SignIn
-from doorward.client.store import FileStore, Store, open_store
-from doorward.client.tokens import Tokens
-from doorward.client.wallet import Wallet
 
 __all__ = [
     "Attempt",

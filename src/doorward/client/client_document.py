@@ -5,12 +5,12 @@ from typing import Any
 
 import httpx2
 
-from doorward.client.courier import Courier
-from doorward.client.listener import HOST, PATH
-from doorward.client.reach import Reach
+from doorward.client.http.http_client import Courier
+from doorward.client.http.url_policy import Reach
+from doorward.client.oauth.registration import require_document_url
 from doorward.client.refusals import ClientRefused, DiscoveryFailed
-from doorward.client.registration import require_document_url
-from doorward.wire.client_metadata import (
+from doorward.client.sign_in.listener import HOST, PATH
+from doorward.wire.oauth.client_metadata import (
     ClientMetadata,
     InvalidClientMetadata,
     parse_client_document,

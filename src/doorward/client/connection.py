@@ -7,17 +7,17 @@ from typing import Any
 
 import httpx2
 
-from doorward.client.courier import Courier, no_cookies
-from doorward.client.device import DeviceSignIn
-from doorward.client.elicitation import Elicit, Mode
-from doorward.client.mcp import McpClient
-from doorward.client.oauth import OAuth
-from doorward.client.reach import PinnedTransport, Reach
-from doorward.client.service import ServiceSignIn
-from doorward.client.sign_in import SignIn
-from doorward.client.store import open_store
-from doorward.client.tokens import Tokens
-from doorward.client.wallet import Wallet
+from doorward.client.auth import OAuth
+from doorward.client.http.http_client import Courier, no_cookies
+from doorward.client.http.url_policy import PinnedTransport, Reach
+from doorward.client.mcp.client import McpClient
+from doorward.client.mcp.elicitation import Elicit, Mode
+from doorward.client.oauth.token_store import Wallet
+from doorward.client.oauth.tokens import Tokens
+from doorward.client.sign_in.device_authorization import DeviceSignIn
+from doorward.client.sign_in.flow import SignIn
+from doorward.client.storage.store import open_store
+from doorward.client.workload.service import ServiceSignIn
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from doorward.authserver import (
     Resource,
     ServerEvent,
 )
-from doorward.authserver.pages import SECURITY_HEADERS, MessagePage, render
+from doorward.authserver.pages.pages import SECURITY_HEADERS, MessagePage, render
 from doorward.demo.people import PEOPLE, SCOPES, Person, person
 from doorward.demo.tools import build_server
 from doorward.errors import ConfigurationError

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from doorward import __version__
 from doorward.guard import AuditEvent
 from doorward.identity import Identity
-from doorward.transport import McpServer, ToolError
+from doorward.mcp_server import McpServer, ToolError
 
 
 class AuditLine(BaseModel):

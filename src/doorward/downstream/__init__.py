@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from doorward.downstream.certificate import CertifiedKey
-    from doorward.downstream.desk import DownstreamDesk
     from doorward.downstream.grants import Arrangement, ClientCredentials, OnBehalfOf, TokenExchange
     from doorward.downstream.refusals import (
         AnswerRefused,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
         TokenForUs,
     )
     from doorward.downstream.token import DownstreamToken
+    from doorward.downstream.tokens import DownstreamDesk
 
 __all__ = [
     "AnswerRefused",
@@ -60,7 +60,7 @@ _PARTS = {
     "Arrangement": "grants",
     "CertifiedKey": "certificate",
     "ClientCredentials": "grants",
-    "DownstreamDesk": "desk",
+    "DownstreamDesk": "tokens",
     "DownstreamProblem": "refusals",
     "DownstreamRefused": "refusals",
     "DownstreamToken": "token",

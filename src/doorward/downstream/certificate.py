@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from doorward.errors import ConfigurationError
-from doorward.tokens.asking_client import Signer
+from doorward.tokens.opaque.client_authentication import Signer
 
 
 class CertifiedKey:

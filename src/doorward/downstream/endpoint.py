@@ -1,13 +1,13 @@
 """The token endpoint of one arrangement: where it is, and one question to it."""
 
-from doorward.downstream.answers import LARGEST_ANSWER, read_answer
 from doorward.downstream.grants import Arrangement
 from doorward.downstream.refusals import DownstreamUnavailable
+from doorward.downstream.responses import LARGEST_ANSWER, read_answer
 from doorward.downstream.token import DownstreamToken
 from doorward.net import AnswerUnusable, Clock, Fetcher, FetchFailed, FetchRefused
-from doorward.tokens.described import Endpoint
-from doorward.tokens.respite import RETRY, Respite
-from doorward.wire import server_metadata
+from doorward.net.circuit_breaker import RETRY, Respite
+from doorward.tokens.endpoint_discovery import Endpoint
+from doorward.wire.oauth import server_metadata
 
 
 def unasked(because: str, left: int) -> DownstreamUnavailable:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from doorward.errors import ConfigurationError
-from doorward.tokens.asking_client import AsClient, require_secure
+from doorward.tokens.opaque.client_authentication import AsClient, require_secure
 from doorward.wire import address
-from doorward.wire.scope import build_scope, parse_scope
+from doorward.wire.oauth.scope import build_scope, parse_scope
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type
 JWT = "urn:ietf:params:oauth:token-type:jwt"

@@ -3,8 +3,8 @@
 from doorward.errors import RequestRefused
 from doorward.gateway.headers import Header
 from doorward.gateway.routes import Pages
-from doorward.guard.asked import Asked
-from doorward.wire.addresses import Addresses
+from doorward.guard.http.request_headers import Asked
+from doorward.wire.host_origin import Addresses
 
 _METHODS = b"GET, POST, PUT, DELETE, OPTIONS"
 _SENDABLE = frozenset({b"accept", b"authorization", b"content-type", b"mcp-protocol-version"})

@@ -14,12 +14,12 @@ from doorward.gateway.headers import Header, request_headers, require_passable
 from doorward.gateway.refusals import MethodNotForwarded
 from doorward.gateway.routes import Route, authority_of, find, require_origin
 from doorward.gateway.upstream import Coming, Question, Upstream
-from doorward.guard.answers import Receive, Scope, Send
-from doorward.guard.asked import Asked, look_at
-from doorward.guard.body import Gone, read_body, require_size
-from doorward.guard.correlation import new_id
-from doorward.guard.cors import is_preflight
-from doorward.wire.addresses import Addresses
+from doorward.guard.http.body import Gone, read_body, require_size
+from doorward.guard.http.correlation_id import new_id
+from doorward.guard.http.cors import is_preflight
+from doorward.guard.http.request_headers import Asked, look_at
+from doorward.guard.http.responses import Receive, Scope, Send
+from doorward.wire.host_origin import Addresses
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 MEBIBYTE = 1024 * 1024

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from doorward.errors import ConfigurationError
-from doorward.guard.cors import PARAMETER, SENDABLE
+from doorward.guard.http.cors import PARAMETER, SENDABLE
 
 Header = tuple[bytes, bytes]
 

@@ -1,6 +1,6 @@
 """The door: ASGI middleware, protected-resource metadata, challenges, audit events."""
 
-from doorward.guard.audit import AuditEvent, AuditSink
+from doorward.guard.audit.events import AuditEvent, AuditSink
 from doorward.guard.guard import Guard
 
 __all__ = ["AuditEvent", "AuditSink", "Guard"]

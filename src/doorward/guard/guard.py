@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from doorward.errors import ConfigurationError
-from doorward.guard import audit as audit_log
-from doorward.guard.answers import App, Refusals
-from doorward.guard.door import Door, Settings
-from doorward.guard.hiding import require_hideable
+from doorward.guard.audit import events as audit_log
+from doorward.guard.hide_refused import require_hideable
+from doorward.guard.http.paths import Paths
+from doorward.guard.http.responses import App, Refusals
 from doorward.guard.issuers import Audience, Issuer, Named, trusted
-from doorward.guard.paths import Paths
+from doorward.guard.middleware import Door, Settings
 from doorward.guard.pipeline import Pipeline
 from doorward.policy import Policy
 from doorward.tokens import TrustedIssuer, Verifier
 from doorward.wire.address import require_resource
-from doorward.wire.addresses import Addresses
-from doorward.wire.resource_metadata import build, metadata_url
+from doorward.wire.host_origin import Addresses
+from doorward.wire.oauth.resource_metadata import build, metadata_url
 
 # What most guards do without is brought in by those that need it: a server must start in no time.
 if TYPE_CHECKING:
-    from doorward.downstream.desk import DownstreamDesk
     from doorward.downstream.grants import Arrangement
+    from doorward.downstream.tokens import DownstreamDesk
     from doorward.tokens import ApiKeys, Introspection, TokenVerifier
 
 MEBIBYTE = 1024 * 1024
@@ -200,7 +200,7 @@ class Guard:
         ``doorward.envelope``, so that nothing needs to be parsed again.
         """
         if self.desk is not None:
-            from doorward.downstream.carrier import Carrier
+            from doorward.downstream.middleware import Carrier
 
             app = Carrier(app, self.desk)
         if policy is None:
@@ -256,7 +256,7 @@ def _desk(
     issuers: Sequence[Issuer],
     clock: Callable[[], float],
 ) -> "DownstreamDesk":
-    from doorward.downstream.desk import DownstreamDesk
+    from doorward.downstream.tokens import DownstreamDesk
 
     # Whatever this server would accept as meant for itself is not to be handed to another one.
     own = {resource}.union(*(one.audiences for one in issuers))

@@ -148,7 +148,7 @@ def _asked(
     resource: str, issuer: str, way: "Introspection", preset: "Preset | None", named: Named
 ) -> "OpaqueIssuer":
     from doorward.tokens import INTROSPECTED, OpaqueIssuer
-    from doorward.tokens.opaque import as_answered
+    from doorward.tokens.opaque.issuer import as_answered
 
     if named.algorithms is not None:
         raise ConfigurationError(

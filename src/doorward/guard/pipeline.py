@@ -6,15 +6,15 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 from doorward.errors import NotPermitted, RequestRefused, ScopeMissing, Unavailable
-from doorward.guard import audit
-from doorward.guard.answers import Answer, Refusals, Scope
-from doorward.guard.asked import Asked, look_at
-from doorward.guard.bearer import read_bearer, require_token
-from doorward.guard.correlation import new_id
+from doorward.guard.audit import events as audit
+from doorward.guard.http.bearer import read_bearer, require_token
+from doorward.guard.http.correlation_id import new_id
+from doorward.guard.http.request_headers import Asked, look_at
+from doorward.guard.http.responses import Answer, Refusals, Scope
 from doorward.guard.refusals import KindNotAllowed, UnknownMethod, UnknownName
 from doorward.identity import Identity
 from doorward.policy import Decision, Operation, Policy
-from doorward.wire.envelope import NAMED, Envelope
+from doorward.wire.jsonrpc.envelope import NAMED, Envelope
 
 if TYPE_CHECKING:
     from doorward.tokens import TokenVerifier

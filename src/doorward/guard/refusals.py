@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from doorward.errors import NotPermitted, RequestRefused
-from doorward.wire.envelope import INVALID_PARAMS, METHOD_NOT_FOUND
+from doorward.wire.jsonrpc.envelope import INVALID_PARAMS, METHOD_NOT_FOUND
 
 
 class PathRefused(RequestRefused):

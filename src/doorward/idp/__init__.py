@@ -3,26 +3,26 @@
 from difflib import get_close_matches
 
 from doorward.errors import ConfigurationError
-from doorward.idp.asgardeo import ASGARDEO, WSO2_IS
-from doorward.idp.auth0 import AUTH0
-from doorward.idp.authentik import AUTHENTIK
-from doorward.idp.cognito import COGNITO
-from doorward.idp.descope import DESCOPE
-from doorward.idp.entra import ENTRA_MULTITENANT, ENTRA_V1, ENTRA_V2
 from doorward.idp.facts import Answer, Fact, Matrix, Quirk
-from doorward.idp.github import GITHUB
-from doorward.idp.google import GOOGLE
-from doorward.idp.hydra import HYDRA
-from doorward.idp.keycloak import KEYCLOAK
-from doorward.idp.logto import LOGTO
-from doorward.idp.okta import OKTA, OKTA_ORG
-from doorward.idp.ping import PING_AIC, PINGFEDERATE, PINGONE
 from doorward.idp.preset import Preset
-from doorward.idp.scalekit import SCALEKIT
-from doorward.idp.standard import STANDARD
-from doorward.idp.stytch import STYTCH
-from doorward.idp.workos import WORKOS
-from doorward.idp.zitadel import ZITADEL
+from doorward.idp.presets.asgardeo import ASGARDEO, WSO2_IS
+from doorward.idp.presets.auth0 import AUTH0
+from doorward.idp.presets.authentik import AUTHENTIK
+from doorward.idp.presets.cognito import COGNITO
+from doorward.idp.presets.descope import DESCOPE
+from doorward.idp.presets.entra import ENTRA_MULTITENANT, ENTRA_V1, ENTRA_V2
+from doorward.idp.presets.github import GITHUB
+from doorward.idp.presets.google import GOOGLE
+from doorward.idp.presets.hydra import HYDRA
+from doorward.idp.presets.keycloak import KEYCLOAK
+from doorward.idp.presets.logto import LOGTO
+from doorward.idp.presets.okta import OKTA, OKTA_ORG
+from doorward.idp.presets.ping import PING_AIC, PINGFEDERATE, PINGONE
+from doorward.idp.presets.scalekit import SCALEKIT
+from doorward.idp.presets.standard import STANDARD
+from doorward.idp.presets.stytch import STYTCH
+from doorward.idp.presets.workos import WORKOS
+from doorward.idp.presets.zitadel import ZITADEL
 
 PRESETS: tuple[Preset, ...] = (
     STANDARD,

@@ -10,7 +10,7 @@ from doorward.net.connection import PinnedBackend
 from doorward.net.messages import Fetched, Question
 from doorward.net.refusals import AnswerUnusable, FetchFailed
 from doorward.net.resolver import Resolver
-from doorward.net.target import Target
+from doorward.net.url import Target
 
 _MAX_AGE = re.compile(r'(?:^|[,\s])(?:s-maxage|max-age)="?([0-9]{1,10})"?', re.IGNORECASE)
 _UNCACHED = re.compile(r"(?:^|[,\s])(?:no-store|no-cache)(?:$|[,\s=])", re.IGNORECASE)

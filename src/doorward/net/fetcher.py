@@ -6,7 +6,7 @@ import ssl
 from doorward.net.messages import Fetched, Question
 from doorward.net.refusals import FetchFailed, FetchRefused
 from doorward.net.resolver import Resolver, resolve
-from doorward.net.target import read_target
+from doorward.net.url import read_target
 
 
 class Fetcher:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from doorward.net.target import Target
+from doorward.net.url import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from doorward.errors import ConfigurationError
 from doorward.identity import Identity, Kind
 from doorward.policy.rules import EVERY_KIND, Operation, Rule
 from doorward.policy.ruling import Rulings, require_rulable
-from doorward.wire.scope import parse_scope
+from doorward.wire.oauth.scope import parse_scope
 
 Reason = Literal[
     "allowed",

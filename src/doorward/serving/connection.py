@@ -13,7 +13,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
-from doorward.serving.patience import Patience
+from doorward.serving.request_cycle import Turn
 from doorward.serving.request_head import (
     HEAD_TOO_LONG,
     HeadRefused,
@@ -22,7 +22,7 @@ from doorward.serving.request_head import (
     require_chunked,
     require_version,
 )
-from doorward.serving.turn import Turn
+from doorward.serving.timeouts import Patience
 
 LONGEST_HEAD = 64 * 1024
 _LOOKS_EVERY = 5.0

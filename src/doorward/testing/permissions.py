@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from doorward.guard.deciding import deciding
+from doorward.integrations.effective_policy import deciding
 from doorward.policy.matrix import matrix_of
 from doorward.policy.snapshot import Change, changes, document_of, matrix_in
 from doorward.wire.strict_json import parse

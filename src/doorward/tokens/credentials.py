@@ -7,16 +7,16 @@ from typing import Any, Protocol
 
 from doorward.errors import MalformedToken, UnknownIssuer
 from doorward.identity import Identity
+from doorward.jose.compact import NotCompact, decode_segment, read_object
 from doorward.net import Clock, Fetcher
-from doorward.net.target import pairs_of
-from doorward.tokens.api_key import PREFIX
-from doorward.tokens.api_keys import ApiKeys, KeyDesk
-from doorward.tokens.issuer import TrustedIssuer, require_distinct
-from doorward.tokens.opaque import OpaqueIssuer
-from doorward.tokens.opaque_tokens import OpaqueTokens
-from doorward.tokens.remembered import Remembered
-from doorward.tokens.verifier import Verifier
-from doorward.wire.compact import NotCompact, decode_segment, read_object
+from doorward.net.url import pairs_of
+from doorward.tokens.api_keys.key import PREFIX
+from doorward.tokens.api_keys.verifier import ApiKeys, KeyDesk
+from doorward.tokens.cache import Remembered
+from doorward.tokens.jwt.issuer import TrustedIssuer, require_distinct
+from doorward.tokens.jwt.verifier import Verifier
+from doorward.tokens.opaque.issuer import OpaqueIssuer
+from doorward.tokens.opaque.lookup import OpaqueTokens
 
 _PREFIX = PREFIX.encode("ascii")
 _NO_ISSUER = object()

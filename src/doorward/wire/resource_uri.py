@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
-from doorward.wire.envelope import NAMED, Envelope
-from doorward.wire.malformed import AmbiguousUri
+from doorward.wire.jsonrpc.envelope import NAMED, Envelope
+from doorward.wire.jsonrpc.malformed import AmbiguousUri
 
 URI_METHODS = frozenset(method for method, member in NAMED.items() if member == "uri")
 """The methods whose name is a URI."""

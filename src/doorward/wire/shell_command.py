@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable
 
-from doorward.wire.scope import build_scope
+from doorward.wire.oauth.scope import build_scope
 
 # Read as one word, and as the same one, by sh, zsh, fish, PowerShell and cmd, within double quotation
 # marks or without. For more no marks are right in all of them: cmd runs what follows an "&" within

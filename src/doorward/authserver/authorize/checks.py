@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from doorward.authserver.authorize.request import AuthorizationRequest
-from doorward.authserver.clients import Client
+from doorward.authserver.clients.registry import Client
+from doorward.authserver.grants.authorization_request import AuthorizationRequest
 from doorward.authserver.refusals import (
     InvalidRequest,
     InvalidScope,
@@ -11,10 +11,10 @@ from doorward.authserver.refusals import (
     UnsupportedResponseType,
 )
 from doorward.authserver.settings import AuthServerSettings, Resource
-from doorward.wire import pkce
-from doorward.wire.parameters import Parameters
-from doorward.wire.redirect_uri import matches, problem_with
-from doorward.wire.scope import parse_scope
+from doorward.wire.oauth import pkce
+from doorward.wire.oauth.parameters import Parameters
+from doorward.wire.oauth.redirect_uri import matches, problem_with
+from doorward.wire.oauth.scope import parse_scope
 
 _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 

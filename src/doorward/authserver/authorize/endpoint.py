@@ -5,7 +5,6 @@ import ipaddress
 from starlette.requests import Request
 from starlette.responses import Response
 
-from doorward.authserver.authorize.answer import error_answer
 from doorward.authserver.authorize.checks import proven_redirect_uri, read_request
 from doorward.authserver.authorize.proceed import (
     complete,
@@ -13,14 +12,15 @@ from doorward.authserver.authorize.proceed import (
     needs_asking,
     sign_in_page,
 )
-from doorward.authserver.authorize.request import AuthorizationRequest
-from doorward.authserver.clients import Client
-from doorward.authserver.limits import address_key
-from doorward.authserver.parts import Parts
+from doorward.authserver.authorize.response import error_answer
+from doorward.authserver.clients.registry import Client
+from doorward.authserver.grants.authorization_request import AuthorizationRequest
+from doorward.authserver.rate_limits import address_key
 from doorward.authserver.refusals import AccessDenied, InvalidRequest, LoginRequired, OAuthRefused
-from doorward.authserver.users import User
-from doorward.wire.parameters import Parameters, parse_parameters
-from doorward.wire.redirect_uri import is_loopback
+from doorward.authserver.services import Parts
+from doorward.authserver.users.users import User
+from doorward.wire.oauth.parameters import Parameters, parse_parameters
+from doorward.wire.oauth.redirect_uri import is_loopback
 
 LONGEST_QUERY = 16 * 1024
 

@@ -2,18 +2,19 @@
 
 from starlette.responses import Response
 
-from doorward.authserver import codes, consents, pages
-from doorward.authserver.answers import page_answer
-from doorward.authserver.authorize.answer import client_card, code_answer
-from doorward.authserver.authorize.request import AuthorizationRequest
-from doorward.authserver.clients import Client
-from doorward.authserver.consents import shown_of
-from doorward.authserver.cookies import Browser
-from doorward.authserver.grants import begin_grant
-from doorward.authserver.parts import Parts
+from doorward.authserver.authorize.response import client_card, code_answer
+from doorward.authserver.clients.registry import Client
+from doorward.authserver.grants import codes, consents
+from doorward.authserver.grants.authorization_request import AuthorizationRequest
+from doorward.authserver.grants.consents import shown_of
+from doorward.authserver.grants.transactions import Transaction
+from doorward.authserver.pages import pages
 from doorward.authserver.refusals import AccessDenied, ConsentRequired
-from doorward.authserver.transactions import Transaction
-from doorward.authserver.users import User
+from doorward.authserver.responses import page_answer
+from doorward.authserver.services import Parts
+from doorward.authserver.store.grants import begin_grant
+from doorward.authserver.users.cookies import Browser
+from doorward.authserver.users.users import User
 
 
 def grantable(asked: AuthorizationRequest, user: User) -> frozenset[str]:

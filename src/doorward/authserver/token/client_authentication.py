@@ -7,9 +7,9 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
 
-from doorward.authserver.clients import Client, Clients
+from doorward.authserver.clients.registry import Client, Clients
 from doorward.authserver.refusals import InvalidClient, InvalidRequest
-from doorward.wire.parameters import Parameters
+from doorward.wire.oauth.parameters import Parameters
 
 METHODS = ("none", "client_secret_basic", "client_secret_post")
 

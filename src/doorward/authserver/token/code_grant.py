@@ -3,16 +3,16 @@
 from typing import Any
 
 from doorward.authserver.authorize.checks import resource_of
-from doorward.authserver.clients import Client
-from doorward.authserver.codes import Claimed, Presented, Spent, claim_code
-from doorward.authserver.grants import live_grant, note_access_token, revoke_grant
-from doorward.authserver.parts import Parts
+from doorward.authserver.clients.registry import Client
+from doorward.authserver.grants.codes import Claimed, Presented, Spent, claim_code
+from doorward.authserver.grants.refresh_tokens import issue_refresh_token
 from doorward.authserver.refusals import GrantReused, InvalidGrant, InvalidRequest
-from doorward.authserver.token.answer import token_answer
-from doorward.authserver.token.refresh_tokens import issue_refresh_token
-from doorward.authserver.users import find_user
-from doorward.wire import pkce
-from doorward.wire.parameters import Parameters
+from doorward.authserver.services import Parts
+from doorward.authserver.store.grants import live_grant, note_access_token, revoke_grant
+from doorward.authserver.token.response import token_answer
+from doorward.authserver.users.users import find_user
+from doorward.wire.oauth import pkce
+from doorward.wire.oauth.parameters import Parameters
 
 
 async def redeem_code(parts: Parts, client: Client, form: Parameters) -> dict[str, Any]:

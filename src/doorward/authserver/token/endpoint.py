@@ -7,10 +7,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from doorward.authserver.answers import json_answer, read_body
-from doorward.authserver.clients import Client
-from doorward.authserver.limits import address_key
-from doorward.authserver.parts import Parts
+from doorward.authserver.clients.registry import Client
+from doorward.authserver.rate_limits import address_key
 from doorward.authserver.refusals import (
     InvalidClient,
     InvalidGrant,
@@ -18,13 +16,15 @@ from doorward.authserver.refusals import (
     TooManyRequests,
     UnsupportedGrantType,
 )
+from doorward.authserver.responses import json_answer, read_body
+from doorward.authserver.services import Parts
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.token.client_authentication import authenticate_client
 from doorward.authserver.token.code_grant import redeem_code
 from doorward.authserver.token.exchange_grant import GRANT as EXCHANGE
 from doorward.authserver.token.exchange_grant import exchange_token
 from doorward.authserver.token.refresh_grant import refresh
-from doorward.wire.parameters import Parameters, parse_parameters
+from doorward.wire.oauth.parameters import Parameters, parse_parameters
 
 LONGEST_REQUEST = 16 * 1024
 

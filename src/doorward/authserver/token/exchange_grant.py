@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from doorward.authserver.clients import Client
-from doorward.authserver.exchanges import Exchange
-from doorward.authserver.parts import Parts
+from doorward.authserver.clients.registry import Client
+from doorward.authserver.exchange_policy import Exchange
 from doorward.authserver.refusals import (
     InvalidRequest,
     InvalidScope,
@@ -13,10 +12,11 @@ from doorward.authserver.refusals import (
     SubjectTokenRefused,
     UnauthorizedClient,
 )
-from doorward.authserver.token.answer import token_answer
-from doorward.authserver.users import find_user
-from doorward.wire.parameters import Parameters
-from doorward.wire.scope import parse_scope
+from doorward.authserver.services import Parts
+from doorward.authserver.token.response import token_answer
+from doorward.authserver.users.users import find_user
+from doorward.wire.oauth.parameters import Parameters
+from doorward.wire.oauth.scope import parse_scope
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type

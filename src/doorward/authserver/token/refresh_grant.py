@@ -6,10 +6,16 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.authorize.checks import resource_of
-from doorward.authserver.clients import Client
-from doorward.authserver.consents import still_agreed
-from doorward.authserver.grants import Grant, live_grant, note_access_token, revoke_grant
-from doorward.authserver.parts import Parts
+from doorward.authserver.clients.registry import Client
+from doorward.authserver.grants.consents import still_agreed
+from doorward.authserver.grants.refresh_tokens import (
+    KeptToken,
+    answer_of,
+    find_refresh_token,
+    issue_refresh_token,
+    rotate,
+    was_used,
+)
 from doorward.authserver.refusals import (
     GrantReused,
     InvalidGrant,
@@ -19,18 +25,12 @@ from doorward.authserver.refusals import (
     OAuthRefused,
     UnauthorizedClient,
 )
-from doorward.authserver.token.answer import token_answer
-from doorward.authserver.token.refresh_tokens import (
-    KeptToken,
-    answer_of,
-    find_refresh_token,
-    issue_refresh_token,
-    rotate,
-    was_used,
-)
-from doorward.authserver.users import User, find_user
-from doorward.wire.parameters import Parameters
-from doorward.wire.scope import build_scope, parse_scope
+from doorward.authserver.services import Parts
+from doorward.authserver.store.grants import Grant, live_grant, note_access_token, revoke_grant
+from doorward.authserver.token.response import token_answer
+from doorward.authserver.users.users import User, find_user
+from doorward.wire.oauth.parameters import Parameters
+from doorward.wire.oauth.scope import build_scope, parse_scope
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""OAuth clients: registered, configured, or described by their own document."""

@@ -1,0 +1,102 @@
+"""Client ID Metadata Documents: fetched through the guard, judged, and kept for a while."""
+
+from collections import OrderedDict
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from doorward.authserver.refusals import ClientDocumentUnavailable
+from doorward.authserver.settings import AuthServerSettings
+from doorward.net.clock import Clock
+from doorward.net.messages import Fetched
+from doorward.net.refusals import FetchFailed
+from doorward.net.single_flight import Loaded, SingleFlightCache
+from doorward.wire.address import origin_of
+from doorward.wire.oauth.client_metadata import (
+    ClientMetadata,
+    InvalidClientMetadata,
+    is_client_id_url,
+    parse_client_document,
+)
+from doorward.wire.strict_json import NotStrictJson, parse_object
+
+LONGEST_DOCUMENT = 5 * 1024
+_MOST_DOCUMENTS = 1000
+
+
+class Fetches(Protocol):
+    """What is needed of the guarded fetcher."""
+
+    async def fetch(self, url: str, *, accept: str = ..., limit: int = ...) -> Fetched:
+        """Return the answer with status 200, or raise ``FetchFailed``."""
+        ...
+
+
+class ClientDocuments:
+    """
+    The documents behind client_id URLs.
+
+    Spec: draft-ietf-oauth-client-id-metadata-document §4, §6; MCP 2026-07-28 client registration
+    """
+
+    def __init__(self, fetcher: Fetches, settings: AuthServerSettings, clock: Clock) -> None:
+        self._fetcher = fetcher
+        self._settings = settings
+        self._cache: SingleFlightCache[str, ClientMetadata] = SingleFlightCache(
+            floor=settings.lifetimes.document_floor,
+            ceiling=settings.lifetimes.document_ceiling,
+            entries=_MOST_DOCUMENTS,
+            clock=clock,
+        )
+        self._last_seen: OrderedDict[str, ClientMetadata] = OrderedDict()
+
+    async def read(self, client_id: str) -> tuple[ClientMetadata, bool]:
+        """
+        Return what the document says, and whether that differs from the time before.
+
+        Raises:
+            ClientDocumentUnavailable: 401 ``invalid_client``, one sentence for every cause.
+        """
+        local = self._settings.insecure_document_hosts
+        if not is_client_id_url(client_id, local_hosts=local):
+            raise ClientDocumentUnavailable("the client_id is not a URL that a document may have")
+        # Before the cache: who is no longer trusted is refused although the document is at hand.
+        trusted = self._settings.trust_client
+        if trusted is not None and not trusted(client_id):
+            raise ClientDocumentUnavailable(f"{client_id!r} is not trusted here")
+        metadata = await self._cache.get(client_id, lambda: self._load(client_id))
+        before = self._last_seen.get(client_id)
+        self._last_seen[client_id] = metadata
+        self._last_seen.move_to_end(client_id)
+        while len(self._last_seen) > _MOST_DOCUMENTS:
+            self._last_seen.popitem(last=False)
+        return metadata, before is not None and before != metadata
+
+    async def _load(self, client_id: str) -> Loaded[ClientMetadata]:
+        try:
+            fetched = await self._fetcher.fetch(client_id, limit=LONGEST_DOCUMENT)
+            if not _is_json(fetched.media_type):
+                raise ClientDocumentUnavailable(f"content type {fetched.media_type!r}")
+            document = parse_object(fetched.body)
+            metadata = parse_client_document(
+                document, client_id, private_schemes=self._settings.private_schemes
+            )
+        except (FetchFailed, InvalidClientMetadata) as refused:
+            raise ClientDocumentUnavailable(str(refused)) from None
+        except NotStrictJson as error:
+            raise ClientDocumentUnavailable(str(error)) from None
+        if self._settings.documents_same_origin:
+            _require_same_origin(client_id, metadata)
+        return Loaded(metadata, fetched.max_age)
+
+
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    )
+
+
+def _require_same_origin(client_id: str, metadata: ClientMetadata) -> None:
+    """Refuse a document that names one redirect URI elsewhere, used in this request or not."""
+    for uri in metadata.redirect_uris:
+        if urlsplit(uri).scheme != "https" or origin_of(uri) != origin_of(client_id):
+            raise ClientDocumentUnavailable("a redirect URI is not at the client's own origin")

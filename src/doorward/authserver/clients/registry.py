@@ -1,0 +1,212 @@
+"""The clients: registered here, configured by the operator, or described by their own document."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from hmac import compare_digest
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from doorward.authserver.clients.metadata_documents import ClientDocuments
+from doorward.authserver.events import Recorder, ServerEvent
+from doorward.authserver.keys.secrets import digest_of, new_secret
+from doorward.authserver.refusals import TooManyRequests, UnknownClient
+from doorward.authserver.settings import AuthServerSettings, ConfiguredClient
+from doorward.authserver.store.engine import Store
+from doorward.authserver.store.grants import revoke_grants
+from doorward.authserver.store.schema import clients, consents, grants
+from doorward.net.clock import Clock
+from doorward.wire.oauth.client_metadata import (
+    LONGEST_CLIENT_ID,
+    SECRET_METHODS,
+    ClientMetadata,
+    looks_like_url,
+)
+
+# Not written at every request: once in this many seconds is enough to know what is in use.
+_TOUCH_EVERY = 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """
+    A client that may be talked to. ``origin`` says who vouches for ``metadata``.
+
+    ``registered``: nobody. ``configured``: the operator. ``document``: whoever holds the host name
+    in the client_id.
+    """
+
+    client_id: str
+    origin: str
+    metadata: ClientMetadata
+    secret_hash: bytes | None = field(default=None, repr=False)
+    introspects: str | None = None
+
+    def has_secret(self, secret: str) -> bool:
+        """Say whether ``secret`` is this client's; never true for a client without one."""
+        if self.secret_hash is None or not secret:
+            return False
+        return compare_digest(self.secret_hash, digest_of(secret))
+
+
+class Clients:
+    """Where clients are looked up, and registered ones kept."""
+
+    def __init__(
+        self,
+        store: Store,
+        documents: ClientDocuments | None,
+        settings: AuthServerSettings,
+        clock: Clock,
+        record: Recorder,
+    ) -> None:
+        self._store = store
+        self._documents = documents
+        self._settings = settings
+        self._clock = clock
+        self._record = record
+
+    async def start(self) -> None:
+        """Write the operator's clients, and remove those the operator no longer names."""
+        named = [client.client_id for client in self._settings.clients]
+        async with self._store.writing() as connection:
+            await connection.execute(
+                delete(clients).where(
+                    or_(clients.c.origin == "configured", clients.c.client_id.in_(named))
+                )
+            )
+            for client in self._settings.clients:
+                await connection.execute(insert(clients).values(**self._configured(client)))
+
+    async def find(self, client_id: str) -> Client:
+        """
+        Return the client of that id.
+
+        Raises:
+            UnknownClient: nobody of that id, or its registration has lapsed.
+            ClientDocumentUnavailable: the document behind the URL cannot be had or used.
+            StoreUnavailable: 503; whether the client exists is not known.
+        """
+        if not 0 < len(client_id) <= LONGEST_CLIENT_ID or not client_id.isprintable():
+            raise UnknownClient("the client_id is too long or unreadable")
+        if looks_like_url(client_id):
+            return await self._from_document(client_id)
+        now = self._clock()
+        async with self._store.reading() as connection:
+            row = (
+                await connection.execute(select(clients).where(clients.c.client_id == client_id))
+            ).one_or_none()
+        if row is None or (row.expires_at is not None and row.expires_at <= now):
+            raise UnknownClient(f"no client {client_id!r}")
+        return _client(row._mapping)
+
+    async def register(self, metadata: ClientMetadata) -> tuple[Client, str | None]:
+        """
+        Keep a new client and return it with its secret, which is shown this once.
+
+        Raises:
+            TooManyRequests: 429, when as many clients are kept as may be.
+        """
+        confidential = metadata.token_endpoint_auth_method in SECRET_METHODS
+        secret = new_secret() if confidential else None
+        client = Client(
+            # Not a URL, whatever comes: a URL is looked up as a document.
+            client_id=f"dw-{uuid4().hex}",
+            origin="registered",
+            metadata=metadata,
+            secret_hash=digest_of(secret) if secret else None,
+        )
+        now = self._clock()
+        async with self._store.writing() as connection:
+            await connection.execute(delete(clients).where(clients.c.expires_at <= now))
+            kept = (
+                await connection.execute(select(func.count()).select_from(clients))
+            ).scalar_one()
+            if kept >= self._settings.limits.clients:
+                raise TooManyRequests(f"{kept} clients are registered", retry_after=3600)
+            await connection.execute(
+                insert(clients).values(
+                    client_id=client.client_id,
+                    origin=client.origin,
+                    document=_document(metadata),
+                    secret_hash=client.secret_hash,
+                    created_at=now,
+                    expires_at=now + self._settings.lifetimes.unused_client,
+                )
+            )
+        return client, secret
+
+    async def touch(self, client: Client) -> None:
+        """Note that a registered client was used for a grant, so that it is kept."""
+        if client.origin != "registered":
+            return
+        now = self._clock()
+        unnoted = or_(clients.c.used_at.is_(None), clients.c.used_at <= now - _TOUCH_EVERY)
+        async with self._store.writing() as connection:
+            await connection.execute(
+                update(clients)
+                .where(clients.c.client_id == client.client_id, unnoted)
+                .values(used_at=now, expires_at=now + self._settings.lifetimes.idle_client)
+            )
+
+    async def remove(self, client_id: str) -> None:
+        """Delete a client with its consents, and revoke its grants."""
+        async with self._store.writing() as connection:
+            await connection.execute(delete(clients).where(clients.c.client_id == client_id))
+            await _forget(connection, client_id, self._clock())
+
+    async def _from_document(self, client_id: str) -> Client:
+        if self._documents is None:
+            raise UnknownClient("client_id is a URL and client documents are switched off")
+        metadata, changed = await self._documents.read(client_id)
+        if changed:
+            facts = {"client_id": client_id}
+            self._record(ServerEvent(kind="client-document.changed", at=self._clock(), facts=facts))
+        return Client(client_id=client_id, origin="document", metadata=metadata)
+
+    def _configured(self, client: ConfiguredClient) -> dict[str, Any]:
+        metadata = ClientMetadata(
+            redirect_uris=client.redirect_uris,
+            token_endpoint_auth_method=client.auth_method,
+            grant_types=client.grant_types,
+            client_name=client.name,
+        )
+        resource = self._settings.resource(client.introspects) if client.introspects else None
+        return {
+            "client_id": client.client_id,
+            "origin": "configured",
+            "document": _document(metadata),
+            "secret_hash": digest_of(client.secret) if client.secret else None,
+            "introspects": resource.uri if resource else None,
+            "created_at": self._clock(),
+        }
+
+
+async def _forget(connection: AsyncConnection, client_id: str, now: float) -> None:
+    await connection.execute(delete(consents).where(consents.c.client_id == client_id))
+    await revoke_grants(connection, grants.c.client_id == client_id, "client-removed", now)
+
+
+def _document(metadata: ClientMetadata) -> dict[str, Any]:
+    document = asdict(metadata)
+    document["scope"] = None if metadata.scope is None else sorted(metadata.scope)
+    return document
+
+
+def _client(row: Mapping[Any, Any]) -> Client:
+    document = row["document"]
+    lists = {
+        name: tuple(document[name]) for name in ("redirect_uris", "grant_types", "response_types")
+    }
+    metadata = ClientMetadata(**{**document, **lists, "scope": None})
+    if document["scope"] is not None:
+        metadata = replace(metadata, scope=frozenset(document["scope"]))
+    return Client(
+        client_id=row["client_id"],
+        origin=row["origin"],
+        metadata=metadata,
+        secret_hash=row["secret_hash"],
+        introspects=row["introspects"],
+    )

@@ -1,0 +1,1 @@
+"""One file per endpoint that is neither authorization nor token endpoint."""

@@ -1,0 +1,97 @@
+"""``/consent``: may this application act in your name?"""
+
+from hmac import compare_digest
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from doorward.authserver.authorize.proceed import (
+    complete,
+    consent_page,
+    needs_asking,
+    shown,
+    sign_in_page,
+)
+from doorward.authserver.authorize.response import error_answer
+from doorward.authserver.clients.registry import Client
+from doorward.authserver.endpoints.sign_in import read_form
+from doorward.authserver.grants.transactions import Transaction
+from doorward.authserver.refusals import AccessDenied, FormRefused, OAuthRefused
+from doorward.authserver.services import Parts
+from doorward.authserver.users.cookies import Browser
+from doorward.authserver.users.users import User
+from doorward.wire.oauth.parameters import parse_parameters
+
+
+class ConsentEndpoint:
+    """Shows what is asked for, and takes the answer once."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def get(self, request: Request) -> Response:
+        """Go on after sign-in: ask, or answer at once what was agreed to before."""
+        parts = self._parts
+        query = parse_parameters(request.scope["query_string"])
+        browser = parts.cookies.browser(request)
+        transaction = await parts.transactions.find(query.one("transaction") or "", browser)
+        client = await parts.clients.find(transaction.request.client_id)
+        user = await self._signed_in(request, transaction)
+        if user is None:
+            return sign_in_page(parts, transaction, client, browser)
+        try:
+            if await needs_asking(parts, transaction.request, client, user):
+                return await consent_page(parts, transaction, client, user, browser)
+            claim = (transaction, browser)
+            return await complete(parts, transaction.request, client, user, claim)
+        except FormRefused:
+            raise
+        except OAuthRefused as refused:
+            return await self._refused(transaction, browser, client, user, refused)
+
+    async def post(self, request: Request) -> Response:
+        """Take the answer: a code for allow, ``access_denied`` for everything else."""
+        parts = self._parts
+        form = await read_form(request)
+        handle = form.one("transaction") or ""
+        browser = parts.cookies.require_own_form(request, handle, form.one("csrf"))
+        transaction = await parts.transactions.find(handle, browser)
+        client = await parts.clients.find(transaction.request.client_id)
+        user = await self._signed_in(request, transaction)
+        if user is None:
+            raise FormRefused("nobody is signed in any more")
+        try:
+            if form.one("decision") != "allow":
+                raise AccessDenied("the user said no", say="The user denied the request.")
+            asked = shown(transaction.request, client, user)
+            expected = parts.cookies.consent_token(browser, handle, asked)
+            if not compare_digest(expected.encode(), (form.one("csrf") or "").encode()):
+                # The client or the account changed while the page was open: the answer was to
+                # another question.
+                return await consent_page(parts, transaction, client, user, browser)
+            claim = (transaction, browser)
+            return await complete(parts, transaction.request, client, user, claim)
+        except FormRefused:
+            raise
+        except OAuthRefused as refused:
+            return await self._refused(transaction, browser, client, user, refused)
+
+    async def _signed_in(self, request: Request, transaction: Transaction) -> User | None:
+        """Return the user who signed in for this very transaction, if the session is still theirs."""
+        user = await self._parts.sessions.user(self._parts.cookies.session(request))
+        # A session alone is not enough: with prompt=login it is older than the request.
+        return user if user is not None and user.id == transaction.user_id else None
+
+    async def _refused(
+        self,
+        transaction: Transaction,
+        browser: Browser,
+        client: Client,
+        user: User,
+        refused: OAuthRefused,
+    ) -> Response:
+        async with self._parts.store.writing() as connection:
+            await self._parts.transactions.claim(connection, transaction.handle, browser, user.id)
+        asked = transaction.request
+        self._parts.tell("authorization.refused", client_id=client.client_id, code=refused.code)
+        return error_answer(self._parts.settings, client, asked.redirect_uri, asked.state, refused)

@@ -1,0 +1,64 @@
+"""``/introspect``: a resource server asks whether a token is alive."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from doorward.authserver.refusals import InvalidClient, InvalidRequest
+from doorward.authserver.responses import json_answer
+from doorward.authserver.services import Parts
+from doorward.authserver.token.client_authentication import authenticate_client
+from doorward.authserver.token.endpoint import FailureCount, read_request
+
+# Beside them ``act``, where somebody acts for the user.
+_TOLD = ("iss", "sub", "aud", "client_id", "scope", "roles", "exp", "iat", "jti")
+
+
+class IntrospectionEndpoint:
+    """
+    Tells a resource server about tokens that were issued for it.
+
+    Spec: RFC 7662 §2; RFC 9068 §2.2
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._failures = FailureCount(parts)
+
+    async def post(self, request: Request) -> Response:
+        """Answer what a live token says, or that it is not active and nothing else."""
+        self._failures.require_room(request)
+        form = await read_request(request)
+        try:
+            caller = await authenticate_client(request, form, self._parts.clients)
+            if caller.introspects is None or caller.secret_hash is None:
+                raise InvalidClient("the client is not a resource server")
+        except InvalidClient:
+            self._failures.count(request)
+            raise
+        token = form.one("token")
+        if token is None:
+            raise InvalidRequest("no token", say="token is missing.")
+        return json_answer(await self._answer(token, caller.introspects))
+
+    async def _answer(self, token: str, resource: str) -> dict[str, Any]:
+        claims = self._parts.access_tokens.read(token)
+        # One answer for over, revoked, forged and somebody else's: no member says which.
+        if claims is None or claims.get("aud") != resource:
+            return {"active": False}
+        async with self._parts.store.reading() as connection:
+            if not await self._parts.access_tokens.is_alive(connection, claims):
+                return {"active": False}
+        told = {name: claims[name] for name in _TOLD} | _actor(claims)
+        return {
+            "active": True,
+            "token_type": "Bearer",
+            **told,
+            "username": claims["preferred_username"],
+        }
+
+
+def _actor(claims: Mapping[str, Any]) -> dict[str, Any]:
+    return {"act": claims["act"]} if "act" in claims else {}

@@ -1,0 +1,86 @@
+"""How often a password may be tried, without letting a stranger shut out the owner of a name."""
+
+from dataclasses import dataclass
+from math import ceil
+
+from starlette.requests import Request
+
+from doorward.authserver.keys.secrets import digest_of
+from doorward.authserver.rate_limits import RateLimits, address_key
+from doorward.authserver.refusals import TooManyRequests
+from doorward.authserver.services import Parts
+from doorward.authserver.users.users import canonical
+
+_FROM_NETWORK = "Too many sign-ins from your network. Try again in {wait}."
+_OF_NETWORK = "Too many wrong passwords for this name from your network. Try again in {wait}."
+_OF_BROWSER = "Too many wrong passwords for this name in this browser. Try again in {wait}."
+_OF_NAME = (
+    "Too many wrong passwords for this name from several networks. Try again in {wait}, "
+    "or use a browser in which you have signed in before."
+)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try with a password, counted as a failure until it is known to be none."""
+
+    limits: RateLimits
+    counted: tuple[tuple[str, ...], ...]
+
+    def take_back(self) -> None:
+        """Count it as no failure: the password was right, or could not be checked."""
+        for rate, *keys in self.counted:
+            self.limits.give_back(rate, *keys)
+
+
+async def begin_attempt(parts: Parts, request: Request, username: str) -> Attempt:
+    """
+    Count one try of a password for ``username``, before the password is checked.
+
+    A browser in which this user signed in before has a limit of its own, whatever strangers do.
+    Everybody else shares three: of the network, of the network for this name, and of this name in
+    all networks. The last bounds a guess from many networks; it can make the owner wait in a
+    browser that is new.
+
+    Does not look at whether anybody has the name: all names are answered alike.
+
+    Raises:
+        TooManyRequests: 429, with what happened and when to try again.
+    """
+    settings = parts.settings.limits
+    name = canonical(username)[:200]
+    secret = parts.cookies.known(request)
+    per_source = settings.sign_in_failures_per_name_and_address
+    if await parts.known_browsers.knows(secret, name):
+        source = digest_of(secret or "").hex()
+        return _counted(parts.limits, (_OF_BROWSER, per_source, "sign-in-browser", name, source))
+    peer = address_key(request, parts.settings.trusted_proxies)
+    _count(parts.limits, _FROM_NETWORK, settings.sign_ins_per_address, "sign-in-address", peer)
+    # The name in all networks comes last: what is refused before it does not count towards it, or
+    # one network alone could use it up.
+    return _counted(
+        parts.limits,
+        (_OF_NETWORK, per_source, "sign-in-name-address", name, peer),
+        (_OF_NAME, settings.sign_in_failures_per_name, "sign-in-name", name),
+    )
+
+
+def _counted(limits: RateLimits, *counts: tuple[str, ...]) -> Attempt:
+    for say, rate, *keys in counts:
+        _count(limits, say, rate, *keys)
+    return Attempt(limits, tuple(count[1:] for count in counts))
+
+
+def _count(limits: RateLimits, say: str, rate: str, *keys: str) -> None:
+    try:
+        limits.count(rate, *keys)
+    except TooManyRequests as refusal:
+        wait = _in_words(refusal.retry_after)
+        raise TooManyRequests(
+            refusal.detail, retry_after=refusal.retry_after, say=say.format(wait=wait)
+        ) from None
+
+
+def _in_words(seconds: int) -> str:
+    minutes = max(1, ceil((seconds - 1) / 60))
+    return "1 minute" if minutes == 1 else f"{minutes} minutes"

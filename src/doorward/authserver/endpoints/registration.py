@@ -1,0 +1,88 @@
+"""``/register``: a client introduces itself."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from doorward.authserver.clients.registry import Client
+from doorward.authserver.rate_limits import address_key
+from doorward.authserver.responses import json_answer, read_body
+from doorward.authserver.services import Parts
+from doorward.authserver.settings import AuthServerSettings
+from doorward.wire.oauth.client_metadata import (
+    ClientMetadata,
+    InvalidClientMetadata,
+    parse_registration,
+)
+from doorward.wire.oauth.scope import build_scope
+from doorward.wire.strict_json import NotStrictJson, parse_object
+
+LONGEST_BODY = 16 * 1024
+_DEEPEST = 8
+
+
+class RegistrationEndpoint:
+    """
+    Open registration, limited per address and in all; what nobody uses is forgotten.
+
+    Spec: RFC 7591 §3
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def post(self, request: Request) -> Response:
+        """Register a client, and answer with everything that was kept of what it said."""
+        parts = self._parts
+        limits = parts.settings.limits
+        peer = address_key(request, parts.settings.trusted_proxies)
+        # Per address first: one that is over its own limit must not use up everybody's.
+        parts.limits.count(limits.registrations_per_address, "register-address", peer)
+        parts.limits.count(limits.registrations, "register", "all")
+        metadata = await self._read(request)
+        client, secret = await parts.clients.register(metadata)
+        parts.tell("client.registered", client_id=client.client_id)
+        return json_answer(described(client, secret, parts.clock()), 201)
+
+    async def _read(self, request: Request) -> ClientMetadata:
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise InvalidClientMetadata("Send the metadata as application/json.")
+        try:
+            document = parse_object(await read_body(request, LONGEST_BODY), deepest=_DEEPEST)
+        except NotStrictJson:
+            raise InvalidClientMetadata("The body is not a well-formed JSON object.") from None
+        settings = self._parts.settings
+        metadata = parse_registration(document, private_schemes=settings.private_schemes)
+        return reduced(metadata, settings)
+
+
+def reduced(metadata: ClientMetadata, settings: AuthServerSettings) -> ClientMetadata:
+    """Return the metadata with the scopes of the catalogue alone."""
+    if metadata.scope is None:
+        return metadata
+    catalogue = {name for resource in settings.resources for name in resource.scopes}
+    kept = metadata.scope & catalogue
+    return ClientMetadata(**{**vars(metadata), "scope": kept or None})
+
+
+def described(client: Client, secret: str | None, now: float) -> dict[str, Any]:
+    """
+    Return the registration as RFC 7591 answers it; absent members are left out.
+
+    Spec: RFC 7591 §3.2.1
+    """
+    metadata = client.metadata
+    members: dict[str, Any] = {
+        "client_id": client.client_id,
+        "client_id_issued_at": int(now),
+        **{name: value for name, value in vars(metadata).items() if value is not None},
+    }
+    if metadata.scope is not None:
+        members["scope"] = build_scope(metadata.scope)
+    for name in ("redirect_uris", "grant_types", "response_types"):
+        members[name] = list(members[name])
+    if secret is not None:
+        members |= {"client_secret": secret, "client_secret_expires_at": 0}
+    return members

@@ -1,0 +1,55 @@
+"""``/revoke``: a client gives a token back."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from doorward.authserver.grants.refresh_tokens import find_refresh_token
+from doorward.authserver.refusals import InvalidClient, InvalidRequest
+from doorward.authserver.responses import json_answer
+from doorward.authserver.services import Parts
+from doorward.authserver.store.grants import revoke_grant
+from doorward.authserver.token.client_authentication import authenticate_client
+from doorward.authserver.token.endpoint import FailureCount, read_request
+
+
+class RevocationEndpoint:
+    """
+    Revokes a client's own tokens, and answers alike for all others.
+
+    Spec: RFC 7009 §2
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._failures = FailureCount(parts)
+
+    async def post(self, request: Request) -> Response:
+        """Revoke a refresh token with its whole grant, or one access token."""
+        parts = self._parts
+        self._failures.require_room(request)
+        form = await read_request(request)
+        try:
+            client = await authenticate_client(request, form, parts.clients)
+        except InvalidClient:
+            self._failures.count(request)
+            raise
+        token = form.one("token")
+        if token is None:
+            raise InvalidRequest("no token", say="token is missing.")
+        await self._revoke(token, client.client_id)
+        # 200 whatever it was: otherwise this endpoint says which tokens exist.
+        return json_answer({})
+
+    async def _revoke(self, token: str, client_id: str) -> None:
+        parts = self._parts
+        # token_type_hint is not read: a wrong hint must change nothing, and telling is cheap.
+        claims = parts.access_tokens.read(token)
+        async with parts.store.writing() as connection:
+            kept = await find_refresh_token(connection, token, client_id)
+            if kept is not None:
+                await revoke_grant(connection, kept.grant_id, "given-back", parts.clock())
+            elif claims is not None and claims.get("client_id") == client_id:
+                await parts.access_tokens.revoke(connection, claims)
+            else:
+                return
+        parts.tell("token.revoked", client_id=client_id)

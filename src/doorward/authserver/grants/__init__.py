@@ -1,0 +1,1 @@
+"""What the server issues and remembers: codes, tokens, grants, consents, and requests on their way."""

@@ -1,0 +1,120 @@
+"""Access tokens: what is in them, and whether one that comes back is still good."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from doorward.authserver.keys.secrets import new_secret
+from doorward.authserver.keys.signing_keys import KeyRing
+from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.revoked_tokens import put_on_list
+from doorward.authserver.store.schema import grants, revoked_tokens
+from doorward.authserver.users.users import User, find_user
+from doorward.net.clock import Clock
+from doorward.wire.oauth.scope import build_scope
+
+TYPE = "at+jwt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssuedToken:
+    """A signed access token, and how many seconds it lives."""
+
+    token: str
+    expires_in: int
+
+    def __repr__(self) -> str:
+        return f"IssuedToken(expires_in={self.expires_in})"
+
+
+class AccessTokens:
+    """
+    Signs access tokens and judges those that come back.
+
+    Spec: RFC 9068 §2
+    """
+
+    def __init__(self, keys: KeyRing, settings: AuthServerSettings, clock: Clock) -> None:
+        self._keys = keys
+        self._settings = settings
+        self._clock = clock
+
+    def issue(
+        self,
+        *,
+        user: User,
+        client_id: str,
+        resource: str,
+        scopes: frozenset[str],
+        grant_id: str,
+        expires_by: int | None = None,
+        actor: Mapping[str, Any] | None = None,
+    ) -> IssuedToken:
+        """
+        Return a token for one user, one client and exactly one resource.
+
+        The grant is the first half of ``jti``, so that a revoked grant takes its tokens along
+        without a row for each. ``expires_by`` ends it sooner than usual; ``actor`` is who uses it
+        in the user's name.
+        """
+        now = self._clock()
+        usual = int(self._settings.lifetimes.access_token)
+        life = usual if expires_by is None else min(usual, expires_by - int(now))
+        claims: dict[str, Any] = {
+            "iss": self._settings.issuer,
+            "sub": user.id,
+            "aud": resource,
+            "client_id": client_id,
+            "scope": build_scope(scopes),
+            "roles": sorted(user.roles),
+            "preferred_username": user.username,
+            "iat": int(now),
+            "exp": int(now) + life,
+            "jti": f"{grant_id}.{new_secret()[:22]}",
+        }
+        if user.display_name:
+            claims["name"] = user.display_name
+        if actor is not None:
+            claims["act"] = dict(actor)
+        return IssuedToken(token=self._keys.sign(claims, TYPE), expires_in=life)
+
+    def read(self, token: str) -> Mapping[str, Any] | None:
+        """
+        Return the claims of a token of ours that is not over, or ``None``.
+
+        Does not know whether it was revoked: ``is_alive`` does.
+        """
+        claims = self._keys.open(token, TYPE)
+        if claims is None:
+            return None
+        now = self._clock()
+        issued, expires = claims.get("iat"), claims.get("exp")
+        if not isinstance(issued, int) or not isinstance(expires, int):
+            return None
+        # A clock that was set back does not make a token of tomorrow valid today.
+        alive = self._settings.revoke_before <= issued <= now + 60 and now < expires
+        return claims if alive else None
+
+    async def is_alive(self, connection: AsyncConnection, claims: Mapping[str, Any]) -> bool:
+        """Say whether neither the token nor its grant was revoked and its user still exists."""
+        token_id = str(claims["jti"])
+        revoked = await connection.execute(
+            select(revoked_tokens.c.token_id).where(revoked_tokens.c.token_id == token_id)
+        )
+        if revoked.one_or_none() is not None:
+            return False
+        grant = await connection.execute(
+            select(grants.c.user_id).where(
+                grants.c.id == token_id.partition(".")[0], grants.c.revoked_at.is_(None)
+            )
+        )
+        row = grant.one_or_none()
+        return row is not None and await find_user(connection, row.user_id) is not None
+
+    async def revoke(self, connection: AsyncConnection, claims: Mapping[str, Any]) -> None:
+        """Put one token on the list of revoked tokens until it is over."""
+        until = {str(claims["jti"]): float(claims["exp"])}
+        await put_on_list(connection, until, self._clock())

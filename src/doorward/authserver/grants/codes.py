@@ -1,0 +1,126 @@
+"""Authorization codes: issued, and claimed once."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import case, exists, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from doorward.authserver.grants.authorization_request import AuthorizationRequest
+from doorward.authserver.keys.secrets import digest_of, new_secret
+from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.schema import codes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Presented:
+    """
+    A code and everything that must agree with it.
+
+    ``redirect_uri`` and ``resource`` are ``None`` when the token request does not repeat them.
+    """
+
+    code: str
+    client_id: str
+    challenge: str
+    redirect_uri: str | None
+    resource: str | None
+
+    def __repr__(self) -> str:
+        return f"Presented(client_id={self.client_id!r})"
+
+
+@dataclass(frozen=True)
+class Spent:
+    """The code was claimed before: somebody holds a copy, and ``grant_id`` is compromised."""
+
+    grant_id: str
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The code was good, and is spent from now on."""
+
+    grant_id: str
+
+
+async def issue_code(
+    connection: AsyncConnection,
+    settings: AuthServerSettings,
+    asked: AuthorizationRequest,
+    grant_id: str,
+    now: float,
+) -> str:
+    """Return a fresh code for the grant; only its hash is kept."""
+    code = new_secret()
+    await connection.execute(
+        insert(codes).values(
+            code_hash=digest_of(code),
+            grant_id=grant_id,
+            client_id=asked.client_id,
+            redirect_uri=asked.redirect_uri,
+            resource=asked.resource,
+            challenge=asked.challenge,
+            issued_at=now,
+            expires_at=now + settings.lifetimes.code,
+            attempts=0,
+        )
+    )
+    return code
+
+
+async def claim_code(
+    connection: AsyncConnection, settings: AuthServerSettings, presented: Presented, now: float
+) -> Claimed | Spent | None:
+    """
+    Claim a code, or say that it was spent, or that it is nothing (``None``).
+
+    Everything that must agree stands in the one statement that claims. Looked up first and claimed
+    after, two requests find the same unspent code; claimed first and compared after, a stranger
+    with a stolen code and no verifier burns it for its owner.
+    """
+    table = codes.c
+    digest = digest_of(presented.code)
+    agreeing = [
+        table.code_hash == digest,
+        table.claimed_at.is_(None),
+        table.client_id == presented.client_id,
+        table.challenge == presented.challenge,
+        table.expires_at > now,
+        table.issued_at <= now + 60,
+        table.issued_at >= settings.revoke_before,
+        table.attempts < settings.limits.code_attempts,
+    ]
+    if presented.redirect_uri is not None:
+        agreeing.append(table.redirect_uri == presented.redirect_uri)
+    if presented.resource is not None:
+        agreeing.append(table.resource == presented.resource)
+    row = (
+        await connection.execute(
+            update(codes).where(*agreeing).values(claimed_at=now).returning(table.grant_id)
+        )
+    ).one_or_none()
+    if row is not None:
+        return Claimed(row.grant_id)
+    return await _failed(connection, digest, presented.client_id, now)
+
+
+async def was_asked_before(connection: AsyncConnection, asked: AuthorizationRequest) -> bool:
+    """Say whether this client got a code for the same challenge: the request is a replay."""
+    same = (codes.c.client_id == asked.client_id) & (codes.c.challenge == asked.challenge)
+    return bool((await connection.execute(select(exists().where(same)))).scalar_one())
+
+
+async def _failed(
+    connection: AsyncConnection, digest: bytes, client_id: str, now: float
+) -> Spent | None:
+    # What was seen to be over stays over, also when the clock is set back afterwards.
+    over = case((codes.c.expires_at <= now, 0.0), else_=codes.c.expires_at)
+    row = (
+        await connection.execute(
+            update(codes)
+            .where(codes.c.code_hash == digest, codes.c.client_id == client_id)
+            .values(attempts=codes.c.attempts + 1, expires_at=over)
+            .returning(codes.c.grant_id, codes.c.claimed_at)
+        )
+    ).one_or_none()
+    return Spent(row.grant_id) if row is not None and row.claimed_at is not None else None

@@ -1,0 +1,117 @@
+"""Refresh tokens: issued, rotated, and answered again when the answer was lost."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from doorward.authserver.keys.secrets import derive, digest_of, new_secret, seal, unseal
+from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.grants import Grant
+from doorward.authserver.store.schema import grants, refresh_tokens
+
+_CONTEXT = "doorward refresh answer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptToken:
+    """What is known of a refresh token that this client was given."""
+
+    digest: bytes
+    grant_id: str
+    issued_at: float
+    expires_at: float
+    rotated_at: float | None
+    successor: bytes | None
+    sealed_answer: bytes | None
+
+
+async def issue_refresh_token(
+    connection: AsyncConnection, settings: AuthServerSettings, grant: Grant, now: float
+) -> str:
+    """Return a fresh token of the grant; it is over when idle too long, or with the grant."""
+    token = new_secret()
+    await connection.execute(
+        insert(refresh_tokens).values(
+            token_hash=digest_of(token),
+            grant_id=grant.id,
+            issued_at=now,
+            expires_at=min(now + settings.lifetimes.refresh_idle, grant.expires_at),
+        )
+    )
+    return token
+
+
+async def find_refresh_token(
+    connection: AsyncConnection, token: str, client_id: str
+) -> KeptToken | None:
+    """Return the token when this client was given it; another client's does not exist."""
+    return await _find(connection, digest_of(token), client_id)
+
+
+async def was_used(connection: AsyncConnection, digest: bytes | None) -> bool:
+    """Say whether the token with that hash was rotated already."""
+    row = (
+        await connection.execute(
+            select(refresh_tokens.c.rotated_at).where(refresh_tokens.c.token_hash == digest)
+        )
+    ).one_or_none()
+    return row is None or row.rotated_at is not None
+
+
+async def rotate(
+    connection: AsyncConnection,
+    kept: KeptToken,
+    *,
+    token: str,
+    successor: str,
+    answer: dict[str, Any],
+    asked: str,
+    now: float,
+) -> bool:
+    """
+    Spend a token for its successor and keep the answer sealed; say whether it was unspent.
+
+    The answer is sealed under a key made from the spent token. Whoever has the database has only
+    the token's hash, and whoever lost the answer still has the token.
+    """
+    sealed = seal(derive(token, _CONTEXT), json.dumps([asked, answer]).encode(), _CONTEXT)
+    rotated = await connection.execute(
+        update(refresh_tokens)
+        .where(refresh_tokens.c.token_hash == kept.digest, refresh_tokens.c.rotated_at.is_(None))
+        .values(rotated_at=now, successor_hash=digest_of(successor), sealed_answer=sealed)
+        .returning(refresh_tokens.c.token_hash)
+    )
+    return rotated.one_or_none() is not None
+
+
+def answer_of(kept: KeptToken, token: str, asked: str) -> dict[str, Any] | None:
+    """Return the answer that ``token`` got, if the same was asked for then."""
+    plain = unseal(derive(token, _CONTEXT), kept.sealed_answer or b"", _CONTEXT)
+    if plain is None:
+        return None
+    asked_then, answer = json.loads(plain)
+    return answer if asked_then == asked else None
+
+
+async def _find(connection: AsyncConnection, digest: bytes, client_id: str) -> KeptToken | None:
+    row = (
+        await connection.execute(
+            select(refresh_tokens)
+            .join(grants, grants.c.id == refresh_tokens.c.grant_id)
+            .where(refresh_tokens.c.token_hash == digest, grants.c.client_id == client_id)
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    return KeptToken(
+        digest=row.token_hash,
+        grant_id=row.grant_id,
+        issued_at=row.issued_at,
+        expires_at=row.expires_at,
+        rotated_at=row.rotated_at,
+        successor=row.successor_hash,
+        sealed_answer=row.sealed_answer,
+    )

@@ -1,0 +1,125 @@
+"""One authorization request on its way through sign-in and consent."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from doorward.authserver.grants.authorization_request import AuthorizationRequest
+from doorward.authserver.keys.secrets import digest_of, new_secret
+from doorward.authserver.refusals import FormRefused
+from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.engine import Store
+from doorward.authserver.store.schema import transactions
+from doorward.authserver.users.cookies import Browser
+from doorward.net.clock import Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transaction:
+    """A request that waits for somebody. ``user_id`` is who signed in for it, if anybody did."""
+
+    handle: str
+    request: AuthorizationRequest
+    user_id: str | None
+
+    def __repr__(self) -> str:
+        return f"Transaction(client_id={self.request.client_id!r})"
+
+
+class Transactions:
+    """The table of requests under way, each bound to the browser in which it began."""
+
+    def __init__(self, store: Store, settings: AuthServerSettings, clock: Clock) -> None:
+        self._store = store
+        self._life = settings.lifetimes.transaction
+        self._clock = clock
+
+    async def begin(
+        self, asked: AuthorizationRequest, browser: Browser, user_id: str | None
+    ) -> Transaction:
+        """Keep a request and return it with its handle."""
+        handle = new_secret()
+        now = self._clock()
+        async with self._store.writing() as connection:
+            await connection.execute(delete(transactions).where(transactions.c.expires_at <= now))
+            await connection.execute(
+                insert(transactions).values(
+                    handle_hash=digest_of(handle),
+                    browser_hash=browser.digest,
+                    request=asked.to_json(),
+                    user_id=user_id,
+                    created_at=now,
+                    expires_at=now + self._life,
+                )
+            )
+        return Transaction(handle=handle, request=asked, user_id=user_id)
+
+    async def find(self, handle: str, browser: Browser) -> Transaction:
+        """
+        Return the transaction that this browser began and nobody has finished.
+
+        Raises:
+            FormRefused: 403.
+        """
+        async with self._store.reading() as connection:
+            row = (
+                await connection.execute(
+                    select(transactions).where(*self._open(handle, browser, self._clock()))
+                )
+            ).one_or_none()
+        if row is None:
+            raise FormRefused("no such transaction in this browser, or it is over")
+        return Transaction(
+            handle=handle,
+            request=AuthorizationRequest.from_json(row.request),
+            user_id=row.user_id,
+        )
+
+    async def signed_in(self, handle: str, browser: Browser, user_id: str | None) -> None:
+        """
+        Note who signed in for the transaction; ``None`` takes it back.
+
+        Raises:
+            FormRefused: 403, when it was finished meanwhile.
+        """
+        async with self._store.writing() as connection:
+            changed = await connection.execute(
+                update(transactions)
+                .where(*self._open(handle, browser, self._clock()))
+                .values(user_id=user_id)
+            )
+            if changed.rowcount != 1:
+                raise FormRefused("the transaction is over")
+
+    async def claim(
+        self, connection: AsyncConnection, handle: str, browser: Browser, user_id: str
+    ) -> None:
+        """
+        Finish the transaction inside the caller's own, once.
+
+        One conditional statement: of two clicks on Allow, in two processes, one finds a row.
+
+        Raises:
+            FormRefused: 403, when it was finished, is over, or is somebody else's.
+        """
+        now = self._clock()
+        claimed = await connection.execute(
+            update(transactions)
+            .where(*self._open(handle, browser, now), transactions.c.user_id == user_id)
+            .values(finished_at=now)
+            .returning(transactions.c.handle_hash)
+        )
+        if claimed.one_or_none() is None:
+            raise FormRefused("the transaction was answered already, or is over")
+
+    def _open(self, handle: str, browser: Browser, now: float) -> tuple[ColumnElement[bool], ...]:
+        table = transactions.c
+        return (
+            table.handle_hash == digest_of(handle),
+            table.browser_hash == browser.digest,
+            table.finished_at.is_(None),
+            table.expires_at > now,
+            # A clock set back by more than a minute does not bring old requests to life.
+            table.created_at <= now + 60,
+        )

@@ -1,0 +1,37 @@
+"""The first question of every request: was it meant for this server?"""
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from doorward.authserver.responses import misdirected
+from doorward.authserver.settings import AuthServerSettings
+from doorward.errors import HostRefused
+from doorward.wire.host_origin import only_value
+
+
+class OwnHost:
+    """
+    ``app`` for requests whose Host is the issuer's or a listed one; 421 for all others.
+
+    The attack: a web page gives its own host name the address of this server. To the browser, the
+    page and this server are then one site: the page can read every answer, also the code that
+    ``sign_in_as`` gives without asking anybody.
+
+    Spec: RFC 9110 §7.2, §15.5.20
+    """
+
+    def __init__(self, app: ASGIApp, settings: AuthServerSettings) -> None:
+        self._app = app
+        self._service = settings.service_name
+        self._addresses = settings.addresses()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI scope."""
+        if scope["type"] == "http":
+            try:
+                self._addresses.require_host(only_value(scope["headers"], b"host"))
+            except HostRefused as refusal:
+                answer = misdirected(Request(scope), self._service, refusal)
+                await answer(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

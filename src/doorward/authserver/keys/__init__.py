@@ -1,0 +1,1 @@
+"""Signing keys, JWS, and secrets at rest."""

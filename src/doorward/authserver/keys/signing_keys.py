@@ -1,0 +1,218 @@
+"""The signing keys: made, kept sealed, published, retired, and forgotten when nobody needs them."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from doorward.authserver.keys import jws
+from doorward.authserver.keys.secrets import derive, seal, unseal
+from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.engine import Store
+from doorward.authserver.store.schema import signing_keys
+from doorward.errors import ConfigurationError
+from doorward.jose.compact import NotCompact, read_header, read_object, split
+from doorward.net.clock import Clock
+
+# A token signed in the last second of a key's life is accepted a little longer elsewhere.
+_MARGIN = 300.0
+_LOOK_EVERY = 60.0
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """One key pair. ``key`` never leaves this process; ``public`` is what the key set shows."""
+
+    kid: str
+    algorithm: str
+    key: jws.PrivateKey
+    created_at: float
+    retired_at: float | None
+    needed_until: float | None
+
+    @property
+    def public(self) -> dict[str, Any]:
+        """The public half as a JWK with ``kid``, ``use`` and ``alg``."""
+        return {
+            **jws.public_members(self.key),
+            "kid": self.kid,
+            "use": "sig",
+            "alg": self.algorithm,
+        }
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.kid!r}, {self.algorithm!r})"
+
+
+class KeyRing:
+    """
+    The keys of one issuer, kept in its database sealed under its secret.
+
+    The newest key of the configured algorithm signs. Older ones stay in the published set until
+    the last token they signed is over.
+
+    Spec: RFC 7517 §5; RFC 9068 §4
+    """
+
+    def __init__(
+        self, store: Store, settings: AuthServerSettings, secret: str, clock: Clock
+    ) -> None:
+        self._store = store
+        self._algorithm = settings.signing_algorithm
+        self._lifetimes = settings.lifetimes
+        self._issuer = settings.issuer
+        self._sealing_key = derive(secret, "doorward signing keys")
+        self._clock = clock
+        self._keys: tuple[SigningKey, ...] = ()
+        self._loaded_at = 0.0
+
+    async def start(self) -> None:
+        """
+        Load the keys, and make one when there is none that may sign now.
+
+        Raises:
+            ConfigurationError: ``wrong-secret``, when the kept keys cannot be read.
+        """
+        await self._exchange(force=False)
+
+    async def rotate(self) -> str:
+        """Make a new signing key, retire the others, and return the new ``kid``."""
+        await self._exchange(force=True)
+        return self.current().kid
+
+    async def keep_fresh(self) -> None:
+        """
+        Rotate when the signing key has served its time, and notice what other processes did.
+
+        Looks into the database once a minute at most. A process that never looked would go on
+        signing with a key that another one has retired and is about to stop publishing.
+        """
+        now = self._clock()
+        aged = now >= self.current().created_at + self._lifetimes.signing_key
+        if aged or not 0 <= now - self._loaded_at < _LOOK_EVERY:
+            await self._exchange(force=False)
+
+    def current(self) -> SigningKey:
+        """Return the key that signs now."""
+        return next(key for key in reversed(self._keys) if key.retired_at is None)
+
+    def public_set(self) -> dict[str, Any]:
+        """
+        Return the key set that is published: public members alone.
+
+        Spec: RFC 7517 §5
+        """
+        now = self._clock()
+        return {"keys": [key.public for key in self._keys if _is_needed(key, now)]}
+
+    def sign(self, claims: Mapping[str, Any], token_type: str) -> str:
+        """Return the claims as a compact JWS by the current key, with ``typ`` and ``kid``."""
+        signing = self.current()
+        header = {"typ": token_type, "alg": signing.algorithm, "kid": signing.kid}
+        return jws.sign(header, claims, signing.key)
+
+    def open(self, token: str, token_type: str) -> dict[str, Any] | None:
+        """
+        Return the claims of a token that this issuer signed, or ``None``.
+
+        Does not look at ``exp``, audience or revocation.
+        """
+        try:
+            compact = split(token.encode("ascii", "replace"))
+            header = read_header(compact.header)
+            claims = read_object(compact.payload)
+        except NotCompact:
+            return None
+        signed_with = (header.kid, header.algorithm)
+        key = next((key for key in self._keys if (key.kid, key.algorithm) == signed_with), None)
+        if key is None or not jws.verifies(compact.signing_input, compact.signature, key.key):
+            return None
+        if header.type != token_type or claims.get("iss") != self._issuer:
+            return None
+        return claims
+
+    async def _exchange(self, *, force: bool) -> None:
+        async with self._store.writing() as connection:
+            now = self._clock()
+            await connection.execute(delete(signing_keys).where(signing_keys.c.needed_until < now))
+            keys = await self._load(connection)
+            usable = [key for key in keys if self._may_sign(key, now)]
+            if force or not usable:
+                fresh = await asyncio.to_thread(_generate, self._algorithm, now)
+                await self._retire_others(connection, now)
+                await self._keep(connection, fresh)
+                keys = await self._load(connection)
+        self._keys, self._loaded_at = keys, now
+
+    def _may_sign(self, key: SigningKey, now: float) -> bool:
+        young = now < key.created_at + self._lifetimes.signing_key
+        return key.retired_at is None and key.algorithm == self._algorithm and young
+
+    async def _retire_others(self, connection: AsyncConnection, now: float) -> None:
+        await connection.execute(
+            update(signing_keys)
+            .where(signing_keys.c.retired_at.is_(None))
+            .values(retired_at=now, needed_until=now + self._lifetimes.access_token + _MARGIN)
+        )
+
+    async def _keep(self, connection: AsyncConnection, fresh: SigningKey) -> None:
+        plain = _exported(fresh.key)
+        await connection.execute(
+            insert(signing_keys).values(
+                kid=fresh.kid,
+                algorithm=fresh.algorithm,
+                sealed_key=seal(self._sealing_key, plain, fresh.kid),
+                created_at=fresh.created_at,
+            )
+        )
+
+    async def _load(self, connection: AsyncConnection) -> tuple[SigningKey, ...]:
+        rows = await connection.execute(select(signing_keys).order_by(signing_keys.c.created_at))
+        return tuple(self._read(row._mapping) for row in rows)
+
+    def _read(self, row: Mapping[Any, Any]) -> SigningKey:
+        plain = unseal(self._sealing_key, row["sealed_key"], row["kid"])
+        if plain is None:
+            raise ConfigurationError(
+                "wrong-secret",
+                "The signing keys in the database were sealed under another secret.",
+                "Start with the secret that they were made with, or with an empty database.",
+            )
+        return SigningKey(
+            kid=row["kid"],
+            algorithm=row["algorithm"],
+            key=_imported(plain),
+            created_at=row["created_at"],
+            retired_at=row["retired_at"],
+            needed_until=row["needed_until"],
+        )
+
+
+def _is_needed(key: SigningKey, now: float) -> bool:
+    return key.needed_until is None or now < key.needed_until
+
+
+def _generate(algorithm: str, now: float) -> SigningKey:
+    key = jws.generate(algorithm)
+    public = json.dumps(jws.public_members(key), sort_keys=True, separators=(",", ":")).encode()
+    return SigningKey(jws.encoded(sha256(public).digest()), algorithm, key, now, None, None)
+
+
+def _exported(key: jws.PrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),  # sealed before it is written anywhere
+    )
+
+
+def _imported(plain: bytes) -> jws.PrivateKey:
+    key = serialization.load_der_private_key(plain, password=None)
+    assert isinstance(key, jws.PrivateKey)
+    return key

@@ -1,0 +1,177 @@
+"""The pages that people see: what each one shows, and the bytes and headers that show it.
+
+Every field is raw. Escaping is the template engine's, for all of them; text that a stranger chose
+(a client's name, its addresses) is neutralised by the templates on its way out, so that a caller
+cannot forget to.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from doorward.authserver.pages import safe_text as neutral
+from doorward.authserver.pages.destination import Destination, read_destination
+from doorward.authserver.pages.host_name import read_host
+
+_TEMPLATES = Path(__file__).parent / "templates"
+# Read in text mode, so that the hash is of the line endings which a browser sees.
+_STYLE = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode("ascii")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientCard:
+    """
+    What is known of the application that asks.
+
+    ``name`` is what it says of itself and nobody has checked. ``identifier_host`` is the host of a
+    ``client_id`` that is a URL and was fetched; ``None`` for a registered client.
+    ``redirect_host`` is empty for a private-use scheme.
+    """
+
+    name: str | None
+    identifier: str
+    identifier_host: str | None
+    redirect_uri: str
+    redirect_host: str
+    loopback_only: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInPage:
+    """Ask who is there. Posts ``transaction``, ``csrf``, ``username`` and ``password``."""
+
+    service: str
+    action: str
+    transaction: str
+    csrf: str
+    client: ClientCard | None
+    username: str = ""
+    problem: str | None = None
+    demo_users: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScopeLine:
+    """One scope that is asked for; ``new`` when this user has not granted it before."""
+
+    name: str
+    description: str
+    new: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentPage:
+    """
+    Ask whether the application may. Posts ``transaction``, ``csrf`` and ``decision``.
+
+    ``decision`` is ``allow`` or ``deny``. ``switch_account_action`` gets a POST of ``transaction``
+    and ``csrf``; without it the page offers no other account.
+    """
+
+    service: str
+    action: str
+    transaction: str
+    csrf: str
+    client: ClientCard
+    resource: str
+    resource_name: str | None
+    scopes: tuple[ScopeLine, ...]
+    username: str
+    switch_account_action: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorPage:
+    """Say what happened, what to do about it, and the two words that support will ask for."""
+
+    service: str
+    title: str
+    explanation: str
+    what_to_do: str | None
+    code: str
+    correlation_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessagePage:
+    """Say one thing that needs no answer."""
+
+    service: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContinuePage:
+    """Lead on to an application whose address is not a web page, and stay readable behind it."""
+
+    service: str
+    client: ClientCard
+    target: str
+
+
+Page = SignInPage | ConsentPage | ErrorPage | MessagePage | ContinuePage
+
+# No form-action: Chromium holds the redirect that answers a POST to it as well, and that redirect
+# goes to whatever callback the client registered. Allow would do nothing.
+# data: is for the icon in the tab; no other image is on any page.
+_CONTENT_SECURITY_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+SECURITY_HEADERS: tuple[tuple[str, str], ...] = (
+    ("Content-Security-Policy", _CONTENT_SECURITY_POLICY),
+    ("X-Frame-Options", "DENY"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
+    ("X-Robots-Tag", "noindex"),
+)
+
+_NAMES = {
+    SignInPage: "sign_in.html",
+    ConsentPage: "consent.html",
+    ErrorPage: "error.html",
+    MessagePage: "message.html",
+    ContinuePage: "continue.html",
+}
+
+
+def _destination_of(client: ClientCard) -> Destination:
+    return read_destination(client.redirect_uri, loopback_only=client.loopback_only)
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals["style"] = Markup(_STYLE)  # noqa: S704 - our own file
+    environment.filters["plain"] = neutral.plain
+    environment.filters["quoted"] = neutral.quoted
+    environment.filters["uri"] = neutral.visible_uri
+    environment.filters["host"] = read_host
+    environment.filters["link"] = neutral.link
+    environment.filters["destination"] = _destination_of
+    return environment
+
+
+_ENVIRONMENT = _environment()
+
+
+def render(page: Page) -> bytes:
+    """
+    Return ``page`` as a whole HTML document in UTF-8, to be sent with ``SECURITY_HEADERS``.
+
+    Spec: MCP 2026-07-28, security best practices (consent UI requirements)
+    """
+    return _ENVIRONMENT.get_template(_NAMES[type(page)]).render(page=page).encode("utf-8")

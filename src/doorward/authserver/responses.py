@@ -1,0 +1,252 @@
+"""The one place where what happened becomes HTTP."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from doorward.authserver.pages import pages
+from doorward.authserver.refusals import (
+    FormRefused,
+    InvalidClient,
+    TooLarge,
+    TooManyRequests,
+    UnknownClient,
+)
+from doorward.errors import HostRefused, RequestRefused, Unavailable
+
+_log = structlog.get_logger("doorward.authserver")
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_PRIVATE = {
+    "Cache-Control": "no-store",
+    "Pragma": "no-cache",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+# Any web page may speak to these endpoints, as itself: without cookies there is nothing to borrow.
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "WWW-Authenticate, Retry-After, X-Correlation-Id",
+}
+
+
+def json_answer(
+    body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a JSON answer that nobody keeps."""
+    return Response(
+        json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        status,
+        media_type="application/json",
+        headers={**_PRIVATE, **(headers or {})},
+    )
+
+
+def public_answer(body: Mapping[str, Any], max_age: int) -> Response:
+    """Return a JSON answer that says the same to everybody and may be kept ``max_age`` seconds."""
+    response = json_answer(body, headers={"Cache-Control": f"public, max-age={max_age}"})
+    del response.headers["Pragma"]
+    return response
+
+
+def page_answer(page: pages.Page, status: int = 200) -> Response:
+    """Return a page with the headers that keep it out of frames, caches and referrers."""
+    response = Response(pages.render(page), status, media_type="text/html; charset=utf-8")
+    for name, value in pages.SECURITY_HEADERS:
+        response.headers[name] = value
+    return response
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """
+    Return the body of at most ``limit`` bytes; no more than that is ever held.
+
+    Raises:
+        TooLarge: 413.
+    """
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdecimal() or int(declared) > limit:
+        raise TooLarge(f"content-length {declared[:20]!r}, at most {limit}")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise TooLarge(f"more than {limit} bytes")
+    return bytes(body)
+
+
+def for_clients(handler: Handler) -> Handler:
+    """Let any origin call ``handler``, and answer what it refuses as OAuth JSON."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            response = await handler(request)
+        except (RequestRefused, Unavailable) as refusal:
+            response = _refusal_in_json(request, refusal)
+        except Exception as error:  # noqa: BLE001 - the last line: no trace may reach a peer
+            response = _failure_in_json(request, error)
+        response.headers.update(_CORS)
+        return response
+
+    return answered
+
+
+def for_people(service: str, handler: Handler) -> Handler:
+    """Answer what ``handler`` refuses with a page; no other origin may read it."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except (RequestRefused, Unavailable) as refusal:
+            return _refusal_on_page(request, service, refusal)
+        except Exception as error:  # noqa: BLE001 - the last line: no trace may reach a peer
+            return _failure_on_page(request, service, error)
+
+    return answered
+
+
+def misdirected(request: Request, service: str, refusal: HostRefused) -> Response:
+    """Return the answer to a request for another host: a page for a browser, else JSON."""
+    # The path does not say who asks: under a foreign host, no path is served.
+    if "text/html" in request.headers.get("accept", ""):
+        return _refusal_on_page(request, service, refusal)
+    return _refusal_in_json(request, refusal)
+
+
+async def preflight(_request: Request) -> Response:
+    """
+    Let a browser send what these endpoints take.
+
+    Spec: Fetch, CORS-preflight request
+    """
+    return Response(
+        status_code=204,
+        headers={
+            "Access-Control-Allow-Origin": "*",
+            "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+            "Access-Control-Allow-Headers": "Authorization, Content-Type, MCP-Protocol-Version",
+            "Access-Control-Max-Age": "86400",
+        },
+    )
+
+
+def _refusal_in_json(request: Request, refusal: RequestRefused | Unavailable) -> Response:
+    correlation_id = _note(request, refusal)
+    if isinstance(refusal, Unavailable):
+        body = {"error": "temporarily_unavailable", "error_description": refusal.public}
+        headers = {"Retry-After": str(refusal.retry_after)}
+    else:
+        body = {
+            "error": refusal.wire_error or "invalid_request",
+            "error_description": refusal.description,
+        }
+        headers = _refusal_headers(refusal)
+    return json_answer(body, refusal.status, {**headers, "X-Correlation-Id": correlation_id})
+
+
+def _refusal_headers(refusal: RequestRefused) -> dict[str, str]:
+    if isinstance(refusal, InvalidClient):
+        return {"WWW-Authenticate": 'Basic realm="token endpoint", charset="UTF-8"'}
+    if isinstance(refusal, TooManyRequests):
+        return {"Retry-After": str(refusal.retry_after)}
+    return {}
+
+
+_ADVICE: tuple[tuple[type[Exception], str, str], ...] = (
+    (
+        UnknownClient,
+        "This application is not known here",
+        "Remove the connection in the application and connect again, so that it registers afresh.",
+    ),
+    (InvalidClient, "This application could not be checked", "Try again from the application."),
+    (TooManyRequests, "Too many attempts", "Wait a little, then start again in the application."),
+    (
+        FormRefused,
+        "This page is no longer good",
+        "If you answered it already, you are done here. Otherwise start again in the application.",
+    ),
+    (
+        HostRefused,
+        "This server has another address",
+        "Go back to the application, and start again with the address that its operator gives you.",
+    ),
+    (Unavailable, "Not available right now", "Wait a moment, then try again."),
+)
+_OTHERWISE = ("This request cannot be served", "Go back to the application and start again.")
+
+
+def _refusal_on_page(
+    request: Request, service: str, refusal: RequestRefused | Unavailable
+) -> Response:
+    correlation_id = _note(request, refusal)
+    explanation = refusal.public if isinstance(refusal, Unavailable) else refusal.description
+    title, advice = next(
+        ((title, advice) for kind, title, advice in _ADVICE if isinstance(refusal, kind)),
+        _OTHERWISE,
+    )
+    # A page is no challenge: 401 would ask the browser for credentials it does not have.
+    status = 400 if refusal.status == 401 else refusal.status
+    response = page_answer(
+        pages.ErrorPage(
+            service=service,
+            title=title,
+            explanation=explanation,
+            what_to_do=advice,
+            code=refusal.code,
+            correlation_id=correlation_id,
+        ),
+        status,
+    )
+    if isinstance(refusal, Unavailable | TooManyRequests):
+        response.headers["Retry-After"] = str(refusal.retry_after)
+    return response
+
+
+def _failure_in_json(request: Request, error: Exception) -> Response:
+    correlation_id = _note_failure(request, error)
+    body = {"error": "server_error", "error_description": "The server failed."}
+    return json_answer(body, 500, {"X-Correlation-Id": correlation_id})
+
+
+def _failure_on_page(request: Request, service: str, error: Exception) -> Response:
+    correlation_id = _note_failure(request, error)
+    page = pages.ErrorPage(
+        service=service,
+        title="Something went wrong here",
+        explanation="The server failed while it worked on this request.",
+        what_to_do="Try again. If it happens again, tell whoever runs this server the id below.",
+        code="server-error",
+        correlation_id=correlation_id,
+    )
+    return page_answer(page, 500)
+
+
+def _note(request: Request, refusal: RequestRefused | Unavailable) -> str:
+    correlation_id = uuid4().hex
+    _log.info(
+        "refused",
+        path=request.scope["path"],
+        code=refusal.code,
+        status=refusal.status,
+        detail=refusal.detail,
+        correlation_id=correlation_id,
+    )
+    return correlation_id
+
+
+def _note_failure(request: Request, error: Exception) -> str:
+    correlation_id = uuid4().hex
+    # The type alone: messages of drivers and parsers quote what they were given.
+    _log.error(
+        "failed",
+        path=request.scope["path"],
+        error=type(error).__name__,
+        correlation_id=correlation_id,
+    )
+    return correlation_id

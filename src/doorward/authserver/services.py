@@ -1,0 +1,40 @@
+"""The parts of the authorization server that its endpoints are given."""
+
+from dataclasses import dataclass
+
+from doorward.authserver.clients.registry import Clients
+from doorward.authserver.events import Recorder, ServerEvent
+from doorward.authserver.grants.access_tokens import AccessTokens
+from doorward.authserver.grants.transactions import Transactions
+from doorward.authserver.keys.signing_keys import KeyRing
+from doorward.authserver.rate_limits import RateLimits
+from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.engine import Store
+from doorward.authserver.users.cookies import Cookies
+from doorward.authserver.users.known_browsers import KnownBrowsers
+from doorward.authserver.users.sessions import Sessions
+from doorward.authserver.users.users import Users
+from doorward.net.clock import Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Everything an endpoint may need, made once in ``server``."""
+
+    settings: AuthServerSettings
+    clock: Clock
+    store: Store
+    keys: KeyRing
+    access_tokens: AccessTokens
+    users: Users
+    clients: Clients
+    cookies: Cookies
+    sessions: Sessions
+    known_browsers: KnownBrowsers
+    transactions: Transactions
+    limits: RateLimits
+    record: Recorder
+
+    def tell(self, kind: str, **facts: str) -> None:
+        """Record an event at the present time."""
+        self.record(ServerEvent(kind=kind, at=self.clock(), facts=facts))

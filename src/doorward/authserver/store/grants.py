@@ -1,0 +1,120 @@
+"""A grant: what one user allowed one client at one time, and every token that came of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, case, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.revoked_tokens import put_on_list
+from doorward.authserver.store.schema import grants
+from doorward.wire.oauth.redirect_uri import without_port
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """A grant that was not revoked and is not over. ``scopes`` is the most its tokens may carry."""
+
+    id: str
+    user_id: str
+    client_id: str
+    redirect_uri: str
+    resource: str
+    scopes: frozenset[str]
+    expires_at: float
+
+
+async def begin_grant(
+    connection: AsyncConnection,
+    settings: AuthServerSettings,
+    *,
+    user_id: str,
+    client_id: str,
+    redirect_uri: str,
+    resource: str,
+    scopes: Iterable[str],
+    now: float,
+) -> str:
+    """Keep a new grant, clear away those long over, and return its id."""
+    grant_id = uuid4().hex
+    # A day longer than its last token: introspection still has something to look up.
+    await connection.execute(delete(grants).where(grants.c.expires_at < now - 86400))
+    await connection.execute(
+        insert(grants).values(
+            id=grant_id,
+            user_id=user_id,
+            client_id=client_id,
+            redirect_uri=without_port(redirect_uri),
+            resource=resource,
+            scopes=sorted(scopes),
+            created_at=now,
+            expires_at=now + settings.lifetimes.refresh_absolute,
+        )
+    )
+    return grant_id
+
+
+async def live_grant(
+    connection: AsyncConnection, settings: AuthServerSettings, grant_id: str, now: float
+) -> Grant | None:
+    """Return the grant when it may still give tokens, or ``None``."""
+    row = (
+        await connection.execute(
+            select(grants).where(
+                grants.c.id == grant_id,
+                grants.c.revoked_at.is_(None),
+                grants.c.expires_at > now,
+                # Everything from before the cut-off is void, whatever it says of itself.
+                grants.c.created_at >= settings.revoke_before,
+                grants.c.created_at <= now + 60,
+            )
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    return Grant(
+        id=row.id,
+        user_id=row.user_id,
+        client_id=row.client_id,
+        redirect_uri=row.redirect_uri,
+        resource=row.resource,
+        scopes=frozenset(row.scopes),
+        expires_at=row.expires_at,
+    )
+
+
+async def revoke_grant(connection: AsyncConnection, grant_id: str, reason: str, now: float) -> bool:
+    """Revoke a grant with every token of it; say whether it was alive until now."""
+    return await revoke_grants(connection, grants.c.id == grant_id, reason, now) == 1
+
+
+async def revoke_grants(
+    connection: AsyncConnection, which: ColumnElement[bool], reason: str, now: float
+) -> int:
+    """Revoke grants with every token of them; return how many were alive until now."""
+    revoked = (
+        await connection.execute(
+            update(grants)
+            .where(which, grants.c.revoked_at.is_(None))
+            .values(revoked_at=now, revoked_for=reason)
+            .returning(grants.c.id, grants.c.tokens_until)
+        )
+    ).all()
+    # A grant that never gave an access token has none to refuse.
+    until = {row.id: row.tokens_until for row in revoked if row.tokens_until is not None}
+    await put_on_list(connection, until, now)
+    return len(revoked)
+
+
+async def note_access_token(connection: AsyncConnection, grant_id: str, expires_at: float) -> bool:
+    """Note until when an access token of the grant lives; say whether the grant may give it."""
+    until = grants.c.tokens_until
+    # A grant that is revoked at this moment does not know of this token: it must not be given out.
+    changed = await connection.execute(
+        update(grants)
+        .where(grants.c.id == grant_id, grants.c.revoked_at.is_(None))
+        .values(tokens_until=case((until > expires_at, until), else_=expires_at))
+    )
+    return changed.rowcount == 1

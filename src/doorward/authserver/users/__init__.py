@@ -1,0 +1,1 @@
+"""Users, their browser sessions, and what they consented to."""

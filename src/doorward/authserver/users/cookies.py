@@ -1,0 +1,147 @@
+"""The cookies: which browser this is, who is signed in there, and whether anybody ever was."""
+
+from dataclasses import dataclass
+from hmac import compare_digest
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from doorward.authserver.keys.secrets import authenticate, derive, digest_of, new_secret
+from doorward.authserver.refusals import FormRefused
+from doorward.authserver.settings import AuthServerSettings
+from doorward.wire.address import origin_of
+
+# A browser says where a form was sent from; these are the answers for a form of ours.
+_OUR_FETCH_SITES = frozenset({"same-origin", "none"})
+
+
+@dataclass(frozen=True)
+class Browser:
+    """One browser, known by a random cookie that says nothing about who uses it."""
+
+    binding: str
+    is_new: bool
+
+    @property
+    def digest(self) -> bytes:
+        """What is stored of it."""
+        return digest_of(self.binding)
+
+    def __repr__(self) -> str:
+        return f"Browser(is_new={self.is_new})"
+
+
+class Cookies:
+    """
+    Reads and writes the cookies, and ties every form to the browser that it was given to.
+
+    On https they are ``__Host-`` cookies: no other host can set them, and none but this can read
+    them. Browsers refuse that prefix on plain http, where the port keeps two servers apart.
+
+    Spec: RFC 6265bis §4.1.3.2; OAuth 2.1 §7.9
+    """
+
+    def __init__(self, settings: AuthServerSettings, secret: str) -> None:
+        parts = urlsplit(settings.issuer)
+        self._secure = parts.scheme == "https"
+        self._issuer_origin = _as_browsers_write(origin_of(settings.issuer))
+        self._form_key = derive(secret, "doorward forms")
+        self._life = int(settings.lifetimes.session_absolute)
+        self._known_life = int(settings.lifetimes.known_browser)
+        self.browser_name = self._name("browser", parts.port)
+        self.session_name = self._name("session", parts.port)
+        self.known_name = self._name("known", parts.port)
+
+    def browser(self, request: Request) -> Browser:
+        """Return the browser that asks, with a fresh binding when it has none."""
+        binding = self._secret(request, self.browser_name)
+        if binding is None:
+            return Browser(new_secret(), is_new=True)
+        return Browser(binding, is_new=False)
+
+    def keep_browser(self, response: Response, browser: Browser) -> None:
+        """Set the binding cookie when the browser does not have it yet."""
+        if browser.is_new:
+            self._set(response, self.browser_name, browser.binding, None)
+
+    def session(self, request: Request) -> str | None:
+        """Return the session id that the browser holds, or ``None``."""
+        return request.cookies.get(self.session_name)
+
+    def keep_session(self, response: Response, session_id: str) -> None:
+        """Set the session cookie."""
+        self._set(response, self.session_name, session_id, self._life)
+
+    def drop_session(self, response: Response) -> None:
+        """Remove the session cookie."""
+        self._set(response, self.session_name, "", 0)
+
+    def known(self, request: Request) -> str | None:
+        """Return the secret of a browser in which somebody has signed in before, or ``None``."""
+        return self._secret(request, self.known_name)
+
+    def keep_known(self, response: Response, secret: str) -> None:
+        """Set the cookie that stays when the session is over."""
+        self._set(response, self.known_name, secret, self._known_life)
+
+    def form_token(self, browser: Browser, transaction: str) -> str:
+        """Return what a form must bring back: good in one browser, for one transaction."""
+        return authenticate(self._form_key, browser.binding, transaction)
+
+    def consent_token(self, browser: Browser, transaction: str, shown: tuple[str, ...]) -> str:
+        """Return a form token that also says what the page showed, so that no more is agreed to."""
+        seen = authenticate(self._form_key, browser.binding, transaction, *shown)
+        return f"{self.form_token(browser, transaction)}.{seen}"
+
+    def require_own_form(self, request: Request, transaction: str, token: str | None) -> Browser:
+        """
+        Return the browser when the form it sent is one that it was given.
+
+        The attack: somebody starts a transaction in their own browser and has another one send
+        the form, with a token that is genuine. It belongs to the first browser's cookie.
+
+        Raises:
+            FormRefused: 403.
+        """
+        site = request.headers.get("sec-fetch-site", "none")
+        origin = request.headers.get("origin", "null")
+        browser = self.browser(request)
+        # "null" is what a browser sends from our own pages: they are served with no-referrer.
+        if site not in _OUR_FETCH_SITES or origin not in (self._issuer_origin, "null"):
+            raise FormRefused(f"the form was sent from {site!r} {origin!r}")
+        expected = self.form_token(browser, transaction)
+        brought = (token or "").partition(".")[0]
+        if browser.is_new or not compare_digest(expected.encode(), brought.encode()):
+            raise FormRefused("the form was given to another browser")
+        return browser
+
+    def _secret(self, request: Request, name: str) -> str | None:
+        secret = request.cookies.get(name)
+        # Only what we could have set ourselves is taken.
+        if secret is None or len(secret) != len(new_secret()) or not secret.isascii():
+            return None
+        return secret
+
+    def _name(self, what: str, port: int | None) -> str:
+        if self._secure:
+            return f"__Host-doorward-{what}"
+        return f"doorward-{what}-{port or 80}"
+
+    def _set(self, response: Response, name: str, value: str, max_age: int | None) -> None:
+        response.set_cookie(
+            name,
+            value,
+            max_age=max_age,
+            path="/",
+            secure=self._secure,
+            httponly=True,
+            samesite="lax",
+        )
+
+
+def _as_browsers_write(origin: str) -> str:
+    """Return an origin in lower case and without the port that its scheme implies."""
+    lowered = origin.lower()
+    implied = ":443" if lowered.startswith("https:") else ":80"
+    return lowered.removesuffix(implied)

@@ -1,0 +1,80 @@
+"""The browsers in which somebody has signed in before, so that strangers cannot shut them out."""
+
+from sqlalchemy import delete, exists, insert, select, update
+
+from doorward.authserver.keys.secrets import digest_of, new_secret
+from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.engine import Store
+from doorward.authserver.store.schema import known_browsers, users
+from doorward.authserver.users.users import User
+from doorward.net.clock import Clock
+
+MOST_PER_USER = 20
+
+
+class KnownBrowsers:
+    """
+    The table of known browsers: per browser, the users who have signed in there.
+
+    A known browser is nobody's session. Its cookie takes the place of the network when wrong
+    passwords are counted, and opens nothing without the password. Only its hash is stored.
+    """
+
+    def __init__(self, store: Store, settings: AuthServerSettings, clock: Clock) -> None:
+        self._store = store
+        self._life = settings.lifetimes.known_browser
+        self._clock = clock
+
+    async def knows(self, secret: str | None, username: str) -> bool:
+        """Say whether the user of that name, in its stored spelling, has signed in there."""
+        now = self._clock()
+        # Asked also without a cookie, and by name: a name that nobody has takes as long.
+        condition = (
+            select(known_browsers.c.user_id)
+            .join(users, users.c.id == known_browsers.c.user_id)
+            .where(
+                known_browsers.c.id_hash == digest_of(secret or ""),
+                users.c.username == username,
+                known_browsers.c.expires_at > now,
+                known_browsers.c.signed_in_at <= now + 60,
+            )
+        )
+        async with self._store.reading() as connection:
+            return bool((await connection.execute(select(exists(condition)))).scalar_one())
+
+    async def remember(self, user: User, previous: str | None) -> str:
+        """
+        Return a fresh secret for the browser in which ``user`` has just signed in.
+
+        It replaces ``previous``, the secret until now, for everybody who is known there: a copy of
+        an older cookie is worth nothing.
+        """
+        secret = new_secret()
+        table, digest, now = known_browsers.c, digest_of(secret), self._clock()
+        async with self._store.writing() as connection:
+            await connection.execute(delete(known_browsers).where(table.expires_at <= now))
+            if previous:
+                same = table.id_hash == digest_of(previous)
+                await connection.execute(
+                    delete(known_browsers).where(same, table.user_id == user.id)
+                )
+                await connection.execute(update(known_browsers).where(same).values(id_hash=digest))
+            await connection.execute(
+                insert(known_browsers).values(
+                    id_hash=digest,
+                    user_id=user.id,
+                    signed_in_at=now,
+                    expires_at=now + self._life,
+                )
+            )
+            others = (table.user_id == user.id, table.id_hash != digest)
+            newest = (
+                select(table.id_hash)
+                .where(*others)
+                .order_by(table.signed_in_at.desc())
+                .limit(MOST_PER_USER - 1)
+            )
+            await connection.execute(
+                delete(known_browsers).where(*others, table.id_hash.not_in(newest))
+            )
+        return secret

@@ -1,0 +1,81 @@
+"""Who is signed in: a random id in the browser, everything else here."""
+
+from sqlalchemy import delete, insert, select, update
+
+from doorward.authserver.keys.secrets import digest_of, new_secret
+from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.engine import Store
+from doorward.authserver.store.schema import sessions
+from doorward.authserver.users.users import User, find_user
+from doorward.net.clock import Clock
+
+_TOUCH_EVERY = 60.0
+
+
+class Sessions:
+    """The table of sessions."""
+
+    def __init__(self, store: Store, settings: AuthServerSettings, clock: Clock) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+
+    async def begin(self, user: User, previous: str | None) -> str:
+        """
+        Return a fresh session id for ``user``, and end the ``previous`` one of that browser.
+
+        Fresh at every sign-in: an id that somebody planted before must be worth nothing after.
+        """
+        session_id = new_secret()
+        now = self._clock()
+        async with self._store.writing() as connection:
+            await connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
+            if previous:
+                ended = sessions.c.id_hash == digest_of(previous)
+                await connection.execute(delete(sessions).where(ended))
+            await connection.execute(
+                insert(sessions).values(
+                    id_hash=digest_of(session_id),
+                    user_id=user.id,
+                    started_at=now,
+                    seen_at=now,
+                    expires_at=now + self._settings.lifetimes.session_absolute,
+                )
+            )
+        return session_id
+
+    async def user(self, session_id: str | None) -> User | None:
+        """Return who is signed in under that id, or ``None``."""
+        if not session_id:
+            return None
+        now = self._clock()
+        digest = digest_of(session_id)
+        async with self._store.reading() as connection:
+            row = (
+                await connection.execute(select(sessions).where(sessions.c.id_hash == digest))
+            ).one_or_none()
+            # started_at <= now: setting the clock back does not bring a session to life again.
+            if row is None or not self._is_alive(row.started_at, row.seen_at, row.expires_at, now):
+                return None
+            user = await find_user(connection, row.user_id)
+        if user is not None and now >= row.seen_at + _TOUCH_EVERY:
+            await self._touch(digest, now)
+        return user
+
+    async def end(self, session_id: str | None) -> None:
+        """End a session here; a copy of its cookie is worth nothing from now on."""
+        if session_id:
+            async with self._store.writing() as connection:
+                ended = sessions.c.id_hash == digest_of(session_id)
+                await connection.execute(delete(sessions).where(ended))
+
+    def _is_alive(self, started: float, seen: float, expires: float, now: float) -> bool:
+        idle_until = seen + self._settings.lifetimes.session_idle
+        begun = self._settings.revoke_before <= started <= now + _TOUCH_EVERY
+        return begun and now < expires and now < idle_until
+
+    async def _touch(self, digest: bytes, now: float) -> None:
+        async with self._store.writing() as connection:
+            await connection.execute(
+                update(sessions).where(sessions.c.id_hash == digest).values(seen_at=now)
+            )

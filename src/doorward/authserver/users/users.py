@@ -1,0 +1,201 @@
+"""The users of this server: who they are, what they may do, and whether a password is theirs."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from unicodedata import normalize
+from uuid import uuid4
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from doorward.authserver.store.engine import Store
+from doorward.authserver.store.grants import revoke_grants
+from doorward.authserver.store.schema import grants, known_browsers, sessions, users
+from doorward.errors import ConfigurationError
+from doorward.net.clock import Clock
+
+LONGEST_PASSWORD = 1024
+
+_hasher = PasswordHasher()
+# Each hash takes 64 MiB for some tens of milliseconds; without a limit, sign-ins are a memory bomb.
+_MOST_AT_ONCE = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """Somebody who can sign in. ``scopes`` is all that any client may get in this name."""
+
+    id: str
+    username: str
+    display_name: str | None
+    scopes: frozenset[str]
+    roles: frozenset[str]
+    disabled: bool
+
+
+class Users:
+    """The table of users."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._turns = asyncio.Semaphore(_MOST_AT_ONCE)
+        # What an unknown user's password is checked against, so that it takes as long as a known's.
+        self._nobody: str | None = None
+
+    async def add(
+        self,
+        username: str,
+        password: str,
+        scopes: Iterable[str] = (),
+        roles: Iterable[str] = (),
+        display_name: str | None = None,
+    ) -> User:
+        """
+        Add a user, or give an existing one these properties; return the user.
+
+        Raises:
+            ConfigurationError: ``not-a-username`` or ``not-a-password``.
+        """
+        name = canonical(username)
+        if not name or len(name) > 200 or not name.isprintable():
+            raise ConfigurationError(
+                "not-a-username", f"{username!r} cannot be a user name.", "Use 1 to 200 characters."
+            )
+        if not 0 < len(password) <= LONGEST_PASSWORD:
+            raise ConfigurationError(
+                "not-a-password",
+                "A password must have 1 to 1024 characters.",
+                "Choose another password.",
+            )
+        values = {
+            "password_hash": await self._hash(password),
+            "display_name": display_name,
+            "scopes": sorted(scopes),
+            "roles": sorted(roles),
+            "disabled": False,
+        }
+        async with self._store.writing() as connection:
+            changed = await connection.execute(
+                update(users).where(users.c.username == name).values(**values)
+            )
+            if changed.rowcount == 0:
+                await connection.execute(
+                    insert(users).values(
+                        id=str(uuid4()), username=name, created_at=self._clock(), **values
+                    )
+                )
+            found = await _find(connection, users.c.username == name)
+        assert found is not None
+        return found
+
+    async def by_name(self, username: str) -> User | None:
+        """Return the user of that name, or ``None``."""
+        async with self._store.reading() as connection:
+            return await _find(connection, users.c.username == canonical(username))
+
+    async def with_password(self, username: str, password: str) -> User | None:
+        """
+        Return the user whose name and password these are, or ``None``.
+
+        Takes as long for a name that nobody has, and for a disabled user.
+        """
+        async with self._store.reading() as connection:
+            row = (
+                await connection.execute(
+                    select(users).where(users.c.username == canonical(username))
+                )
+            ).one_or_none()
+        if self._nobody is None:
+            self._nobody = await self._hash("nobody has this password")
+        known = row.password_hash if row is not None else self._nobody
+        right = await self._verify(known, password)
+        if row is None or not right or row.disabled:
+            return None
+        return _user(row._mapping)
+
+    async def disable(self, username: str) -> None:
+        """Sign the user out everywhere and let nobody in under that name; all tokens are revoked."""
+        async with self._store.writing() as connection:
+            found = await _find(connection, users.c.username == canonical(username))
+            if found is None:
+                return
+            await connection.execute(
+                update(users).where(users.c.id == found.id).values(disabled=True)
+            )
+            await connection.execute(delete(sessions).where(sessions.c.user_id == found.id))
+            await connection.execute(
+                delete(known_browsers).where(known_browsers.c.user_id == found.id)
+            )
+            await revoke_grants(
+                connection, grants.c.user_id == found.id, "user-disabled", self._clock()
+            )
+
+    async def remove(self, username: str) -> None:
+        """Delete the user with all sessions, consents and grants; all tokens are revoked."""
+        async with self._store.writing() as connection:
+            found = await _find(connection, users.c.username == canonical(username))
+            if found is None:
+                return
+            # First revoked: a grant that is gone cannot be told from one whose tokens are good.
+            await revoke_grants(
+                connection, grants.c.user_id == found.id, "user-removed", self._clock()
+            )
+            await connection.execute(delete(users).where(users.c.id == found.id))
+
+    async def allow(self, username: str, scopes: Iterable[str], roles: Iterable[str]) -> None:
+        """Set what the user may do; tokens follow at their next refresh."""
+        async with self._store.writing() as connection:
+            await connection.execute(
+                update(users)
+                .where(users.c.username == canonical(username))
+                .values(scopes=sorted(scopes), roles=sorted(roles))
+            )
+
+    async def _hash(self, password: str) -> str:
+        async with self._turns:
+            return await asyncio.to_thread(_hasher.hash, normalize("NFC", password))
+
+    async def _verify(self, known: str, password: str) -> bool:
+        async with self._turns:
+            return await asyncio.to_thread(_verifies, known, normalize("NFC", password))
+
+
+async def find_user(connection: AsyncConnection, user_id: str) -> User | None:
+    """Return the user with that id when the account may still be used, or ``None``."""
+    found = await _find(connection, users.c.id == user_id)
+    return None if found is None or found.disabled else found
+
+
+def canonical(username: str) -> str:
+    """Return the one spelling under which a name is stored: trimmed, NFKC, lower case."""
+    return normalize("NFKC", username).strip().casefold()
+
+
+async def _find(connection: AsyncConnection, condition: Any) -> User | None:
+    row = (await connection.execute(select(users).where(condition))).one_or_none()
+    return None if row is None else _user(row._mapping)
+
+
+def _user(row: Mapping[Any, Any]) -> User:
+    return User(
+        id=row["id"],
+        username=row["username"],
+        display_name=row["display_name"],
+        scopes=frozenset(row["scopes"]),
+        roles=frozenset(row["roles"]),
+        disabled=row["disabled"],
+    )
+
+
+def _verifies(known: str, password: str) -> bool:
+    if len(password) > LONGEST_PASSWORD:
+        return False
+    try:
+        return _hasher.verify(known, password)
+    except (Argon2Error, InvalidHashError):
+        return False

@@ -1,0 +1,1 @@
+"""Verbs for people who call a protected server."""

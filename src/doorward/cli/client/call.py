@@ -1,0 +1,100 @@
+"""``doorward call``: call one tool."""
+
+from typing import Annotated, Any
+
+import typer
+
+from doorward.cli.client.service_options import (
+    AsService,
+    ClientId,
+    Issuer,
+    KeyFile,
+    SecretFile,
+    Service,
+)
+from doorward.cli.options import Account, AsJson, ServerUrl, examples
+
+EPILOG = examples(
+    "doorward call https://mcp.example/mcp add a=2 b=3",
+    'doorward call https://mcp.example/mcp search words:=\'["one", "two"]\'',
+    "doorward call https://mcp.example/mcp get_time --json",
+    "doorward call https://mcp.example/mcp get_time --service --client-id nightly --issuer https://login.example --client-key key.pem",
+)
+
+
+def call(
+    url: ServerUrl,
+    tool: Annotated[str, typer.Argument(metavar="TOOL", help="The tool's name.")],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME=VALUE",
+            help="The tool's arguments. Values are read as the tool's schema says; NAME:=JSON is JSON.",
+        ),
+    ] = None,
+    service: AsService = False,
+    client_id: ClientId = None,
+    issuer: Issuer = None,
+    client_secret_file: SecretFile = None,
+    client_key: KeyFile = None,
+    account: Account = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Call a tool of an MCP server and print what it gives.
+
+    Uses the token that "doorward login" kept, and renews it when it is over. A service needs no
+    login before: it gets its token here, and keeps it as an account of its own.
+    """
+    from doorward.cli.output import Output
+    from doorward.cli.running import run
+
+    output = Output(as_json=as_json)
+    who = Service(service, client_id, issuer, client_secret_file, client_key)
+    run(output, lambda: _call(output, url, (tool, arguments or []), who, account))
+
+
+async def _call(
+    output: Any, url: str, asked: tuple[str, list[str]], who: Service, account: str | None
+) -> None:
+    from doorward.cli.client.asked_page import AskedPage
+    from doorward.cli.client.stored import wallet_of
+    from doorward.cli.client.tool_arguments import parse_arguments
+    from doorward.cli.problems import ToolProblem
+    from doorward.client.connection import open_connection
+
+    name, words = asked
+    wallet = wallet_of(who.account(account))
+    options = who.options(wallet)
+    async with open_connection(
+        url,
+        wallet=wallet,
+        interactive=False,
+        elicit=AskedPage(output, url),
+        modes=("url",),
+        **options,
+    ) as connection:
+        listed = {tool.name: tool for tool in await connection.client.list_tools()}
+        # A tool that is not listed may be one that this user may not see; the server says so best.
+        schema = listed[name].input_schema if name in listed else {}
+        result = await connection.client.call_tool(name, parse_arguments(words, schema))
+    if output.as_json:
+        output.document(dict(result.document))
+    if result.is_error:
+        raise ToolProblem(name, result.text or "it gave no reason")
+    if not output.as_json:
+        _print(output, result)
+
+
+def _print(output: Any, result: Any) -> None:
+    import json
+
+    from doorward.cli.plain_text import plain
+
+    for part in result.content:
+        if part.get("type") == "text":
+            output.text(plain(str(part.get("text", ""))))
+        else:
+            output.note(f"({part.get('type')} content; see it with --json)")
+    if not result.content and result.structured is not None:
+        output.text(plain(json.dumps(result.structured, ensure_ascii=False, indent=2)))

@@ -1,0 +1,1 @@
+"""``doorward idp``: the table, one provider, a live probe."""

@@ -1,0 +1,166 @@
+"""``doorward idp probe``: what a live provider supports, measured."""
+
+from typing import Annotated, Any
+
+import typer
+
+from doorward.cli.options import AsJson, examples
+
+EPILOG = examples(
+    "doorward idp probe https://login.example/realms/mcp",
+    "doorward idp probe https://tenant.eu.auth0.com/ --idp auth0",
+    "doorward idp probe http://localhost:9000 --skip-registration --json",
+)
+
+
+def probe(
+    issuer: Annotated[
+        str, typer.Argument(metavar="ISSUER", help="The issuer, byte for byte as it names itself.")
+    ],
+    idp: Annotated[
+        str | None,
+        typer.Option("--idp", metavar="NAME", help="Which provider it is; adds what to set there."),
+    ] = None,
+    skip_registration: Annotated[
+        bool,
+        typer.Option("--skip-registration", help="Do not send the registration that must fail."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Measure a live provider: what it advertises, and what of that works.
+
+    Reads its metadata in every form, sends a registration that every server must refuse, and asks
+    its endpoints without a token. Nobody signs in and nothing is left behind.
+    """
+    from doorward.cli.output import Output
+    from doorward.cli.running import run
+
+    output = Output(as_json=as_json)
+    run(output, lambda: _probe(output, issuer, idp, registration=not skip_registration))
+
+
+async def _probe(output: Any, issuer: str, idp: str | None, *, registration: bool) -> None:
+    from doorward.idp import find
+    from doorward.idp.probe.discovery import look
+    from doorward.idp.probe.probe import probe as measure
+    from doorward.net import Fetcher
+    from doorward.net.url import read_target
+    from doorward.wire.address import require_issuer
+
+    preset = find(idp) if idp is not None else None
+    # The user named this place, so where it lives is the user's business; wherever its documents
+    # lead besides must be public.
+    fetcher = Fetcher(
+        allow_private_hosts=frozenset({read_target(require_issuer(issuer)).pair}), timeout=10
+    )
+    tried = await look(fetcher, issuer)
+    _require_documents(issuer, tried)
+    measured = await measure(fetcher, issuer, tried, registration=registration)
+    if output.as_json:
+        output.document(_document(measured, preset))
+    else:
+        _print(output, measured, preset)
+
+
+def _require_documents(issuer: str, tried: Any) -> None:
+    from doorward.client.refusals import DiscoveryFailed, Unreachable
+
+    if any(one.speaks_for(issuer) for one in tried):
+        return
+    if all(one.status is None for one in tried):
+        raise Unreachable(
+            "unreachable",
+            f"Nobody answers for {issuer}: {tried[0].problem}.",
+            "Check the address and that the provider is running.",
+        )
+    for one in tried:
+        if one.document is not None:
+            named = str(one.document.get("issuer"))[:300]
+            raise DiscoveryFailed(
+                "issuer-mismatch",
+                f"{one.form.url} is the metadata of {named!r}, not of {issuer!r}: {difference(named, issuer)}.",
+                f"If that is the provider you mean, its issuer is written {named!r}, everywhere.",
+            )
+    answers = "; ".join(f"{one.form.url} {one.problem}" for one in tried)
+    raise DiscoveryFailed(
+        "no-metadata",
+        f"There is no metadata of {issuer}: {answers}.",
+        "Give the issuer as the provider's own pages name it, path included.",
+    )
+
+
+def difference(named: str, asked: str) -> str:
+    """Return in words where two issuers part that may look alike."""
+    if named.rstrip("/") == asked.rstrip("/"):
+        return "one ends in a slash"
+    if named.lower() == asked.lower():
+        return "they differ in upper and lower case"
+    at = next(
+        (
+            number
+            for number, pair in enumerate(zip(named, asked, strict=False))
+            if pair[0] != pair[1]
+        ),
+        min(len(named), len(asked)),
+    )
+    return f"they part at {named[at : at + 20]!r} and {asked[at : at + 20]!r}"
+
+
+def _print(output: Any, measured: Any, preset: Any) -> None:
+    from doorward.cli.idp.show import print_quirk
+    from doorward.idp.matrix import COLUMNS
+
+    forms = [
+        (one.form.name, f"{one.form.url}  {_told(one, measured.issuer)}") for one in measured.tried
+    ]
+    output.facts(measured.issuer, forms)
+    output.rows(
+        ("COLUMN", "ANSWER", "EVIDENCE"),
+        [
+            (one.title, str(measured.row[one.key].answer), measured.row[one.key].evidence)
+            for one in COLUMNS
+        ],
+    )
+    for sentence in measured.differences:
+        output.note(sentence)
+    for number, advice in enumerate(measured.advice, 1):
+        output.facts(f"{number}. {advice.problem}", [("change", advice.change)])
+    for left in measured.left_behind:
+        output.note(f"LEFT BEHIND: {left}. Delete it at the provider.")
+    if preset is not None:
+        for quirk in preset.quirks:
+            print_quirk(output, quirk)
+
+
+def _told(one: Any, issuer: str) -> str:
+    if one.document is None:
+        return str(one.problem)
+    return "found" if one.speaks_for(issuer) else f"is of {one.document.get('issuer')!r}"[:300]
+
+
+def _document(measured: Any, preset: Any) -> dict[str, Any]:
+    from doorward.idp.rendering import preset_document
+
+    document = {
+        "issuer": measured.issuer,
+        "documents": [
+            {
+                "form": one.form.name,
+                "url": one.form.url,
+                "clients_look_there": one.form.for_clients,
+                "status": one.status,
+                "problem": one.problem or None,
+                "names_the_issuer": one.speaks_for(measured.issuer),
+            }
+            for one in measured.tried
+        ],
+        "row": {
+            key: {"answer": str(cell.answer), "evidence": cell.evidence}
+            for key, cell in measured.row.items()
+        },
+        "differences": list(measured.differences),
+        "advice": [{"problem": one.problem, "change": one.change} for one in measured.advice],
+        "left_behind": list(measured.left_behind),
+    }
+    return document | ({"known": preset_document(preset)} if preset is not None else {})

@@ -1,0 +1,1 @@
+"""Requests of the client: which URLs it may ask, and how much it reads."""

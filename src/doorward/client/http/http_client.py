@@ -1,0 +1,196 @@
+"""One way to ask a stranger for a small JSON document, and to post a small form."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+import httpx2
+
+from doorward.client.http.url_policy import PinnedTransport, Reach, unreachable
+from doorward.client.refusals import ProtocolBroken, Unreachable
+from doorward.wire.oauth.parameters import problem_with_names
+from doorward.wire.strict_json import NotStrictJson, parse_object
+
+LARGEST_DOCUMENT = 256 * 1024
+"""Octets; the longest metadata of a real provider is below 20 KiB."""
+
+_BODY = "doorward.body"
+
+LONGEST_WAIT = 15.0
+"""Seconds for one document, from the first octet sent to the last received."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: the body was cut off nowhere, and is not yet believed."""
+
+    url: str
+    status: int
+    headers: httpx2.Headers = field(repr=False)
+    body: bytes = field(repr=False)
+
+    def document(self) -> dict[str, Any]:
+        """
+        Return the body as a JSON object.
+
+        Raises:
+            ProtocolBroken: with reason ``not-json``.
+        """
+        try:
+            return parse_object(self.body)
+        except NotStrictJson as error:
+            raise ProtocolBroken(
+                "not-json",
+                f"{self.url} answered {self.status} with something that is no JSON object.",
+                "Check that the address is that of an MCP server and not of a web page.",
+            ) from error
+
+
+class Courier:
+    """
+    Carries documents between this client and the places that ``reach`` opens.
+
+    Follows no redirect, keeps no cookie, reads no proxy from the environment, accepts no
+    compression (a few octets may be a thousand times as many), and stops at ``LARGEST_DOCUMENT``
+    and ``LONGEST_WAIT``.
+
+    Spec: RFC 9728 §7.7
+    """
+
+    def __init__(self, reach: Reach, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        self.reach = reach
+        self._transport = transport or PinnedTransport(reach)
+        self._http = httpx2.AsyncClient(
+            transport=self._transport,
+            trust_env=False,
+            timeout=httpx2.Timeout(10.0),
+            cookies=no_cookies(),
+        )
+
+    async def get(self, url: str, what: str) -> Answer:
+        """Return what ``url`` answers; ``what`` names it for the user."""
+        return await self._carry("GET", url, what)
+
+    async def post_form(
+        self,
+        url: str,
+        what: str,
+        form: Mapping[str, str],
+        auth: tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """
+        Return what ``url`` answers to a form; ``auth`` is sent as HTTP Basic.
+
+        Raises:
+            ProtocolBroken: with reason ``colliding-parameters``; nothing was sent.
+
+        Spec: RFC 6749 §3.2
+        """
+        # Many servers read query and form as one, and the query first.
+        if problem := problem_with_names(urlsplit(url).query, frozenset(form), "the form"):
+            raise ProtocolBroken(
+                "colliding-parameters",
+                f"The {what} {url!r} {problem}.",
+                "Nothing was sent. The authorization server's operator must correct its metadata.",
+            )
+        basic = httpx2.BasicAuth(*auth) if auth else None
+        extra = dict(headers or {})
+        return await self._carry("POST", url, what, extra, data=dict(form), auth=basic)
+
+    async def post_json(self, url: str, what: str, document: Mapping[str, Any]) -> Answer:
+        """Return what ``url`` answers to a JSON document."""
+        return await self._carry("POST", url, what, json=dict(document))
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
+    async def _carry(
+        self,
+        method: str,
+        url: str,
+        what: str,
+        extra: Mapping[str, str] | None = None,
+        **content: Any,
+    ) -> Answer:
+        self.reach.require(url, what)
+        auth = content.pop("auth", None)
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        headers |= extra or {}
+        try:
+            with anyio.fail_after(LONGEST_WAIT):
+                request = self._http.build_request(method, url, headers=headers, **content)
+                response = await self._http.send(request, stream=True, auth=auth)
+                try:
+                    body = await read_limited(response, LARGEST_DOCUMENT)
+                finally:
+                    await response.aclose()
+        except (httpx2.HTTPError, TimeoutError, OSError) as error:
+            raise unreachable(url, error) from error
+        return Answer(url, response.status_code, response.headers, body)
+
+
+def no_cookies() -> CookieJar:
+    """Return the cookies of a client that keeps none, whatever a server sets."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
+
+
+async def read_limited(response: httpx2.Response, limit: int) -> bytes:
+    """
+    Return the body of a streamed response; asked again, the same body.
+
+    Raises:
+        ProtocolBroken: it is compressed, or longer than ``limit`` octets.
+    """
+    if isinstance(kept := response.extensions.get(_BODY), bytes):
+        return kept
+    require_identity(response)
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > limit:
+            raise ProtocolBroken(
+                "too-large",
+                f"{response.url.host} sent more than {limit} octets.",
+                "No honest document of this kind is so long.",
+            )
+    response.extensions[_BODY] = bytes(body)
+    return bytes(body)
+
+
+def require_identity(response: httpx2.Response) -> None:
+    """
+    Return when ``response`` is not compressed.
+
+    Raises:
+        ProtocolBroken: with reason ``compressed``.
+    """
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise ProtocolBroken(
+            "compressed",
+            f"{response.url.host} sent a compressed document, which was not asked for.",
+            "The server must honour Accept-Encoding: identity.",
+        )
+
+
+def require_success(answer: Answer, what: str) -> Answer:
+    """
+    Return ``answer`` when it is a 2xx.
+
+    Raises:
+        Unreachable: with reason ``server-error``, for a 5xx.
+        ProtocolBroken: with reason ``unexpected-status``, for everything else.
+    """
+    if 200 <= answer.status < 300:
+        return answer
+    if answer.status >= 500:
+        raise Unreachable(
+            "server-error", f"The {what} at {answer.url} answered {answer.status}.", "Try again."
+        )
+    raise ProtocolBroken(
+        "unexpected-status", f"The {what} at {answer.url} answered {answer.status}.", ""
+    )

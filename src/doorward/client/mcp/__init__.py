@@ -1,0 +1,1 @@
+"""Speaking MCP as a client: messages, sessions, events, the stdio bridge."""

@@ -1,0 +1,344 @@
+"""Messages of a stdio client, carried to a protected HTTP server and back."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import anyio
+import httpx2
+
+from doorward.client.http.http_client import read_limited
+from doorward.client.mcp.events import Event, read_events
+from doorward.client.mcp.exchange import (
+    CANCELLED,
+    Exchange,
+    SessionLost,
+    require_service,
+    tell_cancelled,
+)
+from doorward.client.mcp.messages import LARGEST_ANSWER, MODERN, build_headers, encode, session_of
+from doorward.client.mcp.parameter_headers import marked_parameters, parameter_headers
+from doorward.client.mcp.standard_streams import Send
+from doorward.client.refusals import CallFailed, ClientRefused, ProtocolBroken
+from doorward.errors import ConfigurationError, DoorwardError
+from doorward.wire.jsonrpc.envelope import LEGACY_VERSIONS, MODERN_VERSIONS, VERSION_META
+from doorward.wire.strict_json import NotStrictJson, parse_object
+
+_MOST_RESUMPTIONS = 10
+_MOST_MARKED = 1000
+_PAUSE = 1.0
+_PARSE_ERROR, _INTERNAL_ERROR = -32700, -32603
+FAULT = "fault"
+_INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+
+
+class Bridge:
+    """
+    Carries the messages of one stdio client to the MCP server at ``url``, each by itself.
+
+    The client chooses the era, by how it begins; here the headers are added that HTTP wants. What
+    goes wrong on the way is the answer to the message that met it. ``http`` signs the requests.
+    A session that the server lost is begun again with the client's own greeting, and the message
+    that found out is sent once more: it was not served, so nothing is done twice.
+
+    Spec: MCP 2026-07-28 and 2025-11-25, stdio and streamable HTTP
+    """
+
+    def __init__(self, url: str, http: httpx2.AsyncClient) -> None:
+        self._url, self._http = url, http
+        self._version: str | None = None
+        self._session: str | None = None
+        self._greeting: Mapping[str, Any] | None = None
+        self._beginning = asyncio.Lock()
+        self._schemas: dict[str, Mapping[str, Any]] = {}
+        self._under_way: dict[str | int, asyncio.Task[None]] = {}
+        self._listening: list[asyncio.Task[None]] = []
+        self._given_up: tuple[str | int, ...] = ()
+
+    async def run(self, incoming: AsyncIterator[bytes], send: Send) -> None:
+        """Carry every line of ``incoming`` until it ends, or this is cancelled, then hang up."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                try:
+                    await self._carry_all(incoming, send, tasks)
+                finally:
+                    self._given_up = tuple(self._under_way)
+                    for task in (*self._under_way.values(), *self._listening):
+                        task.cancel()
+        finally:
+            await self._hang_up()
+
+    async def _carry_all(
+        self, incoming: AsyncIterator[bytes], send: Send, tasks: asyncio.TaskGroup
+    ) -> None:
+        async for line in incoming:
+            message = await self._read(line, send)
+            if message is None or self._is_cancelled(message):
+                continue
+            task = tasks.create_task(self._carry(message, send))
+            number = message.get("id")
+            if isinstance(number, str | int) and "method" in message:
+                self._under_way[number] = task
+                task.add_done_callback(self._done(number))
+            if message.get("method") == "notifications/initialized" and not self._listening:
+                await task
+                self._listening.append(tasks.create_task(self._listen(send)))
+
+    def _done(self, number: str | int) -> Callable[[asyncio.Task[None]], None]:
+        def forget(task: asyncio.Task[None]) -> None:
+            if self._under_way.get(number) is task:
+                del self._under_way[number]
+
+        return forget
+
+    @staticmethod
+    async def _read(line: bytes, send: Send) -> dict[str, Any] | None:
+        if not line.strip():
+            return None
+        try:
+            return parse_object(line)
+        except NotStrictJson:
+            await send(_failure(None, _PARSE_ERROR, "This line is no JSON-RPC message.", None))
+            return None
+
+    def _is_cancelled(self, message: Mapping[str, Any]) -> bool:
+        """End what the client does not want any more; in the new era, hanging up says so."""
+        if message.get("method") != CANCELLED or self._session is not None:
+            return False
+        self._let_go(message)
+        return True
+
+    def _let_go(self, message: Mapping[str, Any]) -> None:
+        params = message.get("params")
+        number = params.get("requestId") if isinstance(params, dict) else None
+        task = self._under_way.get(number) if isinstance(number, str | int) else None
+        if task is not None:
+            task.cancel()
+
+    async def _carry(self, message: Mapping[str, Any], send: Send) -> None:
+        number = message.get("id") if "method" in message else None
+        try:
+            await self._deliver(message, send)
+        except DoorwardError as refusal:
+            # A refused notification has nobody who waits for its answer.
+            if number is not None:
+                await send(_told(number, refusal))
+        except OSError:
+            # The client beyond does not read any more.
+            raise
+        except Exception as error:  # noqa: BLE001  (one message must not end all the others)
+            if number is not None:
+                await send(_fault(number, error))
+        if message.get("method") == CANCELLED:
+            # The server was told, and ends the stream without an answer: a loss to make good else.
+            self._let_go(message)
+
+    async def _deliver(self, message: Mapping[str, Any], send: Send) -> None:
+        if message.get("method") == "initialize":
+            self._greeting, self._session = message, None
+        async with self._beginning:
+            # Nothing goes out between two sessions, where it would belong to neither.
+            session = self._session
+        try:
+            await self._exchange(message, send)
+        except SessionLost:
+            await self._begin_again(session)
+            await self._exchange(message, send)
+
+    async def _exchange(self, message: Mapping[str, Any], send: Send) -> None:
+        session = self._session
+        async with self._post(message, self._headers(message)) as response:
+            if response.status_code == 404 and session is not None:
+                raise SessionLost(self._url)
+            await require_service(self._url, response)
+            await self._forward(message, response, send)
+
+    async def _begin_again(self, lost: str | None) -> None:
+        """Greet the server anew; only the first of those that found the session lost does it."""
+        async with self._beginning:
+            if self._session != lost or self._greeting is None:
+                return
+            agreed = self._version
+            self._version, self._session = None, None
+            try:
+                await self._exchange(self._greeting, _nobody)
+            except ClientRefused:
+                self._session = lost
+                raise
+            finally:
+                met, self._version = self._version, agreed
+            if met != agreed:
+                # The client beyond was told the version once, and cannot be told another.
+                self._greeting, self._session = None, lost
+                raise SessionLost(self._url)
+            await self._exchange(_INITIALIZED, _nobody)
+
+    def _headers(self, message: Mapping[str, Any]) -> dict[str, str]:
+        params = message.get("params")
+        meta = params.get("_meta") if isinstance(params, dict) else None
+        said = meta.get(VERSION_META) if isinstance(meta, dict) else None
+        version = said if isinstance(said, str) else self._version
+        if version in MODERN_VERSIONS and "method" not in message:
+            version = None
+        headers = build_headers(message, version=version)
+        if version in MODERN_VERSIONS and message.get("method") == "tools/call":
+            called = params if isinstance(params, dict) else {}
+            schema = self._schemas.get(str(called.get("name")), {})
+            headers |= parameter_headers(schema, called.get("arguments") or {})
+        return headers
+
+    def _post(self, message: Mapping[str, Any], headers: Mapping[str, str]) -> Exchange:
+        request = self._http.build_request(
+            "POST", self._url, headers={**headers, **self._belonging()}, content=encode(message)
+        )
+        return Exchange(self._http, request, {})
+
+    def _belonging(self) -> dict[str, str]:
+        return {} if self._session is None else {"Mcp-Session-Id": self._session}
+
+    async def _forward(
+        self, asked: Mapping[str, Any], response: httpx2.Response, send: Send
+    ) -> None:
+        if asked.get("method") == "initialize":
+            self._session = session_of(response)
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "text/event-stream":
+            body = await read_limited(response, LARGEST_ANSWER)
+            if body.strip():
+                await self._pass(asked, body, send)
+            return
+        answered, last = await self._pass_events(asked, response, send)
+        for _ in range(_MOST_RESUMPTIONS):
+            if answered or last is None or last.id is None or self._version in MODERN_VERSIONS:
+                return
+            await anyio.sleep(_PAUSE if last.retry is None else last.retry)
+            async with self._stream(last.id) as again:
+                await require_service(self._url, again)
+                answered, last = await self._pass_events(asked, again, send)
+
+    async def _pass_events(
+        self, asked: Mapping[str, Any], response: httpx2.Response, send: Send
+    ) -> tuple[bool, Event | None]:
+        last: Event | None = None
+        async for event in read_events(response, LARGEST_ANSWER):
+            last = event
+            if event.data and await self._pass(asked, event.data, send):
+                return True, last
+        return False, last
+
+    async def _pass(self, asked: Mapping[str, Any], body: bytes, send: Send) -> bool:
+        """Pass one message on; say whether it is the answer to ``asked``."""
+        try:
+            message = parse_object(body)
+        except NotStrictJson as error:
+            raise ProtocolBroken(
+                "not-json", "The server sent something that is no JSON."
+            ) from error
+        answers = "method" not in message and message.get("id") == asked.get("id")
+        if answers and isinstance(result := message.get("result"), dict):
+            self._learn(asked, result)
+        await send(encode(message))
+        return answers
+
+    def _learn(self, asked: Mapping[str, Any], result: dict[str, Any]) -> None:
+        if asked.get("method") == "initialize":
+            version = result.get("protocolVersion")
+            self._version = version if version in LEGACY_VERSIONS else None
+        tools = result.get("tools")
+        if asked.get("method") == "tools/list" and isinstance(tools, list):
+            self._learn_schemas(asked, tools)
+            if self._version is None:
+                # The client beyond does not know these marks; whoever speaks HTTP judges them.
+                result["tools"] = [tool for tool in tools if _is_callable(tool)]
+
+    def _learn_schemas(self, asked: Mapping[str, Any], tools: list[Any]) -> None:
+        """Keep the schemas that ask for headers; those of the list before go with its first page."""
+        params = asked.get("params")
+        if not (isinstance(params, dict) and params.get("cursor")):
+            self._schemas.clear()
+        for tool in tools:
+            schema = tool.get("inputSchema") if isinstance(tool, dict) else None
+            # A server that names others each time would fill this process's memory.
+            room = len(self._schemas) < _MOST_MARKED
+            if room and isinstance(schema, dict) and marked_parameters(schema):
+                self._schemas[str(tool.get("name"))] = schema
+
+    async def _listen(self, send: Send) -> None:
+        """Pass on what an old server says outside of any answer, while it offers a stream."""
+        last: str | None = None
+        begun: str | None = None
+        while True:
+            with suppress(DoorwardError):
+                session = self._session
+                async with self._stream(last) as response:
+                    if response.status_code == 404 and session not in (None, begun):
+                        await self._begin_again(session)
+                        last, begun = None, self._session
+                        continue
+                    kind = response.headers.get("content-type", "")
+                    if response.status_code != 200 or "text/event-stream" not in kind:
+                        return
+                    async for event in read_events(response, LARGEST_ANSWER):
+                        last = event.id or last
+                        if event.data:
+                            await self._pass({}, event.data, send)
+            await anyio.sleep(_PAUSE)
+
+    def _stream(self, after: str | None) -> Exchange:
+        headers = {
+            "Accept": "text/event-stream",
+            "Accept-Encoding": "identity",
+            "MCP-Protocol-Version": self._version or MODERN,
+            **self._belonging(),
+        }
+        if after is not None:
+            headers["Last-Event-ID"] = after
+        # HTML has an event's id sent back as the UTF-8 that it came in.
+        encoded = httpx2.Headers(headers, encoding="utf-8")
+        return Exchange(self._http, self._http.build_request("GET", self._url, headers=encoded), {})
+
+    async def _hang_up(self) -> None:
+        if self._session is None:
+            return
+        headers = {"MCP-Protocol-Version": self._version or "", **self._belonging()}
+        request = self._http.build_request("DELETE", self._url, headers=headers)
+        greeting = (self._greeting or {}).get("id")
+        left = [number for number in self._given_up if number != greeting]
+        # Before the session ends: a server need not let its clients end one.
+        told = {**build_headers({}, version=self._version), **self._belonging()}
+        await tell_cancelled(self._http, self._url, told, left)
+        with suppress(DoorwardError), anyio.move_on_after(5, shield=True):
+            async with Exchange(self._http, request, {}):
+                pass
+
+
+async def _nobody(line: bytes) -> None:
+    """Take what the client beyond has heard already."""
+
+
+def _is_callable(tool: Any) -> bool:
+    schema = tool.get("inputSchema") if isinstance(tool, dict) else None
+    return not isinstance(schema, dict) or marked_parameters(schema) is not None
+
+
+def _told(number: str | int, refusal: DoorwardError) -> bytes:
+    if isinstance(refusal, CallFailed):
+        return _failure(number, refusal.number, refusal.message, refusal.data)
+    if isinstance(refusal, ClientRefused | ConfigurationError):
+        text = f"{refusal.problem} {refusal.hint}".strip()
+        return _failure(number, _INTERNAL_ERROR, text, {"reason": refusal.reason})
+    return _failure(number, _INTERNAL_ERROR, "The message was refused.", {"reason": refusal.code})
+
+
+def _fault(number: str | int, error: Exception) -> bytes:
+    text = f"This message could not be carried ({type(error).__name__})."
+    return _failure(number, _INTERNAL_ERROR, text, {"reason": FAULT})
+
+
+def _failure(number: str | int | None, code: int, message: str, data: Any) -> bytes:
+    error: dict[str, Any] = {"code": code, "message": message}
+    if data is not None:
+        error["data"] = data
+    return json.dumps({"jsonrpc": "2.0", "id": number, "error": error}).encode()

@@ -1,0 +1,256 @@
+"""A small MCP client: list the tools of a server and call one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+
+from doorward.client.http.http_client import no_cookies
+from doorward.client.http.response_limits import AnswerLimit, LimitedTransport
+from doorward.client.http.url_policy import PinnedTransport, Reach
+from doorward.client.mcp.elicitation import Elicit, Mode, next_round, went_to_pages
+from doorward.client.mcp.messages import MODERN, read_error
+from doorward.client.mcp.parameter_headers import marked_parameters, parameter_headers
+from doorward.client.mcp.session import Session
+from doorward.client.oauth.discovery import BearerChallenge, read_challenge
+from doorward.client.refusals import CallFailed, ProtocolBroken
+
+_MOST_PAGES = 100
+LARGEST_LIST = 16 * 1024 * 1024
+"""Octets of all pages of a list together."""
+_MOST_ROUNDS = 10
+# Each is a question to the user.
+_MOST_PAGE_VISITS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """One tool, as its server describes it."""
+
+    name: str
+    title: str | None = None
+    description: str | None = None
+    input_schema: Mapping[str, Any] = field(default_factory=dict)
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolResult:
+    """What a tool gave: ``content`` as MCP has it, and ``structured`` where there is more."""
+
+    content: tuple[Mapping[str, Any], ...] = field(repr=False)
+    structured: Any = field(default=None, repr=False)
+    is_error: bool = False
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def text(self) -> str:
+        """Every text in the content, one after the other."""
+        texts = (part.get("text") for part in self.content if part.get("type") == "text")
+        return "\n".join(str(text) for text in texts if text is not None)
+
+
+class McpClient:
+    """
+    A client of one MCP server over Streamable HTTP.
+
+    ```python
+    async with McpClient("https://mcp.example/mcp", auth=auth) as client:
+        tools = await client.list_tools()
+        result = await client.call_tool("add", {"a": 2, "b": 3})
+    ```
+
+    Speaks 2026-07-28, and greets a server that does not with ``initialize``; ``initialize`` greets
+    at once. Follows no redirect and keeps no cookie. ``timeout`` is in seconds. It covers one answer
+    as a whole, or all pages of a list, and not the user's sign-in. ``elicit`` is asked what the
+    server asks its user in the middle of a call: forms, and with ``"url"`` among the ``modes``
+    whether they open a page, which nothing here ever does.
+
+    Spec: MCP 2026-07-28 streamable HTTP, backward compatibility
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        auth: httpx2.Auth | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        timeout: float = 60.0,
+        initialize: bool = False,
+        elicit: Elicit | None = None,
+        modes: tuple[Mode, ...] = ("form",),
+    ) -> None:
+        self.url = url
+        self._http = httpx2.AsyncClient(
+            auth=auth,
+            transport=LimitedTransport(transport or PinnedTransport(Reach(url))),
+            trust_env=False,
+            timeout=httpx2.Timeout(timeout),
+            cookies=no_cookies(),
+        )
+        self._session = Session(
+            url, self._http, seconds=timeout, initialize=initialize, elicit=elicit, modes=modes
+        )
+        self._elicit = elicit
+        self._modes = modes
+        self._schemas: dict[str, Mapping[str, Any]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._session.aclose()
+        await self._http.aclose()
+
+    async def challenge(self) -> BearerChallenge | None:
+        """
+        Ask without a token; return the server's challenge, or ``None`` when it served the request.
+
+        Spec: MCP 2026-07-28 authorization server location
+        """
+        message = self._session.message("server/discover", {}, MODERN)
+        async with self._session.post(message, MODERN, auth=None) as response:
+            if response.status_code == 401:
+                return read_challenge(response.headers)
+            if response.status_code < 300 and await read_error(response) is None:
+                return None
+        return BearerChallenge()
+
+    async def list_tools(self) -> tuple[Tool, ...]:
+        """
+        Return the server's tools, all pages of them.
+
+        A tool whose ``x-mcp-header`` marks break the rules is left out.
+
+        Raises:
+            ProtocolBroken: with reason ``too-many-pages`` or ``too-large``.
+            ClientRefused: whatever else went wrong, by its class.
+
+        Spec: MCP 2026-07-28 tools, listing; pagination
+        """
+        found: list[Tool] = []
+        # One limit for all pages: with one for each, a server could send a hundred times as much.
+        limit = self._session.limit(LARGEST_LIST)
+        params: dict[str, Any] = {}
+        for _ in range(_MOST_PAGES):
+            page = await self._answered("tools/list", params, None, limit)
+            found += [tool for entry in _list(page, "tools") if (tool := _tool(entry))]
+            cursor = page.get("nextCursor")
+            if not isinstance(cursor, str) or not cursor:
+                self._schemas = {tool.name: tool.input_schema for tool in found}
+                return tuple(found)
+            params = {"cursor": cursor}
+        raise ProtocolBroken(
+            "too-many-pages",
+            f"The server's list of tools has more than {_MOST_PAGES} pages.",
+            "Tell the server's operator; the list may not end.",
+        )
+
+    async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
+        """
+        Return what the tool ``name`` gives for ``arguments``; an error of the tool is a result.
+
+        Raises:
+            CallFailed: the server knows no such tool, or could not read the arguments.
+            ClientRefused: whatever else went wrong, by its class.
+
+        Spec: MCP 2026-07-28 tools, calling
+        """
+        params = {"name": name, "arguments": dict(arguments)}
+        extra = parameter_headers(self._schemas.get(name, {}), arguments)
+        result = await self.request("tools/call", params, extra)
+        if result.get("resultType", "complete") != "complete":
+            raise ProtocolBroken(
+                "input-required",
+                f"The tool {name!r} wants to ask something first, which this client cannot answer.",
+                "Call it from a client that can.",
+            )
+        return ToolResult(
+            content=tuple(_list(result, "content")),
+            structured=result.get("structuredContent"),
+            is_error=result.get("isError") is True,
+            document=result,
+        )
+
+    async def request(
+        self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """
+        Return the result of one MCP request, in whichever era the server lives.
+
+        What the server asks its user in between is answered, and the request tried again.
+
+        Raises:
+            ClientRefused: whatever went wrong, by its class.
+
+        Spec: MCP 2026-07-28 multi-round-trip requests
+        """
+        return await self._answered(method, params, headers, None)
+
+    async def _answered(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        headers: Mapping[str, str] | None,
+        limit: AnswerLimit | None,
+    ) -> dict[str, Any]:
+        result = await self._tried(method, params, headers, limit)
+        for _ in range(_MOST_ROUNDS):
+            if result.get("resultType") != "input_required":
+                break
+            again = await next_round(self._elicit, params, result, self._modes)
+            result = await self._session.request(method, again, headers, limit)
+        return result
+
+    async def _tried(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        headers: Mapping[str, str] | None,
+        limit: AnswerLimit | None,
+    ) -> dict[str, Any]:
+        """Return the result, after the pages that the user has to go to before there is one."""
+        for _ in range(_MOST_PAGE_VISITS):
+            try:
+                return await self._session.request(method, params, headers, limit)
+            except CallFailed as refusal:
+                if not await went_to_pages(self._elicit, refusal, self._modes):
+                    raise
+        return await self._session.request(method, params, headers, limit)
+
+
+def _list(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    entries = document.get(name)
+    if not isinstance(entries, list):
+        raise ProtocolBroken("malformed-answer", f"The server's answer has no list of {name}.")
+    return [entry for entry in entries if isinstance(entry, dict)]
+
+
+def _tool(entry: Mapping[str, Any]) -> Tool | None:
+    name, schema = entry.get("name"), entry.get("inputSchema")
+    if not isinstance(name, str) or not isinstance(schema, dict):
+        return None
+    if marked_parameters(schema) is None:
+        return None
+    return Tool(
+        name=name,
+        title=_text(entry.get("title")),
+        description=_text(entry.get("description")),
+        input_schema=schema,
+        document=entry,
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,147 @@
+"""What a server asks the user in the middle of a call, and how the answer is given."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal
+
+from doorward.client.mcp.elicitation_url import page_in
+from doorward.client.refusals import CallFailed, ProtocolBroken
+from doorward.wire.safe_text import visible
+
+Elicit = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""
+Is given the parameters of ``elicitation/create``: ``message``, and ``requestedSchema`` or ``url``. In
+the message, in titles and in descriptions, characters that a reader would not see are spelled out.
+
+Returns ``{"action": "accept", "content": {...}}``, or the action ``decline`` or ``cancel``. With a
+``url``, ``{"action": "accept"}`` says that the user has seen all of it and opens it: nothing here
+ever opens or fetches one, and ``page_in`` says what to show.
+"""
+
+Mode = Literal["form", "url"]
+
+METHOD = "elicitation/create"
+_URL_REQUIRED = -32042
+_SHOWN = frozenset({"message", "title", "description", "enumNames"})
+
+
+def capabilities_of(elicit: Elicit | None, modes: tuple[Mode, ...]) -> dict[str, Any]:
+    """Return what the client says about itself; nothing of modes where forms are the only one."""
+    if elicit is None or not modes:
+        return {}
+    named: dict[str, Any] = {} if set(modes) == {"form"} else {mode: {} for mode in sorted(modes)}
+    return {"elicitation": named}
+
+
+async def answer_question(
+    elicit: Elicit, params: Mapping[str, Any], modes: tuple[Mode, ...] = ("form",)
+) -> dict[str, Any]:
+    """
+    Return the user's answer; what an accepted form leaves out gets the default of its schema.
+
+    Raises:
+        ProtocolBroken: with reason ``not-declared``: this client never said that it can show a page
+            (or a form); or ``unsafe-page``. The user is not asked.
+
+    Spec: MCP 2025-11-25 elicitation, default values; error handling
+    """
+    mode = params.get("mode", "form")
+    if mode not in modes:
+        raise ProtocolBroken(
+            "not-declared",
+            f"The server asks in the mode {str(mode)[:20]!r}, which this client did not offer.",
+        )
+    shown = _readable(params)
+    if mode == "url":
+        page_in(params)
+        action = (await elicit(shown)).get("action")
+        # The action alone: what else a function returns is not for the server to see.
+        return {"action": action if action in ("accept", "decline") else "cancel"}
+    answer = dict(await elicit(shown))
+    if answer.get("action") != "accept" or "requestedSchema" not in params:
+        return answer
+    schema = params["requestedSchema"]
+    fields = schema.get("properties") if isinstance(schema, dict) else None
+    defaults = {
+        name: field["default"]
+        for name, field in (fields if isinstance(fields, dict) else {}).items()
+        if isinstance(field, dict) and "default" in field
+    }
+    return {**answer, "content": {**defaults, **(answer.get("content") or {})}}
+
+
+def _readable(value: Any, *, shown: bool = False) -> Any:
+    """Return ``value`` with what is only ever shown in it made safe to read; the rest is data."""
+    if isinstance(value, str):
+        return visible(value) if shown else value
+    if isinstance(value, list):
+        return [_readable(part, shown=shown) for part in value]
+    if isinstance(value, Mapping):
+        return {name: _readable(part, shown=name in _SHOWN) for name, part in value.items()}
+    return value
+
+
+async def went_to_pages(
+    elicit: Elicit | None, refusal: CallFailed, modes: tuple[Mode, ...]
+) -> bool:
+    """
+    Say whether the user went to every page that a request was refused for, so that it is tried again.
+
+    Raises:
+        ProtocolBroken: with reason ``unsafe-page``.
+
+    Spec: MCP 2025-11-25 elicitation, URL elicitation required error
+    """
+    if refusal.number != _URL_REQUIRED or elicit is None or "url" not in modes:
+        return False
+    data = refusal.data
+    pages = data.get("elicitations") if isinstance(data, dict) else None
+    if not isinstance(pages, list) or not pages:
+        return False
+    for page in pages:
+        if not isinstance(page, dict) or page.get("mode") != "url":
+            return False
+        if (await answer_question(elicit, page, modes))["action"] != "accept":
+            return False
+    return True
+
+
+async def next_round(
+    elicit: Elicit | None,
+    params: Mapping[str, Any],
+    result: Mapping[str, Any],
+    modes: tuple[Mode, ...] = ("form",),
+) -> dict[str, Any]:
+    """
+    Return the parameters of the next try of a request that was answered ``input_required``.
+
+    ``params`` are those of the first try: nothing of an earlier round is sent a second time.
+    ``requestState`` goes back byte for byte, and only if there was one.
+
+    Raises:
+        ProtocolBroken: with reason ``input-required``; nobody here can answer. Also as
+            ``answer_question``.
+
+    Spec: MCP 2026-07-28 multi-round-trip requests
+    """
+    asked = result.get("inputRequests") or {}
+    if not isinstance(asked, dict) or (asked and elicit is None):
+        raise _unanswerable(params)
+    answers: dict[str, Any] = {}
+    for name, question in asked.items():
+        if elicit is None or not isinstance(question, dict) or question.get("method") != METHOD:
+            raise _unanswerable(params)
+        asks = question.get("params")
+        answers[name] = await answer_question(elicit, asks if isinstance(asks, dict) else {}, modes)
+    again = {**params, "inputResponses": answers}
+    if "requestState" in result:
+        again["requestState"] = result["requestState"]
+    return again
+
+
+def _unanswerable(params: Mapping[str, Any]) -> ProtocolBroken:
+    return ProtocolBroken(
+        "input-required",
+        f"{params.get('name', 'The server')!r} wants to ask something first, "
+        "which this client cannot answer.",
+        "Call it from a client that can.",
+    )

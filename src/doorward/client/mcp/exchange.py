@@ -1,0 +1,144 @@
+"""One HTTP exchange with an MCP server, and what its status says to the user."""
+
+import ssl
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+import anyio
+import httpx2
+
+from doorward.client.auth import AS_IT_IS
+from doorward.client.http.url_policy import unreachable
+from doorward.client.mcp.messages import encode, read_error
+from doorward.client.oauth.discovery import BearerChallenge, read_challenge
+from doorward.client.refusals import (
+    CallFailed,
+    ProtocolBroken,
+    ScopeLacking,
+    ServerRefused,
+    SignInNeeded,
+    Unreachable,
+)
+from doorward.errors import DoorwardError
+from doorward.wire.oauth.scope import build_scope
+from doorward.wire.shell_command import login_hint
+
+CANCELLED = "notifications/cancelled"
+_COURTESY = 2.0
+
+
+class SessionLost(ProtocolBroken):
+    """The server began anew, or this session was idle for too long."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__("no-session", f"{url} does not know this session any more.")
+
+
+class Exchange:
+    """One request and its streamed answer, as a context manager that closes it."""
+
+    def __init__(
+        self, http: httpx2.AsyncClient, request: httpx2.Request, options: dict[str, Any]
+    ) -> None:
+        self._http, self._request, self._options = http, request, options
+        self._response: httpx2.Response | None = None
+
+    async def __aenter__(self) -> httpx2.Response:
+        try:
+            self._response = await self._http.send(self._request, stream=True, **self._options)
+        except (httpx2.HTTPError, OSError, TimeoutError) as error:
+            raise unreachable(str(self._request.url), error) from error
+        return self._response
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._response is not None:
+            with anyio.CancelScope(shield=True):
+                await self._response.aclose()
+        # A broken TLS record in the middle of an answer is passed on as it is.
+        if isinstance(error, httpx2.HTTPError | ssl.SSLError):
+            raise unreachable(str(self._request.url), error) from error
+
+
+async def tell_cancelled(
+    http: httpx2.AsyncClient, url: str, headers: Mapping[str, str], numbers: Iterable[str | int]
+) -> None:
+    """
+    Tell a session of the ``initialize`` era that nobody waits for these requests any more.
+
+    Runs even while the caller is being cancelled, for at most ``_COURTESY`` seconds in all, and
+    says nothing of what goes wrong: whoever gives up has no use for it. Never asks the user to sign
+    in. In the 2026-07-28 era the closed stream says the same, and nothing is to be sent.
+
+    Spec: MCP 2025-11-25 cancellation
+    """
+    with suppress(DoorwardError), anyio.move_on_after(_COURTESY, shield=True):
+        for number in numbers:
+            note = {
+                "jsonrpc": "2.0",
+                "method": CANCELLED,
+                "params": {"requestId": number, "reason": "The client gave up."},
+            }
+            request = http.build_request(
+                "POST", url, headers=headers, content=encode(note), extensions={AS_IT_IS: True}
+            )
+            async with Exchange(http, request, {}):
+                pass
+
+
+async def require_service(url: str, response: httpx2.Response) -> None:
+    """
+    Return when the server at ``url`` served the request.
+
+    Raises:
+        SignInNeeded: 401.
+        ScopeLacking: 403 with the scopes that are needed.
+        ServerRefused: 403 otherwise; no scope would help.
+        CallFailed: another 4xx with a JSON-RPC error.
+        Unreachable: 5xx.
+        ProtocolBroken: anything else.
+
+    Spec: MCP 2026-07-28 authorization, error handling
+    """
+    status = response.status_code
+    if status < 300:
+        return
+    if status == 401:
+        raise SignInNeeded("sign-in-needed", f"{url} wants you to sign in.", login_hint(url))
+    if status >= 500:
+        raise Unreachable(
+            "server-error",
+            f"{url} answered {status}.",
+            "The server has a problem of its own. Try again soon.",
+        )
+    error = await read_error(response)
+    if status == 403:
+        raise _refused(url, read_challenge(response.headers), error)
+    if error is not None:
+        raise CallFailed(error["code"], str(error.get("message", "")), error.get("data"))
+    raise ProtocolBroken(
+        "unexpected-status",
+        f"{url} answered {status}.",
+        "Check the address; an MCP endpoint often ends in /mcp.",
+    )
+
+
+def _refused(
+    url: str, challenge: BearerChallenge, error: Mapping[str, Any] | None
+) -> ServerRefused:
+    if challenge.error == "insufficient_scope" and challenge.scopes:
+        return ScopeLacking(
+            f"This needs the scopes: {build_scope(challenge.scopes)}.",
+            login_hint(url, scopes=challenge.scopes),
+            challenge.scopes,
+        )
+    said = str((error or {}).get("message") or "The server refused the request.")
+    return ServerRefused(
+        "not-permitted", said, "Your account may not do this; ask the server's operator."
+    )

@@ -1,0 +1,1 @@
+"""Getting a token: discovery, registration, authorization, refresh."""

@@ -1,0 +1,143 @@
+"""What the token endpoint gives: read once, bounded, and never shown."""
+
+import re
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import msgspec
+
+from doorward.client.refusals import SignInFailed
+from doorward.wire.oauth.scope import build_scope, parse_scope
+
+# RFC 6750 §2.1 b64token. A line break in a token would write a header of its own.
+_SENDABLE = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+
+LONGEST_LIFE = 366 * 86400
+"""Seconds; a longer life is cut to this, so that an absurd number cannot overflow a date."""
+# The year 9999, which is where dates end.
+_LATEST = 253_402_300_799
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """
+    An access token with everything needed to use it where, and only where, it belongs.
+
+    ``expires_at`` is in seconds since 1970, ``None`` when the server did not say. The issuer and
+    the resource are part of the record: a token is never looked up without both. ``proof_key`` is
+    the private key in PEM form that the token is bound to, ``None`` for a bearer token.
+
+    Spec: RFC 6749 §5.1; RFC 8707 §2.2; RFC 9449 §5
+    """
+
+    issuer: str
+    resource: str
+    client_id: str
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    expires_at: float | None = None
+    scopes: frozenset[str] = frozenset()
+    proof_key: str | None = field(default=None, repr=False)
+
+    def is_fresh(self, now: float, margin: float = 30.0) -> bool:
+        """Say whether the token still lives for ``margin`` seconds, as far as its issuer said."""
+        return self.expires_at is None or now < self.expires_at - margin
+
+    def to_record(self) -> dict[str, Any]:
+        """Return what is kept in the store."""
+        return {**asdict(self), "scopes": build_scope(self.scopes)}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "Tokens | None":
+        """Return the tokens in ``record``, or ``None`` when it is not one of ours."""
+        try:
+            scopes = parse_scope(record["scopes"])
+            if scopes is None or not is_sendable(record["access_token"]):
+                return None
+            # Twice: the first refuses members that there are not, the second those of other types.
+            found = cls(**{**record, "scopes": scopes})
+            found = msgspec.convert(vars(found), cls)
+        except (KeyError, TypeError, AttributeError, msgspec.ValidationError):
+            return None
+        end = found.expires_at
+        # No date can be made of a later end.
+        return found if end is None or 0 <= end <= _LATEST else None
+
+
+def read_tokens(
+    document: dict[str, Any],
+    *,
+    issuer: str,
+    resource: str,
+    client_id: str,
+    requested: frozenset[str],
+    now: float,
+    proof_key: str | None = None,
+) -> Tokens:
+    """
+    Return the tokens in a token endpoint's answer.
+
+    ``requested`` is what the token reaches when the answer does not say. ``now`` is in seconds
+    since 1970. ``proof_key`` is the key that was proved to the token endpoint.
+
+    Raises:
+        SignInFailed: with reason ``malformed-token-response``.
+
+    Spec: RFC 6749 §5.1; RFC 6750 §2.1
+    """
+    token_type = document.get("token_type")
+    kind = token_type.lower() if isinstance(token_type, str) else None
+    if kind != "bearer" and (kind != "dpop" or proof_key is None):
+        raise _malformed(f"token_type is {token_type!r}, not Bearer")
+    access_token = document.get("access_token")
+    if not is_sendable(access_token):
+        raise _malformed("access_token is missing or cannot be sent in a header")
+    refresh_token = document.get("refresh_token")
+    if refresh_token is not None and not (isinstance(refresh_token, str) and refresh_token):
+        raise _malformed("refresh_token is not a string")
+    return Tokens(
+        issuer=issuer,
+        resource=resource,
+        client_id=client_id,
+        access_token=str(access_token),
+        refresh_token=refresh_token,
+        expires_at=_expiry(document.get("expires_in"), now),
+        scopes=_granted(document.get("scope"), requested),
+        proof_key=proof_key if kind == "dpop" else None,
+    )
+
+
+def is_sendable(token: object) -> bool:
+    """Say whether ``token`` may be put into a header: text of the alphabet that tokens have."""
+    return isinstance(token, str) and len(token) < 65536 and bool(_SENDABLE.fullmatch(token))
+
+
+def _expiry(expires_in: Any, now: float) -> float | None:
+    if expires_in is None:
+        return None
+    # Some providers write "3600"; that is the one spelling beside a number which is understood.
+    if isinstance(expires_in, str) and re.fullmatch(r"[0-9]{1,12}", expires_in):
+        expires_in = int(expires_in)
+    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float):
+        raise _malformed("expires_in is not a number of seconds")
+    # Written as what is allowed: every comparison with NaN is false.
+    if not expires_in > 0:
+        raise _malformed("expires_in is not in the future")
+    return now + min(expires_in, LONGEST_LIFE)
+
+
+def _granted(scope: Any, requested: frozenset[str]) -> frozenset[str]:
+    if scope is None:
+        return requested
+    granted = parse_scope(scope) if isinstance(scope, str) else None
+    if granted is None:
+        raise _malformed("scope is not a scope string")
+    return granted
+
+
+def _malformed(what: str) -> SignInFailed:
+    return SignInFailed(
+        "malformed-token-response",
+        f"The token endpoint's answer cannot be used: {what}.",
+        "This is a fault of the authorization server.",
+    )

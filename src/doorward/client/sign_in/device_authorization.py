@@ -1,0 +1,191 @@
+"""Signing in on another device: a short code is shown here and entered there."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urldefrag, urlsplit
+
+import anyio
+
+from doorward.client.oauth.discovery import Found
+from doorward.client.oauth.dpop import Prover
+from doorward.client.oauth.registration import Registration
+from doorward.client.oauth.token_endpoint import authenticated, exchange_grant, refused
+from doorward.client.oauth.tokens import Tokens
+from doorward.client.refusals import ProtocolBroken, SignInFailed, Unreachable
+from doorward.client.sign_in.browser import require_web_address
+from doorward.client.sign_in.flow import SignIn
+from doorward.net import Span
+from doorward.wire import address
+from doorward.wire.oauth.scope import build_scope
+
+GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+# All in seconds.
+_INTERVAL = 5.0
+_SLOWER = 5.0
+_SHORTEST_INTERVAL = 1.0
+_LONGEST_INTERVAL = 300.0
+_LONGEST_PAUSE = 60.0
+_LONGEST_WAIT = 1800.0
+_LONGEST_LIFE = 86400.0
+# A person types it on another device: a longer text or other letters would be a message.
+_USER_CODE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,62}[\x21-\x7e])?")
+_LONGEST_ADDRESS = 2048
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceCode:
+    """
+    What the user is shown: enter ``user_code`` at ``address``, or open ``complete_address``.
+
+    ``lives`` is in seconds.
+    """
+
+    address: str
+    user_code: str = field(repr=False)
+    complete_address: str | None = field(repr=False)
+    lives: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceSignIn(SignIn):
+    """
+    Signs a person in who is at another device; ``show`` tells them where to go and what to enter.
+
+    The user code is worth nothing without the page, and the page asks who wants in: never pass on
+    a code that somebody else sent.
+
+    Spec: RFC 8628 §3
+    """
+
+    show: Callable[[DeviceCode], object]
+    sleep: Callable[[float], Awaitable[None]] = field(default=anyio.sleep)
+
+    async def _authorize(
+        self, found: Found, scopes: frozenset[str], prover: Prover | None
+    ) -> Tokens:
+        kept = self.wallet.registration_at(found.server.issuer)
+        # A registration names a redirect URI even where none is ever used.
+        registration = await self._registration(found, scopes, "http://127.0.0.1/callback", kept)
+        document = await self._ask(found, scopes, registration)
+        code, shown, interval = self._read(document, found.server.issuer)
+        self.show(shown)
+        return await self._wait(found, scopes, prover, registration, code, shown.lives, interval)
+
+    async def _ask(
+        self, found: Found, scopes: frozenset[str], registration: Registration
+    ) -> dict[str, Any]:
+        endpoint = found.server.device_authorization_endpoint
+        if endpoint is None:
+            raise SignInFailed(
+                "no-device-flow",
+                f"{found.server.issuer} signs nobody in by a code on another device.",
+                "Sign in with --paste instead.",
+            )
+        form = {"resource": found.resource.resource}
+        if scopes:
+            form["scope"] = build_scope(scopes)
+        full, basic = authenticated(registration, form, self.clock)
+        full["client_id"] = registration.client_id
+        answer = await self.courier.post_form(
+            endpoint, "device authorization endpoint", full, basic
+        )
+        if answer.status != 200:
+            raise refused(answer, "device authorization endpoint")
+        return answer.document()
+
+    async def _wait(
+        self,
+        found: Found,
+        scopes: frozenset[str],
+        prover: Prover | None,
+        registration: Registration,
+        code: str,
+        lives: float,
+        interval: float,
+    ) -> Tokens:
+        start = self.clock()
+        open_until = Span(start, start + min(lives, self.patience))
+        form = {"grant_type": GRANT, "device_code": code, "resource": found.resource.resource}
+        while open_until.holds(now := self.clock()):
+            await self.sleep(min(interval, open_until.until - now))
+            if not open_until.holds(self.clock()):
+                break
+            try:
+                return await exchange_grant(
+                    self.courier,
+                    found.server,
+                    registration,
+                    form,
+                    self.clock,
+                    resource=found.resource.resource,
+                    requested=scopes,
+                    prover=prover,
+                )
+            except SignInFailed as refusal:
+                if refusal.reason == "slow-down":
+                    interval += _SLOWER
+                elif refusal.reason != "authorization-pending":
+                    raise
+            except Unreachable:
+                # A connection that broke says nothing about the user, who may be typing.
+                interval = max(interval, min(interval * 2, _LONGEST_PAUSE))
+        raise SignInFailed("timed-out", "The code was not entered in time.", "Start again.")
+
+    def _read(self, document: dict[str, Any], issuer: str) -> tuple[str, DeviceCode, float]:
+        """Return the device code, what the user is shown, and the seconds between two polls."""
+        code, user_code = document.get("device_code"), document.get("user_code")
+        if not (isinstance(code, str) and code and code.isprintable()):
+            raise _malformed("device_code is not a text")
+        if not (isinstance(user_code, str) and _USER_CODE.fullmatch(user_code)):
+            raise _malformed("user_code is not a short text in ASCII")
+        # Some servers still write verification_url, as the drafts had it.
+        page = document.get("verification_uri") or document.get("verification_url")
+        complete = document.get("verification_uri_complete")
+        lives = _seconds(document, "expires_in", _LONGEST_WAIT, _LONGEST_LIFE)
+        if lives == 0:
+            raise _malformed("the code is over already")
+        shown = DeviceCode(
+            address=self._require_page(page, issuer),
+            user_code=user_code,
+            complete_address=None if complete is None else self._require_page(complete, issuer),
+            lives=min(lives, _LONGEST_WAIT),
+        )
+        interval = _seconds(document, "interval", _INTERVAL, _LONGEST_INTERVAL)
+        # Zero is a number that RFC 8628 allows; without a pause it is a thousand polls a second.
+        return code, shown, max(interval, _SHORTEST_INTERVAL)
+
+    def _require_page(self, url: object, issuer: str) -> str:
+        """Return ``url`` when a person may be sent there: where this client itself may go."""
+        if not isinstance(url, str) or len(url) > _LONGEST_ADDRESS:
+            raise _malformed("an address is missing or no text of usual length")
+        require_web_address(url)
+        self.courier.reach.require(urldefrag(url).url, "verification address")
+        # A local server may use an issuer elsewhere, which has no page on this machine.
+        local = address.is_loopback_host(urlsplit(issuer).hostname)
+        if urlsplit(url).scheme != "https" and not local:
+            raise SignInFailed(
+                "insecure-url",
+                f"The verification address {url!r} is plain http, expected https.",
+                "Nothing was shown. The authorization server's operator must correct it.",
+            )
+        return url
+
+
+def _seconds(document: dict[str, Any], name: str, default: float, most: float) -> float:
+    value = document.get(name)
+    if value is None:
+        return default
+    # Compared before it is converted: an integer may be too large for a float.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise _malformed(f"{name} is not a number from 0 to {most:g}")
+    return float(value)
+
+
+def _malformed(what: str) -> ProtocolBroken:
+    return ProtocolBroken(
+        "malformed-device-answer",
+        f"The device authorization endpoint's answer cannot be used: {what}.",
+        "This is a fault of the authorization server.",
+    )

@@ -1,0 +1,276 @@
+"""A whole sign-in, and its quiet continuation by refresh."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
+from urllib.parse import parse_qsl
+
+import anyio.to_thread
+import httpx2
+
+from doorward.client.http.http_client import Courier
+from doorward.client.http.url_policy import PinnedTransport, Reach
+from doorward.client.oauth.authorization import Attempt, judge
+from doorward.client.oauth.discovery import (
+    BearerChallenge,
+    Found,
+    discover,
+    fetch_server_metadata,
+    requested_scopes,
+)
+from doorward.client.oauth.dpop import Prover
+from doorward.client.oauth.jws import PrivateKey
+from doorward.client.oauth.registration import ClientChoice, Registration, pre_arranged, register
+from doorward.client.oauth.token_endpoint import (
+    exchange_code,
+    exchange_refresh_token,
+    revoke_tokens,
+)
+from doorward.client.oauth.token_store import Wallet
+from doorward.client.oauth.tokens import Tokens
+from doorward.client.refusals import ProtocolBroken, SignInFailed
+from doorward.client.sign_in.browser import open_browser, require_web_address
+from doorward.client.sign_in.listener import Listener
+from doorward.client.sign_in.paste_back import Paste, PasteBack
+from doorward.client.storage.store import open_store
+from doorward.wire.oauth.server_metadata import ServerMetadata
+
+Progress = Callable[[str, str], None]
+Browser = Callable[[str], object]
+
+# The client id is dead there: forgotten by a restarted server, or deleted. Registering anew mends
+# it; keeping it would lock the user out until a file is deleted by hand.
+_OFFLINE = frozenset({"offline_access"})
+_DEAD_CLIENT = frozenset({"invalid-client", "unauthorized-client"})
+
+
+def _silent(_step: str, _detail: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignIn:
+    """
+    Signs a person in to an MCP server, through their browser.
+
+    ``browser`` is given the authorization URL. It may open it, print it, or be a test that fills
+    in the forms; it runs in a thread of its own. ``progress`` hears of each hop by name:
+    ``resource``, ``issuer``, ``client``, ``browser``, ``answer``, ``tokens``. ``patience`` is how
+    long to wait for the person, in seconds. ``port`` is where to listen, for authorization servers that
+    know one exact redirect URI; 0 is the port of the last time, or any free one. With ``paste``
+    nobody listens, and the answer is a line that the user pastes. ``prompt`` is passed on to the
+    authorization server, ``select_account`` for example.
+    """
+
+    wallet: Wallet
+    courier: Courier
+    choice: ClientChoice = field(default_factory=ClientChoice)
+    browser: Browser = open_browser
+    progress: Progress = _silent
+    clock: Callable[[], float] = time.time
+    patience: float = 300.0
+    port: int = 0
+    paste: Paste | None = None
+    prompt: str | None = None
+    needs_person: ClassVar[bool] = True
+
+    @classmethod
+    def for_server(cls, server_url: str, **options: Any) -> Self:
+        """
+        Return a sign-in to ``server_url`` with this user's own store and a transport that pins.
+
+        Raises:
+            DiscoveryFailed: ``server_url`` is not an address that may be used.
+        """
+        wallet = options.pop("wallet", None) or Wallet(open_store())
+        reach = Reach(server_url)
+        # Whoever writes ``OAuth(url)`` closes nothing, so nothing is left open.
+        courier = Courier(reach, PinnedTransport(reach, keep_alive=False))
+        return cls(wallet=wallet, courier=courier, **options)
+
+    def tokens_for(self, server_url: str) -> Tokens | None:
+        """Return the tokens that are kept for ``server_url``, or ``None``."""
+        return self.wallet.tokens_for(server_url)
+
+    async def sign_in(
+        self,
+        server_url: str,
+        challenge: BearerChallenge,
+        *,
+        wanted: frozenset[str] | None = None,
+        held: frozenset[str] = frozenset(),
+    ) -> Tokens:
+        """
+        Return fresh tokens for ``server_url``, kept in the wallet.
+
+        ``wanted`` are scopes that the user chose, ``held`` those to keep beside the challenge's.
+
+        Raises:
+            ClientRefused: whatever went wrong on the way, by its class.
+
+        Spec: MCP 2026-07-28 authorization flow steps
+        """
+        found = await discover(self.courier, server_url, challenge, self.choice.issuer)
+        self.progress("resource", found.resource.resource_name or found.resource.resource)
+        self.progress("issuer", found.server.issuer)
+        # A service is never offline: it gets the next token as it got this one.
+        offline = self.needs_person
+        scopes = requested_scopes(challenge, found, wanted=wanted, held=held, offline=offline)
+        for last in (False, True):
+            try:
+                tokens = await self._authorize(found, scopes, self._prover(found, challenge))
+                break
+            except SignInFailed as refusal:
+                if not last and refusal.reason == "not-allowed" and scopes >= _OFFLINE:
+                    # Offered to all, and refused to this account once everything else was done.
+                    scopes -= _OFFLINE
+                elif last or not await self._forget_dead_client(refusal, found.server.issuer):
+                    raise
+        # In a thread, as every write: it may wait for another process, which the loop must not.
+        await anyio.to_thread.run_sync(self.wallet.keep_tokens, server_url, tokens)
+        self.progress("tokens", " ".join(sorted(tokens.scopes)))
+        return tokens
+
+    async def refresh(self, server_url: str, old: Tokens) -> Tokens:
+        """
+        Return tokens newer than ``old``: those another process has just fetched, or our own.
+
+        Raises:
+            SignInFailed: with reason ``no-refresh-token`` or the token endpoint's error code.
+
+        Spec: RFC 6749 §6
+        """
+        if old.refresh_token is None:
+            raise SignInFailed("no-refresh-token", "The session is over.", "Sign in again.")
+        async with self.wallet.lock(old.issuer, old.resource):
+            kept = self.wallet.tokens_for(server_url)
+            # Whoever held the lock before has refreshed for all of us.
+            if kept and kept.access_token != old.access_token and kept.is_fresh(self.clock()):
+                return kept
+            server = await fetch_server_metadata(self.courier, old.issuer)
+            registration = self._registration_of(old, server)
+            fresh = await exchange_refresh_token(
+                self.courier, server, registration, kept or old, self.clock
+            )
+            await anyio.to_thread.run_sync(self.wallet.keep_tokens, server_url, fresh)
+        return fresh
+
+    async def revoke(self, tokens: Tokens) -> bool:
+        """
+        Ask the issuer to revoke ``tokens``; say whether it offers that and agreed.
+
+        Raises:
+            ClientRefused: the issuer could not be asked.
+
+        Spec: RFC 7009 §2.1
+        """
+        server = await fetch_server_metadata(self.courier, tokens.issuer)
+        registration = self._registration_of(tokens, server)
+        return await revoke_tokens(self.courier, server, registration, tokens, self.clock)
+
+    def _registration_of(self, tokens: Tokens, server: ServerMetadata) -> Registration:
+        ours = self.choice.issuer in (None, tokens.issuer)
+        arranged = pre_arranged(self.choice, server) if ours else None
+        if arranged is not None and arranged.client_id == tokens.client_id:
+            return arranged
+        kept = self.wallet.registration_at(tokens.issuer)
+        if kept is not None and kept.client_id == tokens.client_id:
+            return kept
+        return Registration(issuer=tokens.issuer, client_id=tokens.client_id, way="registered")
+
+    def _prover(self, found: Found, challenge: BearerChallenge) -> Prover | None:
+        """Return a prover with a fresh key where both servers take tokens that are bound to one."""
+        resource = found.resource
+        takes = challenge.dpop or resource.dpop_bound_access_tokens_required
+        takes = takes or "ES256" in (resource.dpop_signing_alg_values_supported or ())
+        if not takes or "ES256" not in found.server.dpop_signing_alg_values_supported:
+            return None
+        return Prover(PrivateKey.generate(), self.clock)
+
+    async def _authorize(
+        self, found: Found, scopes: frozenset[str], prover: Prover | None
+    ) -> Tokens:
+        kept = self.wallet.registration_at(found.server.issuer)
+        async with await self._receiver(self.port or _port_of(kept)) as listener:
+            registration = await self._registration(found, scopes, listener.redirect_uri, kept)
+            attempt = Attempt(
+                server=found.server,
+                client_id=registration.client_id,
+                redirect_uri=listener.redirect_uri,
+                resource=found.resource.resource,
+                scopes=scopes,
+                prompt=self.prompt,
+            )
+            if registration is kept and await self._is_turned_away(attempt):
+                raise SignInFailed(
+                    "invalid-client", "The authorization server does not serve this client."
+                )
+            url = require_web_address(attempt.url())
+            self.progress("browser", url)
+            # A browser that is signed in already is back before the call that opened it returns.
+            listener.expect(attempt.state)
+            await anyio.to_thread.run_sync(self.browser, url, abandon_on_cancel=True)
+            answer = await listener.answer(attempt.state, self.patience)
+        code = judge(attempt, answer)
+        self.progress("answer", found.server.issuer)
+        return await exchange_code(self.courier, attempt, registration, code, self.clock, prover)
+
+    async def _receiver(self, port: int) -> Listener | PasteBack:
+        return await Listener.open(port) if self.paste is None else PasteBack(self.paste, port)
+
+    async def _registration(
+        self,
+        found: Found,
+        scopes: frozenset[str],
+        redirect_uri: str,
+        kept: Registration | None,
+    ) -> Registration:
+        registration = pre_arranged(self.choice, found.server) or kept
+        if registration is None:
+            registration = await register(
+                self.courier, found.server, redirect_uri, self.choice, scopes
+            )
+        if registration is not kept:
+            await anyio.to_thread.run_sync(self.wallet.keep_registration, registration)
+        self.progress("client", f"{registration.client_id} ({registration.way})")
+        return registration
+
+    async def _is_turned_away(self, attempt: Attempt) -> bool:
+        """
+        Say whether the authorization endpoint refuses a remembered client at the door.
+
+        A server that forgot a client must not redirect, so its error page stays in the browser and
+        this process would wait in vain. A server that registered it for the scopes of that day
+        answers ``invalid_scope`` to all later ones. One request without cookies asks before a
+        person does.
+
+        Spec: RFC 6749 §4.1.2.1; RFC 7591 §2
+        """
+        probe = replace(attempt, state=_throwaway(), verifier=_throwaway() + _throwaway())
+        try:
+            answer = await self.courier.get(probe.url(), "authorization endpoint")
+        except ProtocolBroken:
+            return False
+        place, _, query = answer.headers.get("location", "").partition("?")
+        if place == attempt.redirect_uri:
+            return dict(parse_qsl(query)).get("error") in ("invalid_scope", "unauthorized_client")
+        return answer.status in (400, 401)
+
+    async def _forget_dead_client(self, refusal: SignInFailed, issuer: str) -> bool:
+        kept = self.wallet.registration_at(issuer)
+        if refusal.reason not in _DEAD_CLIENT or kept is None or kept.way != "registered":
+            return False
+        await anyio.to_thread.run_sync(self.wallet.forget_registration, issuer)
+        return True
+
+
+def _port_of(registration: Registration | None) -> int:
+    if registration is None or registration.redirect_uri is None:
+        return 0
+    return httpx2.URL(registration.redirect_uri).port or 0
+
+
+def _throwaway() -> str:
+    return secrets.token_urlsafe(32)

@@ -1,0 +1,194 @@
+"""The loopback listener that catches the browser on its way back."""
+
+import asyncio
+import hmac
+import html
+from types import TracebackType
+from typing import Self
+
+from doorward.client.refusals import SignInFailed
+from doorward.errors import BadRequest
+from doorward.wire.oauth.parameters import parse_parameters
+
+HOST = "127.0.0.1"
+PATH = "/callback"
+_LONGEST_REQUEST = 16 * 1024
+_LONGEST_READ = 5.0
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }}
+body {{ min-height: 90vh; display: grid; place-content: center; text-align: center; margin: 1rem; }}
+h1 {{ font-size: 1.4rem; margin: 0 0 .5rem; }} p {{ margin: 0; opacity: .75; }}
+</style></head>
+<body><main><h1>{title}</h1><p>{text}</p></main></body></html>
+"""
+_STATUS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
+
+
+class Listener:
+    """
+    Waits on a free loopback port for one authorization response.
+
+    ```python
+    async with await Listener.open() as listener:
+        redirect_uri = listener.redirect_uri
+        answer = await listener.answer(state, timeout=300)
+    ```
+
+    Only ``GET /callback`` with the expected state is taken, once; everything else is a 404, so a
+    page that scans local ports learns nothing and cannot end the wait. The Host header must be
+    ours: a name that was rebound to this machine is somebody else's page.
+
+    Spec: RFC 8252 §7.3, §8.3
+    """
+
+    def __init__(self) -> None:
+        self._server: asyncio.Server | None = None
+        self._expected: str | None = None
+        self._answer: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
+        self._open: set[asyncio.StreamWriter] = set()
+        self.port = 0
+
+    @classmethod
+    async def open(cls, preferred_port: int = 0) -> "Listener":
+        """
+        Return a listener on ``preferred_port`` if it is free, else on one that the system picks.
+
+        A registration knows the port of its first sign-in; many servers insist on it.
+        """
+        listener = cls()
+        try:
+            await listener._bind(preferred_port)
+        except OSError:
+            await listener._bind(0)
+        return listener
+
+    async def _bind(self, port: int) -> None:
+        self._server = await asyncio.start_server(
+            self._serve, HOST, port, limit=_LONGEST_REQUEST, reuse_address=True
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    @property
+    def redirect_uri(self) -> str:
+        """The redirect URI of this listener."""
+        return f"http://{HOST}:{self.port}{PATH}"
+
+    def expect(self, state: str) -> None:
+        """Take the response that carries ``state`` from now on; call it before the browser goes."""
+        self._expected = state
+
+    async def answer(self, state: str, timeout: float) -> dict[str, str]:  # noqa: ASYNC109
+        """
+        Return the parameters of the response that carries ``state``; ``timeout`` is in seconds.
+
+        Raises:
+            SignInFailed: with reason ``timed-out``.
+        """
+        self.expect(state)
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._answer
+        except TimeoutError:
+            raise SignInFailed(
+                "timed-out",
+                "No answer came back from the browser.",
+                "Finish signing in on the page that was opened, or start again.",
+            ) from None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+            # Browsers open connections in advance and leave them idle; nobody waits for those.
+            for writer in self._open:
+                writer.close()
+            await self._server.wait_closed()
+        if not self._answer.done():
+            self._answer.cancel()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            async with asyncio.timeout(_LONGEST_READ):
+                head = await reader.readuntil(b"\r\n\r\n")
+            writer.write(self._respond(head))
+            await writer.drain()
+        except (
+            TimeoutError,
+            OSError,
+            asyncio.IncompleteReadError,
+            asyncio.LimitOverrunError,
+        ):
+            pass
+        finally:
+            self._open.discard(writer)
+            writer.close()
+
+    def _respond(self, head: bytes) -> bytes:
+        try:
+            lines = head.decode("ascii").split("\r\n")
+            method, target, _ = lines[0].split(" ")
+        except ValueError:
+            return _page(400, "Not understood", "This request is not one.")
+        if _host_of(lines[1:]) != f"{HOST}:{self.port}":
+            return _page(404, "Not found", "There is nothing here.")
+        if method != "GET":
+            return _page(405, "Not allowed", "There is nothing to send here.")
+        if not self._take(target):
+            return _page(404, "Not found", "There is nothing here.")
+        return _page(200, "Back to your terminal", "You can close this window.")
+
+    def _take(self, target: str) -> bool:
+        # Cut by hand: a URL parser raises for "//[", which no valid request ever holds.
+        path, _, query = target.partition("?")
+        if path != PATH or self._expected is None or self._answer.done():
+            return False
+        try:
+            parameters = parse_parameters(query.encode("ascii"))
+        except BadRequest:
+            return False
+        state = parameters.one("state") or ""
+        if not hmac.compare_digest(state.encode(), self._expected.encode()):
+            return False
+        self._answer.set_result({name: values[0] for name, values in parameters.items()})
+        return True
+
+
+def _host_of(lines: list[str]) -> str | None:
+    hosts = [
+        value.strip()
+        for name, _, value in (line.partition(":") for line in lines)
+        if name.lower() == "host"
+    ]
+    return hosts[0] if len(hosts) == 1 else None
+
+
+def _page(status: int, title: str, text: str) -> bytes:
+    # Nothing from the request is ever put on the page; escaping is for whoever changes that.
+    body = _PAGE.format(title=html.escape(title), text=html.escape(text)).encode()
+    headers = (
+        f"HTTP/1.1 {status} {_STATUS[status]}",
+        "Content-Type: text/html; charset=utf-8",
+        f"Content-Length: {len(body)}",
+        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'",
+        "X-Content-Type-Options: nosniff",
+        "Referrer-Policy: no-referrer",
+        "Cache-Control: no-store",
+        "Connection: close",
+    )
+    return "\r\n".join(headers).encode() + b"\r\n\r\n" + body

@@ -1,0 +1,1 @@
+"""Where tokens and registrations are kept between two runs."""

@@ -1,0 +1,82 @@
+"""The folder of a token store: private, and without what killed processes left."""
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from doorward.client.storage.lock import at_once
+from doorward.errors import ConfigurationError
+from doorward.private_file import ExposedFolder, require_private_folder
+from doorward.wire.shell_command import shell_command
+
+HOME_VARIABLE = "DOORWARD_HOME"
+TEMPORARY = ".tokens-"
+# The names that mkstemp makes; anything else is somebody else's.
+_LEFT = re.compile(re.escape(TEMPORARY) + r"[a-z0-9_]{8}")
+
+
+def make_private(directory: Path) -> None:
+    """
+    Make ``directory``, and the folders above it that there are not, for this user alone.
+
+    Raises:
+        ConfigurationError: with reason ``unwritable-store``, or what ``require_private`` gives.
+    """
+    try:
+        # One by one: parents that ``mkdir`` makes by itself are open to whom the umask lets in.
+        for folder in reversed((directory, *directory.parents)):
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+    require_private(directory)
+
+
+def require_private(directory: Path) -> None:
+    """
+    Return when this user alone can change and replace ``directory``.
+
+    Raises:
+        ConfigurationError: with reason ``exposed-store`` or ``unwritable-store``.
+    """
+    try:
+        require_private_folder(directory)
+    except ExposedFolder as found:
+        raise _exposed(directory, found) from None
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+
+
+def remove_left(directory: Path, lock: Path) -> None:
+    """Remove what processes left that were killed while they wrote under ``lock``."""
+    with suppress(OSError, ConfigurationError), os.scandir(directory) as entries:
+        left = [
+            Path(entry.path)
+            for entry in entries
+            if _LEFT.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+        ]
+        if not left:
+            return
+        # Who writes holds the lock for as long as its file has such a name.
+        with at_once(lock) as held:
+            for path in left if held else ():
+                path.unlink(missing_ok=True)
+
+
+def _unwritable(directory: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        "unwritable-store",
+        f"{directory} cannot be made or used: {error.strerror}.",
+        f"Set {HOME_VARIABLE} to a folder that this user may write to.",
+    )
+
+
+def _exposed(directory: Path, found: ExposedFolder) -> ConfigurationError:
+    hint = f"Set {HOME_VARIABLE} to a folder that nobody else can change or replace."
+    if found.mode is not None and found.path.resolve() == directory.resolve():
+        command = shell_command("chmod", "700", str(directory))
+        hint = f"Remove what is not yours from it, and run: {command}"
+    return ConfigurationError(
+        "exposed-store", f"Tokens cannot be kept in {directory}: {found}.", hint
+    )

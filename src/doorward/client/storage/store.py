@@ -1,0 +1,225 @@
+"""Where tokens and registrations rest between two runs."""
+
+import json
+import os
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from doorward.client.storage.folder import (
+    HOME_VARIABLE,
+    TEMPORARY,
+    make_private,
+    remove_left,
+    require_private,
+)
+from doorward.client.storage.lock import briefly
+from doorward.errors import ConfigurationError
+from doorward.private_file import Exposed, read_private
+from doorward.wire import strict_json
+from doorward.wire.shell_command import shell_command
+
+Record = dict[str, Any]
+
+SERVICE = "doorward"
+PASSPHRASE_VARIABLE = "DOORWARD_PASSPHRASE"  # noqa: S105  (a name)
+_LARGEST = 64 * 1024 * 1024
+
+
+class Store(Protocol):
+    """
+    Records by key, kept from other users of this machine.
+
+    ``directory`` is where lock files lie. ``place`` says in words where the records are.
+    """
+
+    directory: Path
+    place: str
+
+    def get(self, key: str) -> Record | None:
+        """Return the record under ``key``, or ``None``."""
+
+    def put(self, key: str, record: Record) -> None:
+        """Keep ``record`` under ``key``."""
+
+    def delete(self, key: str) -> None:
+        """Forget what is under ``key``, if anything."""
+
+    def keys(self) -> tuple[str, ...]:
+        """Return every key that has a record."""
+
+
+def home() -> Path:
+    """
+    Return the folder of this user's Doorward files.
+
+    ``$DOORWARD_HOME`` if set, else ``doorward`` in the platform's place for settings.
+    """
+    if chosen := os.environ.get(HOME_VARIABLE):
+        return Path(chosen)
+    if sys.platform == "win32":  # pragma: no cover
+        return Path(os.environ.get("APPDATA", str(Path.home()))) / "doorward"
+    if sys.platform == "darwin":  # pragma: no cover
+        return Path.home() / "Library" / "Application Support" / "doorward"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "doorward"
+
+
+def open_store() -> Store:
+    """
+    Return one file for this user alone, sealed where there is something to seal it with.
+
+    With ``$DOORWARD_PASSPHRASE`` set it is sealed with that; else with a key in the keyring, where
+    there is one and ``$DOORWARD_HOME`` is not set. Else the file is plain text with mode 0600: it is
+    kept from other users of this machine, and from nobody who can read it as this user or as root,
+    or who has a copy of the disk.
+
+    Raises:
+        ConfigurationError: what the store that is chosen refuses.
+    """
+    directory = home()
+    if passphrase := os.environ.get(PASSPHRASE_VARIABLE):
+        from doorward.client.storage.passphrase_store import PassphraseStore
+
+        return PassphraseStore(directory, passphrase)
+    # An empty variable chooses no folder, so it does not take the seal off either.
+    if not os.environ.get(HOME_VARIABLE):
+        backend = _usable_keyring()
+        if backend is not None:
+            from doorward.client.storage.keyring_store import SealedStore
+
+            return SealedStore(directory, backend)
+    return FileStore(directory)
+
+
+class FileStore:
+    """
+    One JSON file with mode 0600 in a folder with mode 0700, replaced as a whole.
+
+    Nobody else may be able to write to the folder or to replace it: who can, decides which tokens
+    are sent. A file that cannot be read is never written over.
+
+    ``put`` and ``delete`` wait for other processes that write. In an event loop, call them in a
+    thread.
+
+    Raises:
+        ConfigurationError: with reason ``unreadable-store``, ``exposed-store`` or
+            ``unwritable-store``.
+    """
+
+    file_name = "tokens.json"
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        make_private(directory)
+        self.path = directory / self.file_name
+        self._lock = directory / "tokens.lock"
+        self.place = str(self.path)
+        remove_left(directory, self._lock)
+
+    def get(self, key: str) -> Record | None:
+        """Return the record under ``key``, or ``None``."""
+        return self._load().get(key)
+
+    def put(self, key: str, record: Record) -> None:
+        """Keep ``record`` under ``key``."""
+        require_private(self.directory)
+        with briefly(self._lock):
+            self._save({**self._load(), key: record})
+
+    def delete(self, key: str) -> None:
+        """Forget what is under ``key``, if anything."""
+        require_private(self.directory)
+        with briefly(self._lock):
+            records = self._load()
+            if records.pop(key, None) is not None:
+                self._save(records)
+
+    def keys(self) -> tuple[str, ...]:
+        """Return every key that has a record."""
+        return tuple(self._load())
+
+    def _load(self) -> dict[str, Record]:
+        require_private(self.directory)
+        try:
+            content = read_private(self.path, most=_LARGEST + 1, through_links=False)
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise unreadable(self.path) from error
+        except Exposed:
+            raise ConfigurationError(
+                "exposed-store",
+                f"{self.path} can be read by other users of this machine.",
+                "Sign in again where it matters, and run: "
+                + shell_command("chmod", "600", str(self.path)),
+            ) from None
+        try:
+            return _records(self._opened(content))
+        except ValueError as error:
+            raise unreadable(self.path) from error
+
+    def _save(self, records: dict[str, Record]) -> None:
+        plain = json.dumps(records, indent=1, sort_keys=True).encode()
+        # What could not be read again would lock the user out of all the rest.
+        _records(plain)
+        content = self._closed(plain)
+        # mkstemp makes the file 0600 from its first moment; the rename is seen whole or not at
+        # all, so a reader never meets half a file and a crash loses nothing.
+        descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=self.directory)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(self.path)
+        except BaseException:
+            with suppress(OSError):
+                Path(temporary).unlink()
+            raise
+
+    def _closed(self, plain: bytes) -> bytes:
+        """Return what the file holds for ``plain``."""
+        return plain
+
+    def _opened(self, content: bytes) -> bytes:
+        """Return what ``_closed`` was given; a ``ValueError`` says that it was not."""
+        return content
+
+
+def _records(plain: bytes) -> dict[str, Record]:
+    if len(plain) > _LARGEST:
+        raise ValueError("longer than any store")
+    records = strict_json.parse_object(plain)
+    # What is left out here would be lost with the next record that is kept.
+    if not all(isinstance(record, dict) for record in records.values()):
+        raise ValueError("something else than a record")
+    return records
+
+
+def _usable_keyring() -> Any | None:
+    """Return a keyring that really is one, or ``None``."""
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        backend = keyring.get_keyring()
+        # The plaintext and null back ends call themselves keyrings and guard nothing.
+        if backend.priority <= 0 or not type(backend).__module__.startswith("keyring.backends."):
+            return None
+        # A desktop keyring without a desktop fails at the first question; better now than later.
+        backend.get_password(SERVICE, "probe")
+    except (KeyringError, RuntimeError, OSError):
+        return None
+    return backend
+
+
+def unreadable(path: Path) -> ConfigurationError:
+    """Return what to tell the user of a file that holds something else than our records."""
+    command = shell_command("mv", str(path), f"{path}.damaged")
+    return ConfigurationError(
+        "unreadable-store",
+        f"{path} cannot be read as Doorward's token file.",
+        f"Nothing was changed. Put back a copy, or sign in again after: {command}",
+    )

@@ -1,0 +1,98 @@
+"""The JWT that AWS gives to any of its workloads, by a signed request to STS."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import anyio.to_thread
+
+from doorward.client.refusals import Unreachable
+from doorward.client.workload.identity import require_jwt
+from doorward.errors import ConfigurationError
+
+_LONGEST_WAIT = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class AwsSts:
+    """
+    The JWT of the role that an EC2 instance, an ECS task or a Lambda function has.
+
+    STS makes it for the audience, where the account allows outbound identity federation. The
+    request is signed by botocore (``pip install 'doorward[aws]'``) with the credentials that it
+    finds, in its usual order. ``region`` is needed where the environment names none, for STS has
+    no such operation at its global address. ``seconds`` is how long the JWT is to live, 60 to 3600;
+    ``address`` changes the platform's own for a test.
+
+    Spec: AWS STS GetWebIdentityToken
+    """
+
+    region: str | None = None
+    seconds: int = 300
+    algorithm: str = "RS256"
+    address: str | None = None
+
+    async def __call__(self, audience: str) -> str:
+        """
+        Return a JWT for ``audience``.
+
+        Raises:
+            ConfigurationError: with reason ``no-botocore``, or ``no-workload-token`` where there
+                are no credentials or no region.
+            ClientRefused: STS did not answer, or not with a JWT.
+        """
+        return require_jwt(await anyio.to_thread.run_sync(self._ask, audience), "AWS STS")
+
+    def _ask(self, audience: str) -> str:
+        session, wrong = _botocore()
+        try:
+            sts = session.create_client(
+                "sts", region_name=self.region, endpoint_url=self.address, config=_config()
+            )
+            said = sts.get_web_identity_token(
+                Audience=[audience], SigningAlgorithm=self.algorithm, DurationSeconds=self.seconds
+            )
+        except (wrong.NoCredentialsError, wrong.NoRegionError) as error:
+            raise ConfigurationError(
+                "no-workload-token",
+                "botocore found no credentials or no region, so this is no AWS workload.",
+                "Give the workload a role, and set AWS_REGION.",
+            ) from error
+        except (wrong.ClientError, wrong.BotoCoreError) as error:
+            # The text of the error is left out: it may quote the request with its credentials.
+            raise Unreachable(
+                "no-workload-token",
+                f"AWS STS gave no token ({_name_of(error)}).",
+                "Allow sts:GetWebIdentityToken to the role, and outbound federation in the account.",
+            ) from None
+        return str(said.get("WebIdentityToken"))
+
+
+def _botocore() -> tuple[Any, Any]:
+    try:
+        import botocore.exceptions
+        import botocore.session
+    except ImportError as error:
+        raise ConfigurationError(
+            "no-botocore",
+            "AwsSts signs its requests with botocore, which is not installed.",
+            "Run: pip install 'doorward[aws]'",
+        ) from error
+    return botocore.session.get_session(), botocore.exceptions
+
+
+def _config() -> Any:
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=_LONGEST_WAIT,
+        read_timeout=_LONGEST_WAIT,
+        retries={"total_max_attempts": 2},
+        # A proxy of the environment would see the token.
+        proxies={},
+    )
+
+
+def _name_of(error: Any) -> str:
+    response = getattr(error, "response", None)
+    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    return str(code) if code else type(error).__name__

@@ -1,0 +1,96 @@
+"""Between the door and the application: the caller's token goes no further than here."""
+
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from doorward.downstream.refusals import NobodyToActFor
+from doorward.downstream.tokens import DownstreamDesk
+from doorward.identity import SCOPE_KEY, Identity, get_giving, reset_giving, set_giving
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class _Presented:
+    """
+    The token that the caller of one request came with.
+
+    It can be exchanged and not read: it is in no representation, and cannot be copied or pickled.
+    """
+
+    __slots__ = ("_desk", "_identity", "_token")
+
+    def __init__(self, identity: Identity, token: str, desk: DownstreamDesk) -> None:
+        self._identity = identity
+        self._token = token
+        self._desk = desk
+
+    def __repr__(self) -> str:
+        return "<the token of this request>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a caller's token stays in its request")
+
+    async def __call__(self, identity: Identity, name: str, scopes: frozenset[str]) -> str:
+        # An identity that was put aside in another request would otherwise act with this caller's
+        # token, or this caller with that one's name in the cache.
+        if identity != self._identity:
+            raise NobodyToActFor(name, "the identity is not the caller of this request")
+        return await self._desk.token_for(identity, self._token, name, scopes)
+
+    def caller_at(self, desk: DownstreamDesk) -> Identity | None:
+        """Return whose token it is, when it is exchanged at ``desk``."""
+        return self._identity if desk is self._desk else None
+
+
+@contextmanager
+def acting_for(identity: Identity, token: str, desk: DownstreamDesk) -> Iterator[None]:
+    """Let ``identity.token_for`` work in what runs meanwhile, with ``token`` to exchange."""
+    before = set_giving(_Presented(identity, token, desk))
+    try:
+        yield
+    finally:
+        reset_giving(before)
+
+
+def caller_at(desk: DownstreamDesk) -> Identity | None:
+    """Return whose request is being served, when its tokens are got at ``desk`` and nowhere else."""
+    giving = get_giving()
+    return giving.caller_at(desk) if isinstance(giving, _Presented) else None
+
+
+def without_token(headers: Headers) -> Headers:
+    """Return the headers that an application may see: what it cannot see, it cannot pass on."""
+    return [pair for pair in headers if pair[0] != b"authorization"]
+
+
+class Carrier:
+    """
+    ``app``, in which ``identity.token_for`` works.
+
+    The ``Authorization`` header is taken out of what the application sees, so that a proxy that
+    forwards the headers of its callers cannot pass it on either.
+
+    Spec: MCP 2026-07-28 security best practices, "Token Passthrough"
+    """
+
+    def __init__(self, app: App, desk: DownstreamDesk) -> None:
+        self._app = app
+        self._desk = desk
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI scope that the door let in."""
+        identity = scope.get(SCOPE_KEY)
+        if identity is None:
+            await self._app(scope, receive, send)
+            return
+        headers = scope["headers"]
+        # The door has seen to it that there is exactly one, and a bearer token in it.
+        header = next(value for name, value in headers if name == b"authorization")
+        token = header.strip().partition(b" ")[2].strip().decode("ascii")
+        with acting_for(identity, token, self._desk):
+            await self._app({**scope, "headers": without_token(headers)}, receive, send)

@@ -1,0 +1,157 @@
+"""What a token endpoint answered, read into a token or into the reason why there is none."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from doorward.downstream.refusals import (
+    AnswerRefused,
+    DownstreamRefused,
+    DownstreamUnavailable,
+    GrantRefused,
+    NotGranted,
+    SameToken,
+    ServerNotKnown,
+    SignInNeeded,
+    TokenForUs,
+)
+from doorward.downstream.token import DownstreamToken
+from doorward.jose.compact import NotCompact, read_object, split
+from doorward.net import Fetched
+from doorward.net.circuit_breaker import BUSY, RETRY
+from doorward.wire.oauth.scope import parse_scope
+from doorward.wire.strict_json import NotStrictJson, parse_object
+
+LARGEST_ANSWER = 128 * 1024
+_LONGEST_CLAIMS = 4096
+
+# OpenID Connect Core §3.1.2.6, and Entra's suberror for the last.
+_FOR_THE_USER = frozenset({"interaction_required", "login_required", "consent_required"})
+# Entra says invalid_grant where the user has not agreed, and names the cause by number alone:
+# consent missing, more proof wanted (second factor, enrolment, terms), password expired.
+_ENTRA_FOR_THE_USER = frozenset(
+    {65001, 50076, 50079, 50158, 50055, 50072, 50074, 53000, 53001, 53003}
+)
+_BY_ERROR: Mapping[str, type[DownstreamRefused]] = {
+    "invalid_grant": GrantRefused,
+    "invalid_request": GrantRefused,
+    "invalid_token": GrantRefused,
+    "invalid_client": ServerNotKnown,
+    "invalid_scope": NotGranted,
+    "invalid_target": NotGranted,
+    "unauthorized_client": NotGranted,
+    "access_denied": NotGranted,
+    "unsupported_grant_type": NotGranted,
+}
+
+
+def read_answer(target: str, answer: Fetched, *, now: float) -> DownstreamToken:
+    """
+    Return the token in ``answer``.
+
+    Raises:
+        DownstreamUnavailable: the issuer is busy or broken.
+        DownstreamRefused: it said no.
+        AnswerRefused: it said yes, and what it gave is no bearer access token.
+
+    Spec: RFC 6749 §5.1, §5.2; RFC 8693 §2.2
+    """
+    if answer.status >= 500 or answer.status == 429:
+        pause = _asked_pause(answer)
+        raise DownstreamUnavailable(
+            f"{target}: the token endpoint answered {answer.status}",
+            retry_after=RETRY if pause is None else pause,
+            hold=(RETRY if answer.status in BUSY else 0) if pause is None else pause,
+        )
+    try:
+        said = parse_object(answer.body)
+    except NotStrictJson as error:
+        raise AnswerRefused(target, f"{answer.status}, and no JSON object: {error}") from None
+    if answer.status != 200:
+        raise _refusal(target, answer.status, said)
+    return _token(target, said, now)
+
+
+def _token(target: str, said: Mapping[str, Any], now: float) -> DownstreamToken:
+    value, kind = said.get("access_token"), said.get("token_type")
+    if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
+        raise AnswerRefused(target, "no access_token in the answer")
+    # Another type, such as DPoP, cannot be used by whoever only puts it into a header.
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise AnswerRefused(target, f"token_type={str(kind)[:40]!r}, want Bearer")
+    issued = said.get("issued_token_type")
+    if issued is not None and not str(issued).endswith((":access_token", ":jwt")):
+        raise AnswerRefused(target, f"issued_token_type={str(issued)[:80]!r}")
+    scope, life = said.get("scope"), _seconds(said.get("expires_in"))
+    return DownstreamToken(
+        value,
+        scopes=parse_scope(scope) if isinstance(scope, str) else None,
+        expires_at=None if life is None else now + life,
+    )
+
+
+def require_other(target: str, token: str, inbound: str, own_audiences: frozenset[str]) -> None:
+    """
+    Refuse a token that is the one that came in, or that opens this server.
+
+    An opaque token shows nobody its audience; of such a one only the first can be told.
+
+    Raises:
+        SameToken, TokenForUs.
+
+    Spec: MCP 2026-07-28 security best practices, "Token Passthrough"
+    """
+    if token == inbound:
+        raise SameToken(target, "the issuer gave back the token that came in")
+    try:
+        audience = read_object(split(token.encode("ascii")).payload).get("aud")
+    except NotCompact:
+        return
+    named = [audience] if isinstance(audience, str) else audience
+    if isinstance(named, list) and not own_audiences.isdisjoint(str(one) for one in named):
+        raise TokenForUs(target, f"aud={str(audience)[:200]!r} names this server")
+
+
+def _refusal(target: str, status: int, said: Mapping[str, Any]) -> Exception:
+    error = said.get("error")
+    word = error if isinstance(error, str) and error.isprintable() else "unknown"
+    word = word[:80]
+    # Numbers and words, and not the description: some issuers repeat what was sent in it.
+    codes = said.get("error_codes")
+    numbers = [one for one in codes if type(one) is int][:5] if isinstance(codes, list) else []
+    detail = f"{status} {word}" + (f" {numbers}" if numbers else "")
+    if word == "temporarily_unavailable":
+        return DownstreamUnavailable(f"{target}: {detail}", retry_after=RETRY, hold=RETRY)
+    suberror = said.get("suberror")
+    claims = _claims(said.get("claims"))
+    if (
+        word in _FOR_THE_USER
+        or suberror == "consent_required"
+        or claims is not None
+        or not _ENTRA_FOR_THE_USER.isdisjoint(numbers)
+    ):
+        return SignInNeeded(target, detail, word, claims)
+    # Keycloak says unauthorized_client of a wrong secret; the status tells the two apart.
+    kind = ServerNotKnown if status == 401 else _BY_ERROR.get(word, DownstreamRefused)
+    return kind(target, detail, word)
+
+
+def _claims(said: object) -> str | None:
+    """Return a claims challenge when it is one: it is about to be put into a header."""
+    if not isinstance(said, str) or not 0 < len(said) <= _LONGEST_CLAIMS:
+        return None
+    try:
+        parse_object(said.encode())
+    except (NotStrictJson, UnicodeEncodeError):
+        return None
+    return said
+
+
+def _seconds(said: object) -> float | None:
+    if isinstance(said, str) and said.isascii() and said.isdigit() and len(said) < 10:
+        return float(said)
+    return float(said) if type(said) in (int, float) and 0 < said < 1e9 else None  # type: ignore[operator,arg-type]
+
+
+def _asked_pause(answer: Fetched) -> int | None:
+    said = answer.headers.get("retry-after", "").strip()
+    return min(int(said), 300) if said.isascii() and said.isdigit() and len(said) < 6 else None

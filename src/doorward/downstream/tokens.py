@@ -1,0 +1,147 @@
+"""Where tools get tokens for the next server, in the name of whoever is calling."""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from hashlib import sha256
+
+from doorward.downstream.endpoint import TokenEndpoint, unasked
+from doorward.downstream.grants import Arrangement
+from doorward.downstream.refusals import NobodyToActFor
+from doorward.downstream.responses import require_other
+from doorward.downstream.token import DownstreamToken
+from doorward.errors import ConfigurationError
+from doorward.identity import Identity
+from doorward.net import Clock, Fetcher, Loaded, SingleFlightCache
+from doorward.net.circuit_breaker import Respite
+from doorward.net.url import pairs_of
+
+# A token that is about to be over is not handed out: it would be over when it arrives. In seconds,
+# and for short-lived ones as a part of their life.
+_BEFORE_THE_END = 30.0
+_PART_OF_LIFE = 0.1
+
+_Key = tuple[object, ...]
+
+
+class DownstreamDesk:
+    """
+    Gets tokens for the next servers, and keeps them.
+
+    A token is kept for one caller and one set of scopes, until shortly before its end and for
+    ``longest_kept`` seconds at most. Two tokens are of one caller when they say the same, but for
+    their own ids and times. Of more than ``entries``, the least recently used goes. Who asks with
+    the same token while one is being got waits for that one. Refusals are not kept: the user may
+    have agreed meanwhile. An issuer that does not answer is left in peace for seconds, in which
+    everybody is refused at once.
+
+    ``own_audiences`` are the names of this server: a token for one of them is never handed out.
+
+    Raises:
+        ConfigurationError: ``not-an-arrangement``, ``not-a-limit``.
+    """
+
+    def __init__(
+        self,
+        arrangements: Mapping[str, Arrangement],
+        *,
+        own_audiences: Collection[str] = (),
+        clock: Clock = time.time,
+        fetcher: Fetcher | None = None,
+        entries: int = 2000,
+        longest_kept: float = 3600.0,
+    ) -> None:
+        for name, one in arrangements.items():
+            if not name or not isinstance(one, Arrangement):
+                raise ConfigurationError(
+                    "not-an-arrangement",
+                    f"downstream[{name!r}] is a {type(one).__name__}.",
+                    "Give a TokenExchange, an OnBehalfOf or a ClientCredentials.",
+                )
+        if entries < 1 or not 0 <= longest_kept <= 86400:
+            raise ConfigurationError(
+                "not-a-limit",
+                f"entries={entries!r}, longest_kept={longest_kept!r}.",
+                "Keep one token at least, and none for longer than a day.",
+            )
+        fetcher = fetcher or Fetcher(
+            allow_private_hosts=pairs_of(
+                url for one in arrangements.values() for url in one.named_urls
+            )
+        )
+        self._arrangements = dict(arrangements)
+        respites: dict[object, Respite] = defaultdict(lambda: Respite(unasked, clock))
+        self._endpoints = {
+            name: TokenEndpoint(name, one, fetcher, clock, respites[one.named_urls])
+            for name, one in arrangements.items()
+        }
+        self._own = frozenset(own_audiences)
+        self._clock = clock
+        self._kept: SingleFlightCache[_Key, DownstreamToken] = SingleFlightCache(
+            floor=0.0, ceiling=longest_kept, entries=entries, clock=clock
+        )
+
+    async def token_for(
+        self, identity: Identity, inbound: str, name: str, scopes: frozenset[str]
+    ) -> DownstreamToken:
+        """
+        Return a token for ``name``; ``inbound`` is the token that ``identity`` came with.
+
+        Raises:
+            ConfigurationError: ``unknown-downstream``.
+            NobodyToActFor: the caller's token is not one to show to that issuer.
+            DownstreamUnavailable, DownstreamRefused, AnswerRefused: there is no token.
+        """
+        arrangement = self._arrangements.get(name)
+        if arrangement is None:
+            raise ConfigurationError(
+                "unknown-downstream",
+                f"Nothing is arranged under {name!r}; there is {sorted(self._arrangements)}.",
+                "Add it to the guard's downstream={...}.",
+            )
+        if arrangement.for_caller:
+            _require_showable(name, arrangement, identity)
+        wanted = arrangement.wanted(scopes)
+        key = (name, wanted, *(_caller(identity) if arrangement.for_caller else ()))
+
+        async def load() -> Loaded[DownstreamToken]:
+            token = await self._endpoints[name].ask(inbound, wanted)
+            require_other(name, token, inbound, self._own)
+            return Loaded(token, self._keep(token))
+
+        # Whoever waits gets the refusal too: a session that was withdrawn must not fail another one
+        # of the same user, so each token waits for its own.
+        asker = sha256(inbound.encode()).digest() if arrangement.for_caller else None
+        return await self._kept.get(key, load, asker=asker)
+
+    def _keep(self, token: DownstreamToken) -> float:
+        # An issuer that does not say how long is asked again each time.
+        if token.expires_at is None:
+            return 0.0
+        life = token.expires_at - self._clock()
+        return life - min(_BEFORE_THE_END, life * _PART_OF_LIFE)
+
+
+def _require_showable(name: str, arrangement: Arrangement, identity: Identity) -> None:
+    if identity.kind == "key":
+        raise NobodyToActFor(name, "an API key of this server is nothing that an issuer exchanges")
+    # A token of one issuer, shown to another, can be used by that other one here.
+    if identity.issuer not in arrangement.subject_issuers:
+        raise NobodyToActFor(
+            name,
+            f"the caller's token is from {identity.issuer!r},"
+            f" to be shown here are those of {sorted(arrangement.subject_issuers)}",
+        )
+
+
+# What differs between two tokens that say the same.
+_OF_ONE_TOKEN = frozenset({"iat", "nbf", "exp", "jti"})
+
+
+def _caller(identity: Identity) -> _Key:
+    # All that the token says, and not only who it is: what is got for it may follow from any of it.
+    # An agent's token must not be handed to the user, nor one for a user's other organization.
+    said = {name: value for name, value in identity.claims.items() if name not in _OF_ONE_TOKEN}
+    digest = sha256(json.dumps(said, sort_keys=True).encode()).digest()
+    return (*identity.key, identity.client_id, identity.scopes, identity.roles, digest)

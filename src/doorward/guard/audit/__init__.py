@@ -1,0 +1,1 @@
+"""One audit event per decision, and where it is written."""

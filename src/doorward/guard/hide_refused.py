@@ -1,0 +1,47 @@
+"""Whether a guard can answer for what a caller may not do as for what does not exist."""
+
+from collections.abc import Collection
+from itertools import permutations
+
+from doorward.errors import ConfigurationError
+from doorward.policy import EVERY, Policy
+from doorward.policy.ruling import begins
+from doorward.wire.jsonrpc.envelope import MIRRORED
+from doorward.wire.uri_template import is_template
+
+
+def require_hideable(policy: Policy) -> None:
+    """
+    Refuse a policy that lets callers tell a hidden operation from an unknown one.
+
+    A name that a rule for many names allows is answered by the application, in its own words; a
+    name that a stricter rule refuses is answered by the guard.
+
+    Raises:
+        ConfigurationError: with reason ``cannot-hide``.
+    """
+    if policy.unknown == "base":
+        raise _cannot_hide("Policy(unknown='base') lets the application answer for unknown names.")
+    keys = {*policy.rules, *((one.method, one.name or "") for one in policy.offered())}
+    for method in MIRRORED:
+        names = {name for ruled, name in keys if ruled == method}
+        if EVERY in names:
+            raise _cannot_hide(f"The rule for {(method, EVERY)!r} lets the application answer.")
+        if (found := _overlapping(names)) is not None:
+            many, one = found
+            raise _cannot_hide(f"{one!r} is also one of the URIs of {many!r}.")
+
+
+def _overlapping(names: Collection[str]) -> tuple[str, str] | None:
+    for many, one in permutations(sorted(names), 2):
+        if is_template(many) and one.startswith(begins(many)):
+            return many, one
+    return None
+
+
+def _cannot_hide(problem: str) -> ConfigurationError:
+    return ConfigurationError(
+        "cannot-hide",
+        f"hide_refused=True cannot hide an operation here. {problem}",
+        "Write one rule for each tool, prompt and resource, and templates that share no URI.",
+    )

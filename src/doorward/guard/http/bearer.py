@@ -1,0 +1,54 @@
+"""Where a token may travel: one Authorization header, and nowhere else."""
+
+from urllib.parse import parse_qsl
+
+from doorward.errors import AmbiguousToken, MalformedToken, MissingToken
+from doorward.guard.http.request_headers import Asked
+
+# RFC 6750 §2.1: "Bearer" 1*SP b64token. The scheme's case says nothing (RFC 9110 §11.1).
+_SCHEME = b"bearer"
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
+
+
+def read_bearer(asked: Asked, query: bytes) -> bytes:
+    """
+    Return what a request sends as its access token; ``require_token`` says whether it can be one.
+
+    Raises:
+        MissingToken: none came, or another scheme's: the challenge names no error.
+        AmbiguousToken: two credentials came, or one in the query.
+
+    Spec: RFC 6750 §2.1, §3.1; MCP 2026-07-28 authorization §Token Requirements
+    """
+    # Queries end up in logs, histories and Referer headers; a token there is refused even when a
+    # good one stands in its place.
+    if query and any(name == "access_token" for name, _ in _pairs(query)):
+        raise AmbiguousToken("access_token in the query")
+    if b"authorization" in asked.repeated:
+        raise AmbiguousToken("several Authorization headers")
+    header = asked.headers.get(b"authorization")
+    if header is None:
+        raise MissingToken("no Authorization header")
+    scheme, _, token = header.strip(b" \t").partition(b" ")
+    if scheme.lower() != _SCHEME:
+        # Another scheme is no credential here, and asking for one is the answer that helps.
+        raise MissingToken("an Authorization header of another scheme")
+    return token.lstrip(b" ")
+
+
+def require_token(token: bytes) -> None:
+    """
+    Let pass what is written as a token.
+
+    Raises:
+        MalformedToken: a Bearer header came without exactly one token in it.
+
+    Spec: RFC 6750 §2.1 (b64token)
+    """
+    bare = token.rstrip(b"=")
+    if not bare or bare.translate(None, _ALPHABET):
+        raise MalformedToken("Bearer without exactly one well-formed token")
+
+
+def _pairs(query: bytes) -> list[tuple[str, str]]:
+    return parse_qsl(query.decode("latin-1"), keep_blank_values=True)

@@ -1,0 +1,77 @@
+"""Start-up and shutdown, for applications that take part in them and for those that do not."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from doorward.errors import DoorwardError
+from doorward.guard.http.responses import App, Message, Receive, Scope, Send
+
+
+async def run_lifespan(
+    app: App,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    *,
+    start: Callable[[], Coroutine[Any, Any, None]],
+    close: Callable[[], Awaitable[None]],
+) -> None:
+    """
+    Run the lifespan of ``app`` between ``start`` and ``close``.
+
+    A misconfiguration that ``start`` finds by itself stops the server with its hint, before anything
+    listens. What it asks others for is not waited for: an issuer that hangs would hold back every
+    answer that needs no issuer, such as where to sign in. Whoever brings a token meanwhile waits
+    for the keys that are on their way.
+
+    Spec: ASGI, Lifespan Protocol 2.0
+    """
+    first = await receive()
+    starting = asyncio.create_task(start())
+    # One turn of the loop, in which it comes as far as it can without anybody else.
+    await asyncio.sleep(0)
+    try:
+        if starting.done():
+            starting.result()
+    except DoorwardError as error:
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+        return
+    starting.add_done_callback(_tell)
+    answered = False
+    replayed = False
+
+    async def receive_again() -> Message:
+        nonlocal replayed
+        if replayed:
+            return await receive()
+        replayed = True
+        return first
+
+    async def send_on(message: Message) -> None:
+        nonlocal answered
+        answered = True
+        await send(message)
+
+    try:
+        try:
+            await app(scope, receive_again, send_on)
+        except Exception:
+            if answered:
+                raise
+        # An application without a lifespan raises or returns at once; its server still has one.
+        if not answered:
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+    finally:
+        starting.cancel()
+        await close()
+
+
+def _tell(starting: asyncio.Task[None]) -> None:
+    """Log what made the start fail when it was too late to stop the server."""
+    if not starting.cancelled() and (error := starting.exception()) is not None:
+        starting.get_loop().call_exception_handler(
+            {"message": "The start of a guard failed", "exception": error, "task": starting}
+        )

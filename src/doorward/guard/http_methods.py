@@ -1,0 +1,57 @@
+"""What each HTTP method asks of the MCP endpoint: POST carries a message, the others carry none."""
+
+from collections.abc import Mapping
+
+from doorward.guard.http.request_headers import Asked
+from doorward.guard.http.responses import Message, Receive
+from doorward.guard.refusals import UnexpectedBody, VerbRefused
+from doorward.policy import Operation
+from doorward.policy.rules import END_SESSION, OPEN_STREAM
+
+# HEAD asks for what GET asks, without the body of the answer. OPTIONS is answered by the guard.
+WITHOUT_MESSAGE: Mapping[str, Operation | None] = {
+    "GET": OPEN_STREAM,
+    "HEAD": OPEN_STREAM,
+    "DELETE": END_SESSION,
+    "OPTIONS": None,
+}
+NOT_IN_MESSAGES = frozenset(one.method for one in (OPEN_STREAM, END_SESSION))
+
+
+def operation_of(verb: str, asked: Asked) -> Operation | None:
+    """
+    Return what a request with ``verb`` and without a message asks for.
+
+    Raises:
+        VerbRefused: 405, no such verb is served.
+        UnexpectedBody: 400, a body is announced. An application that ignores the verb would run
+            the message in it, which no rule was asked about.
+
+    Spec: MCP 2026-07-28 basic/transports/streamable-http; RFC 9110 §9.3.1, §15.5.6
+    """
+    if verb not in WITHOUT_MESSAGE:
+        raise VerbRefused(f"method={verb!r}, want one of POST {' '.join(WITHOUT_MESSAGE)}")
+    length = b"" if b"content-length" in asked.repeated else asked.headers.get(b"content-length")
+    if length not in (None, b"0") or b"transfer-encoding" in asked.headers:
+        raise UnexpectedBody(f"{verb} with a body")
+    return WITHOUT_MESSAGE[verb]
+
+
+def without_body(receive: Receive) -> Receive:
+    """
+    Return a ``receive`` that gives an empty body, and then tells when the client leaves.
+
+    HTTP/2 carries a body that no header announces.
+    """
+    given = False
+
+    async def empty() -> Message:
+        nonlocal given
+        if not given:
+            given = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        while (message := await receive())["type"] == "http.request":
+            pass
+        return message
+
+    return empty

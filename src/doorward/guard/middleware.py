@@ -1,0 +1,229 @@
+"""The door itself: one ASGI application in front of another."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from doorward.errors import RequestRefused, Unavailable
+from doorward.guard.http import cors
+from doorward.guard.http.body import Gone, read_body, replay, require_json, require_size
+from doorward.guard.http.lifespan import run_lifespan
+from doorward.guard.http.paths import Paths, Place
+from doorward.guard.http.response_stream import Exchange
+from doorward.guard.http.responses import INSIDE_KEY, Answer, App, Receive, Scope, Send, deliver
+from doorward.guard.http_methods import NOT_IN_MESSAGES, operation_of, without_body
+from doorward.guard.pipeline import GuardedRequest, Pipeline
+from doorward.guard.refusals import (
+    MethodRefused,
+    NothingHere,
+    PathRefused,
+    UnknownMethod,
+    VerbRefused,
+)
+from doorward.guard.sessions import Sessions
+from doorward.identity import SCOPE_KEY as IDENTITY_KEY
+from doorward.identity import Identity
+from doorward.policy import Operation, Policy
+from doorward.policy.rules import REFERENCES
+from doorward.wire.host_origin import Addresses
+from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
+from doorward.wire.jsonrpc.envelope import Envelope, read_envelope
+from doorward.wire.resource_uri import require_normal_uris
+
+if TYPE_CHECKING:
+    from doorward.tokens import TokenVerifier
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything a door needs, decided once at start-up."""
+
+    paths: Paths
+    addresses: Addresses
+    metadata: bytes
+    pipeline: Pipeline
+    policy: Policy
+    clock: Callable[[], float]
+    leeway: float
+    max_body: int
+    serve_other_paths: bool
+    open_paths: frozenset[str]
+    app_path: str | None
+
+
+class Door:
+    """
+    ``app`` behind a door: the endpoint is guarded, the metadata is answered here.
+
+    Other paths are refused unless the settings serve them.
+    """
+
+    def __init__(self, app: App, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._pipeline = settings.pipeline
+        self._sessions = Sessions()
+
+    @property
+    def policy(self) -> Policy:
+        """What decides behind this door, with the rules that an adapter found beside the tools."""
+        return self._settings.policy
+
+    @property
+    def verifier(self) -> "TokenVerifier":
+        """What tells from a token who is calling."""
+        return self._pipeline.verifier
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI scope."""
+        kind = scope["type"]
+        if kind == "lifespan":
+            start, close = self._pipeline.start, self._pipeline.aclose
+            await run_lifespan(self._app, scope, receive, send, start=start, close=close)
+            return
+        # The path of the scope and never a URL put together from Host: "Host: a/?x=" moves that.
+        path: str = scope["path"]
+        place = self._settings.paths.place(path, scope.get("raw_path"))
+        if kind == "http" and place == "endpoint":
+            await self._guarded(scope, receive, send)
+        elif place == "elsewhere" and self._is_open(path):
+            await self._app(scope, receive, send)
+        elif kind == "http":
+            await self._unguarded(place, scope, send)
+        else:
+            # A websocket on a guarded path: nothing here knows how to judge one.
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+
+    def _is_open(self, path: str) -> bool:
+        return self._settings.serve_other_paths or path in self._settings.open_paths
+
+    async def _unguarded(self, place: Place, scope: Scope, send: Send) -> None:
+        """Answer what is neither the endpoint nor the application's: metadata, or nothing."""
+        # Pages look for metadata in many places and must be able to read that there is none.
+        public = cors.FOR_METADATA if "/.well-known/" in scope["path"] else []
+        try:
+            if place == "ambiguous":
+                raise PathRefused(f"path={scope['path']!r} raw={scope.get('raw_path')!r}")
+            if place != "metadata":
+                raise NothingHere(f"path={scope['path']!r}")
+            if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+                raise MethodRefused(f"method={scope['method']!r}")
+        except RequestRefused as refusal:
+            await deliver(self._pipeline.refuse(GuardedRequest(scope), refusal), send, public)
+            return
+        if scope["method"] == "OPTIONS":
+            await deliver(Answer(204, []), send, public)
+            return
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(self._settings.metadata)).encode("ascii")),
+            (b"cache-control", b"public, max-age=300"),
+        ]
+        body = b"" if scope["method"] == "HEAD" else self._settings.metadata
+        await deliver(Answer(200, headers, body), send, public)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = GuardedRequest(scope)
+        asked, is_post = request.asked, request.http_method == "POST"
+        try:
+            if not is_post:
+                request.operation = operation_of(request.http_method, asked)
+                receive = without_body(receive)
+            self._judge_addresses(request)
+            if not is_post and request.http_method == "OPTIONS":
+                await self._permit(request, send)
+                return
+            # Who is asking comes before what is asked: a stranger's body is not even read.
+            caller = await self._pipeline.authenticate(request)
+            if b"mcp-session-id" in asked.headers:
+                self._judge_session(request, caller)
+            if is_post:
+                require_json(asked)
+                require_size(asked, self._settings.max_body)
+                body = await read_body(receive, self._settings.max_body)
+                _read_message(request, body)
+                receive = replay(body, receive)
+            self._pipeline.authorize(request, self._settings.policy)
+        except (RequestRefused, Unavailable) as refusal:
+            answer = self._pipeline.refuse(request, refusal)
+            await deliver(answer, send, cors.readable_headers(request.origin))
+            return
+        except Gone:
+            return
+        await self._serve(request, caller, receive, send)
+
+    def _judge_addresses(self, request: GuardedRequest) -> None:
+        """Host before Origin: a page that reached us under a strange name is nobody's page."""
+        headers, repeated = request.asked.headers, request.asked.repeated
+        addresses = self._settings.addresses
+        addresses.require_host(None if b"host" in repeated else headers.get(b"host"))
+        origin = headers.get(b"origin")
+        if origin is not None:
+            addresses.require_origin(b"" if b"origin" in repeated else origin)
+            request.origin = origin
+
+    def _judge_session(self, request: GuardedRequest, caller: Identity) -> None:
+        headers, repeated = request.asked.headers, request.asked.repeated
+        # Of two ids the application might take the other one.
+        only = b"" if b"mcp-session-id" in repeated else headers[b"mcp-session-id"]
+        self._sessions.require_own(only, caller)
+
+    async def _permit(self, request: GuardedRequest, send: Send) -> None:
+        """Answer OPTIONS before any token is asked for: browsers send none along."""
+        origin, asked = request.origin, request.asked
+        if origin is not None and cors.is_preflight(request.http_method, asked):
+            await deliver(Answer(204, []), send, cors.preflight_headers(origin, asked))
+        else:
+            allow = [(b"allow", VerbRefused.allow.encode("ascii"))]
+            await deliver(Answer(204, allow), send, cors.readable_headers(origin))
+
+    def _serve(
+        self, request: GuardedRequest, caller: Identity, receive: Receive, send: Send
+    ) -> Awaitable[None]:
+        settings, scope = self._settings, request.scope
+        inner = {**scope, IDENTITY_KEY: caller}
+        inner[INSIDE_KEY] = partial(self._pipeline.refuse_inside, request)
+        if request.envelope is not None:
+            inner[ENVELOPE_KEY] = request.envelope
+        if settings.app_path is not None and scope["path"] != settings.app_path:
+            inner["path"] = settings.app_path
+            inner["raw_path"] = settings.app_path.encode()
+        correlation = (b"x-correlation-id", request.correlation_id.encode("ascii"))
+
+        def began(status: int, session: bytes | None) -> None:
+            if session is not None:
+                self._sessions.opened(session, caller)
+            self._pipeline.record(request, "allowed", status, served=True)
+
+        origin = request.origin
+        exchange = Exchange(
+            send,
+            [correlation] if origin is None else [correlation, *cors.readable_headers(origin)],
+            began,
+            caller,
+            settings.leeway,
+            settings.clock,
+        )
+        return exchange.run(self._app, inner, receive)
+
+
+def _operation(envelope: Envelope) -> Operation:
+    if envelope.method != "completion/complete" or envelope.name is None:
+        return Operation(envelope.method, envelope.name)
+    # There is a name only where there is a reference.
+    kind = envelope.params["ref"].get("type")
+    reaches = REFERENCES.get(kind) if isinstance(kind, str) else None
+    return Operation(envelope.method, envelope.name, reaches)
+
+
+def _read_message(request: GuardedRequest, body: bytes) -> None:
+    asked = request.asked
+    headers = request.scope["headers"] if asked.repeated else asked.headers
+    request.envelope = envelope = read_envelope(body, headers)
+    request.operation = _operation(envelope)
+    require_normal_uris(envelope)
+    # Decided by the rule for GET or DELETE, a method of the application's own would run without one.
+    if envelope.method in NOT_IN_MESSAGES:
+        raise UnknownMethod(f"{envelope.method} is no method of a message")

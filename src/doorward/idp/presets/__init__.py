@@ -1,0 +1,1 @@
+"""One file per identity provider: dated facts and settings as data."""

@@ -1,0 +1,1 @@
+"""Measuring a live provider from outside."""

@@ -1,0 +1,127 @@
+"""Where an issuer describes itself: every form of address that somebody uses, tried once."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from doorward.net import Fetcher, FetchFailed, Question
+from doorward.wire import address, strict_json
+from doorward.wire.oauth.server_metadata import OAUTH, OPENID
+
+LARGEST_METADATA = 128 * 1024
+# Of ID tokens and browser sessions: an OAuth document has no reason to repeat them.
+_OPENID_ALONE = (
+    "id_token_",
+    "userinfo_",
+    "subject_types",
+    "claim",
+    "end_session",
+    "acr_",
+    "display_",
+)
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form of address: its name, and whether clients of MCP 2026-07-28 look there."""
+
+    name: str
+    url: str
+    kind: str
+    for_clients: bool = True
+
+
+@dataclass(frozen=True)
+class Tried:
+    """
+    What one form of address gave.
+
+    ``status`` is ``None`` when nobody answered. ``problem`` says why there is no ``document``.
+    """
+
+    form: Form
+    status: int | None
+    problem: str = ""
+    document: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    def speaks_for(self, issuer: str) -> bool:
+        """Say whether there is a document and it names ``issuer``, byte for byte."""
+        return self.document is not None and self.document.get("issuer") == issuer
+
+
+def forms(issuer: str) -> tuple[Form, ...]:
+    """
+    Return where ``issuer`` may describe itself: first where clients look, in their order.
+
+    Spec: MCP 2026-07-28 authorization server discovery; RFC 8414 §3.1, §5
+    """
+    origin = address.origin_of(issuer)
+    path = issuer[len(origin) :].rstrip("/")
+    if not path:
+        return (
+            Form("OAuth", origin + OAUTH, "oauth"),
+            Form("OpenID", origin + OPENID, "openid"),
+        )
+    return (
+        Form("OAuth, before the path", origin + OAUTH + path, "oauth"),
+        Form("OpenID, before the path", origin + OPENID + path, "openid"),
+        Form("OpenID, behind the path", origin + path + OPENID, "openid"),
+        # In no list that clients follow, and the only OAuth form at several providers.
+        Form("OAuth, behind the path", origin + path + OAUTH, "oauth", for_clients=False),
+    )
+
+
+async def look(fetcher: Fetcher, issuer: str) -> tuple[Tried, ...]:
+    """Return what every form of address of ``issuer`` gives, in the order of ``forms``."""
+    return tuple(await asyncio.gather(*(_try(fetcher, form) for form in forms(issuer))))
+
+
+async def _try(fetcher: Fetcher, form: Form) -> Tried:
+    try:
+        answer = await fetcher.ask(form.url, Question(), limit=LARGEST_METADATA)
+    except FetchFailed as failure:
+        return Tried(form, None, failure.detail)
+    if answer.status != 200:
+        return Tried(form, answer.status, f"answered {answer.status}")
+    try:
+        document = strict_json.parse_object(answer.body)
+    except strict_json.NotStrictJson as error:
+        return Tried(form, 200, f"no metadata: {error}")
+    return Tried(form, 200, "", document)
+
+
+def differences(tried: tuple[Tried, ...], issuer: str) -> tuple[str, ...]:
+    """Return, in sentences, where the documents of ``issuer`` do not say the same."""
+    speaking = [one for one in tried if one.document is not None and one.speaks_for(issuer)]
+    if len(speaking) < 2:
+        return ()
+    first, *others = speaking
+    told = []
+    for other in others:
+        told += _differences(first, other)
+    return tuple(told)
+
+
+def _differences(one: Tried, other: Tried) -> list[str]:
+    mine, yours = _of_oauth(one), _of_oauth(other)
+    told = [
+        f"{name} differs"
+        for name in sorted(mine.keys() & yours.keys())
+        if _unlike(mine[name], yours[name])
+    ]
+    told += [f"{name} only in {one.form.name!r}" for name in sorted(mine.keys() - yours.keys())]
+    told += [f"{name} only in {other.form.name!r}" for name in sorted(yours.keys() - mine.keys())]
+    return [f"{one.form.name} and {other.form.name}: {what}." for what in told]
+
+
+def _of_oauth(tried: Tried) -> dict[str, Any]:
+    members = (tried.document or {}).items()
+    return {name: value for name, value in members if not name.startswith(_OPENID_ALONE)}
+
+
+def _unlike(one: object, other: object) -> bool:
+    if isinstance(one, list) and isinstance(other, list):
+        # Their order means nothing in metadata.
+        return sorted(map(repr, one)) != sorted(map(repr, other))
+    return one != other

@@ -1,0 +1,80 @@
+"""Measuring a live provider, without leaving anything behind."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from doorward.idp.facts import Answer
+from doorward.idp.probe import attempts
+from doorward.idp.probe.advice import advise
+from doorward.idp.probe.attempts import Attempt
+from doorward.idp.probe.discovery import Tried, differences
+from doorward.idp.probe.measured import NOT_ADVERTISED, Measured, for_clients, row_of
+from doorward.net import Fetcher, FetchFailed, Question
+from doorward.wire import strict_json
+
+LARGEST_KEYS = 256 * 1024
+_UNTRIED = Attempt(Answer.UNKNOWN, "advertised; not tried, as asked")
+
+
+async def probe(
+    fetcher: Fetcher, issuer: str, tried: tuple[Tried, ...], *, registration: bool = True
+) -> Measured:
+    """
+    Return what ``issuer``, whose documents are ``tried``, says and does.
+
+    Sends a registration that must be refused (not with ``registration`` false), and a form without
+    a token to the introspection and revocation endpoints. Does not sign in, so what only a token
+    would show is said to be unknown.
+
+    Spec: RFC 8414 §2; RFC 7591 §3; RFC 7662 §2; RFC 7009 §2
+    """
+    document = for_clients(tried, issuer)
+    registered, introspected, revoked, keys = await asyncio.gather(
+        _register(fetcher, document, wanted=registration),
+        _knock(fetcher, document, "introspection_endpoint"),
+        _knock(fetcher, document, "revocation_endpoint"),
+        _keys(fetcher, document),
+    )
+    row = row_of(
+        tried,
+        issuer,
+        registration=registered,
+        introspection=introspected,
+        revocation=revoked,
+        keys=keys,
+    )
+    return Measured(
+        issuer=issuer,
+        tried=tried,
+        row=row,
+        differences=differences(tried, issuer),
+        advice=advise(row),
+    )
+
+
+async def _register(fetcher: Fetcher, document: Mapping[str, Any], *, wanted: bool) -> Attempt:
+    endpoint = document.get("registration_endpoint")
+    if not isinstance(endpoint, str):
+        return NOT_ADVERTISED
+    return await attempts.register(fetcher, endpoint) if wanted else _UNTRIED
+
+
+async def _knock(fetcher: Fetcher, document: Mapping[str, Any], name: str) -> Attempt:
+    endpoint = document.get(name)
+    return await attempts.knock(fetcher, endpoint) if isinstance(endpoint, str) else NOT_ADVERTISED
+
+
+async def _keys(fetcher: Fetcher, document: Mapping[str, Any]) -> Attempt:
+    place = document.get("jwks_uri")
+    unknown = "whether access tokens are JWTs was not measured"
+    if not isinstance(place, str):
+        return Attempt(Answer.UNKNOWN, f"no jwks_uri; {unknown}")
+    try:
+        answer = await fetcher.ask(place, Question(), limit=LARGEST_KEYS)
+        keys = strict_json.parse_object(answer.body).get("keys")
+    except (FetchFailed, strict_json.NotStrictJson):
+        keys = None
+    if not isinstance(keys, list):
+        return Attempt(Answer.UNKNOWN, f"jwks_uri gives no keys; {unknown}")
+    return Attempt(Answer.UNKNOWN, f"keys published: {len(keys)}; {unknown}")

@@ -1,0 +1,187 @@
+"""
+FastAPI applications behind a guard: ``web.add_middleware(guard.protect)``.
+
+Routes of the same application are given the caller by ``CurrentUser``, or, where the guard lets
+every path through, checked one by one with ``signed_in``.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Annotated, cast
+
+from fastapi import Depends, HTTPException, Request
+
+from doorward.downstream.refusals import DownstreamProblem
+from doorward.errors import DoorwardError, RequestRefused, Unavailable
+from doorward.guard.guard import Guard
+from doorward.guard.http.responses import Answer
+from doorward.guard.pipeline import GuardedRequest
+from doorward.identity import SCOPE_KEY as IDENTITY_KEY
+from doorward.identity import Identity, Kind, reset_current_identity, set_current_identity
+from doorward.integrations.declared_rules import DeclaredPolicy, OneNameEach, requires
+from doorward.integrations.error_reporting import answer_of
+from doorward.policy import Operation, Rule
+
+# Where a dependency leaves in an ASGI scope whom it verified, and for which guard.
+_VERIFIED_KEY = "doorward.verified"
+
+__all__ = ["CurrentUser", "current_user", "signed_in"]
+
+
+def current_user(request: Request) -> Identity:
+    """
+    Return the caller whom the guard let in.
+
+    Raises:
+        HTTPException: 401, this path is not behind the guard.
+    """
+    caller: Identity | None = request.scope.get(IDENTITY_KEY)
+    if caller is None:
+        raise HTTPException(401, "This path is for callers who signed in.")
+    return caller
+
+
+async def _current_user(
+    request: Request, user: Annotated[Identity, Depends(current_user)]
+) -> AsyncIterator[Identity]:
+    with _told(request):
+        yield user
+
+
+CurrentUser = Annotated[Identity, Depends(_current_user)]
+"""A path operation's parameter that is its caller: ``async def mine(user: CurrentUser)``."""
+
+
+def signed_in(
+    guard: Guard,
+    *,
+    scopes: Collection[str] = (),
+    roles: Collection[str] = (),
+    kinds: Collection[Kind] = (),
+) -> Callable[[Request], AsyncIterator[Identity]]:
+    """
+    Return a dependency that lets in who brings a token that ``guard`` accepts, and holds all this.
+
+    ```python
+    @web.get("/orders")
+    async def orders(user: Annotated[Identity, Depends(signed_in(guard, scopes={"orders:read"}))]):
+        ...
+    ```
+
+    For routes beside the MCP endpoint. The guard's base rule holds too; refusals are the guard's
+    own, with their challenge, and are written down by it. While the route runs it is as in a tool:
+    ``current_identity()`` is the caller, and where the guard has a ``downstream``,
+    ``user.token_for`` works and the ``Authorization`` header is gone. What stands between the route
+    and the next server, and is not caught, is answered as what it is: 503 with ``Retry-After``,
+    403, 502, or 401 with what the next sign-in must ask for. The same goes for ``CurrentUser``. A
+    handler of the application's own, ``@web.exception_handler(DownstreamProblem)``, comes first.
+
+    Raises:
+        ConfigurationError: what ``requires`` refuses.
+        HTTPException: from the dependency: 401, 403 or 503, as at the endpoint.
+
+    Spec: RFC 6750 §3
+    """
+    rule = requires(scopes=scopes, roles=roles, kinds=kinds).rule
+    # The base rule, and this one: no rule of the operator's speaks of plain routes.
+    policy = DeclaredPolicy(guard.policy, _Always(rule))
+
+    async def judge(request: Request) -> AsyncIterator[Identity]:
+        caller, token = await _judge(guard, policy, request)
+        with _told(request), _as_in_a_tool(guard, caller, token, request):
+            yield caller
+
+    return judge
+
+
+class _Always(OneNameEach):
+    """One rule for whatever is asked."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._rule = rule
+
+    def rules_of(self, operation: Operation) -> Sequence[Rule]:  # noqa: ARG002
+        """Return the rule."""
+        return (self._rule,)
+
+    def declared(self) -> Mapping[tuple[str, str], Sequence[Rule]]:
+        """Return nothing: the rule is of no operation of the server."""
+        return {}
+
+
+async def _judge(
+    guard: Guard, policy: DeclaredPolicy, request: Request
+) -> tuple[Identity, bytes | None]:
+    """Return the caller, and the token if it was looked at here and not by somebody before."""
+    # The path of the scope and never a URL put together from Host: "Host: a/?x=" moves that.
+    operation = Operation("http", f"{request.method} {request.scope['path']}")
+    guarded = GuardedRequest(request.scope, operation)
+    guarded.identity = _known(guard, request)
+    try:
+        caller = guarded.identity or await guard.pipeline.authenticate(guarded)
+        guard.pipeline.authorize(guarded, policy)
+    except (RequestRefused, Unavailable) as refusal:
+        raise _as_exception(guard.pipeline.refuse(guarded, refusal)) from None
+    guard.pipeline.record(guarded, "allowed", 200, served=True)
+    return caller, guarded.token
+
+
+def _known(guard: Guard, request: Request) -> Identity | None:
+    """Return whom this guard verified before, for this very request, and has the token of."""
+    # Never whom a door left in the scope: it may be another guard's, for another server, and trust
+    # issuers that this one has never heard of. The header is still there to be judged here; our own
+    # door takes it away only where it keeps the token for our desk.
+    by, caller = request.scope.get(_VERIFIED_KEY, (None, None))
+    if by is guard:
+        return cast(Identity, caller)
+    if guard.desk is None:
+        return None
+    from doorward.downstream.middleware import caller_at
+
+    return caller_at(guard.desk)
+
+
+@contextmanager
+def _as_in_a_tool(
+    guard: Guard, caller: Identity, token: bytes | None, request: Request
+) -> Iterator[None]:
+    if token is None:
+        # All of this was done by whoever looked at the token.
+        yield
+        return
+    request.scope[_VERIFIED_KEY] = (guard, caller)
+    before = set_current_identity(caller)
+    try:
+        if guard.desk is None:
+            yield
+            return
+        from doorward.downstream.middleware import acting_for, without_token
+
+        request.scope["headers"] = without_token(request.scope["headers"])
+        # The view of them that a request makes once and keeps; the route has this very request.
+        vars(request).pop("_headers", None)
+        with acting_for(caller, token.decode("ascii"), guard.desk):
+            yield
+    finally:
+        reset_current_identity(before)
+
+
+@contextmanager
+def _told(request: Request) -> Iterator[None]:
+    """Answer what stands between the route and the next server: a bare 500 says nobody's fault."""
+    try:
+        yield
+    except (DownstreamProblem, Unavailable) as problem:
+        own = request.app.exception_handlers
+        if any(kind in own for kind in type(problem).__mro__ if issubclass(kind, DoorwardError)):
+            raise
+        told = answer_of(problem, f"{request.method} {request.scope['path']}")
+        raise HTTPException(told.status, told.error, told.headers) from None
+
+
+def _as_exception(answer: Answer) -> HTTPException:
+    # FastAPI writes the body, and so its length and type.
+    own = (b"content-length", b"content-type")
+    headers = {name.decode(): value.decode() for name, value in answer.headers if name not in own}
+    return HTTPException(answer.status, json.loads(answer.body)["error"], headers)

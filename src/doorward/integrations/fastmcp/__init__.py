@@ -1,0 +1,15 @@
+"""
+FastMCP servers behind a guard: ``mcp = FastMCP("orders", auth=GuardAuth(guard))``.
+
+Needs FastMCP, which whoever has such a server has: ``pip install 'doorward[fastmcp]'``.
+"""
+
+from doorward.integrations.fastmcp.protect import (
+    CurrentUser,
+    GuardAuth,
+    current_user,
+    protect,
+    requires,
+)
+
+__all__ = ["CurrentUser", "GuardAuth", "current_user", "protect", "requires"]

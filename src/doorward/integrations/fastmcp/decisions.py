@@ -1,0 +1,251 @@
+"""Every component that a FastMCP server runs or lists is decided for its caller, by its public names."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any, NamedTuple
+from weakref import WeakSet
+
+from fastmcp import FastMCP
+from fastmcp.exceptions import (
+    AuthorizationError,
+    FastMCPError,
+    PromptError,
+    ResourceError,
+    ToolError,
+)
+from fastmcp.prompts.base import Prompt
+from fastmcp.resources.base import Resource
+from fastmcp.resources.template import ResourceTemplate, forward_uri
+from fastmcp.server.context import Context
+from fastmcp.server.dependencies import get_access_token
+from fastmcp.server.providers.addressing import parse_hashed_backend_name
+from fastmcp.tools.base import Tool
+from fastmcp.tools.tool_transform import TransformedTool
+from fastmcp.utilities.components import FastMCPComponent
+
+from doorward.integrations.fastmcp.components import (
+    held_alone,
+    name_of,
+    original_name,
+    server_behind,
+)
+from doorward.integrations.fastmcp.names import Names
+from doorward.integrations.mcp_sdk.adapter import KEPT_BY_THE_GUARD, Asking, asking
+from doorward.policy import Decision, Operation
+
+_CALL, _GET, _READ = "tools/call", "prompts/get", "resources/read"
+# The page that shows what a tool returned. Its URI is the same on every server.
+_RENDERER = "ui://prefab/"
+_ERRORS: Mapping[str, type[FastMCPError]] = {
+    _CALL: ToolError,
+    _GET: PromptError,
+    _READ: ResourceError,
+}
+_KEYS: Mapping[str, type[FastMCPComponent]] = {_CALL: Tool, _GET: Prompt, _READ: Resource}
+_Place = tuple[int, str, str]
+
+
+class _Admitted(NamedTuple):
+    """What was decided already: a call, and the calls by which its component is run elsewhere."""
+
+    own: _Place | None = None
+    passed_on: frozenset[_Place] = frozenset()
+
+
+_NOTHING = _Admitted()
+_admitted: ContextVar[_Admitted] = ContextVar("doorward_admitted", default=_NOTHING)
+_listing: ContextVar[bool] = ContextVar("doorward_listing", default=False)
+_DECIDED: WeakSet[FastMCP[Any]] = WeakSet()
+
+
+def decide_inside(server: FastMCP[Any]) -> None:
+    """
+    Let ``server`` run and list for the caller of a guard only what the guard's policy allows.
+
+    A tool may call another tool by a name that came as an argument, as search transforms do. Every
+    way to run a component goes through these methods of its server, and none through the guard.
+    What no caller asked for, such as a call at start-up, is not decided.
+    """
+    if server in _DECIDED:
+        return
+    _DECIDED.add(server)
+    for attribute, method in (
+        ("call_tool", _CALL),
+        ("render_prompt", _GET),
+        ("read_resource", _READ),
+    ):
+        setattr(server, attribute, _running(server, method, getattr(server, attribute)))
+    for attribute in ("list_tools", "list_prompts", "list_resources", "list_resource_templates"):
+        setattr(server, attribute, _listed(server, getattr(server, attribute)))
+    # By which the Skills extension finds out what to name.
+    if (check := getattr(server, "_check_resource_access", None)) is not None:
+        server._check_resource_access = _checked(server, check)  # type: ignore[method-assign]
+
+
+def _running(server: FastMCP[Any], method: str, run: Callable[..., Awaitable[Any]]) -> Any:
+    @wraps(run)
+    async def decided(name: str, *given: Any, **options: Any) -> Any:
+        admitted = await _admit(server, method, str(name), options.get("version"))
+        if admitted is None:
+            return await run(name, *given, **options)
+        token = _admitted.set(admitted)
+        try:
+            return await run(name, *given, **options)
+        finally:
+            _admitted.reset(token)
+
+    return decided
+
+
+def _listed(server: FastMCP[Any], listing: Callable[..., Awaitable[Sequence[Any]]]) -> Any:
+    @wraps(listing)
+    async def permitted(**options: Any) -> Sequence[Any]:
+        asked = _asked(server)
+        # Whoever lists a mounted server on its way to a longer list shortens that one.
+        if asked is None or _listing.get():
+            return await listing(**options)
+        token = _listing.set(True)
+        try:
+            found = await listing(**options)
+        finally:
+            _listing.reset(token)
+        return [one for one in found if (await _decide(asked, server, *name_of(one), one)).allowed]
+
+    return permitted
+
+
+def _checked(server: FastMCP[Any], check: Callable[..., Awaitable[None]]) -> Any:
+    @wraps(check)
+    async def checked(uri: str, *given: Any, **options: Any) -> None:
+        await check(uri, *given, **options)
+        asked = _asked(server)
+        if asked is None:
+            return
+        component = await _resolved(server, _READ, uri, None)
+        if not (await _decide(asked, server, _READ, uri, component)).allowed:
+            raise AuthorizationError("The policy does not allow this resource.")
+
+    return checked
+
+
+class _Asked(NamedTuple):
+    """A message that is being served, and the names of the server that serves it."""
+
+    asking: Asking
+    names: Names
+
+
+def _asked(server: FastMCP[Any]) -> _Asked | None:
+    """Return who asks, where that is a caller of a guard that this server stands behind."""
+    found = asking()
+    if isinstance(found, Asking):
+        declarations = getattr(found.policy, "declarations", None)
+        names = getattr(declarations, "names", None)
+        return _Asked(found, names) if isinstance(names, Names) and server in names else None
+    if found is None:
+        _require_no_caller()
+    return None
+
+
+def _require_no_caller() -> None:
+    # A task in the background acts for the caller who began it, and nothing else is known of them.
+    token = get_access_token()
+    if token is not None and token.token.startswith(KEPT_BY_THE_GUARD):
+        raise ToolError("A background task cannot use other components of its server.")
+
+
+async def _admit(server: FastMCP[Any], method: str, name: str, version: Any) -> _Admitted | None:
+    """
+    Return what is decided with this call; ``None`` when there is nothing to decide.
+
+    Raises:
+        FastMCPError: the caller may not run it.
+    """
+    asked = _asked(server)
+    here, known = (id(server), method, name), _admitted.get()
+    if asked is None or here == known.own:
+        return None
+    component = await _resolved(server, method, name, version)
+    if here not in known.passed_on:
+        decision = await _decide(asked, server, method, name, component)
+        if not decision.allowed:
+            raise _refused(asked.asking, method, name, decision)
+    return _Admitted(here, frozenset(_passed_on(asked.names, method, name, component)))
+
+
+def _refused(asked: Asking, method: str, name: str, decision: Decision) -> FastMCPError:
+    refusal, correlation_id = asked.refuse(Operation(method, name), decision)
+    error = _ERRORS[method](f"{refusal.description} ({refusal.code}, {correlation_id})")
+    error.doorward_data = {  # type: ignore[attr-defined]
+        "reason": refusal.code,
+        "correlation_id": correlation_id,
+    }
+    return error
+
+
+async def _resolved(server: FastMCP[Any], method: str, name: str, version: Any) -> Any:
+    """Return the component that ``server`` would run; ``None`` where FastMCP finds none itself."""
+    held = held_alone(server)
+    if held is not None and (found := held.get(f"{_KEYS[method].make_key(name)}@")) is not None:
+        return found
+    with suppress(FastMCPError):
+        async with Context(fastmcp=server):
+            if method == _GET:
+                return await server.get_prompt(name, version)
+            if method == _READ:
+                found = await server.get_resource(name, version)
+                return found or await server.get_resource_template(name, version)
+            tool = await server.get_tool(name, version)
+            if tool is None and (address := parse_hashed_backend_name(name)) is not None:
+                tool = await server.get_tool_by_hash(*address)
+            return tool
+    return None
+
+
+async def _decide(
+    asked: _Asked, server: FastMCP[Any], method: str, name: str, component: Any
+) -> Decision:
+    """Return whether the caller may do all that one public name of the component stands for."""
+    (caller, policy, _), names = asked
+    decision: Decision | None = None
+    for spellings in await _public(names, server, method, name, component):
+        decisions = [policy.decide(caller, Operation(method, one)) for one in spellings]
+        decision = next((one for one in decisions if not one.allowed), decisions[0])
+        if decision.allowed:
+            return decision
+    # What has no public name at all is offered to nobody.
+    return decision or Decision(False, "unknown-operation")
+
+
+async def _public(
+    names: Names, server: FastMCP[Any], method: str, name: str, component: Any
+) -> list[list[str]]:
+    """Return the public names of a component, each with the spellings that all must be allowed."""
+    listed = name if component is None else name_of(component)[1]
+    is_template = isinstance(component, ResourceTemplate) and name != listed
+    if server is names.server or (component is None and name.startswith(_RENDERER)):
+        # FastMCP drops a fragment, and a query that the template has no place for.
+        resolved = name.partition("#")[0].partition("?")[0] if is_template else listed
+        return [[resolved, name] if method == _READ else [resolved]]
+    public = await names.public(server, method, listed, is_there=component is not None)
+    if not is_template:
+        return [[one] for one in public]
+    params = component.matches(name) or {}
+    return [[forward_uri(one, params, ""), forward_uri(one, params, name)] for one in public]
+
+
+def _passed_on(names: Names, method: str, name: str, component: Any) -> Iterator[_Place]:
+    """Yield the calls by which mounted servers are made to run this component."""
+    while isinstance(component, TransformedTool):
+        component = component.parent_tool
+    inner, original = server_behind(component), original_name(component)
+    if inner is not None and original is not None:
+        if inner not in names:
+            # Mounted since the last reading.
+            names.add(inner)
+            decide_inside(inner)
+        if isinstance(component, ResourceTemplate):
+            original = forward_uri(original, component.matches(name) or {}, name)
+        yield (id(inner), method, original)

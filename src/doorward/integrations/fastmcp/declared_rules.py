@@ -1,0 +1,188 @@
+"""What a FastMCP server says of its tools, prompts and resources, however they are addressed."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from fastmcp import FastMCP
+from fastmcp.prompts.base import Prompt
+from fastmcp.resources.base import Resource
+from fastmcp.resources.template import ResourceTemplate
+from fastmcp.server.context import reset_transport, set_transport
+from fastmcp.tools.base import Tool
+from fastmcp.utilities.authorization import _RequireScopes, _RestrictTag
+
+from doorward.integrations.declared_rules import requires, rules_on
+from doorward.integrations.fastmcp.components import (
+    Link,
+    Reading,
+    name_of,
+    providers_in,
+    require_no_hidden_calls,
+)
+from doorward.integrations.fastmcp.decisions import decide_inside
+from doorward.integrations.fastmcp.names import Names
+from doorward.integrations.mcp_sdk.adapter import nobody_asks
+from doorward.policy import Operation, Rule
+
+_REMEMBERED = 4096
+_KINDS: Mapping[str, tuple[type[Any], ...]] = {
+    "tools/call": (Tool,),
+    "prompts/get": (Prompt,),
+    "resources/read": (Resource, ResourceTemplate),
+}
+
+
+class Declared:
+    """
+    The rules of one server: ``auth=`` of its components, and ``requires`` on their functions.
+
+    Components that the server holds itself are looked at for each request. Those that come from
+    elsewhere (mounted servers, providers, transforms) are read by ``read``; one that appears
+    between two readings has no rule yet, and is refused where no policy of the operator knows it.
+    """
+
+    def __init__(self, server: FastMCP[Any]) -> None:
+        self._server = server
+        self.names = Names(server, self.read)
+        self._found: dict[tuple[str, str], list[Rule]] = {}
+        self._templates: list[tuple[ResourceTemplate, list[Rule]]] = []
+        self._known: dict[int, tuple[Any, Any, list[Rule]]] = {}
+        decide_inside(server)
+
+    async def read(self) -> None:
+        """
+        Read what the server offers now, under the names that callers use.
+
+        Raises:
+            ConfigurationError: ``unknown-transform``, ``proxied-transform``.
+        """
+        await require_no_hidden_calls(self._server)
+        providers = list(providers_in(self._server))
+        servers = [one for one in providers if isinstance(one, FastMCP)]
+        reading = Reading()
+        # As on a pipe, where FastMCP asks nobody for a token: what is hidden from some is read too.
+        token = set_transport("stdio")
+        try:
+            with nobody_asks():
+                for server in servers:
+                    _check_inside(server)
+                    decide_inside(server)
+                chains = [
+                    await reading.chain(self._server, component)
+                    for component in await reading.offered(self._server)
+                ]
+                held = await reading.held(providers)
+        finally:
+            reset_transport(token)
+        self._take(chains)
+        self.names.learn(servers, chains, held)
+
+    def _take(self, chains: Sequence[Sequence[Link]]) -> None:
+        found: dict[tuple[str, str], list[Rule]] = {}
+        templates: list[tuple[ResourceTemplate, list[Rule]]] = []
+        for chain in chains:
+            component = chain[0].component
+            rules = list(
+                dict.fromkeys(rule for link in chain for rule in _rules_of(link.component))
+            )
+            # Of several versions, a caller may name any: all of their rules hold.
+            found.setdefault(name_of(component), []).extend(rules)
+            if isinstance(component, ResourceTemplate):
+                templates.append((component, rules))
+        self._found, self._templates = found, templates
+
+    def rules_of(self, operation: Operation) -> Sequence[Rule]:
+        """Return every rule declared for ``operation``."""
+        method, name = operation.method, operation.name
+        if name is None or method not in _KINDS:
+            return ()
+        rules: list[Rule] = []
+        for some in (
+            self._found.get((method, name), ()),
+            *map(self._rules_of, self._own(method, name)),
+        ):
+            # As a rule the two say the same, in the same words.
+            rules += [rule for rule in some if rule not in rules]
+        if method == "resources/read":
+            rules += [
+                one for template, some in self._templates if _fits(template, name) for one in some
+            ]
+        return rules
+
+    def listed(self, operation: Operation) -> Operation:
+        """Return ``operation`` by the name that lists have for it."""
+        return self.names.listed(operation)
+
+    def others(self, operation: Operation) -> Sequence[Operation]:
+        """Return the other names of what ``operation`` runs."""
+        return self.names.others(operation)
+
+    def declared(self) -> Mapping[tuple[str, str], Sequence[Rule]]:
+        """Return all that is declared, and what has several names, of which one may have a rule."""
+        everything = {key: list(rules) for key, rules in self._found.items() if rules}
+        for component in self._server._local_provider._components.values():
+            if isinstance(component, (Tool, Prompt, Resource, ResourceTemplate)) and (
+                rules := _rules_of(component)
+            ):
+                everything.setdefault(name_of(component), rules)
+        for name in self.names.with_others():
+            everything.setdefault(name, [])
+        return everything
+
+    def offered(self) -> Collection[tuple[str, str]]:
+        """Return all that the server offered when it was read, and all that it holds itself."""
+        held = self._server._local_provider._components.values()
+        kinds = (Tool, Prompt, Resource, ResourceTemplate)
+        return {*self._found, *(name_of(one) for one in held if isinstance(one, kinds))}
+
+    def _rules_of(self, component: Any) -> list[Rule]:
+        known = self._known.get(id(component))
+        if known is None or known[0] is not component or known[1] is not component.auth:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[id(component)] = (component, component.auth, _rules_of(component))
+        return known[2]
+
+    def _own(self, method: str, name: str) -> Iterator[Any]:
+        held = self._server._local_provider._components
+        for kind in _KINDS[method]:
+            if (component := held.get(f"{kind.make_key(name)}@")) is not None:
+                yield component
+        if method == "resources/read":
+            for component in held.values():
+                if isinstance(component, ResourceTemplate) and _fits(component, name):
+                    yield component
+
+
+def _rules_of(component: Any) -> list[Rule]:
+    """Return what the component itself says."""
+    rules = [*rules_on(getattr(component, "fn", None))]
+    checks = component.auth if isinstance(component.auth, list) else [component.auth]
+    for check in checks:
+        if isinstance(check, requires):
+            rules.append(check.rule)
+        elif isinstance(check, _RequireScopes) or (
+            isinstance(check, _RestrictTag) and check.tag in component.tags
+        ):
+            rules.append(Rule(check.required_scopes))
+    # Said twice, as a check and by the function under it, it is still said once.
+    return list(dict.fromkeys(rules))
+
+
+def _check_inside(server: FastMCP[Any]) -> None:
+    """Let FastMCP check marked functions itself too, by whatever name a call comes to them."""
+    held: Iterable[Any] = server._local_provider._components.values()
+    for component in held:
+        checks = component.auth if isinstance(component.auth, list) else [component.auth]
+        known = [check.rule for check in checks if isinstance(check, requires)]
+        marked = rules_on(getattr(component, "fn", None))
+        if missing := [_as_check(rule) for rule in marked if rule not in known]:
+            component.auth = [*(check for check in checks if check is not None), *missing]
+
+
+def _as_check(rule: Rule) -> Callable[[Any], bool]:
+    return requires(scopes=rule.scopes, roles=rule.roles, kinds=rule.kinds)
+
+
+def _fits(template: ResourceTemplate, uri: str) -> bool:
+    return template.uri_template == uri or template.matches(uri) is not None

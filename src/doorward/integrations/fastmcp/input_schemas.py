@@ -1,0 +1,67 @@
+"""A tool's input schema without listing every tool for it, which is what a FastMCP call does most."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastmcp import FastMCP
+from fastmcp.server.low_level import LowLevelServer
+from fastmcp.server.middleware.dereference import DereferenceRefsMiddleware, _dereference_tool
+from fastmcp.tools.base import Tool
+from fastmcp.utilities.versions import version_sort_key
+
+from doorward.integrations.fastmcp.components import held_alone
+
+_REMEMBERED = 4096
+
+
+class Schemas:
+    """
+    The schemas by which the SDK judges ``Mcp-Param-*`` headers.
+
+    FastMCP leaves the SDK to find a called tool in a list of all, made for each call. Where the
+    list would hold what the server holds, and nothing changes it on its way, the tool is looked up
+    instead: ``attend`` says so to the SDK before each request, and otherwise lets it list.
+
+    Spec: MCP 2026-07-28 basic/transports/streamable-http §Custom Headers from Tool Parameters
+    """
+
+    def __init__(self, server: FastMCP[Any]) -> None:
+        self._server = server
+        self._core = server._mcp_server
+        own = self._core.get_tool_input_schema
+        self._own = own if own is not None and _is_an_authors(own) else None
+        self._known: dict[int, tuple[Tool, Mapping[str, Any]]] = {}
+
+    def attend(self) -> None:
+        """Let the SDK look a tool up, or list them all, as the server stands now."""
+        self._core.get_tool_input_schema = self._own or (self._find if self._is_plain() else None)
+
+    def _is_plain(self) -> bool:
+        return held_alone(self._server) is not None and all(
+            type(one) is DereferenceRefsMiddleware for one in self._server.middleware
+        )
+
+    def _find(self, name: str) -> Mapping[str, Any] | None:
+        held: Mapping[str, Any] = self._server._local_provider._components
+        tool = held.get(f"{Tool.make_key(name)}@")
+        if tool is None:
+            versions = [one for one in held.values() if isinstance(one, Tool) and one.name == name]
+            # A list names the highest of several versions.
+            tool = max(versions, key=version_sort_key, default=None)
+        return None if tool is None else self._shown(tool)
+
+    def _shown(self, tool: Tool) -> Mapping[str, Any]:
+        known = self._known.get(id(tool))
+        if known is None or known[0] is not tool:
+            shown = _dereference_tool(tool) if self._server.middleware else tool
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[id(tool)] = (tool, shown.parameters)
+        return known[1]
+
+
+def _is_an_authors(hook: Callable[[str], Mapping[str, Any] | None]) -> bool:
+    # FastMCP's own hook knows no mounted or transformed tool before somebody has listed the tools,
+    # and the SDK serves a call whose schema is not known: a false header would pass until then.
+    made_by = getattr(hook, "__module__", None)
+    return made_by not in (LowLevelServer.__module__, Schemas.__module__)

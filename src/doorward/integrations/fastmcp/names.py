@@ -1,0 +1,181 @@
+"""The names by which callers reach the components of a FastMCP server."""
+
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+from fastmcp import FastMCP
+from fastmcp.resources.template import ResourceTemplate, expand_uri_template
+from fastmcp.server.providers.addressing import parse_hashed_backend_name, tool_identity
+from fastmcp.tools.base import Tool
+
+from doorward.integrations.fastmcp.components import (
+    READ,
+    Link,
+    Name,
+    name_of,
+    original_name,
+    what_runs,
+)
+from doorward.policy import Operation
+
+_PAUSE = 1.0
+
+
+class Names:
+    """
+    What ``server`` offers by which names, and what each of them runs.
+
+    Two public names of one component are other names of each other. So is the name that a component
+    has on a mounted server or had before a transform, unless something else has it in public.
+    """
+
+    def __init__(
+        self,
+        server: FastMCP[Any],
+        read_again: Callable[[], Awaitable[None]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.server = server
+        self._read_again = read_again
+        self._servers: dict[int, FastMCP[Any]] = {id(server): server}
+        self._public: dict[Name, Any] = {}
+        self._inside: dict[tuple[int, str, str], set[str]] = {}
+        self._others: dict[Name, tuple[Operation, ...]] = {}
+        self._templates: list[ResourceTemplate] = []
+        self._hashed: dict[str, str] = {}
+        self._clock = clock
+        self._read_from = 0.0
+
+    def __contains__(self, server: FastMCP[Any]) -> bool:
+        return self._servers.get(id(server)) is server
+
+    def add(self, server: FastMCP[Any]) -> None:
+        """Take in a server that has been mounted since the last reading."""
+        self._servers[id(server)] = server
+
+    def with_others(self) -> Collection[Name]:
+        """Return the public names whose components have other names too."""
+        return self._others
+
+    def learn(
+        self,
+        servers: Iterable[FastMCP[Any]],
+        chains: Sequence[Sequence[Link]],
+        held: Iterable[Any],
+    ) -> None:
+        """
+        Take what a reading found.
+
+        That is each public component with all that it stands in front of, and what providers hold.
+        """
+        self._servers = {id(one): one for one in servers}
+        self._public = {name_of(chain[0].component): chain[0].component for chain in chains}
+        self._templates = [
+            one for one in self._public.values() if isinstance(one, ResourceTemplate)
+        ]
+        self._inside, self._hashed = {}, {}
+        alike: dict[Any, set[Name]] = {}
+        for chain in chains:
+            self._note(chain, alike)
+        # By what names the same has been known before.
+        before: dict[Any, set[Name]] = {}
+        for component in held:
+            for what in what_runs(component):
+                before.setdefault(what, set()).add(name_of(component))
+        self._others = {
+            name: others
+            for chain in chains
+            if (
+                others := self._others_of(name := name_of(chain[0].component), chain, alike, before)
+            )
+        }
+
+    def _note(self, chain: Sequence[Link], alike: dict[Any, set[Name]]) -> None:
+        public = name_of(chain[0].component)
+        for server, component in chain:
+            if server is not self.server:
+                place = (id(server), *name_of(component))
+                self._inside.setdefault(place, set()).add(public[1])
+            for what in what_runs(component):
+                alike.setdefault(what, set()).add(public)
+            if isinstance(component, Tool) and (digest := tool_identity(component)):
+                self._hashed.setdefault(digest, public[1])
+
+    def _others_of(
+        self,
+        public: Name,
+        chain: Sequence[Link],
+        alike: dict[Any, set[Name]],
+        held: dict[Any, set[Name]],
+    ) -> tuple[Operation, ...]:
+        same = {name for _, one in chain for what in what_runs(one) for name in alike[what]}
+        same |= {
+            (public[0], name)
+            for server, one in chain
+            for name in self._inside.get((id(server), *name_of(one)), ())
+        }
+        before = {name_of(one) for _, one in chain}
+        before |= {
+            (public[0], name) for _, one in chain if (name := original_name(one)) is not None
+        }
+        before |= {
+            name for _, one in chain for what in what_runs(one) for name in held.get(what, ())
+        }
+        # A name that something else has now is about that.
+        found = same | {name for name in before if name not in self._public}
+        return tuple(Operation(*name) for name in sorted(found - {public}))
+
+    def others(self, operation: Operation) -> Sequence[Operation]:
+        """Return the other names of what ``operation`` runs."""
+        method, name = operation.method, operation.name
+        if name is None or not self._others:
+            return ()
+        if method != READ or (method, name) in self._public:
+            return self._others.get((method, name), ())
+        found: list[Operation] = []
+        for template in self._templates:
+            others = self._others.get((READ, template.uri_template))
+            if others and (params := template.matches(name)) is not None:
+                found += self._expanded(others, params)
+        return found
+
+    def _expanded(
+        self, templates: Sequence[Operation], params: dict[str, Any]
+    ) -> Iterator[Operation]:
+        for template in templates:
+            uri = expand_uri_template(template.name or "", params)
+            public = (READ, template.name) in self._public
+            if public or not self._is_public(uri):
+                yield Operation(READ, uri)
+
+    def _is_public(self, uri: str) -> bool:
+        return (READ, uri) in self._public or any(
+            template.matches(uri) is not None for template in self._templates
+        )
+
+    def listed(self, operation: Operation) -> Operation:
+        """Return the operation by the name that lists have for it, where an app's tool is called."""
+        name = operation.name
+        if not self._hashed or operation.method != "tools/call" or name is None:
+            return operation
+        address = parse_hashed_backend_name(name)
+        known = self._hashed.get(address[0]) if address else None
+        if known is None or (operation.method, name) in self._public:
+            return operation
+        return Operation(operation.method, known)
+
+    async def public(
+        self, server: FastMCP[Any], method: str, name: str, *, is_there: bool
+    ) -> Collection[str]:
+        """
+        Return the public names of what ``server``, which is mounted, knows as ``name``.
+
+        ``is_there`` says that the server has it. Whether it appeared since the last reading is
+        then looked at, once in ``_PAUSE`` seconds: callers choose the names.
+        """
+        place = (id(server), method, name)
+        if place not in self._inside and is_there and self._clock() >= self._read_from:
+            self._read_from = self._clock() + _PAUSE
+            await self._read_again()
+        return self._inside.get(place, ())

@@ -1,0 +1,223 @@
+"""
+FastMCP servers behind a guard: ``mcp = FastMCP("orders", auth=GuardAuth(guard))``.
+
+Needs FastMCP, which whoever has such a server has: ``pip install 'doorward[fastmcp]'``.
+"""
+
+from typing import Annotated, Any
+
+from fastmcp import FastMCP
+from fastmcp.dependencies import Depends
+from fastmcp.exceptions import FastMCPError, PromptError, ResourceError, ToolError
+from fastmcp.server.auth import AccessToken, AuthProvider
+from fastmcp.server.http import HostOriginGuardMiddleware
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from doorward.errors import ConfigurationError
+from doorward.guard.guard import Guard
+from doorward.guard.http.responses import App, Receive, Scope, Send
+from doorward.guard.middleware import Door
+from doorward.identity import Identity, current_identity
+from doorward.integrations.declared_rules import DeclaredPolicy, requires
+from doorward.integrations.error_reporting import telling
+from doorward.integrations.fastmcp.declared_rules import Declared
+from doorward.integrations.fastmcp.input_schemas import Schemas
+from doorward.integrations.mcp_sdk.adapter import KEPT_BY_THE_GUARD, Seat, connect
+from doorward.wire.oauth.resource_metadata import WELL_KNOWN
+
+# A FastMCP server with an auth provider serves nobody whose request has no such header.
+_STAND_IN = (b"authorization", f"Bearer {KEPT_BY_THE_GUARD}".encode())
+
+__all__ = ["CurrentUser", "GuardAuth", "current_user", "protect", "requires"]
+
+
+def current_user() -> Identity:
+    """
+    Return the caller of the tool that is running.
+
+    Raises:
+        ToolError: the server is not behind a guard, as on a pipe: there is nobody to name.
+    """
+    caller = current_identity()
+    if caller is None:
+        raise ToolError("This tool is for callers who signed in.")
+    return caller
+
+
+CurrentUser = Annotated[Identity, Depends(current_user)]
+"""A tool's parameter that is its caller: no peer can send it, and no schema shows it."""
+
+
+def protect(server: FastMCP[Any], guard: Guard, *, app: App | None = None, **options: Any) -> Door:
+    """
+    Return ``server`` as an ASGI application behind ``guard``.
+
+    ```python
+    app = protect(mcp, guard)
+    ```
+
+    ``options`` are those of ``server.http_app``; the path is the guard's, and so is the judgement
+    on Host and Origin. ``app`` is for a server that is already mounted in an application, under a
+    prefix say; its other paths are served as the guard's settings have it (``open_paths``,
+    ``serve_other_paths``). Every tool needs a rule: its author's (``requires``, or ``auth=``), the
+    operator's, or ``Policy(unknown="base")``.
+
+    Raises:
+        ConfigurationError: with reason ``two-judges``.
+    """
+    if server.auth is not None:
+        raise ConfigurationError(
+            "two-judges",
+            f"The server {server.name!r} has an auth provider of its own.",
+            "Leave out auth=: the guard takes its place.",
+        )
+    if app is None:
+        own = {"path": guard.path, "host_origin_protection": False, **options}
+        return _door(server, guard, server.http_app(**own), mounted=False)
+    return _door(server, guard, app, mounted=True)
+
+
+def _door(
+    server: FastMCP[Any],
+    guard: Guard,
+    app: App,
+    *,
+    mounted: bool,
+    header: tuple[bytes, bytes] | None = None,
+) -> Door:
+    declared = Declared(server)
+    policy = DeclaredPolicy(guard.policy, declared)
+    connect(server._mcp_server)
+    _tell(server)
+
+    async def read() -> None:
+        await declared.read()
+        # What comes from mounted servers and providers is known only now.
+        guard.require_hideable(policy)
+
+    seat = Seat(
+        app,
+        policy,
+        issuers=guard.issuers,
+        token_type=AccessToken,
+        mounted=mounted,
+        started=read,
+        before=Schemas(server).attend,
+        # A proxy sends it on to whatever server stands behind.
+        hides_token=True,
+        header=header,
+    )
+    return guard.protect(seat, policy=policy)
+
+
+def _tell(server: FastMCP[Any]) -> None:
+    # Not as a middleware of FastMCP's: others of those would be shown what no peer may see.
+    server.call_tool = telling(server.call_tool, _raised, ToolError)  # type: ignore[method-assign]
+    server.render_prompt = telling(server.render_prompt, _raised, PromptError)  # type: ignore[method-assign]
+    server.read_resource = telling(server.read_resource, _raised, ResourceError)  # type: ignore[method-assign]
+
+
+# How FastMCP begins what it says of an exception that did not mean to speak to a caller. An author's
+# own error may have any cause, and is left alone.
+_ITS_WORDS = ("Error calling tool ", "Error rendering prompt ", "Error reading resource ")
+
+
+def _raised(error: BaseException) -> BaseException | None:
+    """Return what a tool, prompt or resource raised that FastMCP put words around."""
+    if not isinstance(error, FastMCPError) or not str(error).startswith(_ITS_WORDS):
+        return None
+    cause = error.__cause__
+    unresolved = isinstance(cause, RuntimeError) and str(cause).startswith("Failed to resolve dep")
+    return cause.__cause__ if unresolved and cause is not None else cause
+
+
+class GuardAuth(AuthProvider):
+    """
+    A guard as FastMCP's auth provider, for ``mcp.run()`` and ``mcp.http_app()``.
+
+    ```python
+    mcp = FastMCP("orders", auth=GuardAuth(guard))
+    mcp.run(transport="http", port=8000)
+    ```
+
+    The guard stands in front of everything FastMCP does for a request; only once it let one in
+    does FastMCP see it. Where ``mcp.http_app()`` is mounted in another application, that one
+    serves ``get_well_known_routes()`` at its root.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        super().__init__(base_url=guard.resource)
+        self.guard = guard
+        guard.awaits_server = True
+
+    def policy_of(self, server: FastMCP[Any]) -> DeclaredPolicy:
+        """Return what decides at ``server``, which this is the auth provider of."""
+        return DeclaredPolicy(self.guard.policy, Declared(server))
+
+    async def verify_token(self, token: str) -> AccessToken | None:  # noqa: ARG002 - FastMCP's hook
+        """Return nothing: no token is verified behind the guard, which verified it already."""
+        return None
+
+    def get_routes(self, mcp_path: str | None = None) -> list[Route]:
+        """
+        Return no routes: the guard answers for the metadata itself.
+
+        Raises:
+            ConfigurationError: with reason ``another-path``.
+        """
+        own = (mcp_path or "").rstrip("/")
+        if not self.guard.path.rstrip("/").endswith(own):
+            raise ConfigurationError(
+                "another-path",
+                f"FastMCP serves {own!r}, and the guard's endpoint is {self.guard.path!r}.",
+                f"Give http_app() or run() path={self.guard.path!r}, with transport='http'.",
+            )
+        return []
+
+    def get_middleware(self) -> list[Middleware]:
+        """Return the place from which the guard moves to the front."""
+        return [Middleware(_Vanguard, guard=self.guard)]
+
+    def get_well_known_routes(self, mcp_path: str | None = None) -> list[Route]:  # noqa: ARG002
+        """Return the metadata's route, for the root of an application that this one is mounted in."""
+        content = self.guard.metadata()
+
+        async def metadata(_: Request) -> Response:
+            return Response(
+                content,
+                media_type="application/json",
+                headers={
+                    "access-control-allow-origin": "*",
+                    "cache-control": "public, max-age=300",
+                },
+            )
+
+        where = self.guard.metadata_url.partition(WELL_KNOWN)[2]
+        return [Route(WELL_KNOWN + where, metadata, methods=["GET"])]
+
+
+class _Vanguard:
+    """
+    FastMCP's middleware slot, from which the guard moves in front of the whole application.
+
+    FastMCP judges Host and Origin and makes objects of a request before it comes to this slot; a
+    stranger's request is refused before all of that, and by the guard's lists of names alone.
+    """
+
+    def __init__(self, app: App, guard: Guard) -> None:  # noqa: ARG002 - Starlette gives it
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the one scope that comes here: the first, be it the start or a request."""
+        web: Starlette = scope["app"]
+        if not isinstance(web.middleware_stack, Door):
+            here: set[object] = {HostOriginGuardMiddleware, _Vanguard}
+            web.user_middleware = [one for one in web.user_middleware if one.cls not in here]
+            inner = web.build_middleware_stack()
+            server: FastMCP[Any] = web.state.fastmcp_server
+            web.middleware_stack = _door(server, self._guard, inner, mounted=True, header=_STAND_IN)
+        await web.middleware_stack(scope, receive, send)

@@ -1,0 +1,9 @@
+"""
+Servers of the official SDK behind a guard: ``app = protect(server, guard)``.
+
+Needs the SDK, which whoever has such a server has: ``pip install 'doorward[mcp]'``.
+"""
+
+from doorward.integrations.mcp_sdk.protect import CurrentUser, current_user, protect, requires
+
+__all__ = ["CurrentUser", "current_user", "protect", "requires"]

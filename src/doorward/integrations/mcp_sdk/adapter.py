@@ -1,0 +1,338 @@
+"""Between the door and a server on the official SDK: the caller, as that server knows callers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any, Literal, NamedTuple
+from urllib.parse import quote
+
+import msgspec
+from mcp.server._otel import OpenTelemetryMiddleware
+from mcp.server.auth.middleware.auth_context import auth_context_var
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel.server import Server
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, CallToolResult, TextContent
+from opentelemetry import trace
+from pydantic import BaseModel
+from starlette.authentication import AuthCredentials
+from starlette.requests import Request
+
+from doorward.errors import RequestRefused
+from doorward.guard.http.responses import INSIDE_KEY, App, Message, Receive, Scope, Send
+from doorward.guard.issuers import Issuer
+from doorward.identity import SCOPE_KEY as IDENTITY_KEY
+from doorward.identity import Identity, reset_current_identity, set_current_identity
+from doorward.integrations.error_reporting import sentence_of
+from doorward.integrations.list_filter import LISTS, only_permitted, without_subscriptions
+from doorward.policy import Decision, Operation, Policy
+
+# Where the seat leaves its policy in an ASGI scope, for lists made behind it.
+_POLICY_KEY = "doorward.policy"
+
+# How that begins which stands where the SDK keeps a caller's token. The guard has the token and
+# nobody else: a server that sends it on would be the confused deputy that MCP forbids.
+KEPT_BY_THE_GUARD = "kept-by-the-guard"
+
+_REMEMBERED = 1024
+_Key = tuple[str, str, str | None, float]
+
+# What a client id consists of besides letters and digits. A space, a "|" and a "%" are encoded.
+_KEPT = ":/?#[]@!$&'()*+,;="
+
+
+class Asking(NamedTuple):
+    """Who sent the message that is being served, and what decides for them behind the guard."""
+
+    caller: Identity
+    policy: Policy
+    refuse: Callable[[Operation, Decision], tuple[RequestRefused, str]]
+    """Records a refusal; returns it, with its correlation id."""
+
+
+_asking: ContextVar[Asking | Literal["the-server-itself"] | None] = ContextVar(
+    "doorward_asking", default=None
+)
+asking = _asking.get
+
+
+@contextmanager
+def nobody_asks() -> Iterator[None]:
+    """Let the server do something on its own account: nothing is decided for a caller."""
+    token = _asking.set("the-server-itself")
+    try:
+        yield
+    finally:
+        _asking.reset(token)
+
+
+class Seat:
+    """
+    An application of the SDK that is told who calls, in the SDK's own words.
+
+    ``get_access_token()`` works in tools; sessions, request states and tasks belong to their
+    principal. Where ``issuers`` are several, its ``client_id`` begins with the issuer and a space.
+    ``mounted`` says that the application stands under a prefix of its own, which it goes on
+    seeing. ``endpoint`` is where its routing would lead: the door has found the path already.
+    ``started`` is run once the application has started, ``before`` before each request.
+    ``hides_token`` is for an application that sends its callers' headers on by itself: it sees no
+    ``Authorization`` header, or the one in ``header``, where it serves nobody without one.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        policy: Policy,
+        *,
+        issuers: Sequence[Issuer],
+        token_type: type[AccessToken] = AccessToken,
+        mounted: bool = False,
+        endpoint: App | None = None,
+        started: Callable[[], Awaitable[None]] | None = None,
+        before: Callable[[], None] | None = None,
+        hides_token: bool = False,
+        header: tuple[bytes, bytes] | None = None,
+    ) -> None:
+        self._app = app
+        self._policy = policy
+        self._sole_issuer = issuers[0].issuer if len(issuers) == 1 else None
+        self._token_type = token_type
+        self._mounted = mounted
+        self._endpoint = endpoint or app
+        self._start = started
+        self._before = before
+        self._hides_token = hides_token
+        self._header = header
+        self._scopes: frozenset[str] | None = None
+        self._users: dict[_Key, tuple[Identity, AuthenticatedUser, AuthCredentials]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI scope that the door let in."""
+        identity = scope.get(IDENTITY_KEY)
+        if identity is None:
+            await self._app(scope, receive, self._announcing(scope, send))
+            return
+        _, user, credentials = self._user(identity)
+        scope = {**scope, _POLICY_KEY: self._policy, "user": user, "auth": credentials}
+        if not self._mounted:
+            # The whole path is the application's own, wherever the door itself was mounted.
+            scope["root_path"] = ""
+            scope["app"] = self._app
+        if self._hides_token:
+            scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"authorization"]
+        if self._header is not None:
+            scope["headers"] = [*scope["headers"], self._header]
+        if self._before is not None:
+            self._before()
+        # First the door for all who came together, then the application, which needs the processor's
+        # caches to itself: so that both cost less, and nobody waits at the door behind a long answer.
+        await asyncio.sleep(0)
+        token = auth_context_var.set(user)
+        try:
+            await self._endpoint(scope, receive, send)
+        finally:
+            auth_context_var.reset(token)
+
+    def _user(self, identity: Identity) -> tuple[Identity, AuthenticatedUser, AuthCredentials]:
+        key = (identity.issuer, identity.subject, identity.token_id, identity.expires_at)
+        known = self._users.get(key)
+        # What is found is of this very token only when all of it is the same.
+        if known is not None and known[0] == identity:
+            return known
+        user = AuthenticatedUser(self._token_of(identity))
+        if len(self._users) >= _REMEMBERED:
+            self._users.clear()
+        made = self._users[key] = (identity, user, AuthCredentials(user.scopes))
+        return made
+
+    def _token_of(self, identity: Identity) -> AccessToken:
+        return self._token_type(
+            # FastMCP keeps answers by it: the same for all, one caller's would be another's.
+            token=f"{KEPT_BY_THE_GUARD}:{_digest(identity)}",
+            client_id=self._client_of(identity),
+            scopes=sorted(identity.scopes | self._implied(identity)),
+            expires_at=int(identity.expires_at),
+            subject=identity.subject,
+            claims={**identity.claims, "iss": identity.issuer, "sub": identity.subject},
+        )
+
+    def _client_of(self, identity: Identity) -> str:
+        """
+        Return the client of ``identity`` so that no other issuer's client has the same name.
+
+        FastMCP's tasks belong to ``client_id|sub`` and know no issuer.
+        """
+        client = identity.client_id or identity.subject
+        if identity.issuer == self._sole_issuer and " " not in client and "|" not in client:
+            return client
+        # No issuer contains a space, so the first one ends it.
+        return f"{identity.issuer} {quote(client, safe=_KEPT)}"
+
+    def _implied(self, identity: Identity) -> frozenset[str]:
+        """Return the scopes of rules that the caller's broader ones contain."""
+        if self._scopes is None:
+            self._scopes = frozenset(
+                scope for line in self._policy.matrix() for scope in line.scopes
+            )
+        return frozenset(one for one in self._scopes if self._policy.reaches(identity, one))
+
+    def _announcing(self, scope: Scope, send: Send) -> Send:
+        if scope["type"] != "lifespan" or self._start is None:
+            return send
+        start = self._start
+
+        async def announce(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                await start()
+            await send(message)
+
+        return announce
+
+
+def _digest(identity: Identity) -> str:
+    """Return what two callers have in common only if their tokens say the same."""
+    told = (
+        identity.issuer,
+        identity.subject,
+        identity.client_id,
+        identity.kind,
+        sorted(identity.scopes),
+        sorted(identity.roles),
+        identity.expires_at,
+        identity.token_id,
+        identity.claims_json,
+    )
+    return sha256(msgspec.json.encode(told)).hexdigest()
+
+
+async def through_the_guard(
+    ctx: ServerRequestContext[Any, Any], call_next: CallNext
+) -> HandlerResult:
+    """
+    Serve one message as the middleware of a guarded server.
+
+    ``current_identity()`` is the caller of this very message, in whatever task it is served; lists
+    name what that caller may use.
+
+    Raises:
+        MCPError: an HTTP request that came round the guard.
+    """
+    if ctx.request is None:
+        # Not HTTP: a pipe of this machine's, and whoever holds it.
+        return await call_next(ctx)
+    scope = ctx.request.scope
+    identity, policy = scope.get(IDENTITY_KEY), scope.get(_POLICY_KEY)
+    if identity is None or policy is None:
+        # The same server, reachable by a second door that nobody locked.
+        raise MCPError(INVALID_REQUEST, "This server is reached through its guard alone.")
+    if any(name == b"mcp-session-id" for name, _ in scope["headers"]):
+        ctx = _without_strange_session(ctx)
+    token = set_current_identity(identity)
+    asked = _asking.set(Asking(identity, policy, scope[INSIDE_KEY]))
+    try:
+        if ctx.method not in LISTS and ctx.method != "subscriptions/listen":
+            return _private(await call_next(ctx))
+        return await _listed(ctx, call_next, lambda wanted: policy.decide(identity, wanted).allowed)
+    except MCPError as error:
+        raise _with_reason(error) from error.__cause__
+    except Exception as error:
+        # A handler of a low-level server, which nothing stands around.
+        said = sentence_of(error, str((ctx.params or {}).get("name", ctx.method)))
+        if said is None:
+            raise
+        return _told(ctx.method, said)
+    finally:
+        _asking.reset(asked)
+        reset_current_identity(token)
+
+
+def _without_strange_session(
+    ctx: ServerRequestContext[Any, Any],
+) -> ServerRequestContext[Any, Any]:
+    """
+    Return ``ctx`` without a session id that names no session of this server.
+
+    FastMCP keeps state under whatever the header says: two callers who say the same would share it.
+    """
+    connection = getattr(ctx.session, "_connection", None)
+    if ctx.request is None or getattr(connection, "session_id", None) is not None:
+        return ctx
+    kept = [pair for pair in ctx.request.scope["headers"] if pair[0] != b"mcp-session-id"]
+    scope = {**ctx.request.scope, "headers": kept}
+    return replace(ctx, request=Request(scope, ctx.request.receive))
+
+
+def _with_reason(error: MCPError) -> MCPError:
+    """Return ``error``, with the reason code of the refusal that it was made of."""
+    data = getattr(error.__cause__, "doorward_data", None)
+    if data is None:
+        return error
+    return MCPError(INVALID_PARAMS, str(error.__cause__), data)
+
+
+def _told(method: str, said: str) -> HandlerResult:
+    if method != "tools/call":
+        raise MCPError(INTERNAL_ERROR, said)
+    return CallToolResult(content=[TextContent(type="text", text=said)], is_error=True)
+
+
+async def _listed(
+    ctx: ServerRequestContext[Any, Any], call_next: CallNext, permits: Callable[[Operation], bool]
+) -> HandlerResult:
+    if ctx.method == "subscriptions/listen" and ctx.params is not None:
+        ctx = replace(ctx, params=without_subscriptions(ctx.params, permits))
+    result = await call_next(ctx)
+    if isinstance(result, BaseModel):
+        result = result.model_dump(by_alias=True, mode="json", exclude_none=True)
+    return None if result is None else only_permitted(ctx.method, result, permits)
+
+
+def _private(result: HandlerResult) -> HandlerResult:
+    if isinstance(result, dict) and result.get("cacheScope") == "public":
+        return {**result, "cacheScope": "private"}
+    return result
+
+
+class _WhenTraced(OpenTelemetryMiddleware):
+    """
+    The SDK's tracing, where there is anything to trace.
+
+    Without a tracer provider its spans are empty, and cost a call an eighth of its time. What a
+    client sent along of a trace is passed on even then.
+    """
+
+    async def __call__(
+        self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
+    ) -> HandlerResult:
+        """Serve one message."""
+        # The type itself: to ask an abstract class for its instances takes as long as the rest.
+        if type(trace.get_tracer_provider()) is trace.ProxyTracerProvider and _is_plain(ctx):
+            return await call_next(ctx)
+        return await super().__call__(ctx, call_next)
+
+
+def _is_plain(ctx: ServerRequestContext[Any, Any]) -> bool:
+    """Say whether the message carries nothing that any propagator could read."""
+    meta = ctx.params.get("_meta") if ctx.params else None
+    if meta is None:
+        return True
+    return isinstance(meta, Mapping) and all(
+        key == "progressToken" or key.startswith("io.modelcontextprotocol/") for key in meta
+    )
+
+
+def connect(server: Server[Any]) -> None:
+    """Let ``server`` serve HTTP through a guard alone; done twice it is done once."""
+    if through_the_guard in server.middleware:
+        return
+    for place, one in enumerate(server.middleware):
+        # That very class: a subclass is an author's own.
+        if type(one) is OpenTelemetryMiddleware:
+            server.middleware[place] = _WhenTraced()
+    # Outermost: what it shortens is what goes out, whatever stands behind it.
+    server.middleware.insert(0, through_the_guard)

@@ -1,0 +1,221 @@
+"""
+Servers of the official SDK behind a guard: ``app = protect(server, guard)``.
+
+Needs the SDK, which whoever has such a server has: ``pip install 'doorward[mcp]'``.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+from mcp.server.lowlevel.server import Server
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.mcpserver.resolve import Resolve
+from mcp.server.transport_security import TransportSecuritySettings
+
+from doorward.errors import ConfigurationError
+from doorward.guard.guard import Guard
+from doorward.guard.http.responses import App
+from doorward.guard.middleware import Door
+from doorward.guard.sdk_events import keep_events_apart
+from doorward.identity import Identity, current_identity
+from doorward.integrations.declared_rules import DeclaredPolicy, OneNameEach, requires, rules_on
+from doorward.integrations.error_reporting import telling
+from doorward.integrations.mcp_sdk.adapter import Seat, connect
+from doorward.policy import Operation, Rule
+from doorward.policy.ruling import is_usable, not_normal
+
+_REMEMBERED = 4096
+
+__all__ = ["CurrentUser", "current_user", "protect", "requires"]
+
+
+def current_user() -> Identity:
+    """
+    Return the caller of the tool that is running.
+
+    Raises:
+        ToolError: the server is not behind a guard, as on a pipe: there is nobody to name.
+    """
+    caller = current_identity()
+    if caller is None:
+        raise ToolError("This tool is for callers who signed in.")
+    return caller
+
+
+CurrentUser = Annotated[Identity, Resolve(current_user)]
+"""A tool's parameter that is its caller: no peer can send it, and no schema shows it."""
+
+
+def protect(
+    server: MCPServer[Any] | Server[Any], guard: Guard, *, app: App | None = None, **options: Any
+) -> Door:
+    """
+    Return ``server`` as an ASGI application behind ``guard``.
+
+    ```python
+    app = protect(server, guard)
+    ```
+
+    ``options`` are those of ``server.streamable_http_app``; the path is the guard's, and so is the
+    judgement on Host and Origin. ``app`` is for a server that is already mounted in an application,
+    under a prefix say; its other paths are served as the guard's settings have it
+    (``open_paths``, ``serve_other_paths``). Every tool needs a rule: its author's (``requires``),
+    the operator's, or ``Policy(unknown="base")``.
+
+    Raises:
+        ConfigurationError: with reason ``two-judges``, ``not-mounted`` or ``uri-not-normal``.
+    """
+    if isinstance(server, MCPServer) and server.settings.auth is not None:
+        raise ConfigurationError(
+            "two-judges",
+            f"The server {server.name!r} has auth settings of its own.",
+            "Leave out its auth and token_verifier: the guard takes their place.",
+        )
+    core: Server[Any] = server._lowlevel_server if isinstance(server, MCPServer) else server
+    declared = _Declared(server, guard.policy.rules)
+    declared.require_normal_uris()
+    policy = DeclaredPolicy(guard.policy, declared)
+    connect(core)
+    if isinstance(server, MCPServer):
+        # The only place between a tool and the answer made of its exception.
+        server.call_tool = telling(server.call_tool, _raised, ToolError)  # type: ignore[method-assign]
+    # The guard knows which names this server answers to; the SDK's own list would refuse them.
+    unjudged = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    if app is None:
+        own = server.streamable_http_app(
+            **{
+                "streamable_http_path": guard.path,
+                "max_request_body_size": guard.max_body,
+                "transport_security": unjudged,
+                **options,
+            }
+        )
+        keep_events_apart(server.session_manager)
+        endpoint = server.session_manager.handle_request
+        return guard.protect(
+            Seat(own, policy, issuers=guard.issuers, endpoint=endpoint), policy=policy
+        )
+    manager = _manager_of(server)
+    manager.security_settings = unjudged
+    keep_events_apart(manager)
+    return guard.protect(Seat(app, policy, issuers=guard.issuers, mounted=True), policy=policy)
+
+
+def _raised(error: BaseException) -> BaseException | None:
+    """Return what a tool raised that did not mean to speak to its caller."""
+    cause: BaseException | None = error
+    # One around another where a tool called a tool.
+    while isinstance(cause, UnexpectedToolError):
+        cause = cause.__cause__
+    return None if cause is error else cause
+
+
+def _manager_of(server: MCPServer[Any] | Server[Any]) -> Any:
+    try:
+        return server.session_manager
+    except RuntimeError:
+        raise ConfigurationError(
+            "not-mounted",
+            "The server was not mounted in the given application.",
+            "Mount server.streamable_http_app() in it first, or leave app out.",
+        ) from None
+
+
+class _Declared(OneNameEach):
+    """What the functions of a server carry; a low-level ``Server`` has handlers and no tools."""
+
+    def __init__(
+        self, server: MCPServer[Any] | Server[Any], ruled: Collection[tuple[str, str]]
+    ) -> None:
+        self._server = server if isinstance(server, MCPServer) else None
+        self._ruled = ruled
+        self._known: dict[int, tuple[Any, tuple[Rule, ...]]] = {}
+
+    def rules_of(self, operation: Operation) -> Sequence[Rule]:
+        """Return every rule declared for ``operation``."""
+        if self._server is None or operation.name is None:
+            return ()
+        if operation.method == "tools/call":
+            return self._rules(self._server._tool_manager.get_tool(operation.name))
+        if operation.method == "prompts/get":
+            return self._rules(self._server._prompt_manager.get_prompt(operation.name))
+        if operation.method == "resources/read":
+            return [rule for one in self._resources(operation.name) for rule in self._rules(one)]
+        return ()
+
+    def declared(self) -> Mapping[tuple[str, str], Sequence[Rule]]:
+        """Return all that is declared."""
+        return {key: rules for key, one in self._all() if (rules := self._rules(one))}
+
+    def offered(self) -> Collection[tuple[str, str]]:
+        """Return all that the server offers."""
+        return [key for key, _ in self._all()]
+
+    def others(self, operation: Operation) -> Sequence[Operation]:
+        """
+        Return the resource and the templates that the SDK would serve ``operation`` with.
+
+        Its matcher may know spellings that the policy does not know.
+        """
+        method, uri = operation.method, operation.name
+        if method != "resources/read" or self._server is None or uri is None:
+            return ()
+        # The operator's own rule for a URI is the one for it, as in every policy.
+        if (method, uri) in self._ruled:
+            return ()
+        keys = (_key_of(one) for one in self._resources(uri))
+        return [Operation(method, key) for key in keys if key != uri]
+
+    def require_normal_uris(self) -> None:
+        """
+        Refuse a resource that no client could read, because its URI is not in normal form.
+
+        Raises:
+            ConfigurationError: with reason ``uri-not-normal``.
+        """
+        for method, name in self.offered():
+            if not is_usable(method, name):
+                raise not_normal(f"The resource {name!r}", name)
+
+    def _rules(self, component: Any) -> tuple[Rule, ...]:
+        known = self._known.get(id(component))
+        if known is None or known[0] is not component:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = (component, rules_on(getattr(component, "fn", None)))
+            self._known[id(component)] = known
+        return known[1]
+
+    def _resources(self, uri: str) -> Iterator[Any]:
+        assert self._server is not None
+        known = self._server._resource_manager
+        if uri in known._resources:
+            yield known._resources[uri]
+        for template in known.list_templates():
+            if template.uri_template == uri or _fits(template, uri):
+                yield template
+
+    def _all(self) -> Iterator[tuple[tuple[str, str], Any]]:
+        if self._server is None:
+            return
+        for tool in self._server._tool_manager.list_tools():
+            yield ("tools/call", tool.name), tool
+        for prompt in self._server._prompt_manager.list_prompts():
+            yield ("prompts/get", prompt.name), prompt
+        known = self._server._resource_manager
+        for component in (*known.list_resources(), *known.list_templates()):
+            yield ("resources/read", _key_of(component)), component
+
+
+def _key_of(component: Any) -> str:
+    """Return the URI of a resource, or the text of a template."""
+    template: str | None = getattr(component, "uri_template", None)
+    return str(component.uri) if template is None else template
+
+
+def _fits(template: Any, uri: str) -> bool:
+    try:
+        return template.matches(uri) is not None
+    except Exception:  # noqa: BLE001 - it refuses paths that climb; whatever it refuses, it fits
+        return True

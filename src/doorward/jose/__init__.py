@@ -1,0 +1,1 @@
+"""JWS and JWK: one strict compact form, algorithms pinned by the caller."""

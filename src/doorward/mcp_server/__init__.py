@@ -1,0 +1,48 @@
+"""MCP over Streamable HTTP, in both eras: typed functions in, one ASGI endpoint out."""
+
+from doorward.mcp_server.elicitation.pending_pages import Elicitations, NotAsked
+from doorward.mcp_server.elicitation.questions import (
+    Elicit,
+    Elicited,
+    ListRoots,
+    Root,
+    Sample,
+    Sampled,
+)
+from doorward.mcp_server.elicitation.url_mode import ElicitedUrl, ElicitUrl, UrlElicitationRequired
+from doorward.mcp_server.functions.context import Context
+from doorward.mcp_server.refusals import InternalFailure, MissingCapability, ToolError
+from doorward.mcp_server.schemas.content import (
+    Audio,
+    EmbeddedResource,
+    Image,
+    Message,
+    ResourceLink,
+    Text,
+)
+from doorward.mcp_server.server import McpServer
+
+__all__ = [
+    "Audio",
+    "Context",
+    "Elicit",
+    "ElicitUrl",
+    "Elicitations",
+    "Elicited",
+    "ElicitedUrl",
+    "EmbeddedResource",
+    "Image",
+    "InternalFailure",
+    "ListRoots",
+    "McpServer",
+    "Message",
+    "MissingCapability",
+    "NotAsked",
+    "ResourceLink",
+    "Root",
+    "Sample",
+    "Sampled",
+    "Text",
+    "ToolError",
+    "UrlElicitationRequired",
+]

@@ -1,0 +1,122 @@
+"""What authors put on offer, and the capabilities and methods that it makes for each era."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from doorward.errors import ConfigurationError
+from doorward.mcp_server.features.completion import Completions
+from doorward.mcp_server.features.prompts import Prompt, get_prompt
+from doorward.mcp_server.features.resource_registry import Library
+from doorward.mcp_server.features.tasks import EXTENSION as TASKS_EXTENSION
+from doorward.mcp_server.features.tasks import METHODS as TASK_METHODS
+from doorward.mcp_server.features.tasks import TaskSupport
+from doorward.mcp_server.features.tools import Tool, call_tool
+from doorward.mcp_server.functions.invocation import Function
+from doorward.mcp_server.functions.logging import set_level
+from doorward.mcp_server.refusals import UnknownMethod
+from doorward.mcp_server.registry.access_rules import Gate
+from doorward.mcp_server.registry.registry import Shelf
+from doorward.mcp_server.request_context import Call, Method
+from doorward.mcp_server.server_state import House
+
+
+class Offer:
+    """
+    The tools, prompts, resources and completions of a server.
+
+    What is not on offer is an unknown method: the capability is absent. ``watchable`` offers
+    change notifications.
+    """
+
+    def __init__(self, gate: Gate, *, ttl_ms: int, page_size: int | None, watchable: bool) -> None:
+        self.tools: Shelf[Tool] = Shelf("tool", "tools/call", gate, ttl_ms, page_size)
+        self.prompts: Shelf[Prompt] = Shelf("prompt", "prompts/get", gate, ttl_ms, page_size)
+        self.library = Library(gate, ttl_ms, page_size)
+        self.completions = Completions(self.prompts, self.library)
+        self.watchable = watchable
+        self._gate = gate
+        self._has_tasks = False
+        self._has_context = False
+
+    def note(self, function: Function, *, task: TaskSupport | None = None) -> None:
+        """Take note of what a new function may need beyond one request and its answer."""
+        if function.signature.context:
+            self._has_context = True
+        if task is not None:
+            self._has_tasks = True
+            for method in TASK_METHODS:
+                self._gate.allow(method)
+
+    def needs_sessions(self) -> bool:
+        """Say whether anything takes more than one request to a client of the elder era."""
+        return self._has_context or self.watchable
+
+    def may_read(self, call: Call, uri: str) -> bool:
+        """Say whether there is a resource at ``uri`` that this caller may read."""
+        return self.library.may_watch(uri, call.identity)
+
+    def capabilities(self, modern: bool) -> dict[str, Any]:
+        """Return the capabilities to tell a client of the modern, or of the elder, era."""
+        changes = {"listChanged": True} if self.watchable else {}
+        found: dict[str, Any] = {}
+        if self.tools:
+            found["tools"] = {**changes}
+        if self.prompts:
+            found["prompts"] = {**changes}
+        if self.library:
+            found["resources"] = {**changes, **({"subscribe": True} if self.watchable else {})}
+        if self.completions:
+            found["completions"] = {}
+        if self._has_context:
+            found["logging"] = {}
+        if self._has_tasks and modern:
+            found["extensions"] = {TASKS_EXTENSION: {}}
+        return found
+
+    def methods(self, house: House) -> tuple[dict[str, Method], dict[str, Method]]:
+        """Return the methods of the modern era and of the one before, without their greetings."""
+        tools, prompts, library = self.tools, self.prompts, self.library
+        both: dict[str, Method] = {
+            "tools/list": partial(_offered, tools, tools.listed),
+            "tools/call": partial(call_tool, tools, house.tasks),
+            "prompts/list": partial(_offered, prompts, prompts.listed),
+            "prompts/get": partial(_offered, prompts, partial(get_prompt, prompts)),
+            "resources/list": partial(_offered, library, library.listed),
+            "resources/templates/list": partial(_offered, library, library.templates_listed),
+            "resources/read": partial(_offered, library, library.read),
+            "completion/complete": partial(_offered, self.completions, self.completions.complete),
+        }
+        modern, legacy = dict(both), dict(both)
+        for name, method in house.tasks.methods.items():
+            modern[name] = partial(_where, lambda: self._has_tasks, method)
+        modern["subscriptions/listen"] = self._watched(house.listening.listen)
+        legacy["resources/subscribe"] = self._watched(house.subscribe)
+        legacy["resources/unsubscribe"] = self._watched(house.unsubscribe)
+        legacy["logging/setLevel"] = partial(_where, self.needs_sessions, set_level)
+        return modern, legacy
+
+    def require_watchable(self) -> None:
+        """Let a notification pass. Raises: ConfigurationError, with reason ``no-subscriptions``."""
+        if not self.watchable:
+            raise ConfigurationError(
+                "no-subscriptions",
+                "Nobody can hear of a change: this server offers no subscriptions.",
+                "Make it with McpServer(..., subscriptions=True).",
+            )
+
+    def _watched(self, method: Method) -> Method:
+        return partial(_where, lambda: self.watchable, method)
+
+
+def _where(offered: Callable[[], bool], method: Method, call: Call) -> Awaitable[bytes]:
+    if not offered():
+        raise UnknownMethod("Method not found")
+    return method(call)
+
+
+def _offered(shelf: object, method: Method, call: Call) -> Awaitable[bytes]:
+    """Answer with ``method`` where there is anything on the shelf: else the capability is absent."""
+    if not shelf:
+        raise UnknownMethod("Method not found")
+    return method(call)

@@ -1,0 +1,1 @@
+"""The methods of MCP: tools, prompts, resources, completion, tasks, handshake."""

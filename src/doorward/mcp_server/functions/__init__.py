@@ -1,0 +1,1 @@
+"""An author's function: its signature, dependencies, context and invocation."""

@@ -1,0 +1,103 @@
+"""``Annotated[..., Depends(...)]`` in a tool, as in a FastAPI route."""
+
+import inspect
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+
+from doorward.errors import ConfigurationError
+from doorward.mcp_server.refusals import InternalFailure, ToolError
+from doorward.mcp_server.request_context import Call
+
+if TYPE_CHECKING:
+    from fastapi.dependencies.models import Dependant
+
+
+def is_dependency(annotation: Any, default: Any) -> bool:
+    """Say whether a parameter is filled by ``Depends``, in its annotation or as its default."""
+    # Nobody has made one if nobody has loaded FastAPI, which weighs 20 MB.
+    if (loaded := sys.modules.get("fastapi.params")) is None:
+        return False
+    if isinstance(default, loaded.Depends):
+        return True
+    extras = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    return any(isinstance(extra, loaded.Depends) for extra in extras)
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """The parameters of a function that FastAPI fills; no peer can send them."""
+
+    dependant: "Dependant"
+
+    @asynccontextmanager
+    async def solved(self, call: Call) -> AsyncIterator[Mapping[str, Any]]:
+        """
+        Yield the values; what dependencies do after their ``yield`` is done when the block ends.
+
+        Raises:
+            ToolError: a dependency raised ``HTTPException`` below 500, whose detail is for the peer.
+            InternalFailure: a dependency needs something that an MCP request has not.
+        """
+        from fastapi import HTTPException
+        from fastapi.dependencies.utils import solve_dependencies
+        from starlette.requests import Request
+
+        app = call.scope.get("app")
+        provider = app if hasattr(app, "dependency_overrides") else None
+        async with AsyncExitStack() as outer, AsyncExitStack() as inner:
+            # Where FastAPI looks for the place to put what is to be closed later.
+            scope = {
+                **call.scope,
+                "fastapi_inner_astack": outer,
+                "fastapi_function_astack": inner,
+            }
+            try:
+                solved = await solve_dependencies(
+                    request=Request(scope, call.receive),
+                    dependant=self.dependant,
+                    dependency_overrides_provider=provider,
+                    async_exit_stack=outer,
+                    embed_body_fields=False,
+                )
+            except HTTPException as refusal:
+                if refusal.status_code >= 500:
+                    raise
+                raise ToolError(str(refusal.detail)) from None
+            if solved.errors:
+                raise InternalFailure("A dependency of this operation finds no such request data.")
+            yield solved.values
+
+
+def read_dependencies(
+    function: Callable[..., Any], parameters: Mapping[str, inspect.Parameter]
+) -> Dependencies:
+    """
+    Return the given parameters of ``function`` as something FastAPI can fill.
+
+    Raises:
+        ConfigurationError: with reason ``unusable-signature``: a dependency reads the body, which
+            is the MCP message and no form of its own.
+    """
+    from fastapi.dependencies.utils import get_dependant
+
+    def only_these() -> None:
+        """Carry the signature; never called."""
+
+    only_these.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters.values()]
+    )
+    dependant = get_dependant(path="/", call=only_these)
+    if _reads_body(dependant):
+        raise ConfigurationError(
+            "unusable-signature",
+            f"{function.__qualname__} cannot be served: a dependency of it reads the body.",
+            "Take what the peer sends as a parameter of the function itself.",
+        )
+    return Dependencies(dependant)
+
+
+def _reads_body(dependant: "Dependant") -> bool:
+    return bool(dependant.body_params) or any(map(_reads_body, dependant.dependencies))

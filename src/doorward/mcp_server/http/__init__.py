@@ -1,0 +1,1 @@
+"""MCP over Streamable HTTP: the ASGI endpoint, host check, session methods, notifications."""

@@ -1,0 +1,42 @@
+"""Telling the clients who listen that something changed."""
+
+from doorward.mcp_server.catalog import Offer
+from doorward.mcp_server.server_state import House
+from doorward.mcp_server.streams.subscriptions import LIST_CHANGED, resource_topic
+
+
+class Announcing:
+    """
+    The side of a server that speaks up by itself; ``subscriptions=True`` turns it on.
+
+    Spec: MCP 2026-07-28 subscriptions; MCP 2025-11-25 resources, list changed notifications
+    """
+
+    _house: House
+    _offer: Offer
+
+    @property
+    def listeners(self) -> int:
+        """How many streams of change notifications are open."""
+        return len(self._house.subscriptions)
+
+    async def notify_resource_updated(self, uri: str) -> None:
+        """Tell whoever watches ``uri`` that it changed. Raises: ConfigurationError."""
+        self._publish(resource_topic(uri), uri=uri)
+
+    async def notify_tools_changed(self) -> None:
+        """Tell whoever wants to hear of it that the list of tools changed."""
+        self._publish("tools")
+
+    async def notify_prompts_changed(self) -> None:
+        """Tell whoever wants to hear of it that the list of prompts changed."""
+        self._publish("prompts")
+
+    async def notify_resources_changed(self) -> None:
+        """Tell whoever wants to hear of it that the list of resources changed."""
+        self._publish("resources")
+
+    def _publish(self, topic: str, **params: str) -> None:
+        self._offer.require_watchable()
+        method = LIST_CHANGED.get(topic, "notifications/resources/updated")
+        self._house.subscriptions.publish(topic, method, params)

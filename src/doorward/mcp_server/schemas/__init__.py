@@ -1,0 +1,1 @@
+"""From Python types to JSON Schema, and between arguments, results and JSON."""

@@ -1,0 +1,113 @@
+"""Arguments that clients repeat in ``Mcp-Param-*`` headers, and whether the two agree."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from doorward.errors import ConfigurationError
+from doorward.mcp_server.refusals import ProtocolRefusal
+from doorward.wire.jsonrpc.routing_headers import decode_name
+
+_ANNOTATION = "x-mcp-header"
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_PRINTABLE = re.compile(rb"[\x20-\x7e\t]*")
+_NUMBER = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,16})?")
+_PRIMITIVE = ("string", "integer", "boolean")
+_SAFE = 2**53 - 1
+
+
+class ParameterMismatch(ProtocolRefusal):
+    """A header tells a proxy another value than the body tells the tool."""
+
+    code = "parameter-mismatch"
+    jsonrpc_code = -32020
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """One argument that is repeated in a header; ``header`` is in lower case."""
+
+    argument: str
+    shown: str
+    header: bytes
+
+    def check(self, arguments: Mapping[str, Any], headers: list[tuple[bytes, bytes]]) -> None:
+        """
+        Let through a header that says what the body says, both or neither being there.
+
+        Raises:
+            ParameterMismatch: anything else.
+
+        Spec: MCP 2026-07-28, transports/streamable-http, "Server Behavior for Custom Headers"
+        """
+        value = arguments.get(self.argument)
+        if value is not None and not isinstance(value, str | int | float):
+            return  # No header can say this, and the tool's own schema is about to refuse it.
+        sent = [text for name, text in headers if name == self.header]
+        # One reader takes the first copy of a repeated header, another the last.
+        if len(sent) != (value is not None) or (sent and not _says(sent[0], value)):
+            raise ParameterMismatch(
+                f"Header mismatch: {self.shown} is not what the body gives as {self.argument!r}"
+            )
+
+
+def read_mirrored(schema: Mapping[str, Any]) -> tuple[Mirrored, ...]:
+    """
+    Return the arguments of an input schema that carry ``x-mcp-header``.
+
+    Raises:
+        ConfigurationError: with reason ``unusable-header``: clients would drop the whole tool.
+
+    Spec: MCP 2026-07-28, server/tools, "x-mcp-header"
+    """
+    found: dict[str, Mirrored] = {}
+    for argument, declared in schema.get("properties", {}).items():
+        if (token := declared.get(_ANNOTATION)) is None:
+            continue
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+            raise _unusable(f"{token!r} on {argument!r} is not a header name")
+        if declared.get("type") not in _PRIMITIVE:
+            raise _unusable(f"{argument!r} is neither a string, an integer nor a boolean")
+        if token.lower() in found:
+            raise _unusable(f"{token!r} is there twice")
+        shown = f"Mcp-Param-{token}"
+        found[token.lower()] = Mirrored(argument, shown, shown.lower().encode())
+    if sum(1 for _ in _annotated(schema)) != len(found):
+        raise _unusable("it stands deeper than the parameters themselves")
+    return tuple(found.values())
+
+
+def _says(header: bytes, value: str | float | None) -> bool:
+    if not _PRINTABLE.fullmatch(header):
+        return False
+    text = decode_name(header.strip(b" \t").decode("ascii"))
+    if text is None:
+        return False
+    if isinstance(value, bool):
+        return text == ("true" if value else "false")
+    if isinstance(value, str):
+        return text == value
+    # "1_000" and "nan" are numbers to Python alone, and beyond 2**53 languages disagree.
+    if value is None or abs(value) > _SAFE or not _NUMBER.fullmatch(text):
+        return False
+    return float(text) == value
+
+
+def _annotated(node: Any) -> Iterator[None]:
+    if isinstance(node, Mapping):
+        if _ANNOTATION in node:
+            yield None
+        for child in node.values():
+            yield from _annotated(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _annotated(child)
+
+
+def _unusable(why: str) -> ConfigurationError:
+    return ConfigurationError(
+        "unusable-header",
+        f"An {_ANNOTATION} annotation cannot be served: {why}.",
+        "Put it on parameters of type str, int or bool, each with a name of its own.",
+    )

@@ -1,0 +1,1 @@
+"""Event streams, the sessions of the older revisions, and subscriptions."""

@@ -1,0 +1,109 @@
+"""Where API keys are kept, and what one that comes with a request is worth."""
+
+import time
+from collections.abc import Iterable
+from typing import Protocol
+
+from doorward.identity import Identity
+from doorward.net import Clock
+from doorward.tokens.api_keys.key import ApiKey, read_api_key
+from doorward.tokens.refusals import ApiKeyExpired, ApiKeyRevoked, UnknownApiKey
+
+ISSUER = "doorward:api-key"
+"""Who vouches for a key: this server and nobody else. No authorization server can have this name."""
+
+
+class ApiKeys(Protocol):
+    """The keys of one server."""
+
+    @property
+    def generation(self) -> int:
+        """A number that changes with the keys: whatever was verified before it is forgotten."""
+
+    def find(self, key_id: str) -> ApiKey | None:
+        """
+        Return what is kept of the key with this id.
+
+        Raises:
+            ApiKeysUnavailable: the keys cannot be read.
+        """
+
+
+class ApiKeyList:
+    """Keys in memory: for tests, and for whoever keeps them in a place of their own."""
+
+    def __init__(self, keys: Iterable[ApiKey] = ()) -> None:
+        self._keys: dict[str, ApiKey] = {}
+        self._generation = 0
+        self.replace(keys)
+
+    @property
+    def generation(self) -> int:
+        """How often the keys were replaced."""
+        return self._generation
+
+    def replace(self, keys: Iterable[ApiKey]) -> None:
+        """Put ``keys`` in the place of all that were there."""
+        self._keys = {key.id: key for key in keys}
+        self._generation += 1
+
+    def find(self, key_id: str) -> ApiKey | None:
+        """Return what is kept of the key with this id."""
+        return self._keys.get(key_id)
+
+
+# Compared with where no key has the id, so that looking takes as long as it does where one has.
+_NOBODY = ApiKey(id="0" * 12, secret_sha256="0" * 64, name="nobody", created_at=1.0, expires_at=2.0)
+
+
+class KeyDesk:
+    """
+    Judges API keys.
+
+    A key comes as every other credential does, in ``Authorization: Bearer``. There is no X-API-Key:
+    with two headers, one request can carry two callers, and proxies that keep credentials out of
+    logs know the one.
+    """
+
+    # Lets `Remembered` keep what was found until the key ends or the keys change.
+    trusted_until = float("inf")
+
+    def __init__(self, keys: ApiKeys, *, clock: Clock = time.time) -> None:
+        self._keys = keys
+        self._clock = clock
+
+    @property
+    def generation(self) -> int:
+        """That of the keys."""
+        return self._keys.generation
+
+    def verify(self, token: str) -> Identity:
+        """
+        Return the caller that the key stands for.
+
+        Raises:
+            TokenRejected: 401 ``invalid_token``; the subclass names the reason.
+            ApiKeysUnavailable: 503.
+        """
+        presented = read_api_key(token)
+        found = self._keys.find(presented.id)
+        proved = (found or _NOBODY).proves(presented.secret)
+        if found is None or not proved:
+            raise UnknownApiKey(
+                f"id={presented.id!r}, {'no such key' if found is None else 'another secret'}"
+            )
+        # Only whoever holds the secret is told what became of the key.
+        if found.revoked_at is not None:
+            raise ApiKeyRevoked(f"id={found.id!r}, revoked at {found.revoked_at:.0f}")
+        if not self._clock() < found.expires_at:
+            raise ApiKeyExpired(f"id={found.id!r}, expired at {found.expires_at:.0f}")
+        return Identity(
+            issuer=ISSUER,
+            subject=found.id,
+            client_id=None,
+            scopes=found.scopes,
+            roles=found.roles,
+            expires_at=found.expires_at,
+            kind="key",
+            name=found.name,
+        )

@@ -1,0 +1,1 @@
+"""Access tokens as JWTs: which issuers, which keys, which claims."""

@@ -1,0 +1,127 @@
+"""From admitted claims to the Identity that every room above shares."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from re import Pattern
+from typing import Any
+
+from doorward.errors import MissingClaim
+from doorward.identity import Identity, Kind
+from doorward.tokens.jwt.profile import ClaimPath, TokenProfile
+from doorward.wire.oauth.scope import parse_scope
+
+Claims = Mapping[str, Any]
+_NONE: frozenset[str] = frozenset()
+# The same few scope texts come in every token; only issuers we trust get theirs in here.
+_parse_scope = lru_cache(maxsize=512)(parse_scope)
+
+
+def read_identity(claims: Claims, profile: TokenProfile, payload: bytes) -> Identity:
+    """
+    Return who is calling. ``payload`` is the JSON that ``claims`` were read from.
+
+    Does not check anything that ``checks`` has checked.
+
+    Raises:
+        MissingClaim: scopes are there and are neither a text nor a list of texts.
+
+    Spec: RFC 9068 §2.2, §5
+    """
+    subject = _first(claims, profile.subject_claims) or ""
+    client = _first(claims, profile.client_claims)
+    return Identity(
+        issuer=claims["iss"],
+        subject=subject,
+        client_id=client,
+        scopes=read_scopes(claims, profile.scope_claims),
+        roles=read_roles(claims, profile.role_paths),
+        expires_at=float(claims["exp"]),
+        kind=_kind(claims, profile, subject, client),
+        name=_first(claims, profile.name_claims),
+        token_id=_first(claims, profile.token_id_claims),
+        claims_kept=payload,
+    )
+
+
+def read_scopes(claims: Claims, names: tuple[str, ...]) -> frozenset[str]:
+    """
+    Return the scopes under the first of ``names`` that is there: a text or a list, either is known.
+
+    Raises:
+        MissingClaim: neither, or a text that is no list of scopes.
+
+    Spec: RFC 9068 §2.2.3; RFC 8693 §4.2; RFC 6749 §3.3
+    """
+    for name in names:
+        if name not in claims:
+            continue
+        value = claims[name]
+        if type(value) is str:
+            scopes = _parse_scope(value)
+        elif isinstance(value, list) and all(isinstance(one, str) for one in value):
+            # One scope per entry: "a b" inside a list is no scope, and would be two if it were split.
+            scopes = (
+                parse_scope(" ".join(value))
+                if all(one and " " not in one for one in value)
+                else None
+            )
+        else:
+            scopes = None
+        if scopes is None:
+            raise MissingClaim(f"{name} is neither scopes in a text nor a list of scopes")
+        return scopes
+    return _NONE
+
+
+def read_roles(claims: Claims, paths: tuple[ClaimPath, ...]) -> frozenset[str]:
+    """
+    Return the roles found under ``paths``, all together.
+
+    What is not a text or a list of texts gives no roles: roles only ever add, so nothing is lost by
+    reading less.
+    """
+    found: list[str] = []
+    for path in paths:
+        # The whole name first: "https://mcp.example/roles" is one claim and has dots in it.
+        value = claims[path] if isinstance(path, str) and path in claims else _at(claims, path)
+        if type(value) is list:
+            found += [one for one in value if type(one) is str]
+        elif type(value) is str:
+            found.append(value)
+    return frozenset(found) if found else _NONE
+
+
+def _at(claims: Claims, path: ClaimPath) -> Any:
+    value: Any = claims
+    for part in path.split(".") if isinstance(path, str) else path:
+        if not isinstance(value, Mapping) or part not in value:
+            return None
+        value = value[part]
+    return value
+
+
+def _first(claims: Claims, names: tuple[str, ...]) -> str | None:
+    for name in names:
+        if name in claims:
+            value = claims[name]
+            return value if type(value) is str else None
+    return None
+
+
+def _kind(claims: Claims, profile: TokenProfile, subject: str, client: str | None) -> Kind:
+    if client is not None:
+        for form in profile.service_subjects:
+            if subject == (client if form == "{client}" else form.replace("{client}", client)):
+                return "service"
+    marks = profile.service_marks
+    if marks and any(name in claims and _fits(claims[name], marks[name]) for name in marks):
+        return "service"
+    if profile.person_marks and profile.person_marks.isdisjoint(claims):
+        return "service"
+    return "person"
+
+
+def _fits(said: object, wanted: str | Pattern[str] | None) -> bool:
+    if isinstance(wanted, Pattern):
+        return isinstance(said, str) and wanted.fullmatch(said) is not None
+    return wanted is None or said == wanted

@@ -1,0 +1,224 @@
+"""Keys that an issuer publishes under a URL."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from doorward.errors import KeysUnavailable, UnknownKey
+from doorward.net import NEVER, Clock, Fetcher, FetchFailed, SingleFlight, Span
+from doorward.tokens.jwt.token_bucket import Allowance
+from doorward.wire import strict_json
+
+if TYPE_CHECKING:
+    from doorward.jose.key_set import KeySet
+    from doorward.jose.public_key import Key
+
+# Thirty RSA keys with certificate chains; Entra's set is the largest we know, at 20 kB.
+LARGEST_JWKS = 256 * 1024
+_FLIGHT = "keys"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freshness:
+    """
+    How long keys are believed, in seconds.
+
+    ``shortest`` and ``longest`` bound what the issuer's Cache-Control says; ``usual`` applies when
+    it says nothing. ``stale`` is how long after that the old keys still serve while the issuer
+    cannot be reached. For the sake of keys that are not in the set it is fetched
+    ``unknown_kid_burst`` times at once, and then once in ``unknown_kid`` seconds. ``retry`` is the
+    least time between two tries after a failure.
+    """
+
+    shortest: float = 60.0
+    usual: float = 300.0
+    longest: float = 3600.0
+    stale: float = 3600.0
+    unknown_kid: float = 5.0
+    unknown_kid_burst: int = 4
+    retry: float = 5.0
+
+
+class RemoteKeys:
+    """
+    The keys under ``jwks_uri``, fetched when needed, by one request at a time.
+
+    A key that is not in the set is asked for at once. Whoever sends tokens with invented ``kid``
+    values causes one fetch per ``unknown_kid`` seconds in the long run, and delays a key that was
+    rotated in meanwhile by no more than that.
+
+    Spec: RFC 7517 §5; RFC 9111 §4.2.4 (stale-if-error, bounded)
+    """
+
+    def __init__(
+        self,
+        jwks_uri: str,
+        *,
+        fetcher: Fetcher,
+        clock: Clock = time.time,
+        freshness: Freshness | None = None,
+    ) -> None:
+        self._uri = jwks_uri
+        self._fetcher = fetcher
+        self._clock = clock
+        self._fresh = freshness or Freshness()
+        self._flight: SingleFlight[str, None] = SingleFlight()
+        self._keys: KeySet | None = None
+        self._content: bytes = b""
+        self._generation = 0
+        self._trusted = NEVER
+        self._stale_until = float("-inf")
+        self._pause = NEVER
+        self._for_unknown = Allowance(self._fresh.unknown_kid_burst, self._fresh.unknown_kid)
+        self._behind: asyncio.Task[None] | None = None
+        self._problem: str | None = None
+
+    @property
+    def generation(self) -> int:
+        """How often the keys have changed."""
+        return self._generation
+
+    @property
+    def trusted_until(self) -> float:
+        """Until when the keys serve without asking again."""
+        return self._trusted.until
+
+    @property
+    def problem(self) -> str | None:
+        """What went wrong at the last fetch, for the log and for whoever describes this process."""
+        return self._problem
+
+    async def start(self) -> None:
+        """
+        Fetch the keys. A failure is logged: the provider may start after us, and until it answers
+        every token gets a 503.
+        """
+        await self._refresh()
+
+    async def aclose(self) -> None:
+        """End a fetch that is under way; the keys that are here stay."""
+        await self._flight.aclose()
+
+    def known(self, kid: str | None, algorithm: str) -> "Key | None":
+        """Return the key when it was fetched and is still trusted."""
+        if self._keys is None or not self._trusted.holds(self._clock()):
+            return None
+        return self._keys.find(kid, algorithm)
+
+    async def key(self, kid: str | None, algorithm: str) -> "Key":
+        """
+        Return the key, fetching the set when it is too old or lacks it.
+
+        Raises:
+            UnknownKey: the issuer's set, fetched lately, has no such key.
+            KeysUnavailable: there is no set that may still be used, or it could not be asked anew.
+        """
+        old = not self._trusted.holds(self._clock())
+        joins = self._flight.under_way(_FLIGHT)
+        if old:
+            stand_in = self._stand_in(kid, algorithm)
+            if stand_in is not None:
+                return stand_in
+            await self._refresh()
+        found = self._usable().find(kid, algorithm)
+        if found is None and (joins or not old):
+            found = await self._ask_for_unknown(kid, algorithm)
+        if found is not None:
+            return found
+        if self._problem is not None:
+            # The set is old and the issuer is silent: the key may well be a new one of its own, and
+            # a 401 would make clients throw good tokens away.
+            raise KeysUnavailable(f"kid={kid!r} is not in the last set, and {self._problem}")
+        raise UnknownKey(f"kid={kid!r} alg={algorithm!r}, have {sorted(self._usable().kids)}")
+
+    def _usable(self) -> "KeySet":
+        if self._keys is None or not self._clock() < self._stale_until:
+            raise KeysUnavailable(f"no keys from {self._uri}: {self._problem}")
+        return self._keys
+
+    def _stand_in(self, kid: str | None, algorithm: str) -> "Key | None":
+        """Return an old key at once while the issuer fails, and go on asking behind it."""
+        # Whoever waits for an issuer that hangs waits for the fetcher's whole timeout: at the first
+        # failure somebody has to, afterwards nobody whose key is at hand.
+        if self._problem is None or self._keys is None or not self._clock() < self._stale_until:
+            return None
+        found = self._keys.find(kid, algorithm)
+        if found is not None and (self._behind is None or self._behind.done()):
+            self._behind = asyncio.create_task(self._refresh())
+        return found
+
+    async def _ask_for_unknown(self, kid: str | None, algorithm: str) -> "Key | None":
+        # Whoever arrives while the set is on its way waits for it: a key that was just rotated in is
+        # named by many requests at once, and all but the first would be refused. The one that is on
+        # its way may have left before the rotation, so it is not the last word.
+        for _ in range(2):
+            joins = self._flight.under_way(_FLIGHT)
+            if not joins and not self._may_ask_for_unknown():
+                return None
+            await self._refresh()
+            found = self._usable().find(kid, algorithm)
+            if found is not None or not joins:
+                return found
+        return None
+
+    def _may_ask_for_unknown(self) -> bool:
+        now = self._clock()
+        return not self._pause.holds(now) and self._for_unknown.take(now)
+
+    async def _refresh(self) -> None:
+        if self._pause.holds(self._clock()):
+            return
+        await self._flight.run(_FLIGHT, self._load)
+
+    async def _load(self) -> None:
+        try:
+            content, max_age = await self._fetch()
+        except FetchFailed as error:
+            self._keep_old(f"{type(error).__name__}: {error}")
+            return
+        # Brought in with the first keys: a server can start without, and with the cryptography
+        # that it stands on it is a tenth of what one loads.
+        from doorward.jose.key_set import KeySet, NotAKeySet
+
+        try:
+            keys = KeySet(strict_json.parse_object(content))
+        except (NotAKeySet, strict_json.NotStrictJson) as error:
+            self._keep_old(f"{type(error).__name__}: {error}")
+            return
+        self._adopt(content, keys, max_age)
+
+    async def _fetch(self) -> tuple[bytes, float | None]:
+        fetched = await self._fetcher.fetch(
+            self._uri, accept="application/jwk-set+json, application/json", limit=LARGEST_JWKS
+        )
+        return fetched.body, fetched.max_age
+
+    def _adopt(self, content: bytes, keys: "KeySet", max_age: float | None) -> None:
+        fresh = self._fresh
+        wanted = fresh.usual if max_age is None else max_age
+        now = self._clock()
+        self._trusted = Span(now, now + min(max(wanted, fresh.shortest), fresh.longest))
+        self._stale_until = self._trusted.until + fresh.stale
+        self._pause = NEVER
+        self._problem = None
+        if self._keys is None or content != self._content:
+            self._keys, self._content = keys, content
+            self._generation += 1
+            for reason in keys.ignored:
+                _warn("issuer-key-ignored", jwks_uri=self._uri, reason=reason)
+
+    def _keep_old(self, problem: str) -> None:
+        now = self._clock()
+        self._problem = problem
+        self._pause = Span(now, now + self._fresh.retry)
+        if self._keys is not None and self._trusted.until <= now < self._stale_until:
+            self._trusted = Span(self._trusted.since, min(self._pause.until, self._stale_until))
+        _warn("issuer-keys-unavailable", jwks_uri=self._uri, problem=problem)
+
+
+def _warn(event: str, **facts: str) -> None:
+    # Brought in by the first warning: with what it brings along, it weighs 10 MB.
+    import structlog
+
+    structlog.get_logger("doorward.tokens").warning(event, **facts)

@@ -1,0 +1,222 @@
+"""Is this access token acceptable here? An Identity, or a refusal that says why not."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+from doorward.errors import (
+    BadSignature,
+    MalformedToken,
+    UnknownIssuer,
+    WrongAlgorithm,
+)
+from doorward.identity import Identity
+from doorward.jose.compact import Header, NotCompact, read_header, read_object, split
+from doorward.net import Clock, Fetcher
+from doorward.net.url import pairs_of
+from doorward.tokens.cache import Remembered
+from doorward.tokens.jwt.checks import Case, Expected, admit
+from doorward.tokens.jwt.discovered_keys import DiscoveredKeys
+from doorward.tokens.jwt.identity_from_claims import read_identity
+from doorward.tokens.jwt.issuer import TrustedIssuer, require_distinct
+from doorward.tokens.jwt.key_source import KeySource
+from doorward.tokens.jwt.remote_keys import RemoteKeys
+from doorward.tokens.seen_filter import Met
+
+# Headers repeat: an issuer has one per key. Whoever sends invented ones pushes the others out,
+# which costs microseconds and no memory.
+_MOST_HEADERS = 256
+
+
+class _Trusted:
+    """A trusted issuer, prepared so that a request looks nothing up twice."""
+
+    __slots__ = ("algorithms", "expected", "issuer", "keys")
+
+    def __init__(
+        self, issuer: TrustedIssuer, keys: KeySource, leeway: float, longest_life: float
+    ) -> None:
+        self.issuer = issuer
+        self.keys = keys
+        self.algorithms = frozenset(issuer.algorithms)
+        self.expected = Expected(
+            issuer=issuer.issuer,
+            audiences=frozenset(issuer.audiences),
+            profile=issuer.profile,
+            leeway=leeway,
+            longest_life=longest_life,
+        )
+
+
+class Verifier:
+    """
+    Judge access tokens of the ``issuers``, and of nobody else.
+
+    ``leeway`` is how far clocks may differ and ``longest_life`` how far ahead a token may expire,
+    both in seconds and both for every issuer. Of verified tokens that come again, ``cache_entries``
+    are remembered for at most ``cache_ttl`` seconds; 0 turns that off. ``fetcher`` gets keys and
+    metadata; one that is made here may go to the hosts that the issuers name, and to public ones.
+
+    Raises:
+        ConfigurationError: with reason ``no-issuers`` or ``issuer-twice``.
+
+    Spec: RFC 9068 §4; RFC 7519 §7.2; RFC 8725 §3
+    """
+
+    def __init__(
+        self,
+        issuers: Sequence[TrustedIssuer],
+        *,
+        clock: Clock = time.time,
+        leeway: float = 30.0,
+        longest_life: float = 86400.0,
+        cache_entries: int = 10_000,
+        cache_ttl: float = 300.0,
+        fetcher: Fetcher | None = None,
+    ) -> None:
+        require_distinct([one.issuer for one in issuers])
+        self._clock = clock
+        self._owns_fetcher = fetcher is None
+        self._fetcher = fetcher or Fetcher(
+            allow_private_hosts=pairs_of(
+                url for one in issuers for url in (one.issuer, one.internal_url, one.jwks_uri)
+            )
+        )
+        self._own_keys: list[RemoteKeys] = []
+        self._trusted = {
+            one.issuer: _Trusted(one, self._source(one), leeway, longest_life) for one in issuers
+        }
+        self._revocations = {
+            one.issuer: one.revocations for one in issuers if one.revocations is not None
+        }
+        self._remembered = Remembered(entries=cache_entries, ttl=cache_ttl)
+        self._met = None if self._remembered.is_off else Met(cache_entries)
+        self._headers: dict[bytes, Header] = {}
+
+    def _source(self, issuer: TrustedIssuer) -> KeySource:
+        if issuer.keys is not None:
+            return issuer.keys
+        if issuer.jwks_uri is not None:
+            keys = RemoteKeys(issuer.jwks_uri, fetcher=self._fetcher, clock=self._clock)
+        else:
+            keys = DiscoveredKeys(
+                issuer.issuer,
+                fetcher=self._fetcher,
+                clock=self._clock,
+                internal_url=issuer.internal_url,
+            )
+        self._own_keys.append(keys)
+        return keys
+
+    async def start(self) -> None:
+        """Fetch every issuer's keys ahead of the first token; an issuer that is down is logged."""
+        await asyncio.gather(*(one.keys.start() for one in self._trusted.values()))
+
+    async def aclose(self) -> None:
+        """Forget every verified token, and let go of the fetcher when it was made here."""
+        self._remembered.clear()
+        if self._met is not None:
+            self._met.clear()
+        # A server that is stopped while its keys are on their way leaves no task behind. Keys that
+        # were given may be on their way for another verifier.
+        for keys in self._own_keys:
+            await keys.aclose()
+        if self._owns_fetcher:
+            await self._fetcher.aclose()
+
+    def recall(self, token: bytes) -> Identity | None:
+        """Return whose token this is when it was verified a moment ago, without waiting."""
+        # Most that are not known were never met, and need not be hashed for that.
+        if self._met is None or not self._met.again(token):
+            return None
+        now = self._clock()
+        known = self._remembered.recall(sha256(token).digest(), now)
+        if known is None or not self._revocations:
+            return known
+        revocations = self._revocations.get(known.issuer)
+        return known if revocations is None or revocations.admits(known.token_id, now) else None
+
+    async def verify(self, token: bytes) -> Identity:
+        """
+        Return whose access token this is.
+
+        Does not look at what the operation needs: that is ``policy``.
+
+        Raises:
+            TokenRejected: 401 ``invalid_token``; the subclass names the reason.
+            KeysUnavailable: 503, the issuer's keys cannot be had.
+            RevocationsUnavailable: 503, nobody can say whether it was revoked.
+        """
+        if (known := self.recall(token)) is not None:
+            return known
+        header, claims, trusted, parts = self._read(token)
+        keys = trusted.keys
+        # Taken before the key is: when the keys change in between, nothing is remembered.
+        generation = keys.generation
+        key = keys.known(header.kid, header.algorithm)
+        if key is None:
+            key = await keys.key(header.kid, header.algorithm)
+            generation = keys.generation
+        if not key.verify(header.algorithm, parts.signing_input, parts.signature):
+            raise BadSignature(f"kid={header.kid!r} alg={header.algorithm!r}")
+        now = self._clock()
+        admit(Case(header.type, claims, trusted.expected, now))
+        identity = read_identity(claims, trusted.issuer.profile, parts.payload)
+        if (revocations := trusted.issuer.revocations) is not None:
+            await revocations.require(identity.token_id)
+        return self._keep(token, identity, keys, generation, now)
+
+    def _keep(
+        self, token: bytes, identity: Identity, keys: KeySource, generation: int, now: float
+    ) -> Identity:
+        """Remember who it was when the token comes for the second time."""
+        # Whoever comes twice comes often, as a rule. Where each request brings a token of its own, to
+        # keep them all costs as much as half their check, and pushes out the others.
+        if self._met is None:
+            return identity
+        if self._met.again(token):
+            digest = sha256(token).digest()
+            return self._remembered.keep(digest, identity, keys, generation, now)
+        self._met.add(token)
+        return identity
+
+    def _read(self, token: bytes) -> tuple[Header, dict[str, Any], _Trusted, Any]:
+        try:
+            parts = split(token)
+            header = self._headers.get(parts.header) or self._read_header(parts.header)
+            claims = read_object(parts.payload)
+        except NotCompact as error:
+            raise MalformedToken(str(error)) from None
+        # Not yet verified: `iss` only picks whose keys to try, and only theirs are tried.
+        issuer = claims.get("iss")
+        trusted = self._trusted.get(issuer) if isinstance(issuer, str) else None
+        if trusted is None:
+            raise UnknownIssuer(f"iss={str(issuer)[:200]!r}, trust {sorted(self._trusted)}")
+        if header.algorithm not in trusted.algorithms:
+            raise WrongAlgorithm(
+                f"alg={header.algorithm[:50]!r}, {trusted.issuer.issuer!r} is pinned to"
+                f" {sorted(trusted.algorithms)}"
+            )
+        return header, claims, trusted, parts
+
+    def _read_header(self, segment: bytes) -> Header:
+        header = read_header(segment)
+        while len(self._headers) >= _MOST_HEADERS:
+            self._headers.pop(next(iter(self._headers)), None)
+        self._headers[segment] = header
+        return header
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Return what is trusted, for a log line or a status page; nothing in it is secret."""
+        return [
+            {
+                "issuer": one.issuer.issuer,
+                "audience": list(one.issuer.audiences),
+                "algorithms": sorted(one.algorithms),
+                "profile": one.issuer.profile.name,
+                "keys": type(one.keys).__name__,
+            }
+            for one in self._trusted.values()
+        ]

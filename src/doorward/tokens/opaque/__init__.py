@@ -1,0 +1,1 @@
+"""Opaque access tokens: looked up at their issuer."""

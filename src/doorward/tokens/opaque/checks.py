@@ -1,0 +1,142 @@
+"""What an issuer must say of a token before it is accepted here. Pure."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from doorward.errors import BoundToken, MissingClaim, WrongType
+from doorward.identity import Identity
+from doorward.tokens.jwt import checks
+from doorward.tokens.jwt.checks import Case, Expected
+from doorward.tokens.jwt.identity_from_claims import read_identity
+from doorward.tokens.opaque.issuer import OpaqueIssuer
+from doorward.tokens.refusals import WrongClient
+
+# Of a token without an end, nobody knows when it was last good. Its identity ends after this many
+# seconds, so that a stream is opened anew and the issuer asked again.
+LONGEST_UNENDING = 3600.0
+# To the year 9999, which some issuers write for "never". Beyond it are milliseconds, and numbers
+# that no clock and no float can hold.
+_LONGEST_LIFE = 2.6e11
+# How providers name an access token in token_type (Stytch says access_token) and token_use (Hydra
+# and Cognito).
+_ACCESS = frozenset({"bearer", "access_token", "urn:ietf:params:oauth:token-type:access_token"})
+_USES = frozenset({"access", "access_token"})
+_encode = msgspec.json.encode
+
+OpaqueCheck = Callable[[Case, OpaqueIssuer], None]
+
+
+def kind(case: Case, _trusted: OpaqueIssuer) -> None:
+    """
+    Refuse what lives and is no access token: refresh tokens and ID tokens, which issuers look up as
+    readily, and for which a refresh token's days would count as an access token's minutes.
+
+    Spec: RFC 7662 §2.1 (the hint is a hint), §2.2
+    """
+    claims, profile = case.claims, case.expected.profile
+    said, use = claims.get("token_type"), claims.get("token_use")
+    if isinstance(said, str) and said.lower() == "dpop":
+        raise BoundToken("token_type=DPoP, and the token came without proof of the key")
+    # One of the two must say so, and neither may say otherwise: several issuers say nothing at all
+    # of a refresh token's type.
+    if said is None and use is None:
+        raise WrongType("the issuer does not say what it is: no token_type in its answer")
+    if said is not None and not (isinstance(said, str) and said.lower() in _ACCESS):
+        raise WrongType(f"token_type={str(said)[:100]!r}, want Bearer")
+    if use is not None and not (isinstance(use, str) and use in _USES):
+        raise WrongType(f"token_use={str(use)[:100]!r}, want access_token")
+    if not profile.forbidden_claims.isdisjoint(claims):
+        strange = sorted(profile.forbidden_claims & claims.keys())
+        raise WrongType(f"claims {strange} are those of another kind of token")
+    for name, value in profile.required_values.items():
+        if claims.get(name) != value:
+            raise WrongType(f"{name}={str(claims.get(name))[:100]!r}, want {value!r}")
+
+
+def unbound(case: Case, _trusted: OpaqueIssuer) -> None:
+    """Refuse a token that is bound to a key. Spec: RFC 8705 §3.2; RFC 9449 §6.2"""
+    checks.unbound(case)
+
+
+def issuer(case: Case, _trusted: OpaqueIssuer) -> None:
+    """Refuse what the asked issuer says of another issuer's token."""
+    checks.issuer(case)
+
+
+def audience(case: Case, trusted: OpaqueIssuer) -> None:
+    """Refuse a token that was issued for somebody else, where audiences are named."""
+    if trusted.audiences:
+        checks.audience(case)
+
+
+def client(case: Case, trusted: OpaqueIssuer) -> None:
+    """
+    Refuse a token that was issued to another client, where clients are named.
+
+    Spec: RFC 6819 §4.6.4; RFC 9700 §2.3
+    """
+    if not trusted.client_ids:
+        return
+    profile = case.expected.profile
+    name = next((one for one in profile.client_claims if one in case.claims), None)
+    said = case.claims[name] if name is not None else None
+    if not isinstance(said, str) or said not in trusted.client_ids:
+        raise WrongClient(f"{name}={str(said)[:200]!r}, want one of {sorted(trusted.client_ids)}")
+
+
+def lifetime(case: Case, _trusted: OpaqueIssuer) -> None:
+    """Refuse a token that is over or has not begun, whatever else the issuer says of it."""
+    checks.lifetime(case)
+
+
+def completeness(case: Case, _trusted: OpaqueIssuer) -> None:
+    """Refuse an answer that does not say who is calling."""
+    checks.completeness(case)
+
+
+# First what it is, because the others speak of an access token; then whose, for whom and to whom;
+# then whether it lives.
+CHECKS: tuple[OpaqueCheck, ...] = (kind, unbound, issuer, audience, client, lifetime, completeness)
+
+
+def judge(said: Mapping[str, Any], trusted: OpaqueIssuer, *, leeway: float, now: float) -> Identity:
+    """
+    Return who is calling with a token of which its issuer says ``said``.
+
+    Raises:
+        TokenRejected: 401 ``invalid_token``, as the subclass that names the reason.
+
+    Spec: RFC 7662 §2.2
+    """
+    claims = _completed(said, trusted, now)
+    expected = Expected(
+        issuer=trusted.issuer,
+        audiences=frozenset(trusted.audiences),
+        profile=trusted.profile,
+        leeway=leeway,
+        # Asked again at every turn, a token may live as long as its issuer lets it.
+        longest_life=_LONGEST_LIFE,
+    )
+    case = Case(None, claims, expected, now)
+    for check in CHECKS:
+        check(case, trusted)
+    return read_identity(claims, trusted.profile, _encode(claims))
+
+
+def _completed(said: Mapping[str, Any], trusted: OpaqueIssuer, now: float) -> dict[str, Any]:
+    """Return ``said`` with what an issuer may leave out because it goes without saying."""
+    claims = {name: value for name, value in said.items() if value is not None}
+    claims.pop("active", None)
+    claims.setdefault("iss", trusted.issuer)
+    claims.setdefault("exp", now + LONGEST_UNENDING)
+    profile = trusted.profile
+    if not any(name in claims for name in profile.subject_claims):
+        client_id = next((claims[one] for one in profile.client_claims if one in claims), None)
+        # Without a person, the client is the subject. But a name without a subject is a person's:
+        # as the client, all people who use it would be one and the same, and a service.
+        if client_id is None or any(name in claims for name in profile.name_claims):
+            raise MissingClaim(f"without any of {list(profile.subject_claims)}")
+        claims[profile.subject_claims[0]] = client_id
+    return claims

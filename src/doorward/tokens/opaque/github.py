@@ -1,0 +1,114 @@
+"""Asking GitHub about one of its access tokens."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from doorward.errors import MissingClaim
+from doorward.tokens.opaque.client_authentication import AskingClient, json_question, require_secure
+from doorward.tokens.opaque.introspection import INSECURE, require_cache_ttl
+from doorward.tokens.opaque.issuer import Answer, Ask, Asking
+from doorward.tokens.opaque.responses import ask, read
+from doorward.tokens.refusals import LookupUnavailable
+
+API = "https://api.github.com"
+_ACCEPT = "application/vnd.github+json"
+# OAuth apps, and GitHub Apps for users. Personal tokens (ghp_, github_pat_) belong to no app and are
+# not even sent there.
+_PREFIXES = ("gho_", "ghu_")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitHubTokenCheck:
+    """
+    Asks GitHub whether each token is one that it issued to this app.
+
+    ``client_id`` and ``client_secret`` are the app's. GitHub says 404 of every token that is not
+    its own, however alive; ``GET /user`` would say yes to any. ``api`` is for GitHub Enterprise
+    Server: ``https://{host}/api/v3``. ``cache_ttl`` is in seconds, as in ``Introspection``.
+
+    Raises:
+        ConfigurationError: with reason ``no-lookup-credentials``, ``insecure-lookup`` or
+            ``not-a-limit``.
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    api: str = API
+    cache_ttl: float = 60.0
+
+    def __post_init__(self) -> None:
+        _ = self.client
+        require_secure(self.api, INSECURE)
+        require_cache_ttl(self.cache_ttl)
+
+    @property
+    def client(self) -> AskingClient:
+        """Whom this server asks as."""
+        return AskingClient(client_id=self.client_id, client_secret=self.client_secret)
+
+    @property
+    def named_urls(self) -> tuple[str, ...]:
+        """None, unless it is not the public GitHub."""
+        return () if self.api == API else (self.api,)
+
+    def recognises(self, token: str) -> bool:
+        """Say whether the token begins as those of apps do."""
+        return token.startswith(_PREFIXES)
+
+    def begin(self, asking: Asking) -> Ask:
+        """Return the function that asks about one token."""
+        url = f"{self.api}/applications/{quote(self.client_id, safe='')}/token"
+        authorization = self.client.basic()
+
+        async def ask_github(token: str) -> Answer:
+            question = json_question(
+                {"access_token": token}, authorization=authorization, accept=_ACCEPT
+            )
+            answer = await ask(asking.fetcher, url, question)
+            # 422 is for what does not even look like a token.
+            if answer.status in (404, 422):
+                return None
+            return _claims(read(answer, "GitHub"))
+
+        return ask_github
+
+
+def _claims(said: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return GitHub's answer in the words of RFC 7662.
+
+    Nothing else of it: it repeats the token, and is ten times as long.
+    """
+    user, app = _object(said, "user"), _object(said, "app")
+    if type(user.get("id")) is not int:
+        raise MissingClaim("GitHub names no user")
+    claims: dict[str, Any] = {
+        # The number: a login can be given up and taken by somebody else.
+        "sub": str(user["id"]),
+        "client_id": app.get("client_id"),
+        "token_type": "Bearer",
+        "scope": said.get("scopes") or [],
+        "preferred_username": user.get("login"),
+        "user_type": user.get("type"),
+    }
+    if said.get("expires_at") is not None:
+        claims["exp"] = _seconds(said["expires_at"])
+    return claims
+
+
+def _seconds(said: object) -> int:
+    """Return a time that is written as 2026-11-22T03:04:05Z in seconds since 1970."""
+    try:
+        when = datetime.fromisoformat(str(said))
+    except ValueError:
+        raise LookupUnavailable(f"GitHub says expires_at={str(said)[:50]!r}") from None
+    # Without its zone it would be a time of wherever this process runs.
+    return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+
+
+def _object(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = said.get(name)
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,88 @@
+"""Asking Google about one of its access tokens."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from doorward.errors import MissingClaim
+from doorward.net import Question
+from doorward.tokens.opaque.client_authentication import require_secure
+from doorward.tokens.opaque.introspection import INSECURE, require_cache_ttl
+from doorward.tokens.opaque.issuer import Answer, Ask, Asking
+from doorward.tokens.opaque.responses import ask, json_object, read, without
+from doorward.tokens.refusals import LookupUnavailable
+
+TOKENINFO = "https://oauth2.googleapis.com/tokeninfo"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoogleTokenInfo:
+    """
+    Asks Google's tokeninfo about each token.
+
+    It answers anybody, so it says only that a token lives: name the clients whose tokens you accept
+    in ``OpaqueIssuer(client_ids=…)``, which are compared to ``azp``, and in its ``audience``, which
+    is compared to ``aud``. The user must have granted ``openid``, or Google does not say who it is.
+    ``cache_ttl`` is in seconds, as in ``Introspection``.
+
+    Raises:
+        ConfigurationError: with reason ``insecure-lookup`` or ``not-a-limit``.
+    """
+
+    endpoint: str = TOKENINFO
+    cache_ttl: float = 60.0
+
+    def __post_init__(self) -> None:
+        require_secure(self.endpoint, INSECURE)
+        require_cache_ttl(self.cache_ttl)
+
+    @property
+    def named_urls(self) -> tuple[str, ...]:
+        """None, unless it is not Google's."""
+        return () if self.endpoint == TOKENINFO else (self.endpoint,)
+
+    def recognises(self, token: str) -> bool:
+        """Say whether the token begins as Google's access tokens do."""
+        return token.startswith("ya29.")
+
+    def begin(self, asking: Asking) -> Ask:
+        """Return the function that asks about one token."""
+
+        async def ask_google(token: str) -> Answer:
+            # In a header: the address with the token in it, as most examples have it, is what ends
+            # up in logs.
+            question = Question(authorization=f"Bearer {token}")
+            answer = await ask(asking.fetcher, self.endpoint, question)
+            if answer.status in (400, 401) and _is_refusal(json_object(answer, "Google")):
+                return None
+            return _claims(without(token, read(answer, "Google")), asking.clock())
+
+        return ask_google
+
+
+def _is_refusal(said: Mapping[str, Any]) -> bool:
+    return said.get("error") == "invalid_token" or said.get("error_description") == "Invalid Value"
+
+
+def _claims(said: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return Google's answer in the words of RFC 7662."""
+    if "sub" not in said:
+        raise MissingClaim("Google names no sub: the client must ask for the scope openid")
+    issued_to = said.get("azp", said.get("aud"))
+    claims = {name: said[name] for name in ("sub", "aud", "scope", "email") if name in said}
+    return claims | {
+        "client_id": issued_to,
+        "token_type": "Bearer",
+        "exp": _seconds(said, now),
+        # Google writes its truth values as texts here.
+        "email_verified": str(said.get("email_verified", "")).lower() == "true",
+    }
+
+
+def _seconds(said: Mapping[str, Any], now: float) -> int:
+    """Return when it ends; Google writes numbers as texts here."""
+    for name, begin in (("exp", 0), ("expires_in", int(now))):
+        value = str(said.get(name, ""))
+        if value.isascii() and value.isdigit() and len(value) < 12:
+            return begin + int(value)
+    raise LookupUnavailable("Google says neither exp nor expires_in")

@@ -1,0 +1,170 @@
+"""Tokens that are looked up: by one question at a time, and not again for a while."""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from doorward.errors import ConfigurationError, MalformedToken
+from doorward.identity import Identity
+from doorward.jose.compact import LONGEST_TOKEN
+from doorward.net import Clock, Fetcher, SingleFlight
+from doorward.net.circuit_breaker import Respite
+from doorward.tokens.cache import Remembered
+from doorward.tokens.opaque.checks import judge
+from doorward.tokens.opaque.issuer import Asking, OpaqueIssuer
+from doorward.tokens.refusals import InactiveToken, LookupUnavailable
+
+
+class _Asked:
+    """An issuer that is asked, and how long its answers hold."""
+
+    # What `Remembered` wants of a source of keys. Nothing that is remembered here hangs on a key.
+    generation = 0
+
+    def __init__(self, issuer: OpaqueIssuer, fetcher: Fetcher, clock: Clock) -> None:
+        self.issuer = issuer
+        self._clock = clock
+        self._ttl = issuer.lookup.cache_ttl
+        self._respite = Respite(_unasked, clock)
+        self._ask = issuer.lookup.begin(
+            Asking(
+                issuer=issuer.issuer,
+                internal_url=issuer.internal_url,
+                fetcher=fetcher,
+                clock=clock,
+            )
+        )
+
+    @property
+    def trusted_until(self) -> float:
+        """Until when an answer holds that comes now; never beyond now when the setting is 0."""
+        return self._clock() + self._ttl
+
+    async def ask(self, token: str) -> dict[str, Any]:
+        """
+        Return what the issuer says of a token that is active.
+
+        Raises:
+            InactiveToken: 401, it is not.
+            LookupUnavailable: 503, nobody knows.
+        """
+        said = await self._respite.ask(lambda: self._ask(token))
+        if said is None:
+            raise InactiveToken(f"{self.issuer.issuer} says that it is not active")
+        return dict(said)
+
+
+def _unasked(because: str, left: int) -> LookupUnavailable:
+    return LookupUnavailable(f"not asked for another {left} s: {because}", retry_after=left)
+
+
+class OpaqueTokens:
+    """
+    Judges tokens of the ``issuers`` by asking them.
+
+    What an issuer says of a live token is remembered by the SHA-256 of the token, until the token is
+    over or the setting of its lookup says so. That a token is not active is not remembered: whoever
+    guesses sends another one each time, and an issuer of several machines may not know a token yet
+    in the second after it was issued. Requests that bring the same token at the same time wait for
+    one question.
+
+    Raises:
+        ConfigurationError: with reason ``ambiguous-opaque-issuers``.
+    """
+
+    def __init__(
+        self,
+        issuers: Sequence[OpaqueIssuer],
+        *,
+        fetcher: Fetcher,
+        clock: Clock = time.time,
+        leeway: float = 30.0,
+        cache_entries: int = 10_000,
+        cache_ttl: float = 300.0,
+    ) -> None:
+        _require_one_answer(issuers)
+        self._clock = clock
+        self._leeway = leeway
+        self._asked = {one.issuer: _Asked(one, fetcher, clock) for one in issuers}
+        self._remembered = Remembered(entries=cache_entries, ttl=cache_ttl)
+        self._flights: SingleFlight[bytes, Identity] = SingleFlight()
+
+    def __len__(self) -> int:
+        return len(self._remembered)
+
+    def knows(self, issuer: str) -> bool:
+        """Say whether ``issuer`` is asked about its tokens."""
+        return issuer in self._asked
+
+    def recall(self, digest: bytes) -> Identity | None:
+        """Return whose token it is that has this SHA-256, when that was found out and holds."""
+        return self._remembered.recall(digest, self._clock())
+
+    async def verify(self, token: bytes, digest: bytes, issuer: str | None = None) -> Identity:
+        """
+        Return whose token this is: of ``issuer``, or of whoever recognises it.
+
+        Raises:
+            TokenRejected: 401 ``invalid_token``; the subclass names the reason.
+            LookupUnavailable: 503, the issuer cannot be asked.
+        """
+        known = self.recall(digest)
+        if known is not None:
+            return known
+        text = _readable(token)
+        asked = self._asked[issuer] if issuer is not None else self._recognising(text)
+        return await self._flights.run(digest, lambda: self._look_up(asked, text, digest))
+
+    async def _look_up(self, asked: _Asked, token: str, digest: bytes) -> Identity:
+        said = await asked.ask(token)
+        now = self._clock()
+        identity = judge(said, asked.issuer, leeway=self._leeway, now=now)
+        return self._remembered.keep(digest, identity, asked, asked.generation, now)
+
+    def _recognising(self, token: str) -> _Asked:
+        # Those that know their tokens by a prefix come first; at most one takes any token.
+        found = [one for one in self._asked.values() if one.issuer.lookup.recognises(token)]
+        if not found:
+            raise MalformedToken("no issuer that is asked here issues tokens that look like this")
+        return min(found, key=lambda one: one.issuer.lookup.recognises(_NOBODYS))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._remembered.clear()
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Return who is asked, for a log line or a status page; nothing in it is secret."""
+        return [
+            {
+                "issuer": name,
+                "audience": list(one.issuer.audiences),
+                "client_ids": list(one.issuer.client_ids),
+                "profile": one.issuer.profile.name,
+                "lookup": type(one.issuer.lookup).__name__,
+            }
+            for name, one in self._asked.items()
+        ]
+
+
+# What no issuer's tokens look like: a lookup that recognises it takes any token for its own.
+_NOBODYS = "-"
+
+
+def _readable(token: bytes) -> str:
+    if len(token) > LONGEST_TOKEN:
+        raise MalformedToken(f"longer than {LONGEST_TOKEN} bytes")
+    with suppress(UnicodeDecodeError):
+        return token.decode("ascii")
+    raise MalformedToken("not ASCII")
+
+
+def _require_one_answer(issuers: Sequence[OpaqueIssuer]) -> None:
+    greedy = [one.issuer for one in issuers if one.lookup.recognises(_NOBODYS)]
+    if len(greedy) > 1:
+        # Asking all of them would show each issuer the tokens of the others.
+        raise ConfigurationError(
+            "ambiguous-opaque-issuers",
+            f"{greedy[0]!r} and {greedy[1]!r} both issue tokens that nothing tells apart.",
+            "Trust one issuer of opaque tokens by introspection, and let the others issue JWTs.",
+        )

@@ -1,0 +1,1 @@
+"""OAuth documents, parameters, challenges and URIs: parsed, built, compared."""

@@ -1,0 +1,278 @@
+"""What a client says of itself: registrations (RFC 7591) and Client ID Metadata Documents."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from doorward.errors import RequestRefused
+from doorward.wire import address
+from doorward.wire.oauth import redirect_uri
+from doorward.wire.oauth.scope import parse_scope
+
+ApplicationType = Literal["web", "native"]
+
+# What an open door hands out. client_credentials, jwt-bearer and token exchange are for clients
+# somebody vouches for; a stranger who lists them gets the rest of the list.
+GRANT_TYPES = ("authorization_code", "refresh_token")
+SECRET_METHODS = ("client_secret_basic", "client_secret_post")
+AUTH_METHODS = ("none", *SECRET_METHODS)
+
+MOST_REDIRECT_URIS = 20
+LONGEST_NAME = 200
+LONGEST_CLIENT_ID = 2048
+
+_LINKS = ("client_uri", "logo_uri", "tos_uri", "policy_uri", "jwks_uri")
+_PRIVATE_KEY_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?")
+
+
+class InvalidClientMetadata(RequestRefused):
+    """A member of the client's metadata cannot be accepted; ``problem`` names it in a sentence."""
+
+    code = "invalid-client-metadata"
+    wire_error = "invalid_client_metadata"
+    public = "The client metadata cannot be accepted."
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    @property
+    def description(self) -> str:
+        """The sentence a peer may read. It names members, and never repeats their values."""
+        return self.problem
+
+
+class InvalidRedirectUri(InvalidClientMetadata):
+    """A redirect URI that must never receive a code."""
+
+    code = "invalid-redirect-uri"
+    wire_error = "invalid_redirect_uri"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientMetadata:
+    """
+    A client's own description after every rule was applied; what was not understood is not here.
+
+    ``scope`` is ``None`` when the client named none. Nothing in here is verified to be true.
+
+    Spec: RFC 7591 §2
+    """
+
+    redirect_uris: tuple[str, ...]
+    token_endpoint_auth_method: str
+    grant_types: tuple[str, ...] = ("authorization_code",)
+    response_types: tuple[str, ...] = ("code",)
+    application_type: str | None = None
+    client_name: str | None = None
+    scope: frozenset[str] | None = None
+    client_uri: str | None = None
+    logo_uri: str | None = None
+    tos_uri: str | None = None
+    policy_uri: str | None = None
+    software_id: str | None = None
+    software_version: str | None = None
+
+
+def parse_registration(
+    document: Mapping[str, Any],
+    *,
+    private_schemes: frozenset[str] = redirect_uri.EDITOR_SCHEMES,
+) -> ClientMetadata:
+    """
+    Return what a registration request asks for, reduced to what may be granted.
+
+    Grant types and response types that are not served here are left out, as RFC 7591 allows; the
+    answer says what was kept. Does not know the scope catalogue.
+
+    Raises:
+        InvalidRedirectUri: 400 ``invalid_redirect_uri``.
+        InvalidClientMetadata: 400 ``invalid_client_metadata``.
+
+    Spec: RFC 7591 §2, §3.1, §3.2.2
+    """
+    method = _text(document, "token_endpoint_auth_method", 64) or "client_secret_basic"
+    if method not in AUTH_METHODS:
+        raise InvalidClientMetadata(
+            f"token_endpoint_auth_method must be one of {', '.join(AUTH_METHODS)}."
+        )
+    return _parse(document, method, private_schemes)
+
+
+def parse_client_document(
+    document: Mapping[str, Any],
+    client_id: str,
+    *,
+    private_schemes: frozenset[str] = redirect_uri.EDITOR_SCHEMES,
+) -> ClientMetadata:
+    """
+    Return what the document behind a client_id URL says, when it is that client's document.
+
+    Grant types nobody here knows are ignored. A list ``token_endpoint_auth_methods_supported`` may
+    stand in for the single method. Nobody shares a secret with a public document.
+
+    Raises:
+        InvalidRedirectUri, InvalidClientMetadata: the document cannot be used.
+
+    Spec: draft-ietf-oauth-client-id-metadata-document §4.1; MCP 2026-07-28 client registration
+    """
+    # Byte for byte: a document that answers under two addresses is the document of one of them.
+    if document.get("client_id") != client_id:
+        raise InvalidClientMetadata("client_id in the document is not the URL it was fetched from.")
+    secrets = [name for name in ("client_secret", "client_secret_expires_at") if name in document]
+    if secrets:
+        raise InvalidClientMetadata(f"{secrets[0]} does not belong in a public document.")
+    if not _text(document, "client_name", LONGEST_NAME):
+        raise InvalidClientMetadata("client_name is missing.")
+    return _parse(document, _document_auth_method(document), private_schemes)
+
+
+def is_client_id_url(text: str, *, local_hosts: frozenset[str] = frozenset()) -> bool:
+    """
+    Say whether a client_id is a URL behind which its metadata may be looked for.
+
+    https, a lower-case host name, a path beyond "/", no dot segments, fragment, credentials or
+    empty port. ``local_hosts`` are exact ``host:port`` pairs that may be http, for development.
+
+    Does not say whether the host may be contacted: the fetcher decides that.
+
+    Spec: draft-ietf-oauth-client-id-metadata-document §3
+    """
+    parts = address.split(text) if len(text) <= LONGEST_CLIENT_ID else None
+    if parts is None or "#" in text or not text.startswith(f"{parts.scheme}://{parts.netloc}/"):
+        return False
+    # Read after decoding as well: "%2e%2e" climbs as far as ".." does, on some servers.
+    segments = re.sub("%2e", ".", parts.path, flags=re.IGNORECASE).split("/")
+    if parts.path == "/" or "." in segments or ".." in segments or '"' in text or "<" in text:
+        return False
+    if parts.netloc in local_hosts:
+        return True
+    if parts.scheme != "https" or parts.netloc.endswith(":") or parts.hostname is None:
+        return False
+    named = parts.netloc.removesuffix(f":{parts.port}")
+    return named == parts.hostname and _HOST.fullmatch(named) is not None
+
+
+def looks_like_url(client_id: str) -> bool:
+    """Say whether a client_id claims to be a URL, so that it is never looked up as anything else."""
+    return "://" in client_id or client_id.lower().startswith(("http:", "https:"))
+
+
+def _parse(
+    document: Mapping[str, Any], method: str, private_schemes: frozenset[str]
+) -> ClientMetadata:
+    application_type = _text(document, "application_type", 16)
+    if application_type not in (None, "web", "native"):
+        raise InvalidClientMetadata("application_type must be web or native.")
+    _check_keys(document)
+    links = {name: _link(document, name) for name in _LINKS}
+    links.pop("jwks_uri")
+    return ClientMetadata(
+        redirect_uris=_redirect_uris(document, application_type, private_schemes),
+        token_endpoint_auth_method=method,
+        grant_types=_kept(document, "grant_types", GRANT_TYPES, "authorization_code"),
+        response_types=_kept(document, "response_types", ("code",), "code"),
+        application_type=application_type,
+        client_name=_text(document, "client_name", LONGEST_NAME),
+        scope=_scope(document),
+        software_id=_text(document, "software_id", LONGEST_NAME),
+        software_version=_text(document, "software_version", LONGEST_NAME),
+        **links,
+    )
+
+
+def _document_auth_method(document: Mapping[str, Any]) -> str:
+    method = _text(document, "token_endpoint_auth_method", 64)
+    offered = _texts(document, "token_endpoint_auth_methods_supported")
+    if method is None:
+        # RFC 7591 would read an absent method as client_secret_basic, which no document can mean.
+        method = "none" if offered is None or "none" in offered else offered[0] if offered else ""
+    if method != "none":
+        raise InvalidClientMetadata("token_endpoint_auth_method must be none for this server.")
+    return method
+
+
+def _redirect_uris(
+    document: Mapping[str, Any], application_type: str | None, private_schemes: frozenset[str]
+) -> tuple[str, ...]:
+    uris = document.get("redirect_uris")
+    if not isinstance(uris, list) or not uris:
+        raise InvalidRedirectUri("redirect_uris must be a list with at least one entry.")
+    if len(uris) > MOST_REDIRECT_URIS:
+        raise InvalidRedirectUri(f"redirect_uris may have at most {MOST_REDIRECT_URIS} entries.")
+    for place, uri in enumerate(uris):
+        if not isinstance(uri, str):
+            raise InvalidRedirectUri(f"redirect_uris[{place}] is not a string.")
+        problem = redirect_uri.problem_with(uri, application_type, private_schemes=private_schemes)
+        if problem:
+            raise InvalidRedirectUri(f"redirect_uris[{place}] {problem}.")
+    return tuple(uris)
+
+
+def _kept(
+    document: Mapping[str, Any], name: str, served: tuple[str, ...], needed: str
+) -> tuple[str, ...]:
+    asked = _texts(document, name)
+    if asked is None:
+        return (needed,)
+    kept = tuple(value for value in served if value in asked)
+    if needed not in kept:
+        raise InvalidClientMetadata(f"{name} must include {needed}.")
+    return kept
+
+
+def _check_keys(document: Mapping[str, Any]) -> None:
+    jwks = document.get("jwks")
+    if jwks is None:
+        return
+    if "jwks_uri" in document:
+        raise InvalidClientMetadata("jwks and jwks_uri must not both be present.")
+    keys = jwks.get("keys") if isinstance(jwks, dict) else None
+    if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):
+        raise InvalidClientMetadata("jwks is not a key set.")
+    if any(_PRIVATE_KEY_MEMBERS & key.keys() for key in keys):
+        raise InvalidClientMetadata("jwks holds a private or shared key.")
+
+
+def _scope(document: Mapping[str, Any]) -> frozenset[str] | None:
+    text = _text(document, "scope", 4096)
+    if text is None:
+        return None
+    scopes = parse_scope(text)
+    if scopes is None:
+        raise InvalidClientMetadata("scope is not a space-separated list of scopes.")
+    return scopes
+
+
+def _link(document: Mapping[str, Any], name: str) -> str | None:
+    link = _text(document, name, redirect_uri.LONGEST)
+    if link is None:
+        return None
+    parts = address.split(link)
+    # A link on a consent page: http could be rewritten on the way, javascript would run.
+    if parts is None or urlsplit(link).scheme != "https":
+        raise InvalidClientMetadata(f"{name} must be an https URL.")
+    return link
+
+
+def _text(document: Mapping[str, Any], name: str, longest: int) -> str | None:
+    value = document.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidClientMetadata(f"{name} must be a string.")
+    if len(value) > longest:
+        raise InvalidClientMetadata(f"{name} may have at most {longest} characters.")
+    return value or None
+
+
+def _texts(document: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
+    value = document.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise InvalidClientMetadata(f"{name} must be a list of strings.")
+    return tuple(value)

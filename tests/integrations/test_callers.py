@@ -1,0 +1,306 @@
+"""Who calls is known in the tool: this request's caller, in every task, thread and session."""
+
+import asyncio
+from typing import Annotated, Any
+
+import fastmcp
+import pytest
+from fastmcp.client.transports import StreamableHttpTransport
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.server.auth.middleware.auth_context import get_access_token as sdk_token
+
+from doorward.errors import ConfigurationError
+from doorward.identity import current_identity
+from doorward.integrations.declared_rules import requires
+from doorward.integrations.mcp_sdk.adapter import KEPT_BY_THE_GUARD
+from tests.integrations.conftest import Library
+from tests.integrations.stage import ACCEPT, HELLO, Stage
+from tests.integrations.test_tools_and_lists import result_of
+from tests.ledger import proves
+
+# mypy: disable-error-code="untyped-decorator"
+
+MODES = pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+
+
+@pytest.mark.e2e
+@MODES
+async def test_the_official_client_of_each_of_two_people_is_always_told_apart(
+    library: Library, shop: Any, stage: Stage, mode: Any
+) -> None:
+    async def ask_often(subject: str) -> set[str]:
+        async with (
+            stage.http(subject) as http,
+            Client(streamable_http_client(stage.resource, http_client=http), mode=mode) as client,
+        ):
+            return {
+                (await client.call_tool(tool, arguments)).content[0].text  # type: ignore[union-attr]
+                for _ in range(4)
+                for tool, arguments in (
+                    ("who", {}),
+                    ("who_in_a_thread", {}),
+                    ("greet", {"greeting": "hi"}),
+                )
+            }
+
+    async with stage.serving(library.protect(shop, stage.guard)):
+        alice, bob = await asyncio.gather(ask_often("alice"), ask_often("bob"))
+
+    assert alice == {"alice alice", "alice", "hi alice"}
+    assert bob == {"bob bob", "bob", "hi bob"}
+
+
+@pytest.mark.e2e
+async def test_fastmcps_client_is_served_as_its_caller_and_shown_no_typed_caller_in_a_schema(
+    library: Library, shop: Any, stage: Stage
+) -> None:
+    transport = StreamableHttpTransport(stage.resource, headers=stage.bearer("alice"))
+    async with (
+        stage.serving(library.protect(shop, stage.guard)),
+        fastmcp.Client(transport) as client,
+    ):
+        greeted = await client.call_tool("greet", {"greeting": "hi"})
+        (greet,) = [tool for tool in await client.list_tools() if tool.name == "greet"]
+
+    assert greeted.content[0].text == "hi alice"
+    assert set(greet.input_schema["properties"]) == {"greeting"}
+
+
+async def test_nobody_can_send_a_caller_of_their_own_making(
+    library: Library, shop: Any, stage: Stage
+) -> None:
+    forged = {"greeting": "hi", "user": {"subject": "mia", "issuer": "x"}}
+    async with stage.serving(library.protect(shop, stage.guard)), stage.http("alice") as alice:
+        answer = await stage.modern(alice, "tools/call", name="greet", arguments=forged)
+
+    # The SDK drops what no schema names, FastMCP refuses it.
+    assert result_of(answer)["result"]["content"][0]["text"] != "hi mia"
+    if library.name == "official-sdk":
+        assert result_of(answer)["result"]["content"][0]["text"] == "hi alice"
+    else:
+        assert result_of(answer)["result"]["isError"]
+
+
+async def test_a_session_belongs_to_whoever_opened_it_and_survives_a_new_token(
+    library: Library, shop: Any, stage: Stage
+) -> None:
+    async with (
+        stage.serving(library.protect(shop, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("alice", "shop:more") as refreshed,
+        stage.http("bob") as bob,
+    ):
+        opened = await stage.send(alice, "initialize", **HELLO)
+        session = {
+            "mcp-session-id": opened.headers["mcp-session-id"],
+            "mcp-protocol-version": "2025-11-25",
+        }
+        told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        await alice.post(stage.resource, json=told, headers={**ACCEPT, **session})
+        again = await stage.send(refreshed, "tools/call", headers=session, name="who", arguments={})
+        stolen = await stage.send(bob, "tools/call", headers=session, name="who", arguments={})
+        ended = await bob.delete(stage.resource, headers=session)
+
+    assert result_of(again)["result"]["content"][0]["text"] == "alice alice"
+    assert (stolen.status_code, ended.status_code) == (404, 404)
+
+
+async def test_the_servers_own_way_to_ask_for_the_token_names_the_caller_and_gives_no_token(
+    library: Library, shop: Any, stage: Stage
+) -> None:
+    from fastmcp.server.dependencies import get_access_token as fastmcp_token
+
+    ask = sdk_token if library.name == "official-sdk" else fastmcp_token
+
+    @shop.tool()
+    @requires()
+    async def token() -> list[str]:
+        """Say what is known of the token."""
+        known = ask()
+        assert known is not None
+        claims = known.claims or {}
+        return [known.token, known.client_id, str(known.subject), *known.scopes, claims["iss"]]
+
+    async with stage.serving(library.protect(shop, stage.guard)), stage.http("alice") as alice:
+        answer = await stage.modern(alice, "tools/call", name="token", arguments={})
+
+    claims = stage.mint.claims("alice")
+    kept, *known = result_of(answer)["result"]["structuredContent"]["result"]
+    assert kept.startswith(f"{KEPT_BY_THE_GUARD}:")
+    assert kept not in alice.headers["authorization"]
+    assert known == [
+        claims["client_id"],
+        "alice",
+        "mcp:read",
+        stage.mint.issuer,
+    ]
+
+
+async def test_a_protected_server_serves_no_http_request_that_came_round_the_guard(
+    library: Library, shop: Any, stage: Stage
+) -> None:
+    door = library.protect(shop, stage.guard)
+    unguarded = shop.streamable_http_app() if library.name == "official-sdk" else None
+    if unguarded is None:
+        shop.auth = None
+        unguarded = shop.http_app(path="/mcp")
+    assert door is not unguarded
+    if library.name == "fastmcp-auth":
+        # The provider connects the server when its application starts.
+        async with stage.serving(door):
+            pass
+    async with stage.serving(unguarded), stage.http("alice") as alice:
+        called = await stage.modern(alice, "tools/call", name="who", arguments={})
+        listed = await stage.modern(alice, "tools/list")
+
+    for answer in (called, listed):
+        assert "guard" in result_of(answer)["error"]["message"]
+
+
+async def test_a_server_with_a_judge_of_its_own_is_not_given_a_second_one(
+    stage: Stage,
+) -> None:
+    from fastmcp import FastMCP
+    from mcp.server.auth.settings import AuthSettings
+    from mcp.server.mcpserver import MCPServer
+    from pydantic import AnyHttpUrl
+
+    from doorward.integrations import fastmcp as with_fastmcp
+    from doorward.integrations import mcp_sdk as with_sdk
+
+    class Verifier:
+        async def verify_token(self, token: str) -> None:
+            """Know nobody."""
+
+    settings = AuthSettings(
+        issuer_url=AnyHttpUrl("https://issuer.example"),
+        resource_server_url=AnyHttpUrl(stage.resource),
+        validate_token_resource=False,
+    )
+    one = MCPServer("shop", token_verifier=Verifier(), auth=settings)
+    other = FastMCP("shop", auth=with_fastmcp.GuardAuth(stage.guard))
+
+    with pytest.raises(ConfigurationError) as of_the_sdk:
+        with_sdk.protect(one, stage.guard)
+    with pytest.raises(ConfigurationError) as of_fastmcp:
+        with_fastmcp.protect(other, stage.guard)
+
+    assert of_the_sdk.value.reason == of_fastmcp.value.reason == "two-judges"
+
+
+async def test_on_a_pipe_there_is_no_caller_and_the_tool_says_so(
+    library: Library, shop: Any, stage: Stage
+) -> None:
+    library.protect(shop, stage.guard)
+    if library.name != "official-sdk":
+        shop.auth = None
+        async with fastmcp.Client(shop) as pipe:
+            with pytest.raises(fastmcp.exceptions.ToolError, match="signed in"):
+                await pipe.call_tool("greet", {"greeting": "hi"})
+        return
+    async with Client(shop) as client:
+        answer = await client.call_tool("greet", {"greeting": "hi"})
+    assert answer.is_error
+    assert "signed in" in answer.content[0].text  # type: ignore[union-attr]
+
+
+@proves("S187", "accepts")
+@proves("S187", "refuses")
+async def test_a_question_that_one_caller_was_asked_is_not_answered_by_another() -> None:
+    from mcp.server.mcpserver import Elicit, MCPServer, Resolve
+    from pydantic import BaseModel
+
+    from doorward.integrations.mcp_sdk import protect
+
+    class Answer(BaseModel):
+        sure: bool
+
+    async def sure() -> Elicit[Answer]:
+        return Elicit("Are you sure?", Answer)
+
+    server = MCPServer("shop")
+
+    @server.tool()
+    @requires()
+    async def delete(answer: Annotated[Answer, Resolve(sure)]) -> str:
+        """Delete everything."""
+        caller = current_identity()
+        return f"{caller.subject if caller else 'nobody'} is sure: {answer.sure}"
+
+    # Bob, and the alice of another issuer.
+    stage = Stage(issuers=("https://issuer.example", "https://other.example"))
+    other = stage.mints["https://other.example"].mint("alice", scopes={"mcp:read"})
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("bob") as bob,
+        stage.http("alice") as another,
+    ):
+        another.headers["authorization"] = f"Bearer {other}"
+        able: dict[str, Any] = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
+        call: dict[str, Any] = {"name": "delete", "arguments": {}}
+        asked = result_of(await stage.modern(alice, "tools/call", meta=able, **call))["result"]
+        key = next(iter(asked["inputRequests"]))
+        call["requestState"] = asked["requestState"]
+        call["inputResponses"] = {key: {"action": "accept", "content": {"sure": True}}}
+        stolen = [
+            await stage.modern(thief, "tools/call", meta=able, **call) for thief in (bob, another)
+        ]
+        answered = await stage.modern(alice, "tools/call", meta=able, **call)
+
+    reasons = {result_of(one)["error"]["data"]["reason"] for one in stolen}
+    assert reasons == {"invalid_request_state"}
+    assert result_of(answered)["result"]["content"][0]["text"] == "alice is sure: True"
+
+
+async def test_two_tokens_that_claim_one_id_are_never_taken_for_one_another(stage: Stage) -> None:
+    from mcp.server.mcpserver import MCPServer
+
+    from doorward.integrations.mcp_sdk import protect
+
+    server = MCPServer("shop")
+
+    @server.tool()
+    @requires()
+    async def scopes() -> list[str]:
+        """Say what the token holds."""
+        known = sdk_token()
+        assert known is not None
+        return known.scopes
+
+    claims = stage.mint.claims("alice")
+    same = {"jti": "one", "exp": claims["exp"], "iat": claims["iat"]}
+    held: list[list[str]] = []
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as http:
+        for more in ({"mcp:read", "a"}, {"mcp:read", "b"}, {"mcp:read", "a"}):
+            token = stage.mint.mint("alice", scopes=more, **same)
+            http.headers["authorization"] = f"Bearer {token}"
+            answer = await stage.modern(http, "tools/call", name="scopes", arguments={})
+            held.append(result_of(answer)["result"]["structuredContent"]["result"])
+
+    assert held == [["a", "mcp:read"], ["b", "mcp:read"], ["a", "mcp:read"]]
+
+
+async def test_the_trace_that_a_client_sends_along_reaches_the_tool(stage: Stage) -> None:
+    from mcp.server.mcpserver import MCPServer
+    from opentelemetry.trace import get_current_span
+
+    from doorward.integrations.mcp_sdk import protect
+
+    server = MCPServer("shop")
+
+    @server.tool()
+    @requires()
+    async def traced() -> str:
+        """Say which trace this is."""
+        return f"{get_current_span().get_span_context().trace_id:032x}"
+
+    sent = "0af7651916cd43dd8448eb211c80319c"
+    meta = {"traceparent": f"00-{sent}-b7ad6b7169203331-01"}
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        with_one = await stage.modern(alice, "tools/call", meta=meta, name="traced", arguments={})
+        without = await stage.modern(alice, "tools/call", name="traced", arguments={})
+
+    assert result_of(with_one)["result"]["content"][0]["text"] == sent
+    assert result_of(without)["result"]["content"][0]["text"] == "0" * 32

@@ -1,0 +1,197 @@
+"""The operator's policy and the author's rules together, without a server."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from doorward.errors import ConfigurationError
+from doorward.identity import Identity
+from doorward.integrations.declared_rules import DeclaredPolicy, OneNameEach, requires, rules_on
+from doorward.integrations.list_filter import only_permitted, without_subscriptions
+from doorward.policy import Decision, Operation, Policy, Rule
+from tests.ledger import proves
+
+BASE = Policy(base=Rule(scopes={"mcp:read"}), rules={("tools/call", "both"): Rule(roles={"staff"})})
+
+
+class Written(OneNameEach):
+    """Rules by operation, that can be rewritten."""
+
+    def __init__(self, **tools: Rule) -> None:
+        self.rules = {("tools/call", name): [rule] for name, rule in tools.items()}
+
+    def rules_of(self, operation: Operation) -> Sequence[Rule]:
+        return self.rules.get((operation.method, operation.name or ""), [])
+
+    def declared(self) -> Mapping[tuple[str, str], Sequence[Rule]]:
+        return self.rules
+
+
+def caller(*scopes: str, roles: tuple[str, ...] = (), kind: Any = "person") -> Identity:
+    """Return somebody who may read."""
+    return Identity(
+        issuer="https://issuer.example",
+        subject="alice",
+        client_id="client",
+        scopes=frozenset({"mcp:read", *scopes}),
+        roles=frozenset(roles),
+        expires_at=2e9,
+        kind=kind,
+    )
+
+
+def test_both_sides_must_be_met_and_a_refusal_names_the_scopes_of_both() -> None:
+    policy = DeclaredPolicy(BASE, Written(both=Rule(scopes={"x"}, roles={"chief"})))
+    wanted = Operation("tools/call", "both")
+
+    assert policy.decide(caller("x", roles=("staff", "chief")), wanted).allowed
+    narrow = policy.decide(caller(roles=("staff", "chief")), wanted)
+    assert narrow.reason == "scope-missing"
+    assert narrow.scopes == {"mcp:read", "x"}
+    for roles in (("staff",), ("chief",), ()):
+        assert policy.decide(caller("x", roles=roles), wanted).reason == "role-missing"
+
+
+def test_a_kind_that_may_not_come_is_told_so_before_it_asks_for_scopes() -> None:
+    policy = DeclaredPolicy(BASE, Written(one=Rule(scopes={"x"}, kinds={"person"})))
+
+    decision = policy.decide(caller(kind="service"), Operation("tools/call", "one"))
+
+    assert decision.reason == "kind-not-allowed"
+
+
+def test_whoever_completes_an_argument_of_a_prompt_reaches_the_prompt() -> None:
+    written = Written()
+    written.rules[("prompts/get", "letter")] = [Rule(scopes={"x"})]
+    policy = DeclaredPolicy(BASE, written)
+    wanted = Operation("completion/complete", "letter")
+
+    assert policy.decide(caller("x"), wanted).allowed
+    assert policy.decide(caller(), wanted).reason == "scope-missing"
+
+
+def test_what_was_decided_is_forgotten_when_the_rule_changes_or_another_token_comes() -> None:
+    written = Written(one=Rule())
+    policy = DeclaredPolicy(BASE, written)
+    wanted, alice = Operation("tools/call", "one"), caller()
+
+    assert policy.decide(alice, wanted).allowed
+    assert policy.decide(alice, wanted).allowed
+    written.rules[("tools/call", "one")] = [Rule(scopes={"x"})]
+    assert not policy.decide(alice, wanted).allowed
+    assert policy.decide(
+        msgspec.structs.replace(alice, scopes=frozenset({"mcp:read", "x"})), wanted
+    ).allowed
+    assert not policy.decide(alice, wanted).allowed
+    written.rules.clear()
+    assert policy.decide(alice, wanted).reason == "unknown-operation"
+
+
+def test_the_matrix_has_what_either_side_says() -> None:
+    policy = DeclaredPolicy(BASE, Written(both=Rule(scopes={"x"}), own=Rule(kinds={"person"})))
+
+    lines = {line.operation.name: line for line in policy.matrix()}
+
+    assert lines["both"].scopes == {"mcp:read", "x"}
+    assert lines["both"].roles == (frozenset({"staff"}),)
+    assert lines["own"].kinds == {"person"}
+
+
+@proves("S197", "accepts")
+def test_the_matrix_has_the_operators_rule_for_every_name_where_an_author_wrote_one_too() -> None:
+    base = Policy(rules={("tools/call", "*"): Rule(scopes={"y"})})
+    policy = DeclaredPolicy(base, Written(own=Rule(scopes={"x"})))
+
+    lines = {line.operation.name: line for line in policy.matrix()}
+
+    assert lines["own"].scopes == {"x", "y"}
+
+
+def test_rules_are_found_under_what_a_function_was_wrapped_in() -> None:
+    import functools
+
+    @requires(scopes={"a"})
+    @requires(scopes={"b"})
+    def marked() -> None:
+        """Be marked."""
+
+    @functools.wraps(marked)
+    def wrapped() -> None:
+        """Hide it."""
+
+    def hidden() -> None:
+        wrapped()
+
+    expected = {frozenset({"a"}), frozenset({"b"})}
+    for one in (marked, wrapped, hidden, functools.partial(marked)):
+        assert {rule.scopes for rule in rules_on(one)} == expected
+    assert rules_on(None) == ()
+    with pytest.raises(ConfigurationError) as refused:
+        requires(scopes="a")
+    assert refused.value.reason == "not-a-collection"
+
+
+def test_a_page_gets_shorter_keeps_its_cursor_and_is_cached_for_nobody_else() -> None:
+    page = {
+        "tools": [{"name": "a"}, {"name": "b"}, {"title": "nameless"}],
+        "nextCursor": "more",
+        "ttlMs": 5,
+        "cacheScope": "public",
+    }
+
+    shown = only_permitted("tools/list", page, lambda one: one.name == "a")
+
+    assert shown == {
+        "tools": [{"name": "a"}],
+        "nextCursor": "more",
+        "ttlMs": 5,
+        "cacheScope": "private",
+    }
+    assert page["cacheScope"] == "public"
+    other: dict[str, Any] = {"content": []}
+    assert only_permitted("tools/call", other, lambda _: False) is other
+
+
+def test_nobody_is_told_of_changes_to_what_they_may_not_read() -> None:
+    params = {
+        "notifications": {"resourceSubscriptions": ["a:1", "b:2", 3], "toolsListChanged": True}
+    }
+
+    kept = without_subscriptions(params, lambda one: one == Operation("resources/read", "a:1"))
+
+    assert kept["notifications"] == {"resourceSubscriptions": ["a:1"], "toolsListChanged": True}
+
+
+def test_a_policy_of_an_operators_own_making_is_asked_every_time() -> None:
+    class Named(Policy):
+        def decide(self, identity: Identity, operation: Operation) -> Decision:
+            allowed = identity.subject == "alice"
+            return Decision(allowed, "allowed" if allowed else "role-missing")
+
+    policy = DeclaredPolicy(Named(), Written(one=Rule()))
+    wanted = Operation("tools/call", "one")
+
+    assert policy.decide(caller(), wanted).allowed
+    assert not policy.decide(msgspec.structs.replace(caller(), subject="bob"), wanted).allowed
+
+
+@proves("S184", "refuses")
+@pytest.mark.parametrize(
+    ("uri", "reason"), [("a://b/c", "no-template-fits"), ("A://b", "uri-not-normal")]
+)
+def test_an_authors_rule_opens_no_uri_that_the_operators_template_keeps_back(
+    uri: str, reason: str
+) -> None:
+    written = Written()
+    written.rules[("resources/read", uri)] = [Rule()]
+    policy = DeclaredPolicy(
+        Policy(rules={("resources/read", "a://{x}"): Rule()}, unknown="base"), written
+    )
+    wanted = Operation("resources/read", uri)
+
+    assert policy.decide(caller(), wanted).reason == reason
+    assert policy.requirement(wanted) is None
+    assert [line.operation.name for line in policy.matrix()] == ["a://{x}"]
+    assert policy.decide(caller(), Operation("resources/read", "a://b")).allowed

@@ -1,0 +1,273 @@
+"""However a FastMCP tool comes to its name, the rule of the function behind it holds."""
+
+# mypy: disable-error-code="untyped-decorator"
+
+from typing import Annotated, Any
+
+import pytest
+from fastmcp import FastMCP
+from fastmcp.apps.app import FastMCPApp
+from fastmcp.server.auth import require_scopes, restrict_tag
+from fastmcp.server.context import Context
+from fastmcp.server.providers.addressing import hashed_backend_name
+from fastmcp.server.transforms import ToolTransform
+from fastmcp.tools.tool_transform import ToolTransformConfig
+from pydantic import Field
+
+from doorward.integrations.declared_rules import requires
+from doorward.integrations.fastmcp import protect
+from doorward.integrations.mcp_sdk import protect as protect_sdk
+from doorward.policy import Policy, Rule
+from tests.integrations.stage import META, Stage
+from tests.integrations.test_tools_and_lists import names, result_of
+
+
+async def _ask(stage: Stage, server: FastMCP[Any], tool: str, *scopes: str, **more: Any) -> Any:
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice", *scopes) as http:
+        return await stage.modern(http, "tools/call", name=tool, arguments={}, **more)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        pytest.param(requires(scopes={"shop:x"}), id="ours"),
+        pytest.param(require_scopes("shop:x"), id="fastmcps"),
+        pytest.param([restrict_tag("staff", scopes=["shop:x"])], id="by-tag"),
+    ],
+)
+async def test_what_a_tool_says_in_auth_is_answered_with_403_before_it_runs(check: Any) -> None:
+    stage = Stage()
+    server: FastMCP[Any] = FastMCP("shop")
+
+    @server.tool(auth=check, tags={"staff"})
+    async def guarded() -> str:
+        return "done"
+
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:x") as mia,
+    ):
+        refused = await stage.modern(alice, "tools/call", name="guarded", arguments={})
+        served = await stage.modern(mia, "tools/call", name="guarded", arguments={})
+        seen = [names(await stage.modern(http, "tools/list"), "tools") for http in (alice, mia)]
+
+    assert refused.status_code == 403
+    assert 'scope="mcp:read shop:x"' in refused.headers["www-authenticate"]
+    assert result_of(served)["result"]["content"][0]["text"] == "done"
+    assert seen == [set(), {"guarded"}]
+
+
+async def test_a_tool_of_a_mounted_server_keeps_its_rule_under_its_new_name() -> None:
+    child: FastMCP[Any] = FastMCP("child")
+
+    @child.tool
+    @requires(scopes={"shop:x"})
+    async def guarded() -> str:
+        return "done"
+
+    server: FastMCP[Any] = FastMCP("shop")
+    server.mount(child, namespace="child")
+
+    refused = await _ask(Stage(), server, "child_guarded")
+    served = await _ask(Stage(), server, "child_guarded", "shop:x")
+
+    assert refused.status_code == 403
+    assert result_of(served)["result"]["content"][0]["text"] == "done"
+
+
+async def test_a_tool_that_was_given_another_name_keeps_its_rule() -> None:
+    server: FastMCP[Any] = FastMCP("shop")
+
+    @server.tool
+    @requires(scopes={"shop:x"})
+    async def guarded() -> str:
+        return "done"
+
+    server.add_transform(ToolTransform({"guarded": ToolTransformConfig(name="renamed")}))
+
+    refused = await _ask(Stage(), server, "renamed")
+    served = await _ask(Stage(), server, "renamed", "shop:x")
+
+    assert refused.status_code == 403
+    assert result_of(served)["result"]["content"][0]["text"] == "done"
+
+
+async def test_of_several_versions_the_rules_of_all_hold() -> None:
+    server: FastMCP[Any] = FastMCP("shop")
+
+    @server.tool(name="guarded", version="1")
+    @requires(scopes={"shop:x"})
+    async def old() -> str:
+        return "old"
+
+    @server.tool(name="guarded", version="2")
+    @requires()
+    async def new() -> str:
+        return "new"
+
+    refused = await _ask(Stage(), server, "guarded")
+    served = await _ask(Stage(), server, "guarded", "shop:x")
+
+    assert refused.status_code == 403
+    assert result_of(served)["result"]["content"][0]["text"] == "new"
+
+
+async def test_a_marked_function_is_checked_inside_too_where_the_door_could_not_know_its_rule() -> (
+    None
+):
+    # A tool that appears between two readings, under a name that the operator lets everybody use.
+    stage = Stage(Policy(base=Rule(scopes={"mcp:read"}), unknown="base"))
+    child: FastMCP[Any] = FastMCP("child")
+    server: FastMCP[Any] = FastMCP("shop")
+    server.mount(child, namespace="child")
+
+    @child.tool
+    @requires(scopes={"shop:x"})
+    async def guarded() -> str:
+        return "done"
+
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        server.mount(child, namespace="again")
+        answer = await stage.modern(alice, "tools/call", name="again_guarded", arguments={})
+
+    assert "done" not in answer.text
+
+
+async def test_a_version_that_a_caller_names_is_no_way_round_the_rule() -> None:
+    server: FastMCP[Any] = FastMCP("shop")
+
+    @server.tool(name="guarded", version="1")
+    @requires(scopes={"shop:x"})
+    async def old() -> str:
+        return "old"
+
+    @server.tool(name="guarded", version="2")
+    @requires()
+    async def new() -> str:
+        return "new"
+
+    stage = Stage()
+    meta = {**META, "fastmcp": {"version": "1"}}
+    headers = {
+        "accept": "application/json, text/event-stream",
+        "mcp-protocol-version": "2026-07-28",
+        "mcp-method": "tools/call",
+        "mcp-name": "guarded",
+    }
+    params = {"name": "guarded", "arguments": {}, "_meta": meta}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        answer = await alice.post(stage.resource, json=body, headers=headers)
+
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("mounted", [False, True], ids=["own", "mounted"])
+async def test_a_header_that_disagrees_with_an_argument_is_refused_as_without_the_guard(
+    mounted: bool,
+) -> None:
+    region = Annotated[str, Field(json_schema_extra={"x-mcp-header": "Region"})]
+    child: FastMCP[Any] = FastMCP("child")
+
+    async def where(region: str) -> str:
+        return region
+
+    where.__annotations__["region"] = region
+    child.tool(requires()(where))
+    server = child
+    if mounted:
+        server = FastMCP("shop")
+        server.mount(child)
+
+    stage = Stage()
+    call: dict[str, Any] = {"name": "where", "arguments": {"region": "north"}}
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        alice.headers["mcp-param-region"] = "north"
+        agreed = await stage.modern(alice, "tools/call", **call)
+        alice.headers["mcp-param-region"] = "south"
+        refused = await stage.modern(alice, "tools/call", **call)
+
+    assert result_of(agreed)["result"]["content"][0]["text"] == "north"
+    assert (refused.status_code, result_of(refused)["error"]["code"]) == (400, -32020)
+
+
+async def test_an_authors_own_way_to_find_a_schema_stays_in_use() -> None:
+    server: FastMCP[Any] = FastMCP("shop")
+
+    @server.tool
+    @requires()
+    async def where(region: str) -> str:
+        return region
+
+    schema = {"properties": {"region": {"type": "string", "x-mcp-header": "Region"}}}
+    server._mcp_server.get_tool_input_schema = lambda name: schema
+    stage = Stage()
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        alice.headers["mcp-param-region"] = "south"
+        call: dict[str, Any] = {"name": "where", "arguments": {"region": "north"}}
+        refused = await stage.modern(alice, "tools/call", **call)
+
+    assert (refused.status_code, result_of(refused)["error"]["code"]) == (400, -32020)
+
+
+async def test_a_rule_is_not_lost_in_what_a_library_wraps_a_function_in() -> None:
+    from mcp.server.mcpserver import Context as TheirContext
+    from mcp.server.mcpserver import MCPServer
+
+    server: FastMCP[Any] = FastMCP("shop")
+    other = MCPServer("shop")
+
+    @server.prompt
+    @requires(scopes={"shop:x"})
+    def letter(order: str, ctx: Context) -> str:
+        return order
+
+    @server.resource("shop://orders/{number}")
+    @requires(scopes={"shop:x"})
+    def order(number: str, ctx: Context) -> str:
+        return number
+
+    @other.prompt()
+    @requires(scopes={"shop:x"})
+    def note(order: str, ctx: TheirContext) -> str:
+        return order
+
+    stage, another = Stage(), Stage()
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        written = await stage.modern(alice, "prompts/get", name="letter", arguments={"order": "7"})
+        read = await stage.modern(alice, "resources/read", uri="shop://orders/7")
+    async with (
+        another.serving(protect_sdk(other, another.guard)),
+        another.http("alice") as alice,
+    ):
+        noted = await another.modern(alice, "prompts/get", name="note", arguments={"order": "7"})
+
+    assert [one.status_code for one in (written, read, noted)] == [403, 403, 403]
+
+
+async def test_the_address_by_which_an_app_calls_its_own_tool_is_no_way_round_the_rule() -> None:
+    pages: FastMCPApp = FastMCPApp("pages")
+
+    @pages.tool()
+    @requires(scopes={"shop:x"})
+    async def save(order: str) -> str:
+        return f"saved {order}"
+
+    server: FastMCP[Any] = FastMCP("shop", providers=[pages])
+    # An operator who lets everybody use whatever has no rule.
+    stage = Stage(Policy(base=Rule(scopes={"mcp:read"}), unknown="base"))
+    call: dict[str, Any] = {
+        "name": hashed_backend_name("pages", "save"),
+        "arguments": {"order": "7"},
+    }
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:x") as mia,
+    ):
+        refused = await stage.modern(alice, "tools/call", **call)
+        served = await stage.modern(mia, "tools/call", **call)
+
+    assert refused.status_code == 403
+    assert result_of(served)["result"]["content"][0]["text"] == "saved 7"

@@ -1,0 +1,426 @@
+"""What a FastMCP server lists and refuses inside, behind the guard's first decision."""
+
+# mypy: disable-error-code="untyped-decorator"
+
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastmcp import Client, Context, FastMCP
+from fastmcp.client.transports import FastMCPTransport
+from fastmcp.server.middleware.caching import ResponseCachingMiddleware
+from fastmcp.server.providers import FileSystemProvider
+from fastmcp.server.providers.proxy import ProxyClient, ProxyProvider
+from fastmcp.server.sessions import SessionProvider
+from fastmcp.server.transforms import GetResourceNext, ResourcesAsTools, Transform
+from fastmcp.server.transforms.catalog import CatalogTransform
+from fastmcp.server.transforms.search import RegexSearchTransform
+from fastmcp.utilities.versions import VersionSpec
+
+from doorward.errors import ConfigurationError
+from doorward.integrations.declared_rules import DeclaredPolicy
+from doorward.integrations.fastmcp import protect
+from doorward.integrations.fastmcp.declared_rules import Declared
+from doorward.policy import Operation, Policy
+from tests.integrations.fastmcp_shop import (
+    ADMIN,
+    AS_TOOLS,
+    BM25,
+    POLICY,
+    READ,
+    REGEX,
+    SECRET,
+    Made,
+    Shop,
+    code_mode,
+    inside,
+    mounted,
+    plain,
+    with_author,
+    with_transform,
+)
+from tests.integrations.stage import ACCEPT, HELLO, Stage
+from tests.integrations.test_fastmcp_names import call
+from tests.integrations.test_tools_and_lists import names, result_of
+from tests.ledger import proves
+
+TOOLS, FILES = (("look", "delete"), ("menu", "salaries"))
+LISTS = {
+    "regex-search": (REGEX, ("search_tools", {"pattern": "order"}), *TOOLS),
+    "bm25-search": (BM25, ("find", {"query": "order"}), *TOOLS),
+    "search-under-a-mount": (inside(REGEX), ("child_search_tools", {"pattern": "order"}), *TOOLS),
+    "code-mode-lists": (with_transform(code_mode), ("list_tools", {}), *TOOLS),
+    "code-mode-tags": (with_transform(code_mode), ("tags", {}), *TOOLS),
+    "resources-as-tools": (AS_TOOLS, ("list_resources", {}), *FILES),
+    "resources-as-tools-under-a-mount": (inside(AS_TOOLS), ("child_list_resources", {}), *FILES),
+    "prompts-as-tools": (AS_TOOLS, ("list_prompts", {}), "hello", "layoffs"),
+    "prompts-as-tools-under-a-mount": (
+        inside(AS_TOOLS), ("child_list_prompts", {}), "hello", "layoffs",
+    ),
+}  # fmt: skip
+
+
+@proves("S185", "accepts")
+@proves("S185", "refuses")
+@pytest.mark.parametrize(
+    ("made", "asked", "openly", "closed"),
+    [pytest.param(*case, id=name) for name, case in LISTS.items()],
+)
+async def test_a_tool_that_lists_names_what_its_caller_may_use(
+    made: Made, asked: tuple[str, dict[str, Any]], openly: str, closed: str
+) -> None:
+    shop, stage = Shop(), Stage(POLICY)
+    async with (
+        stage.serving(protect(made(shop), stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:admin") as mia,
+    ):
+        seen = [(await call(stage, http, asked)).text for http in (alice, mia)]
+
+    assert [openly in one for one in seen] == [True, True]
+    assert [closed in one for one in seen] == [False, True]
+
+
+@pytest.mark.parametrize("made", [plain, inside(plain)], ids=["own", "mounted"])
+async def test_lists_are_as_long_as_before_for_whoever_may_use_everything(made: Made) -> None:
+    shop, stage = Shop(), Stage(POLICY)
+    server = made(shop)
+    everything = {tool.name for tool in await server.list_tools()}
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        stage.http("mia", "shop:admin") as mia,
+    ):
+        assert names(await stage.modern(mia, "tools/list"), "tools") == everything
+
+
+@proves("S185", "refuses")
+async def test_a_refusal_inside_is_told_with_its_reason_and_recorded_under_the_requests_id() -> (
+    None
+):
+    shop, stage = Shop(), Stage(POLICY)
+    async with (
+        stage.serving(protect(with_author(shop), stage.guard)),
+        stage.http("alice") as alice,
+    ):
+        answer = await call(stage, alice, ("forward", {"name": "delete"}))
+
+    said = result_of(answer)["result"]
+    (refused,) = [event for event in stage.events if event.decision == "refused"]
+    assert said["isError"]
+    assert "scope-missing" in said["content"][0]["text"]
+    assert refused.correlation_id == answer.headers["x-correlation-id"]
+    assert (refused.method, refused.name, refused.reason) == (
+        "tools/call",
+        "delete",
+        "scope-missing",
+    )
+    assert refused.scopes == {"mcp:read", "shop:admin"}
+
+
+class OldUris(Transform):
+    """Serves the salaries at an address that no list has."""
+
+    async def get_resource(
+        self, uri: str, call_next: GetResourceNext, *, version: VersionSpec | None = None
+    ) -> Any:
+        """Return what the old address stands for."""
+        return await call_next(SECRET if uri == "old://salaries" else uri, version=version)
+
+
+async def test_a_resource_that_is_refused_inside_is_a_jsonrpc_error_with_the_reason() -> None:
+    shop, stage = Shop(), Stage(POLICY)
+    shop.server.add_transform(OldUris())
+    async with (
+        stage.serving(protect(shop.server, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:admin") as mia,
+    ):
+        refused = await stage.modern(alice, "resources/read", uri="old://salaries")
+        by_alice = list(shop.ran)
+        await stage.modern(mia, "resources/read", uri="old://salaries")
+
+    assert result_of(refused)["error"]["data"]["reason"] == "scope-missing"
+    assert (by_alice, shop.ran) == ([], [SECRET])
+
+
+async def test_what_a_cache_keeps_is_for_whoever_may_use_it() -> None:
+    shop, stage = Shop(), Stage(POLICY)
+    server = with_author(shop)
+    server.add_middleware(ResponseCachingMiddleware())
+    server.add_transform(ResourcesAsTools(server))
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:admin") as mia,
+    ):
+        await call(stage, mia, ("delete", {}))
+        await call(stage, mia, ("read_resource", {"uri": SECRET}))
+        stolen = [
+            await call(stage, alice, ("forward", {"name": "delete"})),
+            await call(stage, alice, ("show", {"uri": SECRET})),
+        ]
+        short = names(await stage.modern(alice, "tools/list"), "tools")
+        long = names(await stage.modern(mia, "tools/list"), "tools")
+
+    assert all(result_of(one)["result"]["isError"] for one in stolen)
+    assert long - short == {"delete"}
+
+
+async def test_a_server_that_is_mounted_later_is_decided_inside_too() -> None:
+    late, stage = Shop(), Stage(POLICY)
+    server: FastMCP[Any] = FastMCP("parent")
+    late.server.add_transform(RegexSearchTransform())
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:admin") as mia,
+    ):
+        server.mount(late.server, namespace="late")
+        await call(stage, alice, ("late_call_tool", {"name": "delete"}))
+        found = await call(stage, alice, ("late_search_tools", {"pattern": "order"}))
+        by_alice = list(late.ran)
+        await call(stage, alice, ("late_call_tool", {"name": "look"}))
+        await call(stage, mia, ("late_call_tool", {"name": "delete"}))
+
+    assert by_alice == []
+    assert "delete" not in found.text
+    assert late.ran == ["look", "delete"]
+
+
+async def test_a_tool_from_a_file_keeps_its_rule_under_its_new_name(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    code = """
+from pathlib import Path
+from fastmcp.tools import tool
+
+@tool
+def {name}() -> str:
+    with Path({ran!r}).open("a") as file:
+        file.write("{name} ")
+    return "done"
+"""
+    root = tmp_path / "tools"
+    root.mkdir()
+    for name in ("look", "delete"):
+        (root / f"{name}.py").write_text(code.format(name=name, ran=str(ran)))
+    server: FastMCP[Any] = FastMCP("files")
+    server.add_provider(FileSystemProvider(root), namespace="file")
+    stage = Stage(POLICY)
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:admin") as mia,
+    ):
+        refused = await call(stage, alice, ("file_delete", {}))
+        await call(stage, alice, ("file_look", {}))
+        await call(stage, mia, ("file_delete", {}))
+
+    assert refused.status_code == 403
+    assert ran.read_text() == "look delete "
+
+
+async def test_a_rule_is_about_what_has_the_name_in_public() -> None:
+    # Both servers have a "delete"; the parent's own is the one that the operator named.
+    child, parent, stage = Shop(), Shop(), Stage(POLICY)
+    parent.server.mount(child.server, namespace="child")
+    async with (
+        stage.serving(protect(parent.server, stage.guard)),
+        stage.http("alice") as alice,
+    ):
+        refused = await call(stage, alice, ("delete", {}))
+        await call(stage, alice, ("child_delete", {}))
+
+    assert refused.status_code == 403
+    assert (parent.ran, child.ran) == ([], ["delete"])
+
+
+async def test_a_tool_without_a_public_name_is_run_for_nobody() -> None:
+    shop, stage = Shop(), Stage(POLICY)
+    server = mounted(with_author(shop))
+    server.disable(names={"child_delete"})
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        stage.http("mia", "shop:admin") as mia,
+    ):
+        refused = await call(stage, mia, ("child_forward", {"name": "delete"}))
+        await call(stage, mia, ("child_forward", {"name": "look"}))
+
+    assert "unknown-operation" in refused.text
+    assert shop.ran == ["look"]
+
+
+async def test_a_tool_that_is_opened_for_one_session_is_run_in_it() -> None:
+    shop, stage = Shop(), Stage(POLICY)
+    server = mounted(shop.server)
+
+    @server.tool
+    async def open_up(ctx: Context) -> str:
+        await ctx.enable_components(names={"child_look"})
+        return "open"
+
+    server.disable(names={"child_look"})
+    told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        stage.http("alice") as alice,
+    ):
+        opened = await stage.send(alice, "initialize", **HELLO)
+        session = {
+            "mcp-session-id": opened.headers["mcp-session-id"],
+            "mcp-protocol-version": "2025-11-25",
+        }
+        await alice.post(stage.resource, json=told, headers={**ACCEPT, **session})
+        for tool in ("child_look", "open_up", "child_look"):
+            await stage.send(alice, "tools/call", headers=session, name=tool, arguments={})
+
+    assert shop.ran == ["look"]
+
+
+async def test_a_server_behind_two_guards_decides_by_the_one_that_its_caller_came_through() -> None:
+    shop, open_stage, closed_stage = Shop(), Stage(Policy(base=READ, unknown="base")), Stage(POLICY)
+    server = with_author(shop)
+    first, second = protect(server, open_stage.guard), protect(server, closed_stage.guard)
+    ask = ("forward", {"name": "delete"})
+    async with open_stage.serving(first), open_stage.http("alice") as alice:
+        await call(open_stage, alice, ask)
+    async with closed_stage.serving(second), closed_stage.http("alice") as alice:
+        await call(closed_stage, alice, ask)
+
+    assert shop.ran == ["delete"]
+
+
+async def test_without_a_caller_the_server_is_its_authors_own() -> None:
+    shop, stage = Shop(), Stage(POLICY)
+    server = REGEX(shop)
+    protect(server, stage.guard)
+    async with Client(server) as client:
+        await client.call_tool("call_tool", {"name": "delete"})
+    await server.read_resource(SECRET)
+
+    assert shop.ran == ["delete", SECRET]
+
+
+async def test_fastmcps_own_sessions_work_behind_the_guard() -> None:
+    server: FastMCP[Any] = FastMCP("sessions", providers=[SessionProvider()])
+    stage = Stage(POLICY)
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        begun = await call(stage, alice, ("create_session", {}))
+        session = result_of(begun)["result"]["content"][0]["text"]
+        ended = await call(stage, alice, ("end_session", {"session_id": session}))
+
+    assert result_of(ended)["result"]["content"][0]["text"] == "session ended"
+
+
+async def test_the_matrix_shows_what_a_tool_needs_under_each_of_its_names() -> None:
+    shop = Shop()
+    declared = Declared(mounted(shop.server))
+    policy = DeclaredPolicy(POLICY, declared)
+    await declared.read()
+    needs = policy.requirement(Operation("tools/call", "child_delete"))
+    rows = {line.operation.name: line.scopes for line in policy.matrix()}
+
+    assert needs is not None
+    assert needs.scopes == {"mcp:read", "shop:admin"}
+    assert rows["child_delete"] == {"mcp:read", "shop:admin"}
+
+
+async def test_names_that_a_caller_invents_are_not_looked_for() -> None:
+    shop, stage = Shop(), Stage(POLICY)
+    server = mounted(with_author(shop))
+    read: list[None] = []
+
+    async def counted() -> None:
+        read.append(None)
+
+    app = protect(server, stage.guard)
+    policy = app.policy
+    assert isinstance(policy, DeclaredPolicy)
+    async with stage.serving(app), stage.http("alice") as alice:
+        policy.declarations.names._read_again = counted  # type: ignore[attr-defined]
+        for number in range(3):
+            await call(stage, alice, ("child_forward", {"name": f"invented-{number}"}))
+
+    assert read == []
+
+
+async def test_an_address_that_looks_like_a_renderer_is_no_way_round_a_rule() -> None:
+    child: FastMCP[Any] = FastMCP("child")
+    ran: list[str] = []
+
+    @child.resource("ui://prefab/secret")
+    def secret() -> str:
+        ran.append("secret")
+        return "secret"
+
+    child.add_transform(ResourcesAsTools(child))
+    public = "ui://child/prefab/secret"
+    stage = Stage(Policy(base=READ, rules={**POLICY.rules, ("resources/read", public): ADMIN}))
+    ask = ("child_read_resource", {"uri": "ui://prefab/secret"})
+    async with (
+        stage.serving(protect(mounted(child), stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:admin") as mia,
+    ):
+        await call(stage, alice, ask)
+        by_alice = list(ran)
+        await call(stage, mia, ask)
+
+    assert (by_alice, ran) == ([], ["secret"])
+
+
+async def test_tools_that_are_made_of_one_function_have_rules_of_their_own() -> None:
+    shop, stage = Shop(), Stage(POLICY)
+
+    def generic() -> str:
+        return "done"
+
+    def made(name: str) -> Any:
+        @wraps(generic)
+        def tool() -> str:
+            shop.ran.append(name)
+            return generic()
+
+        return tool
+
+    server: FastMCP[Any] = FastMCP("shop")
+    for name in ("look", "delete"):
+        server.tool(made(name), name=name)
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        for name in ("look", "delete"):
+            await call(stage, alice, (name, {}))
+
+    assert shop.ran == ["look"]
+
+
+@proves("S185", "refuses")
+@pytest.mark.parametrize("made", [REGEX, AS_TOOLS, with_transform(code_mode), inside(REGEX)])
+async def test_a_proxy_of_a_server_whose_tools_call_others_does_not_start(made: Made) -> None:
+    shop = Shop()
+    server = made(shop)
+    parent: FastMCP[Any] = FastMCP("parent")
+    parent.add_provider(ProxyProvider(lambda: ProxyClient(FastMCPTransport(server))))
+
+    with pytest.raises(ConfigurationError) as refused:
+        await Declared(parent).read()
+
+    assert refused.value.reason == "proxied-transform"
+    assert type(shop.server._transforms[0]).__name__ in refused.value.problem
+
+
+async def test_a_transform_that_does_not_say_what_it_hides_keeps_a_server_from_starting() -> None:
+    class Hiding(CatalogTransform):
+        def __init__(self) -> None:
+            pass
+
+        async def list_tools(self, tools: Any) -> Any:
+            return []
+
+    server = Shop().server
+    server.add_transform(Hiding())
+
+    with pytest.raises(ConfigurationError) as refused:
+        await Declared(server).read()
+
+    assert refused.value.reason == "unknown-transform"
+    assert "Hiding" in refused.value.problem

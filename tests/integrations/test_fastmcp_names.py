@@ -1,0 +1,78 @@
+"""The operator's rule for a FastMCP component holds under every name that runs it."""
+
+# mypy: disable-error-code="untyped-decorator"
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from doorward.integrations.fastmcp import protect
+from tests.integrations.fastmcp_shop import AS_TOOLS, POLICY, WAYS, Made, Shop, Way, inside
+from tests.integrations.stage import Stage
+from tests.integrations.test_tools_and_lists import ERAS
+from tests.ledger import proves
+
+
+async def call(
+    stage: Stage, http: httpx2.AsyncClient, what: tuple[str, dict[str, Any]], era: str = "modern"
+) -> Any:
+    """Call a tool."""
+    name, arguments = what
+    return await getattr(stage, era)(http, "tools/call", name=name, arguments=arguments)
+
+
+@proves("S185", "accepts")
+@proves("S185", "refuses")
+@pytest.mark.parametrize("way", [pytest.param(way, id=name) for name, way in WAYS.items()])
+@ERAS
+async def test_what_runs_is_what_its_caller_may_use(way: Way, era: str) -> None:
+    shop, stage = Shop(), Stage(POLICY)
+    async with (
+        stage.serving(protect(way.made(shop), stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:admin") as mia,
+    ):
+        refused = await call(stage, alice, way.closed, era)
+        by_alice = list(shop.ran)
+        await call(stage, alice, way.open, era)
+        openly = list(shop.ran)
+        await call(stage, mia, way.closed, era)
+
+    assert by_alice == []
+    assert refused.status_code == 403 or "rror" in refused.text
+    assert openly == [way.openly]
+    assert shop.ran == [way.openly, way.runs]
+
+
+@proves("S184", "accepts")
+@proves("S184", "refuses")
+@pytest.mark.parametrize("made", [AS_TOOLS, inside(AS_TOOLS)], ids=["own", "mounted"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "notes://p%61yroll",
+        "notes://payroll?x=1",
+        "notes://payroll?",
+        "notes://payroll#x",
+        "notes://payroll#",
+        "notes://./payroll",
+        "NOTES://payroll",
+        "files://s%61laries.txt",
+        "files://salaries.txt?x=1",
+        "files://salaries.txt#x",
+    ],
+)
+async def test_no_spelling_of_a_uri_in_an_argument_goes_round_its_rule(
+    made: Made, uri: str
+) -> None:
+    shop, stage = Shop(), Stage(POLICY)
+    server = made(shop)
+    tool = "read_resource" if server is shop.server else "child_read_resource"
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        await call(stage, alice, (tool, {"uri": uri}))
+        by_that = list(shop.ran)
+        await call(stage, alice, (tool, {"uri": "notes://menu"}))
+
+    assert by_that == []
+    assert shop.ran == ["notes://menu"]

@@ -1,0 +1,134 @@
+"""A FastMCP proxy behind a guard: what the server beyond is sent, and whose rules hold."""
+
+# mypy: disable-error-code="untyped-decorator"
+
+from typing import Any
+
+import pytest
+from fastmcp import Client, FastMCP
+from fastmcp.server import create_proxy
+from fastmcp.server.dependencies import get_http_headers
+
+from doorward.integrations.declared_rules import requires
+from doorward.integrations.fastmcp import GuardAuth, protect
+from doorward.integrations.mcp_sdk.adapter import KEPT_BY_THE_GUARD
+from doorward.policy import Policy, Rule
+from tests.e2e.processes import free_port
+from tests.integrations.stage import Stage
+from tests.integrations.test_tools_and_lists import names
+from tests.ledger import proves
+from tests.mcp_server import over_loopback as loopback
+
+READ = Rule(scopes={"mcp:read"})
+OPEN = Policy(
+    base=READ,
+    rules={(method, "*"): READ for method in ("tools/call", "prompts/get", "resources/read")},
+)
+
+
+def with_auth(server: FastMCP[Any], guard: Any) -> Any:
+    """Return the server as ``GuardAuth`` protects it."""
+    server.auth = GuardAuth(guard)
+    return server.http_app(path=guard.path)
+
+
+@proves("sec-no-passthrough", "accepts")
+@proves("sec-no-passthrough", "refuses")
+@pytest.mark.parametrize(
+    ("guarded", "sent_on"),
+    [(protect, None), (with_auth, f"Bearer {KEPT_BY_THE_GUARD}")],
+    ids=["protect", "auth-provider"],
+)
+async def test_a_proxy_sends_the_headers_of_its_callers_on_without_their_token(
+    guarded: Any, sent_on: str | None
+) -> None:
+    seen: list[dict[str, str]] = []
+    beyond: FastMCP[Any] = FastMCP("beyond")
+
+    @beyond.tool
+    def ping() -> str:
+        seen.append(get_http_headers(include_all=True))
+        return "pong"
+
+    stage, port = Stage(OPEN), free_port()
+    proxy = create_proxy(f"http://localhost:{port}/mcp")
+    async with (
+        loopback.serving(beyond.http_app(path="/mcp"), port, lifespan="on"),
+        stage.serving(guarded(proxy, stage.guard)),
+        stage.http("alice") as alice,
+    ):
+        alice.headers["x-tenant"] = "blue"
+        answer = await stage.modern(alice, "tools/call", name="ping", arguments={})
+
+    assert "pong" in answer.text
+    assert [(one["x-tenant"], one.get("authorization")) for one in seen] == [("blue", sent_on)]
+
+
+def beyond() -> tuple[FastMCP[Any], list[str]]:
+    """Return a server with one of each for administrators, and a list of what ran."""
+    server, ran = FastMCP[Any]("beyond"), list[str]()
+
+    def runs(what: str) -> Any:
+        def run() -> str:
+            ran.append(what)
+            return what
+
+        return run
+
+    admin = requires(scopes={"shop:admin"})
+    server.tool(admin(runs("delete")), name="delete")
+    server.tool(runs("look"), name="look")
+    server.prompt(admin(runs("layoffs")), name="layoffs")
+    server.resource("files://salaries.txt")(admin(runs("files://salaries.txt")))
+
+    @server.resource("vault://{name}")
+    @admin
+    def vault(name: str) -> str:
+        ran.append(f"vault://{name}")
+        return name
+
+    return server, ran
+
+
+ASKED = [
+    ("tools/call", "delete"),
+    ("prompts/get", "layoffs"),
+    ("resources/read", "files://salaries.txt"),
+    ("resources/read", "vault://a"),
+]
+
+
+@proves("S185", "accepts")
+@proves("S185", "refuses")
+@pytest.mark.parametrize("place", ["itself", "mounted", "mounted-with-a-prefix"])
+async def test_what_authors_wrote_in_a_server_of_this_process_holds_in_front_of_its_proxy(
+    place: str,
+) -> None:
+    server, ran = beyond()
+    shown: FastMCP[Any] = create_proxy(Client(server))
+    if place != "itself":
+        parent: FastMCP[Any] = FastMCP("parent")
+        parent.mount(shown, namespace="far" if place == "mounted-with-a-prefix" else None)
+        shown = parent
+    stage = Stage(OPEN)
+    async with (
+        stage.serving(protect(shown, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:admin") as mia,
+    ):
+        listed = names(await stage.modern(alice, "tools/list"), "tools")
+        prefix = "far_" if place == "mounted-with-a-prefix" else ""
+        refused = []
+        for http in (alice, mia):
+            for method, name in ASKED:
+                uri = name.replace("://", "://far/") if prefix else name
+                named: dict[str, Any] = (
+                    {"uri": uri} if method == "resources/read" else {"name": prefix + name}
+                )
+                answer = await stage.modern(http, method, **named)
+                if http is alice:
+                    refused.append(answer.status_code)
+
+    assert listed == {f"{prefix}look"}
+    assert refused == [403] * len(ASKED)
+    assert ran == [name for _, name in ASKED]

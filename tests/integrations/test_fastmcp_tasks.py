@@ -1,0 +1,116 @@
+"""FastMCP's tasks behind the guard; run by ``make adapters-oldest``, which has a release of them."""
+
+# mypy: disable-error-code="untyped-decorator"
+
+from typing import Any
+
+import pytest
+from fastmcp import FastMCP
+from fastmcp_tasks import TasksExtension
+
+from doorward.integrations.declared_rules import requires
+from doorward.integrations.fastmcp import protect
+from doorward.policy import Policy, Rule
+from tests.integrations.stage import Stage
+from tests.integrations.test_tools_and_lists import result_of
+from tests.integrations.test_two_issuers import TASKS, A, B, alices, task_of
+from tests.ledger import proves
+
+READ = Rule(scopes={"mcp:read"})
+POLICY = Policy(base=READ, rules={("tasks/get", "*"): READ})
+
+
+def working() -> FastMCP[Any]:
+    """Return a server with a tool that runs as a task."""
+    server: FastMCP[Any] = FastMCP("working")
+    server.add_extension(TasksExtension(url="memory://"))
+
+    @server.tool(task=True)
+    @requires()
+    async def work() -> str:
+        return "done"
+
+    return server
+
+
+@proves("S144", "accepts")
+@proves("S144", "refuses")
+@proves("S187", "accepts")
+@proves("S187", "refuses")
+async def test_a_task_is_closed_to_the_same_subject_of_another_issuer() -> None:
+    stage = Stage(POLICY, issuers=(A, B))
+    async with stage.serving(protect(working(), stage.guard)), alices(stage) as (mine, theirs):
+        begun = await stage.modern(mine, "tools/call", name="work", arguments={}, meta=TASKS)
+        task = result_of(begun)["result"]["taskId"]
+        seen = [await task_of(stage, http, task) for http in (mine, theirs)]
+
+    assert seen[0]["result"]["taskId"] == task
+    assert "error" in seen[1]
+
+
+@proves("S144", "refuses")
+@pytest.mark.parametrize("issuers", [(A,), (A, B)])
+async def test_a_task_is_closed_to_another_subject(issuers: tuple[str, ...]) -> None:
+    stage = Stage(POLICY, issuers=issuers)
+    async with (
+        stage.serving(protect(working(), stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("bob") as bob,
+    ):
+        begun = await stage.modern(alice, "tools/call", name="work", arguments={}, meta=TASKS)
+        task = result_of(begun)["result"]["taskId"]
+        seen = [await task_of(stage, http, task) for http in (alice, bob)]
+
+    assert seen[0]["result"]["taskId"] == task
+    assert "error" in seen[1]
+
+
+async def test_a_task_uses_no_component_for_a_caller_that_it_does_not_know() -> None:
+    ran: list[str] = []
+    server: FastMCP[Any] = FastMCP("working")
+    server.add_extension(TasksExtension(url="memory://"))
+
+    @server.tool
+    async def delete() -> str:
+        ran.append("delete")
+        return "done"
+
+    @server.tool(task=True)
+    async def forward(name: str) -> str:
+        return str((await server.call_tool(name)).content)
+
+    rules = {("tools/call", "*"): READ, ("tools/call", "delete"): Rule(scopes={"shop:admin"})}
+    stage = Stage(Policy(base=READ, rules={**POLICY.rules, **rules}))
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        call: dict[str, Any] = {"name": "forward", "arguments": {"name": "delete"}}
+        begun = await stage.modern(alice, "tools/call", meta=TASKS, **call)
+        task = result_of(begun)["result"]["taskId"]
+        for _ in range(1000):
+            said = (await task_of(stage, alice, task))["result"]
+            if said["status"] != "working":
+                break
+
+    assert ran == []
+    assert said["status"] == "completed"
+    assert said["result"]["isError"]
+
+
+@proves("S185", "refuses")
+async def test_a_tool_that_would_run_as_a_task_is_decided_before_under_each_of_its_names() -> None:
+    child = working()
+    server: FastMCP[Any] = FastMCP("parent")
+    server.add_extension(TasksExtension(url="memory://"))
+    server.mount(child, namespace="child")
+    rules = {("tools/call", "*"): READ, ("tools/call", "work"): Rule(scopes={"shop:admin"})}
+    stage = Stage(Policy(base=READ, rules={**POLICY.rules, **rules}))
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:admin") as mia,
+    ):
+        call: dict[str, Any] = {"name": "child_work", "arguments": {}}
+        refused = await stage.modern(alice, "tools/call", meta=TASKS, **call)
+        begun = await stage.modern(mia, "tools/call", meta=TASKS, **call)
+
+    assert refused.status_code == 403
+    assert "taskId" in result_of(begun)["result"]

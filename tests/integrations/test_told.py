@@ -1,0 +1,228 @@
+"""What stands between a tool of another library and the next server, as its clients are told it."""
+
+# mypy: disable-error-code="untyped-decorator"
+
+from collections.abc import Iterator
+from typing import Annotated, Any, NamedTuple
+
+import fastmcp
+import pytest
+import structlog
+from fastmcp.client.transports import StreamableHttpTransport
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
+from mcp.server.lowlevel.server import Server
+from mcp.server.mcpserver.exceptions import ToolError as SdkToolError
+from mcp.server.mcpserver.resolve import Resolve
+from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult
+
+from doorward.downstream import DownstreamUnavailable, SignInNeeded, TokenExchange
+from doorward.identity import current_identity
+from doorward.integrations import mcp_sdk as official_sdk
+from doorward.integrations.declared_rules import requires
+from doorward.policy import Policy
+from tests.downstream.issuer import Issuer, granting, issuing
+from tests.integrations.conftest import Library
+from tests.integrations.stage import Stage
+
+MODES = pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+DETAIL = "consent_required"
+
+
+class NextServer(NamedTuple):
+    """A stage whose guard has one next server, ``orders``, and the issuer of its tokens."""
+
+    stage: Stage
+    issuer: Issuer
+
+    def answers(self, status: int, **members: str) -> None:
+        """Let the issuer answer every request with this."""
+        self.issuer.answer = lambda _: (status, members)
+
+
+@pytest.fixture
+def behind() -> Iterator[NextServer]:
+    """An issuer that refuses until the user agrees."""
+    with issuing() as issuer:
+        orders = TokenExchange(
+            issuer=issuer.issuer,
+            client_id="mcp-server",
+            client_secret="of-this-test-alone",
+            audience="orders-api",
+            trusted_issuers=("https://issuer.example",),
+        )
+        following = NextServer(Stage(options={"downstream": {"orders": orders}}), issuer)
+        following.answers(400, error=DETAIL)
+        yield following
+
+
+async def token_for(name: str) -> str:
+    """Do what a tool does."""
+    user = current_identity()
+    assert user is not None
+    return await user.token_for(name)
+
+
+def shop_of(library: Library) -> Any:
+    """Return a server with tools that need the next server, and fail in all ways."""
+    server = library.new()
+    fastmcps = library.name != "official-sdk"
+    own_error: type[Exception] = fastmcp.exceptions.ToolError if fastmcps else SdkToolError
+
+    @server.tool()
+    @requires()
+    async def orders() -> str:
+        return await token_for("orders")
+
+    @server.tool()
+    @requires()
+    async def nowhere() -> str:
+        return await token_for("nowhere")
+
+    @server.tool()
+    @requires()
+    async def polite() -> str:
+        try:
+            return await token_for("orders")
+        except SignInNeeded as problem:
+            raise own_error("Ask Carol to agree.") from problem
+
+    async def token() -> str:
+        return await token_for("orders")
+
+    async def ready(token: Any) -> str:
+        return str(token)
+
+    made = fastmcp.dependencies.Depends(token) if fastmcps else Resolve(token)
+    ready.__annotations__["token"] = Annotated[str, made]
+    server.tool()(requires()(ready))
+
+    @server.prompt()
+    @requires()
+    async def letter() -> str:
+        return await token_for("orders")
+
+    @server.resource("shop://orders")
+    @requires()
+    async def listed() -> str:
+        return await token_for("orders")
+
+    return server
+
+
+async def ask_sdk(stage: Stage, mode: Any, tool: str) -> tuple[bool, str]:
+    """Return whether the official client is told of an error, and the words."""
+    async with (
+        stage.http("alice") as http,
+        Client(streamable_http_client(stage.resource, http_client=http), mode=mode) as client,
+    ):
+        answer = await client.call_tool(tool, {})
+    return bool(answer.is_error), answer.content[0].text  # type: ignore[union-attr]
+
+
+async def ask_fastmcp(stage: Stage, tool: str) -> str:
+    """Return the words of the error that FastMCP's client raises."""
+    transport = StreamableHttpTransport(stage.resource, headers=stage.bearer("alice"))
+    async with fastmcp.Client(transport) as client:
+        with pytest.raises(fastmcp.exceptions.ToolError) as refused:
+            await client.call_tool(tool, {})
+    return str(refused.value)
+
+
+@MODES
+async def test_what_only_the_user_can_mend_is_all_that_the_official_client_is_told(
+    library: Library, behind: NextServer, mode: Any
+) -> None:
+    app = library.protect(shop_of(library), behind.stage.guard)
+    with structlog.testing.capture_logs() as logged:
+        async with behind.stage.serving(app):
+            told = [await ask_sdk(behind.stage, mode, tool) for tool in ("orders", "ready")]
+
+    assert told == [(True, SignInNeeded.public)] * 2
+    # The detail is where the operator looks, and there alone.
+    own = [one for one in logged if one["event"] == "tool-without-token"]
+    assert [(one["name"], one["error"]) for one in own] == [
+        ("orders", "SignInNeeded"),
+        ("ready", "SignInNeeded"),
+    ]
+    assert all(DETAIL in one["traceback"] for one in own)
+
+
+async def test_fastmcps_client_is_told_the_same(library: Library, behind: NextServer) -> None:
+    app = library.protect(shop_of(library), behind.stage.guard)
+    async with behind.stage.serving(app):
+        refused = await ask_fastmcp(behind.stage, "orders")
+        behind.answers(503)
+        down = await ask_fastmcp(behind.stage, "orders")
+
+    assert refused == SignInNeeded.public
+    assert down == DownstreamUnavailable.public
+
+
+async def test_a_token_is_handed_to_the_tool_where_the_issuer_grants_it(
+    library: Library, behind: NextServer
+) -> None:
+    behind.issuer.answer = granting
+    app = library.protect(shop_of(library), behind.stage.guard)
+    async with behind.stage.serving(app):
+        told = [await ask_sdk(behind.stage, "auto", tool) for tool in ("orders", "ready")]
+
+    assert told == [(False, "token-orders-api-")] * 2
+
+
+async def test_an_authors_own_words_stay_as_they_are(library: Library, behind: NextServer) -> None:
+    app = library.protect(shop_of(library), behind.stage.guard)
+    async with behind.stage.serving(app):
+        failed, said = await ask_sdk(behind.stage, "auto", "polite")
+
+    assert failed
+    assert said.endswith("Ask Carol to agree.")
+
+
+async def test_what_the_operator_forgot_is_for_the_operator(
+    library: Library, behind: NextServer
+) -> None:
+    app = library.protect(shop_of(library), behind.stage.guard)
+    with structlog.testing.capture_logs() as logged:
+        async with behind.stage.serving(app):
+            failed, said = await ask_sdk(behind.stage, "auto", "nowhere")
+
+    (own,) = [one for one in logged if one["event"] == "tool-failed"]
+    assert failed
+    assert (
+        said
+        == f"It failed. The operator of this server finds the reason under {own['correlation_id']}."
+    )
+    assert "Nothing is arranged" in own["traceback"]
+
+
+async def test_prompts_and_resources_give_nothing_away_either(
+    library: Library, behind: NextServer
+) -> None:
+    app = library.protect(shop_of(library), behind.stage.guard)
+    async with (
+        behind.stage.serving(app),
+        behind.stage.http("alice") as http,
+        Client(streamable_http_client(behind.stage.resource, http_client=http)) as client,
+    ):
+        with pytest.raises(MCPError) as prompt:
+            await client.get_prompt("letter")
+        with pytest.raises(MCPError) as resource:
+            await client.read_resource("shop://orders")
+
+    assert DETAIL not in f"{prompt.value.error} {resource.value.error}"
+
+
+async def test_a_low_level_server_says_no_more_than_the_others(behind: NextServer) -> None:
+    async def call(ctx: Any, params: CallToolRequestParams) -> CallToolResult:
+        raise AssertionError(await token_for("orders"))
+
+    async def listing(ctx: Any, params: Any) -> ListToolsResult:
+        return ListToolsResult(tools=[])
+
+    server: Server[Any] = Server("shop", on_call_tool=call, on_list_tools=listing)
+    stage = Stage(Policy(unknown="base"), options=behind.stage.options)
+    async with stage.serving(official_sdk.protect(server, stage.guard)):
+        told = await ask_sdk(stage, "auto", "orders")
+
+    assert told == (True, SignInNeeded.public)

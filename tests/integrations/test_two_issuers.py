@@ -1,0 +1,234 @@
+"""Callers of two issuers that have the same subject and the same client id never meet."""
+
+# mypy: disable-error-code="untyped-decorator"
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+from fastmcp import Context, FastMCP
+from fastmcp.server.middleware.caching import ResponseCachingMiddleware
+from fastmcp.server.sessions import UserSession
+from mcp.server.auth.middleware.auth_context import get_access_token
+
+from doorward.integrations.declared_rules import requires
+from doorward.integrations.fastmcp import CurrentUser, protect
+from doorward.mcp_server import McpServer
+from doorward.mcp_server.features.tasks import EXTENSION
+from doorward.policy import Policy, Rule
+from tests.integrations.conftest import Library
+from tests.integrations.stage import ACCEPT, HELLO, META, Stage
+from tests.integrations.test_tools_and_lists import ERAS, result_of
+from tests.ledger import proves
+from tests.net.plain import TRUSTS_NOBODY
+
+A, B = "https://a.example", "https://b.example"
+TASKS: dict[str, Any] = {
+    "io.modelcontextprotocol/clientCapabilities": {"extensions": {EXTENSION: {}}},
+}
+
+
+@asynccontextmanager
+async def alices(stage: Stage) -> AsyncIterator[list[httpx2.AsyncClient]]:
+    """Yield an HTTP client of alice for each issuer of ``stage``; all else is the same."""
+    clients = [
+        httpx2.AsyncClient(
+            headers={"authorization": f"Bearer {mint.mint('alice', scopes={'mcp:read'})}"},
+            timeout=20,
+            verify=TRUSTS_NOBODY,
+        )
+        for mint in stage.mints.values()
+    ]
+    try:
+        yield clients
+    finally:
+        for client in clients:
+            await client.aclose()
+
+
+async def tool(stage: Stage, http: httpx2.AsyncClient, name: str, **arguments: Any) -> Any:
+    """Return what a tool answers."""
+    answer = await stage.modern(http, "tools/call", name=name, arguments=arguments)
+    return result_of(answer)["result"]["content"][0]["text"]
+
+
+@proves("S187", "accepts")
+@proves("S187", "refuses")
+async def test_a_session_is_closed_to_the_same_subject_of_another_issuer(
+    library: Library, shop: Any
+) -> None:
+    stage = Stage(issuers=(A, B))
+    async with stage.serving(library.protect(shop, stage.guard)), alices(stage) as (mine, theirs):
+        opened = await stage.send(mine, "initialize", **HELLO)
+        session = {
+            "mcp-session-id": opened.headers["mcp-session-id"],
+            "mcp-protocol-version": "2025-11-25",
+        }
+        told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        await mine.post(stage.resource, json=told, headers={**ACCEPT, **session})
+        call: dict[str, Any] = {"name": "who", "arguments": {}}
+        stolen = await stage.send(theirs, "tools/call", headers=session, **call)
+        own = await stage.send(mine, "tools/call", headers=session, **call)
+
+    assert stolen.status_code == 404
+    assert result_of(own)["result"]["content"][0]["text"] == "alice alice"
+
+
+@proves("S187", "accepts")
+@proves("S187", "refuses")
+async def test_what_fastmcp_keeps_for_a_user_is_kept_from_the_other_issuers_user() -> None:
+    server: FastMCP[Any] = FastMCP("shop")
+
+    @server.tool
+    @requires()
+    async def keep(fact: str, session: UserSession) -> str:
+        await session.set("fact", fact)
+        return "kept"
+
+    @server.tool
+    @requires()
+    async def kept(session: UserSession) -> str:
+        return str(await session.get("fact", "nothing"))
+
+    stage = Stage(issuers=(A, B))
+    async with stage.serving(protect(server, stage.guard)), alices(stage) as (mine, theirs):
+        await tool(stage, mine, "keep", fact="mine")
+        seen = [await tool(stage, one, "kept") for one in (mine, theirs)]
+
+    assert seen == ["mine", "nothing"]
+
+
+@ERAS
+@pytest.mark.parametrize("stateless", [True, False], ids=["stateless", "sessions"])
+@proves("S145", "refuses")
+@proves("S187", "refuses")
+async def test_a_session_id_of_their_own_choice_opens_nothing_that_another_caller_keeps(
+    era: str, stateless: bool
+) -> None:
+    server: FastMCP[Any] = FastMCP("shop")
+
+    @server.tool
+    @requires()
+    async def keep(ctx: Context) -> str:
+        await ctx.set_state("fact", "mine")
+        return "kept"
+
+    @server.tool
+    @requires()
+    async def kept(ctx: Context) -> str:
+        return f"{await ctx.get_state('fact')}"
+
+    stage = Stage(issuers=(A, B))
+    app = protect(server, stage.guard, stateless_http=stateless)
+    async with stage.serving(app), alices(stage) as (mine, theirs):
+        asked = []
+        for http, name in ((mine, "keep"), (theirs, "kept")):
+            http.headers["mcp-session-id"] = "chosen"
+            call: dict[str, Any] = {"name": name, "arguments": {}}
+            headers = {"mcp-protocol-version": "2025-11-25"}
+            asked.append(
+                await stage.modern(http, "tools/call", **call)
+                if era == "modern"
+                else await stage.send(http, "tools/call", headers=headers, **call)
+            )
+
+    # An id that the server never gave out is refused where there are sessions.
+    assert [one.status_code for one in asked] == (
+        [404, 404] if era == "legacy" and not stateless else [200, 200]
+    )
+    assert "mine" not in asked[1].text
+
+
+@proves("S145", "accepts")
+@proves("S145", "refuses")
+@proves("S187", "accepts")
+@proves("S187", "refuses")
+async def test_what_fastmcp_caches_for_a_caller_is_no_answer_to_another() -> None:
+    server: FastMCP[Any] = FastMCP("shop", middleware=[ResponseCachingMiddleware()])
+    asked: list[str] = []
+
+    @server.tool
+    @requires()
+    async def who(user: CurrentUser) -> str:
+        asked.append(user.subject)
+        return f"{user.subject} of {user.issuer}"
+
+    stage = Stage(issuers=(A, B))
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        alices(stage) as (mine, theirs),
+        stage.http("bob") as bob,
+    ):
+        seen = [await tool(stage, http, "who") for http in (mine, theirs, bob, mine)]
+
+    assert seen == [f"alice of {A}", f"alice of {B}", f"bob of {A}", f"alice of {A}"]
+    # The cache is of use to whoever filled it.
+    assert asked == ["alice", "alice", "bob"]
+
+
+@proves("S144", "accepts")
+@proves("S144", "refuses")
+@proves("S187", "refuses")
+async def test_a_task_of_our_own_server_is_closed_to_the_other_issuers_alice() -> None:
+    server = McpServer("working", version="1.0")
+
+    @server.tool(task="required")
+    async def work() -> str:
+        return "done"
+
+    stage = Stage(Policy(base=Rule(scopes={"mcp:read"}), unknown="base"), issuers=(A, B))
+    async with stage.serving(stage.guard.protect(server.asgi)), alices(stage) as (mine, theirs):
+        begun = await stage.modern(mine, "tools/call", name="work", arguments={}, meta=TASKS)
+        task = result_of(begun)["result"]["taskId"]
+        seen = [await task_of(stage, http, task) for http in (mine, theirs)]
+
+    assert "result" in seen[0]
+    assert seen[1]["error"]["message"] == "Unknown task"
+
+
+async def task_of(stage: Stage, http: httpx2.AsyncClient, task: str) -> dict[str, Any]:
+    """Return what is said of a task."""
+    headers = {
+        **ACCEPT,
+        "mcp-protocol-version": "2026-07-28",
+        "mcp-method": "tasks/get",
+        "mcp-name": task,
+    }
+    params = {"taskId": task, "_meta": {**META, **TASKS}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": params}
+    return result_of(await http.post(stage.resource, json=body, headers=headers))
+
+
+@pytest.mark.parametrize(
+    ("issuers", "client_id", "seen"),
+    [
+        pytest.param((A,), "web", "web", id="one-issuer"),
+        pytest.param((A, B), "web", f"{A} web", id="two-issuers"),
+        pytest.param((A,), "w|b", f"{A} w%7Cb", id="a-separator-in-the-client-id"),
+        pytest.param((A,), f"{B} web", f"{A} {B}%20web", id="named-like-the-other-issuers"),
+    ],
+)
+async def test_the_client_id_is_plain_where_there_is_one_issuer_and_says_which_where_there_are_more(
+    library: Library, issuers: tuple[str, ...], client_id: str, seen: str
+) -> None:
+    server = library.new()
+
+    @server.tool()
+    @requires()
+    async def client() -> str:
+        """Say which client asks."""
+        known = get_access_token()
+        assert known is not None
+        return known.client_id
+
+    stage = Stage(issuers=issuers)
+    bearer = stage.mint.mint("alice", scopes={"mcp:read"}, client_id=client_id)
+    async with (
+        stage.serving(library.protect(server, stage.guard)),
+        httpx2.AsyncClient(
+            headers={"authorization": f"Bearer {bearer}"}, verify=TRUSTS_NOBODY
+        ) as http,
+    ):
+        assert await tool(stage, http, "client") == seen

@@ -1,0 +1,121 @@
+"""The page that a user was asked to open: it is theirs, for its time, and nobody else's."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from doorward.identity import Identity
+from doorward.mcp_server import McpServer, NotAsked
+from doorward.mcp_server.elicitation.pending_pages import MOST_OF_ONE, Elicitations
+from doorward.mcp_server.elicitation.request_state import Seal
+from tests.mcp_server.speaking import peer_of
+from tests.mcp_server.test_url_elicitation import (
+    ALICE,
+    BOB,
+    ISSUER,
+    PAGES,
+    Clock,
+    calendar,
+    id_in,
+)
+
+
+def _other(page: str) -> str:
+    return ("A" if page[0] != "A" else "B") + page[1:]
+
+
+async def page_of(server: McpServer, who: Identity = ALICE) -> tuple[str, str]:
+    async with peer_of(server, capabilities=PAGES, identity=who) as peer:
+        result = (await peer.call("connect")).result
+    return id_in(result["inputRequests"]["page"]["params"]["url"]), result["requestState"]
+
+
+async def test_a_page_is_for_the_one_who_was_asked() -> None:
+    server = calendar()
+    page, _ = await page_of(server)
+
+    server.elicitations.require(page, issuer=ISSUER, subject="alice")
+
+
+@pytest.mark.parametrize("does", ["require", "complete"])
+@pytest.mark.parametrize(
+    ("issuer", "subject", "alter"),
+    [
+        pytest.param(ISSUER, "bob", lambda page, state: page, id="somebody-else"),
+        pytest.param(ISSUER, "", lambda page, state: page, id="nobody"),
+        pytest.param("https://b.example", "alice", lambda page, state: page, id="another-issuer"),
+        pytest.param(ISSUER, "alice", lambda page, state: _other(page), id="altered"),
+        pytest.param(ISSUER, "alice", lambda page, state: page[:-8], id="cut"),
+        pytest.param(ISSUER, "alice", lambda page, state: "", id="empty"),
+        pytest.param(ISSUER, "alice", lambda page, state: "ä", id="not-ascii"),
+        pytest.param(ISSUER, "alice", lambda page, state: state, id="a-request-state"),
+    ],
+)
+async def test_a_page_is_for_nobody_else(does: str, issuer: str, subject: str, alter: Any) -> None:
+    server = calendar()
+    page, state = await page_of(server)
+    shown = alter(page, state)
+
+    async def use() -> None:
+        if does == "complete":
+            await server.elicitations.complete(shown, issuer=issuer, subject=subject)
+            return
+        server.elicitations.require(shown, issuer=issuer, subject=subject)
+
+    with pytest.raises(NotAsked) as refusal:
+        await use()
+
+    assert (refusal.value.code, refusal.value.status) == ("not-asked", 403)
+    assert not await server.elicitations.is_completed(ALICE, page, wait=0)
+
+
+async def test_a_page_ends_with_its_time_and_is_of_its_server_alone() -> None:
+    clock, key = Clock(), b"k" * 32
+    server = calendar(clock, state_key=key, state_ttl=60)
+    page, _ = await page_of(server)
+    same = calendar(clock, state_key=key)
+    other = McpServer("other", version="1.0", clock=clock, state_key=key)
+
+    clock.now += 59
+    same.elicitations.require(page, issuer=ISSUER, subject="alice")
+    with pytest.raises(NotAsked):
+        other.elicitations.require(page, issuer=ISSUER, subject="alice")
+    clock.now += 1
+    with pytest.raises(NotAsked):
+        server.elicitations.require(page, issuer=ISSUER, subject="alice")
+
+
+async def test_one_person_cannot_make_room_at_the_cost_of_another() -> None:
+    pages = Elicitations(Seal(None), "test", 60, Clock())
+    kept = pages.begin(ALICE, None)
+    his = [pages.begin(BOB, None) for _ in range(MOST_OF_ONE + 1)]
+    for page, who in ((kept, ALICE), (his[0], BOB), (his[-1], BOB)):
+        await pages.complete(page, issuer=ISSUER, subject=who.subject)
+
+    assert await pages.is_completed(ALICE, kept, wait=0)
+    assert len(pages) == 1 + MOST_OF_ONE
+
+
+async def test_a_page_may_be_asked_for_in_one_process_and_completed_in_another() -> None:
+    key = b"k" * 32
+    asked, elsewhere = (Elicitations(Seal(key), "test", 60, Clock()) for _ in range(2))
+    page = asked.begin(ALICE, None)
+    waiting = asyncio.create_task(elsewhere.is_completed(ALICE, page, wait=5))
+    while not elsewhere.waiting:
+        await asyncio.sleep(0)
+    await elsewhere.complete(page, issuer=ISSUER, subject="alice")
+
+    assert await waiting
+    assert not await elsewhere.is_completed(BOB, page, wait=0)
+
+
+async def test_what_is_over_is_forgotten() -> None:
+    clock = Clock()
+    pages = Elicitations(Seal(None), "test", 60, clock)
+    for _ in range(5):
+        pages.begin(ALICE, None)
+    clock.now += 61
+    pages.begin(BOB, None)
+
+    assert len(pages) == 1

@@ -1,0 +1,215 @@
+"""The line to the client: when it goes dead, the work stops; when the server stops, it says so."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import pytest
+
+from doorward.mcp_server import McpServer
+from tests.ledger import proves
+from tests.mcp_server.speaking import META, MODERN
+
+HEADERS = [
+    (b"host", b"localhost"),
+    (b"content-type", b"application/json"),
+    (b"mcp-protocol-version", MODERN.encode()),
+    (b"mcp-method", b"tools/call"),
+    (b"mcp-name", b"wait"),
+]
+
+
+def scope() -> dict[str, Any]:
+    return {"type": "http", "method": "POST", "path": "/mcp", "headers": list(HEADERS)}
+
+
+def body() -> bytes:
+    params = {"name": "wait", "arguments": {}, "_meta": META}
+    return json.dumps(
+        {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    ).encode()
+
+
+class Line:
+    """A client that sends its request, and hangs up when told to."""
+
+    def __init__(self, *first: dict[str, Any]) -> None:
+        self.messages = list(first) or [{"type": "http.request", "body": body()}]
+        self.dead = asyncio.Event()
+        self.sent: list[dict[str, Any]] = []
+
+    async def receive(self) -> dict[str, Any]:
+        if self.messages:
+            return self.messages.pop(0)
+        await self.dead.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(message)
+
+
+def waiting_server(
+    wait: Callable[[], Any],
+) -> tuple[McpServer, asyncio.Event, asyncio.Event]:
+    server = McpServer("test", version="1")
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    @server.tool(name="wait")
+    async def tool() -> str:
+        begun.set()
+        try:
+            await wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+        return "done"
+
+    return server, begun, cancelled
+
+
+async def anyio_wait() -> None:
+    with anyio.move_on_after(60):
+        await anyio.sleep_forever()
+
+
+@pytest.mark.parametrize("wait", [asyncio.Event().wait, anyio_wait], ids=["asyncio", "anyio"])
+async def test_a_client_that_hangs_up_stops_the_work_and_gets_nothing(
+    wait: Callable[[], Any],
+) -> None:
+    server, begun, cancelled = waiting_server(wait)
+    line = Line()
+    serving = asyncio.create_task(server.asgi(scope(), line.receive, line.send))
+    await begun.wait()
+    line.dead.set()
+    await serving
+
+    assert cancelled.is_set()
+    assert line.sent == []
+    assert not serving.cancelled()
+
+
+async def test_nobody_waits_for_a_thread_whose_caller_hung_up() -> None:
+    server = McpServer("test", version="1")
+    begun, release = threading.Event(), threading.Event()
+
+    @server.tool(name="wait")
+    def tool() -> str:
+        begun.set()
+        release.wait(30)
+        return "too late"
+
+    line = Line()
+    serving = asyncio.create_task(server.asgi(scope(), line.receive, line.send))
+    await asyncio.to_thread(begun.wait)
+    line.dead.set()
+    await serving
+    release.set()
+
+    assert line.sent == []
+
+
+async def test_the_end_of_a_body_that_the_guard_replays_is_not_taken_for_a_hang_up() -> None:
+    server, begun, cancelled = waiting_server(asyncio.Event().wait)
+    request = {"type": "http.request", "body": body()}
+    line = Line(request, {"type": "http.request", "body": b""})
+    serving = asyncio.create_task(server.asgi(scope(), line.receive, line.send))
+    await begun.wait()
+    line.dead.set()
+    await serving
+
+    assert cancelled.is_set()
+
+
+async def test_a_tool_that_outlives_the_first_moment_still_answers() -> None:
+    release = asyncio.Event()
+    server, _, _ = waiting_server(release.wait)
+    line = Line()
+    serving = asyncio.create_task(server.asgi(scope(), line.receive, line.send))
+    asyncio.get_running_loop().call_later(0.05, release.set)
+    await serving
+
+    assert line.sent[0]["status"] == 200
+    assert b'"text":"done"' in line.sent[1]["body"]
+
+
+async def test_a_tool_that_will_not_be_cancelled_leaves_no_cancellation_behind() -> None:
+    async def stubborn() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return
+
+    server, begun, _ = waiting_server(stubborn)
+    line = Line()
+    serving = asyncio.create_task(server.asgi(scope(), line.receive, line.send))
+    await begun.wait()
+    line.dead.set()
+    await serving
+
+    assert serving.cancelling() == 0
+
+
+async def test_a_server_that_stops_is_not_mistaken_for_a_client_that_hung_up() -> None:
+    server, begun, cancelled = waiting_server(asyncio.Event().wait)
+    line = Line()
+    serving = asyncio.create_task(server.asgi(scope(), line.receive, line.send))
+    await begun.wait()
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+
+    assert cancelled.is_set()
+
+
+async def test_a_client_that_hangs_up_in_its_own_sentence_is_no_error() -> None:
+    server, begun, _ = waiting_server(asyncio.Event().wait)
+    line = Line({"type": "http.request", "body": body()[:10], "more_body": True})
+    line.dead.set()
+    await server.asgi(scope(), line.receive, line.send)
+
+    assert line.sent == []
+    assert not begun.is_set()
+
+
+@proves("S165", "refuses")
+@pytest.mark.parametrize("announced", [b"4194305", b"9" * 5000])
+async def test_a_body_that_announces_itself_as_too_large_is_not_even_read(announced: bytes) -> None:
+    line = Line()
+    asked = scope()
+    asked["headers"].append((b"content-length", announced))
+    await McpServer("test", version="1").asgi(asked, line.receive, line.send)
+
+    assert line.sent[0]["status"] == 413
+    assert line.messages
+
+
+async def test_a_body_in_pieces_is_put_together() -> None:
+    server, _, _ = waiting_server(lambda: asyncio.sleep(0))
+    text = body()
+    pieces = [text[:7], b"", text[7:]]
+    messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
+    line = Line(*messages, {"type": "http.request"})
+    await server.asgi(scope(), line.receive, line.send)
+
+    assert b'"text":"done"' in line.sent[1]["body"]
+
+
+async def test_the_endpoint_lives_and_dies_with_its_process() -> None:
+    server = McpServer("test", version="1")
+    line = Line({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
+    await server.asgi({"type": "lifespan"}, line.receive, line.send)
+
+    assert [message["type"] for message in line.sent] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
+
+
+async def test_a_web_socket_is_closed() -> None:
+    line = Line()
+    await McpServer("test", version="1").asgi({"type": "websocket"}, line.receive, line.send)
+
+    assert line.sent == [{"type": "websocket.close", "code": 1002}]

@@ -1,0 +1,139 @@
+"""Offering tools: what an author may write, what a list then says, and what is refused at start."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, get_args
+
+import pytest
+
+from doorward.errors import ConfigurationError
+from doorward.identity import Kind
+from doorward.mcp_server import McpServer
+from tests.mcp_server.speaking import peer_of, person
+
+
+def server_with(*functions: Callable[..., Any]) -> McpServer:
+    server = McpServer("test", version="1.0")
+    for function in functions:
+        server.tool()(function)
+    return server
+
+
+async def add(a: int, b: int) -> int:
+    """Add two whole numbers."""
+    return a + b
+
+
+async def test_tools_are_listed_in_the_order_they_came() -> None:
+    async def zebra() -> None: ...
+    async def ape() -> None: ...
+
+    async with peer_of(server_with(zebra, add, ape)) as peer:
+        assert await peer.tools() == ["zebra", "add", "ape"]
+
+
+async def test_what_an_author_says_of_a_tool_is_in_its_listing() -> None:
+    server = McpServer("test", version="1.0")
+    server.tool(
+        name="sum.of-two", title="Sum", description="Adds.", annotations={"readOnlyHint": True}
+    )(add)
+    async with peer_of(server) as peer:
+        (tool,) = (await peer.ask("tools/list")).result["tools"]
+    async with peer_of(server, "2025-03-26") as peer:
+        (elder,) = (await peer.ask("tools/list")).result["tools"]
+
+    assert (tool["name"], tool["title"], tool["description"]) == ("sum.of-two", "Sum", "Adds.")
+    assert tool["annotations"] == {"readOnlyHint": True}
+    # Neither titles nor output schemas were known to that era.
+    assert set(elder) == {"name", "description", "inputSchema", "annotations"}
+
+
+async def test_a_list_has_one_page() -> None:
+    async with peer_of(server_with(add)) as peer:
+        answer = await peer.ask("tools/list", {"cursor": "page-2"})
+
+    assert (answer.status, answer.error["code"]) == (400, -32602)
+
+
+async def test_a_decorated_function_is_still_that_function() -> None:
+    server = McpServer("test", version="1.0")
+
+    assert server.tool()(add) is add
+
+
+def positional(a: int, /) -> None: ...
+def spread(*rest: int) -> None: ...
+def keywords(**rest: int) -> None: ...
+def opaque(a: threading.Lock) -> None: ...
+def opaque_result() -> threading.Thread:
+    return threading.Thread()
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (positional, "unusable-signature"),
+        (spread, "unusable-signature"),
+        (keywords, "unusable-signature"),
+        (opaque, "unusable-signature"),
+        (opaque_result, "unusable-result"),
+    ],
+)
+def test_a_function_that_json_cannot_call_is_refused_at_start(
+    function: Callable[..., Any], reason: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        server_with(function)
+
+    assert refusal.value.reason == reason
+    assert refusal.value.hint
+
+
+@pytest.mark.parametrize("name", ["", "two words", "a/b", "ä", "x" * 129, "line\nbreak"])
+def test_a_name_that_no_header_could_carry_is_refused_at_start(name: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        McpServer("test", version="1.0").tool(name=name or " ")(add)
+
+    assert refusal.value.reason == "unusable-name"
+
+
+def test_two_tools_of_one_name_are_refused_at_start() -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        server_with(add, add)
+
+    assert refusal.value.reason == "name-taken"
+
+
+def test_scopes_given_as_a_string_are_refused_at_start() -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        McpServer("test", version="1.0").tool(scopes="mcp:tools")
+
+    assert refusal.value.reason == "not-a-collection"
+
+
+def test_the_rules_are_those_the_authors_wrote() -> None:
+    server = McpServer("test", version="1.0")
+    server.tool(scopes={"mcp:tools", "mcp:admin"}, roles={"admin"})(add)
+
+    rule = server.rules[("tools/call", "add")]
+    assert rule.scopes == {"mcp:tools", "mcp:admin"}
+    assert rule.roles == {"admin"}
+
+
+async def test_a_tool_for_people_alone_is_not_shown_to_programs() -> None:
+    server = McpServer("test", version="1.0")
+    server.tool(kinds={"person"})(add)
+    shown = {}
+    for kind in get_args(Kind):
+        async with peer_of(server, identity=person("somebody", kind=kind)) as peer:
+            shown[kind] = await peer.tools()
+
+    assert shown == {"person": ["add"], "service": [], "key": []}
+    assert server.rules["tools/call", "add"].kinds == {"person"}
+
+
+def test_a_kind_that_there_is_not_is_refused_at_start() -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        McpServer("test", version="1.0").tool(kinds={"human"})  # type: ignore[arg-type]
+
+    assert refusal.value.reason == "not-a-kind"

@@ -1,0 +1,141 @@
+"""Plain arguments and results take the short way, and nothing else does."""
+
+import json
+from typing import Annotated, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import to_json
+
+from doorward.mcp_server.functions.signature import read_signature
+from doorward.mcp_server.schemas.plain_types import are_plain, plain_types
+from doorward.mcp_server.schemas.pydantic_types import PlainSchema, typed_dict
+from doorward.mcp_server.schemas.results import Outcome, read_outcome
+
+
+async def _plain(count: int, name: str, sure: bool = True) -> str:
+    return name * count if sure else ""
+
+
+async def _bounded(count: int = Field(ge=0)) -> int:
+    return count
+
+
+async def _annotated(count: Annotated[int, Field(ge=0)]) -> float:
+    return count
+
+
+SIGNATURE = read_signature(_plain)
+
+_VALUES: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+)
+_JSON: st.SearchStrategy[Any] = (
+    _VALUES | st.text(max_size=4) | st.lists(st.integers(), max_size=1) | st.just({})
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["count", "name", "sure", "more"]), _JSON, max_size=4)
+    | st.fixed_dictionaries({"count": _JSON, "name": _JSON, "sure": _JSON})
+    | st.fixed_dictionaries({"count": st.integers(), "name": st.text(), "sure": st.booleans()})
+)
+def test_what_takes_the_short_way_is_what_the_schema_admits_unchanged(
+    values: dict[str, Any],
+) -> None:
+    assert SIGNATURE.plain is not None
+    if not are_plain(values, SIGNATURE.plain):
+        return
+    validator = SIGNATURE.arguments.validator
+    judged = validator.validate_json(to_json(values), strict=True)
+    assert judged == values
+    assert {key: type(one) for key, one in judged.items()} == SIGNATURE.plain
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"count": True, "name": "x", "sure": True},
+        {"count": 1.0, "name": "x", "sure": True},
+        {"count": 1, "name": "x", "sure": 1},
+        {"count": 1, "name": None, "sure": True},
+        {"count": 1, "name": "x"},
+        {"count": 1, "name": "x", "sure": True, "user": "eve"},
+        {"count": "1", "name": "x", "sure": True},
+    ],
+)
+def test_what_is_odd_or_left_out_is_for_the_validator(values: dict[str, Any]) -> None:
+    assert SIGNATURE.plain is not None
+    assert not are_plain(values, SIGNATURE.plain)
+
+
+@pytest.mark.parametrize("function", [_bounded, _annotated])
+def test_a_parameter_with_conditions_is_never_plain(function: Any) -> None:
+    signature = read_signature(function)
+
+    assert signature.plain is None
+    with pytest.raises(ValidationError):
+        signature.arguments.validator.validate_json(b'{"count":-1}', strict=True)
+
+
+def test_other_types_than_those_of_json_are_not_plain() -> None:
+    assert plain_types({"a": int, "b": str, "c": bool}) == {"a": int, "b": str, "c": bool}
+    for annotation in (float, Any, int | None, list[int], dict, None, "int"):
+        assert plain_types({"a": int, "b": annotation}) is None
+
+
+def outcome_of(annotation: Any) -> Outcome:
+    """Return how results of this type travel."""
+
+    def function() -> Any: ...
+
+    function.__annotations__["return"] = annotation
+    return read_outcome(function)
+
+
+@given(st.integers() | st.text() | st.booleans())
+def test_a_plain_result_travels_as_it_would_by_the_long_way(value: Any) -> None:
+    outcome = outcome_of(type(value))
+    assert outcome.plain is type(value)
+    long_way = Outcome(outcome.schema, TypeAdapter(type(value)), outcome.wrapped)
+
+    quick, slow = outcome.encode(value), long_way.encode(value)
+
+    assert json.loads(quick.content) == json.loads(slow.content)
+    assert quick.structured is not None
+    assert slow.structured is not None
+    assert json.loads(quick.structured) == json.loads(slow.structured)
+
+
+@pytest.mark.parametrize(
+    ("promised", "value", "message"),
+    [
+        (int, "many", "integer"),
+        (str, 5, "string"),
+        (bool, "perhaps", "boolean"),
+        (float, "x", "num"),
+    ],
+)
+def test_a_result_of_another_type_than_it_was_promised_is_refused(
+    promised: type, value: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        outcome_of(promised).encode(value)
+
+
+@pytest.mark.parametrize("promised", [int, str, bool, float])
+def test_a_plain_result_is_described_as_by_the_long_way(promised: type) -> None:
+    shape = typed_dict("Result", {"result": promised})
+    theirs = TypeAdapter(shape).json_schema(mode="serialization", schema_generator=PlainSchema)
+    theirs.pop("title")
+
+    assert json.dumps(outcome_of(promised).schema) == json.dumps(theirs)
+
+
+def test_a_number_travels_whether_or_not_it_has_a_fraction() -> None:
+    assert outcome_of(float).encode(0.5).structured == b'{"result":0.5}'
+    assert outcome_of(float).encode(2).structured == b'{"result":2.0}'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        outcome_of(float).encode(float("nan"))

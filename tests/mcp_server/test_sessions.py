@@ -1,0 +1,382 @@
+"""Sessions of the initialize era: begun where something takes one, and closed to everybody else."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from doorward.identity import Identity
+from doorward.mcp_server import Context, Elicit, McpServer, Sample
+from doorward.mcp_server.refusals import NoSuchSession
+from doorward.mcp_server.request_context import owner_of
+from doorward.mcp_server.streams.session import MOST_SESSIONS_OF_ONE, Session, Sessions
+from doorward.policy import Policy, Rule
+from tests.ledger import proves
+from tests.mcp_server.speaking import LEGACY, MODERN, judge, peer_of, person
+from tests.mcp_server.streaming import Caller, caller_of
+
+ALL: dict[str, Any] = {"elicitation": {}, "sampling": {}, "roots": {}}
+FORM = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+ALICE, BOB = person("alice"), person("bob")
+SAID = {"role": "assistant", "model": "m", "content": {"type": "text", "text": "yes"}}
+
+
+def asking() -> McpServer:
+    server = McpServer("asking", version="1.0", subscriptions=True)
+
+    @server.tool()
+    async def greet(ctx: Context) -> str:
+        answer = await ctx.elicit("Who are you?", FORM)
+        return f"hello {answer.content}"
+
+    @server.tool()
+    async def both(ctx: Context) -> str:
+        answers = await ctx.ask(name=Elicit("Who?", FORM), model=Sample(messages="?", max_tokens=1))
+        return f"{answers['name'].action} {answers['model'].text}"
+
+    @server.tool()
+    async def work(ctx: Context) -> str:
+        await ctx.log("info", "working")
+        await ctx.close_stream()
+        await ctx.report_progress(1)
+        return "worked"
+
+    @server.tool()
+    async def touch(uri: str) -> str:
+        await server.notify_resource_updated(uri)
+        return "touched"
+
+    @server.resource("notes://{owner}")
+    def note(owner: str) -> str:
+        return owner
+
+    return server
+
+
+async def answer(caller: Caller, question: dict[str, Any], **message: Any) -> int:
+    response = await caller.post({"jsonrpc": "2.0", "id": question["id"], **message})
+    return response.status_code
+
+
+@pytest.mark.parametrize("version", LEGACY[1:])
+async def test_a_tool_asks_on_its_own_stream_and_waits_where_it_stands(version: str) -> None:
+    async with caller_of(asking(), version, identity=ALICE) as caller:
+        session = await caller.initialize(ALL)
+        async with caller.stream("tools/call", {"name": "greet", "arguments": {}}) as events:
+            question = await events.next()
+            assert question is not None
+            result = {"action": "accept", "content": {"name": "Al"}}
+            status = await answer(caller, question, result=result)
+            last = await events.rest()
+
+    assert session is not None
+    assert len(session) >= 32
+    assert question["method"] == "elicitation/create"
+    assert status == 202
+    assert last[0]["result"]["content"][0]["text"] == "hello {'name': 'Al'}"
+
+
+async def test_several_questions_are_asked_at_once() -> None:
+    async with caller_of(asking(), "2025-11-25") as caller:
+        await caller.initialize(ALL)
+        async with caller.stream("tools/call", {"name": "both", "arguments": {}}) as events:
+            asked = [await events.next(), await events.next()]
+            for question in reversed(asked):
+                assert question is not None
+                is_form = question["method"] == "elicitation/create"
+                await answer(caller, question, result={"action": "decline"} if is_form else SAID)
+            last = await events.rest()
+
+    assert last[0]["result"]["content"][0]["text"] == "decline yes"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"error": {"code": -1, "message": "no"}},
+        {"result": {"action": "perhaps"}},
+        {"result": {"action": "accept", "content": {}}},
+        {"result": 5},
+    ],
+)
+async def test_a_bad_answer_is_the_tools_failure(message: dict[str, Any]) -> None:
+    async with caller_of(asking(), "2025-11-25") as caller:
+        await caller.initialize(ALL)
+        async with caller.stream("tools/call", {"name": "greet", "arguments": {}}) as events:
+            question = await events.next()
+            assert question is not None
+            await answer(caller, question, **message)
+            last = await events.rest()
+
+    assert last[0]["result"]["isError"] is True
+
+
+@pytest.mark.parametrize("declared", [None, {"sampling": {}}])
+async def test_a_client_that_cannot_be_asked_is_not(declared: dict[str, Any] | None) -> None:
+    async with caller_of(asking(), "2025-11-25") as caller:
+        if declared is not None:
+            await caller.initialize(declared)
+        message = await caller.ask("tools/call", {"name": "greet", "arguments": {}})
+
+    assert message["error"]["code"] == -32021
+
+
+@proves("S142", "refuses")
+@pytest.mark.parametrize("other", [BOB, None, person("alice2")], ids=["bob", "nobody", "alice2"])
+async def test_a_session_is_closed_to_everybody_else(other: Identity | None) -> None:
+    server = asking()
+    async with caller_of(server, "2025-11-25", identity=ALICE) as caller:
+        taken = await caller.initialize(ALL)
+    async with caller_of(server, "2025-11-25", identity=other) as thief:
+        thief.session = taken
+        listed = await thief.http.post(
+            "/mcp",
+            json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
+            headers=thief.headers(),
+        )
+        answered = await thief.post({"jsonrpc": "2.0", "id": "x", "result": {}})
+        listened = await thief.http.get("/mcp", headers=thief.headers())
+        ended = await thief.http.delete("/mcp", headers=thief.headers())
+        thief.session = "unknown"
+        unknown = await thief.http.delete("/mcp", headers=thief.headers())
+    async with caller_of(server, "2025-11-25", identity=ALICE) as caller:
+        caller.session = taken
+        still = await caller.ask("tools/list")
+
+    refused = {listed.status_code, answered.status_code, listened.status_code, ended.status_code}
+    assert refused == {404}
+    # Whoever guesses learns nothing of what there is.
+    assert ended.text == unknown.text
+    assert "result" in still
+
+
+@proves("S142", "accepts")
+async def test_a_session_that_was_ended_is_over() -> None:
+    async with caller_of(asking(), "2025-11-25", identity=ALICE) as caller:
+        await caller.initialize()
+        own = await caller.ask("tools/list")
+        ended = await caller.http.delete("/mcp", headers=caller.headers())
+        after = await caller.post({"jsonrpc": "2.0", "id": 1, "method": "ping"})
+
+    assert "result" in own
+    assert (ended.status_code, after.status_code) == (204, 404)
+
+
+async def test_a_request_without_its_session_is_served_for_what_it_is() -> None:
+    async with caller_of(asking(), "2025-11-25") as caller:
+        listed = await caller.ask("tools/list")
+        subscribed = await caller.ask("resources/subscribe", {"uri": "notes://a"})
+        levelled = await caller.ask("logging/setLevel", {"level": "info"})
+        listened = await caller.http.get("/mcp", headers=caller.headers())
+
+    assert "result" in listed
+    assert subscribed["error"]["code"] == levelled["error"]["code"] == -32602
+    assert listened.status_code == 400
+
+
+async def test_a_modern_client_needs_no_session_and_gets_none() -> None:
+    async with peer_of(asking(), MODERN) as peer:
+        headers = {"mcp-session-id": "whatever"}
+        answer = await peer.ask("tools/list", headers=headers)
+
+    assert "result" in answer.message
+
+
+async def test_a_subscribed_resource_is_heard_of_on_the_standing_stream() -> None:
+    async with caller_of(asking(), "2025-11-25") as caller:
+        await caller.initialize()
+        assert "result" in await caller.ask("resources/subscribe", {"uri": "notes://a"})
+        async with caller.standing() as events:
+            await caller.ask("resources/subscribe", {"uri": "notes://b"})
+            await caller.ask("resources/unsubscribe", {"uri": "notes://a"})
+            for uri in ("notes://a", "notes://b"):
+                await caller.ask("tools/call", {"name": "touch", "arguments": {"uri": uri}})
+            heard = await events.next()
+
+    assert heard is not None
+    assert heard["params"] == {"uri": "notes://b"}
+
+
+async def test_what_is_not_there_cannot_be_subscribed_to() -> None:
+    async with caller_of(asking(), "2025-11-25") as caller:
+        await caller.initialize()
+        message = await caller.ask("resources/subscribe", {"uri": "notes://a/b"})
+
+    assert message["error"]["code"] == -32002
+
+
+@proves("S197", "accepts")
+@proves("S197", "refuses")
+@pytest.mark.parametrize("decides", [True, False], ids=["by-the-policy", "by-its-rules"])
+async def test_a_uri_with_a_rule_of_its_own_is_subscribed_to_by_that_rule(decides: bool) -> None:
+    server = asking()
+
+    @server.resource("notes://secret", scopes={"admin"})
+    def secret() -> str:
+        return "secret"
+
+    policy = Policy(rules={**server.rules, ("resources/read", "notes://plan"): Rule("admin")})
+    closed = ["notes://secret"]
+    if decides:
+        server.decide = lambda who, what: who is not None and policy.decide(who, what).allowed
+        closed.append("notes://plan")
+
+    for who, refused in ((person("bob"), True), (person("root", "admin"), False)):
+        async with caller_of(server, "2025-11-25", identity=who) as caller:
+            await caller.initialize()
+            open_to_all = await caller.ask("resources/subscribe", {"uri": "notes://a"})
+            answers = [await caller.ask("resources/subscribe", {"uri": one}) for one in closed]
+
+        assert "result" in open_to_all
+        assert ["error" in one for one in answers] == [refused] * len(closed)
+
+
+async def test_a_second_standing_stream_takes_the_place_of_the_first() -> None:
+    async with caller_of(asking(), "2025-11-25") as caller:
+        await caller.initialize()
+        async with caller.standing() as first, caller.standing():
+            assert await first.rest() == []
+
+
+async def test_a_client_may_hang_up_and_come_back_for_the_answer() -> None:
+    async with caller_of(asking(), "2025-11-25") as caller:
+        await caller.initialize()
+        await caller.ask("logging/setLevel", {"level": "debug"})
+        params = {"name": "work", "arguments": {}, "_meta": {"progressToken": 1}}
+        async with caller.stream("tools/call", params, 9) as events:
+            first = await events.rest()
+        async with caller.standing(events.ids[0]) as again:
+            everything = await again.rest()
+        async with caller.standing(events.ids[-1]) as rest:
+            missed = await rest.rest()
+
+    assert [one["method"] for one in first] == ["notifications/message"]
+    assert [one.get("method") for one in everything] == [
+        "notifications/message",
+        "notifications/progress",
+        None,
+    ]
+    assert missed == everything[1:]
+    assert everything[-1]["id"] == 9
+
+
+async def test_work_goes_on_while_its_client_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("doorward.mcp_server.asgi.UNWATCHED_SECONDS", 0)
+    server = McpServer("test", version="1.0")
+    back = asyncio.Event()
+
+    @server.tool()
+    async def wait(ctx: Context) -> str:
+        await ctx.close_stream()
+        await back.wait()
+        return "waited"
+
+    async with caller_of(server, "2025-11-25") as caller:
+        await caller.initialize()
+        async with caller.stream("tools/call", {"name": "wait", "arguments": {}}) as events:
+            assert await events.rest() == []
+        async with caller.standing(events.ids[0]) as again:
+            back.set()
+            missed = await again.rest()
+
+    assert missed[0]["result"]["content"][0]["text"] == "waited"
+
+
+@proves("S142", "refuses")
+async def test_nobody_else_can_come_back_for_an_answer() -> None:
+    server = asking()
+    async with caller_of(server, "2025-11-25", identity=ALICE) as caller:
+        session = await caller.initialize()
+        async with caller.stream("tools/call", {"name": "work", "arguments": {}}) as events:
+            await events.rest()
+    async with caller_of(server, "2025-11-25", identity=BOB) as thief:
+        thief.session = session
+        async with thief.standing(events.ids[0]) as stolen:
+            assert stolen.status == 404
+        await thief.initialize()
+        async with thief.standing(events.ids[0]) as empty:
+            assert empty.status == 200
+            server.close()
+            assert await empty.rest() == []
+
+
+async def test_older_clients_get_no_event_without_a_message() -> None:
+    async with caller_of(asking(), "2025-06-18") as caller:
+        await caller.initialize()
+        await caller.ask("logging/setLevel", {"level": "debug"})
+        async with caller.stream("tools/call", {"name": "work", "arguments": {}}) as events:
+            told = await events.rest()
+
+    assert events.ids == []
+    assert told[-1]["result"]["content"][0]["text"] == "worked"
+
+
+@pytest.mark.parametrize("level", [None, "loud", 5])
+async def test_a_level_that_is_none_is_refused(level: Any) -> None:
+    async with caller_of(asking(), "2025-11-25") as caller:
+        await caller.initialize()
+        message = await caller.ask("logging/setLevel", {"level": level})
+
+    assert message["error"]["code"] == -32602
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_sessions_end_when_nobody_used_them_for_long() -> None:
+    clock = Clock()
+    sessions = Sessions(clock, most=10, idle=60)
+    session = Session(owner_of(ALICE), {}, resumes=True)
+    sessions.begin(session)
+    clock.now = 59
+    assert sessions.find(session.id, owner_of(ALICE)) is session
+    clock.now = 120
+    with pytest.raises(NoSuchSession):
+        sessions.find(session.id, owner_of(ALICE))
+
+
+def test_one_caller_cannot_push_out_the_sessions_of_another() -> None:
+    sessions = Sessions(Clock(), most=10_000, idle=60)
+    kept = Session(owner_of(ALICE), {}, resumes=True)
+    sessions.begin(kept)
+    of_bob = [Session(owner_of(BOB), {}, resumes=True) for _ in range(MOST_SESSIONS_OF_ONE + 5)]
+    for session in of_bob:
+        sessions.begin(session)
+
+    assert sessions.find(kept.id, owner_of(ALICE)) is kept
+    with pytest.raises(NoSuchSession):
+        sessions.find(of_bob[0].id, owner_of(BOB))
+    assert sessions.find(of_bob[-1].id, owner_of(BOB)) is of_bob[-1]
+
+
+async def test_an_answer_to_nothing_is_taken_and_dropped() -> None:
+    async with caller_of(asking(), "2025-11-25") as caller:
+        await caller.initialize(ALL)
+        response = await caller.post({"jsonrpc": "2.0", "id": "guess", "result": {}})
+
+    assert response.status_code == 202
+
+
+async def test_a_client_that_hangs_up_over_a_question_stops_the_tool() -> None:
+    server = McpServer("test", version="1.0")
+    stopped = asyncio.Event()
+
+    @server.tool()
+    async def ask(ctx: Context) -> str:
+        try:
+            return str(await ctx.elicit("?", FORM))
+        finally:
+            stopped.set()
+
+    async with caller_of(server, "2025-11-25") as caller:
+        await caller.initialize(ALL)
+        async with caller.stream("tools/call", {"name": "ask", "arguments": {}}) as events:
+            question = await events.next()
+            assert question is not None
+            judge(question, "2025-11-25")
+        async with asyncio.timeout(5):
+            await stopped.wait()

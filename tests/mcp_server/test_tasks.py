@@ -1,0 +1,327 @@
+"""Tasks: handles of one principal, and what they say of work that goes on."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from doorward.identity import Identity
+from doorward.mcp_server import Context, Elicit, InternalFailure, McpServer, ToolError
+from doorward.mcp_server.features.tasks import EXTENSION, MOST_OF_ONE
+from doorward.policy import EVERY, Policy
+from tests.ledger import proves
+from tests.mcp_server.speaking import Answer, Peer, peer_of, person
+from tests.mcp_server.streaming import caller_of
+
+TASKS: dict[str, Any] = {"elicitation": {}, "extensions": {EXTENSION: {}}}
+FORM = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+YES = {"action": "accept", "content": {"name": "Al"}}
+ALICE, BOB = person("alice", "mcp:work"), person("bob", "mcp:work")
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def working(clock: Clock | None = None, **settings: Any) -> McpServer:
+    server = McpServer("working", version="1.0", clock=clock or Clock(), **settings)
+
+    @server.tool(task="optional", scopes={"mcp:work"})
+    async def work(user: Identity, then: str = "done") -> str:
+        if then == "hang":
+            await asyncio.Event().wait()
+        if then == "fail":
+            raise ToolError("It failed.")
+        if then == "break":
+            raise InternalFailure("It broke.")
+        if then == "stop":
+            raise asyncio.CancelledError
+        return f"{then} for {user.subject}"
+
+    @server.tool(task="required")
+    async def only_as_task() -> str:
+        return "done"
+
+    @server.tool(task="optional")
+    async def ask(ctx: Context) -> str:
+        await ctx.report_progress(1, 2, "half way")
+        answers = await ctx.ask(one=Elicit("?", FORM), two=Elicit("?", FORM))
+        return f"{answers['one'].content} {answers['two'].action}"
+
+    @server.tool(task="deferred")
+    async def ask_first(ctx: Context, at_once: bool = False) -> str:
+        if at_once:
+            return "at once"
+        answer = await ctx.elicit("?", FORM, key="first")
+        await ctx.become_task()
+        more = await ctx.elicit("?", FORM, key="second")
+        return f"{answer.content} {more.content}"
+
+    return server
+
+
+async def begin(peer: Peer, name: str = "work", **arguments: Any) -> str:
+    result = (await peer.call(name, **arguments)).result
+    assert result["resultType"] == "task"
+    task: str = result["taskId"]
+    return task
+
+
+async def get(peer: Peer, task: str) -> Answer:
+    return await peer.ask("tasks/get", {"taskId": task}, headers={"mcp-name": task})
+
+
+async def until(peer: Peer, task: str, *statuses: str) -> dict[str, Any]:
+    async with asyncio.timeout(5):
+        while (found := (await get(peer, task)).result)["status"] not in statuses:
+            await asyncio.sleep(0)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("then", "status", "member"),
+    [
+        ("done", "completed", "result"),
+        ("fail", "completed", "result"),
+        ("break", "failed", "error"),
+    ],
+)
+async def test_a_task_ends_as_its_tool_does(then: str, status: str, member: str) -> None:
+    async with peer_of(working(), capabilities=TASKS, identity=ALICE) as peer:
+        created = (await peer.call("work", then=then)).result
+        found = await until(peer, created["taskId"], "completed", "failed")
+
+    # It may be over before its creation is told.
+    assert created["status"] in ("working", status)
+    assert created["ttlMs"] == 3_600_000
+    assert not {"result", "error", "inputRequests", "requestState"} & set(created)
+    assert found["status"] == status
+    assert found["resultType"] == "complete"
+    if member == "error":
+        assert found["error"] == {"code": -32603, "message": "It broke."}
+        assert "result" not in found
+    else:
+        assert found["result"]["isError"] is (then == "fail")
+
+
+async def test_a_task_that_stops_itself_is_not_polled_for_ever() -> None:
+    async with peer_of(working(), capabilities=TASKS, identity=ALICE) as peer:
+        found = await until(peer, await begin(peer, "work", then="stop"), "failed")
+
+    assert found["error"]["message"] == "The work was stopped."
+
+
+@proves("S144", "accepts")
+async def test_a_task_is_its_principals_to_follow_answer_and_cancel() -> None:
+    async with peer_of(working(), capabilities=TASKS, identity=ALICE) as peer:
+        task = await begin(peer, "work", then="hang")
+        followed = (await get(peer, task)).result
+        cancelled = await peer.ask("tasks/cancel", {"taskId": task})
+        again = await peer.ask("tasks/cancel", {"taskId": task})
+        after = (await get(peer, task)).result
+
+    assert followed["status"] == "working"
+    assert set(cancelled.result) == set(again.result) == {"resultType", "_meta"}
+    assert after["status"] == "cancelled"
+
+
+def varied(**changes: Any) -> Identity:
+    fields = {"issuer": "https://as.example", "subject": "alice", "client_id": "client"}
+    base = {"scopes": frozenset({"mcp:work"}), "roles": frozenset[str](), "expires_at": 2e9}
+    return Identity(**{**fields, **base, **changes})
+
+
+@proves("S144", "refuses")
+@proves("S142", "refuses")
+@pytest.mark.parametrize(
+    "other",
+    [varied(subject="bob"), varied(issuer="https://b.example"), varied(client_id="c2"), None],
+    ids=["subject", "issuer", "client", "nobody"],
+)
+@pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel"])
+async def test_a_task_is_closed_to_others_who_know_its_id(
+    method: str, other: Identity | None
+) -> None:
+    server = working()
+    async with peer_of(server, capabilities=TASKS, identity=varied()) as peer:
+        task = await begin(peer, "work", then="hang")
+    async with peer_of(server, capabilities=TASKS, identity=other) as thief:
+        params: dict[str, Any] = {"inputResponses": {}}
+        refused = await thief.ask(method, {**params, "taskId": task})
+        unknown = await thief.ask(method, {**params, "taskId": "none"})
+    async with peer_of(server, capabilities=TASKS, identity=varied()) as peer:
+        still = (await get(peer, task)).result
+        await peer.ask("tasks/cancel", {"taskId": task})
+
+    assert (refused.status, refused.error["code"]) == (400, -32602)
+    assert refused.error == unknown.error
+    assert still["status"] == "working"
+
+
+@proves("S144", "refuses")
+async def test_a_task_is_closed_to_its_principal_too_once_the_tool_is() -> None:
+    server = working()
+    policy = Policy(rules=server.rules)
+    server.decide = lambda who, what: who is not None and policy.decide(who, what).allowed
+    async with peer_of(server, capabilities=TASKS, identity=ALICE) as peer:
+        task = await begin(peer)
+    async with peer_of(server, capabilities=TASKS, identity=person("alice")) as peer:
+        assert (await get(peer, task)).error["message"] == "Unknown task"
+
+
+@proves("S144", "accepts")
+@proves("S144", "refuses")
+async def test_without_a_decision_a_task_is_for_a_token_that_holds_what_the_first_one_held() -> (
+    None
+):
+    server = working(subscriptions=True)
+    strong, weak = person("alice", "mcp:work", "mcp:more"), person("alice", "mcp:more")
+    async with peer_of(server, capabilities=TASKS, identity=person("alice", "mcp:work")) as peer:
+        task = await begin(peer)
+        await until(peer, task, "completed")
+    async with peer_of(server, capabilities=TASKS, identity=strong) as peer:
+        same = await get(peer, task)
+    async with peer_of(server, capabilities=TASKS, identity=weak) as peer:
+        others = [
+            await get(peer, task),
+            await peer.ask("tasks/update", {"taskId": task, "inputResponses": {}}),
+            await peer.ask("tasks/cancel", {"taskId": task}),
+        ]
+    params = {"notifications": {"taskIds": [task]}}
+    async with (
+        caller_of(server, identity=weak, capabilities=TASKS) as caller,
+        caller.stream("subscriptions/listen", params) as events,
+    ):
+        first = await events.next()
+
+    assert same.result["result"]["structuredContent"] == {"result": "done for alice"}
+    assert {one.error["message"] for one in others} == {"Unknown task"}
+    assert first is not None
+    assert first["params"]["notifications"]["taskIds"] == []
+
+
+@proves("S144", "refuses")
+async def test_nobody_else_hears_of_a_task() -> None:
+    server = working(subscriptions=True)
+    async with peer_of(server, capabilities=TASKS, identity=ALICE) as peer:
+        task = await begin(peer, "work", then="hang")
+    params = {"notifications": {"taskIds": [task, "none"]}}
+    granted = []
+    for who in (ALICE, BOB):
+        async with (
+            caller_of(server, identity=who, capabilities=TASKS) as caller,
+            caller.stream("subscriptions/listen", params) as events,
+        ):
+            first = await events.next()
+            assert first is not None
+            granted.append(first["params"]["notifications"]["taskIds"])
+            if who is ALICE:
+                await caller.ask("tasks/cancel", {"taskId": task})
+                told = await events.next()
+                assert told is not None
+                assert (told["method"], told["params"]["status"]) == (
+                    "notifications/tasks",
+                    "cancelled",
+                )
+
+    assert granted == [[task], []]
+
+
+async def test_a_client_that_does_not_know_tasks_gets_the_result_or_a_reason() -> None:
+    async with peer_of(working(), identity=ALICE) as peer:
+        at_once = await peer.call("work")
+        refused = [await peer.call("only_as_task"), await peer.call("ask_first")]
+        refused += [await peer.ask("tasks/get", {"taskId": "x"})]
+    async with peer_of(working(), "2025-11-25", identity=ALICE) as peer:
+        elder = await peer.call("work")
+
+    assert at_once.words == elder.words == "done for alice"
+    for answer in refused:
+        assert (answer.status, answer.error["code"]) == (400, -32021)
+        assert answer.error["data"] == {"requiredCapabilities": {"extensions": {EXTENSION: {}}}}
+
+
+async def test_a_task_asks_and_goes_on_when_all_is_answered() -> None:
+    async with peer_of(working(), capabilities=TASKS) as peer:
+        task = await begin(peer, "ask")
+        asked = await until(peer, task, "input_required")
+        bad = await peer.ask("tasks/update", {"taskId": task, "inputResponses": {"one": {}}})
+        none = await peer.ask("tasks/update", {"taskId": task})
+        some = {"one": YES, "invented": YES}
+        first = await peer.ask("tasks/update", {"taskId": task, "inputResponses": some})
+        left = (await get(peer, task)).result
+        late = {"one": {"action": "cancel"}, "two": {"action": "decline"}}
+        await peer.ask("tasks/update", {"taskId": task, "inputResponses": late})
+        done = await until(peer, task, "completed")
+
+    assert set(asked["inputRequests"]) == {"one", "two"}
+    assert asked["statusMessage"] == "half way"
+    assert bad.error["code"] == none.error["code"] == -32602
+    assert set(first.result) == {"resultType", "_meta"}
+    assert set(left["inputRequests"]) == {"two"}
+    assert done["result"]["content"][0]["text"] == "{'name': 'Al'} decline"
+
+
+async def test_a_tool_may_ask_in_rounds_and_become_a_task_then() -> None:
+    async with peer_of(working(), capabilities=TASKS) as peer:
+        at_once = await peer.call("ask_first", at_once=True)
+        first = (await peer.call("ask_first")).result
+        retry = {"requestState": first["requestState"], "inputResponses": {"first": YES}}
+        created = (
+            await peer.ask("tools/call", {"name": "ask_first", "arguments": {}, **retry})
+        ).result
+        task = created["taskId"]
+        asked = await until(peer, task, "input_required")
+        answers = dict.fromkeys(asked["inputRequests"], YES)
+        await peer.ask("tasks/update", {"taskId": task, "inputResponses": answers})
+        done = await until(peer, task, "completed")
+
+    assert at_once.words == "at once"
+    assert first["resultType"] == "input_required"
+    assert "taskId" not in first
+    assert "requestState" not in created
+    assert done["result"]["content"][0]["text"] == "{'name': 'Al'} {'name': 'Al'}"
+
+
+async def test_tasks_are_forgotten_when_their_time_is_over() -> None:
+    clock = Clock()
+    async with peer_of(working(clock), capabilities=TASKS, identity=ALICE) as peer:
+        task = await begin(peer, "work", then="hang")
+        clock.now += 3599
+        before = await get(peer, task)
+        clock.now += 1
+        after = await get(peer, task)
+
+    assert "result" in before.message
+    assert after.error["message"] == "Unknown task"
+
+
+async def test_one_caller_cannot_have_all_tasks() -> None:
+    server = working()
+    async with peer_of(server, capabilities=TASKS, identity=ALICE) as peer:
+        for _ in range(MOST_OF_ONE):
+            await begin(peer)
+        refused = await peer.call("work")
+    async with peer_of(server, capabilities=TASKS, identity=BOB) as peer:
+        await begin(peer)
+
+    assert (refused.status, refused.error["code"]) == (503, -32603)
+
+
+async def test_the_extension_is_announced_where_a_tool_has_it() -> None:
+    server = working()
+    async with peer_of(server) as peer:
+        capabilities = (await peer.ask("server/discover")).result["capabilities"]
+        removed = [await peer.ask("tasks/list"), await peer.ask("tasks/result", {"taskId": "x"})]
+    async with peer_of(McpServer("none", version="1.0"), capabilities=TASKS) as peer:
+        absent = await peer.ask("tasks/get", {"taskId": "x"})
+
+    assert capabilities["extensions"] == {EXTENSION: {}}
+    assert [(one.status, one.error["code"]) for one in (*removed, absent)] == [(404, -32601)] * 3
+    assert ("tasks/get", EVERY) in server.rules

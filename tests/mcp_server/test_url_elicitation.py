@@ -1,0 +1,314 @@
+"""Asking the user to open a page: who may be asked, with what address, and whose the page is."""
+
+import asyncio
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from mcp_types import ErrorData
+from mcp_types._v2025_11_25 import ElicitRequestURLParams, URLElicitationRequiredError
+
+from doorward.errors import ConfigurationError
+from doorward.mcp_server import Context, Elicit, ElicitUrl, McpServer
+from tests.mcp_server.speaking import MODERN, Answer, Peer, peer_of, person
+from tests.mcp_server.streaming import caller_of
+
+ISSUER = "https://as.example"
+ALICE, BOB = person("alice"), person("bob")
+PAGES: dict[str, Any] = {"elicitation": {"url": {}}}
+PAGE = "https://mcp.example/connect?to=calendar"
+FORM = {"type": "object", "properties": {"name": {"type": "string"}}}
+CONNECT: dict[str, Any] = {"name": "connect", "arguments": {}}
+OK = {"action": "accept"}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def calendar(clock: Clock | None = None, **settings: Any) -> McpServer:
+    server = McpServer("calendar", version="1.0", clock=clock or Clock(), **settings)
+
+    @server.tool()
+    async def connect(ctx: Context, wait: float = 0) -> str:
+        answer = await ctx.elicit_url("Connect your calendar.", PAGE, key="page", wait=wait)
+        return f"{answer.action} {answer.completed}"
+
+    @server.tool()
+    async def need(ctx: Context) -> str:
+        await ctx.require_url("Connect your calendar.", PAGE, key="page", wait=0)
+        return "connected"
+
+    @server.tool()
+    async def both(ctx: Context) -> str:
+        found = await ctx.ask(page=ElicitUrl("Open it.", PAGE), form=Elicit("Who?", FORM))
+        more = await ctx.elicit("And?", FORM, key="more")
+        return f"{found['page'].completed} {found['form'].action} {more.action}"
+
+    @server.tool()
+    async def astray(ctx: Context, url: str) -> str:
+        return (await ctx.elicit_url("Open it.", url)).action
+
+    return server
+
+
+def id_in(url: str) -> str:
+    (found,) = parse_qs(urlsplit(url).query)["elicitationId"]
+    return found
+
+
+async def again(
+    peer: Peer, first: Answer, answers: dict[str, Any], name: str = "connect", **arguments: Any
+) -> Answer:
+    params = {"name": name, "arguments": arguments, "inputResponses": answers}
+    return await peer.ask("tools/call", {**params, "requestState": first.result["requestState"]})
+
+
+async def test_a_user_is_asked_to_open_a_page_and_the_tool_hears_of_its_end() -> None:
+    server = calendar()
+    async with peer_of(server, capabilities=PAGES, identity=ALICE) as peer:
+        first = await peer.call("connect")
+        asked = first.result["inputRequests"]["page"]["params"]
+        early = await again(peer, first, {"page": OK})
+        await server.elicitations.complete(id_in(asked["url"]), issuer=ISSUER, subject="alice")
+        late = await again(peer, first, {"page": OK})
+
+    assert set(asked) == {"mode", "message", "url"}
+    assert (asked["mode"], asked["message"]) == ("url", "Connect your calendar.")
+    assert asked["url"].startswith(PAGE + "&elicitationId=")
+    assert (early.words, late.words) == ("accept False", "accept True")
+
+
+async def test_a_tool_waits_for_the_end_of_a_page() -> None:
+    server = calendar()
+    async with peer_of(server, capabilities=PAGES, identity=ALICE) as peer:
+        first = await peer.call("connect", wait=5)
+        url = first.result["inputRequests"]["page"]["params"]["url"]
+        waiting = asyncio.create_task(again(peer, first, {"page": OK}, wait=5))
+        while not server.elicitations.waiting:
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        await server.elicitations.complete(id_in(url), issuer=ISSUER, subject="alice")
+        answer = await waiting
+
+    assert answer.words == "accept True"
+
+
+async def test_a_tool_does_not_wait_for_ever() -> None:
+    async with peer_of(calendar(), capabilities=PAGES, identity=ALICE) as peer:
+        first = await peer.call("connect", wait=0.01)
+        answer = await again(peer, first, {"page": OK}, wait=0.01)
+
+    assert answer.words == "accept False"
+
+
+async def test_the_page_of_one_round_is_that_of_the_next() -> None:
+    server = calendar()
+    capabilities: dict[str, Any] = {"elicitation": {"url": {}, "form": {}}}
+    async with peer_of(server, capabilities=capabilities, identity=ALICE) as peer:
+        first = await peer.call("both")
+        url = first.result["inputRequests"]["page"]["params"]["url"]
+        form = {"action": "decline"}
+        second = await again(peer, first, {"page": OK, "form": form}, "both")
+        await server.elicitations.complete(id_in(url), issuer=ISSUER, subject="alice")
+        third = await again(peer, second, {"more": form}, "both")
+
+    assert third.words == "True decline decline"
+
+
+async def test_an_answer_to_a_page_that_was_never_shown_completes_nothing() -> None:
+    async with peer_of(calendar(), capabilities=PAGES, identity=ALICE) as peer:
+        answer = await peer.ask("tools/call", {**CONNECT, "inputResponses": {"page": OK}})
+
+    assert answer.words == "accept False"
+
+
+@pytest.mark.parametrize("action", ["decline", "cancel"])
+async def test_a_user_who_will_not_open_the_page_has_not_completed_it(action: str) -> None:
+    server = calendar()
+    async with peer_of(server, capabilities=PAGES, identity=ALICE) as peer:
+        first = await peer.call("connect")
+        url = first.result["inputRequests"]["page"]["params"]["url"]
+        await server.elicitations.complete(id_in(url), issuer=ISSUER, subject="alice")
+        answer = await again(peer, first, {"page": {"action": action}})
+
+    assert answer.words == f"{action} False"
+
+
+@pytest.mark.parametrize("answered", [{}, {"action": "opened"}, {"content": {}}], ids=repr)
+async def test_what_is_no_answer_to_a_page_is_refused(answered: dict[str, Any]) -> None:
+    async with peer_of(calendar(), capabilities=PAGES, identity=ALICE) as peer:
+        answer = await again(peer, await peer.call("connect"), {"page": answered})
+
+    assert (answer.status, answer.error["code"]) == (400, -32602)
+
+
+@pytest.mark.parametrize("tool", ["connect", "need"])
+@pytest.mark.parametrize(
+    "declared",
+    [{}, {"elicitation": {}}, {"elicitation": {"form": {}}}, {"elicitation": {"url": None}}],
+    ids=repr,
+)
+async def test_a_client_that_shows_no_pages_is_not_asked_to(
+    tool: str, declared: dict[str, Any]
+) -> None:
+    async with peer_of(calendar(), capabilities=declared, identity=ALICE) as peer:
+        answer = await peer.call(tool)
+    async with caller_of(calendar(), "2025-11-25", identity=ALICE) as caller:
+        await caller.initialize(declared)
+        legacy = await caller.ask("tools/call", {"name": tool, "arguments": {}})
+
+    assert (answer.status, answer.error["code"]) == (400, -32021)
+    assert answer.error["data"] == {"requiredCapabilities": {"elicitation": {"url": {}}}}
+    assert legacy["error"]["code"] == -32021
+
+
+@pytest.mark.parametrize("version", ["2025-03-26", "2025-06-18"])
+@pytest.mark.parametrize("tool", ["connect", "need"])
+async def test_a_client_of_a_revision_without_pages_is_not_asked_to(
+    version: str, tool: str
+) -> None:
+    async with caller_of(calendar(), version, identity=ALICE) as caller:
+        await caller.initialize(PAGES)
+        message = await caller.ask("tools/call", {"name": tool, "arguments": {}})
+
+    assert message["error"]["code"] == -32021
+
+
+@pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
+async def test_nobody_is_asked_where_nobody_knows_who_that_is(version: str) -> None:
+    async with caller_of(calendar(), version, capabilities=PAGES) as caller:
+        if version != MODERN:
+            await caller.initialize(PAGES)
+        message = await caller.ask("tools/call", CONNECT)
+
+    assert message["result"]["isError"] is True
+    assert "who is calling" in message["result"]["content"][0]["text"]
+
+
+async def test_in_a_session_the_tool_asks_where_it_stands_and_the_client_hears_of_the_end() -> None:
+    server = calendar()
+    async with (
+        caller_of(server, "2025-11-25", identity=ALICE) as caller,
+        caller_of(server, "2025-11-25", identity=ALICE) as elsewhere,
+        caller_of(server, "2025-11-25", identity=BOB) as bob,
+    ):
+        for one in (caller, elsewhere, bob):
+            await one.initialize(PAGES)
+        params = {"name": "connect", "arguments": {"wait": 5}}
+        async with (
+            caller.standing() as told,
+            elsewhere.standing() as hers,
+            bob.standing() as his,
+            caller.stream("tools/call", params, 5) as events,
+        ):
+            question = await events.next()
+            assert question is not None
+            page = ElicitRequestURLParams.model_validate(question["params"])
+            await caller.post({"jsonrpc": "2.0", "id": question["id"], "result": OK})
+            done = {"issuer": ISSUER, "subject": "alice"}
+            await server.elicitations.complete(page.elicitation_id, **done)
+            answer = await events.next()
+            heard = await told.next()
+            await server.elicitations.complete(page.elicitation_id, **done)
+            server.close()
+            rest = [await stream.rest() for stream in (told, hers, his)]
+
+    assert id_in(page.url) == page.elicitation_id
+    assert answer is not None
+    assert answer["result"]["content"][0]["text"] == "accept True"
+    assert heard is not None
+    assert heard["params"] == {"elicitationId": page.elicitation_id}
+    assert rest == [[], [], []]
+
+
+async def test_a_request_that_needs_a_page_first_says_so_in_2025_11_25() -> None:
+    server = calendar()
+    async with caller_of(server, "2025-11-25", identity=ALICE) as caller:
+        await caller.initialize(PAGES)
+        message = await caller.ask("tools/call", {"name": "need", "arguments": {}})
+
+    URLElicitationRequiredError.model_validate(message)
+    (page,) = message["error"]["data"]["elicitations"]
+    assert page["mode"] == "url"
+    assert id_in(page["url"]) == page["elicitationId"]
+    server.elicitations.require(page["elicitationId"], issuer=ISSUER, subject="alice")
+    ErrorData.model_validate(message["error"])
+
+
+@pytest.mark.parametrize(
+    ("answered", "completed", "told"),
+    [
+        (OK, True, "connected"),
+        (OK, False, "The user is not done yet with the page that this needs. Try later."),
+        ({"action": "decline"}, True, "The user did not want to open the page that this needs."),
+        ({"action": "cancel"}, False, "The user did not want to open the page that this needs."),
+    ],
+)
+async def test_a_request_that_needs_a_page_first_asks_for_it_in_a_round(
+    answered: dict[str, Any], completed: bool, told: str
+) -> None:
+    server = calendar()
+    async with peer_of(server, capabilities=PAGES, identity=ALICE) as peer:
+        first = await peer.call("need")
+        url = first.result["inputRequests"]["page"]["params"]["url"]
+        if completed:
+            await server.elicitations.complete(id_in(url), issuer=ISSUER, subject="alice")
+        answer = await again(peer, first, {"page": answered}, "need")
+
+    assert answer.words == told
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://mcp.example/connect",
+        "https://mcp.example:8443/connect?a=b#top",
+        "http://localhost:8000/connect",
+        "http://127.0.0.1/connect",
+        "http://[::1]:8000/connect",
+    ],
+)
+def test_a_page_of_an_honest_address_may_be_asked_for(url: str) -> None:
+    page = ElicitUrl("Open it.", url, id="the=id").params()["url"]
+
+    assert id_in(page) == "the=id"
+    assert page.replace("?elicitationId=the%3Did", "").replace("&elicitationId=the%3Did", "") == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("http://mcp.example/connect", id="plain-http"),
+        pytest.param("http://localhost.example/connect", id="not-this-machine"),
+        pytest.param("https://user:secret@mcp.example/", id="credentials"),
+        pytest.param("https://mcp.example@evil.example/", id="a-name-before-the-host"),
+        pytest.param("javascript:alert(1)", id="javascript"),
+        pytest.param("file:///etc/passwd", id="file"),
+        pytest.param("data:text/html,x", id="data"),
+        pytest.param("//mcp.example/connect", id="no-scheme"),
+        pytest.param("/connect", id="a-path"),
+        pytest.param("https:///connect", id="no-host"),
+        pytest.param("https://mcp.example/a b", id="a-space"),
+        pytest.param("https://mcp.example/\nhttps://other.example", id="two-lines"),
+        pytest.param("https://mcp.example\\@evil.example/", id="a-backslash"),
+        pytest.param("https://mcp.exämple/", id="letters-that-look-like-others"),
+        pytest.param("https://mcp.example:99999/", id="no-port"),
+        pytest.param("https://mcp.example/?elicitationId=mine", id="an-id-of-its-own"),
+        pytest.param("https://mcp.example/" + "a" * 2000, id="too-long"),
+        pytest.param("", id="nothing"),
+    ],
+)
+async def test_a_page_of_any_other_address_is_the_authors_mistake(url: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        ElicitUrl("Open it.", url)
+    async with peer_of(calendar(), capabilities=PAGES, identity=ALICE) as peer:
+        answer = await peer.call("astray", url=url)
+
+    assert refusal.value.reason == "unusable-page"
+    assert "secret" not in str(refusal.value)
+    assert answer.result["isError"] is True

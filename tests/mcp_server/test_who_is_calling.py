@@ -1,0 +1,293 @@
+"""The caller: injected from what the guard verified, and from nowhere else."""
+
+import asyncio
+from typing import Annotated, Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from doorward.errors import ConfigurationError
+from doorward.identity import Identity
+from doorward.mcp_server import McpServer
+from doorward.policy import Operation, Policy, Rule
+from tests.ledger import proves
+from tests.mcp_server.speaking import ERAS, MODERN, Peer, peer_of, person
+
+ALICE = person("alice", "mcp:read", "mcp:tools")
+ADMIN = person("root", "mcp:read", "mcp:tools", "mcp:admin", roles=("admin",))
+
+
+def demo() -> McpServer:
+    server = McpServer("demo", version="1.0")
+
+    @server.tool(scopes={"mcp:tools"})
+    async def whoami(user: Identity) -> str:
+        return user.subject
+
+    @server.tool(scopes={"mcp:tools", "mcp:admin"}, roles={"admin"})
+    async def shut_down(user: Identity, at: str = "noon") -> str:
+        return f"{user.subject} at {at}"
+
+    @server.prompt(scopes={"mcp:tools"})
+    async def greeting(user: Annotated[Identity | None, "who"], style: str = "warm") -> str:
+        return f"Greet {user.subject if user else 'nobody'}, {style}."
+
+    @server.prompt(scopes={"mcp:admin"})
+    async def eulogy() -> str:
+        return "Say farewell."
+
+    return server
+
+
+def decided_by_policy(server: McpServer) -> None:
+    policy = Policy(base=Rule(frozenset({"mcp:read"})), rules=server.rules)
+    server.decide = lambda who, what: who is not None and policy.decide(who, what).allowed
+
+
+@proves("S146", "accepts")
+@pytest.mark.parametrize("version", ERAS)
+async def test_a_tool_is_told_who_the_guard_found(version: str) -> None:
+    async with peer_of(demo(), version, identity=ALICE) as peer:
+        assert (await peer.call("whoami")).words == "alice"
+
+
+@proves("S146", "refuses")
+async def test_the_caller_is_in_no_schema() -> None:
+    async with peer_of(demo(), identity=ADMIN) as peer:
+        tools = (await peer.ask("tools/list")).result["tools"]
+        prompts = (await peer.ask("prompts/list")).result["prompts"]
+
+    assert [set(tool["inputSchema"]["properties"]) for tool in tools] == [set(), {"at"}]
+    assert [argument["name"] for argument in prompts[0]["arguments"]] == ["style"]
+
+
+@proves("S146", "refuses")
+@pytest.mark.parametrize("sent", ["root", {"subject": "root"}, None], ids=repr)
+async def test_an_argument_cannot_be_the_caller(sent: Any) -> None:
+    async with peer_of(demo(), identity=ALICE) as peer:
+        answer = await peer.call("whoami", user=sent)
+
+    assert answer.result["isError"] is True
+    assert "user: " in answer.words
+
+
+@proves("S146", "refuses")
+async def test_a_prompt_argument_cannot_be_the_caller() -> None:
+    async with peer_of(demo(), identity=ALICE) as peer:
+        answer = await peer.ask("prompts/get", {"name": "greeting", "arguments": {"user": "root"}})
+
+    assert answer.error["code"] == -32602
+
+
+@proves("S146", "refuses")
+@pytest.mark.parametrize(
+    "header",
+    ["x-user", "x-forwarded-user", "x-mcp-authorized", "remote-user", "doorward.identity"],
+)
+async def test_a_header_cannot_be_the_caller(header: str) -> None:
+    async with peer_of(demo(), identity=ALICE) as peer:
+        assert (await peer.call("whoami", {header: "root"})).words == "alice"
+
+
+@proves("S146", "refuses")
+async def test_meta_cannot_be_the_caller() -> None:
+    meta = {"doorward.identity": {"subject": "root"}, "user": "root"}
+    async with peer_of(demo(), identity=ALICE) as peer:
+        answer = await peer.ask("tools/call", {"name": "whoami", "_meta": meta})
+
+    assert answer.words == "alice"
+
+
+@proves("S146", "refuses")
+async def test_something_in_the_scope_that_is_no_identity_is_nobody() -> None:
+    async with peer_of(demo(), identity={"subject": "root"}) as peer:  # type: ignore[arg-type]
+        answer = await peer.call("whoami")
+
+    assert answer.error["code"] == -32602
+
+
+def test_a_parameter_that_is_either_a_caller_or_an_argument_is_refused_at_start() -> None:
+    async def ambiguous(user: Identity | str) -> str:
+        return str(user)
+
+    with pytest.raises(ConfigurationError) as refusal:
+        McpServer("test", version="1").tool()(ambiguous)
+
+    assert refusal.value.reason == "unusable-signature"
+
+
+@pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
+async def test_a_tool_that_needs_its_caller_says_so_when_no_guard_stands_in_front(
+    version: str,
+) -> None:
+    server = McpServer("test", version="1")
+
+    @server.tool()
+    async def whoami(user: Identity) -> str:
+        return user.subject
+
+    @server.tool()
+    async def hello(user: Identity | None) -> str:
+        return user.subject if user else "stranger"
+
+    with capture_logs() as logs:
+        async with peer_of(server, version) as peer:
+            needed = await peer.call("whoami")
+            optional = await peer.call("hello")
+
+    assert needed.result["isError"] is True
+    assert "no guard" in needed.words
+    assert logs[0]["event"] == "tool-needs-a-guard"
+    assert optional.words == "stranger"
+
+
+async def test_a_prompt_that_needs_its_caller_says_so_when_no_guard_stands_in_front() -> None:
+    server = McpServer("test", version="1")
+
+    @server.prompt()
+    async def whoami(user: Identity) -> str:
+        return user.subject
+
+    with capture_logs():
+        async with peer_of(server) as peer:
+            answer = await peer.ask("prompts/get", {"name": "whoami"})
+
+    assert (answer.status, answer.error["code"]) == (500, -32603)
+    assert "no guard" in answer.error["message"]
+
+
+@proves("S145", "accepts")
+@proves("S145", "refuses")
+async def test_callers_that_overlap_are_each_told_their_own_name() -> None:
+    server = McpServer("test", version="1")
+    everybody_is_in = asyncio.Barrier(8)
+
+    @server.tool()
+    async def whoami(user: Identity) -> str:
+        await everybody_is_in.wait()
+        return user.subject
+
+    async def ask(name: str) -> str:
+        async with peer_of(server, identity=person(name)) as peer:
+            return (await peer.call("whoami")).words
+
+    names = [f"person-{n}" for n in range(8)]
+    assert await asyncio.gather(*(ask(name) for name in names)) == names
+
+
+async def scopes_of(peer: Peer) -> list[str]:
+    methods = ("server/discover", "tools/list", "prompts/list")
+    return [(await peer.ask(method)).result["cacheScope"] for method in methods]
+
+
+@proves("S145", "accepts")
+async def test_what_is_the_same_for_everybody_may_be_cached_for_everybody() -> None:
+    server = McpServer("test", version="1", list_ttl_ms=5000)
+    server.tool(name="hello")(lambda: "hello")
+    server.prompt(name="hi")(lambda: "hi")
+    async with peer_of(server) as peer:
+        assert await scopes_of(peer) == ["public"] * 3
+        assert (await peer.ask("tools/list")).result["ttlMs"] == 5000
+
+
+@proves("S145", "refuses")
+async def test_what_an_identified_caller_is_shown_is_cached_for_nobody_else() -> None:
+    async with peer_of(demo(), identity=ALICE) as peer:
+        assert await scopes_of(peer) == ["private"] * 3
+
+
+@proves("S145", "refuses")
+async def test_what_needs_no_rule_is_still_cached_for_nobody_else_where_callers_are_known() -> None:
+    server = McpServer("test", version="1")
+    server.tool(name="hello")(lambda: "hello")
+    server.prompt(name="hi")(lambda: "hi")
+    async with peer_of(server, identity=ALICE) as peer:
+        assert await scopes_of(peer) == ["private"] * 3
+
+
+@proves("S145", "refuses")
+async def test_a_list_that_rules_cut_short_is_cached_for_nobody_else() -> None:
+    async with peer_of(demo()) as peer:
+        listed = (await peer.ask("tools/list")).result
+
+    assert (listed["tools"], listed["cacheScope"]) == ([], "private")
+
+
+@proves("S153", "accepts")
+@proves("S153", "refuses")
+@pytest.mark.parametrize(
+    "by_policy", [False, True], ids=["by-the-rules", "by-the-composers-policy"]
+)
+@pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
+async def test_a_list_shows_what_its_caller_may_use(version: str, by_policy: bool) -> None:
+    server = demo()
+    if by_policy:
+        decided_by_policy(server)
+
+    async with peer_of(server, version, identity=ALICE) as peer:
+        seen = await peer.tools()
+        prompts = [prompt["name"] for prompt in (await peer.ask("prompts/list")).result["prompts"]]
+    async with peer_of(server, version, identity=ADMIN) as peer:
+        seen_by_admin = await peer.tools()
+
+    assert (seen, prompts) == (["whoami"], ["greeting"])
+    assert seen_by_admin == ["whoami", "shut_down"]
+
+
+@proves("S147", "accepts")
+async def test_a_tool_that_is_not_hidden_answers() -> None:
+    server = demo()
+    decided_by_policy(server)
+    async with peer_of(server, identity=ADMIN) as peer:
+        assert (await peer.call("shut_down", at="one")).words == "root at one"
+
+
+@proves("S147", "refuses")
+@pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
+async def test_a_hidden_tool_and_an_unknown_tool_are_the_same_to_their_caller(version: str) -> None:
+    hidden, unknown = demo(), McpServer("demo", version="1.0")
+    unknown.tool(scopes={"mcp:tools"}, name="whoami")(lambda: "alice")
+    unknown.prompt(scopes={"mcp:tools"}, name="greeting")(lambda: "hello")
+    texts = []
+    for server in (hidden, unknown):
+        decided_by_policy(server)
+        async with peer_of(server, version, identity=ALICE) as peer:
+            tool = await peer.call("shut_down", at=1)
+            prompt = await peer.ask("prompts/get", {"name": "eulogy"})
+            texts.append((tool.status, tool.text, prompt.status, prompt.text))
+
+    assert texts[0] == texts[1]
+    assert "Unknown tool: shut_down" in texts[0][1]
+
+
+@proves("S147", "refuses")
+async def test_without_a_guard_what_has_a_rule_is_not_served() -> None:
+    async with peer_of(demo()) as peer:
+        answer = await peer.call("whoami")
+
+    assert answer.error == {"code": -32602, "message": "Unknown tool: whoami"}
+
+
+async def test_without_a_decision_of_its_own_a_call_is_left_to_the_guard_that_let_it_through() -> (
+    None
+):
+    # The guard's policy may know that one scope contains another; the rules alone do not.
+    broad = person("alice", "mcp:everything")
+    async with peer_of(demo(), identity=broad) as peer:
+        assert (await peer.call("whoami")).words == "alice"
+
+
+async def test_the_decision_is_asked_about_the_operation_itself() -> None:
+    asked: list[tuple[Identity | None, Operation]] = []
+    server = demo()
+
+    def decide(who: Identity | None, what: Operation) -> bool:
+        asked.append((who, what))
+        return True
+
+    server.decide = decide
+    async with peer_of(server, identity=ALICE) as peer:
+        await peer.call("whoami")
+
+    assert server.decide is decide
+    assert asked == [(ALICE, Operation("tools/call", "whoami"))]
