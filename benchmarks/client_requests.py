@@ -12,7 +12,7 @@ from mcp.client.auth import OAuthClientProvider
 from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 from pydantic import AnyUrl
 
-from doorward.client import FileStore, OAuth, SignIn, Tokens, Wallet
+from doorward.client import FileStore, OAuth, SignIn, Tokens, TokenStore
 
 URL = "https://mcp.example/mcp"
 ISSUER = "https://login.example"
@@ -66,9 +66,9 @@ def measure(*, rounds: int, count: int) -> Sequence[Added]:
 
 
 def _auths(folder: Path) -> Mapping[str, httpx2.Auth | None]:
-    wallet = Wallet(FileStore(folder))
+    token_store = TokenStore(FileStore(folder))
     end = time.time() + 3600
-    wallet.keep_tokens(
+    token_store.keep_tokens(
         URL,
         Tokens(issuer=ISSUER, resource=URL, client_id="c", access_token=TOKEN, expires_at=end),
     )
@@ -76,7 +76,7 @@ def _auths(folder: Path) -> Mapping[str, httpx2.Auth | None]:
     return {
         NONE: None,
         FIXED: Fixed(),
-        OURS: OAuth(URL, SignIn.for_server(URL, wallet=wallet)),
+        OURS: OAuth(URL, SignIn.for_server(URL, token_store=token_store)),
         SDK: OAuthClientProvider(URL, metadata, Kept()),
     }
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 from typing import Any
 
-from doorward.net.messages import Fetched
+from doorward.net.messages import FetchResponse
 from doorward.net.refusals import FetchFailed
 from tests.authserver.world import CALLBACK
 
@@ -33,7 +33,7 @@ class Shelf:
 
     async def fetch(
         self, url: str, *, accept: str = "application/json", limit: int = 5120
-    ) -> Fetched:
+    ) -> FetchResponse:
         self.asked.append(url)
         await asyncio.sleep(0)
         found = self.documents.get(url)
@@ -42,4 +42,4 @@ class Shelf:
         if found is None:
             raise FetchFailed("10.1.2.3:443 answered 403 Forbidden")
         body = found if isinstance(found, bytes) else json.dumps(found).encode()
-        return Fetched(200, {"content-type": self.media_type}, body, self.max_age)
+        return FetchResponse(200, {"content-type": self.media_type}, body, self.max_age)

@@ -24,7 +24,7 @@ async def test_two_consents_whose_parts_spell_one_text_are_two(
     user = await world.server.users.by_name("alice")
     assert user is not None
 
-    async with world.server.parts.store.writing() as connection:
+    async with world.server.services.store.writing() as connection:
         await agree(connection, user.id, one, "mcp:read")
         unasked = await still_agreed(connection, user.id, *other)
         await agree(connection, user.id, other, "mcp:tools")
@@ -55,7 +55,7 @@ async def test_agreeing_again_adds_to_what_was_agreed(world: World) -> None:
     assert user is not None
     parts = ("client", CALLBACK, RESOURCE)
 
-    async with world.server.parts.store.writing() as connection:
+    async with world.server.services.store.writing() as connection:
         for scope in ("mcp:read", "mcp:tools"):
             await agree(connection, user.id, parts, scope)
         found = await still_agreed(connection, user.id, *parts)

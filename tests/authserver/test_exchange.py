@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from doorward.authserver import AuthServerSettings, ConfiguredClient, Exchange, Resource
+from doorward.authserver import AuthServerSettings, ConfiguredClient, ExchangePolicy, Resource
 from doorward.errors import ConfigurationError
 from tests.authserver.conftest import Opening, StoppedClock
 from tests.authserver.world import ISSUER, RESOURCE, SCOPES, Tokens, World, basic, claims_of
@@ -16,7 +16,7 @@ BILLING_SCOPES = {"billing:read": "See invoices"}
 SECRET, ORDERS_SECRET = "mcp-server-" + "s" * 40, "orders-api-" + "s" * 40
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
-TO_ORDERS = Exchange(
+TO_ORDERS = ExchangePolicy(
     client_id="mcp-server",
     resource=RESOURCE,
     target=ORDERS,
@@ -25,7 +25,7 @@ TO_ORDERS = Exchange(
         "mcp:tools": frozenset({"orders:read", "orders:write", "orders:all"}),
     },
 )
-TO_BILLING = Exchange(
+TO_BILLING = ExchangePolicy(
     client_id="orders-api",
     resource=ORDERS,
     target=BILLING,
@@ -378,7 +378,7 @@ def test_an_exchange_that_makes_no_sense_is_refused_at_the_start(
         "target": ORDERS,
         "scopes": TO_ORDERS.scopes,
     }
-    wrong = Exchange(**{**told, **changes})
+    wrong = ExchangePolicy(**{**told, **changes})
 
     with pytest.raises(ConfigurationError) as refusal:
         AuthServerSettings(issuer=ISSUER, **{**CONFIGURED, "exchanges": (TO_ORDERS, wrong)})

@@ -188,7 +188,7 @@ async def test_a_browser_of_two_people_is_known_for_both(world: World, client: s
 async def test_a_cookie_that_was_replaced_or_invented_makes_no_browser_known(
     world: World, client: str, brought: str
 ) -> None:
-    name = world.server.parts.cookies.known_name
+    name = world.server.services.cookies.known_name
     known = await known_browser(world, client)
     older = known.http.cookies[name]
     assert is_consent(await tried(world, client, known, PASSWORD))
@@ -228,7 +228,7 @@ async def test_no_more_browsers_are_kept_than_one_person_has(world: World, clien
     for number in range(MOST_PER_USER + 3):
         await known_browser(world, client, f"192.0.2.{number}")
 
-    async with world.server.parts.store.reading() as connection:
+    async with world.server.services.store.reading() as connection:
         kept = await connection.execute(select(func.count()).select_from(known_browsers))
         assert kept.scalar_one() == MOST_PER_USER
 
@@ -293,7 +293,7 @@ def statements(world: World) -> Iterator[list[str]]:
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         seen.append(statement)
 
-    engine = world.server.parts.store.engine.sync_engine
+    engine = world.server.services.store.engine.sync_engine
     event.listen(engine, "before_cursor_execute", note)
     yield seen
     event.remove(engine, "before_cursor_execute", note)

@@ -15,7 +15,7 @@ from tests.ledger import proves
 
 
 async def rows(world: World, *conditions: Any) -> int:
-    async with world.server.parts.store.reading() as connection:
+    async with world.server.services.store.reading() as connection:
         query = select(func.count()).select_from(refresh_tokens).where(*conditions)
         return int((await connection.execute(query)).scalar_one())
 

@@ -15,7 +15,7 @@ from tests.ledger import proves
 
 
 async def rows(world: World, *conditions: Any) -> int:
-    async with world.server.parts.store.reading() as connection:
+    async with world.server.services.store.reading() as connection:
         query = select(func.count()).select_from(refresh_tokens).where(*conditions)
         return int((await connection.execute(query)).scalar_one())
 
@@ -23,7 +23,7 @@ async def rows(world: World, *conditions: Any) -> int:
 async def withdraw(world: World, client_id: str) -> None:
     user = await world.server.users.by_name("alice")
     assert user is not None
-    async with world.server.parts.store.writing() as connection:
+    async with world.server.services.store.writing() as connection:
         await consents.withdraw(connection, user.id, client_id, world.clock())
 
 
@@ -85,7 +85,7 @@ async def test_whoever_may_no_longer_gets_no_more(world: World, what: str) -> No
     elif what == "consent-withdrawn":
         await withdraw(world, client)
     elif what == "client-removed":
-        await world.server.parts.clients.remove(client)
+        await world.server.services.clients.remove(client)
     else:
         await users.allow("alice", scopes=(), roles=())
 
@@ -101,7 +101,7 @@ async def test_a_user_who_was_disabled_behind_our_back_gets_no_more(world: World
     browser = world.browser()
     code = await world.code(client, browser=browser)
     tokens = await world.token(world.code_fields(client, code))
-    async with world.server.parts.store.writing() as connection:
+    async with world.server.services.store.writing() as connection:
         await connection.exec_driver_sql("UPDATE users SET disabled = 1")
 
     assert (await world.refresh(client, tokens.refresh)).body["error"] == "invalid_grant"
@@ -145,7 +145,7 @@ async def test_a_scope_gained_later_does_not_come_without_consent(world: World) 
 async def test_a_rotation_that_fails_halfway_leaves_nothing_behind(world: World) -> None:
     client = (await world.register())["client_id"]
     tokens = await world.tokens(client)
-    store = world.server.parts.store
+    store = world.server.services.store
     async with store.writing() as connection:
         # The successor is inserted before its parent is spent; the second step fails.
         await connection.exec_driver_sql(
@@ -236,6 +236,6 @@ async def test_grants_long_over_are_cleared_away(world: World, clock: StoppedClo
     client = (await world.register())["client_id"]
     await world.tokens(client)
 
-    async with world.server.parts.store.reading() as connection:
+    async with world.server.services.store.reading() as connection:
         left = (await connection.execute(select(func.count()).select_from(grants))).scalar_one()
     assert left == 1

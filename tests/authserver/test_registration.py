@@ -51,7 +51,7 @@ async def test_the_answer_repeats_everything_that_was_kept(world: World) -> None
 async def test_a_secret_is_shown_once_and_kept_as_a_hash(world: World) -> None:
     client = await world.register(token_endpoint_auth_method="client_secret_basic")
 
-    found = await world.server.parts.clients.find(client["client_id"])
+    found = await world.server.services.clients.find(client["client_id"])
 
     assert found.secret_hash is not None
     assert client["client_secret"].encode() not in found.secret_hash
@@ -113,7 +113,7 @@ async def test_scopes_outside_the_catalogue_are_not_stored(world: World) -> None
     client = await world.register(scope="mcp:read openid superuser")
 
     assert client["scope"] == "mcp:read"
-    kept = await world.server.parts.clients.find(client["client_id"])
+    kept = await world.server.services.clients.find(client["client_id"])
     assert kept.metadata.scope == frozenset({"mcp:read"})
 
 
@@ -203,7 +203,7 @@ async def test_a_removed_client_loses_its_consents(world: World) -> None:
     client = await world.register()
     await world.tokens(client["client_id"])
 
-    await world.server.parts.clients.remove(client["client_id"])
+    await world.server.services.clients.remove(client["client_id"])
 
     assert (await world.http.get(world.authorize_url(client["client_id"]))).status_code == 400
 

@@ -93,7 +93,7 @@ async def test_such_an_address_gets_no_answer_even_when_it_is_on_record(
     world: World, uri: str, named: bool
 ) -> None:
     client_id = (await world.register())["client_id"]
-    async with world.server.parts.store.writing() as connection:
+    async with world.server.services.store.writing() as connection:
         same = clients.c.client_id == client_id
         document = (await connection.execute(select(clients.c.document).where(same))).scalar_one()
         document = {**document, "redirect_uris": [uri]}

@@ -97,12 +97,12 @@ async def remove_user(world: World, _client: str, _code: str, _tokens: Tokens) -
 async def withdraw_consent(world: World, client: str, _code: str, _tokens: Tokens) -> None:
     user = await world.server.users.by_name("alice")
     assert user is not None
-    async with world.server.parts.store.writing() as connection:
+    async with world.server.services.store.writing() as connection:
         await consents.withdraw(connection, user.id, client, world.clock())
 
 
 async def remove_client(world: World, client: str, _code: str, _tokens: Tokens) -> None:
-    await world.server.parts.clients.remove(client)
+    await world.server.services.clients.remove(client)
 
 
 Event = Callable[[World, str, str, Tokens], Awaitable[None]]

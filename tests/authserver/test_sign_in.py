@@ -13,26 +13,26 @@ from tests.ledger import proves
 async def test_a_session_id_from_before_the_sign_in_is_worth_nothing_after(world: World) -> None:
     client = await world.register()
     browser = world.browser()
-    name = world.server.parts.cookies.session_name
+    name = world.server.services.cookies.session_name
     await consent_page(world, browser, client["client_id"])
     first = browser.http.cookies[name]
 
     await consent_page(world, browser, client["client_id"], prompt="login")
 
     assert browser.http.cookies[name] != first
-    assert await world.server.parts.sessions.user(first) is None
+    assert await world.server.services.sessions.user(first) is None
 
 
 @proves("S45", "refuses")
 async def test_a_planted_session_id_is_not_adopted(world: World) -> None:
     client = await world.register()
     browser = world.browser()
-    name = world.server.parts.cookies.session_name
+    name = world.server.services.cookies.session_name
     browser.http.cookies.set(name, "planted", domain="localhost", path="/")
 
     await consent_page(world, browser, client["client_id"])
 
-    assert await world.server.parts.sessions.user("planted") is None
+    assert await world.server.services.sessions.user("planted") is None
 
 
 @proves("S45", "refuses")
@@ -131,7 +131,7 @@ async def test_a_wrong_password_is_asked_for_again_and_says_nothing_about_the_na
         page = await browser.open(world.authorize_url(client["client_id"]))
         again = await browser.sign_in(page, name, password)
         assert is_sign_in(again)
-        assert world.server.parts.cookies.session_name not in browser.http.cookies
+        assert world.server.services.cookies.session_name not in browser.http.cookies
         texts.append("That name and password do not belong together" in again.text)
 
     assert texts == [True, True, True]

@@ -131,7 +131,7 @@ async def everything(world: World) -> dict[str, str]:
     fields = world.code_fields(client["client_id"], code, client_secret=secret)
     tokens = await world.token(fields)
     refreshed = await world.refresh(client["client_id"], tokens.refresh, client_secret=secret)
-    cookies = world.server.parts.cookies
+    cookies = world.server.services.cookies
     return {
         "client secret": secret,
         "code": code,
@@ -179,7 +179,7 @@ async def test_signing_keys_are_sealed_where_they_are_kept(
 
 async def test_a_temporary_database_is_gone_afterwards(open_world: Opening) -> None:
     world = await open_world()
-    path = Path(world.server.parts.store.engine.url.database)
+    path = Path(world.server.services.store.engine.url.database)
     assert path.exists()
 
     await world.server.aclose()

@@ -94,7 +94,7 @@ async def test_a_failure_of_ours_shows_no_trace(
         raise RuntimeError("secret-detail")
 
     client = await world.register()
-    monkeypatch.setattr(type(world.server.parts.clients), "find", fail)
+    monkeypatch.setattr(type(world.server.services.clients), "find", fail)
 
     at_token = await world.token(world.code_fields(client["client_id"], "x"))
     at_authorize = await world.http.get(world.authorize_url(client["client_id"]))

@@ -204,7 +204,7 @@ class World:
     @asynccontextmanager
     async def broken_store(self) -> AsyncIterator[None]:
         """Let every connection to the database fail, as when its disk is gone."""
-        store = self.server.parts.store
+        store = self.server.services.store
         working = store.engine
         store.engine = create_async_engine("sqlite+aiosqlite:////nowhere/at/all/doorward.db")
         try:

@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx2
 
-from doorward.client import ClientChoice, FileStore, OAuth, SignIn, Wallet
-from doorward.client.http.http_client import Courier
-from doorward.client.http.url_policy import Reach
+from doorward.client import ClientChoice, FileStore, OAuth, SignIn, TokenStore
+from doorward.client.http.http_client import HttpClient
+from doorward.client.http.url_policy import UrlPolicy
 
 SERVER = "https://mcp.example/mcp"
 ISSUER = "https://as.example"
@@ -69,7 +69,7 @@ class Stage:
         self.sent: list[httpx2.Request] = []
         self.visits: list[Query] = []
         self.granted: dict[str, frozenset[str]] = {}
-        self.wallet = Wallet(FileStore(directory / "wallet"))
+        self.token_store = TokenStore(FileStore(directory / "wallet"))
         self.choice = ClientChoice()
 
     @property
@@ -77,15 +77,15 @@ class Stage:
         """The transport through which the client reaches this stage."""
         return httpx2.MockTransport(self._answer)
 
-    def courier(self, server: str = SERVER) -> Courier:
+    def http_client(self, server: str = SERVER) -> HttpClient:
         """Return what carries the client's documents."""
-        return Courier(Reach(server), self.transport)
+        return HttpClient(UrlPolicy(server), self.transport)
 
     def sign_in(self, server: str = SERVER) -> SignIn:
         """Return the client's sign-in, with a browser that is played here."""
         return SignIn(
-            wallet=self.wallet,
-            courier=self.courier(server),
+            token_store=self.token_store,
+            http_client=self.http_client(server),
             choice=self.choice,
             browser=self._browse,
             clock=lambda: NOW,

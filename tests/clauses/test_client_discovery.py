@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from doorward.client import BearerChallenge, DiscoveryFailed, Found, discover
+from doorward.client import BearerChallenge, DiscoveredIssuer, DiscoveryFailed, discover
 from tests.clauses.stage import (
     ISSUER,
     RESOURCE_METADATA,
@@ -30,12 +30,12 @@ WITHOUT_PATH = (
 )
 
 
-async def find(stage: Stage, server: str = SERVER, **challenge: Any) -> Found:
-    courier = stage.courier(server)
+async def find(stage: Stage, server: str = SERVER, **challenge: Any) -> DiscoveredIssuer:
+    http_client = stage.http_client(server)
     try:
-        return await discover(courier, server, BearerChallenge(**challenge))
+        return await discover(http_client, server, BearerChallenge(**challenge))
     finally:
-        await courier.aclose()
+        await http_client.aclose()
 
 
 def visited(stage: Stage) -> list[str]:

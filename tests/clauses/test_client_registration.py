@@ -11,7 +11,7 @@ from doorward.client import (
     OAuth,
     SignInFailed,
     Tokens,
-    Wallet,
+    TokenStore,
 )
 from doorward.client.oauth.registration import Registration
 from doorward.errors import ConfigurationError
@@ -136,7 +136,7 @@ async def test_the_registration_is_a_native_one_with_refresh_and_the_redirect_ur
 async def test_a_registration_that_is_accepted_is_remembered(stage: Stage) -> None:
     await stage.call()
 
-    kept = stage.wallet.registration_at(ISSUER)
+    kept = stage.token_store.registration_at(ISSUER)
     assert kept is not None
     assert kept.client_id == "client-1"
 
@@ -157,7 +157,7 @@ async def test_a_registration_that_is_refused_says_why_and_opens_no_browser(
     assert refusal.value.reason == "registration-refused"
     assert "invalid_redirect_uri" in str(refusal.value)
     assert not stage.visits
-    assert stage.wallet.registration_at(ISSUER) is None
+    assert stage.token_store.registration_at(ISSUER) is None
 
 
 @proves("disc-client-state-per-issuer", "accepts")
@@ -194,7 +194,7 @@ async def test_when_the_issuer_changes_nothing_of_the_old_one_goes_to_the_new(
     assert [visit["client_id"] for visit in stage.visits] == ["client-1", "client-2"]
     to_new = [one for one in stage.sent if str(one.url).startswith(OTHER)]
     assert not any(b"client-1" in one.content or "token-1" in str(one.headers) for one in to_new)
-    kept = stage.wallet.tokens_for(SERVER)
+    kept = stage.token_store.tokens_for(SERVER)
     assert kept is not None
     assert kept.issuer == OTHER
 
@@ -252,7 +252,7 @@ async def test_the_token_is_in_no_address_and_no_body_and_goes_to_no_neighbour(
 async def test_a_sign_in_without_a_refresh_token_is_a_sign_in(stage: Stage) -> None:
     response = await stage.call()
 
-    kept = stage.wallet.tokens_for(SERVER)
+    kept = stage.token_store.tokens_for(SERVER)
     assert response.status_code == 200
     assert kept is not None
     assert kept.refresh_token is None
@@ -261,7 +261,7 @@ async def test_a_sign_in_without_a_refresh_token_is_a_sign_in(stage: Stage) -> N
 @proves("auth-refresh-not-assumed", "refuses")
 @proves("auth-refresh-grant-type", "refuses")
 async def test_without_a_refresh_token_no_refresh_is_tried(stage: Stage) -> None:
-    stage.wallet.keep_tokens(SERVER, tokens(refresh_token=None, expires_at=NOW - 1))
+    stage.token_store.keep_tokens(SERVER, tokens(refresh_token=None, expires_at=NOW - 1))
 
     with pytest.raises(SignInFailed) as refusal:
         await stage.sign_in().refresh(SERVER, tokens(refresh_token=None))
@@ -272,21 +272,21 @@ async def test_without_a_refresh_token_no_refresh_is_tried(stage: Stage) -> None
 
 @proves("auth-refresh-confidential", "accepts")
 def test_tokens_rest_in_a_file_for_this_user_alone(tmp_path: Path) -> None:
-    Wallet(FileStore(tmp_path / "own")).keep_tokens(SERVER, tokens())
+    TokenStore(FileStore(tmp_path / "own")).keep_tokens(SERVER, tokens())
 
-    assert Wallet(FileStore(tmp_path / "own")).tokens_for(SERVER) == tokens()
+    assert TokenStore(FileStore(tmp_path / "own")).tokens_for(SERVER) == tokens()
     assert (tmp_path / "own").stat().st_mode & 0o077 == 0
     assert (tmp_path / "own" / "tokens.json").stat().st_mode & 0o077 == 0
 
 
 @proves("auth-refresh-confidential", "refuses")
 def test_tokens_that_others_can_read_are_not_used_and_are_never_shown(tmp_path: Path) -> None:
-    wallet = Wallet(FileStore(tmp_path / "own"))
-    wallet.keep_tokens(SERVER, tokens())
+    token_store = TokenStore(FileStore(tmp_path / "own"))
+    token_store.keep_tokens(SERVER, tokens())
     (tmp_path / "own" / "tokens.json").chmod(0o644)
 
     with pytest.raises(ConfigurationError) as refusal:
-        wallet.tokens_for(SERVER)
+        token_store.tokens_for(SERVER)
 
     assert refusal.value.reason == "exposed-store"
     assert "secret" not in repr(tokens())

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from doorward.client import Attempt, DiscoveryFailed, SignInFailed, judge
+from doorward.client import AuthorizationAttempt, DiscoveryFailed, SignInFailed, judge
 from doorward.wire.oauth.pkce import challenge_of
 from doorward.wire.oauth.server_metadata import parse
 from tests.clauses.stage import (
@@ -21,8 +21,8 @@ from tests.clauses.stage import (
 from tests.ledger import proves
 
 
-def attempt_at(**document: Any) -> Attempt:
-    return Attempt(
+def attempt_at(**document: Any) -> AuthorizationAttempt:
+    return AuthorizationAttempt(
         server=parse(server_document(**document), ISSUER),
         client_id="client",
         redirect_uri="http://127.0.0.1:1/callback",
@@ -31,7 +31,7 @@ def attempt_at(**document: Any) -> Attempt:
     )
 
 
-def answer_to(attempt: Attempt, **changed: str | None) -> dict[str, str]:
+def answer_to(attempt: AuthorizationAttempt, **changed: str | None) -> dict[str, str]:
     answer = {"code": CODE, "state": attempt.state, "iss": ISSUER, **changed}
     return {name: value for name, value in answer.items() if value is not None}
 

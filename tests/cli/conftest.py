@@ -15,7 +15,7 @@ import uvicorn
 
 from doorward.authserver import ServerEvent
 from doorward.cli.main import run
-from doorward.demo.app import Demo, DemoSettings, Whereabouts
+from doorward.demo.app import Demo, DemoAddresses, DemoSettings
 from doorward.guard import AuditEvent
 from doorward.serving import listen
 from tests.cli.person import Person
@@ -49,7 +49,7 @@ class Running:
 class Silent:
     """A screen that shows nothing."""
 
-    def listening(self, where: Whereabouts) -> None:
+    def listening(self, where: DemoAddresses) -> None:
         """Be told where the demo is."""
 
     def happened(self, event: ServerEvent, who: str | None) -> None:

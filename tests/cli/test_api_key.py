@@ -10,7 +10,7 @@ import pytest
 from doorward.cli.exit_codes import ExitCode
 from doorward.cli.main import run
 from doorward.tokens import ApiKeyFile
-from doorward.tokens.api_keys.verifier import KeyDesk
+from doorward.tokens.api_keys.verifier import ApiKeyVerifier
 from doorward.tokens.refusals import ApiKeyRevoked
 
 
@@ -34,7 +34,7 @@ def test_the_key_alone_is_printed_and_its_secret_is_nowhere_else(
 
     out = capsys.readouterr().out
     key = out.strip()
-    caller = KeyDesk(ApiKeyFile(file)).verify(key)
+    caller = ApiKeyVerifier(ApiKeyFile(file)).verify(key)
     assert out == f"{key}\n"
     assert (caller.kind, caller.name) == ("key", "nightly")
     assert caller.scopes == {"mcp:read", "mcp:tools"}
@@ -74,7 +74,7 @@ def test_a_revoked_key_stays_listed_and_is_refused(
     assert first["state"] == "revoked"
     assert first["revoked_at"] == second["revoked_at"]
     with pytest.raises(ApiKeyRevoked):
-        KeyDesk(ApiKeyFile(file)).verify(made["api_key"])
+        ApiKeyVerifier(ApiKeyFile(file)).verify(made["api_key"])
 
 
 def test_several_keys_live_beside_one_another(
@@ -84,7 +84,7 @@ def test_several_keys_live_beside_one_another(
         run(make(file))
     made = capsys.readouterr().out.split()
 
-    desk = KeyDesk(ApiKeyFile(file))
+    desk = ApiKeyVerifier(ApiKeyFile(file))
 
     assert len({desk.verify(key).subject for key in made}) == 3
 

@@ -104,7 +104,7 @@ def test_an_interruption_is_quiet(doorward: Command, monkeypatch: pytest.MonkeyP
         raise KeyboardInterrupt
 
     monkeypatch.setattr(
-        "doorward.client.http.url_policy.Reach.__init__", lambda *_: interrupted("")
+        "doorward.client.http.url_policy.UrlPolicy.__init__", lambda *_: interrupted("")
     )
 
     ended = doorward("whoami", "https://mcp.example/mcp")

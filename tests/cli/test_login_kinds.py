@@ -66,7 +66,7 @@ def test_the_code_for_another_device_is_shown_with_its_address(
     from doorward.cli.output import Output
     from doorward.client import DeviceCode
 
-    progress = login.Progress(Output(), no_browser=False)
+    progress = login.LoginProgress(Output(), no_browser=False)
     progress.show(
         DeviceCode(
             address="https://issuer.example/enter",

@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 import httpx2
 import pytest
 
-from doorward.client import FileStore, PrivateKey, Wallet
+from doorward.client import FileStore, PrivateKey, TokenStore
 from tests.cli.conftest import Command
 from tests.client.house import ISSUER, SERVER, House
 from tests.client.test_pinned_issuer import THIEF, turn
@@ -109,7 +109,7 @@ def test_a_service_never_uses_what_a_person_holds(
         == 0
     )
 
-    tokens = Wallet(FileStore(home), "shared").tokens_for(SERVER)
+    tokens = TokenStore(FileStore(home), "shared").tokens_for(SERVER)
     assert tokens is not None
     assert tokens.client_id == "daily"
     assert len(shown(house)) == 2

@@ -12,10 +12,10 @@ import pytest
 import doorward.client
 import doorward.gateway
 import doorward.net
-from doorward.cli.client.login import Progress
+from doorward.cli.client.login import LoginProgress
 from doorward.cli.output import Output
 from doorward.client import CallFailed, DeviceCode, ServerRefused, ToolResult, page_in
-from doorward.client.http.http_client import Answer
+from doorward.client.http.http_client import HttpResponse
 from doorward.client.mcp.bridge import _told
 from doorward.client.mcp.elicitation import answer_question
 from doorward.client.mcp.events import Event
@@ -103,7 +103,7 @@ def test_a_page_says_nothing_hidden_and_warns_of_its_host() -> None:
 def test_a_sign_in_warns_of_hosts_whose_letters_only_look_like_others(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    progress = Progress(Output(), no_browser=True)
+    progress = LoginProgress(Output(), no_browser=True)
 
     progress("issuer", "https://xn--80ak6aa92e.example")
     progress.open("https://xn--80ak6aa92e.example/authorize?x=y")
@@ -114,7 +114,7 @@ def test_a_sign_in_warns_of_hosts_whose_letters_only_look_like_others(
 
 @proves("S233", "accepts")
 def test_a_sign_in_at_a_host_in_ascii_warns_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Progress(Output(), no_browser=True)
+    progress = LoginProgress(Output(), no_browser=True)
 
     progress("issuer", "https://login.example")
     progress.open("https://login.example/authorize")
@@ -142,7 +142,7 @@ def test_the_tools_of_a_server_are_listed_with_nothing_hidden(
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer("https://issuer.example", 200, httpx2.Headers({"x": BODY}), BODY.encode()),
+        HttpResponse("https://issuer.example", 200, httpx2.Headers({"x": BODY}), BODY.encode()),
         Event(BODY.encode(), None, None),
         ToolResult(
             content=({"type": "text", "text": BODY},), structured=BODY, document={"x": BODY}
@@ -158,7 +158,7 @@ def test_the_repr_of_an_answer_shows_no_body(answer: object) -> None:
 
 @proves("S233", "accepts")
 def test_the_repr_of_an_answer_says_where_it_came_from() -> None:
-    answer = Answer("https://issuer.example", 404, httpx2.Headers(), b"")
+    answer = HttpResponse("https://issuer.example", 404, httpx2.Headers(), b"")
 
     assert "404" in repr(answer)
     assert "https://issuer.example" in repr(answer)

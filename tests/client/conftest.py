@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from doorward.client import Connection, FileStore, Wallet, open_connection
+from doorward.client import Connection, FileStore, TokenStore, open_connection
 from tests.client.house import SERVER, House
 
 Open = Callable[..., AbstractAsyncContextManager[Connection]]
@@ -34,17 +34,17 @@ def house() -> House:
 
 
 @pytest.fixture
-def wallet(tmp_path: Path) -> Wallet:
-    return Wallet(FileStore(tmp_path / "doorward"))
+def token_store(tmp_path: Path) -> TokenStore:
+    return TokenStore(FileStore(tmp_path / "doorward"))
 
 
 @pytest.fixture
-def open_house(house: House, wallet: Wallet, clock: Clock) -> Open:
+def open_house(house: House, token_store: TokenStore, clock: Clock) -> Open:
     @asynccontextmanager
     async def opened(url: str = SERVER, **options: Any) -> AsyncIterator[Connection]:
         given = {"browser": house.browser, "patience": 5.0, **options}
         async with open_connection(
-            url, wallet=wallet, transport=house.transport, clock=clock, **given
+            url, token_store=token_store, transport=house.transport, clock=clock, **given
         ) as connection:
             yield connection
 

@@ -18,18 +18,18 @@ from doorward.cli import plain_text, typed
 from doorward.cli.client import stored, tools
 from doorward.cli.client import tool_arguments as arguments
 from doorward.cli.client.service_options import _one_line, _read
-from doorward.client import McpClient, Wallet
+from doorward.client import McpClient, TokenStore
 from doorward.client.client_document import check_document
-from doorward.client.http.http_client import Answer, Courier
-from doorward.client.http.url_policy import Reach
+from doorward.client.http.http_client import HttpClient, HttpResponse
+from doorward.client.http.url_policy import UrlPolicy
 from doorward.client.mcp import elicitation
 from doorward.client.mcp import elicitation_url as page
 from doorward.client.mcp.bridge import FAULT, Bridge
 from doorward.client.mcp.events import read_events
 from doorward.client.mcp.parameter_headers import parameter_headers
 from doorward.client.oauth import authorization, discovery
-from doorward.client.oauth.authorization import Attempt
-from doorward.client.oauth.dpop import Prover
+from doorward.client.oauth.authorization import AuthorizationAttempt
+from doorward.client.oauth.dpop import DpopProver
 from doorward.client.oauth.jws import PrivateKey
 from doorward.client.oauth.registration import ClientChoice, Registration, register
 from doorward.client.oauth.token_endpoint import refused
@@ -200,33 +200,35 @@ def _answers(*valid: Any) -> st.SearchStrategy[tuple[int, Any, bytes]]:
 
 
 @contextlib.asynccontextmanager
-async def _courier(drawn: tuple[int, Any, bytes]) -> AsyncIterator[Courier]:
-    courier = Courier(Reach(SERVER), _answering(drawn))
+async def _http_client(drawn: tuple[int, Any, bytes]) -> AsyncIterator[HttpClient]:
+    http_client = HttpClient(UrlPolicy(SERVER), _answering(drawn))
     try:
-        yield courier
+        yield http_client
     finally:
-        await courier.aclose()
+        await http_client.aclose()
 
 
 async def _resource_metadata(drawn: Any) -> None:
-    async with _courier(drawn) as courier:
+    async with _http_client(drawn) as http_client:
         challenge = discovery.read_challenge(httpx2.Headers(drawn[1]))
-        await discovery.fetch_resource_metadata(courier, SERVER, challenge)
+        await discovery.fetch_resource_metadata(http_client, SERVER, challenge)
 
 
 async def _server_metadata(drawn: Any) -> None:
-    async with _courier(drawn) as courier:
-        await discovery.fetch_server_metadata(courier, ISSUER)
+    async with _http_client(drawn) as http_client:
+        await discovery.fetch_server_metadata(http_client, ISSUER)
 
 
 async def _register(drawn: Any) -> None:
     server = server_metadata.parse(METADATA, ISSUER)
-    async with _courier(drawn) as courier:
-        await register(courier, server, "http://127.0.0.1/callback", ClientChoice(), frozenset())
+    async with _http_client(drawn) as http_client:
+        await register(
+            http_client, server, "http://127.0.0.1/callback", ClientChoice(), frozenset()
+        )
 
 
 def _token_answer(drawn: tuple[int, Any, bytes]) -> None:
-    answer = Answer("https://a.example/token", drawn[0], httpx2.Headers(drawn[1]), drawn[2])
+    answer = HttpResponse("https://a.example/token", drawn[0], httpx2.Headers(drawn[1]), drawn[2])
     refused(answer, "token endpoint")
     read_tokens(
         answer.document(),
@@ -240,17 +242,19 @@ def _token_answer(drawn: tuple[int, Any, bytes]) -> None:
 
 
 async def _device(drawn: bytes) -> None:
-    document = Answer(ISSUER, 200, httpx2.Headers(), drawn).document()
+    document = HttpResponse(ISSUER, 200, httpx2.Headers(), drawn).document()
     with _folder() as folder:
-        wallet = Wallet(FileStore(folder))
-        async with _courier((200, [], drawn)) as courier:
-            sign_in = DeviceSignIn(wallet=wallet, courier=courier, show=lambda _: None)
+        token_store = TokenStore(FileStore(folder))
+        async with _http_client((200, [], drawn)) as http_client:
+            sign_in = DeviceSignIn(
+                token_store=token_store, http_client=http_client, show=lambda _: None
+            )
             sign_in._read(document, ISSUER)
 
 
 async def _fetched(url: str) -> None:
-    async with _courier((200, [], b"{}")) as courier:
-        await courier.get(url, "document")
+    async with _http_client((200, [], b"{}")) as http_client:
+        await http_client.get(url, "document")
     require_web_address(url)
 
 
@@ -363,11 +367,11 @@ async def _raw(drawn: bytes) -> None:
     backend = httpcore2.AsyncMockBackend([drawn[at : at + 500] for at in range(0, len(drawn), 500)])
     transport = httpx2.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     transport._pool = httpcore2.AsyncConnectionPool(network_backend=backend)
-    courier = Courier(Reach("http://localhost/mcp"), transport)
+    http_client = HttpClient(UrlPolicy("http://localhost/mcp"), transport)
     try:
-        (await courier.get("http://localhost/x", "document")).document()
+        (await http_client.get("http://localhost/x", "document")).document()
     finally:
-        await courier.aclose()
+        await http_client.aclose()
 
 
 async def _listener(drawn: bytes) -> None:
@@ -392,10 +396,10 @@ def _folder() -> Iterator[Path]:
 def _use(store: FileStore, content: bytes) -> None:
     store.path.write_bytes(content)
     store.path.chmod(0o600)
-    wallet = Wallet(store)
-    wallet.servers()
-    wallet.registration_at(ISSUER)
-    found = wallet.tokens_for(SERVER)
+    token_store = TokenStore(store)
+    token_store.servers()
+    token_store.registration_at(ISSUER)
+    found = token_store.tokens_for(SERVER)
     if found is not None:
         found.is_fresh(NOW)
         stored.facts_of(stored.document_of(SERVER, found, "here"))
@@ -462,7 +466,7 @@ def _registration_record(record: Any) -> None:
 
 
 def _authorization_answer(drawn: dict[str, str]) -> None:
-    attempt = Attempt(
+    attempt = AuthorizationAttempt(
         server=server_metadata.parse(METADATA, ISSUER),
         client_id="c",
         redirect_uri="http://127.0.0.1/callback",
@@ -558,7 +562,7 @@ _pasted = (
 
 READERS = (
     Reader("challenge", foreign.headers, lambda h: discovery.read_challenge(httpx2.Headers(h))),
-    Reader("server address", foreign.address, Reach),
+    Reader("server address", foreign.address, UrlPolicy),
     Reader("address that a server gave", foreign.address, _fetched),
     Reader("resource metadata", _answers(RESOURCE), _resource_metadata),
     Reader("server metadata", _answers(METADATA), _server_metadata),
@@ -668,6 +672,8 @@ READERS = (
     Reader(
         "nonce",
         foreign.headers,
-        lambda h: Prover(PrivateKey.from_pem(_PEM), lambda: NOW).learn(SERVER, httpx2.Headers(h)),
+        lambda h: DpopProver(PrivateKey.from_pem(_PEM), lambda: NOW).learn(
+            SERVER, httpx2.Headers(h)
+        ),
     ),
 )

@@ -4,13 +4,13 @@ import asyncio
 import sys
 from pathlib import Path
 
-from doorward.client import FileStore, Wallet, open_connection
+from doorward.client import FileStore, TokenStore, open_connection
 
 
 async def main(url: str, folder: str, rounds: int) -> None:
     """Make ``rounds`` calls at ``url`` with the wallet in ``folder``; a lost session is an error."""
-    wallet = Wallet(FileStore(Path(folder)))
-    async with open_connection(url, wallet=wallet, interactive=False) as connection:
+    token_store = TokenStore(FileStore(Path(folder)))
+    async with open_connection(url, token_store=token_store, interactive=False) as connection:
         for _ in range(rounds):
             await connection.client.list_tools()
 

@@ -9,9 +9,9 @@ import httpx2
 import pytest
 
 from doorward.client import McpClient, ProtocolBroken, Unreachable
-from doorward.client.http.http_client import Courier
-from doorward.client.http.response_limits import EXTENSION, AnswerLimit, LimitedTransport
-from doorward.client.http.url_policy import Reach
+from doorward.client.http.http_client import HttpClient
+from doorward.client.http.response_limits import EXTENSION, LimitedTransport, ResponseLimit
+from doorward.client.http.url_policy import UrlPolicy
 from doorward.client.mcp import client as mcp
 from doorward.client.mcp import events
 from doorward.client.refusals import ClientRefused
@@ -35,7 +35,7 @@ class Drip(httpx2.AsyncByteStream):
 def limited(clock: Clock, stream: httpx2.AsyncByteStream, **bounds: Any) -> Any:
     """Return a client and the extensions with which to ask it for ``stream``."""
     inner = httpx2.MockTransport(lambda _: httpx2.Response(200, stream=stream))
-    limit = AnswerLimit(**{"seconds": 60.0, "octets": 1000, **bounds}, clock=clock)
+    limit = ResponseLimit(**{"seconds": 60.0, "octets": 1000, **bounds}, clock=clock)
     return httpx2.AsyncClient(transport=LimitedTransport(inner)), {EXTENSION: limit}
 
 
@@ -225,9 +225,9 @@ class Baker(httpx2.AsyncBaseTransport):
 @proves("S231", "refuses")
 async def test_no_cookie_is_kept_between_two_requests() -> None:
     baker = Baker()
-    courier = Courier(Reach(URL), baker)
+    http_client = HttpClient(UrlPolicy(URL), baker)
     for _ in range(2):
-        await courier.get("https://issuer.example/", "metadata")
+        await http_client.get("https://issuer.example/", "metadata")
     async with McpClient(URL, transport=baker) as client:
         for _ in range(2):
             await client.list_tools()

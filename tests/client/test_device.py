@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from doorward.client import ClientRefused, Wallet, open_connection
+from doorward.client import ClientRefused, TokenStore, open_connection
 from tests.client.conftest import Clock, Open
 from tests.client.device_server import DEVICE, Device
 from tests.client.house import ISSUER, House
@@ -88,13 +88,17 @@ def local_house(house: House, issuer: str) -> None:
 
 @proves("S229", "accepts")
 async def test_an_issuer_on_this_machine_may_use_plain_http(
-    house: House, wallet: Wallet, clock: Clock
+    house: House, token_store: TokenStore, clock: Clock
 ) -> None:
     device = Device(house, [], **LOCAL_PAGE)
     local_house(house, "http://127.0.0.1:9001")
 
     async with open_connection(
-        f"{LOCAL}/mcp", wallet=wallet, transport=house.transport, clock=clock, **device.options()
+        f"{LOCAL}/mcp",
+        token_store=token_store,
+        transport=house.transport,
+        clock=clock,
+        **device.options(),
     ) as connection:
         await connection.log_in()
 
@@ -103,13 +107,17 @@ async def test_an_issuer_on_this_machine_may_use_plain_http(
 
 @proves("S229", "refuses")
 async def test_an_issuer_elsewhere_does_not_lead_to_plain_http_on_this_machine(
-    house: House, wallet: Wallet, clock: Clock
+    house: House, token_store: TokenStore, clock: Clock
 ) -> None:
     device = Device(house, [], **LOCAL_PAGE)
     local_house(house, ISSUER)
 
     async with open_connection(
-        f"{LOCAL}/mcp", wallet=wallet, transport=house.transport, clock=clock, **device.options()
+        f"{LOCAL}/mcp",
+        token_store=token_store,
+        transport=house.transport,
+        clock=clock,
+        **device.options(),
     ) as connection:
         with pytest.raises(ClientRefused) as refusal:
             await connection.log_in()

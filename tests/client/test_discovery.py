@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from doorward.client import ClientRefused, DiscoveryFailed, ProtocolBroken
-from doorward.client.http.url_policy import Reach
+from doorward.client.http.url_policy import UrlPolicy
 from doorward.client.oauth.discovery import read_challenge
 from tests.client.conftest import Open
 from tests.client.house import ISSUER, SERVER, House
@@ -241,42 +241,42 @@ async def test_a_redirect_of_metadata_is_not_followed(open_house: Open, house: H
 
 @proves("S166", "accepts")
 def test_a_loopback_server_leads_to_its_loopback_neighbour() -> None:
-    reach = Reach("http://localhost:8000/mcp")
+    url_policy = UrlPolicy("http://localhost:8000/mcp")
 
-    assert reach.require("http://127.0.0.1:9000/", "issuer")
+    assert url_policy.require("http://127.0.0.1:9000/", "issuer")
 
 
 @proves("S166", "accepts")
 def test_a_name_is_judged_by_what_it_resolves_to() -> None:
-    reach = Reach(SERVER)
+    url_policy = UrlPolicy(SERVER)
 
-    assert reach.admits_addresses("mcp.example", ["8.8.8.8"])
-    assert reach.admits_addresses("issuer.example", ["8.8.4.4"])
+    assert url_policy.admits_addresses("mcp.example", ["8.8.8.8"])
+    assert url_policy.admits_addresses("issuer.example", ["8.8.4.4"])
 
 
 @proves("S166", "refuses")
 @pytest.mark.parametrize("ip", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd00::1"])
 def test_a_public_server_cannot_name_a_host_that_resolves_inside(ip: str) -> None:
-    reach = Reach(SERVER)
-    reach.admits_addresses("mcp.example", ["8.8.8.8"])
+    url_policy = UrlPolicy(SERVER)
+    url_policy.admits_addresses("mcp.example", ["8.8.8.8"])
 
-    assert not reach.admits_addresses("issuer.example", [ip])
+    assert not url_policy.admits_addresses("issuer.example", [ip])
 
 
 @proves("S166", "refuses")
 def test_a_public_server_cannot_turn_private_between_two_questions() -> None:
-    reach = Reach(SERVER)
-    reach.admits_addresses("mcp.example", ["8.8.8.8"])
+    url_policy = UrlPolicy(SERVER)
+    url_policy.admits_addresses("mcp.example", ["8.8.8.8"])
 
-    assert not reach.admits_addresses("mcp.example", ["10.0.0.1"])
-    assert not reach.admits_addresses("issuer.example", ["10.0.0.1"])
+    assert not url_policy.admits_addresses("mcp.example", ["10.0.0.1"])
+    assert not url_policy.admits_addresses("issuer.example", ["10.0.0.1"])
 
 
 def test_an_intranet_server_may_have_an_intranet_sign_in() -> None:
-    reach = Reach("https://mcp.corp.example/mcp")
+    url_policy = UrlPolicy("https://mcp.corp.example/mcp")
 
-    assert reach.admits_addresses("mcp.corp.example", ["10.0.0.7"])
-    assert reach.admits_addresses("sso.corp.example", ["10.0.0.8"])
+    assert url_policy.admits_addresses("mcp.corp.example", ["10.0.0.7"])
+    assert url_policy.admits_addresses("sso.corp.example", ["10.0.0.8"])
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_an_intranet_server_may_have_an_intranet_sign_in() -> None:
 )
 def test_an_address_that_is_no_server_is_refused(url: str, reason: str) -> None:
     with pytest.raises(DiscoveryFailed) as refusal:
-        Reach(url)
+        UrlPolicy(url)
 
     assert refusal.value.reason == reason
 

@@ -13,13 +13,13 @@ import pytest
 from doorward.cli.client.tool_arguments import parse_arguments, types_of
 from doorward.cli.client.tools import _parameters
 from doorward.cli.problems import UsageProblem
-from doorward.client import McpClient, ProtocolBroken, SignInFailed, Unreachable, Wallet
-from doorward.client.http.http_client import Courier
-from doorward.client.http.url_policy import LONGEST_ADDRESS, Reach
+from doorward.client import McpClient, ProtocolBroken, SignInFailed, TokenStore, Unreachable
+from doorward.client.http.http_client import HttpClient
+from doorward.client.http.url_policy import LONGEST_ADDRESS, UrlPolicy
 from doorward.client.mcp.bridge import FAULT, Bridge, _nobody
 from doorward.client.mcp.events import LONGEST_ID
 from doorward.client.mcp.messages import encode
-from doorward.client.oauth.authorization import Attempt
+from doorward.client.oauth.authorization import AuthorizationAttempt
 from doorward.client.oauth.registration import Registration
 from doorward.client.oauth.tokens import Tokens
 from doorward.client.refusals import DiscoveryFailed
@@ -47,10 +47,12 @@ PASSPHRASE = "correct horse battery"
 @proves("S228", "refuses")
 @pytest.mark.parametrize("url", [url for url in foreign.URLS if url not in READABLE])
 async def test_an_address_that_is_read_in_two_ways_is_refused_by_name(url: str) -> None:
-    courier = Courier(Reach(SERVER), httpx2.MockTransport(lambda _: httpx2.Response(404)))
+    http_client = HttpClient(
+        UrlPolicy(SERVER), httpx2.MockTransport(lambda _: httpx2.Response(404))
+    )
 
     with pytest.raises(DiscoveryFailed) as refusal:
-        await courier.get(url, "document")
+        await http_client.get(url, "document")
 
     assert refusal.value.reason in ("unusable-url", "private-address", "insecure-url")
     assert len(str(refusal.value)) < 1000
@@ -61,7 +63,7 @@ async def test_a_long_address_that_a_server_takes_is_carried() -> None:
     url = f"{ISSUER}/authorize?scope=" + "a" * (LONGEST_ADDRESS - 100)
     answering = httpx2.MockTransport(lambda _: httpx2.Response(200, stream=Chunks(b"{}")))
 
-    assert (await Courier(Reach(SERVER), answering).get(url, "document")).status == 200
+    assert (await HttpClient(UrlPolicy(SERVER), answering).get(url, "document")).status == 200
     assert require_web_address(url) == url
 
 
@@ -298,10 +300,10 @@ async def test_an_input_that_ends_or_is_no_text_is_nothing_pasted(ended: Excepti
     assert refusal.value.reason == "nothing-pasted"
 
 
-def keep(store: FileStore, content: bytes) -> Wallet:
+def keep(store: FileStore, content: bytes) -> TokenStore:
     store.path.write_bytes(content)
     store.path.chmod(0o600)
-    return Wallet(store)
+    return TokenStore(store)
 
 
 @proves("S228", "refuses")
@@ -339,7 +341,7 @@ def test_a_passphrase_that_is_not_utf_8_opens_what_it_sealed(tmp_path: Path) -> 
         PassphraseStore(tmp_path, odd)._closed(json.dumps(STORE).encode()),
     )
 
-    assert Wallet(PassphraseStore(tmp_path, odd)).tokens_for(SERVER) is not None
+    assert TokenStore(PassphraseStore(tmp_path, odd)).tokens_for(SERVER) is not None
 
 
 @proves("S228", "refuses")
@@ -460,7 +462,7 @@ def test_an_argument_that_is_no_json_is_refused_by_name(word: str, text: str) ->
 @proves("S228", "refuses")
 @pytest.mark.parametrize("state", ["right\udcff", "left\ud800"])
 def test_a_state_that_is_not_unicode_is_the_wrong_one(state: str) -> None:
-    attempt = Attempt(
+    attempt = AuthorizationAttempt(
         server=server_metadata.parse(METADATA, ISSUER),
         client_id="c",
         redirect_uri="http://127.0.0.1/callback",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from doorward.client import SealedStore, Wallet
+from doorward.client import SealedStore, TokenStore
 from doorward.client.refusals import Unreachable
 from doorward.client.storage import lock
 from doorward.client.storage.lock import exclusive
@@ -81,8 +81,8 @@ async def test_a_sign_in_waits_for_another_writer_and_the_loop_does_not(
         async with open_house() as connection:
             await goes_on_meanwhile(connection.log_in(), refused, let_go)
 
-            assert connection.wallet.tokens_for(SERVER) is not None
-            assert connection.wallet.registration_at(ISSUER) is not None
+            assert connection.token_store.tokens_for(SERVER) is not None
+            assert connection.token_store.registration_at(ISSUER) is not None
 
 
 @proves("S232", "accepts")
@@ -95,7 +95,7 @@ async def test_a_refresh_waits_for_another_writer_and_the_loop_does_not(
         with held_by_another_process(tmp_path / "doorward" / "tokens.lock") as let_go:
             await goes_on_meanwhile(connection.sign_in.refresh(SERVER, old), refused, let_go)
 
-        kept = connection.wallet.tokens_for(SERVER)
+        kept = connection.token_store.tokens_for(SERVER)
     assert kept is not None
     assert kept.access_token != old.access_token
 
@@ -107,13 +107,13 @@ async def test_a_refresh_waits_for_another_refresh_and_the_loop_does_not(
     async with open_house() as connection:
         old = await connection.log_in()
         assert old is not None
-        (path,) = await locks_of(connection.wallet, tmp_path / "doorward")
+        (path,) = await locks_of(connection.token_store, tmp_path / "doorward")
         with held_by_another_process(path) as let_go:
             await goes_on_meanwhile(connection.sign_in.refresh(SERVER, old), refused, let_go)
 
 
-async def locks_of(wallet: Wallet, folder: Path) -> list[Path]:
-    async with wallet.lock(ISSUER, SERVER):
+async def locks_of(token_store: TokenStore, folder: Path) -> list[Path]:
+    async with token_store.lock(ISSUER, SERVER):
         return [path for path in folder.glob("*.lock") if path.name != "tokens.lock"]
 
 

@@ -68,7 +68,7 @@ def in_a_session(url: Any) -> Script:
     return Script(answer)
 
 
-def refusing(times: int, elicitations: Any) -> Script:
+def refusing(times: int, pending_pages: Any) -> Script:
     refused = 0
 
     def answer(request: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
@@ -79,7 +79,7 @@ def refusing(times: int, elicitations: Any) -> Script:
             return httpx2.Response(405)
         refused += 1
         if refused <= times:
-            return error(200, -32042, message, {"elicitations": elicitations})
+            return error(200, -32042, message, {"elicitations": pending_pages})
         return result(message, content=[])
 
     return Script(answer)
@@ -169,7 +169,7 @@ async def test_a_request_that_needs_a_page_is_tried_again_after_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "modes", "elicitations", "tries"),
+    ("user", "modes", "pending_pages", "tries"),
     [
         pytest.param(User("decline"), ("url",), [asking(PAGE)["params"]], 1, id="declined"),
         pytest.param(User(), ("form",), [asking(PAGE)["params"]], 1, id="no-pages-here"),
@@ -181,9 +181,9 @@ async def test_a_request_that_needs_a_page_is_tried_again_after_it() -> None:
     ],
 )
 async def test_a_request_that_still_needs_a_page_fails(
-    user: Any, modes: Any, elicitations: Any, tries: int
+    user: Any, modes: Any, pending_pages: Any, tries: int
 ) -> None:
-    script = refusing(99, elicitations)
+    script = refusing(99, pending_pages)
     async with McpClient(
         URL, transport=script, initialize=True, elicit=user, modes=modes
     ) as client:

@@ -16,7 +16,7 @@ from doorward.client import (
     ProtocolBroken,
     ServiceSignIn,
     SignInFailed,
-    Wallet,
+    TokenStore,
     WorkloadIdentity,
 )
 from doorward.client.workload.identity import ProjectedToken
@@ -165,11 +165,14 @@ def test_a_credential_without_an_issuer_cannot_be_configured(credential: dict[st
     ids=["an-id", "a-document"],
 )
 def test_a_service_without_an_issuer_cannot_be_configured(
-    wallet: Wallet, choice: ClientChoice
+    token_store: TokenStore, choice: ClientChoice
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         ServiceSignIn.for_server(
-            "https://mcp.example/mcp", wallet=wallet, grant=ClientCredentials(), choice=choice
+            "https://mcp.example/mcp",
+            token_store=token_store,
+            grant=ClientCredentials(),
+            choice=choice,
         )
 
     assert refusal.value.reason == "no-issuer"

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from doorward.client.http.url_policy import PinnedTransport, Reach
+from doorward.client.http.url_policy import PinnedTransport, UrlPolicy
 from doorward.client.refusals import DiscoveryFailed
 from tests.client.test_reach import certificate
 from tests.ledger import proves
@@ -86,7 +86,7 @@ async def test_each_name_at_one_address_makes_its_own_handshake(
     trust(tmp_path, monkeypatch)
 
     async with tls.listening():
-        transport = PinnedTransport(Reach(tls.url(FIRST)))
+        transport = PinnedTransport(UrlPolicy(tls.url(FIRST)))
         async with httpx2.AsyncClient(transport=transport) as http:
             for name in (FIRST, SECOND, FIRST, SECOND):
                 assert (await http.get(tls.url(name))).text == "ok"
@@ -107,7 +107,7 @@ async def test_a_name_without_a_certificate_cannot_use_the_connection_of_another
     trust(tmp_path, monkeypatch)
 
     async with tls.listening():
-        transport = PinnedTransport(Reach(tls.url(FIRST)), keep_alive=keep_alive)
+        transport = PinnedTransport(UrlPolicy(tls.url(FIRST)), keep_alive=keep_alive)
         async with httpx2.AsyncClient(transport=transport) as http:
             assert (await http.get(tls.url(FIRST))).text == "ok"
             with pytest.raises(httpx2.ConnectError):
@@ -124,9 +124,9 @@ async def test_the_server_cannot_use_the_connection_of_a_name_that_it_gave(
     trust(tmp_path, monkeypatch)
 
     async with tls.listening():
-        reach = Reach(tls.url(FIRST))
-        reach.admits_addresses(FIRST, ["127.0.0.1"])
-        async with httpx2.AsyncClient(transport=PinnedTransport(reach)) as http:
+        url_policy = UrlPolicy(tls.url(FIRST))
+        url_policy.admits_addresses(FIRST, ["127.0.0.1"])
+        async with httpx2.AsyncClient(transport=PinnedTransport(url_policy)) as http:
             assert (await http.get(tls.url(SECOND))).text == "ok"
             with pytest.raises(httpx2.ConnectError):
                 await http.get(tls.url(FIRST))
@@ -136,14 +136,14 @@ async def test_the_server_cannot_use_the_connection_of_a_name_that_it_gave(
 @pytest.mark.parametrize("inside", ["::1", "127.0.0.1", "10.0.0.5", "169.254.169.254", "fd00::1"])
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_name_with_public_and_private_addresses_opens_nothing(inside: str, order: int) -> None:
-    reach = Reach("https://mcp.example/mcp")
+    url_policy = UrlPolicy("https://mcp.example/mcp")
 
-    assert not reach.admits_addresses("mcp.example", [inside, "8.8.8.8"][::order])
+    assert not url_policy.admits_addresses("mcp.example", [inside, "8.8.8.8"][::order])
 
-    assert not reach.is_private
-    assert not reach.admits_addresses("issuer.example", ["10.0.0.5"])
-    assert not reach.admits_addresses("issuer.example", ["169.254.169.254"])
-    assert not reach.admits_host("10.0.0.5")
+    assert not url_policy.is_private
+    assert not url_policy.admits_addresses("issuer.example", ["10.0.0.5"])
+    assert not url_policy.admits_addresses("issuer.example", ["169.254.169.254"])
+    assert not url_policy.admits_host("10.0.0.5")
 
 
 @proves("S227", "refuses")
@@ -153,7 +153,7 @@ async def test_a_mixed_answer_is_refused_before_anything_is_sent(
     resolved[FIRST] = ["127.0.0.1", "8.8.8.8"]
     url = f"https://{FIRST}/mcp"
 
-    async with httpx2.AsyncClient(transport=PinnedTransport(Reach(url))) as http:
+    async with httpx2.AsyncClient(transport=PinnedTransport(UrlPolicy(url))) as http:
         with pytest.raises(DiscoveryFailed) as refusal:
             await http.get(url)
 
@@ -162,45 +162,47 @@ async def test_a_mixed_answer_is_refused_before_anything_is_sent(
 
 @proves("S227", "refuses")
 def test_a_mixed_answer_is_refused_of_a_name_that_an_intranet_server_gave_too() -> None:
-    reach = Reach("https://mcp.corp.example/mcp")
-    reach.admits_addresses("mcp.corp.example", ["10.0.0.7"])
+    url_policy = UrlPolicy("https://mcp.corp.example/mcp")
+    url_policy.admits_addresses("mcp.corp.example", ["10.0.0.7"])
 
-    assert not reach.admits_addresses("sso.corp.example", ["10.0.0.8", "8.8.8.8"])
+    assert not url_policy.admits_addresses("sso.corp.example", ["10.0.0.8", "8.8.8.8"])
 
 
 @proves("S227", "accepts")
 def test_a_name_whose_addresses_are_all_of_one_kind_is_admitted() -> None:
-    assert Reach("https://a.example/").admits_addresses("a.example", ["8.8.8.8", "2606:4700::1"])
+    assert UrlPolicy("https://a.example/").admits_addresses(
+        "a.example", ["8.8.8.8", "2606:4700::1"]
+    )
 
-    inside = Reach("https://mcp.corp.example/mcp")
+    inside = UrlPolicy("https://mcp.corp.example/mcp")
     assert inside.admits_addresses("mcp.corp.example", ["10.0.0.7", "fd00::7"])
     assert inside.admits_addresses("sso.corp.example", ["192.168.1.1", "fd00::8"])
 
 
 @proves("S227", "refuses")
 def test_an_intranet_server_does_not_lead_to_the_metadata_service() -> None:
-    reach = Reach("https://mcp.corp.example/mcp")
-    reach.admits_addresses("mcp.corp.example", ["10.0.0.7"])
+    url_policy = UrlPolicy("https://mcp.corp.example/mcp")
+    url_policy.admits_addresses("mcp.corp.example", ["10.0.0.7"])
 
-    assert not reach.admits_addresses("sso.corp.example", ["169.254.169.254"])
-    assert not reach.admits_host("169.254.169.254")
+    assert not url_policy.admits_addresses("sso.corp.example", ["169.254.169.254"])
+    assert not url_policy.admits_host("169.254.169.254")
 
 
 @proves("S227", "refuses")
 def test_a_server_that_moves_from_inside_to_the_public_closes_the_inside() -> None:
-    reach = Reach("https://mcp.example/mcp")
-    reach.admits_addresses("mcp.example", ["10.0.0.7"])
+    url_policy = UrlPolicy("https://mcp.example/mcp")
+    url_policy.admits_addresses("mcp.example", ["10.0.0.7"])
 
-    assert reach.admits_addresses("mcp.example", ["8.8.8.8"])
+    assert url_policy.admits_addresses("mcp.example", ["8.8.8.8"])
 
-    assert not reach.admits_addresses("issuer.example", ["10.0.0.8"])
-    assert not reach.admits_addresses("mcp.example", ["10.0.0.7"])
+    assert not url_policy.admits_addresses("issuer.example", ["10.0.0.8"])
+    assert not url_policy.admits_addresses("mcp.example", ["10.0.0.7"])
 
 
 @proves("S227", "refuses")
 def test_the_name_of_this_machine_is_not_taken_for_an_address_elsewhere() -> None:
-    reach = Reach("http://localhost:8000/mcp")
+    url_policy = UrlPolicy("http://localhost:8000/mcp")
 
-    assert reach.admits_addresses("localhost", ["127.0.0.1", "::1"])
-    assert not reach.admits_addresses("localhost", ["8.8.8.8"])
-    assert not reach.admits_addresses("localhost", ["127.0.0.1", "10.0.0.5"])
+    assert url_policy.admits_addresses("localhost", ["127.0.0.1", "::1"])
+    assert not url_policy.admits_addresses("localhost", ["8.8.8.8"])
+    assert not url_policy.admits_addresses("localhost", ["127.0.0.1", "10.0.0.5"])

@@ -10,8 +10,8 @@ import pytest
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey
 
-from doorward.client import PrivateKey, SignInFailed, SignInNeeded, Wallet
-from doorward.client.oauth.dpop import Prover
+from doorward.client import PrivateKey, SignInFailed, SignInNeeded, TokenStore
+from doorward.client.oauth.dpop import DpopProver
 from tests.client.conftest import Clock, Open
 from tests.client.house import ISSUER, SERVER, House
 
@@ -89,7 +89,7 @@ class Bound:
 
 
 async def test_where_both_servers_can_the_token_is_bound_to_a_key_of_its_own(
-    open_house: Open, house: House, wallet: Wallet
+    open_house: Open, house: House, token_store: TokenStore
 ) -> None:
     bound = Bound(house)
 
@@ -101,7 +101,7 @@ async def test_where_both_servers_can_the_token_is_bound_to_a_key_of_its_own(
     assert [claims["htu"] for claims in bound.proofs] == [SERVER, SERVER]
     assert {claims["htm"] for claims in bound.proofs} == {"POST"}
     assert len({claims["jti"] for claims in bound.proofs}) == 2
-    tokens = wallet.tokens_for(SERVER)
+    tokens = token_store.tokens_for(SERVER)
     assert tokens is not None
     assert "PRIVATE" in (tokens.proof_key or "")
     assert "PRIVATE" not in repr(tokens)
@@ -165,7 +165,7 @@ async def test_a_server_that_is_never_content_with_a_nonce_is_left_alone(
 
 
 async def test_an_issuer_that_gives_a_bearer_token_all_the_same_is_taken_at_its_word(
-    open_house: Open, house: House, wallet: Wallet
+    open_house: Open, house: House, token_store: TokenStore
 ) -> None:
     Bound(house)
     house.routes[f"{ISSUER}/token"] = lambda _: house._issue(frozenset({"mcp:read"}))
@@ -174,7 +174,7 @@ async def test_an_issuer_that_gives_a_bearer_token_all_the_same_is_taken_at_its_
     async with open_house() as connection:
         await connection.client.list_tools()
 
-    tokens = wallet.tokens_for(SERVER)
+    tokens = token_store.tokens_for(SERVER)
     assert tokens is not None
     assert tokens.proof_key is None
 
@@ -209,7 +209,7 @@ async def test_one_side_alone_is_not_enough(
 
 
 def test_a_proof_names_no_query_and_no_fragment(clock: Clock) -> None:
-    prover = Prover(PrivateKey.generate(), clock)
+    prover = DpopProver(PrivateKey.generate(), clock)
 
     proof = prover.proof("GET", "https://mcp.example/mcp?a=b#c")
 
@@ -220,7 +220,7 @@ def test_a_proof_names_no_query_and_no_fragment(clock: Clock) -> None:
 
 
 def test_a_nonce_stays_with_the_place_that_gave_it(clock: Clock) -> None:
-    prover = Prover(PrivateKey.generate(), clock)
+    prover = DpopProver(PrivateKey.generate(), clock)
     key = ECKey.import_key({**prover.key.public_jwk})
 
     assert prover.learn(SERVER, httpx2.Headers({"DPoP-Nonce": "n"}))

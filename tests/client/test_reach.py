@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from doorward.client.http.url_policy import PinnedTransport, Reach
+from doorward.client.http.url_policy import PinnedTransport, UrlPolicy
 from doorward.client.refusals import DiscoveryFailed
 from tests.ledger import proves
 
@@ -72,7 +72,7 @@ async def test_a_pinned_connection_proves_the_name_and_not_the_number(
 
     async with listening(pem) as port:
         url = f"https://localhost:{port}/mcp"
-        async with httpx2.AsyncClient(transport=PinnedTransport(Reach(url))) as http:
+        async with httpx2.AsyncClient(transport=PinnedTransport(UrlPolicy(url))) as http:
             answer = await http.get(url)
 
     assert answer.text.lower() == f"host: localhost:{port}"
@@ -86,14 +86,14 @@ async def test_a_certificate_for_another_name_is_not_taken(
 
     async with listening(pem) as port:
         url = f"https://localhost:{port}/mcp"
-        async with httpx2.AsyncClient(transport=PinnedTransport(Reach(url))) as http:
+        async with httpx2.AsyncClient(transport=PinnedTransport(UrlPolicy(url))) as http:
             with pytest.raises(httpx2.ConnectError):
                 await http.get(url)
 
 
 @proves("S166", "refuses")
 async def test_a_name_that_resolves_inside_is_refused_before_anything_is_sent() -> None:
-    transport = PinnedTransport(Reach("https://mcp.example/mcp"))
+    transport = PinnedTransport(UrlPolicy("https://mcp.example/mcp"))
 
     async with httpx2.AsyncClient(transport=transport) as http:
         with pytest.raises(DiscoveryFailed) as refusal:

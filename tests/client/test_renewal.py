@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from doorward.client import OAuth, ScopeLacking, SignInFailed, SignInNeeded, Unreachable, Wallet
+from doorward.client import OAuth, ScopeLacking, SignInFailed, SignInNeeded, TokenStore, Unreachable
 from tests.client.conftest import Clock, Open
 from tests.client.house import ISSUER, SERVER, House
 from tests.ledger import proves
@@ -62,7 +62,7 @@ def stubborn(house: House) -> None:
 @proves("reg-registers-again", "accepts")
 @pytest.mark.parametrize("old_issuer", [gone, without_metadata, stubborn])
 async def test_a_client_that_holds_a_refresh_token_follows_its_server_to_another_issuer(
-    open_house: Open, house: House, wallet: Wallet, old_issuer: Any
+    open_house: Open, house: House, token_store: TokenStore, old_issuer: Any
 ) -> None:
     async with open_house() as connection:
         await connection.log_in()
@@ -70,7 +70,7 @@ async def test_a_client_that_holds_a_refresh_token_follows_its_server_to_another
         old_issuer(house)
         await connection.client.list_tools()
 
-    tokens = wallet.tokens_for(SERVER)
+    tokens = token_store.tokens_for(SERVER)
     assert tokens is not None
     assert (tokens.issuer, tokens.client_id) == (NEW, "client-at-new")
     assert len(house.authorizations) == 2

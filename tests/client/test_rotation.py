@@ -9,14 +9,14 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from doorward.client import FileStore, OAuth, SignIn, Tokens, Wallet
+from doorward.client import FileStore, OAuth, SignIn, Tokens, TokenStore
 from tests.client.rotating import Rotating, rotating
 
 ROOT = Path(__file__).parent.parent.parent
 
 
-def signed_in(house: Rotating, folder: Path) -> Wallet:
-    wallet = Wallet(FileStore(folder))
+def signed_in(house: Rotating, folder: Path) -> TokenStore:
+    token_store = TokenStore(FileStore(folder))
     tokens = Tokens(
         issuer=house.url,
         resource=f"{house.url}/mcp",
@@ -25,8 +25,8 @@ def signed_in(house: Rotating, folder: Path) -> Wallet:
         refresh_token=house.refresh,
         expires_at=1.0,
     )
-    wallet.keep_tokens(f"{house.url}/mcp", tokens)
-    return wallet
+    token_store.keep_tokens(f"{house.url}/mcp", tokens)
+    return token_store
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_two_processes_share_a_rotating_refresh_token_and_nobody_is_logged_out(
     tmp_path: Path, rounds: int
 ) -> None:
     with rotating() as house:
-        wallet = signed_in(house, tmp_path / "home")
+        token_store = signed_in(house, tmp_path / "home")
         command = [sys.executable, "-m", "tests.client.refresh_worker", f"{house.url}/mcp"]
         workers = [
             subprocess.Popen(
@@ -58,16 +58,16 @@ def test_two_processes_share_a_rotating_refresh_token_and_nobody_is_logged_out(
         assert house.served == 2 * rounds
         # Every call of both found its token near its end, so this many turns were taken.
         assert house.refreshes == 2 * rounds
-        kept = wallet.tokens_for(f"{house.url}/mcp")
+        kept = token_store.tokens_for(f"{house.url}/mcp")
         assert kept is not None
         assert kept.refresh_token == house.refresh
 
 
 def test_threads_with_an_event_loop_each_refresh_once_between_them(tmp_path: Path) -> None:
     with rotating(lifetime=3600) as house:
-        wallet = signed_in(house, tmp_path / "home")
+        token_store = signed_in(house, tmp_path / "home")
         url = f"{house.url}/mcp"
-        shared = OAuth(url, SignIn.for_server(url, wallet=wallet), interactive=False)
+        shared = OAuth(url, SignIn.for_server(url, token_store=token_store), interactive=False)
         answers: list[int] = []
 
         async def call() -> None:

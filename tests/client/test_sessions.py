@@ -4,7 +4,7 @@ import pytest
 
 from doorward.client import (
     SignInNeeded,
-    Wallet,
+    TokenStore,
 )
 from tests.client.conftest import Clock, Open
 from tests.client.house import ISSUER, SERVER, House, without
@@ -49,7 +49,7 @@ async def test_a_lost_session_signs_in_again(open_house: Open, house: House) -> 
 
 
 async def test_a_refresh_without_a_new_refresh_token_keeps_the_old_one(
-    open_house: Open, house: House, wallet: Wallet, clock: Clock
+    open_house: Open, house: House, token_store: TokenStore, clock: Clock
 ) -> None:
     async with open_house() as connection:
         first = await connection.log_in()

@@ -6,7 +6,7 @@ import pytest
 
 from doorward.client import (
     SignInFailed,
-    Wallet,
+    TokenStore,
 )
 from tests.client.conftest import Clock, Open
 from tests.client.house import ISSUER, SERVER, House, changed, without
@@ -140,7 +140,9 @@ async def test_a_denial_is_told_in_our_own_words(open_house: Open, house: House)
     assert "pay" not in str(refusal.value)
 
 
-async def test_nothing_secret_is_in_a_representation(open_house: Open, wallet: Wallet) -> None:
+async def test_nothing_secret_is_in_a_representation(
+    open_house: Open, token_store: TokenStore
+) -> None:
     async with open_house() as connection:
         tokens = await connection.log_in()
 
@@ -191,7 +193,7 @@ async def test_a_lifetime_is_read_within_reason(
     ],
 )
 async def test_a_malformed_token_response_is_refused(
-    open_house: Open, house: House, wallet: Wallet, change: dict[str, Any]
+    open_house: Open, house: House, token_store: TokenStore, change: dict[str, Any]
 ) -> None:
     house.token = lambda document: {**document, **change}
 
@@ -200,4 +202,4 @@ async def test_a_malformed_token_response_is_refused(
             await connection.log_in()
 
     assert refusal.value.reason == "malformed-token-response"
-    assert wallet.tokens_for(SERVER) is None
+    assert token_store.tokens_for(SERVER) is None

@@ -12,7 +12,7 @@ from doorward.client import (
     FileStore,
     SignInFailed,
     SignInNeeded,
-    Wallet,
+    TokenStore,
     open_connection,
 )
 from doorward.errors import ConfigurationError
@@ -194,11 +194,15 @@ async def test_two_accounts_at_one_server_do_not_see_each_others_tokens(
     house: House, tmp_path: Any, clock: Clock
 ) -> None:
     store = FileStore(tmp_path / "doorward")
-    wallets = {name: Wallet(store, name) for name in ("work", "home", None)}
+    wallets = {name: TokenStore(store, name) for name in ("work", "home", None)}
 
-    async def log_in(wallet: Wallet) -> None:
+    async def log_in(token_store: TokenStore) -> None:
         async with open_connection(
-            SERVER, wallet=wallet, transport=house.transport, clock=clock, browser=house.browser
+            SERVER,
+            token_store=token_store,
+            transport=house.transport,
+            clock=clock,
+            browser=house.browser,
         ) as connection:
             await connection.log_in()
 
@@ -208,10 +212,10 @@ async def test_two_accounts_at_one_server_do_not_see_each_others_tokens(
     await log_in(wallets["home"])
     await log_in(wallets[None])
 
-    held = {wallet.tokens_for(SERVER) for wallet in wallets.values()}
+    held = {token_store.tokens_for(SERVER) for token_store in wallets.values()}
     assert len({tokens.access_token for tokens in held if tokens}) == 3
     assert house.paths().count(f"POST {ISSUER}/register") == 1
-    assert all(wallet.servers() == (SERVER,) for wallet in wallets.values())
+    assert all(token_store.servers() == (SERVER,) for token_store in wallets.values())
     wallets["work"].forget_tokens(SERVER)
     assert wallets["work"].servers() == ()
     assert wallets["home"].tokens_for(SERVER) is not None
@@ -223,11 +227,11 @@ async def test_an_account_that_is_not_signed_in_is_not_served_with_another(
     store = FileStore(tmp_path / "doorward")
     options: dict[str, Any] = {"transport": house.transport, "clock": clock}
     async with open_connection(
-        SERVER, wallet=Wallet(store, "work"), browser=house.browser, **options
+        SERVER, token_store=TokenStore(store, "work"), browser=house.browser, **options
     ) as connection:
         await connection.log_in()
     async with open_connection(
-        SERVER, wallet=Wallet(store, "home"), interactive=False, **options
+        SERVER, token_store=TokenStore(store, "home"), interactive=False, **options
     ) as connection:
         with pytest.raises(SignInNeeded):
             await connection.client.list_tools()
@@ -238,6 +242,6 @@ def test_a_name_that_could_be_taken_for_something_else_is_no_account(
     tmp_path: Any, name: str
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        Wallet(FileStore(tmp_path / "doorward"), name)
+        TokenStore(FileStore(tmp_path / "doorward"), name)
 
     assert refusal.value.reason == "malformed-account"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from doorward.client import FileStore, PassphraseStore, SealedStore, Wallet
+from doorward.client import FileStore, PassphraseStore, SealedStore, TokenStore
 from doorward.client.storage.store import Store
 from doorward.errors import ConfigurationError
 from tests.client.house import SERVER
@@ -34,11 +34,11 @@ def folder_with(mode: int, path: Path) -> Path:
 @proves("S232", "accepts")
 @pytest.mark.parametrize("mode", [0o700, 0o750, 0o755, 0o711, 0o1700, 0o2755])
 def test_a_folder_that_its_owner_alone_can_write_is_used(tmp_path: Path, mode: int) -> None:
-    wallet = Wallet(FileStore(folder_with(mode, tmp_path / "home")))
+    token_store = TokenStore(FileStore(folder_with(mode, tmp_path / "home")))
 
-    wallet.keep_tokens(SERVER, TOKENS)
+    token_store.keep_tokens(SERVER, TOKENS)
 
-    assert wallet.tokens_for(SERVER) == TOKENS
+    assert token_store.tokens_for(SERVER) == TOKENS
 
 
 @proves("S232", "refuses")
@@ -261,7 +261,7 @@ def test_a_damaged_file_is_named_and_never_overwritten(tmp_path: Path, content: 
         store.keys,
         lambda: store.put("k", {"b": 2}),
         lambda: store.delete("k"),
-        lambda: Wallet(store).keep_tokens(SERVER, TOKENS),
+        lambda: TokenStore(store).keep_tokens(SERVER, TOKENS),
     )
     for use in uses:
         refusal = refusal_of(use)
@@ -280,7 +280,7 @@ def test_a_file_that_was_cut_off_anywhere_is_named_and_kept(tmp_path: Path, kind
         "keyring": lambda: SealedStore(tmp_path, backend),
         "passphrase": lambda: PassphraseStore(tmp_path, PASSPHRASE),
     }
-    Wallet(kinds[kind]()).keep_tokens(SERVER, TOKENS)
+    TokenStore(kinds[kind]()).keep_tokens(SERVER, TOKENS)
     path = kinds[kind]().path
     whole = path.read_bytes()
     # Every boundary of the sealed forms: header, salt of 16, nonce of 12, tag of 16.
@@ -375,13 +375,13 @@ def test_a_link_in_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
 )
 def test_a_member_of_another_type_makes_no_token(tmp_path: Path, change: dict[str, Any]) -> None:
     store: Store = FileStore(tmp_path)
-    wallet = Wallet(store)
-    wallet.keep_tokens(SERVER, TOKENS)
+    token_store = TokenStore(store)
+    token_store.keep_tokens(SERVER, TOKENS)
     names = store.keys()
     (key,) = (name for name in names if name.startswith("tokens "))
     store.put(key, {**(store.get(key) or {}), **change})
 
-    assert wallet.tokens_for(SERVER) is None
+    assert token_store.tokens_for(SERVER) is None
 
 
 def test_the_plain_file_stays_json_that_people_can_read(tmp_path: Path) -> None:

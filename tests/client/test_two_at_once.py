@@ -5,14 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from doorward.client import Attempt, FileStore, SignInFailed, Wallet, judge, open_connection
+from doorward.client import (
+    AuthorizationAttempt,
+    FileStore,
+    SignInFailed,
+    TokenStore,
+    judge,
+    open_connection,
+)
 from doorward.wire.oauth.server_metadata import ServerMetadata
 from tests.client.house import SERVER, House
 from tests.ledger import proves
 
 
-def attempt_at(issuer: str) -> Attempt:
-    return Attempt(
+def attempt_at(issuer: str) -> AuthorizationAttempt:
+    return AuthorizationAttempt(
         server=ServerMetadata(
             issuer=issuer,
             authorization_endpoint=f"{issuer}/authorize",
@@ -30,9 +37,13 @@ async def test_two_sign_ins_at_once_each_get_their_own_token(tmp_path: Path) -> 
     houses = House(), House()
 
     async def sign_in(house: House, name: str) -> str:
-        wallet = Wallet(FileStore(tmp_path / name))
+        token_store = TokenStore(FileStore(tmp_path / name))
         async with open_connection(
-            SERVER, wallet=wallet, transport=house.transport, browser=house.browser, patience=5.0
+            SERVER,
+            token_store=token_store,
+            transport=house.transport,
+            browser=house.browser,
+            patience=5.0,
         ) as connection:
             await connection.log_in()
             return (await connection.client.call_tool("add", {"a": 1, "b": 1})).text

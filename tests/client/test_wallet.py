@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from doorward.client import FileStore, PassphraseStore, SealedStore, Tokens, Wallet, open_store
+from doorward.client import FileStore, PassphraseStore, SealedStore, Tokens, TokenStore, open_store
 from doorward.client.oauth.registration import Registration
 from doorward.client.refusals import Unreachable
 from doorward.client.storage.lock import exclusive
@@ -51,13 +51,13 @@ class FakeKeyring:
 
 
 @pytest.fixture(params=["file", "sealed"])
-def any_wallet(request: pytest.FixtureRequest, tmp_path: Path) -> Wallet:
+def any_wallet(request: pytest.FixtureRequest, tmp_path: Path) -> TokenStore:
     if request.param == "file":
-        return Wallet(FileStore(tmp_path))
-    return Wallet(SealedStore(tmp_path, FakeKeyring()))
+        return TokenStore(FileStore(tmp_path))
+    return TokenStore(SealedStore(tmp_path, FakeKeyring()))
 
 
-def test_what_is_kept_comes_back_and_what_is_forgotten_does_not(any_wallet: Wallet) -> None:
+def test_what_is_kept_comes_back_and_what_is_forgotten_does_not(any_wallet: TokenStore) -> None:
     any_wallet.keep_tokens(SERVER, TOKENS)
 
     assert any_wallet.tokens_for(SERVER) == TOKENS
@@ -68,7 +68,7 @@ def test_what_is_kept_comes_back_and_what_is_forgotten_does_not(any_wallet: Wall
 
 
 @proves("S171", "refuses")
-def test_a_registration_is_found_under_its_own_issuer_alone(any_wallet: Wallet) -> None:
+def test_a_registration_is_found_under_its_own_issuer_alone(any_wallet: TokenStore) -> None:
     mine = Registration(issuer=ISSUER, client_id="c", client_secret="s", way="registered")
     any_wallet.keep_registration(mine)
 
@@ -83,7 +83,7 @@ def test_the_file_is_for_its_owner_alone_from_its_first_moment(tmp_path: Path) -
     folder = tmp_path / "new" / "doorward"
 
     try:
-        Wallet(FileStore(folder)).keep_tokens(SERVER, TOKENS)
+        TokenStore(FileStore(folder)).keep_tokens(SERVER, TOKENS)
     finally:
         os.umask(before)
 
@@ -93,12 +93,12 @@ def test_the_file_is_for_its_owner_alone_from_its_first_moment(tmp_path: Path) -
 
 @proves("S178", "refuses")
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
-    wallet = Wallet(FileStore(tmp_path))
-    wallet.keep_tokens(SERVER, TOKENS)
+    token_store = TokenStore(FileStore(tmp_path))
+    token_store.keep_tokens(SERVER, TOKENS)
     (tmp_path / "tokens.json").chmod(0o644)
 
     with pytest.raises(ConfigurationError) as refusal:
-        wallet.tokens_for(SERVER)
+        token_store.tokens_for(SERVER)
 
     assert refusal.value.reason == "exposed-store"
     assert "chmod 600" in refusal.value.hint
@@ -110,7 +110,7 @@ def test_a_link_in_place_of_the_file_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "tokens.json").symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(ConfigurationError) as refusal:
-        Wallet(FileStore(tmp_path)).tokens_for(SERVER)
+        TokenStore(FileStore(tmp_path)).tokens_for(SERVER)
 
     assert refusal.value.reason == "unreadable-store"
 
@@ -121,7 +121,7 @@ def test_a_file_of_another_kind_is_not_taken_for_ours(tmp_path: Path, content: s
     (tmp_path / "tokens.json").chmod(0o600)
 
     with pytest.raises(ConfigurationError) as refusal:
-        Wallet(FileStore(tmp_path)).tokens_for(SERVER)
+        TokenStore(FileStore(tmp_path)).tokens_for(SERVER)
 
     assert refusal.value.reason == "unreadable-store"
 
@@ -140,11 +140,11 @@ def test_a_record_that_was_tampered_with_is_no_token(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:
     store = FileStore(tmp_path)
-    Wallet(store).keep_tokens(SERVER, TOKENS)
+    TokenStore(store).keep_tokens(SERVER, TOKENS)
     key = f"tokens {ISSUER} {SERVER}"
     store.put(key, {**(store.get(key) or {}), **change})
 
-    assert Wallet(store).tokens_for(SERVER) is None
+    assert TokenStore(store).tokens_for(SERVER) is None
 
 
 @proves("S178", "refuses")
@@ -268,13 +268,13 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 @proves("S178", "accepts")
 def test_a_sealed_file_tells_nothing_and_opens_with_the_keyrings_key(tmp_path: Path) -> None:
     backend = FakeKeyring()
-    Wallet(SealedStore(tmp_path, backend)).keep_tokens(SERVER, TOKENS)
+    TokenStore(SealedStore(tmp_path, backend)).keep_tokens(SERVER, TOKENS)
 
     (sealed,) = tmp_path.glob("*.sealed")
     assert stat.S_IMODE(sealed.stat().st_mode) == 0o600
     assert not any(word in sealed.read_bytes() for word in (b"access", b"refresh", b"mcp.example"))
     assert list(backend.entries) == [("doorward", "file-key")]
-    assert Wallet(SealedStore(tmp_path, backend)).tokens_for(SERVER) == TOKENS
+    assert TokenStore(SealedStore(tmp_path, backend)).tokens_for(SERVER) == TOKENS
 
 
 @proves("S178", "refuses")
@@ -282,7 +282,7 @@ def test_a_sealed_file_tells_nothing_and_opens_with_the_keyrings_key(tmp_path: P
 def test_a_file_that_this_key_did_not_seal_is_refused(tmp_path: Path, harm: str) -> None:
     backend = FakeKeyring()
     store = SealedStore(tmp_path, backend)
-    Wallet(store).keep_tokens(SERVER, TOKENS)
+    TokenStore(store).keep_tokens(SERVER, TOKENS)
     content = store.path.read_bytes()
     if harm == "another-key":
         backend.entries.clear()
@@ -357,13 +357,13 @@ PASSPHRASE = "correct horse battery"
 
 @pytest.mark.e2e
 def test_a_passphrase_seals_the_file_and_opens_it_in_another_process(tmp_path: Path) -> None:
-    Wallet(PassphraseStore(tmp_path, PASSPHRASE)).keep_tokens(SERVER, TOKENS)
+    TokenStore(PassphraseStore(tmp_path, PASSPHRASE)).keep_tokens(SERVER, TOKENS)
 
     file = tmp_path / "tokens.encrypted"
     assert not (tmp_path / "tokens.json").exists()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert TOKENS.access_token.encode() not in file.read_bytes()
-    assert Wallet(PassphraseStore(tmp_path, PASSPHRASE)).tokens_for(SERVER) == TOKENS
+    assert TokenStore(PassphraseStore(tmp_path, PASSPHRASE)).tokens_for(SERVER) == TOKENS
 
 
 def test_two_files_of_one_passphrase_have_two_keys(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from rich.console import Console
 
 from doorward.authserver import ServerEvent
 from doorward.cli.server.demo_screen import SENTENCES, JsonScreen, RichScreen
-from doorward.demo.app import Whereabouts
+from doorward.demo.app import DemoAddresses
 from doorward.demo.people import PEOPLE
 from doorward.guard import AuditEvent
 
-WHERE = Whereabouts(
+WHERE = DemoAddresses(
     issuer="http://localhost:9000", mcp="http://localhost:9000/mcp", data=None, signs_in_as=None
 )
 AUTHSERVER = Path(__file__).parents[2] / "src" / "doorward" / "authserver"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from doorward.downstream import Arrangement, DownstreamDesk, TokenExchange
+from doorward.downstream import DownstreamGrant, DownstreamTokens, TokenExchange
 from tests.downstream.conftest import OURS, Clock, caller
 from tests.downstream.issuer import Issuer
 
@@ -21,14 +21,14 @@ def exchange(issuer: Issuer, /, **told: Any) -> TokenExchange:
     return TokenExchange(**{**usual, **told})
 
 
-def desk_of(issuer: Issuer, clock: Clock, **told: Any) -> DownstreamDesk:
+def desk_of(issuer: Issuer, clock: Clock, **told: Any) -> DownstreamTokens:
     """Return a desk with one arrangement, ``orders``."""
-    arrangement: Arrangement = told.pop("arrangement", None) or exchange(issuer)
-    return DownstreamDesk({"orders": arrangement}, own_audiences={OURS}, clock=clock, **told)
+    arrangement: DownstreamGrant = told.pop("arrangement", None) or exchange(issuer)
+    return DownstreamTokens({"orders": arrangement}, own_audiences={OURS}, clock=clock, **told)
 
 
 async def get(
-    desk: DownstreamDesk, at: Issuer, /, *scopes: str, inbound: str = INBOUND, **who: Any
+    desk: DownstreamTokens, at: Issuer, /, *scopes: str, inbound: str = INBOUND, **who: Any
 ) -> Any:
     """Ask the desk for a token for ``orders``."""
     return await desk.token_for(caller(at, **who), inbound, "orders", frozenset(scopes))

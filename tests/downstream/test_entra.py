@@ -8,7 +8,7 @@ import pytest
 
 from doorward.downstream import (
     CertifiedKey,
-    DownstreamDesk,
+    DownstreamTokens,
     GrantRefused,
     NobodyToActFor,
     OnBehalfOf,
@@ -44,7 +44,7 @@ def entra(issuer: Issuer) -> Entra:
     return tenant
 
 
-def desk_of(issuer: Issuer, clock: Clock, **told: Any) -> DownstreamDesk:
+def desk_of(issuer: Issuer, clock: Clock, **told: Any) -> DownstreamTokens:
     """Return a desk at which ``graph`` is arranged."""
     usual: dict[str, Any] = {
         "tenant": TENANT,
@@ -54,10 +54,10 @@ def desk_of(issuer: Issuer, clock: Clock, **told: Any) -> DownstreamDesk:
         "token_endpoint": issuer.token_endpoint,
     }
     graph = OnBehalfOf(**{**usual, **told})
-    return DownstreamDesk({"graph": graph}, own_audiences={CLIENT_ID}, clock=clock)
+    return DownstreamTokens({"graph": graph}, own_audiences={CLIENT_ID}, clock=clock)
 
 
-async def get(desk: DownstreamDesk, who: Identity, inbound: str = INBOUND) -> Any:
+async def get(desk: DownstreamTokens, who: Identity, inbound: str = INBOUND) -> Any:
     """Ask for a token for ``graph``."""
     return await desk.token_for(who, inbound, "graph", frozenset())
 

@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from doorward.downstream import (
-    Arrangement,
     ClientCredentials,
-    DownstreamDesk,
+    DownstreamGrant,
+    DownstreamTokens,
     DownstreamUnavailable,
     GrantRefused,
     TokenExchange,
 )
 from doorward.identity import Identity
-from doorward.net import Fetched, FetchFailed
+from doorward.net import FetchFailed, FetchResponse
 from tests.downstream.conftest import Clock, caller
 from tests.downstream.issuer import Issuer, granting
 from tests.tokens.asked import Asked, answer
@@ -34,15 +34,15 @@ def arranged(**changes: Any) -> TokenExchange:
     return TokenExchange(**{**usual, **changes})
 
 
-def far_desk(clock: Clock, said: Fetched | FetchFailed) -> tuple[DownstreamDesk, Asked]:
+def far_desk(clock: Clock, said: FetchResponse | FetchFailed) -> tuple[DownstreamTokens, Asked]:
     """Return a desk with two next servers of one issuer and one of another, who all say this."""
     asked = Asked(lambda _url: said)
     mail = arranged(client_id="mailer", audience="mail")
     other = ClientCredentials(
         token_endpoint="https://other.example/token", client_id="c", client_secret="s"
     )
-    arrangements: dict[str, Arrangement] = {"orders": arranged(), "mail": mail, "other": other}
-    return DownstreamDesk(arrangements, clock=clock, fetcher=asked), asked
+    arrangements: dict[str, DownstreamGrant] = {"orders": arranged(), "mail": mail, "other": other}
+    return DownstreamTokens(arrangements, clock=clock, fetcher=asked), asked
 
 
 def user(subject: str) -> Identity:
@@ -50,7 +50,7 @@ def user(subject: str) -> Identity:
     return caller(Issuer(FAR), subject, issuer=FAR)
 
 
-async def told(desk: DownstreamDesk, subject: str, name: str = "orders") -> int:
+async def told(desk: DownstreamTokens, subject: str, name: str = "orders") -> int:
     """Return when the caller may come again."""
     with pytest.raises(DownstreamUnavailable) as refusal:
         await desk.token_for(user(subject), f"of {subject}", name, frozenset())
@@ -70,7 +70,7 @@ async def told(desk: DownstreamDesk, subject: str, name: str = "orders") -> int:
     ],
 )
 async def test_an_issuer_that_is_down_is_not_asked_by_every_caller(
-    clock: Clock, said: Fetched | FetchFailed, pause: int
+    clock: Clock, said: FetchResponse | FetchFailed, pause: int
 ) -> None:
     desk, asked = far_desk(clock, said)
     seconds = [await told(desk, "alice")]
@@ -116,7 +116,7 @@ async def test_what_one_token_can_cause_locks_nobody_else_out(
     clock: Clock, issuer: Issuer, said: tuple[int, Any]
 ) -> None:
     orders = arranged(issuer=issuer.issuer, token_endpoint=issuer.token_endpoint)
-    desk = DownstreamDesk({"orders": orders}, clock=clock)
+    desk = DownstreamTokens({"orders": orders}, clock=clock)
     issuer.answer = lambda form: said if form["subject_token"] == "alices" else granting(form)
     with pytest.raises(DownstreamUnavailable):
         await desk.token_for(caller(issuer), "alices", "orders", frozenset())
@@ -127,7 +127,7 @@ async def test_what_one_token_can_cause_locks_nobody_else_out(
 
 async def test_an_issuer_whose_metadata_cannot_be_had_is_left_in_peace_too(clock: Clock) -> None:
     asked = Asked(lambda _url: FetchFailed("down"))
-    desk = DownstreamDesk({"orders": arranged(token_endpoint=None)}, clock=clock, fetcher=asked)
+    desk = DownstreamTokens({"orders": arranged(token_endpoint=None)}, clock=clock, fetcher=asked)
     await told(desk, "alice")
     first = len(asked.questions)
     clock.now += 4

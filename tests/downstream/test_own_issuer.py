@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from doorward import Guard, Identity, McpServer, Policy, Rule
-from doorward.authserver import ConfiguredClient, Exchange, Resource
+from doorward.authserver import ConfiguredClient, ExchangePolicy, Resource
 from doorward.downstream import GrantRefused, NotGranted, TokenExchange
 from doorward.serving import listen
 from doorward.tokens import LocalKeys, TrustedIssuer
@@ -36,7 +36,7 @@ async def issuing() -> AsyncIterator[World]:
             ConfiguredClient(client_id="front", secret=SECRET, auth_method="client_secret_basic"),
         ),
         "exchanges": (
-            Exchange(
+            ExchangePolicy(
                 client_id="front",
                 resource=FRONT,
                 target=ORDERS,

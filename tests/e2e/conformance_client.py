@@ -23,7 +23,7 @@ from doorward.client import (
     FileStore,
     McpClient,
     PrivateKey,
-    Wallet,
+    TokenStore,
     WorkloadIdentity,
     open_connection,
 )
@@ -177,7 +177,7 @@ async def main(url: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with open_connection(
             url,
-            wallet=Wallet(FileStore(Path(folder))),
+            token_store=TokenStore(FileStore(Path(folder))),
             initialize=INITIALIZE,
             elicit=consent,
             choice=choice(url),

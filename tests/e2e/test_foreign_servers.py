@@ -11,7 +11,7 @@ from fastmcp import FastMCP
 from fastmcp.server.auth.providers.in_memory import InMemoryOAuthProvider
 from mcp.server.auth.settings import ClientRegistrationOptions
 
-from doorward.client import FileStore, Wallet, open_connection
+from doorward.client import FileStore, TokenStore, open_connection
 from tests.e2e.processes import free_port
 
 pytestmark = pytest.mark.e2e
@@ -53,12 +53,12 @@ def walk(url: str) -> None:
 async def test_fastmcps_server_signs_our_client_in_and_renews_its_token(
     fastmcp: str, tmp_path: Path, initialize: bool
 ) -> None:
-    wallet = Wallet(FileStore(tmp_path))
+    token_store = TokenStore(FileStore(tmp_path))
     async with open_connection(
-        fastmcp, wallet=wallet, browser=walk, patience=20.0, initialize=initialize
+        fastmcp, token_store=token_store, browser=walk, patience=20.0, initialize=initialize
     ) as connection:
         result = await connection.client.call_tool("add", {"a": 2, "b": 3})
-        first = wallet.tokens_for(fastmcp)
+        first = token_store.tokens_for(fastmcp)
         assert first is not None
         second = await connection.sign_in.refresh(fastmcp, first)
         again = await connection.client.call_tool("add", {"a": 20, "b": 22})

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from doorward.client import DeviceCode, FileStore, ScopeLacking, Wallet, open_connection
+from doorward.client import DeviceCode, FileStore, ScopeLacking, TokenStore, open_connection
 from tests.e2e.form_browser import BrowserStuck, FormBrowser
 from tests.e2e.guarded import guarded
 from tests.e2e.html_forms import Form, Page
@@ -109,15 +109,15 @@ def at_the_sdks_example() -> Iterator[House]:
 async def test_the_sdks_example_server_registers_and_signs_in(
     at_the_sdks_example: House, tmp_path: Path
 ) -> None:
-    wallet = Wallet(FileStore(tmp_path))
+    token_store = TokenStore(FileStore(tmp_path))
     async with (
         visitor("demo_user", "demo_password") as somebody,
         open_connection(
-            at_the_sdks_example.url, wallet=wallet, browser=somebody.walk, patience=30.0
+            at_the_sdks_example.url, token_store=token_store, browser=somebody.walk, patience=30.0
         ) as connection,
     ):
         result = await connection.client.call_tool("get_time", {})
-        tokens = wallet.tokens_for(at_the_sdks_example.url)
+        tokens = token_store.tokens_for(at_the_sdks_example.url)
 
     assert result.structured["timezone"] == "UTC"
     assert tokens is not None
@@ -129,16 +129,16 @@ async def test_the_sdks_example_server_registers_and_signs_in(
 async def test_node_oidc_provider_registers_signs_in_and_renews(
     at_oidc_provider: House, tmp_path: Path
 ) -> None:
-    wallet = Wallet(FileStore(tmp_path))
+    token_store = TokenStore(FileStore(tmp_path))
     async with (
         visitor() as somebody,
         open_connection(
-            at_oidc_provider.url, wallet=wallet, browser=somebody.walk, patience=30.0
+            at_oidc_provider.url, token_store=token_store, browser=somebody.walk, patience=30.0
         ) as connection,
     ):
         name = await connection.client.call_tool("who_am_i", {})
         added = await connection.client.call_tool("add", {"a": 2, "b": 3})
-        first = wallet.tokens_for(at_oidc_provider.url)
+        first = token_store.tokens_for(at_oidc_provider.url)
         assert first is not None
         second = await connection.sign_in.refresh(at_oidc_provider.url, first)
         again = await connection.client.call_tool("add", {"a": 20, "b": 22})
@@ -186,7 +186,7 @@ async def test_a_device_is_signed_in_from_another_one(
                 somebody.walk(code.address)
 
         async with open_connection(
-            url, wallet=Wallet(FileStore(tmp_path)), show=on_another_device, patience=30.0
+            url, token_store=TokenStore(FileStore(tmp_path)), show=on_another_device, patience=30.0
         ) as connection:
             name = await connection.client.call_tool("who_am_i", {})
 
@@ -197,17 +197,17 @@ async def test_a_device_is_signed_in_from_another_one(
 async def test_keycloak_registers_signs_in_steps_up_and_renews(
     at_keycloak: House, tmp_path: Path
 ) -> None:
-    wallet = Wallet(FileStore(tmp_path))
+    token_store = TokenStore(FileStore(tmp_path))
     async with (
         visitor("mcp-user", "user123") as somebody,
         open_connection(
-            at_keycloak.url, wallet=wallet, browser=somebody.walk, patience=30.0
+            at_keycloak.url, token_store=token_store, browser=somebody.walk, patience=30.0
         ) as connection,
     ):
         name = await connection.client.call_tool("who_am_i", {})
-        narrow = wallet.tokens_for(at_keycloak.url)
+        narrow = token_store.tokens_for(at_keycloak.url)
         added = await connection.client.call_tool("add", {"a": 2, "b": 3})
-        first = wallet.tokens_for(at_keycloak.url)
+        first = token_store.tokens_for(at_keycloak.url)
         assert narrow is not None
         assert first is not None
         second = await connection.sign_in.refresh(at_keycloak.url, first)
@@ -228,7 +228,7 @@ async def test_somebody_whom_keycloak_gives_no_such_scope_is_told_and_not_asked_
         visitor("mcp-readonly", "readonly123") as somebody,
         open_connection(
             at_keycloak.url,
-            wallet=Wallet(FileStore(tmp_path)),
+            token_store=TokenStore(FileStore(tmp_path)),
             browser=somebody.walk,
             patience=30.0,
         ) as connection,

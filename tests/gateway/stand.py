@@ -11,7 +11,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from doorward.gateway import Gateway, Route, realm_routes
-from doorward.gateway.forwarder import Forwarded
+from doorward.gateway.forwarder import ForwardedRequest
 from doorward.serving import Connection
 from tests.e2e import raw_http
 from tests.net.server import Answer, Place, ok, saying, serving
@@ -27,7 +27,7 @@ class Stand:
 
     port: int
     behind: Place
-    told: list[Forwarded] = field(default_factory=list)
+    told: list[ForwardedRequest] = field(default_factory=list)
 
     async def send(self, request: bytes) -> raw_http.Answer:
         """Send bytes as they are and return the one answer."""
@@ -48,7 +48,7 @@ async def standing(answer: Answer | bytes, **options: Any) -> AsyncIterator[Stan
     said = saying(answer) if isinstance(answer, bytes) else answer
     async with serving(said, None) as behind:
         origin = f"http://127.0.0.1:{behind.port}"
-        told: list[Forwarded] = []
+        told: list[ForwardedRequest] = []
         gate = Gateway(
             public=PUBLIC,
             routes=(

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from doorward.guard import Guard
 from doorward.guard.audit import events as audit
 from doorward.guard.audit.events import AuditEvent, harmless
-from doorward.guard.audit.lines import Lines
+from doorward.guard.audit.lines import AuditLines
 from doorward.guard.http.correlation_id import new_id
 from doorward.policy import Operation
 from tests.guard.bench import (
@@ -235,7 +235,7 @@ async def test_what_is_decided_in_one_turn_of_the_loop_is_written_in_its_order_a
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     output = captured(monkeypatch)
-    lines = Lines()
+    lines = AuditLines()
     for method in ("a", "b", "c"):
         lines.add(an_event(method))
     assert output.writes == 0
@@ -254,7 +254,7 @@ def test_where_no_loop_runs_an_event_is_written_before_anything_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     output = captured(monkeypatch)
-    lines = Lines()
+    lines = AuditLines()
 
     lines.add(an_event("a"))
 
@@ -265,7 +265,7 @@ def test_an_event_of_a_loop_that_was_stopped_is_written_with_the_next_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     output = captured(monkeypatch)
-    lines = Lines()
+    lines = AuditLines()
     loop = asyncio.new_event_loop()
     loop.call_soon(loop.stop)
     loop.call_soon(lines.add, an_event("a"))
@@ -281,7 +281,7 @@ def test_an_event_of_a_loop_that_was_stopped_is_written_with_the_next_one(
 def test_events_that_still_wait_when_the_process_ends_are_written() -> None:
     program = (
         "import asyncio, os\n"
-        "from doorward.guard import audit\n"
+        "from doorward.guard.audit import events as audit\n"
         "from doorward.policy import Operation\n"
         "async def main():\n"
         "    audit.log(audit.event(time=0, correlation_id='x', reason='allowed', status=200,\n"
@@ -301,7 +301,7 @@ def test_a_worker_that_is_forked_writes_nothing_of_its_parent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     output = captured(monkeypatch)
-    lines = Lines()
+    lines = AuditLines()
     lines._waiting.append(an_event("a"))
 
     lines.forget()

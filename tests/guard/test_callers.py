@@ -8,7 +8,7 @@ import pytest
 
 from doorward.guard.http.responses import Receive, Scope, Send
 from doorward.guard.refusals import SessionRefused
-from doorward.guard.sessions import Sessions
+from doorward.guard.sessions import SessionOwners
 from doorward.identity import SCOPE_KEY, Identity, current_identity
 from doorward.testing.mint import TokenMint
 from tests.guard.bench import (
@@ -166,7 +166,7 @@ async def test_a_known_session_id_opens_nothing_for_another_principal(
 
 
 def test_the_number_of_remembered_sessions_is_bounded_and_the_forgotten_are_nobodys() -> None:
-    sessions = Sessions(entries=2)
+    sessions = SessionOwners(entries=2)
     alice = Identity(
         issuer=ISSUER,
         subject="alice",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.guard.http.paths import Paths
+from doorward.guard.http.paths import EndpointPaths
 from tests.guard.bench import RESOURCE, Bench, bearer, error, message, token
 from tests.ledger import proves
 
@@ -169,7 +169,7 @@ async def test_an_open_path_reaches_the_application_as_it_was_sent() -> None:
 
 @given(st.text(alphabet="/.%2efmcpMCP;\\ \0x", max_size=14))
 def test_no_spelling_of_the_endpoint_counts_as_somewhere_else(path: str) -> None:
-    place = Paths(RESOURCE, None).place(path, path.encode())
+    place = EndpointPaths(RESOURCE, None).place(path, path.encode())
 
     # The most forgiving reader there is: decodes for ever, ignores case and everything odd.
     bare = path

@@ -9,7 +9,7 @@ import pytest
 from doorward.errors import ConfigurationError
 from doorward.guard import Guard
 from doorward.guard.http.responses import Message, Receive, Scope, Send
-from doorward.net import Fetched, Fetcher, FetchFailed
+from doorward.net import Fetcher, FetchFailed, FetchResponse
 from doorward.policy import Policy
 from doorward.tokens import RemoteKeys, TrustedIssuer, Verifier
 from tests.guard.bench import ISSUER, MINT, NOW, POLICY, RESOURCE, Bench, token, trusted
@@ -200,12 +200,12 @@ class Slow(Fetcher):
         self.may_answer = asyncio.Event()
         self.is_down = False
 
-    async def fetch(self, url: str, **_: Any) -> Fetched:
+    async def fetch(self, url: str, **_: Any) -> FetchResponse:
         self.asked += 1
         await self.may_answer.wait()
         if self.is_down:
             raise FetchFailed("nobody there")
-        return Fetched(200, {}, json.dumps(MINT.jwks()).encode(), None)
+        return FetchResponse(200, {}, json.dumps(MINT.jwks()).encode(), None)
 
 
 class Served:

@@ -21,7 +21,7 @@ from fastmcp.utilities.versions import VersionSpec
 from doorward.errors import ConfigurationError
 from doorward.integrations.declared_rules import DeclaredPolicy
 from doorward.integrations.fastmcp import protect
-from doorward.integrations.fastmcp.declared_rules import Declared
+from doorward.integrations.fastmcp.declared_rules import FastMcpDeclarations
 from doorward.policy import Operation, Policy
 from tests.integrations.fastmcp_shop import (
     ADMIN,
@@ -314,7 +314,7 @@ async def test_fastmcps_own_sessions_work_behind_the_guard() -> None:
 
 async def test_the_matrix_shows_what_a_tool_needs_under_each_of_its_names() -> None:
     shop = Shop()
-    declared = Declared(mounted(shop.server))
+    declared = FastMcpDeclarations(mounted(shop.server))
     policy = DeclaredPolicy(POLICY, declared)
     await declared.read()
     needs = policy.requirement(Operation("tools/call", "child_delete"))
@@ -402,7 +402,7 @@ async def test_a_proxy_of_a_server_whose_tools_call_others_does_not_start(made: 
     parent.add_provider(ProxyProvider(lambda: ProxyClient(FastMCPTransport(server))))
 
     with pytest.raises(ConfigurationError) as refused:
-        await Declared(parent).read()
+        await FastMcpDeclarations(parent).read()
 
     assert refused.value.reason == "proxied-transform"
     assert type(shop.server._transforms[0]).__name__ in refused.value.problem
@@ -420,7 +420,7 @@ async def test_a_transform_that_does_not_say_what_it_hides_keeps_a_server_from_s
     server.add_transform(Hiding())
 
     with pytest.raises(ConfigurationError) as refused:
-        await Declared(server).read()
+        await FastMcpDeclarations(server).read()
 
     assert refused.value.reason == "unknown-transform"
     assert "Hiding" in refused.value.problem

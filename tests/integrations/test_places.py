@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 
 from doorward.errors import ConfigurationError
-from doorward.guard.middleware import Door
+from doorward.guard.middleware import GuardMiddleware
 from doorward.identity import current_identity
 from doorward.integrations import fastmcp as with_fastmcp
 from doorward.integrations import mcp_sdk as with_sdk
@@ -154,7 +154,7 @@ async def test_as_an_auth_provider_the_guard_moves_in_front_of_everything_fastmc
     server: FastMCP[Any] = FastMCP("shop", auth=GuardAuth(stage.guard))
     app = server.http_app()
     async with stage.serving(app), httpx2.AsyncClient(base_url=stage.base) as http:
-        assert isinstance(app.middleware_stack, Door)
+        assert isinstance(app.middleware_stack, GuardMiddleware)
         metadata = await http.get(f"{METADATA}/mcp")
         stranger = await http.post("/mcp", headers={"host": "evil.example"}, json={})
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from doorward.net import Fetched, Fetcher
+from doorward.net import Fetcher, FetchResponse
 from tests.keycloak.guarded import Guarded, guarded
 from tests.keycloak.load import Load
 from tests.keycloak.reading import header_of
@@ -29,7 +29,7 @@ def fetches(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     counted: Counter[str] = Counter()
     real = Fetcher.fetch
 
-    async def fetch(self: Fetcher, url: str, **more: object) -> Fetched:
+    async def fetch(self: Fetcher, url: str, **more: object) -> FetchResponse:
         counted[url.rpartition("/")[2]] += 1
         return await real(self, url, **more)  # type: ignore[arg-type]
 

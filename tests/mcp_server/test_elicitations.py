@@ -7,8 +7,8 @@ import pytest
 
 from doorward.identity import Identity
 from doorward.mcp_server import McpServer, NotAsked
-from doorward.mcp_server.elicitation.pending_pages import MOST_OF_ONE, Elicitations
-from doorward.mcp_server.elicitation.request_state import Seal
+from doorward.mcp_server.elicitation.pending_pages import MOST_OF_ONE, PendingPages
+from doorward.mcp_server.elicitation.request_state import RequestState
 from tests.mcp_server.speaking import peer_of
 from tests.mcp_server.test_url_elicitation import (
     ALICE,
@@ -35,7 +35,7 @@ async def test_a_page_is_for_the_one_who_was_asked() -> None:
     server = calendar()
     page, _ = await page_of(server)
 
-    server.elicitations.require(page, issuer=ISSUER, subject="alice")
+    server.pending_pages.require(page, issuer=ISSUER, subject="alice")
 
 
 @pytest.mark.parametrize("does", ["require", "complete"])
@@ -59,15 +59,15 @@ async def test_a_page_is_for_nobody_else(does: str, issuer: str, subject: str, a
 
     async def use() -> None:
         if does == "complete":
-            await server.elicitations.complete(shown, issuer=issuer, subject=subject)
+            await server.pending_pages.complete(shown, issuer=issuer, subject=subject)
             return
-        server.elicitations.require(shown, issuer=issuer, subject=subject)
+        server.pending_pages.require(shown, issuer=issuer, subject=subject)
 
     with pytest.raises(NotAsked) as refusal:
         await use()
 
     assert (refusal.value.code, refusal.value.status) == ("not-asked", 403)
-    assert not await server.elicitations.is_completed(ALICE, page, wait=0)
+    assert not await server.pending_pages.is_completed(ALICE, page, wait=0)
 
 
 async def test_a_page_ends_with_its_time_and_is_of_its_server_alone() -> None:
@@ -78,16 +78,16 @@ async def test_a_page_ends_with_its_time_and_is_of_its_server_alone() -> None:
     other = McpServer("other", version="1.0", clock=clock, state_key=key)
 
     clock.now += 59
-    same.elicitations.require(page, issuer=ISSUER, subject="alice")
+    same.pending_pages.require(page, issuer=ISSUER, subject="alice")
     with pytest.raises(NotAsked):
-        other.elicitations.require(page, issuer=ISSUER, subject="alice")
+        other.pending_pages.require(page, issuer=ISSUER, subject="alice")
     clock.now += 1
     with pytest.raises(NotAsked):
-        server.elicitations.require(page, issuer=ISSUER, subject="alice")
+        server.pending_pages.require(page, issuer=ISSUER, subject="alice")
 
 
 async def test_one_person_cannot_make_room_at_the_cost_of_another() -> None:
-    pages = Elicitations(Seal(None), "test", 60, Clock())
+    pages = PendingPages(RequestState(None), "test", 60, Clock())
     kept = pages.begin(ALICE, None)
     his = [pages.begin(BOB, None) for _ in range(MOST_OF_ONE + 1)]
     for page, who in ((kept, ALICE), (his[0], BOB), (his[-1], BOB)):
@@ -99,7 +99,7 @@ async def test_one_person_cannot_make_room_at_the_cost_of_another() -> None:
 
 async def test_a_page_may_be_asked_for_in_one_process_and_completed_in_another() -> None:
     key = b"k" * 32
-    asked, elsewhere = (Elicitations(Seal(key), "test", 60, Clock()) for _ in range(2))
+    asked, elsewhere = (PendingPages(RequestState(key), "test", 60, Clock()) for _ in range(2))
     page = asked.begin(ALICE, None)
     waiting = asyncio.create_task(elsewhere.is_completed(ALICE, page, wait=5))
     while not elsewhere.waiting:
@@ -112,7 +112,7 @@ async def test_a_page_may_be_asked_for_in_one_process_and_completed_in_another()
 
 async def test_what_is_over_is_forgotten() -> None:
     clock = Clock()
-    pages = Elicitations(Seal(None), "test", 60, clock)
+    pages = PendingPages(RequestState(None), "test", 60, clock)
     for _ in range(5):
         pages.begin(ALICE, None)
     clock.now += 61

@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI, HTTPException
 
 from doorward.errors import ConfigurationError
 from doorward.mcp_server import McpServer
-from doorward.mcp_server.http.middleware import Front
+from doorward.mcp_server.http.middleware import McpMiddleware
 from tests.mcp_server.speaking import META, MODERN
 
 HEADERS = {"mcp-protocol-version": MODERN, "mcp-method": "tools/list"}
@@ -92,7 +92,7 @@ async def test_what_outlives_a_request_is_closed_before_the_application_ends() -
     async def receive() -> dict[str, Any]:
         return {"type": next(comes)}
 
-    front = Front(server().asgi, app, "/mcp", lambda: seen.append("closed"))
+    front = McpMiddleware(server().asgi, app, "/mcp", lambda: seen.append("closed"))
     await front({"type": "lifespan"}, receive, None)  # type: ignore[arg-type]
 
     assert seen == ["lifespan.startup", "closed", "lifespan.shutdown"]

@@ -64,9 +64,9 @@ class Calendars:
     async def page(self, url: str) -> None:
         """Do what the page does for whoever is signed in to it."""
         who = {"issuer": MINT.issuer, "subject": self.signed_in}
-        self.server.elicitations.require(id_in(url), **who)
+        self.server.pending_pages.require(id_in(url), **who)
         self.connected.add(self.signed_in)
-        await self.server.elicitations.complete(id_in(url), **who)
+        await self.server.pending_pages.complete(id_in(url), **who)
 
     async def goes_there(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Agree, and go."""

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from doorward.mcp_server.functions.signature import read_signature
 from doorward.mcp_server.schemas.plain_types import are_plain, plain_types
 from doorward.mcp_server.schemas.pydantic_types import PlainSchema, typed_dict
-from doorward.mcp_server.schemas.results import Outcome, read_outcome
+from doorward.mcp_server.schemas.results import ResultSchema, read_outcome
 
 
 async def _plain(count: int, name: str, sure: bool = True) -> str:
@@ -86,7 +86,7 @@ def test_other_types_than_those_of_json_are_not_plain() -> None:
         assert plain_types({"a": int, "b": annotation}) is None
 
 
-def outcome_of(annotation: Any) -> Outcome:
+def outcome_of(annotation: Any) -> ResultSchema:
     """Return how results of this type travel."""
 
     def function() -> Any: ...
@@ -99,7 +99,7 @@ def outcome_of(annotation: Any) -> Outcome:
 def test_a_plain_result_travels_as_it_would_by_the_long_way(value: Any) -> None:
     outcome = outcome_of(type(value))
     assert outcome.plain is type(value)
-    long_way = Outcome(outcome.schema, TypeAdapter(type(value)), outcome.wrapped)
+    long_way = ResultSchema(outcome.schema, TypeAdapter(type(value)), outcome.wrapped)
 
     quick, slow = outcome.encode(value), long_way.encode(value)
 

@@ -159,7 +159,7 @@ async def test_what_outlives_a_request_ends_with_the_application_that_includes_i
     app = FastAPI(lifespan=life)
     app.include_router(made.router())
     listening = Subscription([])
-    made.asgi.house.subscriptions.add(listening)
+    made.asgi.state.subscriptions.add(listening)
     async with app.router.lifespan_context(app):
         assert not listening.ended
 

@@ -74,7 +74,7 @@ async def test_a_user_is_asked_to_open_a_page_and_the_tool_hears_of_its_end() ->
         first = await peer.call("connect")
         asked = first.result["inputRequests"]["page"]["params"]
         early = await again(peer, first, {"page": OK})
-        await server.elicitations.complete(id_in(asked["url"]), issuer=ISSUER, subject="alice")
+        await server.pending_pages.complete(id_in(asked["url"]), issuer=ISSUER, subject="alice")
         late = await again(peer, first, {"page": OK})
 
     assert set(asked) == {"mode", "message", "url"}
@@ -89,10 +89,10 @@ async def test_a_tool_waits_for_the_end_of_a_page() -> None:
         first = await peer.call("connect", wait=5)
         url = first.result["inputRequests"]["page"]["params"]["url"]
         waiting = asyncio.create_task(again(peer, first, {"page": OK}, wait=5))
-        while not server.elicitations.waiting:
+        while not server.pending_pages.waiting:
             await asyncio.sleep(0)
         assert not waiting.done()
-        await server.elicitations.complete(id_in(url), issuer=ISSUER, subject="alice")
+        await server.pending_pages.complete(id_in(url), issuer=ISSUER, subject="alice")
         answer = await waiting
 
     assert answer.words == "accept True"
@@ -114,7 +114,7 @@ async def test_the_page_of_one_round_is_that_of_the_next() -> None:
         url = first.result["inputRequests"]["page"]["params"]["url"]
         form = {"action": "decline"}
         second = await again(peer, first, {"page": OK, "form": form}, "both")
-        await server.elicitations.complete(id_in(url), issuer=ISSUER, subject="alice")
+        await server.pending_pages.complete(id_in(url), issuer=ISSUER, subject="alice")
         third = await again(peer, second, {"more": form}, "both")
 
     assert third.words == "True decline decline"
@@ -133,7 +133,7 @@ async def test_a_user_who_will_not_open_the_page_has_not_completed_it(action: st
     async with peer_of(server, capabilities=PAGES, identity=ALICE) as peer:
         first = await peer.call("connect")
         url = first.result["inputRequests"]["page"]["params"]["url"]
-        await server.elicitations.complete(id_in(url), issuer=ISSUER, subject="alice")
+        await server.pending_pages.complete(id_in(url), issuer=ISSUER, subject="alice")
         answer = await again(peer, first, {"page": {"action": action}})
 
     assert answer.words == f"{action} False"
@@ -211,10 +211,10 @@ async def test_in_a_session_the_tool_asks_where_it_stands_and_the_client_hears_o
             page = ElicitRequestURLParams.model_validate(question["params"])
             await caller.post({"jsonrpc": "2.0", "id": question["id"], "result": OK})
             done = {"issuer": ISSUER, "subject": "alice"}
-            await server.elicitations.complete(page.elicitation_id, **done)
+            await server.pending_pages.complete(page.elicitation_id, **done)
             answer = await events.next()
             heard = await told.next()
-            await server.elicitations.complete(page.elicitation_id, **done)
+            await server.pending_pages.complete(page.elicitation_id, **done)
             server.close()
             rest = [await stream.rest() for stream in (told, hers, his)]
 
@@ -236,7 +236,7 @@ async def test_a_request_that_needs_a_page_first_says_so_in_2025_11_25() -> None
     (page,) = message["error"]["data"]["elicitations"]
     assert page["mode"] == "url"
     assert id_in(page["url"]) == page["elicitationId"]
-    server.elicitations.require(page["elicitationId"], issuer=ISSUER, subject="alice")
+    server.pending_pages.require(page["elicitationId"], issuer=ISSUER, subject="alice")
     ErrorData.model_validate(message["error"])
 
 
@@ -257,7 +257,7 @@ async def test_a_request_that_needs_a_page_first_asks_for_it_in_a_round(
         first = await peer.call("need")
         url = first.result["inputRequests"]["page"]["params"]["url"]
         if completed:
-            await server.elicitations.complete(id_in(url), issuer=ISSUER, subject="alice")
+            await server.pending_pages.complete(id_in(url), issuer=ISSUER, subject="alice")
         answer = await again(peer, first, {"page": answered}, "need")
 
     assert answer.words == told

@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from doorward.net import FetchFailed, Loaded, SingleFlight, SingleFlightCache
+from doorward.net import Expiring, FetchFailed, SingleFlight, SingleFlightCache
 from tests.ledger import proves
 
 
@@ -19,12 +19,12 @@ class Source:
         self.gate.set()
         self.failure: Exception | None = None
 
-    async def load(self) -> Loaded[int]:
+    async def load(self) -> Expiring[int]:
         self.asked += 1
         await self.gate.wait()
         if self.failure is not None:
             raise self.failure
-        return Loaded(self.asked, self.max_age)
+        return Expiring(self.asked, self.max_age)
 
 
 class Time:
@@ -129,7 +129,7 @@ async def test_a_failure_that_nobody_waits_for_any_more_is_quiet() -> None:
     source = Source()
     source.gate.clear()
     source.failure = FetchFailed("down")
-    flight: SingleFlight[str, Loaded[int]] = SingleFlight()
+    flight: SingleFlight[str, Expiring[int]] = SingleFlight()
     only = asyncio.create_task(flight.run("a", source.load))
     await asyncio.sleep(0)
     only.cancel()
@@ -169,14 +169,14 @@ async def test_a_value_lasts_no_longer_when_the_clock_is_set_back() -> None:
 
 
 async def test_a_load_that_is_under_way_ends_with_its_owner() -> None:
-    flight, source = SingleFlight[str, Loaded[int]](), Source()
+    flight, source = SingleFlight[str, Expiring[int]](), Source()
     source.gate.clear()
     waiting = asyncio.create_task(flight.run("a", source.load))
     await asyncio.sleep(0)
-    assert flight.under_way("a")
+    assert flight.in_flight("a")
 
     await flight.aclose()
 
-    assert not flight.under_way("a")
+    assert not flight.in_flight("a")
     with pytest.raises(asyncio.CancelledError):
         await waiting

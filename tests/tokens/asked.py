@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
-from doorward.net import Fetched, Fetcher, FetchFailed, Question
+from doorward.net import Fetcher, FetchFailed, FetchRequest, FetchResponse
 from doorward.tokens import Introspection, OpaqueIssuer
 
 ISSUER = "https://opaque.example"
@@ -46,35 +46,35 @@ def active(**changes: Any) -> dict[str, Any]:
 
 def answer(
     body: Any, status: int = 200, media_type: str = "application/json", **headers: str
-) -> Fetched:
+) -> FetchResponse:
     """Return an HTTP answer; bytes are taken as they are."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Fetched(status, {"content-type": media_type, **named}, content, None)
+    return FetchResponse(status, {"content-type": media_type, **named}, content, None)
 
 
 class Asked(Fetcher):
     """Answers by ``says``, and remembers every question as (URL, question)."""
 
-    def __init__(self, says: Callable[[str], Fetched | FetchFailed] | None = None) -> None:
+    def __init__(self, says: Callable[[str], FetchResponse | FetchFailed] | None = None) -> None:
         super().__init__()
         self.says = says or (lambda _url: answer(active()))
-        self.questions: list[tuple[str, Question]] = []
+        self.questions: list[tuple[str, FetchRequest]] = []
 
-    async def ask(self, url: str, question: Question, *, limit: int = 0) -> Fetched:
+    async def ask(self, url: str, question: FetchRequest, *, limit: int = 0) -> FetchResponse:
         """Answer a question."""
         self.questions.append((url, question))
         return self._said(url)
 
-    async def fetch(self, url: str, *, accept: str = "", limit: int = 0) -> Fetched:
+    async def fetch(self, url: str, *, accept: str = "", limit: int = 0) -> FetchResponse:
         """Answer a GET, and only with 200."""
-        self.questions.append((url, Question(accept=accept)))
+        self.questions.append((url, FetchRequest(accept=accept)))
         said = self._said(url)
         if said.status != 200:
             raise FetchFailed(f"answered {said.status}")
         return said
 
-    def _said(self, url: str) -> Fetched:
+    def _said(self, url: str) -> FetchResponse:
         said = self.says(url)
         if isinstance(said, FetchFailed):
             raise said

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from doorward.net import Fetched, FetchFailed
+from doorward.net import FetchFailed, FetchResponse
 from doorward.tokens import CredentialVerifier, OpaqueIssuer
 from tests.tokens.asked import Asked, active, answer, opaque
 from tests.tokens.clock import Time
@@ -13,6 +13,8 @@ def judge(
 ) -> tuple[CredentialVerifier, Asked]:
     """Return a verifier, and the issuer that it asks; ``said`` is a body or a whole answer."""
     body = active() if said is None else said
-    asked = Asked(lambda _url: body if isinstance(body, Fetched | FetchFailed) else answer(body))
+    asked = Asked(
+        lambda _url: body if isinstance(body, FetchResponse | FetchFailed) else answer(body)
+    )
     given = {"clock": Time(), "fetcher": asked, **options}
     return CredentialVerifier([issuer or opaque()], **given), asked

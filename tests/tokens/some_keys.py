@@ -1,7 +1,7 @@
 """Two API keys, and a desk that knows keys."""
 
 from doorward.tokens import ApiKey, ApiKeyList, new_api_key
-from doorward.tokens.api_keys.verifier import KeyDesk
+from doorward.tokens.api_keys.verifier import ApiKeyVerifier
 from tests.tokens.signer import NOW
 
 KEY, KEPT = new_api_key(
@@ -14,5 +14,5 @@ KEY, KEPT = new_api_key(
 OTHER, OTHER_KEPT = new_api_key(name="other", now=NOW, lifetime=3600)
 
 
-def desk(*keys: ApiKey, now: float = NOW) -> KeyDesk:
-    return KeyDesk(ApiKeyList(keys), clock=lambda: now)
+def desk(*keys: ApiKey, now: float = NOW) -> ApiKeyVerifier:
+    return ApiKeyVerifier(ApiKeyList(keys), clock=lambda: now)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from doorward.identity import Identity
-from doorward.tokens.cache import Remembered
+from doorward.tokens.cache import VerifiedTokenCache
 
 NOW = 1_800_000_000.0
 
@@ -36,7 +36,7 @@ def named(number: int) -> bytes:
 
 
 def test_many_callers_are_recalled_as_themselves_again_and_again() -> None:
-    remembered, basis = Remembered(entries=1000, ttl=300), Basis()
+    remembered, basis = VerifiedTokenCache(entries=1000, ttl=300), Basis()
     for number in range(600):
         remembered.keep(named(number), caller(number), basis, 1, NOW)
 
@@ -51,7 +51,7 @@ def test_many_callers_are_recalled_as_themselves_again_and_again() -> None:
 
 
 def test_whoever_is_found_out_anew_is_recalled_as_found_last() -> None:
-    remembered, basis = Remembered(entries=10, ttl=300), Basis()
+    remembered, basis = VerifiedTokenCache(entries=10, ttl=300), Basis()
     remembered.keep(named(1), caller(1, "wide"), basis, 1, NOW)
     before = remembered.recall(named(1), NOW)
     remembered.keep(named(1), caller(1, "narrow"), basis, 1, NOW)
@@ -65,7 +65,7 @@ def test_whoever_is_found_out_anew_is_recalled_as_found_last() -> None:
 
 
 def test_nobody_is_at_hand_once_the_token_the_keys_or_the_memory_is_over() -> None:
-    remembered, basis = Remembered(entries=10, ttl=300), Basis()
+    remembered, basis = VerifiedTokenCache(entries=10, ttl=300), Basis()
     for number in range(3):
         remembered.keep(named(number), caller(number), basis, 1, NOW)
         assert remembered.recall(named(number), NOW) is not None

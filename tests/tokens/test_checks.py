@@ -14,7 +14,7 @@ from doorward.errors import (
     WrongType,
 )
 from doorward.tokens import RFC9068, TokenProfile
-from doorward.tokens.jwt.checks import CHECKS, Case, Expected, admit
+from doorward.tokens.jwt.checks import CHECKS, Expected, PresentedToken, admit
 from tests.ledger import proves
 from tests.tokens.signer import ISSUER, NOW, RESOURCE, claims
 
@@ -32,11 +32,11 @@ def expected(profile: TokenProfile = RFC9068, *audiences: str) -> Expected:
 
 
 def judge(type_: str | None = "at+jwt", profile: TokenProfile = RFC9068, **changes: Any) -> None:
-    admit(Case(type_, claims(**changes), expected(profile), NOW))
+    admit(PresentedToken(type_, claims(**changes), expected(profile), NOW))
 
 
 def judge_with(name: str, value: object) -> None:
-    admit(Case("at+jwt", claims(**{name: value}), expected(), NOW))
+    admit(PresentedToken("at+jwt", claims(**{name: value}), expected(), NOW))
 
 
 @proves("S128", "accepts")
@@ -144,7 +144,9 @@ def test_a_token_minted_for_somebody_else_is_refused(aud: object) -> None:
 
 @proves("S130", "accepts")
 def test_another_audience_is_accepted_where_it_is_configured() -> None:
-    admit(Case("at+jwt", claims(aud="api://x"), expected(RFC9068, RESOURCE, "api://x"), NOW))
+    admit(
+        PresentedToken("at+jwt", claims(aud="api://x"), expected(RFC9068, RESOURCE, "api://x"), NOW)
+    )
 
 
 NOT_A_TIME = [

@@ -3,11 +3,11 @@
 import pytest
 
 from doorward.errors import KeysUnavailable, UnknownKey
-from doorward.net.circuit_breaker import Respite
+from doorward.net.circuit_breaker import CircuitBreaker
 from doorward.testing import TokenMint
 from doorward.tokens import LocalKeys
-from doorward.tokens.cache import Remembered
-from doorward.tokens.jwt.token_bucket import Allowance
+from doorward.tokens.cache import VerifiedTokenCache
+from doorward.tokens.jwt.token_bucket import TokenBucket
 from doorward.tokens.refusals import LookupUnavailable
 from tests.tokens.clock import Time
 from tests.tokens.provider import Provider, remote, started
@@ -77,7 +77,7 @@ async def test_a_key_that_was_rotated_in_is_found(provider: Provider, signer: Si
 
 
 def test_an_allowance_goes_on_as_before() -> None:
-    allowance = Allowance(2, 5)
+    allowance = TokenBucket(2, 5)
     assert [allowance.take(NOW) for _ in range(3)] == [True, True, False]
 
     back = NOW - HOUR
@@ -93,7 +93,9 @@ def test_an_allowance_goes_on_as_before() -> None:
 
 async def test_a_pause_is_over() -> None:
     time = Time()
-    respite = Respite(lambda because, left: LookupUnavailable(because, retry_after=left), time)
+    circuit_breaker = CircuitBreaker(
+        lambda because, left: LookupUnavailable(because, retry_after=left), time
+    )
     asked = 0
 
     async def silent() -> None:
@@ -103,7 +105,7 @@ async def test_a_pause_is_over() -> None:
 
     async def ask() -> int:
         with pytest.raises(LookupUnavailable) as refusal:
-            await respite.ask(silent)
+            await circuit_breaker.ask(silent)
         return refusal.value.retry_after
 
     await ask()
@@ -119,7 +121,7 @@ async def test_a_pause_is_over() -> None:
 
 
 def test_whoever_was_remembered_is_looked_at_again() -> None:
-    remembered = Remembered(entries=10, ttl=60)
+    remembered = VerifiedTokenCache(entries=10, ttl=60)
     remembered.keep(digest(1), caller(), Keys(), 0, NOW)
     assert remembered.recall(digest(1), NOW - 1) is None
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from doorward.client.oauth.jws import PrivateKey
-from doorward.net import Fetched
+from doorward.net import FetchResponse
 from doorward.tokens import CredentialVerifier, Introspection
 from doorward.tokens.refusals import LookupUnavailable
 from tests.tokens.asked import ENDPOINT, ISSUER, NOW, TOKEN, Asked, active, answer, lookup, opaque
@@ -74,7 +74,7 @@ async def test_the_client_may_sign_with_a_key_and_send_no_secret() -> None:
 async def test_the_endpoint_is_found_through_the_issuers_metadata_once() -> None:
     metadata = {"issuer": ISSUER, "introspection_endpoint": "https://opaque.example/ask"}
 
-    def says(url: str) -> Fetched:
+    def says(url: str) -> FetchResponse:
         return answer(metadata if "/.well-known/" in url else active())
 
     asked, time = Asked(says), Time()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from doorward.net import AnswerUnusable, Fetched, FetchFailed, FetchRefused
+from doorward.net import AnswerUnusable, FetchFailed, FetchRefused, FetchResponse
 from doorward.tokens import CredentialVerifier
 from doorward.tokens.refusals import InactiveToken, LookupUnavailable
 from tests.tokens.asked import ISSUER, TOKEN, Asked, active, answer, lookup, opaque
@@ -12,7 +12,7 @@ from tests.tokens.clock import Time
 from tests.tokens.opaque_judge import judge
 
 
-def asking(said: Fetched | FetchFailed) -> tuple[CredentialVerifier, Asked, Time]:
+def asking(said: FetchResponse | FetchFailed) -> tuple[CredentialVerifier, Asked, Time]:
     """Return a verifier, the issuer that it asks, which says this, and the time."""
     asked, time = Asked(lambda _url: said), Time()
     return CredentialVerifier([opaque()], clock=time, fetcher=asked), asked, time
@@ -34,7 +34,7 @@ async def told(verifier: CredentialVerifier, token: bytes) -> int:
     ],
 )
 async def test_an_issuer_that_is_down_is_not_asked_by_every_caller(
-    said: Fetched | FetchFailed,
+    said: FetchResponse | FetchFailed,
 ) -> None:
     verifier, asked, time = asking(said)
     seconds = [await told(verifier, b"alices")]
@@ -57,7 +57,9 @@ async def test_an_issuer_that_is_down_is_not_asked_by_every_caller(
         pytest.param(FetchRefused("leads to 10.0.0.1"), id="nothing-was-sent"),
     ],
 )
-async def test_what_one_token_can_cause_locks_nobody_else_out(said: Fetched | FetchFailed) -> None:
+async def test_what_one_token_can_cause_locks_nobody_else_out(
+    said: FetchResponse | FetchFailed,
+) -> None:
     verifier, asked, _ = asking(said)
     assert await told(verifier, b"alices") == 5
     asked.says = lambda _url: answer(active())

@@ -3,7 +3,7 @@
 import gc
 import tracemalloc
 
-from doorward.tokens.seen_filter import Met
+from doorward.tokens.seen_filter import SeenFilter
 
 
 def token(number: int) -> bytes:
@@ -11,7 +11,7 @@ def token(number: int) -> bytes:
 
 
 def test_whatever_was_added_came_before() -> None:
-    met = Met(1000)
+    met = SeenFilter(1000)
 
     for number in range(1000):
         met.add(token(number))
@@ -20,7 +20,7 @@ def test_whatever_was_added_came_before() -> None:
 
 
 def test_few_others_are_taken_for_it() -> None:
-    met = Met(1000)
+    met = SeenFilter(1000)
     for number in range(1000):
         met.add(token(number))
 
@@ -31,7 +31,7 @@ def test_few_others_are_taken_for_it() -> None:
 
 
 def test_what_does_not_come_again_is_new_after_many_others_and_what_does_is_not() -> None:
-    met = Met(10)
+    met = SeenFilter(10)
     met.add(token(0))
     met.add(token(1))
     # Python's hashes differ from run to run: of few marks, another token's may be the same.
@@ -47,7 +47,7 @@ def test_what_does_not_come_again_is_new_after_many_others_and_what_does_is_not(
 
 
 def test_an_old_one_never_comes_back_to_life() -> None:
-    met = Met(1)
+    met = SeenFilter(1)
     met.add(token(0))
     place = hash(token(0)) & met._within
     others = (token(number) for number in range(1, 2000))
@@ -64,7 +64,7 @@ def test_an_old_one_never_comes_back_to_life() -> None:
 
 
 def test_what_is_cleared_is_forgotten() -> None:
-    met = Met(10)
+    met = SeenFilter(10)
     met.add(token(0))
 
     met.clear()
@@ -76,7 +76,7 @@ def test_it_takes_little_room_and_no_more_later() -> None:
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
-        met = Met(10_000)
+        met = SeenFilter(10_000)
         for number in range(50_000):
             met.add(token(number))
         gc.collect()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from doorward.identity import Identity
-from doorward.tokens.cache import Remembered
+from doorward.tokens.cache import VerifiedTokenCache
 
 NOW = 1_800_000_000.0
 
@@ -66,7 +66,7 @@ def digest(number: int) -> bytes:
     ],
 )
 def test_whoever_is_recalled_is_whoever_was_kept(changes: dict[str, Any]) -> None:
-    remembered = Remembered(entries=10, ttl=60)
+    remembered = VerifiedTokenCache(entries=10, ttl=60)
     remembered.keep(digest(0), caller(0), Keys(), 0, NOW)
     wanted = caller(1, **changes)
 
@@ -82,7 +82,7 @@ def test_whoever_is_recalled_is_whoever_was_kept(changes: dict[str, Any]) -> Non
 
 
 def test_nobody_is_shown_with_what_another_token_said() -> None:
-    remembered = Remembered(entries=10, ttl=60)
+    remembered = VerifiedTokenCache(entries=10, ttl=60)
     alice = caller(0, claims_kept=b'{"email":"alice@example.com","team":"one"}')
     bob = caller(1, claims_kept=b'{"email":"bob@example.com","team":"one"}')
     remembered.keep(digest(0), alice, Keys(), 0, NOW)
@@ -94,7 +94,7 @@ def test_nobody_is_shown_with_what_another_token_said() -> None:
 
 
 def test_ten_thousand_callers_take_less_than_five_megabytes() -> None:
-    remembered, keys = Remembered(entries=10_000, ttl=600), Keys()
+    remembered, keys = VerifiedTokenCache(entries=10_000, ttl=600), Keys()
     remembered.keep(digest(0), caller(0), keys, 0, NOW)
     gc.collect()
     tracemalloc.start()
@@ -112,7 +112,7 @@ def test_ten_thousand_callers_take_less_than_five_megabytes() -> None:
 
 
 def test_more_shapes_than_are_shared_are_remembered_as_well() -> None:
-    remembered = Remembered(entries=3_000, ttl=60)
+    remembered = VerifiedTokenCache(entries=3_000, ttl=60)
 
     for number in range(3_000):
         one = caller(number, client_id=f"client-{number}")
@@ -125,7 +125,7 @@ def test_more_shapes_than_are_shared_are_remembered_as_well() -> None:
 
 
 def test_a_change_of_keys_empties_it() -> None:
-    remembered, keys = Remembered(entries=10, ttl=60), Keys()
+    remembered, keys = VerifiedTokenCache(entries=10, ttl=60), Keys()
     remembered.keep(digest(1), caller(1), keys, 0, NOW)
 
     keys.generation = 1
@@ -136,7 +136,7 @@ def test_a_change_of_keys_empties_it() -> None:
 
 @pytest.mark.parametrize("settings", [{"entries": 0, "ttl": 60}, {"entries": 10, "ttl": 0}])
 def test_zero_turns_it_off(settings: dict[str, Any]) -> None:
-    remembered = Remembered(**settings)
+    remembered = VerifiedTokenCache(**settings)
     one = caller(1)
 
     assert remembered.is_off

@@ -6,7 +6,7 @@ from typing import NoReturn
 import pytest
 
 from doorward.errors import DoorwardError, TokenRejected, Unavailable
-from doorward.net.circuit_breaker import Respite
+from doorward.net.circuit_breaker import CircuitBreaker
 from doorward.tokens.refusals import LookupUnavailable
 from tests.tokens.clock import Time
 
@@ -33,29 +33,29 @@ class Service:
         return "ok"
 
 
-def respite_of(time: Time) -> Respite:
+def respite_of(time: Time) -> CircuitBreaker:
     """Return one whose refusals can be told from the service's."""
-    return Respite(lambda because, left: Refused(because, retry_after=left), time)
+    return CircuitBreaker(lambda because, left: Refused(because, retry_after=left), time)
 
 
 def silence(hold: int = 5) -> LookupUnavailable:
     return LookupUnavailable("nobody answers", hold=hold, silent=True)
 
 
-async def refused(respite: Respite, service: Service) -> int:
+async def refused(circuit_breaker: CircuitBreaker, service: Service) -> int:
     """Return the seconds after which the refused one may come again."""
     before = service.questions
     with pytest.raises(Refused) as refusal:
-        await respite.ask(service)
+        await circuit_breaker.ask(service)
     assert (service.questions, refusal.value.detail) == (before, "nobody answers")
     return refusal.value.retry_after
 
 
-async def fall_silent(respite: Respite, service: Service, hold: int = 5) -> None:
+async def fall_silent(circuit_breaker: CircuitBreaker, service: Service, hold: int = 5) -> None:
     """Let the service fall silent, for whoever asks next."""
     service.failure = silence(hold)
     with pytest.raises(LookupUnavailable):
-        await respite.ask(service)
+        await circuit_breaker.ask(service)
     service.failure = None
 
 
@@ -63,102 +63,102 @@ async def test_after_a_silence_everybody_is_refused_at_once_with_the_seconds_tha
     None
 ):
     time, service = Time(), Service()
-    respite = respite_of(time)
-    await fall_silent(respite, service)
+    circuit_breaker = respite_of(time)
+    await fall_silent(circuit_breaker, service)
 
     told = []
     for passed in (0, 0.5, 3, 1.4):
         time.now += passed
-        told.append(await refused(respite, service))
+        told.append(await refused(circuit_breaker, service))
     time.now += 0.1
 
     assert told == [5, 5, 2, 1]
-    assert await respite.ask(service) == "ok"
+    assert await circuit_breaker.ask(service) == "ok"
 
 
 async def test_after_the_pause_one_asks_and_the_others_wait_for_nothing() -> None:
     time, service = Time(), Service()
-    respite = respite_of(time)
-    await fall_silent(respite, service)
+    circuit_breaker = respite_of(time)
+    await fall_silent(circuit_breaker, service)
     time.now += 5
     service.gate = asyncio.Event()
 
-    first = asyncio.create_task(respite.ask(service))
+    first = asyncio.create_task(circuit_breaker.ask(service))
     await asyncio.sleep(0)
-    told = await refused(respite, service)
+    told = await refused(circuit_breaker, service)
     service.gate.set()
 
     assert (await first, told) == ("ok", 5)
-    assert await respite.ask(service) == "ok"
+    assert await circuit_breaker.ask(service) == "ok"
 
 
 async def test_a_try_that_fails_begins_the_pause_anew() -> None:
     time, service = Time(), Service()
-    respite = respite_of(time)
-    await fall_silent(respite, service)
+    circuit_breaker = respite_of(time)
+    await fall_silent(circuit_breaker, service)
     time.now += 5
-    await fall_silent(respite, service)
+    await fall_silent(circuit_breaker, service)
 
-    assert await refused(respite, service) == 5
+    assert await refused(circuit_breaker, service) == 5
 
 
 async def test_whoever_tries_and_hangs_up_leaves_the_turn_to_the_next() -> None:
     time, service = Time(), Service()
-    respite = respite_of(time)
-    await fall_silent(respite, service)
+    circuit_breaker = respite_of(time)
+    await fall_silent(circuit_breaker, service)
     time.now += 5
     service.gate = asyncio.Event()
-    first = asyncio.create_task(respite.ask(service))
+    first = asyncio.create_task(circuit_breaker.ask(service))
     await asyncio.sleep(0)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
     service.gate = None
 
-    assert await respite.ask(service) == "ok"
+    assert await circuit_breaker.ask(service) == "ok"
 
 
 async def test_one_callers_slow_question_is_no_outage_while_others_are_answered() -> None:
     time, service = Time(), Service()
-    respite = respite_of(time)
+    circuit_breaker = respite_of(time)
     service.failure, service.gate = silence(), asyncio.Event()
-    slow = asyncio.create_task(respite.ask(service))
+    slow = asyncio.create_task(circuit_breaker.ask(service))
     await asyncio.sleep(0)
     gate, service.failure, service.gate = service.gate, None, None
-    await respite.ask(service)
+    await circuit_breaker.ask(service)
     gate.set()
     with pytest.raises(LookupUnavailable):
         await slow
 
-    assert await respite.ask(service) == "ok"
+    assert await circuit_breaker.ask(service) == "ok"
 
 
 async def test_who_asks_for_peace_gets_it_although_others_were_answered() -> None:
     time, service = Time(), Service()
-    respite = respite_of(time)
+    circuit_breaker = respite_of(time)
     service.failure, service.gate = LookupUnavailable("nobody answers", hold=30), asyncio.Event()
-    busy = asyncio.create_task(respite.ask(service))
+    busy = asyncio.create_task(circuit_breaker.ask(service))
     await asyncio.sleep(0)
     gate, service.failure, service.gate = service.gate, None, None
-    await respite.ask(service)
+    await circuit_breaker.ask(service)
     gate.set()
     with pytest.raises(LookupUnavailable):
         await busy
 
-    assert await refused(respite, service) == 30
+    assert await refused(circuit_breaker, service) == 30
 
 
 @pytest.mark.parametrize("failure", [TokenRejected("no"), LookupUnavailable("500")])
 async def test_a_refusal_is_an_answer(failure: DoorwardError) -> None:
     time, service = Time(), Service()
-    respite = respite_of(time)
-    await fall_silent(respite, service)
+    circuit_breaker = respite_of(time)
+    await fall_silent(circuit_breaker, service)
     time.now += 5
     service.failure = failure
     with pytest.raises(type(failure)):
-        await respite.ask(service)
+        await circuit_breaker.ask(service)
     service.failure, service.gate = None, asyncio.Event()
-    both = asyncio.gather(respite.ask(service), respite.ask(service))
+    both = asyncio.gather(circuit_breaker.ask(service), circuit_breaker.ask(service))
     await asyncio.sleep(0)
     service.gate.set()
 
@@ -167,28 +167,28 @@ async def test_a_refusal_is_an_answer(failure: DoorwardError) -> None:
 
 async def test_an_answer_that_was_on_its_way_ends_the_pause() -> None:
     time, service = Time(), Service()
-    respite = respite_of(time)
+    circuit_breaker = respite_of(time)
     service.gate = asyncio.Event()
-    early = asyncio.create_task(respite.ask(service))
+    early = asyncio.create_task(circuit_breaker.ask(service))
     await asyncio.sleep(0)
     gate, service.gate = service.gate, None
-    await fall_silent(respite, service)
+    await fall_silent(circuit_breaker, service)
     gate.set()
     await early
 
-    assert await respite.ask(service) == "ok"
+    assert await circuit_breaker.ask(service) == "ok"
 
 
 async def test_a_bug_in_the_question_closes_nothing_for_ever() -> None:
     time, service = Time(), Service()
-    respite = respite_of(time)
-    await fall_silent(respite, service)
+    circuit_breaker = respite_of(time)
+    await fall_silent(circuit_breaker, service)
     time.now += 5
 
     async def broken() -> NoReturn:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await respite.ask(broken)
+        await circuit_breaker.ask(broken)
 
-    assert await respite.ask(service) == "ok"
+    assert await circuit_breaker.ask(service) == "ok"

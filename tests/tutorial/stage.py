@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 
 from doorward.jose.pem import read_public_pem
-from doorward.net import Fetched
+from doorward.net import FetchResponse
 from doorward.testing import SigningKey, TokenMint
 from doorward.tokens import RFC9068
 from doorward.wire.jsonrpc.envelope import MIRRORED
@@ -71,7 +71,7 @@ class Published:
     def __init__(self, keys: Path) -> None:
         self._keys = keys
 
-    async def fetch(self, url: str, *, limit: int) -> Fetched:
+    async def fetch(self, url: str, *, limit: int) -> FetchResponse:
         """Return the metadata, or the keys as they are now."""
         certs = f"{PROVIDER}/protocol/openid-connect/certs"
         document: dict[str, Any] = {"issuer": PROVIDER, "jwks_uri": certs}
@@ -79,7 +79,7 @@ class Published:
             document = {"keys": [read_public_pem((self._keys / "mcp_public_key.pem").read_bytes())]}
         body = json.dumps(document).encode()
         assert len(body) <= limit
-        return Fetched(200, {}, body, None)
+        return FetchResponse(200, {}, body, None)
 
 
 def _at_provider(keys: Path) -> Any:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from doorward.errors import ConfigurationError, MissingToken, RequestRefused, TokenRejected
-from doorward.guard.http.responses import App, Receive, Refusals, Scope, Send
+from doorward.guard.http.responses import App, Receive, RefusalResponses, Scope, Send
 from doorward.guard.http.user_context import UserContext
 from doorward.identity import SCOPE_KEY, Identity
 from doorward.jose.pem import read_public_pem
@@ -252,7 +252,7 @@ def test_step_7_and_the_toolkit_describe_the_same_resource() -> None:
 @pytest.mark.parametrize("refusal", [MissingToken("none"), TokenRejected("bad")], ids=repr)
 def test_step_7_and_the_toolkit_challenge_alike(refusal: RequestRefused) -> None:
     url = resource_metadata.metadata_url(RESOURCE)
-    answer = Refusals(url, frozenset()).answer(refusal, correlation_id="x")
+    answer = RefusalResponses(url, frozenset()).answer(refusal, correlation_id="x")
     by_toolkit = dict(answer.headers)[b"www-authenticate"].decode()
 
     assert parse_challenges(step7.challenge(refusal, url)) == parse_challenges(by_toolkit)

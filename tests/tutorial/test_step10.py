@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from doorward.errors import KeysUnavailable, UnknownKey
-from doorward.net import Fetched, Fetcher, FetchFailed
+from doorward.net import Fetcher, FetchFailed, FetchResponse
 from doorward.testing import SigningKey
 from doorward.tokens.jwt.discovered_keys import DiscoveredKeys
 from mcp_http.step10 import ProviderKeys
@@ -27,7 +27,7 @@ class Keycloak:
         self.called: dict[str, str] = {}
         self.asked = 0
 
-    async def fetch(self, url: str, *, accept: str = "", limit: int = 0) -> Fetched:
+    async def fetch(self, url: str, *, accept: str = "", limit: int = 0) -> FetchResponse:
         await asyncio.sleep(0)
         if self.away:
             raise FetchFailed("nobody answers")
@@ -41,7 +41,7 @@ class Keycloak:
             document = {"issuer": self.issuer, "jwks_uri": certs}
         else:
             raise FetchFailed("answered 404")
-        return Fetched(200, {}, json.dumps(document).encode(), None)
+        return FetchResponse(200, {}, json.dumps(document).encode(), None)
 
 
 class Clock:

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from doorward.client.oauth.authorization import Attempt, judge
+from doorward.client.oauth.authorization import AuthorizationAttempt, judge
 from doorward.client.refusals import SignInFailed
 from doorward.wire.oauth import resource_metadata, server_metadata
 from doorward.wire.oauth.server_metadata import ServerMetadata
@@ -50,7 +50,7 @@ def test_step_11_and_the_toolkit_agree_which_answers_are_ours(
     answer: dict[str, str], promises: bool
 ) -> None:
     server = provider(promises=promises)
-    attempt = Attempt(
+    attempt = AuthorizationAttempt(
         server=server,
         client_id="c",
         redirect_uri="http://127.0.0.1:1/callback",

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from doorward.errors import ConfigurationError
 from doorward.gateway.env_file import read_environment
 from doorward.idp import find
-from doorward.net import Fetcher, FetchFailed, Question
+from doorward.net import Fetcher, FetchFailed, FetchRequest
 from doorward.net.url import read_target
 from doorward.serving import listen, serve
 from doorward.tokens import TokenProfile
@@ -108,7 +108,7 @@ async def look(provider: Provider, say: Callable[[str], object] = print) -> None
     statuses = set()
     try:
         for url in metadata_urls(provider.issuer):
-            answer = await fetcher_of(provider.issuer).ask(url, Question(), limit=256 * 1024)
+            answer = await fetcher_of(provider.issuer).ask(url, FetchRequest(), limit=256 * 1024)
             statuses.add(answer.status)
     except FetchFailed:
         say(

@@ -16,10 +16,10 @@ from starlette.types import ASGIApp
 from doorward.errors import ConfigurationError, RequestRefused
 from doorward.guard.http.bearer import read_bearer
 from doorward.guard.http.request_headers import look_at
-from doorward.guard.http.responses import Refusals
+from doorward.guard.http.responses import RefusalResponses
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.jose.pem import read_public_pem
-from doorward.mcp_server.http.host_check import Neighbours
+from doorward.mcp_server.http.host_check import HostOriginCheck
 from doorward.serving import listen, serve
 from doorward.tokens import Verifier
 from doorward.wire.jsonrpc.envelope import jsonrpc_error
@@ -32,10 +32,10 @@ SCOPES = ("mcp:read", "mcp:tools", "mcp:prompts")
 
 def new_app(title: str, **health: object) -> FastAPI:
     """Return an application as step 2 ends with: `/health`, this machine alone, refusals in JSON."""
-    neighbours = Neighbours()
+    host_check = HostOriginCheck()
 
     def this_machine_alone(request: Request) -> None:
-        neighbours.admit(request.headers.raw)
+        host_check.admit(request.headers.raw)
 
     web = FastAPI(title=title, dependencies=[Depends(this_machine_alone)])
 
@@ -56,7 +56,7 @@ def new_app(title: str, **health: object) -> FastAPI:
     return web
 
 
-def require_token(web: FastAPI, verifier: Verifier, refusals: Refusals) -> None:
+def require_token(web: FastAPI, verifier: Verifier, refusals: RefusalResponses) -> None:
     """Ask every request for a token but those for what is open, as steps 6 and 7 do by hand."""
 
     @web.middleware("http")
@@ -78,7 +78,7 @@ def require_token(web: FastAPI, verifier: Verifier, refusals: Refusals) -> None:
         return as_response(refusals, refusal)
 
 
-def as_response(refusals: Refusals, refusal: RequestRefused) -> Response:
+def as_response(refusals: RefusalResponses, refusal: RequestRefused) -> Response:
     """Return the toolkit's one answer to a refusal as FastAPI's own."""
     answer = refusals.answer(refusal, correlation_id=secrets.token_hex(8))
     response = Response(answer.body, answer.status)

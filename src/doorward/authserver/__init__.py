@@ -1,7 +1,7 @@
 """The authorization server: endpoints, checks in visible order, sign-in, consent, keys, store."""
 
 from doorward.authserver.events import ServerEvent
-from doorward.authserver.exchange_policy import Exchange
+from doorward.authserver.exchange_policy import ExchangePolicy
 from doorward.authserver.server import AuthorizationServer
 from doorward.authserver.settings import (
     AuthServerSettings,
@@ -16,7 +16,7 @@ __all__ = [
     "AuthServerSettings",
     "AuthorizationServer",
     "ConfiguredClient",
-    "Exchange",
+    "ExchangePolicy",
     "Lifetimes",
     "Limits",
     "Resource",

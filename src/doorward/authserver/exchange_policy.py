@@ -24,7 +24,7 @@ class _Client(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exchange:
+class ExchangePolicy:
     """
     A server that may exchange the tokens it receives for tokens at one other server.
 
@@ -50,7 +50,7 @@ class Exchange:
 
 
 def require_exchanges(
-    exchanges: Sequence[Exchange], clients: Sequence[_Client], resources: Sequence[_Resource]
+    exchanges: Sequence[ExchangePolicy], clients: Sequence[_Client], resources: Sequence[_Resource]
 ) -> None:
     """
     Refuse an exchange that could not work, or that would work for anybody.
@@ -84,7 +84,7 @@ def require_exchanges(
         )
 
 
-def _require_scopes(exchange: Exchange, source: _Resource, target: _Resource) -> None:
+def _require_scopes(exchange: ExchangePolicy, source: _Resource, target: _Resource) -> None:
     strange = set(exchange.scopes) - set(source.scopes)
     strange |= frozenset[str]().union(*exchange.scopes.values()) - set(target.scopes)
     if strange or not exchange.scopes:

@@ -9,7 +9,7 @@ from doorward.errors import HostRefused
 from doorward.wire.host_origin import only_value
 
 
-class OwnHost:
+class HostCheck:
     """
     ``app`` for requests whose Host is the issuer's or a listed one; 421 for all others.
 

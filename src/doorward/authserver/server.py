@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from doorward.authserver import metadata
 from doorward.authserver.authorize.endpoint import AuthorizeEndpoint
-from doorward.authserver.clients.metadata_documents import ClientDocuments, Fetches
+from doorward.authserver.clients.metadata_documents import ClientMetadataDocuments, DocumentFetcher
 from doorward.authserver.clients.registry import Clients
 from doorward.authserver.endpoints.consent import ConsentEndpoint
 from doorward.authserver.endpoints.introspection import IntrospectionEndpoint
@@ -22,7 +22,7 @@ from doorward.authserver.endpoints.sign_in import SignInEndpoint
 from doorward.authserver.events import Recorder, log_event
 from doorward.authserver.grants.access_tokens import AccessTokens
 from doorward.authserver.grants.transactions import Transactions
-from doorward.authserver.host_check import OwnHost
+from doorward.authserver.host_check import HostCheck
 from doorward.authserver.keys.secrets import master_secret
 from doorward.authserver.keys.signing_keys import KeyRing
 from doorward.authserver.rate_limits import RateLimits
@@ -35,7 +35,7 @@ from doorward.authserver.responses import (
     preflight,
     public_answer,
 )
-from doorward.authserver.services import Parts
+from doorward.authserver.services import Services
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.revoked_tokens import read_revoked
@@ -65,7 +65,7 @@ class AuthorizationServer:
         settings: AuthServerSettings,
         *,
         clock: Clock = time.time,
-        fetcher: Fetches | None = None,
+        fetcher: DocumentFetcher | None = None,
         record: Recorder = log_event,
     ) -> None:
         secret = master_secret(settings)
@@ -75,11 +75,11 @@ class AuthorizationServer:
         if settings.client_documents:
             private = settings.insecure_document_hosts
             reader = fetcher or Fetcher(allow_private_hosts=private)
-            documents = ClientDocuments(reader, settings, clock)
+            documents = ClientMetadataDocuments(reader, settings, clock)
         self.settings = settings
         self.users = Users(store, clock)
         self.keys = keys
-        self.parts = Parts(
+        self.services = Services(
             settings=settings,
             clock=clock,
             store=store,
@@ -95,8 +95,8 @@ class AuthorizationServer:
             record=record,
         )
         self.app = Starlette(
-            routes=_routes(self.parts),
-            middleware=[Middleware(OwnHost, settings)],
+            routes=_routes(self.services),
+            middleware=[Middleware(HostCheck, settings)],
             exception_handlers={404: _not_found, 405: _wrong_method},
         )
         # "/token/" is not "/token": a redirect would carry a body with secrets to a second address.
@@ -111,8 +111,8 @@ class AuthorizationServer:
             StoreUnavailable: the database cannot be reached.
         """
         try:
-            await self.parts.store.start()
-            await self.parts.clients.start()
+            await self.services.store.start()
+            await self.services.clients.start()
             await self.keys.start()
         except BaseException:
             # Whoever could not start has nothing to close; the connections must go all the same.
@@ -130,19 +130,19 @@ class AuthorizationServer:
         Raises:
             StoreUnavailable: 503.
         """
-        return await read_revoked(self.parts.store, self.parts.clock())
+        return await read_revoked(self.services.store, self.services.clock())
 
     async def aclose(self) -> None:
         """Close the database; a temporary one is gone."""
-        await self.parts.store.aclose()
+        await self.services.store.aclose()
 
 
-def _routes(parts: Parts) -> list[Route]:
-    settings = parts.settings
+def _routes(services: Services) -> list[Route]:
+    settings = services.settings
     prefix = settings.prefix
-    sign_in, consent = SignInEndpoint(parts), ConsentEndpoint(parts)
+    sign_in, consent = SignInEndpoint(services), ConsentEndpoint(services)
     pages: list[tuple[str, str, Handler]] = [
-        ("GET", "/authorize", AuthorizeEndpoint(parts).get),
+        ("GET", "/authorize", AuthorizeEndpoint(services).get),
         ("POST", "/sign-in", sign_in.post),
         ("POST", "/switch-account", sign_in.switch),
         ("POST", "/sign-out", sign_in.sign_out),
@@ -150,13 +150,13 @@ def _routes(parts: Parts) -> list[Route]:
         ("POST", "/consent", consent.post),
     ]
     calls: list[tuple[str, str, Handler]] = [
-        ("POST", "/token", TokenEndpoint(parts).post),
-        ("POST", "/revoke", RevocationEndpoint(parts).post),
-        ("POST", "/introspect", IntrospectionEndpoint(parts).post),
-        ("GET", "/jwks.json", _key_set(parts)),
+        ("POST", "/token", TokenEndpoint(services).post),
+        ("POST", "/revoke", RevocationEndpoint(services).post),
+        ("POST", "/introspect", IntrospectionEndpoint(services).post),
+        ("GET", "/jwks.json", _key_set(services)),
     ]
     if settings.registration == "open":
-        calls.append(("POST", "/register", RegistrationEndpoint(parts).post))
+        calls.append(("POST", "/register", RegistrationEndpoint(services).post))
     service = settings.service_name
     routes = [
         Route(prefix + path, for_people(service, answer), methods=[verb])
@@ -186,12 +186,12 @@ def _document(document: dict[str, Any]) -> Handler:
     return answer
 
 
-def _key_set(parts: Parts) -> Handler:
+def _key_set(services: Services) -> Handler:
     async def answer(_request: Request) -> Response:
         # The keys in memory are good while the database is away, and tokens out there need them.
         with suppress(StoreUnavailable):
-            await parts.keys.keep_fresh()
-        return public_answer(parts.keys.public_set(), 60)
+            await services.keys.keep_fresh()
+        return public_answer(services.keys.public_set(), 60)
 
     return answer
 

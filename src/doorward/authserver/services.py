@@ -18,7 +18,7 @@ from doorward.net.clock import Clock
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class Services:
     """Everything an endpoint may need, made once in ``server``."""
 
     settings: AuthServerSettings

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from doorward.authserver.exchange_policy import Exchange, require_exchanges
+from doorward.authserver.exchange_policy import ExchangePolicy, require_exchanges
 from doorward.errors import ConfigurationError
 from doorward.wire import address
-from doorward.wire.host_origin import Addresses
+from doorward.wire.host_origin import HostOriginPolicy
 from doorward.wire.oauth.redirect_uri import EDITOR_SCHEMES, problem_with
 from doorward.wire.oauth.scope import parse_scope
 
@@ -128,7 +128,7 @@ class AuthServerSettings:
     registration: Literal["open", "closed"] = "open"
     clients: tuple[ConfiguredClient, ...] = ()
     # Without any, tokens are exchanged for nobody and the grant is not advertised.
-    exchanges: tuple[Exchange, ...] = ()
+    exchanges: tuple[ExchangePolicy, ...] = ()
     client_documents: bool = True
     # Exact host:port pairs whose documents may come over http from a private address.
     insecure_document_hosts: frozenset[str] = frozenset()
@@ -156,9 +156,9 @@ class AuthServerSettings:
         """The path in front of every endpoint: the issuer's own, without a slash at its end."""
         return self.issuer[len(address.origin_of(self.issuer)) :].rstrip("/")
 
-    def addresses(self) -> Addresses:
+    def addresses(self) -> HostOriginPolicy:
         """Return the hosts that this server answers to."""
-        return Addresses(self.issuer, self.allowed_hosts)
+        return HostOriginPolicy(self.issuer, self.allowed_hosts)
 
     def url(self, path: str) -> str:
         """Return the absolute URL of an endpoint; nothing but the issuer decides it."""

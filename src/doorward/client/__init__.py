@@ -11,12 +11,12 @@ from doorward.client.auth import OAuth
 from doorward.client.connection import Connection, connect, open_connection
 from doorward.client.mcp.client import McpClient, Tool, ToolResult
 from doorward.client.mcp.elicitation import Elicit
-from doorward.client.mcp.elicitation_url import Page, page_in
-from doorward.client.oauth.authorization import Attempt, judge
-from doorward.client.oauth.discovery import BearerChallenge, Found, discover
+from doorward.client.mcp.elicitation_url import ElicitationUrl, page_in
+from doorward.client.oauth.authorization import AuthorizationAttempt, judge
+from doorward.client.oauth.discovery import BearerChallenge, DiscoveredIssuer, discover
 from doorward.client.oauth.jws import PrivateKey
 from doorward.client.oauth.registration import ClientChoice
-from doorward.client.oauth.token_store import Wallet
+from doorward.client.oauth.token_store import TokenStore
 from doorward.client.oauth.tokens import Tokens
 from doorward.client.refusals import (
     CallFailed,
@@ -37,13 +37,13 @@ from doorward.client.storage.store import FileStore, Store, open_store
 from doorward.client.workload.service import (
     ClientCredentials,
     EnterpriseManaged,
-    Grant,
+    ServiceGrant,
     ServiceSignIn,
     WorkloadIdentity,
 )
 
 __all__ = [
-    "Attempt",
+    "AuthorizationAttempt",
     "BearerChallenge",
     "CallFailed",
     "ClientChoice",
@@ -52,31 +52,31 @@ __all__ = [
     "Connection",
     "DeviceCode",
     "DeviceSignIn",
+    "DiscoveredIssuer",
     "DiscoveryFailed",
     "Elicit",
+    "ElicitationUrl",
     "EnterpriseManaged",
     "FileStore",
-    "Found",
-    "Grant",
     "McpClient",
     "OAuth",
-    "Page",
     "PassphraseStore",
     "PrivateKey",
     "ProtocolBroken",
     "ScopeLacking",
     "SealedStore",
     "ServerRefused",
+    "ServiceGrant",
     "ServiceSignIn",
     "SignIn",
     "SignInFailed",
     "SignInNeeded",
     "Store",
+    "TokenStore",
     "Tokens",
     "Tool",
     "ToolResult",
     "Unreachable",
-    "Wallet",
     "WorkloadIdentity",
     "connect",
     "discover",

@@ -9,7 +9,7 @@ import httpx2
 
 from doorward.client.http.refusal_body import bound_body
 from doorward.client.oauth.discovery import BearerChallenge, read_challenge
-from doorward.client.oauth.dpop import Prover
+from doorward.client.oauth.dpop import DpopProver
 from doorward.client.oauth.jws import PrivateKey
 from doorward.client.oauth.tokens import Tokens
 from doorward.client.refusals import ClientRefused, SignInFailed, SignInNeeded, Unreachable
@@ -77,7 +77,7 @@ class OAuth(httpx2.Auth):
         self._interactive = interactive or not self._sign_in.needs_person
         self._refreshing, self._signing_in = _Turns(), _Turns()
         self._held: Tokens | None = None
-        self._known_prover: tuple[str, Prover] | None = None
+        self._known_prover: tuple[str, DpopProver] | None = None
         self._refused: frozenset[str] = frozenset()
 
     def sync_auth_flow(
@@ -132,12 +132,12 @@ class OAuth(httpx2.Auth):
         request.headers["DPoP"] = proof
         return request
 
-    def _prover(self, tokens: Tokens) -> Prover | None:
+    def _prover(self, tokens: Tokens) -> DpopProver | None:
         if tokens.proof_key is None:
             return None
         if self._known_prover is None or self._known_prover[0] != tokens.proof_key:
             key = PrivateKey.from_pem(tokens.proof_key)
-            self._known_prover = tokens.proof_key, Prover(key, self._sign_in.clock)
+            self._known_prover = tokens.proof_key, DpopProver(key, self._sign_in.clock)
         return self._known_prover[1]
 
     def _must_repeat(self, response: httpx2.Response, tokens: Tokens | None, tried: _Tried) -> bool:
@@ -253,7 +253,7 @@ class OAuth(httpx2.Auth):
         raise SignInNeeded(
             "sign-in-needed",
             f"You are not signed in to {self.server_url}.",
-            login_hint(self.server_url, account=self._sign_in.wallet.account),
+            login_hint(self.server_url, account=self._sign_in.token_store.account),
         )
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx2
 
-from doorward.client.http.http_client import Courier
-from doorward.client.http.url_policy import Reach
+from doorward.client.http.http_client import HttpClient
+from doorward.client.http.url_policy import UrlPolicy
 from doorward.client.oauth.registration import require_document_url
 from doorward.client.refusals import ClientRefused, DiscoveryFailed
 from doorward.client.sign_in.listener import HOST, PATH
@@ -63,11 +63,11 @@ async def check_document(
 
     Spec: draft-ietf-oauth-client-id-metadata-document §4, §6
     """
-    courier = Courier(Reach(require_document_url(url)), transport)
+    http_client = HttpClient(UrlPolicy(require_document_url(url)), transport)
     try:
-        answer = await courier.get(url, "client document")
+        answer = await http_client.get(url, "client document")
     finally:
-        await courier.aclose()
+        await http_client.aclose()
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if answer.status != 200:
         raise _unusable(f"it is answered with {answer.status}, not 200; redirects are not followed")

@@ -8,11 +8,11 @@ from typing import Any
 import httpx2
 
 from doorward.client.auth import OAuth
-from doorward.client.http.http_client import Courier, no_cookies
-from doorward.client.http.url_policy import PinnedTransport, Reach
+from doorward.client.http.http_client import HttpClient, no_cookies
+from doorward.client.http.url_policy import PinnedTransport, UrlPolicy
 from doorward.client.mcp.client import McpClient
 from doorward.client.mcp.elicitation import Elicit, Mode
-from doorward.client.oauth.token_store import Wallet
+from doorward.client.oauth.token_store import TokenStore
 from doorward.client.oauth.tokens import Tokens
 from doorward.client.sign_in.device_authorization import DeviceSignIn
 from doorward.client.sign_in.flow import SignIn
@@ -22,10 +22,10 @@ from doorward.client.workload.service import ServiceSignIn
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """One server and the user's way to it: ``wallet`` holds the tokens, ``client`` asks."""
+    """One server and the user's way to it: ``token_store`` holds the tokens, ``client`` asks."""
 
     server_url: str
-    wallet: Wallet
+    token_store: TokenStore
     sign_in: SignIn
     client: McpClient
 
@@ -46,7 +46,7 @@ class Connection:
 async def open_connection(
     server_url: str,
     *,
-    wallet: Wallet | None = None,
+    token_store: TokenStore | None = None,
     interactive: bool = True,
     transport: httpx2.AsyncBaseTransport | None = None,
     initialize: bool = False,
@@ -63,8 +63,8 @@ async def open_connection(
     Raises:
         DiscoveryFailed: ``server_url`` is not an address that may be used.
     """
-    wallet = wallet or Wallet(open_store())
-    async with _signing_in(server_url, wallet, transport, sign_in) as (signing_in, shared):
+    token_store = token_store or TokenStore(open_store())
+    async with _signing_in(server_url, token_store, transport, sign_in) as (signing_in, shared):
         auth = OAuth(server_url, signing_in, interactive=interactive)
         async with McpClient(
             server_url,
@@ -75,7 +75,7 @@ async def open_connection(
             modes=modes,
         ) as client:
             yield Connection(
-                server_url=server_url, wallet=wallet, sign_in=signing_in, client=client
+                server_url=server_url, token_store=token_store, sign_in=signing_in, client=client
             )
 
 
@@ -83,7 +83,7 @@ async def open_connection(
 async def open_authorized(
     server_url: str,
     *,
-    wallet: Wallet | None = None,
+    token_store: TokenStore | None = None,
     interactive: bool = True,
     transport: httpx2.AsyncBaseTransport | None = None,
     **sign_in: Any,
@@ -94,8 +94,8 @@ async def open_authorized(
     Raises:
         DiscoveryFailed: ``server_url`` is not an address that may be used.
     """
-    wallet = wallet or Wallet(open_store())
-    async with _signing_in(server_url, wallet, transport, sign_in) as (signing_in, shared):
+    token_store = token_store or TokenStore(open_store())
+    async with _signing_in(server_url, token_store, transport, sign_in) as (signing_in, shared):
         auth = OAuth(server_url, signing_in, interactive=interactive)
         # A stream is silent for as long as its server has nothing to say.
         timeout = httpx2.Timeout(30.0, read=None)
@@ -108,18 +108,18 @@ async def open_authorized(
 @asynccontextmanager
 async def _signing_in(
     server_url: str,
-    wallet: Wallet,
+    token_store: TokenStore,
     transport: httpx2.AsyncBaseTransport | None,
     options: Mapping[str, Any],
 ) -> AsyncIterator[tuple[SignIn, httpx2.AsyncBaseTransport]]:
-    reach = Reach(server_url)
+    url_policy = UrlPolicy(server_url)
     # One transport for both, so that both know where the server lives.
-    shared = transport or PinnedTransport(reach)
-    courier = Courier(reach, shared)
+    shared = transport or PinnedTransport(url_policy)
+    http_client = HttpClient(url_policy, shared)
     try:
-        yield _kind_of(options)(wallet=wallet, courier=courier, **options), shared
+        yield _kind_of(options)(token_store=token_store, http_client=http_client, **options), shared
     finally:
-        await courier.aclose()
+        await http_client.aclose()
 
 
 def _kind_of(options: Mapping[str, Any]) -> type[SignIn]:

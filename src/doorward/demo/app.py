@@ -46,7 +46,7 @@ class DemoSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Whereabouts:
+class DemoAddresses:
     """Where a running demo is."""
 
     issuer: str
@@ -58,7 +58,7 @@ class Whereabouts:
 class Screen(Protocol):
     """Whoever shows what happens."""
 
-    def listening(self, where: Whereabouts) -> None:
+    def listening(self, where: DemoAddresses) -> None:
         """Say where the demo is; called once, when connections are accepted."""
 
     def happened(self, event: ServerEvent, who: str | None) -> None:
@@ -82,7 +82,7 @@ class Demo:
         screen: Screen,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.where = Whereabouts(
+        self.where = DemoAddresses(
             issuer=url, mcp=f"{url}/mcp", data=settings.data, signs_in_as=settings.sign_in_as
         )
         self._journal: deque[AuditEvent] = deque(maxlen=_DECISIONS_KEPT)
@@ -181,7 +181,7 @@ async def run(settings: DemoSettings, screen: Screen) -> None:
             sock.close()
 
 
-def _home(where: Whereabouts) -> Callable[[Request], Response]:
+def _home(where: DemoAddresses) -> Callable[[Request], Response]:
     """Answer a person who opens the address in a browser: there is nothing to click here."""
     page = render(
         MessagePage(
@@ -202,7 +202,7 @@ def _may(policy: Policy, who: Identity | None, operation: Operation) -> bool:
     return who is not None and policy.decide(who, operation).allowed
 
 
-def _authserver_settings(where: Whereabouts, settings: DemoSettings) -> AuthServerSettings:
+def _authserver_settings(where: DemoAddresses, settings: DemoSettings) -> AuthServerSettings:
     folder = _folder(settings.data)
     return AuthServerSettings(
         issuer=where.issuer,

@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from doorward.downstream.certificate import CertifiedKey
-    from doorward.downstream.grants import Arrangement, ClientCredentials, OnBehalfOf, TokenExchange
+    from doorward.downstream.grants import (
+        ClientCredentials,
+        DownstreamGrant,
+        OnBehalfOf,
+        TokenExchange,
+    )
     from doorward.downstream.refusals import (
         AnswerRefused,
         DownstreamProblem,
@@ -31,17 +36,17 @@ if TYPE_CHECKING:
         TokenForUs,
     )
     from doorward.downstream.token import DownstreamToken
-    from doorward.downstream.tokens import DownstreamDesk
+    from doorward.downstream.tokens import DownstreamTokens
 
 __all__ = [
     "AnswerRefused",
-    "Arrangement",
     "CertifiedKey",
     "ClientCredentials",
-    "DownstreamDesk",
+    "DownstreamGrant",
     "DownstreamProblem",
     "DownstreamRefused",
     "DownstreamToken",
+    "DownstreamTokens",
     "DownstreamUnavailable",
     "GrantRefused",
     "NobodyToActFor",
@@ -57,10 +62,10 @@ __all__ = [
 # Each is brought in when it is first used: whoever only names a refusal needs no keys and sockets.
 _PARTS = {
     "AnswerRefused": "refusals",
-    "Arrangement": "grants",
+    "DownstreamGrant": "grants",
     "CertifiedKey": "certificate",
     "ClientCredentials": "grants",
-    "DownstreamDesk": "tokens",
+    "DownstreamTokens": "tokens",
     "DownstreamProblem": "refusals",
     "DownstreamRefused": "refusals",
     "DownstreamToken": "token",

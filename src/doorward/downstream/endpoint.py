@@ -1,11 +1,11 @@
 """The token endpoint of one arrangement: where it is, and one question to it."""
 
-from doorward.downstream.grants import Arrangement
+from doorward.downstream.grants import DownstreamGrant
 from doorward.downstream.refusals import DownstreamUnavailable
 from doorward.downstream.responses import LARGEST_ANSWER, read_answer
 from doorward.downstream.token import DownstreamToken
 from doorward.net import AnswerUnusable, Clock, Fetcher, FetchFailed, FetchRefused
-from doorward.net.circuit_breaker import RETRY, Respite
+from doorward.net.circuit_breaker import RETRY, CircuitBreaker
 from doorward.tokens.endpoint_discovery import Endpoint
 from doorward.wire.oauth import server_metadata
 
@@ -27,23 +27,23 @@ class TokenEndpoint:
     def __init__(
         self,
         name: str,
-        arrangement: Arrangement,
+        grant: DownstreamGrant,
         fetcher: Fetcher,
         clock: Clock,
-        respite: Respite,
+        circuit_breaker: CircuitBreaker,
     ) -> None:
         self._name = name
-        self._arrangement = arrangement
-        self._client = arrangement.client
+        self._grant = grant
+        self._client = grant.client
         self._fetcher = fetcher
         self._clock = clock
-        self._respite = respite
+        self._circuit_breaker = circuit_breaker
         self._endpoint = Endpoint(
             "a token endpoint",
-            arrangement.token_endpoint,
+            grant.token_endpoint,
             server_metadata.parse_token_endpoint,
-            issuer=arrangement.issuer,
-            internal_url=arrangement.internal_url,
+            issuer=grant.issuer,
+            internal_url=grant.internal_url,
             fetcher=fetcher,
             clock=clock,
         )
@@ -55,13 +55,13 @@ class TokenEndpoint:
         Raises:
             DownstreamUnavailable, DownstreamRefused, AnswerRefused.
         """
-        return await self._respite.ask(lambda: self._ask(subject_token, scopes))
+        return await self._circuit_breaker.ask(lambda: self._ask(subject_token, scopes))
 
     async def _ask(self, subject_token: str, scopes: frozenset[str]) -> DownstreamToken:
         url = await self._found()
         question = self._client.form(
-            self._arrangement.fields(subject_token, scopes),
-            issuer=self._arrangement.assertion_audience or self._arrangement.issuer or url,
+            self._grant.fields(subject_token, scopes),
+            issuer=self._grant.assertion_audience or self._grant.issuer or url,
             now=self._clock(),
         )
         try:

@@ -19,7 +19,7 @@ Fields = dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arrangement(AsClient, ABC):
+class DownstreamGrant(AsClient, ABC):
     """
     What was arranged with the issuer that serves the next server.
 
@@ -91,7 +91,7 @@ class Arrangement(AsClient, ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TokenExchange(Arrangement):
+class TokenExchange(DownstreamGrant):
     """
     The caller's token for one at the next server, from the issuer of both.
 
@@ -111,7 +111,7 @@ class TokenExchange(Arrangement):
     nobody else: whoever sees it can use it here.
 
     Raises:
-        ConfigurationError: as in ``Arrangement``; ``no-target`` without audience and resource;
+        ConfigurationError: as in ``DownstreamGrant``; ``no-target`` without audience and resource;
             ``no-subject-issuer`` where nothing says whose tokens the endpoint may see.
 
     Spec: RFC 8693 §2.1; RFC 8707 §2.2
@@ -153,7 +153,7 @@ class TokenExchange(Arrangement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OnBehalfOf(Arrangement):
+class OnBehalfOf(DownstreamGrant):
     """
     Microsoft Entra's on-behalf-of flow, for people.
 
@@ -166,7 +166,7 @@ class OnBehalfOf(Arrangement):
     ```
 
     Raises:
-        ConfigurationError: as in ``Arrangement``; ``not-a-tenant``.
+        ConfigurationError: as in ``DownstreamGrant``; ``not-a-tenant``.
 
     Spec: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow; RFC 7523
     """
@@ -214,7 +214,7 @@ class OnBehalfOf(Arrangement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClientCredentials(Arrangement):
+class ClientCredentials(DownstreamGrant):
     """
     A token in this server's own name, the same for every caller.
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from doorward.downstream.refusals import NobodyToActFor
-from doorward.downstream.tokens import DownstreamDesk
+from doorward.downstream.tokens import DownstreamTokens
 from doorward.identity import SCOPE_KEY, Identity, get_giving, reset_giving, set_giving
 
 Scope = MutableMapping[str, Any]
@@ -22,12 +22,12 @@ class _Presented:
     It can be exchanged and not read: it is in no representation, and cannot be copied or pickled.
     """
 
-    __slots__ = ("_desk", "_identity", "_token")
+    __slots__ = ("_downstream", "_identity", "_token")
 
-    def __init__(self, identity: Identity, token: str, desk: DownstreamDesk) -> None:
+    def __init__(self, identity: Identity, token: str, downstream: DownstreamTokens) -> None:
         self._identity = identity
         self._token = token
-        self._desk = desk
+        self._downstream = downstream
 
     def __repr__(self) -> str:
         return "<the token of this request>"
@@ -40,27 +40,27 @@ class _Presented:
         # token, or this caller with that one's name in the cache.
         if identity != self._identity:
             raise NobodyToActFor(name, "the identity is not the caller of this request")
-        return await self._desk.token_for(identity, self._token, name, scopes)
+        return await self._downstream.token_for(identity, self._token, name, scopes)
 
-    def caller_at(self, desk: DownstreamDesk) -> Identity | None:
+    def caller_at(self, downstream: DownstreamTokens) -> Identity | None:
         """Return whose token it is, when it is exchanged at ``desk``."""
-        return self._identity if desk is self._desk else None
+        return self._identity if downstream is self._downstream else None
 
 
 @contextmanager
-def acting_for(identity: Identity, token: str, desk: DownstreamDesk) -> Iterator[None]:
+def acting_for(identity: Identity, token: str, downstream: DownstreamTokens) -> Iterator[None]:
     """Let ``identity.token_for`` work in what runs meanwhile, with ``token`` to exchange."""
-    before = set_giving(_Presented(identity, token, desk))
+    before = set_giving(_Presented(identity, token, downstream))
     try:
         yield
     finally:
         reset_giving(before)
 
 
-def caller_at(desk: DownstreamDesk) -> Identity | None:
+def caller_at(downstream: DownstreamTokens) -> Identity | None:
     """Return whose request is being served, when its tokens are got at ``desk`` and nowhere else."""
     giving = get_giving()
-    return giving.caller_at(desk) if isinstance(giving, _Presented) else None
+    return giving.caller_at(downstream) if isinstance(giving, _Presented) else None
 
 
 def without_token(headers: Headers) -> Headers:
@@ -68,7 +68,7 @@ def without_token(headers: Headers) -> Headers:
     return [pair for pair in headers if pair[0] != b"authorization"]
 
 
-class Carrier:
+class DownstreamMiddleware:
     """
     ``app``, in which ``identity.token_for`` works.
 
@@ -78,9 +78,9 @@ class Carrier:
     Spec: MCP 2026-07-28 security best practices, "Token Passthrough"
     """
 
-    def __init__(self, app: App, desk: DownstreamDesk) -> None:
+    def __init__(self, app: App, downstream: DownstreamTokens) -> None:
         self._app = app
-        self._desk = desk
+        self._downstream = downstream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI scope that the door let in."""
@@ -92,5 +92,5 @@ class Carrier:
         # The door has seen to it that there is exactly one, and a bearer token in it.
         header = next(value for name, value in headers if name == b"authorization")
         token = header.strip().partition(b" ")[2].strip().decode("ascii")
-        with acting_for(identity, token, self._desk):
+        with acting_for(identity, token, self._downstream):
             await self._app({**scope, "headers": without_token(headers)}, receive, send)

@@ -16,7 +16,7 @@ from doorward.downstream.refusals import (
 )
 from doorward.downstream.token import DownstreamToken
 from doorward.jose.compact import NotCompact, read_object, split
-from doorward.net import Fetched
+from doorward.net import FetchResponse
 from doorward.net.circuit_breaker import BUSY, RETRY
 from doorward.wire.oauth.scope import parse_scope
 from doorward.wire.strict_json import NotStrictJson, parse_object
@@ -44,7 +44,7 @@ _BY_ERROR: Mapping[str, type[DownstreamRefused]] = {
 }
 
 
-def read_answer(target: str, answer: Fetched, *, now: float) -> DownstreamToken:
+def read_answer(target: str, answer: FetchResponse, *, now: float) -> DownstreamToken:
     """
     Return the token in ``answer``.
 
@@ -152,6 +152,6 @@ def _seconds(said: object) -> float | None:
     return float(said) if type(said) in (int, float) and 0 < said < 1e9 else None  # type: ignore[operator,arg-type]
 
 
-def _asked_pause(answer: Fetched) -> int | None:
+def _asked_pause(answer: FetchResponse) -> int | None:
     said = answer.headers.get("retry-after", "").strip()
     return min(int(said), 300) if said.isascii() and said.isdigit() and len(said) < 6 else None

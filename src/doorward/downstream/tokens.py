@@ -7,14 +7,14 @@ from collections.abc import Collection, Mapping
 from hashlib import sha256
 
 from doorward.downstream.endpoint import TokenEndpoint, unasked
-from doorward.downstream.grants import Arrangement
+from doorward.downstream.grants import DownstreamGrant
 from doorward.downstream.refusals import NobodyToActFor
 from doorward.downstream.responses import require_other
 from doorward.downstream.token import DownstreamToken
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity
-from doorward.net import Clock, Fetcher, Loaded, SingleFlightCache
-from doorward.net.circuit_breaker import Respite
+from doorward.net import Clock, Expiring, Fetcher, SingleFlightCache
+from doorward.net.circuit_breaker import CircuitBreaker
 from doorward.net.url import pairs_of
 
 # A token that is about to be over is not handed out: it would be over when it arrives. In seconds,
@@ -25,7 +25,7 @@ _PART_OF_LIFE = 0.1
 _Key = tuple[object, ...]
 
 
-class DownstreamDesk:
+class DownstreamTokens:
     """
     Gets tokens for the next servers, and keeps them.
 
@@ -44,7 +44,7 @@ class DownstreamDesk:
 
     def __init__(
         self,
-        arrangements: Mapping[str, Arrangement],
+        grants: Mapping[str, DownstreamGrant],
         *,
         own_audiences: Collection[str] = (),
         clock: Clock = time.time,
@@ -52,8 +52,8 @@ class DownstreamDesk:
         entries: int = 2000,
         longest_kept: float = 3600.0,
     ) -> None:
-        for name, one in arrangements.items():
-            if not name or not isinstance(one, Arrangement):
+        for name, one in grants.items():
+            if not name or not isinstance(one, DownstreamGrant):
                 raise ConfigurationError(
                     "not-an-arrangement",
                     f"downstream[{name!r}] is a {type(one).__name__}.",
@@ -66,15 +66,13 @@ class DownstreamDesk:
                 "Keep one token at least, and none for longer than a day.",
             )
         fetcher = fetcher or Fetcher(
-            allow_private_hosts=pairs_of(
-                url for one in arrangements.values() for url in one.named_urls
-            )
+            allow_private_hosts=pairs_of(url for one in grants.values() for url in one.named_urls)
         )
-        self._arrangements = dict(arrangements)
-        respites: dict[object, Respite] = defaultdict(lambda: Respite(unasked, clock))
+        self._grants = dict(grants)
+        respites: dict[object, CircuitBreaker] = defaultdict(lambda: CircuitBreaker(unasked, clock))
         self._endpoints = {
             name: TokenEndpoint(name, one, fetcher, clock, respites[one.named_urls])
-            for name, one in arrangements.items()
+            for name, one in grants.items()
         }
         self._own = frozenset(own_audiences)
         self._clock = clock
@@ -93,26 +91,26 @@ class DownstreamDesk:
             NobodyToActFor: the caller's token is not one to show to that issuer.
             DownstreamUnavailable, DownstreamRefused, AnswerRefused: there is no token.
         """
-        arrangement = self._arrangements.get(name)
-        if arrangement is None:
+        grant = self._grants.get(name)
+        if grant is None:
             raise ConfigurationError(
                 "unknown-downstream",
-                f"Nothing is arranged under {name!r}; there is {sorted(self._arrangements)}.",
+                f"Nothing is arranged under {name!r}; there is {sorted(self._grants)}.",
                 "Add it to the guard's downstream={...}.",
             )
-        if arrangement.for_caller:
-            _require_showable(name, arrangement, identity)
-        wanted = arrangement.wanted(scopes)
-        key = (name, wanted, *(_caller(identity) if arrangement.for_caller else ()))
+        if grant.for_caller:
+            _require_showable(name, grant, identity)
+        wanted = grant.wanted(scopes)
+        key = (name, wanted, *(_caller(identity) if grant.for_caller else ()))
 
-        async def load() -> Loaded[DownstreamToken]:
+        async def load() -> Expiring[DownstreamToken]:
             token = await self._endpoints[name].ask(inbound, wanted)
             require_other(name, token, inbound, self._own)
-            return Loaded(token, self._keep(token))
+            return Expiring(token, self._keep(token))
 
         # Whoever waits gets the refusal too: a session that was withdrawn must not fail another one
         # of the same user, so each token waits for its own.
-        asker = sha256(inbound.encode()).digest() if arrangement.for_caller else None
+        asker = sha256(inbound.encode()).digest() if grant.for_caller else None
         return await self._kept.get(key, load, asker=asker)
 
     def _keep(self, token: DownstreamToken) -> float:
@@ -123,15 +121,15 @@ class DownstreamDesk:
         return life - min(_BEFORE_THE_END, life * _PART_OF_LIFE)
 
 
-def _require_showable(name: str, arrangement: Arrangement, identity: Identity) -> None:
+def _require_showable(name: str, grant: DownstreamGrant, identity: Identity) -> None:
     if identity.kind == "key":
         raise NobodyToActFor(name, "an API key of this server is nothing that an issuer exchanges")
     # A token of one issuer, shown to another, can be used by that other one here.
-    if identity.issuer not in arrangement.subject_issuers:
+    if identity.issuer not in grant.subject_issuers:
         raise NobodyToActFor(
             name,
             f"the caller's token is from {identity.issuer!r},"
-            f" to be shown here are those of {sorted(arrangement.subject_issuers)}",
+            f" to be shown here are those of {sorted(grant.subject_issuers)}",
         )
 
 

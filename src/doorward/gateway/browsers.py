@@ -3,14 +3,16 @@
 from doorward.errors import RequestRefused
 from doorward.gateway.headers import Header
 from doorward.gateway.routes import Pages
-from doorward.guard.http.request_headers import Asked
-from doorward.wire.host_origin import Addresses
+from doorward.guard.http.request_headers import RequestHeaders
+from doorward.wire.host_origin import HostOriginPolicy
 
 _METHODS = b"GET, POST, PUT, DELETE, OPTIONS"
 _SENDABLE = frozenset({b"accept", b"authorization", b"content-type", b"mcp-protocol-version"})
 
 
-def allowed_origin(pages: Pages, addresses: Addresses, asked: Asked) -> bytes | None:
+def allowed_origin(
+    pages: Pages, addresses: HostOriginPolicy, asked: RequestHeaders
+) -> bytes | None:
     """
     Return the origin whose pages may read the answer; ``*`` for everybody, ``None`` for nobody.
 
@@ -28,7 +30,7 @@ def allowed_origin(pages: Pages, addresses: Addresses, asked: Asked) -> bytes | 
     return origin
 
 
-def preflight_headers(origin: bytes | None, asked: Asked) -> list[Header]:
+def preflight_headers(origin: bytes | None, asked: RequestHeaders) -> list[Header]:
     """
     Return the permission that a browser asks for; nothing of it where there is none.
 

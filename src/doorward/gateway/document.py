@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from doorward.gateway.headers import Header
 from doorward.gateway.refusals import ForeignIssuer, MethodNotForwarded, UpstreamBroken
-from doorward.gateway.upstream import Coming, Question, Upstream
+from doorward.gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse
 from doorward.wire.strict_json import NotStrictJson, parse_object
 
 _LONGEST = 256 * 1024
@@ -20,7 +20,7 @@ class Document:
     body: bytes = field(repr=False)
 
 
-async def read_document(upstream: Upstream, question: Question, *, issuer: str) -> Document:
+async def read_document(upstream: Upstream, question: UpstreamRequest, *, issuer: str) -> Document:
     """
     Return the metadata that ``question`` asks for, as it came.
 
@@ -38,7 +38,7 @@ async def read_document(upstream: Upstream, question: Question, *, issuer: str) 
     plain = [
         one for one in question.headers if one[0].lower() not in (b"accept-encoding", b"range")
     ]
-    asked = Question(
+    asked = UpstreamRequest(
         method="GET",
         origin=question.origin,
         target=question.target,
@@ -53,7 +53,7 @@ async def read_document(upstream: Upstream, question: Question, *, issuer: str) 
     return Document(answer.status, headers, body)
 
 
-async def _read(answer: Coming) -> bytes:
+async def _read(answer: UpstreamResponse) -> bytes:
     body = bytearray()
     async for chunk in answer.chunks:
         body += chunk

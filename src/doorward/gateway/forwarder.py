@@ -13,20 +13,20 @@ from doorward.gateway.document import read_document
 from doorward.gateway.headers import Header, request_headers, require_passable
 from doorward.gateway.refusals import MethodNotForwarded
 from doorward.gateway.routes import Route, authority_of, find, require_origin
-from doorward.gateway.upstream import Coming, Question, Upstream
-from doorward.guard.http.body import Gone, read_body, require_size
+from doorward.gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse
+from doorward.guard.http.body import ClientDisconnected, read_body, require_size
 from doorward.guard.http.correlation_id import new_id
 from doorward.guard.http.cors import is_preflight
-from doorward.guard.http.request_headers import Asked, look_at
+from doorward.guard.http.request_headers import RequestHeaders, look_at
 from doorward.guard.http.responses import Receive, Scope, Send
-from doorward.wire.host_origin import Addresses
+from doorward.wire.host_origin import HostOriginPolicy
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 MEBIBYTE = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class Forwarded:
+class ForwardedRequest:
     """
     One request, for the log. ``path`` is without its query: codes and tokens may stand there.
 
@@ -71,11 +71,11 @@ class Gateway:
         max_body: int = 4 * MEBIBYTE,
         patience: float = 60.0,
         connections: int = 200,
-        record: Callable[[Forwarded], None] = lambda _one: None,
+        record: Callable[[ForwardedRequest], None] = lambda _one: None,
     ) -> None:
         self.routes = tuple(routes)
         self._public = urlsplit(require_origin(public))
-        self._addresses = Addresses(public, allowed_hosts, allowed_origins)
+        self._addresses = HostOriginPolicy(public, allowed_hosts, allowed_origins)
         self._more_headers = frozenset(require_passable(name) for name in pass_headers)
         self._max_body = max_body
         self._record = record
@@ -87,7 +87,7 @@ class Gateway:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            await _Passage(self, scope, send).run(receive)
+            await _RequestCycle(self, scope, send).run(receive)
         else:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
@@ -100,14 +100,14 @@ class Gateway:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-class _Passage:
+class _RequestCycle:
     """One request on its way through."""
 
     def __init__(self, gateway: Gateway, scope: Scope, send: Send) -> None:
         self._gateway = gateway
         self._scope = scope
         self._send = send
-        self._asked: Asked = look_at(scope["headers"])
+        self._asked: RequestHeaders = look_at(scope["headers"])
         self._id = new_id()
         self._began = time.monotonic()
         self._route: Route | None = None
@@ -119,12 +119,12 @@ class _Passage:
             question = await self._read(receive)
             if question is not None:
                 await _while_there(self._forward(question), receive)
-        except Gone:
+        except ClientDisconnected:
             return
         except (RequestRefused, Unavailable) as refusal:
             await self._refuse(refusal)
 
-    async def _read(self, receive: Receive) -> Question | None:
+    async def _read(self, receive: Receive) -> UpstreamRequest | None:
         """Judge the request, in this order, and return what is to be asked behind."""
         gateway, scope, asked = self._gateway, self._scope, self._asked
         # A page that gave its own name this machine's address comes with that name as Host.
@@ -139,7 +139,7 @@ class _Passage:
             return None
         require_size(asked, gateway._max_body)
         body = await read_body(receive, gateway._max_body)
-        return Question(
+        return UpstreamRequest(
             method=scope["method"],
             origin=route.upstream,
             target=_target(route, scope),
@@ -163,7 +163,7 @@ class _Passage:
             (b"x-forwarded-port", port.encode()),
         ]
 
-    async def _forward(self, question: Question) -> None:
+    async def _forward(self, question: UpstreamRequest) -> None:
         assert self._route is not None
         if self._route.issuer is not None:
             document = await read_document(
@@ -174,7 +174,7 @@ class _Passage:
         async with self._gateway._upstream.ask(question) as answer:
             await self._pass_on(answer)
 
-    async def _pass_on(self, answer: Coming) -> None:
+    async def _pass_on(self, answer: UpstreamResponse) -> None:
         assert self._route is not None
         # Our own server dates the answer.
         headers = [one for one in answer.headers if one[0] != b"date"]
@@ -227,7 +227,7 @@ class _Passage:
 
     def _tell(self, status: int, reason: str, detail: str = "") -> None:
         self._gateway._record(
-            Forwarded(
+            ForwardedRequest(
                 method=self._scope["method"],
                 path=self._scope["path"],
                 upstream=self._route.upstream if self._route else None,

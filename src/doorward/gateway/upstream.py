@@ -15,7 +15,7 @@ _CONNECT_WITHIN = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class UpstreamRequest:
     """What is sent on: a whole body, so that its length is known and nobody else frames it."""
 
     method: str
@@ -27,7 +27,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Coming:
+class UpstreamResponse:
     """An answer whose body is still arriving."""
 
     status: int
@@ -51,7 +51,7 @@ class Upstream:
         )
 
     @asynccontextmanager
-    async def ask(self, question: Question) -> AsyncIterator[Coming]:
+    async def ask(self, question: UpstreamRequest) -> AsyncIterator[UpstreamResponse]:
         """
         Give the answer to ``question``; leaving the block ends the request there too.
 
@@ -79,7 +79,7 @@ class Upstream:
             raise UpstreamBroken(f"{where}: {type(error).__name__}: {error}") from None
         try:
             headers = response_headers(answer.headers)
-            yield Coming(answer.status, headers, self._chunks(answer, headers, where))
+            yield UpstreamResponse(answer.status, headers, self._chunks(answer, headers, where))
         finally:
             await answer.aclose()
 
@@ -106,7 +106,7 @@ class Upstream:
         await self._pool.aclose()
 
 
-def _framing(question: Question) -> list[Header]:
+def _framing(question: UpstreamRequest) -> list[Header]:
     if not question.body and question.method in ("GET", "HEAD", "OPTIONS", "DELETE"):
         return []
     return [(b"content-length", str(len(question.body)).encode())]

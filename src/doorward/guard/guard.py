@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 from doorward.errors import ConfigurationError
 from doorward.guard.audit import events as audit_log
 from doorward.guard.hide_refused import require_hideable
-from doorward.guard.http.paths import Paths
-from doorward.guard.http.responses import App, Refusals
-from doorward.guard.issuers import Audience, Issuer, Named, trusted
-from doorward.guard.middleware import Door, Settings
+from doorward.guard.http.paths import EndpointPaths
+from doorward.guard.http.responses import App, RefusalResponses
+from doorward.guard.issuers import Audience, Issuer, IssuerOptions, trusted
+from doorward.guard.middleware import GuardMiddleware, GuardSettings
 from doorward.guard.pipeline import Pipeline
 from doorward.policy import Policy
 from doorward.tokens import TrustedIssuer, Verifier
 from doorward.wire.address import require_resource
-from doorward.wire.host_origin import Addresses
+from doorward.wire.host_origin import HostOriginPolicy
 from doorward.wire.oauth.resource_metadata import build, metadata_url
 
 # What most guards do without is brought in by those that need it: a server must start in no time.
 if TYPE_CHECKING:
-    from doorward.downstream.grants import Arrangement
-    from doorward.downstream.tokens import DownstreamDesk
+    from doorward.downstream.grants import DownstreamGrant
+    from doorward.downstream.tokens import DownstreamTokens
     from doorward.tokens import ApiKeys, Introspection, TokenVerifier
 
 MEBIBYTE = 1024 * 1024
@@ -114,7 +114,7 @@ class Guard:
         cache_entries: int = 10_000,
         cache_ttl: float = 300.0,
         verifier: "TokenVerifier | None" = None,
-        downstream: "Mapping[str, Arrangement] | None" = None,
+        downstream: "Mapping[str, DownstreamGrant] | None" = None,
         audit: audit_log.AuditSink = audit_log.log,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -123,7 +123,7 @@ class Guard:
         self.issuers = trusted(
             resource,
             issuers,
-            Named(
+            IssuerOptions(
                 issuer=issuer,
                 idp=idp,
                 audience=audience,
@@ -152,7 +152,7 @@ class Guard:
         if hide_refused:
             require_hideable(policy)
         self.desk = _desk(downstream, resource, self.issuers, clock) if downstream else None
-        paths = Paths(resource, path)
+        paths = EndpointPaths(resource, path)
         first = frozenset(policy.base.scopes if challenge_scopes is None else challenge_scopes)
         self._scopes_supported = scopes_supported
         self._describe = partial(
@@ -162,11 +162,11 @@ class Guard:
             resource_name=resource_name,
             resource_documentation=resource_documentation,
         )
-        refusals = Refusals(self.metadata_url, first - {"offline_access"})
+        refusals = RefusalResponses(self.metadata_url, first - {"offline_access"})
         self.pipeline = Pipeline(self.verifier, refusals, audit, clock, hides=hide_refused)
-        self._settings = Settings(
+        self._settings = GuardSettings(
             paths=paths,
-            addresses=Addresses(resource, allowed_hosts, allowed_origins),
+            addresses=HostOriginPolicy(resource, allowed_hosts, allowed_origins),
             metadata=self._metadata_of(policy),
             pipeline=self.pipeline,
             policy=policy,
@@ -188,7 +188,7 @@ class Guard:
         """The number of bytes that the largest message may have."""
         return self._settings.max_body
 
-    def protect(self, app: App, *, policy: Policy | None = None) -> Door:
+    def protect(self, app: App, *, policy: Policy | None = None) -> GuardMiddleware:
         """
         Return ``app`` behind this guard.
 
@@ -200,14 +200,16 @@ class Guard:
         ``doorward.envelope``, so that nothing needs to be parsed again.
         """
         if self.desk is not None:
-            from doorward.downstream.middleware import Carrier
+            from doorward.downstream.middleware import DownstreamMiddleware
 
-            app = Carrier(app, self.desk)
+            app = DownstreamMiddleware(app, self.desk)
         if policy is None:
-            return Door(app, self._settings)
+            return GuardMiddleware(app, self._settings)
         self.require_hideable(policy)
         self.adapted.append(policy)
-        return Door(app, replace(self._settings, policy=policy, metadata=self._metadata_of(policy)))
+        return GuardMiddleware(
+            app, replace(self._settings, policy=policy, metadata=self._metadata_of(policy))
+        )
 
     def require_hideable(self, policy: Policy) -> None:
         """
@@ -251,16 +253,16 @@ def _verifier(
 
 
 def _desk(
-    downstream: "Mapping[str, Arrangement]",
+    downstream: "Mapping[str, DownstreamGrant]",
     resource: str,
     issuers: Sequence[Issuer],
     clock: Callable[[], float],
-) -> "DownstreamDesk":
-    from doorward.downstream.tokens import DownstreamDesk
+) -> "DownstreamTokens":
+    from doorward.downstream.tokens import DownstreamTokens
 
     # Whatever this server would accept as meant for itself is not to be handed to another one.
     own = {resource}.union(*(one.audiences for one in issuers))
-    return DownstreamDesk(downstream, own_audiences=own, clock=clock)
+    return DownstreamTokens(downstream, own_audiences=own, clock=clock)
 
 
 def _scopes_of(policy: Policy) -> list[str]:

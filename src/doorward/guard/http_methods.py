@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from doorward.guard.http.request_headers import Asked
+from doorward.guard.http.request_headers import RequestHeaders
 from doorward.guard.http.responses import Message, Receive
 from doorward.guard.refusals import UnexpectedBody, VerbRefused
 from doorward.policy import Operation
@@ -18,7 +18,7 @@ WITHOUT_MESSAGE: Mapping[str, Operation | None] = {
 NOT_IN_MESSAGES = frozenset(one.method for one in (OPEN_STREAM, END_SESSION))
 
 
-def operation_of(verb: str, asked: Asked) -> Operation | None:
+def operation_of(verb: str, asked: RequestHeaders) -> Operation | None:
     """
     Return what a request with ``verb`` and without a message asks for.
 

@@ -16,7 +16,7 @@ Issuer: TypeAlias = "TrustedIssuer | OpaqueIssuer"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Named:
+class IssuerOptions:
     """The short way to name one issuer: everything that ``Guard`` was told of it."""
 
     issuer: str | None = None
@@ -31,7 +31,7 @@ class Named:
     @property
     def is_empty(self) -> bool:
         """Whether nothing was said."""
-        return self == Named()
+        return self == IssuerOptions()
 
     @property
     def way_to_ask(self) -> "Introspection | None":
@@ -44,7 +44,7 @@ class Named:
 
 
 def trusted(
-    resource: str, issuers: Sequence[Issuer], named: Named, *, keys_only: bool = False
+    resource: str, issuers: Sequence[Issuer], named: IssuerOptions, *, keys_only: bool = False
 ) -> tuple[Issuer, ...]:
     """
     Return the issuers that a guard of ``resource`` trusts; with ``keys_only`` there may be none.
@@ -71,7 +71,7 @@ def trusted(
     return tuple(issuers)
 
 
-def _one(resource: str, named: Named) -> Issuer:
+def _one(resource: str, named: IssuerOptions) -> Issuer:
     preset = _preset(named.idp)
     issuer = _issuer(resource, named, preset)
     if preset is not None and preset.own_lookup is not None:
@@ -103,7 +103,7 @@ def _preset(idp: str | None) -> "Preset | None":
     return find(idp)
 
 
-def _issuer(resource: str, named: Named, preset: "Preset | None") -> str:
+def _issuer(resource: str, named: IssuerOptions, preset: "Preset | None") -> str:
     if named.issuer is not None:
         return named.issuer
     # A provider with one issuer for everybody; all others have braces where the customer's name goes.
@@ -116,7 +116,7 @@ def _issuer(resource: str, named: Named, preset: "Preset | None") -> str:
     )
 
 
-def _by_own_lookup(issuer: str, preset: "Preset", named: Named) -> "OpaqueIssuer":
+def _by_own_lookup(issuer: str, preset: "Preset", named: IssuerOptions) -> "OpaqueIssuer":
     from doorward.tokens import INTROSPECTED, GitHubTokenCheck, GoogleTokenInfo, OpaqueIssuer
 
     profile = preset.introspected or INTROSPECTED
@@ -145,7 +145,7 @@ def _by_own_lookup(issuer: str, preset: "Preset", named: Named) -> "OpaqueIssuer
 
 
 def _asked(
-    resource: str, issuer: str, way: "Introspection", preset: "Preset | None", named: Named
+    resource: str, issuer: str, way: "Introspection", preset: "Preset | None", named: IssuerOptions
 ) -> "OpaqueIssuer":
     from doorward.tokens import INTROSPECTED, OpaqueIssuer
     from doorward.tokens.opaque.issuer import as_answered
@@ -187,7 +187,7 @@ def _require_introspection(preset: "Preset | None", way: "Introspection") -> Non
         )
 
 
-def _audience(resource: str, preset: "Preset | None", named: Named) -> Audience:
+def _audience(resource: str, preset: "Preset | None", named: IssuerOptions) -> Audience:
     if named.audience is not None:
         return named.audience
     if named.client_ids:
@@ -197,7 +197,9 @@ def _audience(resource: str, preset: "Preset | None", named: Named) -> Audience:
     raise _undecided(resource, preset, "audience, or client_ids,")
 
 
-def _of_provider(resource: str, issuer: str, preset: "Preset", named: Named) -> TrustedIssuer:
+def _of_provider(
+    resource: str, issuer: str, preset: "Preset", named: IssuerOptions
+) -> TrustedIssuer:
     if preset.profile is None:
         raise _opaque(preset, "Set introspection, and the audience or client_ids that you accept.")
     if named.audience is None and not preset.audience_is_resource:

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 
 from doorward.errors import RequestRefused, Unavailable
 from doorward.guard.http import cors
-from doorward.guard.http.body import Gone, read_body, replay, require_json, require_size
+from doorward.guard.http.body import (
+    ClientDisconnected,
+    read_body,
+    replay,
+    require_json,
+    require_size,
+)
 from doorward.guard.http.lifespan import run_lifespan
-from doorward.guard.http.paths import Paths, Place
-from doorward.guard.http.response_stream import Exchange
-from doorward.guard.http.responses import INSIDE_KEY, Answer, App, Receive, Scope, Send, deliver
+from doorward.guard.http.paths import EndpointPaths, Place
+from doorward.guard.http.response_stream import ResponseStream
+from doorward.guard.http.responses import INSIDE_KEY, App, Receive, Response, Scope, Send, deliver
 from doorward.guard.http_methods import NOT_IN_MESSAGES, operation_of, without_body
 from doorward.guard.pipeline import GuardedRequest, Pipeline
 from doorward.guard.refusals import (
@@ -21,12 +27,12 @@ from doorward.guard.refusals import (
     UnknownMethod,
     VerbRefused,
 )
-from doorward.guard.sessions import Sessions
+from doorward.guard.sessions import SessionOwners
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity
 from doorward.policy import Operation, Policy
 from doorward.policy.rules import REFERENCES
-from doorward.wire.host_origin import Addresses
+from doorward.wire.host_origin import HostOriginPolicy
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import Envelope, read_envelope
 from doorward.wire.resource_uri import require_normal_uris
@@ -36,11 +42,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class GuardSettings:
     """Everything a door needs, decided once at start-up."""
 
-    paths: Paths
-    addresses: Addresses
+    paths: EndpointPaths
+    addresses: HostOriginPolicy
     metadata: bytes
     pipeline: Pipeline
     policy: Policy
@@ -52,18 +58,18 @@ class Settings:
     app_path: str | None
 
 
-class Door:
+class GuardMiddleware:
     """
     ``app`` behind a door: the endpoint is guarded, the metadata is answered here.
 
     Other paths are refused unless the settings serve them.
     """
 
-    def __init__(self, app: App, settings: Settings) -> None:
+    def __init__(self, app: App, settings: GuardSettings) -> None:
         self._app = app
         self._settings = settings
         self._pipeline = settings.pipeline
-        self._sessions = Sessions()
+        self._sessions = SessionOwners()
 
     @property
     def policy(self) -> Policy:
@@ -114,7 +120,7 @@ class Door:
             await deliver(self._pipeline.refuse(GuardedRequest(scope), refusal), send, public)
             return
         if scope["method"] == "OPTIONS":
-            await deliver(Answer(204, []), send, public)
+            await deliver(Response(204, []), send, public)
             return
         headers = [
             (b"content-type", b"application/json"),
@@ -122,7 +128,7 @@ class Door:
             (b"cache-control", b"public, max-age=300"),
         ]
         body = b"" if scope["method"] == "HEAD" else self._settings.metadata
-        await deliver(Answer(200, headers, body), send, public)
+        await deliver(Response(200, headers, body), send, public)
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = GuardedRequest(scope)
@@ -150,7 +156,7 @@ class Door:
             answer = self._pipeline.refuse(request, refusal)
             await deliver(answer, send, cors.readable_headers(request.origin))
             return
-        except Gone:
+        except ClientDisconnected:
             return
         await self._serve(request, caller, receive, send)
 
@@ -174,10 +180,10 @@ class Door:
         """Answer OPTIONS before any token is asked for: browsers send none along."""
         origin, asked = request.origin, request.asked
         if origin is not None and cors.is_preflight(request.http_method, asked):
-            await deliver(Answer(204, []), send, cors.preflight_headers(origin, asked))
+            await deliver(Response(204, []), send, cors.preflight_headers(origin, asked))
         else:
             allow = [(b"allow", VerbRefused.allow.encode("ascii"))]
-            await deliver(Answer(204, allow), send, cors.readable_headers(origin))
+            await deliver(Response(204, allow), send, cors.readable_headers(origin))
 
     def _serve(
         self, request: GuardedRequest, caller: Identity, receive: Receive, send: Send
@@ -198,7 +204,7 @@ class Door:
             self._pipeline.record(request, "allowed", status, served=True)
 
         origin = request.origin
-        exchange = Exchange(
+        exchange = ResponseStream(
             send,
             [correlation] if origin is None else [correlation, *cors.readable_headers(origin)],
             began,

@@ -9,8 +9,8 @@ from doorward.errors import NotPermitted, RequestRefused, ScopeMissing, Unavaila
 from doorward.guard.audit import events as audit
 from doorward.guard.http.bearer import read_bearer, require_token
 from doorward.guard.http.correlation_id import new_id
-from doorward.guard.http.request_headers import Asked, look_at
-from doorward.guard.http.responses import Answer, Refusals, Scope
+from doorward.guard.http.request_headers import RequestHeaders, look_at
+from doorward.guard.http.responses import RefusalResponses, Response, Scope
 from doorward.guard.refusals import KindNotAllowed, UnknownMethod, UnknownName
 from doorward.identity import Identity
 from doorward.policy import Decision, Operation, Policy
@@ -41,7 +41,7 @@ class GuardedRequest:
 
     def __init__(self, scope: Scope, operation: Operation | None = None) -> None:
         self.scope = scope
-        self.asked: Asked = look_at(scope["headers"])
+        self.asked: RequestHeaders = look_at(scope["headers"])
         self.http_method: str = scope["method"]
         self.operation = operation
         self.correlation_id = new_id()
@@ -59,7 +59,7 @@ class Pipeline:
     def __init__(
         self,
         verifier: "TokenVerifier",
-        refusals: Refusals,
+        refusals: RefusalResponses,
         audit: audit.AuditSink,
         clock: Callable[[], float],
         *,
@@ -129,7 +129,7 @@ class Pipeline:
         if not decision.allowed:
             raise self._refusal_of(decision, operation, identity)
 
-    def refuse(self, request: GuardedRequest, refusal: RequestRefused | Unavailable) -> Answer:
+    def refuse(self, request: GuardedRequest, refusal: RequestRefused | Unavailable) -> Response:
         """Return the one answer to ``refusal``, which is recorded."""
         envelope = request.envelope
         answer = self._refusals.answer(

@@ -8,7 +8,7 @@ from doorward.identity import Identity
 _Owner = tuple[str, str, str | None]
 
 
-class Sessions:
+class SessionOwners:
     """
     The sessions that one application opened, and for whom; the last ``entries`` of them.
 

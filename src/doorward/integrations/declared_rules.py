@@ -21,7 +21,7 @@ _ANYTHING = Operation("")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Checked(Protocol):
+class AuthorizationContext(Protocol):
     """What FastMCP asks a check about: the caller's token, and what is called."""
 
     token: Any
@@ -68,7 +68,7 @@ class requires:  # noqa: N801 - it is written as a decorator
     def __call__(self, target: Function) -> Function: ...
 
     @overload
-    def __call__(self, target: Checked) -> bool: ...
+    def __call__(self, target: AuthorizationContext) -> bool: ...
 
     def __call__(self, target: Any) -> Any:
         """Mark a function and return it; or, asked by FastMCP, say whether the caller may."""

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from doorward.tokens import TokenVerifier
 
 
-class Deciding(NamedTuple):
+class EffectivePolicy(NamedTuple):
     """A policy that knows the operations it decides, and the verifier in front, if there is one."""
 
     policy: Policy
     verifier: "TokenVerifier | None"
 
 
-def deciding(source: object) -> Deciding:
+def deciding(source: object) -> EffectivePolicy:
     """
     Return what decides at ``source``, with what the server behind it offers.
 
@@ -55,7 +55,7 @@ def deciding(source: object) -> Deciding:
             "Name the server or what protect() returned, such as module:app, or give the guard "
             "Policy(rules=server.rules).",
         )
-    return Deciding(policies[0], verifier)
+    return EffectivePolicy(policies[0], verifier)
 
 
 def _policies(source: object) -> "tuple[Sequence[Policy], TokenVerifier | None]":

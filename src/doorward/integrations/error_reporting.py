@@ -49,7 +49,7 @@ def sentence_of(error: BaseException | None, name: str) -> str | None:
     return None
 
 
-class Told(NamedTuple):
+class ReportedError(NamedTuple):
     """What a peer is told over plain HTTP; ``error`` is written as the guard's own refusals are."""
 
     status: int
@@ -57,7 +57,7 @@ class Told(NamedTuple):
     headers: dict[str, str]
 
 
-def answer_of(problem: DownstreamProblem | Unavailable, name: str) -> Told:
+def answer_of(problem: DownstreamProblem | Unavailable, name: str) -> ReportedError:
     """
     Return the HTTP answer to ``problem``, which is written down under its correlation id.
 
@@ -74,7 +74,7 @@ def answer_of(problem: DownstreamProblem | Unavailable, name: str) -> Told:
         status = 401
         headers["www-authenticate"] = problem.challenge
     data = {"reason": problem.code, "correlation_id": correlation_id}
-    return Told(status, {"code": status, "message": problem.public, "data": data}, headers)
+    return ReportedError(status, {"code": status, "message": problem.public, "data": data}, headers)
 
 
 def _write_down(event: str, name: str, error: BaseException) -> str:

@@ -15,7 +15,7 @@ from fastapi import Depends, HTTPException, Request
 from doorward.downstream.refusals import DownstreamProblem
 from doorward.errors import DoorwardError, RequestRefused, Unavailable
 from doorward.guard.guard import Guard
-from doorward.guard.http.responses import Answer
+from doorward.guard.http.responses import Response
 from doorward.guard.pipeline import GuardedRequest
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity, Kind, reset_current_identity, set_current_identity
@@ -180,7 +180,7 @@ def _told(request: Request) -> Iterator[None]:
         raise HTTPException(told.status, told.error, told.headers) from None
 
 
-def _as_exception(answer: Answer) -> HTTPException:
+def _as_exception(answer: Response) -> HTTPException:
     # FastAPI writes the body, and so its length and type.
     own = (b"content-length", b"content-type")
     headers = {name.decode(): value.decode() for name, value in answer.headers if name not in own}

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from doorward.policy import Operation
 
 
-class Listed(NamedTuple):
+class ListShape(NamedTuple):
     """Where a list result keeps its entries, how they are named, and which method uses one."""
 
     member: str
@@ -14,11 +14,11 @@ class Listed(NamedTuple):
     used_by: str
 
 
-LISTS: Mapping[str, Listed] = {
-    "tools/list": Listed("tools", "name", "tools/call"),
-    "prompts/list": Listed("prompts", "name", "prompts/get"),
-    "resources/list": Listed("resources", "uri", "resources/read"),
-    "resources/templates/list": Listed("resourceTemplates", "uriTemplate", "resources/read"),
+LISTS: Mapping[str, ListShape] = {
+    "tools/list": ListShape("tools", "name", "tools/call"),
+    "prompts/list": ListShape("prompts", "name", "prompts/get"),
+    "resources/list": ListShape("resources", "uri", "resources/read"),
+    "resources/templates/list": ListShape("resourceTemplates", "uriTemplate", "resources/read"),
 }
 
 

@@ -1,6 +1,6 @@
 """MCP over Streamable HTTP, in both eras: typed functions in, one ASGI endpoint out."""
 
-from doorward.mcp_server.elicitation.pending_pages import Elicitations, NotAsked
+from doorward.mcp_server.elicitation.pending_pages import NotAsked, PendingPages
 from doorward.mcp_server.elicitation.questions import (
     Elicit,
     Elicited,
@@ -27,7 +27,6 @@ __all__ = [
     "Context",
     "Elicit",
     "ElicitUrl",
-    "Elicitations",
     "Elicited",
     "ElicitedUrl",
     "EmbeddedResource",
@@ -38,6 +37,7 @@ __all__ = [
     "Message",
     "MissingCapability",
     "NotAsked",
+    "PendingPages",
     "ResourceLink",
     "Root",
     "Sample",

@@ -20,7 +20,7 @@ T = TypeVar("T")
 UNWATCHED_SECONDS = 0.02
 
 
-class HungUp(Exception):
+class ClientHungUp(Exception):
     """The client is gone; nobody reads what would be sent."""
 
 
@@ -40,7 +40,7 @@ async def read_body(receive: Receive, headers: list[tuple[bytes, bytes]], limit:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            raise HungUp
+            raise ClientHungUp
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > limit:
@@ -77,7 +77,7 @@ def while_connected(receive: Receive, work: Awaitable[T]) -> Generator[Any, Any,
     except asyncio.CancelledError:
         if not watch.hung_up:
             raise
-        raise HungUp from None
+        raise ClientHungUp from None
     finally:
         watch.end()
 

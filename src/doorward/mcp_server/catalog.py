@@ -7,7 +7,7 @@ from typing import Any
 from doorward.errors import ConfigurationError
 from doorward.mcp_server.features.completion import Completions
 from doorward.mcp_server.features.prompts import Prompt, get_prompt
-from doorward.mcp_server.features.resource_registry import Library
+from doorward.mcp_server.features.resource_registry import ResourceRegistry
 from doorward.mcp_server.features.tasks import EXTENSION as TASKS_EXTENSION
 from doorward.mcp_server.features.tasks import METHODS as TASK_METHODS
 from doorward.mcp_server.features.tasks import TaskSupport
@@ -15,13 +15,13 @@ from doorward.mcp_server.features.tools import Tool, call_tool
 from doorward.mcp_server.functions.invocation import Function
 from doorward.mcp_server.functions.logging import set_level
 from doorward.mcp_server.refusals import UnknownMethod
-from doorward.mcp_server.registry.access_rules import Gate
-from doorward.mcp_server.registry.registry import Shelf
-from doorward.mcp_server.request_context import Call, Method
-from doorward.mcp_server.server_state import House
+from doorward.mcp_server.registry.access_rules import AccessRules
+from doorward.mcp_server.registry.registry import Registry
+from doorward.mcp_server.request_context import Method, RequestContext
+from doorward.mcp_server.server_state import ServerState
 
 
-class Offer:
+class Catalog:
     """
     The tools, prompts, resources and completions of a server.
 
@@ -29,13 +29,17 @@ class Offer:
     change notifications.
     """
 
-    def __init__(self, gate: Gate, *, ttl_ms: int, page_size: int | None, watchable: bool) -> None:
-        self.tools: Shelf[Tool] = Shelf("tool", "tools/call", gate, ttl_ms, page_size)
-        self.prompts: Shelf[Prompt] = Shelf("prompt", "prompts/get", gate, ttl_ms, page_size)
-        self.library = Library(gate, ttl_ms, page_size)
-        self.completions = Completions(self.prompts, self.library)
+    def __init__(
+        self, access_rules: AccessRules, *, ttl_ms: int, page_size: int | None, watchable: bool
+    ) -> None:
+        self.tools: Registry[Tool] = Registry("tool", "tools/call", access_rules, ttl_ms, page_size)
+        self.prompts: Registry[Prompt] = Registry(
+            "prompt", "prompts/get", access_rules, ttl_ms, page_size
+        )
+        self.resources = ResourceRegistry(access_rules, ttl_ms, page_size)
+        self.completions = Completions(self.prompts, self.resources)
         self.watchable = watchable
-        self._gate = gate
+        self._access_rules = access_rules
         self._has_tasks = False
         self._has_context = False
 
@@ -46,15 +50,15 @@ class Offer:
         if task is not None:
             self._has_tasks = True
             for method in TASK_METHODS:
-                self._gate.allow(method)
+                self._access_rules.allow(method)
 
     def needs_sessions(self) -> bool:
         """Say whether anything takes more than one request to a client of the elder era."""
         return self._has_context or self.watchable
 
-    def may_read(self, call: Call, uri: str) -> bool:
+    def may_read(self, call: RequestContext, uri: str) -> bool:
         """Say whether there is a resource at ``uri`` that this caller may read."""
-        return self.library.may_watch(uri, call.identity)
+        return self.resources.may_watch(uri, call.identity)
 
     def capabilities(self, modern: bool) -> dict[str, Any]:
         """Return the capabilities to tell a client of the modern, or of the elder, era."""
@@ -64,7 +68,7 @@ class Offer:
             found["tools"] = {**changes}
         if self.prompts:
             found["prompts"] = {**changes}
-        if self.library:
+        if self.resources:
             found["resources"] = {**changes, **({"subscribe": True} if self.watchable else {})}
         if self.completions:
             found["completions"] = {}
@@ -74,25 +78,25 @@ class Offer:
             found["extensions"] = {TASKS_EXTENSION: {}}
         return found
 
-    def methods(self, house: House) -> tuple[dict[str, Method], dict[str, Method]]:
+    def methods(self, state: ServerState) -> tuple[dict[str, Method], dict[str, Method]]:
         """Return the methods of the modern era and of the one before, without their greetings."""
-        tools, prompts, library = self.tools, self.prompts, self.library
+        tools, prompts, resources = self.tools, self.prompts, self.resources
         both: dict[str, Method] = {
             "tools/list": partial(_offered, tools, tools.listed),
-            "tools/call": partial(call_tool, tools, house.tasks),
+            "tools/call": partial(call_tool, tools, state.tasks),
             "prompts/list": partial(_offered, prompts, prompts.listed),
             "prompts/get": partial(_offered, prompts, partial(get_prompt, prompts)),
-            "resources/list": partial(_offered, library, library.listed),
-            "resources/templates/list": partial(_offered, library, library.templates_listed),
-            "resources/read": partial(_offered, library, library.read),
+            "resources/list": partial(_offered, resources, resources.listed),
+            "resources/templates/list": partial(_offered, resources, resources.templates_listed),
+            "resources/read": partial(_offered, resources, resources.read),
             "completion/complete": partial(_offered, self.completions, self.completions.complete),
         }
         modern, legacy = dict(both), dict(both)
-        for name, method in house.tasks.methods.items():
+        for name, method in state.tasks.methods.items():
             modern[name] = partial(_where, lambda: self._has_tasks, method)
-        modern["subscriptions/listen"] = self._watched(house.listening.listen)
-        legacy["resources/subscribe"] = self._watched(house.subscribe)
-        legacy["resources/unsubscribe"] = self._watched(house.unsubscribe)
+        modern["subscriptions/listen"] = self._watched(state.listening.listen)
+        legacy["resources/subscribe"] = self._watched(state.subscribe)
+        legacy["resources/unsubscribe"] = self._watched(state.unsubscribe)
         legacy["logging/setLevel"] = partial(_where, self.needs_sessions, set_level)
         return modern, legacy
 
@@ -109,14 +113,14 @@ class Offer:
         return partial(_where, lambda: self.watchable, method)
 
 
-def _where(offered: Callable[[], bool], method: Method, call: Call) -> Awaitable[bytes]:
+def _where(offered: Callable[[], bool], method: Method, call: RequestContext) -> Awaitable[bytes]:
     if not offered():
         raise UnknownMethod("Method not found")
     return method(call)
 
 
-def _offered(shelf: object, method: Method, call: Call) -> Awaitable[bytes]:
+def _offered(registry: object, method: Method, call: RequestContext) -> Awaitable[bytes]:
     """Answer with ``method`` where there is anything on the shelf: else the capability is absent."""
-    if not shelf:
+    if not registry:
         raise UnknownMethod("Method not found")
     return method(call)

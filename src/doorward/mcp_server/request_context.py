@@ -12,14 +12,14 @@ from doorward.wire.jsonrpc.envelope import CAPABILITIES_META
 
 if TYPE_CHECKING:
     from doorward.mcp_server.elicitation.rounds import Rounds
-    from doorward.mcp_server.functions.task import Job
+    from doorward.mcp_server.functions.task import Task
     from doorward.mcp_server.streams.session import Session
     from doorward.mcp_server.streams.stream import Stream
 
 Owner = tuple[str, str, str | None] | None
 
 
-class Call(msgspec.Struct, eq=False):
+class RequestContext(msgspec.Struct, eq=False):
     """
     What a method is asked, by whom, and in which era.
 
@@ -41,7 +41,7 @@ class Call(msgspec.Struct, eq=False):
     rounds: "Rounds"
     session: "Session | None" = None
     stream: "Stream | None" = None
-    job: "Job | None" = None
+    task: "Task | None" = None
     answer_headers: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
@@ -69,10 +69,10 @@ def owner_of(identity: Identity | None) -> Owner:
 
 
 # A method answers the members of its result as JSON text, without the braces round them.
-Method = Callable[[Call], Awaitable[bytes]]
+Method = Callable[[RequestContext], Awaitable[bytes]]
 
 
-class Interim(BaseException):
+class InterimResult(BaseException):
     """
     A result that is not yet the result: more input is needed, or the work became a task.
 
@@ -86,15 +86,15 @@ class Interim(BaseException):
         self.members = members
 
 
-def interim_in(group: BaseExceptionGroup[BaseException]) -> Interim:
+def interim_in(group: BaseExceptionGroup[BaseException]) -> InterimResult:
     """Return the first interim result among what a group of tasks raised; without one, raise it."""
     for error in group.exceptions:
-        if isinstance(error, Interim):
+        if isinstance(error, InterimResult):
             return error
-        if isinstance(error, BaseExceptionGroup) and error.subgroup(Interim) is not None:
+        if isinstance(error, BaseExceptionGroup) and error.subgroup(InterimResult) is not None:
             return interim_in(error)
     raise group
 
 
-class Served(BaseException):
+class ResponseSent(BaseException):
     """The method wrote its answer itself, to the last byte."""

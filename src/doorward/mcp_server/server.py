@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from doorward.identity import Kind
-from doorward.mcp_server.catalog import Offer
-from doorward.mcp_server.elicitation.pending_pages import Elicitations
-from doorward.mcp_server.elicitation.request_state import Seal
+from doorward.mcp_server.catalog import Catalog
+from doorward.mcp_server.elicitation.pending_pages import PendingPages
+from doorward.mcp_server.elicitation.request_state import RequestState
 from doorward.mcp_server.elicitation.rounds import Rounds
-from doorward.mcp_server.features.handshake import About, Greeting
+from doorward.mcp_server.features.handshake import Handshake, ServerInfo
 from doorward.mcp_server.features.prompts import read_prompt
 from doorward.mcp_server.features.resources import read_resource
 from doorward.mcp_server.features.tasks import Tasks, TaskSupport
 from doorward.mcp_server.features.tools import read_tool
 from doorward.mcp_server.http.endpoint import Endpoint
-from doorward.mcp_server.http.host_check import Neighbours
-from doorward.mcp_server.http.middleware import App, Front
-from doorward.mcp_server.http.notifications import Announcing
-from doorward.mcp_server.registry.access_rules import Decide, Gate, rule_of
-from doorward.mcp_server.server_state import House
+from doorward.mcp_server.http.host_check import HostOriginCheck
+from doorward.mcp_server.http.middleware import App, McpMiddleware
+from doorward.mcp_server.http.notifications import Notifications
+from doorward.mcp_server.registry.access_rules import AccessRules, Decide, rule_of
+from doorward.mcp_server.server_state import ServerState
 from doorward.mcp_server.streams.session import Sessions
-from doorward.mcp_server.streams.subscription_streams import Listening
+from doorward.mcp_server.streams.subscription_streams import SubscriptionStreams
 from doorward.mcp_server.streams.subscriptions import Subscriptions
 from doorward.policy import Rule
 
@@ -36,7 +36,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _SERVER_INFO = "io.modelcontextprotocol/serverInfo"
 
 
-class McpServer(Announcing):
+class McpServer(Notifications):
     """
     An MCP server made of typed functions.
 
@@ -91,34 +91,34 @@ class McpServer(Announcing):
         allowed_origins: Iterable[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._gate = gate = Gate()
-        self._offer = offer = Offer(
-            gate, ttl_ms=list_ttl_ms, page_size=page_size, watchable=subscriptions
+        self._access_rules = access_rules = AccessRules()
+        self._catalog = catalog = Catalog(
+            access_rules, ttl_ms=list_ttl_ms, page_size=page_size, watchable=subscriptions
         )
         streams = Subscriptions()
-        tasks = Tasks(gate, streams, clock, ttl=task_ttl, most=most_tasks)
-        seal = Seal(state_key)
-        pages = Elicitations(seal, name, state_ttl, clock)
-        self._house = House(
+        tasks = Tasks(access_rules, streams, clock, ttl=task_ttl, most=most_tasks)
+        seal = RequestState(state_key)
+        pages = PendingPages(seal, name, state_ttl, clock)
+        self._state = ServerState(
             rounds=Rounds(seal, name, state_ttl, clock, pages),
             sessions=Sessions(clock, most=most_sessions, idle=session_idle),
             subscriptions=streams,
             tasks=tasks,
-            listening=Listening(streams, offer.may_read, tasks.may_follow),
-            may_read=offer.may_read,
-            needs_sessions=offer.needs_sessions,
+            listening=SubscriptionStreams(streams, catalog.may_read, tasks.may_follow),
+            may_read=catalog.may_read,
+            needs_sessions=catalog.needs_sessions,
         )
-        about = About(name, version, title, instructions)
-        greeting = Greeting(
-            about, offer.capabilities, list_ttl_ms, self._house.begin_session, dict(meta or {})
+        about = ServerInfo(name, version, title, instructions)
+        handshake = Handshake(
+            about, catalog.capabilities, list_ttl_ms, self._state.begin_session, dict(meta or {})
         )
-        modern, legacy = offer.methods(self._house)
+        modern, legacy = catalog.methods(self._state)
         self._endpoint = Endpoint(
-            modern={"server/discover": greeting.discover, **modern},
-            legacy={"initialize": greeting.initialize, "ping": greeting.ping, **legacy},
+            modern={"server/discover": handshake.discover, **modern},
+            legacy={"initialize": handshake.initialize, "ping": handshake.ping, **legacy},
             meta=msgspec.json.encode({**(meta or {}), _SERVER_INFO: about.implementation}),
-            house=self._house,
-            neighbours=Neighbours(allowed_hosts, allowed_origins),
+            state=self._state,
+            host_check=HostOriginCheck(allowed_hosts, allowed_origins),
             max_body=max_body,
         )
 
@@ -130,7 +130,7 @@ class McpServer(Announcing):
     @property
     def rules(self) -> Mapping[tuple[str, str], Rule]:
         """What authors wrote beside their functions: ``{("tools/call", "add"): Rule(...)}``."""
-        return MappingProxyType(self._gate.rules)
+        return MappingProxyType(self._access_rules.rules)
 
     @property
     def decide(self) -> Decide | None:
@@ -140,11 +140,11 @@ class McpServer(Announcing):
         Set it to the policy that also stands in the guard, so that a list shows what a call would
         be granted. Without it, lists follow ``rules`` as written, without a hierarchy of scopes.
         """
-        return self._gate.decide
+        return self._access_rules.decide
 
     @decide.setter
     def decide(self, decide: Decide | None) -> None:
-        self._gate.decide = decide
+        self._access_rules.decide = decide
 
     def tool(
         self,
@@ -180,7 +180,7 @@ class McpServer(Announcing):
         """
         rule = rule_of(scopes, roles, kinds)
 
-        def offer(function: F) -> F:
+        def catalog(function: F) -> F:
             tool = read_tool(
                 function,
                 name=name,
@@ -190,11 +190,11 @@ class McpServer(Announcing):
                 input_schema=input_schema,
                 task=task,
             )
-            self._offer.tools.add(tool, rule)
-            self._offer.note(tool.function, task=task)
+            self._catalog.tools.add(tool, rule)
+            self._catalog.note(tool.function, task=task)
             return function
 
-        return offer
+        return catalog
 
     def prompt(
         self,
@@ -218,13 +218,13 @@ class McpServer(Announcing):
         """
         rule = rule_of(scopes, roles, kinds)
 
-        def offer(function: F) -> F:
+        def catalog(function: F) -> F:
             prompt = read_prompt(function, name=name, title=title, description=description)
-            self._offer.prompts.add(prompt, rule)
-            self._offer.note(prompt.function)
+            self._catalog.prompts.add(prompt, rule)
+            self._catalog.note(prompt.function)
             return function
 
-        return offer
+        return catalog
 
     def resource(
         self,
@@ -259,7 +259,7 @@ class McpServer(Announcing):
         """
         rule = rule_of(scopes, roles, kinds)
 
-        def offer(function: F) -> F:
+        def catalog(function: F) -> F:
             resource = read_resource(
                 function,
                 uri,
@@ -271,11 +271,11 @@ class McpServer(Announcing):
                 ttl_ms=ttl_ms,
                 shared=shared,
             )
-            self._offer.library.add(resource, rule)
-            self._offer.note(resource.function)
+            self._catalog.resources.add(resource, rule)
+            self._catalog.note(resource.function)
             return function
 
-        return offer
+        return catalog
 
     def completion(self, of: str, argument: str) -> Callable[[F], F]:
         """
@@ -291,16 +291,16 @@ class McpServer(Announcing):
         Spec: MCP 2026-07-28, server/utilities/completion
         """
 
-        def offer(function: F) -> F:
-            self._offer.completions.add(of, argument, function)
+        def catalog(function: F) -> F:
+            self._catalog.completions.add(of, argument, function)
             return function
 
-        return offer
+        return catalog
 
     @property
-    def elicitations(self) -> Elicitations:
+    def pending_pages(self) -> PendingPages:
         """Whose the pages are that users were asked to open: what a page asks before it is shown."""
-        return self._house.rounds.elicitations
+        return self._state.rounds.pending_pages
 
     def close(self) -> None:
         """
@@ -309,9 +309,9 @@ class McpServer(Announcing):
         Done by itself at the end of the endpoint's own lifespan, of the one it stands in front of,
         and of the one that includes its router.
         """
-        self._house.close()
+        self._state.close()
 
-    def in_front_of(self, app: App, path: str = "/mcp") -> Front:
+    def in_front_of(self, app: App, path: str = "/mcp") -> McpMiddleware:
         """
         Return an ASGI application that serves the endpoint, and hands what is elsewhere to ``app``.
 
@@ -322,7 +322,7 @@ class McpServer(Announcing):
         Raises:
             ConfigurationError: with reason ``unusable-path``.
         """
-        return Front(self._endpoint, app, path, self.close)
+        return McpMiddleware(self._endpoint, app, path, self.close)
 
     def router(self, path: str = "/mcp") -> "APIRouter":
         """

@@ -9,17 +9,17 @@ from doorward.mcp_server.eras import Era
 from doorward.mcp_server.features.resources import not_found
 from doorward.mcp_server.features.tasks import Tasks
 from doorward.mcp_server.refusals import InvalidParams, NotAcceptable
-from doorward.mcp_server.request_context import Call, owner_of
+from doorward.mcp_server.request_context import RequestContext, owner_of
 from doorward.mcp_server.streams.session import Session, Sessions
 from doorward.mcp_server.streams.stream import HEADERS, reads_events
-from doorward.mcp_server.streams.subscription_streams import Listening
+from doorward.mcp_server.streams.subscription_streams import SubscriptionStreams
 from doorward.mcp_server.streams.subscriptions import Subscriptions
 
-MayWatch = Callable[[Call, str], bool]
+MayWatch = Callable[[RequestContext, str], bool]
 
 
 @dataclass
-class House:
+class ServerState:
     """
     Everything of a server that is there between requests.
 
@@ -32,11 +32,11 @@ class House:
     sessions: Sessions
     subscriptions: Subscriptions
     tasks: Tasks
-    listening: Listening
+    listening: SubscriptionStreams
     may_read: MayWatch
     needs_sessions: Callable[[], bool]
 
-    def begin_session(self, call: Call, era: Era) -> None:
+    def begin_session(self, call: RequestContext, era: Era) -> None:
         """Begin a session for the client of this call, if the server needs one for it."""
         if self.needs_sessions():
             owner = owner_of(call.identity)
@@ -44,7 +44,7 @@ class House:
             self.sessions.begin(session)
             call.answer_headers = ((b"mcp-session-id", session.id.encode()),)
 
-    async def subscribe(self, call: Call) -> bytes:
+    async def subscribe(self, call: RequestContext) -> bytes:
         """
         Answer ``resources/subscribe``.
 
@@ -60,7 +60,7 @@ class House:
         self.listening.follow(session)
         return b""
 
-    async def unsubscribe(self, call: Call) -> bytes:
+    async def unsubscribe(self, call: RequestContext) -> bytes:
         """Answer ``resources/unsubscribe``. Raises: InvalidParams."""
         session, uri = _asked(call)
         session.subscribed.discard(uri)
@@ -106,7 +106,7 @@ class House:
         self.subscriptions.end_all()
 
 
-def _asked(call: Call) -> tuple[Session, str]:
+def _asked(call: RequestContext) -> tuple[Session, str]:
     uri = call.params.get("uri")
     if not isinstance(uri, str):
         raise InvalidParams("params.uri must be a string")

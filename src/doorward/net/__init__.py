@@ -2,21 +2,21 @@
 
 from doorward.net.clock import ALWAYS, NEVER, Clock, Span
 from doorward.net.fetcher import Fetcher
-from doorward.net.messages import Fetched, Question
+from doorward.net.messages import FetchRequest, FetchResponse
 from doorward.net.refusals import AnswerUnusable, FetchFailed, FetchRefused
-from doorward.net.single_flight import Loaded, SingleFlight, SingleFlightCache
+from doorward.net.single_flight import Expiring, SingleFlight, SingleFlightCache
 
 __all__ = [
     "ALWAYS",
     "NEVER",
     "AnswerUnusable",
     "Clock",
+    "Expiring",
     "FetchFailed",
     "FetchRefused",
-    "Fetched",
+    "FetchRequest",
+    "FetchResponse",
     "Fetcher",
-    "Loaded",
-    "Question",
     "SingleFlight",
     "SingleFlightCache",
     "Span",

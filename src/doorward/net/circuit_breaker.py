@@ -16,7 +16,7 @@ RETRY = 5
 BUSY = frozenset({429, 502, 503, 504})
 
 
-class Respite:
+class CircuitBreaker:
     """
     Lets questions through to a service, and after an outage none for a while.
 

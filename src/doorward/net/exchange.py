@@ -7,25 +7,25 @@ from collections.abc import Mapping
 import httpcore2
 
 from doorward.net.connection import PinnedBackend
-from doorward.net.messages import Fetched, Question
+from doorward.net.messages import FetchRequest, FetchResponse
 from doorward.net.refusals import AnswerUnusable, FetchFailed
 from doorward.net.resolver import Resolver
-from doorward.net.url import Target
+from doorward.net.url import FetchUrl
 
 _MAX_AGE = re.compile(r'(?:^|[,\s])(?:s-maxage|max-age)="?([0-9]{1,10})"?', re.IGNORECASE)
 _UNCACHED = re.compile(r"(?:^|[,\s])(?:no-store|no-cache)(?:$|[,\s=])", re.IGNORECASE)
 
 
 async def exchange(
-    target: Target,
-    question: Question,
+    target: FetchUrl,
+    question: FetchRequest,
     *,
     resolver: Resolver,
     anywhere: bool,
     tls: ssl.SSLContext | None,
     limit: int,
     any_status: bool,
-) -> Fetched:
+) -> FetchResponse:
     """
     Return what ``target`` answers, at most ``limit`` bytes of it, over a connection of its own.
 
@@ -57,7 +57,7 @@ async def exchange(
         raise FetchFailed(f"{target.pair!r}: {type(error).__name__}: {error}") from None
 
 
-def _url(target: Target) -> httpcore2.URL:
+def _url(target: FetchUrl) -> httpcore2.URL:
     return httpcore2.URL(
         scheme=target.scheme.encode(),
         host=target.host.encode(),
@@ -67,8 +67,8 @@ def _url(target: Target) -> httpcore2.URL:
 
 
 async def _read(
-    answer: httpcore2.Response, target: Target, limit: int, *, any_status: bool
-) -> Fetched:
+    answer: httpcore2.Response, target: FetchUrl, limit: int, *, any_status: bool
+) -> FetchResponse:
     # Redirects too: the address behind one was never checked, and following it with a check of its
     # own still lets the first host choose where this process goes next.
     if answer.status != 200 and not any_status:
@@ -82,7 +82,7 @@ async def _read(
         body += part
         if len(body) > limit:
             raise AnswerUnusable(f"{target.pair!r} sent more than {limit} bytes")
-    return Fetched(answer.status, headers, bytes(body), _max_age(headers))
+    return FetchResponse(answer.status, headers, bytes(body), _max_age(headers))
 
 
 def _headers(answer: httpcore2.Response) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 
-from doorward.net.messages import Fetched, Question
+from doorward.net.messages import FetchRequest, FetchResponse
 from doorward.net.refusals import FetchFailed, FetchRefused
 from doorward.net.resolver import Resolver, resolve
 from doorward.net.url import read_target
@@ -38,7 +38,7 @@ class Fetcher:
 
     async def fetch(
         self, url: str, *, accept: str = "application/json", limit: int = 5 * 1024
-    ) -> Fetched:
+    ) -> FetchResponse:
         """
         Return what ``url`` answers, at most ``limit`` bytes of it.
 
@@ -48,9 +48,11 @@ class Fetcher:
 
         Spec: draft-ietf-oauth-client-id-metadata-document §4, §6.5, §6.6
         """
-        return await self._answer(url, Question(accept=accept), limit, any_status=False)
+        return await self._answer(url, FetchRequest(accept=accept), limit, any_status=False)
 
-    async def ask(self, url: str, question: Question, *, limit: int = 5 * 1024) -> Fetched:
+    async def ask(
+        self, url: str, question: FetchRequest, *, limit: int = 5 * 1024
+    ) -> FetchResponse:
         """
         Return what ``url`` answers to ``question``, whatever its status.
 
@@ -63,8 +65,8 @@ class Fetcher:
         return await self._answer(url, question, limit, any_status=True)
 
     async def _answer(
-        self, url: str, question: Question, limit: int, *, any_status: bool
-    ) -> Fetched:
+        self, url: str, question: FetchRequest, limit: int, *, any_status: bool
+    ) -> FetchResponse:
         target = read_target(url)
         allowed = target.pair in self._allowed
         if target.scheme != "https" and not allowed:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from doorward.net.url import Target
+from doorward.net.url import FetchUrl
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchResponse:
     """
     An answer: from ``fetch`` always one with status 200.
 
@@ -28,7 +28,7 @@ class Fetched:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class FetchRequest:
     """What is sent: ``body`` with its media type, and the media type that is wanted back."""
 
     method: str = "GET"
@@ -37,7 +37,7 @@ class Question:
     content_type: str | None = None
     authorization: str | None = field(default=None, repr=False)
 
-    def headers(self, target: Target) -> list[tuple[str, str]]:
+    def headers(self, target: FetchUrl) -> list[tuple[str, str]]:
         """Return the headers of this question to ``target``."""
         headers = [
             ("Host", target.host_header),

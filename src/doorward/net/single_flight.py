@@ -40,7 +40,7 @@ class SingleFlight(Generic[K, V]):
             task.cancel()
         await asyncio.gather(*flying, return_exceptions=True)
 
-    def under_way(self, key: K) -> bool:
+    def in_flight(self, key: K) -> bool:
         """Say whether a load for ``key`` is under way, so that ``run`` would join it."""
         return key in self._flying
 
@@ -54,7 +54,7 @@ async def _awaited(load: Callable[[], Awaitable[V]]) -> V:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded(Generic[V]):
+class Expiring(Generic[V]):
     """What a load gives: the value, and for how many seconds its author lets it be kept."""
 
     value: V
@@ -96,7 +96,7 @@ class SingleFlightCache(Generic[K, V]):
         return None if kept is None else kept.value
 
     async def get(
-        self, key: K, load: Callable[[], Awaitable[Loaded[V]]], *, asker: Hashable = None
+        self, key: K, load: Callable[[], Awaitable[Expiring[V]]], *, asker: Hashable = None
     ) -> V:
         """
         Return the value for ``key``: the kept one while it is good, else what ``load`` gives.
@@ -122,7 +122,7 @@ class SingleFlightCache(Generic[K, V]):
         self._kept[key] = self._kept.pop(key)  # now the most recently used
         return kept
 
-    async def _load(self, key: K, load: Callable[[], Awaitable[Loaded[V]]]) -> V:
+    async def _load(self, key: K, load: Callable[[], Awaitable[Expiring[V]]]) -> V:
         loaded = await load()
         wanted = self._floor if loaded.max_age is None else loaded.max_age
         life = min(max(wanted, self._floor), self._ceiling)

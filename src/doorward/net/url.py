@@ -21,7 +21,7 @@ _PORTS = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True)
-class Target:
+class FetchUrl:
     """Where a URL leads: ``host`` in lower case without brackets, ``path`` with its query."""
 
     scheme: str
@@ -41,7 +41,7 @@ class Target:
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def read_target(url: str, *, longest: int = 2048) -> Target:
+def read_target(url: str, *, longest: int = 2048) -> FetchUrl:
     """
     Return where ``url`` leads; ``longest`` is in characters.
 
@@ -63,7 +63,7 @@ def read_target(url: str, *, longest: int = 2048) -> Target:
             f"host {host[:200]!r} is neither a name nor the usual form of an address"
         )
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(
+    return FetchUrl(
         parts.scheme, host, _PORTS[parts.scheme] if parts.port is None else parts.port, path
     )
 

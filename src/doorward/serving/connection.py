@@ -13,7 +13,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
-from doorward.serving.request_cycle import Turn
+from doorward.serving.request_cycle import RequestCycle
 from doorward.serving.request_head import (
     HEAD_TOO_LONG,
     HeadRefused,
@@ -22,7 +22,7 @@ from doorward.serving.request_head import (
     require_chunked,
     require_version,
 )
-from doorward.serving.timeouts import Patience
+from doorward.serving.timeouts import Timeouts
 
 LONGEST_HEAD = 64 * 1024
 _LOOKS_EVERY = 5.0
@@ -63,16 +63,16 @@ class Connection(asyncio.Protocol):
         self._server = server_state
         self._app_state = app_state
         self._root_path = config.root_path
-        self._patience = Patience(self._loop.time, float(config.timeout_keep_alive))
+        self._timeouts = Timeouts(self._loop.time, float(config.timeout_keep_alive))
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self.paused = False
         self._writable: asyncio.Event | None = None
         self.reads = True
         # The request that is answered, those that came behind it, and the one that still arrives.
-        self._turn: Turn | None = None
-        self._behind: deque[Turn] = deque()
-        self._arriving: Turn | None = None
+        self._cycle: RequestCycle | None = None
+        self._behind: deque[RequestCycle] = deque()
+        self._arriving: RequestCycle | None = None
         self._head_is_open = False
         self._ignored = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -92,8 +92,8 @@ class Connection(asyncio.Protocol):
         self._address = get_local_addr(self._transport)
         self._scheme = "https" if is_ssl(self._transport) else "http"
         _send_at_once(self._transport)
-        self._patience.begin()
-        self._patience.came = 1
+        self._timeouts.begin()
+        self._timeouts.came = 1
         self._timer = self._loop.call_later(_LOOKS_EVERY, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
@@ -102,27 +102,27 @@ class Connection(asyncio.Protocol):
         self._transport = None
         if self._timer is not None:
             self._timer.cancel()
-        for turn in (self._turn, *self._behind):
-            if turn is not None:
-                turn.gone = True
-                turn.tell()
+        for cycle in (self._cycle, *self._behind):
+            if cycle is not None:
+                cycle.gone = True
+                cycle.tell()
         self._behind.clear()
         self.resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the line; end the connection where they are no request."""
         self._piece = len(data)
-        patience = self._patience
-        patience.came += len(data)
-        if patience.since is None and self._turn is None:
-            patience.begin()
+        timeouts = self._timeouts
+        timeouts.came += len(data)
+        if timeouts.since is None and self._cycle is None:
+            timeouts.begin()
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             # Nobody here speaks anything else. The request is answered as what it is without that,
             # and is the last one: what follows is in the other protocol.
-            if self._turn is not None:
-                self._turn.stays = False
+            if self._cycle is not None:
+                self._cycle.stays = False
             return
         except httptools.HttpParserError as error:
             self._refuse(*answer_to(error))
@@ -154,10 +154,10 @@ class Connection(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """Close, as soon as no request is under way."""
-        if self._turn is None:
+        if self._cycle is None:
             self.break_off()
         else:
-            self._turn.stays = False
+            self._cycle.stays = False
 
     # What the parser tells.
 
@@ -190,12 +190,12 @@ class Connection(asyncio.Protocol):
         version = self._parser.get_http_version()
         require_version(version)
         stays = version == "1.1" and self._parser.should_keep_alive()
-        turn = Turn(self, self._scope(version), stays)
-        self._arriving = turn
-        if self._turn is None:
-            self._begin(turn)
+        cycle = RequestCycle(self, self._scope(version), stays)
+        self._arriving = cycle
+        if self._cycle is None:
+            self._begin(cycle)
         else:
-            self._behind.append(turn)
+            self._behind.append(cycle)
             self._stop_reading()
 
     def on_body(self, body: bytes) -> None:
@@ -213,11 +213,11 @@ class Connection(asyncio.Protocol):
         if self._arriving is not None:
             self._arriving.end()
         self._arriving = None
-        self._ignored = self._patience.came = 0
-        if self._turn is None:
-            self._patience.begin()
+        self._ignored = self._timeouts.came = 0
+        if self._cycle is None:
+            self._timeouts.begin()
         else:
-            self._patience.since = None
+            self._timeouts.since = None
 
     # What the turn under way asks for.
 
@@ -229,7 +229,7 @@ class Connection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Send ``data``, where somebody still reads."""
         if self._transport is not None:
-            self._patience.written += len(data)
+            self._timeouts.written += len(data)
             self._transport.write(data)
 
     async def drained(self) -> None:
@@ -246,25 +246,25 @@ class Connection(asyncio.Protocol):
             self.reads = True
             self._transport.resume_reading()
 
-    def answered(self, turn: Turn) -> None:
+    def answered(self, cycle: RequestCycle) -> None:
         """Serve the request behind this one, or wait for the next."""
         self._server.total_requests += 1
-        self._turn = None
-        if not turn.stays:
+        self._cycle = None
+        if not cycle.stays:
             self.break_off()
         elif self._behind:
             self._begin(self._behind.popleft())
             self.go_on_reading()
         else:
             # What is left of a body that nobody wanted comes under the same limits as a request.
-            self._patience.begin()
+            self._timeouts.begin()
             if not self.reads:
                 self.go_on_reading()
 
-    def over(self, turn: Turn) -> None:
+    def over(self, cycle: RequestCycle) -> None:
         """Forget the application's work on ``turn``."""
-        if turn.task is not None:
-            self._server.tasks.discard(turn.task)
+        if cycle.task is not None:
+            self._server.tasks.discard(cycle.task)
 
     def break_off(self) -> None:
         """Close, once what was written has left."""
@@ -273,10 +273,10 @@ class Connection(asyncio.Protocol):
 
     # The connection's own.
 
-    def _begin(self, turn: Turn) -> None:
-        self._turn = turn
-        turn.task = self._loop.create_task(turn.run(self._app))
-        self._server.tasks.add(turn.task)
+    def _begin(self, cycle: RequestCycle) -> None:
+        self._cycle = cycle
+        cycle.task = self._loop.create_task(cycle.run(self._app))
+        self._server.tasks.add(cycle.task)
 
     def _scope(self, version: str) -> Scope:
         target = self._url
@@ -324,14 +324,14 @@ class Connection(asyncio.Protocol):
         if transport is None:
             return
         self._timer = self._loop.call_later(_LOOKS_EVERY, self._look)
-        if self._patience.stands_still(transport.get_write_buffer_size()):
+        if self._timeouts.stands_still(transport.get_write_buffer_size()):
             # To close would be to wait for what nobody takes.
             transport.abort()
-        elif self._patience.is_over() and not transport.is_closing():
+        elif self._timeouts.is_over() and not transport.is_closing():
             self._give_up()
 
     def _give_up(self) -> None:
-        if self._patience.came and self._turn is None and self._arriving is None:
+        if self._timeouts.came and self._cycle is None and self._arriving is None:
             self._refuse(b"408 Request Timeout", b"The request took too long to arrive")
         else:
             self.break_off()
@@ -339,7 +339,7 @@ class Connection(asyncio.Protocol):
     def _refuse(self, status: bytes, said: bytes) -> None:
         body = b'{"error":"%b"}' % said
         # Between two parts of an answer, nobody could tell it from the answer.
-        if self._turn is None:
+        if self._cycle is None:
             self.write(_REFUSAL % (status, len(body), body))
         self.break_off()
 

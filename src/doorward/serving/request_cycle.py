@@ -17,7 +17,7 @@ _FAILED: Message = {
 }
 
 
-class Line(Protocol):
+class ClientConnection(Protocol):
     """What a turn needs of its connection."""
 
     paused: bool
@@ -36,17 +36,17 @@ class Line(Protocol):
     def go_on_reading(self) -> None:
         """Take more from the client, where that was stopped."""
 
-    def answered(self, turn: "Turn") -> None:
+    def answered(self, cycle: "RequestCycle") -> None:
         """Hear that the answer is whole."""
 
-    def over(self, turn: "Turn") -> None:
+    def over(self, cycle: "RequestCycle") -> None:
         """Hear that the application is done with it."""
 
     def break_off(self) -> None:
         """Close without finishing what was begun."""
 
 
-class Turn:
+class RequestCycle:
     """
     One call of the application: what it receives, and what it sends.
 
@@ -73,7 +73,7 @@ class Turn:
         "task",
     )
 
-    def __init__(self, line: Line, scope: Scope, stays: bool) -> None:
+    def __init__(self, line: ClientConnection, scope: Scope, stays: bool) -> None:
         self._line = line
         self.scope = scope
         self.stays = stays

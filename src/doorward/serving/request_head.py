@@ -10,7 +10,7 @@ _ABSOLUTE = re.compile(rb"https?://([^/?#]+)([/?][^#]*)?", re.IGNORECASE)
 _OF_OTHER_VERSIONS = frozenset({"Invalid HTTP version", "Pause on PRI/Upgrade"})
 
 
-class Answer(NamedTuple):
+class HeadRefusal(NamedTuple):
     """The status line and the sentence that a refused head is answered with."""
 
     status: bytes
@@ -20,25 +20,25 @@ class Answer(NamedTuple):
 class HeadRefused(Exception):
     """A head that no application sees."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: HeadRefusal) -> None:
         super().__init__(answer.said.decode())
         self.answer = answer
 
 
-NOT_HTTP = Answer(b"400 Bad Request", b"This is not an HTTP request")
-HEAD_TOO_LONG = Answer(
+NOT_HTTP = HeadRefusal(b"400 Bad Request", b"This is not an HTTP request")
+HEAD_TOO_LONG = HeadRefusal(
     b"431 Request Header Fields Too Large", b"The headers of the request are too long"
 )
-OTHER_VERSION = Answer(b"505 HTTP Version Not Supported", b"This server speaks HTTP/1.1")
-OTHER_CODING = Answer(
+OTHER_VERSION = HeadRefusal(b"505 HTTP Version Not Supported", b"This server speaks HTTP/1.1")
+OTHER_CODING = HeadRefusal(
     b"501 Not Implemented", b"Of the transfer codings, this server reads chunked alone"
 )
-OTHER_TARGET = Answer(
+OTHER_TARGET = HeadRefusal(
     b"400 Bad Request", b"The target must be a path, or a URL of the host that Host names"
 )
 
 
-def answer_to(error: Exception) -> Answer:
+def answer_to(error: Exception) -> HeadRefusal:
     """Return what the parser's ``error`` is answered with: what a callback raised, or its own."""
     cause = error.__context__
     if isinstance(cause, HeadRefused):

@@ -9,7 +9,7 @@ BYTES_PER_SECOND = 4096
 LONGEST_STANDSTILL = 60.0
 
 
-class Patience:
+class Timeouts:
     """
     How long a client is waited for: to finish its request, to send the next one, to take an answer.
 

@@ -9,7 +9,7 @@ import msgspec
 from doorward.identity import Identity, Kind, Packed, Packer
 
 
-class Basis(Protocol):
+class CacheBasis(Protocol):
     """What a finding rests on: an issuer's keys, what an issuer said, the list of API keys."""
 
     @property
@@ -30,7 +30,7 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
 
     # Not tracked by the garbage collector, which would otherwise walk ten thousand of them.
     until: float
-    source: Basis
+    source: CacheBasis
     generation: int
     shape: _Shape
     own: bytes
@@ -44,7 +44,7 @@ _MOST_SHAPES = 1024
 _MOST_AT_HAND = 256
 
 
-class Remembered:
+class VerifiedTokenCache:
     """
     Identities by the SHA-256 of their token; the token itself is not kept.
 
@@ -93,7 +93,7 @@ class Remembered:
         return packer.pack(claims_json)
 
     def keep(
-        self, digest: bytes, identity: Identity, source: Basis, generation: int, now: float
+        self, digest: bytes, identity: Identity, source: CacheBasis, generation: int, now: float
     ) -> Identity:
         """
         Remember ``identity``, verified with the keys that ``source`` had at ``generation``.

@@ -11,8 +11,8 @@ from doorward.jose.compact import NotCompact, decode_segment, read_object
 from doorward.net import Clock, Fetcher
 from doorward.net.url import pairs_of
 from doorward.tokens.api_keys.key import PREFIX
-from doorward.tokens.api_keys.verifier import ApiKeys, KeyDesk
-from doorward.tokens.cache import Remembered
+from doorward.tokens.api_keys.verifier import ApiKeys, ApiKeyVerifier
+from doorward.tokens.cache import VerifiedTokenCache
 from doorward.tokens.jwt.issuer import TrustedIssuer, require_distinct
 from doorward.tokens.jwt.verifier import Verifier
 from doorward.tokens.opaque.issuer import OpaqueIssuer
@@ -117,8 +117,8 @@ class CredentialVerifier:
             cache_entries=cache_entries,
             cache_ttl=cache_ttl,
         )
-        self._desk = None if api_keys is None else KeyDesk(api_keys, clock=clock)
-        self._keys = Remembered(entries=cache_entries, ttl=cache_ttl)
+        self._verifier = None if api_keys is None else ApiKeyVerifier(api_keys, clock=clock)
+        self._keys = VerifiedTokenCache(entries=cache_entries, ttl=cache_ttl)
 
     async def start(self) -> None:
         """Fetch the keys of issuers ahead of the first token; one that is down is logged."""
@@ -163,21 +163,21 @@ class CredentialVerifier:
         return await self._jwts.verify(token)
 
     def _verify_key(self, token: bytes) -> Identity:
-        if self._desk is None:
+        if self._verifier is None:
             raise MalformedToken("an API key, where none are accepted")
         digest = sha256(token).digest()
         known = self._keys.recall(digest, self._clock())
         if known is not None:
             return known
         # Taken before the key is looked up: when the keys change in between, nothing is remembered.
-        generation = self._desk.generation
-        identity = self._desk.verify(token.decode("ascii", "replace"))
-        return self._keys.keep(digest, identity, self._desk, generation, self._clock())
+        generation = self._verifier.generation
+        identity = self._verifier.verify(token.decode("ascii", "replace"))
+        return self._keys.keep(digest, identity, self._verifier, generation, self._clock())
 
     def describe(self) -> list[dict[str, Any]]:
         """Return what is trusted, for a log line or a status page; nothing in it is secret."""
         signed = [] if self._jwts is None else self._jwts.describe()
-        keys = [] if self._desk is None else [{"api_keys": True}]
+        keys = [] if self._verifier is None else [{"api_keys": True}]
         return [*signed, *self._opaque.describe(), *keys]
 
 

@@ -93,7 +93,7 @@ class Revocations:
 
     async def _read_lately(self) -> None:
         # A read that was under way may have been asked for too long ago to count.
-        while self._flight.under_way(_FLIGHT):
+        while self._flight.in_flight(_FLIGHT):
             await self._flight.run(_FLIGHT, self._load)
             if self._fresh.holds(self._clock()) or self._pause.holds(self._clock()):
                 return

@@ -3,7 +3,7 @@
 _LATEST = 255
 
 
-class Met:
+class SeenFilter:
     """
     Tells a token that came before from one that comes for the first time.
 

@@ -11,7 +11,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 Headers = Iterable[tuple[bytes, bytes]]
 
 
-class Addresses:
+class HostOriginPolicy:
     """
     The hosts and origins of one server, derived from its public address ``url``.
 

@@ -17,7 +17,7 @@ from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
 from doorward.authserver.rate_limits import address_key
 from doorward.authserver.refusals import AccessDenied, InvalidRequest, LoginRequired, OAuthRefused
-from doorward.authserver.services import Parts
+from doorward.authserver.services import Services
 from doorward.authserver.users.users import User
 from doorward.wire.oauth.parameters import Parameters, parse_parameters
 from doorward.wire.oauth.redirect_uri import is_loopback
@@ -35,14 +35,14 @@ class AuthorizeEndpoint:
     Spec: OAuth 2.1 §4.1; RFC 9207 §2; MCP 2026-07-28 authorization
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     async def get(self, request: Request) -> Response:
         """Answer a page, or send the browser back to the client with a code or an error."""
-        settings = self._parts.settings
+        settings = self._services.settings
         peer = address_key(request, settings.trusted_proxies)
-        self._parts.limits.count(settings.limits.authorizations_per_address, "authorize", peer)
+        self._services.limits.count(settings.limits.authorizations_per_address, "authorize", peer)
         parameters = _parameters(request)
         # Who asks, and where an answer may go, comes before every other question: until both are
         # proven, whatever is wrong is shown here and nobody is redirected.
@@ -53,40 +53,42 @@ class AuthorizeEndpoint:
             return await self._serve(request, asked, client)
         except OAuthRefused as refused:
             state = parameters.one("state")
-            self._parts.tell("authorization.refused", client_id=client.client_id, code=refused.code)
+            self._services.tell(
+                "authorization.refused", client_id=client.client_id, code=refused.code
+            )
             return error_answer(settings, client, redirect_uri, state, refused)
 
     async def _client(self, parameters: Parameters) -> Client:
         client_id = parameters.one("client_id")
         if client_id is None:
             raise InvalidRequest("no client_id", say="The application did not say who it is.")
-        return await self._parts.clients.find(client_id)
+        return await self._services.clients.find(client_id)
 
     async def _serve(
         self, request: Request, asked: AuthorizationRequest, client: Client
     ) -> Response:
-        parts = self._parts
-        if parts.settings.sign_in_as is not None:
-            return await self._by_itself(request, asked, client, parts.settings.sign_in_as)
-        user = await parts.sessions.user(parts.cookies.session(request))
+        services = self._services
+        if services.settings.sign_in_as is not None:
+            return await self._by_itself(request, asked, client, services.settings.sign_in_as)
+        user = await services.sessions.user(services.cookies.session(request))
         # Asked to sign somebody in afresh, an existing session is as good as none.
         known = None if {"login", "select_account"} & set(asked.prompts) else user
         if known is None and "none" in asked.prompts:
             raise LoginRequired("nobody is signed in")
-        if known is not None and not await needs_asking(parts, asked, client, known):
-            return await complete(parts, asked, client, known, None)
+        if known is not None and not await needs_asking(services, asked, client, known):
+            return await complete(services, asked, client, known, None)
         return await self._ask(request, asked, client, known)
 
     async def _ask(
         self, request: Request, asked: AuthorizationRequest, client: Client, user: User | None
     ) -> Response:
-        parts = self._parts
-        browser = parts.cookies.browser(request)
+        services = self._services
+        browser = services.cookies.browser(request)
         user_id = user.id if user else None
-        transaction = await parts.transactions.begin(asked, browser, user_id)
+        transaction = await services.transactions.begin(asked, browser, user_id)
         if user is None:
-            return sign_in_page(parts, transaction, client, browser)
-        return await consent_page(parts, transaction, client, user, browser)
+            return sign_in_page(services, transaction, client, browser)
+        return await consent_page(services, transaction, client, user, browser)
 
     async def _by_itself(
         self, request: Request, asked: AuthorizationRequest, client: Client, username: str
@@ -102,10 +104,10 @@ class AuthorizeEndpoint:
                 "signing in without a person is for this machine alone",
                 say="This server signs in by itself, and only for applications on its own machine.",
             )
-        user = await self._parts.users.by_name(username)
+        user = await self._services.users.by_name(username)
         if user is None or user.disabled:
             raise AccessDenied(f"no user {username!r} to sign in as")
-        return await complete(self._parts, asked, client, user, None)
+        return await complete(self._services, asked, client, user, None)
 
 
 def _parameters(request: Request) -> Parameters:

@@ -11,7 +11,7 @@ from doorward.authserver.grants.transactions import Transaction
 from doorward.authserver.pages import pages
 from doorward.authserver.refusals import AccessDenied, ConsentRequired
 from doorward.authserver.responses import page_answer
-from doorward.authserver.services import Parts
+from doorward.authserver.services import Services
 from doorward.authserver.store.grants import begin_grant
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User
@@ -34,7 +34,7 @@ def grantable(asked: AuthorizationRequest, user: User) -> frozenset[str]:
 
 
 async def remembered(
-    parts: Parts, asked: AuthorizationRequest, client: Client, user: User
+    services: Services, asked: AuthorizationRequest, client: Client, user: User
 ) -> frozenset[str]:
     """
     Return the scopes that the user agreed to before; empty when the question is due again.
@@ -42,7 +42,7 @@ async def remembered(
     A request that already led to a code is due again: whoever kept its URL would otherwise get a
     second code without anybody looking.
     """
-    async with parts.store.reading() as connection:
+    async with services.store.reading() as connection:
         if await codes.was_asked_before(connection, asked):
             return frozenset()
         return await consents.remembered_scopes(
@@ -51,7 +51,7 @@ async def remembered(
 
 
 async def needs_asking(
-    parts: Parts, asked: AuthorizationRequest, client: Client, user: User
+    services: Services, asked: AuthorizationRequest, client: Client, user: User
 ) -> bool:
     """
     Say whether the user must see the consent page.
@@ -61,7 +61,7 @@ async def needs_asking(
         AccessDenied: the user can give nothing that was asked for.
     """
     scopes = grantable(asked, user)
-    known = await remembered(parts, asked, client, user)
+    known = await remembered(services, asked, client, user)
     # An empty set of scopes is contained in everything; it still needs a first answer.
     agreed = bool(known) and scopes <= known and "consent" not in asked.prompts
     if not agreed and "none" in asked.prompts:
@@ -70,7 +70,7 @@ async def needs_asking(
 
 
 async def complete(
-    parts: Parts,
+    services: Services,
     asked: AuthorizationRequest,
     client: Client,
     user: User,
@@ -87,11 +87,11 @@ async def complete(
         AccessDenied: the user can give nothing that was asked for.
     """
     scopes = grantable(asked, user)
-    now = parts.clock()
-    async with parts.store.writing() as connection:
+    now = services.clock()
+    async with services.store.writing() as connection:
         if claim is not None:
             transaction, browser = claim
-            await parts.transactions.claim(connection, transaction.handle, browser, user.id)
+            await services.transactions.claim(connection, transaction.handle, browser, user.id)
         await consents.remember(
             connection,
             user_id=user.id,
@@ -103,7 +103,7 @@ async def complete(
         )
         grant_id = await begin_grant(
             connection,
-            parts.settings,
+            services.settings,
             user_id=user.id,
             client_id=asked.client_id,
             redirect_uri=asked.redirect_uri,
@@ -111,9 +111,9 @@ async def complete(
             scopes=scopes,
             now=now,
         )
-        code = await codes.issue_code(connection, parts.settings, asked, grant_id, now)
-    parts.tell("code.issued", client_id=asked.client_id, user=user.id, grant=grant_id)
-    return code_answer(parts.settings, client, asked.redirect_uri, asked.state, code)
+        code = await codes.issue_code(connection, services.settings, asked, grant_id, now)
+    services.tell("code.issued", client_id=asked.client_id, user=user.id, grant=grant_id)
+    return code_answer(services.settings, client, asked.redirect_uri, asked.state, code)
 
 
 def shown(asked: AuthorizationRequest, client: Client, user: User) -> tuple[str, ...]:
@@ -122,20 +122,22 @@ def shown(asked: AuthorizationRequest, client: Client, user: User) -> tuple[str,
 
 
 async def consent_page(
-    parts: Parts, transaction: Transaction, client: Client, user: User, browser: Browser
+    services: Services, transaction: Transaction, client: Client, user: User, browser: Browser
 ) -> Response:
     """Show who asks for what, and where the answer goes."""
     asked = transaction.request
-    settings = parts.settings
+    settings = services.settings
     resource = settings.resource(asked.resource)
     scopes = grantable(asked, user)
-    known = await remembered(parts, asked, client, user)
+    known = await remembered(services, asked, client, user)
     described = resource.scopes if resource else {}
     page = pages.ConsentPage(
         service=settings.service_name,
         action=settings.url("/consent"),
         transaction=transaction.handle,
-        csrf=parts.cookies.consent_token(browser, transaction.handle, shown(asked, client, user)),
+        csrf=services.cookies.consent_token(
+            browser, transaction.handle, shown(asked, client, user)
+        ),
         client=client_card(client, asked.redirect_uri),
         resource=asked.resource,
         resource_name=resource.name if resource else None,
@@ -147,12 +149,12 @@ async def consent_page(
         switch_account_action=settings.url("/switch-account"),
     )
     response = page_answer(page)
-    parts.cookies.keep_browser(response, browser)
+    services.cookies.keep_browser(response, browser)
     return response
 
 
 def sign_in_page(
-    parts: Parts,
+    services: Services,
     transaction: Transaction,
     client: Client,
     browser: Browser,
@@ -162,17 +164,17 @@ def sign_in_page(
     status: int = 200,
 ) -> Response:
     """Ask who is there."""
-    settings = parts.settings
+    settings = services.settings
     page = pages.SignInPage(
         service=settings.service_name,
         action=settings.url("/sign-in"),
         transaction=transaction.handle,
-        csrf=parts.cookies.form_token(browser, transaction.handle),
+        csrf=services.cookies.form_token(browser, transaction.handle),
         client=client_card(client, transaction.request.redirect_uri),
         username=username,
         problem=problem,
         demo_users=settings.demo_users,
     )
     response = page_answer(page, status)
-    parts.cookies.keep_browser(response, browser)
+    services.cookies.keep_browser(response, browser)
     return response

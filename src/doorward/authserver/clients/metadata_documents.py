@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from doorward.authserver.refusals import ClientDocumentUnavailable
 from doorward.authserver.settings import AuthServerSettings
 from doorward.net.clock import Clock
-from doorward.net.messages import Fetched
+from doorward.net.messages import FetchResponse
 from doorward.net.refusals import FetchFailed
-from doorward.net.single_flight import Loaded, SingleFlightCache
+from doorward.net.single_flight import Expiring, SingleFlightCache
 from doorward.wire.address import origin_of
 from doorward.wire.oauth.client_metadata import (
     ClientMetadata,
@@ -23,22 +23,24 @@ LONGEST_DOCUMENT = 5 * 1024
 _MOST_DOCUMENTS = 1000
 
 
-class Fetches(Protocol):
+class DocumentFetcher(Protocol):
     """What is needed of the guarded fetcher."""
 
-    async def fetch(self, url: str, *, accept: str = ..., limit: int = ...) -> Fetched:
+    async def fetch(self, url: str, *, accept: str = ..., limit: int = ...) -> FetchResponse:
         """Return the answer with status 200, or raise ``FetchFailed``."""
         ...
 
 
-class ClientDocuments:
+class ClientMetadataDocuments:
     """
     The documents behind client_id URLs.
 
     Spec: draft-ietf-oauth-client-id-metadata-document §4, §6; MCP 2026-07-28 client registration
     """
 
-    def __init__(self, fetcher: Fetches, settings: AuthServerSettings, clock: Clock) -> None:
+    def __init__(
+        self, fetcher: DocumentFetcher, settings: AuthServerSettings, clock: Clock
+    ) -> None:
         self._fetcher = fetcher
         self._settings = settings
         self._cache: SingleFlightCache[str, ClientMetadata] = SingleFlightCache(
@@ -71,7 +73,7 @@ class ClientDocuments:
             self._last_seen.popitem(last=False)
         return metadata, before is not None and before != metadata
 
-    async def _load(self, client_id: str) -> Loaded[ClientMetadata]:
+    async def _load(self, client_id: str) -> Expiring[ClientMetadata]:
         try:
             fetched = await self._fetcher.fetch(client_id, limit=LONGEST_DOCUMENT)
             if not _is_json(fetched.media_type):
@@ -86,7 +88,7 @@ class ClientDocuments:
             raise ClientDocumentUnavailable(str(error)) from None
         if self._settings.documents_same_origin:
             _require_same_origin(client_id, metadata)
-        return Loaded(metadata, fetched.max_age)
+        return Expiring(metadata, fetched.max_age)
 
 
 def _is_json(media_type: str) -> bool:

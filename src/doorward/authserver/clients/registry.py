@@ -9,7 +9,7 @@ from uuid import uuid4
 from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from doorward.authserver.clients.metadata_documents import ClientDocuments
+from doorward.authserver.clients.metadata_documents import ClientMetadataDocuments
 from doorward.authserver.events import Recorder, ServerEvent
 from doorward.authserver.keys.secrets import digest_of, new_secret
 from doorward.authserver.refusals import TooManyRequests, UnknownClient
@@ -57,7 +57,7 @@ class Clients:
     def __init__(
         self,
         store: Store,
-        documents: ClientDocuments | None,
+        documents: ClientMetadataDocuments | None,
         settings: AuthServerSettings,
         clock: Clock,
         record: Recorder,

@@ -17,7 +17,7 @@ from doorward.authserver.clients.registry import Client
 from doorward.authserver.endpoints.sign_in import read_form
 from doorward.authserver.grants.transactions import Transaction
 from doorward.authserver.refusals import AccessDenied, FormRefused, OAuthRefused
-from doorward.authserver.services import Parts
+from doorward.authserver.services import Services
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User
 from doorward.wire.oauth.parameters import parse_parameters
@@ -26,24 +26,24 @@ from doorward.wire.oauth.parameters import parse_parameters
 class ConsentEndpoint:
     """Shows what is asked for, and takes the answer once."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     async def get(self, request: Request) -> Response:
         """Go on after sign-in: ask, or answer at once what was agreed to before."""
-        parts = self._parts
+        services = self._services
         query = parse_parameters(request.scope["query_string"])
-        browser = parts.cookies.browser(request)
-        transaction = await parts.transactions.find(query.one("transaction") or "", browser)
-        client = await parts.clients.find(transaction.request.client_id)
+        browser = services.cookies.browser(request)
+        transaction = await services.transactions.find(query.one("transaction") or "", browser)
+        client = await services.clients.find(transaction.request.client_id)
         user = await self._signed_in(request, transaction)
         if user is None:
-            return sign_in_page(parts, transaction, client, browser)
+            return sign_in_page(services, transaction, client, browser)
         try:
-            if await needs_asking(parts, transaction.request, client, user):
-                return await consent_page(parts, transaction, client, user, browser)
+            if await needs_asking(services, transaction.request, client, user):
+                return await consent_page(services, transaction, client, user, browser)
             claim = (transaction, browser)
-            return await complete(parts, transaction.request, client, user, claim)
+            return await complete(services, transaction.request, client, user, claim)
         except FormRefused:
             raise
         except OAuthRefused as refused:
@@ -51,12 +51,12 @@ class ConsentEndpoint:
 
     async def post(self, request: Request) -> Response:
         """Take the answer: a code for allow, ``access_denied`` for everything else."""
-        parts = self._parts
+        services = self._services
         form = await read_form(request)
         handle = form.one("transaction") or ""
-        browser = parts.cookies.require_own_form(request, handle, form.one("csrf"))
-        transaction = await parts.transactions.find(handle, browser)
-        client = await parts.clients.find(transaction.request.client_id)
+        browser = services.cookies.require_own_form(request, handle, form.one("csrf"))
+        transaction = await services.transactions.find(handle, browser)
+        client = await services.clients.find(transaction.request.client_id)
         user = await self._signed_in(request, transaction)
         if user is None:
             raise FormRefused("nobody is signed in any more")
@@ -64,13 +64,13 @@ class ConsentEndpoint:
             if form.one("decision") != "allow":
                 raise AccessDenied("the user said no", say="The user denied the request.")
             asked = shown(transaction.request, client, user)
-            expected = parts.cookies.consent_token(browser, handle, asked)
+            expected = services.cookies.consent_token(browser, handle, asked)
             if not compare_digest(expected.encode(), (form.one("csrf") or "").encode()):
                 # The client or the account changed while the page was open: the answer was to
                 # another question.
-                return await consent_page(parts, transaction, client, user, browser)
+                return await consent_page(services, transaction, client, user, browser)
             claim = (transaction, browser)
-            return await complete(parts, transaction.request, client, user, claim)
+            return await complete(services, transaction.request, client, user, claim)
         except FormRefused:
             raise
         except OAuthRefused as refused:
@@ -78,7 +78,7 @@ class ConsentEndpoint:
 
     async def _signed_in(self, request: Request, transaction: Transaction) -> User | None:
         """Return the user who signed in for this very transaction, if the session is still theirs."""
-        user = await self._parts.sessions.user(self._parts.cookies.session(request))
+        user = await self._services.sessions.user(self._services.cookies.session(request))
         # A session alone is not enough: with prompt=login it is older than the request.
         return user if user is not None and user.id == transaction.user_id else None
 
@@ -90,8 +90,12 @@ class ConsentEndpoint:
         user: User,
         refused: OAuthRefused,
     ) -> Response:
-        async with self._parts.store.writing() as connection:
-            await self._parts.transactions.claim(connection, transaction.handle, browser, user.id)
+        async with self._services.store.writing() as connection:
+            await self._services.transactions.claim(
+                connection, transaction.handle, browser, user.id
+            )
         asked = transaction.request
-        self._parts.tell("authorization.refused", client_id=client.client_id, code=refused.code)
-        return error_answer(self._parts.settings, client, asked.redirect_uri, asked.state, refused)
+        self._services.tell("authorization.refused", client_id=client.client_id, code=refused.code)
+        return error_answer(
+            self._services.settings, client, asked.redirect_uri, asked.state, refused
+        )

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from doorward.authserver.refusals import InvalidClient, InvalidRequest
 from doorward.authserver.responses import json_answer
-from doorward.authserver.services import Parts
+from doorward.authserver.services import Services
 from doorward.authserver.token.client_authentication import authenticate_client
 from doorward.authserver.token.endpoint import FailureCount, read_request
 
@@ -23,16 +23,16 @@ class IntrospectionEndpoint:
     Spec: RFC 7662 §2; RFC 9068 §2.2
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._failures = FailureCount(parts)
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._failures = FailureCount(services)
 
     async def post(self, request: Request) -> Response:
         """Answer what a live token says, or that it is not active and nothing else."""
         self._failures.require_room(request)
         form = await read_request(request)
         try:
-            caller = await authenticate_client(request, form, self._parts.clients)
+            caller = await authenticate_client(request, form, self._services.clients)
             if caller.introspects is None or caller.secret_hash is None:
                 raise InvalidClient("the client is not a resource server")
         except InvalidClient:
@@ -44,12 +44,12 @@ class IntrospectionEndpoint:
         return json_answer(await self._answer(token, caller.introspects))
 
     async def _answer(self, token: str, resource: str) -> dict[str, Any]:
-        claims = self._parts.access_tokens.read(token)
+        claims = self._services.access_tokens.read(token)
         # One answer for over, revoked, forged and somebody else's: no member says which.
         if claims is None or claims.get("aud") != resource:
             return {"active": False}
-        async with self._parts.store.reading() as connection:
-            if not await self._parts.access_tokens.is_alive(connection, claims):
+        async with self._services.store.reading() as connection:
+            if not await self._services.access_tokens.is_alive(connection, claims):
                 return {"active": False}
         told = {name: claims[name] for name in _TOLD} | _actor(claims)
         return {

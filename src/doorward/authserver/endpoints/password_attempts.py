@@ -8,7 +8,7 @@ from starlette.requests import Request
 from doorward.authserver.keys.secrets import digest_of
 from doorward.authserver.rate_limits import RateLimits, address_key
 from doorward.authserver.refusals import TooManyRequests
-from doorward.authserver.services import Parts
+from doorward.authserver.services import Services
 from doorward.authserver.users.users import canonical
 
 _FROM_NETWORK = "Too many sign-ins from your network. Try again in {wait}."
@@ -21,7 +21,7 @@ _OF_NAME = (
 
 
 @dataclass(frozen=True)
-class Attempt:
+class PasswordAttempt:
     """One try with a password, counted as a failure until it is known to be none."""
 
     limits: RateLimits
@@ -33,7 +33,7 @@ class Attempt:
             self.limits.give_back(rate, *keys)
 
 
-async def begin_attempt(parts: Parts, request: Request, username: str) -> Attempt:
+async def begin_attempt(services: Services, request: Request, username: str) -> PasswordAttempt:
     """
     Count one try of a password for ``username``, before the password is checked.
 
@@ -47,28 +47,28 @@ async def begin_attempt(parts: Parts, request: Request, username: str) -> Attemp
     Raises:
         TooManyRequests: 429, with what happened and when to try again.
     """
-    settings = parts.settings.limits
+    settings = services.settings.limits
     name = canonical(username)[:200]
-    secret = parts.cookies.known(request)
+    secret = services.cookies.known(request)
     per_source = settings.sign_in_failures_per_name_and_address
-    if await parts.known_browsers.knows(secret, name):
+    if await services.known_browsers.knows(secret, name):
         source = digest_of(secret or "").hex()
-        return _counted(parts.limits, (_OF_BROWSER, per_source, "sign-in-browser", name, source))
-    peer = address_key(request, parts.settings.trusted_proxies)
-    _count(parts.limits, _FROM_NETWORK, settings.sign_ins_per_address, "sign-in-address", peer)
+        return _counted(services.limits, (_OF_BROWSER, per_source, "sign-in-browser", name, source))
+    peer = address_key(request, services.settings.trusted_proxies)
+    _count(services.limits, _FROM_NETWORK, settings.sign_ins_per_address, "sign-in-address", peer)
     # The name in all networks comes last: what is refused before it does not count towards it, or
     # one network alone could use it up.
     return _counted(
-        parts.limits,
+        services.limits,
         (_OF_NETWORK, per_source, "sign-in-name-address", name, peer),
         (_OF_NAME, settings.sign_in_failures_per_name, "sign-in-name", name),
     )
 
 
-def _counted(limits: RateLimits, *counts: tuple[str, ...]) -> Attempt:
+def _counted(limits: RateLimits, *counts: tuple[str, ...]) -> PasswordAttempt:
     for say, rate, *keys in counts:
         _count(limits, say, rate, *keys)
-    return Attempt(limits, tuple(count[1:] for count in counts))
+    return PasswordAttempt(limits, tuple(count[1:] for count in counts))
 
 
 def _count(limits: RateLimits, say: str, rate: str, *keys: str) -> None:

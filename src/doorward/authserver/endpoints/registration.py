@@ -8,7 +8,7 @@ from starlette.responses import Response
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.rate_limits import address_key
 from doorward.authserver.responses import json_answer, read_body
-from doorward.authserver.services import Parts
+from doorward.authserver.services import Services
 from doorward.authserver.settings import AuthServerSettings
 from doorward.wire.oauth.client_metadata import (
     ClientMetadata,
@@ -29,21 +29,21 @@ class RegistrationEndpoint:
     Spec: RFC 7591 §3
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     async def post(self, request: Request) -> Response:
         """Register a client, and answer with everything that was kept of what it said."""
-        parts = self._parts
-        limits = parts.settings.limits
-        peer = address_key(request, parts.settings.trusted_proxies)
+        services = self._services
+        limits = services.settings.limits
+        peer = address_key(request, services.settings.trusted_proxies)
         # Per address first: one that is over its own limit must not use up everybody's.
-        parts.limits.count(limits.registrations_per_address, "register-address", peer)
-        parts.limits.count(limits.registrations, "register", "all")
+        services.limits.count(limits.registrations_per_address, "register-address", peer)
+        services.limits.count(limits.registrations, "register", "all")
         metadata = await self._read(request)
-        client, secret = await parts.clients.register(metadata)
-        parts.tell("client.registered", client_id=client.client_id)
-        return json_answer(described(client, secret, parts.clock()), 201)
+        client, secret = await services.clients.register(metadata)
+        services.tell("client.registered", client_id=client.client_id)
+        return json_answer(described(client, secret, services.clock()), 201)
 
     async def _read(self, request: Request) -> ClientMetadata:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -53,7 +53,7 @@ class RegistrationEndpoint:
             document = parse_object(await read_body(request, LONGEST_BODY), deepest=_DEEPEST)
         except NotStrictJson:
             raise InvalidClientMetadata("The body is not a well-formed JSON object.") from None
-        settings = self._parts.settings
+        settings = self._services.settings
         metadata = parse_registration(document, private_schemes=settings.private_schemes)
         return reduced(metadata, settings)
 

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from doorward.authserver.grants.refresh_tokens import find_refresh_token
 from doorward.authserver.refusals import InvalidClient, InvalidRequest
 from doorward.authserver.responses import json_answer
-from doorward.authserver.services import Parts
+from doorward.authserver.services import Services
 from doorward.authserver.store.grants import revoke_grant
 from doorward.authserver.token.client_authentication import authenticate_client
 from doorward.authserver.token.endpoint import FailureCount, read_request
@@ -19,17 +19,17 @@ class RevocationEndpoint:
     Spec: RFC 7009 §2
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._failures = FailureCount(parts)
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._failures = FailureCount(services)
 
     async def post(self, request: Request) -> Response:
         """Revoke a refresh token with its whole grant, or one access token."""
-        parts = self._parts
+        services = self._services
         self._failures.require_room(request)
         form = await read_request(request)
         try:
-            client = await authenticate_client(request, form, parts.clients)
+            client = await authenticate_client(request, form, services.clients)
         except InvalidClient:
             self._failures.count(request)
             raise
@@ -41,15 +41,15 @@ class RevocationEndpoint:
         return json_answer({})
 
     async def _revoke(self, token: str, client_id: str) -> None:
-        parts = self._parts
+        services = self._services
         # token_type_hint is not read: a wrong hint must change nothing, and telling is cheap.
-        claims = parts.access_tokens.read(token)
-        async with parts.store.writing() as connection:
+        claims = services.access_tokens.read(token)
+        async with services.store.writing() as connection:
             kept = await find_refresh_token(connection, token, client_id)
             if kept is not None:
-                await revoke_grant(connection, kept.grant_id, "given-back", parts.clock())
+                await revoke_grant(connection, kept.grant_id, "given-back", services.clock())
             elif claims is not None and claims.get("client_id") == client_id:
-                await parts.access_tokens.revoke(connection, claims)
+                await services.access_tokens.revoke(connection, claims)
             else:
                 return
-        parts.tell("token.revoked", client_id=client_id)
+        services.tell("token.revoked", client_id=client_id)

@@ -9,7 +9,7 @@ from doorward.authserver.grants.transactions import Transaction
 from doorward.authserver.pages import pages
 from doorward.authserver.refusals import FormRefused, TooManyRequests
 from doorward.authserver.responses import page_answer, read_body
-from doorward.authserver.services import Parts
+from doorward.authserver.services import Services
 from doorward.authserver.users.cookies import Browser
 from doorward.wire.oauth.parameters import Parameters, parse_parameters
 
@@ -35,24 +35,24 @@ async def read_form(request: Request) -> Parameters:
 class SignInEndpoint:
     """Signs people in and out by their password."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     async def post(self, request: Request) -> Response:
         """Check a name and a password, and go on with the transaction under a new session."""
-        parts = self._parts
+        services = self._services
         form = await read_form(request)
         transaction, browser = await self._transaction(request, form)
         username, password = form.one("username") or "", form.one("password") or ""
         try:
-            attempt = await begin_attempt(parts, request, username)
+            attempt = await begin_attempt(services, request, username)
         except TooManyRequests as refusal:
             await self._note_failure(username, "too-many")
             page = await self._again(transaction, browser, username, refusal.description, 429)
             page.headers["Retry-After"] = str(refusal.retry_after)
             return page
         try:
-            user = await parts.users.with_password(username, password)
+            user = await services.users.with_password(username, password)
         except BaseException:
             # A database that is away must not lock out those who try again.
             attempt.take_back()
@@ -61,62 +61,62 @@ class SignInEndpoint:
             await self._note_failure(username, "wrong-password")
             return await self._again(transaction, browser, username, _WRONG, 200)
         attempt.take_back()
-        session_id = await parts.sessions.begin(user, parts.cookies.session(request))
-        await parts.transactions.signed_in(transaction.handle, browser, user.id)
-        parts.tell("sign-in.succeeded", user=user.id)
+        session_id = await services.sessions.begin(user, services.cookies.session(request))
+        await services.transactions.signed_in(transaction.handle, browser, user.id)
+        services.tell("sign-in.succeeded", user=user.id)
         # See Other: reloading the next page must not send the password again.
-        next_page = parts.settings.url(f"/consent?transaction={transaction.handle}")
+        next_page = services.settings.url(f"/consent?transaction={transaction.handle}")
         response = RedirectResponse(next_page, 303, headers=dict(pages.SECURITY_HEADERS))
-        parts.cookies.keep_session(response, session_id)
-        known = await parts.known_browsers.remember(user, parts.cookies.known(request))
-        parts.cookies.keep_known(response, known)
+        services.cookies.keep_session(response, session_id)
+        known = await services.known_browsers.remember(user, services.cookies.known(request))
+        services.cookies.keep_known(response, known)
         return response
 
     async def switch(self, request: Request) -> Response:
         """Sign out, and ask again who is there for the same transaction."""
-        parts = self._parts
+        services = self._services
         form = await read_form(request)
         transaction, browser = await self._transaction(request, form)
-        await parts.sessions.end(parts.cookies.session(request))
-        await parts.transactions.signed_in(transaction.handle, browser, None)
-        client = await parts.clients.find(transaction.request.client_id)
-        response = sign_in_page(parts, transaction, client, browser)
-        parts.cookies.drop_session(response)
+        await services.sessions.end(services.cookies.session(request))
+        await services.transactions.signed_in(transaction.handle, browser, None)
+        client = await services.clients.find(transaction.request.client_id)
+        response = sign_in_page(services, transaction, client, browser)
+        services.cookies.drop_session(response)
         return response
 
     async def sign_out(self, request: Request) -> Response:
         """End the session, here and not only in the browser. Goes nowhere afterwards."""
-        parts = self._parts
+        services = self._services
         # No target to return to is read: there is none to get wrong. A form from elsewhere may
         # not sign anybody out; a link that is followed (GET) only asks.
         if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
             raise FormRefused("asked to sign out from another site")
-        await parts.sessions.end(parts.cookies.session(request))
+        await services.sessions.end(services.cookies.session(request))
         page = pages.MessagePage(
-            service=parts.settings.service_name,
+            service=services.settings.service_name,
             title="Signed out",
             text="You are signed out here. Applications keep what you allowed them.",
         )
         response = page_answer(page)
-        parts.cookies.drop_session(response)
+        services.cookies.drop_session(response)
         return response
 
     async def _transaction(self, request: Request, form: Parameters) -> tuple[Transaction, Browser]:
         handle = form.one("transaction") or ""
-        browser = self._parts.cookies.require_own_form(request, handle, form.one("csrf"))
-        return await self._parts.transactions.find(handle, browser), browser
+        browser = self._services.cookies.require_own_form(request, handle, form.one("csrf"))
+        return await self._services.transactions.find(handle, browser), browser
 
     async def _note_failure(self, username: str, reason: str) -> None:
         # Only a name that somebody has goes into the log: people type passwords into that field.
-        known = await self._parts.users.by_name(username)
-        self._parts.tell("sign-in.failed", user=known.id if known else "unknown", reason=reason)
+        known = await self._services.users.by_name(username)
+        self._services.tell("sign-in.failed", user=known.id if known else "unknown", reason=reason)
 
     async def _again(
         self, transaction: Transaction, browser: Browser, username: str, problem: str, status: int
     ) -> Response:
-        client = await self._parts.clients.find(transaction.request.client_id)
+        client = await self._services.clients.find(transaction.request.client_id)
         return sign_in_page(
-            self._parts,
+            self._services,
             transaction,
             client,
             browser,

@@ -12,7 +12,7 @@ from doorward.authserver.store.schema import codes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Presented:
+class PresentedCode:
     """
     A code and everything that must agree with it.
 
@@ -30,14 +30,14 @@ class Presented:
 
 
 @dataclass(frozen=True)
-class Spent:
+class SpentCode:
     """The code was claimed before: somebody holds a copy, and ``grant_id`` is compromised."""
 
     grant_id: str
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimedCode:
     """The code was good, and is spent from now on."""
 
     grant_id: str
@@ -69,8 +69,8 @@ async def issue_code(
 
 
 async def claim_code(
-    connection: AsyncConnection, settings: AuthServerSettings, presented: Presented, now: float
-) -> Claimed | Spent | None:
+    connection: AsyncConnection, settings: AuthServerSettings, presented: PresentedCode, now: float
+) -> ClaimedCode | SpentCode | None:
     """
     Claim a code, or say that it was spent, or that it is nothing (``None``).
 
@@ -100,7 +100,7 @@ async def claim_code(
         )
     ).one_or_none()
     if row is not None:
-        return Claimed(row.grant_id)
+        return ClaimedCode(row.grant_id)
     return await _failed(connection, digest, presented.client_id, now)
 
 
@@ -112,7 +112,7 @@ async def was_asked_before(connection: AsyncConnection, asked: AuthorizationRequ
 
 async def _failed(
     connection: AsyncConnection, digest: bytes, client_id: str, now: float
-) -> Spent | None:
+) -> SpentCode | None:
     # What was seen to be over stays over, also when the clock is set back afterwards.
     over = case((codes.c.expires_at <= now, 0.0), else_=codes.c.expires_at)
     row = (
@@ -123,4 +123,4 @@ async def _failed(
             .returning(codes.c.grant_id, codes.c.claimed_at)
         )
     ).one_or_none()
-    return Spent(row.grant_id) if row is not None and row.claimed_at is not None else None
+    return SpentCode(row.grant_id) if row is not None and row.claimed_at is not None else None

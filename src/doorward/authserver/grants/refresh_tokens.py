@@ -16,7 +16,7 @@ _CONTEXT = "doorward refresh answer"
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptToken:
+class StoredRefreshToken:
     """What is known of a refresh token that this client was given."""
 
     digest: bytes
@@ -46,7 +46,7 @@ async def issue_refresh_token(
 
 async def find_refresh_token(
     connection: AsyncConnection, token: str, client_id: str
-) -> KeptToken | None:
+) -> StoredRefreshToken | None:
     """Return the token when this client was given it; another client's does not exist."""
     return await _find(connection, digest_of(token), client_id)
 
@@ -63,7 +63,7 @@ async def was_used(connection: AsyncConnection, digest: bytes | None) -> bool:
 
 async def rotate(
     connection: AsyncConnection,
-    kept: KeptToken,
+    kept: StoredRefreshToken,
     *,
     token: str,
     successor: str,
@@ -87,7 +87,7 @@ async def rotate(
     return rotated.one_or_none() is not None
 
 
-def answer_of(kept: KeptToken, token: str, asked: str) -> dict[str, Any] | None:
+def answer_of(kept: StoredRefreshToken, token: str, asked: str) -> dict[str, Any] | None:
     """Return the answer that ``token`` got, if the same was asked for then."""
     plain = unseal(derive(token, _CONTEXT), kept.sealed_answer or b"", _CONTEXT)
     if plain is None:
@@ -96,7 +96,9 @@ def answer_of(kept: KeptToken, token: str, asked: str) -> dict[str, Any] | None:
     return answer if asked_then == asked else None
 
 
-async def _find(connection: AsyncConnection, digest: bytes, client_id: str) -> KeptToken | None:
+async def _find(
+    connection: AsyncConnection, digest: bytes, client_id: str
+) -> StoredRefreshToken | None:
     row = (
         await connection.execute(
             select(refresh_tokens)
@@ -106,7 +108,7 @@ async def _find(connection: AsyncConnection, digest: bytes, client_id: str) -> K
     ).one_or_none()
     if row is None:
         return None
-    return KeptToken(
+    return StoredRefreshToken(
         digest=row.token_hash,
         grant_id=row.grant_id,
         issued_at=row.issued_at,

@@ -17,7 +17,7 @@ from doorward.authserver.refusals import (
     UnsupportedGrantType,
 )
 from doorward.authserver.responses import json_answer, read_body
-from doorward.authserver.services import Parts
+from doorward.authserver.services import Services
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.token.client_authentication import authenticate_client
 from doorward.authserver.token.code_grant import redeem_code
@@ -28,7 +28,7 @@ from doorward.wire.oauth.parameters import Parameters, parse_parameters
 
 LONGEST_REQUEST = 16 * 1024
 
-Granting = Callable[[Parts, Client, Parameters], Awaitable[dict[str, Any]]]
+Granting = Callable[[Services, Client, Parameters], Awaitable[dict[str, Any]]]
 
 _ALWAYS: Mapping[str, Granting] = {"authorization_code": redeem_code, "refresh_token": refresh}
 
@@ -67,25 +67,25 @@ class FailureCount:
     Only failures: a busy gateway with good clients behind one address is nobody's attack.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def require_room(self, request: Request) -> None:
         """Refuse with 429 when this address failed too often."""
-        self._parts.limits.require_room(self._rate, "token-failures", self._key(request))
+        self._services.limits.require_room(self._rate, "token-failures", self._key(request))
 
     def count(self, request: Request) -> None:
         """Count one failure."""
         # The failure that is counted is the answer; the next request is told of the limit.
         with suppress(TooManyRequests):
-            self._parts.limits.count(self._rate, "token-failures", self._key(request))
+            self._services.limits.count(self._rate, "token-failures", self._key(request))
 
     @property
     def _rate(self) -> str:
-        return self._parts.settings.limits.token_failures_per_address
+        return self._services.settings.limits.token_failures_per_address
 
     def _key(self, request: Request) -> str:
-        return address_key(request, self._parts.settings.trusted_proxies)
+        return address_key(request, self._services.settings.trusted_proxies)
 
 
 class TokenEndpoint:
@@ -95,30 +95,30 @@ class TokenEndpoint:
     Spec: OAuth 2.1 §3.2, §4.1.3, §4.3
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._failures = FailureCount(parts)
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._failures = FailureCount(services)
 
     async def post(self, request: Request) -> Response:
         """Exchange a code or a refresh token for an access token."""
         self._failures.require_room(request)
         form = await read_request(request)
-        await self._parts.keys.keep_fresh()
+        await self._services.keys.keep_fresh()
         try:
-            client = await authenticate_client(request, form, self._parts.clients)
+            client = await authenticate_client(request, form, self._services.clients)
             answer = await self._grant(client, form)
         except (InvalidClient, InvalidGrant):
             self._failures.count(request)
             raise
-        await self._parts.clients.touch(client)
-        self._parts.tell("token.issued", client_id=client.client_id, scope=answer["scope"])
+        await self._services.clients.touch(client)
+        self._services.tell("token.issued", client_id=client.client_id, scope=answer["scope"])
         return json_answer(answer)
 
     async def _grant(self, client: Client, form: Parameters) -> dict[str, Any]:
         grant_type = form.one("grant_type")
         if grant_type is None:
             raise InvalidRequest("no grant_type", say="grant_type is missing.")
-        granting = grants_of(self._parts.settings).get(grant_type)
+        granting = grants_of(self._services.settings).get(grant_type)
         if granting is None:
             raise UnsupportedGrantType(f"grant_type {grant_type[:80]!r}")
-        return await granting(self._parts, client, form)
+        return await granting(self._services, client, form)

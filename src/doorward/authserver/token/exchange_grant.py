@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from doorward.authserver.clients.registry import Client
-from doorward.authserver.exchange_policy import Exchange
+from doorward.authserver.exchange_policy import ExchangePolicy
 from doorward.authserver.refusals import (
     InvalidRequest,
     InvalidScope,
@@ -12,7 +12,7 @@ from doorward.authserver.refusals import (
     SubjectTokenRefused,
     UnauthorizedClient,
 )
-from doorward.authserver.services import Parts
+from doorward.authserver.services import Services
 from doorward.authserver.token.response import token_answer
 from doorward.authserver.users.users import find_user
 from doorward.wire.oauth.parameters import Parameters
@@ -27,7 +27,7 @@ JWT = "urn:ietf:params:oauth:token-type:jwt"
 MOST_ACTORS = 4
 
 
-async def exchange_token(parts: Parts, client: Client, form: Parameters) -> dict[str, Any]:
+async def exchange_token(services: Services, client: Client, form: Parameters) -> dict[str, Any]:
     """
     Return a token for the next server, in the name of whoever the subject token is for.
 
@@ -44,26 +44,26 @@ async def exchange_token(parts: Parts, client: Client, form: Parameters) -> dict
 
     Spec: RFC 8693 §2.1, §2.2, §4.1, §5; RFC 8707 §2
     """
-    mine = [one for one in parts.settings.exchanges if one.client_id == client.client_id]
+    mine = [one for one in services.settings.exchanges if one.client_id == client.client_id]
     # Configured alone: a client that registered itself may carry any name, but not this origin.
     if not mine or client.origin != "configured" or client.secret_hash is None:
         raise UnauthorizedClient("no exchange is configured for this client")
     token = _subject_token(form)
     exchange = _exchange_for(mine, form)
-    claims = parts.access_tokens.read(token)
+    claims = services.access_tokens.read(token)
     if claims is None:
         raise SubjectTokenRefused("not an access token of ours, or over")
     # A token for another server, which this one got hold of, is worth nothing in its hands.
     if claims.get("aud") != exchange.resource:
         raise SubjectTokenRefused("a token for another server")
-    async with parts.store.reading() as connection:
-        alive = await parts.access_tokens.is_alive(connection, claims)
+    async with services.store.reading() as connection:
+        alive = await services.access_tokens.is_alive(connection, claims)
         user = await find_user(connection, str(claims["sub"])) if alive else None
     if user is None:
         raise SubjectTokenRefused("revoked, or its user is gone")
     held = parse_scope(str(claims["scope"])) or frozenset()
     scopes = _scopes(form, exchange.reachable(held) & user.scopes)
-    access = parts.access_tokens.issue(
+    access = services.access_tokens.issue(
         user=user,
         client_id=client.client_id,
         resource=exchange.target,
@@ -72,7 +72,7 @@ async def exchange_token(parts: Parts, client: Client, form: Parameters) -> dict
         expires_by=int(claims["exp"]),
         actor=_actor(client.client_id, claims),
     )
-    parts.tell("token.exchanged", client_id=client.client_id, target=exchange.target)
+    services.tell("token.exchanged", client_id=client.client_id, target=exchange.target)
     return {**token_answer(access, scopes, None), "issued_token_type": ACCESS_TOKEN}
 
 
@@ -95,7 +95,7 @@ def _subject_token(form: Parameters) -> str:
     return token
 
 
-def _exchange_for(mine: list[Exchange], form: Parameters) -> Exchange:
+def _exchange_for(mine: list[ExchangePolicy], form: Parameters) -> ExchangePolicy:
     named = {*form.all_of("resource"), *form.all_of("audience")}
     if len(named) != 1:
         raise InvalidTarget(f"{len(named)} targets", say="Name exactly one target.")

@@ -9,7 +9,7 @@ from doorward.authserver.authorize.checks import resource_of
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.consents import still_agreed
 from doorward.authserver.grants.refresh_tokens import (
-    KeptToken,
+    StoredRefreshToken,
     answer_of,
     find_refresh_token,
     issue_refresh_token,
@@ -25,7 +25,7 @@ from doorward.authserver.refusals import (
     OAuthRefused,
     UnauthorizedClient,
 )
-from doorward.authserver.services import Parts
+from doorward.authserver.services import Services
 from doorward.authserver.store.grants import Grant, live_grant, note_access_token, revoke_grant
 from doorward.authserver.token.response import token_answer
 from doorward.authserver.users.users import User, find_user
@@ -48,7 +48,7 @@ class _Asked:
         return "_Asked()"
 
 
-async def refresh(parts: Parts, client: Client, form: Parameters) -> dict[str, Any]:
+async def refresh(services: Services, client: Client, form: Parameters) -> dict[str, Any]:
     """
     Return new tokens for a refresh token and spend it.
 
@@ -65,18 +65,18 @@ async def refresh(parts: Parts, client: Client, form: Parameters) -> dict[str, A
     """
     if "refresh_token" not in client.metadata.grant_types:
         raise UnauthorizedClient("the client did not register for refresh tokens")
-    asked = _read(parts, form)
-    async with parts.store.writing() as connection:
-        outcome = await _exchange(connection, parts, client, asked)
+    asked = _read(services, form)
+    async with services.store.writing() as connection:
+        outcome = await _exchange(connection, services, client, asked)
     # Raised out here: inside, the revocation would be rolled back with everything else.
     if isinstance(outcome, GrantReused):
-        parts.tell("refresh.reused", client_id=client.client_id)
+        services.tell("refresh.reused", client_id=client.client_id)
     if isinstance(outcome, OAuthRefused):
         raise outcome
     return outcome
 
 
-def _read(parts: Parts, form: Parameters) -> _Asked:
+def _read(services: Services, form: Parameters) -> _Asked:
     token, scope = form.one("refresh_token"), form.one("scope")
     if token is None:
         raise InvalidRequest("no refresh_token", say="refresh_token is missing.")
@@ -84,18 +84,18 @@ def _read(parts: Parts, form: Parameters) -> _Asked:
     if scope is not None and scopes is None:
         raise InvalidScope("not a scope string", say="scope is not well-formed.")
     named = form.all_of("resource")
-    resource = resource_of(form, parts.settings).uri if named else None
+    resource = resource_of(form, services.settings).uri if named else None
     return _Asked(token=token, scopes=scopes, resource=resource)
 
 
 async def _exchange(
-    connection: AsyncConnection, parts: Parts, client: Client, asked: _Asked
+    connection: AsyncConnection, services: Services, client: Client, asked: _Asked
 ) -> dict[str, Any] | OAuthRefused:
-    now = parts.clock()
+    now = services.clock()
     kept = await find_refresh_token(connection, asked.token, client.client_id)
     if kept is None:
         return InvalidGrant("no such refresh token of this client")
-    grant = await live_grant(connection, parts.settings, kept.grant_id, now)
+    grant = await live_grant(connection, services.settings, kept.grant_id, now)
     if grant is None or now < kept.issued_at - 60:
         return InvalidGrant("the grant is over or revoked, or the clock was set back")
     if now >= kept.expires_at:
@@ -103,7 +103,7 @@ async def _exchange(
         await revoke_grant(connection, grant.id, "idle-too-long", now)
         return InvalidGrant("the refresh token was not used for too long")
     if kept.rotated_at is not None:
-        return await _again(connection, parts, kept, asked, now)
+        return await _again(connection, services, kept, asked, now)
     if asked.resource not in (None, grant.resource):
         return InvalidTarget("another resource than was granted")
     if asked.scopes is not None and not asked.scopes <= grant.scopes:
@@ -112,15 +112,19 @@ async def _exchange(
     if user is None:
         await revoke_grant(connection, grant.id, "no-longer-allowed", now)
         return InvalidGrant("the user, the consent or every scope is gone")
-    return await _next(connection, parts, kept, grant, user, scopes, asked, now)
+    return await _next(connection, services, kept, grant, user, scopes, asked, now)
 
 
 async def _again(
-    connection: AsyncConnection, parts: Parts, kept: KeptToken, asked: _Asked, now: float
+    connection: AsyncConnection,
+    services: Services,
+    kept: StoredRefreshToken,
+    asked: _Asked,
+    now: float,
 ) -> dict[str, Any] | OAuthRefused:
     """Answer a token that was spent before: the same once more, or the end of the grant."""
     rotated_at = kept.rotated_at or 0
-    recent = 0 <= now - rotated_at <= parts.settings.lifetimes.refresh_grace
+    recent = 0 <= now - rotated_at <= services.settings.lifetimes.refresh_grace
     # A successor in use proves that its owner got the answer. This one is not the owner's retry.
     if recent and not await was_used(connection, kept.successor):
         answer = answer_of(kept, asked.token, asked.sameness)
@@ -149,15 +153,15 @@ async def _still_allowed(
 
 async def _next(
     connection: AsyncConnection,
-    parts: Parts,
-    kept: KeptToken,
+    services: Services,
+    kept: StoredRefreshToken,
     grant: Grant,
     user: User,
     scopes: frozenset[str],
     asked: _Asked,
     now: float,
 ) -> dict[str, Any] | OAuthRefused:
-    access = parts.access_tokens.issue(
+    access = services.access_tokens.issue(
         user=user,
         client_id=grant.client_id,
         resource=grant.resource,
@@ -166,7 +170,7 @@ async def _next(
     )
     if not await note_access_token(connection, grant.id, now + access.expires_in):
         return InvalidGrant("revoked at the same moment")
-    successor = await issue_refresh_token(connection, parts.settings, grant, now)
+    successor = await issue_refresh_token(connection, services.settings, grant, now)
     answer = token_answer(access, scopes, successor)
     spent = await rotate(
         connection,

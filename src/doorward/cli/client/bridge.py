@@ -35,13 +35,13 @@ def bridge(
 
 
 async def _bridge(url: str, account: str | None, *, interactive: bool) -> None:
-    from doorward.cli.client.stored import wallet_of
+    from doorward.cli.client.stored import token_store_of
     from doorward.client.connection import open_authorized
     from doorward.client.mcp.bridge import Bridge
     from doorward.client.mcp.standard_streams import standard_streams
 
     async with (
-        open_authorized(url, wallet=wallet_of(account), interactive=interactive) as http,
+        open_authorized(url, token_store=token_store_of(account), interactive=interactive) as http,
         standard_streams() as (incoming, outgoing),
     ):
         await Bridge(url, http).run(incoming, outgoing)

@@ -10,7 +10,7 @@ from doorward.cli.client.service_options import (
     Issuer,
     KeyFile,
     SecretFile,
-    Service,
+    ServiceOptions,
 )
 from doorward.cli.options import Account, AsJson, ServerUrl, examples
 
@@ -50,25 +50,25 @@ def call(
     from doorward.cli.running import run
 
     output = Output(as_json=as_json)
-    who = Service(service, client_id, issuer, client_secret_file, client_key)
+    who = ServiceOptions(service, client_id, issuer, client_secret_file, client_key)
     run(output, lambda: _call(output, url, (tool, arguments or []), who, account))
 
 
 async def _call(
-    output: Any, url: str, asked: tuple[str, list[str]], who: Service, account: str | None
+    output: Any, url: str, asked: tuple[str, list[str]], who: ServiceOptions, account: str | None
 ) -> None:
     from doorward.cli.client.asked_page import AskedPage
-    from doorward.cli.client.stored import wallet_of
+    from doorward.cli.client.stored import token_store_of
     from doorward.cli.client.tool_arguments import parse_arguments
     from doorward.cli.problems import ToolProblem
     from doorward.client.connection import open_connection
 
     name, words = asked
-    wallet = wallet_of(who.account(account))
-    options = who.options(wallet)
+    token_store = token_store_of(who.account(account))
+    options = who.options(token_store)
     async with open_connection(
         url,
-        wallet=wallet,
+        token_store=token_store,
         interactive=False,
         elicit=AskedPage(output, url),
         modes=("url",),

@@ -6,7 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from doorward.cli.client.service_options import AsService, Issuer, KeyFile, SecretFile, Service
+from doorward.cli.client.service_options import (
+    AsService,
+    Issuer,
+    KeyFile,
+    SecretFile,
+    ServiceOptions,
+)
 from doorward.cli.options import Account, AsJson, ServerUrl, examples
 
 EPILOG = examples(
@@ -75,30 +81,30 @@ def login(
     from doorward.cli.running import run
 
     output = Output(as_json=as_json)
-    progress = Progress(output, no_browser=no_browser or paste, pastes=paste)
+    progress = LoginProgress(output, no_browser=no_browser or paste, pastes=paste)
     options = {"port": port, "patience": timeout, **_kind(progress, paste=paste, device=device)}
     if account is not None:
         # Else the browser signs in again whoever is signed in there already.
         options["prompt"] = "select_account"
-    asked = Asked(
+    asked = LoginOptions(
         url,
         scope,
         client_id,
         client_document,
         account,
-        Service(service, client_id, issuer, client_secret_file, client_key),
+        ServiceOptions(service, client_id, issuer, client_secret_file, client_key),
     )
     run(output, lambda: _login(output, asked, progress, options))
 
 
-def _kind(progress: "Progress", *, paste: bool, device: bool) -> dict[str, Any]:
+def _kind(progress: "LoginProgress", *, paste: bool, device: bool) -> dict[str, Any]:
     if device:
         return {"show": progress.show}
     return {"paste": progress.paste} if paste else {}
 
 
 @dataclass(frozen=True)
-class Asked:
+class LoginOptions:
     """What the command line says about whom to sign in where."""
 
     url: str
@@ -106,11 +112,13 @@ class Asked:
     client_id: str | None
     client_document: str | None
     account: str | None
-    service: Service
+    service: ServiceOptions
 
 
-async def _login(output: Any, asked: Asked, progress: "Progress", options: dict[str, Any]) -> None:
-    from doorward.cli.client.stored import wallet_of
+async def _login(
+    output: Any, asked: LoginOptions, progress: "LoginProgress", options: dict[str, Any]
+) -> None:
+    from doorward.cli.client.stored import token_store_of
     from doorward.cli.problems import UsageProblem
     from doorward.client.connection import open_connection
     from doorward.client.oauth.registration import ClientChoice, require_document_url
@@ -124,7 +132,7 @@ async def _login(output: Any, asked: Asked, progress: "Progress", options: dict[
             f"{scope!r} is not a list of scopes.",
             "Separate scopes by spaces, such as --scope 'mcp:read mcp:tools'.",
         )
-    wallet = wallet_of(asked.service.account(asked.account))
+    token_store = token_store_of(asked.service.account(asked.account))
     choice = ClientChoice(
         client_id=asked.client_id,
         document=require_document_url(document) if document else None,
@@ -132,7 +140,7 @@ async def _login(output: Any, asked: Asked, progress: "Progress", options: dict[
     chosen = {
         "choice": choice,
         **options,
-        **asked.service.options(wallet, people_name_clients=True),
+        **asked.service.options(token_store, people_name_clients=True),
     }
     if asked.service.wanted and {"show", "paste"} & options.keys():
         raise UsageProblem(
@@ -140,13 +148,13 @@ async def _login(output: Any, asked: Asked, progress: "Progress", options: dict[
         )
     async with open_connection(
         url,
-        wallet=wallet,
+        token_store=token_store,
         browser=progress.open,
         progress=progress,
         **chosen,
     ) as connection:
         tokens = await connection.log_in(wanted)
-        place = connection.wallet.place
+        place = connection.token_store.place
     _report(output, url, tokens, place)
     missing = sorted((wanted or frozenset()) - tokens.scopes) if tokens else []
     if missing:
@@ -168,7 +176,7 @@ def _report(output: Any, url: str, tokens: Any, place: str) -> None:
     output.facts(f"Signed in to {url}", facts_of(document))
 
 
-class Progress:
+class LoginProgress:
     """Says on stderr which hop is done, and opens or prints the address."""
 
     def __init__(self, output: Any, *, no_browser: bool, pastes: bool = False) -> None:

@@ -36,19 +36,19 @@ def logout(
 async def _logout(output: Any, url: str | None, account: str | None) -> None:
     import anyio.to_thread
 
-    from doorward.cli.client.stored import wallet_of
+    from doorward.cli.client.stored import token_store_of
     from doorward.client.refusals import ClientRefused
 
-    wallet = wallet_of(account)
-    servers = wallet.servers() if url is None else (url,)
+    token_store = token_store_of(account)
+    servers = token_store.servers() if url is None else (url,)
     ended: list[dict[str, Any]] = []
     for server in servers:
         try:
-            revoked = await _revoke(wallet, server)
+            revoked = await _revoke(token_store, server)
         except ClientRefused as error:
             output.note(f"{server}: not revoked there ({error.reason}); forgotten here.")
             revoked = False
-        known = await anyio.to_thread.run_sync(wallet.forget_tokens, server) is not None
+        known = await anyio.to_thread.run_sync(token_store.forget_tokens, server) is not None
         if known or url is None:
             ended.append({"server": server, "revoked": revoked})
             output.step("logout", f"{server}{', revoked' if revoked else ''}")
@@ -58,11 +58,11 @@ async def _logout(output: Any, url: str | None, account: str | None) -> None:
         output.note("Nothing is kept here; you are not signed in.")
 
 
-async def _revoke(wallet: Any, server: str) -> bool:
+async def _revoke(token_store: Any, server: str) -> bool:
     from doorward.client.connection import open_connection
 
-    tokens = wallet.tokens_for(server)
+    tokens = token_store.tokens_for(server)
     if tokens is None:
         return False
-    async with open_connection(server, wallet=wallet, interactive=False) as connection:
+    async with open_connection(server, token_store=token_store, interactive=False) as connection:
         return bool(await connection.sign_in.revoke(tokens))

@@ -13,7 +13,7 @@ from doorward.wire.address import require_issuer
 from doorward.wire.shell_command import shell_command
 
 if TYPE_CHECKING:
-    from doorward.client.oauth.token_store import Wallet
+    from doorward.client.oauth.token_store import TokenStore
 
 SECRET = "DOORWARD_CLIENT_SECRET"  # noqa: S105  (a name)
 _LONGEST = 64 * 1024
@@ -58,7 +58,7 @@ KeyFile = Annotated[
 
 
 @dataclass(frozen=True)
-class Service:
+class ServiceOptions:
     """What the command line says of a service: ``wanted`` is false when a person is meant."""
 
     wanted: bool
@@ -71,11 +71,13 @@ class Service:
         """Return where its tokens are kept: apart from those of the person at this machine."""
         return named or self.client_id if self.wanted else named
 
-    def options(self, wallet: "Wallet", *, people_name_clients: bool = False) -> dict[str, Any]:
+    def options(
+        self, token_store: "TokenStore", *, people_name_clients: bool = False
+    ) -> dict[str, Any]:
         """
         Return how a connection signs in as this service; nothing when a person is meant.
 
-        The issuer that the user named is kept in ``wallet``, and is the client's from then on. With
+        The issuer that the user named is kept in ``token_store``, and is the client's from then on. With
         ``people_name_clients`` a client's id alone does not ask for a service.
 
         Raises:
@@ -107,15 +109,15 @@ class Service:
         from doorward.client.workload.service import ClientCredentials
 
         credential = self._credential()
-        issuer = self._pinned(wallet, self.client_id)
+        issuer = self._pinned(token_store, self.client_id)
         choice = ClientChoice(client_id=self.client_id, issuer=issuer, **credential)
         return {"grant": ClientCredentials(), "choice": choice}
 
-    def _pinned(self, wallet: "Wallet", client_id: str) -> str:
+    def _pinned(self, token_store: "TokenStore", client_id: str) -> str:
         if self.issuer is not None:
-            wallet.keep_issuer(client_id, require_issuer(self.issuer))
+            token_store.keep_issuer(client_id, require_issuer(self.issuer))
             return self.issuer
-        kept = wallet.issuer_of(client_id)
+        kept = token_store.issuer_of(client_id)
         if kept is None:
             # Not what the MCP server names, even the first time: it could be a thief's, and the
             # secret would be there before anybody has read a name.

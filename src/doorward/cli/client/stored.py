@@ -5,21 +5,21 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from doorward.client.oauth.token_store import Wallet
+from doorward.client.oauth.token_store import TokenStore
 from doorward.client.oauth.tokens import Tokens
 from doorward.client.storage.store import open_store
 from doorward.jose.compact import NotCompact, decode_segment
 from doorward.wire.strict_json import NotStrictJson, parse_object
 
 
-def wallet_of(account: str | None) -> Wallet:
+def token_store_of(account: str | None) -> TokenStore:
     """
     Return what this user holds as ``account``.
 
     Raises:
         ConfigurationError: the name cannot be one, or the store cannot be used.
     """
-    return Wallet(open_store(), account)
+    return TokenStore(open_store(), account)
 
 
 def document_of(url: str, tokens: Tokens, place: str) -> dict[str, Any]:

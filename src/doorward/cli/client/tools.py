@@ -24,10 +24,12 @@ def tools(url: ServerUrl, account: Account = None, as_json: AsJson = False) -> N
 
 
 async def _tools(output: Any, url: str, account: str | None) -> None:
-    from doorward.cli.client.stored import wallet_of
+    from doorward.cli.client.stored import token_store_of
     from doorward.client.connection import open_connection
 
-    async with open_connection(url, wallet=wallet_of(account), interactive=False) as connection:
+    async with open_connection(
+        url, token_store=token_store_of(account), interactive=False
+    ) as connection:
         found = await connection.client.list_tools()
     if output.as_json:
         output.document({"tools": [dict(tool.document) for tool in found]})

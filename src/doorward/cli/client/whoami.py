@@ -24,21 +24,21 @@ def whoami(url: ServerUrl, account: Account = None, as_json: AsJson = False) -> 
 
 
 async def _whoami(output: Any, url: str, account: str | None) -> None:
-    from doorward.cli.client.stored import document_of, facts_of, wallet_of
-    from doorward.client.http.url_policy import Reach
+    from doorward.cli.client.stored import document_of, facts_of, token_store_of
+    from doorward.client.http.url_policy import UrlPolicy
     from doorward.client.refusals import SignInNeeded
     from doorward.wire.shell_command import login_hint
 
-    Reach(url)
-    wallet = wallet_of(account)
-    tokens = wallet.tokens_for(url)
+    UrlPolicy(url)
+    token_store = token_store_of(account)
+    tokens = token_store.tokens_for(url)
     if tokens is None:
         raise SignInNeeded(
             "sign-in-needed",
             f"You are not signed in to {url}.",
             login_hint(url, account=account),
         )
-    document = document_of(url, tokens, wallet.place)
+    document = document_of(url, tokens, token_store.place)
     if output.as_json:
         output.document(document)
         return

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from doorward.authserver import ServerEvent
 from doorward.cli.plain_text import line
-from doorward.demo.app import Whereabouts
+from doorward.demo.app import DemoAddresses
 from doorward.demo.paste import lines_for
 from doorward.demo.people import PEOPLE
 from doorward.guard import AuditEvent
@@ -37,7 +37,7 @@ class RichScreen:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False, soft_wrap=True)
 
-    def listening(self, where: Whereabouts) -> None:
+    def listening(self, where: DemoAddresses) -> None:
         """Show where the demo is, who can sign in, and what to paste into each client."""
         out = self._console
         keeps = f"keeps its data in {where.data}" if where.data else "forgets everything at exit"
@@ -95,7 +95,7 @@ class JsonScreen:
         self._dump = dump
         self._write = write
 
-    def listening(self, where: Whereabouts) -> None:
+    def listening(self, where: DemoAddresses) -> None:
         """Write where the demo is and who can sign in."""
         self._put(
             {

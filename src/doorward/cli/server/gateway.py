@@ -143,14 +143,14 @@ async def _serve(
 async def _look_behind(output: Any, settings: "Environment") -> None:
     """Say now what every request would run into: no Keycloak there, or no such realm."""
     from doorward.errors import ConfigurationError
-    from doorward.net import Fetcher, FetchFailed, Question
+    from doorward.net import Fetcher, FetchFailed, FetchRequest
     from doorward.net.url import read_target
 
     behind, realm = settings["KEYCLOAK_UPSTREAM_URL"], settings["KEYCLOAK_REALM"]
     url = f"{behind}/realms/{realm}/.well-known/openid-configuration"
     fetcher = Fetcher(allow_private_hosts=frozenset({read_target(url).pair}))
     try:
-        found = await fetcher.ask(url, Question(), limit=256 * 1024)
+        found = await fetcher.ask(url, FetchRequest(), limit=256 * 1024)
     except FetchFailed:
         output.note(f"Nobody answers at {behind} yet. Start Keycloak; until then, callers get 502.")
         return

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import anyio
 import httpx2
 
-from doorward.client.http.url_policy import PinnedTransport, Reach, unreachable
+from doorward.client.http.url_policy import PinnedTransport, UrlPolicy, unreachable
 from doorward.client.refusals import ProtocolBroken, Unreachable
 from doorward.wire.oauth.parameters import problem_with_names
 from doorward.wire.strict_json import NotStrictJson, parse_object
@@ -24,7 +24,7 @@ LONGEST_WAIT = 15.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """What came back: the body was cut off nowhere, and is not yet believed."""
 
     url: str
@@ -49,7 +49,7 @@ class Answer:
             ) from error
 
 
-class Courier:
+class HttpClient:
     """
     Carries documents between this client and the places that ``reach`` opens.
 
@@ -60,9 +60,11 @@ class Courier:
     Spec: RFC 9728 §7.7
     """
 
-    def __init__(self, reach: Reach, transport: httpx2.AsyncBaseTransport | None = None) -> None:
-        self.reach = reach
-        self._transport = transport or PinnedTransport(reach)
+    def __init__(
+        self, url_policy: UrlPolicy, transport: httpx2.AsyncBaseTransport | None = None
+    ) -> None:
+        self.url_policy = url_policy
+        self._transport = transport or PinnedTransport(url_policy)
         self._http = httpx2.AsyncClient(
             transport=self._transport,
             trust_env=False,
@@ -70,7 +72,7 @@ class Courier:
             cookies=no_cookies(),
         )
 
-    async def get(self, url: str, what: str) -> Answer:
+    async def get(self, url: str, what: str) -> HttpResponse:
         """Return what ``url`` answers; ``what`` names it for the user."""
         return await self._carry("GET", url, what)
 
@@ -81,7 +83,7 @@ class Courier:
         form: Mapping[str, str],
         auth: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> HttpResponse:
         """
         Return what ``url`` answers to a form; ``auth`` is sent as HTTP Basic.
 
@@ -101,7 +103,7 @@ class Courier:
         extra = dict(headers or {})
         return await self._carry("POST", url, what, extra, data=dict(form), auth=basic)
 
-    async def post_json(self, url: str, what: str, document: Mapping[str, Any]) -> Answer:
+    async def post_json(self, url: str, what: str, document: Mapping[str, Any]) -> HttpResponse:
         """Return what ``url`` answers to a JSON document."""
         return await self._carry("POST", url, what, json=dict(document))
 
@@ -116,8 +118,8 @@ class Courier:
         what: str,
         extra: Mapping[str, str] | None = None,
         **content: Any,
-    ) -> Answer:
-        self.reach.require(url, what)
+    ) -> HttpResponse:
+        self.url_policy.require(url, what)
         auth = content.pop("auth", None)
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         headers |= extra or {}
@@ -131,7 +133,7 @@ class Courier:
                     await response.aclose()
         except (httpx2.HTTPError, TimeoutError, OSError) as error:
             raise unreachable(url, error) from error
-        return Answer(url, response.status_code, response.headers, body)
+        return HttpResponse(url, response.status_code, response.headers, body)
 
 
 def no_cookies() -> CookieJar:
@@ -177,7 +179,7 @@ def require_identity(response: httpx2.Response) -> None:
         )
 
 
-def require_success(answer: Answer, what: str) -> Answer:
+def require_success(answer: HttpResponse, what: str) -> HttpResponse:
     """
     Return ``answer`` when it is a 2xx.
 

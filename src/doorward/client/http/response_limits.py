@@ -14,7 +14,7 @@ EXTENSION = "doorward.answer-limit"
 """The extension of a request that carries the limit of its answer."""
 
 
-class AnswerLimit:
+class ResponseLimit:
     """
     What is left of ``seconds`` and ``octets`` for one answer.
 
@@ -70,7 +70,7 @@ class LimitedTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send the request, and bound the stream of its answer."""
         limit = request.extensions.get(EXTENSION)
-        if not isinstance(limit, AnswerLimit):
+        if not isinstance(limit, ResponseLimit):
             return await self._inner.handle_async_request(request)
         response = await limit.waited(self._inner.handle_async_request(request))
         if isinstance(response.stream, httpx2.AsyncByteStream):
@@ -83,7 +83,7 @@ class LimitedTransport(httpx2.AsyncBaseTransport):
 
 
 class _Limited(httpx2.AsyncByteStream):
-    def __init__(self, inner: httpx2.AsyncByteStream, limit: AnswerLimit, host: str) -> None:
+    def __init__(self, inner: httpx2.AsyncByteStream, limit: ResponseLimit, host: str) -> None:
         self._inner, self._limit, self._host = inner, limit, host
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

@@ -12,14 +12,14 @@ import httpx2
 from doorward.client.refusals import DiscoveryFailed, Unreachable
 from doorward.net.addresses import is_internal, not_public
 from doorward.net.refusals import FetchRefused
-from doorward.net.url import Target, read_target
+from doorward.net.url import FetchUrl, read_target
 from doorward.wire import address
 
 LONGEST_ADDRESS = 16 * 1024
 """Characters of a URL; an authorization request with many scopes is the longest honest one."""
 
 
-class Reach:
+class UrlPolicy:
     """
     The addresses that the user opened by naming ``server``.
 
@@ -99,7 +99,7 @@ class Reach:
         return not hidden or (self.is_private and all(is_internal(one) for one in hidden))
 
 
-def readable(url: str) -> Target | None:
+def readable(url: str) -> FetchUrl | None:
     """Return where ``url`` leads, or ``None`` when two readers could read it differently."""
     try:
         target = read_target(url, longest=LONGEST_ADDRESS)
@@ -156,8 +156,8 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
     Spec: RFC 9110 §4.3.3
     """
 
-    def __init__(self, reach: Reach, *, keep_alive: bool = True) -> None:
-        self._reach = reach
+    def __init__(self, url_policy: UrlPolicy, *, keep_alive: bool = True) -> None:
+        self._url_policy = url_policy
         # The proxy variables of the environment are not read: a proxy resolves by itself.
         tls = ssl.create_default_context()
         kept_open = httpx2.Limits(max_keepalive_connections=None if keep_alive else 0)
@@ -176,7 +176,7 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": host},
         )
-        inner = self._server if host == self._reach.host else self._others
+        inner = self._server if host == self._url_policy.host else self._others
         return await inner.handle_async_request(pinned)
 
     async def _resolve(self, host: str, port: int) -> str:
@@ -186,7 +186,7 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
         except (OSError, UnicodeError, TimeoutError) as error:
             raise httpx2.ConnectError(f"{host} has no address") from error
         ips = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        if not self._reach.admits_addresses(host, ips):
+        if not self._url_policy.admits_addresses(host, ips):
             raise _refused("private-address", "host", host, f"it resolves to {', '.join(ips)}")
         return _preferred(ips)
 

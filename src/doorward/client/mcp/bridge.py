@@ -13,7 +13,7 @@ from doorward.client.http.http_client import read_limited
 from doorward.client.mcp.events import Event, read_events
 from doorward.client.mcp.exchange import (
     CANCELLED,
-    Exchange,
+    HttpExchange,
     SessionLost,
     require_service,
     tell_cancelled,
@@ -53,7 +53,7 @@ class Bridge:
         self._greeting: Mapping[str, Any] | None = None
         self._beginning = asyncio.Lock()
         self._schemas: dict[str, Mapping[str, Any]] = {}
-        self._under_way: dict[str | int, asyncio.Task[None]] = {}
+        self._in_flight: dict[str | int, asyncio.Task[None]] = {}
         self._listening: list[asyncio.Task[None]] = []
         self._given_up: tuple[str | int, ...] = ()
 
@@ -64,8 +64,8 @@ class Bridge:
                 try:
                     await self._carry_all(incoming, send, tasks)
                 finally:
-                    self._given_up = tuple(self._under_way)
-                    for task in (*self._under_way.values(), *self._listening):
+                    self._given_up = tuple(self._in_flight)
+                    for task in (*self._in_flight.values(), *self._listening):
                         task.cancel()
         finally:
             await self._hang_up()
@@ -80,7 +80,7 @@ class Bridge:
             task = tasks.create_task(self._carry(message, send))
             number = message.get("id")
             if isinstance(number, str | int) and "method" in message:
-                self._under_way[number] = task
+                self._in_flight[number] = task
                 task.add_done_callback(self._done(number))
             if message.get("method") == "notifications/initialized" and not self._listening:
                 await task
@@ -88,8 +88,8 @@ class Bridge:
 
     def _done(self, number: str | int) -> Callable[[asyncio.Task[None]], None]:
         def forget(task: asyncio.Task[None]) -> None:
-            if self._under_way.get(number) is task:
-                del self._under_way[number]
+            if self._in_flight.get(number) is task:
+                del self._in_flight[number]
 
         return forget
 
@@ -113,7 +113,7 @@ class Bridge:
     def _let_go(self, message: Mapping[str, Any]) -> None:
         params = message.get("params")
         number = params.get("requestId") if isinstance(params, dict) else None
-        task = self._under_way.get(number) if isinstance(number, str | int) else None
+        task = self._in_flight.get(number) if isinstance(number, str | int) else None
         if task is not None:
             task.cancel()
 
@@ -189,11 +189,11 @@ class Bridge:
             headers |= parameter_headers(schema, called.get("arguments") or {})
         return headers
 
-    def _post(self, message: Mapping[str, Any], headers: Mapping[str, str]) -> Exchange:
+    def _post(self, message: Mapping[str, Any], headers: Mapping[str, str]) -> HttpExchange:
         request = self._http.build_request(
             "POST", self._url, headers={**headers, **self._belonging()}, content=encode(message)
         )
-        return Exchange(self._http, request, {})
+        return HttpExchange(self._http, request, {})
 
     def _belonging(self) -> dict[str, str]:
         return {} if self._session is None else {"Mcp-Session-Id": self._session}
@@ -286,7 +286,7 @@ class Bridge:
                             await self._pass({}, event.data, send)
             await anyio.sleep(_PAUSE)
 
-    def _stream(self, after: str | None) -> Exchange:
+    def _stream(self, after: str | None) -> HttpExchange:
         headers = {
             "Accept": "text/event-stream",
             "Accept-Encoding": "identity",
@@ -297,7 +297,9 @@ class Bridge:
             headers["Last-Event-ID"] = after
         # HTML has an event's id sent back as the UTF-8 that it came in.
         encoded = httpx2.Headers(headers, encoding="utf-8")
-        return Exchange(self._http, self._http.build_request("GET", self._url, headers=encoded), {})
+        return HttpExchange(
+            self._http, self._http.build_request("GET", self._url, headers=encoded), {}
+        )
 
     async def _hang_up(self) -> None:
         if self._session is None:
@@ -310,7 +312,7 @@ class Bridge:
         told = {**build_headers({}, version=self._version), **self._belonging()}
         await tell_cancelled(self._http, self._url, told, left)
         with suppress(DoorwardError), anyio.move_on_after(5, shield=True):
-            async with Exchange(self._http, request, {}):
+            async with HttpExchange(self._http, request, {}):
                 pass
 
 

@@ -8,8 +8,8 @@ from typing import Any, Self
 import httpx2
 
 from doorward.client.http.http_client import no_cookies
-from doorward.client.http.response_limits import AnswerLimit, LimitedTransport
-from doorward.client.http.url_policy import PinnedTransport, Reach
+from doorward.client.http.response_limits import LimitedTransport, ResponseLimit
+from doorward.client.http.url_policy import PinnedTransport, UrlPolicy
 from doorward.client.mcp.elicitation import Elicit, Mode, next_round, went_to_pages
 from doorward.client.mcp.messages import MODERN, read_error
 from doorward.client.mcp.parameter_headers import marked_parameters, parameter_headers
@@ -85,7 +85,7 @@ class McpClient:
         self.url = url
         self._http = httpx2.AsyncClient(
             auth=auth,
-            transport=LimitedTransport(transport or PinnedTransport(Reach(url))),
+            transport=LimitedTransport(transport or PinnedTransport(UrlPolicy(url))),
             trust_env=False,
             timeout=httpx2.Timeout(timeout),
             cookies=no_cookies(),
@@ -203,7 +203,7 @@ class McpClient:
         method: str,
         params: Mapping[str, Any],
         headers: Mapping[str, str] | None,
-        limit: AnswerLimit | None,
+        limit: ResponseLimit | None,
     ) -> dict[str, Any]:
         result = await self._tried(method, params, headers, limit)
         for _ in range(_MOST_ROUNDS):
@@ -218,7 +218,7 @@ class McpClient:
         method: str,
         params: Mapping[str, Any],
         headers: Mapping[str, str] | None,
-        limit: AnswerLimit | None,
+        limit: ResponseLimit | None,
     ) -> dict[str, Any]:
         """Return the result, after the pages that the user has to go to before there is one."""
         for _ in range(_MOST_PAGE_VISITS):

@@ -12,7 +12,7 @@ _LONGEST = 8192
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page:
+class ElicitationUrl:
     """
     What to show to the user before they agree: the whole ``url``, and apart from it its ``host``.
 
@@ -25,7 +25,7 @@ class Page:
     warning: str | None = None
 
 
-def page_in(params: Mapping[str, Any]) -> Page:
+def page_in(params: Mapping[str, Any]) -> ElicitationUrl:
     """
     Return the page that the parameters of an ``elicitation/create`` with the mode ``url`` name.
 
@@ -50,7 +50,7 @@ def page_in(params: Mapping[str, Any]) -> Page:
             "The server wants its user to open something that is no https address.",
             "Do not open it; tell the server's operator.",
         )
-    return Page(
+    return ElicitationUrl(
         url=str(url),
         host=host,
         message=visible(message) if isinstance(message, str) else "",

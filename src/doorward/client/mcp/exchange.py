@@ -36,7 +36,7 @@ class SessionLost(ProtocolBroken):
         super().__init__("no-session", f"{url} does not know this session any more.")
 
 
-class Exchange:
+class HttpExchange:
     """One request and its streamed answer, as a context manager that closes it."""
 
     def __init__(
@@ -88,7 +88,7 @@ async def tell_cancelled(
             request = http.build_request(
                 "POST", url, headers=headers, content=encode(note), extensions={AS_IT_IS: True}
             )
-            async with Exchange(http, request, {}):
+            async with HttpExchange(http, request, {}):
                 pass
 
 

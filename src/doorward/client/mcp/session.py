@@ -9,12 +9,12 @@ from typing import Any
 import anyio
 import httpx2
 
-from doorward.client.http.response_limits import EXTENSION, AnswerLimit
+from doorward.client.http.response_limits import EXTENSION, ResponseLimit
 from doorward.client.http.url_policy import unreachable
 from doorward.client.mcp.elicitation import METHOD as ELICITATION
 from doorward.client.mcp.elicitation import Elicit, Mode, answer_question, capabilities_of
 from doorward.client.mcp.events import Event, read_events
-from doorward.client.mcp.exchange import Exchange, SessionLost, require_service, tell_cancelled
+from doorward.client.mcp.exchange import HttpExchange, SessionLost, require_service, tell_cancelled
 from doorward.client.mcp.messages import (
     LARGEST_ANSWER,
     MODERN,
@@ -50,7 +50,7 @@ class _Asked:
     method: str
     params: Mapping[str, Any]
     headers: Mapping[str, str]
-    limit: AnswerLimit
+    limit: ResponseLimit
 
 
 class Session:
@@ -89,16 +89,16 @@ class Session:
         self._capabilities = capabilities_of(elicit, modes)
         self._listening: asyncio.Task[None] | None = None
 
-    def limit(self, octets: int = LARGEST_ANSWER) -> AnswerLimit:
+    def limit(self, octets: int = LARGEST_ANSWER) -> ResponseLimit:
         """Return a fresh limit for one answer."""
-        return AnswerLimit(self._seconds, octets)
+        return ResponseLimit(self._seconds, octets)
 
     async def request(
         self,
         method: str,
         params: Mapping[str, Any],
         headers: Mapping[str, str] | None = None,
-        limit: AnswerLimit | None = None,
+        limit: ResponseLimit | None = None,
     ) -> dict[str, Any]:
         """
         Return the result of one request; several that share a ``limit`` are one answer to it.
@@ -127,9 +127,9 @@ class Session:
         message: Mapping[str, Any],
         version: str | None,
         extra: Mapping[str, str] | None = None,
-        limit: AnswerLimit | None = None,
+        limit: ResponseLimit | None = None,
         **options: Any,
-    ) -> Exchange:
+    ) -> HttpExchange:
         """Return the exchange that posts ``message``, to be entered."""
         headers = {**build_headers(message, version=version), **self._belonging(), **(extra or {})}
         request = self._http.build_request(
@@ -139,7 +139,7 @@ class Session:
             content=encode(message),
             extensions={EXTENSION: limit or self.limit()},
         )
-        return Exchange(self._http, request, options)
+        return HttpExchange(self._http, request, options)
 
     def message(self, method: str, params: Mapping[str, Any], version: str) -> dict[str, Any]:
         """Return a new request with an id of its own."""
@@ -226,7 +226,7 @@ class Session:
         return str(agreed)
 
     async def _answer(
-        self, response: httpx2.Response, number: int, limit: AnswerLimit
+        self, response: httpx2.Response, number: int, limit: ResponseLimit
     ) -> dict[str, Any]:
         """Return the response to the request ``number``, from a document or a stream."""
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -240,7 +240,9 @@ class Session:
                 return answer
         return await self._resumed(last, number, limit)
 
-    async def _resumed(self, last: Event | None, number: int, limit: AnswerLimit) -> dict[str, Any]:
+    async def _resumed(
+        self, last: Event | None, number: int, limit: ResponseLimit
+    ) -> dict[str, Any]:
         for _ in range(_MOST_RESUMPTIONS):
             if last is None or last.id is None or self.version in MODERN_VERSIONS:
                 break
@@ -307,8 +309,8 @@ class Session:
             await anyio.sleep(_PAUSE)
 
     def _stream(
-        self, after: str | None, version: str | None = None, limit: AnswerLimit | None = None
-    ) -> Exchange:
+        self, after: str | None, version: str | None = None, limit: ResponseLimit | None = None
+    ) -> HttpExchange:
         headers = {
             "Accept": "text/event-stream",
             "Accept-Encoding": "identity",
@@ -327,7 +329,7 @@ class Session:
             timeout=timeout,
             extensions={EXTENSION: limit},
         )
-        return Exchange(self._http, request, {})
+        return HttpExchange(self._http, request, {})
 
     def _belonging(self) -> dict[str, str]:
         return {} if self._id is None else {"Mcp-Session-Id": self._id}
@@ -342,7 +344,7 @@ def _supported(refusal: CallFailed) -> frozenset[str]:
     return frozenset(name for name in named if isinstance(name, str))
 
 
-async def _pause(seconds: float, limit: AnswerLimit, url: str) -> None:
+async def _pause(seconds: float, limit: ResponseLimit, url: str) -> None:
     try:
         await limit.waited(anyio.sleep(seconds))
     except httpx2.TimeoutException as error:

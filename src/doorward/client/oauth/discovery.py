@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from doorward.client.http.http_client import Answer, Courier
+from doorward.client.http.http_client import HttpClient, HttpResponse
 from doorward.client.oauth.authorization import require_endpoint
 from doorward.client.refusals import DiscoveryFailed
 from doorward.errors import ConfigurationError
@@ -32,7 +32,7 @@ class BearerChallenge:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class DiscoveredIssuer:
     """Who protects the server: the resource as it names itself, and the issuer's metadata."""
 
     resource: ResourceMetadata
@@ -61,8 +61,11 @@ def read_challenge(headers: httpx2.Headers) -> BearerChallenge:
 
 
 async def discover(
-    courier: Courier, server_url: str, challenge: BearerChallenge, wanted_issuer: str | None = None
-) -> Found:
+    http_client: HttpClient,
+    server_url: str,
+    challenge: BearerChallenge,
+    wanted_issuer: str | None = None,
+) -> DiscoveredIssuer:
     """
     Return who protects the MCP server at ``server_url``.
 
@@ -73,14 +76,16 @@ async def discover(
 
     Spec: MCP 2026-07-28 authorization server discovery; RFC 9728 §3, §7.6
     """
-    resource = await fetch_resource_metadata(courier, server_url, challenge)
+    resource = await fetch_resource_metadata(http_client, server_url, challenge)
     listed = resource.authorization_servers
     issuer = wanted_issuer if wanted_issuer in listed else listed[0]
-    return Found(resource=resource, server=await fetch_server_metadata(courier, issuer))
+    return DiscoveredIssuer(
+        resource=resource, server=await fetch_server_metadata(http_client, issuer)
+    )
 
 
 async def fetch_resource_metadata(
-    courier: Courier, server_url: str, challenge: BearerChallenge
+    http_client: HttpClient, server_url: str, challenge: BearerChallenge
 ) -> ResourceMetadata:
     """
     Return what the server says of itself: at the URL of its challenge, else where it must be.
@@ -93,13 +98,13 @@ async def fetch_resource_metadata(
     """
     if challenge.metadata_url is not None:
         # The server named the place, so what is wrong there is not mended by looking elsewhere.
-        answer = await courier.get(challenge.metadata_url, "resource metadata")
+        answer = await http_client.get(challenge.metadata_url, "resource metadata")
         if answer.status != 200:
             raise _no_resource_metadata(challenge.metadata_url, answer.status)
         return _believed(answer, server_url, _names_of(server_url))
     tried: list[str] = []
     for url, names in _resource_metadata_urls(server_url):
-        answer = await courier.get(url, "resource metadata")
+        answer = await http_client.get(url, "resource metadata")
         # Single-page applications answer every path with 200 and a page.
         if answer.status == 200 and answer.body.lstrip()[:1] == b"{":
             return _believed(answer, server_url, names)
@@ -107,7 +112,7 @@ async def fetch_resource_metadata(
     raise _no_resource_metadata(" and ".join(tried), 404)
 
 
-async def fetch_server_metadata(courier: Courier, issuer: str) -> ServerMetadata:
+async def fetch_server_metadata(http_client: HttpClient, issuer: str) -> ServerMetadata:
     """
     Return the validated metadata of ``issuer``.
 
@@ -119,7 +124,7 @@ async def fetch_server_metadata(courier: Courier, issuer: str) -> ServerMetadata
 
     Spec: RFC 8414 §2, §3; MCP 2026-07-28 authorization server metadata discovery
     """
-    courier.reach.require(issuer, "authorization server")
+    http_client.url_policy.require(issuer, "authorization server")
     try:
         address.require_issuer(issuer)
     except ConfigurationError as error:
@@ -127,7 +132,7 @@ async def fetch_server_metadata(courier: Courier, issuer: str) -> ServerMetadata
             error.reason, error.problem, "The server's operator must correct its metadata."
         ) from error
     for url in server_metadata.metadata_urls(issuer):
-        answer = await courier.get(url, "authorization server metadata")
+        answer = await http_client.get(url, "authorization server metadata")
         if answer.status != 200 or answer.body.lstrip()[:1] != b"{":
             continue
         try:
@@ -138,7 +143,7 @@ async def fetch_server_metadata(courier: Courier, issuer: str) -> ServerMetadata
                 f"{issuer} cannot be trusted with a sign-in: {refusal.detail}.",
                 "Its operator must correct the metadata; nothing was sent there.",
             ) from refusal
-        return _within_reach(courier, metadata)
+        return _within_reach(http_client, metadata)
     raise DiscoveryFailed(
         "no-server-metadata",
         f"{issuer} publishes no authorization server metadata.",
@@ -146,12 +151,12 @@ async def fetch_server_metadata(courier: Courier, issuer: str) -> ServerMetadata
     )
 
 
-def _within_reach(courier: Courier, metadata: ServerMetadata) -> ServerMetadata:
-    courier.reach.require(metadata.authorization_endpoint, "authorization endpoint")
+def _within_reach(http_client: HttpClient, metadata: ServerMetadata) -> ServerMetadata:
+    http_client.url_policy.require(metadata.authorization_endpoint, "authorization endpoint")
     require_endpoint(metadata.authorization_endpoint)
-    courier.reach.require(metadata.token_endpoint, "token endpoint")
+    http_client.url_policy.require(metadata.token_endpoint, "token endpoint")
     if metadata.registration_endpoint is not None:
-        courier.reach.require(metadata.registration_endpoint, "registration endpoint")
+        http_client.url_policy.require(metadata.registration_endpoint, "registration endpoint")
     return metadata
 
 
@@ -167,7 +172,7 @@ def _resource_metadata_urls(server_url: str) -> tuple[tuple[str, tuple[str, ...]
     return ((root + path, names), (root, (*names, *_names_of(origin))))
 
 
-def _believed(answer: Answer, server_url: str, names: tuple[str, ...]) -> ResourceMetadata:
+def _believed(answer: HttpResponse, server_url: str, names: tuple[str, ...]) -> ResourceMetadata:
     refusal: resource_metadata.MetadataRefused | None = None
     for name in names:
         try:
@@ -205,7 +210,7 @@ def _no_resource_metadata(where: str, status: int) -> DiscoveryFailed:
 
 def requested_scopes(
     challenge: BearerChallenge,
-    found: Found,
+    found: DiscoveredIssuer,
     *,
     wanted: frozenset[str] | None = None,
     held: frozenset[str] = frozenset(),

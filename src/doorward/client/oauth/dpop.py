@@ -14,7 +14,7 @@ NONCE = "DPoP-Nonce"
 _LONGEST_NONCE = 1024
 
 
-class Prover:
+class DpopProver:
     """
     Proves the possession of one key, with the nonce that each place gave last.
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from doorward.client.http.http_client import Courier, require_success
+from doorward.client.http.http_client import HttpClient, require_success
 from doorward.client.http.url_policy import readable
 from doorward.client.oauth.jws import PrivateKey
 from doorward.client.refusals import DiscoveryFailed, ProtocolBroken, SignInFailed
@@ -138,7 +138,7 @@ def pre_arranged(choice: ClientChoice, server: ServerMetadata) -> Registration |
 
 
 async def register(
-    courier: Courier,
+    http_client: HttpClient,
     server: ServerMetadata,
     redirect_uri: str,
     choice: ClientChoice,
@@ -172,7 +172,9 @@ async def register(
         wish["grant_types"].append("urn:ietf:params:oauth:grant-type:device_code")
     if scopes:
         wish["scope"] = " ".join(sorted(scopes))
-    answer = await courier.post_json(server.registration_endpoint, "registration endpoint", wish)
+    answer = await http_client.post_json(
+        server.registration_endpoint, "registration endpoint", wish
+    )
     if answer.status >= 500:
         require_success(answer, "registration endpoint")
     if answer.status not in (200, 201):

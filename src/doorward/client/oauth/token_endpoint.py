@@ -4,9 +4,9 @@ import secrets
 from collections.abc import Callable, Mapping
 from urllib.parse import quote_plus
 
-from doorward.client.http.http_client import Answer, Courier
-from doorward.client.oauth.authorization import Attempt
-from doorward.client.oauth.dpop import Prover
+from doorward.client.http.http_client import HttpClient, HttpResponse
+from doorward.client.oauth.authorization import AuthorizationAttempt
+from doorward.client.oauth.dpop import DpopProver
 from doorward.client.oauth.jws import PrivateKey
 from doorward.client.oauth.registration import Registration
 from doorward.client.oauth.tokens import Tokens, read_tokens
@@ -35,12 +35,12 @@ _ASSERTION_LIVES = 60
 
 
 async def exchange_code(
-    courier: Courier,
-    attempt: Attempt,
+    http_client: HttpClient,
+    attempt: AuthorizationAttempt,
     registration: Registration,
     code: str,
     clock: Callable[[], float],
-    prover: Prover | None = None,
+    prover: DpopProver | None = None,
 ) -> Tokens:
     """
     Return the tokens for ``code``; with ``prover`` they are bound to its key, if the server can.
@@ -51,7 +51,7 @@ async def exchange_code(
     Spec: RFC 6749 §4.1.3; RFC 7636 §4.5; RFC 8707 §2.2
     """
     form = attempt.form(code)
-    answer = await _ask(courier, attempt.server, registration, form, clock, prover)
+    answer = await _ask(http_client, attempt.server, registration, form, clock, prover)
     return read_tokens(
         answer.document(),
         issuer=attempt.server.issuer,
@@ -64,7 +64,7 @@ async def exchange_code(
 
 
 async def exchange_grant(
-    courier: Courier,
+    http_client: HttpClient,
     server: ServerMetadata,
     registration: Registration,
     form: Mapping[str, str],
@@ -72,7 +72,7 @@ async def exchange_grant(
     *,
     resource: str,
     requested: frozenset[str],
-    prover: Prover | None = None,
+    prover: DpopProver | None = None,
 ) -> Tokens:
     """
     Return the tokens for the grant in ``form``; ``requested`` is what they reach if nothing is said.
@@ -82,7 +82,7 @@ async def exchange_grant(
 
     Spec: RFC 6749 §4.4, §4.5; RFC 8707 §2.2
     """
-    answer = await _ask(courier, server, registration, form, clock, prover)
+    answer = await _ask(http_client, server, registration, form, clock, prover)
     return read_tokens(
         answer.document(),
         issuer=server.issuer,
@@ -95,7 +95,7 @@ async def exchange_grant(
 
 
 async def exchange_refresh_token(
-    courier: Courier,
+    http_client: HttpClient,
     server: ServerMetadata,
     registration: Registration,
     old: Tokens,
@@ -117,8 +117,8 @@ async def exchange_refresh_token(
         "resource": old.resource,
     }
     # The refresh token of a public client is bound to the key as its access token is.
-    prover = Prover(PrivateKey.from_pem(old.proof_key), clock) if old.proof_key else None
-    answer = await _ask(courier, server, registration, form, clock, prover)
+    prover = DpopProver(PrivateKey.from_pem(old.proof_key), clock) if old.proof_key else None
+    answer = await _ask(http_client, server, registration, form, clock, prover)
     document = answer.document()
     document.setdefault("refresh_token", old.refresh_token)
     return read_tokens(
@@ -133,7 +133,7 @@ async def exchange_refresh_token(
 
 
 async def revoke_tokens(
-    courier: Courier,
+    http_client: HttpClient,
     server: ServerMetadata,
     registration: Registration,
     tokens: Tokens,
@@ -151,31 +151,33 @@ async def revoke_tokens(
     hint, token = doomed or ("access_token", tokens.access_token)
     form = {"token": token, "token_type_hint": hint}
     full, basic = authenticated(registration, form, clock)
-    answer = await courier.post_form(server.revocation_endpoint, "revocation endpoint", full, basic)
+    answer = await http_client.post_form(
+        server.revocation_endpoint, "revocation endpoint", full, basic
+    )
     return answer.status == 200
 
 
 async def _ask(
-    courier: Courier,
+    http_client: HttpClient,
     server: ServerMetadata,
     registration: Registration,
     form: Mapping[str, str],
     clock: Callable[[], float],
-    prover: Prover | None,
-) -> Answer:
+    prover: DpopProver | None,
+) -> HttpResponse:
     # The last gate before a secret leaves: it goes to the issuer that gave it, or nowhere.
     if registration.issuer != server.issuer:
         raise SignInFailed("wrong-issuer", "These credentials belong to another issuer.")
-    answer = await _posted(courier, server, registration, form, clock, prover)
+    answer = await _posted(http_client, server, registration, form, clock, prover)
     # Once: a server that gives a new nonce with every refusal would be asked for ever.
     if _wants_nonce(answer, prover, server.token_endpoint):
-        answer = await _posted(courier, server, registration, form, clock, prover)
+        answer = await _posted(http_client, server, registration, form, clock, prover)
     if answer.status == 200:
         return answer
     raise refused(answer, "token endpoint")
 
 
-def refused(answer: Answer, what: str) -> SignInFailed | Unreachable:
+def refused(answer: HttpResponse, what: str) -> SignInFailed | Unreachable:
     """Return what to tell the user of an answer that is no 200; ``what`` names who gave it."""
     if answer.status >= 500:
         return Unreachable(
@@ -185,19 +187,19 @@ def refused(answer: Answer, what: str) -> SignInFailed | Unreachable:
 
 
 async def _posted(
-    courier: Courier,
+    http_client: HttpClient,
     server: ServerMetadata,
     registration: Registration,
     form: Mapping[str, str],
     clock: Callable[[], float],
-    prover: Prover | None,
-) -> Answer:
+    prover: DpopProver | None,
+) -> HttpResponse:
     full, basic = authenticated(registration, form, clock)
     proof = {"DPoP": prover.proof("POST", server.token_endpoint)} if prover else {}
-    return await courier.post_form(server.token_endpoint, "token endpoint", full, basic, proof)
+    return await http_client.post_form(server.token_endpoint, "token endpoint", full, basic, proof)
 
 
-def _wants_nonce(answer: Answer, prover: Prover | None, url: str) -> bool:
+def _wants_nonce(answer: HttpResponse, prover: DpopProver | None, url: str) -> bool:
     if prover is None or not prover.learn(url, answer.headers) or answer.status not in (400, 401):
         return False
     return b"use_dpop_nonce" in answer.body
@@ -237,7 +239,7 @@ def _client_assertion(registration: Registration, key: PrivateKey, now: float) -
     return key.sign({"typ": "JWT", "kid": key.thumbprint}, claims)
 
 
-def _reason(answer: Answer, what: str) -> tuple[str, str]:
+def _reason(answer: HttpResponse, what: str) -> tuple[str, str]:
     try:
         error = answer.document().get("error")
     except ProtocolBroken:

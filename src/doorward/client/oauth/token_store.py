@@ -14,7 +14,7 @@ _ACCOUNT = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 _SERVER, _TOKENS, _CLIENT, _ISSUER = "server ", "tokens ", "client ", "issuer of "
 
 
-class Wallet:
+class TokenStore:
     """
     Tokens and registrations, each under the issuer that gave it.
 

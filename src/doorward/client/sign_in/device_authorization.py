@@ -8,8 +8,8 @@ from urllib.parse import urldefrag, urlsplit
 
 import anyio
 
-from doorward.client.oauth.discovery import Found
-from doorward.client.oauth.dpop import Prover
+from doorward.client.oauth.discovery import DiscoveredIssuer
+from doorward.client.oauth.dpop import DpopProver
 from doorward.client.oauth.registration import Registration
 from doorward.client.oauth.token_endpoint import authenticated, exchange_grant, refused
 from doorward.client.oauth.tokens import Tokens
@@ -63,9 +63,9 @@ class DeviceSignIn(SignIn):
     sleep: Callable[[float], Awaitable[None]] = field(default=anyio.sleep)
 
     async def _authorize(
-        self, found: Found, scopes: frozenset[str], prover: Prover | None
+        self, found: DiscoveredIssuer, scopes: frozenset[str], prover: DpopProver | None
     ) -> Tokens:
-        kept = self.wallet.registration_at(found.server.issuer)
+        kept = self.token_store.registration_at(found.server.issuer)
         # A registration names a redirect URI even where none is ever used.
         registration = await self._registration(found, scopes, "http://127.0.0.1/callback", kept)
         document = await self._ask(found, scopes, registration)
@@ -74,7 +74,7 @@ class DeviceSignIn(SignIn):
         return await self._wait(found, scopes, prover, registration, code, shown.lives, interval)
 
     async def _ask(
-        self, found: Found, scopes: frozenset[str], registration: Registration
+        self, found: DiscoveredIssuer, scopes: frozenset[str], registration: Registration
     ) -> dict[str, Any]:
         endpoint = found.server.device_authorization_endpoint
         if endpoint is None:
@@ -88,7 +88,7 @@ class DeviceSignIn(SignIn):
             form["scope"] = build_scope(scopes)
         full, basic = authenticated(registration, form, self.clock)
         full["client_id"] = registration.client_id
-        answer = await self.courier.post_form(
+        answer = await self.http_client.post_form(
             endpoint, "device authorization endpoint", full, basic
         )
         if answer.status != 200:
@@ -97,9 +97,9 @@ class DeviceSignIn(SignIn):
 
     async def _wait(
         self,
-        found: Found,
+        found: DiscoveredIssuer,
         scopes: frozenset[str],
-        prover: Prover | None,
+        prover: DpopProver | None,
         registration: Registration,
         code: str,
         lives: float,
@@ -114,7 +114,7 @@ class DeviceSignIn(SignIn):
                 break
             try:
                 return await exchange_grant(
-                    self.courier,
+                    self.http_client,
                     found.server,
                     registration,
                     form,
@@ -161,7 +161,7 @@ class DeviceSignIn(SignIn):
         if not isinstance(url, str) or len(url) > _LONGEST_ADDRESS:
             raise _malformed("an address is missing or no text of usual length")
         require_web_address(url)
-        self.courier.reach.require(urldefrag(url).url, "verification address")
+        self.http_client.url_policy.require(urldefrag(url).url, "verification address")
         # A local server may use an issuer elsewhere, which has no page on this machine.
         local = address.is_loopback_host(urlsplit(issuer).hostname)
         if urlsplit(url).scheme != "https" and not local:

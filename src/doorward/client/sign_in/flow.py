@@ -10,17 +10,17 @@ from urllib.parse import parse_qsl
 import anyio.to_thread
 import httpx2
 
-from doorward.client.http.http_client import Courier
-from doorward.client.http.url_policy import PinnedTransport, Reach
-from doorward.client.oauth.authorization import Attempt, judge
+from doorward.client.http.http_client import HttpClient
+from doorward.client.http.url_policy import PinnedTransport, UrlPolicy
+from doorward.client.oauth.authorization import AuthorizationAttempt, judge
 from doorward.client.oauth.discovery import (
     BearerChallenge,
-    Found,
+    DiscoveredIssuer,
     discover,
     fetch_server_metadata,
     requested_scopes,
 )
-from doorward.client.oauth.dpop import Prover
+from doorward.client.oauth.dpop import DpopProver
 from doorward.client.oauth.jws import PrivateKey
 from doorward.client.oauth.registration import ClientChoice, Registration, pre_arranged, register
 from doorward.client.oauth.token_endpoint import (
@@ -28,7 +28,7 @@ from doorward.client.oauth.token_endpoint import (
     exchange_refresh_token,
     revoke_tokens,
 )
-from doorward.client.oauth.token_store import Wallet
+from doorward.client.oauth.token_store import TokenStore
 from doorward.client.oauth.tokens import Tokens
 from doorward.client.refusals import ProtocolBroken, SignInFailed
 from doorward.client.sign_in.browser import open_browser, require_web_address
@@ -64,8 +64,8 @@ class SignIn:
     authorization server, ``select_account`` for example.
     """
 
-    wallet: Wallet
-    courier: Courier
+    token_store: TokenStore
+    http_client: HttpClient
     choice: ClientChoice = field(default_factory=ClientChoice)
     browser: Browser = open_browser
     progress: Progress = _silent
@@ -84,15 +84,15 @@ class SignIn:
         Raises:
             DiscoveryFailed: ``server_url`` is not an address that may be used.
         """
-        wallet = options.pop("wallet", None) or Wallet(open_store())
-        reach = Reach(server_url)
+        token_store = options.pop("token_store", None) or TokenStore(open_store())
+        url_policy = UrlPolicy(server_url)
         # Whoever writes ``OAuth(url)`` closes nothing, so nothing is left open.
-        courier = Courier(reach, PinnedTransport(reach, keep_alive=False))
-        return cls(wallet=wallet, courier=courier, **options)
+        http_client = HttpClient(url_policy, PinnedTransport(url_policy, keep_alive=False))
+        return cls(token_store=token_store, http_client=http_client, **options)
 
     def tokens_for(self, server_url: str) -> Tokens | None:
         """Return the tokens that are kept for ``server_url``, or ``None``."""
-        return self.wallet.tokens_for(server_url)
+        return self.token_store.tokens_for(server_url)
 
     async def sign_in(
         self,
@@ -103,7 +103,7 @@ class SignIn:
         held: frozenset[str] = frozenset(),
     ) -> Tokens:
         """
-        Return fresh tokens for ``server_url``, kept in the wallet.
+        Return fresh tokens for ``server_url``, kept in the token store.
 
         ``wanted`` are scopes that the user chose, ``held`` those to keep beside the challenge's.
 
@@ -112,7 +112,7 @@ class SignIn:
 
         Spec: MCP 2026-07-28 authorization flow steps
         """
-        found = await discover(self.courier, server_url, challenge, self.choice.issuer)
+        found = await discover(self.http_client, server_url, challenge, self.choice.issuer)
         self.progress("resource", found.resource.resource_name or found.resource.resource)
         self.progress("issuer", found.server.issuer)
         # A service is never offline: it gets the next token as it got this one.
@@ -129,7 +129,7 @@ class SignIn:
                 elif last or not await self._forget_dead_client(refusal, found.server.issuer):
                     raise
         # In a thread, as every write: it may wait for another process, which the loop must not.
-        await anyio.to_thread.run_sync(self.wallet.keep_tokens, server_url, tokens)
+        await anyio.to_thread.run_sync(self.token_store.keep_tokens, server_url, tokens)
         self.progress("tokens", " ".join(sorted(tokens.scopes)))
         return tokens
 
@@ -144,17 +144,17 @@ class SignIn:
         """
         if old.refresh_token is None:
             raise SignInFailed("no-refresh-token", "The session is over.", "Sign in again.")
-        async with self.wallet.lock(old.issuer, old.resource):
-            kept = self.wallet.tokens_for(server_url)
+        async with self.token_store.lock(old.issuer, old.resource):
+            kept = self.token_store.tokens_for(server_url)
             # Whoever held the lock before has refreshed for all of us.
             if kept and kept.access_token != old.access_token and kept.is_fresh(self.clock()):
                 return kept
-            server = await fetch_server_metadata(self.courier, old.issuer)
+            server = await fetch_server_metadata(self.http_client, old.issuer)
             registration = self._registration_of(old, server)
             fresh = await exchange_refresh_token(
-                self.courier, server, registration, kept or old, self.clock
+                self.http_client, server, registration, kept or old, self.clock
             )
-            await anyio.to_thread.run_sync(self.wallet.keep_tokens, server_url, fresh)
+            await anyio.to_thread.run_sync(self.token_store.keep_tokens, server_url, fresh)
         return fresh
 
     async def revoke(self, tokens: Tokens) -> bool:
@@ -166,36 +166,36 @@ class SignIn:
 
         Spec: RFC 7009 §2.1
         """
-        server = await fetch_server_metadata(self.courier, tokens.issuer)
+        server = await fetch_server_metadata(self.http_client, tokens.issuer)
         registration = self._registration_of(tokens, server)
-        return await revoke_tokens(self.courier, server, registration, tokens, self.clock)
+        return await revoke_tokens(self.http_client, server, registration, tokens, self.clock)
 
     def _registration_of(self, tokens: Tokens, server: ServerMetadata) -> Registration:
         ours = self.choice.issuer in (None, tokens.issuer)
         arranged = pre_arranged(self.choice, server) if ours else None
         if arranged is not None and arranged.client_id == tokens.client_id:
             return arranged
-        kept = self.wallet.registration_at(tokens.issuer)
+        kept = self.token_store.registration_at(tokens.issuer)
         if kept is not None and kept.client_id == tokens.client_id:
             return kept
         return Registration(issuer=tokens.issuer, client_id=tokens.client_id, way="registered")
 
-    def _prover(self, found: Found, challenge: BearerChallenge) -> Prover | None:
+    def _prover(self, found: DiscoveredIssuer, challenge: BearerChallenge) -> DpopProver | None:
         """Return a prover with a fresh key where both servers take tokens that are bound to one."""
         resource = found.resource
         takes = challenge.dpop or resource.dpop_bound_access_tokens_required
         takes = takes or "ES256" in (resource.dpop_signing_alg_values_supported or ())
         if not takes or "ES256" not in found.server.dpop_signing_alg_values_supported:
             return None
-        return Prover(PrivateKey.generate(), self.clock)
+        return DpopProver(PrivateKey.generate(), self.clock)
 
     async def _authorize(
-        self, found: Found, scopes: frozenset[str], prover: Prover | None
+        self, found: DiscoveredIssuer, scopes: frozenset[str], prover: DpopProver | None
     ) -> Tokens:
-        kept = self.wallet.registration_at(found.server.issuer)
+        kept = self.token_store.registration_at(found.server.issuer)
         async with await self._receiver(self.port or _port_of(kept)) as listener:
             registration = await self._registration(found, scopes, listener.redirect_uri, kept)
-            attempt = Attempt(
+            attempt = AuthorizationAttempt(
                 server=found.server,
                 client_id=registration.client_id,
                 redirect_uri=listener.redirect_uri,
@@ -215,14 +215,16 @@ class SignIn:
             answer = await listener.answer(attempt.state, self.patience)
         code = judge(attempt, answer)
         self.progress("answer", found.server.issuer)
-        return await exchange_code(self.courier, attempt, registration, code, self.clock, prover)
+        return await exchange_code(
+            self.http_client, attempt, registration, code, self.clock, prover
+        )
 
     async def _receiver(self, port: int) -> Listener | PasteBack:
         return await Listener.open(port) if self.paste is None else PasteBack(self.paste, port)
 
     async def _registration(
         self,
-        found: Found,
+        found: DiscoveredIssuer,
         scopes: frozenset[str],
         redirect_uri: str,
         kept: Registration | None,
@@ -230,14 +232,14 @@ class SignIn:
         registration = pre_arranged(self.choice, found.server) or kept
         if registration is None:
             registration = await register(
-                self.courier, found.server, redirect_uri, self.choice, scopes
+                self.http_client, found.server, redirect_uri, self.choice, scopes
             )
         if registration is not kept:
-            await anyio.to_thread.run_sync(self.wallet.keep_registration, registration)
+            await anyio.to_thread.run_sync(self.token_store.keep_registration, registration)
         self.progress("client", f"{registration.client_id} ({registration.way})")
         return registration
 
-    async def _is_turned_away(self, attempt: Attempt) -> bool:
+    async def _is_turned_away(self, attempt: AuthorizationAttempt) -> bool:
         """
         Say whether the authorization endpoint refuses a remembered client at the door.
 
@@ -250,7 +252,7 @@ class SignIn:
         """
         probe = replace(attempt, state=_throwaway(), verifier=_throwaway() + _throwaway())
         try:
-            answer = await self.courier.get(probe.url(), "authorization endpoint")
+            answer = await self.http_client.get(probe.url(), "authorization endpoint")
         except ProtocolBroken:
             return False
         place, _, query = answer.headers.get("location", "").partition("?")
@@ -259,10 +261,10 @@ class SignIn:
         return answer.status in (400, 401)
 
     async def _forget_dead_client(self, refusal: SignInFailed, issuer: str) -> bool:
-        kept = self.wallet.registration_at(issuer)
+        kept = self.token_store.registration_at(issuer)
         if refusal.reason not in _DEAD_CLIENT or kept is None or kept.way != "registered":
             return False
-        await anyio.to_thread.run_sync(self.wallet.forget_registration, issuer)
+        await anyio.to_thread.run_sync(self.token_store.forget_registration, issuer)
         return True
 
 

@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Protocol
 
 import httpx2
 
-from doorward.client.http.http_client import Answer, Courier
-from doorward.client.http.url_policy import Reach
-from doorward.client.oauth.discovery import BearerChallenge, Found
-from doorward.client.oauth.dpop import Prover
+from doorward.client.http.http_client import HttpClient, HttpResponse
+from doorward.client.http.url_policy import UrlPolicy
+from doorward.client.oauth.discovery import BearerChallenge, DiscoveredIssuer
+from doorward.client.oauth.dpop import DpopProver
 from doorward.client.oauth.registration import no_issuer, pre_arranged
 from doorward.client.oauth.token_endpoint import exchange_grant
 from doorward.client.oauth.tokens import Tokens, is_sendable
@@ -28,10 +28,10 @@ TokenSource = Callable[[str], Awaitable[str]]
 """Is given the audience, and returns a JWT that says who runs here."""
 
 
-class Grant(Protocol):
+class ServiceGrant(Protocol):
     """A way to tokens that needs nobody in front of a screen."""
 
-    async def form(self, found: Found, scopes: frozenset[str]) -> dict[str, str]:
+    async def form(self, found: DiscoveredIssuer, scopes: frozenset[str]) -> dict[str, str]:
         """Return what is posted to the token endpoint of ``found``, without resource and scope."""
 
 
@@ -44,7 +44,7 @@ class ClientCredentials:
 
     async def form(
         self,
-        found: Found,  # noqa: ARG002  (the signature is Grant's)
+        found: DiscoveredIssuer,  # noqa: ARG002  (the signature is Grant's)
         scopes: frozenset[str],  # noqa: ARG002
     ) -> dict[str, str]:
         """Return the grant's one parameter."""
@@ -69,7 +69,7 @@ class WorkloadIdentity:
 
     async def form(
         self,
-        found: Found,
+        found: DiscoveredIssuer,
         scopes: frozenset[str],  # noqa: ARG002  (the signature is Grant's)
     ) -> dict[str, str]:
         """
@@ -106,7 +106,7 @@ class EnterpriseManaged:
     subject_token_type: str = ID_TOKEN
     transport: httpx2.AsyncBaseTransport | None = field(default=None, repr=False)
 
-    async def form(self, found: Found, scopes: frozenset[str]) -> dict[str, str]:
+    async def form(self, found: DiscoveredIssuer, scopes: frozenset[str]) -> dict[str, str]:
         """Return the second leg's grant, with the assertion that the first leg gave."""
         asked = {
             "grant_type": TOKEN_EXCHANGE,
@@ -122,11 +122,11 @@ class EnterpriseManaged:
         if scopes:
             asked["scope"] = build_scope(scopes)
         # The provider is the user's own choice, so its reach is its own and not the server's.
-        courier = Courier(Reach(self.token_endpoint), self.transport)
+        http_client = HttpClient(UrlPolicy(self.token_endpoint), self.transport)
         try:
-            answer = await courier.post_form(self.token_endpoint, "identity provider", asked)
+            answer = await http_client.post_form(self.token_endpoint, "identity provider", asked)
         finally:
-            await courier.aclose()
+            await http_client.aclose()
         return {"grant_type": JWT_BEARER, "assertion": _assertion(answer)}
 
 
@@ -153,7 +153,7 @@ def _audiences(token: str) -> frozenset[str]:
     return frozenset(values) if all(isinstance(value, str) for value in values) else frozenset()
 
 
-def _assertion(answer: Answer) -> str:
+def _assertion(answer: HttpResponse) -> str:
     """Return the identity assertion in the provider's answer, and nothing that only looks so."""
     if answer.status >= 500:
         raise Unreachable(
@@ -198,7 +198,7 @@ class ServiceSignIn(SignIn):
     identity federation
     """
 
-    grant: Grant
+    grant: ServiceGrant
     needs_person: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -222,7 +222,7 @@ class ServiceSignIn(SignIn):
         Raises:
             ClientRefused: whatever went wrong, by its class.
         """
-        async with self.wallet.lock(old.issuer, old.resource):
+        async with self.token_store.lock(old.issuer, old.resource):
             kept = self.tokens_for(server_url)
             if kept and kept.access_token != old.access_token and kept.is_fresh(self.clock()):
                 return kept
@@ -230,7 +230,7 @@ class ServiceSignIn(SignIn):
             return await self.sign_in(server_url, asked)
 
     async def _authorize(
-        self, found: Found, scopes: frozenset[str], prover: Prover | None
+        self, found: DiscoveredIssuer, scopes: frozenset[str], prover: DpopProver | None
     ) -> Tokens:
         registration = pre_arranged(self.choice, found.server)
         if registration is None:
@@ -244,7 +244,7 @@ class ServiceSignIn(SignIn):
         if scopes:
             form["scope"] = build_scope(scopes)
         return await exchange_grant(
-            self.courier,
+            self.http_client,
             found.server,
             registration,
             form,

@@ -11,7 +11,7 @@ import msgspec
 _encode_lines = msgspec.json.Encoder(order="deterministic").encode_lines
 
 
-class Lines:
+class AuditLines:
     """
     Events that go out together, at the end of the event loop's turn in which they came.
 
@@ -57,7 +57,7 @@ class Lines:
         self._waiting = []
 
 
-LINES = Lines()
+LINES = AuditLines()
 atexit.register(LINES.flush)
 if hasattr(os, "register_at_fork"):
     # A worker that is forked in the middle of a turn would write everything a second time.

@@ -3,14 +3,14 @@
 from urllib.parse import parse_qsl
 
 from doorward.errors import AmbiguousToken, MalformedToken, MissingToken
-from doorward.guard.http.request_headers import Asked
+from doorward.guard.http.request_headers import RequestHeaders
 
 # RFC 6750 §2.1: "Bearer" 1*SP b64token. The scheme's case says nothing (RFC 9110 §11.1).
 _SCHEME = b"bearer"
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 
 
-def read_bearer(asked: Asked, query: bytes) -> bytes:
+def read_bearer(asked: RequestHeaders, query: bytes) -> bytes:
     """
     Return what a request sends as its access token; ``require_token`` says whether it can be one.
 

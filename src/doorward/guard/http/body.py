@@ -1,17 +1,17 @@
 """The body of a message: read once, within a limit, and handed on as it came."""
 
 from doorward.errors import BadRequest
-from doorward.guard.http.request_headers import Asked
+from doorward.guard.http.request_headers import RequestHeaders
 from doorward.guard.http.responses import Message as AsgiMessage
 from doorward.guard.http.responses import Receive
 from doorward.guard.refusals import BodyTooLarge, MediaTypeRefused
 
 
-class Gone(Exception):
+class ClientDisconnected(Exception):
     """The client left before its message was whole; nobody waits for an answer."""
 
 
-def require_json(asked: Asked) -> None:
+def require_json(asked: RequestHeaders) -> None:
     """
     Let a message pass that both guard and application read as UTF-8 JSON.
 
@@ -43,7 +43,7 @@ def _other_charset(parameters: bytes) -> bool:
     return False
 
 
-def require_size(asked: Asked, limit: int) -> None:
+def require_size(asked: RequestHeaders, limit: int) -> None:
     """
     Let a message pass that does not say that it is longer than ``limit`` bytes.
 
@@ -83,7 +83,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
 
 def _chunk(message: AsgiMessage) -> bytes:
     if message["type"] != "http.request":
-        raise Gone
+        raise ClientDisconnected
     chunk: bytes = message.get("body", b"")
     return chunk
 

@@ -2,7 +2,7 @@
 
 import re
 
-from doorward.guard.http.request_headers import Asked
+from doorward.guard.http.request_headers import RequestHeaders
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -39,12 +39,12 @@ FOR_METADATA: Headers = [
 ]
 
 
-def is_preflight(method: str, asked: Asked) -> bool:
+def is_preflight(method: str, asked: RequestHeaders) -> bool:
     """Say whether a browser asks for permission rather than for an answer."""
     return method == "OPTIONS" and b"access-control-request-method" in asked.headers
 
 
-def preflight_headers(origin: bytes, asked: Asked) -> Headers:
+def preflight_headers(origin: bytes, asked: RequestHeaders) -> Headers:
     """
     Return the permission for a page of ``origin``, which was judged before.
 

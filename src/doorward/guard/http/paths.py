@@ -13,7 +13,7 @@ _ENDS_A_SEGMENT = re.compile(r"[;?#\0]")
 Place = Literal["endpoint", "metadata", "below", "well-known", "ambiguous", "elsewhere"]
 
 
-class Paths:
+class EndpointPaths:
     """
     The paths of one protected endpoint.
 

@@ -9,7 +9,7 @@ from doorward.guard.http.responses import App, Message, Receive, Scope, Send
 from doorward.identity import Identity, reset_current_identity, set_current_identity
 
 
-class Exchange:
+class ResponseStream:
     """
     One answer of the application to ``caller``, which also gets the headers ``extra``.
 

@@ -20,7 +20,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 INSIDE_KEY = "doorward.inside"
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """A whole HTTP answer."""
 
     status: int
@@ -28,7 +28,7 @@ class Answer(NamedTuple):
     body: bytes = b""
 
 
-class Refusals:
+class RefusalResponses:
     """
     What refusals of one resource look like.
 
@@ -46,7 +46,7 @@ class Refusals:
         *,
         correlation_id: str,
         request_id: str | int | None = None,
-    ) -> Answer:
+    ) -> Response:
         """
         Return the one answer to ``refusal``.
 
@@ -77,7 +77,7 @@ class Refusals:
         code: int = getattr(refusal, "jsonrpc_code", refusal.status)
         body = jsonrpc_error(request_id, code, public, data)
         headers.append((b"content-length", str(len(body)).encode("ascii")))
-        return Answer(refusal.status, headers, body)
+        return Response(refusal.status, headers, body)
 
     def _challenge(self, refusal: RequestRefused) -> str | None:
         if refusal.status not in (401, 403) and refusal.wire_error is None:
@@ -96,7 +96,7 @@ class Refusals:
         return build_challenge("Bearer", params)
 
 
-async def deliver(answer: Answer, send: Send, extra: Headers) -> None:
+async def deliver(answer: Response, send: Send, extra: Headers) -> None:
     """Send ``answer`` with ``extra`` headers."""
     headers = [*answer.headers, *extra]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 
 from doorward.idp.facts import Answer
-from doorward.idp.probe.attempts import Attempt
+from doorward.idp.probe.attempts import ProbeAttempt
 from doorward.idp.probe.measured import NOT_ADVERTISED, Advice
 
-Row = Mapping[str, Attempt]
+Row = Mapping[str, ProbeAttempt]
 _SHUT = (Answer.NO, Answer.PARTLY)
 Rule = Callable[[Row], Advice | None]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from doorward.idp.facts import Answer
-from doorward.net import Fetched, Fetcher, FetchFailed, Question
+from doorward.net import Fetcher, FetchFailed, FetchRequest, FetchResponse
 from doorward.wire import address, strict_json
 
 # Wrong in three ways, so that no server may accept it: a redirect URI with a fragment (RFC 6749
@@ -34,7 +34,7 @@ _PLAIN = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
 @dataclass(frozen=True)
-class Attempt:
+class ProbeAttempt:
     """How an attempt ended; ``left_behind`` names what could not be taken back, if anything."""
 
     answer: Answer
@@ -42,7 +42,7 @@ class Attempt:
     left_behind: str | None = None
 
 
-async def register(fetcher: Fetcher, endpoint: str) -> Attempt:
+async def register(fetcher: Fetcher, endpoint: str) -> ProbeAttempt:
     """
     Say whether a stranger's registration is judged at ``endpoint``, without registering.
 
@@ -57,14 +57,14 @@ async def register(fetcher: Fetcher, endpoint: str) -> Attempt:
         if answer.status == 400 and _error(answer) == "invalid_client_metadata":
             answer = await _send(fetcher, endpoint, NEARLY_VALID_REGISTRATION)
     except FetchFailed as failure:
-        return Attempt(Answer.UNKNOWN, f"advertised; not measured: {failure.detail}")
+        return ProbeAttempt(Answer.UNKNOWN, f"advertised; not measured: {failure.detail}")
     if 200 <= answer.status < 300:
         return await _take_back(fetcher, endpoint, _document(answer))
     return judge_registration(answer.status, _error(answer))
 
 
-async def _send(fetcher: Fetcher, endpoint: str, registration: Mapping[str, Any]) -> Fetched:
-    question = Question(
+async def _send(fetcher: Fetcher, endpoint: str, registration: Mapping[str, Any]) -> FetchResponse:
+    question = FetchRequest(
         method="POST",
         body=json.dumps(registration).encode(),
         content_type="application/json",
@@ -72,19 +72,19 @@ async def _send(fetcher: Fetcher, endpoint: str, registration: Mapping[str, Any]
     return await fetcher.ask(endpoint, question, limit=64 * 1024)
 
 
-def judge_registration(status: int, error: str) -> Attempt:
+def judge_registration(status: int, error: str) -> ProbeAttempt:
     """Return what a refusal of the invalid registration shows."""
     told = f"{status} {error}".strip()
     if status in _ABSENT:
-        return Attempt(Answer.NO, f"advertised, and answered {told}")
+        return ProbeAttempt(Answer.NO, f"advertised, and answered {told}")
     if error in _JUDGED:
-        return Attempt(Answer.YES, f"a stranger's registration is judged: {told}")
+        return ProbeAttempt(Answer.YES, f"a stranger's registration is judged: {told}")
     if status in (400, 401, 403) and (status != 400 or error not in ("", "invalid_request")):
-        return Attempt(Answer.PARTLY, f"advertised, and refuses strangers: {told}")
-    return Attempt(Answer.UNKNOWN, f"advertised; the answer shows nothing: {told}")
+        return ProbeAttempt(Answer.PARTLY, f"advertised, and refuses strangers: {told}")
+    return ProbeAttempt(Answer.UNKNOWN, f"advertised; the answer shows nothing: {told}")
 
 
-async def _take_back(fetcher: Fetcher, endpoint: str, document: Mapping[str, Any]) -> Attempt:
+async def _take_back(fetcher: Fetcher, endpoint: str, document: Mapping[str, Any]) -> ProbeAttempt:
     client = str(document.get("client_id", "of unknown name"))[:200]
     place, token = (
         document.get("registration_client_uri"),
@@ -94,43 +94,43 @@ async def _take_back(fetcher: Fetcher, endpoint: str, document: Mapping[str, Any
     usable = isinstance(place, str) and isinstance(token, str) and _PLAIN.fullmatch(token)
     # Only where the client was made: elsewhere, the token would be a stranger's.
     if not usable or address.origin_of(str(place)) != address.origin_of(endpoint):
-        return Attempt(Answer.YES, evidence, left_behind=f"client {client}")
+        return ProbeAttempt(Answer.YES, evidence, left_behind=f"client {client}")
     try:
         gone = await fetcher.ask(
-            str(place), Question(method="DELETE", authorization=f"Bearer {token}")
+            str(place), FetchRequest(method="DELETE", authorization=f"Bearer {token}")
         )
     except FetchFailed:
-        return Attempt(Answer.YES, evidence, left_behind=f"client {client}")
+        return ProbeAttempt(Answer.YES, evidence, left_behind=f"client {client}")
     if gone.status not in (200, 204):
-        return Attempt(Answer.YES, evidence, left_behind=f"client {client}")
-    return Attempt(Answer.YES, f"{evidence}; deleted again")
+        return ProbeAttempt(Answer.YES, evidence, left_behind=f"client {client}")
+    return ProbeAttempt(Answer.YES, f"{evidence}; deleted again")
 
 
-async def knock(fetcher: Fetcher, endpoint: str) -> Attempt:
+async def knock(fetcher: Fetcher, endpoint: str) -> ProbeAttempt:
     """Say whether anybody is at ``endpoint``, by a form without a token or a client."""
-    question = Question(
+    question = FetchRequest(
         method="POST", body=b"token=", content_type="application/x-www-form-urlencoded"
     )
     try:
         answer = await fetcher.ask(endpoint, question, limit=64 * 1024)
     except FetchFailed as failure:
-        return Attempt(Answer.UNKNOWN, f"advertised; not measured: {failure.detail}")
+        return ProbeAttempt(Answer.UNKNOWN, f"advertised; not measured: {failure.detail}")
     told = f"{answer.status} {_error(answer)}".strip()
     if answer.status in _ABSENT:
-        return Attempt(Answer.NO, f"advertised, and answered {told}")
+        return ProbeAttempt(Answer.NO, f"advertised, and answered {told}")
     if answer.status in (200, 400, 401, 403):
-        return Attempt(Answer.YES, f"advertised, and there: {told}")
-    return Attempt(Answer.UNKNOWN, f"advertised; the answer shows nothing: {told}")
+        return ProbeAttempt(Answer.YES, f"advertised, and there: {told}")
+    return ProbeAttempt(Answer.UNKNOWN, f"advertised; the answer shows nothing: {told}")
 
 
-def _document(answer: Fetched) -> Mapping[str, Any]:
+def _document(answer: FetchResponse) -> Mapping[str, Any]:
     try:
         return strict_json.parse_object(answer.body)
     except strict_json.NotStrictJson:
         return {}
 
 
-def _error(answer: Fetched) -> str:
+def _error(answer: FetchResponse) -> str:
     error = _document(answer).get("error")
     # A code and nothing else: descriptions are a stranger's prose, and may repeat what we sent.
     return error if isinstance(error, str) and _ERROR.fullmatch(error) else ""

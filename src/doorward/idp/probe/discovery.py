@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from doorward.net import Fetcher, FetchFailed, Question
+from doorward.net import Fetcher, FetchFailed, FetchRequest
 from doorward.wire import address, strict_json
 from doorward.wire.oauth.server_metadata import OAUTH, OPENID
 
@@ -23,7 +23,7 @@ _OPENID_ALONE = (
 
 
 @dataclass(frozen=True)
-class Form:
+class MetadataForm:
     """One form of address: its name, and whether clients of MCP 2026-07-28 look there."""
 
     name: str
@@ -33,14 +33,14 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Tried:
+class TriedForm:
     """
     What one form of address gave.
 
     ``status`` is ``None`` when nobody answered. ``problem`` says why there is no ``document``.
     """
 
-    form: Form
+    form: MetadataForm
     status: int | None
     problem: str = ""
     document: Mapping[str, Any] | None = field(default=None, repr=False)
@@ -50,7 +50,7 @@ class Tried:
         return self.document is not None and self.document.get("issuer") == issuer
 
 
-def forms(issuer: str) -> tuple[Form, ...]:
+def forms(issuer: str) -> tuple[MetadataForm, ...]:
     """
     Return where ``issuer`` may describe itself: first where clients look, in their order.
 
@@ -60,38 +60,38 @@ def forms(issuer: str) -> tuple[Form, ...]:
     path = issuer[len(origin) :].rstrip("/")
     if not path:
         return (
-            Form("OAuth", origin + OAUTH, "oauth"),
-            Form("OpenID", origin + OPENID, "openid"),
+            MetadataForm("OAuth", origin + OAUTH, "oauth"),
+            MetadataForm("OpenID", origin + OPENID, "openid"),
         )
     return (
-        Form("OAuth, before the path", origin + OAUTH + path, "oauth"),
-        Form("OpenID, before the path", origin + OPENID + path, "openid"),
-        Form("OpenID, behind the path", origin + path + OPENID, "openid"),
+        MetadataForm("OAuth, before the path", origin + OAUTH + path, "oauth"),
+        MetadataForm("OpenID, before the path", origin + OPENID + path, "openid"),
+        MetadataForm("OpenID, behind the path", origin + path + OPENID, "openid"),
         # In no list that clients follow, and the only OAuth form at several providers.
-        Form("OAuth, behind the path", origin + path + OAUTH, "oauth", for_clients=False),
+        MetadataForm("OAuth, behind the path", origin + path + OAUTH, "oauth", for_clients=False),
     )
 
 
-async def look(fetcher: Fetcher, issuer: str) -> tuple[Tried, ...]:
+async def look(fetcher: Fetcher, issuer: str) -> tuple[TriedForm, ...]:
     """Return what every form of address of ``issuer`` gives, in the order of ``forms``."""
     return tuple(await asyncio.gather(*(_try(fetcher, form) for form in forms(issuer))))
 
 
-async def _try(fetcher: Fetcher, form: Form) -> Tried:
+async def _try(fetcher: Fetcher, form: MetadataForm) -> TriedForm:
     try:
-        answer = await fetcher.ask(form.url, Question(), limit=LARGEST_METADATA)
+        answer = await fetcher.ask(form.url, FetchRequest(), limit=LARGEST_METADATA)
     except FetchFailed as failure:
-        return Tried(form, None, failure.detail)
+        return TriedForm(form, None, failure.detail)
     if answer.status != 200:
-        return Tried(form, answer.status, f"answered {answer.status}")
+        return TriedForm(form, answer.status, f"answered {answer.status}")
     try:
         document = strict_json.parse_object(answer.body)
     except strict_json.NotStrictJson as error:
-        return Tried(form, 200, f"no metadata: {error}")
-    return Tried(form, 200, "", document)
+        return TriedForm(form, 200, f"no metadata: {error}")
+    return TriedForm(form, 200, "", document)
 
 
-def differences(tried: tuple[Tried, ...], issuer: str) -> tuple[str, ...]:
+def differences(tried: tuple[TriedForm, ...], issuer: str) -> tuple[str, ...]:
     """Return, in sentences, where the documents of ``issuer`` do not say the same."""
     speaking = [one for one in tried if one.document is not None and one.speaks_for(issuer)]
     if len(speaking) < 2:
@@ -103,7 +103,7 @@ def differences(tried: tuple[Tried, ...], issuer: str) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _differences(one: Tried, other: Tried) -> list[str]:
+def _differences(one: TriedForm, other: TriedForm) -> list[str]:
     mine, yours = _of_oauth(one), _of_oauth(other)
     told = [
         f"{name} differs"
@@ -115,7 +115,7 @@ def _differences(one: Tried, other: Tried) -> list[str]:
     return [f"{one.form.name} and {other.form.name}: {what}." for what in told]
 
 
-def _of_oauth(tried: Tried) -> dict[str, Any]:
+def _of_oauth(tried: TriedForm) -> dict[str, Any]:
     members = (tried.document or {}).items()
     return {name: value for name, value in members if not name.startswith(_OPENID_ALONE)}
 

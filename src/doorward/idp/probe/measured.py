@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from doorward.idp.facts import Answer
-from doorward.idp.probe.attempts import Attempt
-from doorward.idp.probe.discovery import Tried
+from doorward.idp.probe.attempts import ProbeAttempt
+from doorward.idp.probe.discovery import TriedForm
 
-NOT_ADVERTISED = Attempt(Answer.NO, "not advertised")
+NOT_ADVERTISED = ProbeAttempt(Answer.NO, "not advertised")
 _AUTH_METHODS = "token_endpoint_auth_methods_supported"
 
 
@@ -22,11 +22,11 @@ class Advice:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A measured provider: one ``Attempt`` for each column, in the matrix's order."""
+    """A measured provider: one ``ProbeAttempt`` for each column, in the matrix's order."""
 
     issuer: str
-    tried: tuple[Tried, ...]
-    row: Mapping[str, Attempt]
+    tried: tuple[TriedForm, ...]
+    row: Mapping[str, ProbeAttempt]
     differences: tuple[str, ...]
     advice: tuple[Advice, ...]
 
@@ -36,28 +36,28 @@ class Measured:
         return tuple(cell.left_behind for cell in self.row.values() if cell.left_behind)
 
 
-def for_clients(tried: tuple[Tried, ...], issuer: str) -> Mapping[str, Any]:
+def for_clients(tried: tuple[TriedForm, ...], issuer: str) -> Mapping[str, Any]:
     """Return the document that a client ends up with: the first that speaks for ``issuer``."""
     found = next((one.document for one in tried if one.speaks_for(issuer)), None)
     return found or {}
 
 
 def row_of(
-    tried: tuple[Tried, ...],
+    tried: tuple[TriedForm, ...],
     issuer: str,
     *,
-    registration: Attempt,
-    introspection: Attempt,
-    revocation: Attempt,
-    keys: Attempt,
-) -> dict[str, Attempt]:
+    registration: ProbeAttempt,
+    introspection: ProbeAttempt,
+    revocation: ProbeAttempt,
+    keys: ProbeAttempt,
+) -> dict[str, ProbeAttempt]:
     """Return one cell for each column of the matrix."""
     document = for_clients(tried, issuer)
     return {
         "pkce": _pkce(document),
         "rfc8414": _oauth(tried, issuer),
         "rfc7591": registration,
-        "rfc8707": Attempt(Answer.UNKNOWN, "not measured: metadata has no member for it"),
+        "rfc8707": ProbeAttempt(Answer.UNKNOWN, "not measured: metadata has no member for it"),
         "oidc": _openid(tried, issuer),
         "cimd": _cimd(document),
         "rfc9207": _flag(document, "authorization_response_iss_parameter_supported"),
@@ -68,46 +68,46 @@ def row_of(
     }
 
 
-def _pkce(document: Mapping[str, Any]) -> Attempt:
+def _pkce(document: Mapping[str, Any]) -> ProbeAttempt:
     methods = document.get("code_challenge_methods_supported")
     if isinstance(methods, list) and "S256" in methods:
-        return Attempt(Answer.YES, "S256 advertised; not measured, because nobody signed in")
+        return ProbeAttempt(Answer.YES, "S256 advertised; not measured, because nobody signed in")
     # Whether it works is known only to whoever signs in: an authorization request without a real
     # client is refused before anybody looks at the challenge.
-    return Attempt(Answer.NO, "S256 not advertised; whether it works was not measured")
+    return ProbeAttempt(Answer.NO, "S256 not advertised; whether it works was not measured")
 
 
-def _oauth(tried: tuple[Tried, ...], issuer: str) -> Attempt:
+def _oauth(tried: tuple[TriedForm, ...], issuer: str) -> ProbeAttempt:
     found = [one for one in tried if one.form.kind == "oauth" and one.speaks_for(issuer)]
     if not found:
-        return Attempt(Answer.NO, "no document that names this issuer")
+        return ProbeAttempt(Answer.NO, "no document that names this issuer")
     names = " and ".join(one.form.name for one in found)
     seen = any(one.form.for_clients for one in found)
-    return Attempt(Answer.YES if seen else Answer.PARTLY, f"found: {names}")
+    return ProbeAttempt(Answer.YES if seen else Answer.PARTLY, f"found: {names}")
 
 
-def _openid(tried: tuple[Tried, ...], issuer: str) -> Attempt:
+def _openid(tried: tuple[TriedForm, ...], issuer: str) -> ProbeAttempt:
     found = [one for one in tried if one.form.kind == "openid" and one.speaks_for(issuer)]
     if not found:
-        return Attempt(Answer.NO, "no document that names this issuer")
-    return Attempt(Answer.YES, "found: " + " and ".join(one.form.name for one in found))
+        return ProbeAttempt(Answer.NO, "no document that names this issuer")
+    return ProbeAttempt(Answer.YES, "found: " + " and ".join(one.form.name for one in found))
 
 
-def _cimd(document: Mapping[str, Any]) -> Attempt:
+def _cimd(document: Mapping[str, Any]) -> ProbeAttempt:
     if document.get("client_id_metadata_document_supported") is not True:
         return NOT_ADVERTISED
     methods = document.get(_AUTH_METHODS)
     if isinstance(methods, list) and "none" in methods:
-        return Attempt(Answer.YES, "advertised, with the authentication method none")
-    return Attempt(Answer.PARTLY, f"advertised, and {_AUTH_METHODS} lacks none")
+        return ProbeAttempt(Answer.YES, "advertised, with the authentication method none")
+    return ProbeAttempt(Answer.PARTLY, f"advertised, and {_AUTH_METHODS} lacks none")
 
 
-def _flag(document: Mapping[str, Any], name: str) -> Attempt:
-    return Attempt(Answer.YES, "advertised") if document.get(name) is True else NOT_ADVERTISED
+def _flag(document: Mapping[str, Any], name: str) -> ProbeAttempt:
+    return ProbeAttempt(Answer.YES, "advertised") if document.get(name) is True else NOT_ADVERTISED
 
 
-def _listed(document: Mapping[str, Any], name: str) -> Attempt:
+def _listed(document: Mapping[str, Any], name: str) -> ProbeAttempt:
     values = document.get(name)
     if not isinstance(values, list) or not values:
         return NOT_ADVERTISED
-    return Attempt(Answer.YES, "advertised: " + ", ".join(map(str, values))[:200])
+    return ProbeAttempt(Answer.YES, "advertised: " + ", ".join(map(str, values))[:200])

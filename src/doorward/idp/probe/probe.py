@@ -7,18 +7,18 @@ from typing import Any
 from doorward.idp.facts import Answer
 from doorward.idp.probe import attempts
 from doorward.idp.probe.advice import advise
-from doorward.idp.probe.attempts import Attempt
-from doorward.idp.probe.discovery import Tried, differences
+from doorward.idp.probe.attempts import ProbeAttempt
+from doorward.idp.probe.discovery import TriedForm, differences
 from doorward.idp.probe.measured import NOT_ADVERTISED, Measured, for_clients, row_of
-from doorward.net import Fetcher, FetchFailed, Question
+from doorward.net import Fetcher, FetchFailed, FetchRequest
 from doorward.wire import strict_json
 
 LARGEST_KEYS = 256 * 1024
-_UNTRIED = Attempt(Answer.UNKNOWN, "advertised; not tried, as asked")
+_UNTRIED = ProbeAttempt(Answer.UNKNOWN, "advertised; not tried, as asked")
 
 
 async def probe(
-    fetcher: Fetcher, issuer: str, tried: tuple[Tried, ...], *, registration: bool = True
+    fetcher: Fetcher, issuer: str, tried: tuple[TriedForm, ...], *, registration: bool = True
 ) -> Measured:
     """
     Return what ``issuer``, whose documents are ``tried``, says and does.
@@ -53,28 +53,28 @@ async def probe(
     )
 
 
-async def _register(fetcher: Fetcher, document: Mapping[str, Any], *, wanted: bool) -> Attempt:
+async def _register(fetcher: Fetcher, document: Mapping[str, Any], *, wanted: bool) -> ProbeAttempt:
     endpoint = document.get("registration_endpoint")
     if not isinstance(endpoint, str):
         return NOT_ADVERTISED
     return await attempts.register(fetcher, endpoint) if wanted else _UNTRIED
 
 
-async def _knock(fetcher: Fetcher, document: Mapping[str, Any], name: str) -> Attempt:
+async def _knock(fetcher: Fetcher, document: Mapping[str, Any], name: str) -> ProbeAttempt:
     endpoint = document.get(name)
     return await attempts.knock(fetcher, endpoint) if isinstance(endpoint, str) else NOT_ADVERTISED
 
 
-async def _keys(fetcher: Fetcher, document: Mapping[str, Any]) -> Attempt:
+async def _keys(fetcher: Fetcher, document: Mapping[str, Any]) -> ProbeAttempt:
     place = document.get("jwks_uri")
     unknown = "whether access tokens are JWTs was not measured"
     if not isinstance(place, str):
-        return Attempt(Answer.UNKNOWN, f"no jwks_uri; {unknown}")
+        return ProbeAttempt(Answer.UNKNOWN, f"no jwks_uri; {unknown}")
     try:
-        answer = await fetcher.ask(place, Question(), limit=LARGEST_KEYS)
+        answer = await fetcher.ask(place, FetchRequest(), limit=LARGEST_KEYS)
         keys = strict_json.parse_object(answer.body).get("keys")
     except (FetchFailed, strict_json.NotStrictJson):
         keys = None
     if not isinstance(keys, list):
-        return Attempt(Answer.UNKNOWN, f"jwks_uri gives no keys; {unknown}")
-    return Attempt(Answer.UNKNOWN, f"keys published: {len(keys)}; {unknown}")
+        return ProbeAttempt(Answer.UNKNOWN, f"jwks_uri gives no keys; {unknown}")
+    return ProbeAttempt(Answer.UNKNOWN, f"keys published: {len(keys)}; {unknown}")

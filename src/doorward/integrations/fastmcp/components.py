@@ -168,14 +168,14 @@ async def _proxied(client_factory: Callable[[], Any]) -> FastMCP[Any] | None:
     return server if isinstance(server, FastMCP) else None
 
 
-class Link(NamedTuple):
+class Component(NamedTuple):
     """A component, and the server on which it runs."""
 
     server: FastMCP[Any]
     component: Any
 
 
-class Reading:
+class ServerComponents:
     """One reading of all that a server and those mounted in it offer."""
 
     def __init__(self) -> None:
@@ -205,9 +205,9 @@ class Reading:
             )
         ]
 
-    async def chain(self, server: FastMCP[Any], component: Any) -> list[Link]:
+    async def chain(self, server: FastMCP[Any], component: Any) -> list[Component]:
         """Return the component, and all that it stands in front of."""
-        links = [Link(server, component)]
+        links = [Component(server, component)]
         if isinstance(component, TransformedTool):
             parent = component.parent_tool
             links += await self.chain(server, parent)

@@ -31,8 +31,8 @@ from doorward.integrations.fastmcp.components import (
     original_name,
     server_behind,
 )
-from doorward.integrations.fastmcp.names import Names
-from doorward.integrations.mcp_sdk.adapter import KEPT_BY_THE_GUARD, Asking, asking
+from doorward.integrations.fastmcp.names import ComponentNames
+from doorward.integrations.mcp_sdk.adapter import KEPT_BY_THE_GUARD, SdkRequest, asking
 from doorward.policy import Decision, Operation
 
 _CALL, _GET, _READ = "tools/call", "prompts/get", "resources/read"
@@ -133,17 +133,19 @@ def _checked(server: FastMCP[Any], check: Callable[..., Awaitable[None]]) -> Any
 class _Asked(NamedTuple):
     """A message that is being served, and the names of the server that serves it."""
 
-    asking: Asking
-    names: Names
+    asking: SdkRequest
+    names: ComponentNames
 
 
 def _asked(server: FastMCP[Any]) -> _Asked | None:
     """Return who asks, where that is a caller of a guard that this server stands behind."""
     found = asking()
-    if isinstance(found, Asking):
+    if isinstance(found, SdkRequest):
         declarations = getattr(found.policy, "declarations", None)
         names = getattr(declarations, "names", None)
-        return _Asked(found, names) if isinstance(names, Names) and server in names else None
+        return (
+            _Asked(found, names) if isinstance(names, ComponentNames) and server in names else None
+        )
     if found is None:
         _require_no_caller()
     return None
@@ -175,7 +177,7 @@ async def _admit(server: FastMCP[Any], method: str, name: str, version: Any) -> 
     return _Admitted(here, frozenset(_passed_on(asked.names, method, name, component)))
 
 
-def _refused(asked: Asking, method: str, name: str, decision: Decision) -> FastMCPError:
+def _refused(asked: SdkRequest, method: str, name: str, decision: Decision) -> FastMCPError:
     refusal, correlation_id = asked.refuse(Operation(method, name), decision)
     error = _ERRORS[method](f"{refusal.description} ({refusal.code}, {correlation_id})")
     error.doorward_data = {  # type: ignore[attr-defined]
@@ -220,7 +222,7 @@ async def _decide(
 
 
 async def _public(
-    names: Names, server: FastMCP[Any], method: str, name: str, component: Any
+    names: ComponentNames, server: FastMCP[Any], method: str, name: str, component: Any
 ) -> list[list[str]]:
     """Return the public names of a component, each with the spellings that all must be allowed."""
     listed = name if component is None else name_of(component)[1]
@@ -236,7 +238,7 @@ async def _public(
     return [[forward_uri(one, params, ""), forward_uri(one, params, name)] for one in public]
 
 
-def _passed_on(names: Names, method: str, name: str, component: Any) -> Iterator[_Place]:
+def _passed_on(names: ComponentNames, method: str, name: str, component: Any) -> Iterator[_Place]:
     """Yield the calls by which mounted servers are made to run this component."""
     while isinstance(component, TransformedTool):
         component = component.parent_tool

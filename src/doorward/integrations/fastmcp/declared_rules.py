@@ -13,14 +13,14 @@ from fastmcp.utilities.authorization import _RequireScopes, _RestrictTag
 
 from doorward.integrations.declared_rules import requires, rules_on
 from doorward.integrations.fastmcp.components import (
-    Link,
-    Reading,
+    Component,
+    ServerComponents,
     name_of,
     providers_in,
     require_no_hidden_calls,
 )
 from doorward.integrations.fastmcp.decisions import decide_inside
-from doorward.integrations.fastmcp.names import Names
+from doorward.integrations.fastmcp.names import ComponentNames
 from doorward.integrations.mcp_sdk.adapter import nobody_asks
 from doorward.policy import Operation, Rule
 
@@ -32,7 +32,7 @@ _KINDS: Mapping[str, tuple[type[Any], ...]] = {
 }
 
 
-class Declared:
+class FastMcpDeclarations:
     """
     The rules of one server: ``auth=`` of its components, and ``requires`` on their functions.
 
@@ -43,7 +43,7 @@ class Declared:
 
     def __init__(self, server: FastMCP[Any]) -> None:
         self._server = server
-        self.names = Names(server, self.read)
+        self.names = ComponentNames(server, self.read)
         self._found: dict[tuple[str, str], list[Rule]] = {}
         self._templates: list[tuple[ResourceTemplate, list[Rule]]] = []
         self._known: dict[int, tuple[Any, Any, list[Rule]]] = {}
@@ -59,7 +59,7 @@ class Declared:
         await require_no_hidden_calls(self._server)
         providers = list(providers_in(self._server))
         servers = [one for one in providers if isinstance(one, FastMCP)]
-        reading = Reading()
+        reading = ServerComponents()
         # As on a pipe, where FastMCP asks nobody for a token: what is hidden from some is read too.
         token = set_transport("stdio")
         try:
@@ -77,7 +77,7 @@ class Declared:
         self._take(chains)
         self.names.learn(servers, chains, held)
 
-    def _take(self, chains: Sequence[Sequence[Link]]) -> None:
+    def _take(self, chains: Sequence[Sequence[Component]]) -> None:
         found: dict[tuple[str, str], list[Rule]] = {}
         templates: list[tuple[ResourceTemplate, list[Rule]]] = []
         for chain in chains:

@@ -14,7 +14,7 @@ from doorward.integrations.fastmcp.components import held_alone
 _REMEMBERED = 4096
 
 
-class Schemas:
+class InputSchemas:
     """
     The schemas by which the SDK judges ``Mcp-Param-*`` headers.
 
@@ -64,4 +64,4 @@ def _is_an_authors(hook: Callable[[str], Mapping[str, Any] | None]) -> bool:
     # FastMCP's own hook knows no mounted or transformed tool before somebody has listed the tools,
     # and the SDK serves a call whose schema is not known: a false header would pass until then.
     made_by = getattr(hook, "__module__", None)
-    return made_by not in (LowLevelServer.__module__, Schemas.__module__)
+    return made_by not in (LowLevelServer.__module__, InputSchemas.__module__)

@@ -11,7 +11,7 @@ from fastmcp.tools.base import Tool
 
 from doorward.integrations.fastmcp.components import (
     READ,
-    Link,
+    Component,
     Name,
     name_of,
     original_name,
@@ -22,7 +22,7 @@ from doorward.policy import Operation
 _PAUSE = 1.0
 
 
-class Names:
+class ComponentNames:
     """
     What ``server`` offers by which names, and what each of them runs.
 
@@ -61,7 +61,7 @@ class Names:
     def learn(
         self,
         servers: Iterable[FastMCP[Any]],
-        chains: Sequence[Sequence[Link]],
+        chains: Sequence[Sequence[Component]],
         held: Iterable[Any],
     ) -> None:
         """
@@ -91,7 +91,7 @@ class Names:
             )
         }
 
-    def _note(self, chain: Sequence[Link], alike: dict[Any, set[Name]]) -> None:
+    def _note(self, chain: Sequence[Component], alike: dict[Any, set[Name]]) -> None:
         public = name_of(chain[0].component)
         for server, component in chain:
             if server is not self.server:
@@ -105,7 +105,7 @@ class Names:
     def _others_of(
         self,
         public: Name,
-        chain: Sequence[Link],
+        chain: Sequence[Component],
         alike: dict[Any, set[Name]],
         held: dict[Any, set[Name]],
     ) -> tuple[Operation, ...]:

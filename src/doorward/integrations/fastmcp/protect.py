@@ -20,13 +20,13 @@ from starlette.routing import Route
 from doorward.errors import ConfigurationError
 from doorward.guard.guard import Guard
 from doorward.guard.http.responses import App, Receive, Scope, Send
-from doorward.guard.middleware import Door
+from doorward.guard.middleware import GuardMiddleware
 from doorward.identity import Identity, current_identity
 from doorward.integrations.declared_rules import DeclaredPolicy, requires
 from doorward.integrations.error_reporting import telling
-from doorward.integrations.fastmcp.declared_rules import Declared
-from doorward.integrations.fastmcp.input_schemas import Schemas
-from doorward.integrations.mcp_sdk.adapter import KEPT_BY_THE_GUARD, Seat, connect
+from doorward.integrations.fastmcp.declared_rules import FastMcpDeclarations
+from doorward.integrations.fastmcp.input_schemas import InputSchemas
+from doorward.integrations.mcp_sdk.adapter import KEPT_BY_THE_GUARD, SdkAdapter, connect
 from doorward.wire.oauth.resource_metadata import WELL_KNOWN
 
 # A FastMCP server with an auth provider serves nobody whose request has no such header.
@@ -52,7 +52,9 @@ CurrentUser = Annotated[Identity, Depends(current_user)]
 """A tool's parameter that is its caller: no peer can send it, and no schema shows it."""
 
 
-def protect(server: FastMCP[Any], guard: Guard, *, app: App | None = None, **options: Any) -> Door:
+def protect(
+    server: FastMCP[Any], guard: Guard, *, app: App | None = None, **options: Any
+) -> GuardMiddleware:
     """
     Return ``server`` as an ASGI application behind ``guard``.
 
@@ -88,8 +90,8 @@ def _door(
     *,
     mounted: bool,
     header: tuple[bytes, bytes] | None = None,
-) -> Door:
-    declared = Declared(server)
+) -> GuardMiddleware:
+    declared = FastMcpDeclarations(server)
     policy = DeclaredPolicy(guard.policy, declared)
     connect(server._mcp_server)
     _tell(server)
@@ -99,14 +101,14 @@ def _door(
         # What comes from mounted servers and providers is known only now.
         guard.require_hideable(policy)
 
-    seat = Seat(
+    seat = SdkAdapter(
         app,
         policy,
         issuers=guard.issuers,
         token_type=AccessToken,
         mounted=mounted,
         started=read,
-        before=Schemas(server).attend,
+        before=InputSchemas(server).attend,
         # A proxy sends it on to whatever server stands behind.
         hides_token=True,
         header=header,
@@ -156,7 +158,7 @@ class GuardAuth(AuthProvider):
 
     def policy_of(self, server: FastMCP[Any]) -> DeclaredPolicy:
         """Return what decides at ``server``, which this is the auth provider of."""
-        return DeclaredPolicy(self.guard.policy, Declared(server))
+        return DeclaredPolicy(self.guard.policy, FastMcpDeclarations(server))
 
     async def verify_token(self, token: str) -> AccessToken | None:  # noqa: ARG002 - FastMCP's hook
         """Return nothing: no token is verified behind the guard, which verified it already."""
@@ -180,7 +182,7 @@ class GuardAuth(AuthProvider):
 
     def get_middleware(self) -> list[Middleware]:
         """Return the place from which the guard moves to the front."""
-        return [Middleware(_Vanguard, guard=self.guard)]
+        return [Middleware(_GuardInFront, guard=self.guard)]
 
     def get_well_known_routes(self, mcp_path: str | None = None) -> list[Route]:  # noqa: ARG002
         """Return the metadata's route, for the root of an application that this one is mounted in."""
@@ -200,7 +202,7 @@ class GuardAuth(AuthProvider):
         return [Route(WELL_KNOWN + where, metadata, methods=["GET"])]
 
 
-class _Vanguard:
+class _GuardInFront:
     """
     FastMCP's middleware slot, from which the guard moves in front of the whole application.
 
@@ -214,8 +216,8 @@ class _Vanguard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the one scope that comes here: the first, be it the start or a request."""
         web: Starlette = scope["app"]
-        if not isinstance(web.middleware_stack, Door):
-            here: set[object] = {HostOriginGuardMiddleware, _Vanguard}
+        if not isinstance(web.middleware_stack, GuardMiddleware):
+            here: set[object] = {HostOriginGuardMiddleware, _GuardInFront}
             web.user_middleware = [one for one in web.user_middleware if one.cls not in here]
             inner = web.build_middleware_stack()
             server: FastMCP[Any] = web.state.fastmcp_server

@@ -46,7 +46,7 @@ _Key = tuple[str, str, str | None, float]
 _KEPT = ":/?#[]@!$&'()*+,;="
 
 
-class Asking(NamedTuple):
+class SdkRequest(NamedTuple):
     """Who sent the message that is being served, and what decides for them behind the guard."""
 
     caller: Identity
@@ -55,7 +55,7 @@ class Asking(NamedTuple):
     """Records a refusal; returns it, with its correlation id."""
 
 
-_asking: ContextVar[Asking | Literal["the-server-itself"] | None] = ContextVar(
+_asking: ContextVar[SdkRequest | Literal["the-server-itself"] | None] = ContextVar(
     "doorward_asking", default=None
 )
 asking = _asking.get
@@ -71,7 +71,7 @@ def nobody_asks() -> Iterator[None]:
         _asking.reset(token)
 
 
-class Seat:
+class SdkAdapter:
     """
     An application of the SDK that is told who calls, in the SDK's own words.
 
@@ -233,7 +233,7 @@ async def through_the_guard(
     if any(name == b"mcp-session-id" for name, _ in scope["headers"]):
         ctx = _without_strange_session(ctx)
     token = set_current_identity(identity)
-    asked = _asking.set(Asking(identity, policy, scope[INSIDE_KEY]))
+    asked = _asking.set(SdkRequest(identity, policy, scope[INSIDE_KEY]))
     try:
         if ctx.method not in LISTS and ctx.method != "subscriptions/listen":
             return _private(await call_next(ctx))

@@ -16,12 +16,12 @@ from mcp.server.transport_security import TransportSecuritySettings
 from doorward.errors import ConfigurationError
 from doorward.guard.guard import Guard
 from doorward.guard.http.responses import App
-from doorward.guard.middleware import Door
+from doorward.guard.middleware import GuardMiddleware
 from doorward.guard.sdk_events import keep_events_apart
 from doorward.identity import Identity, current_identity
 from doorward.integrations.declared_rules import DeclaredPolicy, OneNameEach, requires, rules_on
 from doorward.integrations.error_reporting import telling
-from doorward.integrations.mcp_sdk.adapter import Seat, connect
+from doorward.integrations.mcp_sdk.adapter import SdkAdapter, connect
 from doorward.policy import Operation, Rule
 from doorward.policy.ruling import is_usable, not_normal
 
@@ -49,7 +49,7 @@ CurrentUser = Annotated[Identity, Resolve(current_user)]
 
 def protect(
     server: MCPServer[Any] | Server[Any], guard: Guard, *, app: App | None = None, **options: Any
-) -> Door:
+) -> GuardMiddleware:
     """
     Return ``server`` as an ASGI application behind ``guard``.
 
@@ -73,7 +73,7 @@ def protect(
             "Leave out its auth and token_verifier: the guard takes their place.",
         )
     core: Server[Any] = server._lowlevel_server if isinstance(server, MCPServer) else server
-    declared = _Declared(server, guard.policy.rules)
+    declared = _SdkDeclarations(server, guard.policy.rules)
     declared.require_normal_uris()
     policy = DeclaredPolicy(guard.policy, declared)
     connect(core)
@@ -94,12 +94,14 @@ def protect(
         keep_events_apart(server.session_manager)
         endpoint = server.session_manager.handle_request
         return guard.protect(
-            Seat(own, policy, issuers=guard.issuers, endpoint=endpoint), policy=policy
+            SdkAdapter(own, policy, issuers=guard.issuers, endpoint=endpoint), policy=policy
         )
     manager = _manager_of(server)
     manager.security_settings = unjudged
     keep_events_apart(manager)
-    return guard.protect(Seat(app, policy, issuers=guard.issuers, mounted=True), policy=policy)
+    return guard.protect(
+        SdkAdapter(app, policy, issuers=guard.issuers, mounted=True), policy=policy
+    )
 
 
 def _raised(error: BaseException) -> BaseException | None:
@@ -122,7 +124,7 @@ def _manager_of(server: MCPServer[Any] | Server[Any]) -> Any:
         ) from None
 
 
-class _Declared(OneNameEach):
+class _SdkDeclarations(OneNameEach):
     """What the functions of a server carry; a low-level ``Server`` has handlers and no tools."""
 
     def __init__(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from doorward.errors import RequestRefused
 from doorward.identity import Identity
-from doorward.mcp_server.elicitation.request_state import NotOurs, Seal
+from doorward.mcp_server.elicitation.request_state import ForeignRequestState, RequestState
 from doorward.mcp_server.streams.session import Session
 
 MOST_PEOPLE = 10_000
@@ -33,7 +33,7 @@ class _Page:
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Elicitations:
+class PendingPages:
     """
     Tells the page that a user opened whether it was made for them.
 
@@ -53,7 +53,9 @@ class Elicitations:
     Spec: MCP 2026-07-28, client/elicitation, "Phishing"
     """
 
-    def __init__(self, seal: Seal, server: str, ttl: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, seal: RequestState, server: str, ttl: float, clock: Callable[[], float]
+    ) -> None:
         self._seal = seal
         self._server = server
         self._ttl = ttl
@@ -73,7 +75,7 @@ class Elicitations:
         """
         try:
             self._seal.open(elicitation_id, self._bound_to((issuer, subject)), now=self._clock())
-        except NotOurs:
+        except ForeignRequestState:
             raise NotAsked(f"not asked of {subject!r} at {issuer!r}") from None
 
     async def complete(self, elicitation_id: str, *, issuer: str, subject: str) -> None:

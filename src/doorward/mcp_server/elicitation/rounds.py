@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from doorward.mcp_server.elicitation.pending_pages import Elicitations
+from doorward.mcp_server.elicitation.pending_pages import PendingPages
 from doorward.mcp_server.elicitation.questions import Question
-from doorward.mcp_server.elicitation.request_state import NotOurs, Seal
+from doorward.mcp_server.elicitation.request_state import ForeignRequestState, RequestState
 from doorward.mcp_server.refusals import InvalidParams
-from doorward.mcp_server.request_context import Call, Interim, owner_of
+from doorward.mcp_server.request_context import InterimResult, RequestContext, owner_of
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -41,13 +41,13 @@ class Rounds:
     Spec: MCP 2026-07-28, basic/patterns/mrtr, "Server Requirements"
     """
 
-    seal: Seal
+    seal: RequestState
     server: str
     ttl: float
     clock: Callable[[], float]
-    elicitations: Elicitations
+    pending_pages: PendingPages
 
-    def resume(self, call: Call) -> Progress:
+    def resume(self, call: RequestContext) -> Progress:
         """
         Return what this request brings from its earlier rounds; nothing in its first one.
 
@@ -62,13 +62,15 @@ class Rounds:
             try:
                 bound = self._bound_to(call)
                 progress = Progress(*self.seal.open(text, bound, now=self.clock()))
-            except NotOurs:
+            except ForeignRequestState:
                 # One sentence for all: a difference would tell what a forgery lacks.
                 raise InvalidParams("requestState is not valid for this request") from None
         progress.answers.update(_answers(call.params))
         return progress
 
-    def ask(self, call: Call, questions: Mapping[str, Question[Any]], so_far: Progress) -> Interim:
+    def ask(
+        self, call: RequestContext, questions: Mapping[str, Question[Any]], so_far: Progress
+    ) -> InterimResult:
         """Return the interim result that asks the client for all of these at once."""
         content = [so_far.answers, so_far.state, so_far.pages]
         until = self.clock() + self.ttl
@@ -78,9 +80,9 @@ class Rounds:
         }
         state = self.seal.close(content, self._bound_to(call), until=until)
         members = _encode({"inputRequests": asked, "requestState": state})[1:-1]
-        return Interim("input_required", members)
+        return InterimResult("input_required", members)
 
-    def _bound_to(self, call: Call) -> list[Any]:
+    def _bound_to(self, call: RequestContext) -> list[Any]:
         arguments = hashlib.sha256(_encode(call.params.get("arguments") or {})).hexdigest()
         return [self.server, owner_of(call.identity), call.method, call.name, arguments]
 

@@ -10,7 +10,7 @@ import msgspec
 from doorward.mcp_server.elicitation.questions import BadAnswer, Question
 from doorward.mcp_server.elicitation.url_mode import ElicitedUrl, ElicitUrl
 from doorward.mcp_server.refusals import MissingCapability, ToolError
-from doorward.mcp_server.request_context import Call
+from doorward.mcp_server.request_context import RequestContext
 from doorward.mcp_server.streams.stream import Stream
 
 _encode = msgspec.json.Encoder().encode
@@ -20,7 +20,7 @@ _CANCELLED = {"jsonrpc": "2.0", "method": "notifications/cancelled"}
 PATIENCE_SECONDS = 600.0
 
 
-def require_capability(call: Call, needs: Mapping[str, Any]) -> None:
+def require_capability(call: RequestContext, needs: Mapping[str, Any]) -> None:
     """
     Let a question pass that the client said it can be asked.
 
@@ -36,7 +36,7 @@ def require_capability(call: Call, needs: Mapping[str, Any]) -> None:
         raise MissingCapability(dict(needs))
 
 
-def _can_show(found: Mapping[str, Any], modes: Mapping[str, Any], call: Call) -> bool:
+def _can_show(found: Mapping[str, Any], modes: Mapping[str, Any], call: RequestContext) -> bool:
     if "url" in modes:
         return call.era.urls and isinstance(found.get("url"), dict)
     # A client that names modes and not "form" can show pages, not forms.
@@ -44,7 +44,7 @@ def _can_show(found: Mapping[str, Any], modes: Mapping[str, Any], call: Call) ->
 
 
 async def over_the_session(
-    call: Call, stream: Stream | None, questions: Mapping[str, Question[Any]]
+    call: RequestContext, stream: Stream | None, questions: Mapping[str, Question[Any]]
 ) -> dict[str, Any]:
     """
     Send each question on the stream of the call, and return what is read in the answers.
@@ -86,7 +86,7 @@ async def over_the_session(
         raise ToolError(f"The client's answer {bad}.") from None
 
 
-def new_page(call: Call) -> str:
+def new_page(call: RequestContext) -> str:
     """
     Return the id of a new page for the caller.
 
@@ -98,13 +98,15 @@ def new_page(call: Call) -> str:
 
     if call.identity is None:
         raise NobodyToAsk("a page is to be opened by the caller, and nobody knows who that is")
-    return call.rounds.elicitations.begin(call.identity, call.session)
+    return call.rounds.pending_pages.begin(call.identity, call.session)
 
 
-async def look_at_page(call: Call, question: ElicitUrl, answer: ElicitedUrl) -> ElicitedUrl:
+async def look_at_page(
+    call: RequestContext, question: ElicitUrl, answer: ElicitedUrl
+) -> ElicitedUrl:
     """Return the answer with whether the user is done with the page, which may be waited for."""
     if not answer.accepted or call.identity is None:
         return answer
-    pages, wait = call.rounds.elicitations, min(question.wait, PATIENCE_SECONDS)
+    pages, wait = call.rounds.pending_pages, min(question.wait, PATIENCE_SECONDS)
     done = await pages.is_completed(call.identity, answer.id, wait=wait)
     return replace(answer, completed=done)

@@ -7,14 +7,14 @@ import msgspec
 
 from doorward.errors import ConfigurationError
 from doorward.mcp_server.features.prompts import Prompt
-from doorward.mcp_server.features.resource_registry import Library
+from doorward.mcp_server.features.resource_registry import ResourceRegistry
 from doorward.mcp_server.features.tools import problems
 from doorward.mcp_server.functions.error_reporting import report
 from doorward.mcp_server.functions.invocation import Function, NobodyToAsk, read_function
 from doorward.mcp_server.functions.signature import read_signature
 from doorward.mcp_server.refusals import InternalFailure, InvalidParams, ProtocolRefusal, ToolError
-from doorward.mcp_server.registry.registry import Shelf
-from doorward.mcp_server.request_context import Call
+from doorward.mcp_server.registry.registry import Registry
+from doorward.mcp_server.request_context import RequestContext
 
 MOST_VALUES = 100
 _TAKEN = {"value", "arguments"}
@@ -28,9 +28,9 @@ class Completions:
     Spec: MCP 2026-07-28, server/utilities/completion
     """
 
-    def __init__(self, prompts: Shelf[Prompt], library: Library) -> None:
+    def __init__(self, prompts: Registry[Prompt], resources: ResourceRegistry) -> None:
         self._prompts = prompts
-        self._library = library
+        self._resources = resources
         self._functions: dict[tuple[str, str], Function] = {}
 
     def __bool__(self) -> bool:
@@ -54,7 +54,7 @@ class Completions:
             )
         self._functions[(of, argument)] = read_function(call, signature)
 
-    async def complete(self, call: Call) -> bytes:
+    async def complete(self, call: RequestContext) -> bytes:
         """
         Answer ``completion/complete``; an argument that nobody completes has no suggestions.
 
@@ -79,19 +79,21 @@ class Completions:
         }
         return b'"completion":' + _encode(completion)
 
-    def _referred(self, call: Call) -> str:
+    def _referred(self, call: RequestContext) -> str:
         ref = call.params.get("ref")
         kind = ref.get("type") if isinstance(ref, dict) else None
         if kind == "ref/prompt":
             return self._prompts.find(call.name, call.identity).name
         if kind != "ref/resource":
             raise InvalidParams("params.ref must be a ref/prompt or a ref/resource")
-        if (found := self._library.template(call.name, call.identity)) is None:
+        if (found := self._resources.template(call.name, call.identity)) is None:
             raise InvalidParams("Unknown resource template")
         return found.name
 
 
-async def _run(function: Function, value: str, others: Mapping[str, str], call: Call) -> list[str]:
+async def _run(
+    function: Function, value: str, others: Mapping[str, str], call: RequestContext
+) -> list[str]:
     offered = {"value": value, "arguments": dict(others)}
     taken = function.signature.schema.get("properties", {})
     from pydantic import ValidationError
@@ -113,7 +115,7 @@ async def _run(function: Function, value: str, others: Mapping[str, str], call: 
         raise InternalFailure(report("completion-failed", function.call.__name__, error)) from None
 
 
-def _others(call: Call) -> dict[str, str]:
+def _others(call: RequestContext) -> dict[str, str]:
     context = call.params.get("context", {})
     others = context.get("arguments", {}) if isinstance(context, dict) else None
     if not isinstance(others, dict) or not all(isinstance(one, str) for one in others.values()):

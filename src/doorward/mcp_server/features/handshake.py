@@ -9,14 +9,14 @@ import msgspec
 from doorward.mcp_server.eras import Era, negotiated
 from doorward.mcp_server.refusals import InvalidParams
 from doorward.mcp_server.registry.registry import caching
-from doorward.mcp_server.request_context import Call
+from doorward.mcp_server.request_context import RequestContext
 from doorward.wire.jsonrpc.envelope import MODERN_VERSIONS
 
 _encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True)
-class About:
+class ServerInfo:
     """A server's name, version and title, and its words for the model that will use it."""
 
     name: str
@@ -32,7 +32,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Greeting:
+class Handshake:
     """
     The first answers of a server.
 
@@ -41,13 +41,13 @@ class Greeting:
     is the author's, for clients of that era's ``initialize``: the modern one has it in every result.
     """
 
-    about: About
+    about: ServerInfo
     capabilities: Callable[[bool], dict[str, Any]]
     ttl_ms: int
-    begin_session: Callable[[Call, Era], None]
+    begin_session: Callable[[RequestContext, Era], None]
     meta: Mapping[str, Any] = field(default_factory=dict)
 
-    async def discover(self, call: Call) -> bytes:
+    async def discover(self, call: RequestContext) -> bytes:
         """
         Answer ``server/discover``.
 
@@ -60,7 +60,7 @@ class Greeting:
         hints = caching(self.ttl_ms, private=call.identity is not None)
         return _encode(self._instructed(result))[1:-1] + hints
 
-    async def initialize(self, call: Call) -> bytes:
+    async def initialize(self, call: RequestContext) -> bytes:
         """
         Answer ``initialize``. Even in a session every later request is judged by itself.
 
@@ -87,7 +87,7 @@ class Greeting:
             result["_meta"] = dict(self.meta)
         return _encode(self._instructed(result))[1:-1]
 
-    async def ping(self, call: Call) -> bytes:  # noqa: ARG002 - a method takes its call
+    async def ping(self, call: RequestContext) -> bytes:  # noqa: ARG002 - a method takes its call
         """Answer ``ping`` with nothing. Spec: MCP 2025-11-25, utilities/ping."""
         return b""
 

@@ -12,8 +12,8 @@ from doorward.mcp_server.functions.error_reporting import report
 from doorward.mcp_server.functions.invocation import Function, NobodyToAsk, read_function
 from doorward.mcp_server.functions.signature import Signature, read_signature
 from doorward.mcp_server.refusals import InternalFailure, InvalidParams, ProtocolRefusal, ToolError
-from doorward.mcp_server.registry.registry import Shelf
-from doorward.mcp_server.request_context import Call
+from doorward.mcp_server.registry.registry import Registry
+from doorward.mcp_server.request_context import RequestContext
 from doorward.mcp_server.schemas.content import Content, Message
 from doorward.mcp_server.schemas.plain_types import are_plain
 
@@ -35,7 +35,7 @@ class Prompt:
         """Return the description in a list; Spec: MCP 2026-07-28, server/prompts, "Prompt"."""
         return self.full_listing if era.structured else self.elder_listing
 
-    async def answer(self, arguments: Mapping[str, Any], call: Call) -> bytes:
+    async def answer(self, arguments: Mapping[str, Any], call: RequestContext) -> bytes:
         """
         Return the members of the result of one ``prompts/get``.
 
@@ -97,7 +97,7 @@ def read_prompt(
     return Prompt(listing["name"], description, function, _encode(listing), elder)
 
 
-async def get_prompt(shelf: Shelf[Prompt], call: Call) -> bytes:
+async def get_prompt(registry: Registry[Prompt], call: RequestContext) -> bytes:
     """
     Answer ``prompts/get``.
 
@@ -107,7 +107,7 @@ async def get_prompt(shelf: Shelf[Prompt], call: Call) -> bytes:
 
     Spec: MCP 2026-07-28, server/prompts, "Getting a Prompt"
     """
-    prompt = shelf.find(call.name, call.identity)
+    prompt = registry.find(call.name, call.identity)
     return await prompt.answer(sent_arguments(call), call)
 
 

@@ -6,21 +6,21 @@ from doorward.errors import ConfigurationError
 from doorward.identity import Identity
 from doorward.mcp_server.features.resources import Resource, not_found, operation_of
 from doorward.mcp_server.refusals import InvalidParams
-from doorward.mcp_server.registry.access_rules import Gate
+from doorward.mcp_server.registry.access_rules import AccessRules
 from doorward.mcp_server.registry.pagination import page_of
 from doorward.mcp_server.registry.registry import caching
-from doorward.mcp_server.request_context import Call
+from doorward.mcp_server.request_context import RequestContext
 from doorward.policy import Rule
 from doorward.wire.resource_uri import is_normal
 
 LONGEST_URI = 2048
 
 
-class Library:
+class ResourceRegistry:
     """Everything that can be read, fixed URIs before templates, in the order they came."""
 
-    def __init__(self, gate: Gate, ttl_ms: int, page_size: int | None) -> None:
-        self._gate = gate
+    def __init__(self, access_rules: AccessRules, ttl_ms: int, page_size: int | None) -> None:
+        self._access_rules = access_rules
         self._ttl_ms = ttl_ms
         self._page_size = page_size
         self._fixed: dict[str, Resource] = {}
@@ -39,7 +39,7 @@ class Library:
                 f"There are two resources at {resource.name!r}.",
                 "Give one of them another URI.",
             )
-        self._gate.add(operation_of(resource), rule)
+        self._access_rules.add(operation_of(resource), rule)
         kept[resource.name] = resource
 
     def find(
@@ -50,7 +50,7 @@ class Library:
             return None
         # A rule for this very URI counts, and not the one for the template that serves it.
         operation = operation_of(found[0])
-        return found if self._gate.admits(identity, operation, str(uri)) else None
+        return found if self._access_rules.admits(identity, operation, str(uri)) else None
 
     def may_watch(self, uri: str, identity: Identity | None) -> bool:
         """
@@ -60,7 +60,7 @@ class Library:
         count as their authors wrote them.
         """
         found = self._at(uri)
-        return found is not None and self._gate.shows(identity, operation_of(found[0]), uri)
+        return found is not None and self._access_rules.shows(identity, operation_of(found[0]), uri)
 
     def _at(self, uri: object) -> tuple[Resource, Mapping[str, str]] | None:
         if not isinstance(uri, str) or len(uri) > LONGEST_URI or not is_normal(uri):
@@ -78,10 +78,10 @@ class Library:
         if not isinstance(text, str):
             return None
         found = self._templates.get(text) or self._fixed.get(text)
-        admitted = found is not None and self._gate.admits(identity, operation_of(found))
+        admitted = found is not None and self._access_rules.admits(identity, operation_of(found))
         return found if admitted else None
 
-    async def read(self, call: Call) -> bytes:
+    async def read(self, call: RequestContext) -> bytes:
         """
         Answer ``resources/read``.
 
@@ -99,19 +99,23 @@ class Library:
         resource, values = found
         return await resource.answer(uri, values, call)
 
-    async def listed(self, call: Call) -> bytes:
+    async def listed(self, call: RequestContext) -> bytes:
         """Answer ``resources/list``. Raises: InvalidParams, for a cursor that is not one."""
         return self._list(call, b"resources", self._fixed)
 
-    async def templates_listed(self, call: Call) -> bytes:
+    async def templates_listed(self, call: RequestContext) -> bytes:
         """Answer ``resources/templates/list``. Raises: InvalidParams."""
         return self._list(call, b"resourceTemplates", self._templates)
 
-    def _list(self, call: Call, member: bytes, kept: Mapping[str, Resource]) -> bytes:
-        shown = [one for one in kept.values() if self._gate.shows(call.identity, operation_of(one))]
+    def _list(self, call: RequestContext, member: bytes, kept: Mapping[str, Resource]) -> bytes:
+        shown = [
+            one
+            for one in kept.values()
+            if self._access_rules.shows(call.identity, operation_of(one))
+        ]
         page, following = page_of(shown, call.params.get("cursor"), self._page_size)
         entries = b",".join(one.listing(call.era) for one in page)
         members = b'"%b":[%b]%b' % (member, entries, following)
         if not call.era.modern:
             return members
-        return members + caching(self._ttl_ms, private=self._gate.varies(call.identity))
+        return members + caching(self._ttl_ms, private=self._access_rules.varies(call.identity))

@@ -20,7 +20,7 @@ from doorward.mcp_server.refusals import (
     ToolError,
 )
 from doorward.mcp_server.registry.registry import caching
-from doorward.mcp_server.request_context import Call
+from doorward.mcp_server.request_context import RequestContext
 from doorward.mcp_server.schemas.content import EmbeddedResource
 from doorward.mcp_server.schemas.plain_types import are_plain
 from doorward.policy import Operation
@@ -52,7 +52,7 @@ class Resource:
         """Return the description in a list; Spec: MCP 2026-07-28, server/resources, "Resource"."""
         return self.full_listing if era.structured else self.elder_listing
 
-    async def answer(self, uri: str, values: Mapping[str, str], call: Call) -> bytes:
+    async def answer(self, uri: str, values: Mapping[str, str], call: RequestContext) -> bytes:
         """
         Return the members of the result of one ``resources/read``.
 

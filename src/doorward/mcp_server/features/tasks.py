@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from doorward.mcp_server.functions.task import Job
+from doorward.mcp_server.functions.task import Task
 from doorward.mcp_server.refusals import (
     InternalFailure,
     InvalidParams,
@@ -14,8 +14,8 @@ from doorward.mcp_server.refusals import (
     ProtocolRefusal,
     TooManyTasks,
 )
-from doorward.mcp_server.registry.access_rules import Gate
-from doorward.mcp_server.request_context import Call, Interim, Method, owner_of
+from doorward.mcp_server.registry.access_rules import AccessRules
+from doorward.mcp_server.request_context import InterimResult, Method, RequestContext, owner_of
 from doorward.mcp_server.streams.subscriptions import Subscriptions, task_topic
 from doorward.policy import Operation
 
@@ -37,19 +37,19 @@ class Tasks:
 
     def __init__(
         self,
-        gate: Gate,
+        access_rules: AccessRules,
         subscriptions: Subscriptions,
         clock: Callable[[], float],
         *,
         ttl: float,
         most: int,
     ) -> None:
-        self._gate = gate
+        self._access_rules = access_rules
         self._subscriptions = subscriptions
         self._clock = clock
         self._ttl = ttl
         self._most = most
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, Task] = {}
 
     @property
     def methods(self) -> dict[str, Method]:
@@ -57,7 +57,7 @@ class Tasks:
         return {"tasks/get": self.get, "tasks/update": self.update, "tasks/cancel": self.cancel}
 
     async def run(
-        self, support: TaskSupport, operation: Operation, work: Method, call: Call
+        self, support: TaskSupport, operation: Operation, work: Method, call: RequestContext
     ) -> bytes:
         """
         Answer a call of a tool that may become a task.
@@ -73,26 +73,26 @@ class Tasks:
             if support == "optional":
                 return await work(call)
             raise MissingCapability({"extensions": {EXTENSION: {}}})
-        job = self._new(call, operation)
-        call.job = job
+        task = self._new(call, operation)
+        call.task = task
         if support != "deferred":
-            job.began.set()
+            task.began.set()
         # Of a coroutine of its own from the start: it goes on when the request is long over.
-        job.runner = asyncio.create_task(self._carry_out(job, work, call))
-        began = asyncio.create_task(job.began.wait())
+        task.runner = asyncio.create_task(self._carry_out(task, work, call))
+        began = asyncio.create_task(task.began.wait())
         try:
-            await asyncio.wait({job.runner, began}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task.runner, began}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             began.cancel()
-            if not job.begun:
-                self._jobs.pop(job.id, None)
-                job.runner.cancel()
-        if job.begun:
-            raise Interim("task", _encode(job.summary())[1:-1])
-        members: bytes = await job.runner
+            if not task.begun:
+                self._jobs.pop(task.id, None)
+                task.runner.cancel()
+        if task.begun:
+            raise InterimResult("task", _encode(task.summary())[1:-1])
+        members: bytes = await task.runner
         return members
 
-    def find(self, call: Call, task_id: object) -> Job:
+    def find(self, call: RequestContext, task_id: object) -> Task:
         """
         Return a task of this caller.
 
@@ -100,16 +100,16 @@ class Tasks:
             InvalidParams: in the same words whether there is none or it is somebody else's.
         """
         self._prune()
-        job = self._jobs.get(task_id) if isinstance(task_id, str) else None
+        task = self._jobs.get(task_id) if isinstance(task_id, str) else None
         if (
-            job is None
-            or job.owner != owner_of(call.identity)
-            or not self._gate.still_admits(call.identity, job.operation, job.caller)
+            task is None
+            or task.owner != owner_of(call.identity)
+            or not self._access_rules.still_admits(call.identity, task.operation, task.caller)
         ):
             raise InvalidParams("Unknown task")
-        return job
+        return task
 
-    def may_follow(self, call: Call, task_id: str) -> bool:
+    def may_follow(self, call: RequestContext, task_id: str) -> bool:
         """Say whether this is a task of this caller. Raises: MissingCapability."""
         require_tasks(call)
         try:
@@ -118,22 +118,22 @@ class Tasks:
             return False
         return True
 
-    async def get(self, call: Call) -> bytes:
+    async def get(self, call: RequestContext) -> bytes:
         """Answer ``tasks/get``. Raises: InvalidParams, MissingCapability."""
         require_tasks(call)
         return _encode(self.find(call, call.params.get("taskId")).detailed())[1:-1]
 
-    async def update(self, call: Call) -> bytes:
+    async def update(self, call: RequestContext) -> bytes:
         """Answer ``tasks/update``. Raises: InvalidParams, MissingCapability."""
         require_tasks(call)
-        job = self.find(call, call.params.get("taskId"))
+        task = self.find(call, call.params.get("taskId"))
         answers = call.params.get("inputResponses")
         if not isinstance(answers, dict):
             raise InvalidParams("inputResponses must be an object of results")
-        job.answer(answers)
+        task.answer(answers)
         return b""
 
-    async def cancel(self, call: Call) -> bytes:
+    async def cancel(self, call: RequestContext) -> bytes:
         """Answer ``tasks/cancel``. Raises: InvalidParams, MissingCapability."""
         require_tasks(call)
         self.find(call, call.params.get("taskId")).cancel()
@@ -141,52 +141,54 @@ class Tasks:
 
     def end_all(self) -> None:
         """Stop all work: the process is going."""
-        for job in self._jobs.values():
-            job.cancel()
+        for task in self._jobs.values():
+            task.cancel()
 
-    def _new(self, call: Call, operation: Operation) -> Job:
+    def _new(self, call: RequestContext, operation: Operation) -> Task:
         self._prune()
         owner = owner_of(call.identity)
-        of_this_one = sum(1 for job in self._jobs.values() if job.owner == owner)
+        of_this_one = sum(1 for task in self._jobs.values() if task.owner == owner)
         if len(self._jobs) >= self._most or (owner is not None and of_this_one >= MOST_OF_ONE):
             raise TooManyTasks("There are too many tasks; try again later")
-        job = Job(call.identity, operation, clock=self._clock, ttl=self._ttl, changed=self._publish)
-        self._jobs[job.id] = job
-        return job
+        task = Task(
+            call.identity, operation, clock=self._clock, ttl=self._ttl, changed=self._publish
+        )
+        self._jobs[task.id] = task
+        return task
 
-    async def _carry_out(self, job: Job, work: Method, call: Call) -> bytes:
+    async def _carry_out(self, task: Task, work: Method, call: RequestContext) -> bytes:
         try:
             members = await work(call)
         except ProtocolRefusal as refusal:
-            if not job.begun:
+            if not task.begun:
                 raise
-            job.fail({"code": refusal.jsonrpc_code, "message": refusal.message})
+            task.fail({"code": refusal.jsonrpc_code, "message": refusal.message})
             return b""
         except BaseException:
             # A cancellation of the author's own making: nobody may poll it for ever.
-            job.fail({"code": InternalFailure.jsonrpc_code, "message": "The work was stopped."})
+            task.fail({"code": InternalFailure.jsonrpc_code, "message": "The work was stopped."})
             raise
-        if job.begun:
-            job.complete(_decode(b"{%b}" % members))
+        if task.begun:
+            task.complete(_decode(b"{%b}" % members))
         return members
 
     def _prune(self) -> None:
         now = self._clock()
-        for job in [job for job in self._jobs.values() if job.expires <= now]:
-            job.cancel()
-            del self._jobs[job.id]
+        for task in [task for task in self._jobs.values() if task.expires <= now]:
+            task.cancel()
+            del self._jobs[task.id]
 
-    def _publish(self, job: Job) -> None:
-        self._subscriptions.publish(task_topic(job.id), "notifications/tasks", job.detailed())
+    def _publish(self, task: Task) -> None:
+        self._subscriptions.publish(task_topic(task.id), "notifications/tasks", task.detailed())
 
 
-def declares_tasks(call: Call) -> bool:
+def declares_tasks(call: RequestContext) -> bool:
     """Say whether the client declared the extension in this request."""
     extensions = call.capabilities.get("extensions")
     return isinstance(extensions, dict) and isinstance(extensions.get(EXTENSION), dict)
 
 
-def require_tasks(call: Call) -> None:
+def require_tasks(call: RequestContext) -> None:
     """Let a client pass that knows tasks. Raises: MissingCapability."""
     if not declares_tasks(call):
         raise MissingCapability({"extensions": {EXTENSION: {}}})

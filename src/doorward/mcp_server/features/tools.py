@@ -16,11 +16,16 @@ from doorward.mcp_server.functions.error_reporting import report
 from doorward.mcp_server.functions.invocation import Function, NobodyToAsk, read_function
 from doorward.mcp_server.functions.signature import read_signature
 from doorward.mcp_server.refusals import InvalidParams, ProtocolRefusal, ToolError, UnknownMethod
-from doorward.mcp_server.registry.registry import Shelf
-from doorward.mcp_server.request_context import Call
-from doorward.mcp_server.schemas.parameter_headers import Mirrored, read_mirrored
+from doorward.mcp_server.registry.registry import Registry
+from doorward.mcp_server.request_context import RequestContext
+from doorward.mcp_server.schemas.parameter_headers import ParameterHeader, read_mirrored
 from doorward.mcp_server.schemas.plain_types import are_plain
-from doorward.mcp_server.schemas.results import Encoded, Outcome, read_outcome, text_content
+from doorward.mcp_server.schemas.results import (
+    EncodedResult,
+    ResultSchema,
+    read_outcome,
+    text_content,
+)
 from doorward.policy import Operation
 
 # Brought in by the first arguments that are not plain: a server that has only plain ones starts
@@ -42,8 +47,8 @@ class Tool:
 
     name: str
     function: Function
-    outcome: Outcome
-    mirrored: tuple[Mirrored, ...]
+    outcome: ResultSchema
+    mirrored: tuple[ParameterHeader, ...]
     full_listing: bytes
     elder_listing: bytes
     task: TaskSupport | None = None
@@ -52,7 +57,7 @@ class Tool:
         """Return the description in a list; Spec: MCP 2026-07-28, server/tools, "Tool"."""
         return self.full_listing if era.structured else self.elder_listing
 
-    async def answer(self, arguments: dict[str, Any], call: Call) -> bytes:
+    async def answer(self, arguments: dict[str, Any], call: RequestContext) -> bytes:
         """
         Return the members of the result of one call.
 
@@ -159,7 +164,7 @@ def problems(error: "ValidationError") -> str:
     return "Invalid arguments. " + "; ".join(lines)
 
 
-def call_tool(shelf: Shelf[Tool], tasks: Tasks, call: Call) -> Awaitable[bytes]:
+def call_tool(registry: Registry[Tool], tasks: Tasks, call: RequestContext) -> Awaitable[bytes]:
     """
     Return the answer to ``tools/call``, to be awaited.
 
@@ -171,9 +176,9 @@ def call_tool(shelf: Shelf[Tool], tasks: Tasks, call: Call) -> Awaitable[bytes]:
     Spec: MCP 2026-07-28, server/tools, "Calling Tools"
     """
     try:
-        tool = shelf.find(call.name, call.identity)
+        tool = registry.find(call.name, call.identity)
     except InvalidParams:
-        if shelf:
+        if registry:
             raise
         # The capability is absent.
         raise UnknownMethod("Method not found") from None
@@ -187,7 +192,7 @@ def call_tool(shelf: Shelf[Tool], tasks: Tasks, call: Call) -> Awaitable[bytes]:
     return tasks.run(tool.task, operation, partial(tool.answer, arguments), call)
 
 
-def sent_arguments(call: Call) -> dict[str, Any]:
+def sent_arguments(call: RequestContext) -> dict[str, Any]:
     """
     Return the arguments of the request; none at all is an empty object.
 
@@ -202,7 +207,7 @@ def sent_arguments(call: Call) -> dict[str, Any]:
     return arguments
 
 
-def _members(encoded: Encoded, era: Era) -> bytes:
+def _members(encoded: EncodedResult, era: Era) -> bytes:
     if encoded.structured is None or not era.structured:
         return b'"content":%b,"isError":false' % encoded.content
     both = (encoded.content, encoded.structured)

@@ -26,9 +26,9 @@ from doorward.mcp_server.elicitation.session_requests import (
 )
 from doorward.mcp_server.elicitation.url_mode import ElicitedUrl, ElicitUrl, UrlElicitationRequired
 from doorward.mcp_server.functions.logging import Level, is_wanted
-from doorward.mcp_server.functions.task import Job
+from doorward.mcp_server.functions.task import Task
 from doorward.mcp_server.refusals import InvalidParams, ToolError
-from doorward.mcp_server.request_context import Call
+from doorward.mcp_server.request_context import RequestContext
 from doorward.mcp_server.schemas.content import Message
 from doorward.mcp_server.streams.stream import Stream, reads_events
 
@@ -57,7 +57,7 @@ class Context:
     along, sealed. In earlier eras the function waits for the answer where it stands.
     """
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: RequestContext) -> None:
         self._call = call
         self._progress = call.rounds.resume(call) if call.era.modern else Progress()
         self._asked: set[str] = set()
@@ -87,8 +87,8 @@ class Context:
 
         Spec: MCP 2026-07-28, basic/patterns/progress
         """
-        if (job := self._job()) is not None:
-            job.say(message)
+        if (task := self._task()) is not None:
+            task.say(message)
             return
         token = self._call.meta.get("progressToken")
         if not isinstance(token, str | int) or isinstance(token, bool):
@@ -111,7 +111,7 @@ class Context:
 
         Spec: MCP 2026-07-28, server/utilities/logging
         """
-        if self._job() is not None or not is_wanted(level, self._call):
+        if self._task() is not None or not is_wanted(level, self._call):
             return
         params: dict[str, Any] = {"level": level, "data": data}
         if logger is not None:
@@ -226,9 +226,9 @@ class Context:
 
         Spec: MCP extension io.modelcontextprotocol/tasks, "Task Creation"
         """
-        if self._call.job is None:
+        if self._call.task is None:
             raise RuntimeError("offer the tool with task='deferred' to let it become a task")
-        await self._call.job.begin()
+        await self._call.task.begin()
 
     async def close_stream(self) -> None:
         """
@@ -251,8 +251,8 @@ class Context:
         return replace(question, id=pages[key], tells_id=not self._call.era.modern)
 
     async def _answers_to(self, questions: Mapping[str, Question[Any]]) -> dict[str, Any]:
-        if (job := self._job()) is not None:
-            return await job.ask(questions)
+        if (task := self._task()) is not None:
+            return await task.ask(questions)
         if not self._call.era.modern:
             return await over_the_session(self._call, await self._stream(), questions)
         return self._answered(questions)
@@ -273,9 +273,9 @@ class Context:
             raise self._call.rounds.ask(self._call, open_ones, so_far)
         return read
 
-    def _job(self) -> Job | None:
-        job = self._call.job
-        return job if job is not None and job.begun else None
+    def _task(self) -> Task | None:
+        task = self._call.task
+        return task if task is not None and task.begun else None
 
     async def _ask_one(self, key: str | None, question: Question[Any]) -> Any:
         chosen = key or f"question-{len(self._asked) + 1}"

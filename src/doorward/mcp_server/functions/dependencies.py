@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from doorward.errors import ConfigurationError
 from doorward.mcp_server.refusals import InternalFailure, ToolError
-from doorward.mcp_server.request_context import Call
+from doorward.mcp_server.request_context import RequestContext
 
 if TYPE_CHECKING:
     from fastapi.dependencies.models import Dependant
@@ -33,7 +33,7 @@ class Dependencies:
     dependant: "Dependant"
 
     @asynccontextmanager
-    async def solved(self, call: Call) -> AsyncIterator[Mapping[str, Any]]:
+    async def solved(self, call: RequestContext) -> AsyncIterator[Mapping[str, Any]]:
         """
         Yield the values; what dependencies do after their ``yield`` is done when the block ends.
 

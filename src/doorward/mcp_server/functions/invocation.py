@@ -10,7 +10,7 @@ from doorward.errors import DoorwardError
 from doorward.mcp_server.functions.context import Context
 from doorward.mcp_server.functions.dependencies import Dependencies
 from doorward.mcp_server.functions.signature import Signature
-from doorward.mcp_server.request_context import Call
+from doorward.mcp_server.request_context import RequestContext
 
 
 class NobodyToAsk(DoorwardError):
@@ -32,7 +32,7 @@ class Function:
     # Whether it waits and is given nothing but what the peer sent.
     direct: bool = False
 
-    def run(self, arguments: Mapping[str, Any], call: Call) -> Awaitable[Any]:
+    def run(self, arguments: Mapping[str, Any], call: RequestContext) -> Awaitable[Any]:
         """
         Return, when awaited, what the function returns for these arguments in this call.
 
@@ -57,7 +57,7 @@ class Function:
         return self._run(arguments)
 
     async def _run_solved(
-        self, dependencies: Dependencies, arguments: Mapping[str, Any], call: Call
+        self, dependencies: Dependencies, arguments: Mapping[str, Any], call: RequestContext
     ) -> Any:
         async with dependencies.solved(call) as values:
             return await self._run({**arguments, **values})

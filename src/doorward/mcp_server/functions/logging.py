@@ -3,7 +3,7 @@
 from typing import Any, Literal, get_args
 
 from doorward.mcp_server.refusals import InvalidParams
-from doorward.mcp_server.request_context import Call
+from doorward.mcp_server.request_context import RequestContext
 
 Level = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 _SEVERITY = {level: rank for rank, level in enumerate(get_args(Level))}
@@ -22,7 +22,7 @@ def require_level(value: Any) -> Level:
     return value  # type: ignore[return-value]
 
 
-def is_wanted(level: Level, call: Call) -> bool:
+def is_wanted(level: Level, call: RequestContext) -> bool:
     """
     Say whether the client of this call asked for messages of this level.
 
@@ -39,7 +39,7 @@ def is_wanted(level: Level, call: Call) -> bool:
     return wanted is not None and _SEVERITY[level] >= _SEVERITY[wanted]
 
 
-async def set_level(call: Call) -> bytes:
+async def set_level(call: RequestContext) -> bytes:
     """
     Answer ``logging/setLevel``.
 

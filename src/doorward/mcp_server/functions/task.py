@@ -16,7 +16,7 @@ Status = Literal["working", "input_required", "completed", "failed", "cancelled"
 POLL_MS = 1000
 
 
-class Job:
+class Task:
     """
     The state of one task, for whoever began it and nobody else.
 
@@ -33,7 +33,7 @@ class Job:
         *,
         clock: Callable[[], float],
         ttl: float,
-        changed: Callable[["Job"], None],
+        changed: Callable[["Task"], None],
     ) -> None:
         self.id = secrets.token_urlsafe(24)
         self.caller = caller

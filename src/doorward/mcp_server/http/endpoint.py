@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from doorward.errors import RequestRefused
-from doorward.mcp_server.asgi import HungUp, Receive, Scope, Send, read_body, while_connected
+from doorward.mcp_server.asgi import ClientHungUp, Receive, Scope, Send, read_body, while_connected
 from doorward.mcp_server.eras import Era, era_of
-from doorward.mcp_server.http.host_check import Neighbours
+from doorward.mcp_server.http.host_check import HostOriginCheck
 from doorward.mcp_server.http.session_methods import (
     identity_in,
     serve_verb,
@@ -21,8 +21,14 @@ from doorward.mcp_server.refusals import (
     ProtocolRefusal,
     UnknownMethod,
 )
-from doorward.mcp_server.request_context import Call, Interim, Method, Served, interim_in
-from doorward.mcp_server.server_state import House
+from doorward.mcp_server.request_context import (
+    InterimResult,
+    Method,
+    RequestContext,
+    ResponseSent,
+    interim_in,
+)
+from doorward.mcp_server.server_state import ServerState
 from doorward.mcp_server.streams.in_flight import Stopped, end_unanswered
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import Envelope, Malformed, jsonrpc_error, read_envelope
@@ -55,17 +61,17 @@ class Endpoint:
         modern: Mapping[str, Method],
         legacy: Mapping[str, Method],
         meta: bytes,
-        house: House,
-        neighbours: Neighbours,
+        state: ServerState,
+        host_check: HostOriginCheck,
         max_body: int,
     ) -> None:
         self._modern = modern
         self._legacy = legacy
-        self.house = house
+        self.state = state
         self._empty = b'{"resultType":"complete","_meta":%b' % meta
         self._complete = self._empty + b","
         self._interim = b'","_meta":%b,' % meta
-        self._neighbours = neighbours
+        self._host_check = host_check
         self._max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,7 +93,7 @@ class Endpoint:
                 return
             call = self._call(envelope, scope, receive, send)
             status, body = await self._answer(call)
-        except (HungUp, Served):
+        except (ClientHungUp, ResponseSent):
             return
         except Stopped:
             await end_unanswered(call)
@@ -101,12 +107,12 @@ class Endpoint:
 
     async def _serve_process(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send, self.house.close)
+            await _live(receive, send, self.state.close)
         else:
             await send({"type": "websocket.close", "code": 1002})
 
     async def _serve_verb(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await serve_verb(self.house, self._neighbours, scope, receive, send)
+        await serve_verb(self.state, self._host_check, scope, receive, send)
 
     async def _admitted(self, left: object, scope: Scope, receive: Receive) -> Envelope:
         """Return the envelope that was left, or the message's own, when headers let it pass."""
@@ -114,13 +120,15 @@ class Endpoint:
         if type(left) is Envelope:
             return left
         headers: Headers = scope["headers"]
-        self._neighbours.admit(headers)
+        self._host_check.admit(headers)
         return read_envelope(await read_body(receive, headers, self._max_body), headers)
 
-    def _call(self, envelope: Envelope, scope: Scope, receive: Receive, send: Send) -> Call:
+    def _call(
+        self, envelope: Envelope, scope: Scope, receive: Receive, send: Send
+    ) -> RequestContext:
         assert envelope.id is not None
         headers: Headers = scope["headers"]
-        call = Call(
+        call = RequestContext(
             envelope.method,
             envelope.params,
             envelope.name,
@@ -131,21 +139,21 @@ class Endpoint:
             scope,
             receive,
             send,
-            self.house.rounds,
+            self.state.rounds,
         )
-        if not call.era.modern and call.method != "initialize" and self.house.needs_sessions():
-            call.session = session_of(self.house, scope)
+        if not call.era.modern and call.method != "initialize" and self.state.needs_sessions():
+            call.session = session_of(self.state, scope)
         return call
 
-    async def _answer(self, call: Call) -> tuple[int, bytes]:
+    async def _answer(self, call: RequestContext) -> tuple[int, bytes]:
         try:
             work = self._method(call.method, call.era)(call)
             if call.session is None:
                 members = await while_connected(call.receive, work)
             else:
                 connected = while_connected(still_there(call), work)
-                members = await call.session.under_way.run(call.id, connected)
-        except Interim as interim:
+                members = await call.session.in_flight.run(call.id, connected)
+        except InterimResult as interim:
             return 200, self._interim_answer(interim, call)
         except BaseExceptionGroup as group:
             # An author asked from within a group of tasks.
@@ -158,7 +166,7 @@ class Endpoint:
         answer = b'{"jsonrpc":"2.0","id":%b,"result":%b%b}}'
         return 200, answer % (_encode(call.id), opening, members)
 
-    def _interim_answer(self, interim: Interim, call: Call) -> bytes:
+    def _interim_answer(self, interim: InterimResult, call: RequestContext) -> bytes:
         return b'{"jsonrpc":"2.0","id":%b,"result":{"resultType":"%b%b%b}}' % (
             _encode(call.id),
             interim.kind.encode(),
@@ -187,12 +195,12 @@ class Endpoint:
             raise Malformed(
                 f"{envelope.method!r} without an id", public="A request must have an id."
             )
-        if envelope.protocol_version is None and self.house.needs_sessions():
-            session = session_of(self.house, scope)
+        if envelope.protocol_version is None and self.state.needs_sessions():
+            session = session_of(self.state, scope)
             if session is not None and envelope.is_response:
                 session.answered(envelope.id, parse(envelope.body))
             elif session is not None and envelope.method == "notifications/cancelled":
-                session.under_way.stop(envelope.params.get("requestId"))
+                session.in_flight.stop(envelope.params.get("requestId"))
 
 
 def _admit(scope: Scope) -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from doorward.wire.host_origin import Addresses, only_value
+from doorward.wire.host_origin import HostOriginPolicy, only_value
 
 
-class Neighbours:
+class HostOriginCheck:
     """
     Which hosts and origins a server without a guard answers to; by default, this machine alone.
 
@@ -20,7 +20,7 @@ class Neighbours:
     """
 
     def __init__(self, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
-        self._addresses = Addresses(
+        self._addresses = HostOriginPolicy(
             "http://localhost", origins=tuple(origins), any_port=tuple(hosts)
         )
 

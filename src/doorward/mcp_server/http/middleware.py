@@ -8,7 +8,7 @@ from doorward.mcp_server.asgi import Message, Receive, Scope, Send
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class Front:
+class McpMiddleware:
     """
     ``endpoint`` at the two spellings of ``path``, and ``app`` at every other path.
 

@@ -1,24 +1,24 @@
 """Telling the clients who listen that something changed."""
 
-from doorward.mcp_server.catalog import Offer
-from doorward.mcp_server.server_state import House
+from doorward.mcp_server.catalog import Catalog
+from doorward.mcp_server.server_state import ServerState
 from doorward.mcp_server.streams.subscriptions import LIST_CHANGED, resource_topic
 
 
-class Announcing:
+class Notifications:
     """
     The side of a server that speaks up by itself; ``subscriptions=True`` turns it on.
 
     Spec: MCP 2026-07-28 subscriptions; MCP 2025-11-25 resources, list changed notifications
     """
 
-    _house: House
-    _offer: Offer
+    _state: ServerState
+    _catalog: Catalog
 
     @property
     def listeners(self) -> int:
         """How many streams of change notifications are open."""
-        return len(self._house.subscriptions)
+        return len(self._state.subscriptions)
 
     async def notify_resource_updated(self, uri: str) -> None:
         """Tell whoever watches ``uri`` that it changed. Raises: ConfigurationError."""
@@ -37,6 +37,6 @@ class Announcing:
         self._publish("resources")
 
     def _publish(self, topic: str, **params: str) -> None:
-        self._offer.require_watchable()
+        self._catalog.require_watchable()
         method = LIST_CHANGED.get(topic, "notifications/resources/updated")
-        self._house.subscriptions.publish(topic, method, params)
+        self._state.subscriptions.publish(topic, method, params)

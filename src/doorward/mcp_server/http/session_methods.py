@@ -5,16 +5,16 @@ import asyncio
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity
 from doorward.mcp_server.asgi import Message, Receive, Scope, Send, while_connected
-from doorward.mcp_server.http.host_check import Neighbours
+from doorward.mcp_server.http.host_check import HostOriginCheck
 from doorward.mcp_server.refusals import NoSession, NotPost
-from doorward.mcp_server.request_context import Call, owner_of
-from doorward.mcp_server.server_state import House
+from doorward.mcp_server.request_context import RequestContext, owner_of
+from doorward.mcp_server.server_state import ServerState
 from doorward.mcp_server.streams.session import Session
 
 _SESSION_ID = b"mcp-session-id"
 
 
-def session_of(house: House, scope: Scope) -> Session | None:
+def session_of(state: ServerState, scope: Scope) -> Session | None:
     """
     Return the session that the request names, if it names one.
 
@@ -24,11 +24,11 @@ def session_of(house: House, scope: Scope) -> Session | None:
     session_id = _only(scope, _SESSION_ID)
     if session_id is None:
         return None
-    return house.sessions.find(session_id, owner_of(identity_in(scope)))
+    return state.sessions.find(session_id, owner_of(identity_in(scope)))
 
 
 async def serve_verb(
-    house: House, neighbours: Neighbours, scope: Scope, receive: Receive, send: Send
+    state: ServerState, host_check: HostOriginCheck, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """
     Serve what is no POST: the streams of a session, and its end.
@@ -41,24 +41,24 @@ async def serve_verb(
 
     Spec: MCP 2025-11-25, transports, "Session Management", "Listening for Messages from the Server"
     """
-    sessions = house.needs_sessions()
+    sessions = state.needs_sessions()
     if not sessions or scope["method"] not in ("GET", "DELETE"):
         raise NotPost(f"method={scope['method']}", sessions=sessions)
     if identity_in(scope) is None:
-        neighbours.admit(scope["headers"])
-    session = session_of(house, scope)
+        host_check.admit(scope["headers"])
+    session = session_of(state, scope)
     if session is None:
         raise NoSession("no mcp-session-id")
     if scope["method"] == "GET":
         came_back = _only(scope, b"last-event-id")
-        await while_connected(receive, house.stand(send, session, scope["headers"], came_back))
+        await while_connected(receive, state.stand(send, session, scope["headers"], came_back))
         return
-    house.sessions.end(session)
+    state.sessions.end(session)
     await send({"type": "http.response.start", "status": 204, "headers": []})
     await send({"type": "http.response.body", "body": b""})
 
 
-def still_there(call: Call) -> Receive:
+def still_there(call: RequestContext) -> Receive:
     """Return a ``receive`` that hears of no hang-up once the answer is to be fetched later."""
 
     async def receive() -> Message:

@@ -10,7 +10,7 @@ Decide = Callable[[Identity | None, Operation], bool]
 _OPEN = Rule()
 
 
-class Gate:
+class AccessRules:
     """
     The rules that authors wrote beside their functions, and the decision that applies them.
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from doorward.mcp_server.refusals import InvalidParams
 
 
-class Named(Protocol):
+class Listable(Protocol):
     """Something that a cursor can point at."""
 
     @property
@@ -16,7 +16,7 @@ class Named(Protocol):
         """The name that is its own among all in the list."""
 
 
-T = TypeVar("T", bound=Named)
+T = TypeVar("T", bound=Listable)
 
 
 def page_of(shown: Sequence[T], cursor: Any, size: int | None) -> tuple[Sequence[T], bytes]:

@@ -7,9 +7,9 @@ from doorward.errors import ConfigurationError
 from doorward.identity import Identity
 from doorward.mcp_server.eras import Era
 from doorward.mcp_server.refusals import InvalidParams
-from doorward.mcp_server.registry.access_rules import Gate
+from doorward.mcp_server.registry.access_rules import AccessRules
 from doorward.mcp_server.registry.pagination import page_of
-from doorward.mcp_server.request_context import Call
+from doorward.mcp_server.request_context import RequestContext
 from doorward.policy import Operation, Rule
 
 # Spec: MCP 2026-07-28, server/tools, "Tool Names". What is a SHOULD there is kept here, so that
@@ -17,7 +17,7 @@ from doorward.policy import Operation, Rule
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
-class Offered(Protocol):
+class Registered(Protocol):
     """A tool, a prompt: something with a name and a description on the wire."""
 
     @property
@@ -28,10 +28,10 @@ class Offered(Protocol):
         """Return the description in a list, as JSON text."""
 
 
-T = TypeVar("T", bound=Offered)
+T = TypeVar("T", bound=Registered)
 
 
-class Shelf(Generic[T]):
+class Registry(Generic[T]):
     """
     Everything of one kind that a server offers.
 
@@ -39,11 +39,16 @@ class Shelf(Generic[T]):
     """
 
     def __init__(
-        self, kind: str, operation: str, gate: Gate, ttl_ms: int, page_size: int | None = None
+        self,
+        kind: str,
+        operation: str,
+        access_rules: AccessRules,
+        ttl_ms: int,
+        page_size: int | None = None,
     ) -> None:
         self._kind = kind
         self._operation = operation
-        self._gate = gate
+        self._access_rules = access_rules
         self._ttl_ms = ttl_ms
         self._page_size = page_size
         self._items: dict[str, tuple[T, Operation]] = {}
@@ -72,7 +77,7 @@ class Shelf(Generic[T]):
                 "Give one of them another name.",
             )
         operation = Operation(self._operation, item.name)
-        self._gate.add(operation, rule)
+        self._access_rules.add(operation, rule)
         self._items[item.name] = (item, operation)
 
     def find(self, name: object, identity: Identity | None) -> T:
@@ -83,12 +88,12 @@ class Shelf(Generic[T]):
             InvalidParams: in the same words whether there is no such thing, or it is not for them.
         """
         found = self._items.get(name) if isinstance(name, str) else None
-        if found is None or not self._gate.admits(identity, found[1]):
+        if found is None or not self._access_rules.admits(identity, found[1]):
             # One text for both: a difference would be a list of what is hidden.
             raise InvalidParams(f"Unknown {self._kind}: {_shown(name)}")
         return found[0]
 
-    async def listed(self, call: Call) -> bytes:
+    async def listed(self, call: RequestContext) -> bytes:
         """
         Return the members of a list result: what this caller may use, in the order it came.
 
@@ -100,14 +105,14 @@ class Shelf(Generic[T]):
         shown = [
             item
             for item, operation in self._items.values()
-            if self._gate.shows(call.identity, operation)
+            if self._access_rules.shows(call.identity, operation)
         ]
         page, following = page_of(shown, call.params.get("cursor"), self._page_size)
         entries = b",".join(item.listing(call.era) for item in page)
         members = b'"%bs":[%b]%b' % (self._kind.encode(), entries, following)
         if not call.era.modern:
             return members
-        return members + caching(self._ttl_ms, private=self._gate.varies(call.identity))
+        return members + caching(self._ttl_ms, private=self._access_rules.varies(call.identity))
 
 
 def caching(ttl_ms: int, *, private: bool) -> bytes:

@@ -25,7 +25,7 @@ class ParameterMismatch(ProtocolRefusal):
 
 
 @dataclass(frozen=True)
-class Mirrored:
+class ParameterHeader:
     """One argument that is repeated in a header; ``header`` is in lower case."""
 
     argument: str
@@ -52,7 +52,7 @@ class Mirrored:
             )
 
 
-def read_mirrored(schema: Mapping[str, Any]) -> tuple[Mirrored, ...]:
+def read_mirrored(schema: Mapping[str, Any]) -> tuple[ParameterHeader, ...]:
     """
     Return the arguments of an input schema that carry ``x-mcp-header``.
 
@@ -61,7 +61,7 @@ def read_mirrored(schema: Mapping[str, Any]) -> tuple[Mirrored, ...]:
 
     Spec: MCP 2026-07-28, server/tools, "x-mcp-header"
     """
-    found: dict[str, Mirrored] = {}
+    found: dict[str, ParameterHeader] = {}
     for argument, declared in schema.get("properties", {}).items():
         if (token := declared.get(_ANNOTATION)) is None:
             continue
@@ -72,7 +72,7 @@ def read_mirrored(schema: Mapping[str, Any]) -> tuple[Mirrored, ...]:
         if token.lower() in found:
             raise _unusable(f"{token!r} is there twice")
         shown = f"Mcp-Param-{token}"
-        found[token.lower()] = Mirrored(argument, shown, shown.lower().encode())
+        found[token.lower()] = ParameterHeader(argument, shown, shown.lower().encode())
     if sum(1 for _ in _annotated(schema)) != len(found):
         raise _unusable("it stands deeper than the parameters themselves")
     return tuple(found.values())

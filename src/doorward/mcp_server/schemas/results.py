@@ -34,7 +34,7 @@ _UNSTRUCTURED: tuple[Any, ...] = (Any, None, type(None), NoReturn)
 _encode = msgspec.json.Encoder().encode
 
 
-class Encoded(msgspec.Struct, frozen=True, gc=False):
+class EncodedResult(msgspec.Struct, frozen=True, gc=False):
     """A result as JSON text: the ``content`` array, and ``structuredContent`` where there is one."""
 
     content: bytes
@@ -42,7 +42,7 @@ class Encoded(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ResultSchema:
     """
     How a return value travels.
 
@@ -61,7 +61,7 @@ class Outcome:
     plain: type | None = None
     later: type | None = None
 
-    def encode(self, value: Any) -> Encoded:
+    def encode(self, value: Any) -> EncodedResult:
         """
         Return ``value`` as JSON text that the output schema describes.
 
@@ -72,21 +72,21 @@ class Outcome:
             return _plain(value)
         adapter = self.adapter if self.later is None else _adapter_of(self.later)
         if adapter is None:
-            return Encoded(_encode(_blocks(value)))
+            return EncodedResult(_encode(_blocks(value)))
         # What the adapter's own methods call, without the dozen settings that they pass on.
         judged = adapter.validator.validate_python(value, by_alias=True, by_name=True)
         raw = adapter.serializer.to_json(judged, by_alias=True)
         if b"null" in raw:
             _refuse_not_a_number(adapter.dump_python(judged))
         text = judged if type(judged) is str else raw.decode()
-        return Encoded(text_content(text), b'{"result":%b}' % raw if self.wrapped else raw)
+        return EncodedResult(text_content(text), b'{"result":%b}' % raw if self.wrapped else raw)
 
 
-def _plain(value: Any) -> Encoded:
+def _plain(value: Any) -> EncodedResult:
     # Not msgspec for numbers: it writes none beyond 64 bits.
     raw = b"%d" % value if type(value) is int else _encode(value)
     quoted = raw if type(value) is str else b'"%b"' % raw
-    return Encoded(b'[{"type":"text","text":%b}]' % quoted, b'{"result":%b}' % raw)
+    return EncodedResult(b'[{"type":"text","text":%b}]' % quoted, b'{"result":%b}' % raw)
 
 
 def text_content(text: str) -> bytes:
@@ -94,7 +94,7 @@ def text_content(text: str) -> bytes:
     return b'[{"type":"text","text":%b}]' % _encode(text)
 
 
-def read_outcome(function: Callable[..., Any]) -> Outcome:
+def read_outcome(function: Callable[..., Any]) -> ResultSchema:
     """
     Return how the results of ``function`` travel, from its return annotation.
 
@@ -103,10 +103,10 @@ def read_outcome(function: Callable[..., Any]) -> Outcome:
     """
     annotation = get_type_hints(function, include_extras=True).get("return", Any)
     if annotation in _UNSTRUCTURED or _is_content(annotation):
-        return Outcome()
+        return ResultSchema()
     known = plain_schema({"result": (annotation, inspect.Parameter.empty)})
     if known is not None:
-        return Outcome(known, wrapped=True, plain=plain_type(annotation), later=annotation)
+        return ResultSchema(known, wrapped=True, plain=plain_type(annotation), later=annotation)
     from pydantic import TypeAdapter
 
     from doorward.mcp_server.schemas.pydantic_types import NO_SCHEMA, typed_dict
@@ -115,9 +115,9 @@ def read_outcome(function: Callable[..., Any]) -> Outcome:
         adapter: TypeAdapter[Any] = TypeAdapter(annotation)
         schema = _schema(adapter)
         if schema.get("type") == "object":
-            return Outcome(schema, adapter)
+            return ResultSchema(schema, adapter)
         shape = typed_dict("Result", {"result": annotation})
-        return Outcome(_schema(TypeAdapter(shape)), adapter, wrapped=True)
+        return ResultSchema(_schema(TypeAdapter(shape)), adapter, wrapped=True)
     except NO_SCHEMA as error:
         raise ConfigurationError(
             "unusable-result",

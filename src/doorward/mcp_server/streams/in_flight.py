@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from doorward.mcp_server.request_context import Call
+from doorward.mcp_server.request_context import RequestContext
 from doorward.mcp_server.streams.stream import Stream, reads_events
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ class _Running:
     stopped: bool = False
 
 
-class UnderWay:
+class InFlight:
     """
     What runs for one client, by the ids that it gave its requests.
 
@@ -71,7 +71,7 @@ class UnderWay:
             running.task.cancel()
 
 
-async def end_unanswered(call: Call) -> None:
+async def end_unanswered(call: RequestContext) -> None:
     """
     End the HTTP exchange of a call that was stopped: with a stream that holds no response.
 

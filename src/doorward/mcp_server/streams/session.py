@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from doorward.mcp_server.refusals import InvalidParams, NoSuchSession, ToolError
 from doorward.mcp_server.request_context import Owner
 from doorward.mcp_server.streams.event_log import EventLog
-from doorward.mcp_server.streams.in_flight import UnderWay
+from doorward.mcp_server.streams.in_flight import InFlight
 
 if TYPE_CHECKING:
     from doorward.mcp_server.functions.logging import Level
@@ -41,7 +41,7 @@ class Session:
         self.subscribed: set[str] = set()
         self.standing: Subscription | None = None
         self.last_used = 0.0
-        self.under_way = UnderWay()
+        self.in_flight = InFlight()
         self._logs: OrderedDict[str, EventLog] = OrderedDict()
         self._expected: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
         self._count = 0

@@ -7,7 +7,7 @@ import msgspec
 
 from doorward.mcp_server.asgi import Send
 from doorward.mcp_server.refusals import InvalidParams, NotAcceptable
-from doorward.mcp_server.request_context import Call, Served
+from doorward.mcp_server.request_context import RequestContext, ResponseSent
 from doorward.mcp_server.streams.session import Session
 from doorward.mcp_server.streams.stream import HEADERS, KEEP_ALIVE, event, reads_events
 from doorward.mcp_server.streams.subscriptions import (
@@ -33,10 +33,10 @@ _KINDS = {
 }
 
 # Whether this caller may watch the resource, and the task, that a filter names.
-MayWatch = Callable[[Call, str], bool]
+MayWatch = Callable[[RequestContext, str], bool]
 
 
-class Listening:
+class SubscriptionStreams:
     """
     Serves ``subscriptions/listen``, and the standing stream of a session.
 
@@ -50,7 +50,7 @@ class Listening:
         self._may_read = may_read
         self._may_follow = may_follow
 
-    async def listen(self, call: Call) -> bytes:
+    async def listen(self, call: RequestContext) -> bytes:
         """
         Answer ``subscriptions/listen``: first what is granted, then every change, until either end.
 
@@ -79,7 +79,7 @@ class Listening:
         result = {"resultType": "complete", "_meta": meta}
         answer = _encode({"jsonrpc": "2.0", "id": call.id, "result": result})
         await call.send({"type": "http.response.body", "body": event(answer)})
-        raise Served
+        raise ResponseSent
 
     async def stand(self, send: Send, session: Session) -> None:
         """
@@ -119,7 +119,7 @@ class Listening:
                 told = params if meta is None else {**params, "_meta": meta}
                 await _write(send, notification(method, told))
 
-    def _grant(self, call: Call) -> dict[str, Any]:
+    def _grant(self, call: RequestContext) -> dict[str, Any]:
         asked = call.params.get("notifications")
         if not isinstance(asked, dict):
             raise InvalidParams("params.notifications is missing or no object")

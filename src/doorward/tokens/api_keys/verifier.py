@@ -56,7 +56,7 @@ class ApiKeyList:
 _NOBODY = ApiKey(id="0" * 12, secret_sha256="0" * 64, name="nobody", created_at=1.0, expires_at=2.0)
 
 
-class KeyDesk:
+class ApiKeyVerifier:
     """
     Judges API keys.
 

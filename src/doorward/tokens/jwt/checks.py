@@ -29,7 +29,7 @@ class Expected(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     longest_life: float
 
 
-class Case(msgspec.Struct, frozen=True, gc=False):
+class PresentedToken(msgspec.Struct, frozen=True, gc=False):
     """A genuine token before its judges: its ``typ``, its claims, what is expected, and the time."""
 
     type: str | None
@@ -38,10 +38,10 @@ class Case(msgspec.Struct, frozen=True, gc=False):
     now: float
 
 
-Check = Callable[[Case], None]
+Check = Callable[[PresentedToken], None]
 
 
-def kind(case: Case) -> None:
+def kind(case: PresentedToken) -> None:
     """
     Refuse what is genuine and no access token: ID tokens, logout tokens, DPoP proofs, grants.
 
@@ -60,7 +60,7 @@ def kind(case: Case) -> None:
         raise WrongType(f"claims {strange} are those of another kind of token")
 
 
-def unbound(case: Case) -> None:
+def unbound(case: PresentedToken) -> None:
     """
     Refuse a token that is bound to a key: whoever sends it as a bearer token proves no key.
 
@@ -70,7 +70,7 @@ def unbound(case: Case) -> None:
         raise BoundToken("the token has cnf and came without proof of the key")
 
 
-def issuer(case: Case) -> None:
+def issuer(case: PresentedToken) -> None:
     """
     Refuse a token that another issuer speaks in.
 
@@ -81,7 +81,7 @@ def issuer(case: Case) -> None:
         raise UnknownIssuer(f"iss={_short(iss)}, want {expected!r}")
 
 
-def audience(case: Case) -> None:
+def audience(case: PresentedToken) -> None:
     """
     Refuse a token that was minted for somebody else.
 
@@ -104,7 +104,7 @@ def audience(case: Case) -> None:
     raise WrongAudience(f"{name}={_short(named)}, want {sorted(expected)}")
 
 
-def lifetime(case: Case) -> None:
+def lifetime(case: PresentedToken) -> None:
     """
     Refuse a token that is over, has not begun, or would outlive ``longest_life``.
 
@@ -129,7 +129,7 @@ def lifetime(case: Case) -> None:
             raise OutsideLifetime(f"{name}={_short(begin)}, now={now:.0f}, exp={_short(exp)}")
 
 
-def completeness(case: Case) -> None:
+def completeness(case: PresentedToken) -> None:
     """
     Refuse a token that lacks a claim its profile requires, or gives one the wrong type.
 
@@ -150,7 +150,7 @@ def completeness(case: Case) -> None:
 CHECKS: tuple[Check, ...] = (kind, unbound, issuer, audience, lifetime, completeness)
 
 
-def admit(case: Case) -> None:
+def admit(case: PresentedToken) -> None:
     """
     Return when every check passes, or raise what the first failing one says.
 

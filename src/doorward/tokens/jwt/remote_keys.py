@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from doorward.errors import KeysUnavailable, UnknownKey
 from doorward.net import NEVER, Clock, Fetcher, FetchFailed, SingleFlight, Span
-from doorward.tokens.jwt.token_bucket import Allowance
+from doorward.tokens.jwt.token_bucket import TokenBucket
 from doorward.wire import strict_json
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class RemoteKeys:
         self._trusted = NEVER
         self._stale_until = float("-inf")
         self._pause = NEVER
-        self._for_unknown = Allowance(self._fresh.unknown_kid_burst, self._fresh.unknown_kid)
+        self._for_unknown = TokenBucket(self._fresh.unknown_kid_burst, self._fresh.unknown_kid)
         self._behind: asyncio.Task[None] | None = None
         self._problem: str | None = None
 
@@ -115,7 +115,7 @@ class RemoteKeys:
             KeysUnavailable: there is no set that may still be used, or it could not be asked anew.
         """
         old = not self._trusted.holds(self._clock())
-        joins = self._flight.under_way(_FLIGHT)
+        joins = self._flight.in_flight(_FLIGHT)
         if old:
             stand_in = self._stand_in(kid, algorithm)
             if stand_in is not None:
@@ -153,7 +153,7 @@ class RemoteKeys:
         # named by many requests at once, and all but the first would be refused. The one that is on
         # its way may have left before the rotation, so it is not the last word.
         for _ in range(2):
-            joins = self._flight.under_way(_FLIGHT)
+            joins = self._flight.in_flight(_FLIGHT)
             if not joins and not self._may_ask_for_unknown():
                 return None
             await self._refresh()

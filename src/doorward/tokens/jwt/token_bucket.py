@@ -1,7 +1,7 @@
 """How often something may be done that strangers can cause."""
 
 
-class Allowance:
+class TokenBucket:
     """
     So many at once, and one more every ``every`` seconds; what is not used is saved up to ``most``.
 

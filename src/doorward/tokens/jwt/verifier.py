@@ -16,14 +16,14 @@ from doorward.identity import Identity
 from doorward.jose.compact import Header, NotCompact, read_header, read_object, split
 from doorward.net import Clock, Fetcher
 from doorward.net.url import pairs_of
-from doorward.tokens.cache import Remembered
-from doorward.tokens.jwt.checks import Case, Expected, admit
+from doorward.tokens.cache import VerifiedTokenCache
+from doorward.tokens.jwt.checks import Expected, PresentedToken, admit
 from doorward.tokens.jwt.discovered_keys import DiscoveredKeys
 from doorward.tokens.jwt.identity_from_claims import read_identity
 from doorward.tokens.jwt.issuer import TrustedIssuer, require_distinct
 from doorward.tokens.jwt.key_source import KeySource
 from doorward.tokens.jwt.remote_keys import RemoteKeys
-from doorward.tokens.seen_filter import Met
+from doorward.tokens.seen_filter import SeenFilter
 
 # Headers repeat: an issuer has one per key. Whoever sends invented ones pushes the others out,
 # which costs microseconds and no memory.
@@ -91,8 +91,8 @@ class Verifier:
         self._revocations = {
             one.issuer: one.revocations for one in issuers if one.revocations is not None
         }
-        self._remembered = Remembered(entries=cache_entries, ttl=cache_ttl)
-        self._met = None if self._remembered.is_off else Met(cache_entries)
+        self._remembered = VerifiedTokenCache(entries=cache_entries, ttl=cache_ttl)
+        self._seen = None if self._remembered.is_off else SeenFilter(cache_entries)
         self._headers: dict[bytes, Header] = {}
 
     def _source(self, issuer: TrustedIssuer) -> KeySource:
@@ -117,8 +117,8 @@ class Verifier:
     async def aclose(self) -> None:
         """Forget every verified token, and let go of the fetcher when it was made here."""
         self._remembered.clear()
-        if self._met is not None:
-            self._met.clear()
+        if self._seen is not None:
+            self._seen.clear()
         # A server that is stopped while its keys are on their way leaves no task behind. Keys that
         # were given may be on their way for another verifier.
         for keys in self._own_keys:
@@ -129,7 +129,7 @@ class Verifier:
     def recall(self, token: bytes) -> Identity | None:
         """Return whose token this is when it was verified a moment ago, without waiting."""
         # Most that are not known were never met, and need not be hashed for that.
-        if self._met is None or not self._met.again(token):
+        if self._seen is None or not self._seen.again(token):
             return None
         now = self._clock()
         known = self._remembered.recall(sha256(token).digest(), now)
@@ -162,7 +162,7 @@ class Verifier:
         if not key.verify(header.algorithm, parts.signing_input, parts.signature):
             raise BadSignature(f"kid={header.kid!r} alg={header.algorithm!r}")
         now = self._clock()
-        admit(Case(header.type, claims, trusted.expected, now))
+        admit(PresentedToken(header.type, claims, trusted.expected, now))
         identity = read_identity(claims, trusted.issuer.profile, parts.payload)
         if (revocations := trusted.issuer.revocations) is not None:
             await revocations.require(identity.token_id)
@@ -174,12 +174,12 @@ class Verifier:
         """Remember who it was when the token comes for the second time."""
         # Whoever comes twice comes often, as a rule. Where each request brings a token of its own, to
         # keep them all costs as much as half their check, and pushes out the others.
-        if self._met is None:
+        if self._seen is None:
             return identity
-        if self._met.again(token):
+        if self._seen.again(token):
             digest = sha256(token).digest()
             return self._remembered.keep(digest, identity, keys, generation, now)
-        self._met.add(token)
+        self._seen.add(token)
         return identity
 
     def _read(self, token: bytes) -> tuple[Header, dict[str, Any], _Trusted, Any]:

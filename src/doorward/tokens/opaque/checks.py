@@ -8,7 +8,7 @@ import msgspec
 from doorward.errors import BoundToken, MissingClaim, WrongType
 from doorward.identity import Identity
 from doorward.tokens.jwt import checks
-from doorward.tokens.jwt.checks import Case, Expected
+from doorward.tokens.jwt.checks import Expected, PresentedToken
 from doorward.tokens.jwt.identity_from_claims import read_identity
 from doorward.tokens.opaque.issuer import OpaqueIssuer
 from doorward.tokens.refusals import WrongClient
@@ -25,10 +25,10 @@ _ACCESS = frozenset({"bearer", "access_token", "urn:ietf:params:oauth:token-type
 _USES = frozenset({"access", "access_token"})
 _encode = msgspec.json.encode
 
-OpaqueCheck = Callable[[Case, OpaqueIssuer], None]
+OpaqueCheck = Callable[[PresentedToken, OpaqueIssuer], None]
 
 
-def kind(case: Case, _trusted: OpaqueIssuer) -> None:
+def kind(case: PresentedToken, _trusted: OpaqueIssuer) -> None:
     """
     Refuse what lives and is no access token: refresh tokens and ID tokens, which issuers look up as
     readily, and for which a refresh token's days would count as an access token's minutes.
@@ -55,23 +55,23 @@ def kind(case: Case, _trusted: OpaqueIssuer) -> None:
             raise WrongType(f"{name}={str(claims.get(name))[:100]!r}, want {value!r}")
 
 
-def unbound(case: Case, _trusted: OpaqueIssuer) -> None:
+def unbound(case: PresentedToken, _trusted: OpaqueIssuer) -> None:
     """Refuse a token that is bound to a key. Spec: RFC 8705 §3.2; RFC 9449 §6.2"""
     checks.unbound(case)
 
 
-def issuer(case: Case, _trusted: OpaqueIssuer) -> None:
+def issuer(case: PresentedToken, _trusted: OpaqueIssuer) -> None:
     """Refuse what the asked issuer says of another issuer's token."""
     checks.issuer(case)
 
 
-def audience(case: Case, trusted: OpaqueIssuer) -> None:
+def audience(case: PresentedToken, trusted: OpaqueIssuer) -> None:
     """Refuse a token that was issued for somebody else, where audiences are named."""
     if trusted.audiences:
         checks.audience(case)
 
 
-def client(case: Case, trusted: OpaqueIssuer) -> None:
+def client(case: PresentedToken, trusted: OpaqueIssuer) -> None:
     """
     Refuse a token that was issued to another client, where clients are named.
 
@@ -86,12 +86,12 @@ def client(case: Case, trusted: OpaqueIssuer) -> None:
         raise WrongClient(f"{name}={str(said)[:200]!r}, want one of {sorted(trusted.client_ids)}")
 
 
-def lifetime(case: Case, _trusted: OpaqueIssuer) -> None:
+def lifetime(case: PresentedToken, _trusted: OpaqueIssuer) -> None:
     """Refuse a token that is over or has not begun, whatever else the issuer says of it."""
     checks.lifetime(case)
 
 
-def completeness(case: Case, _trusted: OpaqueIssuer) -> None:
+def completeness(case: PresentedToken, _trusted: OpaqueIssuer) -> None:
     """Refuse an answer that does not say who is calling."""
     checks.completeness(case)
 
@@ -119,7 +119,7 @@ def judge(said: Mapping[str, Any], trusted: OpaqueIssuer, *, leeway: float, now:
         # Asked again at every turn, a token may live as long as its issuer lets it.
         longest_life=_LONGEST_LIFE,
     )
-    case = Case(None, claims, expected, now)
+    case = PresentedToken(None, claims, expected, now)
     for check in CHECKS:
         check(case, trusted)
     return read_identity(claims, trusted.profile, _encode(claims))

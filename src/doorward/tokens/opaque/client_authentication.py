@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 from urllib.parse import quote_plus, urlencode
 
 from doorward.errors import ConfigurationError
-from doorward.net import Question
+from doorward.net import FetchRequest
 from doorward.wire.address import is_loopback_host, split
 
 Method = Literal["client_secret_basic", "client_secret_post", "private_key_jwt"]
@@ -31,7 +31,7 @@ class Signer(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AskingClient:
+class ClientAuthentication:
     """
     This server as a client of the issuer that it asks.
 
@@ -65,7 +65,7 @@ class AskingClient:
         pair = f"{quote_plus(self.client_id)}:{quote_plus(self.client_secret or '')}"
         return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
 
-    def form(self, fields: Mapping[str, str], *, issuer: str, now: float) -> Question:
+    def form(self, fields: Mapping[str, str], *, issuer: str, now: float) -> FetchRequest:
         """Return the question that posts ``fields`` to ``issuer`` as this client."""
         full, authorization = dict(fields), None
         if self.method == "client_secret_basic":
@@ -78,7 +78,7 @@ class AskingClient:
                 "client_assertion_type": _ASSERTION,
                 "client_assertion": self._assertion(issuer, now),
             }
-        return Question(
+        return FetchRequest(
             method="POST",
             body=urlencode(full).encode("ascii"),
             content_type=FORM,
@@ -120,10 +120,10 @@ class AsClient:
         _ = self.client
 
     @property
-    def client(self) -> AskingClient:
+    def client(self) -> ClientAuthentication:
         """Whom this server asks as."""
         usual: Method = "client_secret_basic" if self.private_key is None else "private_key_jwt"
-        return AskingClient(
+        return ClientAuthentication(
             client_id=self.client_id,
             client_secret=self.client_secret,
             private_key=self.private_key,
@@ -142,9 +142,9 @@ def require_secure(url: str, reason: str) -> None:
         )
 
 
-def json_question(fields: Mapping[str, str], *, authorization: str, accept: str) -> Question:
+def json_question(fields: Mapping[str, str], *, authorization: str, accept: str) -> FetchRequest:
     """Return the question that posts ``fields`` as JSON."""
-    return Question(
+    return FetchRequest(
         method="POST",
         accept=accept,
         body=json.dumps(fields).encode("ascii"),

@@ -7,9 +7,13 @@ from typing import Any
 from urllib.parse import quote
 
 from doorward.errors import MissingClaim
-from doorward.tokens.opaque.client_authentication import AskingClient, json_question, require_secure
+from doorward.tokens.opaque.client_authentication import (
+    ClientAuthentication,
+    json_question,
+    require_secure,
+)
 from doorward.tokens.opaque.introspection import INSECURE, require_cache_ttl
-from doorward.tokens.opaque.issuer import Answer, Ask, Asking
+from doorward.tokens.opaque.issuer import Answer, Ask, LookupContext
 from doorward.tokens.opaque.responses import ask, read
 from doorward.tokens.refusals import LookupUnavailable
 
@@ -45,9 +49,9 @@ class GitHubTokenCheck:
         require_cache_ttl(self.cache_ttl)
 
     @property
-    def client(self) -> AskingClient:
+    def client(self) -> ClientAuthentication:
         """Whom this server asks as."""
-        return AskingClient(client_id=self.client_id, client_secret=self.client_secret)
+        return ClientAuthentication(client_id=self.client_id, client_secret=self.client_secret)
 
     @property
     def named_urls(self) -> tuple[str, ...]:
@@ -58,7 +62,7 @@ class GitHubTokenCheck:
         """Say whether the token begins as those of apps do."""
         return token.startswith(_PREFIXES)
 
-    def begin(self, asking: Asking) -> Ask:
+    def begin(self, asking: LookupContext) -> Ask:
         """Return the function that asks about one token."""
         url = f"{self.api}/applications/{quote(self.client_id, safe='')}/token"
         authorization = self.client.basic()

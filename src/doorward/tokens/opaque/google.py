@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from doorward.errors import MissingClaim
-from doorward.net import Question
+from doorward.net import FetchRequest
 from doorward.tokens.opaque.client_authentication import require_secure
 from doorward.tokens.opaque.introspection import INSECURE, require_cache_ttl
-from doorward.tokens.opaque.issuer import Answer, Ask, Asking
+from doorward.tokens.opaque.issuer import Answer, Ask, LookupContext
 from doorward.tokens.opaque.responses import ask, json_object, read, without
 from doorward.tokens.refusals import LookupUnavailable
 
@@ -45,13 +45,13 @@ class GoogleTokenInfo:
         """Say whether the token begins as Google's access tokens do."""
         return token.startswith("ya29.")
 
-    def begin(self, asking: Asking) -> Ask:
+    def begin(self, asking: LookupContext) -> Ask:
         """Return the function that asks about one token."""
 
         async def ask_google(token: str) -> Answer:
             # In a header: the address with the token in it, as most examples have it, is what ends
             # up in logs.
-            question = Question(authorization=f"Bearer {token}")
+            question = FetchRequest(authorization=f"Bearer {token}")
             answer = await ask(asking.fetcher, self.endpoint, question)
             if answer.status in (400, 401) and _is_refusal(json_object(answer, "Google")):
                 return None

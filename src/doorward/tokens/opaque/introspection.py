@@ -9,7 +9,7 @@ from doorward.net import FetchFailed
 from doorward.net.circuit_breaker import RETRY
 from doorward.tokens.endpoint_discovery import Endpoint
 from doorward.tokens.opaque.client_authentication import AsClient, require_secure
-from doorward.tokens.opaque.issuer import Answer, Ask, Asking
+from doorward.tokens.opaque.issuer import Answer, Ask, LookupContext
 from doorward.tokens.opaque.responses import ask, read, without
 from doorward.tokens.refusals import LookupUnavailable
 from doorward.wire.oauth import server_metadata
@@ -58,7 +58,7 @@ class Introspection(AsClient):
         """Say yes: opaque tokens have no form."""
         return bool(token)
 
-    def begin(self, asking: Asking) -> Ask:
+    def begin(self, asking: LookupContext) -> Ask:
         """Return the function that asks about one token."""
         return _Question(self, asking).ask
 
@@ -66,7 +66,7 @@ class Introspection(AsClient):
 class _Question:
     """What one issuer is asked about a token."""
 
-    def __init__(self, settings: Introspection, asking: Asking) -> None:
+    def __init__(self, settings: Introspection, asking: LookupContext) -> None:
         self._settings = settings
         self._asking = asking
         self._client = settings.client

@@ -15,7 +15,7 @@ Ask = Callable[[str], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asking:
+class LookupContext:
     """With what an issuer is asked: its name, the way to it, the fetcher and the time."""
 
     issuer: str
@@ -42,7 +42,7 @@ class Lookup(Protocol):
     def recognises(self, token: str) -> bool:
         """Say whether the token looks like one of this issuer's."""
 
-    def begin(self, asking: Asking) -> Ask:
+    def begin(self, asking: LookupContext) -> Ask:
         """Return the function that asks about one token."""
 
 

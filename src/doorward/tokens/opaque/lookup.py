@@ -9,10 +9,10 @@ from doorward.errors import ConfigurationError, MalformedToken
 from doorward.identity import Identity
 from doorward.jose.compact import LONGEST_TOKEN
 from doorward.net import Clock, Fetcher, SingleFlight
-from doorward.net.circuit_breaker import Respite
-from doorward.tokens.cache import Remembered
+from doorward.net.circuit_breaker import CircuitBreaker
+from doorward.tokens.cache import VerifiedTokenCache
 from doorward.tokens.opaque.checks import judge
-from doorward.tokens.opaque.issuer import Asking, OpaqueIssuer
+from doorward.tokens.opaque.issuer import LookupContext, OpaqueIssuer
 from doorward.tokens.refusals import InactiveToken, LookupUnavailable
 
 
@@ -26,9 +26,9 @@ class _Asked:
         self.issuer = issuer
         self._clock = clock
         self._ttl = issuer.lookup.cache_ttl
-        self._respite = Respite(_unasked, clock)
+        self._circuit_breaker = CircuitBreaker(_unasked, clock)
         self._ask = issuer.lookup.begin(
-            Asking(
+            LookupContext(
                 issuer=issuer.issuer,
                 internal_url=issuer.internal_url,
                 fetcher=fetcher,
@@ -49,7 +49,7 @@ class _Asked:
             InactiveToken: 401, it is not.
             LookupUnavailable: 503, nobody knows.
         """
-        said = await self._respite.ask(lambda: self._ask(token))
+        said = await self._circuit_breaker.ask(lambda: self._ask(token))
         if said is None:
             raise InactiveToken(f"{self.issuer.issuer} says that it is not active")
         return dict(said)
@@ -87,7 +87,7 @@ class OpaqueTokens:
         self._clock = clock
         self._leeway = leeway
         self._asked = {one.issuer: _Asked(one, fetcher, clock) for one in issuers}
-        self._remembered = Remembered(entries=cache_entries, ttl=cache_ttl)
+        self._remembered = VerifiedTokenCache(entries=cache_entries, ttl=cache_ttl)
         self._flights: SingleFlight[bytes, Identity] = SingleFlight()
 
     def __len__(self) -> int:

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from doorward.net import AnswerUnusable, Fetched, Fetcher, FetchFailed, FetchRefused, Question
+from doorward.net import (
+    AnswerUnusable,
+    Fetcher,
+    FetchFailed,
+    FetchRefused,
+    FetchRequest,
+    FetchResponse,
+)
 from doorward.net.circuit_breaker import BUSY, RETRY
 from doorward.tokens.refusals import LookupUnavailable
 from doorward.wire import strict_json
@@ -16,7 +23,7 @@ _REFUSED_PAUSE = 10
 _LONGEST_PAUSE = 60
 
 
-async def ask(fetcher: Fetcher, url: str, question: Question) -> Fetched:
+async def ask(fetcher: Fetcher, url: str, question: FetchRequest) -> FetchResponse:
     """
     Return what ``url`` answers.
 
@@ -33,7 +40,7 @@ async def ask(fetcher: Fetcher, url: str, question: Question) -> Fetched:
         ) from None
 
 
-def read(answer: Fetched, whom: str) -> Mapping[str, Any]:
+def read(answer: FetchResponse, whom: str) -> Mapping[str, Any]:
     """
     Return the JSON object of an answer with status 200.
 
@@ -58,7 +65,7 @@ def read(answer: Fetched, whom: str) -> Mapping[str, Any]:
     return json_object(answer, whom)
 
 
-def json_object(answer: Fetched, whom: str) -> dict[str, Any]:
+def json_object(answer: FetchResponse, whom: str) -> dict[str, Any]:
     """
     Return the JSON object in ``answer``, whatever its status.
 
@@ -78,7 +85,7 @@ def without(token: str, said: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value != token}
 
 
-def _names_client(answer: Fetched) -> bool:
+def _names_client(answer: FetchResponse) -> bool:
     """Whether it is the 400 by which some issuers say invalid_client."""
     if answer.status != 400:
         return False
@@ -89,7 +96,7 @@ def _names_client(answer: Fetched) -> bool:
     return said.get("error") in ("invalid_client", "unauthorized_client")
 
 
-def _asked_pause(answer: Fetched) -> int:
+def _asked_pause(answer: FetchResponse) -> int:
     """Return the seconds for which the issuer wants to be left in peace, 0 when it does not say."""
     said = answer.headers.get("retry-after", "").strip()
     if not (said.isascii() and said.isdigit()):
