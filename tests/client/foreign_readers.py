@@ -39,9 +39,9 @@ from doorward.client.sign_in.browser import require_web_address
 from doorward.client.sign_in.device_authorization import DeviceSignIn
 from doorward.client.sign_in.listener import Listener
 from doorward.client.sign_in.paste_back import PasteBack
+from doorward.client.storage.file_store import FileStore
 from doorward.client.storage.keyring_store import SealedStore
 from doorward.client.storage.passphrase_store import PassphraseStore
-from doorward.client.storage.store import FileStore
 from doorward.client.workload.identity import ProjectedToken, _member
 from doorward.wire.oauth import server_metadata
 from tests.client import foreign

@@ -26,8 +26,8 @@ from doorward.client.refusals import DiscoveryFailed
 from doorward.client.sign_in.browser import open_browser, require_web_address
 from doorward.client.sign_in.listener import Listener
 from doorward.client.sign_in.paste_back import PasteBack
+from doorward.client.storage.file_store import FileStore
 from doorward.client.storage.passphrase_store import PassphraseStore
-from doorward.client.storage.store import FileStore
 from doorward.errors import ConfigurationError
 from doorward.wire.oauth import server_metadata
 from tests.client import foreign

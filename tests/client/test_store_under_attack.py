@@ -170,7 +170,7 @@ def test_a_link_that_another_account_made_is_not_followed(
 DYING = """
 import os, signal, sys
 from pathlib import Path
-from doorward.client.storage.store import FileStore
+from doorward.client.storage.file_store import FileStore
 def dies(_):
     print("writing", flush=True)
     sys.stdin.readline()
@@ -322,7 +322,7 @@ def test_a_pipe_or_a_folder_in_place_of_the_file_is_named_and_waits_for_nobody(
 
 
 def test_a_file_without_end_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("doorward.client.storage.store._LARGEST", 1000)
+    monkeypatch.setattr("doorward.client.storage.file_store._LARGEST", 1000)
     store = FileStore(tmp_path)
     written(store.path, b'{"k": {"a": "' + b"x" * 1000 + b'"}}')
 

@@ -14,7 +14,7 @@ from doorward.client import FileStore, PassphraseStore, SealedStore, Tokens, Tok
 from doorward.client.oauth.registration import Registration
 from doorward.client.refusals import Unreachable
 from doorward.client.storage.lock import exclusive
-from doorward.client.storage.store import home
+from doorward.client.storage.open_store import home
 from doorward.errors import ConfigurationError
 from tests.client.conftest import Open
 from tests.client.house import ISSUER, SERVER, House
@@ -168,7 +168,7 @@ def test_a_crash_while_writing_leaves_the_old_file_and_no_rest(
 WRITER = """
 import sys
 from pathlib import Path
-from doorward.client.storage.store import FileStore
+from doorward.client.storage.file_store import FileStore
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(40):
@@ -337,7 +337,7 @@ def test_with_a_real_keyring_the_file_is_sealed(
 ) -> None:
     monkeypatch.delenv("DOORWARD_HOME", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setattr("doorward.client.storage.store._usable_keyring", FakeKeyring)
+    monkeypatch.setattr("doorward.client.storage.open_store._usable_keyring", FakeKeyring)
 
     assert isinstance(open_store(), SealedStore)
 
@@ -347,7 +347,7 @@ def test_an_empty_home_variable_does_not_take_the_seal_off(
 ) -> None:
     monkeypatch.setenv("DOORWARD_HOME", "")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setattr("doorward.client.storage.store._usable_keyring", FakeKeyring)
+    monkeypatch.setattr("doorward.client.storage.open_store._usable_keyring", FakeKeyring)
 
     assert isinstance(open_store(), SealedStore)
 

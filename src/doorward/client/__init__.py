@@ -31,9 +31,11 @@ from doorward.client.refusals import (
 )
 from doorward.client.sign_in.device_authorization import DeviceCode, DeviceSignIn
 from doorward.client.sign_in.flow import SignIn
+from doorward.client.storage.file_store import FileStore
 from doorward.client.storage.keyring_store import SealedStore
+from doorward.client.storage.open_store import open_store
 from doorward.client.storage.passphrase_store import PassphraseStore
-from doorward.client.storage.store import FileStore, Store, open_store
+from doorward.client.storage.store import Store
 from doorward.client.workload.service import (
     ClientCredentials,
     EnterpriseManaged,

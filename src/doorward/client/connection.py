@@ -16,7 +16,7 @@ from doorward.client.oauth.token_store import TokenStore
 from doorward.client.oauth.tokens import Tokens
 from doorward.client.sign_in.device_authorization import DeviceSignIn
 from doorward.client.sign_in.flow import SignIn
-from doorward.client.storage.store import open_store
+from doorward.client.storage.open_store import open_store
 from doorward.client.workload.service import ServiceSignIn
 
 

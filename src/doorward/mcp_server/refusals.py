@@ -23,6 +23,15 @@ class ToolError(DoorwardError):
         self.message = message
 
 
+class NobodyToAsk(DoorwardError):
+    """A function needs its caller, and no guard stands in front of the server to know one."""
+
+    code = "nobody-to-ask"
+    public = (
+        "This operation needs to know who is calling, and no guard stands in front of this server."
+    )
+
+
 class ProtocolRefusal(RequestRefused):
     """
     A JSON-RPC error: the request itself is wrong, and no model can mend it.

@@ -7,7 +7,7 @@ from typing import Any
 
 from doorward.client.oauth.token_store import TokenStore
 from doorward.client.oauth.tokens import Tokens
-from doorward.client.storage.store import open_store
+from doorward.client.storage.open_store import open_store
 from doorward.jose.compact import NotCompact, decode_segment
 from doorward.wire.strict_json import NotStrictJson, parse_object
 

@@ -34,7 +34,7 @@ from doorward.client.refusals import ProtocolBroken, SignInFailed
 from doorward.client.sign_in.browser import open_browser, require_web_address
 from doorward.client.sign_in.listener import Listener
 from doorward.client.sign_in.paste_back import Paste, PasteBack
-from doorward.client.storage.store import open_store
+from doorward.client.storage.open_store import open_store
 from doorward.wire.oauth.server_metadata import ServerMetadata
 
 Progress = Callable[[str, str], None]

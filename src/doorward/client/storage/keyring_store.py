@@ -9,9 +9,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from keyring.errors import KeyringError
 
+from doorward.client.storage.file_store import SERVICE, FileStore, unreadable
 from doorward.client.storage.folder import HOME_VARIABLE
 from doorward.client.storage.lock import at_once, briefly
-from doorward.client.storage.store import SERVICE, FileStore, unreadable
 from doorward.errors import ConfigurationError
 
 _ENTRY = "file-key"

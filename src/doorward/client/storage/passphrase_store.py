@@ -6,8 +6,8 @@ from pathlib import Path
 from argon2.low_level import Type, hash_secret_raw
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from doorward.client.storage.file_store import PASSPHRASE_VARIABLE, FileStore
 from doorward.client.storage.keyring_store import SHORTEST, seal, unseal
-from doorward.client.storage.store import PASSPHRASE_VARIABLE, FileStore
 from doorward.errors import ConfigurationError
 
 _SALT = 16

@@ -9,7 +9,7 @@ import msgspec
 
 from doorward.mcp_server.elicitation.questions import BadAnswer, Question
 from doorward.mcp_server.elicitation.url_mode import ElicitedUrl, ElicitUrl
-from doorward.mcp_server.refusals import MissingCapability, ToolError
+from doorward.mcp_server.refusals import MissingCapability, NobodyToAsk, ToolError
 from doorward.mcp_server.request_context import RequestContext
 from doorward.mcp_server.streams.stream import Stream
 
@@ -93,9 +93,6 @@ def new_page(call: RequestContext) -> str:
     Raises:
         NobodyToAsk: there is none, so that whoever opened the page would be as good as another.
     """
-    # It stands on what stands on this module.
-    from doorward.mcp_server.functions.invocation import NobodyToAsk
-
     if call.identity is None:
         raise NobodyToAsk("a page is to be opened by the caller, and nobody knows who that is")
     return call.rounds.pending_pages.begin(call.identity, call.session)

@@ -10,9 +10,15 @@ from doorward.mcp_server.features.prompts import Prompt
 from doorward.mcp_server.features.resource_registry import ResourceRegistry
 from doorward.mcp_server.features.tools import problems
 from doorward.mcp_server.functions.error_reporting import report
-from doorward.mcp_server.functions.invocation import Function, NobodyToAsk, read_function
+from doorward.mcp_server.functions.invocation import Function, read_function
 from doorward.mcp_server.functions.signature import read_signature
-from doorward.mcp_server.refusals import InternalFailure, InvalidParams, ProtocolRefusal, ToolError
+from doorward.mcp_server.refusals import (
+    InternalFailure,
+    InvalidParams,
+    NobodyToAsk,
+    ProtocolRefusal,
+    ToolError,
+)
 from doorward.mcp_server.registry.registry import Registry
 from doorward.mcp_server.request_context import RequestContext
 

@@ -9,9 +9,15 @@ import msgspec
 from doorward.mcp_server.eras import Era
 from doorward.mcp_server.features.tools import documented, problems, sent_arguments
 from doorward.mcp_server.functions.error_reporting import report
-from doorward.mcp_server.functions.invocation import Function, NobodyToAsk, read_function
+from doorward.mcp_server.functions.invocation import Function, read_function
 from doorward.mcp_server.functions.signature import Signature, read_signature
-from doorward.mcp_server.refusals import InternalFailure, InvalidParams, ProtocolRefusal, ToolError
+from doorward.mcp_server.refusals import (
+    InternalFailure,
+    InvalidParams,
+    NobodyToAsk,
+    ProtocolRefusal,
+    ToolError,
+)
 from doorward.mcp_server.registry.registry import Registry
 from doorward.mcp_server.request_context import RequestContext
 from doorward.mcp_server.schemas.content import Content, Message

@@ -11,10 +11,11 @@ from doorward.errors import ConfigurationError
 from doorward.mcp_server.eras import Era
 from doorward.mcp_server.features.tools import documented
 from doorward.mcp_server.functions.error_reporting import report
-from doorward.mcp_server.functions.invocation import Function, NobodyToAsk, read_function
+from doorward.mcp_server.functions.invocation import Function, read_function
 from doorward.mcp_server.functions.signature import read_signature
 from doorward.mcp_server.refusals import (
     InternalFailure,
+    NobodyToAsk,
     ProtocolRefusal,
     ResourceNotFound,
     ToolError,

@@ -13,9 +13,15 @@ from doorward.errors import ConfigurationError, DoorwardError, Unavailable
 from doorward.mcp_server.eras import Era
 from doorward.mcp_server.features.tasks import Tasks, TaskSupport
 from doorward.mcp_server.functions.error_reporting import report
-from doorward.mcp_server.functions.invocation import Function, NobodyToAsk, read_function
+from doorward.mcp_server.functions.invocation import Function, read_function
 from doorward.mcp_server.functions.signature import read_signature
-from doorward.mcp_server.refusals import InvalidParams, ProtocolRefusal, ToolError, UnknownMethod
+from doorward.mcp_server.refusals import (
+    InvalidParams,
+    NobodyToAsk,
+    ProtocolRefusal,
+    ToolError,
+    UnknownMethod,
+)
 from doorward.mcp_server.registry.registry import Registry
 from doorward.mcp_server.request_context import RequestContext
 from doorward.mcp_server.schemas.parameter_headers import ParameterHeader, read_mirrored

@@ -6,20 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from doorward.errors import DoorwardError
 from doorward.mcp_server.functions.context import Context
 from doorward.mcp_server.functions.dependencies import Dependencies
 from doorward.mcp_server.functions.signature import Signature
+from doorward.mcp_server.refusals import NobodyToAsk
 from doorward.mcp_server.request_context import RequestContext
-
-
-class NobodyToAsk(DoorwardError):
-    """A function needs its caller, and no guard stands in front of the server to know one."""
-
-    code = "nobody-to-ask"
-    public = (
-        "This operation needs to know who is calling, and no guard stands in front of this server."
-    )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, g
 
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity
+from doorward.mcp_server.functions.context import Context
 from doorward.mcp_server.functions.dependencies import (
     Dependencies,
     is_dependency,
@@ -89,7 +90,7 @@ def read_signature(function: Callable[..., Any]) -> Signature:
         annotation = hints.get(name, Any)
         if (optional := _identity(annotation)) is not None:
             identity[name] = not optional
-        elif _bare(annotation) is context_type():
+        elif _bare(annotation) is Context:
             context.append(name)
         elif is_dependency(annotation, parameter.default):
             depends[name] = parameter.replace(annotation=annotation)
@@ -107,13 +108,6 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     # Whatever cannot be served is told to the author, and not to the first peer that asks.
     _ = signature.schema
     return signature
-
-
-def context_type() -> type[Any]:
-    """Return the type whose parameters are given the request; it is defined in terms of this one."""
-    from doorward.mcp_server.functions.context import Context
-
-    return Context
 
 
 def _said_by_type(annotation: Any, default: Any) -> Any:

@@ -1,0 +1,70 @@
+"""Which store a user's tokens are kept in, and in which folder."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from doorward.client.storage.file_store import PASSPHRASE_VARIABLE, SERVICE, FileStore
+from doorward.client.storage.folder import HOME_VARIABLE
+from doorward.client.storage.store import Store
+
+
+def home() -> Path:
+    """
+    Return the folder of this user's Doorward files.
+
+    ``$DOORWARD_HOME`` if set, else ``doorward`` in the platform's place for settings.
+    """
+    if chosen := os.environ.get(HOME_VARIABLE):
+        return Path(chosen)
+    if sys.platform == "win32":  # pragma: no cover
+        return Path(os.environ.get("APPDATA", str(Path.home()))) / "doorward"
+    if sys.platform == "darwin":  # pragma: no cover
+        return Path.home() / "Library" / "Application Support" / "doorward"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "doorward"
+
+
+def open_store() -> Store:
+    """
+    Return one file for this user alone, sealed where there is something to seal it with.
+
+    With ``$DOORWARD_PASSPHRASE`` set it is sealed with that; else with a key in the keyring, where
+    there is one and ``$DOORWARD_HOME`` is not set. Else the file is plain text with mode 0600: it is
+    kept from other users of this machine, and from nobody who can read it as this user or as root,
+    or who has a copy of the disk.
+
+    Raises:
+        ConfigurationError: what the store that is chosen refuses.
+    """
+    directory = home()
+    if passphrase := os.environ.get(PASSPHRASE_VARIABLE):
+        # Argon2 and keyring are loaded by those who seal with them.
+        from doorward.client.storage.passphrase_store import PassphraseStore
+
+        return PassphraseStore(directory, passphrase)
+    # An empty variable chooses no folder, so it does not take the seal off either.
+    if not os.environ.get(HOME_VARIABLE):
+        backend = _usable_keyring()
+        if backend is not None:
+            from doorward.client.storage.keyring_store import SealedStore
+
+            return SealedStore(directory, backend)
+    return FileStore(directory)
+
+
+def _usable_keyring() -> Any | None:
+    """Return a keyring that really is one, or ``None``."""
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        backend = keyring.get_keyring()
+        # The plaintext and null back ends call themselves keyrings and guard nothing.
+        if backend.priority <= 0 or not type(backend).__module__.startswith("keyring.backends."):
+            return None
+        # A desktop keyring without a desktop fails at the first question; better now than later.
+        backend.get_password(SERVICE, "probe")
+    except (KeyringError, RuntimeError, OSError):
+        return None
+    return backend
