@@ -66,14 +66,7 @@ print("\\n".join(sorted(str(p.relative_to(place)) for p in place.rglob("*") if p
 # The adapters of servers that people have, and what each needs of theirs. Whoever uses one has it.
 ADAPTERS = {
     "doorward.integrations.fastmcp": "fastmcp",
-    "doorward.integrations.fastmcp.decisions": "fastmcp",
-    "doorward.integrations.fastmcp.declared_rules": "fastmcp",
-    "doorward.integrations.fastmcp.names": "fastmcp",
-    "doorward.integrations.fastmcp.components": "fastmcp",
-    "doorward.integrations.fastmcp.input_schemas": "fastmcp",
     "doorward.integrations.mcp_sdk": "mcp",
-    "doorward.guard.sdk_events": "mcp",
-    "doorward.integrations.mcp_sdk.adapter": "mcp",
 }
 
 

@@ -17,11 +17,11 @@ from doorward.errors import ConfigurationError
 from doorward.guard.guard import Guard
 from doorward.guard.http.responses import App
 from doorward.guard.middleware import GuardMiddleware
-from doorward.guard.sdk_events import keep_events_apart
 from doorward.identity import Identity, current_identity
 from doorward.integrations.declared_rules import DeclaredPolicy, OneNameEach, requires, rules_on
 from doorward.integrations.error_reporting import telling
 from doorward.integrations.mcp_sdk.adapter import SdkAdapter, connect
+from doorward.integrations.mcp_sdk.events import keep_events_apart
 from doorward.policy import Operation, Rule
 from doorward.policy.ruling import is_usable, not_normal
 
