@@ -56,7 +56,7 @@ def main() -> int:
     install(uv)
     print(f"Testing the adapters with {' and '.join(oldest())}.", flush=True)
     # The second are FastMCP's own scenarios, of which those about tasks can be met here alone.
-    quick = ("-n", "2", "-m", "not e2e", "tests/integrations")
+    quick = ("-n", "2", "-m", "not e2e", "tests/integrations", "tests/rules")
     scenarios = ("-k", "fastmcp", "-m", "e2e", "tests/integrations/test_conformance.py")
     return max(_tested(quick), _tested(scenarios))
 
