@@ -5,6 +5,7 @@ import pytest
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity
 from doorward.policy import EVERY, Operation, Policy, Rule
+from doorward.policy.matrix import matrix_of
 from doorward.policy.why import explain
 from tests.ledger import proves
 from tests.policy.test_decide import caller
@@ -229,3 +230,44 @@ def test_whoever_can_read_no_uri_of_a_template_may_not_use_the_template() -> Non
     assert reason(asked, ADMIN, "a://{x}/{y}") == "allowed"
     needed = {one.operation.name: one.scopes for one in asked.matrix()}
     assert needed == {"a://{x}/{y}": {"read", "admin"}, "a://{+z}": {"admin"}}
+
+
+@proves("S193", "accepts")
+@proves("S193", "refuses")
+def test_a_template_of_one_segment_says_nothing_of_one_that_spans_several() -> None:
+    asked = Policy(
+        rules={(READ, "files://{name}"): Rule("admin"), (READ, "files://{+path}"): Rule("read")}
+    )
+    matrix = matrix_of(asked)
+
+    assert reason(asked, READER, "files://a/b") == "allowed"
+    assert reason(asked, READER, "files://{+path}") == "allowed"
+    assert reason(asked, READER, "files://a") == "scope-missing"
+    assert reason(asked, READER, "files://{name}") == "scope-missing"
+    for uri, scopes in (("files://a/b", {"read"}), ("files://a", {"admin", "read"})):
+        row = matrix.row(READ, uri)
+        assert row is not None
+        assert row.scopes == scopes
+
+
+@proves("S197", "accepts")
+@proves("S197", "refuses")
+@pytest.mark.parametrize("method", METHODS[1:])
+def test_a_rule_for_every_name_does_not_open_what_the_method_reaches(method: str) -> None:
+    asked = Policy(
+        rules={
+            (READ, "files://salaries.txt"): Rule("admin"),
+            (READ, "files://{name}"): Rule(),
+            ("prompts/get", "layoffs"): Rule("admin"),
+            (method, EVERY): Rule("read"),
+        }
+    )
+
+    assert reason(asked, READER, "files://salaries.txt", method) == "scope-missing"
+    assert reason(asked, ADMIN, "files://salaries.txt", method) == "allowed"
+    assert reason(asked, READER, "files://menu.txt", method) == "allowed"
+    assert reason(asked, caller(), "files://menu.txt", method) == "scope-missing"
+    assert reason(asked, READER, "notes://a", method) == "allowed"
+    if method == "completion/complete":
+        assert reason(asked, READER, "layoffs", method) == "scope-missing"
+        assert reason(asked, READER, "hello", method) == "allowed"

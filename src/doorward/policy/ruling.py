@@ -1,5 +1,6 @@
 """Which rules speak of an operation: found by its method and name, or by the URI that its name is."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, Literal, NamedTuple, TypeVar
 
@@ -17,6 +18,8 @@ from doorward.wire.resource_uri import (
 from doorward.wire.uri_template import UriTemplate, is_template, read_uri_template
 
 T = TypeVar("T")
+# As rules write it, and as FastMCP does.
+_ACROSS_SEGMENTS = re.compile(r"\{\+[^{}]*\}|\{[^{}]*\*\}")
 Known = Literal["ruled", "conversation", "unknown", "no-template-fits", "uri-not-normal"]
 
 
@@ -44,8 +47,8 @@ class Rulings(Generic[T]):
     """
     What is said of operations, by method and name: rules, or rows of a matrix.
 
-    The name itself comes first. Then come all templates that fit, then ``"*"``, then what the
-    method reaches. A URI is also judged by what is said of those that an application may take it
+    The name itself comes first. Then come all templates that fit, then ``"*"``. Unless the name
+    itself is ruled, what is said of what the method reaches holds as well. A URI is also judged by what is said of those that an application may take it
     for: the same one without its query, in another case, or with an encoded slash.
     """
 
@@ -73,7 +76,7 @@ class Rulings(Generic[T]):
         wider = [
             one.said
             for one in self._templates.get(method, ())
-            if one.exact.text != name and is_template(name) and one.exact.match(name) is not None
+            if one.exact.text != name and is_template(name) and _covers(one.exact, name)
         ]
         return [own, *wider]
 
@@ -87,9 +90,9 @@ class Rulings(Generic[T]):
         found = self._find(method, name)
         if found is None:
             return Ruling("no-template-fits", [])
-        if found.deciding:
-            return Ruling("ruled", found.deciding + found.alike)
-        if method in CONVERSATION:
+        # A rule for every name of a method that reaches something says nothing of a name: whoever may
+        # not read a resource may not hear of it either.
+        if method in CONVERSATION and not found.deciding:
             return Ruling("conversation", found.alike)
         return self._reached(reached_by(method, name, reaches), name, found)
 
@@ -143,6 +146,13 @@ def _begins_alike(one: _Template[T], name: str, coarse: str | None) -> bool:
     if coarse is None or one.coarse is None or one.coarse.match(coarse) is not None:
         return False
     return coarse.startswith(one.coarse.literals[0])
+
+
+def _covers(template: UriTemplate, text: str) -> bool:
+    """Say whether every URI of the template ``text`` fits ``template`` too."""
+    # Where URIs may have any number of segments, with few and with many.
+    some = (_ACROSS_SEGMENTS.sub(segments, text) for segments in ("1", "1/1/1"))
+    return all(template.match(one) is not None for one in some)
 
 
 def begins(text: str) -> str:
