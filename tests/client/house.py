@@ -291,6 +291,11 @@ def without(name: str) -> Any:
     return lambda parameters: {key: value for key, value in parameters.items() if key != name}
 
 
+def null(name: str) -> Any:
+    """Return what puts ``null`` into an answer."""
+    return lambda parameters: {**parameters, name: None}
+
+
 def changed(**changes: str) -> Any:
     """Return what puts other members into an answer."""
     return lambda parameters: {**parameters, **changes}

@@ -238,8 +238,27 @@ async def test_a_clock_that_is_set_back_does_not_lengthen_the_wait(
     assert device.slept == [5.0]
 
 
+@proves("S229", "accepts")
+@pytest.mark.parametrize("code", ["WDJB-MJHT", "ABC-DEF-GHI", "a1b2c3", "123456789", "A" * 32])
+async def test_a_code_that_people_can_type_is_shown(
+    open_house: Open, house: House, code: str
+) -> None:
+    device = Device(house, [], user_code=code)
+
+    async with open_house(**device.options()) as connection:
+        await connection.log_in()
+
+    assert [shown.user_code for shown in device.shown] == [code]
+
+
 @proves("S229", "refuses")
-@pytest.mark.parametrize("code", ["A" * 65, "ÄÖÜ", "A\u202eB", "А-Б", 1234, ["A"], " ", ""])
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("A" * 65, "A" * 33, "ÄÖÜ", "A\u202eB", "А-Б", 1234, ["A"], " ", "", "A\n", "-A", "A-"),
+        *("call 555-1234", "https://evil.example/", "evil.example"),
+    ],
+)
 async def test_a_code_that_nobody_can_type_is_not_shown(
     open_house: Open, house: House, code: Any
 ) -> None:

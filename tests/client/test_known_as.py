@@ -1,9 +1,13 @@
 """As which client one is known: in which order, and when that has to be settled anew."""
 
+import json
+
+import httpx2
 import pytest
 
 from doorward.client import (
     ClientChoice,
+    ProtocolBroken,
     ScopeLacking,
     SignInFailed,
 )
@@ -129,3 +133,46 @@ async def test_the_second_sign_in_listens_where_the_first_was_registered(
     first, second = (asked["redirect_uri"] for asked in house.authorizations)
     assert first == second
     assert house.paths().count(f"POST {ISSUER}/register") == 1
+
+
+@proves("S228", "refuses")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"client_id": "a" * 2049}, id="a-long-id"),
+        pytest.param({"client_id": "a\r\nX: y"}, id="two-lines"),
+        pytest.param({"client_id": "\x1b]0;x\x07"}, id="for-the-terminal"),
+        pytest.param({"client_id": "\u202egnp"}, id="turned-round"),
+        pytest.param({"client_id": "a", "client_secret": "s" * 2049}, id="a-long-secret"),
+        pytest.param({"client_id": "a", "client_secret": "s\n"}, id="a-secret-of-two-lines"),
+    ],
+)
+async def test_an_id_that_cannot_be_used_is_not_remembered(
+    open_house: Open, house: House, answer: dict[str, str]
+) -> None:
+    register = f"{ISSUER}/register"
+    house.routes[register] = lambda _: httpx2.Response(201, json=answer)
+
+    async with open_house() as connection:
+        with pytest.raises(ProtocolBroken) as refusal:
+            await connection.log_in()
+        del house.routes[register]
+        tokens = await connection.log_in()
+
+    assert refusal.value.reason == "malformed-registration"
+    assert tokens is not None
+
+
+@proves("S228", "accepts")
+@pytest.mark.parametrize("name", ["a" * 2048, "https://issuer.example/clients/7?a=b", "my client~"])
+async def test_an_id_of_visible_ascii_is_used(open_house: Open, house: House, name: str) -> None:
+    def register(request: httpx2.Request) -> httpx2.Response:
+        house.clients[name] = {**json.loads(request.content), "client_id": name}
+        return httpx2.Response(201, json=house.clients[name])
+
+    house.routes[f"{ISSUER}/register"] = register
+    async with open_house() as connection:
+        await connection.log_in()
+        await connection.log_in()
+
+    assert {asked["client_id"] for asked in house.authorizations} == {name}

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from doorward.client.refusals import SignInFailed
+from doorward.client.sign_in import listener as listener_module
 from doorward.client.sign_in.listener import Listener
 from tests.client.house import knock
 from tests.ledger import proves
@@ -115,3 +116,24 @@ async def test_an_idle_connection_does_not_hold_up_the_end() -> None:
     async with asyncio.timeout(2):
         await listener.aclose()
     writer.close()
+
+
+@proves("S174", "refuses")
+async def test_who_only_holds_connections_gives_way_to_the_browser(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listener_module, "_LONGEST_READ", 600.0)
+    async with await Listener.open() as listener:
+        listener.expect("right")
+        held = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(40)]
+        async with asyncio.timeout(30):
+            given_way = [await reader.read() for reader, _ in held[:8]]
+        kept = [reader.at_eof() for reader, _ in held[8:]]
+        status, _, _ = await knocked(listener.port, "/callback?state=right&code=c")
+        answer = await listener.answer("right", timeout=5)
+        for _, writer in held:
+            writer.close()
+
+    assert given_way == [b""] * 8
+    assert kept == [False] * 32
+    assert (status, answer["code"]) == (200, "c")

@@ -1,5 +1,6 @@
 """A server that wants its user to open a page: shown when it may be, opened by nobody here."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +9,7 @@ import httpx2
 import pytest
 
 from doorward.client import CallFailed, McpClient, ProtocolBroken, page_in
+from doorward.client.http.url_policy import PinnedTransport, UrlPolicy
 from tests.client.test_streams import URL, Chunks, Script, error, events, result
 
 PAGE = "https://mcp.example/connect?elicitationId=abc"
@@ -155,6 +157,65 @@ async def test_a_page_that_no_user_should_open_is_not_even_shown(url: Any) -> No
     assert refusal.value.reason == "unsafe-page"
     assert answered["error"]["code"] == -32602
     assert user.shown == []
+
+
+async def shown_by(server: str, url: str) -> list[bool]:
+    """Return whether a user of ``server`` is shown ``url``, in each way in which it can ask."""
+    users = [User() for _ in range(3)]
+    scripts = [in_rounds(url), in_a_session(url), refusing(1, [asking(url)["params"]])]
+    for user, script, initialize in zip(users, scripts, (False, True, True), strict=True):
+        async with McpClient(
+            server, transport=script, initialize=initialize, elicit=user, modes=("url",)
+        ) as client:
+            with contextlib.suppress(ProtocolBroken):
+                await client.call_tool("connect", {})
+    return [bool(user.shown) for user in users]
+
+
+INSIDE = [
+    pytest.param("http://localhost:8080/delete?all=1", id="this-machine"),
+    pytest.param("https://localhost/", id="this-machine-by-https"),
+    pytest.param("http://[::1]:8080/", id="this-machine-by-ipv6"),
+    pytest.param("https://192.168.1.1/reboot", id="the-router"),
+    pytest.param("https://169.254.169.254/latest", id="the-metadata-service"),
+    pytest.param("https://[64:ff9b::a00:1]/", id="through-nat64"),
+]
+
+
+@pytest.mark.parametrize("url", INSIDE)
+async def test_a_public_server_shows_its_user_no_page_inside(url: str) -> None:
+    assert await shown_by("https://mcp.example/mcp", url) == [False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("server", "url"),
+    [
+        ("https://mcp.example/mcp", PAGE),
+        ("https://mcp.example/mcp", PAGE + "#part"),
+        ("https://mcp.example/mcp", "https://login.elsewhere.example/?a=b"),
+        ("http://localhost:9000/mcp", "http://localhost:8080/connect"),
+        ("http://localhost:9000/mcp", PAGE),
+        ("https://10.0.0.5/mcp", "https://10.0.0.9/connect"),
+        ("http://testserver/mcp", PAGE),
+    ],
+)
+async def test_a_page_within_the_reach_of_its_server_is_shown(server: str, url: str) -> None:
+    assert await shown_by(server, url) == [True, True, True]
+
+
+async def test_the_reach_of_a_server_is_that_of_the_transport_that_found_it() -> None:
+    url_policy = UrlPolicy(URL)
+    url_policy.admits_addresses("mcp.example", ["10.0.0.5"])
+
+    class Inside(PinnedTransport):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            return await in_rounds("https://10.0.0.9/connect").handle_async_request(request)
+
+    user = User()
+    async with McpClient(URL, transport=Inside(url_policy), elicit=user, modes=("url",)) as client:
+        await client.call_tool("connect", {})
+
+    assert len(user.shown) == 1
 
 
 async def test_a_request_that_needs_a_page_is_tried_again_after_it() -> None:

@@ -8,7 +8,7 @@ from doorward.client import (
     SignInFailed,
 )
 from tests.client.conftest import Open
-from tests.client.house import ISSUER, SERVER, House
+from tests.client.house import ISSUER, SERVER, House, without
 from tests.ledger import proves
 
 
@@ -110,3 +110,20 @@ async def test_an_account_that_may_do_nothing_is_not_asked_twice(
 
     assert refusal.value.reason == "not-allowed"
     assert len(house.authorizations) == 1
+
+
+@proves("S177", "refuses")
+@pytest.mark.parametrize("listed", ["", "a b", "é", 'a"b', "a\\b", "a\tb", "a\r\nb", "\x1b[2J"])
+async def test_what_can_be_no_scope_is_not_asked_for_and_the_token_is_kept(
+    open_house: Open, house: House, listed: str
+) -> None:
+    house.resource["scopes_supported"] = [listed, "mcp:read"]
+    house.token = without("scope")
+
+    async with open_house() as connection:
+        await connection.log_in()
+        kept = connection.token_store.tokens_for(SERVER)
+
+    assert house.authorizations[0]["scope"] == "mcp:read"
+    assert kept is not None
+    assert kept.scopes == {"mcp:read"}

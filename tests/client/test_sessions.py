@@ -1,5 +1,7 @@
 """Staying signed in: a token is renewed before anybody is asked, and only then a person."""
 
+from typing import Any
+
 import pytest
 
 from doorward.client import (
@@ -7,7 +9,7 @@ from doorward.client import (
     TokenStore,
 )
 from tests.client.conftest import Clock, Open
-from tests.client.house import ISSUER, SERVER, House, without
+from tests.client.house import ISSUER, SERVER, House, null, without
 
 
 async def test_a_token_near_its_end_is_refreshed_before_it_is_sent(
@@ -48,13 +50,14 @@ async def test_a_lost_session_signs_in_again(open_house: Open, house: House) -> 
     assert len(house.authorizations) == 2
 
 
+@pytest.mark.parametrize("token", [without("refresh_token"), null("refresh_token")])
 async def test_a_refresh_without_a_new_refresh_token_keeps_the_old_one(
-    open_house: Open, house: House, token_store: TokenStore, clock: Clock
+    open_house: Open, house: House, token_store: TokenStore, clock: Clock, token: Any
 ) -> None:
     async with open_house() as connection:
         first = await connection.log_in()
         assert first is not None
-        house.token = without("refresh_token")
+        house.token = token
         second = await connection.sign_in.refresh(SERVER, first)
 
     assert second.access_token != first.access_token

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from doorward.wire import strict_json
 from doorward.wire.strict_json import NotStrictJson, parse, parse_by_reference, parse_object
 from tests.ledger import proves
 
@@ -141,3 +142,31 @@ _MEMBERS = st.recursive(
 @given(_MEMBERS)
 def test_no_arrangement_of_duplicate_members_and_colons_slips_through(text: str) -> None:
     assert _verdict(parse, text.encode()) == _verdict(parse_by_reference, text.encode())
+
+
+@proves("S231", "refuses")
+@pytest.mark.parametrize("value", ["{}", "[]", "1", '"ab"', '{"a":1}', '"\\""', '"\\\\"'])
+def test_more_values_than_the_limit_are_refused(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strict_json, "MOST_VALUES", 100)
+
+    with pytest.raises(NotStrictJson, match="more than 100 values"):
+        parse(f'{{"a":[{",".join([value] * 101)}]}}'.encode())
+
+
+@proves("S231", "accepts")
+@pytest.mark.parametrize("text", ["{" * 500, ",[" * 500, '\\",{' * 500, "\\" * 501 + ",{[" * 200])
+def test_what_stands_in_a_text_is_not_counted(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strict_json, "MOST_VALUES", 100)
+
+    assert parse(json.dumps({"a": text, "b": [1] * 90}).encode())["a"] == text
+
+
+@proves("S231", "refuses")
+@pytest.mark.parametrize("text", ['"' + '\\"' * 500, '"' * 501 + "," * 200, '"\\'])
+def test_a_text_without_its_end_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strict_json, "MOST_VALUES", 1)
+
+    with pytest.raises(NotStrictJson):
+        parse(b"[" + text.encode())

@@ -1,13 +1,13 @@
 """Resource URIs in normal form: one spelling for each resource, in rules and in requests."""
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from doorward.wire.jsonrpc.envelope import NAMED, Envelope
 from doorward.wire.jsonrpc.malformed import AmbiguousUri
+from doorward.wire.unicode_form import normalized
 
 URI_METHODS = frozenset(method for method, member in NAMED.items() if member == "uri")
 """The methods whose name is a URI."""
@@ -156,7 +156,7 @@ def coarse_template(text: str) -> str:
 
 def _coarse(part: str) -> str:
     decoded = _SEPARATORS.sub("/", _decoded(part))
-    return quote(unicodedata.normalize("NFKC", decoded).casefold(), safe=_RESERVED)
+    return quote(normalized("NFKC", decoded).casefold(), safe=_RESERVED)
 
 
 def _decoded(part: str) -> str:

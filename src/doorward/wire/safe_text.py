@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
+from doorward.wire.unicode_form import normalized
+
 # Letters and marks by category, yet drawn as nothing or as a blank: a name made of them would
 # look as if there were none, or as if it ended early.
 BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0\u17b4\u17b5\u034f")
@@ -72,7 +74,7 @@ def visible(text: str) -> str:
         return text
     return "".join(
         _spelled(char) if not fit and char not in "\n\t" else _spaced(char)
-        for char, fit in seen(unicodedata.normalize("NFC", text))
+        for char, fit in seen(normalized("NFC", text))
     )
 
 

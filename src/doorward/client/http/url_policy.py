@@ -92,11 +92,11 @@ class UrlPolicy:
         if self._lives_publicly and hidden:
             return False
         self._lives_publicly = self._lives_publicly or not hidden
-        self.is_private = bool(hidden)
+        self.is_private = bool(hidden) and _are_internal(hidden)
         return True
 
     def _is_open(self, hidden: Sequence[str]) -> bool:
-        return not hidden or (self.is_private and all(is_internal(one) for one in hidden))
+        return not hidden or (self.is_private and _are_internal(hidden))
 
 
 def readable(url: str) -> FetchUrl | None:
@@ -128,7 +128,13 @@ def _refused(reason: str, what: str, url: str, why: str) -> DiscoveryFailed:
 
 
 def _is_private_literal(host: str) -> bool:
-    return host.endswith(".localhost") or (_is_address(host) and bool(not_public([host])))
+    return host.endswith(".localhost") or (_is_address(host) and _are_internal([host]))
+
+
+def _are_internal(addresses: Sequence[str]) -> bool:
+    # What is not public need not be inside: NAT64, 6to4 and Teredo addresses lead to machines of
+    # the internet. Whoever names one in their DNS would have the user's network opened to them.
+    return all(is_internal(one) for one in addresses)
 
 
 def _is_address(host: str) -> bool:
@@ -157,7 +163,7 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
     """
 
     def __init__(self, url_policy: UrlPolicy, *, keep_alive: bool = True) -> None:
-        self._url_policy = url_policy
+        self.url_policy = url_policy
         # The proxy variables of the environment are not read: a proxy resolves by itself.
         tls = ssl.create_default_context()
         kept_open = httpx2.Limits(max_keepalive_connections=None if keep_alive else 0)
@@ -176,7 +182,7 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": host},
         )
-        inner = self._server if host == self._url_policy.host else self._others
+        inner = self._server if host == self.url_policy.host else self._others
         return await inner.handle_async_request(pinned)
 
     async def _resolve(self, host: str, port: int) -> str:
@@ -186,7 +192,9 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
         except (OSError, UnicodeError, TimeoutError) as error:
             raise httpx2.ConnectError(f"{host} has no address") from error
         ips = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        if not self._url_policy.admits_addresses(host, ips):
+        if not ips:
+            raise httpx2.ConnectError(f"{host} has no address")
+        if not self.url_policy.admits_addresses(host, ips):
             raise _refused("private-address", "host", host, f"it resolves to {', '.join(ips)}")
         return _preferred(ips)
 

@@ -234,12 +234,13 @@ class Bridge:
             message = parse_object(body)
         except NotStrictJson as error:
             raise ProtocolBroken(
-                "not-json", "The server sent something that is no JSON."
+                "not-json", f"The server sent something that is no JSON object ({error})."
             ) from error
         answers = "method" not in message and message.get("id") == asked.get("id")
         if answers and isinstance(result := message.get("result"), dict):
             self._learn(asked, result)
-        await send(encode(message))
+        # In ASCII: some readers of lines take U+2028 and its like for the end of one.
+        await send(json.dumps(message, separators=(",", ":")).encode())
         return answers
 
     def _learn(self, asked: Mapping[str, Any], result: dict[str, Any]) -> None:

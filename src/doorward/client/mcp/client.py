@@ -15,7 +15,7 @@ from doorward.client.mcp.messages import MODERN, read_error
 from doorward.client.mcp.parameter_headers import marked_parameters, parameter_headers
 from doorward.client.mcp.session import Session
 from doorward.client.oauth.discovery import BearerChallenge, read_challenge
-from doorward.client.refusals import CallFailed, ProtocolBroken
+from doorward.client.refusals import CallFailed, DiscoveryFailed, ProtocolBroken
 
 _MOST_PAGES = 100
 LARGEST_LIST = 16 * 1024 * 1024
@@ -83,15 +83,23 @@ class McpClient:
         modes: tuple[Mode, ...] = ("form",),
     ) -> None:
         self.url = url
+        transport = transport or PinnedTransport(UrlPolicy(url))
+        self._url_policy = _reach_of(url, transport)
         self._http = httpx2.AsyncClient(
             auth=auth,
-            transport=LimitedTransport(transport or PinnedTransport(UrlPolicy(url))),
+            transport=LimitedTransport(transport),
             trust_env=False,
             timeout=httpx2.Timeout(timeout),
             cookies=no_cookies(),
         )
         self._session = Session(
-            url, self._http, seconds=timeout, initialize=initialize, elicit=elicit, modes=modes
+            url,
+            self._http,
+            seconds=timeout,
+            initialize=initialize,
+            elicit=elicit,
+            modes=modes,
+            url_policy=self._url_policy,
         )
         self._elicit = elicit
         self._modes = modes
@@ -209,7 +217,7 @@ class McpClient:
         for _ in range(_MOST_ROUNDS):
             if result.get("resultType") != "input_required":
                 break
-            again = await next_round(self._elicit, params, result, self._modes)
+            again = await next_round(self._elicit, params, result, self._modes, self._url_policy)
             result = await self._session.request(method, again, headers, limit)
         return result
 
@@ -225,9 +233,20 @@ class McpClient:
             try:
                 return await self._session.request(method, params, headers, limit)
             except CallFailed as refusal:
-                if not await went_to_pages(self._elicit, refusal, self._modes):
+                if not await went_to_pages(self._elicit, refusal, self._modes, self._url_policy):
                     raise
         return await self._session.request(method, params, headers, limit)
+
+
+def _reach_of(url: str, transport: httpx2.AsyncBaseTransport) -> UrlPolicy | None:
+    if isinstance(transport, PinnedTransport):
+        # This one knows where the server's name leads.
+        return transport.url_policy
+    try:
+        return UrlPolicy(url)
+    except DiscoveryFailed:
+        # Whoever brings a transport of their own may call a server by any name.
+        return None
 
 
 def _list(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

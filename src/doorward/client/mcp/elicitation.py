@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 
+from doorward.client.http.url_policy import UrlPolicy
 from doorward.client.mcp.elicitation_url import page_in
 from doorward.client.refusals import CallFailed, ProtocolBroken
 from doorward.wire.safe_text import visible
@@ -33,10 +34,15 @@ def capabilities_of(elicit: Elicit | None, modes: tuple[Mode, ...]) -> dict[str,
 
 
 async def answer_question(
-    elicit: Elicit, params: Mapping[str, Any], modes: tuple[Mode, ...] = ("form",)
+    elicit: Elicit,
+    params: Mapping[str, Any],
+    modes: tuple[Mode, ...] = ("form",),
+    url_policy: UrlPolicy | None = None,
 ) -> dict[str, Any]:
     """
     Return the user's answer; what an accepted form leaves out gets the default of its schema.
+
+    ``reach`` is that of the server that asks.
 
     Raises:
         ProtocolBroken: with reason ``not-declared``: this client never said that it can show a page
@@ -52,7 +58,7 @@ async def answer_question(
         )
     shown = _readable(params)
     if mode == "url":
-        page_in(params)
+        page_in(params, url_policy)
         action = (await elicit(shown)).get("action")
         # The action alone: what else a function returns is not for the server to see.
         return {"action": action if action in ("accept", "decline") else "cancel"}
@@ -81,7 +87,10 @@ def _readable(value: Any, *, shown: bool = False) -> Any:
 
 
 async def went_to_pages(
-    elicit: Elicit | None, refusal: CallFailed, modes: tuple[Mode, ...]
+    elicit: Elicit | None,
+    refusal: CallFailed,
+    modes: tuple[Mode, ...],
+    url_policy: UrlPolicy | None = None,
 ) -> bool:
     """
     Say whether the user went to every page that a request was refused for, so that it is tried again.
@@ -100,7 +109,7 @@ async def went_to_pages(
     for page in pages:
         if not isinstance(page, dict) or page.get("mode") != "url":
             return False
-        if (await answer_question(elicit, page, modes))["action"] != "accept":
+        if (await answer_question(elicit, page, modes, url_policy))["action"] != "accept":
             return False
     return True
 
@@ -110,6 +119,7 @@ async def next_round(
     params: Mapping[str, Any],
     result: Mapping[str, Any],
     modes: tuple[Mode, ...] = ("form",),
+    url_policy: UrlPolicy | None = None,
 ) -> dict[str, Any]:
     """
     Return the parameters of the next try of a request that was answered ``input_required``.
@@ -131,7 +141,8 @@ async def next_round(
         if elicit is None or not isinstance(question, dict) or question.get("method") != METHOD:
             raise _unanswerable(params)
         asks = question.get("params")
-        answers[name] = await answer_question(elicit, asks if isinstance(asks, dict) else {}, modes)
+        params_asked = asks if isinstance(asks, dict) else {}
+        answers[name] = await answer_question(elicit, params_asked, modes, url_policy)
     again = {**params, "inputResponses": answers}
     if "requestState" in result:
         again["requestState"] = result["requestState"]

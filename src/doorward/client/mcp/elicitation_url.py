@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from doorward.client.refusals import ProtocolBroken
+from doorward.client.http.url_policy import UrlPolicy, readable
+from doorward.client.refusals import DiscoveryFailed, ProtocolBroken
 from doorward.wire import address
 from doorward.wire.safe_text import visible
 
@@ -25,36 +26,46 @@ class ElicitationUrl:
     warning: str | None = None
 
 
-def page_in(params: Mapping[str, Any]) -> ElicitationUrl:
+def page_in(params: Mapping[str, Any], url_policy: UrlPolicy | None = None) -> ElicitationUrl:
     """
     Return the page that the parameters of an ``elicitation/create`` with the mode ``url`` name.
+
+    ``reach`` is that of the server that asks. A public server may not send its user to a page of
+    their own machine or network: what answers there takes the click for the user's wish.
 
     Does not open it, fetch it or look its host up: that is for the user to agree to.
 
     Raises:
-        ProtocolBroken: with reason ``unsafe-page``: neither https nor of this machine, with a
-            password, or no address at all.
+        ProtocolBroken: with reason ``unsafe-page``: neither https nor of this machine, beyond
+            ``reach``, with a password, or no address at all.
 
     Spec: MCP 2026-07-28, client/elicitation, "Safe URL Handling"
     """
     url, message = params.get("url"), params.get("message")
-    parts = address.split(url) if isinstance(url, str) and len(url) <= _LONGEST else None
-    host = parts.hostname if parts is not None else None
-    if (
-        parts is None
-        or host is None
-        or not (parts.scheme == "https" or address.is_loopback_host(host))
-    ):
-        raise ProtocolBroken(
-            "unsafe-page",
-            "The server wants its user to open something that is no https address.",
-            "Do not open it; tell the server's operator.",
-        )
+    place = url.partition("#")[0] if isinstance(url, str) and len(url) <= _LONGEST else ""
+    target = readable(place)
+    if target is None or not (target.scheme == "https" or address.is_loopback_host(target.host)):
+        raise _unsafe("something that is no https address")
+    if url_policy is not None:
+        try:
+            url_policy.require(place, "page")
+        except DiscoveryFailed as refusal:
+            raise _unsafe(
+                f"a page of {target.host}, which is no place of the internet"
+            ) from refusal
     return ElicitationUrl(
         url=str(url),
-        host=host,
+        host=target.host,
         message=visible(message) if isinstance(message, str) else "",
         warning="Letters of this host only look like others (Punycode)."
-        if address.is_punycode(host)
+        if address.is_punycode(target.host)
         else None,
+    )
+
+
+def _unsafe(what: str) -> ProtocolBroken:
+    return ProtocolBroken(
+        "unsafe-page",
+        f"The server wants its user to open {what}.",
+        "Do not open it; tell the server's operator.",
     )

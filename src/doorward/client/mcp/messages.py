@@ -88,7 +88,22 @@ def _name_in(message: Mapping[str, Any], member: str) -> str:
     name = params.get(member) if isinstance(params, dict) else None
     if not isinstance(name, str):
         raise ProtocolBroken("malformed-request", f"The request has no {member}.")
-    return encode_name(name)
+    return header_text(name)
+
+
+def header_text(text: str) -> str:
+    """
+    Return ``text`` as a header repeats it.
+
+    Raises:
+        ProtocolBroken: with reason ``malformed-request``; it is not Unicode.
+
+    Spec: MCP 2026-07-28 streamable HTTP, value encoding
+    """
+    try:
+        return encode_name(text)
+    except UnicodeEncodeError as error:
+        raise _not_unicode() from error
 
 
 async def read_message(response: httpx2.Response, number: int) -> dict[str, Any]:
@@ -173,7 +188,8 @@ def parse_message(document: bytes, response: httpx2.Response) -> dict[str, Any]:
     except NotStrictJson as error:
         raise ProtocolBroken(
             "not-json",
-            f"The server answered {response.status_code} with something that is no JSON object.",
+            f"The server answered {response.status_code} with something that is no JSON object "
+            f"({error}).",
             "Check that the address is that of an MCP endpoint, often ending in /mcp.",
         ) from error
 
@@ -188,7 +204,11 @@ def encode(message: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError as error:
-        # A command line that is not UTF-8 becomes lone surrogates, which no JSON can carry.
-        raise ProtocolBroken(
-            "malformed-request", "The request holds text that is not Unicode.", "Write it in UTF-8."
-        ) from error
+        raise _not_unicode() from error
+
+
+def _not_unicode() -> ProtocolBroken:
+    # A command line that is not UTF-8 becomes lone surrogates, which no JSON can carry.
+    return ProtocolBroken(
+        "malformed-request", "The request holds text that is not Unicode.", "Write it in UTF-8."
+    )

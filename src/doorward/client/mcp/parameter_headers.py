@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from doorward.wire.jsonrpc.routing_headers import encode_name
+from doorward.client.mcp.messages import header_text
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _MARK = "x-mcp-header"
@@ -41,6 +41,9 @@ def parameter_headers(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -
     """
     Return the ``Mcp-Param-`` headers that go with a call.
 
+    Raises:
+        ProtocolBroken: with reason ``malformed-request``; a value is not Unicode.
+
     Spec: MCP 2026-07-28 streamable HTTP, client behavior, value encoding
     """
     headers: dict[str, str] = {}
@@ -51,7 +54,7 @@ def parameter_headers(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -
         elif isinstance(value, int) and abs(value) <= _LARGEST:
             headers[f"Mcp-Param-{name}"] = str(value)
         elif isinstance(value, str):
-            headers[f"Mcp-Param-{name}"] = encode_name(value)
+            headers[f"Mcp-Param-{name}"] = header_text(value)
     return headers
 
 

@@ -10,7 +10,7 @@ import anyio
 import httpx2
 
 from doorward.client.http.response_limits import EXTENSION, ResponseLimit
-from doorward.client.http.url_policy import unreachable
+from doorward.client.http.url_policy import UrlPolicy, unreachable
 from doorward.client.mcp.elicitation import METHOD as ELICITATION
 from doorward.client.mcp.elicitation import Elicit, Mode, answer_question, capabilities_of
 from doorward.client.mcp.events import Event, read_events
@@ -76,6 +76,7 @@ class Session:
         initialize: bool = False,
         elicit: Elicit | None = None,
         modes: tuple[Mode, ...] = ("form",),
+        url_policy: UrlPolicy | None = None,
     ) -> None:
         self.url = url
         self.version: str | None = None
@@ -85,7 +86,7 @@ class Session:
         self._id: str | None = None
         self._number = 0
         self._client = {"name": "doorward", "version": installed_version("doorward")}
-        self._modes = modes
+        self._modes, self._url_policy = modes, url_policy
         self._capabilities = capabilities_of(elicit, modes)
         self._listening: asyncio.Task[None] | None = None
 
@@ -288,7 +289,7 @@ class Session:
 
     async def _asked(self, elicit: Elicit, params: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            return {"result": await answer_question(elicit, params, self._modes)}
+            return {"result": await answer_question(elicit, params, self._modes, self._url_policy)}
         except ProtocolBroken as refusal:
             return {"error": {"code": INVALID_PARAMS, "message": refusal.problem}}
 

@@ -11,11 +11,16 @@ from doorward.client.mcp.messages import LARGEST_ANSWER
 
 Send = Callable[[bytes], Awaitable[None]]
 
+TOO_LONG = b"too long"
+"""What is yielded in place of a line that is too long; it is no message."""
+
 
 @asynccontextmanager
 async def standard_streams() -> AsyncIterator[tuple[AsyncIterator[bytes], Send]]:
     """
     Yield the lines of stdin, and what writes a line to stdout.
+
+    In place of a line of more than ``LARGEST_ANSWER`` octets comes ``TOO_LONG``.
 
     Spec: MCP 2026-07-28 stdio
     """
@@ -29,10 +34,20 @@ async def standard_streams() -> AsyncIterator[tuple[AsyncIterator[bytes], Send]]
         async with turn:
             await anyio.to_thread.run_sync(write, line)
 
-    async def lines() -> AsyncIterator[bytes]:
-        while line := await anyio.to_thread.run_sync(
+    async def read() -> bytes:
+        return await anyio.to_thread.run_sync(
             sys.stdin.buffer.readline, LARGEST_ANSWER, abandon_on_cancel=True
-        ):
-            yield line
+        )
+
+    async def lines() -> AsyncIterator[bytes]:
+        while line := await read():
+            if len(line) < LARGEST_ANSWER or line.endswith(b"\n"):
+                yield line
+                continue
+            # The rest is no line of its own: whoever writes an argument of one call could place
+            # another call there, which nobody agreed to.
+            while (rest := await read()) and not rest.endswith(b"\n"):
+                pass
+            yield TOO_LONG
 
     yield lines(), send

@@ -220,7 +220,8 @@ def requested_scopes(
     Return the scopes to ask for.
 
     What the user asked for comes first, then the challenge's, then all that the resource lists;
-    what is already ``held`` is kept. With ``offline``, ``offline_access`` is added where the issuer
+    what is already ``held`` is kept. What cannot be a scope is not asked for, however it is listed:
+    no record of tokens could hold it, so its user would sign in before each call. With ``offline``, ``offline_access`` is added where the issuer
     offers it, or there would be no refresh token.
 
     Spec: MCP 2026-07-28 scope selection strategy, step-up, refresh tokens
@@ -231,7 +232,7 @@ def requested_scopes(
     elif challenge.scopes is not None:
         chosen = challenge.scopes
     else:
-        chosen = frozenset(advertised or ())
+        chosen = frozenset(one for one in advertised or () if parse_scope(one) == frozenset({one}))
     chosen |= held
     if offline and chosen and "offline_access" in (found.server.scopes_supported or ()):
         chosen |= {"offline_access"}

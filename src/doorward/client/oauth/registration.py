@@ -1,5 +1,6 @@
 """Being known to an authorization server: which client id this client uses there, and why."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
@@ -16,6 +17,10 @@ from doorward.wire.oauth.client_metadata import is_client_id_url
 from doorward.wire.oauth.server_metadata import ServerMetadata
 
 Way = Literal["pre-registered", "document", "registered"]
+
+# RFC 6749 appendix A.1, A.2. A longer id fits into no address that a browser is given, and would be
+# remembered: nobody could sign in there again.
+_CREDENTIAL = re.compile(r"[\x20-\x7e]{1,2048}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +98,9 @@ def no_issuer(who: str) -> ConfigurationError:
 
 def _is_whole(kept: Any) -> bool:
     """Say whether the members of a record that was kept have the types that they were kept with."""
-    texts = isinstance(kept.client_id, str) and isinstance(kept.auth_method, str)
-    if not texts or not isinstance(kept.client_secret, str | None) or kept.private_key is not None:
+    secret = kept.client_secret
+    texts = _is_credential(kept.client_id) and isinstance(kept.auth_method, str)
+    if not texts or not (secret is None or isinstance(secret, str)) or kept.private_key is not None:
         return False
     uri = kept.redirect_uri
     usable = uri is None or (isinstance(uri, str) and readable(uri) is not None)
@@ -191,9 +197,12 @@ def _read(document: dict[str, Any], server: ServerMetadata, redirect_uri: str) -
     client_id, secret = document.get("client_id"), document.get("client_secret")
     # The answer governs, not the wish: a server may hand out a secret that nobody asked for.
     method = document.get("token_endpoint_auth_method", "client_secret_basic" if secret else "none")
-    if not isinstance(client_id, str) or not client_id or not isinstance(secret, str | None):
+    if not _is_credential(client_id) or not (secret is None or _is_credential(secret)):
         raise ProtocolBroken(
-            "malformed-registration", f"{server.issuer} answered a registration without an id."
+            "malformed-registration",
+            f"{server.issuer} answered a registration without a client id of 1 to 2,048 characters "
+            "in visible ASCII, or with a secret that is not the same.",
+            "Register a client by hand and give its id with --client-id.",
         )
     if method not in ("none", "client_secret_basic", "client_secret_post"):
         raise SignInFailed(
@@ -203,12 +212,16 @@ def _read(document: dict[str, Any], server: ServerMetadata, redirect_uri: str) -
         )
     return Registration(
         issuer=server.issuer,
-        client_id=client_id,
+        client_id=str(client_id),
         client_secret=None if method == "none" else secret,
         auth_method=method,
         redirect_uri=redirect_uri,
         way="registered",
     )
+
+
+def _is_credential(value: object) -> bool:
+    return isinstance(value, str) and bool(_CREDENTIAL.fullmatch(value))
 
 
 def _auth_method(server: ServerMetadata, secret: str | None) -> str:

@@ -120,7 +120,8 @@ async def exchange_refresh_token(
     prover = DpopProver(PrivateKey.from_pem(old.proof_key), clock) if old.proof_key else None
     answer = await _ask(http_client, server, registration, form, clock, prover)
     document = answer.document()
-    document.setdefault("refresh_token", old.refresh_token)
+    if document.get("refresh_token") is None:
+        document["refresh_token"] = old.refresh_token
     return read_tokens(
         document,
         issuer=server.issuer,

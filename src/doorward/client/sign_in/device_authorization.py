@@ -29,8 +29,8 @@ _LONGEST_INTERVAL = 300.0
 _LONGEST_PAUSE = 60.0
 _LONGEST_WAIT = 1800.0
 _LONGEST_LIFE = 86400.0
-# A person types it on another device: a longer text or other letters would be a message.
-_USER_CODE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,62}[\x21-\x7e])?")
+# A person types it on another device: a longer text, words or an address would be a message.
+_USER_CODE = re.compile(r"(?=.{1,32}\Z)[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
 _LONGEST_ADDRESS = 2048
 
 
@@ -139,7 +139,7 @@ class DeviceSignIn(SignIn):
         if not (isinstance(code, str) and code and code.isprintable()):
             raise _malformed("device_code is not a text")
         if not (isinstance(user_code, str) and _USER_CODE.fullmatch(user_code)):
-            raise _malformed("user_code is not a short text in ASCII")
+            raise _malformed("user_code is not 1 to 32 letters, digits and hyphens")
         # Some servers still write verification_url, as the drafts had it.
         page = document.get("verification_uri") or document.get("verification_url")
         complete = document.get("verification_uri_complete")

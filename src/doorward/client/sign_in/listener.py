@@ -14,6 +14,7 @@ HOST = "127.0.0.1"
 PATH = "/callback"
 _LONGEST_REQUEST = 16 * 1024
 _LONGEST_READ = 5.0
+_MOST_OPEN = 32
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -40,7 +41,9 @@ class Listener:
 
     Only ``GET /callback`` with the expected state is taken, once; everything else is a 404, so a
     page that scans local ports learns nothing and cannot end the wait. The Host header must be
-    ours: a name that was rebound to this machine is somebody else's page.
+    ours: a name that was rebound to this machine is somebody else's page. Of more than
+    ``_MOST_OPEN`` connections the oldest goes: a browser asks at once, and who only holds
+    connections would else take every descriptor of this process.
 
     Spec: RFC 8252 §7.3, §8.3
     """
@@ -49,7 +52,8 @@ class Listener:
         self._server: asyncio.Server | None = None
         self._expected: str | None = None
         self._answer: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
-        self._open: set[asyncio.StreamWriter] = set()
+        # In the order in which they came.
+        self._open: dict[asyncio.StreamWriter, None] = {}
         self.port = 0
 
     @classmethod
@@ -67,9 +71,7 @@ class Listener:
         return listener
 
     async def _bind(self, port: int) -> None:
-        self._server = await asyncio.start_server(
-            self._serve, HOST, port, limit=_LONGEST_REQUEST, reuse_address=True
-        )
+        self._server = await asyncio.start_server(self._serve, HOST, port, limit=_LONGEST_REQUEST)
         self.port = self._server.sockets[0].getsockname()[1]
 
     @property
@@ -122,7 +124,9 @@ class Listener:
             self._answer.cancel()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
+        self._open[writer] = None
+        if len(self._open) > _MOST_OPEN:
+            self._close(next(iter(self._open)))
         try:
             async with asyncio.timeout(_LONGEST_READ):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -136,8 +140,11 @@ class Listener:
         ):
             pass
         finally:
-            self._open.discard(writer)
-            writer.close()
+            self._close(writer)
+
+    def _close(self, writer: asyncio.StreamWriter) -> None:
+        self._open.pop(writer, None)
+        writer.close()
 
     def _respond(self, head: bytes) -> bytes:
         try:

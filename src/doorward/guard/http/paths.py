@@ -1,12 +1,12 @@
 """Which path is the endpoint, and which paths only look as if they were not."""
 
 import re
-import unicodedata
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from doorward.errors import ConfigurationError
 from doorward.wire.oauth.resource_metadata import WELL_KNOWN
+from doorward.wire.unicode_form import normalized
 
 _ENDS_A_SEGMENT = re.compile(r"[;?#\0]")
 
@@ -72,7 +72,7 @@ class EndpointPaths:
 
 
 def _alike(path: str) -> str:
-    return unicodedata.normalize("NFKC", path).casefold()
+    return normalized("NFKC", path).casefold()
 
 
 def _bare(path: str) -> str:

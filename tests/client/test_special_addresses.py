@@ -1,0 +1,75 @@
+"""An address that is not public is not inside for that: only a server that is leads inside."""
+
+import socket
+from typing import Any
+
+import anyio
+import httpx2
+import pytest
+
+from doorward.client.http.url_policy import PinnedTransport, UrlPolicy
+from tests.ledger import proves
+
+SERVER = "https://mcp.example/mcp"
+INSIDE = ["10.0.0.5", "192.168.1.1", "100.64.0.7", "fd00::5", "127.0.0.1"]
+# Each leads to a machine of the internet somewhere, or to nobody's.
+SPECIAL = [
+    pytest.param("64:ff9b::c633:6407", id="nat64"),
+    pytest.param("64:ff9b:1::1", id="local-nat64"),
+    pytest.param("2002:c633:6407::1", id="6to4"),
+    pytest.param("2001:0:c633:6407::1", id="teredo"),
+    pytest.param("2a00:1450::5efe:c633:6407", id="isatap"),
+    pytest.param("::ffff:198.51.100.7", id="ipv4-mapped"),
+    pytest.param("2001:20::1", id="orchid"),
+    pytest.param("192.88.99.1", id="6to4-relay"),
+    pytest.param("192.31.196.7", id="as112"),
+    pytest.param("169.254.169.254", id="link-local"),
+    pytest.param("168.63.129.16", id="azure"),
+    pytest.param("198.18.0.1", id="benchmarks"),
+    pytest.param("224.0.0.1", id="multicast"),
+    pytest.param("fec0::1", id="site-local"),
+]
+
+
+@proves("S227", "refuses")
+@pytest.mark.parametrize("address", SPECIAL)
+@pytest.mark.parametrize("inside", INSIDE)
+def test_a_server_at_a_special_address_does_not_lead_inside(address: str, inside: str) -> None:
+    url_policy = UrlPolicy(SERVER)
+
+    assert url_policy.admits_addresses("mcp.example", [address])
+    assert not url_policy.admits_addresses("router.example", [inside])
+    assert not url_policy.admits_host(inside)
+    assert not url_policy.admits_host("localhost")
+
+
+@proves("S227", "refuses")
+@pytest.mark.parametrize("address", ["64:ff9b::c633:6407", "2002:c633:6407::1", "fec0::1"])
+def test_a_server_that_is_named_by_a_special_address_does_not_lead_inside(address: str) -> None:
+    url_policy = UrlPolicy(f"https://[{address}]/mcp")
+
+    assert url_policy.admits_host(address)
+    assert not url_policy.admits_host("10.0.0.5")
+    assert not url_policy.admits_addresses("router.example", ["10.0.0.5"])
+
+
+@proves("S227", "accepts")
+@pytest.mark.parametrize("address", INSIDE)
+def test_a_server_inside_leads_inside(address: str) -> None:
+    url_policy = UrlPolicy(SERVER)
+
+    assert url_policy.admits_addresses("mcp.example", [address])
+    assert url_policy.admits_addresses("login.example", ["10.0.0.9"])
+
+
+@proves("S228", "refuses")
+async def test_a_name_without_any_address_is_a_connection_that_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def nobody(*_: Any, type: socket.SocketKind) -> list[Any]:  # noqa: A002
+        return []
+
+    monkeypatch.setattr(anyio, "getaddrinfo", nobody)
+
+    with pytest.raises(httpx2.ConnectError):
+        await PinnedTransport(UrlPolicy(SERVER)).handle_async_request(httpx2.Request("GET", SERVER))
