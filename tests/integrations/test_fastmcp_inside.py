@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fastmcp import Client, Context, FastMCP
 from fastmcp.client.transports import FastMCPTransport
+from fastmcp.server import create_proxy
 from fastmcp.server.middleware.caching import ResponseCachingMiddleware
 from fastmcp.server.providers import FileSystemProvider
 from fastmcp.server.providers.proxy import ProxyClient, ProxyProvider
@@ -19,7 +20,7 @@ from fastmcp.server.transforms.search import RegexSearchTransform
 from fastmcp.utilities.versions import VersionSpec
 
 from doorward.errors import ConfigurationError
-from doorward.integrations.declared_rules import DeclaredPolicy
+from doorward.integrations.declared_rules import DeclaredPolicy, requires
 from doorward.integrations.fastmcp import protect
 from doorward.integrations.fastmcp.declared_rules import FastMcpDeclarations
 from doorward.policy import Operation, Policy
@@ -186,6 +187,46 @@ async def test_a_server_that_is_mounted_later_is_decided_inside_too() -> None:
     assert by_alice == []
     assert "delete" not in found.text
     assert late.ran == ["look", "delete"]
+
+
+@proves("S185", "accepts")
+@proves("S185", "refuses")
+@pytest.mark.parametrize("when", ["mounted-later", "added-later", "replaced", "added-to-a-proxied"])
+@pytest.mark.parametrize("whose", ["operator", "author"])
+async def test_a_tool_that_appears_while_the_server_runs_has_its_rules(
+    when: str, whose: str
+) -> None:
+    late, stage = Shop(), Stage(POLICY)
+    server: FastMCP[Any] = FastMCP("parent")
+    name = "delete" if whose == "operator" else "shred"
+
+    def appear() -> None:
+        run = late.runs(name)
+        late.server.tool(
+            requires(scopes={"shop:admin"})(run) if whose == "author" else run, name=name
+        )
+        if when == "mounted-later":
+            server.mount(late.server, namespace="late")
+
+    late.server.local_provider.remove_tool("delete")
+    if when == "replaced":
+        late.server.tool(lambda: "before", name=name)
+    if when == "added-to-a-proxied":
+        server.mount(create_proxy(late.server), namespace="late")
+    elif when != "mounted-later":
+        server.mount(late.server, namespace="late")
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:admin") as mia,
+    ):
+        appear()
+        for http, tool in ((alice, name), (alice, "look"), (mia, name)):
+            await call(stage, http, (f"late_{tool}", {}))
+        listed = [await stage.modern(http, "tools/list") for http in (alice, mia)]
+
+    assert late.ran == ["look", name]
+    assert [f"late_{name}" in names(one, "tools") for one in listed] == [False, True]
 
 
 async def test_a_tool_from_a_file_keeps_its_rule_under_its_new_name(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from doorward.wire.uri_template import is_template, read_uri_template
 _MARK = "__doorward_rules__"
 
 _ANYTHING = Operation("")
+_NOTHING_NEEDED = Decision(True, "allowed")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -138,6 +139,9 @@ class Declarations(Protocol):
     def others(self, operation: Operation) -> Sequence[Operation]:
         """Return the other names of what ``operation`` runs."""
 
+    def beside(self, component: Any) -> Sequence[Rule]:
+        """Return every rule that stands beside ``component``, whatever its name is."""
+
 
 class OneNameEach:
     """The part of ``Declarations`` for a server whose components have one name each."""
@@ -155,6 +159,10 @@ class OneNameEach:
 
     def others(self, operation: Operation) -> Sequence[Operation]:  # noqa: ARG002 - there are none
         """Return nothing."""
+        return ()
+
+    def beside(self, component: Any) -> Sequence[Rule]:  # noqa: ARG002 - its name says it all
+        """Return nothing besides what is said of its name."""
         return ()
 
 
@@ -230,6 +238,13 @@ class DeclaredPolicy(Policy):
         for other in said.others:
             decision = _both(decision, self._written.decide(identity, other))
         for rule in said.rules:
+            decision = _both(decision, self._judge(identity, rule))
+        return decision
+
+    def decide_rules(self, identity: Identity, rules: Sequence[Rule]) -> Decision:
+        """Return whether ``identity`` meets all of ``rules``, which an author wrote."""
+        decision = _NOTHING_NEEDED
+        for rule in rules:
             decision = _both(decision, self._judge(identity, rule))
         return decision
 

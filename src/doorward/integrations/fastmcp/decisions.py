@@ -25,6 +25,7 @@ from fastmcp.tools.base import Tool
 from fastmcp.tools.tool_transform import TransformedTool
 from fastmcp.utilities.components import FastMCPComponent
 
+from doorward.integrations.declared_rules import DeclaredPolicy
 from doorward.integrations.fastmcp.components import (
     held_alone,
     name_of,
@@ -170,10 +171,14 @@ async def _admit(server: FastMCP[Any], method: str, name: str, version: Any) -> 
     if asked is None or here == known.own:
         return None
     component = await _resolved(server, method, name, version)
+    decision = _beside(asked, component)
     if here not in known.passed_on:
         decision = await _decide(asked, server, method, name, component)
-        if not decision.allowed:
-            raise _refused(asked.asking, method, name, decision)
+    elif not decision.allowed:
+        # By its public name it was allowed: what was read of it holds no longer.
+        await asked.names.look_again()
+    if not decision.allowed:
+        raise _refused(asked.asking, method, name, decision)
     return _Admitted(here, frozenset(_passed_on(asked.names, method, name, component)))
 
 
@@ -211,6 +216,9 @@ async def _decide(
 ) -> Decision:
     """Return whether the caller may do all that one public name of the component stands for."""
     (caller, policy, _), names = asked
+    beside = _beside(asked, component)
+    if not beside.allowed:
+        return beside
     decision: Decision | None = None
     for spellings in await _public(names, server, method, name, component):
         decisions = [policy.decide(caller, Operation(method, one)) for one in spellings]
@@ -221,12 +229,25 @@ async def _decide(
     return decision or Decision(False, "unknown-operation")
 
 
+def _beside(asked: _Asked, component: Any) -> Decision:
+    """
+    Return whether the caller meets the rules that stand beside the very thing that is to run.
+
+    It may have appeared, or taken the place of another one, since the server was read.
+    """
+    caller, policy, _ = asked.asking
+    assert isinstance(policy, DeclaredPolicy)
+    return policy.decide_rules(caller, policy.declarations.beside(component))
+
+
 async def _public(
     names: ComponentNames, server: FastMCP[Any], method: str, name: str, component: Any
 ) -> list[list[str]]:
     """Return the public names of a component, each with the spellings that all must be allowed."""
     listed = name if component is None else name_of(component)[1]
     is_template = isinstance(component, ResourceTemplate) and name != listed
+    if server is names.server and component is not None:
+        await names.notice(name_of(component))
     if server is names.server or (component is None and name.startswith(_RENDERER)):
         # FastMCP drops a fragment, and a query that the template has no place for.
         resolved = name.partition("#")[0].partition("?")[0] if is_template else listed

@@ -9,7 +9,9 @@ from fastmcp.resources.base import Resource
 from fastmcp.resources.template import ResourceTemplate
 from fastmcp.server.context import reset_transport, set_transport
 from fastmcp.tools.base import Tool
+from fastmcp.tools.tool_transform import TransformedTool
 from fastmcp.utilities.authorization import _RequireScopes, _RestrictTag
+from fastmcp.utilities.components import FastMCPComponent
 
 from doorward.integrations.declared_rules import requires, rules_on
 from doorward.integrations.fastmcp.components import (
@@ -36,9 +38,9 @@ class FastMcpDeclarations:
     """
     The rules of one server: ``auth=`` of its components, and ``requires`` on their functions.
 
-    Components that the server holds itself are looked at for each request. Those that come from
-    elsewhere (mounted servers, providers, transforms) are read by ``read``; one that appears
-    between two readings has no rule yet, and is refused where no policy of the operator knows it.
+    Components that the server holds itself are looked at for each request, and every component when
+    it is about to run. Those that come from elsewhere (mounted servers, providers, transforms) are
+    read by ``read``, also when one is asked for that was not there before.
     """
 
     def __init__(self, server: FastMCP[Any]) -> None:
@@ -134,6 +136,14 @@ class FastMcpDeclarations:
         held = self._server._local_provider._components.values()
         kinds = (Tool, Prompt, Resource, ResourceTemplate)
         return {*self._found, *(name_of(one) for one in held if isinstance(one, kinds))}
+
+    def beside(self, component: Any) -> Sequence[Rule]:
+        """Return what stands beside a component and those that it was made from."""
+        rules = self._rules_of(component) if isinstance(component, FastMCPComponent) else []
+        while isinstance(component, TransformedTool):
+            component = component.parent_tool
+            rules = rules + self._rules_of(component)
+        return rules
 
     def _rules_of(self, component: Any) -> list[Rule]:
         known = self._known.get(id(component))

@@ -165,6 +165,17 @@ class ComponentNames:
             return operation
         return Operation(operation.method, known)
 
+    async def notice(self, name: Name) -> None:
+        """Look again at what there is if the server itself has a component that is not known yet."""
+        if name not in self._public:
+            await self.look_again()
+
+    async def look_again(self) -> None:
+        """Read again what there is, once in ``_PAUSE`` seconds."""
+        if self._clock() >= self._read_from:
+            self._read_from = self._clock() + _PAUSE
+            await self._read_again()
+
     async def public(
         self, server: FastMCP[Any], method: str, name: str, *, is_there: bool
     ) -> Collection[str]:
@@ -175,7 +186,6 @@ class ComponentNames:
         then looked at, once in ``_PAUSE`` seconds: callers choose the names.
         """
         place = (id(server), method, name)
-        if place not in self._inside and is_there and self._clock() >= self._read_from:
-            self._read_from = self._clock() + _PAUSE
-            await self._read_again()
+        if place not in self._inside and is_there:
+            await self.look_again()
         return self._inside.get(place, ())
