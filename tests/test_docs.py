@@ -1,5 +1,6 @@
 """The pages that are generated say what the code does."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from docs.making.includes import definition, with_files
+from docs.making.rooms import layers
+from docs.making.ways import WAYS, Call
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -88,3 +91,51 @@ def test_one_function_is_shown_with_the_comment_above_it() -> None:
 def test_a_name_that_is_no_function_or_class_is_an_error(name: str) -> None:
     with pytest.raises(ValueError, match="nothing is called"):
         definition(CODE, name)
+
+
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+PACKAGE = ROOT / "src" / "doorward"
+
+
+@pytest.mark.parametrize("call", [call for way in WAYS.values() for call in way], ids=str)
+def test_each_call_that_a_drawing_shows_is_defined_and_made(call: Call) -> None:
+    caller = ast.parse((PACKAGE / f"{call.caller}.py").read_text("utf-8"))
+    callee = ast.parse((PACKAGE / f"{call.callee}.py").read_text("utf-8"))
+
+    defined = {getattr(node, "name", None) for node in ast.walk(callee)}
+    used = {getattr(node, "attr", getattr(node, "id", None)) for node in ast.walk(caller)}
+    assert call.name in defined
+    assert call.name in used
+
+
+def test_each_way_on_the_page_has_its_drawing() -> None:
+    page = ARCHITECTURE.read_text("utf-8")
+
+    assert re.findall(r"images/way-([a-z-]+)\.svg", page) == list(WAYS)
+
+
+def test_the_page_on_architecture_names_every_package_and_nothing_that_is_not_there() -> None:
+    page = ARCHITECTURE.read_text("utf-8")
+    table = page.partition("| Package |")[2].partition("\n\n")[0]
+    named = {
+        name
+        for row in table.splitlines()[2:]
+        for name in re.findall(r"`([a-z_]+)(?:\.py)?`", row.split("|")[1])
+    }
+    shown = re.findall(r"`([a-z_]+(?:/[a-z_]+)*\.py)`", page)
+
+    assert named == {name for row in layers(ROOT / "pyproject.toml") for name in row}
+    assert [path for path in shown if not (PACKAGE / path).exists()] == []
+    assert len(shown) > 5
+
+
+def test_the_folders_that_the_page_on_architecture_names_exist() -> None:
+    table = ARCHITECTURE.read_text("utf-8").partition("| Package |")[2].partition("\n\n")[0]
+    folders = [
+        PACKAGE / re.findall(r"`([a-z_]+)`", package)[0] / folder
+        for _, package, inside, _ in (row.split("|") for row in table.splitlines()[2:])
+        for folder in re.findall(r"`([a-z_]+)/`", inside)
+    ]
+
+    assert len(folders) > 20
+    assert [str(folder) for folder in folders if not folder.is_dir()] == []
