@@ -15,7 +15,7 @@ import sys
 
 from doorward.cli.server.key_file import read_key
 from doorward.errors import ConfigurationError
-from doorward.testing import SigningKey, TokenMint
+from doorward.testing import PrivateKey, TokenMint
 from doorward.wire.address import require_issuer, require_resource
 from doorward.wire.oauth.scope import parse_scope
 from mcp_http.keys import PRIVATE_KEY, PUBLIC_KEY, folder
@@ -32,7 +32,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def generate_keys() -> None:
     """Write a new pair: the private half for its owner alone, the public half for the servers."""
-    key = SigningKey.generate("RS256")
+    key = PrivateKey.generate("RS256")
     private, public = folder() / PRIVATE_KEY, folder() / PUBLIC_KEY
     try:
         # Written beside and moved over: whoever reads it meanwhile sees a whole key, and the file

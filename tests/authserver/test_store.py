@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx2
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.authserver.conftest import Opening
 from tests.authserver.world import PASSWORD, VERIFIER, Tokens, World
@@ -169,12 +171,16 @@ async def test_signing_keys_are_sealed_where_they_are_kept(
     open_world: Opening, tmp_path: Path
 ) -> None:
     world = await open_world(**kept(tmp_path), signing_algorithm="EdDSA")
-    private = world.server.keys.current().key.private_bytes_raw()
+    pem = world.server.keys.current().private.to_pem()
+    private = load_pem_private_key(pem, password=None)
+    assert isinstance(private, Ed25519PrivateKey)
+    base64_line = pem.splitlines()[1]
     await world.server.aclose()
 
     stolen = b"".join(path.read_bytes() for path in tmp_path.iterdir())
 
-    assert private not in stolen
+    assert private.private_bytes_raw() not in stolen
+    assert base64_line not in stolen
 
 
 async def test_a_temporary_database_is_gone_afterwards(open_world: Opening) -> None:

@@ -73,7 +73,7 @@ def test_a_call_takes_the_secret_of_the_environment(
 
 def test_a_service_may_sign_with_a_key(doorward: Command, house: House, tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
-    file.write_text(PrivateKey.generate().to_pem())
+    file.write_bytes(PrivateKey.generate().to_pem())
     file.chmod(0o600)
 
     assert doorward(*ADD, *NIGHTLY, "--client-key", str(file)).status == 0

@@ -7,13 +7,13 @@ from pathlib import Path
 import jwt
 import pytest
 
-from doorward.testing import Algorithm
+from doorward.testing import SigningAlgorithm
 from tests.cli.conftest import Command
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
 def test_a_minted_token_is_alone_on_stdout_and_verifies(
-    doorward: Command, tmp_path: Path, home: Path, algorithm: Algorithm
+    doorward: Command, tmp_path: Path, home: Path, algorithm: SigningAlgorithm
 ) -> None:
     ended = doorward(
         "token", "--username", "alice", "--scopes", "mcp:read,mcp:tools", "--roles", "user",

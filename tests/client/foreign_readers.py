@@ -30,7 +30,6 @@ from doorward.client.mcp.parameter_headers import parameter_headers
 from doorward.client.oauth import authorization, discovery
 from doorward.client.oauth.authorization import AuthorizationAttempt
 from doorward.client.oauth.dpop import DpopProver
-from doorward.client.oauth.jws import PrivateKey
 from doorward.client.oauth.registration import ClientChoice, Registration, register
 from doorward.client.oauth.token_endpoint import refused
 from doorward.client.oauth.tokens import Tokens, read_tokens
@@ -43,6 +42,7 @@ from doorward.client.storage.file_store import FileStore
 from doorward.client.storage.keyring_store import SealedStore
 from doorward.client.storage.passphrase_store import PassphraseStore
 from doorward.client.workload.identity import ProjectedToken, _member
+from doorward.jose.private_key import PrivateKey
 from doorward.wire.oauth import server_metadata
 from tests.client import foreign
 from tests.client.test_streams import Chunks
@@ -642,14 +642,12 @@ READERS = (
     Reader("claims of a token", foreign.text, stored._claims),
     Reader(
         "private key",
-        foreign.cut(st.just(_PEM.encode())).map(
-            lambda data: data.decode("utf-8", "surrogateescape")
-        ),
+        foreign.cut(st.just(_PEM)).map(lambda data: data.decode("utf-8", "surrogateescape")),
         PrivateKey.from_pem,
     ),
     Reader(
         "credential file",
-        foreign.cut(st.sampled_from((b"secret\n", _PEM.encode()))),
+        foreign.cut(st.sampled_from((b"secret\n", _PEM))),
         _file(lambda path: _one_line(_read(path), str(path))),
     ),
     Reader("projected token", foreign.cut(st.just(b"a.b.c\n")), _projected),

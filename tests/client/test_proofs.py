@@ -213,7 +213,7 @@ def test_a_proof_names_no_query_and_no_fragment(clock: Clock) -> None:
 
     proof = prover.proof("GET", "https://mcp.example/mcp?a=b#c")
 
-    key = ECKey.import_key({**prover.key.public_jwk})
+    key = ECKey.import_key(prover.key.public_jwk())
     claims = jwt.decode(proof, key, algorithms=["ES256"]).claims
     assert claims["htu"] == SERVER
     assert claims["iat"] == clock.now
@@ -221,7 +221,7 @@ def test_a_proof_names_no_query_and_no_fragment(clock: Clock) -> None:
 
 def test_a_nonce_stays_with_the_place_that_gave_it(clock: Clock) -> None:
     prover = DpopProver(PrivateKey.generate(), clock)
-    key = ECKey.import_key({**prover.key.public_jwk})
+    key = ECKey.import_key(prover.key.public_jwk())
 
     assert prover.learn(SERVER, httpx2.Headers({"DPoP-Nonce": "n"}))
     assert not prover.learn(SERVER, httpx2.Headers({"DPoP-Nonce": "n"}))

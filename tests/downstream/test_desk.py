@@ -62,7 +62,7 @@ async def test_a_key_signs_who_asks(issuer: Issuer, clock: Clock) -> None:
     assert form["client_assertion_type"].endswith(":jwt-bearer")
     claims = jwt.decode(
         form["client_assertion"],
-        jwt.PyJWK({**key.public_jwk, "alg": "ES256"}),
+        jwt.PyJWK(key.public_jwk()),
         algorithms=["ES256"],
         audience=issuer.issuer,
         options={"verify_iat": False, "verify_exp": False},

@@ -14,8 +14,8 @@ import uvicorn
 
 from doorward import Guard, Policy, Rule
 from doorward.authserver.settings import ConfiguredClient, Resource
-from doorward.client.oauth.jws import PrivateKey
 from doorward.errors import TokenRejected, WrongAudience, WrongType
+from doorward.jose.private_key import PrivateKey
 from doorward.serving import listen
 from doorward.tokens import Introspection, TokenVerifier
 from doorward.tokens.refusals import InactiveToken, LookupUnavailable, WrongClient
@@ -131,7 +131,7 @@ class OpaqueProvider:
 @contextmanager
 def opaque_provider() -> Iterator[OpaqueProvider]:
     key = PrivateKey.generate()
-    jwk = {**key.public_jwk, "kid": key.thumbprint, "alg": "ES256", "use": "sig"}
+    jwk = key.public_jwk()
     command = [str(NODE), "opaque_provider.mjs", RESOURCE, json.dumps(jwk)]
     with started(command, cwd=CLIENTS, longest=100) as process:
         assert process.stdout is not None

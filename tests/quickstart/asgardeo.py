@@ -30,7 +30,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from doorward.serving import listen, serve
-from doorward.testing import SigningKey, TokenMint
+from doorward.testing import PrivateKey, TokenMint
 
 INSPECTOR = "http://localhost:6274/oauth/callback"
 CLIENT_ID = "Gx5mWcn0qXzJ7bT3yRkPq1VhE2sa"
@@ -59,7 +59,7 @@ class Asgardeo:
     audiences: tuple[str, ...] = ()
     agent: str | None = None
     clock: Callable[[], float] = time.time
-    key: SigningKey = field(default_factory=lambda: SigningKey.generate("RS256"))
+    key: PrivateKey = field(default_factory=lambda: PrivateKey.generate("RS256"))
     key_fetches: int = 0
     _codes: dict[str, Mapping[str, str]] = field(default_factory=dict)
     _refresh: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Asgardeo:
 
     def rotate(self) -> None:
         """Sign with another key from now on; the old one is no longer published."""
-        self.key = SigningKey.generate("RS256")
+        self.key = PrivateKey.generate("RS256")
 
     def mint(self, user: str = "jane", scopes: str = "openid profile", **changes: Any) -> str:
         """Return an access token as this organization issues them; a header with ``headers``."""

@@ -6,10 +6,10 @@ import jwt
 import pytest
 
 from doorward.errors import ConfigurationError
-from doorward.testing import ABSENT, BAD_TOKENS, Algorithm, SigningKey, TokenMint, bad_token
+from doorward.testing import ABSENT, BAD_TOKENS, PrivateKey, SigningAlgorithm, TokenMint, bad_token
 
 AUDIENCE = "https://mcp.example/mcp"
-ALGORITHMS = get_args(Algorithm)
+ALGORITHMS = get_args(SigningAlgorithm)
 
 
 def oracle(mint: TokenMint, token: str) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def oracle(mint: TokenMint, token: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_minted_token_is_a_good_rfc_9068_token(algorithm: Algorithm) -> None:
+def test_a_minted_token_is_a_good_rfc_9068_token(algorithm: SigningAlgorithm) -> None:
     mint = TokenMint(algorithm=algorithm)
 
     token = mint.mint("alice", scopes={"mcp:tools", "mcp:read"}, roles={"user"})
@@ -42,7 +42,7 @@ def test_a_minted_token_is_a_good_rfc_9068_token(algorithm: Algorithm) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_the_published_key_set_has_no_private_member(algorithm: Algorithm) -> None:
+def test_the_published_key_set_has_no_private_member(algorithm: SigningAlgorithm) -> None:
     (key,) = TokenMint(algorithm=algorithm).jwks()["keys"]
 
     assert not key.keys() & {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
@@ -61,9 +61,9 @@ def test_a_claim_can_be_replaced_or_removed() -> None:
 
 
 def test_a_key_survives_its_pem_form() -> None:
-    key = SigningKey.generate("EdDSA")
+    key = PrivateKey.generate("EdDSA")
 
-    again = SigningKey.from_pem(key.to_pem())
+    again = PrivateKey.from_pem(key.to_pem())
 
     assert again.public_jwk() == key.public_jwk()
 
@@ -72,18 +72,18 @@ def test_a_key_survives_its_pem_form() -> None:
     ("pem", "reason"),
     [
         pytest.param(b"not a key", "unreadable-key", id="noise"),
-        pytest.param(SigningKey.generate().public_pem(), "unreadable-key", id="public-half"),
+        pytest.param(PrivateKey.generate().public_pem(), "unreadable-key", id="public-half"),
     ],
 )
 def test_what_is_no_private_key_is_refused(pem: bytes, reason: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        SigningKey.from_pem(pem)
+        PrivateKey.from_pem(pem)
 
     assert refusal.value.reason == reason
 
 
 def test_a_key_never_shows_itself() -> None:
-    key = SigningKey.generate()
+    key = PrivateKey.generate()
 
     assert "PRIVATE" not in repr(key)
     assert "PRIVATE" not in repr(TokenMint(key=key))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from doorward.client.oauth.jws import PrivateKey
+from doorward.jose.private_key import PrivateKey
 from doorward.net import FetchResponse
 from doorward.tokens import CredentialVerifier, Introspection
 from doorward.tokens.refusals import LookupUnavailable

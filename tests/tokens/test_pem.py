@@ -11,12 +11,12 @@ from cryptography.x509.oid import NameOID
 
 from doorward.errors import ConfigurationError
 from doorward.jose.pem import read_public_pem
-from doorward.testing import Algorithm, SigningKey
+from doorward.testing import PrivateKey, SigningAlgorithm
 
 NOW = 1_800_000_000.0
 
 
-def certificate(days: int) -> tuple[SigningKey, bytes]:
+def certificate(days: int) -> tuple[PrivateKey, bytes]:
     """Return a key and a certificate of it that ends ``days`` after ``NOW``, and began a year before."""
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "issuer.example")])
@@ -31,12 +31,12 @@ def certificate(days: int) -> tuple[SigningKey, bytes]:
         .not_valid_after(now + timedelta(days=days))
         .sign(private, hashes.SHA256())
     )
-    return SigningKey(private), signed.public_bytes(serialization.Encoding.PEM)
+    return PrivateKey(private), signed.public_bytes(serialization.Encoding.PEM)
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
-def test_a_public_key_is_published_as_its_issuer_would(algorithm: Algorithm) -> None:
-    key = SigningKey.generate(algorithm)
+def test_a_public_key_is_published_as_its_issuer_would(algorithm: SigningAlgorithm) -> None:
+    key = PrivateKey.generate(algorithm)
 
     assert read_public_pem(key.public_pem()) == key.public_jwk()
 
@@ -75,7 +75,7 @@ def public(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        pytest.param(lambda: SigningKey.generate().to_pem(), "private-key-given", id="private"),
+        pytest.param(lambda: PrivateKey.generate().to_pem(), "private-key-given", id="private"),
         pytest.param(lambda: b"", "unreadable-key", id="nothing"),
         pytest.param(lambda: b"\x00\xff", "unreadable-key", id="bytes"),
         pytest.param(

@@ -16,7 +16,7 @@ from doorward.errors import (
     WrongAlgorithm,
     WrongType,
 )
-from doorward.testing import BAD_TOKENS, Algorithm, BadToken, SigningKey, TokenMint
+from doorward.testing import BAD_TOKENS, BadToken, PrivateKey, SigningAlgorithm, TokenMint
 from doorward.tokens import LocalKeys, TrustedIssuer, Verifier
 from tests.ledger import proves
 from tests.tokens.clock import Time
@@ -109,14 +109,14 @@ async def test_a_kid_is_only_ever_compared(signer: Signer, kid: str) -> None:
 
 
 @cache
-def signing_key(algorithm: Algorithm) -> SigningKey:
-    return SigningKey.generate(algorithm)
+def signing_key(algorithm: SigningAlgorithm) -> PrivateKey:
+    return PrivateKey.generate(algorithm)
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
 @pytest.mark.parametrize("bad", BAD_TOKENS, ids=str)
 async def test_every_bad_token_that_has_a_name_is_refused(
-    algorithm: Algorithm, bad: BadToken
+    algorithm: SigningAlgorithm, bad: BadToken
 ) -> None:
     mint = TokenMint(key=signing_key(algorithm), clock=Time())
     trusted = TrustedIssuer(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import httpx2
 
-from doorward.testing import SigningKey
-from doorward.testing.mint import compact
-from doorward.testing.signing import b64url
+from doorward.jose.compact import encode_segment
+from doorward.jose.private_key import signing_input
+from doorward.testing import PrivateKey
 from tests.tutorial.mix_up import hands_over_the_code
 from tests.tutorial.stage import Caller, key
 
@@ -88,7 +88,7 @@ async def _anyone_calls(caller: Caller) -> bool:
 
 
 async def _unsigned(caller: Caller) -> bool:
-    forged = compact(
+    forged = signing_input(
         caller.mint().header(alg="none"), caller.mint().claims("admin", roles={"admin"})
     )
     return await _echoes(caller, forged.decode() + ".")
@@ -96,18 +96,18 @@ async def _unsigned(caller: Caller) -> bool:
 
 async def _signed_with_the_public_key(caller: Caller) -> bool:
     # Published by the server until step 9, and by the provider from step 10 on.
-    message = compact(
+    message = signing_input(
         caller.mint().header(alg="HS256"), caller.mint().claims("admin", scopes={"mcp:admin"})
     )
     signature = hmac.new(key().public_pem(), message, hashlib.sha256).digest()
-    return await _echoes(caller, f"{message.decode()}.{b64url(signature)}")
+    return await _echoes(caller, f"{message.decode()}.{encode_segment(signature)}")
 
 
 async def _brings_its_own_key(caller: Caller) -> bool:
-    thief = SigningKey.generate("RS256")
-    header = caller.mint().header(kid=thief.kid, jwk=thief.public_jwk())
-    message = compact(header, caller.mint().claims("admin", scopes={"mcp:admin"}))
-    return await _echoes(caller, f"{message.decode()}.{b64url(thief.sign(message))}")
+    thief = PrivateKey.generate("RS256")
+    header = caller.mint().header(kid=thief.thumbprint, jwk=thief.public_jwk())
+    message = signing_input(header, caller.mint().claims("admin", scopes={"mcp:admin"}))
+    return await _echoes(caller, f"{message.decode()}.{encode_segment(thief.signature(message))}")
 
 
 async def _replayed_from_another_server(caller: Caller) -> bool:

@@ -15,7 +15,7 @@ import httpx2
 
 from doorward.jose.pem import read_public_pem
 from doorward.net import FetchResponse
-from doorward.testing import SigningKey, TokenMint
+from doorward.testing import PrivateKey, TokenMint
 from doorward.tokens import RFC9068
 from doorward.wire.jsonrpc.envelope import MIRRORED
 from doorward.wire.jsonrpc.routing_headers import encode_name
@@ -34,9 +34,9 @@ EVERYTHING = ("mcp:read", "mcp:tools", "mcp:prompts")
 
 
 @cache
-def key() -> SigningKey:
+def key() -> PrivateKey:
     """Return the issuer's key; an RSA key takes its time, so there is one for all tests."""
-    return SigningKey.generate("RS256")
+    return PrivateKey.generate("RS256")
 
 
 def mint(issuer: str = ADDRESS) -> TokenMint:
@@ -122,7 +122,7 @@ class Caller:
 
     def replace_key(self) -> None:
         """Do what the operator does whose key was stolen: make a new one and publish it."""
-        fresh = SigningKey.generate("RS256")
+        fresh = PrivateKey.generate("RS256")
         (self._keys / "mcp_public_key.pem").write_bytes(fresh.public_pem())
 
     async def get(self, path: str, **headers: str) -> httpx2.Response:

@@ -18,7 +18,7 @@ from doorward.identity import SCOPE_KEY, Identity
 from doorward.jose.pem import read_public_pem
 from doorward.mcp_server.functions.signature import read_signature
 from doorward.policy import Operation, Policy, Rule
-from doorward.testing import BAD_TOKENS, BadToken, SigningKey
+from doorward.testing import BAD_TOKENS, BadToken, PrivateKey
 from doorward.tokens import LocalKeys, TrustedIssuer, Verifier
 from doorward.wire.address import is_loopback_host
 from doorward.wire.jsonrpc.envelope import Malformed, read_envelope
@@ -356,7 +356,7 @@ async def test_step_9_and_the_toolkit_mark_answers_alike(case: str) -> None:
 
 
 def test_a_key_of_another_kind_is_for_the_toolkit_alone() -> None:
-    elliptic = SigningKey.generate("ES256")
+    elliptic = PrivateKey.generate("ES256")
 
     assert read_public_pem(elliptic.public_pem()) == elliptic.public_jwk()
     with pytest.raises(ConfigurationError):

@@ -9,18 +9,18 @@ import pytest
 
 from doorward.errors import KeysUnavailable, UnknownKey
 from doorward.net import Fetcher, FetchFailed, FetchResponse
-from doorward.testing import SigningKey
+from doorward.testing import PrivateKey
 from doorward.tokens.jwt.discovered_keys import DiscoveredKeys
 from mcp_http.step10 import ProviderKeys
 
 ISSUER = "http://localhost:8080/realms/mcp-realm"
-OLD, NEW = SigningKey.generate("ES256"), SigningKey.generate("ES256")
+OLD, NEW = PrivateKey.generate("ES256"), PrivateKey.generate("ES256")
 
 
 class Keycloak:
     """Answers for a provider: which keys it has, whether it is there, and how often it was asked."""
 
-    def __init__(self, *keys: SigningKey) -> None:
+    def __init__(self, *keys: PrivateKey) -> None:
         self.keys = list(keys)
         self.away = False
         self.issuer = ISSUER
@@ -68,9 +68,9 @@ def by_the_toolkit(keycloak: Keycloak, clock: Clock) -> DiscoveredKeys:
 both = pytest.mark.parametrize("made", [by_hand, by_the_toolkit])
 
 
-async def found(keys: ProviderKeys | DiscoveredKeys, key: SigningKey) -> str:
+async def found(keys: ProviderKeys | DiscoveredKeys, key: PrivateKey) -> str:
     try:
-        return (await keys.key(key.kid, "ES256")).kid or ""
+        return (await keys.key(key.thumbprint, "ES256")).kid or ""
     except (UnknownKey, KeysUnavailable) as refusal:
         return refusal.code
 
@@ -81,8 +81,8 @@ async def test_a_key_is_found_through_the_metadata_and_kept(made: Made) -> None:
     keys = made(keycloak, Clock())
     await keys.start()
 
-    assert await found(keys, OLD) == OLD.kid
-    assert keys.known(OLD.kid, "ES256") is not None
+    assert await found(keys, OLD) == OLD.thumbprint
+    assert keys.known(OLD.thumbprint, "ES256") is not None
     assert keycloak.asked == 1
 
 
@@ -95,7 +95,7 @@ async def test_a_new_key_works_at_once_and_a_withdrawn_one_is_gone(made: Made) -
 
     keycloak.keys = [NEW]
 
-    assert await found(keys, NEW) == NEW.kid
+    assert await found(keys, NEW) == NEW.thumbprint
     assert await found(keys, OLD) == "unknown-key"
     assert keys.generation > before
 
@@ -106,10 +106,10 @@ async def test_another_key_under_the_same_name_is_another_key(made: Made) -> Non
     keys = made(keycloak, clock)
     await keys.start()
     before = keys.generation
-    keycloak.keys, keycloak.called = [NEW], {"kid": OLD.kid}
+    keycloak.keys, keycloak.called = [NEW], {"kid": OLD.thumbprint}
 
     clock.now += 301
-    await keys.key(OLD.kid, "ES256")
+    await keys.key(OLD.thumbprint, "ES256")
 
     assert keys.generation > before
 
@@ -123,7 +123,7 @@ async def test_a_withdrawn_key_stops_though_nobody_uses_the_new_one(made: Made) 
 
     clock.now += 301
 
-    assert keys.known(OLD.kid, "ES256") is None
+    assert keys.known(OLD.thumbprint, "ES256") is None
     assert await found(keys, OLD) == "unknown-key"
 
 
@@ -138,10 +138,10 @@ async def test_while_the_provider_is_away_known_keys_serve_and_unknown_ones_are_
 
     assert await found(keys, NEW) == "keys-unavailable"
     clock.now += 301
-    assert await found(keys, OLD) == OLD.kid
+    assert await found(keys, OLD) == OLD.thumbprint
     keycloak.away, keycloak.keys = False, [OLD, NEW]
     clock.now += 31
-    assert await found(keys, NEW) == NEW.kid
+    assert await found(keys, NEW) == NEW.thumbprint
 
 
 @both
@@ -169,7 +169,7 @@ async def test_a_provider_that_was_never_there_is_asked_again_with_the_first_tok
     keycloak.away = False
     clock.now += 6
 
-    assert await found(keys, OLD) == OLD.kid
+    assert await found(keys, OLD) == OLD.thumbprint
 
 
 @both
@@ -179,7 +179,7 @@ async def test_invented_keys_cause_few_questions_and_a_thousand_tokens_one(made:
 
     answers = await asyncio.gather(*(found(keys, OLD) for _ in range(1000)))
 
-    assert set(answers) == {OLD.kid}
+    assert set(answers) == {OLD.thumbprint}
     assert keycloak.asked == 1
     for _ in range(100):
         assert await found(keys, NEW) in ("unknown-key", "keys-unavailable")

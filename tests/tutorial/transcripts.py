@@ -44,7 +44,7 @@ def _plain(text: str) -> str:
     """Return ``text`` without what differs from run to run."""
     text = _TIME.sub("2026-07-28T12:00:00+00:00", text)
     text = _CORRELATION.sub(r'\1"0123456789abcdef"', text)
-    text = text.replace(key().kid, "the-keys-own-fingerprint")
+    text = text.replace(key().thumbprint, "the-keys-own-fingerprint")
     text = text.replace(str(key().public_jwk()["n"]), "sXch…kYw")
     return _TOKEN.sub("eyJhbGci…", text)
 

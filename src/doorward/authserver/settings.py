@@ -8,12 +8,11 @@ from urllib.parse import urlsplit
 
 from doorward.authserver.exchange_policy import ExchangePolicy, require_exchanges
 from doorward.errors import ConfigurationError
+from doorward.jose.algorithm_names import SigningAlgorithm
 from doorward.wire import address
 from doorward.wire.host_origin import HostOriginPolicy
 from doorward.wire.oauth.redirect_uri import EDITOR_SCHEMES, problem_with
 from doorward.wire.oauth.scope import parse_scope
-
-SigningAlgorithm = Literal["ES256", "RS256", "EdDSA"]
 
 SHORTEST_SECRET = 32
 # Values that stand in somebody's documentation are known to everybody.

@@ -14,7 +14,6 @@ from doorward.client.mcp.elicitation import Elicit
 from doorward.client.mcp.elicitation_url import ElicitationUrl, page_in
 from doorward.client.oauth.authorization import AuthorizationAttempt, judge
 from doorward.client.oauth.discovery import BearerChallenge, DiscoveredIssuer, discover
-from doorward.client.oauth.jws import PrivateKey
 from doorward.client.oauth.registration import ClientChoice
 from doorward.client.oauth.token_store import TokenStore
 from doorward.client.oauth.tokens import Tokens
@@ -43,6 +42,7 @@ from doorward.client.workload.service import (
     ServiceSignIn,
     WorkloadIdentity,
 )
+from doorward.jose.private_key import PrivateKey
 
 __all__ = [
     "AuthorizationAttempt",

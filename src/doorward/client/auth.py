@@ -10,10 +10,10 @@ import httpx2
 from doorward.client.http.refusal_body import bound_body
 from doorward.client.oauth.discovery import BearerChallenge, read_challenge
 from doorward.client.oauth.dpop import DpopProver
-from doorward.client.oauth.jws import PrivateKey
 from doorward.client.oauth.tokens import Tokens
 from doorward.client.refusals import ClientRefused, SignInFailed, SignInNeeded, Unreachable
 from doorward.client.sign_in.flow import SignIn
+from doorward.jose.private_key import PrivateKey
 from doorward.wire.shell_command import login_hint
 
 MOST_STEP_UPS = 2

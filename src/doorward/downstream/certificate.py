@@ -1,6 +1,5 @@
 """A signing key whose certificate the issuer knows, as Microsoft Entra asks for."""
 
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -9,6 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from doorward.errors import ConfigurationError
+from doorward.jose.compact import encode_segment
 from doorward.tokens.opaque.client_authentication import Signer
 
 
@@ -36,8 +36,7 @@ class CertifiedKey:
                 "The certificate is not one in PEM form.",
                 "Give the file that begins with -----BEGIN CERTIFICATE-----.",
             ) from None
-        digest = urlsafe_b64encode(sha256(certificate).digest())
-        self.thumbprint = digest.rstrip(b"=").decode("ascii")
+        self.thumbprint = encode_segment(sha256(certificate).digest())
         self._key = key
 
     def __repr__(self) -> str:

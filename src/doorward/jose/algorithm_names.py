@@ -1,6 +1,11 @@
 """The names of the signature algorithms that may be pinned."""
 
+from typing import Literal
+
 from doorward.errors import ConfigurationError
+
+SigningAlgorithm = Literal["ES256", "RS256", "EdDSA"]
+"""What this project signs with; ``SUPPORTED`` has what it verifies."""
 
 # Those of ``algorithms``, which knows how to check them and is brought in with the first key. None
 # of them takes a shared secret.

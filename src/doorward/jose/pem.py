@@ -1,18 +1,15 @@
 """A public key in a PEM file, as the key set that its issuer publishes."""
 
-import hashlib
-import json
 import time
-from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from doorward.errors import ConfigurationError
-from doorward.jose.public_key import NotAKey, read_key
+from doorward.jose.public_jwk import build_public_jwk
+from doorward.jose.public_key import NotAKey
 
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 
@@ -37,15 +34,15 @@ def read_public_pem(pem: bytes, *, now: float | None = None) -> dict[str, Any]:
             "The file has a private key, and a server that checks tokens must not be able to make them.",
             "Give the public half, and keep the private one with whoever issues the tokens.",
         )
-    members, algorithm = _members(_public(pem, time.time() if now is None else now))
-    canonical = json.dumps(members, sort_keys=True, separators=(",", ":")).encode()
-    kid = _b64url(hashlib.sha256(canonical).digest())
-    jwk = {**members, "kid": kid, "use": "sig", "alg": algorithm}
+    public = _public(pem, time.time() if now is None else now)
     try:
-        read_key(jwk)
+        return build_public_jwk(public)[0]
     except NotAKey as reason:
-        raise _unsuitable(str(reason)) from None
-    return jwk
+        raise ConfigurationError(
+            "unsuitable-key",
+            f"The key cannot verify access tokens: it is {reason}.",
+            "Use an RSA key of 2048 to 8192 bits, an EC key on P-256, or an Ed25519 key.",
+        ) from None
 
 
 def _public(pem: bytes, now: float) -> object:
@@ -68,34 +65,3 @@ def _public(pem: bytes, now: float) -> object:
             "Ask its issuer for the current one, or make new keys.",
         )
     return public
-
-
-def _members(public: object) -> tuple[dict[str, str], str]:
-    if isinstance(public, rsa.RSAPublicKey):
-        numbers = public.public_numbers()
-        n = _integer(numbers.n, (numbers.n.bit_length() + 7) // 8)
-        e = _integer(numbers.e, (numbers.e.bit_length() + 7) // 8)
-        return {"kty": "RSA", "n": n, "e": e}, "RS256"
-    if isinstance(public, ec.EllipticCurvePublicKey) and isinstance(public.curve, ec.SECP256R1):
-        point = public.public_numbers()
-        x, y = _integer(point.x, 32), _integer(point.y, 32)
-        return {"kty": "EC", "crv": "P-256", "x": x, "y": y}, "ES256"
-    if isinstance(public, ed25519.Ed25519PublicKey):
-        return {"kty": "OKP", "crv": "Ed25519", "x": _b64url(public.public_bytes_raw())}, "EdDSA"
-    raise _unsuitable(f"it is a {type(public).__name__}")
-
-
-def _unsuitable(why: str) -> ConfigurationError:
-    return ConfigurationError(
-        "unsuitable-key",
-        f"The key cannot verify access tokens: {why}.",
-        "Use an RSA key of 2048 bits or more, an EC key on P-256, or an Ed25519 key.",
-    )
-
-
-def _integer(value: int, octets: int) -> str:
-    return _b64url(value.to_bytes(octets, "big"))
-
-
-def _b64url(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

@@ -9,17 +9,18 @@ headers = {"Authorization": f"Bearer {mint.mint('alice', scopes={'mcp:read'})}"}
 ```
 """
 
+from doorward.jose.algorithm_names import SigningAlgorithm
+from doorward.jose.private_key import PrivateKey
 from doorward.testing.bad_tokens import BAD_TOKENS, BadToken, bad_token
 from doorward.testing.mint import ABSENT, TokenMint
 from doorward.testing.permissions import assert_permissions_unchanged
-from doorward.testing.signing import Algorithm, SigningKey
 
 __all__ = [
     "ABSENT",
     "BAD_TOKENS",
-    "Algorithm",
     "BadToken",
-    "SigningKey",
+    "PrivateKey",
+    "SigningAlgorithm",
     "TokenMint",
     "assert_permissions_unchanged",
     "bad_token",

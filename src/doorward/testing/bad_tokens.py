@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from doorward.testing.mint import ABSENT, TokenMint, compact
-from doorward.testing.signing import SigningKey, b64url
+from doorward.jose.compact import encode_segment
+from doorward.jose.private_key import PrivateKey, signing_input
+from doorward.testing.mint import ABSENT, TokenMint
 
 
 @dataclass(frozen=True)
@@ -72,29 +73,31 @@ def _audience_is_a_prefix(mint: TokenMint) -> str:
 
 
 def _unsigned(mint: TokenMint) -> str:
-    return compact(mint.header(alg="none"), mint.claims()).decode() + "."
+    return signing_input(mint.header(alg="none"), mint.claims()).decode() + "."
 
 
 def _unsigned_in_disguise(mint: TokenMint) -> str:
-    return compact(mint.header(alg="nOnE"), mint.claims()).decode() + "."
+    return signing_input(mint.header(alg="nOnE"), mint.claims()).decode() + "."
 
 
 def _hmac_with_the_public_key(mint: TokenMint) -> str:
-    message = compact(mint.header(alg="HS256"), mint.claims())
+    message = signing_input(mint.header(alg="HS256"), mint.claims())
     signature = hmac.new(mint.key.public_pem(), message, hashlib.sha256).digest()
-    return f"{message.decode()}.{b64url(signature)}"
+    return f"{message.decode()}.{encode_segment(signature)}"
 
 
 def _signature_of_another_key(mint: TokenMint) -> str:
-    thief = SigningKey.generate(mint.key.algorithm)
-    message = compact(mint.header(), mint.claims())
-    return f"{message.decode()}.{b64url(thief.sign(message))}"
+    thief = PrivateKey.generate(mint.key.algorithm)
+    message = signing_input(mint.header(), mint.claims())
+    return f"{message.decode()}.{encode_segment(thief.signature(message))}"
 
 
 def _key_brought_along(mint: TokenMint) -> str:
-    thief = SigningKey.generate(mint.key.algorithm)
-    message = compact(mint.header(kid=thief.kid, jwk=thief.public_jwk()), mint.claims())
-    return f"{message.decode()}.{b64url(thief.sign(message))}"
+    thief = PrivateKey.generate(mint.key.algorithm)
+    message = signing_input(
+        mint.header(kid=thief.thumbprint, jwk=thief.public_jwk()), mint.claims()
+    )
+    return f"{message.decode()}.{encode_segment(thief.signature(message))}"
 
 
 def _signature_cut_off(mint: TokenMint) -> str:
@@ -103,13 +106,15 @@ def _signature_cut_off(mint: TokenMint) -> str:
 
 def _payload_swapped(mint: TokenMint) -> str:
     header, _, signature = mint.mint().split(".")
-    richer = compact(b"", mint.claims("admin", scopes={"mcp:admin"})).decode().rpartition(".")[2]
+    richer = (
+        signing_input(b"", mint.claims("admin", scopes={"mcp:admin"})).decode().rpartition(".")[2]
+    )
     return f"{header}.{richer}.{signature}"
 
 
 def _zero_signature(mint: TokenMint) -> str:
     # r = s = 0 satisfied a verifier that forgot to check the range (CVE-2022-21449).
-    return mint.mint().rpartition(".")[0] + "." + b64url(bytes(64))
+    return mint.mint().rpartition(".")[0] + "." + encode_segment(bytes(64))
 
 
 def _id_token(mint: TokenMint) -> str:

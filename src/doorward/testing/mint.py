@@ -1,12 +1,13 @@
 """An issuer in the process: makes a key, publishes it, mints access tokens."""
 
-import json
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
-from doorward.testing.signing import Algorithm, SigningKey, b64url
+from doorward.jose.algorithm_names import SigningAlgorithm
+from doorward.jose.compact import encode_segment
+from doorward.jose.private_key import PrivateKey, signing_input
 
 
 class _Absent:
@@ -16,15 +17,6 @@ class _Absent:
 
 ABSENT: Final = _Absent()
 """The value that removes a claim: ``mint.mint(exp=ABSENT)``."""
-
-
-def compact(header: Mapping[str, Any] | bytes, payload: Mapping[str, Any] | bytes) -> bytes:
-    """Return the signing input of a JWS: both parts may be raw bytes, to write what JSON cannot."""
-    parts = (
-        part if isinstance(part, bytes) else json.dumps(part, separators=(",", ":")).encode()
-        for part in (header, payload)
-    )
-    return ".".join(b64url(part) for part in parts).encode("ascii")
 
 
 class TokenMint:
@@ -50,8 +42,8 @@ class TokenMint:
         issuer: str = "https://issuer.example",
         audience: str | Collection[str] = "https://mcp.example/mcp",
         *,
-        algorithm: Algorithm = "ES256",
-        key: SigningKey | None = None,
+        algorithm: SigningAlgorithm = "ES256",
+        key: PrivateKey | None = None,
         client_id: str = "test-client",
         lifetime: int = 600,
         clock: Callable[[], float] = time.time,
@@ -61,7 +53,7 @@ class TokenMint:
         self.client_id = client_id
         self.lifetime = lifetime
         self.clock = clock
-        self.key = key or SigningKey.generate(algorithm)
+        self.key = key or PrivateKey.generate(algorithm)
 
     def __repr__(self) -> str:
         return f"TokenMint({self.issuer!r}, {self.key!r})"
@@ -105,7 +97,12 @@ class TokenMint:
 
     def header(self, **overrides: Any) -> dict[str, Any]:
         """Return the header of a good token, with ``overrides`` put over it."""
-        header = {"alg": self.key.algorithm, "typ": "at+jwt", "kid": self.key.kid, **overrides}
+        header = {
+            "alg": self.key.algorithm,
+            "typ": "at+jwt",
+            "kid": self.key.thumbprint,
+            **overrides,
+        }
         return {name: value for name, value in header.items() if value is not ABSENT}
 
     def sign(
@@ -114,8 +111,8 @@ class TokenMint:
         header: Mapping[str, Any] | bytes | None = None,
     ) -> str:
         """Return ``payload`` signed with this issuer's key, whatever it says."""
-        message = compact(self.header() if header is None else header, payload)
-        return f"{message.decode('ascii')}.{b64url(self.key.sign(message))}"
+        message = signing_input(self.header() if header is None else header, payload)
+        return f"{message.decode('ascii')}.{encode_segment(self.key.signature(message))}"
 
     def mint(
         self,

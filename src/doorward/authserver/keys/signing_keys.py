@@ -1,23 +1,20 @@
 """The signing keys: made, kept sealed, published, retired, and forgotten when nobody needs them."""
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from doorward.authserver.keys import jws
 from doorward.authserver.keys.secrets import derive, seal, unseal
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import signing_keys
 from doorward.errors import ConfigurationError
 from doorward.jose.compact import NotCompact, read_header, read_object, split
+from doorward.jose.private_key import PrivateKey
 from doorward.net.clock import Clock
 
 # A token signed in the last second of a key's life is accepted a little longer elsewhere.
@@ -27,27 +24,17 @@ _LOOK_EVERY = 60.0
 
 @dataclass(frozen=True)
 class SigningKey:
-    """One key pair. ``key`` never leaves this process; ``public`` is what the key set shows."""
+    """A private key and its dates; ``private`` never leaves this process."""
 
-    kid: str
-    algorithm: str
-    key: jws.PrivateKey
+    private: PrivateKey
     created_at: float
-    retired_at: float | None
-    needed_until: float | None
+    retired_at: float | None = None
+    needed_until: float | None = None
 
     @property
-    def public(self) -> dict[str, Any]:
-        """The public half as a JWK with ``kid``, ``use`` and ``alg``."""
-        return {
-            **jws.public_members(self.key),
-            "kid": self.kid,
-            "use": "sig",
-            "alg": self.algorithm,
-        }
-
-    def __repr__(self) -> str:
-        return f"SigningKey({self.kid!r}, {self.algorithm!r})"
+    def kid(self) -> str:
+        """The thumbprint of the key."""
+        return self.private.thumbprint
 
 
 class KeyRing:
@@ -109,13 +96,12 @@ class KeyRing:
         Spec: RFC 7517 §5
         """
         now = self._clock()
-        return {"keys": [key.public for key in self._keys if _is_needed(key, now)]}
+        return {"keys": [key.private.public_jwk() for key in self._keys if _is_needed(key, now)]}
 
     def sign(self, claims: Mapping[str, Any], token_type: str) -> str:
         """Return the claims as a compact JWS by the current key, with ``typ`` and ``kid``."""
         signing = self.current()
-        header = {"typ": token_type, "alg": signing.algorithm, "kid": signing.kid}
-        return jws.sign(header, claims, signing.key)
+        return signing.private.sign({"typ": token_type, "kid": signing.kid}, claims)
 
     def open(self, token: str, token_type: str) -> dict[str, Any] | None:
         """
@@ -129,9 +115,10 @@ class KeyRing:
             claims = read_object(compact.payload)
         except NotCompact:
             return None
-        signed_with = (header.kid, header.algorithm)
-        key = next((key for key in self._keys if (key.kid, key.algorithm) == signed_with), None)
-        if key is None or not jws.verifies(compact.signing_input, compact.signature, key.key):
+        key = next((key for key in self._keys if key.kid == header.kid), None)
+        if key is None or not key.private.public_key.verify(
+            header.algorithm, compact.signing_input, compact.signature
+        ):
             return None
         if header.type != token_type or claims.get("iss") != self._issuer:
             return None
@@ -144,15 +131,15 @@ class KeyRing:
             keys = await self._load(connection)
             usable = [key for key in keys if self._may_sign(key, now)]
             if force or not usable:
-                fresh = await asyncio.to_thread(_generate, self._algorithm, now)
+                private = await asyncio.to_thread(PrivateKey.generate, self._algorithm)
                 await self._retire_others(connection, now)
-                await self._keep(connection, fresh)
+                await self._keep(connection, SigningKey(private, now))
                 keys = await self._load(connection)
         self._keys, self._loaded_at = keys, now
 
     def _may_sign(self, key: SigningKey, now: float) -> bool:
         young = now < key.created_at + self._lifetimes.signing_key
-        return key.retired_at is None and key.algorithm == self._algorithm and young
+        return key.retired_at is None and key.private.algorithm == self._algorithm and young
 
     async def _retire_others(self, connection: AsyncConnection, now: float) -> None:
         await connection.execute(
@@ -162,12 +149,11 @@ class KeyRing:
         )
 
     async def _keep(self, connection: AsyncConnection, fresh: SigningKey) -> None:
-        plain = _exported(fresh.key)
         await connection.execute(
             insert(signing_keys).values(
                 kid=fresh.kid,
-                algorithm=fresh.algorithm,
-                sealed_key=seal(self._sealing_key, plain, fresh.kid),
+                algorithm=fresh.private.algorithm,
+                sealed_key=seal(self._sealing_key, fresh.private.to_pem(), fresh.kid),
                 created_at=fresh.created_at,
             )
         )
@@ -185,9 +171,7 @@ class KeyRing:
                 "Start with the secret that they were made with, or with an empty database.",
             )
         return SigningKey(
-            kid=row["kid"],
-            algorithm=row["algorithm"],
-            key=_imported(plain),
+            private=PrivateKey.from_pem(plain),
             created_at=row["created_at"],
             retired_at=row["retired_at"],
             needed_until=row["needed_until"],
@@ -196,23 +180,3 @@ class KeyRing:
 
 def _is_needed(key: SigningKey, now: float) -> bool:
     return key.needed_until is None or now < key.needed_until
-
-
-def _generate(algorithm: str, now: float) -> SigningKey:
-    key = jws.generate(algorithm)
-    public = json.dumps(jws.public_members(key), sort_keys=True, separators=(",", ":")).encode()
-    return SigningKey(jws.encoded(sha256(public).digest()), algorithm, key, now, None, None)
-
-
-def _exported(key: jws.PrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.DER,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),  # sealed before it is written anywhere
-    )
-
-
-def _imported(plain: bytes) -> jws.PrivateKey:
-    key = serialization.load_der_private_key(plain, password=None)
-    assert isinstance(key, jws.PrivateKey)
-    return key

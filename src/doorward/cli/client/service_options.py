@@ -131,7 +131,7 @@ class ServiceOptions:
 
     def _credential(self) -> dict[str, Any]:
         if self.key_file is not None:
-            from doorward.client.oauth.jws import PrivateKey
+            from doorward.jose.private_key import PrivateKey
 
             return {"private_key": PrivateKey.from_pem(_read(self.key_file))}
         if self.secret_file is not None:

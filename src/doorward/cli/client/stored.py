@@ -8,8 +8,7 @@ from typing import Any
 from doorward.client.oauth.token_store import TokenStore
 from doorward.client.oauth.tokens import Tokens
 from doorward.client.storage.open_store import open_store
-from doorward.jose.compact import NotCompact, decode_segment
-from doorward.wire.strict_json import NotStrictJson, parse_object
+from doorward.jose.compact import NotCompact, unverified_claims
 
 
 def token_store_of(account: str | None) -> TokenStore:
@@ -79,12 +78,9 @@ def _span(seconds: float) -> str:
 
 
 def _claims(token: str) -> dict[str, Any]:
-    parts = token.split(".")
-    if len(parts) != 3:
-        return {}
     try:
-        return parse_object(decode_segment(parts[1].encode("ascii", "replace")))
-    except (NotCompact, NotStrictJson):
+        return unverified_claims(token)
+    except NotCompact:
         return {}
 
 

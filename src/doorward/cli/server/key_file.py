@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import get_args
 
 from doorward.errors import ConfigurationError
+from doorward.jose.algorithm_names import SigningAlgorithm
+from doorward.jose.private_key import PrivateKey
 from doorward.private_file import Exposed, read_private
-from doorward.testing.signing import Algorithm, SigningKey
 from doorward.wire.shell_command import shell_command
 
 
-def read_key(path: Path) -> SigningKey:
+def read_key(path: Path) -> PrivateKey:
     """
     Return the private key in ``path``.
 
@@ -40,7 +41,7 @@ def read_key(path: Path) -> SigningKey:
             f"{path} can be read by other users of this machine (mode {found.mode}).",
             f"Run: {shell_command('chmod', '600', str(path))}",
         ) from None
-    return SigningKey.from_pem(pem)
+    return PrivateKey.from_pem(pem)
 
 
 def make_key(path: Path, algorithm: str) -> Iterator[Path]:
@@ -52,14 +53,14 @@ def make_key(path: Path, algorithm: str) -> Iterator[Path]:
     Raises:
         ConfigurationError: with reason ``unknown-algorithm`` or ``unwritable-key``.
     """
-    known = {name: name for name in get_args(Algorithm)}
+    known = {name: name for name in get_args(SigningAlgorithm)}
     if algorithm not in known:
         raise ConfigurationError(
             "unknown-algorithm",
             f"{algorithm!r} is not an algorithm that keys are made for here.",
             f"Choose one of {', '.join(known)}.",
         )
-    key = SigningKey.generate(known[algorithm])
+    key = PrivateKey.generate(known[algorithm])
     jwks = json.dumps({"keys": [key.public_jwk()]}, indent=2) + "\n"
     try:
         # Exclusive: a key that appeared in between is somebody's, and is not written over.

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 
-from doorward.client.oauth.jws import PrivateKey, b64url
+from doorward.jose.compact import encode_segment
+from doorward.jose.private_key import PrivateKey
 from doorward.wire import address
 
 NONCE = "DPoP-Nonce"
@@ -41,11 +42,11 @@ class DpopProver:
             "iat": int(self._clock()),
         }
         if access_token is not None:
-            claims["ath"] = b64url(hashlib.sha256(access_token.encode("ascii")).digest())
+            claims["ath"] = encode_segment(hashlib.sha256(access_token.encode("ascii")).digest())
         # A nonce is one place's own: sent elsewhere it would tell who else was visited.
         if nonce := self._nonces.get(address.origin_of(url)):
             claims["nonce"] = nonce
-        return self.key.sign({"typ": "dpop+jwt", "jwk": self.key.public_jwk}, claims)
+        return self.key.sign({"typ": "dpop+jwt", "jwk": self.key.public_members()}, claims)
 
     def learn(self, url: str, headers: httpx2.Headers) -> bool:
         """Take the nonce in an answer of ``url``; say whether it is a new one."""

@@ -9,9 +9,9 @@ import msgspec
 
 from doorward.client.http.http_client import HttpClient, require_success
 from doorward.client.http.url_policy import readable
-from doorward.client.oauth.jws import PrivateKey
 from doorward.client.refusals import DiscoveryFailed, ProtocolBroken, SignInFailed
 from doorward.errors import ConfigurationError
+from doorward.jose.private_key import PrivateKey
 from doorward.wire.address import require_issuer
 from doorward.wire.oauth.client_metadata import is_client_id_url
 from doorward.wire.oauth.server_metadata import ServerMetadata

@@ -7,10 +7,10 @@ from urllib.parse import quote_plus
 from doorward.client.http.http_client import HttpClient, HttpResponse
 from doorward.client.oauth.authorization import AuthorizationAttempt
 from doorward.client.oauth.dpop import DpopProver
-from doorward.client.oauth.jws import PrivateKey
 from doorward.client.oauth.registration import Registration
 from doorward.client.oauth.tokens import Tokens, read_tokens
 from doorward.client.refusals import ProtocolBroken, SignInFailed, Unreachable
+from doorward.jose.private_key import PrivateKey
 from doorward.wire.oauth.server_metadata import ServerMetadata
 
 # RFC 6749 §5.2 and RFC 8707 §2: code → what to say. Descriptions are not repeated.
@@ -59,7 +59,7 @@ async def exchange_code(
         client_id=registration.client_id,
         requested=attempt.scopes,
         now=clock(),
-        proof_key=prover.key.to_pem() if prover else None,
+        proof_key=prover.key.to_pem().decode() if prover else None,
     )
 
 
@@ -90,7 +90,7 @@ async def exchange_grant(
         client_id=registration.client_id,
         requested=requested,
         now=clock(),
-        proof_key=prover.key.to_pem() if prover else None,
+        proof_key=prover.key.to_pem().decode() if prover else None,
     )
 
 

@@ -21,7 +21,6 @@ from doorward.client.oauth.discovery import (
     requested_scopes,
 )
 from doorward.client.oauth.dpop import DpopProver
-from doorward.client.oauth.jws import PrivateKey
 from doorward.client.oauth.registration import ClientChoice, Registration, pre_arranged, register
 from doorward.client.oauth.token_endpoint import (
     exchange_code,
@@ -35,6 +34,7 @@ from doorward.client.sign_in.browser import open_browser, require_web_address
 from doorward.client.sign_in.listener import Listener
 from doorward.client.sign_in.paste_back import Paste, PasteBack
 from doorward.client.storage.open_store import open_store
+from doorward.jose.private_key import PrivateKey
 from doorward.wire.oauth.server_metadata import ServerMetadata
 
 Progress = Callable[[str, str], None]
