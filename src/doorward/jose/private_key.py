@@ -60,8 +60,8 @@ class PrivateKey:
         Raises:
             ConfigurationError: with reason ``unreadable-key`` or ``unsuitable-key``.
         """
-        data = pem.encode() if isinstance(pem, str) else pem
         try:
+            data = pem.encode() if isinstance(pem, str) else pem
             key = serialization.load_pem_private_key(data, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise ConfigurationError(
