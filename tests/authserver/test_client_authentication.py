@@ -1,10 +1,11 @@
 """Which client speaks: one method, the registered one, one answer for every failure."""
 
 import base64
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from doorward.authserver.client_auth_methods import AUTH_METHODS, AuthMethodName
 from doorward.authserver.token.client_authentication import read_credentials
 from doorward.wire.oauth.parameters import Parameters
 from tests.authserver.world import World, basic
@@ -200,10 +201,16 @@ async def test_the_right_client_with_a_wrong_code_gets_an_answer_of_the_same_sha
     assert unknown.body.keys() == {"error", "error_description"}
 
 
+def test_each_method_that_a_client_may_be_configured_with_is_in_the_table() -> None:
+    assert get_args(AuthMethodName) == tuple(method.name for method in AUTH_METHODS)
+
+
 def test_form_encoding_inside_basic_is_undone() -> None:
     header = basic("id with:colon", "p+ss %w")["Authorization"]
 
-    credentials = read_credentials([header], Parameters())
+    method, credentials = read_credentials([header], Parameters())
+
+    assert method.name == "client_secret_basic"
 
     assert (credentials.client_id, credentials.secret) == ("id with:colon", "p+ss %w")
     assert "p+ss" not in repr(credentials)

@@ -73,6 +73,11 @@ def test_sound_settings_are_accepted(changes: dict[str, Any]) -> None:
             "client-secret",
         ),
         (
+            # mypy refuses the name too; a configuration file is not type-checked.
+            {"clients": (ConfiguredClient(client_id="rs", auth_method="tls_client_auth"),)},  # type: ignore[arg-type]
+            "client-auth-method",
+        ),
+        (
             {
                 "clients": (
                     ConfiguredClient(

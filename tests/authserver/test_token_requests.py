@@ -2,7 +2,10 @@
 
 import pytest
 
+from doorward.authserver import ConfiguredClient
+from tests.authserver.conftest import Opening
 from tests.authserver.world import (
+    CALLBACK,
     VERIFIER,
     Tokens,
     World,
@@ -30,6 +33,19 @@ async def test_a_charset_on_the_content_type_is_no_other_type(world: World) -> N
     )
 
     assert tokens.response.status_code == 200
+
+
+async def test_a_client_without_the_grant_type_cannot_redeem_a_code(open_world: Opening) -> None:
+    for grant_types, status in ((("authorization_code",), 200), (("refresh_token",), 400)):
+        client = ConfiguredClient(
+            client_id="mine", redirect_uris=(CALLBACK,), grant_types=grant_types
+        )
+        world = await open_world(clients=(client,))
+
+        tokens = await world.token(world.code_fields("mine", await world.code("mine")))
+
+        assert tokens.response.status_code == status
+        assert tokens.body.get("error") == (None if status == 200 else "unauthorized_client")
 
 
 @proves("S92", "refuses")

@@ -10,7 +10,11 @@ from doorward.authserver.settings import AuthServerSettings, Lifetimes, Resource
 from doorward.errors import ConfigurationError
 from doorward.tokens import TrustedIssuer, Verifier
 from doorward.wire.oauth import resource_metadata
-from doorward.wire.oauth.client_metadata import InvalidClientMetadata, parse_client_document
+from doorward.wire.oauth.client_metadata import (
+    PUBLIC_CLIENT,
+    InvalidClientMetadata,
+    parse_client_document,
+)
 from tests.ledger import proves
 
 RESOURCE = "https://mcp.example/mcp"
@@ -52,7 +56,7 @@ def client_document(**changed: Any) -> dict[str, Any]:
 
 @proves("reg-cimd-properties", "accepts")
 def test_a_document_with_the_three_required_properties_is_read() -> None:
-    metadata = parse_client_document(client_document(), CLIENT)
+    metadata = parse_client_document(client_document(), CLIENT, PUBLIC_CLIENT)
 
     assert metadata.client_name == "A client"
     assert metadata.redirect_uris == ("http://127.0.0.1:3000/callback",)
@@ -65,7 +69,7 @@ def test_a_document_without_one_of_them_is_not(missing: str) -> None:
     del document[missing]
 
     with pytest.raises(InvalidClientMetadata):
-        parse_client_document(document, CLIENT)
+        parse_client_document(document, CLIENT, PUBLIC_CLIENT)
 
 
 def settings(**changed: float) -> AuthServerSettings:

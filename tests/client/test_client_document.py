@@ -7,7 +7,7 @@ import pytest
 
 from doorward.client.client_document import build_document, check_document
 from doorward.client.refusals import ClientRefused
-from doorward.wire.oauth.client_metadata import parse_client_document
+from doorward.wire.oauth.client_metadata import PUBLIC_CLIENT, parse_client_document
 from tests.ledger import proves
 
 URL = "https://me.example/client.json"
@@ -29,7 +29,7 @@ class Site(httpx2.AsyncBaseTransport):
 def test_what_is_written_is_what_a_server_reads() -> None:
     document = build_document(URL, name="Mine", homepage="https://me.example/")
 
-    metadata = parse_client_document(document, URL)
+    metadata = parse_client_document(document, URL, PUBLIC_CLIENT)
 
     assert metadata.client_name == "Mine"
     assert metadata.application_type == "native"

@@ -1,12 +1,15 @@
 """What clients say of themselves: registrations and client ID metadata documents."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from doorward.wire.oauth.client_metadata import (
+    PUBLIC_CLIENT,
     InvalidClientMetadata,
     InvalidRedirectUri,
+    RegistrationPolicy,
     is_client_id_url,
     looks_like_url,
     parse_client_document,
@@ -15,6 +18,10 @@ from doorward.wire.oauth.client_metadata import (
 from tests.ledger import proves
 
 URL = "https://app.example/oauth/client.json"
+POLICY = RegistrationPolicy(
+    auth_methods=("none", "client_secret_basic", "client_secret_post"),
+    grant_types=("authorization_code", "refresh_token"),
+)
 
 # As these clients were seen to publish or register themselves.
 DOCUMENTS: dict[str, dict[str, Any]] = {
@@ -79,7 +86,7 @@ def document(**changes: Any) -> dict[str, Any]:
 @proves("S74", "accepts")
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_documents_of_real_clients_are_accepted(name: str) -> None:
-    metadata = parse_client_document(DOCUMENTS[name], DOCUMENTS[name]["client_id"])
+    metadata = parse_client_document(DOCUMENTS[name], DOCUMENTS[name]["client_id"], PUBLIC_CLIENT)
 
     assert metadata.token_endpoint_auth_method == "none"
     assert set(metadata.grant_types) <= {"authorization_code", "refresh_token"}
@@ -88,7 +95,7 @@ def test_the_documents_of_real_clients_are_accepted(name: str) -> None:
 @proves("S81", "refuses")
 def test_grant_types_nobody_knows_do_not_stand_in_for_the_one_that_is_needed() -> None:
     with pytest.raises(InvalidClientMetadata):
-        parse_client_document(document(grant_types=["urn:example:other"]), URL)
+        parse_client_document(document(grant_types=["urn:example:other"]), URL, PUBLIC_CLIENT)
 
 
 def test_cursor_registers_three_kinds_of_address_at_once() -> None:
@@ -98,20 +105,20 @@ def test_cursor_registers_three_kinds_of_address_at_once() -> None:
         "http://localhost:8787/callback",
     ]
 
-    assert parse_registration(registration(redirect_uris=uris)).redirect_uris == tuple(uris)
+    assert parse_registration(registration(redirect_uris=uris), POLICY).redirect_uris == tuple(uris)
 
 
 def test_an_operator_can_close_the_door_to_editor_schemes() -> None:
     with pytest.raises(InvalidRedirectUri):
         parse_registration(
             registration(redirect_uris=["cursor://anysphere.cursor-mcp/oauth/callback"]),
-            private_schemes=frozenset(),
+            replace(POLICY, private_schemes=frozenset()),
         )
 
 
 @proves("S64", "accepts")
 def test_a_document_that_names_the_url_it_came_from_is_accepted() -> None:
-    assert parse_client_document(document(), URL).client_name == "An app"
+    assert parse_client_document(document(), URL, PUBLIC_CLIENT).client_name == "An app"
 
 
 @proves("S64", "refuses")
@@ -121,7 +128,7 @@ def test_a_document_that_names_the_url_it_came_from_is_accepted() -> None:
 )
 def test_a_document_that_names_another_url_is_refused(client_id: Any) -> None:
     with pytest.raises(InvalidClientMetadata):
-        parse_client_document({**document(), "client_id": client_id}, URL)
+        parse_client_document({**document(), "client_id": client_id}, URL, PUBLIC_CLIENT)
 
 
 @proves("S74", "refuses")
@@ -146,7 +153,7 @@ def test_a_document_with_secrets_or_without_the_essentials_is_refused(
     changes: dict[str, Any],
 ) -> None:
     with pytest.raises(InvalidClientMetadata):
-        parse_client_document(document(**changes), URL)
+        parse_client_document(document(**changes), URL, PUBLIC_CLIENT)
 
 
 @proves("S63", "accepts")
@@ -228,7 +235,7 @@ def test_what_looks_like_a_url_is_never_looked_up_as_something_else(client_id: s
 def test_the_method_of_authentication_is_kept_or_is_the_default_of_the_rfc(
     asked: str | None, kept: str
 ) -> None:
-    metadata = parse_registration(registration(token_endpoint_auth_method=asked))
+    metadata = parse_registration(registration(token_endpoint_auth_method=asked), POLICY)
 
     assert metadata.token_endpoint_auth_method == kept
 
@@ -245,7 +252,7 @@ def test_the_method_of_authentication_is_kept_or_is_the_default_of_the_rfc(
 )
 def test_a_stranger_gets_no_grant_that_goes_without_a_user(grant_types: list[str]) -> None:
     with pytest.raises(InvalidClientMetadata) as refusal:
-        parse_registration(registration(grant_types=grant_types))
+        parse_registration(registration(grant_types=grant_types), POLICY)
 
     assert refusal.value.wire_error == "invalid_client_metadata"
 
@@ -253,7 +260,8 @@ def test_a_stranger_gets_no_grant_that_goes_without_a_user(grant_types: list[str
 @proves("S53", "accepts")
 def test_grants_for_strangers_are_kept_out_of_a_longer_list() -> None:
     metadata = parse_registration(
-        registration(grant_types=["client_credentials", "authorization_code", "refresh_token"])
+        registration(grant_types=["client_credentials", "authorization_code", "refresh_token"]),
+        POLICY,
     )
 
     assert metadata.grant_types == ("authorization_code", "refresh_token")
@@ -266,7 +274,9 @@ def test_links_over_https_are_kept() -> None:
         for name in ("client_uri", "logo_uri", "tos_uri", "policy_uri")
     }
 
-    metadata = parse_registration(registration(**links, jwks_uri="https://app.example/jwks"))
+    metadata = parse_registration(
+        registration(**links, jwks_uri="https://app.example/jwks"), POLICY
+    )
 
     assert metadata.logo_uri == links["logo_uri"]
 
@@ -276,7 +286,7 @@ def test_links_over_https_are_kept() -> None:
 @pytest.mark.parametrize("link", ["http://app.example/", "javascript:alert(1)", "data:,x", "/x", 1])
 def test_links_that_are_not_https_are_refused(name: str, link: Any) -> None:
     with pytest.raises(InvalidClientMetadata):
-        parse_registration(registration(**{name: link}))
+        parse_registration(registration(**{name: link}), POLICY)
 
 
 @proves("S55", "refuses")
@@ -292,7 +302,7 @@ def test_links_that_are_not_https_are_refused(name: str, link: Any) -> None:
 )
 def test_a_key_set_with_private_keys_is_refused(jwks: Any) -> None:
     with pytest.raises(InvalidClientMetadata):
-        parse_registration(registration(jwks=jwks))
+        parse_registration(registration(jwks=jwks), POLICY)
 
 
 @proves("S58", "refuses")
@@ -318,7 +328,7 @@ def test_members_that_are_too_long_or_of_the_wrong_type_are_refused(
     changes: dict[str, Any],
 ) -> None:
     with pytest.raises(InvalidClientMetadata) as refusal:
-        parse_registration(registration(**changes))
+        parse_registration(registration(**changes), POLICY)
 
     assert refusal.value.status == 400
     assert refusal.value.wire_error in ("invalid_client_metadata", "invalid_redirect_uri")
@@ -326,7 +336,9 @@ def test_members_that_are_too_long_or_of_the_wrong_type_are_refused(
 
 def test_a_refusal_names_the_member_and_not_its_value() -> None:
     with pytest.raises(InvalidRedirectUri) as refusal:
-        parse_registration(registration(redirect_uris=["https://ok.example/", "data:<script>"]))
+        parse_registration(
+            registration(redirect_uris=["https://ok.example/", "data:<script>"]), POLICY
+        )
 
     assert refusal.value.description.startswith("redirect_uris[1] ")
     assert "script" not in refusal.value.description

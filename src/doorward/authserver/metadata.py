@@ -1,11 +1,13 @@
-"""What this server says of itself: nothing that does not work, and nothing left out that does."""
+"""What this server publishes and accepts, derived from its tables of methods and grants."""
 
+from dataclasses import replace
 from typing import Any
 
+from doorward.authserver.client_auth_methods import AUTH_METHODS
 from doorward.authserver.settings import AuthServerSettings
-from doorward.authserver.token.client_authentication import METHODS
-from doorward.authserver.token.endpoint import grants_of
+from doorward.authserver.token.grant_types import GRANT_TYPES, enabled_grant_types
 from doorward.wire.oauth import pkce
+from doorward.wire.oauth.client_metadata import RegistrationPolicy
 from doorward.wire.oauth.server_metadata import OAUTH, OPENID
 
 
@@ -15,7 +17,8 @@ def oauth_metadata(settings: AuthServerSettings) -> dict[str, Any]:
 
     Spec: RFC 8414 §2; RFC 9207 §3; RFC 9728 §4; MCP 2026-07-28 client registration
     """
-    secrets = [method for method in METHODS if method != "none"]
+    methods = [method.name for method in AUTH_METHODS]
+    confidential = [method.name for method in AUTH_METHODS if method.confidential]
     document: dict[str, Any] = {
         "issuer": settings.issuer,
         "authorization_endpoint": settings.url("/authorize"),
@@ -26,10 +29,10 @@ def oauth_metadata(settings: AuthServerSettings) -> dict[str, Any]:
         "scopes_supported": sorted({name for one in settings.resources for name in one.scopes}),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": list(grants_of(settings)),
-        "token_endpoint_auth_methods_supported": list(METHODS),
-        "revocation_endpoint_auth_methods_supported": list(METHODS),
-        "introspection_endpoint_auth_methods_supported": secrets,
+        "grant_types_supported": list(enabled_grant_types(settings)),
+        "token_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "introspection_endpoint_auth_methods_supported": confidential,
         "code_challenge_methods_supported": [pkce.METHOD],
         "authorization_response_iss_parameter_supported": True,
         "client_id_metadata_document_supported": settings.client_documents,
@@ -38,6 +41,21 @@ def oauth_metadata(settings: AuthServerSettings) -> dict[str, Any]:
     if settings.registration == "open":
         document["registration_endpoint"] = settings.url("/register")
     return document
+
+
+def registration_policy(settings: AuthServerSettings) -> RegistrationPolicy:
+    """Return what a client may register for at ``/register``."""
+    return RegistrationPolicy(
+        auth_methods=tuple(method.name for method in AUTH_METHODS),
+        grant_types=tuple(grant.name for grant in GRANT_TYPES if grant.registrable),
+        private_schemes=settings.private_schemes,
+    )
+
+
+def document_policy(settings: AuthServerSettings) -> RegistrationPolicy:
+    """Return what a client's own metadata document may say: nobody shares a secret with it."""
+    public = tuple(method.name for method in AUTH_METHODS if not method.confidential)
+    return replace(registration_policy(settings), auth_methods=public)
 
 
 def openid_metadata(settings: AuthServerSettings) -> dict[str, Any]:

@@ -75,7 +75,9 @@ class AuthorizationServer:
         if settings.client_documents:
             private = settings.insecure_document_hosts
             reader = fetcher or Fetcher(allow_private_hosts=private)
-            documents = ClientMetadataDocuments(reader, settings, clock)
+            documents = ClientMetadataDocuments(
+                reader, metadata.document_policy(settings), settings, clock
+            )
         self.settings = settings
         self.users = Users(store, clock)
         self.keys = keys

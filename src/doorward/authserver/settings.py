@@ -6,6 +6,11 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from doorward.authserver.client_auth_methods import (
+    AUTH_METHODS,
+    AuthMethodName,
+    find_auth_method,
+)
 from doorward.authserver.exchange_policy import ExchangePolicy, require_exchanges
 from doorward.errors import ConfigurationError
 from doorward.jose.algorithm_names import SigningAlgorithm
@@ -55,7 +60,7 @@ class ConfiguredClient:
     redirect_uris: tuple[str, ...] = ()
     secret: str | None = field(default=None, repr=False)
     name: str | None = None
-    auth_method: Literal["none", "client_secret_basic", "client_secret_post"] = "none"
+    auth_method: AuthMethodName = "none"
     grant_types: tuple[str, ...] = ("authorization_code", "refresh_token")
     introspects: str | None = None
 
@@ -277,7 +282,14 @@ def _lifetimes(settings: AuthServerSettings) -> None:
 def _clients(settings: AuthServerSettings) -> None:
     for client in settings.clients:
         secret = client.secret
-        if (client.auth_method == "none") != (secret is None):
+        method = find_auth_method(client.auth_method)
+        if method is None:
+            raise ConfigurationError(
+                "client-auth-method",
+                f"Client {client.client_id!r} has the unknown auth_method {client.auth_method!r}.",
+                f"Use one of {', '.join(known.name for known in AUTH_METHODS)}.",
+            )
+        if method.confidential == (secret is None):
             raise ConfigurationError(
                 "client-secret",
                 f"Client {client.client_id!r} has auth_method {client.auth_method} and "

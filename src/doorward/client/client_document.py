@@ -11,6 +11,7 @@ from doorward.client.oauth.registration import require_document_url
 from doorward.client.refusals import ClientRefused, DiscoveryFailed
 from doorward.client.sign_in.listener import HOST, PATH
 from doorward.wire.oauth.client_metadata import (
+    PUBLIC_CLIENT,
     ClientMetadata,
     InvalidClientMetadata,
     parse_client_document,
@@ -80,7 +81,7 @@ async def check_document(
 
 def _judge(document: dict[str, Any], url: str) -> ClientMetadata:
     try:
-        return parse_client_document(document, url)
+        return parse_client_document(document, url, PUBLIC_CLIENT)
     except InvalidClientMetadata as refusal:
         raise _unusable(refusal.problem.rstrip(".")) from refusal
 

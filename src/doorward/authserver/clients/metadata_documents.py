@@ -14,6 +14,7 @@ from doorward.wire.address import origin_of
 from doorward.wire.oauth.client_metadata import (
     ClientMetadata,
     InvalidClientMetadata,
+    RegistrationPolicy,
     is_client_id_url,
     parse_client_document,
 )
@@ -39,9 +40,14 @@ class ClientMetadataDocuments:
     """
 
     def __init__(
-        self, fetcher: DocumentFetcher, settings: AuthServerSettings, clock: Clock
+        self,
+        fetcher: DocumentFetcher,
+        policy: RegistrationPolicy,
+        settings: AuthServerSettings,
+        clock: Clock,
     ) -> None:
         self._fetcher = fetcher
+        self._policy = policy
         self._settings = settings
         self._cache: SingleFlightCache[str, ClientMetadata] = SingleFlightCache(
             floor=settings.lifetimes.document_floor,
@@ -79,9 +85,7 @@ class ClientMetadataDocuments:
             if not _is_json(fetched.media_type):
                 raise ClientDocumentUnavailable(f"content type {fetched.media_type!r}")
             document = parse_object(fetched.body)
-            metadata = parse_client_document(
-                document, client_id, private_schemes=self._settings.private_schemes
-            )
+            metadata = parse_client_document(document, client_id, self._policy)
         except (FetchFailed, InvalidClientMetadata) as refused:
             raise ClientDocumentUnavailable(str(refused)) from None
         except NotStrictJson as error:

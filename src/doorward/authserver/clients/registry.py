@@ -9,6 +9,7 @@ from uuid import uuid4
 from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from doorward.authserver.client_auth_methods import find_auth_method
 from doorward.authserver.clients.metadata_documents import ClientMetadataDocuments
 from doorward.authserver.events import Recorder, ServerEvent
 from doorward.authserver.keys.secrets import digest_of, new_secret
@@ -20,7 +21,6 @@ from doorward.authserver.store.schema import clients, consents, grants
 from doorward.net.clock import Clock
 from doorward.wire.oauth.client_metadata import (
     LONGEST_CLIENT_ID,
-    SECRET_METHODS,
     ClientMetadata,
     looks_like_url,
 )
@@ -43,6 +43,11 @@ class Client:
     metadata: ClientMetadata
     secret_hash: bytes | None = field(default=None, repr=False)
     introspects: str | None = None
+
+    @property
+    def is_confidential(self) -> bool:
+        """Whether the client authenticates; a public one cannot."""
+        return _is_confidential(self.metadata)
 
     def has_secret(self, secret: str) -> bool:
         """Say whether ``secret`` is this client's; never true for a client without one."""
@@ -109,8 +114,7 @@ class Clients:
         Raises:
             TooManyRequests: 429, when as many clients are kept as may be.
         """
-        confidential = metadata.token_endpoint_auth_method in SECRET_METHODS
-        secret = new_secret() if confidential else None
+        secret = new_secret() if _is_confidential(metadata) else None
         client = Client(
             # Not a URL, whatever comes: a URL is looked up as a document.
             client_id=f"dw-{uuid4().hex}",
@@ -182,6 +186,11 @@ class Clients:
             "introspects": resource.uri if resource else None,
             "created_at": self._clock(),
         }
+
+
+def _is_confidential(metadata: ClientMetadata) -> bool:
+    method = find_auth_method(metadata.token_endpoint_auth_method)
+    return method is not None and method.confidential
 
 
 async def _forget(connection: AsyncConnection, client_id: str, now: float) -> None:

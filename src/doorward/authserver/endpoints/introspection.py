@@ -10,7 +10,7 @@ from doorward.authserver.refusals import InvalidClient, InvalidRequest
 from doorward.authserver.responses import json_answer
 from doorward.authserver.services import Services
 from doorward.authserver.token.client_authentication import authenticate_client
-from doorward.authserver.token.endpoint import FailureCount, read_request
+from doorward.authserver.token.client_request import failures_limited, read_request
 
 # Beside them ``act``, where somebody acts for the user.
 _TOLD = ("iss", "sub", "aud", "client_id", "scope", "roles", "exp", "iat", "jti")
@@ -25,19 +25,14 @@ class IntrospectionEndpoint:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._failures = FailureCount(services)
 
     async def post(self, request: Request) -> Response:
         """Answer what a live token says, or that it is not active and nothing else."""
-        self._failures.require_room(request)
-        form = await read_request(request)
-        try:
+        with failures_limited(self._services, request):
+            form = await read_request(request)
             caller = await authenticate_client(request, form, self._services.clients)
-            if caller.introspects is None or caller.secret_hash is None:
+            if caller.introspects is None or not caller.is_confidential:
                 raise InvalidClient("the client is not a resource server")
-        except InvalidClient:
-            self._failures.count(request)
-            raise
         token = form.one("token")
         if token is None:
             raise InvalidRequest("no token", say="token is missing.")

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from doorward.authserver.clients.registry import Client
+from doorward.authserver.metadata import registration_policy
 from doorward.authserver.rate_limits import address_key
 from doorward.authserver.responses import json_answer, read_body
 from doorward.authserver.services import Services
@@ -31,6 +32,7 @@ class RegistrationEndpoint:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._policy = registration_policy(services.settings)
 
     async def post(self, request: Request) -> Response:
         """Register a client, and answer with everything that was kept of what it said."""
@@ -53,9 +55,7 @@ class RegistrationEndpoint:
             document = parse_object(await read_body(request, LONGEST_BODY), deepest=_DEEPEST)
         except NotStrictJson:
             raise InvalidClientMetadata("The body is not a well-formed JSON object.") from None
-        settings = self._services.settings
-        metadata = parse_registration(document, private_schemes=settings.private_schemes)
-        return reduced(metadata, settings)
+        return reduced(parse_registration(document, self._policy), self._services.settings)
 
 
 def reduced(metadata: ClientMetadata, settings: AuthServerSettings) -> ClientMetadata:

@@ -4,12 +4,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from doorward.authserver.grants.refresh_tokens import find_refresh_token
-from doorward.authserver.refusals import InvalidClient, InvalidRequest
+from doorward.authserver.refusals import InvalidRequest
 from doorward.authserver.responses import json_answer
 from doorward.authserver.services import Services
 from doorward.authserver.store.grants import revoke_grant
 from doorward.authserver.token.client_authentication import authenticate_client
-from doorward.authserver.token.endpoint import FailureCount, read_request
+from doorward.authserver.token.client_request import failures_limited, read_request
 
 
 class RevocationEndpoint:
@@ -21,18 +21,13 @@ class RevocationEndpoint:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._failures = FailureCount(services)
 
     async def post(self, request: Request) -> Response:
         """Revoke a refresh token with its whole grant, or one access token."""
         services = self._services
-        self._failures.require_room(request)
-        form = await read_request(request)
-        try:
+        with failures_limited(services, request):
+            form = await read_request(request)
             client = await authenticate_client(request, form, services.clients)
-        except InvalidClient:
-            self._failures.count(request)
-            raise
         token = form.one("token")
         if token is None:
             raise InvalidRequest("no token", say="token is missing.")

@@ -10,15 +10,14 @@ from doorward.authserver.refusals import (
     InvalidScope,
     InvalidTarget,
     SubjectTokenRefused,
-    UnauthorizedClient,
 )
 from doorward.authserver.services import Services
+from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.token.response import token_answer
 from doorward.authserver.users.users import find_user
 from doorward.wire.oauth.parameters import Parameters
 from doorward.wire.oauth.scope import parse_scope
 
-GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 
@@ -36,7 +35,6 @@ async def exchange_token(services: Services, client: Client, form: Parameters) -
     refreshed, and names the server that acts in ``act``.
 
     Raises:
-        UnauthorizedClient: 400; the operator lets this client exchange nothing.
         InvalidRequest: 400; a parameter is missing, of another type, or asks for impersonation.
         SubjectTokenRefused: 400 ``invalid_request``; not ours, over, revoked, or for another server.
         InvalidTarget: 400; the operator does not let this client act there.
@@ -44,12 +42,8 @@ async def exchange_token(services: Services, client: Client, form: Parameters) -
 
     Spec: RFC 8693 §2.1, §2.2, §4.1, §5; RFC 8707 §2
     """
-    mine = [one for one in services.settings.exchanges if one.client_id == client.client_id]
-    # Configured alone: a client that registered itself may carry any name, but not this origin.
-    if not mine or client.origin != "configured" or client.secret_hash is None:
-        raise UnauthorizedClient("no exchange is configured for this client")
     token = _subject_token(form)
-    exchange = _exchange_for(mine, form)
+    exchange = _exchange_for(exchanges_of(services.settings, client), form)
     claims = services.access_tokens.read(token)
     if claims is None:
         raise SubjectTokenRefused("not an access token of ours, or over")
@@ -76,6 +70,14 @@ async def exchange_token(services: Services, client: Client, form: Parameters) -
     return {**token_answer(access, scopes, None), "issued_token_type": ACCESS_TOKEN}
 
 
+def exchanges_of(settings: AuthServerSettings, client: Client) -> list[ExchangePolicy]:
+    """Return the exchanges that the operator allows this client; only a configured one has any."""
+    # A client that registered itself may carry any name, but not this origin.
+    if client.origin != "configured" or not client.is_confidential:
+        return []
+    return [policy for policy in settings.exchanges if policy.client_id == client.client_id]
+
+
 def _subject_token(form: Parameters) -> str:
     token = form.one("subject_token")
     if token is None:
@@ -95,12 +97,12 @@ def _subject_token(form: Parameters) -> str:
     return token
 
 
-def _exchange_for(mine: list[ExchangePolicy], form: Parameters) -> ExchangePolicy:
+def _exchange_for(allowed: list[ExchangePolicy], form: Parameters) -> ExchangePolicy:
     named = {*form.all_of("resource"), *form.all_of("audience")}
     if len(named) != 1:
         raise InvalidTarget(f"{len(named)} targets", say="Name exactly one target.")
     target = named.pop()
-    found = next((one for one in mine if one.target == target), None)
+    found = next((one for one in allowed if one.target == target), None)
     if found is None:
         raise InvalidTarget("the client may not act there")
     return found

@@ -23,7 +23,6 @@ from doorward.authserver.refusals import (
     InvalidScope,
     InvalidTarget,
     OAuthRefused,
-    UnauthorizedClient,
 )
 from doorward.authserver.services import Services
 from doorward.authserver.store.grants import Grant, live_grant, note_access_token, revoke_grant
@@ -63,8 +62,6 @@ async def refresh(services: Services, client: Client, form: Parameters) -> dict[
 
     Spec: OAuth 2.1 §4.3; RFC 9700 §4.14; RFC 8707 §2.2
     """
-    if "refresh_token" not in client.metadata.grant_types:
-        raise UnauthorizedClient("the client did not register for refresh tokens")
     asked = _read(services, form)
     async with services.store.writing() as connection:
         outcome = await _exchange(connection, services, client, asked)

@@ -13,12 +13,6 @@ from doorward.wire.oauth.scope import parse_scope
 
 ApplicationType = Literal["web", "native"]
 
-# What an open door hands out. client_credentials, jwt-bearer and token exchange are for clients
-# somebody vouches for; a stranger who lists them gets the rest of the list.
-GRANT_TYPES = ("authorization_code", "refresh_token")
-SECRET_METHODS = ("client_secret_basic", "client_secret_post")
-AUTH_METHODS = ("none", *SECRET_METHODS)
-
 MOST_REDIRECT_URIS = 20
 LONGEST_NAME = 200
 LONGEST_CLIENT_ID = 2048
@@ -53,6 +47,26 @@ class InvalidRedirectUri(InvalidClientMetadata):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RegistrationPolicy:
+    """
+    What an authorization server accepts in client metadata.
+
+    ``auth_methods`` and ``grant_types`` are the names that a client may register;
+    ``private_schemes`` are the private-use URI schemes that its redirect URIs may have.
+    """
+
+    auth_methods: tuple[str, ...]
+    grant_types: tuple[str, ...]
+    private_schemes: frozenset[str] = redirect_uri.EDITOR_SCHEMES
+
+
+# A public client with the code grant: every authorization server for MCP accepts it.
+PUBLIC_CLIENT = RegistrationPolicy(
+    auth_methods=("none",), grant_types=("authorization_code", "refresh_token")
+)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClientMetadata:
     """
     A client's own description after every rule was applied; what was not understood is not here.
@@ -77,16 +91,12 @@ class ClientMetadata:
     software_version: str | None = None
 
 
-def parse_registration(
-    document: Mapping[str, Any],
-    *,
-    private_schemes: frozenset[str] = redirect_uri.EDITOR_SCHEMES,
-) -> ClientMetadata:
+def parse_registration(document: Mapping[str, Any], policy: RegistrationPolicy) -> ClientMetadata:
     """
-    Return what a registration request asks for, reduced to what may be granted.
+    Return what a registration request asks for, reduced to what ``policy`` accepts.
 
-    Grant types and response types that are not served here are left out, as RFC 7591 allows; the
-    answer says what was kept. Does not know the scope catalogue.
+    Other grant types and response types are left out, as RFC 7591 allows; the response says what
+    was kept. Does not know the scope catalogue.
 
     Raises:
         InvalidRedirectUri: 400 ``invalid_redirect_uri``.
@@ -95,23 +105,20 @@ def parse_registration(
     Spec: RFC 7591 §2, §3.1, §3.2.2
     """
     method = _text(document, "token_endpoint_auth_method", 64) or "client_secret_basic"
-    if method not in AUTH_METHODS:
+    if method not in policy.auth_methods:
         raise InvalidClientMetadata(
-            f"token_endpoint_auth_method must be one of {', '.join(AUTH_METHODS)}."
+            f"token_endpoint_auth_method must be one of {', '.join(policy.auth_methods)}."
         )
-    return _parse(document, method, private_schemes)
+    return _parse(document, method, policy)
 
 
 def parse_client_document(
-    document: Mapping[str, Any],
-    client_id: str,
-    *,
-    private_schemes: frozenset[str] = redirect_uri.EDITOR_SCHEMES,
+    document: Mapping[str, Any], client_id: str, policy: RegistrationPolicy
 ) -> ClientMetadata:
     """
     Return what the document behind a client_id URL says, when it is that client's document.
 
-    Grant types nobody here knows are ignored. A list ``token_endpoint_auth_methods_supported`` may
+    Grant types that ``policy`` does not have are ignored. A list ``token_endpoint_auth_methods_supported`` may
     stand in for the single method. Nobody shares a secret with a public document.
 
     Raises:
@@ -127,7 +134,7 @@ def parse_client_document(
         raise InvalidClientMetadata(f"{secrets[0]} does not belong in a public document.")
     if not _text(document, "client_name", LONGEST_NAME):
         raise InvalidClientMetadata("client_name is missing.")
-    return _parse(document, _document_auth_method(document), private_schemes)
+    return _parse(document, _document_auth_method(document, policy), policy)
 
 
 def is_client_id_url(text: str, *, local_hosts: frozenset[str] = frozenset()) -> bool:
@@ -161,9 +168,7 @@ def looks_like_url(client_id: str) -> bool:
     return "://" in client_id or client_id.lower().startswith(("http:", "https:"))
 
 
-def _parse(
-    document: Mapping[str, Any], method: str, private_schemes: frozenset[str]
-) -> ClientMetadata:
+def _parse(document: Mapping[str, Any], method: str, policy: RegistrationPolicy) -> ClientMetadata:
     application_type = _text(document, "application_type", 16)
     if application_type not in (None, "web", "native"):
         raise InvalidClientMetadata("application_type must be web or native.")
@@ -171,9 +176,9 @@ def _parse(
     links = {name: _link(document, name) for name in _LINKS}
     links.pop("jwks_uri")
     return ClientMetadata(
-        redirect_uris=_redirect_uris(document, application_type, private_schemes),
+        redirect_uris=_redirect_uris(document, application_type, policy.private_schemes),
         token_endpoint_auth_method=method,
-        grant_types=_kept(document, "grant_types", GRANT_TYPES, "authorization_code"),
+        grant_types=_kept(document, "grant_types", policy.grant_types, "authorization_code"),
         response_types=_kept(document, "response_types", ("code",), "code"),
         application_type=application_type,
         client_name=_text(document, "client_name", LONGEST_NAME),
@@ -184,14 +189,17 @@ def _parse(
     )
 
 
-def _document_auth_method(document: Mapping[str, Any]) -> str:
+def _document_auth_method(document: Mapping[str, Any], policy: RegistrationPolicy) -> str:
     method = _text(document, "token_endpoint_auth_method", 64)
     offered = _texts(document, "token_endpoint_auth_methods_supported")
     if method is None:
         # RFC 7591 would read an absent method as client_secret_basic, which no document can mean.
         method = "none" if offered is None or "none" in offered else offered[0] if offered else ""
-    if method != "none":
-        raise InvalidClientMetadata("token_endpoint_auth_method must be none for this server.")
+    if method not in policy.auth_methods:
+        accepted = " or ".join(policy.auth_methods)
+        raise InvalidClientMetadata(
+            f"token_endpoint_auth_method must be {accepted} for this server."
+        )
     return method
 
 

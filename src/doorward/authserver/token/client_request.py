@@ -1,0 +1,63 @@
+"""What the token, revocation and introspection endpoints share: the form, and failed clients."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from starlette.requests import Request
+
+from doorward.authserver.rate_limits import address_key
+from doorward.authserver.refusals import (
+    InvalidClient,
+    InvalidGrant,
+    InvalidRequest,
+    TooManyRequests,
+)
+from doorward.authserver.responses import read_body
+from doorward.authserver.services import Services
+from doorward.wire.oauth.parameters import Parameters, parse_parameters
+
+LONGEST_REQUEST = 16 * 1024
+
+
+async def read_request(request: Request) -> Parameters:
+    """
+    Return the parameters of a request, from its body alone.
+
+    Raises:
+        InvalidRequest: parameters in the URL, where they would be logged, or another content type.
+        TooLarge: 413.
+
+    Spec: RFC 6749 §3.2; OAuth 2.1 §3.2.2
+    """
+    if request.scope["query_string"]:
+        raise InvalidRequest("parameters in the query", say="Send parameters in the body.")
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/x-www-form-urlencoded":
+        raise InvalidRequest(
+            f"content type {media_type[:60]!r}",
+            say="Send the request as application/x-www-form-urlencoded.",
+        )
+    body = await read_body(request, LONGEST_REQUEST)
+    return parse_parameters(body, repeatable=frozenset({"resource"}))
+
+
+@contextmanager
+def failures_limited(services: Services, request: Request) -> Iterator[None]:
+    """
+    Limit how often wrong credentials may come from one address.
+
+    Only failures count: a busy gateway with good clients behind one address is no attack.
+
+    Raises:
+        TooManyRequests: 429, too many failures from this address.
+    """
+    rate = services.settings.limits.token_failures_per_address
+    keys = ("token-failures", address_key(request, services.settings.trusted_proxies))
+    services.limits.require_room(rate, *keys)
+    try:
+        yield
+    except (InvalidClient, InvalidGrant):
+        # The failure itself is the response; the limit applies to the next request.
+        with suppress(TooManyRequests):
+            services.limits.count(rate, *keys)
+        raise
