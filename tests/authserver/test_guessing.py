@@ -304,7 +304,12 @@ async def test_a_name_that_nobody_has_is_answered_as_one_that_somebody_has(
     world: World, client: str, statements: list[str]
 ) -> None:
     seen = []
-    for name, peer in (("alice", "203.0.113.1"), ("nobody", "203.0.113.2")):
+    await world.server.users.add("upstream", None)
+    for name, peer in (
+        ("alice", "203.0.113.1"),
+        ("nobody", "203.0.113.2"),
+        ("upstream", "203.0.113.3"),
+    ):
         answers = []
         for _ in range(11):
             browser = world.browser(peer)
@@ -315,5 +320,42 @@ async def test_a_name_that_nobody_has_is_answered_as_one_that_somebody_has(
             answers.append((answer.status_code, shown.replace(name, ""), tuple(statements)))
         seen.append(answers)
 
-    assert seen[0] == seen[1]
+    assert seen[0] == seen[1] == seen[2]
     assert [status for status, *_ in seen[0]] == [200] * 10 + [429]
+
+
+@pytest.mark.parametrize("name", ["nobody", "upstream", "disabled"])
+async def test_each_name_costs_one_verification_of_a_password(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    users = world.server.users
+    await users.add("upstream", None)
+    await world.add_user("disabled")
+    await users.disable("disabled")
+    await users.with_password("alice", "wrong")
+    verified: list[str] = []
+
+    async def counting(known: str, password: str) -> bool:
+        verified.append(known)
+        return True
+
+    monkeypatch.setattr(users, "_verify", counting)
+
+    # Even where the hash that stands in for a missing one matches.
+    assert await users.with_password(name, PASSWORD) is None
+    assert len(verified) == 1
+    assert verified[0].startswith("$argon2id$")
+
+
+async def test_a_password_can_be_given_and_taken_away(world: World) -> None:
+    users = world.server.users
+    upstream = await users.add("upstream", None, scopes=("mcp:read",))
+    assert await users.with_password("upstream", "") is None
+
+    await users.add("upstream", PASSWORD)
+    signed_in = await users.with_password("upstream", PASSWORD)
+    await users.add("upstream", None)
+
+    assert signed_in is not None
+    assert signed_in.id == upstream.id
+    assert await users.with_password("upstream", PASSWORD) is None

@@ -8,6 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Table, create_engine, inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
 import doorward.authserver.store.engine as engine_room
 from doorward.authserver.grants.consents import digest_of
@@ -104,6 +105,41 @@ def test_tokens_from_before_the_third_schema_can_still_be_revoked(connection: Co
 
     (until,) = connection.execute(select(grants.c.tokens_until)).scalars()
     assert until > 1_700_000_000
+
+
+def as_the_store_opens_it(connection: Connection) -> Connection:
+    """Enforce foreign keys, as the store does: what refers to a dropped row goes with it."""
+    connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+    connection.commit()
+    return connection
+
+
+def test_users_keep_their_passwords_and_consents_where_a_password_becomes_optional(
+    connection: Connection,
+) -> None:
+    with_consents(as_the_store_opens_it(connection))
+    command.upgrade(config_on(connection), "0003")
+
+    command.upgrade(config_on(connection), "head")
+
+    kept = connection.execute(text("SELECT id, password_hash FROM users ORDER BY id"))
+    assert [tuple(row) for row in kept] == [(name, "x") for name, _ in PEOPLE]
+    assert len(connection.execute(select(consents)).all()) == len(PEOPLE)
+    connection.execute(text("UPDATE users SET password_hash = NULL WHERE id = 'alice'"))
+
+
+def test_a_user_without_a_password_has_none_after_a_downgrade(connection: Connection) -> None:
+    with_consents(as_the_store_opens_it(connection))
+    command.upgrade(config_on(connection), "head")
+    connection.execute(text("UPDATE users SET password_hash = NULL WHERE id = 'alice'"))
+
+    command.downgrade(config_on(connection), "0003")
+
+    kept = connection.execute(text("SELECT id, password_hash FROM users ORDER BY id"))
+    assert [tuple(row) for row in kept] == [("alice", "!"), ("bob", "x")]
+    assert len(connection.execute(select(consents)).all()) == len(PEOPLE)
+    with pytest.raises(IntegrityError):
+        connection.execute(text("UPDATE users SET password_hash = NULL"))
 
 
 @pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)

@@ -22,7 +22,8 @@ users = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("username", String(200), nullable=False, unique=True),
-    Column("password_hash", Text, nullable=False),
+    # NULL: this user has no password, and signs in some other way.
+    Column("password_hash", Text),
     Column("display_name", Text),
     Column("scopes", JSON, nullable=False),
     Column("roles", JSON, nullable=False),

@@ -12,6 +12,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from doorward.authserver.keys.secrets import new_secret
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.grants import revoke_grants
 from doorward.authserver.store.schema import grants, known_browsers, sessions, users
@@ -44,19 +45,21 @@ class Users:
         self._store = store
         self._clock = clock
         self._turns = asyncio.Semaphore(_MOST_AT_ONCE)
-        # What an unknown user's password is checked against, so that it takes as long as a known's.
-        self._nobody: str | None = None
+        # Verified when there is no hash of a user's own, so that the response takes as long.
+        self._dummy_hash: str | None = None
 
     async def add(
         self,
         username: str,
-        password: str,
+        password: str | None,
         scopes: Iterable[str] = (),
         roles: Iterable[str] = (),
         display_name: str | None = None,
     ) -> User:
         """
         Add a user, or give an existing one these properties; return the user.
+
+        ``password=None`` is for a user who signs in some other way; it removes an existing password.
 
         Raises:
             ConfigurationError: ``not-a-username`` or ``not-a-password``.
@@ -66,14 +69,14 @@ class Users:
             raise ConfigurationError(
                 "not-a-username", f"{username!r} cannot be a user name.", "Use 1 to 200 characters."
             )
-        if not 0 < len(password) <= LONGEST_PASSWORD:
+        if password is not None and not 0 < len(password) <= LONGEST_PASSWORD:
             raise ConfigurationError(
                 "not-a-password",
                 "A password must have 1 to 1024 characters.",
                 "Choose another password.",
             )
         values = {
-            "password_hash": await self._hash(password),
+            "password_hash": None if password is None else await self._hash(password),
             "display_name": display_name,
             "scopes": sorted(scopes),
             "roles": sorted(roles),
@@ -102,7 +105,7 @@ class Users:
         """
         Return the user whose name and password these are, or ``None``.
 
-        Takes as long for a name that nobody has, and for a disabled user.
+        Takes as long for an unknown username, and for a user who is disabled or has no password.
         """
         async with self._store.reading() as connection:
             row = (
@@ -110,11 +113,12 @@ class Users:
                     select(users).where(users.c.username == canonical(username))
                 )
             ).one_or_none()
-        if self._nobody is None:
-            self._nobody = await self._hash("nobody has this password")
-        known = row.password_hash if row is not None else self._nobody
-        right = await self._verify(known, password)
-        if row is None or not right or row.disabled:
+        if self._dummy_hash is None:
+            self._dummy_hash = await self._hash(new_secret())
+        password_hash = None if row is None else row.password_hash
+        # Always one verification: returning early would tell which usernames have a password.
+        right = await self._verify(password_hash or self._dummy_hash, password)
+        if row is None or password_hash is None or not right or row.disabled:
             return None
         return _user(row._mapping)
 
