@@ -3,13 +3,21 @@
 import grp
 import os
 import pwd
+import stat
 import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from doorward.private_file import Exposed, ExposedFolder, read_private, require_private_folder
+from doorward.private_file import (
+    Exposed,
+    ExposedFolder,
+    left_by_writers,
+    read_private,
+    replace_private,
+    require_private_folder,
+)
 
 
 @pytest.fixture
@@ -132,3 +140,43 @@ def test_the_folder_itself_is_open_to_no_group_at_all(tmp_path: Path) -> None:
 
     assert refusal.value.mode is not None
     assert refusal.value.path == tmp_path / "home"
+
+
+def test_a_file_is_replaced_as_a_whole_and_private(file: Path) -> None:
+    replace_private(file, b"new", prefix=".new-")
+
+    assert read_private(file) == b"new"
+    assert [path.name for path in file.parent.iterdir()] == ["secret"]
+
+
+def test_a_link_is_replaced_and_what_it_leads_to_stays(file: Path) -> None:
+    link = file.with_name("link")
+    link.symlink_to(file)
+    replace_private(link, b"new", prefix=".new-", mode=0o644)
+
+    assert not link.is_symlink()
+    assert stat.S_IMODE(link.stat().st_mode) == 0o644
+    assert file.read_bytes() == b"secret"
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_rest(file: Path) -> None:
+    def fails(_: int) -> None:
+        raise OSError(28, "no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        replace_private(file, b"new", prefix=".new-", prepare=fails)
+
+    assert read_private(file) == b"secret"
+    assert left_by_writers(file.parent, ".new-") == []
+
+
+def test_only_files_with_the_name_of_one_under_way_are_left_by_writers(tmp_path: Path) -> None:
+    names = [".new-abcdefg1", ".new-a_bcdefg", ".new-short", ".new-ABCDEFGH", ".new-abcdefgh.bak"]
+    for name in [*names, "x.new-abcdefgh", ".newer-abcdefgh", ".new-abcdefg\n"]:
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / ".new-abcdefg2").mkdir()
+    (tmp_path / ".new-abcdefg3").symlink_to(tmp_path / ".new-abcdefg1")
+
+    found = left_by_writers(tmp_path, ".new-")
+
+    assert sorted(path.name for path in found) == [".new-a_bcdefg", ".new-abcdefg1"]

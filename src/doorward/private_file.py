@@ -1,8 +1,11 @@
 """Files and folders that belong to one account of this machine, and that no other may change."""
 
 import os
+import re
 import stat
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -65,6 +68,61 @@ def _pieces(file: BinaryIO, most: int) -> Iterator[bytes]:
     while most and (piece := file.read(min(most, _PIECE))):
         most -= len(piece)
         yield piece
+
+
+def replace_private(
+    path: Path,
+    content: bytes,
+    *,
+    prefix: str,
+    mode: int = 0o600,
+    prepare: Callable[[int], None] | None = None,
+) -> None:
+    """
+    Put ``content`` in the place of what is at ``path``, at once or not at all; links are replaced.
+
+    Until then it is in a file beside it whose name begins with ``prefix``. ``prepare`` is given its
+    descriptor before anything is written. ``left_by_writers`` finds what a killed process left.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    # mkstemp makes the file 0600 from its first moment. The rename is seen whole or not at all, so
+    # a reader never meets half a file and a crash loses nothing.
+    descriptor, temporary = tempfile.mkstemp(prefix=prefix, dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if prepare is not None:
+                prepare(file.fileno())
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if mode != 0o600:
+            Path(temporary).chmod(mode)
+        Path(temporary).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+def left_by_writers(directory: Path, prefix: str) -> list[Path]:
+    """
+    Return the files that ``replace_private`` has under way, or left when its process was killed.
+
+    Whoever removes them holds the lock under which they are written.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    # The names that mkstemp makes; anything else is somebody else's.
+    ours = re.compile(re.escape(prefix) + r"[a-z0-9_]{8}")
+    with os.scandir(directory) as entries:
+        return [
+            Path(entry.path)
+            for entry in entries
+            if ours.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+        ]
 
 
 def require_private_folder(path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,12 @@ import pytest
 
 from doorward.cli.exit_codes import ExitCode
 from doorward.cli.main import run
+from doorward.client.storage import lock
 from doorward.tokens import ApiKeyFile
+from doorward.tokens.api_keys.key_file import read_keys
 from doorward.tokens.api_keys.verifier import ApiKeyVerifier
 from doorward.tokens.refusals import ApiKeyRevoked
+from tests.ledger import proves
 
 
 @pytest.fixture
@@ -125,3 +130,62 @@ def test_a_folder_that_does_not_exist_is_not_made(
 ) -> None:
     assert run([*make(tmp_path / "no" / "keys.json"), "--json"]) == ExitCode.USAGE
     assert told(capsys)["error"]["code"] == "no-api-keys"
+
+
+DYING = """
+import os, sys
+from pathlib import Path
+from doorward.tokens.api_keys import key_file
+
+def stopped(descriptor):
+    print("writing", flush=True)
+    sys.stdin.read()
+
+os.fsync = stopped
+from doorward.cli.main import run
+run(["api-key", "create", "--file", sys.argv[1], "--name", "lost", "--scopes", "a"])
+"""
+
+
+@proves("S232", "refuses")
+@proves("S232", "accepts")
+def test_what_a_killed_process_left_goes_with_the_next_edit_and_no_sooner(file: Path) -> None:
+    run(make(file, "--scopes", "a"))
+    others = [".api-keys-other.json-abcdefgh", ".api-keys-abcdefgh", ".api-keys-keys.json-short"]
+    for name in others:
+        file.with_name(name).write_text("kept")
+    process = subprocess.Popen(
+        [sys.executable, "-c", DYING, str(file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writing\n"
+        (left,) = file.parent.glob(".api-keys-keys.json-????????")
+    finally:
+        process.kill()
+        process.communicate(timeout=30)
+    assert left.exists()
+    ApiKeyFile(file)
+    assert left.exists(), "whoever only reads holds no lock"
+
+    assert run(make(file, "--scopes", "b")) == ExitCode.OK
+
+    assert not left.exists()
+    assert all(file.with_name(name).exists() for name in others)
+    assert len(read_keys(file)) == 2
+
+
+def test_an_edit_that_is_under_way_keeps_its_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(make(file, "--scopes", "a"))
+    under_way = file.with_name(".api-keys-keys.json-abcdefgh")
+    under_way.write_text("half")
+    monkeypatch.setattr(lock, "_LONGEST_WAIT", 0.02)
+
+    with lock.briefly(file.with_name(".keys.json.lock")):
+        assert run(make(file, "--scopes", "b")) == ExitCode.UNREACHABLE
+        assert under_way.exists()

@@ -110,3 +110,19 @@ def test_a_key_of_another_kind_is_refused(doorward: Command, tmp_path: Path, hom
 
     assert ended.status == 2
     assert "(unreadable-key)" in ended.err
+
+
+def test_the_public_set_of_a_new_key_is_not_written_through_a_link(
+    doorward: Command, tmp_path: Path, home: Path
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    for name in ("signing-key.jwks.json", "signing-key.pub.pem"):
+        (tmp_path / name).symlink_to(precious)
+
+    ended = doorward("token", "--username", "alice", "--generate-keys")
+
+    assert ended.status == 0
+    assert precious.read_text() == "kept"
+    assert json.loads((tmp_path / "signing-key.jwks.json").read_text())["keys"]
+    assert stat.S_IMODE((tmp_path / "signing-key.pub.pem").stat().st_mode) == 0o644

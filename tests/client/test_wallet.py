@@ -412,3 +412,67 @@ def test_the_passphrase_of_the_environment_goes_before_everything(
     monkeypatch.setenv("DOORWARD_PASSPHRASE", PASSPHRASE)
 
     assert isinstance(open_store(), PassphraseStore)
+
+
+@proves("S228", "refuses")
+def test_a_user_without_a_home_is_told_to_choose_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("DOORWARD_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", nowhere)
+
+    with pytest.raises(ConfigurationError) as refusal:
+        open_store()
+
+    assert refusal.value.reason == "unwritable-store"
+    assert "DOORWARD_HOME" in refusal.value.hint
+
+
+@proves("S228", "refuses")
+@pytest.mark.parametrize("backend", ["os.nothing", "no_such_module.Keyring", "builtins.int"])
+def test_a_keyring_that_cannot_be_loaded_is_not_taken_for_none(
+    backend: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import keyring.core
+
+    monkeypatch.delenv("DOORWARD_HOME", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", backend)
+    monkeypatch.setattr(keyring.core, "_keyring_backend", None)
+
+    with pytest.raises(ConfigurationError) as refusal:
+        open_store()
+
+    assert refusal.value.reason == "unusable-keyring"
+
+
+@proves("S228", "refuses")
+def test_a_keyring_that_gives_no_key_later_is_named(tmp_path: Path) -> None:
+    from keyring.errors import KeyringLocked
+
+    class Locked(FakeKeyring):
+        def get_password(self, service: str, name: str) -> str | None:
+            raise KeyringLocked("\x1b[2J")
+
+    with pytest.raises(ConfigurationError) as refusal:
+        SealedStore(tmp_path, Locked())
+
+    assert refusal.value.reason == "unusable-keyring"
+    assert "\x1b" not in str(refusal.value)
+
+
+@proves("S228", "refuses")
+def test_a_store_that_would_be_too_long_is_named_and_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FileStore(tmp_path)
+    store.put("one", {"a": "b"})
+    monkeypatch.setattr("doorward.client.storage.file_store._LARGEST", 1000)
+
+    with pytest.raises(ConfigurationError) as refusal:
+        store.put("two", {"a": "b" * 1000})
+
+    assert refusal.value.reason == "unwritable-store"
+    assert store.keys() == ("one",)

@@ -45,6 +45,10 @@ from tests.downstream.issuer import Issuer
         (200, {"token_type": "Bearer"}, AnswerRefused),
         (200, {"access_token": "", "token_type": "Bearer"}, AnswerRefused),
         (200, {"access_token": "a\r\nX-Header: b", "token_type": "Bearer"}, AnswerRefused),
+        (200, {"access_token": "a, Basic eDp5", "token_type": "Bearer"}, AnswerRefused),
+        (200, {"access_token": "a b", "token_type": "Bearer"}, AnswerRefused),
+        (200, {"access_token": 'a"b', "token_type": "Bearer"}, AnswerRefused),
+        (200, {"access_token": "a" * 65536, "token_type": "Bearer"}, AnswerRefused),
         (200, {"access_token": "x"}, AnswerRefused),
         (200, {"access_token": "x", "token_type": "DPoP"}, AnswerRefused),
         (

@@ -274,6 +274,8 @@ async def test_a_registration_that_is_accepted_all_the_same_is_deleted() -> None
         pytest.param({"registration_access_token": "tokén"}, id="a-token-that-no-header-carries"),
         pytest.param({"registration_client_uri": "https://elsewhere.example/c"}, id="elsewhere"),
         pytest.param({"registration_client_uri": "BASE/nowhere"}, id="not-deletable"),
+        pytest.param({"registration_client_uri": "https://[made"}, id="no-address"),
+        pytest.param({"registration_client_uri": "/made"}, id="no-absolute-address"),
     ],
 )
 async def test_what_cannot_be_deleted_is_named(changed: Mapping[str, object]) -> None:

@@ -1,5 +1,6 @@
 """What a token endpoint answered, read into a token or into the reason why there is none."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,9 @@ from doorward.wire.oauth.scope import parse_scope
 from doorward.wire.strict_json import NotStrictJson, parse_object
 
 LARGEST_ANSWER = 128 * 1024
+# RFC 6749 appendix A.12, without what would begin another credential in a header. RFC 6750 §2.1
+# knows fewer characters, and some issuers use more.
+_SENDABLE = re.compile(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,65535}")
 _LONGEST_CLAIMS = 4096
 
 # OpenID Connect Core §3.1.2.6, and Entra's suberror for the last.
@@ -73,8 +77,8 @@ def read_answer(target: str, answer: FetchResponse, *, now: float) -> Downstream
 
 def _token(target: str, said: Mapping[str, Any], now: float) -> DownstreamToken:
     value, kind = said.get("access_token"), said.get("token_type")
-    if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
-        raise AnswerRefused(target, "no access_token in the answer")
+    if not isinstance(value, str) or not _SENDABLE.fullmatch(value):
+        raise AnswerRefused(target, "no access_token in the answer that a header can carry")
     # Another type, such as DPoP, cannot be used by whoever only puts it into a header.
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise AnswerRefused(target, f"token_type={str(kind)[:40]!r}, want Bearer")

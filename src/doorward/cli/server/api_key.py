@@ -132,7 +132,7 @@ def _edited(file: Path, *, may_be_new: bool = False) -> Iterator[tuple["ApiKey",
     """Give the keys, while nobody else on this machine edits them."""
     from doorward.client.storage.lock import briefly
     from doorward.errors import ConfigurationError
-    from doorward.tokens.api_keys.key_file import read_keys
+    from doorward.tokens.api_keys.key_file import read_keys, remove_left
 
     if not file.parent.is_dir():
         raise ConfigurationError(
@@ -144,6 +144,7 @@ def _edited(file: Path, *, may_be_new: bool = False) -> Iterator[tuple["ApiKey",
     # itself: whoever comes by a link and whoever does not would else hold two locks.
     meant = file.resolve()
     with briefly(meant.with_name(f".{meant.name}.lock")):
+        remove_left(meant)
         yield () if may_be_new and not file.exists() else read_keys(file)
 
 

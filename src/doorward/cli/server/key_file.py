@@ -9,7 +9,7 @@ from typing import get_args
 from doorward.errors import ConfigurationError
 from doorward.jose.algorithm_names import SigningAlgorithm
 from doorward.jose.private_key import PrivateKey
-from doorward.private_file import Exposed, read_private
+from doorward.private_file import Exposed, read_private, replace_private
 from doorward.wire.shell_command import shell_command
 
 
@@ -72,7 +72,8 @@ def make_key(path: Path, algorithm: str) -> Iterator[Path]:
             (path.with_suffix(".jwks.json"), jwks.encode()),
             (path.with_suffix(".pub.pem"), key.public_pem()),
         ):
-            beside.write_bytes(content)
+            # Not through a link that somebody put there, in a folder that others can write to.
+            replace_private(beside, content, prefix=".key-", mode=0o644)
             yield beside
     except OSError as error:
         raise ConfigurationError(

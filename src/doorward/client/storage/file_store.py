@@ -1,9 +1,6 @@
 """Tokens and registrations in one private file, replaced as a whole."""
 
 import json
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from doorward.client.storage.folder import (
@@ -15,7 +12,7 @@ from doorward.client.storage.folder import (
 from doorward.client.storage.lock import briefly
 from doorward.client.storage.store import Record
 from doorward.errors import ConfigurationError
-from doorward.private_file import Exposed, read_private
+from doorward.private_file import Exposed, read_private, replace_private
 from doorward.wire import strict_json
 from doorward.wire.shell_command import shell_command
 
@@ -93,22 +90,15 @@ class FileStore:
 
     def _save(self, records: dict[str, Record]) -> None:
         plain = json.dumps(records, indent=1, sort_keys=True).encode()
+        if len(plain) > _LARGEST:
+            raise ConfigurationError(
+                "unwritable-store",
+                f"{self.path} would be longer than {_LARGEST} octets.",
+                "Sign out of servers that you do not use, with: doorward logout URL",
+            )
         # What could not be read again would lock the user out of all the rest.
         _records(plain)
-        content = self._closed(plain)
-        # mkstemp makes the file 0600 from its first moment; the rename is seen whole or not at
-        # all, so a reader never meets half a file and a crash loses nothing.
-        descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=self.directory)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self.path)
-        except BaseException:
-            with suppress(OSError):
-                Path(temporary).unlink()
-            raise
+        replace_private(self.path, self._closed(plain), prefix=TEMPORARY)
 
     def _closed(self, plain: bytes) -> bytes:
         """Return what the file holds for ``plain``."""

@@ -1,19 +1,15 @@
 """The folder of a token store: private, and without what killed processes left."""
 
-import os
-import re
 from contextlib import suppress
 from pathlib import Path
 
 from doorward.client.storage.lock import at_once
 from doorward.errors import ConfigurationError
-from doorward.private_file import ExposedFolder, require_private_folder
+from doorward.private_file import ExposedFolder, left_by_writers, require_private_folder
 from doorward.wire.shell_command import shell_command
 
 HOME_VARIABLE = "DOORWARD_HOME"
 TEMPORARY = ".tokens-"
-# The names that mkstemp makes; anything else is somebody else's.
-_LEFT = re.compile(re.escape(TEMPORARY) + r"[a-z0-9_]{8}")
 
 
 def make_private(directory: Path) -> None:
@@ -50,18 +46,24 @@ def require_private(directory: Path) -> None:
 
 def remove_left(directory: Path, lock: Path) -> None:
     """Remove what processes left that were killed while they wrote under ``lock``."""
-    with suppress(OSError, ConfigurationError), os.scandir(directory) as entries:
-        left = [
-            Path(entry.path)
-            for entry in entries
-            if _LEFT.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
-        ]
-        if not left:
+    with suppress(OSError, ConfigurationError):
+        # Without a lock file where there is nothing to remove.
+        if not left_by_writers(directory, TEMPORARY):
             return
         # Who writes holds the lock for as long as its file has such a name.
         with at_once(lock) as held:
-            for path in left if held else ():
+            for path in left_by_writers(directory, TEMPORARY) if held else ():
                 path.unlink(missing_ok=True)
+
+
+def unusable_keyring(why: str) -> ConfigurationError:
+    """Return what to tell the user of a keyring that does not give the key of the token file."""
+    return ConfigurationError(
+        "unusable-keyring",
+        f"The keyring cannot be used ({why}).",
+        f"Unlock it, or correct PYTHON_KEYRING_BACKEND or keyringrc.cfg, or set {HOME_VARIABLE} to "
+        "keep tokens in a private file.",
+    )
 
 
 def _unwritable(directory: Path, error: OSError) -> ConfigurationError:

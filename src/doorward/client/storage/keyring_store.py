@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from keyring.errors import KeyringError
 
 from doorward.client.storage.file_store import SERVICE, FileStore, unreadable
-from doorward.client.storage.folder import HOME_VARIABLE
+from doorward.client.storage.folder import HOME_VARIABLE, unusable_keyring
 from doorward.client.storage.lock import at_once, briefly
 from doorward.errors import ConfigurationError
 
@@ -30,8 +30,8 @@ class SealedStore(FileStore):
     hold little (2,560 octets on Windows) and know no lock; a file holds all and is replaced whole.
 
     Raises:
-        ConfigurationError: with reason ``unreadable-store``, ``exposed-store`` or
-            ``unwritable-store``.
+        ConfigurationError: with reason ``unreadable-store``, ``exposed-store``,
+            ``unwritable-store`` or ``unusable-keyring``.
     """
 
     file_name = "tokens.sealed"
@@ -46,7 +46,10 @@ class SealedStore(FileStore):
 
     def _kept(self) -> AESGCM | None:
         """Return the key that is in the keyring, or ``None``."""
-        kept = self._backend.get_password(SERVICE, _ENTRY)
+        try:
+            kept = self._backend.get_password(SERVICE, _ENTRY)
+        except (KeyringError, RuntimeError, OSError) as error:
+            raise unusable_keyring(type(error).__name__) from error
         if kept is None:
             return None
         try:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from doorward.client.storage.file_store import PASSPHRASE_VARIABLE, SERVICE, FileStore
-from doorward.client.storage.folder import HOME_VARIABLE
+from doorward.client.storage.folder import HOME_VARIABLE, unusable_keyring
 from doorward.client.storage.store import Store
+from doorward.errors import ConfigurationError
 
 
 def home() -> Path:
@@ -15,9 +16,24 @@ def home() -> Path:
     Return the folder of this user's Doorward files.
 
     ``$DOORWARD_HOME`` if set, else ``doorward`` in the platform's place for settings.
+
+    Raises:
+        ConfigurationError: with reason ``unwritable-store``; this user has no home.
     """
     if chosen := os.environ.get(HOME_VARIABLE):
         return Path(chosen)
+    try:
+        return _usual_home()
+    except RuntimeError as error:
+        # Containers run under numbers that have no account.
+        raise ConfigurationError(
+            "unwritable-store",
+            "This user has no home folder to keep tokens in.",
+            f"Set {HOME_VARIABLE} to a folder that this user may write to.",
+        ) from error
+
+
+def _usual_home() -> Path:
     if sys.platform == "win32":  # pragma: no cover
         return Path(os.environ.get("APPDATA", str(Path.home()))) / "doorward"
     if sys.platform == "darwin":  # pragma: no cover
@@ -35,7 +51,8 @@ def open_store() -> Store:
     or who has a copy of the disk.
 
     Raises:
-        ConfigurationError: what the store that is chosen refuses.
+        ConfigurationError: with reason ``unusable-keyring``, or what the store that is chosen
+            refuses.
     """
     directory = home()
     if passphrase := os.environ.get(PASSPHRASE_VARIABLE):
@@ -67,4 +84,8 @@ def _usable_keyring() -> Any | None:
         backend.get_password(SERVICE, "probe")
     except (KeyringError, RuntimeError, OSError):
         return None
+    # A variable or a file of the user's names the class, and its module may raise anything. Not
+    # taken for "there is none": whoever chose a keyring means the file to be sealed.
+    except Exception as error:
+        raise unusable_keyring(type(error).__name__) from error
     return backend

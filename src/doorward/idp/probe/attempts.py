@@ -91,9 +91,9 @@ async def _take_back(fetcher: Fetcher, endpoint: str, document: Mapping[str, Any
         document.get("registration_access_token"),
     )
     evidence = "accepted a registration that must be refused"
-    usable = isinstance(place, str) and isinstance(token, str) and _PLAIN.fullmatch(token)
+    usable = isinstance(token, str) and _PLAIN.fullmatch(token)
     # Only where the client was made: elsewhere, the token would be a stranger's.
-    if not usable or address.origin_of(str(place)) != address.origin_of(endpoint):
+    if not usable or not _is_beside(place, endpoint):
         return ProbeAttempt(Answer.YES, evidence, left_behind=f"client {client}")
     try:
         gone = await fetcher.ask(
@@ -104,6 +104,12 @@ async def _take_back(fetcher: Fetcher, endpoint: str, document: Mapping[str, Any
     if gone.status not in (200, 204):
         return ProbeAttempt(Answer.YES, evidence, left_behind=f"client {client}")
     return ProbeAttempt(Answer.YES, f"{evidence}; deleted again")
+
+
+def _is_beside(place: object, endpoint: str) -> bool:
+    if not isinstance(place, str) or address.split(place) is None:
+        return False
+    return address.origin_of(place) == address.origin_of(endpoint)
 
 
 async def knock(fetcher: Fetcher, endpoint: str) -> ProbeAttempt:

@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -12,7 +11,7 @@ from typing import Any
 
 from doorward.errors import ConfigurationError
 from doorward.net import NEVER, Clock, Span
-from doorward.private_file import Exposed, read_private
+from doorward.private_file import Exposed, left_by_writers, read_private, replace_private
 from doorward.tokens.api_keys.key import ApiKey
 from doorward.tokens.refusals import ApiKeysUnavailable
 from doorward.wire import strict_json
@@ -179,25 +178,35 @@ def write_keys(path: Path, keys: Iterable[ApiKey]) -> None:
     path = path.resolve()
     content = json.dumps({"version": _VERSION, "keys": entries}, indent=1).encode() + b"\n"
     try:
-        # mkstemp makes the file 0600 from its first moment; the rename is seen whole or not at all.
-        descriptor, temporary = tempfile.mkstemp(prefix=".api-keys-", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                _keep_owner(file.fileno(), path)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(temporary).unlink()
-            raise
+        replace_private(
+            path,
+            content,
+            prefix=_temporary(path),
+            prepare=lambda descriptor: _keep_owner(descriptor, path),
+        )
     except OSError as error:
         raise ConfigurationError(
             "unwritable-api-keys",
             f"{path} cannot be written: {error.strerror}.",
             "Name a file in a folder that you may write to.",
         ) from error
+
+
+def remove_left(path: Path) -> None:
+    """
+    Remove what processes left beside ``path`` that were killed while they wrote it.
+
+    Call it under the lock under which the file is written: what is under way looks the same.
+    """
+    path = path.resolve()
+    with suppress(OSError):
+        for left in left_by_writers(path.parent, _temporary(path)):
+            left.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> str:
+    # Each file has a lock of its own, and a folder may hold several.
+    return f".api-keys-{path.name}-"
 
 
 def _keep_owner(descriptor: int, path: Path) -> None:
