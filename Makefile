@@ -9,7 +9,7 @@ export UV_PYTHON_DOWNLOADS := never
 # more than the tests of it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo keycloak keycloak-dist test test-fast adapters-oldest lint format bench docs pictures wheel-test setup clean
+.PHONY: demo keycloak keycloak-dist test test-fast adapters-oldest lint commit-subjects format bench docs pictures wheel-test setup clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -63,6 +63,16 @@ lint: setup ## formatting, style, types, and the rules of the rooms
 	$(RUN) ruff check .
 	$(RUN) mypy
 	$(RUN) lint-imports
+	@$(MAKE) --no-print-directory commit-subjects
+
+# The last commit from before the rule.
+SUBJECTS_SINCE := e091279703e69d056e8a1cb091b022a70e3342e0
+commit-subjects: ## new commits have subjects of at most 72 characters
+	@if git cat-file -e $(SUBJECTS_SINCE) 2>/dev/null; then \
+	  git log --format='%h %s' $(SUBJECTS_SINCE)..HEAD | awk \
+	    '{ subject = substr($$0, index($$0, " ") + 1) } \
+	     length(subject) > 72 { print "longer than 72 characters: " $$0; long = 1 } END { exit long }'; \
+	else echo "commit subjects are not checked: this checkout has no history"; fi
 
 format: setup ## put the code in form
 	$(RUN) ruff format .

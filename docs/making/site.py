@@ -20,6 +20,7 @@ PAGES_FROM_ELSEWHERE = {
     "README.md": "index.md",
     "CHANGELOG.md": "changelog.md",
     "SECURITY.md": "security.md",
+    "CONTRIBUTING.md": "contributing.md",
     "quickstart/README.md": "quickstart.md",
 }
 LANGUAGES = {
