@@ -1,4 +1,4 @@
-"""What the command's exit status says; stable, so that scripts may branch on it."""
+"""The exit statuses of the command; stable, so that scripts can branch on them."""
 
 from enum import IntEnum
 
@@ -18,12 +18,12 @@ class ExitCode(IntEnum):
 
 MEANING: dict[ExitCode, str] = {
     ExitCode.OK: "done",
-    ExitCode.REFUSED: "the server understood and refused",
-    ExitCode.USAGE: "the command line or the settings must change",
+    ExitCode.REFUSED: "the server refused the request",
+    ExitCode.USAGE: "the command line or a setting is wrong",
     ExitCode.SIGN_IN: "a sign-in is needed, or failed",
-    ExitCode.UNREACHABLE: "nobody answered, or not in time",
-    ExitCode.TOOL: "the tool ran and reported an error",
-    ExitCode.UNUSABLE: "the server's answers cannot be used or trusted",
+    ExitCode.UNREACHABLE: "the server did not answer in time",
+    ExitCode.TOOL: "the tool reported an error",
+    ExitCode.UNUSABLE: "the server's response is invalid or not trusted",
     ExitCode.INTERRUPTED: "interrupted",
 }
-"""The statuses in words, as ``doorward --help`` shows them."""
+"""The meaning of each status, for ``doorward --help``."""

@@ -1,4 +1,4 @@
-"""The command ``doorward``: its verbs, and what every run ends with."""
+"""The command ``doorward``: entry point and exit status."""
 
 import os
 import sys
@@ -7,11 +7,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from doorward.cli.client import bridge, call, client_document, login, logout, tools, whoami
 from doorward.cli.exit_codes import MEANING, ExitCode
-from doorward.cli.idp import verbs as idp
+from doorward.cli.lazy_group import LazyGroup
 from doorward.cli.options import examples
-from doorward.cli.server import api_key, demo, gateway, token, who_can, why
 from doorward.errors import DoorwardError
 
 _STATUSES = "Exit status: " + "; ".join(
@@ -20,7 +18,8 @@ _STATUSES = "Exit status: " + "; ".join(
 
 app = typer.Typer(
     name="doorward",
-    help="OAuth 2.1 in front of MCP servers: see it work, sign in, call a tool.",
+    cls=LazyGroup,
+    help="Protect MCP servers with OAuth 2.1, sign in to them, and call their tools.",
     epilog=examples(
         "doorward demo",
         "doorward login http://localhost:9000/mcp",
@@ -28,7 +27,6 @@ app = typer.Typer(
         _STATUSES,
     ),
     no_args_is_help=True,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
@@ -51,27 +49,11 @@ def _doorward(
     return None
 
 
-app.command("demo", epilog=demo.EPILOG)(demo.demo)
-app.command("login", epilog=login.EPILOG)(login.login)
-app.command("whoami", epilog=whoami.EPILOG)(whoami.whoami)
-app.command("tools", epilog=tools.EPILOG)(tools.tools)
-app.command("call", epilog=call.EPILOG)(call.call)
-app.command("bridge", epilog=bridge.EPILOG)(bridge.bridge)
-app.command("client-document", epilog=client_document.EPILOG)(client_document.client_document)
-app.command("logout", epilog=logout.EPILOG)(logout.logout)
-app.command("token", epilog=token.EPILOG)(token.token)
-app.command("gateway", epilog=gateway.EPILOG)(gateway.gateway)
-app.command("who-can", epilog=who_can.EPILOG)(who_can.who_can)
-app.command("why", epilog=why.EPILOG)(why.why)
-app.add_typer(idp.app, name="idp")
-app.add_typer(api_key.app, name="api-key")
-
-
 def run(arguments: Sequence[str]) -> int:
     """
-    Carry out one command line and return its exit status.
+    Run one command line and return its exit status.
 
-    Does not end the process, and prints no traceback for what a user can cause.
+    Does not end the process, and prints no traceback for expected errors.
     """
     try:
         ended = app(list(arguments), standalone_mode=False, prog_name="doorward")
@@ -86,7 +68,7 @@ def run(arguments: Sequence[str]) -> int:
     except DoorwardError as problem:
         return _show(problem, as_json="--json" in arguments)
     except BrokenPipeError:
-        # Whoever read our output has had enough, as `| head` does.
+        # The reader closed the pipe, as `| head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     return ended if isinstance(ended, int) else ExitCode.OK
@@ -111,9 +93,9 @@ def _show(problem: DoorwardError, *, as_json: bool) -> int:
 
 
 def main() -> NoReturn:
-    """Run the command line of this process and end it with the right status."""
+    """Run the command line of this process and exit with its status."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that knows no such letter shows a question mark; it is no reason to crash.
+        # A terminal without UTF-8 shows a question mark instead of raising UnicodeEncodeError.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     raise SystemExit(int(run(sys.argv[1:])))

@@ -1,4 +1,4 @@
-"""The two streams: what was asked for goes to stdout, everything else to stderr."""
+"""The two output streams: results go to stdout, everything else to stderr."""
 
 import json
 import sys
@@ -14,10 +14,9 @@ from doorward.cli.plain_text import json_fit, line
 
 class Output:
     """
-    Prints results to stdout and progress to stderr; with ``as_json`` one document and no progress.
+    Prints results to stdout and progress to stderr; with ``as_json`` one document, no progress.
 
-    Colour only where the stream is a terminal and ``NO_COLOR`` is not set. Everything printed
-    through here is made fit for a terminal first.
+    Uses colour only on a terminal without ``NO_COLOR``. Escapes control characters in all text.
     """
 
     def __init__(self, *, as_json: bool = False) -> None:
@@ -28,33 +27,33 @@ class Output:
         self._done, self._waiting, self._bar = ("✓", "…", "─") if unicode else ("+", "...", "-")
 
     def document(self, document: Mapping[str, Any]) -> None:
-        """Print the one JSON document of this run."""
+        """Print the JSON document of this run."""
         text = json.dumps(document, ensure_ascii=False, indent=2)
         sys.stdout.write(json_fit(text) + "\n")
 
     def text(self, text: str) -> None:
-        """Print a result as it is, already fit for a terminal."""
+        """Print a result unchanged; the caller has escaped it."""
         sys.stdout.write(text + "\n")
 
     def step(self, name: str, detail: str = "") -> None:
-        """Say that one hop is done."""
+        """Print that one step is done."""
         self._progress(Text(self._done, "green"), name, detail)
 
     def waiting(self, name: str, detail: str) -> None:
-        """Say what is being waited for."""
+        """Print what the command is waiting for."""
         self._progress(Text(self._waiting[:1], "yellow"), name, detail)
 
     def note(self, text: str) -> None:
-        """Say something that is no result."""
+        """Print a line that is not part of the result."""
         if not self.as_json:
             self._err.print(Text(line(text)), soft_wrap=True)
 
     def address(self, url: str) -> None:
-        """Print a URL to be copied: alone on its line, and never broken."""
+        """Print a URL to copy: alone on its line, without a line break."""
         self._err.print(Text(line(url, None), "bold"), soft_wrap=True)
 
     def problem(self, problem: str, hint: str, reason: str) -> None:
-        """Say what is wrong and what to do."""
+        """Print an error and its hint."""
         self._err.print(
             Text.assemble(
                 "doorward: ", ("error", "bold red"), ": ", line(problem), (f" ({reason})", "dim")
@@ -68,7 +67,7 @@ class Output:
             )
 
     def facts(self, title: str, facts: Sequence[tuple[str, str]]) -> None:
-        """Print a title and named facts below it."""
+        """Print a title, and one name and value per line below it."""
         self._out.print(Text(line(title), "bold"))
         width = max(len(name) for name, _ in facts)
         for name, value in facts:
@@ -76,7 +75,7 @@ class Output:
             self._out.print(Text.assemble(label, line(value)), soft_wrap=True)
 
     def rows(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print a table; where stdout is no terminal, one line per row with tabs between."""
+        """Print a table; tab-separated lines if stdout is not a terminal."""
         if not self._out.is_terminal:
             for row in rows:
                 self.text("\t".join(line(cell) for cell in row))

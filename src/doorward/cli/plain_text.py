@@ -1,16 +1,16 @@
-"""Text from strangers, made fit for a terminal."""
+"""Untrusted text, escaped for a terminal."""
 
 from doorward.wire.safe_text import seen, visible, visible_line
 
 plain = visible
-"""Several lines, with everything that a reader would not see spelled out: ``\\x1b``, ``\\u202e``."""
+"""Escapes invisible characters, such as ``\\x1b`` and ``\\u202e``; keeps line breaks."""
 
 line = visible_line
-"""The same in one line, and letters that only look like others spelled out too."""
+"""Also escapes line breaks and look-alike letters."""
 
 
 def json_fit(document: str) -> str:
-    """Return a JSON document whose strings cannot steer a terminal; it means the same."""
+    """Return an equivalent JSON document without characters that control a terminal."""
     if document.isascii() and "\x7f" not in document:
         return document
     return "".join(

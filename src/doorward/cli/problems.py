@@ -1,4 +1,4 @@
-"""Which exit status an expected problem ends with, and how it is shown."""
+"""The exit status of each expected error, and how the error is printed."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ from doorward.errors import ConfigurationError, DoorwardError
 
 
 class UsageProblem(ConfigurationError):
-    """The command line cannot be carried out as it was written."""
+    """The command line is wrong."""
 
 
 class ToolProblem(DoorwardError):
-    """The tool ran and reported an error; ``text`` is what it said."""
+    """The tool ran and reported an error; ``text`` is its message."""
 
     code = "tool-error"
 
@@ -32,7 +32,7 @@ class ToolProblem(DoorwardError):
         self.text = text
 
 
-# The first class that fits decides, so a narrower class stands before a wider one.
+# The first matching class decides, so subclasses come before their base class.
 _STATUS: tuple[tuple[type[DoorwardError], ExitCode], ...] = (
     (ConfigurationError, ExitCode.USAGE),
     (ToolProblem, ExitCode.TOOL),
@@ -44,19 +44,19 @@ _STATUS: tuple[tuple[type[DoorwardError], ExitCode], ...] = (
     (ProtocolBroken, ExitCode.UNUSABLE),
     (DoorwardError, ExitCode.UNUSABLE),
 )
-# These are about the address that the user typed.
+# Reasons that concern the URL on the command line.
 _TYPED = frozenset({"not-a-server-url", "insecure-server-url"})
 
 
 def status_of(error: DoorwardError) -> ExitCode:
-    """Return the exit status that ``error`` ends the command with."""
+    """Return the exit status for ``error``."""
     if isinstance(error, ClientRefused) and error.reason in _TYPED:
         return ExitCode.USAGE
     return next(status for kind, status in _STATUS if isinstance(error, kind))
 
 
 def show(error: DoorwardError, output: Output) -> ExitCode:
-    """Print ``error`` for a person or for a program; return the exit status."""
+    """Print ``error`` as text or JSON; return the exit status."""
     status = status_of(error)
     reason, problem, hint = _told(error)
     output.problem(problem, hint, reason)

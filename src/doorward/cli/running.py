@@ -1,4 +1,4 @@
-"""Running a verb: expected problems become a sentence and a status, never a traceback."""
+"""Runs a verb: expected errors become a message and an exit status, not a traceback."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from doorward.cli.output import Output
+from doorward.cli.problems import show
 from doorward.errors import DoorwardError
 
 
@@ -16,10 +17,10 @@ def run(
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> None:
     """
-    Run ``verb`` to its end, on asyncio's own event loop unless told otherwise.
+    Run ``verb`` on an event loop, asyncio's own by default.
 
     Raises:
-        typer.Exit: with the status of the problem that was shown.
+        typer.Exit: with the exit status of the printed error.
     """
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
@@ -29,7 +30,6 @@ def run(
 
 
 def fail(output: Output, error: DoorwardError) -> None:
-    """Show ``error`` and end the command with its status."""
-    from doorward.cli.problems import show
+    """Print ``error`` and raise ``typer.Exit`` with its status."""
 
     raise typer.Exit(int(show(error, output))) from None

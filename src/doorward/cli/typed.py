@@ -1,4 +1,4 @@
-"""What people type as one word and mean as several: scopes, spans of time."""
+"""Option values with a format of their own: lists of names, durations."""
 
 import re
 
@@ -10,15 +10,17 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def words(text: str) -> frozenset[str]:
     """
-    Return the words in ``text``, separated by commas or spaces.
+    Return the names in ``text``, separated by commas or spaces.
 
     Raises:
-        UsageProblem: one of them can be no scope and no role.
+        UsageProblem: ``malformed-scope``: one of them is not a valid scope (RFC 6749 §3.3).
     """
     found = parse_scope(" ".join(text.replace(",", " ").split()))
     if found is None:
         raise UsageProblem(
-            "malformed-scope", f"{text!r} is not a list.", "Separate words by commas."
+            "malformed-scope",
+            f"Expected names separated by commas, got {text!r}.",
+            "Write, for example, mcp:read,mcp:tools.",
         )
     return found
 
@@ -28,11 +30,11 @@ def seconds(span: str) -> int:
     Return the seconds in ``90s``, ``30m``, ``8h`` or ``2d``.
 
     Raises:
-        UsageProblem: it is written otherwise, or is none.
+        UsageProblem: ``malformed-span``: ``span`` has another form, or is zero.
     """
     match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", span)
     if match is None or int(match[1]) == 0:
         raise UsageProblem(
-            "malformed-span", f"{span!r} is not a span of time.", "Write 90s, 30m, 8h or 2d."
+            "malformed-span", f"Expected a duration, got {span!r}.", "Write 90s, 30m, 8h or 2d."
         )
     return int(match[1]) * _UNITS[match[2]]

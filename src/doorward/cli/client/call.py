@@ -1,9 +1,11 @@
 """``doorward call``: call one tool."""
 
+import json
 from typing import Annotated, Any
 
 import typer
 
+from doorward.cli.client.asked_page import AskedPage
 from doorward.cli.client.service_options import (
     AsService,
     ClientId,
@@ -12,7 +14,14 @@ from doorward.cli.client.service_options import (
     SecretFile,
     ServiceOptions,
 )
+from doorward.cli.client.stored import token_store_of
+from doorward.cli.client.tool_arguments import parse_arguments
 from doorward.cli.options import Account, AsJson, ServerUrl, examples
+from doorward.cli.output import Output
+from doorward.cli.plain_text import plain
+from doorward.cli.problems import ToolProblem
+from doorward.cli.running import run
+from doorward.client.connection import open_connection
 
 EPILOG = examples(
     "doorward call https://mcp.example/mcp add a=2 b=3",
@@ -29,7 +38,7 @@ def call(
         list[str] | None,
         typer.Argument(
             metavar="NAME=VALUE",
-            help="The tool's arguments. Values are read as the tool's schema says; NAME:=JSON is JSON.",
+            help="An argument, converted to the type in the tool's schema; or NAME:=JSON.",
         ),
     ] = None,
     service: AsService = False,
@@ -41,13 +50,11 @@ def call(
     as_json: AsJson = False,
 ) -> None:
     """
-    Call a tool of an MCP server and print what it gives.
+    Call a tool and print its result.
 
-    Uses the token that "doorward login" kept, and renews it when it is over. A service needs no
-    login before: it gets its token here, and keeps it as an account of its own.
+    Uses the token that "doorward login" stored, and renews it when it has expired. A service needs
+    no "doorward login": it gets its token here, and stores it under its own account.
     """
-    from doorward.cli.output import Output
-    from doorward.cli.running import run
 
     output = Output(as_json=as_json)
     who = ServiceOptions(service, client_id, issuer, client_secret_file, client_key)
@@ -55,13 +62,8 @@ def call(
 
 
 async def _call(
-    output: Any, url: str, asked: tuple[str, list[str]], who: ServiceOptions, account: str | None
+    output: Output, url: str, asked: tuple[str, list[str]], who: ServiceOptions, account: str | None
 ) -> None:
-    from doorward.cli.client.asked_page import AskedPage
-    from doorward.cli.client.stored import token_store_of
-    from doorward.cli.client.tool_arguments import parse_arguments
-    from doorward.cli.problems import ToolProblem
-    from doorward.client.connection import open_connection
 
     name, words = asked
     token_store = token_store_of(who.account(account))
@@ -75,26 +77,23 @@ async def _call(
         **options,
     ) as connection:
         listed = {tool.name: tool for tool in await connection.client.list_tools()}
-        # A tool that is not listed may be one that this user may not see; the server says so best.
+        # A tool that is not listed may be one that this user may not see: let the server refuse it.
         schema = listed[name].input_schema if name in listed else {}
         result = await connection.client.call_tool(name, parse_arguments(words, schema))
     if output.as_json:
         output.document(dict(result.document))
     if result.is_error:
-        raise ToolProblem(name, result.text or "it gave no reason")
+        raise ToolProblem(name, result.text or "no reason given")
     if not output.as_json:
         _print(output, result)
 
 
-def _print(output: Any, result: Any) -> None:
-    import json
-
-    from doorward.cli.plain_text import plain
+def _print(output: Output, result: Any) -> None:
 
     for part in result.content:
         if part.get("type") == "text":
             output.text(plain(str(part.get("text", ""))))
         else:
-            output.note(f"({part.get('type')} content; see it with --json)")
+            output.note(f"({part.get('type')} content; use --json to see it)")
     if not result.content and result.structured is not None:
         output.text(plain(json.dumps(result.structured, ensure_ascii=False, indent=2)))

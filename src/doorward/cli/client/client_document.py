@@ -1,10 +1,14 @@
-"""``doorward client-document``: the document that a client is known by, written and checked."""
+"""``doorward client-document``: write or check a client ID metadata document."""
 
+import json
 from typing import Annotated, Any
 
 import typer
 
 from doorward.cli.options import AsJson, examples
+from doorward.cli.output import Output
+from doorward.cli.running import run
+from doorward.client.client_document import build_document, check_document
 
 EPILOG = examples(
     "doorward client-document https://me.example/client.json --name 'My client' > client.json",
@@ -15,29 +19,31 @@ EPILOG = examples(
 
 def client_document(
     url: Annotated[
-        str, typer.Argument(metavar="URL", help="Where the document is served; the client's id.")
+        str,
+        typer.Argument(
+            metavar="URL", help="The URL that serves the document; it is the client id."
+        ),
     ],
-    name: Annotated[str, typer.Option(help="What consent pages call the client.")] = "Doorward",
+    name: Annotated[str, typer.Option(help="The client's name on consent pages.")] = "Doorward",
     redirect_uri: Annotated[
         list[str] | None,
-        typer.Option(help="Where codes may be sent; without it, any loopback port at /callback."),
+        typer.Option(help="A redirect URI; without it, /callback on any loopback port."),
     ] = None,
     homepage: Annotated[
-        str | None, typer.Option(help="The client's own page.", metavar="URL")
+        str | None, typer.Option(help="The client's home page.", metavar="URL")
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Fetch what is served there and say what is wrong.")
+        bool, typer.Option("--check", help="Fetch the document at URL and report what is wrong.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """
-    Write the document that makes its own URL a client id, or check the one that is served.
+    Write or check a client ID metadata document.
 
-    Serve it at exactly that URL, over https, as application/json and without a redirect. Servers
-    that read such documents then know your client without a registration.
+    Serve the document at exactly URL, over https, as application/json and without a redirect.
+    Authorization servers that support such documents then accept URL as a client id, without
+    registration.
     """
-    from doorward.cli.output import Output
-    from doorward.cli.running import run
 
     output = Output(as_json=as_json)
     if check:
@@ -47,18 +53,14 @@ def client_document(
 
 
 async def _write(
-    output: Any, url: str, name: str, redirect_uris: list[str], homepage: str | None
+    output: Output, url: str, name: str, redirect_uris: list[str], homepage: str | None
 ) -> None:
-    import json
-
-    from doorward.client.client_document import build_document
 
     document = build_document(url, name=name, redirect_uris=redirect_uris, homepage=homepage)
     output.text(json.dumps(document, ensure_ascii=False, indent=2))
 
 
-async def _check(output: Any, url: str) -> None:
-    from doorward.client.client_document import check_document
+async def _check(output: Output, url: str) -> None:
 
     metadata = await check_document(url)
     if output.as_json:

@@ -1,4 +1,4 @@
-"""``doorward login``: sign in to an MCP server through the browser."""
+"""``doorward login``: sign in to an MCP server."""
 
 import sys
 from dataclasses import dataclass
@@ -13,7 +13,16 @@ from doorward.cli.client.service_options import (
     SecretFile,
     ServiceOptions,
 )
+from doorward.cli.client.stored import document_of, facts_of, token_store_of
 from doorward.cli.options import Account, AsJson, ServerUrl, examples
+from doorward.cli.output import Output
+from doorward.cli.problems import UsageProblem
+from doorward.cli.running import run
+from doorward.client.connection import open_connection
+from doorward.client.oauth.registration import ClientChoice, require_document_url
+from doorward.client.sign_in.browser import open_browser
+from doorward.wire import address
+from doorward.wire.oauth.scope import parse_scope
 
 EPILOG = examples(
     "doorward login https://mcp.example/mcp",
@@ -29,35 +38,41 @@ def login(
     url: ServerUrl,
     scope: Annotated[
         str | None,
-        typer.Option(help="Ask for exactly these scopes, separated by spaces."),
+        typer.Option(help="Request exactly these scopes, separated by spaces."),
     ] = None,
     client_id: Annotated[
         str | None,
-        typer.Option(help="Use this client, registered there by hand, instead of registering one."),
+        typer.Option(help="Use this pre-registered client instead of registering a new one."),
     ] = None,
     client_document: Annotated[
         str | None,
         typer.Option(
-            help="The https URL of your client ID metadata document, for servers that read them.",
+            help="Use the client ID metadata document at this https URL.",
             metavar="URL",
         ),
     ] = None,
     port: Annotated[
         int,
-        typer.Option(help="Listen on this loopback port; 0 takes a free one.", min=0, max=65535),
+        typer.Option(
+            help="Listen on this loopback port for the redirect; 0 picks a free one.",
+            min=0,
+            max=65535,
+        ),
     ] = 0,
     no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Print the address instead of opening it.")
+        bool, typer.Option("--no-browser", help="Print the sign-in URL instead of opening it.")
     ] = False,
     paste: Annotated[
         bool,
         typer.Option(
-            "--paste", help="The browser is on another machine: paste its last address back here."
+            "--paste", help="Use a browser on another machine: paste the URL that it ends on."
         ),
     ] = False,
     device: Annotated[
         bool,
-        typer.Option("--device", help="Show a code to enter on another device, where offered."),
+        typer.Option(
+            "--device", help="Show a code to enter on another device, if the provider supports it."
+        ),
     ] = False,
     service: AsService = False,
     issuer: Issuer = None,
@@ -65,26 +80,24 @@ def login(
     client_key: KeyFile = None,
     account: Account = None,
     timeout: Annotated[
-        float, typer.Option(help="How long to wait for the browser, in seconds.", min=1)
+        float, typer.Option(help="Wait this many seconds for the browser.", min=1)
     ] = 300,
     as_json: AsJson = False,
 ) -> None:
     """
-    Sign in to an MCP server through the browser.
+    Sign in to an MCP server.
 
-    Finds out who signs people in there, opens that page, and waits on a loopback port for the
-    browser to come back. Over SSH, "--paste" or "--device" need no browser here. Tokens are kept
-    in a file that only you can read, sealed with a key in the system's keyring if there is one.
-    Those of a service are kept as an account, "--account" or else named by its client id.
+    Opens the sign-in page of the server's authorization server in the browser, and waits for the
+    redirect on a loopback port. Over SSH, use "--paste" or "--device". The tokens are stored in a
+    file that only you can read, encrypted with a key in the system keyring if there is one. The
+    tokens of a service are stored under "--account", or under its client id.
     """
-    from doorward.cli.output import Output
-    from doorward.cli.running import run
 
     output = Output(as_json=as_json)
     progress = LoginProgress(output, no_browser=no_browser or paste, pastes=paste)
     options = {"port": port, "patience": timeout, **_kind(progress, paste=paste, device=device)}
     if account is not None:
-        # Else the browser signs in again whoever is signed in there already.
+        # Without it, the provider reuses the browser's session, which may be another account's.
         options["prompt"] = "select_account"
     asked = LoginOptions(
         url,
@@ -116,13 +129,8 @@ class LoginOptions:
 
 
 async def _login(
-    output: Any, asked: LoginOptions, progress: "LoginProgress", options: dict[str, Any]
+    output: Output, asked: LoginOptions, progress: "LoginProgress", options: dict[str, Any]
 ) -> None:
-    from doorward.cli.client.stored import token_store_of
-    from doorward.cli.problems import UsageProblem
-    from doorward.client.connection import open_connection
-    from doorward.client.oauth.registration import ClientChoice, require_document_url
-    from doorward.wire.oauth.scope import parse_scope
 
     url, scope, document = asked.url, asked.scope, asked.client_document
     wanted = parse_scope(" ".join(scope.replace(",", " ").split())) if scope is not None else None
@@ -130,7 +138,7 @@ async def _login(
         raise UsageProblem(
             "malformed-scope",
             f"{scope!r} is not a list of scopes.",
-            "Separate scopes by spaces, such as --scope 'mcp:read mcp:tools'.",
+            "Separate scopes with spaces, such as --scope 'mcp:read mcp:tools'.",
         )
     token_store = token_store_of(asked.service.account(asked.account))
     choice = ClientChoice(
@@ -144,7 +152,9 @@ async def _login(
     }
     if asked.service.wanted and {"show", "paste"} & options.keys():
         raise UsageProblem(
-            "two-ways", "A service needs no browser.", "Leave out --paste and --device."
+            "two-ways",
+            "--service cannot be combined with --paste or --device.",
+            "Remove --paste and --device: a service signs in without a browser.",
         )
     async with open_connection(
         url,
@@ -161,11 +171,10 @@ async def _login(
         output.note(f"Not granted: {' '.join(missing)}.")
 
 
-def _report(output: Any, url: str, tokens: Any, place: str) -> None:
-    from doorward.cli.client.stored import document_of, facts_of
+def _report(output: Output, url: str, tokens: Any, place: str) -> None:
 
     if tokens is None:
-        output.note("This server asks nobody to sign in.")
+        output.note("This server does not require a sign-in.")
         if output.as_json:
             output.document({"server": url, "signed_in": False})
         return
@@ -177,15 +186,15 @@ def _report(output: Any, url: str, tokens: Any, place: str) -> None:
 
 
 class LoginProgress:
-    """Says on stderr which hop is done, and opens or prints the address."""
+    """Prints each finished step on stderr, and opens or prints the sign-in URL."""
 
-    def __init__(self, output: Any, *, no_browser: bool, pastes: bool = False) -> None:
+    def __init__(self, output: Output, *, no_browser: bool, pastes: bool = False) -> None:
         self._output = output
         self._no_browser = no_browser
         self._pastes = pastes
 
     def __call__(self, step: str, detail: str) -> None:
-        """Take note of one hop."""
+        """Print one finished step."""
         shown = {"resource": "server", "issuer": "sign-in", "client": "client"}
         if step in shown:
             self._output.step(shown[step], detail)
@@ -195,33 +204,31 @@ class LoginProgress:
             self._output.step("answer", f"from {detail}")
 
     def open(self, url: str) -> None:
-        """Open the authorization URL, or print it when nothing can be opened."""
-        from doorward.client.sign_in.browser import open_browser
+        """Open the authorization URL, or print it if no browser can be opened."""
 
         if not self._no_browser and open_browser(url):
-            self._output.waiting("browser", "opened; waiting for you to finish there")
+            self._output.waiting("browser", "opened; finish the sign-in there")
             return
         where = "in any browser" if self._pastes else "on this machine"
-        self._output.waiting("browser", f"open this address, {where}:")
+        self._output.waiting("browser", f"open this URL {where}:")
         self._warn(url)
         self._output.address(url)
 
     def _warn(self, url: str) -> None:
-        from doorward.wire import address
 
         parts = address.split(url)
         if parts is not None and address.is_punycode(parts.hostname or ""):
             self._output.note(
-                f"Careful: letters of {parts.hostname} only look like others (Punycode)."
+                f"Warning: letters of {parts.hostname} can be mistaken for others (Punycode)."
             )
 
     def paste(self) -> str:
-        """Ask for the browser's last address and return what was typed."""
-        self._output.note("The browser will find nothing at the end. Copy its address, paste it:")
+        """Ask for the redirect URL and return the typed line."""
+        self._output.note("The browser ends on a page that does not load. Paste its URL here:")
         return sys.stdin.readline()
 
     def show(self, code: Any) -> None:
-        """Say where to go on another device, and what to enter there."""
-        self._output.waiting("device", f"enter the code {code.user_code} at this address:")
+        """Print the verification URL and the user code."""
+        self._output.waiting("device", f"enter the code {code.user_code} at this URL:")
         self._warn(code.address)
         self._output.address(code.address)

@@ -1,10 +1,16 @@
-"""``doorward logout``: revoke what is kept for one server, or for all, and forget it."""
+"""``doorward logout``: revoke and delete the tokens for one server, or for all."""
 
 from typing import Annotated, Any
 
+import anyio.to_thread
 import typer
 
+from doorward.cli.client.stored import token_store_of
 from doorward.cli.options import Account, AsJson, examples
+from doorward.cli.output import Output
+from doorward.cli.running import run
+from doorward.client.connection import open_connection
+from doorward.client.refusals import ClientRefused
 
 EPILOG = examples(
     "doorward logout https://mcp.example/mcp",
@@ -15,29 +21,22 @@ EPILOG = examples(
 def logout(
     url: Annotated[
         str | None,
-        typer.Argument(metavar="URL", help="The MCP server; without it, every server."),
+        typer.Argument(metavar="URL", help="The MCP server; without it, all servers."),
     ] = None,
     account: Account = None,
     as_json: AsJson = False,
 ) -> None:
     """
-    Sign out of one MCP server, or of all.
+    Revoke and delete stored tokens.
 
-    Asks the authorization server to revoke the tokens, where it offers that, and forgets them here
-    in any case.
+    Deletes the tokens on this machine even if the authorization server cannot revoke them.
     """
-    from doorward.cli.output import Output
-    from doorward.cli.running import run
 
     output = Output(as_json=as_json)
     run(output, lambda: _logout(output, url, account))
 
 
-async def _logout(output: Any, url: str | None, account: str | None) -> None:
-    import anyio.to_thread
-
-    from doorward.cli.client.stored import token_store_of
-    from doorward.client.refusals import ClientRefused
+async def _logout(output: Output, url: str | None, account: str | None) -> None:
 
     token_store = token_store_of(account)
     servers = token_store.servers() if url is None else (url,)
@@ -46,7 +45,7 @@ async def _logout(output: Any, url: str | None, account: str | None) -> None:
         try:
             revoked = await _revoke(token_store, server)
         except ClientRefused as error:
-            output.note(f"{server}: not revoked there ({error.reason}); forgotten here.")
+            output.note(f"{server}: not revoked ({error.reason}), but deleted here.")
             revoked = False
         known = await anyio.to_thread.run_sync(token_store.forget_tokens, server) is not None
         if known or url is None:
@@ -55,11 +54,10 @@ async def _logout(output: Any, url: str | None, account: str | None) -> None:
     if output.as_json:
         output.document({"signed_out": ended})
     elif not ended:
-        output.note("Nothing is kept here; you are not signed in.")
+        output.note("You are not signed in: no tokens are stored.")
 
 
 async def _revoke(token_store: Any, server: str) -> bool:
-    from doorward.client.connection import open_connection
 
     tokens = token_store.tokens_for(server)
     if tokens is None:

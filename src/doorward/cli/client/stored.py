@@ -1,4 +1,4 @@
-"""What is known of a kept token, told without the token."""
+"""Describes a stored token without showing it."""
 
 import time
 from collections.abc import Mapping
@@ -13,19 +13,19 @@ from doorward.jose.compact import NotCompact, unverified_claims
 
 def token_store_of(account: str | None) -> TokenStore:
     """
-    Return what this user holds as ``account``.
+    Return the token store of ``account``.
 
     Raises:
-        ConfigurationError: the name cannot be one, or the store cannot be used.
+        ConfigurationError: the account name is invalid, or the store cannot be used.
     """
     return TokenStore(open_store(), account)
 
 
 def document_of(url: str, tokens: Tokens, place: str) -> dict[str, Any]:
     """
-    Return everything that may be told of ``tokens``.
+    Return the printable facts about ``tokens``.
 
-    What the token says of its user is read, not verified: only the server can do that.
+    Does not verify the claims in the access token: only the server can.
     """
     claims = _claims(tokens.access_token)
     return {
@@ -39,29 +39,29 @@ def document_of(url: str, tokens: Tokens, place: str) -> dict[str, Any]:
         "roles": [role for role in _list(claims.get("roles")) if isinstance(role, str)],
         "expires_at": tokens.expires_at,
         "renewable": tokens.refresh_token is not None,
-        "kept_in": place,
+        "stored_in": place,
     }
 
 
 def facts_of(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the same for a person to read."""
+    """Return the same facts as labels and texts."""
     subject, name = document["subject"], document["name"]
     who = f"{name} ({subject})" if name and name != subject else subject
     facts = [
-        ("user", who or "not said by the token"),
+        ("user", who or "not in the token"),
         ("issuer", document["issuer"]),
         ("scopes", " ".join(document["scopes"]) or "none"),
         ("roles", " ".join(document["roles"])),
         ("expires", _when(document["expires_at"], renewable=document["renewable"])),
-        ("kept in", document["kept_in"]),
+        ("stored in", document["stored_in"]),
     ]
     return [(label, value) for label, value in facts if value]
 
 
 def _when(expires_at: float | None, *, renewable: bool) -> str:
-    after = ", renewed by itself" if renewable else ", then sign in again"
+    after = ", renews automatically" if renewable else ", then sign in again"
     if expires_at is None:
-        return "not said" + after
+        return "unknown" + after
     left = expires_at - time.time()
     clock = datetime.fromtimestamp(expires_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
     return f"{_span(left)} ({clock}){after}"
@@ -69,7 +69,7 @@ def _when(expires_at: float | None, *, renewable: bool) -> str:
 
 def _span(seconds: float) -> str:
     if seconds <= 0:
-        return "over"
+        return "expired"
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size:
             count = round(seconds / size)

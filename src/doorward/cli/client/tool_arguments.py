@@ -1,4 +1,4 @@
-"""``key=value`` on a command line, read as the tool's own schema reads it."""
+"""Parses ``name=value`` arguments by the tool's input schema."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -18,14 +18,14 @@ _JSON_TYPES: dict[str, tuple[type, ...]] = {
 
 def types_of(schema: Any) -> frozenset[str]:
     """
-    Return the JSON types that ``schema`` allows, as far as it says; empty for "anything".
+    Return the JSON types that ``schema`` allows; empty for any type.
 
     ``{"anyOf": [{"type": "integer"}, {"type": "null"}]}`` gives ``{"integer", "null"}``.
     """
     if not isinstance(schema, dict):
         return frozenset()
-    said = schema.get("type")
-    named = said if isinstance(said, list) else [said]
+    value = schema.get("type")
+    named = value if isinstance(value, list) else [value]
     found = {kind for kind in named if isinstance(kind, str)}
     for word in ("anyOf", "oneOf"):
         parts = schema.get(word)
@@ -36,10 +36,10 @@ def types_of(schema: Any) -> frozenset[str]:
 
 def parse_arguments(words: Iterable[str], schema: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return the arguments in ``words``.
+    Return the arguments in ``words``, converted to the types in ``schema``.
 
-    ``a=2`` is the number 2 where the schema wants a number and the text "2" where it wants text.
-    ``a:=[1, 2]`` is JSON whatever the schema says.
+    ``a=2`` is the number 2 if the schema has a number there, and the string "2" if it has a string.
+    ``a:=[1, 2]`` is always JSON.
 
     Raises:
         UsageProblem: with reason ``malformed-argument`` or ``wrong-type``.
@@ -54,8 +54,8 @@ def parse_arguments(words: Iterable[str], schema: Mapping[str, Any]) -> dict[str
         if not separator or not name or name in found:
             raise UsageProblem(
                 "malformed-argument",
-                f"{word!r} is no argument of its own.",
-                "Write every argument once, as name=value or name:=JSON.",
+                f"Expected name=value or name:=JSON, each name once, got {word!r}.",
+                "Quote values with spaces, such as 'text=two words'.",
             )
         found[name] = _json(name, text) if is_json else _value(name, text, known.get(name))
     return found
@@ -66,7 +66,9 @@ def _json(name: str, text: str) -> Any:
         return parse(text.encode("utf-8", "surrogateescape"))
     except (NotStrictJson, UnicodeError) as error:
         raise UsageProblem(
-            "malformed-argument", f"{name} is not JSON: {error}.", f"Write {name}:='...' as JSON."
+            "malformed-argument",
+            f"The value of {name} is not valid JSON: {error}.",
+            "Quote it for the shell, such as list:='[1, 2]'.",
         ) from error
 
 
@@ -85,13 +87,13 @@ def _value(name: str, text: str, schema: Any) -> Any:
         return text
     raise UsageProblem(
         "wrong-type",
-        f"{name}={text} is not what the tool wants: {' or '.join(sorted(types))}.",
+        f"Expected {' or '.join(sorted(types))} for {name}, got {text!r}.",
         f"Give a value of that type, or JSON as {name}:=...",
     )
 
 
 def _is(value: Any, kind: str) -> bool:
-    # True is an int to Python and no integer to JSON.
+    # In Python, True is an int; in JSON it is not a number.
     if isinstance(value, bool):
         return kind == "boolean"
     return kind in _JSON_TYPES and isinstance(value, _JSON_TYPES[kind])

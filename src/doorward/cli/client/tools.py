@@ -1,8 +1,13 @@
-"""``doorward tools``: what an MCP server offers you."""
+"""``doorward tools``: the tools that you may call."""
 
 from typing import Any
 
+from doorward.cli.client.stored import token_store_of
+from doorward.cli.client.tool_arguments import types_of
 from doorward.cli.options import Account, AsJson, ServerUrl, examples
+from doorward.cli.output import Output
+from doorward.cli.running import run
+from doorward.client.connection import open_connection
 
 EPILOG = examples(
     "doorward tools https://mcp.example/mcp",
@@ -12,20 +17,16 @@ EPILOG = examples(
 
 def tools(url: ServerUrl, account: Account = None, as_json: AsJson = False) -> None:
     """
-    List the tools of an MCP server, as far as you may use them.
+    List the tools that you may call.
 
-    Uses the token that "doorward login" kept, and renews it when it is over.
+    Uses the token that "doorward login" stored, and renews it when it has expired.
     """
-    from doorward.cli.output import Output
-    from doorward.cli.running import run
 
     output = Output(as_json=as_json)
     run(output, lambda: _tools(output, url, account))
 
 
-async def _tools(output: Any, url: str, account: str | None) -> None:
-    from doorward.cli.client.stored import token_store_of
-    from doorward.client.connection import open_connection
+async def _tools(output: Output, url: str, account: str | None) -> None:
 
     async with open_connection(
         url, token_store=token_store_of(account), interactive=False
@@ -35,17 +36,16 @@ async def _tools(output: Any, url: str, account: str | None) -> None:
         output.document({"tools": [dict(tool.document) for tool in found]})
         return
     if not found:
-        output.note("This server offers you no tools.")
+        output.note("No tools: this server has none, or you may call none.")
         return
     rows = [
         (tool.name, _parameters(tool.input_schema), tool.description or tool.title or "")
         for tool in found
     ]
-    output.rows(("tool", "parameters", "what it does"), rows)
+    output.rows(("tool", "parameters", "description"), rows)
 
 
 def _parameters(schema: Any) -> str:
-    from doorward.cli.client.tool_arguments import types_of
 
     properties = schema.get("properties")
     required = schema.get("required")

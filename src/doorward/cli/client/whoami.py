@@ -1,8 +1,14 @@
-"""``doorward whoami``: who the kept token is for."""
+"""``doorward whoami``: the user of the stored token."""
 
 from typing import Any
 
+from doorward.cli.client.stored import document_of, facts_of, token_store_of
 from doorward.cli.options import Account, AsJson, ServerUrl, examples
+from doorward.cli.output import Output
+from doorward.cli.running import run
+from doorward.client.http.url_policy import UrlPolicy
+from doorward.client.refusals import SignInNeeded
+from doorward.wire.shell_command import login_hint
 
 EPILOG = examples(
     "doorward whoami https://mcp.example/mcp",
@@ -12,22 +18,16 @@ EPILOG = examples(
 
 def whoami(url: ServerUrl, account: Account = None, as_json: AsJson = False) -> None:
     """
-    Show who you are signed in as, with which scopes, and for how long.
+    Show the signed-in user, the scopes and when the token expires.
 
-    Reads what is kept on this machine and asks nobody; the token itself is never shown.
+    Reads the token store on this machine, without a request. Never shows the token itself.
     """
-    from doorward.cli.output import Output
-    from doorward.cli.running import run
 
     output = Output(as_json=as_json)
     run(output, lambda: _whoami(output, url, account))
 
 
-async def _whoami(output: Any, url: str, account: str | None) -> None:
-    from doorward.cli.client.stored import document_of, facts_of, token_store_of
-    from doorward.client.http.url_policy import UrlPolicy
-    from doorward.client.refusals import SignInNeeded
-    from doorward.wire.shell_command import login_hint
+async def _whoami(output: Output, url: str, account: str | None) -> None:
 
     UrlPolicy(url)
     token_store = token_store_of(account)

@@ -1,10 +1,22 @@
-"""``doorward idp probe``: what a live provider supports, measured."""
+"""``doorward idp probe``: tests what a live provider supports."""
 
 from typing import Annotated, Any
 
 import typer
 
+from doorward.cli.idp.show import print_quirk
 from doorward.cli.options import AsJson, examples
+from doorward.cli.output import Output
+from doorward.cli.running import run
+from doorward.client.refusals import DiscoveryFailed, Unreachable
+from doorward.idp import find
+from doorward.idp.matrix import COLUMNS
+from doorward.idp.probe.discovery import look
+from doorward.idp.probe.probe import probe as measure
+from doorward.idp.rendering import preset_document
+from doorward.net import Fetcher
+from doorward.net.url import read_target
+from doorward.wire.address import require_issuer
 
 EPILOG = examples(
     "doorward idp probe https://login.example/realms/mcp",
@@ -15,42 +27,39 @@ EPILOG = examples(
 
 def probe(
     issuer: Annotated[
-        str, typer.Argument(metavar="ISSUER", help="The issuer, byte for byte as it names itself.")
+        str,
+        typer.Argument(
+            metavar="ISSUER", help="The issuer URL, exactly as in the provider's metadata."
+        ),
     ],
     idp: Annotated[
         str | None,
-        typer.Option("--idp", metavar="NAME", help="Which provider it is; adds what to set there."),
+        typer.Option(
+            "--idp", metavar="NAME", help="The provider's name; adds its quirks and remedies."
+        ),
     ] = None,
     skip_registration: Annotated[
         bool,
-        typer.Option("--skip-registration", help="Do not send the registration that must fail."),
+        typer.Option("--skip-registration", help="Do not send the invalid registration request."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """
-    Measure a live provider: what it advertises, and what of that works.
+    Test a live provider: what it advertises, and what of that works.
 
-    Reads its metadata in every form, sends a registration that every server must refuse, and asks
-    its endpoints without a token. Nobody signs in and nothing is left behind.
+    Reads the metadata at each well-known URL, sends a registration that the provider must refuse,
+    and calls its endpoints without a token. Needs no account, and creates nothing.
     """
-    from doorward.cli.output import Output
-    from doorward.cli.running import run
 
     output = Output(as_json=as_json)
     run(output, lambda: _probe(output, issuer, idp, registration=not skip_registration))
 
 
-async def _probe(output: Any, issuer: str, idp: str | None, *, registration: bool) -> None:
-    from doorward.idp import find
-    from doorward.idp.probe.discovery import look
-    from doorward.idp.probe.probe import probe as measure
-    from doorward.net import Fetcher
-    from doorward.net.url import read_target
-    from doorward.wire.address import require_issuer
+async def _probe(output: Output, issuer: str, idp: str | None, *, registration: bool) -> None:
 
     preset = find(idp) if idp is not None else None
-    # The user named this place, so where it lives is the user's business; wherever its documents
-    # lead besides must be public.
+    # The user named the issuer, so its host may be private; every other URL in its documents must
+    # be public.
     fetcher = Fetcher(
         allow_private_hosts=frozenset({read_target(require_issuer(issuer)).pair}), timeout=10
     )
@@ -64,34 +73,33 @@ async def _probe(output: Any, issuer: str, idp: str | None, *, registration: boo
 
 
 def _require_documents(issuer: str, tried: Any) -> None:
-    from doorward.client.refusals import DiscoveryFailed, Unreachable
 
     if any(one.speaks_for(issuer) for one in tried):
         return
     if all(one.status is None for one in tried):
         raise Unreachable(
             "unreachable",
-            f"Nobody answers for {issuer}: {tried[0].problem}.",
-            "Check the address and that the provider is running.",
+            f"{issuer} does not answer: {tried[0].problem}.",
+            "Check the URL, and that the provider is running.",
         )
     for one in tried:
         if one.document is not None:
             named = str(one.document.get("issuer"))[:300]
             raise DiscoveryFailed(
                 "issuer-mismatch",
-                f"{one.form.url} is the metadata of {named!r}, not of {issuer!r}: {difference(named, issuer)}.",
-                f"If that is the provider you mean, its issuer is written {named!r}, everywhere.",
+                f"{one.form.url} has the issuer {named!r}, not {issuer!r}: {difference(named, issuer)}.",
+                f"If it is the right provider, use {named!r} as the issuer everywhere.",
             )
     answers = "; ".join(f"{one.form.url} {one.problem}" for one in tried)
     raise DiscoveryFailed(
         "no-metadata",
-        f"There is no metadata of {issuer}: {answers}.",
-        "Give the issuer as the provider's own pages name it, path included.",
+        f"No metadata found for {issuer}: {answers}.",
+        "Give the issuer from the provider's documentation, with its path.",
     )
 
 
 def difference(named: str, asked: str) -> str:
-    """Return in words where two issuers part that may look alike."""
+    """Describe how two similar issuers differ."""
     if named.rstrip("/") == asked.rstrip("/"):
         return "one ends in a slash"
     if named.lower() == asked.lower():
@@ -104,12 +112,10 @@ def difference(named: str, asked: str) -> str:
         ),
         min(len(named), len(asked)),
     )
-    return f"they part at {named[at : at + 20]!r} and {asked[at : at + 20]!r}"
+    return f"they differ from {named[at : at + 20]!r} and {asked[at : at + 20]!r} on"
 
 
-def _print(output: Any, measured: Any, preset: Any) -> None:
-    from doorward.cli.idp.show import print_quirk
-    from doorward.idp.matrix import COLUMNS
+def _print(output: Output, measured: Any, preset: Any) -> None:
 
     forms = [
         (one.form.name, f"{one.form.url}  {_told(one, measured.issuer)}") for one in measured.tried
@@ -140,7 +146,6 @@ def _told(one: Any, issuer: str) -> str:
 
 
 def _document(measured: Any, preset: Any) -> dict[str, Any]:
-    from doorward.idp.rendering import preset_document
 
     document = {
         "issuer": measured.issuer,

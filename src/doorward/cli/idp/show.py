@@ -5,25 +5,26 @@ from typing import Annotated, Any
 import typer
 
 from doorward.cli.options import AsJson, examples
+from doorward.cli.output import Output
+from doorward.cli.running import fail
+from doorward.errors import DoorwardError
+from doorward.idp import find
+from doorward.idp.matrix import COLUMNS
+from doorward.idp.rendering import cell_of, cell_text, doubt, facts_in_words, preset_document
 
 EPILOG = examples("doorward idp show keycloak", "doorward idp show entra --json")
 
 ProviderName = Annotated[
-    str, typer.Argument(metavar="NAME", help='A provider\'s name, as "doorward idp table" has it.')
+    str, typer.Argument(metavar="NAME", help='The provider\'s name, from "doorward idp table".')
 ]
 
 
 def show(name: ProviderName, as_json: AsJson = False) -> None:
     """
-    Show one provider: its tokens, its quirks, and what to set for MCP.
+    Show one provider: its tokens, its quirks, and how to configure it for MCP.
 
-    Claims that nobody verified are marked; dates and sources are in the JSON.
+    Unverified claims are marked. The JSON has all dates and sources.
     """
-    from doorward.cli.output import Output
-    from doorward.cli.running import fail
-    from doorward.errors import DoorwardError
-    from doorward.idp import find
-    from doorward.idp.rendering import facts_in_words, preset_document
 
     output = Output(as_json=as_json)
     try:
@@ -42,8 +43,6 @@ def show(name: ProviderName, as_json: AsJson = False) -> None:
 
 
 def _support(preset: Any) -> list[tuple[str, str]]:
-    from doorward.idp.matrix import COLUMNS
-    from doorward.idp.rendering import cell_of, cell_text
 
     told = []
     for column in COLUMNS:
@@ -52,9 +51,8 @@ def _support(preset: Any) -> list[tuple[str, str]]:
     return told
 
 
-def print_quirk(output: Any, quirk: Any) -> None:
-    """Print what a provider does otherwise, what to do, and where that was read."""
-    from doorward.idp.rendering import doubt
+def print_quirk(output: Output, quirk: Any) -> None:
+    """Print how a provider departs from a standard, the remedy, and the source."""
 
     output.facts(
         quirk.departs_from,

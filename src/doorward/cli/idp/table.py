@@ -1,10 +1,14 @@
-"""``doorward idp table``: which provider supports what."""
+"""``doorward idp table``: which identity provider supports what."""
 
 from typing import Annotated
 
 import typer
 
 from doorward.cli.options import AsJson, examples
+from doorward.cli.output import Output
+from doorward.idp import PROVIDERS, page
+from doorward.idp.matrix import COLUMNS
+from doorward.idp.rendering import LEGEND, row_document, row_texts, source_rows
 
 EPILOG = examples(
     "doorward idp table",
@@ -19,19 +23,15 @@ def table(
         bool, typer.Option("--markdown", help="Print a Markdown table on stdout.")
     ] = False,
     sources: Annotated[
-        bool, typer.Option("--sources", help="Print one line per cell, with date and source.")
+        bool, typer.Option("--sources", help="Print one line per cell, with its date and source.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """
     Show which identity provider supports what of MCP authorization.
 
-    A question mark is a claim that nobody verified; an asterisk, where older tables are wrong now.
+    A question mark marks an unverified claim; an asterisk marks a correction of older tables.
     """
-    from doorward.cli.output import Output
-    from doorward.idp import PROVIDERS, page
-    from doorward.idp.matrix import COLUMNS
-    from doorward.idp.rendering import LEGEND, row_document, row_texts, source_rows
 
     output = Output(as_json=as_json)
     if as_json:

@@ -1,4 +1,4 @@
-"""``doorward api-key``: keys for callers that nobody signs in."""
+"""``doorward api-key``: keys for callers that cannot sign in."""
 
 import time
 from collections.abc import Iterator
@@ -6,53 +6,48 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from doorward.cli.options import AsJson, examples
+from doorward.cli.output import Output
+from doorward.cli.problems import UsageProblem
+from doorward.cli.typed import seconds, words
+from doorward.client.storage.lock import briefly
+from doorward.errors import ConfigurationError
+from doorward.tokens import ApiKey, new_api_key
+from doorward.tokens.api_keys.key_file import read_keys, remove_left, write_keys
+from doorward.wire.shell_command import shell_command
 
-if TYPE_CHECKING:
-    from doorward.tokens import ApiKey
-
-app = typer.Typer(
-    help="API keys that your server accepts beside tokens: make, list, revoke.",
-    epilog=examples(
-        "doorward api-key create --file keys.json --name nightly --scopes mcp:read --expires 90d",
-        "doorward api-key list --file keys.json",
-        "doorward api-key revoke --file keys.json ID",
-    ),
-    no_args_is_help=True,
+EPILOG = examples(
+    "doorward api-key create --file keys.json --name nightly --scopes mcp:read --expires 90d",
+    "doorward api-key list --file keys.json",
+    "doorward api-key revoke --file keys.json ID",
 )
 
 File = Annotated[
     Path,
-    typer.Option(
-        "--file", help="The file with the keys, mode 0600; without any secret.", dir_okay=False
-    ),
+    typer.Option("--file", help="The file with the key hashes, mode 0600.", dir_okay=False),
 ]
 
 
-@app.command("create")
 def create(
     file: File,
-    name: Annotated[str, typer.Option(help="What the key is for, in your words.")],
-    scopes: Annotated[str, typer.Option(help="What it reaches, separated by commas.")] = "",
-    roles: Annotated[str, typer.Option(help="Its roles, separated by commas.")] = "",
+    name: Annotated[str, typer.Option(help="A label for the key.")],
+    scopes: Annotated[str, typer.Option(help="The key's scopes, separated by commas.")] = "",
+    roles: Annotated[str, typer.Option(help="The key's roles, separated by commas.")] = "",
     expires: Annotated[
-        str, typer.Option(help="How long it lives: 8h, 90d. Every key ends.", metavar="SPAN")
+        str, typer.Option(help="The key's lifetime, such as 8h or 90d.", metavar="SPAN")
     ] = "90d",
     as_json: AsJson = False,
 ) -> None:
     """
-    Make a key and print it, once: only its hash is kept.
+    Create an API key.
 
-    Makes the file when there is none. A server that is running takes the key within a second.
+    Prints the key once; the file stores only its hash, and is created if missing. A running server
+    accepts the key within a second.
     """
-    from doorward.cli.output import Output
-    from doorward.cli.typed import seconds, words
-    from doorward.tokens import new_api_key
-    from doorward.tokens.api_keys.key_file import write_keys
 
     output = Output(as_json=as_json)
     with _edited(file, may_be_new=True) as keys:
@@ -67,14 +62,12 @@ def create(
         if as_json:
             output.document({"api_key": presented, **_document(kept)})
             return
-        output.note(f"Key {kept.id} until {_day(kept.expires_at)}. It is shown this once:")
+        output.note(f"Key {kept.id}, expires {_day(kept.expires_at)}. It is not shown again:")
         output.text(presented)
 
 
-@app.command("list")
 def list_keys(file: File, as_json: AsJson = False) -> None:
-    """List the keys: their ids, what they reach, and whether they still do."""
-    from doorward.cli.output import Output
+    """List the API keys in a file."""
 
     output = Output(as_json=as_json)
     with _edited(file) as keys:
@@ -82,7 +75,7 @@ def list_keys(file: File, as_json: AsJson = False) -> None:
             output.document({"keys": [_document(key) for key in keys]})
             return
         output.rows(
-            ["ID", "Name", "Scopes", "Roles", "Until", "State"],
+            ["ID", "Name", "Scopes", "Roles", "Expires", "State"],
             [
                 (
                     key.id,
@@ -97,17 +90,18 @@ def list_keys(file: File, as_json: AsJson = False) -> None:
         )
 
 
-@app.command("revoke")
 def revoke(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as list shows it.")],
+    key_id: Annotated[
+        str, typer.Argument(metavar="ID", help='The key\'s id, from "doorward api-key list".')
+    ],
     file: File,
     as_json: AsJson = False,
 ) -> None:
-    """Revoke a key for good. A server that is running refuses it within a second."""
-    from doorward.cli.output import Output
-    from doorward.cli.problems import UsageProblem
-    from doorward.tokens.api_keys.key_file import write_keys
-    from doorward.wire.shell_command import shell_command
+    """
+    Revoke an API key for good.
+
+    A running server refuses it within a second.
+    """
 
     output = Output(as_json=as_json)
     with _edited(file) as keys:
@@ -116,9 +110,9 @@ def revoke(
             raise UsageProblem(
                 "unknown-api-key",
                 f"No key in {file} has the id {key_id!r}.",
-                f"See: {shell_command('doorward', 'api-key', 'list', '--file', str(file))}",
+                f"List the ids: {shell_command('doorward', 'api-key', 'list', '--file', str(file))}",
             )
-        # The first time stays: it says since when the key has not been good.
+        # A second revocation keeps the first date.
         revoked = found if found.revoked_at is not None else replace(found, revoked_at=time.time())
         write_keys(file, [revoked if key.id == key_id else key for key in keys])
         if as_json:
@@ -129,19 +123,16 @@ def revoke(
 
 @contextmanager
 def _edited(file: Path, *, may_be_new: bool = False) -> Iterator[tuple["ApiKey", ...]]:
-    """Give the keys, while nobody else on this machine edits them."""
-    from doorward.client.storage.lock import briefly
-    from doorward.errors import ConfigurationError
-    from doorward.tokens.api_keys.key_file import read_keys, remove_left
+    """Yield the keys in ``file`` under a lock against other writers on this machine."""
 
     if not file.parent.is_dir():
         raise ConfigurationError(
             "no-api-keys",
-            f"There is no folder {file.parent}.",
-            "Make it first, open to the server's own user alone.",
+            f"The folder {file.parent} does not exist.",
+            "Create it, readable only by the server's user.",
         )
-    # Without the lock, of two keys that are made at once one would be lost. It lies beside the file
-    # itself: whoever comes by a link and whoever does not would else hold two locks.
+    # Without the lock, two keys created at once would overwrite each other. The lock is beside the
+    # resolved file: otherwise a symbolic link would have a second lock.
     meant = file.resolve()
     with briefly(meant.with_name(f".{meant.name}.lock")):
         remove_left(meant)
@@ -164,7 +155,7 @@ def _document(key: "ApiKey") -> dict[str, Any]:
 def _state(key: "ApiKey") -> str:
     if key.revoked_at is not None:
         return "revoked"
-    return "good" if time.time() < key.expires_at else "expired"
+    return "active" if time.time() < key.expires_at else "expired"
 
 
 def _day(seconds: float) -> str:

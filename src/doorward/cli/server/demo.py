@@ -1,4 +1,4 @@
-"""``doorward demo``: the three parties on this machine, for the clients you already own."""
+"""``doorward demo``: an authorization server and a protected MCP server for local clients."""
 
 import asyncio
 import json
@@ -6,38 +6,43 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
+
+from doorward.cli.server.demo_screen import JsonScreen, RichScreen
+from doorward.demo.app import DemoSettings, run
+from doorward.serving import new_event_loop
 
 EPILOG = """
 Examples:
 
-  doorward demo                          everything in memory, forgotten at exit
+  doorward demo                          in memory; all data is lost at exit
 
   doorward demo --port 9100 --data ./demo-data
 
-  doorward demo --sign-in-as alice       signs alice in and consents by itself, for headless clients
+  doorward demo --sign-in-as alice       signs in and consents automatically
 """
 
 
 def demo(
     port: Annotated[
-        int, typer.Option(help="The port on localhost; 0 takes a free one.", min=0, max=65535)
+        int, typer.Option(help="The port on localhost; 0 picks a free one.", min=0, max=65535)
     ] = 9000,
     data: Annotated[
         Path | None,
-        typer.Option(help="Keep users, clients, consents and keys in this folder over restarts."),
+        typer.Option(help="Keep users, clients, consents and keys in this folder."),
     ] = None,
     sign_in_as: Annotated[
         str | None,
         typer.Option(
-            help="Sign this user in and consent without asking. Only for this machine.",
+            help="Sign this user in and consent without asking, for headless clients.",
             metavar="USER",
         ),
     ] = None,
     insecure_allow_client_documents_from: Annotated[
         list[str] | None,
         typer.Option(
-            help="Fetch client ID metadata documents from this private HOST:PORT too.",
+            help="Also fetch client ID metadata documents from this private HOST:PORT.",
             metavar="HOST:PORT",
             rich_help_panel="Unsafe outside tests",
         ),
@@ -49,16 +54,11 @@ def demo(
     """
     Run an authorization server and a protected MCP server on this machine.
 
-    Prints where it is, who can sign in, and the line to paste into each common client; then one
-    line for every decision of the guard.
+    Prints the addresses, the users, and a line to paste into each common client. Then prints one
+    line for each sign-in, token and decision of the guard.
     """
-    import structlog
 
-    from doorward.cli.server.demo_screen import JsonScreen, RichScreen
-    from doorward.demo.app import DemoSettings, run
-    from doorward.serving import new_event_loop
-
-    # What is neither a step nor a decision: a tool that broke, keys that could not be fetched.
+    # Log lines of other events, such as a failed tool or an unreachable JWKS, go to stderr.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.stderr))
     settings = DemoSettings(
         port=port,

@@ -1,16 +1,24 @@
-"""``doorward gateway``: Keycloak's realm, and an MCP server if you like, behind one address."""
+"""``doorward gateway``: a reverse proxy for a Keycloak realm, and optionally an MCP server."""
 
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
 from doorward.cli.options import examples
-
-if TYPE_CHECKING:
-    from doorward.gateway import Route
-    from doorward.gateway.env_file import Environment
+from doorward.cli.output import Output
+from doorward.cli.plain_text import json_fit, line
+from doorward.cli.running import run
+from doorward.errors import ConfigurationError
+from doorward.gateway import Gateway, Route, realm_routes
+from doorward.gateway.env_file import Environment, read_environment
+from doorward.net import Fetcher, FetchFailed, FetchRequest
+from doorward.net.url import read_target
+from doorward.serving import listen, new_event_loop, serve
 
 EPILOG = examples(
     "doorward gateway --env keycloak_proxy.env",
@@ -27,25 +35,25 @@ DEFAULTS = {
 
 def gateway(
     env: Annotated[
-        Path, typer.Option(help="The file with the settings, one NAME=VALUE on each line.")
+        Path, typer.Option(help="The settings file, with one NAME=VALUE per line.")
     ] = Path("keycloak_proxy.env"),
     port: Annotated[
         int | None,
         typer.Option(
-            help="The port on localhost; that of KEYCLOAK_URL if left out.", min=1, max=65535
+            help="The port on localhost; by default the port of KEYCLOAK_URL.", min=1, max=65535
         ),
     ] = None,
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(
-            help="Let pages of this web origin read the answers; this machine's may already.",
+            help="Allow this origin in CORS. Origins on localhost are always allowed.",
             metavar="ORIGIN",
         ),
     ] = None,
     pass_header: Annotated[
         list[str] | None,
         typer.Option(
-            help="Pass this request header on, beside those that MCP and sign-in pages need.",
+            help="Also forward this request header.",
             metavar="NAME",
         ),
     ] = None,
@@ -54,17 +62,12 @@ def gateway(
     ] = False,
 ) -> None:
     """
-    Forward one realm of a Keycloak, and nothing else of it, with CORS and the well-known paths.
+    Run a reverse proxy for one Keycloak realm, with CORS and the well-known paths.
 
-    KEYCLOAK_URL is the address that clients use and KEYCLOAK_UPSTREAM_URL the one where Keycloak
-    listens. Keycloak is told the first, so that its metadata and its tokens name it as the issuer.
-    With MCP_UPSTREAM_URL, the MCP server is reached at the same address too. Prints one line for
-    every request.
+    KEYCLOAK_URL is the public URL, and the issuer in metadata and tokens. KEYCLOAK_UPSTREAM_URL is
+    where Keycloak listens. With MCP_UPSTREAM_URL, the proxy serves the MCP server at the public URL
+    as well. Prints one line per request.
     """
-    from doorward.cli.output import Output
-    from doorward.cli.running import run
-    from doorward.gateway.env_file import read_environment
-    from doorward.serving import new_event_loop
 
     output = Output(as_json=as_json)
     settings = read_environment(env, DEFAULTS, os.environ)
@@ -76,22 +79,19 @@ def gateway(
 
 def routes_of(settings: "Environment") -> "tuple[Route, ...]":
     """
-    Return the list that the settings ask for.
+    Return the gateway's routes for ``settings``.
 
     Raises:
-        ConfigurationError: ``gateway-in-front-of-itself``, ``two-addresses``, and what the parts
-            refuse.
+        ConfigurationError: ``gateway-in-front-of-itself``, ``two-addresses``, or an invalid URL.
     """
-    from doorward.errors import ConfigurationError
-    from doorward.gateway import Route, realm_routes
 
     public, behind = settings["KEYCLOAK_URL"], settings["KEYCLOAK_UPSTREAM_URL"]
     if public == behind:
         raise ConfigurationError(
             "gateway-in-front-of-itself",
             f"KEYCLOAK_URL and KEYCLOAK_UPSTREAM_URL are both {public}.",
-            "Give the address for clients as the first (http://localhost:9090), Keycloak's own as "
-            "the second; keycloak_proxy.env does.",
+            "Set KEYCLOAK_URL to the public URL, such as http://localhost:9090, and "
+            "KEYCLOAK_UPSTREAM_URL to Keycloak's own, as keycloak_proxy.env does.",
         )
     realm = realm_routes(public=public, keycloak=behind, realm=settings["KEYCLOAK_REALM"])
     server = settings["MCP_UPSTREAM_URL"]
@@ -100,9 +100,9 @@ def routes_of(settings: "Environment") -> "tuple[Route, ...]":
     if settings["MCP_SERVER_URL"] != public:
         raise ConfigurationError(
             "two-addresses",
-            f"MCP_UPSTREAM_URL asks to forward /mcp, and MCP_SERVER_URL is not {public}.",
-            f"Set MCP_SERVER_URL={public}, for the server too: clients refuse one that goes by "
-            "another name than they called it.",
+            f"With MCP_UPSTREAM_URL, MCP_SERVER_URL must be {public}.",
+            f"Set MCP_SERVER_URL={public} here and at the MCP server: clients refuse a server that "
+            "names itself by another URL.",
         )
     metadata = "/.well-known/oauth-protected-resource"
     paths = ("/mcp", "/mcp/", metadata, f"{metadata}/mcp")
@@ -110,12 +110,8 @@ def routes_of(settings: "Environment") -> "tuple[Route, ...]":
 
 
 async def _serve(
-    output: Any, settings: "Environment", port: int | None, options: dict[str, list[str]]
+    output: Output, settings: "Environment", port: int | None, options: dict[str, list[str]]
 ) -> None:
-    from urllib.parse import urlsplit
-
-    from doorward.gateway import Gateway
-    from doorward.serving import listen, serve
 
     routes = routes_of(settings)
     public = settings["KEYCLOAK_URL"]
@@ -140,11 +136,8 @@ async def _serve(
             sock.close()
 
 
-async def _look_behind(output: Any, settings: "Environment") -> None:
-    """Say now what every request would run into: no Keycloak there, or no such realm."""
-    from doorward.errors import ConfigurationError
-    from doorward.net import Fetcher, FetchFailed, FetchRequest
-    from doorward.net.url import read_target
+async def _look_behind(output: Output, settings: "Environment") -> None:
+    """Warn at start-up if Keycloak does not answer; fail if it has no such realm."""
 
     behind, realm = settings["KEYCLOAK_UPSTREAM_URL"], settings["KEYCLOAK_REALM"]
     url = f"{behind}/realms/{realm}/.well-known/openid-configuration"
@@ -158,12 +151,11 @@ async def _look_behind(output: Any, settings: "Environment") -> None:
         raise ConfigurationError(
             "no-such-realm",
             f"The Keycloak at {behind} has no realm {realm!r}.",
-            "Set KEYCLOAK_REALM to a realm that it has, or import the tutorial's.",
+            "Set KEYCLOAK_REALM to an existing realm, or import the tutorial's.",
         )
 
 
-def _show(output: Any, one: Any) -> None:
-    from dataclasses import asdict
+def _show(output: Output, one: Any) -> None:
 
     if output.as_json:
         _line(asdict(one))
@@ -174,14 +166,10 @@ def _show(output: Any, one: Any) -> None:
 
 
 def _line(document: dict[str, Any]) -> None:
-    import json
-
-    from doorward.cli.plain_text import json_fit
 
     print(json_fit(json.dumps(document)), flush=True)
 
 
 def _fit(text: str) -> str:
-    from doorward.cli.plain_text import line
 
     return line(text)

@@ -26,19 +26,19 @@ def read_key(path: Path) -> PrivateKey:
     except FileNotFoundError:
         raise ConfigurationError(
             "no-key",
-            f"There is no key at {path}.",
-            "Name one with --key, or add --generate-keys to make it.",
+            f"The key file {path} does not exist.",
+            "Set --key to another file, or add --generate-keys to create it.",
         ) from None
     except OSError as error:
         raise ConfigurationError(
             "unreadable-key",
-            f"{path} cannot be read: {error.strerror}.",
-            "Name another with --key.",
+            f"Cannot read {path}: {error.strerror}.",
+            "Set --key to a readable file.",
         ) from error
     except Exposed as found:
         raise ConfigurationError(
             "exposed-key",
-            f"{path} can be read by other users of this machine (mode {found.mode}).",
+            f"Other users of this machine can read {path} (mode {found.mode}).",
             f"Run: {shell_command('chmod', '600', str(path))}",
         ) from None
     return PrivateKey.from_pem(pem)
@@ -46,7 +46,7 @@ def read_key(path: Path) -> PrivateKey:
 
 def make_key(path: Path, algorithm: str) -> Iterator[Path]:
     """
-    Make a key at ``path`` and its public set beside it; yield what was written.
+    Create a key at ``path`` and its JWKS beside it; yield each written path.
 
     ``signing-key.pem`` gets ``signing-key.jwks.json`` and ``signing-key.pub.pem``.
 
@@ -57,13 +57,13 @@ def make_key(path: Path, algorithm: str) -> Iterator[Path]:
     if algorithm not in known:
         raise ConfigurationError(
             "unknown-algorithm",
-            f"{algorithm!r} is not an algorithm that keys are made for here.",
-            f"Choose one of {', '.join(known)}.",
+            f"Expected one of {', '.join(known)}, got {algorithm!r}.",
+            "Change --algorithm.",
         )
     key = PrivateKey.generate(known[algorithm])
     jwks = json.dumps({"keys": [key.public_jwk()]}, indent=2) + "\n"
     try:
-        # Exclusive: a key that appeared in between is somebody's, and is not written over.
+        # Exclusive: never overwrites a key that another process has just created.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(key.to_pem())
@@ -78,6 +78,6 @@ def make_key(path: Path, algorithm: str) -> Iterator[Path]:
     except OSError as error:
         raise ConfigurationError(
             "unwritable-key",
-            f"{path} cannot be written: {error.strerror}.",
-            "Name a file in a folder that you may write to with --key.",
+            f"Cannot write {path}: {error.strerror}.",
+            "Set --key to a file in a writable folder.",
         ) from error

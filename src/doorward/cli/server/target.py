@@ -1,4 +1,4 @@
-"""``module:name`` on a command line: something of the user's own code, brought in."""
+"""``MODULE:NAME`` on a command line: imports an object of the user's code."""
 
 import importlib
 import sys
@@ -7,49 +7,52 @@ from typing import Annotated, Any
 
 import typer
 
+from doorward.cli.problems import UsageProblem
+
 Target = Annotated[
     str,
     typer.Argument(
         metavar="MODULE:NAME",
-        help="A server, its application or its Guard, such as shop.main:app.",
+        help="An MCP server, an ASGI application or a Guard, such as shop.main:app.",
     ),
 ]
 
 
 def load(target: str) -> Any:
     """
-    Return what ``target`` names: ``"shop.main:guard"``, or ``"shop.main:app.guard"``.
+    Return the object that ``target`` names: ``"shop.main:guard"``, or ``"shop.main:app.guard"``.
 
-    Runs the module, as ``import`` does. It is looked for in the present directory first.
+    Runs the module, as ``import`` does. Looks in the current directory first.
 
     Raises:
         UsageProblem: ``not-a-target``, ``cannot-import``, ``no-such-name``.
     """
-    from doorward.cli.problems import UsageProblem
 
     module, colon, name = target.partition(":")
     if not colon or not module or not name:
         raise UsageProblem(
             "not-a-target",
-            f"{target!r} is not of the form module:name.",
-            "Name a module and what is in it, such as shop.main:guard.",
+            f"Expected MODULE:NAME, got {target!r}.",
+            "Write, for example, shop.main:guard.",
         )
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
         found: Any = importlib.import_module(module)
-    # Whatever the user's module raises while it runs is for the user to see, as one sentence.
+    # The user's module can raise anything; show it in one line, without a traceback.
     except Exception as error:  # noqa: BLE001
         raise UsageProblem(
             "cannot-import",
-            f"{module} cannot be imported: {type(error).__name__}: {error}",
-            "Run this where python can import it, with what it needs installed and set.",
+            f"Cannot import {module}: {type(error).__name__}: {error}",
+            "Run the command in the module's environment and directory.",
         ) from None
     for part in name.split("."):
         found = getattr(found, part, None)
         if found is None:
             raise UsageProblem(
-                "no-such-name", f"There is no {name!r} in {module}.", "Is it spelt right?"
+                "no-such-name",
+                f"The module {module} has no {name!r}.",
+                "Check the name after the colon.",
             )
     return found

@@ -1,4 +1,4 @@
-"""``doorward token``: mint an access token for local tests."""
+"""``doorward token``: create a signed access token for local tests."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,6 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from doorward.cli.options import AsJson, examples
+from doorward.cli.output import Output
+from doorward.cli.running import fail
+from doorward.cli.server.key_file import make_key, read_key
+from doorward.cli.typed import seconds, words
+from doorward.errors import DoorwardError
+from doorward.testing.mint import TokenMint
+from doorward.wire.address import require_issuer, require_resource
 
 EPILOG = examples(
     "doorward token --username alice --scopes mcp:read,mcp:tools --generate-keys",
@@ -15,43 +22,39 @@ EPILOG = examples(
 
 
 def token(
-    username: Annotated[str, typer.Option(help="Whom the token is for: its subject.")],
-    scopes: Annotated[str, typer.Option(help="What it reaches, separated by commas.")] = "",
-    roles: Annotated[str, typer.Option(help="The user's roles, separated by commas.")] = "",
+    username: Annotated[str, typer.Option(help="The token's subject.")],
+    scopes: Annotated[str, typer.Option(help="The token's scopes, separated by commas.")] = "",
+    roles: Annotated[str, typer.Option(help="The token's roles, separated by commas.")] = "",
     audience: Annotated[
-        str, typer.Option(help="The MCP server that the token is for.")
+        str, typer.Option(help="The MCP server's resource URL: the token's audience.")
     ] = "http://localhost:9000/mcp",
     issuer: Annotated[
-        str, typer.Option(help="The issuer that the server trusts.")
+        str, typer.Option(help="The issuer that the MCP server trusts.")
     ] = "http://localhost:9000",
-    client_id: Annotated[str, typer.Option(help="The client that the token was given to.")] = "cli",
+    client_id: Annotated[str, typer.Option(help="The token's client id.")] = "cli",
     expires: Annotated[
-        str, typer.Option(help="How long it lives: 90s, 30m, 8h, 2d.", metavar="SPAN")
+        str, typer.Option(help="The token's lifetime, such as 90s, 30m, 8h or 2d.", metavar="SPAN")
     ] = "1h",
     key: Annotated[
-        Path, typer.Option(help="The private key, a PEM file with mode 0600.", dir_okay=False)
+        Path, typer.Option(help="The private key: a PEM file, mode 0600.", dir_okay=False)
     ] = Path("signing-key.pem"),
     generate_keys: Annotated[
         bool,
         typer.Option(
-            "--generate-keys", help="Make the key if there is none, and its public set beside it."
+            "--generate-keys", help="Create the key if it is missing, and its JWKS beside it."
         ),
     ] = False,
     algorithm: Annotated[
-        str, typer.Option(help="What a new key signs with: ES256, RS256 or EdDSA.")
+        str, typer.Option(help="The algorithm of a new key: ES256, RS256 or EdDSA.")
     ] = "ES256",
     as_json: AsJson = False,
 ) -> None:
     """
-    Mint an access token with a key of your own, for local tests.
+    Create a signed access token for local tests.
 
-    Prints the token alone, so that it can be piped. A server accepts it when it trusts the key:
-    give it the public set that "--generate-keys" wrote beside the key.
+    Prints only the token. A server accepts it if its JWKS contains the key: use the .jwks.json file
+    that "--generate-keys" writes beside the key.
     """
-    from doorward.cli.output import Output
-    from doorward.cli.running import fail
-    from doorward.cli.typed import seconds, words
-    from doorward.errors import DoorwardError
 
     output = Output(as_json=as_json)
     try:
@@ -75,8 +78,6 @@ def token(
 def _mint(
     key: Any, issuer: str, client_id: str, lifetime: int, claims: dict[str, Any]
 ) -> tuple[str, dict[str, Any]]:
-    from doorward.testing.mint import TokenMint
-    from doorward.wire.address import require_issuer, require_resource
 
     require_resource(claims["audience"])
     mint = TokenMint(require_issuer(issuer), key=key, client_id=client_id, lifetime=lifetime)
@@ -84,8 +85,7 @@ def _mint(
     return mint.sign(said), said
 
 
-def _key(output: Any, path: Path, algorithm: str, *, generate: bool) -> Any:
-    from doorward.cli.server.key_file import make_key, read_key
+def _key(output: Output, path: Path, algorithm: str, *, generate: bool) -> Any:
 
     if generate and not path.exists():
         for made in make_key(path, algorithm):

@@ -1,4 +1,4 @@
-"""``doorward who-can``: who may do what at a server, from its own rules."""
+"""``doorward who-can``: the permissions of a server, from its own rules."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,7 +7,15 @@ import typer
 
 from doorward.cli.exit_codes import ExitCode
 from doorward.cli.options import AsJson, examples
-from doorward.cli.server.target import Target
+from doorward.cli.output import Output
+from doorward.cli.running import fail
+from doorward.cli.server.target import Target, load
+from doorward.errors import DoorwardError
+from doorward.integrations.effective_policy import deciding
+from doorward.policy.matrix import matrix_of
+from doorward.policy.rules import EVERY_KIND
+from doorward.policy.snapshot import document_of
+from doorward.testing.permissions import read_changes, write_permissions
 
 EPILOG = examples(
     "doorward who-can shop.main:guard",
@@ -26,12 +34,14 @@ def who_can(
     ] = False,
     write: Annotated[
         Path | None,
-        typer.Option(help="Write the permissions to this file, to compare with.", dir_okay=False),
+        typer.Option(
+            help="Write the permissions to this file, for a later --check.", dir_okay=False
+        ),
     ] = None,
     check: Annotated[
         Path | None,
         typer.Option(
-            help="End with status 1 when more people can do more than this file says.",
+            help="Exit with status 1 if the permissions are wider than in this file.",
             exists=True,
             dir_okay=False,
         ),
@@ -39,17 +49,11 @@ def who_can(
     as_json: AsJson = False,
 ) -> None:
     """
-    Show who may do what: every tool, prompt and resource with what it asks for.
+    Show which scopes and roles each tool, prompt and resource needs.
 
-    Imports your module, so it runs the code at its top. A guard shows its base rule too; an
-    McpServer alone shows the rules beside its functions. What knows no operation is an error.
+    Imports your module, and so runs its top-level code. For a Guard, the base rule is included; for
+    an McpServer, only the rules of its functions.
     """
-    from doorward.cli.output import Output
-    from doorward.cli.running import fail
-    from doorward.cli.server.target import load
-    from doorward.errors import DoorwardError
-    from doorward.integrations.effective_policy import deciding
-    from doorward.policy.matrix import matrix_of
 
     output = Output(as_json=as_json)
     try:
@@ -67,8 +71,7 @@ def who_can(
     _print(output, matrix, markdown=markdown)
 
 
-def _write(output: Any, source: object, path: Path) -> None:
-    from doorward.testing.permissions import write_permissions
+def _write(output: Output, source: object, path: Path) -> None:
 
     write_permissions(source, path)
     output.note(f"wrote {path}")
@@ -76,8 +79,7 @@ def _write(output: Any, source: object, path: Path) -> None:
         output.document({"written": str(path)})
 
 
-def _check(output: Any, source: object, path: Path) -> None:
-    from doorward.testing.permissions import read_changes
+def _check(output: Output, source: object, path: Path) -> None:
 
     changes = read_changes(source, path)
     wider = [one for one in changes if one.what == "wider"]
@@ -92,19 +94,18 @@ def _check(output: Any, source: object, path: Path) -> None:
             [(one.title, one.what, one.sentence) for one in changes],
         )
         if not changes:
-            output.note(f"nobody can do more or less than {path} says")
+            output.note(f"unchanged: the permissions are those in {path}")
     if wider:
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def _print(output: Any, matrix: Any, *, markdown: bool) -> None:
-    from doorward.policy.snapshot import document_of
+def _print(output: Output, matrix: Any, *, markdown: bool) -> None:
 
     if output.as_json:
         output.document(document_of(matrix))
         return
     rows = [_cells(row.title, row) for row in matrix.rows]
-    rows.append(_cells("(what describes the server)", matrix.conversation))
+    rows.append(_cells("(initialize, ping, lists)", matrix.conversation))
     rows.append(_cells("(everything else)", matrix.rest))
     if not markdown:
         output.rows(HEADINGS, rows)
@@ -115,7 +116,6 @@ def _print(output: Any, matrix: Any, *, markdown: bool) -> None:
 
 
 def _cells(title: str, row: Any) -> tuple[str, str, str, str]:
-    from doorward.policy.rules import EVERY_KIND
 
     if row is None:
         return title, "nobody", "nobody", "nobody"

@@ -1,5 +1,6 @@
-"""``doorward why``: one decision, explained step by step."""
+"""``doorward why``: one policy decision, explained step by step."""
 
+import asyncio
 import sys
 from typing import Annotated, Any
 
@@ -7,6 +8,19 @@ import typer
 
 from doorward.cli.exit_codes import ExitCode
 from doorward.cli.options import AsJson, examples
+from doorward.cli.output import Output
+from doorward.cli.problems import UsageProblem
+from doorward.cli.running import fail
+from doorward.cli.server.target import load
+from doorward.errors import DoorwardError, MalformedToken, RequestRefused
+from doorward.identity import Identity
+from doorward.integrations.effective_policy import deciding
+from doorward.jose.compact import NotCompact, read_object, split
+from doorward.policy import Operation, Rule
+from doorward.policy.why import explain
+from doorward.tokens import RFC9068
+from doorward.tokens.api_keys.key import PREFIX
+from doorward.tokens.jwt.identity_from_claims import read_identity
 
 EPILOG = examples(
     "doorward why alice refund --at shop.main:guard --scopes mcp:read,refunds --roles clerk",
@@ -21,39 +35,34 @@ def why(
     user: Annotated[
         str,
         typer.Argument(
-            metavar="USER", help='Who is asking: a name to go with the options, or "-" for a token.'
+            metavar="USER", help='The caller\'s name, or "-" to read a token from stdin.'
         ),
     ],
-    name: Annotated[str, typer.Argument(metavar="TOOL", help="What for: a tool's name.")],
+    name: Annotated[str, typer.Argument(metavar="TOOL", help="The tool, prompt or resource.")],
     at: Annotated[
         str,
         typer.Option(
             metavar="MODULE:NAME",
-            help="A server, its application or its Guard, such as shop.main:app.",
+            help="An MCP server, an ASGI application or a Guard, such as shop.main:app.",
         ),
     ],
-    scopes: Annotated[str, typer.Option(help="What the caller holds, separated by commas.")] = "",
+    scopes: Annotated[str, typer.Option(help="The caller's scopes, separated by commas.")] = "",
     roles: Annotated[str, typer.Option(help="The caller's roles, separated by commas.")] = "",
-    kind: Annotated[str, typer.Option(help="person, service or key.")] = "person",
+    kind: Annotated[
+        str, typer.Option(help="The kind of caller: person, service or key.")
+    ] = "person",
     method: Annotated[
-        str, typer.Option(help="What is done with it: tools/call, prompts/get, resources/read.")
+        str, typer.Option(help="The MCP method: tools/call, prompts/get or resources/read.")
     ] = "tools/call",
     as_json: AsJson = False,
 ) -> None:
     """
     Explain why a caller may or may not use a tool.
 
-    "-" reads an access token from standard input, never from the command line, where every other
-    process could read it. A guard verifies it first; without a guard, what it says is believed.
-    Ends with status 0 when the caller may, and with 1 when not.
+    "-" reads an access token from stdin: other processes can read a command line. A Guard verifies
+    the token; without a Guard, its claims are used unverified. Exits with status 0 if the caller
+    may, and 1 if not.
     """
-    from doorward.cli.output import Output
-    from doorward.cli.running import fail
-    from doorward.cli.server.target import load
-    from doorward.errors import DoorwardError, RequestRefused
-    from doorward.integrations.effective_policy import deciding
-    from doorward.policy import Operation
-    from doorward.policy.why import explain
 
     output = Output(as_json=as_json)
     try:
@@ -75,16 +84,12 @@ def why(
 
 
 def _described(user: str, scopes: str, roles: str, kind: str) -> Any:
-    from doorward.cli.problems import UsageProblem
-    from doorward.identity import Identity
-    from doorward.policy import Rule
-    from doorward.tokens.api_keys.key import PREFIX
 
     if len(user) > 60 and (user.count(".") >= 2 or user.startswith(PREFIX)):
         raise UsageProblem(
             "token-in-arguments",
-            "USER looks like a token, and every process on this machine can read a command line.",
-            'Give "-" and the token on standard input.',
+            "USER looks like a token, and other processes can read a command line.",
+            'Give "-" as USER, and the token on stdin.',
         )
     (known,) = Rule(kinds=[kind]).kinds  # type: ignore[list-item]  # refuses what is no kind
     return Identity(
@@ -102,23 +107,16 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.replace(",", " ").split())
 
 
-def _from_token(output: Any, verifier: Any) -> Any:
-    import asyncio
-
-    from doorward.jose.compact import NotCompact, read_object, split
-    from doorward.tokens import RFC9068
-    from doorward.tokens.jwt.identity_from_claims import read_identity
+def _from_token(output: Output, verifier: Any) -> Any:
 
     token = sys.stdin.buffer.read(LONGEST_TOKEN).strip()
     if verifier is not None:
         return asyncio.run(_verified(verifier, token))
-    output.note("not verified: only a guard knows whose tokens it trusts")
+    output.note("token not verified: --at names no Guard")
     try:
         parts = split(token)
         claims = {"iss": "", "exp": 0, **read_object(parts.payload)}
     except NotCompact as error:
-        from doorward.errors import MalformedToken
-
         raise MalformedToken(str(error)) from None
     return read_identity(claims, RFC9068, parts.payload)
 
@@ -131,8 +129,8 @@ async def _verified(verifier: Any, token: bytes) -> Any:
         await verifier.aclose()
 
 
-def _print_refusal(output: Any, refusal: Any) -> None:
-    """Say that the token itself is refused, so that no rule was asked."""
+def _print_refusal(output: Output, refusal: Any) -> None:
+    """Print that the token is refused, so that no rule was checked."""
     if output.as_json:
         output.document({"allowed": False, "reason": refusal.code, "steps": []})
         return
@@ -140,7 +138,7 @@ def _print_refusal(output: Any, refusal: Any) -> None:
     output.note(refusal.detail)
 
 
-def _print(output: Any, who: str, what: str, told: Any) -> None:
+def _print(output: Output, who: str, what: str, told: Any) -> None:
     decision = told.decision
     if output.as_json:
         output.document(
@@ -174,14 +172,12 @@ def _print(output: Any, who: str, what: str, told: Any) -> None:
 
 
 def _answer(decision: Any) -> str:
-    """Return what a client is told, in words."""
+    """Return the HTTP response for the decision, in words."""
     if decision.reason == "scope-missing":
         scopes = " ".join(sorted(decision.scopes))
-        return (
-            f'the answer is 403 insufficient_scope with scope="{scopes}": a client may ask for it'
-        )
+        return f'response: 403 insufficient_scope with scope="{scopes}"; a client may request it'
     if decision.reason in ("kind-not-allowed", "role-missing"):
-        return "the answer is 403 without an error code: no scope that a client can ask for helps"
+        return "response: 403 without an error code; no scope would change that"
     if decision.reason == "unknown-operation":
-        return "the answer is that there is no such thing here"
+        return "response: no such tool, prompt or resource"
     return ""

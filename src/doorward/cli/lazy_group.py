@@ -1,0 +1,54 @@
+"""A command group that imports a verb's module only when the verb runs."""
+
+import importlib
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from doorward.cli.verbs import VERBS, Verb
+
+
+class LazyGroup(TyperGroup):
+    """Lists the verbs of one group from the table, and loads the one that runs."""
+
+    def __init__(self, *, commands: Any = None, **attributes: Any) -> None:
+        super().__init__(commands=commands or listed(""), **attributes)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the loaded command that ``args`` name."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command.load() if isinstance(command, ListedVerb) else command, rest
+
+
+class ListedVerb(TyperCommand):
+    """What ``--help`` and completion show of a verb that is not loaded."""
+
+    def __init__(self, verb: Verb) -> None:
+        super().__init__(
+            verb.name.rpartition(" ")[2], help=verb.help, rich_help_panel=verb.panel or None
+        )
+        self._verb = verb
+
+    def load(self) -> Any:
+        """Import the verb's module and return its command."""
+        path, _, function = self._verb.target.partition(":")
+        module = importlib.import_module(path)
+        if not function:
+            return LazyGroup(
+                name=self.name,
+                help=self._verb.help,
+                epilog=module.EPILOG,
+                no_args_is_help=True,
+                commands=listed(self._verb.name),
+            )
+        single = typer.Typer(add_completion=False)
+        single.command(self.name, epilog=module.EPILOG)(getattr(module, function))
+        return get_command(single)
+
+
+def listed(group: str) -> dict[str, Any]:
+    """Return the verbs of ``group`` by their last word, none of them loaded."""
+    commands = (ListedVerb(verb) for verb in VERBS if verb.group == group)
+    return {str(command.name): command for command in commands}

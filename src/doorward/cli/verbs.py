@@ -1,0 +1,99 @@
+"""Every verb of ``doorward``, in one table: help, the docs' command reference and completion read it."""
+
+from typing import NamedTuple
+
+TRY = "Try it"
+CALL = "Call a protected MCP server"
+PROTECT = "Protect an MCP server"
+
+
+class Verb(NamedTuple):
+    """One verb: ``name`` as typed, ``target`` as ``module:function``, its help, and its panel."""
+
+    name: str
+    target: str
+    """A module without a function is a group: the verbs whose names begin with its name."""
+    help: str
+    """The first line of the function's docstring; a test holds them equal."""
+    panel: str = ""
+
+    @property
+    def group(self) -> str:
+        """Return the group that the verb belongs to: ``idp`` for ``idp show``, else ``""``."""
+        return self.name.rpartition(" ")[0]
+
+
+VERBS = (
+    Verb(
+        "demo",
+        "doorward.cli.server.demo:demo",
+        "Run an authorization server and a protected MCP server on this machine.",
+        TRY,
+    ),
+    Verb("login", "doorward.cli.client.login:login", "Sign in to an MCP server.", CALL),
+    Verb(
+        "whoami",
+        "doorward.cli.client.whoami:whoami",
+        "Show the signed-in user, the scopes and when the token expires.",
+        CALL,
+    ),
+    Verb("tools", "doorward.cli.client.tools:tools", "List the tools that you may call.", CALL),
+    Verb("call", "doorward.cli.client.call:call", "Call a tool and print its result.", CALL),
+    Verb(
+        "bridge",
+        "doorward.cli.client.bridge:bridge",
+        "Connect a stdio-only MCP client to a protected HTTP server.",
+        CALL,
+    ),
+    Verb(
+        "client-document",
+        "doorward.cli.client.client_document:client_document",
+        "Write or check a client ID metadata document.",
+        CALL,
+    ),
+    Verb("logout", "doorward.cli.client.logout:logout", "Revoke and delete stored tokens.", CALL),
+    Verb(
+        "token",
+        "doorward.cli.server.token:token",
+        "Create a signed access token for local tests.",
+        PROTECT,
+    ),
+    Verb("api-key", "doorward.cli.server.api_key", "Create, list and revoke API keys.", PROTECT),
+    Verb("api-key create", "doorward.cli.server.api_key:create", "Create an API key."),
+    Verb("api-key list", "doorward.cli.server.api_key:list_keys", "List the API keys in a file."),
+    Verb("api-key revoke", "doorward.cli.server.api_key:revoke", "Revoke an API key for good."),
+    Verb(
+        "gateway",
+        "doorward.cli.server.gateway:gateway",
+        "Run a reverse proxy for one Keycloak realm, with CORS and the well-known paths.",
+        PROTECT,
+    ),
+    Verb(
+        "who-can",
+        "doorward.cli.server.who_can:who_can",
+        "Show which scopes and roles each tool, prompt and resource needs.",
+        PROTECT,
+    ),
+    Verb(
+        "why",
+        "doorward.cli.server.why:why",
+        "Explain why a caller may or may not use a tool.",
+        PROTECT,
+    ),
+    Verb("idp", "doorward.cli.idp", "Compare and test identity providers.", PROTECT),
+    Verb(
+        "idp table",
+        "doorward.cli.idp.table:table",
+        "Show which identity provider supports what of MCP authorization.",
+    ),
+    Verb(
+        "idp show",
+        "doorward.cli.idp.show:show",
+        "Show one provider: its tokens, its quirks, and how to configure it for MCP.",
+    ),
+    Verb(
+        "idp probe",
+        "doorward.cli.idp.probe:probe",
+        "Test a live provider: what it advertises, and what of that works.",
+    ),
+)
