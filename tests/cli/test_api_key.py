@@ -60,7 +60,7 @@ def test_a_list_shows_everything_but_secrets(
     (listed,) = told(capsys)["keys"]
 
     assert row[:4] == [made["id"], "nightly", "mcp:read", ""]
-    assert row[-1] == "good"
+    assert row[-1] == "active"
     assert {**listed, "api_key": made["api_key"]} == made
     assert "sha256" not in json.dumps(listed)
 

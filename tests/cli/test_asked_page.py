@@ -48,7 +48,7 @@ async def test_the_user_sees_all_of_it_and_decides(
     shown = capsys.readouterr()
     assert answer == {"action": action}
     assert PAGE in shown.err.splitlines()
-    assert f"{SERVER} wants you to open a page of mcp.example:" in shown.err
+    assert f"{SERVER} asks you to open a page of mcp.example:" in shown.err
     assert "\x1b[31m" not in shown.err
     assert shown.out == ""
 
@@ -74,4 +74,4 @@ async def test_a_host_in_disguise_is_warned_of(
 
     await AskedPage(Output(), SERVER)({**ASKED, "url": "https://xn--pple-43d.com/"})
 
-    assert "Careful: " in capsys.readouterr().err
+    assert "Warning: " in capsys.readouterr().err

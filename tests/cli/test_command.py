@@ -1,39 +1,84 @@
 """The command without a server: usage, problems, statuses, and what a terminal may be told."""
 
+import importlib
+import inspect
+import os
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
 from doorward.cli.client.tool_arguments import parse_arguments, types_of
 from doorward.cli.exit_codes import MEANING, ExitCode
-from doorward.cli.main import app, run
+from doorward.cli.main import run
 from doorward.cli.plain_text import json_fit, line, plain
 from doorward.cli.problems import UsageProblem
+from doorward.cli.verbs import VERBS, Verb
 from tests.cli.conftest import Command
 
-VERBS = (
-    "demo",
-    "login",
-    "whoami",
-    "tools",
-    "call",
-    "bridge",
-    "client-document",
-    "logout",
-    "token",
-    "gateway",
-    "who-can",
-    "why",
+SINGLE = [verb for verb in VERBS if ":" in verb.target]
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_every_verb_shows_examples_in_its_help(doorward: Command, verb: Verb) -> None:
+    ended = doorward(*verb.name.split(), "--help")
+
+    assert ended.status == 0
+    assert f"doorward {verb.name}" in ended.out.partition("Examples:")[2]
+
+
+@pytest.mark.parametrize("verb", SINGLE, ids=lambda verb: verb.name)
+def test_a_verb_has_one_summary_in_the_table_and_in_its_help(verb: Verb) -> None:
+    module, _, function = verb.target.partition(":")
+    told = inspect.getdoc(getattr(importlib.import_module(module), function)) or ""
+
+    assert told.partition("\n")[0] == verb.help
+
+
+def test_a_list_of_verbs_loads_none_of_them() -> None:
+    script = """
+        import sys
+        from doorward.cli.main import run
+        run([])
+        run(["--help"])
+        print(sorted(name for name in sys.modules if name.startswith("doorward.cli.")))
+    """
+
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True
+    )
+
+    told = done.stdout.splitlines()[-1]
+    assert all(f" {verb.name} " in done.stdout for verb in VERBS if not verb.group)
+    assert "doorward.cli.verbs" in told
+    assert not any(verb.target.partition(":")[0] in told for verb in VERBS)
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("l", ["login", "logout"]),
+        ("idp ", ["table", "show", "probe"]),
+        ("who", ["whoami", "who-can"]),
+    ],
 )
+def test_completion_offers_the_verbs_of_the_table(typed: str, offered: list[str]) -> None:
+    words = f"doorward {typed}"
+    done = subprocess.run(
+        [sys.executable, "-m", "doorward.cli"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            **os.environ,
+            "_DOORWARD_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(words.count(" ")),
+        },
+    )
 
-
-def test_every_verb_shows_examples_in_its_help(doorward: Command) -> None:
-    assert {command.name for command in app.registered_commands} == set(VERBS)
-    for verb in VERBS:
-        ended = doorward(verb, "--help")
-        assert ended.status == 0
-        assert f"doorward {verb}" in ended.out.partition("Examples:")[2]
+    assert done.stdout.split() == offered
 
 
 def test_the_help_names_every_exit_status(doorward: Command) -> None:

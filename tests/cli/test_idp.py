@@ -146,8 +146,8 @@ def test_a_path_without_metadata_says_what_each_address_answered(
     [
         ("https://a.example/", "https://a.example", "one ends in a slash"),
         ("https://A.example", "https://a.example", "they differ in upper and lower case"),
-        ("https://a.example/x", "https://a.example/y", "they part at 'x' and 'y'"),
-        ("https://a.example", "https://a.example/y", "they part at '' and '/y'"),
+        ("https://a.example/x", "https://a.example/y", "they differ from 'x' and 'y' on"),
+        ("https://a.example", "https://a.example/y", "they differ from '' and '/y' on"),
     ],
 )
 def test_two_issuers_that_look_alike_are_told_apart(named: str, asked: str, told: str) -> None:

@@ -186,7 +186,7 @@ def test_whoever_is_not_signed_in_is_told_how(
 
 def test_signing_out_without_being_signed_in_is_no_error(doorward: Command, demo: Running) -> None:
     assert doorward("logout", demo.mcp).status == 0
-    assert doorward("logout").err == "Nothing is kept here; you are not signed in.\n"
+    assert doorward("logout").err == "You are not signed in: no tokens are stored.\n"
 
 
 def test_ctrl_c_during_a_sign_in_is_quiet(demo: Running, home: Path) -> None:

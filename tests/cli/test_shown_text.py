@@ -109,7 +109,7 @@ def test_a_sign_in_warns_of_hosts_whose_letters_only_look_like_others(
     progress.open("https://xn--80ak6aa92e.example/authorize?x=y")
     progress.show(code("https://XN--80ak6aa92e.example/device", "ABCD"))
 
-    assert capsys.readouterr().err.count("Careful: letters of xn--80ak6aa92e.example") == 3
+    assert capsys.readouterr().err.count("Warning: letters of xn--80ak6aa92e.example") == 3
 
 
 @proves("S233", "accepts")

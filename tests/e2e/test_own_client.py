@@ -73,10 +73,10 @@ def test_with_a_desktops_keyring_the_file_is_sealed_and_opens_in_the_next_sessio
     # Each verb has a bus and a keyring of its own, as if the user had logged in to the desktop anew.
     shell = Shell(environment, sys.executable, "-m", "tests.e2e.keyring_session")
 
-    kept_in = shell("login", demo.mcp, "--scope", "mcp:read mcp:tools")["kept_in"]
+    stored_in = shell("login", demo.mcp, "--scope", "mcp:read mcp:tools")["stored_in"]
     called = shell("call", demo.mcp, "add", "a=2", "b=3")
 
-    assert "sealed with a key in the keyring" in kept_in
+    assert "sealed with a key in the keyring" in stored_in
     assert called["structuredContent"]["result"] == 5
     (file,) = tmp_path.rglob("tokens.sealed")
     assert file.read_bytes().startswith(b"doorward tokens 1")

@@ -1,7 +1,7 @@
 """``doorward client-document``: write or check a client ID metadata document."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 

@@ -53,7 +53,7 @@ def facts_of(document: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("scopes", " ".join(document["scopes"]) or "none"),
         ("roles", " ".join(document["roles"])),
         ("expires", _when(document["expires_at"], renewable=document["renewable"])),
-        ("stored in", document["stored_in"]),
+        ("storage", document["stored_in"]),
     ]
     return [(label, value) for label, value in facts if value]
 

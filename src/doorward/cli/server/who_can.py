@@ -105,7 +105,7 @@ def _print(output: Output, matrix: Any, *, markdown: bool) -> None:
         output.document(document_of(matrix))
         return
     rows = [_cells(row.title, row) for row in matrix.rows]
-    rows.append(_cells("(initialize, ping, lists)", matrix.conversation))
+    rows.append(_cells("(what describes the server)", matrix.conversation))
     rows.append(_cells("(everything else)", matrix.rest))
     if not markdown:
         output.rows(HEADINGS, rows)
