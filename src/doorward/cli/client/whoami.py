@@ -1,6 +1,5 @@
 """``doorward whoami``: the user of the stored token."""
 
-
 from doorward.cli.client.stored import document_of, facts_of, token_store_of
 from doorward.cli.options import Account, AsJson, ServerUrl, examples
 from doorward.cli.output import Output
