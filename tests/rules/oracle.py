@@ -35,10 +35,11 @@ def may_reach(model: Model, caller: Identity | None, component: Component) -> bo
     """Say whether the caller may use a component with any values at all."""
     if component.kind != "template":
         return may_use(model, caller, component)
-    texts = [meant(name) for of, name in model.rules if of == "resources/read" and "{" not in name]
-    ruled = (values_in(component.pattern, text) for text in texts)
-    tried = [*(PLAIN | {"path": path} for path in PATHS), *filter(None, ruled)]
-    return any(may(model, caller, needs(model, component, values)) for values in tried)
+    ruled = [name for of, name in model.rules if of == "resources/read"]
+    texts = [meant(filled(name, PLAIN | {"path": path})) for name in ruled for path in PATHS]
+    tried = [values_in(component.pattern, text) for text in texts]
+    tried += [PLAIN | {"path": path} for path in PATHS]
+    return any(may(model, caller, needs(model, component, one)) for one in tried if one is not None)
 
 
 def may(model: Model, caller: Identity | None, rules: list[Rule] | None) -> bool:
