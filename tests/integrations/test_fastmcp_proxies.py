@@ -5,7 +5,8 @@
 from typing import Any
 
 import pytest
-from fastmcp import Client, FastMCP
+from fastmcp import Client, Context, FastMCP
+from fastmcp.contrib.bulk_tool_caller import BulkToolCaller
 from fastmcp.server import create_proxy
 from fastmcp.server.dependencies import get_http_headers
 
@@ -132,3 +133,35 @@ async def test_what_authors_wrote_in_a_server_of_this_process_holds_in_front_of_
     assert listed == {f"{prefix}look"}
     assert refused == [403] * len(ASKED)
     assert ran == [name for _, name in ASKED]
+
+
+@proves("S185", "accepts")
+@proves("S185", "refuses")
+@pytest.mark.parametrize("by", ["call_tool_bulk", "forward"])
+async def test_a_tool_beyond_a_proxy_that_calls_others_calls_what_its_caller_may(by: str) -> None:
+    server, ran = beyond()
+    BulkToolCaller().register_tools(server)
+
+    @server.tool
+    async def forward(tool: str, ctx: Context) -> str:
+        return str((await ctx.fastmcp.call_tool(tool)).content)
+
+    shown: FastMCP[Any] = FastMCP("parent")
+    shown.mount(create_proxy(Client(server)), namespace="far")
+    admin = Rule(scopes={"shop:admin"})
+    stage = Stage(Policy(base=READ, rules={**OPEN.rules, ("tools/call", "far_look"): admin}))
+    more: dict[str, Any] = {"tool_arguments": [{}]} if by == "call_tool_bulk" else {}
+    async with (
+        stage.serving(protect(shown, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:admin") as mia,
+    ):
+        for http in (alice, mia):
+            for tool in ("look", "delete"):
+                named: dict[str, Any] = {"name": f"far_{by}", "arguments": {"tool": tool, **more}}
+                answer = await stage.modern(http, "tools/call", **named)
+                assert answer.status_code == 200, answer.text
+            if http is alice:
+                assert ran == []
+
+    assert ran == ["look", "delete"]

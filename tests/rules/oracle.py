@@ -71,9 +71,21 @@ def needs(model: Model, component: Component, values: Mapping[str, str]) -> list
     if component.kind == "route":
         return [model.base, *declared]
     written = list(_written(model, component, values))
-    if not written and not declared and model.unknown == "deny":
-        return None
+    if not written and not declared:
+        # An author's rule for a template is one for every URI that fits it, as an operator's is.
+        declared = list(_declared_for_uri(model, component, values))
+        if not declared and model.unknown == "deny":
+            return None
     return [model.base, *written, *declared]
+
+
+def _declared_for_uri(
+    model: Model, component: Component, values: Mapping[str, str]
+) -> Iterator[Rule]:
+    if component.kind in ("resource", "template"):
+        for one in model.of_kind("template"):
+            if one.declared is not None and fits(one.pattern, text_of(component, values)):
+                yield one.declared
 
 
 def _written(model: Model, component: Component, values: Mapping[str, str]) -> Iterator[Rule]:

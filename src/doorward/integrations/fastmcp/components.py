@@ -130,31 +130,41 @@ def _hiding(server: FastMCP[Any]) -> list[ContextVar[bool]]:
     return found
 
 
-async def require_no_hidden_calls(server: FastMCP[Any]) -> None:
-    """
-    Refuse a proxy of a server in this process that has tools which call others by an argument.
+async def servers_beyond(server: FastMCP[Any]) -> list[FastMCP[Any]]:
+    """Return every server of this process that ``server`` reaches through a proxy."""
+    found: list[FastMCP[Any]] = []
+    todo = [server]
+    while todo:
+        for provider in providers_in(todo.pop()):
+            if not isinstance(provider, ProxyProvider):
+                continue
+            proxied = await _proxied(provider.client_factory)
+            if proxied is not None and proxied not in found:
+                todo.append(proxied)
+                found += [one for one in providers_in(proxied) if isinstance(one, FastMCP)]
+    return found
 
-    Such a call goes past the server that the guard stands in front of.
+
+def require_no_hidden_lists(server: FastMCP[Any], beyond: Iterable[FastMCP[Any]]) -> None:
+    """
+    Refuse a proxy of a server in this process that has tools which list or replace others.
+
+    A proxy keeps a list for all of its callers, so that no list beyond it is shortened.
 
     Raises:
         ConfigurationError: ``proxied-transform``.
     """
-    for provider in providers_in(server):
-        inner = None
-        if isinstance(provider, ProxyProvider):
-            inner = await _proxied(provider.client_factory)
-        if inner is None:
-            continue
+    for inner in beyond:
         for one in providers_in(inner):
             for transform in one._transforms:
                 if isinstance(transform, (CatalogTransform, ResourcesAsTools, PromptsAsTools)):
                     raise ConfigurationError(
                         "proxied-transform",
-                        f"The server {server.name!r} is a proxy of {inner.name!r}, which has a"
-                        f" {type(transform).__name__}: its tools call others that no rule sees.",
+                        f"The server {server.name!r} reaches {inner.name!r} through a proxy, and it"
+                        f" has a {type(transform).__name__}: its tools show others that no rule"
+                        " allows.",
                         f"Mount {inner.name!r} itself, or add the transform to {server.name!r}.",
                     )
-        await require_no_hidden_calls(inner)
 
 
 async def _proxied(client_factory: Callable[[], Any]) -> FastMCP[Any] | None:

@@ -104,8 +104,9 @@ def _listed(server: FastMCP[Any], listing: Callable[..., Awaitable[Sequence[Any]
     @wraps(listing)
     async def permitted(**options: Any) -> Sequence[Any]:
         asked = _asked(server)
-        # Whoever lists a mounted server on its way to a longer list shortens that one.
-        if asked is None or _listing.get():
+        # Whoever lists a mounted server on its way to a longer list shortens that one. A proxy
+        # keeps a list for all of its callers.
+        if asked is None or _listing.get() or asked.names.is_beyond(server):
             return await listing(**options)
         token = _listing.set(True)
         try:
@@ -122,7 +123,7 @@ def _checked(server: FastMCP[Any], check: Callable[..., Awaitable[None]]) -> Any
     async def checked(uri: str, *given: Any, **options: Any) -> None:
         await check(uri, *given, **options)
         asked = _asked(server)
-        if asked is None:
+        if asked is None or asked.names.is_beyond(server):
             return
         component = await _resolved(server, _READ, uri, None)
         if not (await _decide(asked, server, _READ, uri, component)).allowed:

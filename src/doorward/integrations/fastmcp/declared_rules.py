@@ -19,7 +19,8 @@ from doorward.integrations.fastmcp.components import (
     ServerComponents,
     name_of,
     providers_in,
-    require_no_hidden_calls,
+    require_no_hidden_lists,
+    servers_beyond,
 )
 from doorward.integrations.fastmcp.decisions import decide_inside
 from doorward.integrations.fastmcp.names import ComponentNames
@@ -58,7 +59,8 @@ class FastMcpDeclarations:
         Raises:
             ConfigurationError: ``unknown-transform``, ``proxied-transform``.
         """
-        await require_no_hidden_calls(self._server)
+        beyond = await servers_beyond(self._server)
+        require_no_hidden_lists(self._server, beyond)
         providers = list(providers_in(self._server))
         servers = [one for one in providers if isinstance(one, FastMCP)]
         reading = ServerComponents()
@@ -68,6 +70,7 @@ class FastMcpDeclarations:
             with nobody_asks():
                 for server in servers:
                     _check_inside(server)
+                for server in (*servers, *beyond):
                     decide_inside(server)
                 chains = [
                     await reading.chain(self._server, component)
@@ -77,7 +80,7 @@ class FastMcpDeclarations:
         finally:
             reset_transport(token)
         self._take(chains)
-        self.names.learn(servers, chains, held)
+        self.names.learn(servers, beyond, chains, held)
 
     def _take(self, chains: Sequence[Sequence[Component]]) -> None:
         found: dict[tuple[str, str], list[Rule]] = {}

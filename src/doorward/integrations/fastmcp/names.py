@@ -39,6 +39,7 @@ class ComponentNames:
         self.server = server
         self._read_again = read_again
         self._servers: dict[int, FastMCP[Any]] = {id(server): server}
+        self._beyond: dict[int, FastMCP[Any]] = {}
         self._public: dict[Name, Any] = {}
         self._inside: dict[tuple[int, str, str], set[str]] = {}
         self._others: dict[Name, tuple[Operation, ...]] = {}
@@ -48,7 +49,11 @@ class ComponentNames:
         self._read_from = 0.0
 
     def __contains__(self, server: FastMCP[Any]) -> bool:
-        return self._servers.get(id(server)) is server
+        return id(server) in self._servers or id(server) in self._beyond
+
+    def is_beyond(self, server: FastMCP[Any]) -> bool:
+        """Say whether ``server`` is reached through a proxy alone."""
+        return id(server) not in self._servers
 
     def add(self, server: FastMCP[Any]) -> None:
         """Take in a server that has been mounted since the last reading."""
@@ -61,15 +66,18 @@ class ComponentNames:
     def learn(
         self,
         servers: Iterable[FastMCP[Any]],
+        beyond: Iterable[FastMCP[Any]],
         chains: Sequence[Sequence[Component]],
         held: Iterable[Any],
     ) -> None:
         """
         Take what a reading found.
 
-        That is each public component with all that it stands in front of, and what providers hold.
+        That is the servers and those behind proxies, each public component with all that it stands
+        in front of, and what providers hold.
         """
         self._servers = {id(one): one for one in servers}
+        self._beyond = {id(one): one for one in beyond}
         self._public = {name_of(chain[0].component): chain[0].component for chain in chains}
         self._templates = [
             one for one in self._public.values() if isinstance(one, ResourceTemplate)
