@@ -6,18 +6,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from doorward.authserver.authorize.checks import proven_redirect_uri, read_request
-from doorward.authserver.authorize.proceed import (
-    complete,
+from doorward.authserver.authorize.consent import (
+    complete_authorization,
     consent_page,
-    needs_asking,
-    sign_in_page,
+    needs_consent,
 )
 from doorward.authserver.authorize.response import error_answer
+from doorward.authserver.authorize.sign_in import sign_in_page
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
 from doorward.authserver.rate_limits import address_key
 from doorward.authserver.refusals import AccessDenied, InvalidRequest, LoginRequired, OAuthRefused
 from doorward.authserver.services import Services
+from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User
 from doorward.wire.oauth.parameters import Parameters, parse_parameters
 from doorward.wire.oauth.redirect_uri import is_loopback
@@ -70,20 +71,20 @@ class AuthorizeEndpoint:
         services = self._services
         if services.settings.sign_in_as is not None:
             return await self._by_itself(request, asked, client, services.settings.sign_in_as)
-        user = await services.sessions.user(services.cookies.session(request))
+        browser = services.cookies.browser(request)
+        user = await services.sessions.user(browser.session_id)
         # Asked to sign somebody in afresh, an existing session is as good as none.
         known = None if {"login", "select_account"} & set(asked.prompts) else user
         if known is None and "none" in asked.prompts:
             raise LoginRequired("nobody is signed in")
-        if known is not None and not await needs_asking(services, asked, client, known):
-            return await complete(services, asked, client, known, None)
-        return await self._ask(request, asked, client, known)
+        if known is not None and not await needs_consent(services, asked, client, known):
+            return await complete_authorization(services, asked, client, known, None)
+        return await self._ask(browser, asked, client, known)
 
     async def _ask(
-        self, request: Request, asked: AuthorizationRequest, client: Client, user: User | None
+        self, browser: Browser, asked: AuthorizationRequest, client: Client, user: User | None
     ) -> Response:
         services = self._services
-        browser = services.cookies.browser(request)
         user_id = user.id if user else None
         transaction = await services.transactions.begin(asked, browser, user_id)
         if user is None:
@@ -107,7 +108,7 @@ class AuthorizeEndpoint:
         user = await self._services.users.by_name(username)
         if user is None or user.disabled:
             raise AccessDenied(f"no user {username!r} to sign in as")
-        return await complete(self._services, asked, client, user, None)
+        return await complete_authorization(self._services, asked, client, user, None)
 
 
 def _parameters(request: Request) -> Parameters:

@@ -5,14 +5,14 @@ from hmac import compare_digest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from doorward.authserver.authorize.proceed import (
-    complete,
+from doorward.authserver.authorize.consent import (
+    complete_authorization,
+    consent_binding,
     consent_page,
-    needs_asking,
-    shown,
-    sign_in_page,
+    needs_consent,
 )
 from doorward.authserver.authorize.response import error_answer
+from doorward.authserver.authorize.sign_in import sign_in_page
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.endpoints.sign_in import read_form
 from doorward.authserver.grants.transactions import Transaction
@@ -36,14 +36,14 @@ class ConsentEndpoint:
         browser = services.cookies.browser(request)
         transaction = await services.transactions.find(query.one("transaction") or "", browser)
         client = await services.clients.find(transaction.request.client_id)
-        user = await self._signed_in(request, transaction)
+        user = await self._signed_in(browser, transaction)
         if user is None:
             return sign_in_page(services, transaction, client, browser)
         try:
-            if await needs_asking(services, transaction.request, client, user):
+            if await needs_consent(services, transaction.request, client, user):
                 return await consent_page(services, transaction, client, user, browser)
             claim = (transaction, browser)
-            return await complete(services, transaction.request, client, user, claim)
+            return await complete_authorization(services, transaction.request, client, user, claim)
         except FormRefused:
             raise
         except OAuthRefused as refused:
@@ -57,28 +57,28 @@ class ConsentEndpoint:
         browser = services.cookies.require_own_form(request, handle, form.one("csrf"))
         transaction = await services.transactions.find(handle, browser)
         client = await services.clients.find(transaction.request.client_id)
-        user = await self._signed_in(request, transaction)
+        user = await self._signed_in(browser, transaction)
         if user is None:
             raise FormRefused("nobody is signed in any more")
         try:
             if form.one("decision") != "allow":
                 raise AccessDenied("the user said no", say="The user denied the request.")
-            asked = shown(transaction.request, client, user)
-            expected = services.cookies.consent_token(browser, handle, asked)
+            shown = consent_binding(transaction.request, client, user)
+            expected = services.cookies.consent_token(browser, handle, shown)
             if not compare_digest(expected.encode(), (form.one("csrf") or "").encode()):
                 # The client or the account changed while the page was open: the answer was to
                 # another question.
                 return await consent_page(services, transaction, client, user, browser)
             claim = (transaction, browser)
-            return await complete(services, transaction.request, client, user, claim)
+            return await complete_authorization(services, transaction.request, client, user, claim)
         except FormRefused:
             raise
         except OAuthRefused as refused:
             return await self._refused(transaction, browser, client, user, refused)
 
-    async def _signed_in(self, request: Request, transaction: Transaction) -> User | None:
+    async def _signed_in(self, browser: Browser, transaction: Transaction) -> User | None:
         """Return the user who signed in for this very transaction, if the session is still theirs."""
-        user = await self._services.sessions.user(self._services.cookies.session(request))
+        user = await self._services.sessions.user(browser.session_id)
         # A session alone is not enough: with prompt=login it is older than the request.
         return user if user is not None and user.id == transaction.user_id else None
 

@@ -9,6 +9,7 @@ from doorward.authserver.keys.secrets import digest_of
 from doorward.authserver.rate_limits import RateLimits, address_key
 from doorward.authserver.refusals import TooManyRequests
 from doorward.authserver.services import Services
+from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import canonical
 
 _FROM_NETWORK = "Too many sign-ins from your network. Try again in {wait}."
@@ -33,7 +34,9 @@ class PasswordAttempt:
             self.limits.give_back(rate, *keys)
 
 
-async def begin_attempt(services: Services, request: Request, username: str) -> PasswordAttempt:
+async def begin_attempt(
+    services: Services, request: Request, browser: Browser, username: str
+) -> PasswordAttempt:
     """
     Count one try of a password for ``username``, before the password is checked.
 
@@ -49,10 +52,9 @@ async def begin_attempt(services: Services, request: Request, username: str) -> 
     """
     settings = services.settings.limits
     name = canonical(username)[:200]
-    secret = services.cookies.known(request)
     per_source = settings.sign_in_failures_per_name_and_address
-    if await services.known_browsers.knows(secret, name):
-        source = digest_of(secret or "").hex()
+    if await services.known_browsers.knows(browser.known_secret, name):
+        source = digest_of(browser.known_secret or "").hex()
         return _counted(services.limits, (_OF_BROWSER, per_source, "sign-in-browser", name, source))
     peer = address_key(request, services.settings.trusted_proxies)
     _count(services.limits, _FROM_NETWORK, settings.sign_ins_per_address, "sign-in-address", peer)

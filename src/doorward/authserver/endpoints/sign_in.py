@@ -1,9 +1,9 @@
 """``/sign-in``, ``/sign-out`` and ``/switch-account``: who is at the keyboard."""
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from doorward.authserver.authorize.proceed import sign_in_page
+from doorward.authserver.authorize.sign_in import complete_sign_in, sign_in_page
 from doorward.authserver.endpoints.password_attempts import begin_attempt
 from doorward.authserver.grants.transactions import Transaction
 from doorward.authserver.pages import pages
@@ -45,7 +45,7 @@ class SignInEndpoint:
         transaction, browser = await self._transaction(request, form)
         username, password = form.one("username") or "", form.one("password") or ""
         try:
-            attempt = await begin_attempt(services, request, username)
+            attempt = await begin_attempt(services, request, browser, username)
         except TooManyRequests as refusal:
             await self._note_failure(username, "too-many")
             page = await self._again(transaction, browser, username, refusal.description, 429)
@@ -61,23 +61,14 @@ class SignInEndpoint:
             await self._note_failure(username, "wrong-password")
             return await self._again(transaction, browser, username, _WRONG, 200)
         attempt.take_back()
-        session_id = await services.sessions.begin(user, services.cookies.session(request))
-        await services.transactions.signed_in(transaction.handle, browser, user.id)
-        services.tell("sign-in.succeeded", user=user.id)
-        # See Other: reloading the next page must not send the password again.
-        next_page = services.settings.url(f"/consent?transaction={transaction.handle}")
-        response = RedirectResponse(next_page, 303, headers=dict(pages.SECURITY_HEADERS))
-        services.cookies.keep_session(response, session_id)
-        known = await services.known_browsers.remember(user, services.cookies.known(request))
-        services.cookies.keep_known(response, known)
-        return response
+        return await complete_sign_in(services, browser, transaction, user, amr=["pwd"])
 
     async def switch(self, request: Request) -> Response:
         """Sign out, and ask again who is there for the same transaction."""
         services = self._services
         form = await read_form(request)
         transaction, browser = await self._transaction(request, form)
-        await services.sessions.end(services.cookies.session(request))
+        await services.sessions.end(browser.session_id)
         await services.transactions.signed_in(transaction.handle, browser, None)
         client = await services.clients.find(transaction.request.client_id)
         response = sign_in_page(services, transaction, client, browser)
@@ -91,7 +82,7 @@ class SignInEndpoint:
         # not sign anybody out; a link that is followed (GET) only asks.
         if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
             raise FormRefused("asked to sign out from another site")
-        await services.sessions.end(services.cookies.session(request))
+        await services.sessions.end(services.cookies.browser(request).session_id)
         page = pages.MessagePage(
             service=services.settings.service_name,
             title="Signed out",

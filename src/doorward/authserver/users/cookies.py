@@ -18,10 +18,18 @@ _OUR_FETCH_SITES = frozenset({"same-origin", "none"})
 
 @dataclass(frozen=True)
 class Browser:
-    """One browser, known by a random cookie that says nothing about who uses it."""
+    """
+    One browser, by its cookies.
+
+    ``binding`` is a random value that says nothing about who uses the browser. ``session_id`` is
+    the session it claims to have. ``known_secret`` marks a browser in which somebody signed in
+    before.
+    """
 
     binding: str
     is_new: bool
+    session_id: str | None = None
+    known_secret: str | None = None
 
     @property
     def digest(self) -> bytes:
@@ -54,20 +62,19 @@ class Cookies:
         self.known_name = self._name("known", parts.port)
 
     def browser(self, request: Request) -> Browser:
-        """Return the browser that asks, with a fresh binding when it has none."""
+        """Return the browser that sent the request, with a fresh binding when it has none."""
         binding = self._secret(request, self.browser_name)
-        if binding is None:
-            return Browser(new_secret(), is_new=True)
-        return Browser(binding, is_new=False)
+        return Browser(
+            binding or new_secret(),
+            is_new=binding is None,
+            session_id=request.cookies.get(self.session_name),
+            known_secret=self._secret(request, self.known_name),
+        )
 
     def keep_browser(self, response: Response, browser: Browser) -> None:
         """Set the binding cookie when the browser does not have it yet."""
         if browser.is_new:
             self._set(response, self.browser_name, browser.binding, None)
-
-    def session(self, request: Request) -> str | None:
-        """Return the session id that the browser holds, or ``None``."""
-        return request.cookies.get(self.session_name)
 
     def keep_session(self, response: Response, session_id: str) -> None:
         """Set the session cookie."""
@@ -76,10 +83,6 @@ class Cookies:
     def drop_session(self, response: Response) -> None:
         """Remove the session cookie."""
         self._set(response, self.session_name, "", 0)
-
-    def known(self, request: Request) -> str | None:
-        """Return the secret of a browser in which somebody has signed in before, or ``None``."""
-        return self._secret(request, self.known_name)
 
     def keep_known(self, response: Response, secret: str) -> None:
         """Set the cookie that stays when the session is over."""

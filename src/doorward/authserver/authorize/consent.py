@@ -1,0 +1,157 @@
+"""Consent: which scopes a user can grant, whether to ask, and the code that follows."""
+
+from starlette.responses import Response
+
+from doorward.authserver.authorize.response import client_card, code_answer
+from doorward.authserver.clients.registry import Client
+from doorward.authserver.grants import codes, consents
+from doorward.authserver.grants.authorization_request import AuthorizationRequest
+from doorward.authserver.grants.consents import shown_of
+from doorward.authserver.grants.transactions import Transaction
+from doorward.authserver.pages import pages
+from doorward.authserver.refusals import AccessDenied, ConsentRequired
+from doorward.authserver.responses import page_answer
+from doorward.authserver.services import Services
+from doorward.authserver.store.grants import begin_grant
+from doorward.authserver.users.cookies import Browser
+from doorward.authserver.users.users import User
+
+
+def grantable_scopes(authorization: AuthorizationRequest, user: User) -> frozenset[str]:
+    """
+    Return the requested scopes that the user holds.
+
+    Raises:
+        AccessDenied: the client requested scopes, and the user holds none of them.
+    """
+    scopes = frozenset(authorization.scopes) & user.scopes
+    if authorization.scopes and not scopes:
+        raise AccessDenied(
+            f"user {user.id} holds none of {authorization.scopes!r}",
+            say="This account may not use what the application asks for.",
+        )
+    return scopes
+
+
+async def remembered_scopes(
+    services: Services, authorization: AuthorizationRequest, client: Client, user: User
+) -> frozenset[str]:
+    """
+    Return the scopes that the user consented to before; empty when the user must be asked again.
+
+    A request that already led to a code must be confirmed again. Otherwise its URL, kept by
+    somebody, would give a second code without anybody looking.
+    """
+    async with services.store.reading() as connection:
+        if await codes.was_asked_before(connection, authorization):
+            return frozenset()
+        return await consents.remembered_scopes(
+            connection, user.id, client, authorization.redirect_uri, authorization.resource
+        )
+
+
+async def needs_consent(
+    services: Services, authorization: AuthorizationRequest, client: Client, user: User
+) -> bool:
+    """
+    Say whether the user must see the consent page.
+
+    Raises:
+        ConsentRequired: yes, but the request has ``prompt=none``.
+        AccessDenied: the user holds none of the requested scopes.
+    """
+    scopes = grantable_scopes(authorization, user)
+    known = await remembered_scopes(services, authorization, client, user)
+    # The empty set is a subset of every set; a request without scopes still needs a first consent.
+    agreed = bool(known) and scopes <= known and "consent" not in authorization.prompts
+    if not agreed and "none" in authorization.prompts:
+        raise ConsentRequired(f"user {user.id} has not agreed")
+    return not agreed
+
+
+async def complete_authorization(
+    services: Services,
+    authorization: AuthorizationRequest,
+    client: Client,
+    user: User,
+    claim: tuple[Transaction, Browser] | None,
+) -> Response:
+    """
+    Return the response that takes a fresh code to the client.
+
+    One database transaction claims the authorization transaction and writes consent, grant and
+    code: all of them, or nothing.
+
+    Raises:
+        FormRefused: the transaction was completed before.
+        AccessDenied: the user holds none of the requested scopes.
+    """
+    scopes = grantable_scopes(authorization, user)
+    now = services.clock()
+    async with services.store.writing() as connection:
+        if claim is not None:
+            transaction, browser = claim
+            await services.transactions.claim(connection, transaction.handle, browser, user.id)
+        await consents.remember(
+            connection,
+            user_id=user.id,
+            client=client,
+            redirect_uri=authorization.redirect_uri,
+            resource=authorization.resource,
+            scopes=scopes,
+            now=now,
+        )
+        grant_id = await begin_grant(
+            connection,
+            services.settings,
+            user_id=user.id,
+            client_id=authorization.client_id,
+            redirect_uri=authorization.redirect_uri,
+            resource=authorization.resource,
+            scopes=scopes,
+            now=now,
+        )
+        code = await codes.issue_code(connection, services.settings, authorization, grant_id, now)
+    services.tell("code.issued", client_id=authorization.client_id, user=user.id, grant=grant_id)
+    return code_answer(
+        services.settings, client, authorization.redirect_uri, authorization.state, code
+    )
+
+
+def consent_binding(
+    authorization: AuthorizationRequest, client: Client, user: User
+) -> tuple[str, ...]:
+    """Return everything that the consent page shows and a user's decision depends on."""
+    return (user.id, shown_of(client).hex(), *sorted(grantable_scopes(authorization, user)))
+
+
+async def consent_page(
+    services: Services, transaction: Transaction, client: Client, user: User, browser: Browser
+) -> Response:
+    """Return the page that names the client, the scopes and where the code will be sent."""
+    authorization = transaction.request
+    settings = services.settings
+    resource = settings.resource(authorization.resource)
+    scopes = grantable_scopes(authorization, user)
+    known = await remembered_scopes(services, authorization, client, user)
+    described = resource.scopes if resource else {}
+    page = pages.ConsentPage(
+        service=settings.service_name,
+        action=settings.url("/consent"),
+        transaction=transaction.handle,
+        csrf=services.cookies.consent_token(
+            browser, transaction.handle, consent_binding(authorization, client, user)
+        ),
+        client=client_card(client, authorization.redirect_uri),
+        resource=authorization.resource,
+        resource_name=resource.name if resource else None,
+        scopes=tuple(
+            pages.ScopeLine(name=name, description=described.get(name, name), new=name not in known)
+            for name in sorted(scopes)
+        ),
+        username=user.display_name or user.username,
+        switch_account_action=settings.url("/switch-account"),
+    )
+    response = page_answer(page)
+    services.cookies.keep_browser(response, browser)
+    return response

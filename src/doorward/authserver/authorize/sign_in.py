@@ -1,0 +1,78 @@
+"""Sign-in: the page, and what follows every kind of sign-in."""
+
+from collections.abc import Sequence
+
+from starlette.responses import RedirectResponse, Response
+
+from doorward.authserver.authorize.response import client_card
+from doorward.authserver.clients.registry import Client
+from doorward.authserver.grants.transactions import Transaction
+from doorward.authserver.pages import pages
+from doorward.authserver.refusals import AccessDenied
+from doorward.authserver.responses import page_answer
+from doorward.authserver.services import Services
+from doorward.authserver.users.cookies import Browser
+from doorward.authserver.users.users import User
+
+
+def sign_in_page(
+    services: Services,
+    transaction: Transaction,
+    client: Client,
+    browser: Browser,
+    *,
+    username: str = "",
+    problem: str | None = None,
+    status: int = 200,
+) -> Response:
+    """Return the page that asks for a username and a password."""
+    settings = services.settings
+    page = pages.SignInPage(
+        service=settings.service_name,
+        action=settings.url("/sign-in"),
+        transaction=transaction.handle,
+        csrf=services.cookies.form_token(browser, transaction.handle),
+        client=client_card(client, transaction.request.redirect_uri),
+        username=username,
+        problem=problem,
+        demo_users=settings.demo_users,
+    )
+    response = page_answer(page, status)
+    services.cookies.keep_browser(response, browser)
+    return response
+
+
+async def complete_sign_in(
+    services: Services,
+    browser: Browser,
+    transaction: Transaction,
+    user: User,
+    *,
+    amr: Sequence[str],
+) -> Response:
+    """
+    Return the redirect that resumes the transaction after a user has been authenticated.
+
+    Every way of signing in ends here. The transaction gets the user; the browser gets a fresh
+    session and becomes a known browser. The redirect leads to ``/consent``, which asks for consent
+    or answers the client. ``amr`` says how the user was authenticated, for the event log.
+
+    Raises:
+        AccessDenied: the user is disabled.
+        FormRefused: 403, the transaction was completed meanwhile, or is another browser's.
+        StoreUnavailable: 503.
+
+    Spec: RFC 8176 §2 (``amr``)
+    """
+    if user.disabled:
+        raise AccessDenied(f"user {user.id} is disabled", say="This account is disabled.")
+    await services.transactions.signed_in(transaction.handle, browser, user.id)
+    session_id = await services.sessions.begin(user, browser.session_id)
+    known_browser = await services.known_browsers.remember(user, browser.known_secret)
+    services.tell("sign-in.succeeded", user=user.id, amr=" ".join(amr))
+    # 303: reloading the next page must not send a password or a provider's code again.
+    next_page = services.settings.url(f"/consent?transaction={transaction.handle}")
+    response = RedirectResponse(next_page, 303, headers=dict(pages.SECURITY_HEADERS))
+    services.cookies.keep_session(response, session_id)
+    services.cookies.keep_known(response, known_browser)
+    return response
