@@ -23,7 +23,7 @@ class Call(NamedTuple):
 
 _GUARD, _PIPELINE = "guard/middleware", "guard/pipeline"
 _VERIFIER = "tokens/jwt/verifier"
-_AUTHORIZE, _PROCEED = "authserver/authorize/endpoint", "authserver/authorize/proceed"
+_AUTHORIZE, _CONSENT = "authserver/authorize/endpoint", "authserver/authorize/consent"
 _SERVER, _TOOLS = "mcp_server/server", "mcp_server/features/tools"
 
 WAYS: Mapping[str, Sequence[Call]] = {
@@ -56,9 +56,15 @@ WAYS: Mapping[str, Sequence[Call]] = {
         Call(_AUTHORIZE, "authserver/authorize/checks", "read_request"),
         Call(_AUTHORIZE, "authserver/grants/transactions", "begin", "Tied to this browser."),
         Call("authserver/endpoints/sign_in", "authserver/users/users", "with_password"),
-        Call("authserver/endpoints/consent", _PROCEED, "complete", "The user allowed it."),
-        Call(_PROCEED, "authserver/grants/transactions", "claim", "One statement: used once."),
-        Call(_PROCEED, "authserver/grants/codes", "issue_code"),
+        Call("authserver/endpoints/sign_in", "authserver/authorize/sign_in", "complete_sign_in"),
+        Call(
+            "authserver/endpoints/consent",
+            _CONSENT,
+            "complete_authorization",
+            "The user allowed it.",
+        ),
+        Call(_CONSENT, "authserver/grants/transactions", "claim", "One statement: used once."),
+        Call(_CONSENT, "authserver/grants/codes", "issue_code"),
     ),
     "tool": (
         Call(_SERVER, _TOOLS, "read_tool", "At start-up, from the decorator."),
