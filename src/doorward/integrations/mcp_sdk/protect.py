@@ -22,6 +22,7 @@ from doorward.integrations.declared_rules import DeclaredPolicy, OneNameEach, re
 from doorward.integrations.error_reporting import telling
 from doorward.integrations.mcp_sdk.adapter import SdkAdapter, connect
 from doorward.integrations.mcp_sdk.events import keep_events_apart
+from doorward.integrations.mcp_sdk.nested_calls import decide_nested_calls
 from doorward.policy import Operation, Rule
 from doorward.policy.ruling import is_usable, not_normal
 
@@ -78,6 +79,7 @@ def protect(
     policy = DeclaredPolicy(guard.policy, declared)
     connect(core)
     if isinstance(server, MCPServer):
+        decide_nested_calls(server)
         # The only place between a tool and the answer made of its exception.
         server.call_tool = telling(server.call_tool, _raised, ToolError)  # type: ignore[method-assign]
     # The guard knows which names this server answers to; the SDK's own list would refuse them.
@@ -130,18 +132,18 @@ class _SdkDeclarations(OneNameEach):
     def __init__(
         self, server: MCPServer[Any] | Server[Any], ruled: Collection[tuple[str, str]]
     ) -> None:
-        self._server = server if isinstance(server, MCPServer) else None
+        self.server = server if isinstance(server, MCPServer) else None
         self._ruled = ruled
         self._known: dict[int, tuple[Any, tuple[Rule, ...]]] = {}
 
     def rules_of(self, operation: Operation) -> Sequence[Rule]:
         """Return every rule declared for ``operation``."""
-        if self._server is None or operation.name is None:
+        if self.server is None or operation.name is None:
             return ()
         if operation.method == "tools/call":
-            return self._rules(self._server._tool_manager.get_tool(operation.name))
+            return self._rules(self.server._tool_manager.get_tool(operation.name))
         if operation.method == "prompts/get":
-            return self._rules(self._server._prompt_manager.get_prompt(operation.name))
+            return self._rules(self.server._prompt_manager.get_prompt(operation.name))
         if operation.method == "resources/read":
             return [rule for one in self._resources(operation.name) for rule in self._rules(one)]
         return ()
@@ -161,7 +163,7 @@ class _SdkDeclarations(OneNameEach):
         Its matcher may know spellings that the policy does not know.
         """
         method, uri = operation.method, operation.name
-        if method != "resources/read" or self._server is None or uri is None:
+        if method != "resources/read" or self.server is None or uri is None:
             return ()
         # The operator's own rule for a URI is the one for it, as in every policy.
         if (method, uri) in self._ruled:
@@ -190,8 +192,8 @@ class _SdkDeclarations(OneNameEach):
         return known[1]
 
     def _resources(self, uri: str) -> Iterator[Any]:
-        assert self._server is not None
-        known = self._server._resource_manager
+        assert self.server is not None
+        known = self.server._resource_manager
         if uri in known._resources:
             yield known._resources[uri]
         for template in known.list_templates():
@@ -199,13 +201,13 @@ class _SdkDeclarations(OneNameEach):
                 yield template
 
     def _all(self) -> Iterator[tuple[tuple[str, str], Any]]:
-        if self._server is None:
+        if self.server is None:
             return
-        for tool in self._server._tool_manager.list_tools():
+        for tool in self.server._tool_manager.list_tools():
             yield ("tools/call", tool.name), tool
-        for prompt in self._server._prompt_manager.list_prompts():
+        for prompt in self.server._prompt_manager.list_prompts():
             yield ("prompts/get", prompt.name), prompt
-        known = self._server._resource_manager
+        known = self.server._resource_manager
         for component in (*known.list_resources(), *known.list_templates()):
             yield ("resources/read", _key_of(component)), component
 

@@ -1,0 +1,152 @@
+"""A tool of the official SDK that calls another by a name from its arguments acts for its caller."""
+
+# mypy: disable-error-code="untyped-decorator"
+
+from typing import Any
+
+import pytest
+from mcp.server.mcpserver import Context, MCPServer
+
+from doorward.integrations.declared_rules import requires
+from doorward.integrations.mcp_sdk import protect
+from doorward.policy import Policy, Rule
+from tests.integrations.stage import Stage
+from tests.integrations.test_tools_and_lists import result_of
+from tests.ledger import proves
+
+READ, ADMIN = Rule(scopes={"mcp:read"}), Rule(scopes={"shop:admin"})
+POLICY = Policy(
+    base=READ,
+    rules={
+        **{(method, "*"): READ for method in ("tools/call", "prompts/get", "resources/read")},
+        ("tools/call", "delete"): ADMIN,
+        ("prompts/get", "layoffs"): ADMIN,
+        ("resources/read", "files://salaries.txt"): ADMIN,
+    },
+)
+ADMINS = requires(scopes={"shop:admin"})
+SECRET = ("delete", "shred", "layoffs", "files://salaries.txt", "files://plans.txt")
+
+
+def shop(ran: list[str], name: str = "shop") -> MCPServer[Any]:
+    """Return a server with secrets by the operator's and by the author's rules."""
+    server: MCPServer[Any] = MCPServer(name)
+
+    def runs(what: str) -> Any:
+        def run() -> str:
+            ran.append(what)
+            return what
+
+        return run
+
+    for tool in ("look", "delete"):
+        server.tool(name=tool)(runs(tool))
+    server.tool(name="shred")(ADMINS(runs("shred")))
+    for prompt in ("hello", "layoffs"):
+        server.prompt(name=prompt)(runs(prompt))
+    for uri in ("files://menu.txt", "files://salaries.txt"):
+        server.resource(uri)(runs(uri))
+    server.resource("files://plans.txt")(ADMINS(runs("files://plans.txt")))
+    return server
+
+
+def with_helpers(server: MCPServer[Any], other: MCPServer[Any]) -> MCPServer[Any]:
+    """Return ``server`` with tools that reach the rest of it, and another server."""
+
+    @server.tool()
+    async def call(name: str) -> str:
+        return str(await server.call_tool(name, {}))
+
+    @server.tool()
+    async def get(name: str) -> str:
+        return str(await server.get_prompt(name, {}))
+
+    @server.tool()
+    async def read(name: str, ctx: Context) -> str:
+        return str(list(await ctx.read_resource(name)))
+
+    @server.tool()
+    async def elsewhere(name: str) -> str:
+        return str(await other.call_tool(name, {}))
+
+    @server.tool()
+    async def everything() -> str:
+        lists = (server.list_tools, server.list_prompts, server.list_resources)
+        return str([one for listing in lists for one in await listing()])
+
+    return server
+
+
+async def call(stage: Stage, http: Any, tool: str, **arguments: str) -> dict[str, Any]:
+    """Return the result of a tool."""
+    answer = await stage.modern(http, "tools/call", name=tool, arguments=arguments)
+    found: dict[str, Any] = result_of(answer)["result"]
+    return found
+
+
+@proves("S185", "accepts")
+@proves("S185", "refuses")
+@pytest.mark.parametrize(
+    ("tool", "name", "openly"),
+    [
+        ("call", "delete", "look"),
+        ("call", "shred", "look"),
+        ("get", "layoffs", "hello"),
+        ("read", "files://salaries.txt", "files://menu.txt"),
+        ("read", "files://plans.txt", "files://menu.txt"),
+        ("read", "files://s%61laries.txt", "files://menu.txt"),
+    ],
+)
+async def test_what_a_tool_runs_by_a_name_that_came_as_an_argument_is_decided_for_its_caller(
+    tool: str, name: str, openly: str
+) -> None:
+    ran: list[str] = []
+    stage = Stage(POLICY)
+    server = with_helpers(shop(ran), shop([]))
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:admin") as mia,
+    ):
+        refused = await call(stage, alice, tool, name=name)
+        await call(stage, alice, tool, name=openly)
+        await call(stage, mia, tool, name=name)
+
+    assert refused["isError"] is True
+    assert ran == [openly, *([] if "%" in name else [name])]
+    by_alice = [one for one in stage.events if one.subject == "alice"]
+    assert [(one.decision, one.name) for one in by_alice[:2]] == [
+        ("refused", name),
+        ("served", tool),
+    ]
+    assert by_alice[0].correlation_id == by_alice[1].correlation_id
+
+
+@proves("S197", "accepts")
+@proves("S197", "refuses")
+async def test_a_tool_that_lists_names_what_its_caller_may_use() -> None:
+    stage = Stage(POLICY)
+    server = with_helpers(shop([]), shop([]))
+    async with (
+        stage.serving(protect(server, stage.guard)),
+        stage.http("alice") as alice,
+        stage.http("mia", "shop:admin") as mia,
+    ):
+        seen = [str(await call(stage, http, "everything")) for http in (alice, mia)]
+
+    assert [one in seen[0] for one in SECRET] == [False] * len(SECRET)
+    assert [one in seen[1] for one in SECRET] == [True] * len(SECRET)
+    assert "files://menu.txt" in seen[0]
+
+
+async def test_another_server_and_a_call_without_a_caller_are_the_authors_own() -> None:
+    ran: list[str] = []
+    stage = Stage(POLICY)
+    other = shop(ran, "other")
+    server = with_helpers(shop(ran), other)
+    protect(other, Stage(POLICY).guard)
+    async with stage.serving(protect(server, stage.guard)), stage.http("alice") as alice:
+        await call(stage, alice, "elsewhere", name="delete")
+    await server.call_tool("call", {"name": "delete"})
+
+    assert ran == ["delete", "delete"]
