@@ -303,7 +303,20 @@ def test_a_scope_that_cannot_travel_is_refused_at_start_up(scope: str) -> None:
     assert rule.value.reason == "not-a-scope"
 
 
-@pytest.mark.parametrize("key", [("", "add"), ("tools/call", "")])
+@pytest.mark.parametrize(
+    "key",
+    [
+        ("", "add"),
+        ("tools/call", ""),
+        ("Tools/Call", "add"),
+        ("tools/call ", "add"),
+        ("\ttools/call", "*"),
+        ("logging/setlevel", "*"),
+        ("tools/list", "tools"),
+        ("stream/open", "/mcp"),
+        ("initialize", "initialize"),
+    ],
+)
 def test_a_rule_for_an_operation_that_cannot_be_is_refused_at_start_up(
     key: tuple[str, str],
 ) -> None:
@@ -311,3 +324,11 @@ def test_a_rule_for_an_operation_that_cannot_be_is_refused_at_start_up(
         Policy(rules={key: Rule()})
 
     assert refusal.value.reason == "not-an-operation"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [("logging/setLevel", "*"), ("tools/list", "*"), ("Custom/Method", "x"), ("tools/call", "Add")],
+)
+def test_a_rule_for_a_method_as_it_is_written_is_taken(key: tuple[str, str]) -> None:
+    assert Policy(rules={key: Rule()}).rules == {key: Rule()}

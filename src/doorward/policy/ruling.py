@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, Literal, NamedTuple, TypeVar
 
 from doorward.errors import ConfigurationError
-from doorward.policy.rules import CONVERSATION, EVERY, Reached, reached_by
+from doorward.policy.rules import CONVERSATION, EVERY, REACHES, Reached, reached_by
+from doorward.wire.jsonrpc.envelope import NAMED
 from doorward.wire.resource_uri import (
     NORMAL_FORM,
     URI_METHODS,
@@ -21,6 +22,10 @@ T = TypeVar("T")
 # As rules write it, and as FastMCP does.
 _ACROSS_SEGMENTS = re.compile(r"\{\+[^{}]*\}|\{[^{}]*\*\}")
 Known = Literal["ruled", "conversation", "unknown", "no-template-fits", "uri-not-normal"]
+
+
+# How a method is written, by how somebody may have written it.
+_WRITTEN = {one.casefold(): one for one in {*NAMED, *CONVERSATION, *REACHES} if one}
 
 
 class Ruling(NamedTuple, Generic[T]):
@@ -188,14 +193,22 @@ def require_rulable(method: str, name: str) -> None:
     Raises:
         ConfigurationError: with reason ``not-an-operation`` or ``uri-not-normal``.
     """
-    if not method or not name:
+    # A rule that never applies leaves what it was written for to a wider one.
+    meant = _WRITTEN.get(method.strip().casefold(), method)
+    if not method or not name or meant != method:
         raise ConfigurationError(
             "not-an-operation",
             f"A rule is for {(method, name)!r}, which no request can be.",
-            'Name the method and the operation, such as ("tools/call", "add").',
+            f'Name the method and the operation, such as ("{meant or "tools/call"}", "add").',
         )
     if name == EVERY:
         return
+    if method in CONVERSATION:
+        raise ConfigurationError(
+            "not-an-operation",
+            f"A rule is for {(method, name)!r}, and requests of {method} have no name.",
+            f"Write {(method, EVERY)!r}.",
+        )
     if not is_usable(method, name):
         raise not_normal(f"The rule for {(method, name)!r}", name)
     if is_template(name) and read_uri_template(name) is None:
