@@ -60,8 +60,10 @@ class OAuth(httpx2.Auth):
     again for scopes that were refused. With ``interactive=False`` no browser is ever opened and
     ``SignInNeeded`` is raised instead.
 
-    Does not touch requests to any other place: not another host, not the path next door. Holds no
-    lock while a request is on its way. Reads at most ``LARGEST_REFUSAL`` octets of a 401 or a 403.
+    Does not touch requests to any other place: not another host, not the path next door. It does not
+    see redirects that its client follows: httpx2 takes the token along within the server's origin.
+    Leave ``follow_redirects`` off where that origin has other tenants. Holds no lock while a request
+    is on its way. Reads at most ``LARGEST_REFUSAL`` octets of a 401 or a 403.
 
     Spec: MCP 2026-07-28 access token usage, step-up authorization flow; RFC 6750 §2.1
     """
