@@ -3,8 +3,8 @@
 import pytest
 
 from doorward.mcp_server.refusals import InvalidParams
-from doorward.mcp_server.streams.event_log import MOST_BYTES, MOST_EVENTS, EventLog
-from doorward.mcp_server.streams.session import MOST_LOGS, MOST_SUBSCRIBED, Session
+from doorward.mcp_server.streams.event_log import MAX_BYTES, MAX_EVENTS, EventLog
+from doorward.mcp_server.streams.session import MAX_LOGS, MAX_SUBSCRIBED, Session
 
 
 async def kept(log: EventLog) -> list[bytes]:
@@ -14,19 +14,19 @@ async def kept(log: EventLog) -> list[bytes]:
 
 async def test_a_log_keeps_its_last_events_and_no_more() -> None:
     log = EventLog("s1")
-    for number in range(MOST_EVENTS * 2):
+    for number in range(MAX_EVENTS * 2):
         log.add(b"%d" % number)
     found = await kept(log)
 
-    assert len(found) == MOST_EVENTS
-    assert b"data: %d\n" % (MOST_EVENTS * 2 - 1) in found[-1]
+    assert len(found) == MAX_EVENTS
+    assert b"data: %d\n" % (MAX_EVENTS * 2 - 1) in found[-1]
 
 
 async def test_a_log_of_large_events_keeps_few_and_always_the_answer() -> None:
     log = EventLog("s1")
     for _ in range(10):
-        log.add(b"x" * (MOST_BYTES // 3))
-    log.add(b"y" * (MOST_BYTES * 2))
+        log.add(b"x" * (MAX_BYTES // 3))
+    log.add(b"y" * (MAX_BYTES * 2))
     found = await kept(log)
 
     assert len(found) == 1
@@ -34,27 +34,27 @@ async def test_a_log_of_large_events_keeps_few_and_always_the_answer() -> None:
 
 
 def test_a_session_keeps_its_last_logs() -> None:
-    session = Session(None, {}, resumes=True)
-    logs = [session.new_log() for _ in range(MOST_LOGS + 1)]
+    session = Session(None, {}, resumable=True)
+    logs = [session.new_event_log() for _ in range(MAX_LOGS + 1)]
     first, last = logs[0], logs[-1]
     assert first is not None
     assert last is not None
 
-    assert session.log_of(f"{first.name}.0") is None
-    assert session.log_of(f"{last.name}.7") == (last, 7)
+    assert session.find_event_log(f"{first.name}.0") is None
+    assert session.find_event_log(f"{last.name}.7") == (last, 7)
 
 
 @pytest.mark.parametrize("event_id", ["", "s1", "s1.", "s1.x", "s1.-1", "s1.1e3", "s1." + "9" * 20])
 def test_an_event_id_that_was_not_given_is_of_no_stream(event_id: str) -> None:
-    session = Session(None, {}, resumes=True)
-    session.new_log()
+    session = Session(None, {}, resumable=True)
+    session.new_event_log()
 
-    assert session.log_of(event_id) is None
+    assert session.find_event_log(event_id) is None
 
 
 def test_a_session_subscribes_to_so_many_resources_and_no_more() -> None:
-    session = Session(None, {}, resumes=True)
-    for number in range(MOST_SUBSCRIBED):
+    session = Session(None, {}, resumable=True)
+    for number in range(MAX_SUBSCRIBED):
         session.subscribe(f"a://{number}")
     with pytest.raises(InvalidParams):
         session.subscribe("a://more")
@@ -62,6 +62,6 @@ def test_a_session_subscribes_to_so_many_resources_and_no_more() -> None:
 
 def test_of_what_a_client_declares_only_what_is_asked_for_is_kept() -> None:
     declared = {"elicitation": {"form": {"x": "y" * 1000}, "z": 1}, "sampling": {}, "roots": 5}
-    session = Session(None, {**declared, "experimental": {"big": "x" * 1000}}, resumes=True)
+    session = Session(None, {**declared, "experimental": {"big": "x" * 1000}}, resumable=True)
 
     assert session.capabilities == {"elicitation": {"form": {}}, "sampling": {}}

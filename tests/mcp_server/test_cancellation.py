@@ -12,9 +12,9 @@ import pytest
 from doorward.guard import Guard
 from doorward.identity import Identity
 from doorward.mcp_server import Context, Elicit, ListRoots, McpServer, ToolError
-from doorward.mcp_server.elicitation.session_requests import over_the_session
+from doorward.mcp_server.elicitation.session_requests import send_over_session
+from doorward.mcp_server.streams.response_stream import ResponseStream
 from doorward.mcp_server.streams.session import Session
-from doorward.mcp_server.streams.stream import Stream
 from doorward.policy import Policy, Rule
 from doorward.tokens import LocalKeys, TrustedIssuer
 from tests.mcp_server.speaking import judge, person
@@ -319,8 +319,10 @@ async def test_behind_a_guard_only_the_token_that_began_a_session_stops_its_call
 async def test_of_several_questions_those_that_nobody_answers_in_time_are_taken_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("doorward.mcp_server.elicitation.session_requests.PATIENCE_SECONDS", 0.01)
-    session = Session(None, {}, resumes=False)
+    monkeypatch.setattr(
+        "doorward.mcp_server.elicitation.session_requests.ANSWER_TIMEOUT_SECONDS", 0.01
+    )
+    session = Session(None, {}, resumable=False)
     sent: list[dict[str, Any]] = []
 
     async def send(message: Any) -> None:
@@ -328,12 +330,12 @@ async def test_of_several_questions_those_that_nobody_answers_in_time_are_taken_
         judge(told, "2025-11-25")
         sent.append(told)
         if told["method"] == "roots/list":
-            session.answered(told["id"], {"result": {"roots": []}})
+            session.deliver_response(told["id"], {"result": {"roots": []}})
 
     call: Any = SimpleNamespace(session=session)
     questions: dict[str, Any] = {"form": Elicit("Who?", {"type": "object", "properties": {}})}
     with pytest.raises(ToolError):
-        await over_the_session(call, Stream(send), {**questions, "roots": ListRoots()})
+        await send_over_session(call, ResponseStream(send), {**questions, "roots": ListRoots()})
 
     form, _, taken_back = sent
     assert taken_back["method"] == "notifications/cancelled"

@@ -7,8 +7,8 @@ import pytest
 
 from doorward.identity import Identity
 from doorward.mcp_server import McpServer, NotAsked
-from doorward.mcp_server.elicitation.pending_pages import MOST_OF_ONE, PendingPages
-from doorward.mcp_server.elicitation.request_state import RequestState
+from doorward.mcp_server.elicitation.pending_pages import MAX_PER_CALLER, PendingPages
+from doorward.mcp_server.elicitation.request_state import RequestStateCipher
 from tests.mcp_server.speaking import peer_of
 from tests.mcp_server.test_url_elicitation import (
     ALICE,
@@ -87,19 +87,21 @@ async def test_a_page_ends_with_its_time_and_is_of_its_server_alone() -> None:
 
 
 async def test_one_person_cannot_make_room_at_the_cost_of_another() -> None:
-    pages = PendingPages(RequestState(None), "test", 60, Clock())
+    pages = PendingPages(RequestStateCipher(None), "test", 60, Clock())
     kept = pages.begin(ALICE, None)
-    his = [pages.begin(BOB, None) for _ in range(MOST_OF_ONE + 1)]
+    his = [pages.begin(BOB, None) for _ in range(MAX_PER_CALLER + 1)]
     for page, who in ((kept, ALICE), (his[0], BOB), (his[-1], BOB)):
         await pages.complete(page, issuer=ISSUER, subject=who.subject)
 
     assert await pages.is_completed(ALICE, kept, wait=0)
-    assert len(pages) == 1 + MOST_OF_ONE
+    assert len(pages) == 1 + MAX_PER_CALLER
 
 
 async def test_a_page_may_be_asked_for_in_one_process_and_completed_in_another() -> None:
     key = b"k" * 32
-    asked, elsewhere = (PendingPages(RequestState(key), "test", 60, Clock()) for _ in range(2))
+    asked, elsewhere = (
+        PendingPages(RequestStateCipher(key), "test", 60, Clock()) for _ in range(2)
+    )
     page = asked.begin(ALICE, None)
     waiting = asyncio.create_task(elsewhere.is_completed(ALICE, page, wait=5))
     while not elsewhere.waiting:
@@ -112,7 +114,7 @@ async def test_a_page_may_be_asked_for_in_one_process_and_completed_in_another()
 
 async def test_what_is_over_is_forgotten() -> None:
     clock = Clock()
-    pages = PendingPages(RequestState(None), "test", 60, clock)
+    pages = PendingPages(RequestStateCipher(None), "test", 60, clock)
     for _ in range(5):
         pages.begin(ALICE, None)
     clock.now += 61

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from doorward.mcp_server.functions.signature import read_signature
 from doorward.mcp_server.schemas.plain_types import are_plain, plain_types
 from doorward.mcp_server.schemas.pydantic_types import PlainSchema, typed_dict
-from doorward.mcp_server.schemas.results import ResultSchema, read_outcome
+from doorward.mcp_server.schemas.results import ResultSchema, read_result_schema
 
 
 async def _plain(count: int, name: str, sure: bool = True) -> str:
@@ -92,7 +92,7 @@ def outcome_of(annotation: Any) -> ResultSchema:
     def function() -> Any: ...
 
     function.__annotations__["return"] = annotation
-    return read_outcome(function)
+    return read_result_schema(function)
 
 
 @given(st.integers() | st.text() | st.booleans())

@@ -8,8 +8,8 @@ import pytest
 from doorward.identity import Identity
 from doorward.mcp_server import Context, Elicit, McpServer, Sample
 from doorward.mcp_server.refusals import NoSuchSession
-from doorward.mcp_server.request_context import owner_of
-from doorward.mcp_server.streams.session import MOST_SESSIONS_OF_ONE, Session, Sessions
+from doorward.mcp_server.request_context import principal_of
+from doorward.mcp_server.streams.session import MAX_SESSIONS_PER_CALLER, Session, Sessions
 from doorward.policy import Policy, Rule
 from tests.ledger import proves
 from tests.mcp_server.speaking import LEGACY, MODERN, judge, peer_of, person
@@ -261,7 +261,7 @@ async def test_a_client_may_hang_up_and_come_back_for_the_answer() -> None:
 
 
 async def test_work_goes_on_while_its_client_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("doorward.mcp_server.asgi.UNWATCHED_SECONDS", 0)
+    monkeypatch.setattr("doorward.mcp_server.asgi.WATCH_AFTER_SECONDS", 0)
     server = McpServer("test", version="1.0")
     back = asyncio.Event()
 
@@ -330,27 +330,29 @@ class Clock:
 def test_sessions_end_when_nobody_used_them_for_long() -> None:
     clock = Clock()
     sessions = Sessions(clock, most=10, idle=60)
-    session = Session(owner_of(ALICE), {}, resumes=True)
+    session = Session(principal_of(ALICE), {}, resumable=True)
     sessions.begin(session)
     clock.now = 59
-    assert sessions.find(session.id, owner_of(ALICE)) is session
+    assert sessions.find(session.id, principal_of(ALICE)) is session
     clock.now = 120
     with pytest.raises(NoSuchSession):
-        sessions.find(session.id, owner_of(ALICE))
+        sessions.find(session.id, principal_of(ALICE))
 
 
 def test_one_caller_cannot_push_out_the_sessions_of_another() -> None:
     sessions = Sessions(Clock(), most=10_000, idle=60)
-    kept = Session(owner_of(ALICE), {}, resumes=True)
+    kept = Session(principal_of(ALICE), {}, resumable=True)
     sessions.begin(kept)
-    of_bob = [Session(owner_of(BOB), {}, resumes=True) for _ in range(MOST_SESSIONS_OF_ONE + 5)]
+    of_bob = [
+        Session(principal_of(BOB), {}, resumable=True) for _ in range(MAX_SESSIONS_PER_CALLER + 5)
+    ]
     for session in of_bob:
         sessions.begin(session)
 
-    assert sessions.find(kept.id, owner_of(ALICE)) is kept
+    assert sessions.find(kept.id, principal_of(ALICE)) is kept
     with pytest.raises(NoSuchSession):
-        sessions.find(of_bob[0].id, owner_of(BOB))
-    assert sessions.find(of_bob[-1].id, owner_of(BOB)) is of_bob[-1]
+        sessions.find(of_bob[0].id, principal_of(BOB))
+    assert sessions.find(of_bob[-1].id, principal_of(BOB)) is of_bob[-1]
 
 
 async def test_an_answer_to_nothing_is_taken_and_dropped() -> None:

@@ -237,7 +237,9 @@ async def test_the_end_of_the_process_ends_every_stream_with_a_last_word() -> No
 
 
 async def test_a_quiet_stream_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("doorward.mcp_server.streams.subscription_streams.KEEP_ALIVE_SECONDS", 0.01)
+    monkeypatch.setattr(
+        "doorward.mcp_server.features.subscription_streams.KEEP_ALIVE_SECONDS", 0.01
+    )
     server = watched()
     async with caller_of(server) as caller:
         params = {"notifications": {"toolsListChanged": True}}

@@ -7,7 +7,7 @@ import pytest
 
 from doorward.identity import Identity
 from doorward.mcp_server import Context, Elicit, InternalFailure, McpServer, ToolError
-from doorward.mcp_server.features.tasks import EXTENSION, MOST_OF_ONE
+from doorward.mcp_server.features.tasks import EXTENSION, MAX_PER_CALLER
 from doorward.policy import EVERY, Policy
 from tests.ledger import proves
 from tests.mcp_server.speaking import Answer, Peer, peer_of, person
@@ -305,7 +305,7 @@ async def test_tasks_are_forgotten_when_their_time_is_over() -> None:
 async def test_one_caller_cannot_have_all_tasks() -> None:
     server = working()
     async with peer_of(server, capabilities=TASKS, identity=ALICE) as peer:
-        for _ in range(MOST_OF_ONE):
+        for _ in range(MAX_PER_CALLER):
             await begin(peer)
         refused = await peer.call("work")
     async with peer_of(server, capabilities=TASKS, identity=BOB) as peer:

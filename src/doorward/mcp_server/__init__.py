@@ -1,7 +1,6 @@
 """MCP over Streamable HTTP, in both eras: typed functions in, one ASGI endpoint out."""
 
-from doorward.mcp_server.elicitation.pending_pages import NotAsked, PendingPages
-from doorward.mcp_server.elicitation.questions import (
+from doorward.mcp_server.elicitation.input_requests import (
     Elicit,
     Elicited,
     ListRoots,
@@ -9,6 +8,7 @@ from doorward.mcp_server.elicitation.questions import (
     Sample,
     Sampled,
 )
+from doorward.mcp_server.elicitation.pending_pages import NotAsked, PendingPages
 from doorward.mcp_server.elicitation.url_mode import ElicitedUrl, ElicitUrl, UrlElicitationRequired
 from doorward.mcp_server.functions.context import Context
 from doorward.mcp_server.refusals import InternalFailure, MissingCapability, ToolError

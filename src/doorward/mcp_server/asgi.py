@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 # Most calls are over before anybody could hang up on them. A watcher for each of those would cost
 # more than the call itself.
-UNWATCHED_SECONDS = 0.02
+WATCH_AFTER_SECONDS = 0.02
 
 
-class ClientHungUp(Exception):
+class ClientDisconnected(Exception):
     """The client is gone; nobody reads what would be sent."""
 
 
@@ -40,7 +40,7 @@ async def read_body(receive: Receive, headers: list[tuple[bytes, bytes]], limit:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            raise ClientHungUp
+            raise ClientDisconnected
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > limit:
@@ -71,13 +71,13 @@ def while_connected(receive: Receive, work: Awaitable[T]) -> Generator[Any, Any,
     except StopIteration as done:
         # Over without waiting for anything, as most calls are: nobody could have been noticed to go.
         return done.value  # type: ignore[no-any-return]
-    watch = _Watch(receive)
+    watch = _DisconnectWatcher(receive)
     try:
         return (yield from _go_on(steps, waits_for))
     except asyncio.CancelledError:
-        if not watch.hung_up:
+        if not watch.disconnected:
             raise
-        raise ClientHungUp from None
+        raise ClientDisconnected from None
     finally:
         watch.end()
 
@@ -96,17 +96,17 @@ def _go_on(steps: Generator[Any, Any, T], waits_for: Any) -> Generator[Any, Any,
         return done.value  # type: ignore[no-any-return]
 
 
-class _Watch:
+class _DisconnectWatcher:
     """Waits for the client to hang up, and cancels the task that made it."""
 
     def __init__(self, receive: Receive) -> None:
         task = asyncio.current_task()
         assert task is not None
         self.task: asyncio.Task[Any] = task
-        self.hung_up = False
+        self.disconnected = False
         self._receive = receive
         self._watcher: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(UNWATCHED_SECONDS, self._begin)
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_SECONDS, self._begin)
 
     def _begin(self) -> None:
         self._watcher = asyncio.get_running_loop().create_task(self._watch())
@@ -118,7 +118,7 @@ class _Watch:
                 # A guard that read the body may hand it out once more before it passes on the rest.
                 message = await self._receive()
             if message["type"] == "http.disconnect":
-                self.hung_up = True
+                self.disconnected = True
                 self.task.cancel()
 
     def end(self) -> None:
@@ -126,5 +126,5 @@ class _Watch:
         self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
-        if self.hung_up:
+        if self.disconnected:
             self.task.uncancel()

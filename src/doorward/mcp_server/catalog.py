@@ -56,9 +56,9 @@ class Catalog:
         """Say whether anything takes more than one request to a client of the elder era."""
         return self._has_context or self.watchable
 
-    def may_read(self, call: RequestContext, uri: str) -> bool:
+    def may_read(self, request: RequestContext, uri: str) -> bool:
         """Say whether there is a resource at ``uri`` that this caller may read."""
-        return self.resources.may_watch(uri, call.identity)
+        return self.resources.may_subscribe(uri, request.identity)
 
     def capabilities(self, modern: bool) -> dict[str, Any]:
         """Return the capabilities to tell a client of the modern, or of the elder, era."""
@@ -82,25 +82,29 @@ class Catalog:
         """Return the methods of the modern era and of the one before, without their greetings."""
         tools, prompts, resources = self.tools, self.prompts, self.resources
         both: dict[str, Method] = {
-            "tools/list": partial(_offered, tools, tools.listed),
+            "tools/list": partial(_if_registered, tools, tools.list_page),
             "tools/call": partial(call_tool, tools, state.tasks),
-            "prompts/list": partial(_offered, prompts, prompts.listed),
-            "prompts/get": partial(_offered, prompts, partial(get_prompt, prompts)),
-            "resources/list": partial(_offered, resources, resources.listed),
-            "resources/templates/list": partial(_offered, resources, resources.templates_listed),
-            "resources/read": partial(_offered, resources, resources.read),
-            "completion/complete": partial(_offered, self.completions, self.completions.complete),
+            "prompts/list": partial(_if_registered, prompts, prompts.list_page),
+            "prompts/get": partial(_if_registered, prompts, partial(get_prompt, prompts)),
+            "resources/list": partial(_if_registered, resources, resources.list_page),
+            "resources/templates/list": partial(
+                _if_registered, resources, resources.list_templates
+            ),
+            "resources/read": partial(_if_registered, resources, resources.read),
+            "completion/complete": partial(
+                _if_registered, self.completions, self.completions.complete
+            ),
         }
         modern, legacy = dict(both), dict(both)
         for name, method in state.tasks.methods.items():
-            modern[name] = partial(_where, lambda: self._has_tasks, method)
+            modern[name] = partial(_if_offered, lambda: self._has_tasks, method)
         modern["subscriptions/listen"] = self._watched(state.listening.listen)
         legacy["resources/subscribe"] = self._watched(state.subscribe)
         legacy["resources/unsubscribe"] = self._watched(state.unsubscribe)
-        legacy["logging/setLevel"] = partial(_where, self.needs_sessions, set_level)
+        legacy["logging/setLevel"] = partial(_if_offered, self.needs_sessions, set_level)
         return modern, legacy
 
-    def require_watchable(self) -> None:
+    def require_subscriptions(self) -> None:
         """Let a notification pass. Raises: ConfigurationError, with reason ``no-subscriptions``."""
         if not self.watchable:
             raise ConfigurationError(
@@ -110,17 +114,19 @@ class Catalog:
             )
 
     def _watched(self, method: Method) -> Method:
-        return partial(_where, lambda: self.watchable, method)
+        return partial(_if_offered, lambda: self.watchable, method)
 
 
-def _where(offered: Callable[[], bool], method: Method, call: RequestContext) -> Awaitable[bytes]:
+def _if_offered(
+    offered: Callable[[], bool], method: Method, request: RequestContext
+) -> Awaitable[bytes]:
     if not offered():
         raise UnknownMethod("Method not found")
-    return method(call)
+    return method(request)
 
 
-def _offered(registry: object, method: Method, call: RequestContext) -> Awaitable[bytes]:
+def _if_registered(registry: object, method: Method, request: RequestContext) -> Awaitable[bytes]:
     """Answer with ``method`` where there is anything on the shelf: else the capability is absent."""
     if not registry:
         raise UnknownMethod("Method not found")
-    return method(call)
+    return method(request)

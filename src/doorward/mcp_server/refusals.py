@@ -23,7 +23,7 @@ class ToolError(DoorwardError):
         self.message = message
 
 
-class NobodyToAsk(DoorwardError):
+class IdentityRequired(DoorwardError):
     """A function needs its caller, and no guard stands in front of the server to know one."""
 
     code = "nobody-to-ask"

@@ -7,16 +7,16 @@ import msgspec
 
 from doorward.identity import Identity
 from doorward.mcp_server.asgi import Receive, Scope, Send
-from doorward.mcp_server.eras import Era
+from doorward.mcp_server.protocol_revision import ProtocolRevision
 from doorward.wire.jsonrpc.envelope import CAPABILITIES_META
 
 if TYPE_CHECKING:
-    from doorward.mcp_server.elicitation.rounds import Rounds
-    from doorward.mcp_server.functions.task import Task
+    from doorward.mcp_server.elicitation.round_trips import MultiRoundTrips
+    from doorward.mcp_server.streams.response_stream import ResponseStream
     from doorward.mcp_server.streams.session import Session
-    from doorward.mcp_server.streams.stream import Stream
+    from doorward.mcp_server.task import Task
 
-Owner = tuple[str, str, str | None] | None
+Principal = tuple[str, str, str | None] | None
 
 
 class RequestContext(msgspec.Struct, eq=False):
@@ -32,15 +32,15 @@ class RequestContext(msgspec.Struct, eq=False):
     params: dict[str, Any]
     name: str | None
     identity: Identity | None
-    era: Era
+    revision: ProtocolRevision
     headers: list[tuple[bytes, bytes]]
     id: str | int
     scope: Scope
     receive: Receive
     send: Send
-    rounds: "Rounds"
+    rounds: "MultiRoundTrips"
     session: "Session | None" = None
-    stream: "Stream | None" = None
+    stream: "ResponseStream | None" = None
     task: "Task | None" = None
     answer_headers: tuple[tuple[bytes, bytes], ...] = ()
 
@@ -53,13 +53,13 @@ class RequestContext(msgspec.Struct, eq=False):
     @property
     def capabilities(self) -> dict[str, Any]:
         """What the client says it can do: in this request, or when its session began."""
-        if self.era.modern:
+        if self.revision.modern:
             found: dict[str, Any] = self.meta[CAPABILITIES_META]
             return found
         return self.session.capabilities if self.session is not None else {}
 
 
-def owner_of(identity: Identity | None) -> Owner:
+def principal_of(identity: Identity | None) -> Principal:
     """
     Return whom sessions, tasks and request states of this caller belong to.
 
@@ -86,13 +86,13 @@ class InterimResult(BaseException):
         self.members = members
 
 
-def interim_in(group: BaseExceptionGroup[BaseException]) -> InterimResult:
+def first_interim_result(group: BaseExceptionGroup[BaseException]) -> InterimResult:
     """Return the first interim result among what a group of tasks raised; without one, raise it."""
     for error in group.exceptions:
         if isinstance(error, InterimResult):
             return error
         if isinstance(error, BaseExceptionGroup) and error.subgroup(InterimResult) is not None:
-            return interim_in(error)
+            return first_interim_result(error)
     raise group
 
 

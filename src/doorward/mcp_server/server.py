@@ -10,11 +10,12 @@ import msgspec
 from doorward.identity import Kind
 from doorward.mcp_server.catalog import Catalog
 from doorward.mcp_server.elicitation.pending_pages import PendingPages
-from doorward.mcp_server.elicitation.request_state import RequestState
-from doorward.mcp_server.elicitation.rounds import Rounds
+from doorward.mcp_server.elicitation.request_state import RequestStateCipher
+from doorward.mcp_server.elicitation.round_trips import MultiRoundTrips
 from doorward.mcp_server.features.handshake import Handshake, ServerInfo
 from doorward.mcp_server.features.prompts import read_prompt
 from doorward.mcp_server.features.resources import read_resource
+from doorward.mcp_server.features.subscription_streams import SubscriptionStreams
 from doorward.mcp_server.features.tasks import Tasks, TaskSupport
 from doorward.mcp_server.features.tools import read_tool
 from doorward.mcp_server.http.endpoint import Endpoint
@@ -24,7 +25,6 @@ from doorward.mcp_server.http.notifications import Notifications
 from doorward.mcp_server.registry.access_rules import AccessRules, Decide, rule_of
 from doorward.mcp_server.server_state import ServerState
 from doorward.mcp_server.streams.session import Sessions
-from doorward.mcp_server.streams.subscription_streams import SubscriptionStreams
 from doorward.mcp_server.streams.subscriptions import Subscriptions
 from doorward.policy import Rule
 
@@ -85,8 +85,8 @@ class McpServer(Notifications):
         state_ttl: float = 600.0,
         session_idle: float = 1800.0,
         task_ttl: float = 3600.0,
-        most_sessions: int = 10_000,
-        most_tasks: int = 1000,
+        max_sessions: int = 10_000,
+        max_tasks: int = 1000,
         allowed_hosts: Iterable[str] = (),
         allowed_origins: Iterable[str] = (),
         clock: Callable[[], float] = time.time,
@@ -96,15 +96,15 @@ class McpServer(Notifications):
             access_rules, ttl_ms=list_ttl_ms, page_size=page_size, watchable=subscriptions
         )
         streams = Subscriptions()
-        tasks = Tasks(access_rules, streams, clock, ttl=task_ttl, most=most_tasks)
-        seal = RequestState(state_key)
+        tasks = Tasks(access_rules, streams, clock, ttl=task_ttl, most=max_tasks)
+        seal = RequestStateCipher(state_key)
         pages = PendingPages(seal, name, state_ttl, clock)
         self._state = ServerState(
-            rounds=Rounds(seal, name, state_ttl, clock, pages),
-            sessions=Sessions(clock, most=most_sessions, idle=session_idle),
+            rounds=MultiRoundTrips(seal, name, state_ttl, clock, pages),
+            sessions=Sessions(clock, most=max_sessions, idle=session_idle),
             subscriptions=streams,
             tasks=tasks,
-            listening=SubscriptionStreams(streams, catalog.may_read, tasks.may_follow),
+            listening=SubscriptionStreams(streams, catalog.may_read, tasks.may_subscribe),
             may_read=catalog.may_read,
             needs_sessions=catalog.needs_sessions,
         )

@@ -4,18 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from doorward.mcp_server.asgi import Send
-from doorward.mcp_server.elicitation.rounds import Rounds
-from doorward.mcp_server.eras import Era
+from doorward.mcp_server.elicitation.round_trips import MultiRoundTrips
 from doorward.mcp_server.features.resources import not_found
+from doorward.mcp_server.features.subscription_streams import SubscriptionStreams
 from doorward.mcp_server.features.tasks import Tasks
+from doorward.mcp_server.protocol_revision import ProtocolRevision
 from doorward.mcp_server.refusals import InvalidParams, NotAcceptable
-from doorward.mcp_server.request_context import RequestContext, owner_of
+from doorward.mcp_server.request_context import RequestContext, principal_of
+from doorward.mcp_server.streams.response_stream import HEADERS, accepts_event_stream
 from doorward.mcp_server.streams.session import Session, Sessions
-from doorward.mcp_server.streams.stream import HEADERS, reads_events
-from doorward.mcp_server.streams.subscription_streams import SubscriptionStreams
 from doorward.mcp_server.streams.subscriptions import Subscriptions
 
-MayWatch = Callable[[RequestContext, str], bool]
+MaySubscribe = Callable[[RequestContext, str], bool]
 
 
 @dataclass
@@ -28,23 +28,25 @@ class ServerState:
     never heard of sessions.
     """
 
-    rounds: Rounds
+    rounds: MultiRoundTrips
     sessions: Sessions
     subscriptions: Subscriptions
     tasks: Tasks
     listening: SubscriptionStreams
-    may_read: MayWatch
+    may_read: MaySubscribe
     needs_sessions: Callable[[], bool]
 
-    def begin_session(self, call: RequestContext, era: Era) -> None:
+    def begin_session(self, request: RequestContext, revision: ProtocolRevision) -> None:
         """Begin a session for the client of this call, if the server needs one for it."""
         if self.needs_sessions():
-            owner = owner_of(call.identity)
-            session = Session(owner, call.params["capabilities"], resumes=era.resumes)
+            principal = principal_of(request.identity)
+            session = Session(
+                principal, request.params["capabilities"], resumable=revision.resumable
+            )
             self.sessions.begin(session)
-            call.answer_headers = ((b"mcp-session-id", session.id.encode()),)
+            request.answer_headers = ((b"mcp-session-id", session.id.encode()),)
 
-    async def subscribe(self, call: RequestContext) -> bytes:
+    async def subscribe(self, request: RequestContext) -> bytes:
         """
         Answer ``resources/subscribe``.
 
@@ -53,26 +55,26 @@ class ServerState:
 
         Spec: MCP 2025-11-25, server/resources, "Subscriptions"
         """
-        session, uri = _asked(call)
-        if not self.may_read(call, uri):
-            raise not_found(uri, call.era)
+        session, uri = _asked(request)
+        if not self.may_read(request, uri):
+            raise not_found(uri, request.revision)
         session.subscribe(uri)
         self.listening.follow(session)
         return b""
 
-    async def unsubscribe(self, call: RequestContext) -> bytes:
+    async def unsubscribe(self, request: RequestContext) -> bytes:
         """Answer ``resources/unsubscribe``. Raises: InvalidParams."""
-        session, uri = _asked(call)
+        session, uri = _asked(request)
         session.subscribed.discard(uri)
         self.listening.follow(session)
         return b""
 
-    async def stand(
+    async def serve_standalone_stream(
         self,
         send: Send,
         session: Session,
         headers: list[tuple[bytes, bytes]],
-        came_back: str | None,
+        last_event_id: str | None,
     ) -> None:
         """
         Serve a GET: the standing stream of a session, or the rest of a stream that was cut.
@@ -82,11 +84,11 @@ class ServerState:
 
         Spec: MCP 2025-11-25, transports, "Resumability and Redelivery"; WHATWG HTML §9.2.1 (204)
         """
-        if not reads_events(headers):
+        if not accepts_event_stream(headers):
             raise NotAcceptable("no text/event-stream in accept")
-        found = session.log_of(came_back) if came_back is not None else None
+        found = session.find_event_log(last_event_id) if last_event_id is not None else None
         if found is None:
-            await self.listening.stand(send, session)
+            await self.listening.serve_standalone_stream(send, session)
             return
         log, number = found
         if log.abandoned:
@@ -101,15 +103,15 @@ class ServerState:
 
     def close(self) -> None:
         """Stop work that nobody will fetch, and end every stream with its last word."""
-        self.tasks.end_all()
-        self.sessions.end_all()
-        self.subscriptions.end_all()
+        self.tasks.close_all()
+        self.sessions.close_all()
+        self.subscriptions.close_all()
 
 
-def _asked(call: RequestContext) -> tuple[Session, str]:
-    uri = call.params.get("uri")
+def _asked(request: RequestContext) -> tuple[Session, str]:
+    uri = request.params.get("uri")
     if not isinstance(uri, str):
         raise InvalidParams("params.uri must be a string")
-    if call.session is None:
+    if request.session is None:
         raise InvalidParams("A subscription is kept for a session, and this request has none")
-    return call.session, uri
+    return request.session, uri

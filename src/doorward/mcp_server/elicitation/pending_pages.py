@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 from doorward.errors import RequestRefused
 from doorward.identity import Identity
-from doorward.mcp_server.elicitation.request_state import ForeignRequestState, RequestState
+from doorward.mcp_server.elicitation.request_state import InvalidRequestState, RequestStateCipher
 from doorward.mcp_server.streams.session import Session
 
-MOST_PEOPLE = 10_000
-MOST_OF_ONE = 100
+MAX_USERS = 10_000
+MAX_PER_CALLER = 100
 _COMPLETE = "notifications/elicitation/complete"
 
-Person = tuple[str, str]
+User = tuple[str, str]
 
 
 class NotAsked(RequestRefused):
@@ -54,14 +54,14 @@ class PendingPages:
     """
 
     def __init__(
-        self, seal: RequestState, server: str, ttl: float, clock: Callable[[], float]
+        self, seal: RequestStateCipher, server: str, ttl: float, clock: Callable[[], float]
     ) -> None:
         self._seal = seal
         self._server = server
         self._ttl = ttl
         self._clock = clock
         self.waiting = 0
-        self._people: OrderedDict[Person, OrderedDict[str, _Page]] = OrderedDict()
+        self._people: OrderedDict[User, OrderedDict[str, _Page]] = OrderedDict()
 
     def require(self, elicitation_id: str, *, issuer: str, subject: str) -> None:
         """
@@ -75,7 +75,7 @@ class PendingPages:
         """
         try:
             self._seal.open(elicitation_id, self._bound_to((issuer, subject)), now=self._clock())
-        except ForeignRequestState:
+        except InvalidRequestState:
             raise NotAsked(f"not asked of {subject!r} at {issuer!r}") from None
 
     async def complete(self, elicitation_id: str, *, issuer: str, subject: str) -> None:
@@ -93,10 +93,10 @@ class PendingPages:
             return
         page.done.set()
         session = page.session() if page.session is not None else None
-        if session is not None and session.standing is not None:
+        if session is not None and session.standalone_stream is not None:
             # To the session that asked and to no other, not even to another one of this person.
             topic = f"elicitation:{elicitation_id}"
-            session.standing.put(topic, _COMPLETE, {"elicitationId": elicitation_id})
+            session.standalone_stream.put(topic, _COMPLETE, {"elicitationId": elicitation_id})
 
     def begin(self, who: Identity, session: Session | None) -> str:
         """Return the id of a new page for this person."""
@@ -127,15 +127,15 @@ class PendingPages:
         """Return how many pages are remembered."""
         return sum(len(pages) for pages in self._people.values())
 
-    def _keep(self, person: Person, elicitation_id: str) -> _Page:
+    def _keep(self, person: User, elicitation_id: str) -> _Page:
         """Return what is kept of a page; a person's oldest one makes room, or the longest absent."""
         self._prune()
         pages = self._people.setdefault(person, OrderedDict())
         self._people.move_to_end(person)
         if elicitation_id not in pages:
-            if len(pages) >= MOST_OF_ONE:
+            if len(pages) >= MAX_PER_CALLER:
                 pages.popitem(last=False)
-            if len(self._people) > MOST_PEOPLE:
+            if len(self._people) > MAX_USERS:
                 self._people.popitem(last=False)
             pages[elicitation_id] = _Page(self._clock() + self._ttl)
         return pages[elicitation_id]
@@ -151,6 +151,6 @@ class PendingPages:
                 return
             del self._people[person]
 
-    def _bound_to(self, person: Person) -> list[str]:
+    def _bound_to(self, person: User) -> list[str]:
         # Beside the words no request state is bound to: neither can be passed off as the other.
         return ["elicitation", self._server, *person]

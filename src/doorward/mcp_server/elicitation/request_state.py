@@ -19,11 +19,11 @@ _NONCE_BYTES = 12
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-class ForeignRequestState(Exception):
+class InvalidRequestState(Exception):
     """A sealed text is altered, of another key, over, or belongs to something else."""
 
 
-class RequestState:
+class RequestStateCipher:
     """
     Seals under the first key, opens under any of them, so that keys can be changed in passing.
 
@@ -70,7 +70,7 @@ class RequestState:
         try:
             raw = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
-            raise ForeignRequestState from None
+            raise InvalidRequestState from None
         for cipher in self._ciphers:
             try:
                 opened = cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _encode(bound_to))
@@ -79,4 +79,4 @@ class RequestState:
             until, content = msgspec.json.decode(opened)
             if now < until:
                 return content
-        raise ForeignRequestState
+        raise InvalidRequestState

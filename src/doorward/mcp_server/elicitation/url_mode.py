@@ -6,12 +6,12 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, quote
 
 from doorward.errors import ConfigurationError
-from doorward.mcp_server.elicitation.questions import BadAnswer
+from doorward.mcp_server.elicitation.input_requests import InvalidInputResponse
 from doorward.mcp_server.refusals import ProtocolRefusal
 from doorward.wire import address
 
 ID_PARAMETER = "elicitationId"
-LONGEST_URL = 2000
+MAX_URL_LENGTH = 2000
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ElicitUrl:
     url: str
     wait: float = 0.0
     id: str = ""
-    tells_id: bool = False
+    include_id: bool = False
 
     method = "elicitation/create"
 
@@ -63,7 +63,7 @@ class ElicitUrl:
         _require_page(self.url)
 
     @property
-    def needs(self) -> dict[str, Any]:
+    def required_capabilities(self) -> dict[str, Any]:
         """URL mode, which a client must name."""
         return {"elicitation": {"url": {}}}
 
@@ -72,13 +72,13 @@ class ElicitUrl:
         page, hash_mark, fragment = self.url.partition("#")
         joined = f"{page}{'&' if '?' in page else '?'}{ID_PARAMETER}={quote(self.id, safe='')}"
         params = {"mode": "url", "message": self.message, "url": joined + hash_mark + fragment}
-        return {**params, ID_PARAMETER: self.id} if self.tells_id else params
+        return {**params, ID_PARAMETER: self.id} if self.include_id else params
 
     def read(self, answer: Mapping[str, Any]) -> ElicitedUrl:
         """Return what the user did. Raises: BadAnswer."""
         action = answer.get("action")
         if action not in ("accept", "decline", "cancel"):
-            raise BadAnswer("says neither that the page is opened nor that it is not")
+            raise InvalidInputResponse("says neither that the page is opened nor that it is not")
         return ElicitedUrl(action, self.id)
 
 
@@ -100,7 +100,7 @@ class UrlElicitationRequired(ProtocolRefusal):
 def _require_page(url: str) -> None:
     """Refuse what is no address to show to a user. The address is not repeated: it may be secret."""
     parts = address.split(url)
-    if parts is None or len(url) > LONGEST_URL:
+    if parts is None or len(url) > MAX_URL_LENGTH:
         raise _unusable("is no absolute http(s) URL of plain characters, or names a password")
     if parts.scheme != "https" and not address.is_loopback_host(parts.hostname):
         # Whoever sits on the way could put a page of their own in its place.
@@ -113,6 +113,6 @@ def _unusable(problem: str) -> ConfigurationError:
     return ConfigurationError(
         "unusable-page",
         f"The address of a page that a user is to open {problem}.",
-        f"Give an https URL of at most {LONGEST_URL} characters without credentials "
+        f"Give an https URL of at most {MAX_URL_LENGTH} characters without credentials "
         "(http is for localhost alone).",
     )

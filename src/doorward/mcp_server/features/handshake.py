@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from doorward.mcp_server.eras import Era, negotiated
+from doorward.mcp_server.protocol_revision import ProtocolRevision, negotiate_revision
 from doorward.mcp_server.refusals import InvalidParams
-from doorward.mcp_server.registry.registry import caching
+from doorward.mcp_server.registry.registry import cache_hints
 from doorward.mcp_server.request_context import RequestContext
 from doorward.wire.jsonrpc.envelope import MODERN_VERSIONS
 
@@ -44,10 +44,10 @@ class Handshake:
     about: ServerInfo
     capabilities: Callable[[bool], dict[str, Any]]
     ttl_ms: int
-    begin_session: Callable[[RequestContext, Era], None]
+    begin_session: Callable[[RequestContext, ProtocolRevision], None]
     meta: Mapping[str, Any] = field(default_factory=dict)
 
-    async def discover(self, call: RequestContext) -> bytes:
+    async def discover(self, request: RequestContext) -> bytes:
         """
         Answer ``server/discover``.
 
@@ -57,10 +57,10 @@ class Handshake:
             "supportedVersions": list(MODERN_VERSIONS),
             "capabilities": self.capabilities(True),
         }
-        hints = caching(self.ttl_ms, private=call.identity is not None)
+        hints = cache_hints(self.ttl_ms, private=request.identity is not None)
         return _encode(self._instructed(result))[1:-1] + hints
 
-    async def initialize(self, call: RequestContext) -> bytes:
+    async def initialize(self, request: RequestContext) -> bytes:
         """
         Answer ``initialize``. Even in a session every later request is judged by itself.
 
@@ -74,12 +74,12 @@ class Handshake:
             ("capabilities", dict),
             ("clientInfo", dict),
         ):
-            if not isinstance(call.params.get(member), kind):
+            if not isinstance(request.params.get(member), kind):
                 raise InvalidParams(f"params.{member} is missing or of the wrong type")
-        era = negotiated(call.params["protocolVersion"])
-        self.begin_session(call, era)
+        revision = negotiate_revision(request.params["protocolVersion"])
+        self.begin_session(request, revision)
         result: dict[str, Any] = {
-            "protocolVersion": era.version,
+            "protocolVersion": revision.version,
             "capabilities": self.capabilities(False),
             "serverInfo": self.about.implementation,
         }
@@ -87,7 +87,7 @@ class Handshake:
             result["_meta"] = dict(self.meta)
         return _encode(self._instructed(result))[1:-1]
 
-    async def ping(self, call: RequestContext) -> bytes:  # noqa: ARG002 - a method takes its call
+    async def ping(self, request: RequestContext) -> bytes:  # noqa: ARG002 - a method takes its call
         """Answer ``ping`` with nothing. Spec: MCP 2025-11-25, utilities/ping."""
         return b""
 

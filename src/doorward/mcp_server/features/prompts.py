@@ -6,15 +6,15 @@ from typing import Any, get_args
 
 import msgspec
 
-from doorward.mcp_server.eras import Era
-from doorward.mcp_server.features.tools import documented, problems, sent_arguments
+from doorward.mcp_server.features.tools import describe_errors, docstring_of, sent_arguments
 from doorward.mcp_server.functions.error_reporting import report
 from doorward.mcp_server.functions.invocation import Function, read_function
 from doorward.mcp_server.functions.signature import Signature, read_signature
+from doorward.mcp_server.protocol_revision import ProtocolRevision
 from doorward.mcp_server.refusals import (
+    IdentityRequired,
     InternalFailure,
     InvalidParams,
-    NobodyToAsk,
     ProtocolRefusal,
     ToolError,
 )
@@ -23,7 +23,7 @@ from doorward.mcp_server.request_context import RequestContext
 from doorward.mcp_server.schemas.content import Content, Message
 from doorward.mcp_server.schemas.plain_types import are_plain
 
-_SAID: tuple[type[Any], ...] = (str, *get_args(Content))
+_CONTENT_TYPES: tuple[type[Any], ...] = (str, *get_args(Content))
 _encode = msgspec.json.Encoder().encode
 
 
@@ -34,14 +34,14 @@ class Prompt:
     name: str
     description: str | None
     function: Function
-    full_listing: bytes
-    elder_listing: bytes
+    full_definition: bytes
+    basic_definition: bytes
 
-    def listing(self, era: Era) -> bytes:
+    def definition(self, revision: ProtocolRevision) -> bytes:
         """Return the description in a list; Spec: MCP 2026-07-28, server/prompts, "Prompt"."""
-        return self.full_listing if era.structured else self.elder_listing
+        return self.full_definition if revision.structured else self.basic_definition
 
-    async def answer(self, arguments: Mapping[str, Any], call: RequestContext) -> bytes:
+    async def answer(self, arguments: Mapping[str, Any], request: RequestContext) -> bytes:
         """
         Return the members of the result of one ``prompts/get``.
 
@@ -51,8 +51,12 @@ class Prompt:
         """
         given = self._read(arguments)
         try:
-            value = await self.function.run(given, call)
-            result: dict[str, Any] = {"messages": [turn.turn() for turn in _turns(value)]}
+            value = await self.function.run(given, request)
+            result: dict[str, Any] = {
+                "messages": [
+                    prompt_message.prompt_message() for prompt_message in _prompt_messages(value)
+                ]
+            }
             if self.description is not None:
                 result["description"] = self.description
             return _encode(result)[1:-1]
@@ -60,7 +64,7 @@ class Prompt:
             raise
         except ToolError as error:
             raise InvalidParams(error.message) from None
-        except NobodyToAsk as error:
+        except IdentityRequired as error:
             report("prompt-needs-a-guard", self.name, error)
             raise InternalFailure(error.public) from None
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code may raise anything
@@ -78,32 +82,32 @@ class Prompt:
         try:
             return signature.arguments.validate_strings(arguments)
         except ValidationError as error:
-            raise InvalidParams(problems(error)) from None
+            raise InvalidParams(describe_errors(error)) from None
 
 
 def read_prompt(
-    call: Callable[..., Any], *, name: str | None, title: str | None, description: str | None
+    function: Callable[..., Any], *, name: str | None, title: str | None, description: str | None
 ) -> Prompt:
     """
-    Return ``call`` as a prompt.
+    Return ``function`` as a prompt.
 
     Raises:
         ConfigurationError: it has a parameter that no text can fill.
     """
-    signature = read_signature(call)
-    description = description or documented(call)
-    listing: dict[str, Any] = {"name": name or call.__name__}
+    signature = read_signature(function)
+    description = description or docstring_of(function)
+    definition: dict[str, Any] = {"name": name or function.__name__}
     if description is not None:
-        listing["description"] = description
-    listing["arguments"] = _arguments(signature)
-    elder = _encode(listing)
+        definition["description"] = description
+    definition["arguments"] = _arguments(signature)
+    basic = _encode(definition)
     if title is not None:
-        listing["title"] = title
-    function = read_function(call, signature)
-    return Prompt(listing["name"], description, function, _encode(listing), elder)
+        definition["title"] = title
+    runner = read_function(function, signature)
+    return Prompt(definition["name"], description, runner, _encode(definition), basic)
 
 
-async def get_prompt(registry: Registry[Prompt], call: RequestContext) -> bytes:
+async def get_prompt(registry: Registry[Prompt], request: RequestContext) -> bytes:
     """
     Answer ``prompts/get``.
 
@@ -113,8 +117,8 @@ async def get_prompt(registry: Registry[Prompt], call: RequestContext) -> bytes:
 
     Spec: MCP 2026-07-28, server/prompts, "Getting a Prompt"
     """
-    prompt = registry.find(call.name, call.identity)
-    return await prompt.answer(sent_arguments(call), call)
+    prompt = registry.find(request.name, request.identity)
+    return await prompt.answer(sent_arguments(request), request)
 
 
 def _arguments(signature: Signature) -> list[dict[str, Any]]:
@@ -129,11 +133,11 @@ def _arguments(signature: Signature) -> list[dict[str, Any]]:
     return arguments
 
 
-def _turns(value: Any) -> list[Message]:
+def _prompt_messages(value: Any) -> list[Message]:
     if isinstance(value, Message):
         return [value]
-    if isinstance(value, _SAID):
+    if isinstance(value, _CONTENT_TYPES):
         return [Message(value)]
     if isinstance(value, Sequence):
-        return [turn for item in value for turn in _turns(item)]
+        return [prompt_message for item in value for prompt_message in _prompt_messages(item)]
     raise TypeError(f"a prompt returned {type(value).__name__}, neither text nor messages")

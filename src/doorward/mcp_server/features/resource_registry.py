@@ -7,13 +7,13 @@ from doorward.identity import Identity
 from doorward.mcp_server.features.resources import Resource, not_found, operation_of
 from doorward.mcp_server.refusals import InvalidParams
 from doorward.mcp_server.registry.access_rules import AccessRules
-from doorward.mcp_server.registry.pagination import page_of
-from doorward.mcp_server.registry.registry import caching
+from doorward.mcp_server.registry.pagination import paginate
+from doorward.mcp_server.registry.registry import cache_hints
 from doorward.mcp_server.request_context import RequestContext
 from doorward.policy import Rule
 from doorward.wire.resource_uri import is_normal
 
-LONGEST_URI = 2048
+MAX_URI_LENGTH = 2048
 
 
 class ResourceRegistry:
@@ -50,9 +50,9 @@ class ResourceRegistry:
             return None
         # A rule for this very URI counts, and not the one for the template that serves it.
         operation = operation_of(found[0])
-        return found if self._access_rules.admits(identity, operation, str(uri)) else None
+        return found if self._access_rules.may_use(identity, operation, str(uri)) else None
 
-    def may_watch(self, uri: str, identity: Identity | None) -> bool:
+    def may_subscribe(self, uri: str, identity: Identity | None) -> bool:
         """
         Say whether this caller may hear that what is at ``uri`` has changed.
 
@@ -60,10 +60,12 @@ class ResourceRegistry:
         count as their authors wrote them.
         """
         found = self._at(uri)
-        return found is not None and self._access_rules.shows(identity, operation_of(found[0]), uri)
+        return found is not None and self._access_rules.may_list(
+            identity, operation_of(found[0]), uri
+        )
 
     def _at(self, uri: object) -> tuple[Resource, Mapping[str, str]] | None:
-        if not isinstance(uri, str) or len(uri) > LONGEST_URI or not is_normal(uri):
+        if not isinstance(uri, str) or len(uri) > MAX_URI_LENGTH or not is_normal(uri):
             return None
         for resource in [self._fixed[uri]] if uri in self._fixed else self._templates.values():
             values = {} if resource.template is None else resource.template.match(uri)
@@ -78,10 +80,10 @@ class ResourceRegistry:
         if not isinstance(text, str):
             return None
         found = self._templates.get(text) or self._fixed.get(text)
-        admitted = found is not None and self._access_rules.admits(identity, operation_of(found))
+        admitted = found is not None and self._access_rules.may_use(identity, operation_of(found))
         return found if admitted else None
 
-    async def read(self, call: RequestContext) -> bytes:
+    async def read(self, request: RequestContext) -> bytes:
         """
         Answer ``resources/read``.
 
@@ -91,31 +93,33 @@ class ResourceRegistry:
 
         Spec: MCP 2026-07-28, server/resources, "Reading Resources", "Error Handling"
         """
-        uri = call.params.get("uri")
+        uri = request.params.get("uri")
         if not isinstance(uri, str):
             raise InvalidParams("params.uri must be a string")
-        if (found := self.find(uri, call.identity)) is None:
-            raise not_found(uri, call.era)
+        if (found := self.find(uri, request.identity)) is None:
+            raise not_found(uri, request.revision)
         resource, values = found
-        return await resource.answer(uri, values, call)
+        return await resource.answer(uri, values, request)
 
-    async def listed(self, call: RequestContext) -> bytes:
+    async def list_page(self, request: RequestContext) -> bytes:
         """Answer ``resources/list``. Raises: InvalidParams, for a cursor that is not one."""
-        return self._list(call, b"resources", self._fixed)
+        return self._list(request, b"resources", self._fixed)
 
-    async def templates_listed(self, call: RequestContext) -> bytes:
+    async def list_templates(self, request: RequestContext) -> bytes:
         """Answer ``resources/templates/list``. Raises: InvalidParams."""
-        return self._list(call, b"resourceTemplates", self._templates)
+        return self._list(request, b"resourceTemplates", self._templates)
 
-    def _list(self, call: RequestContext, member: bytes, kept: Mapping[str, Resource]) -> bytes:
+    def _list(self, request: RequestContext, member: bytes, kept: Mapping[str, Resource]) -> bytes:
         shown = [
             one
             for one in kept.values()
-            if self._access_rules.shows(call.identity, operation_of(one))
+            if self._access_rules.may_list(request.identity, operation_of(one))
         ]
-        page, following = page_of(shown, call.params.get("cursor"), self._page_size)
-        entries = b",".join(one.listing(call.era) for one in page)
-        members = b'"%b":[%b]%b' % (member, entries, following)
-        if not call.era.modern:
+        page, next_cursor = paginate(shown, request.params.get("cursor"), self._page_size)
+        entries = b",".join(one.definition(request.revision) for one in page)
+        members = b'"%b":[%b]%b' % (member, entries, next_cursor)
+        if not request.revision.modern:
             return members
-        return members + caching(self._ttl_ms, private=self._access_rules.varies(call.identity))
+        return members + cache_hints(
+            self._ttl_ms, private=self._access_rules.varies_by_caller(request.identity)
+        )

@@ -8,19 +8,19 @@ from urllib.parse import urlsplit
 import msgspec
 
 from doorward.errors import ConfigurationError
-from doorward.mcp_server.eras import Era
-from doorward.mcp_server.features.tools import documented
+from doorward.mcp_server.features.tools import docstring_of
 from doorward.mcp_server.functions.error_reporting import report
 from doorward.mcp_server.functions.invocation import Function, read_function
 from doorward.mcp_server.functions.signature import read_signature
+from doorward.mcp_server.protocol_revision import ProtocolRevision
 from doorward.mcp_server.refusals import (
+    IdentityRequired,
     InternalFailure,
-    NobodyToAsk,
     ProtocolRefusal,
     ResourceNotFound,
     ToolError,
 )
-from doorward.mcp_server.registry.registry import caching
+from doorward.mcp_server.registry.registry import cache_hints
 from doorward.mcp_server.request_context import RequestContext
 from doorward.mcp_server.schemas.content import EmbeddedResource
 from doorward.mcp_server.schemas.plain_types import are_plain
@@ -46,14 +46,14 @@ class Resource:
     mime_type: str | None
     ttl_ms: int
     shared: bool
-    full_listing: bytes
-    elder_listing: bytes
+    full_definition: bytes
+    basic_definition: bytes
 
-    def listing(self, era: Era) -> bytes:
+    def definition(self, revision: ProtocolRevision) -> bytes:
         """Return the description in a list; Spec: MCP 2026-07-28, server/resources, "Resource"."""
-        return self.full_listing if era.structured else self.elder_listing
+        return self.full_definition if revision.structured else self.basic_definition
 
-    async def answer(self, uri: str, values: Mapping[str, str], call: RequestContext) -> bytes:
+    async def answer(self, uri: str, values: Mapping[str, str], request: RequestContext) -> bytes:
         """
         Return the members of the result of one ``resources/read``.
 
@@ -62,26 +62,28 @@ class Resource:
                 so with a ``ToolError`` or by returning nothing.
             InternalFailure: the author's code failed.
         """
-        given = self._read(uri, values, call.era)
+        given = self._read(uri, values, request.revision)
         try:
-            value = await self.function.run(given, call)
+            value = await self.function.run(given, request)
             if value is None:
-                raise not_found(uri, call.era)
+                raise not_found(uri, request.revision)
             members = b'"contents":' + _encode(self._contents(value, uri))
         except ProtocolRefusal:
             raise
         except ToolError as error:
-            raise not_found(uri, call.era, error.message) from None
-        except NobodyToAsk as error:
+            raise not_found(uri, request.revision, error.message) from None
+        except IdentityRequired as error:
             report("resource-needs-a-guard", self.name, error)
             raise InternalFailure(error.public) from None
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code may raise anything
             raise InternalFailure(report("resource-failed", self.name, error)) from None
-        if not call.era.modern:
+        if not request.revision.modern:
             return members
-        return members + caching(self.ttl_ms, private=not self.shared)
+        return members + cache_hints(self.ttl_ms, private=not self.shared)
 
-    def _read(self, uri: str, values: Mapping[str, str], era: Era) -> Mapping[str, Any]:
+    def _read(
+        self, uri: str, values: Mapping[str, str], revision: ProtocolRevision
+    ) -> Mapping[str, Any]:
         signature = self.function.signature
         if signature.plain is not None and are_plain(values, signature.plain):
             return values
@@ -90,7 +92,7 @@ class Resource:
         try:
             return signature.arguments.validate_strings(values)
         except ValidationError:
-            raise not_found(uri, era) from None
+            raise not_found(uri, revision) from None
 
     def _contents(self, value: Any, uri: str) -> list[dict[str, Any]]:
         if isinstance(value, EmbeddedResource):
@@ -109,13 +111,15 @@ class Resource:
         return [EmbeddedResource(uri=uri, data=value, mime_type=mime_type).block()["resource"]]
 
 
-def not_found(uri: str, era: Era, message: str = "Resource not found") -> ResourceNotFound:
+def not_found(
+    uri: str, revision: ProtocolRevision, message: str = "Resource not found"
+) -> ResourceNotFound:
     """Return the refusal of a URI; the eras have different codes for it."""
-    return ResourceNotFound(message, uri, modern=era.modern)
+    return ResourceNotFound(message, uri, modern=revision.modern)
 
 
 def read_resource(
-    call: Callable[..., Any],
+    function: Callable[..., Any],
     uri: str,
     *,
     name: str | None,
@@ -127,29 +131,29 @@ def read_resource(
     shared: bool,
 ) -> Resource:
     """
-    Return ``call`` as the resource at ``uri``, or as the template that ``uri`` is.
+    Return ``function`` as the resource at ``uri``, or as the template that ``uri`` is.
 
     Raises:
         ConfigurationError: with reason ``unusable-uri``, or what its signature is refused for.
     """
     template = _template(uri)
-    signature = read_signature(call)
+    signature = read_signature(function)
     taken = set(signature.schema.get("properties", {}))
     if taken != set(template.variables if template else ()):
         raise _unusable(uri, f"its variables are not the parameters {sorted(taken)}")
-    listing: dict[str, Any] = {"uriTemplate" if template else "uri": uri}
-    listing["name"] = name or call.__name__
-    if said := description or documented(call):
-        listing["description"] = said
+    definition: dict[str, Any] = {"uriTemplate" if template else "uri": uri}
+    definition["name"] = name or function.__name__
+    if said := description or docstring_of(function):
+        definition["description"] = said
     if mime_type is not None:
-        listing["mimeType"] = mime_type
+        definition["mimeType"] = mime_type
     if annotations:
-        listing["annotations"] = dict(annotations)
-    elder = _encode(listing)
+        definition["annotations"] = dict(annotations)
+    basic = _encode(definition)
     if title is not None:
-        listing["title"] = title
-    function = read_function(call, signature)
-    return Resource(uri, template, function, mime_type, ttl_ms, shared, _encode(listing), elder)
+        definition["title"] = title
+    runner = read_function(function, signature)
+    return Resource(uri, template, runner, mime_type, ttl_ms, shared, _encode(definition), basic)
 
 
 def _template(uri: str) -> UriTemplate | None:

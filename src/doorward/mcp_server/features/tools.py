@@ -10,26 +10,26 @@ import msgspec
 
 from doorward.downstream.refusals import DownstreamProblem
 from doorward.errors import ConfigurationError, DoorwardError, Unavailable
-from doorward.mcp_server.eras import Era
 from doorward.mcp_server.features.tasks import Tasks, TaskSupport
 from doorward.mcp_server.functions.error_reporting import report
 from doorward.mcp_server.functions.invocation import Function, read_function
 from doorward.mcp_server.functions.signature import read_signature
+from doorward.mcp_server.protocol_revision import ProtocolRevision
 from doorward.mcp_server.refusals import (
+    IdentityRequired,
     InvalidParams,
-    NobodyToAsk,
     ProtocolRefusal,
     ToolError,
     UnknownMethod,
 )
 from doorward.mcp_server.registry.registry import Registry
 from doorward.mcp_server.request_context import RequestContext
-from doorward.mcp_server.schemas.parameter_headers import ParameterHeader, read_mirrored
+from doorward.mcp_server.schemas.parameter_headers import ParameterHeader, read_parameter_headers
 from doorward.mcp_server.schemas.plain_types import are_plain
 from doorward.mcp_server.schemas.results import (
     EncodedResult,
     ResultSchema,
-    read_outcome,
+    read_result_schema,
     text_content,
 )
 from doorward.policy import Operation
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 _encode = msgspec.json.Encoder().encode
-_MOST_PROBLEMS = 10
+_MAX_ERRORS = 10
 
 
 class _BadArguments(DoorwardError):
@@ -54,16 +54,16 @@ class Tool:
     name: str
     function: Function
     outcome: ResultSchema
-    mirrored: tuple[ParameterHeader, ...]
-    full_listing: bytes
-    elder_listing: bytes
+    parameter_headers: tuple[ParameterHeader, ...]
+    full_definition: bytes
+    basic_definition: bytes
     task: TaskSupport | None = None
 
-    def listing(self, era: Era) -> bytes:
+    def definition(self, revision: ProtocolRevision) -> bytes:
         """Return the description in a list; Spec: MCP 2026-07-28, server/tools, "Tool"."""
-        return self.full_listing if era.structured else self.elder_listing
+        return self.full_definition if revision.structured else self.basic_definition
 
-    async def answer(self, arguments: dict[str, Any], call: RequestContext) -> bytes:
+    async def answer(self, arguments: dict[str, Any], request: RequestContext) -> bytes:
         """
         Return the members of the result of one call.
 
@@ -79,15 +79,15 @@ class Tool:
         """
         try:
             given = self._read(arguments)
-            value = await self.function.run(given, call)
-            return _members(self.outcome.encode(value), call.era)
+            value = await self.function.run(given, request)
+            return _members(self.outcome.encode(value), request.revision)
         except _BadArguments as refusal:
             return _failure(str(refusal))
         except ProtocolRefusal:
             raise
         except ToolError as error:
             return _failure(error.message)
-        except NobodyToAsk as error:
+        except IdentityRequired as error:
             report("tool-needs-a-guard", self.name, error)
             return _failure(error.public)
         except (DownstreamProblem, Unavailable) as error:
@@ -109,12 +109,12 @@ class Tool:
             text = to_json(arguments, inf_nan_mode="constants")
             given: dict[str, Any] = signature.arguments.validator.validate_json(text, strict=True)
         except ValidationError as error:
-            raise _BadArguments(problems(error)) from None
+            raise _BadArguments(describe_errors(error)) from None
         return given
 
 
 def read_tool(
-    call: Callable[..., Any],
+    function: Callable[..., Any],
     *,
     name: str | None,
     title: str | None,
@@ -124,28 +124,30 @@ def read_tool(
     task: TaskSupport | None = None,
 ) -> Tool:
     """
-    Return ``call`` as a tool; ``input_schema`` is published in place of the signature's own.
+    Return ``function`` as a tool; ``input_schema`` is published in place of the signature's own.
 
     Raises:
         ConfigurationError: its parameters or its results have no JSON schema.
     """
-    signature = read_signature(call)
-    outcome = read_outcome(call)
-    listing: dict[str, Any] = {"name": name or call.__name__}
-    if said := description or documented(call):
-        listing["description"] = said
+    signature = read_signature(function)
+    outcome = read_result_schema(function)
+    definition: dict[str, Any] = {"name": name or function.__name__}
+    if said := description or docstring_of(function):
+        definition["description"] = said
     schema = signature.schema if input_schema is None else _object_schema(input_schema)
-    listing["inputSchema"] = schema
+    definition["inputSchema"] = schema
     if annotations:
-        listing["annotations"] = dict(annotations)
-    elder = _encode(listing)
+        definition["annotations"] = dict(annotations)
+    basic = _encode(definition)
     if title is not None:
-        listing["title"] = title
+        definition["title"] = title
     if outcome.schema is not None:
-        listing["outputSchema"] = outcome.schema
-    function = read_function(call, signature)
-    mirrored = read_mirrored(schema)
-    return Tool(listing["name"], function, outcome, mirrored, _encode(listing), elder, task)
+        definition["outputSchema"] = outcome.schema
+    runner = read_function(function, signature)
+    parameter_headers = read_parameter_headers(schema)
+    return Tool(
+        definition["name"], runner, outcome, parameter_headers, _encode(definition), basic, task
+    )
 
 
 def _object_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,19 +160,19 @@ def _object_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     return dict(schema)
 
 
-def documented(call: Callable[..., Any]) -> str | None:
+def docstring_of(function: Callable[..., Any]) -> str | None:
     """Return the docstring of a function without its indentation."""
-    return inspect.getdoc(call)
+    return inspect.getdoc(function)
 
 
-def problems(error: "ValidationError") -> str:
+def describe_errors(error: "ValidationError") -> str:
     """Return what is wrong with the arguments, without a word of what was sent."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in found[:_MOST_PROBLEMS]]
+    lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in found[:_MAX_ERRORS]]
     return "Invalid arguments. " + "; ".join(lines)
 
 
-def call_tool(registry: Registry[Tool], tasks: Tasks, call: RequestContext) -> Awaitable[bytes]:
+def call_tool(registry: Registry[Tool], tasks: Tasks, request: RequestContext) -> Awaitable[bytes]:
     """
     Return the answer to ``tools/call``, to be awaited.
 
@@ -182,30 +184,30 @@ def call_tool(registry: Registry[Tool], tasks: Tasks, call: RequestContext) -> A
     Spec: MCP 2026-07-28, server/tools, "Calling Tools"
     """
     try:
-        tool = registry.find(call.name, call.identity)
+        tool = registry.find(request.name, request.identity)
     except InvalidParams:
         if registry:
             raise
         # The capability is absent.
         raise UnknownMethod("Method not found") from None
-    arguments = sent_arguments(call)
-    if call.era.modern:
-        for parameter in tool.mirrored:
-            parameter.check(arguments, call.headers)
+    arguments = sent_arguments(request)
+    if request.revision.modern:
+        for parameter in tool.parameter_headers:
+            parameter.check(arguments, request.headers)
     if tool.task is None:
-        return tool.answer(arguments, call)
+        return tool.answer(arguments, request)
     operation = Operation("tools/call", tool.name)
-    return tasks.run(tool.task, operation, partial(tool.answer, arguments), call)
+    return tasks.run(tool.task, operation, partial(tool.answer, arguments), request)
 
 
-def sent_arguments(call: RequestContext) -> dict[str, Any]:
+def sent_arguments(request: RequestContext) -> dict[str, Any]:
     """
     Return the arguments of the request; none at all is an empty object.
 
     Raises:
         InvalidParams: they are not an object.
     """
-    arguments = call.params.get("arguments")
+    arguments = request.params.get("arguments")
     if arguments is None:
         return {}
     if not isinstance(arguments, dict):
@@ -213,8 +215,8 @@ def sent_arguments(call: RequestContext) -> dict[str, Any]:
     return arguments
 
 
-def _members(encoded: EncodedResult, era: Era) -> bytes:
-    if encoded.structured is None or not era.structured:
+def _members(encoded: EncodedResult, revision: ProtocolRevision) -> bytes:
+    if encoded.structured is None or not revision.structured:
         return b'"content":%b,"isError":false' % encoded.content
     both = (encoded.content, encoded.structured)
     return b'"content":%b,"isError":false,"structuredContent":%b' % both

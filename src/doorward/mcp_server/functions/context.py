@@ -7,30 +7,30 @@ from typing import Any, TypeVar, overload
 import msgspec
 
 from doorward.identity import Identity
-from doorward.mcp_server.elicitation.questions import (
-    BadAnswer,
+from doorward.mcp_server.elicitation.input_requests import (
     Elicit,
     Elicited,
+    InputRequest,
+    InvalidInputResponse,
     ListRoots,
-    Question,
     Root,
     Sample,
     Sampled,
 )
-from doorward.mcp_server.elicitation.rounds import Progress
+from doorward.mcp_server.elicitation.round_trips import RoundTripState
 from doorward.mcp_server.elicitation.session_requests import (
     look_at_page,
     new_page,
-    over_the_session,
     require_capability,
+    send_over_session,
 )
 from doorward.mcp_server.elicitation.url_mode import ElicitedUrl, ElicitUrl, UrlElicitationRequired
 from doorward.mcp_server.functions.logging import Level, is_wanted
-from doorward.mcp_server.functions.task import Task
 from doorward.mcp_server.refusals import InvalidParams, ToolError
 from doorward.mcp_server.request_context import RequestContext
 from doorward.mcp_server.schemas.content import Message
-from doorward.mcp_server.streams.stream import Stream, reads_events
+from doorward.mcp_server.streams.response_stream import ResponseStream, accepts_event_stream
+from doorward.mcp_server.task import Task
 
 T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
@@ -57,16 +57,18 @@ class Context:
     along, sealed. In earlier eras the function waits for the answer where it stands.
     """
 
-    def __init__(self, call: RequestContext) -> None:
-        self._call = call
-        self._progress = call.rounds.resume(call) if call.era.modern else Progress()
+    def __init__(self, request: RequestContext) -> None:
+        self._request = request
+        self._progress = (
+            request.rounds.resume(request) if request.revision.modern else RoundTripState()
+        )
         self._asked: set[str] = set()
         self._reported: float | None = None
 
     @property
     def identity(self) -> Identity | None:
         """The verified caller, or ``None`` where no guard stands in front."""
-        return self._call.identity
+        return self._request.identity
 
     @property
     def state(self) -> dict[str, Any]:
@@ -75,7 +77,7 @@ class Context:
 
     def client_supports(self, capability: str) -> bool:
         """Say whether the client declared ``elicitation``, ``sampling``, ``roots``, …"""
-        return capability in self._call.capabilities
+        return capability in self._request.capabilities
 
     async def report_progress(
         self, progress: float, total: float | None = None, message: str | None = None
@@ -90,7 +92,7 @@ class Context:
         if (task := self._task()) is not None:
             task.say(message)
             return
-        token = self._call.meta.get("progressToken")
+        token = self._request.meta.get("progressToken")
         if not isinstance(token, str | int) or isinstance(token, bool):
             return
         if self._reported is not None and progress <= self._reported:
@@ -111,7 +113,7 @@ class Context:
 
         Spec: MCP 2026-07-28, server/utilities/logging
         """
-        if self._task() is not None or not is_wanted(level, self._call):
+        if self._task() is not None or not is_wanted(level, self._request):
             return
         params: dict[str, Any] = {"level": level, "data": data}
         if logger is not None:
@@ -168,9 +170,9 @@ class Context:
         Spec: MCP 2025-11-25, client/elicitation, "URL Elicitation Required Error"
         """
         page = ElicitUrl(message, url, wait)
-        if not self._call.era.modern:
-            require_capability(self._call, page.needs)
-            raise UrlElicitationRequired(replace(page, id=new_page(self._call), tells_id=True))
+        if not self._request.revision.modern:
+            require_capability(self._request, page.required_capabilities)
+            raise UrlElicitationRequired(replace(page, id=new_page(self._request), include_id=True))
         answer: ElicitedUrl = await self._ask_one(key, page)
         if not answer.accepted:
             raise ToolError("The user did not want to open the page that this needs.")
@@ -195,7 +197,7 @@ class Context:
         answer: tuple[Root, ...] = await self._ask_one(key, ListRoots())
         return answer
 
-    async def ask(self, **questions: Question[Any]) -> dict[str, Any]:
+    async def ask(self, **questions: InputRequest[Any]) -> dict[str, Any]:
         """
         Ask several things at once; returns what each question reads in its answer, by its key.
 
@@ -210,12 +212,12 @@ class Context:
             raise ValueError(f"the key {min(twice)!r} was asked before in this call")
         self._asked.update(questions)
         for question in questions.values():
-            require_capability(self._call, question.needs)
+            require_capability(self._request, question.required_capabilities)
         asked = {key: self._to_ask(key, one) for key, one in questions.items()}
         answers = await self._answers_to(asked)
         for key, one in asked.items():
             if isinstance(one, ElicitUrl):
-                answers[key] = await look_at_page(self._call, one, answers[key])
+                answers[key] = await look_at_page(self._request, one, answers[key])
         return answers
 
     async def become_task(self) -> None:
@@ -226,9 +228,9 @@ class Context:
 
         Spec: MCP extension io.modelcontextprotocol/tasks, "Task Creation"
         """
-        if self._call.task is None:
+        if self._request.task is None:
             raise RuntimeError("offer the tool with task='deferred' to let it become a task")
-        await self._call.task.begin()
+        await self._request.task.begin()
 
     async def close_stream(self) -> None:
         """
@@ -236,32 +238,32 @@ class Context:
 
         Spec: MCP 2025-11-25, transports, "Sending Messages to the Server", polling
         """
-        session = self._call.session
-        if session is not None and session.resumes:
+        session = self._request.session
+        if session is not None and session.resumable:
             stream = await self._stream()
             if stream is not None and stream.is_open:
-                await stream.let_go()
+                await stream.detach()
 
-    def _to_ask(self, key: str, question: Question[Any]) -> Question[Any]:
+    def _to_ask(self, key: str, question: InputRequest[Any]) -> InputRequest[Any]:
         if not isinstance(question, ElicitUrl):
             return question
         pages = self._progress.pages
         if key not in pages:
-            pages[key] = new_page(self._call)
-        return replace(question, id=pages[key], tells_id=not self._call.era.modern)
+            pages[key] = new_page(self._request)
+        return replace(question, id=pages[key], include_id=not self._request.revision.modern)
 
-    async def _answers_to(self, questions: Mapping[str, Question[Any]]) -> dict[str, Any]:
+    async def _answers_to(self, questions: Mapping[str, InputRequest[Any]]) -> dict[str, Any]:
         if (task := self._task()) is not None:
             return await task.ask(questions)
-        if not self._call.era.modern:
-            return await over_the_session(self._call, await self._stream(), questions)
+        if not self._request.revision.modern:
+            return await send_over_session(self._request, await self._stream(), questions)
         return self._answered(questions)
 
-    def _answered(self, questions: Mapping[str, Question[Any]]) -> dict[str, Any]:
+    def _answered(self, questions: Mapping[str, InputRequest[Any]]) -> dict[str, Any]:
         known = {key: one for key, one in questions.items() if key in self._progress.answers}
         try:
             read = {key: one.read(self._progress.answers[key]) for key, one in known.items()}
-        except BadAnswer as bad:
+        except InvalidInputResponse as bad:
             raise InvalidParams(f"An input response {bad}") from None
         if len(known) < len(questions):
             open_ones = {key: one for key, one in questions.items() if key not in known}
@@ -269,24 +271,24 @@ class Context:
             kept = {
                 key: answer for key, answer in self._progress.answers.items() if key in self._asked
             }
-            so_far = Progress(kept, self._progress.state, self._progress.pages)
-            raise self._call.rounds.ask(self._call, open_ones, so_far)
+            so_far = RoundTripState(kept, self._progress.state, self._progress.pages)
+            raise self._request.rounds.ask(self._request, open_ones, so_far)
         return read
 
     def _task(self) -> Task | None:
-        task = self._call.task
-        return task if task is not None and task.begun else None
+        task = self._request.task
+        return task if task is not None and task.is_started else None
 
-    async def _ask_one(self, key: str | None, question: Question[Any]) -> Any:
+    async def _ask_one(self, key: str | None, question: InputRequest[Any]) -> Any:
         chosen = key or f"question-{len(self._asked) + 1}"
         return (await self.ask(**{chosen: question}))[chosen]
 
-    async def _stream(self) -> Stream | None:
-        call = self._call
-        if call.stream is None and reads_events(call.headers):
-            log = call.session.new_log() if call.session is not None else None
-            call.stream = await Stream.begin(call.send, log, call.answer_headers)
-        return call.stream
+    async def _stream(self) -> ResponseStream | None:
+        request = self._request
+        if request.stream is None and accepts_event_stream(request.headers):
+            log = request.session.new_event_log() if request.session is not None else None
+            request.stream = await ResponseStream.begin(request.send, log, request.answer_headers)
+        return request.stream
 
     async def _notify(self, method: str, params: dict[str, Any]) -> None:
         stream = await self._stream()

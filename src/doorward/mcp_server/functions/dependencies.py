@@ -33,7 +33,7 @@ class Dependencies:
     dependant: "Dependant"
 
     @asynccontextmanager
-    async def solved(self, call: RequestContext) -> AsyncIterator[Mapping[str, Any]]:
+    async def solved(self, request: RequestContext) -> AsyncIterator[Mapping[str, Any]]:
         """
         Yield the values; what dependencies do after their ``yield`` is done when the block ends.
 
@@ -45,18 +45,18 @@ class Dependencies:
         from fastapi.dependencies.utils import solve_dependencies
         from starlette.requests import Request
 
-        app = call.scope.get("app")
+        app = request.scope.get("app")
         provider = app if hasattr(app, "dependency_overrides") else None
         async with AsyncExitStack() as outer, AsyncExitStack() as inner:
             # Where FastAPI looks for the place to put what is to be closed later.
             scope = {
-                **call.scope,
+                **request.scope,
                 "fastapi_inner_astack": outer,
                 "fastapi_function_astack": inner,
             }
             try:
                 solved = await solve_dependencies(
-                    request=Request(scope, call.receive),
+                    request=Request(scope, request.receive),
                     dependant=self.dependant,
                     dependency_overrides_provider=provider,
                     async_exit_stack=outer,

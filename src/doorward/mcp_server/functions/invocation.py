@@ -9,7 +9,7 @@ from typing import Any
 from doorward.mcp_server.functions.context import Context
 from doorward.mcp_server.functions.dependencies import Dependencies
 from doorward.mcp_server.functions.signature import Signature
-from doorward.mcp_server.refusals import NobodyToAsk
+from doorward.mcp_server.refusals import IdentityRequired
 from doorward.mcp_server.request_context import RequestContext
 
 
@@ -17,13 +17,13 @@ from doorward.mcp_server.request_context import RequestContext
 class Function:
     """An author's function and what its signature says."""
 
-    call: Callable[..., Any]
+    target: Callable[..., Any]
     signature: Signature
-    waits: bool
+    is_async: bool
     # Whether it waits and is given nothing but what the peer sent.
     direct: bool = False
 
-    def run(self, arguments: Mapping[str, Any], call: RequestContext) -> Awaitable[Any]:
+    def run(self, arguments: Mapping[str, Any], request: RequestContext) -> Awaitable[Any]:
         """
         Return, when awaited, what the function returns for these arguments in this call.
 
@@ -33,39 +33,41 @@ class Function:
             NobodyToAsk: it needs an identity and there is none.
         """
         if self.direct:
-            running: Awaitable[Any] = self.call(**arguments)
+            running: Awaitable[Any] = self.target(**arguments)
             return running
         signature = self.signature
         if signature.identity:
-            if call.identity is None and signature.identity_required:
-                raise NobodyToAsk("a parameter is annotated Identity and the scope carries none")
+            if request.identity is None and signature.identity_required:
+                raise IdentityRequired(
+                    "a parameter is annotated Identity and the scope carries none"
+                )
             # The injected names are not among those that a peer may send, so nothing is overridden.
-            arguments = {**arguments, **dict.fromkeys(signature.identity, call.identity)}
+            arguments = {**arguments, **dict.fromkeys(signature.identity, request.identity)}
         if signature.context:
-            arguments = {**arguments, **dict.fromkeys(signature.context, Context(call))}
+            arguments = {**arguments, **dict.fromkeys(signature.context, Context(request))}
         if signature.dependencies is not None:
-            return self._run_solved(signature.dependencies, arguments, call)
+            return self._run_solved(signature.dependencies, arguments, request)
         return self._run(arguments)
 
     async def _run_solved(
-        self, dependencies: Dependencies, arguments: Mapping[str, Any], call: RequestContext
+        self, dependencies: Dependencies, arguments: Mapping[str, Any], request: RequestContext
     ) -> Any:
-        async with dependencies.solved(call) as values:
+        async with dependencies.solved(request) as values:
             return await self._run({**arguments, **values})
 
     def _run(self, arguments: Mapping[str, Any]) -> Awaitable[Any]:
-        if self.waits:
-            running: Awaitable[Any] = self.call(**arguments)
+        if self.is_async:
+            running: Awaitable[Any] = self.target(**arguments)
             return running
         # By the first function that needs a thread: it is a tenth of what a server loads at its start.
         import anyio.to_thread
 
         # Abandoned when its caller hangs up: a thread cannot be stopped, but nobody waits for it.
-        return anyio.to_thread.run_sync(partial(self.call, **arguments), abandon_on_cancel=True)
+        return anyio.to_thread.run_sync(partial(self.target, **arguments), abandon_on_cancel=True)
 
 
-def read_function(call: Callable[..., Any], signature: Signature) -> Function:
-    """Return ``call`` as something to run."""
-    waits = inspect.iscoroutinefunction(call)
+def read_function(target: Callable[..., Any], signature: Signature) -> Function:
+    """Return ``target`` as something to run."""
+    is_async = inspect.iscoroutinefunction(target)
     given_more = signature.identity or signature.context or signature.dependencies is not None
-    return Function(call, signature, waits, direct=waits and not given_more)
+    return Function(target, signature, is_async, direct=is_async and not given_more)

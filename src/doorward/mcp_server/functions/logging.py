@@ -22,7 +22,7 @@ def require_level(value: Any) -> Level:
     return value  # type: ignore[return-value]
 
 
-def is_wanted(level: Level, call: RequestContext) -> bool:
+def is_wanted(level: Level, request: RequestContext) -> bool:
     """
     Say whether the client of this call asked for messages of this level.
 
@@ -32,14 +32,14 @@ def is_wanted(level: Level, call: RequestContext) -> bool:
     Raises:
         InvalidParams: what the request says is no level.
     """
-    if call.era.modern:
-        asked = call.meta.get(LEVEL_META)
+    if request.revision.modern:
+        asked = request.meta.get(LEVEL_META)
         return asked is not None and _SEVERITY[level] >= _SEVERITY[require_level(asked)]
-    wanted = call.session.log_level if call.session is not None else None
+    wanted = request.session.log_level if request.session is not None else None
     return wanted is not None and _SEVERITY[level] >= _SEVERITY[wanted]
 
 
-async def set_level(call: RequestContext) -> bytes:
+async def set_level(request: RequestContext) -> bytes:
     """
     Answer ``logging/setLevel``.
 
@@ -48,8 +48,8 @@ async def set_level(call: RequestContext) -> bytes:
 
     Spec: MCP 2025-11-25, server/utilities/logging
     """
-    level = require_level(call.params.get("level"))
-    if call.session is None:
+    level = require_level(request.params.get("level"))
+    if request.session is None:
         raise InvalidParams("A log level is kept for a session, and this request has none")
-    call.session.log_level = level
+    request.session.log_level = level
     return b""

@@ -90,7 +90,7 @@ def read_signature(function: Callable[..., Any]) -> Signature:
         annotation = hints.get(name, Any)
         if (optional := _identity(annotation)) is not None:
             identity[name] = not optional
-        elif _bare(annotation) is Context:
+        elif _unwrap_annotated(annotation) is Context:
             context.append(name)
         elif is_dependency(annotation, parameter.default):
             depends[name] = parameter.replace(annotation=annotation)
@@ -103,21 +103,21 @@ def read_signature(function: Callable[..., Any]) -> Signature:
         identity_required=any(identity.values()),
         context=tuple(context),
         dependencies=read_dependencies(function, depends) if depends else None,
-        plain=plain_types({name: _said_by_type(*one) for name, one in declared.items()}),
+        plain=plain_types({name: _type_unless_constrained(*one) for name, one in declared.items()}),
     )
     # Whatever cannot be served is told to the author, and not to the first peer that asks.
     _ = signature.schema
     return signature
 
 
-def _said_by_type(annotation: Any, default: Any) -> Any:
+def _type_unless_constrained(annotation: Any, default: Any) -> Any:
     """Return the annotation, unless a default such as ``Field(ge=0)`` says more than it does."""
     # Nobody has made one if nobody has loaded pydantic.
     loaded = sys.modules.get("pydantic.fields")
     return Any if loaded is not None and isinstance(default, loaded.FieldInfo) else annotation
 
 
-def _bare(annotation: Any) -> Any:
+def _unwrap_annotated(annotation: Any) -> Any:
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     return annotation
@@ -132,7 +132,7 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
 
 def _identity(annotation: Any) -> bool | None:
     """Say whether the parameter is an optional identity (true), a needed one (false), or neither."""
-    annotation = _bare(annotation)
+    annotation = _unwrap_annotated(annotation)
     if annotation is Identity:
         return False
     if get_origin(annotation) in (Union, types.UnionType):

@@ -5,15 +5,22 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from doorward.errors import RequestRefused
-from doorward.mcp_server.asgi import ClientHungUp, Receive, Scope, Send, read_body, while_connected
-from doorward.mcp_server.eras import Era, era_of
+from doorward.mcp_server.asgi import (
+    ClientDisconnected,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+    while_connected,
+)
 from doorward.mcp_server.http.host_check import HostOriginCheck
 from doorward.mcp_server.http.session_methods import (
-    identity_in,
-    serve_verb,
-    session_of,
-    still_there,
+    find_session,
+    receive_while_attached,
+    serve_get_or_delete,
+    verified_identity,
 )
+from doorward.mcp_server.protocol_revision import ProtocolRevision, revision_of
 from doorward.mcp_server.refusals import (
     HttpRefusal,
     NotAcceptable,
@@ -26,17 +33,17 @@ from doorward.mcp_server.request_context import (
     Method,
     RequestContext,
     ResponseSent,
-    interim_in,
+    first_interim_result,
 )
 from doorward.mcp_server.server_state import ServerState
-from doorward.mcp_server.streams.in_flight import Stopped, end_unanswered
+from doorward.mcp_server.streams.in_flight import RequestCancelled, end_without_response
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import Envelope, Malformed, jsonrpc_error, read_envelope
 from doorward.wire.strict_json import parse
 
 _encode = msgspec.json.Encoder().encode
 _READABLE = frozenset({b"application/json", b"application/*", b"*/*"})
-_USUAL_ACCEPT = b"application/json, text/event-stream"
+_COMMON_ACCEPT = b"application/json, text/event-stream"
 _JSON = b"application/json"
 _JSON_TYPE = (b"content-type", _JSON)
 _INVALID_REQUEST = -32600
@@ -85,34 +92,34 @@ class Endpoint:
                 return
             envelope = scope.get(ENVELOPE_KEY)
             # Whoever left an envelope has judged that JSON came; that JSON may go is judged here.
-            if type(envelope) is not Envelope or envelope.accept != _USUAL_ACCEPT:
+            if type(envelope) is not Envelope or envelope.accept != _COMMON_ACCEPT:
                 envelope = await self._admitted(envelope, scope, receive)
             if envelope.is_notification or envelope.is_response:
-                self._take_note(envelope, scope)
+                self._handle_notification(envelope, scope)
                 await _send(send, 202, b"")
                 return
-            call = self._call(envelope, scope, receive, send)
-            status, body = await self._answer(call)
-        except (ClientHungUp, ResponseSent):
+            request = self._request(envelope, scope, receive, send)
+            status, body = await self._answer(request)
+        except (ClientDisconnected, ResponseSent):
             return
-        except Stopped:
-            await end_unanswered(call)
+        except RequestCancelled:
+            await end_without_response(request)
         except RequestRefused as refusal:
             await _refuse(send, refusal)
         else:
-            if call.stream is None:
-                await _send(send, status, body, call.answer_headers)
+            if request.stream is None:
+                await _send(send, status, body, request.answer_headers)
             else:
-                await call.stream.finish(body)
+                await request.stream.finish(body)
 
     async def _serve_process(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send, self.state.close)
+            await _serve_lifespan(receive, send, self.state.close)
         else:
             await send({"type": "websocket.close", "code": 1002})
 
     async def _serve_verb(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await serve_verb(self.state, self._host_check, scope, receive, send)
+        await serve_get_or_delete(self.state, self._host_check, scope, receive, send)
 
     async def _admitted(self, left: object, scope: Scope, receive: Receive) -> Envelope:
         """Return the envelope that was left, or the message's own, when headers let it pass."""
@@ -123,17 +130,17 @@ class Endpoint:
         self._host_check.admit(headers)
         return read_envelope(await read_body(receive, headers, self._max_body), headers)
 
-    def _call(
+    def _request(
         self, envelope: Envelope, scope: Scope, receive: Receive, send: Send
     ) -> RequestContext:
         assert envelope.id is not None
         headers: Headers = scope["headers"]
-        call = RequestContext(
+        request = RequestContext(
             envelope.method,
             envelope.params,
             envelope.name,
-            identity_in(scope),
-            era_of(envelope, headers),
+            verified_identity(scope),
+            revision_of(envelope, headers),
             headers,
             envelope.id,
             scope,
@@ -141,46 +148,50 @@ class Endpoint:
             send,
             self.state.rounds,
         )
-        if not call.era.modern and call.method != "initialize" and self.state.needs_sessions():
-            call.session = session_of(self.state, scope)
-        return call
+        if (
+            not request.revision.modern
+            and request.method != "initialize"
+            and self.state.needs_sessions()
+        ):
+            request.session = find_session(self.state, scope)
+        return request
 
-    async def _answer(self, call: RequestContext) -> tuple[int, bytes]:
+    async def _answer(self, request: RequestContext) -> tuple[int, bytes]:
         try:
-            work = self._method(call.method, call.era)(call)
-            if call.session is None:
-                members = await while_connected(call.receive, work)
+            work = self._method(request.method, request.revision)(request)
+            if request.session is None:
+                members = await while_connected(request.receive, work)
             else:
-                connected = while_connected(still_there(call), work)
-                members = await call.session.in_flight.run(call.id, connected)
+                connected = while_connected(receive_while_attached(request), work)
+                members = await request.session.in_flight.run(request.id, connected)
         except InterimResult as interim:
-            return 200, self._interim_answer(interim, call)
+            return 200, self._interim_answer(interim, request)
         except BaseExceptionGroup as group:
             # An author asked from within a group of tasks.
-            return 200, self._interim_answer(interim_in(group), call)
+            return 200, self._interim_answer(first_interim_result(group), request)
         except ProtocolRefusal as refusal:
-            body = jsonrpc_error(call.id, refusal.jsonrpc_code, refusal.message, refusal.data)
-            return (refusal.status if call.era.modern else 200), body
+            body = jsonrpc_error(request.id, refusal.jsonrpc_code, refusal.message, refusal.data)
+            return (refusal.status if request.revision.modern else 200), body
         complete = self._complete if members else self._empty
-        opening = complete if call.era.modern else b"{"
+        opening = complete if request.revision.modern else b"{"
         answer = b'{"jsonrpc":"2.0","id":%b,"result":%b%b}}'
-        return 200, answer % (_encode(call.id), opening, members)
+        return 200, answer % (_encode(request.id), opening, members)
 
-    def _interim_answer(self, interim: InterimResult, call: RequestContext) -> bytes:
+    def _interim_answer(self, interim: InterimResult, request: RequestContext) -> bytes:
         return b'{"jsonrpc":"2.0","id":%b,"result":{"resultType":"%b%b%b}}' % (
-            _encode(call.id),
+            _encode(request.id),
             interim.kind.encode(),
             self._interim,
             interim.members,
         )
 
-    def _method(self, name: str, era: Era) -> Method:
-        methods = self._modern if era.modern else self._legacy
+    def _method(self, name: str, revision: ProtocolRevision) -> Method:
+        methods = self._modern if revision.modern else self._legacy
         if (method := methods.get(name)) is None:
             raise UnknownMethod(f"Method not found: {name[:128]}")
         return method
 
-    def _take_note(self, envelope: Envelope, scope: Scope) -> None:
+    def _handle_notification(self, envelope: Envelope, scope: Scope) -> None:
         """
         Take note of what needs no answer.
 
@@ -196,9 +207,9 @@ class Endpoint:
                 f"{envelope.method!r} without an id", public="A request must have an id."
             )
         if envelope.protocol_version is None and self.state.needs_sessions():
-            session = session_of(self.state, scope)
+            session = find_session(self.state, scope)
             if session is not None and envelope.is_response:
-                session.answered(envelope.id, parse(envelope.body))
+                session.deliver_response(envelope.id, parse(envelope.body))
             elif session is not None and envelope.method == "notifications/cancelled":
                 session.in_flight.stop(envelope.params.get("requestId"))
 
@@ -206,7 +217,7 @@ class Endpoint:
 def _admit(scope: Scope) -> None:
     """Let through what can carry a message: JSON from a client that reads JSON."""
     known = dict(scope["headers"])
-    usual = known.get(b"accept") == _USUAL_ACCEPT and known.get(b"content-type") == _JSON
+    usual = known.get(b"accept") == _COMMON_ACCEPT and known.get(b"content-type") == _JSON
     # Of a header that came twice, the dict has one alone.
     if usual and len(known) == len(scope["headers"]):
         return
@@ -248,7 +259,7 @@ async def _refuse(send: Send, refusal: RequestRefused) -> None:
     await _send(send, refusal.status, body, extra)
 
 
-async def _live(receive: Receive, send: Send, close: Callable[[], None]) -> None:
+async def _serve_lifespan(receive: Receive, send: Send, close: Callable[[], None]) -> None:
     """Say yes to the start and to the end; before the end, close what is still open."""
     while True:
         message = await receive()

@@ -22,7 +22,7 @@ class McpMiddleware:
         self._endpoint = endpoint
         self._app = app
         self._close = close
-        self._paths = frozenset(spellings(path))
+        self._paths = frozenset(path_variants(path))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one scope."""
@@ -43,7 +43,7 @@ class McpMiddleware:
         return receive_and_close
 
 
-def spellings(path: str) -> list[str]:
+def path_variants(path: str) -> list[str]:
     """
     Return ``path`` as it is served: without and with a slash at its end.
 

@@ -37,6 +37,6 @@ class Notifications:
         self._publish("resources")
 
     def _publish(self, topic: str, **params: str) -> None:
-        self._catalog.require_watchable()
+        self._catalog.require_subscriptions()
         method = LIST_CHANGED.get(topic, "notifications/resources/updated")
         self._state.subscriptions.publish(topic, method, params)

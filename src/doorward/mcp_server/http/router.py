@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from doorward.mcp_server.asgi import Receive, Scope, Send
 from doorward.mcp_server.http.endpoint import Endpoint
-from doorward.mcp_server.http.middleware import spellings
+from doorward.mcp_server.http.middleware import path_variants
 
 # All of them: what is not POST is refused by the endpoint, in MCP's own way.
 _VERBS = ["POST", "GET", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"]
@@ -36,7 +36,7 @@ def router_of(endpoint: Endpoint, path: str, close: Callable[[], None]) -> APIRo
     Raises:
         ConfigurationError: with reason ``unusable-path``.
     """
-    paths = spellings(path)
+    paths = path_variants(path)
 
     async def hand_over() -> Any:
         return _Handover(endpoint)

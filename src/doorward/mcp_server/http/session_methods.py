@@ -7,14 +7,14 @@ from doorward.identity import Identity
 from doorward.mcp_server.asgi import Message, Receive, Scope, Send, while_connected
 from doorward.mcp_server.http.host_check import HostOriginCheck
 from doorward.mcp_server.refusals import NoSession, NotPost
-from doorward.mcp_server.request_context import RequestContext, owner_of
+from doorward.mcp_server.request_context import RequestContext, principal_of
 from doorward.mcp_server.server_state import ServerState
 from doorward.mcp_server.streams.session import Session
 
 _SESSION_ID = b"mcp-session-id"
 
 
-def session_of(state: ServerState, scope: Scope) -> Session | None:
+def find_session(state: ServerState, scope: Scope) -> Session | None:
     """
     Return the session that the request names, if it names one.
 
@@ -24,10 +24,10 @@ def session_of(state: ServerState, scope: Scope) -> Session | None:
     session_id = _only(scope, _SESSION_ID)
     if session_id is None:
         return None
-    return state.sessions.find(session_id, owner_of(identity_in(scope)))
+    return state.sessions.find(session_id, principal_of(verified_identity(scope)))
 
 
-async def serve_verb(
+async def serve_get_or_delete(
     state: ServerState, host_check: HostOriginCheck, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """
@@ -44,26 +44,28 @@ async def serve_verb(
     sessions = state.needs_sessions()
     if not sessions or scope["method"] not in ("GET", "DELETE"):
         raise NotPost(f"method={scope['method']}", sessions=sessions)
-    if identity_in(scope) is None:
+    if verified_identity(scope) is None:
         host_check.admit(scope["headers"])
-    session = session_of(state, scope)
+    session = find_session(state, scope)
     if session is None:
         raise NoSession("no mcp-session-id")
     if scope["method"] == "GET":
-        came_back = _only(scope, b"last-event-id")
-        await while_connected(receive, state.stand(send, session, scope["headers"], came_back))
+        last_event_id = _only(scope, b"last-event-id")
+        await while_connected(
+            receive, state.serve_standalone_stream(send, session, scope["headers"], last_event_id)
+        )
         return
     state.sessions.end(session)
     await send({"type": "http.response.start", "status": 204, "headers": []})
     await send({"type": "http.response.body", "body": b""})
 
 
-def still_there(call: RequestContext) -> Receive:
+def receive_while_attached(request: RequestContext) -> Receive:
     """Return a ``receive`` that hears of no hang-up once the answer is to be fetched later."""
 
     async def receive() -> Message:
-        message = await call.receive()
-        if call.stream is not None and not call.stream.is_open:
+        message = await request.receive()
+        if request.stream is not None and not request.stream.is_open:
             # The connection was closed from here, and the work goes on.
             await asyncio.Event().wait()
         return message
@@ -71,7 +73,7 @@ def still_there(call: RequestContext) -> Receive:
     return receive
 
 
-def identity_in(scope: Scope) -> Identity | None:
+def verified_identity(scope: Scope) -> Identity | None:
     """Return whom the guard verified, and nobody whom anything else names."""
     found = scope.get(IDENTITY_KEY)
     return found if isinstance(found, Identity) else None

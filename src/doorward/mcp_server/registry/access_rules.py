@@ -36,7 +36,7 @@ class AccessRules:
         self.rules[(method, EVERY)] = Rule()
         self._policy = None
 
-    def shows(
+    def may_list(
         self, identity: Identity | None, operation: Operation, uri: str | None = None
     ) -> bool:
         """
@@ -53,7 +53,7 @@ class AccessRules:
             self._policy = Policy(base=Rule(), rules=self.rules)
         return self._policy.decide(identity, meant).allowed
 
-    def admits(
+    def may_use(
         self, identity: Identity | None, operation: Operation, uri: str | None = None
     ) -> bool:
         """Say whether this caller's call goes ahead. ``uri`` is as for ``shows``."""
@@ -63,7 +63,7 @@ class AccessRules:
             )
         return identity is not None or self._is_open(operation)
 
-    def still_admits(
+    def may_continue(
         self, identity: Identity | None, operation: Operation, before: Identity | None
     ) -> bool:
         """
@@ -73,14 +73,14 @@ class AccessRules:
         whether a token that holds less is enough, so it must hold all that the first one held.
         """
         if self.decide is not None or identity is None or before is None:
-            return self.admits(identity, operation)
+            return self.may_use(identity, operation)
         return (
             identity.kind == before.kind
             and identity.scopes >= before.scopes
             and identity.roles >= before.roles
         )
 
-    def varies(self, identity: Identity | None) -> bool:
+    def varies_by_caller(self, identity: Identity | None) -> bool:
         """Say whether an answer to this caller may be wrong for another one."""
         return (
             identity is not None

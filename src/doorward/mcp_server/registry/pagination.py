@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from doorward.mcp_server.refusals import InvalidParams
 
 
-class Listable(Protocol):
+class Named(Protocol):
     """Something that a cursor can point at."""
 
     @property
@@ -16,10 +16,10 @@ class Listable(Protocol):
         """The name that is its own among all in the list."""
 
 
-T = TypeVar("T", bound=Listable)
+T = TypeVar("T", bound=Named)
 
 
-def page_of(shown: Sequence[T], cursor: Any, size: int | None) -> tuple[Sequence[T], bytes]:
+def paginate(shown: Sequence[T], cursor: Any, size: int | None) -> tuple[Sequence[T], bytes]:
     """
     Return the page after ``cursor``, and the ``nextCursor`` member where more follow.
 

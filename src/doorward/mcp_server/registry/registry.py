@@ -5,10 +5,10 @@ from typing import Generic, Protocol, TypeVar
 
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity
-from doorward.mcp_server.eras import Era
+from doorward.mcp_server.protocol_revision import ProtocolRevision
 from doorward.mcp_server.refusals import InvalidParams
 from doorward.mcp_server.registry.access_rules import AccessRules
-from doorward.mcp_server.registry.pagination import page_of
+from doorward.mcp_server.registry.pagination import paginate
 from doorward.mcp_server.request_context import RequestContext
 from doorward.policy import Operation, Rule
 
@@ -24,7 +24,7 @@ class Registered(Protocol):
     def name(self) -> str:
         """The name that a peer uses."""
 
-    def listing(self, era: Era) -> bytes:
+    def definition(self, revision: ProtocolRevision) -> bytes:
         """Return the description in a list, as JSON text."""
 
 
@@ -88,12 +88,12 @@ class Registry(Generic[T]):
             InvalidParams: in the same words whether there is no such thing, or it is not for them.
         """
         found = self._items.get(name) if isinstance(name, str) else None
-        if found is None or not self._access_rules.admits(identity, found[1]):
+        if found is None or not self._access_rules.may_use(identity, found[1]):
             # One text for both: a difference would be a list of what is hidden.
             raise InvalidParams(f"Unknown {self._kind}: {_shown(name)}")
         return found[0]
 
-    async def listed(self, call: RequestContext) -> bytes:
+    async def list_page(self, request: RequestContext) -> bytes:
         """
         Return the members of a list result: what this caller may use, in the order it came.
 
@@ -105,17 +105,19 @@ class Registry(Generic[T]):
         shown = [
             item
             for item, operation in self._items.values()
-            if self._access_rules.shows(call.identity, operation)
+            if self._access_rules.may_list(request.identity, operation)
         ]
-        page, following = page_of(shown, call.params.get("cursor"), self._page_size)
-        entries = b",".join(item.listing(call.era) for item in page)
-        members = b'"%bs":[%b]%b' % (self._kind.encode(), entries, following)
-        if not call.era.modern:
+        page, next_cursor = paginate(shown, request.params.get("cursor"), self._page_size)
+        entries = b",".join(item.definition(request.revision) for item in page)
+        members = b'"%bs":[%b]%b' % (self._kind.encode(), entries, next_cursor)
+        if not request.revision.modern:
             return members
-        return members + caching(self._ttl_ms, private=self._access_rules.varies(call.identity))
+        return members + cache_hints(
+            self._ttl_ms, private=self._access_rules.varies_by_caller(request.identity)
+        )
 
 
-def caching(ttl_ms: int, *, private: bool) -> bytes:
+def cache_hints(ttl_ms: int, *, private: bool) -> bytes:
     """
     Return the caching hints of a result, as more members of it.
 

@@ -89,7 +89,7 @@ class Message:
     content: str | Content
     role: Role = "user"
 
-    def turn(self) -> dict[str, Any]:
+    def prompt_message(self) -> dict[str, Any]:
         """Return the prompt message. Spec: MCP 2026-07-28, server/prompts, "PromptMessage"."""
         content = Text(self.content) if isinstance(self.content, str) else self.content
         return {"role": self.role, "content": content.block()}

@@ -52,7 +52,7 @@ class ParameterHeader:
             )
 
 
-def read_mirrored(schema: Mapping[str, Any]) -> tuple[ParameterHeader, ...]:
+def read_parameter_headers(schema: Mapping[str, Any]) -> tuple[ParameterHeader, ...]:
     """
     Return the arguments of an input schema that carry ``x-mcp-header``.
 

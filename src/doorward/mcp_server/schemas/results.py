@@ -59,7 +59,7 @@ class ResultSchema:
     adapter: "TypeAdapter[Any] | None" = None
     wrapped: bool = False
     plain: type | None = None
-    later: type | None = None
+    annotation: type | None = None
 
     def encode(self, value: Any) -> EncodedResult:
         """
@@ -70,7 +70,7 @@ class ResultSchema:
         """
         if type(value) is self.plain:
             return _plain(value)
-        adapter = self.adapter if self.later is None else _adapter_of(self.later)
+        adapter = self.adapter if self.annotation is None else _adapter_of(self.annotation)
         if adapter is None:
             return EncodedResult(_encode(_blocks(value)))
         # What the adapter's own methods call, without the dozen settings that they pass on.
@@ -94,7 +94,7 @@ def text_content(text: str) -> bytes:
     return b'[{"type":"text","text":%b}]' % _encode(text)
 
 
-def read_outcome(function: Callable[..., Any]) -> ResultSchema:
+def read_result_schema(function: Callable[..., Any]) -> ResultSchema:
     """
     Return how the results of ``function`` travel, from its return annotation.
 
@@ -106,7 +106,9 @@ def read_outcome(function: Callable[..., Any]) -> ResultSchema:
         return ResultSchema()
     known = plain_schema({"result": (annotation, inspect.Parameter.empty)})
     if known is not None:
-        return ResultSchema(known, wrapped=True, plain=plain_type(annotation), later=annotation)
+        return ResultSchema(
+            known, wrapped=True, plain=plain_type(annotation), annotation=annotation
+        )
     from pydantic import TypeAdapter
 
     from doorward.mcp_server.schemas.pydantic_types import NO_SCHEMA, typed_dict

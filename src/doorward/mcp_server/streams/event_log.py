@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 
 # Five hundred notifications behind, a client is better served by asking again.
-MOST_EVENTS = 500
-MOST_BYTES = 1024 * 1024
+MAX_EVENTS = 500
+MAX_BYTES = 1024 * 1024
 RETRY_MS = 500
 
 
@@ -49,7 +49,7 @@ class EventLog:
         return text
 
     def _is_over(self) -> bool:
-        return len(self._events) > MOST_EVENTS or self._bytes > MOST_BYTES
+        return len(self._events) > MAX_EVENTS or self._bytes > MAX_BYTES
 
     def end(self) -> None:
         """Say that nothing will follow."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from doorward.mcp_server.request_context import RequestContext
-from doorward.mcp_server.streams.stream import Stream, reads_events
+from doorward.mcp_server.streams.response_stream import ResponseStream, accepts_event_stream
 
 T = TypeVar("T")
 
 
-class Stopped(Exception):
+class RequestCancelled(Exception):
     """The client takes its request back: it gets no answer."""
 
 
@@ -50,7 +50,7 @@ class InFlight:
             result = await work
         except BaseException:
             if running.stopped and not task.uncancel():
-                raise Stopped from None
+                raise RequestCancelled from None
             raise
         finally:
             if first is running:
@@ -58,7 +58,7 @@ class InFlight:
         if running.stopped:
             # It would not be cancelled, and still nobody waits for what it returned.
             task.uncancel()
-            raise Stopped
+            raise RequestCancelled
         return result
 
     def stop(self, request_id: object) -> None:
@@ -71,15 +71,15 @@ class InFlight:
             running.task.cancel()
 
 
-async def end_unanswered(call: RequestContext) -> None:
+async def end_without_response(request: RequestContext) -> None:
     """
     End the HTTP exchange of a call that was stopped: with a stream that holds no response.
 
     Spec: MCP 2025-11-25, basic/utilities/cancellation, "Behavior Requirements"
     """
-    if call.stream is None and not reads_events(call.headers):
-        await call.send({"type": "http.response.start", "status": 202, "headers": []})
-        await call.send({"type": "http.response.body", "body": b""})
+    if request.stream is None and not accepts_event_stream(request.headers):
+        await request.send({"type": "http.response.start", "status": 202, "headers": []})
+        await request.send({"type": "http.response.body", "body": b""})
         return
-    stream = call.stream or await Stream.begin(call.send, None)
+    stream = request.stream or await ResponseStream.begin(request.send, None)
     await stream.abandon()

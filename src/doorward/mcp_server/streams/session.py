@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from doorward.mcp_server.refusals import InvalidParams, NoSuchSession, ToolError
-from doorward.mcp_server.request_context import Owner
+from doorward.mcp_server.request_context import Principal
 from doorward.mcp_server.streams.event_log import EventLog
 from doorward.mcp_server.streams.in_flight import InFlight
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from doorward.mcp_server.streams.subscriptions import Subscription
 
 # What one client may keep here; the oldest goes first.
-MOST_LOGS = 32
-MOST_SUBSCRIBED = 100
-MOST_SESSIONS_OF_ONE = 100
+MAX_LOGS = 32
+MAX_SUBSCRIBED = 100
+MAX_SESSIONS_PER_CALLER = 100
 _MODES = ("form", "url", "tools", "context")
 
 
@@ -32,32 +32,34 @@ class Session:
     Spec: MCP 2025-11-25, transports, "Session Management"
     """
 
-    def __init__(self, owner: Owner, capabilities: Mapping[str, Any], *, resumes: bool) -> None:
+    def __init__(
+        self, principal: Principal, capabilities: Mapping[str, Any], *, resumable: bool
+    ) -> None:
         self.id = secrets.token_urlsafe(32)
-        self.owner = owner
-        self.capabilities = _known(capabilities)
-        self.resumes = resumes
+        self.principal = principal
+        self.capabilities = _relevant_capabilities(capabilities)
+        self.resumable = resumable
         self.log_level: Level | None = None
         self.subscribed: set[str] = set()
-        self.standing: Subscription | None = None
+        self.standalone_stream: Subscription | None = None
         self.last_used = 0.0
         self.in_flight = InFlight()
         self._logs: OrderedDict[str, EventLog] = OrderedDict()
-        self._expected: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
+        self._pending_responses: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
         self._count = 0
 
-    def new_log(self) -> EventLog | None:
+    def new_event_log(self) -> EventLog | None:
         """Return a log for one more stream, if streams of this session have one."""
-        if not self.resumes:
+        if not self.resumable:
             return None
         self._count += 1
         log = EventLog(f"s{self._count}")
         self._logs[log.name] = log
-        while len(self._logs) > MOST_LOGS:
+        while len(self._logs) > MAX_LOGS:
             self._logs.popitem(last=False)
         return log
 
-    def log_of(self, event_id: str) -> tuple[EventLog, int] | None:
+    def find_event_log(self, event_id: str) -> tuple[EventLog, int] | None:
         """Return the stream that an event was of and the event's number, or ``None``."""
         name, _, number = event_id.partition(".")
         log = self._logs.get(name)
@@ -67,26 +69,28 @@ class Session:
 
     def subscribe(self, uri: str) -> None:
         """Remember a resource whose changes the client wants to hear of. Raises: InvalidParams."""
-        if len(self.subscribed) >= MOST_SUBSCRIBED:
-            raise InvalidParams(f"A session has at most {MOST_SUBSCRIBED} subscriptions")
+        if len(self.subscribed) >= MAX_SUBSCRIBED:
+            raise InvalidParams(f"A session has at most {MAX_SUBSCRIBED} subscriptions")
         self.subscribed.add(uri)
 
-    def expect(self) -> tuple[str, asyncio.Future[Mapping[str, Any]]]:
+    def expect_response(self) -> tuple[str, asyncio.Future[Mapping[str, Any]]]:
         """Return the id for a request to the client, and what its answer will be put into."""
         # Not a counter: the answer to one question must not be guessable before it is asked.
         number = secrets.token_urlsafe(12)
         future: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
-        self._expected[number] = future
+        self._pending_responses[number] = future
         return number, future
 
     def forget(self, future: asyncio.Future[Mapping[str, Any]]) -> None:
         """Expect this answer no longer."""
-        self._expected = {key: one for key, one in self._expected.items() if one is not future}
+        self._pending_responses = {
+            key: one for key, one in self._pending_responses.items() if one is not future
+        }
         future.cancel()
 
-    def answered(self, request_id: object, message: Mapping[str, Any]) -> None:
+    def deliver_response(self, request_id: object, message: Mapping[str, Any]) -> None:
         """Hand an answer of the client to whoever waits for it; nobody may."""
-        future = self._expected.get(request_id) if isinstance(request_id, str) else None
+        future = self._pending_responses.get(request_id) if isinstance(request_id, str) else None
         if future is None or future.done():
             return
         result = message.get("result")
@@ -97,13 +101,13 @@ class Session:
 
     def end(self) -> None:
         """Let go of everything: what is waiting for this client waits in vain."""
-        for future in self._expected.values():
+        for future in self._pending_responses.values():
             future.cancel()
-        if self.standing is not None:
-            self.standing.end()
+        if self.standalone_stream is not None:
+            self.standalone_stream.end()
 
 
-def _known(capabilities: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _relevant_capabilities(capabilities: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return what is ever asked for: kept as they came, they would be megabytes of the client's."""
     return {
         name: {mode: {} for mode in _MODES if isinstance(declared.get(mode), dict)}
@@ -128,15 +132,15 @@ class Sessions:
     def begin(self, session: Session) -> None:
         """Keep a new session; the longest unused one of its owner, or of all, makes room."""
         self._prune()
-        own = [one for one in self._sessions.values() if one.owner == session.owner]
-        if session.owner is not None and len(own) >= MOST_SESSIONS_OF_ONE:
+        own = [one for one in self._sessions.values() if one.principal == session.principal]
+        if session.principal is not None and len(own) >= MAX_SESSIONS_PER_CALLER:
             self._drop(own[0])
         if len(self._sessions) >= self._most:
             self._drop(next(iter(self._sessions.values())))
         session.last_used = self._clock()
         self._sessions[session.id] = session
 
-    def find(self, session_id: str, owner: Owner) -> Session:
+    def find(self, session_id: str, principal: Principal) -> Session:
         """
         Return the session, which is now in use again.
 
@@ -145,8 +149,8 @@ class Sessions:
         """
         self._prune()
         session = self._sessions.get(session_id)
-        if session is None or session.owner != owner:
-            raise NoSuchSession(f"a session that is not of {owner!r}")
+        if session is None or session.principal != principal:
+            raise NoSuchSession(f"a session that is not of {principal!r}")
         session.last_used = self._clock()
         self._sessions.move_to_end(session_id)
         return session
@@ -155,7 +159,7 @@ class Sessions:
         """End a session."""
         self._drop(session)
 
-    def end_all(self) -> None:
+    def close_all(self) -> None:
         """End every session: the process is going."""
         for session in list(self._sessions.values()):
             self._drop(session)

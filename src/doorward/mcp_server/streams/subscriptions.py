@@ -86,7 +86,7 @@ class Subscriptions:
         for subscription in self._by_topic.get(topic, ()):
             subscription.put(topic, method, params)
 
-    def end_all(self) -> None:
+    def close_all(self) -> None:
         """End every stream, gracefully."""
         for subscription in self._all:
             subscription.end()

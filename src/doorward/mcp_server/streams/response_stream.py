@@ -15,7 +15,7 @@ KEEP_ALIVE = b":\n\n"
 _READS_EVENTS = frozenset({b"text/event-stream", b"text/*", b"*/*"})
 
 
-def reads_events(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+def accepts_event_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Say whether the client can read a stream; one that does not say what it reads cannot."""
     return any(
         part.split(b";", 1)[0].strip().lower() in _READS_EVENTS
@@ -31,7 +31,7 @@ def event(message: bytes, event_id: bytes | None = None) -> bytes:
     return b"%bevent: message\ndata: %b\n\n" % (opening, message)
 
 
-class Stream:
+class ResponseStream:
     """
     The stream that answers one request.
 
@@ -49,7 +49,7 @@ class Stream:
     @classmethod
     async def begin(
         cls, send: Send, log: EventLog | None, headers: Iterable[tuple[bytes, bytes]] = ()
-    ) -> "Stream":
+    ) -> "ResponseStream":
         """Return a stream whose first bytes are on their way."""
         await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, *headers]})
         stream = cls(send, log)
@@ -71,7 +71,7 @@ class Stream:
             self._open = False
             await self._send({"type": "http.response.body", "body": last})
 
-    async def let_go(self) -> None:
+    async def detach(self) -> None:
         """End the connection but not the answer: the client comes back for the rest of it."""
         assert self._log is not None
         self._open = False

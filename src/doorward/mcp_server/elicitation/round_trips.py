@@ -7,17 +7,17 @@ from typing import Any
 
 import msgspec
 
+from doorward.mcp_server.elicitation.input_requests import InputRequest
 from doorward.mcp_server.elicitation.pending_pages import PendingPages
-from doorward.mcp_server.elicitation.questions import Question
-from doorward.mcp_server.elicitation.request_state import ForeignRequestState, RequestState
+from doorward.mcp_server.elicitation.request_state import InvalidRequestState, RequestStateCipher
 from doorward.mcp_server.refusals import InvalidParams
-from doorward.mcp_server.request_context import InterimResult, RequestContext, owner_of
+from doorward.mcp_server.request_context import InterimResult, RequestContext, principal_of
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 @dataclass
-class Progress:
+class RoundTripState:
     """
     What is known from earlier rounds of a request.
 
@@ -31,7 +31,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Rounds:
+class MultiRoundTrips:
     """
     Opens what a client brings back and seals what it is to bring next.
 
@@ -41,35 +41,38 @@ class Rounds:
     Spec: MCP 2026-07-28, basic/patterns/mrtr, "Server Requirements"
     """
 
-    seal: RequestState
+    seal: RequestStateCipher
     server: str
     ttl: float
     clock: Callable[[], float]
     pending_pages: PendingPages
 
-    def resume(self, call: RequestContext) -> Progress:
+    def resume(self, request: RequestContext) -> RoundTripState:
         """
         Return what this request brings from its earlier rounds; nothing in its first one.
 
         Raises:
             InvalidParams: the state is not for this request, or the answers are no answers.
         """
-        progress = Progress()
-        text = call.params.get("requestState")
+        progress = RoundTripState()
+        text = request.params.get("requestState")
         if text is not None:
             if not isinstance(text, str):
                 raise InvalidParams("requestState must be a string")
             try:
-                bound = self._bound_to(call)
-                progress = Progress(*self.seal.open(text, bound, now=self.clock()))
-            except ForeignRequestState:
+                bound = self._bound_to(request)
+                progress = RoundTripState(*self.seal.open(text, bound, now=self.clock()))
+            except InvalidRequestState:
                 # One sentence for all: a difference would tell what a forgery lacks.
                 raise InvalidParams("requestState is not valid for this request") from None
-        progress.answers.update(_answers(call.params))
+        progress.answers.update(_answers(request.params))
         return progress
 
     def ask(
-        self, call: RequestContext, questions: Mapping[str, Question[Any]], so_far: Progress
+        self,
+        request: RequestContext,
+        questions: Mapping[str, InputRequest[Any]],
+        so_far: RoundTripState,
     ) -> InterimResult:
         """Return the interim result that asks the client for all of these at once."""
         content = [so_far.answers, so_far.state, so_far.pages]
@@ -78,13 +81,19 @@ class Rounds:
             key: {"method": question.method, "params": question.params()}
             for key, question in questions.items()
         }
-        state = self.seal.close(content, self._bound_to(call), until=until)
+        state = self.seal.close(content, self._bound_to(request), until=until)
         members = _encode({"inputRequests": asked, "requestState": state})[1:-1]
         return InterimResult("input_required", members)
 
-    def _bound_to(self, call: RequestContext) -> list[Any]:
-        arguments = hashlib.sha256(_encode(call.params.get("arguments") or {})).hexdigest()
-        return [self.server, owner_of(call.identity), call.method, call.name, arguments]
+    def _bound_to(self, request: RequestContext) -> list[Any]:
+        arguments = hashlib.sha256(_encode(request.params.get("arguments") or {})).hexdigest()
+        return [
+            self.server,
+            principal_of(request.identity),
+            request.method,
+            request.name,
+            arguments,
+        ]
 
 
 def _answers(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,11 +16,11 @@ T_co = TypeVar("T_co", covariant=True)
 _FLAT = frozenset({"string", "number", "integer", "boolean", "array"})
 
 
-class BadAnswer(Exception):
+class InvalidInputResponse(Exception):
     """A client's answer is not one to the question; the text may be told to it."""
 
 
-class Question(Protocol[T_co]):
+class InputRequest(Protocol[T_co]):
     """Something to ask a client: on the wire, and how its answer is read."""
 
     @property
@@ -28,7 +28,7 @@ class Question(Protocol[T_co]):
         """The method of the request."""
 
     @property
-    def needs(self) -> dict[str, Any]:
+    def required_capabilities(self) -> dict[str, Any]:
         """The client capabilities it takes, as they are written on the wire."""
 
     def params(self) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class Elicit(Generic[T]):
     method = "elicitation/create"
 
     @property
-    def needs(self) -> dict[str, Any]:
+    def required_capabilities(self) -> dict[str, Any]:
         """Form mode, which a client that names no mode can do."""
         return {"elicitation": {}}
 
@@ -90,11 +90,11 @@ class Elicit(Generic[T]):
             return Elicited(action)
         content = answer.get("content")
         if action != "accept" or not isinstance(content, dict):
-            raise BadAnswer("is neither an accepted form nor a refusal")
+            raise InvalidInputResponse("is neither an accepted form nor a refusal")
         if isinstance(self.form, Mapping):
             required = self.form.get("required", ())
             if missing := [name for name in required if name not in content]:
-                raise BadAnswer(f"lacks {missing[0]!r}")
+                raise InvalidInputResponse(f"lacks {missing[0]!r}")
             return Elicited("accept", content)  # type: ignore[arg-type]
         from pydantic import ValidationError
 
@@ -105,7 +105,7 @@ class Elicit(Generic[T]):
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"]))
-            raise BadAnswer(f"does not fit the form: {where}: {first['msg']}") from None
+            raise InvalidInputResponse(f"does not fit the form: {where}: {first['msg']}") from None
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Sample:
     method = "sampling/createMessage"
 
     @property
-    def needs(self) -> dict[str, Any]:
+    def required_capabilities(self) -> dict[str, Any]:
         """A client with a model."""
         return {"sampling": {}}
 
@@ -147,7 +147,10 @@ class Sample:
         """Return the params of ``sampling/createMessage``."""
         told = self.messages
         turns = [Message(Text(told))] if isinstance(told, str) else told
-        params = {"messages": [turn.turn() for turn in turns], "maxTokens": self.max_tokens}
+        params = {
+            "messages": [prompt_message.prompt_message() for prompt_message in turns],
+            "maxTokens": self.max_tokens,
+        }
         if self.system_prompt is not None:
             params["systemPrompt"] = self.system_prompt
         return {**params, **self.options}
@@ -158,7 +161,7 @@ class Sample:
         blocks = content if isinstance(content, list) else [content]
         sound = all(isinstance(one, dict) and isinstance(one.get("type"), str) for one in blocks)
         if not isinstance(model, str) or not blocks or not sound:
-            raise BadAnswer("is not a message of a model")
+            raise InvalidInputResponse("is not a message of a model")
         return Sampled(model, content, stop if isinstance(stop, str) else None)
 
 
@@ -181,7 +184,7 @@ class ListRoots:
     method = "roots/list"
 
     @property
-    def needs(self) -> dict[str, Any]:
+    def required_capabilities(self) -> dict[str, Any]:
         """A client with roots."""
         return {"roots": {}}
 
@@ -195,7 +198,7 @@ class ListRoots:
         if not isinstance(roots, list) or not all(
             isinstance(one, dict) and isinstance(one.get("uri"), str) for one in roots
         ):
-            raise BadAnswer("is not a list of roots")
+            raise InvalidInputResponse("is not a list of roots")
         return tuple(Root(one["uri"], one.get("name")) for one in roots)
 
 

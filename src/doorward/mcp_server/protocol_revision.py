@@ -7,7 +7,7 @@ from doorward.wire.jsonrpc.envelope import LEGACY_VERSIONS, Envelope
 
 
 @dataclass(frozen=True)
-class Era:
+class ProtocolRevision:
     """
     How a protocol version shapes an answer.
 
@@ -20,25 +20,25 @@ class Era:
 
     version: str
     structured: bool = True
-    resumes: bool = False
+    resumable: bool = False
     urls: bool = False
     modern: bool = False
 
 
-MODERN = Era("2026-07-28", urls=True, modern=True)
-LATEST_LEGACY = Era("2025-11-25", resumes=True, urls=True)
+MODERN = ProtocolRevision("2026-07-28", urls=True, modern=True)
+LATEST_LEGACY = ProtocolRevision("2025-11-25", resumable=True, urls=True)
 _LEGACY = {
     "2025-11-25": LATEST_LEGACY,
-    "2025-06-18": Era("2025-06-18"),
-    "2025-03-26": Era("2025-03-26", structured=False),
+    "2025-06-18": ProtocolRevision("2025-06-18"),
+    "2025-03-26": ProtocolRevision("2025-03-26", structured=False),
 }
 assert tuple(sorted(_LEGACY)) == LEGACY_VERSIONS
 
 # The header came with 2025-06-18, so a client that sends none speaks the version before it.
-_BEFORE_THE_HEADER = _LEGACY["2025-03-26"]
+_WITHOUT_HEADER = _LEGACY["2025-03-26"]
 
 
-def era_of(envelope: Envelope, headers: Iterable[tuple[bytes, bytes]]) -> Era:
+def revision_of(envelope: Envelope, headers: Iterable[tuple[bytes, bytes]]) -> ProtocolRevision:
     """
     Return the era in which the message is to be answered.
 
@@ -49,11 +49,11 @@ def era_of(envelope: Envelope, headers: Iterable[tuple[bytes, bytes]]) -> Era:
         return MODERN
     for name, value in headers:
         if name == b"mcp-protocol-version":
-            return _LEGACY.get(value.decode("latin-1"), _BEFORE_THE_HEADER)
-    return _BEFORE_THE_HEADER
+            return _LEGACY.get(value.decode("latin-1"), _WITHOUT_HEADER)
+    return _WITHOUT_HEADER
 
 
-def negotiated(requested: object) -> Era:
+def negotiate_revision(requested: object) -> ProtocolRevision:
     """
     Return the era to offer a client that asks for ``requested`` in ``initialize``.
 

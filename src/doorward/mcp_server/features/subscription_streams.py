@@ -8,8 +8,13 @@ import msgspec
 from doorward.mcp_server.asgi import Send
 from doorward.mcp_server.refusals import InvalidParams, NotAcceptable
 from doorward.mcp_server.request_context import RequestContext, ResponseSent
+from doorward.mcp_server.streams.response_stream import (
+    HEADERS,
+    KEEP_ALIVE,
+    accepts_event_stream,
+    event,
+)
 from doorward.mcp_server.streams.session import Session
-from doorward.mcp_server.streams.stream import HEADERS, KEEP_ALIVE, event, reads_events
 from doorward.mcp_server.streams.subscriptions import (
     LIST_CHANGED,
     PROMPTS,
@@ -23,7 +28,7 @@ from doorward.mcp_server.streams.subscriptions import (
 )
 
 SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId"
-MOST_WATCHED = 1000
+MAX_WATCHED = 1000
 KEEP_ALIVE_SECONDS = 15.0
 _encode = msgspec.json.Encoder().encode
 _KINDS = {
@@ -33,7 +38,7 @@ _KINDS = {
 }
 
 # Whether this caller may watch the resource, and the task, that a filter names.
-MayWatch = Callable[[RequestContext, str], bool]
+MaySubscribe = Callable[[RequestContext, str], bool]
 
 
 class SubscriptionStreams:
@@ -44,13 +49,13 @@ class SubscriptionStreams:
     """
 
     def __init__(
-        self, subscriptions: Subscriptions, may_read: MayWatch, may_follow: MayWatch
+        self, subscriptions: Subscriptions, may_read: MaySubscribe, may_subscribe: MaySubscribe
     ) -> None:
         self._subscriptions = subscriptions
         self._may_read = may_read
-        self._may_follow = may_follow
+        self._may_follow = may_subscribe
 
-    async def listen(self, call: RequestContext) -> bytes:
+    async def listen(self, request: RequestContext) -> bytes:
         """
         Answer ``subscriptions/listen``: first what is granted, then every change, until either end.
 
@@ -59,10 +64,10 @@ class SubscriptionStreams:
             NotAcceptable: the client cannot read a stream.
             Served: always in the end; the answer is a stream.
         """
-        granted = self._grant(call)
-        if not reads_events(call.headers):
+        granted = self._grant(request)
+        if not accepts_event_stream(request.headers):
             raise NotAcceptable("no text/event-stream in accept")
-        meta = {SUBSCRIPTION_ID: call.id}
+        meta = {SUBSCRIPTION_ID: request.id}
         topics = [_KINDS[kind] for kind in granted if kind in _KINDS]
         topics += [resource_topic(uri) for uri in granted.get("resourceSubscriptions", ())]
         topics += [task_topic(task) for task in granted.get("taskIds", ())]
@@ -70,43 +75,45 @@ class SubscriptionStreams:
         # Listening before it is said: a change between the two must not be lost.
         self._subscriptions.add(subscription)
         try:
-            await _begin(call.send)
+            await _begin(request.send)
             first = {"_meta": meta, "notifications": granted}
-            await _write(call.send, notification("notifications/subscriptions/acknowledged", first))
-            await self._pass_on(call.send, subscription, meta)
+            await _write(
+                request.send, notification("notifications/subscriptions/acknowledged", first)
+            )
+            await self._pass_on(request.send, subscription, meta)
         finally:
             self._subscriptions.remove(subscription)
         result = {"resultType": "complete", "_meta": meta}
-        answer = _encode({"jsonrpc": "2.0", "id": call.id, "result": result})
-        await call.send({"type": "http.response.body", "body": event(answer)})
+        answer = _encode({"jsonrpc": "2.0", "id": request.id, "result": result})
+        await request.send({"type": "http.response.body", "body": event(answer)})
         raise ResponseSent
 
-    async def stand(self, send: Send, session: Session) -> None:
+    async def serve_standalone_stream(self, send: Send, session: Session) -> None:
         """
         Serve the stream on which a session hears of changes; a new one takes the old one's place.
 
         Spec: MCP 2025-11-25, transports, "Listening for Messages from the Server"
         """
-        if session.standing is not None:
-            session.standing.end()
+        if session.standalone_stream is not None:
+            session.standalone_stream.end()
         subscription = Subscription(_topics_of(session))
-        session.standing = subscription
+        session.standalone_stream = subscription
         self._subscriptions.add(subscription)
         try:
             await _begin(send)
             await self._pass_on(send, subscription, None)
         finally:
             self._subscriptions.remove(subscription)
-            if session.standing is subscription:
-                session.standing = None
+            if session.standalone_stream is subscription:
+                session.standalone_stream = None
         await send({"type": "http.response.body", "body": b""})
 
     def follow(self, session: Session) -> None:
         """Let the standing stream follow what its session subscribed to meanwhile."""
-        if session.standing is not None:
-            self._subscriptions.remove(session.standing)
-            session.standing.topics = frozenset(_topics_of(session))
-            self._subscriptions.add(session.standing)
+        if session.standalone_stream is not None:
+            self._subscriptions.remove(session.standalone_stream)
+            session.standalone_stream.topics = frozenset(_topics_of(session))
+            self._subscriptions.add(session.standalone_stream)
 
     async def _pass_on(
         self, send: Send, subscription: Subscription, meta: dict[str, Any] | None
@@ -119,8 +126,8 @@ class SubscriptionStreams:
                 told = params if meta is None else {**params, "_meta": meta}
                 await _write(send, notification(method, told))
 
-    def _grant(self, call: RequestContext) -> dict[str, Any]:
-        asked = call.params.get("notifications")
+    def _grant(self, request: RequestContext) -> dict[str, Any]:
+        asked = request.params.get("notifications")
         if not isinstance(asked, dict):
             raise InvalidParams("params.notifications is missing or no object")
         granted: dict[str, Any] = {kind: True for kind in _KINDS if asked.get(kind) is True}
@@ -130,7 +137,9 @@ class SubscriptionStreams:
         ):
             if member in asked:
                 # What is not theirs is left out like what is not there: no list of what is hidden.
-                granted[member] = [one for one in _names(asked[member], member) if may(call, one)]
+                granted[member] = [
+                    one for one in _names(asked[member], member) if may(request, one)
+                ]
         return granted
 
 
@@ -141,8 +150,8 @@ def _topics_of(session: Session) -> list[str]:
 def _names(value: Any, member: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise InvalidParams(f"{member} must be a list of strings")
-    if len(value) > MOST_WATCHED:
-        raise InvalidParams(f"{member} has more than {MOST_WATCHED} entries")
+    if len(value) > MAX_WATCHED:
+        raise InvalidParams(f"{member} has more than {MAX_WATCHED} entries")
     return value
 
 

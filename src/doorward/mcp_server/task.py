@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from doorward.identity import Identity
-from doorward.mcp_server.elicitation.questions import BadAnswer, Question
+from doorward.mcp_server.elicitation.input_requests import InputRequest, InvalidInputResponse
 from doorward.mcp_server.refusals import InvalidParams
-from doorward.mcp_server.request_context import owner_of
+from doorward.mcp_server.request_context import principal_of
 from doorward.policy import Operation
 
 Status = Literal["working", "input_required", "completed", "failed", "cancelled"]
@@ -37,7 +37,7 @@ class Task:
     ) -> None:
         self.id = secrets.token_urlsafe(24)
         self.caller = caller
-        self.owner = owner_of(caller)
+        self.principal = principal_of(caller)
         self.operation = operation
         self.began = asyncio.Event()
         self.runner: asyncio.Task[Any] | None = None
@@ -50,10 +50,10 @@ class Task:
         self._status: Status = "working"
         self._said: str | None = None
         self._outcome: dict[str, Any] = {}
-        self._questions: dict[str, tuple[Question[Any], asyncio.Future[Any]]] = {}
+        self._questions: dict[str, tuple[InputRequest[Any], asyncio.Future[Any]]] = {}
 
     @property
-    def begun(self) -> bool:
+    def is_started(self) -> bool:
         """Say whether the request was answered with this task."""
         return self.began.is_set()
 
@@ -73,7 +73,7 @@ class Task:
             self._said = message
             self._touch()
 
-    async def ask(self, questions: Mapping[str, Question[Any]]) -> dict[str, Any]:
+    async def ask(self, questions: Mapping[str, InputRequest[Any]]) -> dict[str, Any]:
         """
         Wait for the client to answer all of these; returns what is read in the answers.
 
@@ -107,7 +107,7 @@ class Task:
                 raise InvalidParams("inputResponses must be an object of results")
             try:
                 future.set_result(question.read(answer))
-            except BadAnswer as bad:
+            except InvalidInputResponse as bad:
                 raise InvalidParams(f"An input response {bad}") from None
         self._touch()
 
