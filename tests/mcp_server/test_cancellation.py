@@ -3,7 +3,6 @@
 import asyncio
 import json
 from contextlib import AsyncExitStack
-from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -320,7 +319,7 @@ async def test_of_several_questions_those_that_nobody_answers_in_time_are_taken_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "doorward.mcp_server.elicitation.session_requests.ANSWER_TIMEOUT_SECONDS", 0.01
+        "doorward.mcp_server.elicitation.session_requests.RESPONSE_TIMEOUT_SECONDS", 0.01
     )
     session = Session(None, {}, resumable=False)
     sent: list[dict[str, Any]] = []
@@ -332,10 +331,9 @@ async def test_of_several_questions_those_that_nobody_answers_in_time_are_taken_
         if told["method"] == "roots/list":
             session.deliver_response(told["id"], {"result": {"roots": []}})
 
-    call: Any = SimpleNamespace(session=session)
     questions: dict[str, Any] = {"form": Elicit("Who?", {"type": "object", "properties": {}})}
     with pytest.raises(ToolError):
-        await send_over_session(call, ResponseStream(send), {**questions, "roots": ListRoots()})
+        await send_over_session(session, ResponseStream(send), {**questions, "roots": ListRoots()})
 
     form, _, taken_back = sent
     assert taken_back["method"] == "notifications/cancelled"

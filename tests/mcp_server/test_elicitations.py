@@ -7,7 +7,7 @@ import pytest
 
 from doorward.identity import Identity
 from doorward.mcp_server import McpServer, NotAsked
-from doorward.mcp_server.elicitation.pending_pages import MAX_PER_CALLER, PendingPages
+from doorward.mcp_server.elicitation.pending_pages import MAX_PER_USER, PendingPages
 from doorward.mcp_server.elicitation.request_state import RequestStateCipher
 from tests.mcp_server.speaking import peer_of
 from tests.mcp_server.test_url_elicitation import (
@@ -89,12 +89,12 @@ async def test_a_page_ends_with_its_time_and_is_of_its_server_alone() -> None:
 async def test_one_person_cannot_make_room_at_the_cost_of_another() -> None:
     pages = PendingPages(RequestStateCipher(None), "test", 60, Clock())
     kept = pages.begin(ALICE, None)
-    his = [pages.begin(BOB, None) for _ in range(MAX_PER_CALLER + 1)]
+    his = [pages.begin(BOB, None) for _ in range(MAX_PER_USER + 1)]
     for page, who in ((kept, ALICE), (his[0], BOB), (his[-1], BOB)):
         await pages.complete(page, issuer=ISSUER, subject=who.subject)
 
     assert await pages.is_completed(ALICE, kept, wait=0)
-    assert len(pages) == 1 + MAX_PER_CALLER
+    assert len(pages) == 1 + MAX_PER_USER
 
 
 async def test_a_page_may_be_asked_for_in_one_process_and_completed_in_another() -> None:

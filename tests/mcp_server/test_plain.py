@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from doorward.mcp_server.functions.signature import read_signature
 from doorward.mcp_server.schemas.plain_types import are_plain, plain_types
-from doorward.mcp_server.schemas.pydantic_types import PlainSchema, typed_dict
+from doorward.mcp_server.schemas.pydantic_types import UntitledSchema, typed_dict
 from doorward.mcp_server.schemas.results import ResultSchema, read_result_schema
 
 
@@ -128,7 +128,7 @@ def test_a_result_of_another_type_than_it_was_promised_is_refused(
 @pytest.mark.parametrize("promised", [int, str, bool, float])
 def test_a_plain_result_is_described_as_by_the_long_way(promised: type) -> None:
     shape = typed_dict("Result", {"result": promised})
-    theirs = TypeAdapter(shape).json_schema(mode="serialization", schema_generator=PlainSchema)
+    theirs = TypeAdapter(shape).json_schema(mode="serialization", schema_generator=UntitledSchema)
     theirs.pop("title")
 
     assert json.dumps(outcome_of(promised).schema) == json.dumps(theirs)

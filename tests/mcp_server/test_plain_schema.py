@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from doorward.mcp_server.schemas.plain_schema import Declared, plain_schema
+from doorward.mcp_server.schemas.plain_schema import Parameter, plain_schema
 from doorward.mcp_server.schemas.pydantic_types import adapter_of, schema_of
 
 NONE_GIVEN = inspect.Parameter.empty
 
-_PLAIN: st.SearchStrategy[Declared] = st.one_of(
+_PLAIN: st.SearchStrategy[Parameter] = st.one_of(
     st.tuples(st.sampled_from([int, str, bool, float]), st.sampled_from([NONE_GIVEN, None])),
     st.tuples(st.just(int), st.integers(-(2**63), 2**63)),
     st.tuples(st.just(str), st.text(st.characters(exclude_categories=["Cs"]))),
@@ -25,7 +25,7 @@ _PLAIN: st.SearchStrategy[Declared] = st.one_of(
 
 
 @given(st.dictionaries(st.text("abcxyz_", min_size=1), _PLAIN, max_size=5))
-def test_a_plain_schema_is_the_one_that_pydantic_makes(declared: dict[str, Declared]) -> None:
+def test_a_plain_schema_is_the_one_that_pydantic_makes(declared: dict[str, Parameter]) -> None:
     ours = plain_schema(declared, additionalProperties=False)
     theirs = schema_of(adapter_of("function", declared))
 

@@ -7,8 +7,8 @@ import pytest
 
 from doorward.identity import Identity
 from doorward.mcp_server import Context, Elicit, McpServer, Sample
+from doorward.mcp_server.principal import principal_of
 from doorward.mcp_server.refusals import NoSuchSession
-from doorward.mcp_server.request_context import principal_of
 from doorward.mcp_server.streams.session import MAX_SESSIONS_PER_CALLER, Session, Sessions
 from doorward.policy import Policy, Rule
 from tests.ledger import proves
@@ -261,7 +261,7 @@ async def test_a_client_may_hang_up_and_come_back_for_the_answer() -> None:
 
 
 async def test_work_goes_on_while_its_client_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("doorward.mcp_server.asgi.WATCH_AFTER_SECONDS", 0)
+    monkeypatch.setattr("doorward.mcp_server.http.disconnect.WATCH_AFTER_SECONDS", 0)
     server = McpServer("test", version="1.0")
     back = asyncio.Event()
 
@@ -329,7 +329,7 @@ class Clock:
 
 def test_sessions_end_when_nobody_used_them_for_long() -> None:
     clock = Clock()
-    sessions = Sessions(clock, most=10, idle=60)
+    sessions = Sessions(clock, limit=10, idle=60)
     session = Session(principal_of(ALICE), {}, resumable=True)
     sessions.begin(session)
     clock.now = 59
@@ -340,7 +340,7 @@ def test_sessions_end_when_nobody_used_them_for_long() -> None:
 
 
 def test_one_caller_cannot_push_out_the_sessions_of_another() -> None:
-    sessions = Sessions(Clock(), most=10_000, idle=60)
+    sessions = Sessions(Clock(), limit=10_000, idle=60)
     kept = Session(principal_of(ALICE), {}, resumable=True)
     sessions.begin(kept)
     of_bob = [

@@ -1,4 +1,4 @@
-"""MCP over Streamable HTTP, in both eras: typed functions in, one ASGI endpoint out."""
+"""``McpServer``: MCP over Streamable HTTP from typed functions. Not here: tokens and policy."""
 
 from doorward.mcp_server.elicitation.input_requests import (
     Elicit,

@@ -1,4 +1,4 @@
-"""What authors put on offer, and the capabilities and methods that it makes for each era."""
+"""What a server offers: the capabilities and the table of methods that follow from it."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -17,7 +17,7 @@ from doorward.mcp_server.functions.logging import set_level
 from doorward.mcp_server.refusals import UnknownMethod
 from doorward.mcp_server.registry.access_rules import AccessRules
 from doorward.mcp_server.registry.registry import Registry
-from doorward.mcp_server.request_context import Method, RequestContext
+from doorward.mcp_server.request_context import Method, RequestContext, Result
 from doorward.mcp_server.server_state import ServerState
 
 
@@ -25,12 +25,17 @@ class Catalog:
     """
     The tools, prompts, resources and completions of a server.
 
-    What is not on offer is an unknown method: the capability is absent. ``watchable`` offers
-    change notifications.
+    A method whose capability is absent is unknown. ``has_subscriptions`` offers change
+    notifications.
     """
 
     def __init__(
-        self, access_rules: AccessRules, *, ttl_ms: int, page_size: int | None, watchable: bool
+        self,
+        access_rules: AccessRules,
+        *,
+        ttl_ms: int,
+        page_size: int | None,
+        has_subscriptions: bool,
     ) -> None:
         self.tools: Registry[Tool] = Registry("tool", "tools/call", access_rules, ttl_ms, page_size)
         self.prompts: Registry[Prompt] = Registry(
@@ -38,13 +43,13 @@ class Catalog:
         )
         self.resources = ResourceRegistry(access_rules, ttl_ms, page_size)
         self.completions = Completions(self.prompts, self.resources)
-        self.watchable = watchable
+        self.has_subscriptions = has_subscriptions
         self._access_rules = access_rules
         self._has_tasks = False
         self._has_context = False
 
-    def note(self, function: Function, *, task: TaskSupport | None = None) -> None:
-        """Take note of what a new function may need beyond one request and its answer."""
+    def add_needs(self, function: Function, *, task: TaskSupport | None = None) -> None:
+        """Add the capabilities that a function needs: logging, sessions, tasks."""
         if function.signature.context:
             self._has_context = True
         if task is not None:
@@ -53,23 +58,24 @@ class Catalog:
                 self._access_rules.allow(method)
 
     def needs_sessions(self) -> bool:
-        """Say whether anything takes more than one request to a client of the elder era."""
-        return self._has_context or self.watchable
+        """Say whether clients of older revisions need a session for anything."""
+        return self._has_context or self.has_subscriptions
 
     def may_read(self, request: RequestContext, uri: str) -> bool:
-        """Say whether there is a resource at ``uri`` that this caller may read."""
+        """Say whether this caller may subscribe to the resource at ``uri``."""
         return self.resources.may_subscribe(uri, request.identity)
 
     def capabilities(self, modern: bool) -> dict[str, Any]:
-        """Return the capabilities to tell a client of the modern, or of the elder, era."""
-        changes = {"listChanged": True} if self.watchable else {}
+        """Return the capabilities of the server, in 2026-07-28 or in older revisions."""
+        changes = {"listChanged": True} if self.has_subscriptions else {}
         found: dict[str, Any] = {}
         if self.tools:
             found["tools"] = {**changes}
         if self.prompts:
             found["prompts"] = {**changes}
         if self.resources:
-            found["resources"] = {**changes, **({"subscribe": True} if self.watchable else {})}
+            subscribe = {"subscribe": True} if self.has_subscriptions else {}
+            found["resources"] = {**changes, **subscribe}
         if self.completions:
             found["completions"] = {}
         if self._has_context:
@@ -79,9 +85,9 @@ class Catalog:
         return found
 
     def methods(self, state: ServerState) -> tuple[dict[str, Method], dict[str, Method]]:
-        """Return the methods of the modern era and of the one before, without their greetings."""
+        """Return the methods of 2026-07-28 and of older revisions, without the handshake."""
         tools, prompts, resources = self.tools, self.prompts, self.resources
-        both: dict[str, Method] = {
+        common: dict[str, Method] = {
             "tools/list": partial(_if_registered, tools, tools.list_page),
             "tools/call": partial(call_tool, tools, state.tasks),
             "prompts/list": partial(_if_registered, prompts, prompts.list_page),
@@ -95,38 +101,38 @@ class Catalog:
                 _if_registered, self.completions, self.completions.complete
             ),
         }
-        modern, legacy = dict(both), dict(both)
+        modern, legacy = dict(common), dict(common)
         for name, method in state.tasks.methods.items():
             modern[name] = partial(_if_offered, lambda: self._has_tasks, method)
-        modern["subscriptions/listen"] = self._watched(state.listening.listen)
-        legacy["resources/subscribe"] = self._watched(state.subscribe)
-        legacy["resources/unsubscribe"] = self._watched(state.unsubscribe)
+        modern["subscriptions/listen"] = self._subscription(state.subscription_streams.listen)
+        legacy["resources/subscribe"] = self._subscription(state.subscribe)
+        legacy["resources/unsubscribe"] = self._subscription(state.unsubscribe)
         legacy["logging/setLevel"] = partial(_if_offered, self.needs_sessions, set_level)
         return modern, legacy
 
     def require_subscriptions(self) -> None:
-        """Let a notification pass. Raises: ConfigurationError, with reason ``no-subscriptions``."""
-        if not self.watchable:
+        """Return if the server has subscriptions. Raises: ConfigurationError, ``no-subscriptions``."""
+        if not self.has_subscriptions:
             raise ConfigurationError(
                 "no-subscriptions",
-                "Nobody can hear of a change: this server offers no subscriptions.",
+                "No client can be notified: this server offers no subscriptions.",
                 "Make it with McpServer(..., subscriptions=True).",
             )
 
-    def _watched(self, method: Method) -> Method:
-        return partial(_if_offered, lambda: self.watchable, method)
+    def _subscription(self, method: Method) -> Method:
+        return partial(_if_offered, lambda: self.has_subscriptions, method)
 
 
 def _if_offered(
     offered: Callable[[], bool], method: Method, request: RequestContext
-) -> Awaitable[bytes]:
+) -> Awaitable[Result]:
     if not offered():
         raise UnknownMethod("Method not found")
     return method(request)
 
 
-def _if_registered(registry: object, method: Method, request: RequestContext) -> Awaitable[bytes]:
-    """Answer with ``method`` where there is anything on the shelf: else the capability is absent."""
+def _if_registered(registry: object, method: Method, request: RequestContext) -> Awaitable[Result]:
+    """Answer with ``method`` if anything is registered; else the capability is absent."""
     if not registry:
         raise UnknownMethod("Method not found")
     return method(request)

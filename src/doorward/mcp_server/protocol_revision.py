@@ -1,4 +1,4 @@
-"""The two eras of MCP over HTTP, and what their results look like."""
+"""The protocol revisions of MCP that this server speaks, and how their results differ."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,38 +9,38 @@ from doorward.wire.jsonrpc.envelope import LEGACY_VERSIONS, Envelope
 @dataclass(frozen=True)
 class ProtocolRevision:
     """
-    How a protocol version shapes an answer.
+    One revision of MCP, and the features that came or went with it.
 
-    ``structured``: titles, output schemas and structured content exist (since 2025-06-18).
-    ``resumes``: streams of a session begin with an event to come back to (since 2025-11-25).
-    ``urls``: users can be asked to open a page (since 2025-11-25).
-    ``modern``: results carry a type, caching hints and the server's name, and JSON-RPC errors have
-    an HTTP status of their own (since 2026-07-28).
+    ``structured_content``: titles, output schemas and structured content (since 2025-06-18).
+    ``resumable_streams``: the streams of a session begin with an event id (since 2025-11-25).
+    ``url_elicitation``: the server can ask users to open a page (since 2025-11-25).
+    ``modern``: no sessions; results have a type, caching hints and the server's name, and JSON-RPC
+    errors have their own HTTP status (since 2026-07-28).
     """
 
     version: str
-    structured: bool = True
-    resumable: bool = False
-    urls: bool = False
+    structured_content: bool = True
+    resumable_streams: bool = False
+    url_elicitation: bool = False
     modern: bool = False
 
 
-MODERN = ProtocolRevision("2026-07-28", urls=True, modern=True)
-LATEST_LEGACY = ProtocolRevision("2025-11-25", resumable=True, urls=True)
+MODERN = ProtocolRevision("2026-07-28", url_elicitation=True, modern=True)
+LATEST_LEGACY = ProtocolRevision("2025-11-25", resumable_streams=True, url_elicitation=True)
 _LEGACY = {
     "2025-11-25": LATEST_LEGACY,
     "2025-06-18": ProtocolRevision("2025-06-18"),
-    "2025-03-26": ProtocolRevision("2025-03-26", structured=False),
+    "2025-03-26": ProtocolRevision("2025-03-26", structured_content=False),
 }
 assert tuple(sorted(_LEGACY)) == LEGACY_VERSIONS
 
-# The header came with 2025-06-18, so a client that sends none speaks the version before it.
+# The version header came with 2025-06-18: a client without it speaks the revision before.
 _WITHOUT_HEADER = _LEGACY["2025-03-26"]
 
 
 def revision_of(envelope: Envelope, headers: Iterable[tuple[bytes, bytes]]) -> ProtocolRevision:
     """
-    Return the era in which the message is to be answered.
+    Return the revision of a request, which is that of its response.
 
     Spec: MCP 2026-07-28, versioning, "Backward Compatibility"; 2025-11-25, transports, "Protocol
     Version Header"
@@ -55,9 +55,9 @@ def revision_of(envelope: Envelope, headers: Iterable[tuple[bytes, bytes]]) -> P
 
 def negotiate_revision(requested: object) -> ProtocolRevision:
     """
-    Return the era to offer a client that asks for ``requested`` in ``initialize``.
+    Return the revision for a client that sends ``requested`` in ``initialize``.
 
-    What it asks for when that is spoken here, else the latest of its era.
+    An unknown version gets the latest revision that has ``initialize``.
 
     Spec: MCP 2025-11-25, lifecycle, "Version Negotiation"
     """

@@ -1,4 +1,4 @@
-"""What this room answers instead of a result, and the one exception an author may raise."""
+"""The errors that this server answers with, and the one exception that authors raise."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,10 +8,10 @@ from doorward.errors import DoorwardError, RequestRefused
 
 class ToolError(DoorwardError):
     """
-    Tell the model, in the author's own words, why a tool did not do what it was asked.
+    Tell the model why a tool did not do what it was asked, in the author's words.
 
     ``raise ToolError("No flight on that day.")`` becomes a tool result with ``isError`` and that
-    text. The text of every other exception stays in the log.
+    text. The text of every other exception goes to the log only.
 
     Spec: MCP 2026-07-28, server/tools, "Error Handling"
     """
@@ -24,20 +24,30 @@ class ToolError(DoorwardError):
 
 
 class IdentityRequired(DoorwardError):
-    """A function needs its caller, and no guard stands in front of the server to know one."""
+    """A function needs the caller's identity, and no guard in front of the server provides one."""
 
-    code = "nobody-to-ask"
+    code = "identity-required"
     public = (
         "This operation needs to know who is calling, and no guard stands in front of this server."
     )
 
 
+class InvalidArguments(DoorwardError):
+    """The arguments do not fit the function; the text names each error, and no value."""
+
+    code = "invalid-arguments"
+
+
+class InvalidInputResponse(Exception):
+    """A client's response does not fit the input request; the text may go to the client."""
+
+
 class ProtocolRefusal(RequestRefused):
     """
-    A JSON-RPC error: the request itself is wrong, and no model can mend it.
+    A JSON-RPC error: the request itself is wrong, and no model can fix it.
 
-    ``status`` is the HTTP status in the modern era. The initialize era answers 200 with the same
-    body, because its clients read 404 as "your session is over".
+    ``status`` is the HTTP status in 2026-07-28. Older revisions get 200 with the same body, because
+    their clients take 404 for the end of the session.
     """
 
     code = "protocol-refusal"
@@ -50,12 +60,12 @@ class ProtocolRefusal(RequestRefused):
 
     @property
     def description(self) -> str:
-        """The sentence a peer may read."""
+        """The text that the client gets."""
         return self.message
 
 
 class UnknownMethod(ProtocolRefusal):
-    """No such method here. Spec: MCP 2026-07-28, transports/streamable-http."""
+    """The server has no such method. Spec: MCP 2026-07-28, transports/streamable-http."""
 
     code = "unknown-method"
     status = 404
@@ -63,14 +73,14 @@ class UnknownMethod(ProtocolRefusal):
 
 
 class InvalidParams(ProtocolRefusal):
-    """The method exists and its params are not what it takes."""
+    """The method exists, and its params are invalid."""
 
     code = "invalid-params"
     jsonrpc_code = -32602
 
 
 class ResourceNotFound(InvalidParams):
-    """Nothing can be read at this URI. Spec: MCP 2026-07-28, server/resources, "Error Handling"."""
+    """No resource has this URI. Spec: MCP 2026-07-28, server/resources, "Error Handling"."""
 
     code = "resource-not-found"
 
@@ -81,7 +91,7 @@ class ResourceNotFound(InvalidParams):
 
 
 class MissingCapability(ProtocolRefusal):
-    """The client did not say that it can do what this request needs of it."""
+    """The client did not declare a capability that this request needs."""
 
     code = "missing-capability"
     jsonrpc_code = -32021
@@ -93,7 +103,7 @@ class MissingCapability(ProtocolRefusal):
 
 
 class TooManyTasks(ProtocolRefusal):
-    """The server keeps as many tasks as it may."""
+    """The server, or this caller, has reached the limit of tasks."""
 
     code = "too-many-tasks"
     status = 503
@@ -101,7 +111,7 @@ class TooManyTasks(ProtocolRefusal):
 
 
 class InternalFailure(ProtocolRefusal):
-    """The author's code failed; the message carries a correlation id and nothing else."""
+    """The author's code failed; the message has a correlation id and nothing else."""
 
     code = "internal-failure"
     status = 500
@@ -109,32 +119,32 @@ class InternalFailure(ProtocolRefusal):
 
 
 class HttpRefusal(RequestRefused):
-    """The HTTP request is not one that can carry an MCP message; ``headers`` go with the answer."""
+    """The HTTP request cannot carry an MCP message; ``headers`` are those of the response."""
 
     code = "http-refusal"
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class NotPost(HttpRefusal):
-    """GET and DELETE belong to sessions, and no other verb to anything here."""
+    """The HTTP method is not POST; servers with sessions take GET and DELETE too."""
 
     code = "not-post"
     status = 405
-    public = "This MCP endpoint answers POST alone: it has no sessions and no standing streams."
+    public = "This MCP endpoint accepts POST only: it has no sessions and no standalone streams."
 
     def __init__(self, detail: str, *, sessions: bool = False) -> None:
         super().__init__(detail)
         self.headers = ((b"allow", b"GET, POST, DELETE" if sessions else b"POST"),)
-        self.said = "This MCP endpoint answers GET, POST and DELETE." if sessions else self.public
+        self._sessions = sessions
 
     @property
     def description(self) -> str:
-        """The sentence a peer may read."""
-        return self.said
+        """The text that the client gets."""
+        return "This MCP endpoint accepts GET, POST and DELETE." if self._sessions else self.public
 
 
 class NoSuchSession(HttpRefusal):
-    """There is no such session for this caller; the client is to begin another."""
+    """This caller has no session with this id; the client must begin another one."""
 
     code = "no-such-session"
     status = 404
@@ -142,14 +152,14 @@ class NoSuchSession(HttpRefusal):
 
 
 class NoSession(HttpRefusal):
-    """This takes a session, and the request names none."""
+    """The request needs a session and names none."""
 
     code = "no-session"
     public = "Send the Mcp-Session-Id header."
 
 
 class NotAcceptable(HttpRefusal):
-    """The client says it cannot read JSON, which is all this endpoint writes."""
+    """The client's Accept header excludes what this endpoint would send."""
 
     code = "not-acceptable"
     status = 406
@@ -157,7 +167,7 @@ class NotAcceptable(HttpRefusal):
 
 
 class NotJson(HttpRefusal):
-    """The body says it is something else; a browser form may send such a body across origins."""
+    """The Content-Type is not JSON; a browser form could send such a body across origins."""
 
     code = "not-json"
     status = 415
@@ -165,7 +175,7 @@ class NotJson(HttpRefusal):
 
 
 class BodyTooLarge(HttpRefusal):
-    """The body is longer than this server reads."""
+    """The request body is larger than this server reads."""
 
     code = "body-too-large"
     status = 413

@@ -1,31 +1,27 @@
-"""One request on its way through the server."""
+"""One MCP request: what every method is given, and how a method ends without a result."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from doorward.identity import Identity
 from doorward.mcp_server.asgi import Receive, Scope, Send
+from doorward.mcp_server.elicitation.round_trips import MultiRoundTrips
 from doorward.mcp_server.protocol_revision import ProtocolRevision
+from doorward.mcp_server.streams.response_stream import ResponseStream
+from doorward.mcp_server.streams.session import Session
+from doorward.mcp_server.task import Task
 from doorward.wire.jsonrpc.envelope import CAPABILITIES_META
-
-if TYPE_CHECKING:
-    from doorward.mcp_server.elicitation.round_trips import MultiRoundTrips
-    from doorward.mcp_server.streams.response_stream import ResponseStream
-    from doorward.mcp_server.streams.session import Session
-    from doorward.mcp_server.task import Task
-
-Principal = tuple[str, str, str | None] | None
 
 
 class RequestContext(msgspec.Struct, eq=False):
     """
-    What a method is asked, by whom, and in which era.
+    One request, its caller and its protocol revision.
 
-    ``identity`` is what the guard verified and nothing else: no header, argument or ``_meta`` of
-    the request has a way into it. ``headers`` are as ASGI gives them. ``stream`` is there once the
-    answer has become a stream, ``job`` once the work goes on without the request.
+    ``identity`` is what the guard verified and nothing else: no header, argument or ``_meta`` can
+    set it. ``headers`` are as ASGI gives them. ``stream`` is set once the response is a stream,
+    ``task`` once the tool call may become a task.
     """
 
     method: str
@@ -38,11 +34,11 @@ class RequestContext(msgspec.Struct, eq=False):
     scope: Scope
     receive: Receive
     send: Send
-    rounds: "MultiRoundTrips"
-    session: "Session | None" = None
-    stream: "ResponseStream | None" = None
-    task: "Task | None" = None
-    answer_headers: tuple[tuple[bytes, bytes], ...] = ()
+    round_trips: MultiRoundTrips
+    session: Session | None = None
+    stream: ResponseStream | None = None
+    task: Task | None = None
+    response_headers: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -52,42 +48,34 @@ class RequestContext(msgspec.Struct, eq=False):
 
     @property
     def capabilities(self) -> dict[str, Any]:
-        """What the client says it can do: in this request, or when its session began."""
+        """What the client declared: in this request, or in the ``initialize`` of its session."""
         if self.revision.modern:
             found: dict[str, Any] = self.meta[CAPABILITIES_META]
             return found
         return self.session.capabilities if self.session is not None else {}
 
 
-def principal_of(identity: Identity | None) -> Principal:
-    """
-    Return whom sessions, tasks and request states of this caller belong to.
-
-    The client is part of it: two programs of one person do not share their handles.
-    """
-    return None if identity is None else (identity.issuer, identity.subject, identity.client_id)
-
-
-# A method answers the members of its result as JSON text, without the braces round them.
-Method = Callable[[RequestContext], Awaitable[bytes]]
+# The members of a JSON-RPC result. A value may be ``msgspec.Raw``, which is JSON already.
+Result = dict[str, Any]
+Method = Callable[[RequestContext], Awaitable[Result]]
 
 
 class InterimResult(BaseException):
     """
-    A result that is not yet the result: more input is needed, or the work became a task.
+    A result that is not the final one: the server needs input, or the call became a task.
 
-    ``members`` are those of the result as JSON text. Not an ``Exception``: an author's
-    ``except Exception`` must not take it for a failure.
+    ``result_type`` and ``members`` are those of the result. Not an ``Exception``: an author's
+    ``except Exception`` must not catch it.
     """
 
-    def __init__(self, kind: str, members: bytes) -> None:
-        super().__init__(kind)
-        self.kind = kind
+    def __init__(self, result_type: str, members: Result) -> None:
+        super().__init__(result_type)
+        self.result_type = result_type
         self.members = members
 
 
 def first_interim_result(group: BaseExceptionGroup[BaseException]) -> InterimResult:
-    """Return the first interim result among what a group of tasks raised; without one, raise it."""
+    """Return the first interim result in a group of exceptions; without one, raise the group."""
     for error in group.exceptions:
         if isinstance(error, InterimResult):
             return error
@@ -97,4 +85,4 @@ def first_interim_result(group: BaseExceptionGroup[BaseException]) -> InterimRes
 
 
 class ResponseSent(BaseException):
-    """The method wrote its answer itself, to the last byte."""
+    """The method has sent its complete response itself."""

@@ -1,11 +1,9 @@
-"""``McpServer``: typed functions in, an MCP endpoint out."""
+"""``McpServer``: an MCP endpoint made of typed functions."""
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import msgspec
 
 from doorward.identity import Kind
 from doorward.mcp_server.catalog import Catalog
@@ -51,22 +49,22 @@ class McpServer(Notifications):
     app = server.in_front_of(FastAPI())
     ```
 
-    Speaks 2026-07-28, and 2025-03-26 to 2025-11-25 without the batches of 2025-03-26, which no
-    policy could judge as one operation. Clients of those get a session only where something on
-    offer takes one: a function with a ``Context``, or ``subscriptions``.
+    Speaks 2026-07-28, and 2025-03-26 to 2025-11-25. The batches of 2025-03-26 are refused: no policy
+    could decide one as a single operation. Clients of the older revisions get a session only if the
+    server needs one: for a function with a ``Context``, or for ``subscriptions``.
 
-    ``meta`` is put into the ``_meta`` of every result of 2026-07-28, and into that of ``initialize``.
-    ``max_body`` is in bytes, ``list_ttl_ms`` is how long clients may keep a list, in milliseconds,
-    ``page_size`` how many entries one page of it has. ``subscriptions`` offers streams of change
-    notifications, which ``notify_…`` feeds. ``state_key`` (32 bytes, or several, the first of which
-    seals) is for processes that share their clients: it protects what a client carries between the
-    rounds of one request, for ``state_ttl`` seconds. Sessions end unused after ``session_idle``
-    seconds, tasks are kept for ``task_ttl`` seconds; both live in one process. ``allowed_hosts`` and
-    ``allowed_origins`` add to this machine's own names, and count only where no guard stands in
-    front: a guard knows the public address. Hosts given without a port count on every port.
+    ``meta`` goes into the ``_meta`` of every result of 2026-07-28, and of ``initialize``.
+    ``max_body`` is in bytes. ``list_ttl_ms`` is how long clients may cache a list, in milliseconds,
+    and ``page_size`` the number of entries in one page. ``subscriptions`` offers streams of change
+    notifications, which ``notify_…`` feeds. ``state_key`` is 32 bytes, or several keys of which the
+    first seals; processes that share clients must share it. It protects what a client carries
+    between the round trips of one request, for ``state_ttl`` seconds. A session ends after
+    ``session_idle`` unused seconds, a task after ``task_ttl`` seconds; both live in one process.
+    ``allowed_hosts`` and ``allowed_origins`` add to localhost, and apply only without a guard: a
+    guard knows the public address. Hosts without a port match every port.
 
-    Does not check tokens: put ``Guard.protect`` round it. Without a guard, a tool or prompt that has
-    scopes or roles is neither listed nor served.
+    Does not check tokens: use ``Guard.protect``. Without a guard, a tool or prompt with scopes or
+    roles is neither listed nor served.
     """
 
     def __init__(
@@ -93,30 +91,36 @@ class McpServer(Notifications):
     ) -> None:
         self._access_rules = access_rules = AccessRules()
         self._catalog = catalog = Catalog(
-            access_rules, ttl_ms=list_ttl_ms, page_size=page_size, watchable=subscriptions
+            access_rules, ttl_ms=list_ttl_ms, page_size=page_size, has_subscriptions=subscriptions
         )
         streams = Subscriptions()
-        tasks = Tasks(access_rules, streams, clock, ttl=task_ttl, most=max_tasks)
-        seal = RequestStateCipher(state_key)
-        pages = PendingPages(seal, name, state_ttl, clock)
+        tasks = Tasks(access_rules, streams, clock, ttl=task_ttl, limit=max_tasks)
+        cipher = RequestStateCipher(state_key)
+        pages = PendingPages(cipher, name, state_ttl, clock)
         self._state = ServerState(
-            rounds=MultiRoundTrips(seal, name, state_ttl, clock, pages),
-            sessions=Sessions(clock, most=max_sessions, idle=session_idle),
+            round_trips=MultiRoundTrips(cipher, name, state_ttl, clock, pages),
+            sessions=Sessions(clock, limit=max_sessions, idle=session_idle),
             subscriptions=streams,
             tasks=tasks,
-            listening=SubscriptionStreams(streams, catalog.may_read, tasks.may_subscribe),
+            subscription_streams=SubscriptionStreams(
+                streams, catalog.may_read, tasks.may_subscribe
+            ),
             may_read=catalog.may_read,
             needs_sessions=catalog.needs_sessions,
         )
-        about = ServerInfo(name, version, title, instructions)
+        server_info = ServerInfo(name, version, title, instructions)
         handshake = Handshake(
-            about, catalog.capabilities, list_ttl_ms, self._state.begin_session, dict(meta or {})
+            server_info,
+            catalog.capabilities,
+            list_ttl_ms,
+            self._state.begin_session,
+            dict(meta or {}),
         )
         modern, legacy = catalog.methods(self._state)
         self._endpoint = Endpoint(
             modern={"server/discover": handshake.discover, **modern},
             legacy={"initialize": handshake.initialize, "ping": handshake.ping, **legacy},
-            meta=msgspec.json.encode({**(meta or {}), _SERVER_INFO: about.implementation}),
+            meta={**(meta or {}), _SERVER_INFO: server_info.implementation},
             state=self._state,
             host_check=HostOriginCheck(allowed_hosts, allowed_origins),
             max_body=max_body,
@@ -124,21 +128,21 @@ class McpServer(Notifications):
 
     @property
     def asgi(self) -> Endpoint:
-        """The endpoint as an ASGI application; it answers at whatever path it is put."""
+        """The endpoint as an ASGI application; mount it at any path."""
         return self._endpoint
 
     @property
     def rules(self) -> Mapping[tuple[str, str], Rule]:
-        """What authors wrote beside their functions: ``{("tools/call", "add"): Rule(...)}``."""
+        """The rules beside the functions: ``{("tools/call", "add"): Rule(...)}``."""
         return MappingProxyType(self._access_rules.rules)
 
     @property
     def decide(self) -> Decide | None:
         """
-        The decision that filters lists and repeats itself at each call.
+        The decision that filters lists and checks calls again.
 
-        Set it to the policy that also stands in the guard, so that a list shows what a call would
-        be granted. Without it, lists follow ``rules`` as written, without a hierarchy of scopes.
+        Set it to the guard's policy: then a list has exactly what the caller may use. Without it,
+        lists follow ``rules`` as written, without a hierarchy of scopes.
         """
         return self._access_rules.decide
 
@@ -160,18 +164,18 @@ class McpServer(Notifications):
         task: TaskSupport | None = None,
     ) -> Callable[[F], F]:
         """
-        Return a decorator that offers a typed function as a tool, and leaves it as it is.
+        Return a decorator that registers a typed function as a tool, and returns it unchanged.
 
-        Name and description are the function's own unless given. Parameters and return type
-        become the schemas; one annotated ``Identity`` is filled with the verified caller and is
-        invisible to peers, and so are one annotated ``Context`` and those of FastAPI's ``Depends``.
-        ``kinds`` keeps out every other kind of caller: ``{"person"}`` is for people alone.
-        ``annotations`` are MCP hints such as ``{"readOnlyHint": True}``. ``input_schema`` is
-        published in place of the one made of the parameters, which still judge what is sent.
+        Name and description default to those of the function. Its parameters and return type become
+        the schemas. The server fills parameters annotated ``Identity`` or ``Context``, and those of
+        FastAPI's ``Depends``; clients do not see them. ``kinds`` refuses every other kind of caller:
+        ``{"person"}`` is for people only. ``annotations`` are MCP hints such as
+        ``{"readOnlyHint": True}``. ``input_schema`` replaces the published schema; the parameters
+        still validate the arguments.
 
-        ``task`` lets calls go on as a task that the client polls: ``"optional"`` for every client
-        that knows tasks, ``"required"`` and no other client may call, ``"deferred"`` from where the
-        function awaits ``ctx.become_task()``, before which it may ask for input.
+        ``task`` lets a call continue as a task that the client polls. ``"optional"``: for clients
+        that support tasks. ``"required"``: other clients cannot call it. ``"deferred"``: from
+        ``await ctx.become_task()`` on; before that the function can ask for input.
 
         Raises:
             ConfigurationError: the function, its name or its scopes cannot be served.
@@ -180,7 +184,7 @@ class McpServer(Notifications):
         """
         rule = rule_of(scopes, roles, kinds)
 
-        def catalog(function: F) -> F:
+        def register(function: F) -> F:
             tool = read_tool(
                 function,
                 name=name,
@@ -191,10 +195,10 @@ class McpServer(Notifications):
                 task=task,
             )
             self._catalog.tools.add(tool, rule)
-            self._catalog.note(tool.function, task=task)
+            self._catalog.add_needs(tool.function, task=task)
             return function
 
-        return catalog
+        return register
 
     def prompt(
         self,
@@ -207,7 +211,7 @@ class McpServer(Notifications):
         description: str | None = None,
     ) -> Callable[[F], F]:
         """
-        Return a decorator that offers a typed function as a prompt, and leaves it as it is.
+        Return a decorator that registers a typed function as a prompt, and returns it unchanged.
 
         The function returns a text, a ``Message``, or several of either.
 
@@ -218,13 +222,13 @@ class McpServer(Notifications):
         """
         rule = rule_of(scopes, roles, kinds)
 
-        def catalog(function: F) -> F:
+        def register(function: F) -> F:
             prompt = read_prompt(function, name=name, title=title, description=description)
             self._catalog.prompts.add(prompt, rule)
-            self._catalog.note(prompt.function)
+            self._catalog.add_needs(prompt.function)
             return function
 
-        return catalog
+        return register
 
     def resource(
         self,
@@ -242,15 +246,15 @@ class McpServer(Notifications):
         shared: bool = False,
     ) -> Callable[[F], F]:
         """
-        Return a decorator that offers a typed function as a resource, and leaves it as it is.
+        Return a decorator that registers a typed function as a resource, and returns it unchanged.
 
-        ``uri`` may be a template such as ``notes://{owner}/{+path}``: its variables are then the
-        function's parameters, and ``("resources/read", uri)`` is one rule for all of them. The
+        ``uri`` can be a template such as ``notes://{owner}/{+path}``: the function takes its
+        variables as parameters, and ``("resources/read", uri)`` is the rule for all its URIs. The
         function returns text, bytes, plain data (sent as JSON) or ``EmbeddedResource`` objects;
-        ``None`` or a ``ToolError`` is "not found".
+        ``None`` or a ``ToolError`` means "not found".
 
-        ``ttl_ms`` is how long a client may keep what it read. ``shared`` lets caches give it to
-        other users too; say it only of what is the same for everybody.
+        ``ttl_ms`` is how long clients may cache what they read. ``shared`` lets caches give it to
+        other users; set it only if the resource is the same for everybody.
 
         Raises:
             ConfigurationError: the function, its URI or its scopes cannot be served.
@@ -259,7 +263,7 @@ class McpServer(Notifications):
         """
         rule = rule_of(scopes, roles, kinds)
 
-        def catalog(function: F) -> F:
+        def register(function: F) -> F:
             resource = read_resource(
                 function,
                 uri,
@@ -272,18 +276,18 @@ class McpServer(Notifications):
                 shared=shared,
             )
             self._catalog.resources.add(resource, rule)
-            self._catalog.note(resource.function)
+            self._catalog.add_needs(resource.function)
             return function
 
-        return catalog
+        return register
 
     def completion(self, of: str, argument: str) -> Callable[[F], F]:
         """
-        Return a decorator: the function completes ``argument`` of the prompt or template ``of``.
+        Return a decorator for the completions of ``argument`` of the prompt or template ``of``.
 
-        ``def complete(value: str, arguments: dict[str, str]) -> list[str]``: what was typed so far
-        and the arguments already chosen, either of which it may leave out. Whoever may not use the
-        prompt or read the template may not have it completed.
+        ``def complete(value: str, arguments: dict[str, str]) -> list[str]`` gets what the user has
+        typed and the other arguments; both parameters are optional. Only callers who may use the
+        prompt, or read the template, get completions.
 
         Raises:
             ConfigurationError: the function takes something else, or there is one already.
@@ -291,33 +295,33 @@ class McpServer(Notifications):
         Spec: MCP 2026-07-28, server/utilities/completion
         """
 
-        def catalog(function: F) -> F:
+        def register(function: F) -> F:
             self._catalog.completions.add(of, argument, function)
             return function
 
-        return catalog
+        return register
 
     @property
     def pending_pages(self) -> PendingPages:
-        """Whose the pages are that users were asked to open: what a page asks before it is shown."""
-        return self._state.rounds.pending_pages
+        """The pages that users were asked to open: a page must check here for whom it is."""
+        return self._state.round_trips.pending_pages
 
     def close(self) -> None:
         """
-        End what outlives requests: tasks, sessions, and streams, each with its last word.
+        Cancel tasks, and end sessions and streams.
 
-        Done by itself at the end of the endpoint's own lifespan, of the one it stands in front of,
-        and of the one that includes its router.
+        The shutdown of the application calls this: of the endpoint, of the application behind
+        ``in_front_of``, or of the one that includes ``router``.
         """
         self._state.close()
 
     def in_front_of(self, app: App, path: str = "/mcp") -> McpMiddleware:
         """
-        Return an ASGI application that serves the endpoint, and hands what is elsewhere to ``app``.
+        Return an ASGI application that serves the endpoint at ``path``, and ``app`` elsewhere.
 
-        ``app = guard.protect(server.in_front_of(web))``: a call passes none of the routing,
-        middleware and dependencies of ``web``, which cost more than the rest of it. ``path`` and
-        ``path/`` are both served, redirecting neither; start-up and shutdown are those of ``app``.
+        ``app = guard.protect(server.in_front_of(web))``: calls skip the routing, middleware and
+        dependencies of ``web``, which take longer than the call. ``path`` and ``path/`` are both
+        served, without redirects; ``app`` handles start-up and shutdown.
 
         Raises:
             ConfigurationError: with reason ``unusable-path``.
@@ -326,16 +330,15 @@ class McpServer(Notifications):
 
     def router(self, path: str = "/mcp") -> "APIRouter":
         """
-        Return a router that serves the endpoint at ``path`` and at ``path/``, redirecting neither.
+        Return a FastAPI router that serves the endpoint at ``path`` and ``path/``, without redirects.
 
-        A redirect would drop the body in some clients and the token in others. The middleware and
-        the dependencies of the application are run first; ``in_front_of`` is the quicker way in
-        where no call depends on them.
+        Some clients drop the body at a redirect, others the token. The middleware and dependencies
+        of the application run first; without need for them, ``in_front_of`` is faster.
 
         Raises:
             ConfigurationError: with reason ``unusable-path``.
         """
-        # A server in front of an application, or alone, does without 20 MB of web framework.
+        # Imported late: FastAPI takes 17 MB, and only this method needs it.
         from doorward.mcp_server.http.router import router_of
 
         return router_of(self._endpoint, path, self.close)

@@ -1,4 +1,4 @@
-"""What outlives a request: sessions, subscriptions, tasks, and the seal of what clients carry."""
+"""What outlives a request: sessions, subscriptions, tasks and round trips."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,70 +6,69 @@ from dataclasses import dataclass
 from doorward.mcp_server.asgi import Send
 from doorward.mcp_server.elicitation.round_trips import MultiRoundTrips
 from doorward.mcp_server.features.resources import not_found
-from doorward.mcp_server.features.subscription_streams import SubscriptionStreams
+from doorward.mcp_server.features.subscription_streams import MaySubscribe, SubscriptionStreams
 from doorward.mcp_server.features.tasks import Tasks
+from doorward.mcp_server.principal import principal_of
 from doorward.mcp_server.protocol_revision import ProtocolRevision
 from doorward.mcp_server.refusals import InvalidParams, NotAcceptable
-from doorward.mcp_server.request_context import RequestContext, principal_of
-from doorward.mcp_server.streams.response_stream import HEADERS, accepts_event_stream
+from doorward.mcp_server.request_context import RequestContext, Result
+from doorward.mcp_server.streams.response_stream import EVENT_STREAM_HEADERS, accepts_event_stream
 from doorward.mcp_server.streams.session import Session, Sessions
 from doorward.mcp_server.streams.subscriptions import Subscriptions
-
-MaySubscribe = Callable[[RequestContext, str], bool]
 
 
 @dataclass
 class ServerState:
     """
-    Everything of a server that is there between requests.
+    The state of a server between requests.
 
-    ``needs_sessions`` says whether anything on offer takes more than one request to a client of the
-    ``initialize`` era. Where nothing does, GET and session ids are answered as by a server that
-    never heard of sessions.
+    ``needs_sessions`` says whether clients of older revisions need a session for anything. If not,
+    the server answers GET and session ids as a server without sessions.
     """
 
-    rounds: MultiRoundTrips
+    round_trips: MultiRoundTrips
     sessions: Sessions
     subscriptions: Subscriptions
     tasks: Tasks
-    listening: SubscriptionStreams
+    subscription_streams: SubscriptionStreams
     may_read: MaySubscribe
     needs_sessions: Callable[[], bool]
 
     def begin_session(self, request: RequestContext, revision: ProtocolRevision) -> None:
-        """Begin a session for the client of this call, if the server needs one for it."""
+        """Begin a session for the client of this request, if the server needs one."""
         if self.needs_sessions():
-            principal = principal_of(request.identity)
             session = Session(
-                principal, request.params["capabilities"], resumable=revision.resumable
+                principal_of(request.identity),
+                request.params["capabilities"],
+                resumable=revision.resumable_streams,
             )
             self.sessions.begin(session)
-            request.answer_headers = ((b"mcp-session-id", session.id.encode()),)
+            request.response_headers = ((b"mcp-session-id", session.id.encode()),)
 
-    async def subscribe(self, request: RequestContext) -> bytes:
+    async def subscribe(self, request: RequestContext) -> Result:
         """
         Answer ``resources/subscribe``.
 
         Raises:
-            InvalidParams: there is no session, or nothing at this URI for this caller.
+            InvalidParams: there is no session, or this caller has no resource at this URI.
 
         Spec: MCP 2025-11-25, server/resources, "Subscriptions"
         """
-        session, uri = _asked(request)
+        session, uri = _session_and_uri(request)
         if not self.may_read(request, uri):
             raise not_found(uri, request.revision)
         session.subscribe(uri)
-        self.listening.follow(session)
-        return b""
+        self.subscription_streams.update_topics(session)
+        return {}
 
-    async def unsubscribe(self, request: RequestContext) -> bytes:
+    async def unsubscribe(self, request: RequestContext) -> Result:
         """Answer ``resources/unsubscribe``. Raises: InvalidParams."""
-        session, uri = _asked(request)
+        session, uri = _session_and_uri(request)
         session.subscribed.discard(uri)
-        self.listening.follow(session)
-        return b""
+        self.subscription_streams.update_topics(session)
+        return {}
 
-    async def serve_standalone_stream(
+    async def serve_stream(
         self,
         send: Send,
         session: Session,
@@ -77,10 +76,10 @@ class ServerState:
         last_event_id: str | None,
     ) -> None:
         """
-        Serve a GET: the standing stream of a session, or the rest of a stream that was cut.
+        Serve a GET: the standalone stream of a session, or the rest of an interrupted stream.
 
         Raises:
-            NotAcceptable: the client cannot read a stream.
+            NotAcceptable: the client does not accept event streams.
 
         Spec: MCP 2025-11-25, transports, "Resumability and Redelivery"; WHATWG HTML §9.2.1 (204)
         """
@@ -88,27 +87,29 @@ class ServerState:
             raise NotAcceptable("no text/event-stream in accept")
         found = session.find_event_log(last_event_id) if last_event_id is not None else None
         if found is None:
-            await self.listening.serve_standalone_stream(send, session)
+            await self.subscription_streams.serve_standalone_stream(send, session)
             return
         log, number = found
         if log.abandoned:
-            # A client that finds a stream without the answer comes back for ever, unless told.
+            # Only 204 stops a client that resumes a stream without a response.
             await send({"type": "http.response.start", "status": 204, "headers": []})
             await send({"type": "http.response.body", "body": b""})
             return
-        await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS]})
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [*EVENT_STREAM_HEADERS]}
+        )
         async for text in log.after(number):
             await send({"type": "http.response.body", "body": text, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
     def close(self) -> None:
-        """Stop work that nobody will fetch, and end every stream with its last word."""
-        self.tasks.close_all()
+        """Cancel every task, and end every session and stream."""
+        self.tasks.cancel_all()
         self.sessions.close_all()
         self.subscriptions.close_all()
 
 
-def _asked(request: RequestContext) -> tuple[Session, str]:
+def _session_and_uri(request: RequestContext) -> tuple[Session, str]:
     uri = request.params.get("uri")
     if not isinstance(uri, str):
         raise InvalidParams("params.uri must be a string")

@@ -1,4 +1,4 @@
-"""One task: work that goes on after its request was answered."""
+"""One task: a tool call that continues after its request has a response."""
 
 import asyncio
 import secrets
@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from doorward.identity import Identity
-from doorward.mcp_server.elicitation.input_requests import InputRequest, InvalidInputResponse
-from doorward.mcp_server.refusals import InvalidParams
-from doorward.mcp_server.request_context import principal_of
+from doorward.mcp_server.elicitation.input_requests import InputRequest, on_the_wire
+from doorward.mcp_server.principal import principal_of
+from doorward.mcp_server.refusals import InvalidInputResponse, InvalidParams
 from doorward.policy import Operation
 
 Status = Literal["working", "input_required", "completed", "failed", "cancelled"]
@@ -18,10 +18,10 @@ POLL_MS = 1000
 
 class Task:
     """
-    The state of one task, for whoever began it and nobody else.
+    The state of one task, which only its principal can use.
 
-    ``clock`` gives seconds since 1970, ``ttl`` is in seconds; ``changed`` is called whenever the
-    task looks different from outside.
+    ``clock`` gives seconds since 1970, ``ttl`` is in seconds. ``changed`` is called on every change
+    that a client can see.
 
     Spec: MCP extension io.modelcontextprotocol/tasks, "Tasks"
     """
@@ -39,8 +39,8 @@ class Task:
         self.caller = caller
         self.principal = principal_of(caller)
         self.operation = operation
-        self.began = asyncio.Event()
-        self.runner: asyncio.Task[Any] | None = None
+        self.started = asyncio.Event()
+        self.work: asyncio.Task[Any] | None = None
         self.created = clock()
         self.expires = self.created + ttl
         self._clock = clock
@@ -48,86 +48,86 @@ class Task:
         self._changed = changed
         self._updated = self.created
         self._status: Status = "working"
-        self._said: str | None = None
+        self._status_message: str | None = None
         self._outcome: dict[str, Any] = {}
-        self._questions: dict[str, tuple[InputRequest[Any], asyncio.Future[Any]]] = {}
+        self._input_requests: dict[str, tuple[InputRequest[Any], asyncio.Future[Any]]] = {}
 
     @property
     def is_started(self) -> bool:
-        """Say whether the request was answered with this task."""
-        return self.began.is_set()
+        """Say whether the response to the tool call is this task."""
+        return self.started.is_set()
 
     @property
-    def is_over(self) -> bool:
-        """Say whether the status will not change any more."""
+    def is_finished(self) -> bool:
+        """Say whether the status is final."""
         return self._status in ("completed", "failed", "cancelled")
 
-    async def begin(self) -> None:
-        """Let the request be answered with this task, and give it the time to."""
-        self.began.set()
+    async def start(self) -> None:
+        """Let the tool call end with this task, and let its response be sent."""
+        self.started.set()
         await asyncio.sleep(0)
 
-    def say(self, message: str | None) -> None:
-        """Put a message for the user beside the status."""
-        if message is not None and not self.is_over:
-            self._said = message
+    def set_status_message(self, message: str | None) -> None:
+        """Set the message that the user sees beside the status."""
+        if message is not None and not self.is_finished:
+            self._status_message = message
             self._touch()
 
-    async def ask(self, questions: Mapping[str, InputRequest[Any]]) -> dict[str, Any]:
+    async def request_input(self, requests: Mapping[str, InputRequest[Any]]) -> dict[str, Any]:
         """
-        Wait for the client to answer all of these; returns what is read in the answers.
+        Wait for the client's responses to all of these, and return what they say.
 
-        The caller sees to it that no key is used twice in the life of the task.
+        The caller makes sure that no key is used twice in one task.
         """
         loop = asyncio.get_running_loop()
-        waiting = {key: (one, loop.create_future()) for key, one in questions.items()}
-        self._questions.update(waiting)
+        pending = {key: (one, loop.create_future()) for key, one in requests.items()}
+        self._input_requests.update(pending)
         self._set("input_required")
         try:
-            read = await asyncio.gather(*(future for _, future in waiting.values()))
+            read = await asyncio.gather(*(future for _, future in pending.values()))
         finally:
-            for key in waiting:
-                self._questions.pop(key, None)
-        if not self._questions and not self.is_over:
+            for key in pending:
+                self._input_requests.pop(key, None)
+        if not self._input_requests and not self.is_finished:
             self._set("working")
-        return dict(zip(questions, read, strict=True))
+        return dict(zip(requests, read, strict=True))
 
-    def answer(self, answers: Mapping[str, Any]) -> None:
+    def provide_input(self, responses: Mapping[str, Any]) -> None:
         """
-        Take the client's answers; those to no open question are left aside.
+        Accept the client's responses; those to unknown requests are ignored.
 
         Raises:
-            InvalidParams: an answer is not one to its question, which stays open.
+            InvalidParams: a response does not fit its request, which stays open.
         """
-        for key, answer in answers.items():
-            question, future = self._questions.get(key, (None, None))
-            if question is None or future is None or future.done():
+        for key, response in responses.items():
+            request, future = self._input_requests.get(key, (None, None))
+            if request is None or future is None or future.done():
                 continue
-            if not isinstance(answer, dict):
+            if not isinstance(response, dict):
                 raise InvalidParams("inputResponses must be an object of results")
             try:
-                future.set_result(question.read(answer))
-            except InvalidInputResponse as bad:
-                raise InvalidParams(f"An input response {bad}") from None
+                future.set_result(request.read(response))
+            except InvalidInputResponse as error:
+                raise InvalidParams(f"An input response {error}") from None
         self._touch()
 
     def complete(self, result: Mapping[str, Any]) -> None:
-        """Keep the result; one that says ``isError`` is a result like any other."""
+        """Finish with this result, which can have ``isError``."""
         self._finish("completed", {"result": dict(result)})
 
     def fail(self, error: Mapping[str, Any]) -> None:
-        """Keep the JSON-RPC error that the request would have been answered with."""
+        """Finish with the JSON-RPC error that the tool call would have had."""
         self._finish("failed", {"error": dict(error)})
 
     def cancel(self) -> None:
-        """Stop the work and say so; nothing when it is over already."""
-        if not self.is_over:
+        """Cancel the work; a finished task stays as it is."""
+        if not self.is_finished:
             self._finish("cancelled", {})
-            if self.runner is not None:
-                self.runner.cancel()
+            if self.work is not None:
+                self.work.cancel()
 
     def summary(self) -> dict[str, Any]:
-        """Return the task as its creation is answered: without result, error or questions."""
+        """Return the task without result, error or input requests."""
         shown: dict[str, Any] = {
             "taskId": self.id,
             "status": self._status,
@@ -136,23 +136,25 @@ class Task:
             "ttlMs": int(self._ttl * 1000),
             "pollIntervalMs": POLL_MS,
         }
-        return shown if self._said is None else {**shown, "statusMessage": self._said}
+        return (
+            shown
+            if self._status_message is None
+            else {**shown, "statusMessage": self._status_message}
+        )
 
     def detailed(self) -> dict[str, Any]:
-        """Return the task with all that its status brings. Spec: "DetailedTask"."""
+        """Return the task with its result, error or input requests. Spec: "DetailedTask"."""
         if self._status == "input_required":
-            open_ones = {
-                key: q for key, (q, future) in self._questions.items() if not future.done()
+            unanswered = {
+                key: request
+                for key, (request, future) in self._input_requests.items()
+                if not future.done()
             }
-            asked = {
-                key: {"method": one.method, "params": one.params()}
-                for key, one in open_ones.items()
-            }
-            return {**self.summary(), "inputRequests": asked}
+            return {**self.summary(), "inputRequests": on_the_wire(unanswered)}
         return {**self.summary(), **self._outcome}
 
     def _finish(self, status: Status, outcome: dict[str, Any]) -> None:
-        if not self.is_over:
+        if not self.is_finished:
             self._outcome = outcome
             self._set(status)
 

@@ -1,1 +1,1 @@
-"""What a running function may ask the client, in rounds or over the session."""
+"""Asking the client for input while a function runs. Not here: ``Context``, which authors call."""

@@ -1,27 +1,19 @@
-"""What a tool, a prompt or a resource may ask of the client, and how the answers are read."""
+"""What a function can ask of the client: a form, a model, the roots; and how responses are read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
+from doorward.mcp_server.refusals import InvalidInputResponse
 from doorward.mcp_server.schemas.content import Message, Text
-
-# Brought in by the first form that is a type: a server that asks for none starts without it.
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-_FLAT = frozenset({"string", "number", "integer", "boolean", "array"})
-
-
-class InvalidInputResponse(Exception):
-    """A client's answer is not one to the question; the text may be told to it."""
+_FORM_FIELD_TYPES = frozenset({"string", "number", "integer", "boolean", "array"})
 
 
 class InputRequest(Protocol[T_co]):
-    """Something to ask a client: on the wire, and how its answer is read."""
+    """A request to the client, and how its response is read."""
 
     @property
     def method(self) -> str:
@@ -29,30 +21,38 @@ class InputRequest(Protocol[T_co]):
 
     @property
     def required_capabilities(self) -> dict[str, Any]:
-        """The client capabilities it takes, as they are written on the wire."""
+        """The client capabilities that the request needs, as on the wire."""
 
     def params(self) -> dict[str, Any]:
         """Return the params of the request."""
 
-    def read(self, answer: Mapping[str, Any]) -> T_co:
+    def read(self, response: Mapping[str, Any]) -> T_co:
         """
-        Return what the answer says.
+        Return what the response says.
 
         Raises:
-            BadAnswer: it is not an answer to this question.
+            InvalidInputResponse: it is not a response to this request.
         """
+
+
+def on_the_wire(requests: Mapping[str, InputRequest[Any]]) -> dict[str, Any]:
+    """Return the value of ``inputRequests``."""
+    return {
+        key: {"method": request.method, "params": request.params()}
+        for key, request in requests.items()
+    }
 
 
 @dataclass(frozen=True)
 class Elicited(Generic[T]):
-    """What the user did with a form: ``content`` is there when they sent it in."""
+    """What the user did with a form; ``content`` is set when they submitted it."""
 
     action: Literal["accept", "decline", "cancel"]
     content: T | None = None
 
     @property
     def accepted(self) -> bool:
-        """Say whether the user filled the form in and sent it."""
+        """Say whether the user submitted the form."""
         return self.action == "accept"
 
 
@@ -62,7 +62,7 @@ class Elicit(Generic[T]):
     A form for the user.
 
     ``form`` is a type whose fields are text, numbers, booleans or choices (a pydantic model, a
-    dataclass, a typed dict), or a JSON schema of one object, whose answer is then a plain dict.
+    dataclass, a typed dict), or the JSON Schema of an object; then the content is a plain dict.
 
     Spec: MCP 2026-07-28, client/elicitation, "Form Mode"
     """
@@ -74,7 +74,7 @@ class Elicit(Generic[T]):
 
     @property
     def required_capabilities(self) -> dict[str, Any]:
-        """Form mode, which a client that names no mode can do."""
+        """Form mode, which a client that declares no mode supports."""
         return {"elicitation": {}}
 
     def params(self) -> dict[str, Any]:
@@ -83,12 +83,12 @@ class Elicit(Generic[T]):
         schema = form if isinstance(form, Mapping) else _form_schema(form)
         return {"mode": "form", "message": self.message, "requestedSchema": dict(schema)}
 
-    def read(self, answer: Mapping[str, Any]) -> Elicited[T]:
-        """Return what the user did. Raises: BadAnswer."""
-        action = answer.get("action")
+    def read(self, response: Mapping[str, Any]) -> Elicited[T]:
+        """Return what the user did. Raises: InvalidInputResponse."""
+        action = response.get("action")
         if action in ("decline", "cancel"):
             return Elicited(action)
-        content = answer.get("content")
+        content = response.get("content")
         if action != "accept" or not isinstance(content, dict):
             raise InvalidInputResponse("is neither an accepted form nor a refusal")
         if isinstance(self.form, Mapping):
@@ -96,16 +96,10 @@ class Elicit(Generic[T]):
             if missing := [name for name in required if name not in content]:
                 raise InvalidInputResponse(f"lacks {missing[0]!r}")
             return Elicited("accept", content)  # type: ignore[arg-type]
-        from pydantic import ValidationError
+        from doorward.mcp_server.schemas.pydantic_types import validate_form
 
-        try:
-            # Not strictly: 1.0 is an integer to JSON, and a date is text.
-            form: Any = self.form
-            return Elicited("accept", _adapter(form).validate_python(content))
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise InvalidInputResponse(f"does not fit the form: {where}: {first['msg']}") from None
+        form: Any = self.form
+        return Elicited("accept", validate_form(form, content))
 
 
 @dataclass(frozen=True)
@@ -126,7 +120,7 @@ class Sampled:
 @dataclass(frozen=True, kw_only=True)
 class Sample:
     """
-    A question to the client's own model.
+    A request to the client's model.
 
     Spec: MCP 2026-07-28, client/sampling
     """
@@ -145,24 +139,25 @@ class Sample:
 
     def params(self) -> dict[str, Any]:
         """Return the params of ``sampling/createMessage``."""
-        told = self.messages
-        turns = [Message(Text(told))] if isinstance(told, str) else told
+        given = self.messages
+        messages = [Message(Text(given))] if isinstance(given, str) else given
         params = {
-            "messages": [prompt_message.prompt_message() for prompt_message in turns],
+            "messages": [message.prompt_message() for message in messages],
             "maxTokens": self.max_tokens,
         }
         if self.system_prompt is not None:
             params["systemPrompt"] = self.system_prompt
         return {**params, **self.options}
 
-    def read(self, answer: Mapping[str, Any]) -> Sampled:
-        """Return what the model said. Raises: BadAnswer."""
-        model, content, stop = answer.get("model"), answer.get("content"), answer.get("stopReason")
+    def read(self, response: Mapping[str, Any]) -> Sampled:
+        """Return what the model said. Raises: InvalidInputResponse."""
+        model, content = response.get("model"), response.get("content")
+        stop_reason = response.get("stopReason")
         blocks = content if isinstance(content, list) else [content]
-        sound = all(isinstance(one, dict) and isinstance(one.get("type"), str) for one in blocks)
-        if not isinstance(model, str) or not blocks or not sound:
+        valid = all(isinstance(one, dict) and isinstance(one.get("type"), str) for one in blocks)
+        if not isinstance(model, str) or not blocks or not valid:
             raise InvalidInputResponse("is not a message of a model")
-        return Sampled(model, content, stop if isinstance(stop, str) else None)
+        return Sampled(model, content, stop_reason if isinstance(stop_reason, str) else None)
 
 
 @dataclass(frozen=True)
@@ -176,7 +171,7 @@ class Root:
 @dataclass(frozen=True)
 class ListRoots:
     """
-    The question which directories the client works in.
+    A request for the directories that the client works in.
 
     Spec: MCP 2026-07-28, client/roots
     """
@@ -189,12 +184,12 @@ class ListRoots:
         return {"roots": {}}
 
     def params(self) -> dict[str, Any]:
-        """Return the params of ``roots/list``: none."""
+        """Return the params of ``roots/list``, which are empty."""
         return {}
 
-    def read(self, answer: Mapping[str, Any]) -> tuple[Root, ...]:
-        """Return the roots. Raises: BadAnswer."""
-        roots = answer.get("roots")
+    def read(self, response: Mapping[str, Any]) -> tuple[Root, ...]:
+        """Return the roots. Raises: InvalidInputResponse."""
+        roots = response.get("roots")
         if not isinstance(roots, list) or not all(
             isinstance(one, dict) and isinstance(one.get("uri"), str) for one in roots
         ):
@@ -202,22 +197,14 @@ class ListRoots:
         return tuple(Root(one["uri"], one.get("name")) for one in roots)
 
 
-@lru_cache(maxsize=256)
-def _adapter(form: Any) -> "TypeAdapter[Any]":
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(form)
-
-
-@lru_cache(maxsize=256)
 def _form_schema(form: Any) -> dict[str, Any]:
-    from doorward.mcp_server.schemas.pydantic_types import PlainSchema
+    from doorward.mcp_server.schemas.pydantic_types import form_schema
 
-    schema = _adapter(form).json_schema(schema_generator=PlainSchema)
+    schema = form_schema(form)
     properties = schema.get("properties", {})
-    # Clients draw one input per property; they know neither references nor objects in objects.
+    # Clients show one input per property; they support neither references nor nested objects.
     if schema.get("type") != "object" or not all(
-        declared.get("type") in _FLAT for declared in properties.values()
+        field_schema.get("type") in _FORM_FIELD_TYPES for field_schema in properties.values()
     ):
-        raise TypeError(f"{form!r} is no form: its fields must be text, numbers or choices")
+        raise TypeError(f"{form!r} is not a form: its fields must be text, numbers or choices")
     return {key: schema[key] for key in ("type", "properties", "required") if key in schema}

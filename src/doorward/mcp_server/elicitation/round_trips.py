@@ -1,31 +1,41 @@
-"""Several rounds of one request: what was asked travels to the client and comes back."""
+"""Multi round-trip requests: the client brings the answers when it sends the request again."""
 
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from doorward.mcp_server.elicitation.input_requests import InputRequest
+from doorward.identity import Identity
+from doorward.mcp_server.elicitation.input_requests import InputRequest, on_the_wire
 from doorward.mcp_server.elicitation.pending_pages import PendingPages
 from doorward.mcp_server.elicitation.request_state import InvalidRequestState, RequestStateCipher
+from doorward.mcp_server.principal import principal_of
 from doorward.mcp_server.refusals import InvalidParams
-from doorward.mcp_server.request_context import InterimResult, RequestContext, principal_of
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Request(Protocol):
+    """The parts of a request that its state is bound to."""
+
+    identity: Identity | None
+    method: str
+    name: str | None
+    params: dict[str, Any]
 
 
 @dataclass
 class RoundTripState:
     """
-    What is known from earlier rounds of a request.
+    What earlier round trips of a request left.
 
-    ``answers`` are the client's, as they came; ``state`` is the author's own; ``pages`` are the ids
-    of the pages that the user was asked to open, by the keys of the questions.
+    ``responses`` are the client's, as they came. ``state`` is the author's. ``pages`` are the ids of
+    the pages that the user was asked to open, by input request.
     """
 
-    answers: dict[str, Any] = field(default_factory=dict)
+    responses: dict[str, Any] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
     pages: dict[str, str] = field(default_factory=dict)
 
@@ -33,59 +43,56 @@ class RoundTripState:
 @dataclass(frozen=True)
 class MultiRoundTrips:
     """
-    Opens what a client brings back and seals what it is to bring next.
+    Opens the request state that a client sends, and seals the next one.
 
-    A state is good for its principal, its request and ``ttl`` seconds, and as often as the client
-    likes within them: what must happen once only must be remembered by the author.
+    A state is valid for its principal, its request and ``ttl`` seconds, as often as the client
+    sends it. An author must remember what may happen only once.
 
     Spec: MCP 2026-07-28, basic/patterns/mrtr, "Server Requirements"
     """
 
-    seal: RequestStateCipher
+    cipher: RequestStateCipher
     server: str
     ttl: float
     clock: Callable[[], float]
     pending_pages: PendingPages
 
-    def resume(self, request: RequestContext) -> RoundTripState:
+    def resume(self, request: Request) -> RoundTripState:
         """
-        Return what this request brings from its earlier rounds; nothing in its first one.
+        Return the state of this request, which is empty in the first round trip.
 
         Raises:
-            InvalidParams: the state is not for this request, or the answers are no answers.
+            InvalidParams: the state is not for this request, or the responses are malformed.
         """
-        progress = RoundTripState()
+        found = RoundTripState()
         text = request.params.get("requestState")
         if text is not None:
             if not isinstance(text, str):
                 raise InvalidParams("requestState must be a string")
             try:
-                bound = self._bound_to(request)
-                progress = RoundTripState(*self.seal.open(text, bound, now=self.clock()))
+                bound_to = self._bound_to(request)
+                found = RoundTripState(*self.cipher.open(text, bound_to, now=self.clock()))
             except InvalidRequestState:
-                # One sentence for all: a difference would tell what a forgery lacks.
+                # One text for all cases: a difference would help a forger.
                 raise InvalidParams("requestState is not valid for this request") from None
-        progress.answers.update(_answers(request.params))
-        return progress
+        found.responses.update(_responses(request.params))
+        return found
 
-    def ask(
+    def input_required(
         self,
-        request: RequestContext,
-        questions: Mapping[str, InputRequest[Any]],
+        request: Request,
+        input_requests: Mapping[str, InputRequest[Any]],
         so_far: RoundTripState,
-    ) -> InterimResult:
-        """Return the interim result that asks the client for all of these at once."""
-        content = [so_far.answers, so_far.state, so_far.pages]
+    ) -> dict[str, Any]:
+        """Return the members of an ``input_required`` result with these input requests."""
+        content = [so_far.responses, so_far.state, so_far.pages]
         until = self.clock() + self.ttl
-        asked = {
-            key: {"method": question.method, "params": question.params()}
-            for key, question in questions.items()
-        }
-        state = self.seal.close(content, self._bound_to(request), until=until)
-        members = _encode({"inputRequests": asked, "requestState": state})[1:-1]
-        return InterimResult("input_required", members)
+        state = self.cipher.seal(content, self._bound_to(request), until=until)
+        # Encoded here: what is not JSON is an error of the function, which is still running.
+        encoded = msgspec.Raw(_encode(on_the_wire(input_requests)))
+        return {"inputRequests": encoded, "requestState": state}
 
-    def _bound_to(self, request: RequestContext) -> list[Any]:
+    def _bound_to(self, request: Request) -> list[Any]:
         arguments = hashlib.sha256(_encode(request.params.get("arguments") or {})).hexdigest()
         return [
             self.server,
@@ -96,7 +103,7 @@ class MultiRoundTrips:
         ]
 
 
-def _answers(params: Mapping[str, Any]) -> dict[str, Any]:
+def _responses(params: Mapping[str, Any]) -> dict[str, Any]:
     if "inputResponses" not in params:
         return {}
     found = params["inputResponses"]

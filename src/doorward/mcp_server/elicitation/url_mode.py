@@ -1,4 +1,4 @@
-"""A page that the user is asked to open: for what must not pass through the client."""
+"""URL mode: the user opens a page, for what must not pass through the client."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +6,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, quote
 
 from doorward.errors import ConfigurationError
-from doorward.mcp_server.elicitation.input_requests import InvalidInputResponse
-from doorward.mcp_server.refusals import ProtocolRefusal
+from doorward.mcp_server.refusals import InvalidInputResponse, ProtocolRefusal
 from doorward.wire import address
 
 ID_PARAMETER = "elicitationId"
@@ -17,10 +16,10 @@ MAX_URL_LENGTH = 2000
 @dataclass(frozen=True)
 class ElicitedUrl:
     """
-    What the user did when they were asked to open a page.
+    What the user did when asked to open a page.
 
-    ``accepted`` says that they agreed to open it, and nothing of what they did there; ``completed``
-    says that the page reported the end of it, for this ``id`` and this user.
+    ``accepted`` means that they agreed to open it, not what they did there. ``completed`` means that
+    the page has called ``McpServer.pending_pages.complete`` for this ``id`` and this user.
     """
 
     action: Literal["accept", "decline", "cancel"]
@@ -36,13 +35,13 @@ class ElicitedUrl:
 @dataclass(frozen=True)
 class ElicitUrl:
     """
-    A page for the user to open in a browser, where nothing they type passes through the client.
+    A page for the user to open in a browser: nothing they type there passes through the client.
 
-    ``url`` gets a query parameter ``elicitationId``, with which the page finds out by
-    ``McpServer.elicitations`` whether whoever opened it is the one who was asked. It must hold
-    nothing about the user and open nothing by itself: the client reads it, and so may whoever it is
-    sent on to. ``wait`` is how many seconds to wait for the page's end once the user agreed. ``id``
-    and ``tells_id`` are filled in when the question is asked.
+    ``url`` gets a query parameter ``elicitationId``. The page gives it to
+    ``McpServer.pending_pages``, which tells whether the page was made for this user. The URL must
+    not hold user data or grant access: the client reads it, and users can forward it. ``wait`` is
+    how many seconds to wait for the page once the user agreed. ``Context`` sets ``id`` and
+    ``include_id``.
 
     Raises:
         ConfigurationError: with reason ``unusable-page``.
@@ -59,12 +58,12 @@ class ElicitUrl:
     method = "elicitation/create"
 
     def __post_init__(self) -> None:
-        """Refuse an address that no client may show."""
+        """Refuse a URL that no client may show."""
         _require_page(self.url)
 
     @property
     def required_capabilities(self) -> dict[str, Any]:
-        """URL mode, which a client must name."""
+        """URL mode, which a client must declare."""
         return {"elicitation": {"url": {}}}
 
     def params(self) -> dict[str, Any]:
@@ -74,9 +73,9 @@ class ElicitUrl:
         params = {"mode": "url", "message": self.message, "url": joined + hash_mark + fragment}
         return {**params, ID_PARAMETER: self.id} if self.include_id else params
 
-    def read(self, answer: Mapping[str, Any]) -> ElicitedUrl:
+    def read(self, response: Mapping[str, Any]) -> ElicitedUrl:
         """Return what the user did. Raises: BadAnswer."""
-        action = answer.get("action")
+        action = response.get("action")
         if action not in ("accept", "decline", "cancel"):
             raise InvalidInputResponse("says neither that the page is opened nor that it is not")
         return ElicitedUrl(action, self.id)
@@ -84,7 +83,7 @@ class ElicitUrl:
 
 class UrlElicitationRequired(ProtocolRefusal):
     """
-    The request cannot be served until its user has been to a page; then it is to be sent again.
+    The user must open a page before the client sends the request again.
 
     Spec: MCP 2025-11-25, client/elicitation, "URL Elicitation Required Error"
     """
@@ -98,21 +97,21 @@ class UrlElicitationRequired(ProtocolRefusal):
 
 
 def _require_page(url: str) -> None:
-    """Refuse what is no address to show to a user. The address is not repeated: it may be secret."""
+    """Refuse a URL that cannot be shown to users. The error omits the URL, which may be secret."""
     parts = address.split(url)
     if parts is None or len(url) > MAX_URL_LENGTH:
-        raise _unusable("is no absolute http(s) URL of plain characters, or names a password")
+        raise _unusable("is not an absolute http(s) URL in ASCII, or has a password")
     if parts.scheme != "https" and not address.is_loopback_host(parts.hostname):
-        # Whoever sits on the way could put a page of their own in its place.
-        raise _unusable("is plain http, and not on this machine")
+        # An attacker on the network could replace the page.
+        raise _unusable("is plain http, and not on localhost")
     if ID_PARAMETER in dict(parse_qsl(parts.query, keep_blank_values=True)):
-        raise _unusable(f"has a parameter {ID_PARAMETER} already")
+        raise _unusable(f"already has a parameter {ID_PARAMETER}")
 
 
 def _unusable(problem: str) -> ConfigurationError:
     return ConfigurationError(
         "unusable-page",
-        f"The address of a page that a user is to open {problem}.",
+        f"The URL of a page for the user {problem}.",
         f"Give an https URL of at most {MAX_URL_LENGTH} characters without credentials "
-        "(http is for localhost alone).",
+        "(http only for localhost).",
     )

@@ -1,1 +1,1 @@
-"""The methods of MCP: tools, prompts, resources, completion, tasks, handshake."""
+"""The methods of MCP, one file per feature. Not here: how an author's function is called."""

@@ -1,26 +1,26 @@
-"""Completion: what an argument of a prompt, or a variable of a template, could go on as."""
+"""``completion/complete``: suggestions for an argument of a prompt or a variable of a template."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from doorward.errors import ConfigurationError
 from doorward.mcp_server.features.prompts import Prompt
 from doorward.mcp_server.features.resource_registry import ResourceRegistry
-from doorward.mcp_server.features.tools import describe_errors
-from doorward.mcp_server.functions.error_reporting import report
+from doorward.mcp_server.functions.error_reporting import report_failure
 from doorward.mcp_server.functions.invocation import Function, read_function
 from doorward.mcp_server.functions.signature import read_signature
 from doorward.mcp_server.refusals import (
-    IdentityRequired,
     InternalFailure,
+    InvalidArguments,
     InvalidParams,
     ProtocolRefusal,
     ToolError,
 )
 from doorward.mcp_server.registry.registry import Registry
-from doorward.mcp_server.request_context import RequestContext
+from doorward.mcp_server.request_context import RequestContext, Result
 
 MAX_VALUES = 100
 _PARAMETERS = {"value", "arguments"}
@@ -29,7 +29,7 @@ _encode = msgspec.json.Encoder().encode
 
 class Completions:
     """
-    The functions that complete, by the prompt or template and the argument they are for.
+    The completion functions, by prompt or template and by argument.
 
     Spec: MCP 2026-07-28, server/utilities/completion
     """
@@ -40,11 +40,11 @@ class Completions:
         self._functions: dict[tuple[str, str], Function] = {}
 
     def __bool__(self) -> bool:
-        """Say whether anything can be completed."""
+        """Say whether anything is registered."""
         return bool(self._functions)
 
     def add(self, of: str, argument: str, function: Callable[..., Any]) -> None:
-        """Take one more function. Raises: ConfigurationError."""
+        """Register a completion function. Raises: ConfigurationError."""
         signature = read_signature(function)
         if not set(signature.schema.get("properties", {})) <= _PARAMETERS:
             raise ConfigurationError(
@@ -60,32 +60,32 @@ class Completions:
             )
         self._functions[(of, argument)] = read_function(function, signature)
 
-    async def complete(self, request: RequestContext) -> bytes:
+    async def complete(self, request: RequestContext) -> Result:
         """
-        Answer ``completion/complete``; an argument that nobody completes has no suggestions.
+        Answer ``completion/complete``; without a function there are no suggestions.
 
         Raises:
-            InvalidParams: no such prompt or template for this caller, or no argument.
+            InvalidParams: this caller has no such prompt or template, or the argument is malformed.
             InternalFailure: the author's code failed.
         """
-        of = self._find_reference(request)
+        of = self._reference(request)
         argument = request.params.get("argument")
         if not isinstance(argument, dict) or not all(
             isinstance(argument.get(member), str) for member in ("name", "value")
         ):
             raise InvalidParams("params.argument must have a name and a value")
         function = self._functions.get((of, argument["name"]))
-        found: Sequence[str] = ()
+        found: list[str] = []
         if function is not None:
-            found = await _run(function, argument["value"], _chosen_arguments(request), request)
+            found = await _run(function, argument["value"], _arguments(request), request)
         completion: dict[str, Any] = {
-            "values": list(found[:MAX_VALUES]),
+            "values": found[:MAX_VALUES],
             "total": len(found),
             "hasMore": len(found) > MAX_VALUES,
         }
-        return b'"completion":' + _encode(completion)
+        return {"completion": Raw(_encode(completion))}
 
-    def _find_reference(self, request: RequestContext) -> str:
+    def _reference(self, request: RequestContext) -> str:
         ref = request.params.get("ref")
         kind = ref.get("type") if isinstance(ref, dict) else None
         if kind == "ref/prompt":
@@ -98,34 +98,30 @@ class Completions:
 
 
 async def _run(
-    function: Function, value: str, others: Mapping[str, str], request: RequestContext
+    function: Function, value: str, arguments: Mapping[str, str], request: RequestContext
 ) -> list[str]:
-    offered = {"value": value, "arguments": dict(others)}
-    taken = function.signature.schema.get("properties", {})
-    from pydantic import ValidationError
-
+    available = {"value": value, "arguments": dict(arguments)}
+    parameters = function.signature.schema.get("properties", {})
     try:
-        sent = {name: one for name, one in offered.items() if name in taken}
-        given = function.signature.arguments.validate_python(sent)
+        wanted = {name: one for name, one in available.items() if name in parameters}
+        given = function.signature.read(wanted, "python")
         return [str(one) for one in await function.run(given, request)]
     except ProtocolRefusal:
         raise
-    except ValidationError as error:
-        raise InvalidParams(describe_errors(error)) from None
+    except InvalidArguments as error:
+        raise InvalidParams(str(error)) from None
     except ToolError as error:
         raise InvalidParams(error.message) from None
-    except IdentityRequired as error:
-        report("completion-needs-a-guard", function.target.__name__, error)
-        raise InternalFailure(error.public) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code may raise anything
-        raise InternalFailure(
-            report("completion-failed", function.target.__name__, error)
-        ) from None
+        name = function.target.__name__
+        raise InternalFailure(report_failure("completion", name, error)) from None
 
 
-def _chosen_arguments(request: RequestContext) -> dict[str, str]:
+def _arguments(request: RequestContext) -> dict[str, str]:
     context = request.params.get("context", {})
-    others = context.get("arguments", {}) if isinstance(context, dict) else None
-    if not isinstance(others, dict) or not all(isinstance(one, str) for one in others.values()):
+    arguments = context.get("arguments", {}) if isinstance(context, dict) else None
+    if not isinstance(arguments, dict) or not all(
+        isinstance(one, str) for one in arguments.values()
+    ):
         raise InvalidParams("params.context.arguments must be an object of strings")
-    return others
+    return arguments

@@ -1,33 +1,34 @@
-"""Resources: typed functions that a client reads by URI, one each or a template of many."""
+"""How an author's function becomes a resource, or a template of resources."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Raw
 
 from doorward.errors import ConfigurationError
-from doorward.mcp_server.features.tools import docstring_of
-from doorward.mcp_server.functions.error_reporting import report
+from doorward.mcp_server.functions.error_reporting import report_failure
 from doorward.mcp_server.functions.invocation import Function, read_function
 from doorward.mcp_server.functions.signature import read_signature
 from doorward.mcp_server.protocol_revision import ProtocolRevision
 from doorward.mcp_server.refusals import (
-    IdentityRequired,
     InternalFailure,
+    InvalidArguments,
     ProtocolRefusal,
     ResourceNotFound,
     ToolError,
 )
 from doorward.mcp_server.registry.registry import cache_hints
-from doorward.mcp_server.request_context import RequestContext
+from doorward.mcp_server.request_context import RequestContext, Result
 from doorward.mcp_server.schemas.content import EmbeddedResource
-from doorward.mcp_server.schemas.plain_types import are_plain
 from doorward.policy import Operation
 from doorward.wire.resource_uri import is_normal_template, normal_form
 from doorward.wire.uri_template import UriTemplate, is_template, read_uri_template
 
+READ = "resources/read"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -36,8 +37,8 @@ class Resource:
     """
     A typed function as a resource, or as a template of resources.
 
-    ``name`` is its URI or the template's text, for that is what a peer uses. ``ttl_ms`` is how
-    long a client may keep what it read.
+    ``name`` is the URI, or the text of the template. ``ttl_ms`` is how long clients may cache what
+    they read; ``shared`` lets caches give it to other users.
     """
 
     name: str
@@ -46,53 +47,46 @@ class Resource:
     mime_type: str | None
     ttl_ms: int
     shared: bool
-    full_definition: bytes
-    basic_definition: bytes
+    full_definition: Raw
+    # Without title, for 2025-03-26.
+    basic_definition: Raw
 
-    def definition(self, revision: ProtocolRevision) -> bytes:
-        """Return the description in a list; Spec: MCP 2026-07-28, server/resources, "Resource"."""
-        return self.full_definition if revision.structured else self.basic_definition
+    @property
+    def operation(self) -> Operation:
+        """The operation that policy decides for every URI of this resource."""
+        return Operation(READ, self.name)
 
-    async def answer(self, uri: str, values: Mapping[str, str], request: RequestContext) -> bytes:
+    def definition(self, revision: ProtocolRevision) -> Raw:
+        """Return the definition in lists. Spec: MCP 2026-07-28, server/resources, "Resource"."""
+        return self.full_definition if revision.structured_content else self.basic_definition
+
+    async def read(self, uri: str, values: Mapping[str, str], request: RequestContext) -> Result:
         """
-        Return the members of the result of one ``resources/read``.
+        Return the contents at ``uri``; ``values`` are those of the template's variables.
 
         Raises:
-            ResourceNotFound: the URI's values are not of the function's types, or its author says
-                so with a ``ToolError`` or by returning nothing.
+            ResourceNotFound: the values do not fit the function, or the function returned ``None``
+                or raised a ``ToolError``.
             InternalFailure: the author's code failed.
         """
-        given = self._read(uri, values, request.revision)
+        try:
+            given = self.function.signature.read(values, "strings")
+        except InvalidArguments:
+            raise not_found(uri, request.revision) from None
         try:
             value = await self.function.run(given, request)
             if value is None:
                 raise not_found(uri, request.revision)
-            members = b'"contents":' + _encode(self._contents(value, uri))
+            result: Result = {"contents": Raw(_encode(self._contents(value, uri)))}
         except ProtocolRefusal:
             raise
         except ToolError as error:
             raise not_found(uri, request.revision, error.message) from None
-        except IdentityRequired as error:
-            report("resource-needs-a-guard", self.name, error)
-            raise InternalFailure(error.public) from None
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code may raise anything
-            raise InternalFailure(report("resource-failed", self.name, error)) from None
-        if not request.revision.modern:
-            return members
-        return members + cache_hints(self.ttl_ms, private=not self.shared)
-
-    def _read(
-        self, uri: str, values: Mapping[str, str], revision: ProtocolRevision
-    ) -> Mapping[str, Any]:
-        signature = self.function.signature
-        if signature.plain is not None and are_plain(values, signature.plain):
-            return values
-        from pydantic import ValidationError
-
-        try:
-            return signature.arguments.validate_strings(values)
-        except ValidationError:
-            raise not_found(uri, revision) from None
+            raise InternalFailure(report_failure("resource", self.name, error)) from None
+        if request.revision.modern:
+            result |= cache_hints(self.ttl_ms, private=not self.shared)
+        return result
 
     def _contents(self, value: Any, uri: str) -> list[dict[str, Any]]:
         if isinstance(value, EmbeddedResource):
@@ -104,9 +98,9 @@ class Resource:
         elif isinstance(value, str):
             mime_type = self.mime_type or "text/plain"
         else:
-            mime_type = self.mime_type or "application/json"
-            from pydantic_core import to_json
+            from pydantic_core import to_json  # on first use: see schemas/pydantic_types.py
 
+            mime_type = self.mime_type or "application/json"
             value = to_json(value).decode()
         return [EmbeddedResource(uri=uri, data=value, mime_type=mime_type).block()["resource"]]
 
@@ -114,7 +108,7 @@ class Resource:
 def not_found(
     uri: str, revision: ProtocolRevision, message: str = "Resource not found"
 ) -> ResourceNotFound:
-    """Return the refusal of a URI; the eras have different codes for it."""
+    """Return the refusal of a URI; its code depends on the protocol revision."""
     return ResourceNotFound(message, uri, modern=revision.modern)
 
 
@@ -131,29 +125,37 @@ def read_resource(
     shared: bool,
 ) -> Resource:
     """
-    Return ``function`` as the resource at ``uri``, or as the template that ``uri`` is.
+    Return ``function`` as the resource at ``uri``, or as the template ``uri``.
 
     Raises:
-        ConfigurationError: with reason ``unusable-uri``, or what its signature is refused for.
+        ConfigurationError: with reason ``unusable-uri``, or for its signature.
     """
     template = _template(uri)
     signature = read_signature(function)
-    taken = set(signature.schema.get("properties", {}))
-    if taken != set(template.variables if template else ()):
-        raise _unusable(uri, f"its variables are not the parameters {sorted(taken)}")
+    parameters = set(signature.schema.get("properties", {}))
+    if parameters != set(template.variables if template else ()):
+        raise _unusable(uri, f"its variables are not the parameters {sorted(parameters)}")
     definition: dict[str, Any] = {"uriTemplate" if template else "uri": uri}
     definition["name"] = name or function.__name__
-    if said := description or docstring_of(function):
-        definition["description"] = said
+    if text := description or inspect.getdoc(function):
+        definition["description"] = text
     if mime_type is not None:
         definition["mimeType"] = mime_type
     if annotations:
         definition["annotations"] = dict(annotations)
-    basic = _encode(definition)
+    basic = Raw(_encode(definition))
     if title is not None:
         definition["title"] = title
-    runner = read_function(function, signature)
-    return Resource(uri, template, runner, mime_type, ttl_ms, shared, _encode(definition), basic)
+    return Resource(
+        name=uri,
+        template=template,
+        function=read_function(function, signature),
+        mime_type=mime_type,
+        ttl_ms=ttl_ms,
+        shared=shared,
+        full_definition=Raw(_encode(definition)),
+        basic_definition=basic,
+    )
 
 
 def _template(uri: str) -> UriTemplate | None:
@@ -177,11 +179,3 @@ def _unusable(uri: str, why: str) -> ConfigurationError:
         f"{uri!r} cannot be served as a resource: {why}.",
         "Write a URI such as 'notes://all', or a template such as 'notes://{owner}/{+path}'.",
     )
-
-
-OPERATION = "resources/read"
-
-
-def operation_of(resource: Resource) -> Operation:
-    """Return what policy calls the reading of this resource, whichever URI of it is read."""
-    return Operation(OPERATION, resource.name)

@@ -1,4 +1,4 @@
-"""The streams on which change notifications arrive."""
+"""``subscriptions/listen``, and the standalone stream of a session: change notifications."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,12 +7,12 @@ import msgspec
 
 from doorward.mcp_server.asgi import Send
 from doorward.mcp_server.refusals import InvalidParams, NotAcceptable
-from doorward.mcp_server.request_context import RequestContext, ResponseSent
+from doorward.mcp_server.request_context import RequestContext, ResponseSent, Result
+from doorward.mcp_server.streams.event_log import format_event
 from doorward.mcp_server.streams.response_stream import (
-    HEADERS,
+    EVENT_STREAM_HEADERS,
     KEEP_ALIVE,
     accepts_event_stream,
-    event,
 )
 from doorward.mcp_server.streams.session import Session
 from doorward.mcp_server.streams.subscriptions import (
@@ -37,32 +37,32 @@ _KINDS = {
     "resourcesListChanged": RESOURCES,
 }
 
-# Whether this caller may watch the resource, and the task, that a filter names.
+# Whether this caller may subscribe to the resource, or to the task, of this name.
 MaySubscribe = Callable[[RequestContext, str], bool]
 
 
 class SubscriptionStreams:
     """
-    Serves ``subscriptions/listen``, and the standing stream of a session.
+    Serves ``subscriptions/listen``, and the standalone stream of a session.
 
     Spec: MCP 2026-07-28, basic/patterns/subscriptions
     """
 
     def __init__(
-        self, subscriptions: Subscriptions, may_read: MaySubscribe, may_subscribe: MaySubscribe
+        self, subscriptions: Subscriptions, may_read: MaySubscribe, may_use_task: MaySubscribe
     ) -> None:
         self._subscriptions = subscriptions
         self._may_read = may_read
-        self._may_follow = may_subscribe
+        self._may_use_task = may_use_task
 
-    async def listen(self, request: RequestContext) -> bytes:
+    async def listen(self, request: RequestContext) -> Result:
         """
-        Answer ``subscriptions/listen``: first what is granted, then every change, until either end.
+        Answer ``subscriptions/listen``: the granted filter, then notifications until the end.
 
         Raises:
-            InvalidParams: the filter is not one.
-            NotAcceptable: the client cannot read a stream.
-            Served: always in the end; the answer is a stream.
+            InvalidParams: the filter is malformed.
+            NotAcceptable: the client does not accept event streams.
+            ResponseSent: at the end, because the response is a stream.
         """
         granted = self._grant(request)
         if not accepts_event_stream(request.headers):
@@ -72,7 +72,7 @@ class SubscriptionStreams:
         topics += [resource_topic(uri) for uri in granted.get("resourceSubscriptions", ())]
         topics += [task_topic(task) for task in granted.get("taskIds", ())]
         subscription = Subscription(topics)
-        # Listening before it is said: a change between the two must not be lost.
+        # Subscribed before the acknowledgement: a change between the two must not be lost.
         self._subscriptions.add(subscription)
         try:
             await _begin(request.send)
@@ -80,17 +80,17 @@ class SubscriptionStreams:
             await _write(
                 request.send, notification("notifications/subscriptions/acknowledged", first)
             )
-            await self._pass_on(request.send, subscription, meta)
+            await self._forward(request.send, subscription, meta)
         finally:
             self._subscriptions.remove(subscription)
         result = {"resultType": "complete", "_meta": meta}
         answer = _encode({"jsonrpc": "2.0", "id": request.id, "result": result})
-        await request.send({"type": "http.response.body", "body": event(answer)})
+        await request.send({"type": "http.response.body", "body": format_event(answer)})
         raise ResponseSent
 
     async def serve_standalone_stream(self, send: Send, session: Session) -> None:
         """
-        Serve the stream on which a session hears of changes; a new one takes the old one's place.
+        Serve the standalone stream of a session; a new one replaces the old one.
 
         Spec: MCP 2025-11-25, transports, "Listening for Messages from the Server"
         """
@@ -101,21 +101,21 @@ class SubscriptionStreams:
         self._subscriptions.add(subscription)
         try:
             await _begin(send)
-            await self._pass_on(send, subscription, None)
+            await self._forward(send, subscription, None)
         finally:
             self._subscriptions.remove(subscription)
             if session.standalone_stream is subscription:
                 session.standalone_stream = None
         await send({"type": "http.response.body", "body": b""})
 
-    def follow(self, session: Session) -> None:
-        """Let the standing stream follow what its session subscribed to meanwhile."""
+    def update_topics(self, session: Session) -> None:
+        """Update the topics of the standalone stream to those of its session."""
         if session.standalone_stream is not None:
             self._subscriptions.remove(session.standalone_stream)
             session.standalone_stream.topics = frozenset(_topics_of(session))
             self._subscriptions.add(session.standalone_stream)
 
-    async def _pass_on(
+    async def _forward(
         self, send: Send, subscription: Subscription, meta: dict[str, Any] | None
     ) -> None:
         while not subscription.ended:
@@ -123,22 +123,22 @@ class SubscriptionStreams:
             if not taken and not subscription.ended:
                 await send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
             for method, params in taken:
-                told = params if meta is None else {**params, "_meta": meta}
-                await _write(send, notification(method, told))
+                sent = params if meta is None else {**params, "_meta": meta}
+                await _write(send, notification(method, sent))
 
     def _grant(self, request: RequestContext) -> dict[str, Any]:
-        asked = request.params.get("notifications")
-        if not isinstance(asked, dict):
-            raise InvalidParams("params.notifications is missing or no object")
-        granted: dict[str, Any] = {kind: True for kind in _KINDS if asked.get(kind) is True}
+        wanted = request.params.get("notifications")
+        if not isinstance(wanted, dict):
+            raise InvalidParams("params.notifications is missing or not an object")
+        granted: dict[str, Any] = {kind: True for kind in _KINDS if wanted.get(kind) is True}
         for member, may in (
             ("resourceSubscriptions", self._may_read),
-            ("taskIds", self._may_follow),
+            ("taskIds", self._may_use_task),
         ):
-            if member in asked:
-                # What is not theirs is left out like what is not there: no list of what is hidden.
+            if member in wanted:
+                # Hidden names are omitted, as unknown ones are: the response does not reveal them.
                 granted[member] = [
-                    one for one in _names(asked[member], member) if may(request, one)
+                    one for one in _names(wanted[member], member) if may(request, one)
                 ]
         return granted
 
@@ -156,10 +156,10 @@ def _names(value: Any, member: str) -> list[str]:
 
 
 async def _begin(send: Send) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS]})
-    # Something to read at once: some clients wait for the first byte before they say "connected".
+    await send({"type": "http.response.start", "status": 200, "headers": [*EVENT_STREAM_HEADERS]})
+    # Some clients count as connected only after the first byte.
     await send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
 
 
 async def _write(send: Send, message: bytes) -> None:
-    await send({"type": "http.response.body", "body": event(message), "more_body": True})
+    await send({"type": "http.response.body", "body": format_event(message), "more_body": True})

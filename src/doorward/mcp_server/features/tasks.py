@@ -1,11 +1,10 @@
-"""Tasks: tool calls that are answered with a handle, and the methods that take one."""
+"""Tool calls that continue as tasks, and the methods of the tasks extension."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Literal
 
-import msgspec
-
+from doorward.mcp_server.principal import principal_of
 from doorward.mcp_server.refusals import (
     InternalFailure,
     InvalidParams,
@@ -14,7 +13,7 @@ from doorward.mcp_server.refusals import (
     TooManyTasks,
 )
 from doorward.mcp_server.registry.access_rules import AccessRules
-from doorward.mcp_server.request_context import InterimResult, Method, RequestContext, principal_of
+from doorward.mcp_server.request_context import InterimResult, Method, RequestContext, Result
 from doorward.mcp_server.streams.subscriptions import Subscriptions, task_topic
 from doorward.mcp_server.task import Task
 from doorward.policy import Operation
@@ -23,16 +22,14 @@ EXTENSION = "io.modelcontextprotocol/tasks"
 TaskSupport = Literal["optional", "required", "deferred"]
 METHODS = ("tasks/get", "tasks/update", "tasks/cancel")
 MAX_PER_CALLER = 100
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
 
 
 class Tasks:
     """
-    The tasks of a server, in this process; ``ttl`` is in seconds from their creation.
+    The tasks of a server, in this process, for ``ttl`` seconds from their creation.
 
-    Each is closed to everybody but its principal, even to somebody who knows its id, and to its
-    principal too once the tool is no longer theirs to use.
+    Only its principal can use a task: its id alone is not enough. A principal who may no longer use
+    the tool cannot use the task.
     """
 
     def __init__(
@@ -42,13 +39,13 @@ class Tasks:
         clock: Callable[[], float],
         *,
         ttl: float,
-        most: int,
+        limit: int,
     ) -> None:
         self._access_rules = access_rules
         self._subscriptions = subscriptions
         self._clock = clock
         self._ttl = ttl
-        self._most = most
+        self._limit = limit
         self._tasks: dict[str, Task] = {}
 
     @property
@@ -58,14 +55,14 @@ class Tasks:
 
     async def run(
         self, support: TaskSupport, operation: Operation, work: Method, request: RequestContext
-    ) -> bytes:
+    ) -> Result:
         """
-        Answer a call of a tool that may become a task.
+        Return the result of a tool call that may become a task.
 
         Raises:
-            Interim: it became a task, or asks for input before it does.
-            MissingCapability: it must become one, and the client does not know tasks.
-            TooManyTasks: there is no room for one more.
+            InterimResult: it became a task, or needs input first.
+            MissingCapability: it must become a task, and the client does not support tasks.
+            TooManyTasks: a limit is reached.
 
         Spec: MCP extension io.modelcontextprotocol/tasks, "Capability Negotiation"
         """
@@ -76,28 +73,28 @@ class Tasks:
         task = self._new(request, operation)
         request.task = task
         if support != "deferred":
-            task.began.set()
-        # Of a coroutine of its own from the start: it goes on when the request is long over.
-        task.runner = asyncio.create_task(self._run_task(task, work, request))
-        began = asyncio.create_task(task.began.wait())
+            task.started.set()
+        # Its own asyncio task from the start: it continues when the request has ended.
+        task.work = asyncio.create_task(self._run_task(task, work, request))
+        started = asyncio.create_task(task.started.wait())
         try:
-            await asyncio.wait({task.runner, began}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task.work, started}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            began.cancel()
+            started.cancel()
             if not task.is_started:
                 self._tasks.pop(task.id, None)
-                task.runner.cancel()
+                task.work.cancel()
         if task.is_started:
-            raise InterimResult("task", _encode(task.summary())[1:-1])
-        members: bytes = await task.runner
-        return members
+            raise InterimResult("task", task.summary())
+        result: Result = await task.work
+        return result
 
     def find(self, request: RequestContext, task_id: object) -> Task:
         """
         Return a task of this caller.
 
         Raises:
-            InvalidParams: in the same words whether there is none or it is somebody else's.
+            InvalidParams: the same for an unknown task and another principal's.
         """
         self._prune()
         task = self._tasks.get(task_id) if isinstance(task_id, str) else None
@@ -110,7 +107,7 @@ class Tasks:
         return task
 
     def may_subscribe(self, request: RequestContext, task_id: str) -> bool:
-        """Say whether this is a task of this caller. Raises: MissingCapability."""
+        """Say whether this caller may subscribe to the task. Raises: MissingCapability."""
         require_tasks(request)
         try:
             self.find(request, task_id)
@@ -118,38 +115,38 @@ class Tasks:
             return False
         return True
 
-    async def get(self, request: RequestContext) -> bytes:
+    async def get(self, request: RequestContext) -> Result:
         """Answer ``tasks/get``. Raises: InvalidParams, MissingCapability."""
         require_tasks(request)
-        return _encode(self.find(request, request.params.get("taskId")).detailed())[1:-1]
+        return self.find(request, request.params.get("taskId")).detailed()
 
-    async def update(self, request: RequestContext) -> bytes:
+    async def update(self, request: RequestContext) -> Result:
         """Answer ``tasks/update``. Raises: InvalidParams, MissingCapability."""
         require_tasks(request)
         task = self.find(request, request.params.get("taskId"))
-        answers = request.params.get("inputResponses")
-        if not isinstance(answers, dict):
+        responses = request.params.get("inputResponses")
+        if not isinstance(responses, dict):
             raise InvalidParams("inputResponses must be an object of results")
-        task.answer(answers)
-        return b""
+        task.provide_input(responses)
+        return {}
 
-    async def cancel(self, request: RequestContext) -> bytes:
+    async def cancel(self, request: RequestContext) -> Result:
         """Answer ``tasks/cancel``. Raises: InvalidParams, MissingCapability."""
         require_tasks(request)
         self.find(request, request.params.get("taskId")).cancel()
-        return b""
+        return {}
 
-    def close_all(self) -> None:
-        """Stop all work: the process is going."""
+    def cancel_all(self) -> None:
+        """Cancel every task, at shutdown."""
         for task in self._tasks.values():
             task.cancel()
 
     def _new(self, request: RequestContext, operation: Operation) -> Task:
         self._prune()
         principal = principal_of(request.identity)
-        of_this_one = sum(1 for task in self._tasks.values() if task.principal == principal)
-        if len(self._tasks) >= self._most or (
-            principal is not None and of_this_one >= MAX_PER_CALLER
+        of_this_caller = sum(1 for task in self._tasks.values() if task.principal == principal)
+        if len(self._tasks) >= self._limit or (
+            principal is not None and of_this_caller >= MAX_PER_CALLER
         ):
             raise TooManyTasks("There are too many tasks; try again later")
         task = Task(
@@ -158,21 +155,21 @@ class Tasks:
         self._tasks[task.id] = task
         return task
 
-    async def _run_task(self, task: Task, work: Method, request: RequestContext) -> bytes:
+    async def _run_task(self, task: Task, work: Method, request: RequestContext) -> Result:
         try:
-            members = await work(request)
+            result = await work(request)
         except ProtocolRefusal as refusal:
             if not task.is_started:
                 raise
             task.fail({"code": refusal.jsonrpc_code, "message": refusal.message})
-            return b""
+            return {}
         except BaseException:
-            # A cancellation of the author's own making: nobody may poll it for ever.
+            # Such as a cancellation by the author's code: without an end, clients would poll forever.
             task.fail({"code": InternalFailure.jsonrpc_code, "message": "The work was stopped."})
             raise
         if task.is_started:
-            task.complete(_decode(b"{%b}" % members))
-        return members
+            task.complete(result)
+        return result
 
     def _prune(self) -> None:
         now = self._clock()
@@ -185,12 +182,12 @@ class Tasks:
 
 
 def declares_tasks(request: RequestContext) -> bool:
-    """Say whether the client declared the extension in this request."""
+    """Say whether this request declares the tasks extension."""
     extensions = request.capabilities.get("extensions")
     return isinstance(extensions, dict) and isinstance(extensions.get(EXTENSION), dict)
 
 
 def require_tasks(request: RequestContext) -> None:
-    """Let a client pass that knows tasks. Raises: MissingCapability."""
+    """Return if this request declares the tasks extension. Raises: MissingCapability."""
     if not declares_tasks(request):
         raise MissingCapability({"extensions": {EXTENSION: {}}})

@@ -1,1 +1,1 @@
-"""An author's function: its signature, dependencies, context and invocation."""
+"""An author's function: signature, dependencies, context, and the call. Not here: MCP's methods."""

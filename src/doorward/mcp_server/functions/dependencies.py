@@ -1,4 +1,4 @@
-"""``Annotated[..., Depends(...)]`` in a tool, as in a FastAPI route."""
+"""FastAPI's ``Depends`` in a tool, a prompt or a resource."""
 
 import inspect
 import sys
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def is_dependency(annotation: Any, default: Any) -> bool:
-    """Say whether a parameter is filled by ``Depends``, in its annotation or as its default."""
-    # Nobody has made one if nobody has loaded FastAPI, which weighs 20 MB.
+    """Say whether the annotation or the default of a parameter is a ``Depends``."""
+    # Without FastAPI in the process there is none. FastAPI takes 17 MB, so it is imported late.
     if (loaded := sys.modules.get("fastapi.params")) is None:
         return False
     if isinstance(default, loaded.Depends):
@@ -28,18 +28,18 @@ def is_dependency(annotation: Any, default: Any) -> bool:
 
 @dataclass(frozen=True)
 class Dependencies:
-    """The parameters of a function that FastAPI fills; no peer can send them."""
+    """The parameters of a function that FastAPI fills; no client can send them."""
 
     dependant: "Dependant"
 
     @asynccontextmanager
     async def solved(self, request: RequestContext) -> AsyncIterator[Mapping[str, Any]]:
         """
-        Yield the values; what dependencies do after their ``yield`` is done when the block ends.
+        Yield the values; when the block ends, dependencies run the code after their ``yield``.
 
         Raises:
-            ToolError: a dependency raised ``HTTPException`` below 500, whose detail is for the peer.
-            InternalFailure: a dependency needs something that an MCP request has not.
+            ToolError: a dependency raised ``HTTPException`` below 500; the client gets its detail.
+            InternalFailure: a dependency needs what an MCP request does not have.
         """
         from fastapi import HTTPException
         from fastapi.dependencies.utils import solve_dependencies
@@ -48,7 +48,7 @@ class Dependencies:
         app = request.scope.get("app")
         provider = app if hasattr(app, "dependency_overrides") else None
         async with AsyncExitStack() as outer, AsyncExitStack() as inner:
-            # Where FastAPI looks for the place to put what is to be closed later.
+            # FastAPI takes its exit stacks from the scope.
             scope = {
                 **request.scope,
                 "fastapi_inner_astack": outer,
@@ -75,26 +75,26 @@ def read_dependencies(
     function: Callable[..., Any], parameters: Mapping[str, inspect.Parameter]
 ) -> Dependencies:
     """
-    Return the given parameters of ``function`` as something FastAPI can fill.
+    Return these parameters of ``function`` as dependencies.
 
     Raises:
         ConfigurationError: with reason ``unusable-signature``: a dependency reads the body, which
-            is the MCP message and no form of its own.
+            is the MCP message.
     """
     from fastapi.dependencies.utils import get_dependant
 
-    def only_these() -> None:
-        """Carry the signature; never called."""
+    def dependencies_only() -> None:
+        """Hold the signature; never called."""
 
-    only_these.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    dependencies_only.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters.values()]
     )
-    dependant = get_dependant(path="/", call=only_these)
+    dependant = get_dependant(path="/", call=dependencies_only)
     if _reads_body(dependant):
         raise ConfigurationError(
             "unusable-signature",
             f"{function.__qualname__} cannot be served: a dependency of it reads the body.",
-            "Take what the peer sends as a parameter of the function itself.",
+            "Take what the client sends as a parameter of the function itself.",
         )
     return Dependencies(dependant)
 

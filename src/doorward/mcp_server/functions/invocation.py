@@ -1,4 +1,4 @@
-"""Running an author's function: arguments in, identity injected, threads for what would block."""
+"""Calling an author's function: arguments, injected parameters, and threads."""
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,41 +15,34 @@ from doorward.mcp_server.request_context import RequestContext
 
 @dataclass(frozen=True)
 class Function:
-    """An author's function and what its signature says."""
+    """An author's function and its signature."""
 
     target: Callable[..., Any]
     signature: Signature
     is_async: bool
-    # Whether it waits and is given nothing but what the peer sent.
-    direct: bool = False
 
     def run(self, arguments: Mapping[str, Any], request: RequestContext) -> Awaitable[Any]:
         """
-        Return, when awaited, what the function returns for these arguments in this call.
+        Return an awaitable of what the function returns.
 
-        A function that is not ``async`` runs in a thread, so that it blocks nobody else.
+        A function that is not ``async`` runs in a thread, and blocks no other request.
 
         Raises:
-            NobodyToAsk: it needs an identity and there is none.
+            IdentityRequired: the function needs an identity, and the request has none.
         """
-        if self.direct:
-            running: Awaitable[Any] = self.target(**arguments)
-            return running
         signature = self.signature
         if signature.identity:
             if request.identity is None and signature.identity_required:
-                raise IdentityRequired(
-                    "a parameter is annotated Identity and the scope carries none"
-                )
-            # The injected names are not among those that a peer may send, so nothing is overridden.
+                raise IdentityRequired("a parameter is an Identity, and the scope carries none")
+            # Clients cannot send these names: nothing is overridden.
             arguments = {**arguments, **dict.fromkeys(signature.identity, request.identity)}
         if signature.context:
             arguments = {**arguments, **dict.fromkeys(signature.context, Context(request))}
         if signature.dependencies is not None:
-            return self._run_solved(signature.dependencies, arguments, request)
+            return self._run_with_dependencies(signature.dependencies, arguments, request)
         return self._run(arguments)
 
-    async def _run_solved(
+    async def _run_with_dependencies(
         self, dependencies: Dependencies, arguments: Mapping[str, Any], request: RequestContext
     ) -> Any:
         async with dependencies.solved(request) as values:
@@ -59,15 +52,13 @@ class Function:
         if self.is_async:
             running: Awaitable[Any] = self.target(**arguments)
             return running
-        # By the first function that needs a thread: it is a tenth of what a server loads at its start.
+        # Imported late: only functions in threads need it, and it takes 12 ms.
         import anyio.to_thread
 
-        # Abandoned when its caller hangs up: a thread cannot be stopped, but nobody waits for it.
+        # A thread cannot be cancelled; when the client disconnects, nobody waits for it.
         return anyio.to_thread.run_sync(partial(self.target, **arguments), abandon_on_cancel=True)
 
 
 def read_function(target: Callable[..., Any], signature: Signature) -> Function:
-    """Return ``target`` as something to run."""
-    is_async = inspect.iscoroutinefunction(target)
-    given_more = signature.identity or signature.context or signature.dependencies is not None
-    return Function(target, signature, is_async, direct=is_async and not given_more)
+    """Return ``target`` as a function that can be run."""
+    return Function(target, signature, inspect.iscoroutinefunction(target))

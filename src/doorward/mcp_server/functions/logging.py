@@ -1,18 +1,18 @@
-"""The severities of log messages, and which of them a client wants."""
+"""Log messages to the client: levels, and which of them a client wants."""
 
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from doorward.mcp_server.refusals import InvalidParams
-from doorward.mcp_server.request_context import RequestContext
+from doorward.mcp_server.request_context import RequestContext, Result
+from doorward.mcp_server.streams.session import LogLevel
 
-Level = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
-_SEVERITY = {level: rank for rank, level in enumerate(get_args(Level))}
+_SEVERITY = {level: rank for rank, level in enumerate(get_args(LogLevel))}
 LEVEL_META = "io.modelcontextprotocol/logLevel"
 
 
-def require_level(value: Any) -> Level:
+def require_level(value: Any) -> LogLevel:
     """
-    Return ``value`` when it is a level.
+    Return ``value`` if it is a log level.
 
     Raises:
         InvalidParams: it is not. Spec: MCP 2026-07-28, server/utilities/logging, "Error Handling"
@@ -22,29 +22,29 @@ def require_level(value: Any) -> Level:
     return value  # type: ignore[return-value]
 
 
-def is_wanted(level: Level, request: RequestContext) -> bool:
+def is_wanted(level: LogLevel, request: RequestContext) -> bool:
     """
-    Say whether the client of this call asked for messages of this level.
+    Say whether the client wants log messages of this level.
 
-    In 2026-07-28 each request says so; before, the session does. A client that said nothing is
-    sent nothing: it may not even read a stream.
+    In 2026-07-28 each request sets the level; in older revisions the session does. Without a level
+    the client gets no messages: it may not read streams.
 
     Raises:
-        InvalidParams: what the request says is no level.
+        InvalidParams: the request has an unknown level.
     """
     if request.revision.modern:
-        asked = request.meta.get(LEVEL_META)
-        return asked is not None and _SEVERITY[level] >= _SEVERITY[require_level(asked)]
-    wanted = request.session.log_level if request.session is not None else None
-    return wanted is not None and _SEVERITY[level] >= _SEVERITY[wanted]
+        wanted = request.meta.get(LEVEL_META)
+        return wanted is not None and _SEVERITY[level] >= _SEVERITY[require_level(wanted)]
+    minimum = request.session.log_level if request.session is not None else None
+    return minimum is not None and _SEVERITY[level] >= _SEVERITY[minimum]
 
 
-async def set_level(request: RequestContext) -> bytes:
+async def set_level(request: RequestContext) -> Result:
     """
     Answer ``logging/setLevel``.
 
     Raises:
-        InvalidParams: not a level, or there is no session to keep it for.
+        InvalidParams: the level is unknown, or the request has no session.
 
     Spec: MCP 2025-11-25, server/utilities/logging
     """
@@ -52,4 +52,4 @@ async def set_level(request: RequestContext) -> bytes:
     if request.session is None:
         raise InvalidParams("A log level is kept for a session, and this request has none")
     request.session.log_level = level
-    return b""
+    return {}

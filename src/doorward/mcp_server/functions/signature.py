@@ -1,4 +1,4 @@
-"""A Python signature, read once: what may be sent, what is injected, and the schema of both."""
+"""The signature of an author's function: what clients send, and what is injected."""
 
 import inspect
 import sys
@@ -16,11 +16,13 @@ from doorward.mcp_server.functions.dependencies import (
     is_dependency,
     read_dependencies,
 )
-from doorward.mcp_server.schemas.plain_schema import Declared, plain_schema
-from doorward.mcp_server.schemas.plain_types import plain_types
+from doorward.mcp_server.schemas.plain_schema import Parameter, plain_schema
+from doorward.mcp_server.schemas.plain_types import are_plain, plain_types
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+    from doorward.mcp_server.schemas.pydantic_types import Source
 
 
 @dataclass(frozen=True)
@@ -28,32 +30,32 @@ class Signature:
     """
     What a function takes.
 
-    ``declared`` is what a peer may send; ``identity`` names the parameters that only the guard can
-    fill, ``context`` those for the request itself, ``dependencies`` those that FastAPI fills.
-    The sets of names are disjoint, and no other argument is accepted.
+    ``parameters`` are those that clients fill. ``identity`` names the parameters that the guard
+    fills, ``context`` those for the request, ``dependencies`` those that FastAPI fills. The sets of
+    names are disjoint, and no other argument is accepted. ``plain`` has the types of ``parameters``
+    if all are plain.
     """
 
     function: Callable[..., Any]
-    declared: Mapping[str, Declared]
+    parameters: Mapping[str, Parameter]
     identity: tuple[str, ...]
     identity_required: bool
     context: tuple[str, ...] = ()
     dependencies: Dependencies | None = None
-    # The arguments and their types, when a value is judged by its type alone.
     plain: Mapping[str, type] | None = None
 
     @cached_property
     def arguments(self) -> "TypeAdapter[dict[str, Any]]":
         """
-        What judges the arguments that a peer sends.
+        The validator of the arguments that clients send.
 
         Raises:
-            ConfigurationError: with reason ``unusable-signature``: a type that has no schema.
+            ConfigurationError: with reason ``unusable-signature``: a type has no schema.
         """
         from doorward.mcp_server.schemas.pydantic_types import NO_SCHEMA, adapter_of
 
         try:
-            return adapter_of(self.function.__name__, self.declared)
+            return adapter_of(self.function.__name__, self.parameters)
         except NO_SCHEMA as error:
             why = "one of its parameters has a type without a schema"
             raise _unusable(self.function, why) from error
@@ -61,17 +63,32 @@ class Signature:
     @cached_property
     def schema(self) -> dict[str, Any]:
         """The JSON Schema 2020-12 of the arguments. Raises: as ``arguments``."""
-        known = plain_schema(self.declared, additionalProperties=False)
-        if known is not None:
-            return known
+        plain = plain_schema(self.parameters, additionalProperties=False)
+        if plain is not None:
+            return plain
         from doorward.mcp_server.schemas.pydantic_types import schema_of
 
         return schema_of(self.arguments)
 
+    def read(self, values: Mapping[str, Any], source: "Source" = "json") -> Mapping[str, Any]:
+        """
+        Return the arguments as the types of the function.
+
+        Plain values need no pydantic: a test holds the two paths equal.
+
+        Raises:
+            InvalidArguments: the values do not fit the schema.
+        """
+        if self.plain is not None and are_plain(values, self.plain):
+            return values
+        from doorward.mcp_server.schemas.pydantic_types import validate
+
+        return validate(self.arguments, values, source)
+
 
 def read_signature(function: Callable[..., Any]) -> Signature:
     """
-    Return what ``function`` takes: JSON-sent arguments apart from what is injected.
+    Return what ``function`` takes: the arguments from clients, and what is injected.
 
     ``async def add(a: int, b: int, user: Identity)`` takes the arguments ``a`` and ``b``.
 
@@ -80,44 +97,44 @@ def read_signature(function: Callable[..., Any]) -> Signature:
             fill (``*args``, ``**kwargs``, positional-only), or a type that has no schema.
     """
     hints = _hints(function)
-    declared: dict[str, Declared] = {}
+    parameters: dict[str, Parameter] = {}
     identity: dict[str, bool] = {}
     context: list[str] = []
     depends: dict[str, inspect.Parameter] = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise _unusable(function, f"its parameter {name!r} has no name that a peer could send")
+            raise _unusable(function, f"clients cannot name its parameter {name!r}")
         annotation = hints.get(name, Any)
-        if (optional := _identity(annotation)) is not None:
+        if (optional := _optional_identity(annotation)) is not None:
             identity[name] = not optional
-        elif _unwrap_annotated(annotation) is Context:
+        elif _without_metadata(annotation) is Context:
             context.append(name)
         elif is_dependency(annotation, parameter.default):
             depends[name] = parameter.replace(annotation=annotation)
         else:
-            declared[name] = (annotation, parameter.default)
+            parameters[name] = (annotation, parameter.default)
     signature = Signature(
         function=function,
-        declared=declared,
+        parameters=parameters,
         identity=tuple(identity),
         identity_required=any(identity.values()),
         context=tuple(context),
         dependencies=read_dependencies(function, depends) if depends else None,
-        plain=plain_types({name: _type_unless_constrained(*one) for name, one in declared.items()}),
+        plain=plain_types({name: _unconstrained(*one) for name, one in parameters.items()}),
     )
-    # Whatever cannot be served is told to the author, and not to the first peer that asks.
+    # Computed now: the author learns of a type without a schema at start-up, not from a client.
     _ = signature.schema
     return signature
 
 
-def _type_unless_constrained(annotation: Any, default: Any) -> Any:
-    """Return the annotation, unless a default such as ``Field(ge=0)`` says more than it does."""
-    # Nobody has made one if nobody has loaded pydantic.
+def _unconstrained(annotation: Any, default: Any) -> Any:
+    """Return the annotation, or ``Any`` if a default such as ``Field(ge=0)`` constrains it."""
+    # Without pydantic in the process, no default can be one of its fields.
     loaded = sys.modules.get("pydantic.fields")
     return Any if loaded is not None and isinstance(default, loaded.FieldInfo) else annotation
 
 
-def _unwrap_annotated(annotation: Any) -> Any:
+def _without_metadata(annotation: Any) -> Any:
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     return annotation
@@ -130,20 +147,20 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
         raise _unusable(function, f"its annotations cannot be read ({error})") from error
 
 
-def _identity(annotation: Any) -> bool | None:
-    """Say whether the parameter is an optional identity (true), a needed one (false), or neither."""
-    annotation = _unwrap_annotated(annotation)
+def _optional_identity(annotation: Any) -> bool | None:
+    """Say whether the annotation is ``Identity | None`` or ``Identity``; ``None`` for others."""
+    annotation = _without_metadata(annotation)
     if annotation is Identity:
         return False
     if get_origin(annotation) in (Union, types.UnionType):
-        arms = [_identity(arm) for arm in get_args(annotation) if arm is not type(None)]
-        # Every arm: "Identity | str" would be a parameter that a peer fills in the guard's stead.
+        arms = [_optional_identity(arm) for arm in get_args(annotation) if arm is not type(None)]
+        # Every arm: a client could fill an ``Identity | str``.
         if arms and all(arm is not None for arm in arms):
             return type(None) in get_args(annotation)
         if any(arm is not None for arm in arms):
             raise ConfigurationError(
                 "unusable-signature",
-                "A parameter is an Identity or something that a peer could send.",
+                "A parameter is an Identity or something that a client could send.",
                 "Annotate it as Identity or as Identity | None.",
             )
     return None

@@ -1,1 +1,1 @@
-"""MCP over Streamable HTTP: the ASGI endpoint, host check, session methods, notifications."""
+"""MCP over Streamable HTTP: endpoint, session methods, router. Not here: MCP's own methods."""

@@ -1,20 +1,16 @@
-"""The MCP endpoint as an ASGI application: HTTP in, one JSON-RPC message out."""
+"""The MCP endpoint as an ASGI application: one JSON-RPC message per POST."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
 from doorward.errors import RequestRefused
-from doorward.mcp_server.asgi import (
-    ClientDisconnected,
-    Receive,
-    Scope,
-    Send,
-    read_body,
-    while_connected,
-)
+from doorward.mcp_server.asgi import ClientDisconnected, Receive, Scope, Send, read_body
+from doorward.mcp_server.http.disconnect import while_connected
 from doorward.mcp_server.http.host_check import HostOriginCheck
 from doorward.mcp_server.http.session_methods import (
+    end_without_response,
     find_session,
     receive_while_attached,
     serve_get_or_delete,
@@ -36,7 +32,7 @@ from doorward.mcp_server.request_context import (
     first_interim_result,
 )
 from doorward.mcp_server.server_state import ServerState
-from doorward.mcp_server.streams.in_flight import RequestCancelled, end_without_response
+from doorward.mcp_server.streams.in_flight import RequestCancelled
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import Envelope, Malformed, jsonrpc_error, read_envelope
 from doorward.wire.strict_json import parse
@@ -53,11 +49,11 @@ Headers = list[tuple[bytes, bytes]]
 
 class Endpoint:
     """
-    One MCP endpoint, whatever path it is put at.
+    One MCP endpoint, at any path.
 
-    ``modern`` and ``legacy`` are the methods of each era. ``meta`` is in every modern result and
-    says who answers. ``house`` is what outlives a request. What the guard left in the scope is
-    taken as it is and nothing is parsed twice; a request that no guard has seen is read here.
+    ``modern`` and ``legacy`` are the methods of 2026-07-28 and of older revisions. ``meta`` is the
+    ``_meta`` of every modern result, and ``state`` is what outlives a request. An envelope that the
+    guard left in the scope is used as it is; without a guard, the endpoint reads the request.
 
     Spec: MCP 2026-07-28, transports/streamable-http; 2025-11-25, transports
     """
@@ -67,7 +63,7 @@ class Endpoint:
         *,
         modern: Mapping[str, Method],
         legacy: Mapping[str, Method],
-        meta: bytes,
+        meta: Mapping[str, Any],
         state: ServerState,
         host_check: HostOriginCheck,
         max_body: int,
@@ -75,31 +71,29 @@ class Endpoint:
         self._modern = modern
         self._legacy = legacy
         self.state = state
-        self._empty = b'{"resultType":"complete","_meta":%b' % meta
-        self._complete = self._empty + b","
-        self._interim = b'","_meta":%b,' % meta
+        self._meta = msgspec.Raw(_encode(meta))
         self._host_check = host_check
         self._max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or the start and the end of the process."""
+        """Serve one request, or the lifespan of the process."""
         if scope["type"] != "http":
-            await self._serve_process(scope, receive, send)
+            await self._serve_other(scope, receive, send)
             return
         try:
             if scope["method"] != "POST":
-                await self._serve_verb(scope, receive, send)
+                await serve_get_or_delete(self.state, self._host_check, scope, receive, send)
                 return
             envelope = scope.get(ENVELOPE_KEY)
-            # Whoever left an envelope has judged that JSON came; that JSON may go is judged here.
+            # The guard has checked the content type. This checks the Accept header.
             if type(envelope) is not Envelope or envelope.accept != _COMMON_ACCEPT:
-                envelope = await self._admitted(envelope, scope, receive)
+                envelope = await self._read(envelope, scope, receive)
             if envelope.is_notification or envelope.is_response:
                 self._handle_notification(envelope, scope)
                 await _send(send, 202, b"")
                 return
             request = self._request(envelope, scope, receive, send)
-            status, body = await self._answer(request)
+            status, body = await self._respond(request)
         except (ClientDisconnected, ResponseSent):
             return
         except RequestCancelled:
@@ -108,24 +102,21 @@ class Endpoint:
             await _refuse(send, refusal)
         else:
             if request.stream is None:
-                await _send(send, status, body, request.answer_headers)
+                await _send(send, status, body, request.response_headers)
             else:
                 await request.stream.finish(body)
 
-    async def _serve_process(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _serve_lifespan(receive, send, self.state.close)
         else:
             await send({"type": "websocket.close", "code": 1002})
 
-    async def _serve_verb(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await serve_get_or_delete(self.state, self._host_check, scope, receive, send)
-
-    async def _admitted(self, left: object, scope: Scope, receive: Receive) -> Envelope:
-        """Return the envelope that was left, or the message's own, when headers let it pass."""
-        _admit(scope)
-        if type(left) is Envelope:
-            return left
+    async def _read(self, envelope: object, scope: Scope, receive: Receive) -> Envelope:
+        """Return the guard's envelope, or without a guard that of the body; both after checks."""
+        _require_json(scope["headers"])
+        if type(envelope) is Envelope:
+            return envelope
         headers: Headers = scope["headers"]
         self._host_check.admit(headers)
         return read_envelope(await read_body(receive, headers, self._max_body), headers)
@@ -146,7 +137,7 @@ class Endpoint:
             scope,
             receive,
             send,
-            self.state.rounds,
+            self.state.round_trips,
         )
         if (
             not request.revision.modern
@@ -156,34 +147,28 @@ class Endpoint:
             request.session = find_session(self.state, scope)
         return request
 
-    async def _answer(self, request: RequestContext) -> tuple[int, bytes]:
+    async def _respond(self, request: RequestContext) -> tuple[int, bytes]:
+        """Return the HTTP status and the body of the response."""
+        result_type = "complete"
         try:
             work = self._method(request.method, request.revision)(request)
             if request.session is None:
-                members = await while_connected(request.receive, work)
+                result = await while_connected(request.receive, work)
             else:
                 connected = while_connected(receive_while_attached(request), work)
-                members = await request.session.in_flight.run(request.id, connected)
+                result = await request.session.in_flight.run(request.id, connected)
         except InterimResult as interim:
-            return 200, self._interim_answer(interim, request)
+            result_type, result = interim.result_type, interim.members
         except BaseExceptionGroup as group:
-            # An author asked from within a group of tasks.
-            return 200, self._interim_answer(first_interim_result(group), request)
+            # The author's code asked the client from within a task group.
+            first = first_interim_result(group)
+            result_type, result = first.result_type, first.members
         except ProtocolRefusal as refusal:
             body = jsonrpc_error(request.id, refusal.jsonrpc_code, refusal.message, refusal.data)
             return (refusal.status if request.revision.modern else 200), body
-        complete = self._complete if members else self._empty
-        opening = complete if request.revision.modern else b"{"
-        answer = b'{"jsonrpc":"2.0","id":%b,"result":%b%b}}'
-        return 200, answer % (_encode(request.id), opening, members)
-
-    def _interim_answer(self, interim: InterimResult, request: RequestContext) -> bytes:
-        return b'{"jsonrpc":"2.0","id":%b,"result":{"resultType":"%b%b%b}}' % (
-            _encode(request.id),
-            interim.kind.encode(),
-            self._interim,
-            interim.members,
-        )
+        if request.revision.modern:
+            result = {"resultType": result_type, "_meta": self._meta, **result}
+        return 200, _encode({"jsonrpc": "2.0", "id": request.id, "result": result})
 
     def _method(self, name: str, revision: ProtocolRevision) -> Method:
         methods = self._modern if revision.modern else self._legacy
@@ -193,16 +178,16 @@ class Endpoint:
 
     def _handle_notification(self, envelope: Envelope, scope: Scope) -> None:
         """
-        Take note of what needs no answer.
+        Handle a message that gets no response.
 
-        A client's answer goes to the session that asked, and a cancellation to the session that it
-        names: with no session, "cancel request 3" from one client would reach another's request 3,
-        so there, and in 2026-07-28, a client cancels by hanging up.
+        A response of the client goes to its session, and so does a cancellation: without a session,
+        "cancel request 3" of one client would reach request 3 of another. In 2026-07-28 clients
+        cancel by closing the connection.
 
         Spec: MCP 2025-11-25, basic/utilities/cancellation
         """
         if envelope.is_notification and not envelope.method.startswith("notifications/"):
-            # Served, this would be a tool call that nobody can see the result of.
+            # Served, this would be a tool call whose result nobody sees.
             raise Malformed(
                 f"{envelope.method!r} without an id", public="A request must have an id."
             )
@@ -211,26 +196,21 @@ class Endpoint:
             if session is not None and envelope.is_response:
                 session.deliver_response(envelope.id, parse(envelope.body))
             elif session is not None and envelope.method == "notifications/cancelled":
-                session.in_flight.stop(envelope.params.get("requestId"))
+                session.in_flight.cancel(envelope.params.get("requestId"))
 
 
-def _admit(scope: Scope) -> None:
-    """Let through what can carry a message: JSON from a client that reads JSON."""
-    known = dict(scope["headers"])
-    usual = known.get(b"accept") == _COMMON_ACCEPT and known.get(b"content-type") == _JSON
-    # Of a header that came twice, the dict has one alone.
-    if usual and len(known) == len(scope["headers"]):
-        return
+def _require_json(headers: Headers) -> None:
+    """Return if the request has JSON and accepts JSON."""
     accept: list[bytes] = []
-    kind = b""
-    for name, value in scope["headers"]:
+    content_type = b""
+    for name, value in headers:
         if name == b"content-type":
-            kind = value
+            content_type = value
         elif name == b"accept":
             accept.append(value)
-    if _media_type(kind) != _JSON:
-        raise NotJson(f"content-type={kind[:128]!r}")
-    # Clients must name two types; many name one, or none. What matters is whether they can read us.
+    if _media_type(content_type) != _JSON:
+        raise NotJson(f"content-type={content_type[:128]!r}")
+    # Clients must accept two types; many name one, or none. JSON is what they must read.
     if accept and not any(_media_type(part) in _READABLE for part in b",".join(accept).split(b",")):
         raise NotAcceptable(f"accept={accept!r:.128}")
 
@@ -260,7 +240,7 @@ async def _refuse(send: Send, refusal: RequestRefused) -> None:
 
 
 async def _serve_lifespan(receive: Receive, send: Send, close: Callable[[], None]) -> None:
-    """Say yes to the start and to the end; before the end, close what is still open."""
+    """Confirm start-up and shutdown; at shutdown, close what is open."""
     while True:
         message = await receive()
         if message["type"] == "lifespan.shutdown":

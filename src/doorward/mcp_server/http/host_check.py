@@ -1,4 +1,4 @@
-"""Host and Origin of requests that no guard has looked at."""
+"""Host and Origin of requests without a guard."""
 
 from collections.abc import Iterable
 
@@ -7,11 +7,11 @@ from doorward.wire.host_origin import HostOriginPolicy, only_value
 
 class HostOriginCheck:
     """
-    Which hosts and origins a server without a guard answers to; by default, this machine alone.
+    The hosts and origins that a server without a guard accepts; by default, localhost only.
 
-    ``hosts`` given without a port count on every port; ``origins`` are written as browsers write
-    them. A web page can point its own name at 127.0.0.1 and then talk to whatever listens there:
-    its requests carry that name.
+    ``hosts`` without a port match every port; ``origins`` are written as browsers send them. DNS
+    rebinding: a web page can point its own host name to 127.0.0.1 and send requests to local
+    servers. Its requests have that host name.
 
     Raises:
         ConfigurationError: with reason ``not-a-host`` or ``not-an-origin``.
@@ -20,19 +20,19 @@ class HostOriginCheck:
     """
 
     def __init__(self, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
-        self._addresses = HostOriginPolicy(
+        self._policy = HostOriginPolicy(
             "http://localhost", origins=tuple(origins), any_port=tuple(hosts)
         )
 
     def admit(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """
-        Let a request through whose Host, and Origin if there is one, is a known neighbour.
+        Return if the Host, and the Origin if there is one, is allowed.
 
         Raises:
             HostRefused: another host, several, or none.
             OriginRefused: another origin, or several.
         """
         headers = list(headers)
-        self._addresses.require_host(only_value(headers, b"host"))
+        self._policy.require_host(only_value(headers, b"host"))
         if any(name == b"origin" for name, _ in headers):
-            self._addresses.require_origin(only_value(headers, b"origin"))
+            self._policy.require_origin(only_value(headers, b"origin"))

@@ -1,4 +1,4 @@
-"""The endpoint in front of another application: the quickest way in."""
+"""``McpServer.in_front_of``: the endpoint in front of another ASGI application."""
 
 from collections.abc import Awaitable, Callable
 
@@ -10,9 +10,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 class McpMiddleware:
     """
-    ``endpoint`` at the two spellings of ``path``, and ``app`` at every other path.
+    Serves ``endpoint`` at ``path`` and ``path/``, and ``app`` at every other path.
 
-    Start-up and shutdown are the application's; ``close`` is called before it hears of the latter.
+    ``app`` handles the lifespan; ``close`` is called before its shutdown.
 
     Raises:
         ConfigurationError: with reason ``unusable-path``.
@@ -25,7 +25,7 @@ class McpMiddleware:
         self._paths = frozenset(path_variants(path))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one scope."""
+        """Serve one request, or the lifespan."""
         if scope["type"] == "http" and _below_root(scope) in self._paths:
             await self._endpoint(scope, receive, send)
         elif scope["type"] == "lifespan":
@@ -45,7 +45,7 @@ class McpMiddleware:
 
 def path_variants(path: str) -> list[str]:
     """
-    Return ``path`` as it is served: without and with a slash at its end.
+    Return ``path`` without and with a slash at its end.
 
     Raises:
         ConfigurationError: with reason ``unusable-path``.
@@ -59,7 +59,7 @@ def path_variants(path: str) -> list[str]:
 
 
 def _below_root(scope: Scope) -> str:
-    """Return the path as seen from where this application is mounted."""
+    """Return the path without the root path of a mounted application."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     return path[len(root) :] if root and path.startswith(root + "/") else path

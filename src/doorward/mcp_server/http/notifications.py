@@ -1,4 +1,4 @@
-"""Telling the clients who listen that something changed."""
+"""``notify_…``: telling subscribed clients that something changed."""
 
 from doorward.mcp_server.catalog import Catalog
 from doorward.mcp_server.server_state import ServerState
@@ -7,7 +7,7 @@ from doorward.mcp_server.streams.subscriptions import LIST_CHANGED, resource_top
 
 class Notifications:
     """
-    The side of a server that speaks up by itself; ``subscriptions=True`` turns it on.
+    The change notifications of a server; ``subscriptions=True`` turns them on.
 
     Spec: MCP 2026-07-28 subscriptions; MCP 2025-11-25 resources, list changed notifications
     """
@@ -17,23 +17,23 @@ class Notifications:
 
     @property
     def listeners(self) -> int:
-        """How many streams of change notifications are open."""
+        """The number of open notification streams."""
         return len(self._state.subscriptions)
 
     async def notify_resource_updated(self, uri: str) -> None:
-        """Tell whoever watches ``uri`` that it changed. Raises: ConfigurationError."""
+        """Notify the subscribers of ``uri`` that it changed. Raises: ConfigurationError."""
         self._publish(resource_topic(uri), uri=uri)
 
     async def notify_tools_changed(self) -> None:
-        """Tell whoever wants to hear of it that the list of tools changed."""
+        """Notify subscribers that the list of tools changed. Raises: ConfigurationError."""
         self._publish("tools")
 
     async def notify_prompts_changed(self) -> None:
-        """Tell whoever wants to hear of it that the list of prompts changed."""
+        """Notify subscribers that the list of prompts changed. Raises: ConfigurationError."""
         self._publish("prompts")
 
     async def notify_resources_changed(self) -> None:
-        """Tell whoever wants to hear of it that the list of resources changed."""
+        """Notify subscribers that the list of resources changed. Raises: ConfigurationError."""
         self._publish("resources")
 
     def _publish(self, topic: str, **params: str) -> None:

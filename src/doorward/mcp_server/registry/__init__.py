@@ -1,1 +1,1 @@
-"""What a server has registered: looked up by name, listed for who asks."""
+"""What a server has registered: lookup by name, lists by caller. Not here: resources by URI."""

@@ -1,4 +1,4 @@
-"""Who may see and use which tool or prompt; the same answer for a list and for a call."""
+"""Who may list and use which tool, prompt or resource."""
 
 from collections.abc import Callable, Collection
 
@@ -14,10 +14,9 @@ class AccessRules:
     """
     The rules that authors wrote beside their functions, and the decision that applies them.
 
-    ``decide`` is the composer's: set it to the policy that also stands in the guard, and a list
-    shows exactly what a call would be granted. Without it, lists follow the rules as written, and
-    calls are left to the guard that named the caller. With neither a decision nor a caller, only
-    what has no rule is served: a rule that nobody enforces must not read as "everybody".
+    Set ``decide`` to the guard's policy: then a list has exactly what a call may use. Without it,
+    lists follow the rules as written, and the guard decides calls. With neither a decision nor a
+    caller, only what has no rule is served: a rule that nobody enforces must not mean "everybody".
     """
 
     def __init__(self) -> None:
@@ -26,13 +25,13 @@ class AccessRules:
         self._policy: Policy | None = None
 
     def add(self, operation: Operation, rule: Rule) -> None:
-        """Take a rule that an author wrote."""
+        """Add the rule of one operation."""
         assert operation.name is not None
         self.rules[(operation.method, operation.name)] = rule
         self._policy = None
 
     def allow(self, method: str) -> None:
-        """Say that a method is served to everybody whom the base rule admits."""
+        """Allow a method to everybody whom the base rule admits."""
         self.rules[(method, EVERY)] = Rule()
         self._policy = None
 
@@ -40,9 +39,9 @@ class AccessRules:
         self, identity: Identity | None, operation: Operation, uri: str | None = None
     ) -> bool:
         """
-        Say whether this caller may know of the operation.
+        Say whether this caller may see the operation in lists.
 
-        ``uri`` is the one of a template's URIs that is meant: it may have a rule of its own.
+        ``uri`` is one URI of a resource template: it can have its own rule.
         """
         meant = operation if uri is None else Operation(operation.method, uri)
         if self.decide is not None:
@@ -56,7 +55,7 @@ class AccessRules:
     def may_use(
         self, identity: Identity | None, operation: Operation, uri: str | None = None
     ) -> bool:
-        """Say whether this caller's call goes ahead. ``uri`` is as for ``shows``."""
+        """Say whether this caller may use the operation. ``uri`` is as for ``may_list``."""
         if self.decide is not None:
             return self.decide(
                 identity, operation if uri is None else Operation(operation.method, uri)
@@ -67,10 +66,10 @@ class AccessRules:
         self, identity: Identity | None, operation: Operation, before: Identity | None
     ) -> bool:
         """
-        Say whether this caller may go on with what ``before``, an identity of theirs, began.
+        Say whether this caller may continue what ``before``, an earlier identity of theirs, began.
 
-        The guard sees the id of a task and not its tool. Without ``decide``, nobody here can tell
-        whether a token that holds less is enough, so it must hold all that the first one held.
+        The guard sees the id of a task, not its tool. Without ``decide`` the server cannot tell
+        whether fewer scopes are enough, so the new token must have all scopes of the first.
         """
         if self.decide is not None or identity is None or before is None:
             return self.may_use(identity, operation)
@@ -81,7 +80,7 @@ class AccessRules:
         )
 
     def varies_by_caller(self, identity: Identity | None) -> bool:
-        """Say whether an answer to this caller may be wrong for another one."""
+        """Say whether a list for this caller can be wrong for another."""
         return (
             identity is not None
             or self.decide is not None
@@ -89,13 +88,13 @@ class AccessRules:
         )
 
     def _is_open(self, operation: Operation) -> bool:
-        # A rule on kinds alone is a rule: without a caller, nobody can say of which kind it is.
+        # A rule about kinds is a rule: a request without a caller has no kind.
         return self.rules[(operation.method, operation.name or "")] == _OPEN
 
 
 def rule_of(scopes: Collection[str], roles: Collection[str], kinds: Collection[Kind] = ()) -> Rule:
     """
-    Return what an author wrote beside a function as a rule.
+    Return the rule that an author wrote beside a function.
 
     Raises:
         ConfigurationError: with reason ``not-a-collection`` or ``not-a-kind``.

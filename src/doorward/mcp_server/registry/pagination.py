@@ -1,4 +1,4 @@
-"""Lists in pages: a cursor is the last name of the page before, and works for its caller alone."""
+"""Pagination: a cursor is the last name of the page before, valid for its caller only."""
 
 import base64
 import binascii
@@ -9,38 +9,40 @@ from doorward.mcp_server.refusals import InvalidParams
 
 
 class Named(Protocol):
-    """Something that a cursor can point at."""
+    """An entry of a list; its name is unique in the list."""
 
     @property
     def name(self) -> str:
-        """The name that is its own among all in the list."""
+        """The name that a cursor holds."""
 
 
 T = TypeVar("T", bound=Named)
 
 
-def paginate(shown: Sequence[T], cursor: Any, size: int | None) -> tuple[Sequence[T], bytes]:
+def paginate(
+    visible: Sequence[T], cursor: Any, size: int | None
+) -> tuple[Sequence[T], dict[str, str]]:
     """
-    Return the page after ``cursor``, and the ``nextCursor`` member where more follow.
+    Return the page after ``cursor``, and the ``nextCursor`` member if more pages follow.
 
-    ``shown`` is what the caller may see: a cursor that names anything else is refused in the same
-    words as nonsense, or guesses would find out what is hidden.
+    ``visible`` is what the caller may see. A cursor that names anything else gets the error of a
+    malformed one: a difference would reveal hidden names.
 
     Raises:
-        InvalidParams: the cursor is not one that this caller was given.
+        InvalidParams: this caller was not given the cursor.
 
     Spec: MCP 2026-07-28, server/utilities/pagination
     """
     start = 0
     if cursor is not None:
         name = _name_in(cursor) if size is not None else None
-        start = next((place for place, one in enumerate(shown, 1) if one.name == name), 0)
+        start = next((place for place, one in enumerate(visible, 1) if one.name == name), 0)
         if start == 0:
             raise InvalidParams("Invalid cursor")
-    if size is None or start + size >= len(shown):
-        return shown[start:], b""
-    page = shown[start : start + size]
-    return page, b',"nextCursor":"%b"' % base64.urlsafe_b64encode(page[-1].name.encode())
+    if size is None or start + size >= len(visible):
+        return visible[start:], {}
+    page = visible[start : start + size]
+    return page, {"nextCursor": base64.urlsafe_b64encode(page[-1].name.encode()).decode()}
 
 
 def _name_in(cursor: Any) -> str | None:

@@ -1,31 +1,29 @@
-"""Named things that a server offers: kept in the order they came, listed by who asks."""
+"""The tools or the prompts of a server: lookup by name, lists by caller."""
 
 import re
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
+
+from msgspec import Raw
 
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity
 from doorward.mcp_server.protocol_revision import ProtocolRevision
 from doorward.mcp_server.refusals import InvalidParams
 from doorward.mcp_server.registry.access_rules import AccessRules
-from doorward.mcp_server.registry.pagination import paginate
-from doorward.mcp_server.request_context import RequestContext
+from doorward.mcp_server.registry.pagination import Named, paginate
+from doorward.mcp_server.request_context import RequestContext, Result
 from doorward.policy import Operation, Rule
 
-# Spec: MCP 2026-07-28, server/tools, "Tool Names". What is a SHOULD there is kept here, so that
-# every name also fits a header and a file name.
+# Spec: MCP 2026-07-28, server/tools, "Tool Names". Its SHOULD is a must here: then every name fits
+# into a header and a file name.
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
-class Registered(Protocol):
-    """A tool, a prompt: something with a name and a description on the wire."""
+class Registered(Named, Protocol):
+    """A tool or a prompt."""
 
-    @property
-    def name(self) -> str:
-        """The name that a peer uses."""
-
-    def definition(self, revision: ProtocolRevision) -> bytes:
-        """Return the description in a list, as JSON text."""
+    def definition(self, revision: ProtocolRevision) -> Raw:
+        """Return the definition as lists have it."""
 
 
 T = TypeVar("T", bound=Registered)
@@ -35,7 +33,7 @@ class Registry(Generic[T]):
     """
     Everything of one kind that a server offers.
 
-    ``kind`` is the word for one of them, ``operation`` the method that uses one.
+    ``kind`` is "tool" or "prompt", ``operation`` the method that uses one.
     """
 
     def __init__(
@@ -54,12 +52,12 @@ class Registry(Generic[T]):
         self._items: dict[str, tuple[T, Operation]] = {}
 
     def __bool__(self) -> bool:
-        """Say whether anything is offered."""
+        """Say whether anything is registered."""
         return bool(self._items)
 
     def add(self, item: T, rule: Rule) -> None:
         """
-        Offer one more.
+        Register an item with its rule.
 
         Raises:
             ConfigurationError: with reason ``unusable-name`` or ``name-taken``.
@@ -82,49 +80,45 @@ class Registry(Generic[T]):
 
     def find(self, name: object, identity: Identity | None) -> T:
         """
-        Return what this caller may use under this name.
+        Return the item of this name, if this caller may use it.
 
         Raises:
-            InvalidParams: in the same words whether there is no such thing, or it is not for them.
+            InvalidParams: the same for an unknown item and one that this caller may not use.
         """
         found = self._items.get(name) if isinstance(name, str) else None
         if found is None or not self._access_rules.may_use(identity, found[1]):
-            # One text for both: a difference would be a list of what is hidden.
-            raise InvalidParams(f"Unknown {self._kind}: {_shown(name)}")
+            # One text for both: a difference would reveal hidden names.
+            shown = name[:128] if isinstance(name, str) else "(no name)"
+            raise InvalidParams(f"Unknown {self._kind}: {shown}")
         return found[0]
 
-    async def list_page(self, request: RequestContext) -> bytes:
+    async def list_page(self, request: RequestContext) -> Result:
         """
-        Return the members of a list result: what this caller may use, in the order it came.
+        Answer a list method with what this caller may use, in the order of registration.
 
         Raises:
-            InvalidParams: a cursor that this caller was not given.
+            InvalidParams: this caller was not given the cursor.
 
         Spec: MCP 2026-07-28, server/tools, "Listing Tools"; server/utilities/caching, pagination
         """
-        shown = [
+        visible = [
             item
             for item, operation in self._items.values()
             if self._access_rules.may_list(request.identity, operation)
         ]
-        page, next_cursor = paginate(shown, request.params.get("cursor"), self._page_size)
-        entries = b",".join(item.definition(request.revision) for item in page)
-        members = b'"%bs":[%b]%b' % (self._kind.encode(), entries, next_cursor)
-        if not request.revision.modern:
-            return members
-        return members + cache_hints(
-            self._ttl_ms, private=self._access_rules.varies_by_caller(request.identity)
-        )
+        page, next_cursor = paginate(visible, request.params.get("cursor"), self._page_size)
+        definitions = [item.definition(request.revision) for item in page]
+        result: Result = {f"{self._kind}s": definitions, **next_cursor}
+        if request.revision.modern:
+            varies = self._access_rules.varies_by_caller(request.identity)
+            result |= cache_hints(self._ttl_ms, private=varies)
+        return result
 
 
-def cache_hints(ttl_ms: int, *, private: bool) -> bytes:
+def cache_hints(ttl_ms: int, *, private: bool) -> dict[str, Any]:
     """
-    Return the caching hints of a result, as more members of it.
+    Return the members of a result that say how long and for whom clients may cache it.
 
     Spec: MCP 2026-07-28, server/utilities/caching
     """
-    return b',"ttlMs":%d,"cacheScope":"%b"' % (ttl_ms, b"private" if private else b"public")
-
-
-def _shown(name: object) -> str:
-    return name[:128] if isinstance(name, str) else "(no name)"
+    return {"ttlMs": ttl_ms, "cacheScope": "private" if private else "public"}

@@ -1,1 +1,1 @@
-"""From Python types to JSON Schema, and between arguments, results and JSON."""
+"""JSON Schemas of Python types; arguments from JSON and results to JSON. Not here: MCP methods."""

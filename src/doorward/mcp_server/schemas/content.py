@@ -1,4 +1,4 @@
-"""What a tool or a prompt may answer with, beside plain data: text, pictures, sound, resources."""
+"""Content blocks that tools and prompts return: text, images, audio, resources."""
 
 import base64
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Role = Literal["user", "assistant"]
 
 @dataclass(frozen=True)
 class Text:
-    """A piece of text for the model or the user."""
+    """Text for the model or the user."""
 
     text: str
 
@@ -20,7 +20,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Image:
-    """A picture: its bytes and their media type, such as ``image/png``."""
+    """An image: its bytes and their media type, such as ``image/png``."""
 
     data: bytes
     mime_type: str
@@ -32,7 +32,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Audio:
-    """A sound: its bytes and their media type, such as ``audio/wav``."""
+    """Audio: its bytes and their media type, such as ``audio/wav``."""
 
     data: bytes
     mime_type: str
@@ -44,7 +44,7 @@ class Audio:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceLink:
-    """A link to a resource that the client may fetch or show."""
+    """A link to a resource that the client can fetch or show."""
 
     uri: str
     name: str
@@ -63,7 +63,7 @@ class ResourceLink:
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddedResource:
-    """A resource that travels in the answer; ``data`` is text, or bytes sent as base64."""
+    """A resource inside the result; ``data`` is text, or bytes (sent as base64)."""
 
     uri: str
     data: str | bytes
@@ -84,7 +84,7 @@ Content = Text | Image | Audio | ResourceLink | EmbeddedResource
 
 @dataclass(frozen=True)
 class Message:
-    """One turn of a prompt: who speaks, and what is said."""
+    """One message of a prompt: its role and its content."""
 
     content: str | Content
     role: Role = "user"

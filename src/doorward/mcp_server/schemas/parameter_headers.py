@@ -1,4 +1,4 @@
-"""Arguments that clients repeat in ``Mcp-Param-*`` headers, and whether the two agree."""
+"""``Mcp-Param-*`` headers, which repeat arguments, and whether they match the body."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,12 +13,12 @@ _ANNOTATION = "x-mcp-header"
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _PRINTABLE = re.compile(rb"[\x20-\x7e\t]*")
 _NUMBER = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,16})?")
-_PRIMITIVE = ("string", "integer", "boolean")
-_SAFE = 2**53 - 1
+_HEADER_TYPES = ("string", "integer", "boolean")
+_MAX_SAFE_INTEGER = 2**53 - 1
 
 
 class ParameterMismatch(ProtocolRefusal):
-    """A header tells a proxy another value than the body tells the tool."""
+    """A header has another value than the body: a proxy and the tool would disagree."""
 
     code = "parameter-mismatch"
     jsonrpc_code = -32020
@@ -26,29 +26,29 @@ class ParameterMismatch(ProtocolRefusal):
 
 @dataclass(frozen=True)
 class ParameterHeader:
-    """One argument that is repeated in a header; ``header`` is in lower case."""
+    """One argument that a header repeats; ``header`` is in lower case."""
 
     argument: str
-    shown: str
+    display_name: str
     header: bytes
 
     def check(self, arguments: Mapping[str, Any], headers: list[tuple[bytes, bytes]]) -> None:
         """
-        Let through a header that says what the body says, both or neither being there.
+        Return if header and argument are equal, or both absent.
 
         Raises:
-            ParameterMismatch: anything else.
+            ParameterMismatch: in every other case.
 
         Spec: MCP 2026-07-28, transports/streamable-http, "Server Behavior for Custom Headers"
         """
         value = arguments.get(self.argument)
         if value is not None and not isinstance(value, str | int | float):
-            return  # No header can say this, and the tool's own schema is about to refuse it.
+            return  # No header can hold this, and the schema of the tool refuses it next.
         sent = [text for name, text in headers if name == self.header]
-        # One reader takes the first copy of a repeated header, another the last.
-        if len(sent) != (value is not None) or (sent and not _says(sent[0], value)):
+        # Of a repeated header, one parser takes the first value and another the last.
+        if len(sent) != (value is not None) or (sent and not _matches(sent[0], value)):
             raise ParameterMismatch(
-                f"Header mismatch: {self.shown} is not what the body gives as {self.argument!r}"
+                f"Header mismatch: {self.display_name} is not what the body gives as {self.argument!r}"
             )
 
 
@@ -57,7 +57,7 @@ def read_parameter_headers(schema: Mapping[str, Any]) -> tuple[ParameterHeader, 
     Return the arguments of an input schema that carry ``x-mcp-header``.
 
     Raises:
-        ConfigurationError: with reason ``unusable-header``: clients would drop the whole tool.
+        ConfigurationError: with reason ``unusable-header``: clients would ignore the whole tool.
 
     Spec: MCP 2026-07-28, server/tools, "x-mcp-header"
     """
@@ -67,18 +67,20 @@ def read_parameter_headers(schema: Mapping[str, Any]) -> tuple[ParameterHeader, 
             continue
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise _unusable(f"{token!r} on {argument!r} is not a header name")
-        if declared.get("type") not in _PRIMITIVE:
+        if declared.get("type") not in _HEADER_TYPES:
             raise _unusable(f"{argument!r} is neither a string, an integer nor a boolean")
         if token.lower() in found:
-            raise _unusable(f"{token!r} is there twice")
-        shown = f"Mcp-Param-{token}"
-        found[token.lower()] = ParameterHeader(argument, shown, shown.lower().encode())
-    if sum(1 for _ in _annotated(schema)) != len(found):
-        raise _unusable("it stands deeper than the parameters themselves")
+            raise _unusable(f"{token!r} is used twice")
+        display_name = f"Mcp-Param-{token}"
+        found[token.lower()] = ParameterHeader(
+            argument, display_name, display_name.lower().encode()
+        )
+    if sum(1 for _ in _annotations_in(schema)) != len(found):
+        raise _unusable("it is not on a parameter itself")
     return tuple(found.values())
 
 
-def _says(header: bytes, value: str | float | None) -> bool:
+def _matches(header: bytes, value: str | float | None) -> bool:
     if not _PRINTABLE.fullmatch(header):
         return False
     text = decode_name(header.strip(b" \t").decode("ascii"))
@@ -88,21 +90,21 @@ def _says(header: bytes, value: str | float | None) -> bool:
         return text == ("true" if value else "false")
     if isinstance(value, str):
         return text == value
-    # "1_000" and "nan" are numbers to Python alone, and beyond 2**53 languages disagree.
-    if value is None or abs(value) > _SAFE or not _NUMBER.fullmatch(text):
+    # Only Python parses "1_000" and "nan" as numbers, and beyond 2**53 languages differ.
+    if value is None or abs(value) > _MAX_SAFE_INTEGER or not _NUMBER.fullmatch(text):
         return False
     return float(text) == value
 
 
-def _annotated(node: Any) -> Iterator[None]:
+def _annotations_in(node: Any) -> Iterator[None]:
     if isinstance(node, Mapping):
         if _ANNOTATION in node:
             yield None
         for child in node.values():
-            yield from _annotated(child)
+            yield from _annotations_in(child)
     elif isinstance(node, list):
         for child in node:
-            yield from _annotated(child)
+            yield from _annotations_in(child)
 
 
 def _unusable(why: str) -> ConfigurationError:

@@ -1,1 +1,1 @@
-"""Event streams, the sessions of the older revisions, and subscriptions."""
+"""Event streams, sessions and subscriptions. Not here: the MCP methods that use them."""

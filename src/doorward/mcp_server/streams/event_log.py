@@ -1,20 +1,26 @@
-"""The last events of one stream, for a client that lost the connection and comes back."""
+"""The last events of a stream, for a client that lost its connection and resumes."""
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 
-# Five hundred notifications behind, a client is better served by asking again.
+# A client that missed more than 500 events had better send its request again.
 MAX_EVENTS = 500
 MAX_BYTES = 1024 * 1024
 RETRY_MS = 500
 
 
+def format_event(message: bytes, event_id: str | None = None) -> bytes:
+    """Return ``message``, which is JSON on one line, as a server-sent event."""
+    prefix = b"" if event_id is None else b"id: %b\n" % event_id.encode()
+    return b"%bevent: message\ndata: %b\n\n" % (prefix, message)
+
+
 class EventLog:
     """
-    What was sent on one stream of a session, and what is yet to come.
+    The events of one stream of a session, past and future.
 
-    ``name`` is the stream's and unique in its session; event ids are ``name.number``.
+    ``name`` is unique in the session; event ids are ``name.number``.
 
     Spec: MCP 2025-11-25, transports, "Resumability and Redelivery"
     """
@@ -29,40 +35,36 @@ class EventLog:
         self._changed = asyncio.Event()
 
     def priming(self) -> bytes:
-        """Return the event that gives a client an id to come back with, and says when to."""
+        """Return the first event: an id to resume from, and the time to wait before that."""
         return b"id: %b.0\nretry: %d\ndata: \n\n" % (self.name.encode(), RETRY_MS)
 
     def add(self, message: bytes) -> bytes:
-        """Keep a message; return it as the event to send now."""
+        """Store a message, and return its event."""
         self._count += 1
-        text = b"id: %b.%d\nevent: message\ndata: %b\n\n" % (
-            self.name.encode(),
-            self._count,
-            message,
-        )
+        text = format_event(message, f"{self.name}.{self._count}")
         self._events.append((self._count, text))
         self._bytes += len(text)
-        # The last one is kept whatever its size: it may be the answer.
-        while len(self._events) > 1 and self._is_over():
+        # The last event stays whatever its size: it may be the response.
+        while len(self._events) > 1 and self._exceeds_limits():
             self._bytes -= len(self._events.popleft()[1])
         self._changed.set()
         return text
 
-    def _is_over(self) -> bool:
+    def _exceeds_limits(self) -> bool:
         return len(self._events) > MAX_EVENTS or self._bytes > MAX_BYTES
 
     def end(self) -> None:
-        """Say that nothing will follow."""
+        """Mark the last event."""
         self._ended = True
         self._changed.set()
 
     def abandon(self) -> None:
-        """Say that nothing will follow and that there was no answer."""
+        """Mark the end of a stream without a response."""
         self.abandoned = True
         self.end()
 
     async def after(self, number: int) -> AsyncIterator[bytes]:
-        """Yield every kept event after the given one, waiting for those to come, until the end."""
+        """Yield every stored event after this number, and each new one until the end."""
         while True:
             self._changed.clear()
             for count, text in [one for one in self._events if one[0] > number]:

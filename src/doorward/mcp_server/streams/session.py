@@ -1,21 +1,20 @@
-"""Sessions of the ``initialize`` era, and whose they are."""
+"""Sessions, in the protocol revisions that have them; each belongs to one principal."""
 
 import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
+from doorward.mcp_server.principal import Principal
 from doorward.mcp_server.refusals import InvalidParams, NoSuchSession, ToolError
-from doorward.mcp_server.request_context import Principal
 from doorward.mcp_server.streams.event_log import EventLog
 from doorward.mcp_server.streams.in_flight import InFlight
+from doorward.mcp_server.streams.subscriptions import Subscription
 
-if TYPE_CHECKING:
-    from doorward.mcp_server.functions.logging import Level
-    from doorward.mcp_server.streams.subscriptions import Subscription
+LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 
-# What one client may keep here; the oldest goes first.
+# The limits for one client; the oldest entry goes first.
 MAX_LOGS = 32
 MAX_SUBSCRIBED = 100
 MAX_SESSIONS_PER_CALLER = 100
@@ -24,10 +23,10 @@ _MODES = ("form", "url", "tools", "context")
 
 class Session:
     """
-    What is kept of one client between its requests.
+    The state of one client between its requests.
 
-    ``resumes`` says whether its streams have ids to come back with: older clients choke on the
-    event without a message that begins such a stream.
+    ``resumable`` says whether its streams have event ids: older clients fail on the event without a
+    message that begins such a stream.
 
     Spec: MCP 2025-11-25, transports, "Session Management"
     """
@@ -39,7 +38,7 @@ class Session:
         self.principal = principal
         self.capabilities = _relevant_capabilities(capabilities)
         self.resumable = resumable
-        self.log_level: Level | None = None
+        self.log_level: LogLevel | None = None
         self.subscribed: set[str] = set()
         self.standalone_stream: Subscription | None = None
         self.last_used = 0.0
@@ -49,7 +48,7 @@ class Session:
         self._count = 0
 
     def new_event_log(self) -> EventLog | None:
-        """Return a log for one more stream, if streams of this session have one."""
+        """Return the log of a new stream; ``None`` if the session is not resumable."""
         if not self.resumable:
             return None
         self._count += 1
@@ -60,7 +59,7 @@ class Session:
         return log
 
     def find_event_log(self, event_id: str) -> tuple[EventLog, int] | None:
-        """Return the stream that an event was of and the event's number, or ``None``."""
+        """Return the log and the number of an event, or ``None``."""
         name, _, number = event_id.partition(".")
         log = self._logs.get(name)
         if log is None or not (number.isascii() and number.isdigit() and len(number) < 16):
@@ -68,28 +67,28 @@ class Session:
         return log, int(number)
 
     def subscribe(self, uri: str) -> None:
-        """Remember a resource whose changes the client wants to hear of. Raises: InvalidParams."""
+        """Subscribe to a resource. Raises: InvalidParams."""
         if len(self.subscribed) >= MAX_SUBSCRIBED:
             raise InvalidParams(f"A session has at most {MAX_SUBSCRIBED} subscriptions")
         self.subscribed.add(uri)
 
     def expect_response(self) -> tuple[str, asyncio.Future[Mapping[str, Any]]]:
-        """Return the id for a request to the client, and what its answer will be put into."""
-        # Not a counter: the answer to one question must not be guessable before it is asked.
-        number = secrets.token_urlsafe(12)
+        """Return an id for a request to the client, and the future of its response."""
+        # Not a counter: a client must not be able to respond to a request before it is sent.
+        request_id = secrets.token_urlsafe(12)
         future: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
-        self._pending_responses[number] = future
-        return number, future
+        self._pending_responses[request_id] = future
+        return request_id, future
 
-    def forget(self, future: asyncio.Future[Mapping[str, Any]]) -> None:
-        """Expect this answer no longer."""
+    def discard_response(self, future: asyncio.Future[Mapping[str, Any]]) -> None:
+        """Stop waiting for this response."""
         self._pending_responses = {
             key: one for key, one in self._pending_responses.items() if one is not future
         }
         future.cancel()
 
     def deliver_response(self, request_id: object, message: Mapping[str, Any]) -> None:
-        """Hand an answer of the client to whoever waits for it; nobody may."""
+        """Give a response of the client to the function that waits for it, if any does."""
         future = self._pending_responses.get(request_id) if isinstance(request_id, str) else None
         if future is None or future.done():
             return
@@ -100,7 +99,7 @@ class Session:
             future.set_exception(ToolError("The client refused to answer."))
 
     def end(self) -> None:
-        """Let go of everything: what is waiting for this client waits in vain."""
+        """Cancel everything that waits for this client."""
         for future in self._pending_responses.values():
             future.cancel()
         if self.standalone_stream is not None:
@@ -108,7 +107,7 @@ class Session:
 
 
 def _relevant_capabilities(capabilities: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what is ever asked for: kept as they came, they would be megabytes of the client's."""
+    """Return the capabilities that are used; a client could send megabytes of others."""
     return {
         name: {mode: {} for mode in _MODES if isinstance(declared.get(mode), dict)}
         for name in ("elicitation", "sampling", "roots")
@@ -118,39 +117,39 @@ def _relevant_capabilities(capabilities: Mapping[str, Any]) -> dict[str, dict[st
 
 class Sessions:
     """
-    The sessions of a server: at most ``most``, each until it was not used for ``idle`` seconds.
+    The sessions of a server: at most ``limit``, each until it is unused for ``idle`` seconds.
 
-    They live in this process alone: several processes need a balancer that keeps a client with one.
+    They exist in this process only: several processes need a load balancer with sticky sessions.
     """
 
-    def __init__(self, clock: Callable[[], float], *, most: int, idle: float) -> None:
+    def __init__(self, clock: Callable[[], float], *, limit: int, idle: float) -> None:
         self._clock = clock
-        self._most = most
+        self._limit = limit
         self._idle = idle
         self._sessions: OrderedDict[str, Session] = OrderedDict()
 
     def begin(self, session: Session) -> None:
-        """Keep a new session; the longest unused one of its owner, or of all, makes room."""
+        """Add a session; over a limit, the least recently used one of its principal, or of all, ends."""
         self._prune()
         own = [one for one in self._sessions.values() if one.principal == session.principal]
         if session.principal is not None and len(own) >= MAX_SESSIONS_PER_CALLER:
             self._drop(own[0])
-        if len(self._sessions) >= self._most:
+        if len(self._sessions) >= self._limit:
             self._drop(next(iter(self._sessions.values())))
         session.last_used = self._clock()
         self._sessions[session.id] = session
 
     def find(self, session_id: str, principal: Principal) -> Session:
         """
-        Return the session, which is now in use again.
+        Return the session, and mark it as used.
 
         Raises:
-            NoSuchSession: 404, the same whether there is none or it is somebody else's.
+            NoSuchSession: 404, the same for an unknown session and another principal's.
         """
         self._prune()
         session = self._sessions.get(session_id)
         if session is None or session.principal != principal:
-            raise NoSuchSession(f"a session that is not of {principal!r}")
+            raise NoSuchSession(f"not a session of {principal!r}")
         session.last_used = self._clock()
         self._sessions.move_to_end(session_id)
         return session
@@ -160,7 +159,7 @@ class Sessions:
         self._drop(session)
 
     def close_all(self) -> None:
-        """End every session: the process is going."""
+        """End every session, at shutdown."""
         for session in list(self._sessions.values()):
             self._drop(session)
 

@@ -1,4 +1,4 @@
-"""Change notifications: who wants to hear of what, and the streams on which they hear it."""
+"""Change notifications: the topics of each stream, and what it has not sent yet."""
 
 import asyncio
 from collections.abc import Iterable
@@ -24,38 +24,38 @@ def task_topic(task_id: str) -> str:
 
 class Subscription:
     """
-    What one stream is waiting for, and what it has not sent yet.
+    The topics of one stream, and the notifications that it has not sent yet.
 
-    Of each topic only the latest notification is kept: they say that something changed, and a slow
-    client learns that once. So a stream never holds more than it subscribed to.
+    Only the latest notification of each topic is kept: a slow client learns of several changes
+    once. So a stream never holds more than one notification per topic.
     """
 
     def __init__(self, topics: Iterable[str]) -> None:
         self.topics = frozenset(topics)
         self.ended = False
-        self._waiting: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._pending: dict[str, tuple[str, dict[str, Any]]] = {}
         self._changed = asyncio.Event()
 
     def put(self, topic: str, method: str, params: dict[str, Any]) -> None:
-        """Keep a notification for the stream."""
-        self._waiting[topic] = (method, params)
+        """Queue a notification for the stream."""
+        self._pending[topic] = (method, params)
         self._changed.set()
 
     def end(self) -> None:
-        """Say that the server ends this stream."""
+        """Let the stream end."""
         self.ended = True
         self._changed.set()
 
     async def take(self, seconds: float) -> list[tuple[str, dict[str, Any]]]:
-        """Return what there is, waiting for it at most so long; nothing when it took too long."""
-        if not self._waiting and not self.ended:
+        """Return the pending notifications, after at most ``seconds``; the list can be empty."""
+        if not self._pending and not self.ended:
             try:
                 async with asyncio.timeout(seconds):
                     await self._changed.wait()
             except TimeoutError:
                 return []
         self._changed.clear()
-        taken, self._waiting = list(self._waiting.values()), {}
+        taken, self._pending = list(self._pending.values()), {}
         return taken
 
 
@@ -73,7 +73,7 @@ class Subscriptions:
             self._by_topic.setdefault(topic, set()).add(subscription)
 
     def remove(self, subscription: Subscription) -> None:
-        """Deliver to it no longer."""
+        """Stop delivering to this subscription."""
         self._all.discard(subscription)
         for topic in subscription.topics:
             listening = self._by_topic.get(topic, set())
@@ -82,12 +82,12 @@ class Subscriptions:
                 self._by_topic.pop(topic, None)
 
     def publish(self, topic: str, method: str, params: dict[str, Any]) -> None:
-        """Tell everybody who listens to ``topic``."""
+        """Queue a notification for each subscription to ``topic``."""
         for subscription in self._by_topic.get(topic, ()):
             subscription.put(topic, method, params)
 
     def close_all(self) -> None:
-        """End every stream, gracefully."""
+        """Let every stream end."""
         for subscription in self._all:
             subscription.end()
 
