@@ -65,6 +65,24 @@ async def test_a_task_is_closed_to_another_subject(issuers: tuple[str, ...]) -> 
     assert "error" in seen[1]
 
 
+@proves("S144", "accepts")
+@proves("S144", "refuses")
+async def test_a_task_is_closed_to_its_principal_too_once_the_tool_is() -> None:
+    rules = {**POLICY.rules, ("tools/call", "work"): Rule(scopes={"shop:admin"})}
+    stage = Stage(Policy(base=READ, rules=rules))
+    async with (
+        stage.serving(protect(working(), stage.guard)),
+        stage.http("mia", "shop:admin") as strong,
+        stage.http("mia") as weak,
+    ):
+        begun = await stage.modern(strong, "tools/call", name="work", arguments={}, meta=TASKS)
+        task = result_of(begun)["result"]["taskId"]
+        seen = [await task_of(stage, http, task) for http in (strong, weak)]
+
+    assert seen[0]["result"]["taskId"] == task
+    assert seen[1]["error"]["message"] == "Unknown task"
+
+
 async def test_a_task_uses_no_component_for_a_caller_that_it_does_not_know() -> None:
     ran: list[str] = []
     server: FastMCP[Any] = FastMCP("working")

@@ -30,6 +30,7 @@ from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity, reset_current_identity, set_current_identity
 from doorward.integrations.error_reporting import sentence_of
 from doorward.integrations.list_filter import LISTS, only_permitted, without_subscriptions
+from doorward.integrations.mcp_sdk.tasks import note_task, require_own_tool
 from doorward.policy import Decision, Operation, Policy
 
 # Where the seat leaves its policy in an ASGI scope, for lists made behind it.
@@ -235,8 +236,13 @@ async def through_the_guard(
     token = set_current_identity(identity)
     asked = _asking.set(SdkRequest(identity, policy, scope[INSIDE_KEY]))
     try:
+        if ctx.method.startswith("tasks/"):
+            require_own_tool(ctx.params, identity, policy)
         if ctx.method not in LISTS and ctx.method != "subscriptions/listen":
-            return _private(await call_next(ctx))
+            result = await call_next(ctx)
+            if ctx.method == "tools/call":
+                note_task(ctx.params, result)
+            return _private(result)
         return await _listed(ctx, call_next, lambda wanted: policy.decide(identity, wanted).allowed)
     except MCPError as error:
         raise _with_reason(error) from error.__cause__
