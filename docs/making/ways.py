@@ -50,12 +50,12 @@ WAYS: Mapping[str, Sequence[Call]] = {
         Call(
             _AUTHORIZE,
             "authserver/authorize/checks",
-            "proven_redirect_uri",
+            "validated_redirect_uri",
             "Where may an answer go?",
         ),
         Call(_AUTHORIZE, "authserver/authorize/checks", "read_request"),
-        Call(_AUTHORIZE, "authserver/grants/transactions", "begin", "Tied to this browser."),
-        Call("authserver/endpoints/sign_in", "authserver/users/users", "with_password"),
+        Call(_AUTHORIZE, "authserver/grants/transactions", "create", "Tied to this browser."),
+        Call("authserver/endpoints/sign_in", "authserver/users/users", "authenticate"),
         Call("authserver/endpoints/sign_in", "authserver/authorize/sign_in", "complete_sign_in"),
         Call(
             "authserver/endpoints/consent",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.authserver.world import World, keep_one_migrated_database, use_cheap_hashes
+from tests.authserver.harness import AuthServerHarness, keep_one_migrated_database, use_cheap_hashes
 
 use_cheap_hashes()
 keep_one_migrated_database()
@@ -31,22 +31,22 @@ def clock() -> StoppedClock:
     return StoppedClock()
 
 
-Opening = Callable[..., Any]
+StartAuthServer = Callable[..., Any]
 
 
 @pytest.fixture
-async def open_world(clock: StoppedClock) -> AsyncIterator[Opening]:
+async def start_authserver(clock: StoppedClock) -> AsyncIterator[StartAuthServer]:
     """Give a function that starts a server with changed settings; all are closed at the end."""
     async with AsyncExitStack() as stack:
 
-        async def open_one(**changes: Any) -> World:
-            return await stack.enter_async_context(World.opened(clock, **changes))
+        async def open_one(**changes: Any) -> AuthServerHarness:
+            return await stack.enter_async_context(AuthServerHarness.opened(clock, **changes))
 
         yield open_one
 
 
 @pytest.fixture
-async def world(open_world: Opening) -> World:
+async def harness(start_authserver: StartAuthServer) -> AuthServerHarness:
     """A server with alice and guest, one resource and nothing unusual."""
-    opened: World = await open_world()
+    opened: AuthServerHarness = await start_authserver()
     return opened

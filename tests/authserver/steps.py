@@ -5,16 +5,16 @@ from typing import Any
 import httpx2
 
 from tests.authserver.browser import Browser
-from tests.authserver.world import PASSWORD, World, challenge_of
+from tests.authserver.harness import PASSWORD, AuthServerHarness, challenge_of
 
 OTHER_CHALLENGE = challenge_of("another-verifier-that-is-long-enough-to-be-one")
 
 
 async def consent_page(
-    world: World, browser: Browser, client_id: str, **changes: Any
+    harness: AuthServerHarness, browser: Browser, client_id: str, **changes: Any
 ) -> httpx2.Response:
     """Sign alice in for this client and return what she is asked."""
-    page = await browser.open(world.authorize_url(client_id, **changes))
+    page = await browser.open(harness.authorize_url(client_id, **changes))
     return await browser.sign_in(page, "alice", PASSWORD)
 
 

@@ -6,17 +6,17 @@ from urllib.parse import quote
 import pytest
 
 from tests.authserver.browser import answer_in
-from tests.authserver.conftest import Opening
-from tests.authserver.world import CALLBACK, PASSWORD, RESOURCE, World, challenge_of
+from tests.authserver.conftest import StartAuthServer
+from tests.authserver.harness import CALLBACK, PASSWORD, RESOURCE, AuthServerHarness, challenge_of
 from tests.ledger import proves
 
 CHALLENGE = challenge_of("x" * 43)
 
 
-async def answered(world: World, **changes: Any) -> dict[str, str]:
+async def answered(harness: AuthServerHarness, **changes: Any) -> dict[str, str]:
     """Send one request that is wrong in one way, and return the error that the client gets."""
-    client = await world.register()
-    response = await world.http.get(world.authorize_url(client["client_id"], **changes))
+    client = await harness.register()
+    response = await harness.http.get(harness.authorize_url(client["client_id"], **changes))
     assert response.status_code == 303, response.text
     location = response.headers["location"]
     assert location.startswith(CALLBACK + "?")
@@ -30,10 +30,10 @@ STATES = ["ü€𝄞", "a&b=c#d+e %20", "x" * 4096, "<script>", "a'b\"c", "0"]
 @proves("S16", "accepts")
 @proves("S17", "accepts")
 @proves("S15", "accepts")
-async def test_a_sound_request_shows_the_sign_in_page(world: World) -> None:
-    client = await world.register()
+async def test_a_sound_request_shows_the_sign_in_page(harness: AuthServerHarness) -> None:
+    client = await harness.register()
 
-    response = await world.http.get(world.authorize_url(client["client_id"]))
+    response = await harness.http.get(harness.authorize_url(client["client_id"]))
 
     assert response.status_code == 200
     assert 'name="password"' in response.text
@@ -43,19 +43,19 @@ async def test_a_sound_request_shows_the_sign_in_page(world: World) -> None:
 @pytest.mark.parametrize(
     "response_type", ["token", "id_token", "code token", "code id_token", "none", "CODE", "code "]
 )
-async def test_only_codes_are_given(world: World, response_type: str) -> None:
-    answer = await answered(world, response_type=response_type)
+async def test_only_codes_are_given(harness: AuthServerHarness, response_type: str) -> None:
+    answer = await answered(harness, response_type=response_type)
 
     assert answer["error"] == "unsupported_response_type"
 
 
 @proves("S16", "refuses")
 @pytest.mark.parametrize("method", ["none", "client_secret_basic", "client_secret_post"])
-async def test_no_kind_of_client_goes_without_pkce(world: World, method: str) -> None:
-    client = await world.register(token_endpoint_auth_method=method)
+async def test_no_kind_of_client_goes_without_pkce(harness: AuthServerHarness, method: str) -> None:
+    client = await harness.register(token_endpoint_auth_method=method)
 
-    response = await world.http.get(
-        world.authorize_url(client["client_id"], without="code_challenge code_challenge_method")
+    response = await harness.http.get(
+        harness.authorize_url(client["client_id"], without="code_challenge code_challenge_method")
     )
 
     assert answer_in(response.headers["location"])["error"] == "invalid_request"
@@ -73,8 +73,10 @@ async def test_no_kind_of_client_goes_without_pkce(world: World, method: str) ->
         {"code_challenge_method": "S256 plain"},
     ],
 )
-async def test_only_s256_spelt_out_is_a_method(world: World, changes: dict[str, Any]) -> None:
-    answer = await answered(world, **changes)
+async def test_only_s256_spelt_out_is_a_method(
+    harness: AuthServerHarness, changes: dict[str, Any]
+) -> None:
+    answer = await answered(harness, **changes)
 
     assert answer["error"] == "invalid_request"
     assert "S256" in answer["error_description"]
@@ -84,8 +86,10 @@ async def test_only_s256_spelt_out_is_a_method(world: World, changes: dict[str, 
 @pytest.mark.parametrize(
     "challenge", ["x", CHALLENGE[:42], CHALLENGE + "x", CHALLENGE + "=", CHALLENGE[:42] + "+"]
 )
-async def test_a_challenge_of_another_shape_is_refused(world: World, challenge: str) -> None:
-    assert (await answered(world, code_challenge=challenge))["error"] == "invalid_request"
+async def test_a_challenge_of_another_shape_is_refused(
+    harness: AuthServerHarness, challenge: str
+) -> None:
+    assert (await answered(harness, code_challenge=challenge))["error"] == "invalid_request"
 
 
 @proves("S19", "refuses")
@@ -103,12 +107,14 @@ async def test_a_challenge_of_another_shape_is_refused(world: World, challenge: 
         "anything",
     ],
 )
-async def test_a_parameter_that_comes_twice_is_refused(world: World, name: str) -> None:
-    client = await world.register()
+async def test_a_parameter_that_comes_twice_is_refused(
+    harness: AuthServerHarness, name: str
+) -> None:
+    client = await harness.register()
     twice: dict[str, Any] = {name: ["a", "a"]}
-    url = world.authorize_url(client["client_id"], **twice)
+    url = harness.authorize_url(client["client_id"], **twice)
 
-    response = await world.http.get(url)
+    response = await harness.http.get(url)
 
     assert response.status_code == 400
     assert "location" not in response.headers
@@ -118,82 +124,90 @@ async def test_a_parameter_that_comes_twice_is_refused(world: World, name: str) 
 @proves("S20", "accepts")
 @proves("S21", "accepts")
 @pytest.mark.parametrize("state", STATES)
-async def test_state_comes_back_as_it_was_with_a_code(world: World, state: str) -> None:
-    client = await world.register()
+async def test_state_comes_back_as_it_was_with_a_code(
+    harness: AuthServerHarness, state: str
+) -> None:
+    client = await harness.register()
 
-    response = await world.browser().go_through(
-        world.authorize_url(client["client_id"], state=state), "alice", PASSWORD
+    response = await harness.browser().go_through(
+        harness.authorize_url(client["client_id"], state=state), "alice", PASSWORD
     )
 
     answer = answer_in(response.headers["location"])
     assert answer["state"] == state
-    assert answer["iss"] == world.issuer
+    assert answer["iss"] == harness.issuer
     assert answer.keys() == {"code", "state", "iss"}
 
 
 @proves("S20", "accepts")
 @proves("S21", "refuses")
 @pytest.mark.parametrize("state", STATES)
-async def test_state_and_iss_come_back_with_an_error(world: World, state: str) -> None:
-    answer = await answered(world, state=state, response_type="token")
+async def test_state_and_iss_come_back_with_an_error(
+    harness: AuthServerHarness, state: str
+) -> None:
+    answer = await answered(harness, state=state, response_type="token")
 
     assert answer["state"] == state
-    assert answer["iss"] == world.issuer
+    assert answer["iss"] == harness.issuer
     assert answer.keys() == {"error", "error_description", "state", "iss"}
 
 
 @proves("S20", "refuses")
-async def test_an_absent_state_stays_absent(world: World) -> None:
-    assert "state" not in await answered(world, without="state", response_type="token")
+async def test_an_absent_state_stays_absent(harness: AuthServerHarness) -> None:
+    assert "state" not in await answered(harness, without="state", response_type="token")
 
 
 @proves("S22", "refuses")
 @pytest.mark.parametrize("mode", ["fragment", "web_message", "form_post", "query.jwt", "Query"])
-async def test_an_answer_is_given_in_the_query_alone(world: World, mode: str) -> None:
-    assert (await answered(world, response_mode=mode))["error"] == "invalid_request"
+async def test_an_answer_is_given_in_the_query_alone(harness: AuthServerHarness, mode: str) -> None:
+    assert (await answered(harness, response_mode=mode))["error"] == "invalid_request"
 
 
 @proves("S22", "accepts")
-async def test_the_mode_that_is_served_may_be_named(world: World) -> None:
-    client = await world.register()
+async def test_the_mode_that_is_served_may_be_named(harness: AuthServerHarness) -> None:
+    client = await harness.register()
 
-    response = await world.http.get(world.authorize_url(client["client_id"], response_mode="query"))
+    response = await harness.http.get(
+        harness.authorize_url(client["client_id"], response_mode="query")
+    )
 
     assert response.status_code == 200
 
 
 @proves("S22", "refuses")
-async def test_prompt_none_without_a_session_says_that_sign_in_is_needed(world: World) -> None:
-    assert (await answered(world, prompt="none"))["error"] == "login_required"
+async def test_prompt_none_without_a_session_says_that_sign_in_is_needed(
+    harness: AuthServerHarness,
+) -> None:
+    assert (await answered(harness, prompt="none"))["error"] == "login_required"
 
 
 @pytest.mark.parametrize("prompt", ["none login", "create", "LOGIN"])
-async def test_an_unknown_prompt_is_refused(world: World, prompt: str) -> None:
-    assert (await answered(world, prompt=prompt))["error"] == "invalid_request"
+async def test_an_unknown_prompt_is_refused(harness: AuthServerHarness, prompt: str) -> None:
+    assert (await answered(harness, prompt=prompt))["error"] == "invalid_request"
 
 
 @proves("S25", "refuses")
 @pytest.mark.parametrize("name", ["request", "request_uri", "registration"])
 async def test_parameters_hidden_in_an_object_are_refused_and_not_fetched(
-    open_world: Opening, name: str
+    start_authserver: StartAuthServer, name: str
 ) -> None:
     class Nothing:
         async def fetch(self, url: str, **_options: Any) -> Any:
             pytest.fail(f"fetched {url}")
 
-    world = await open_world(fetcher=Nothing())
+    harness = await start_authserver(fetcher=Nothing())
 
-    answer = await answered(world, **{name: "https://evil.example/request"})
+    answer = await answered(harness, **{name: "https://evil.example/request"})
 
     assert answer["error"] == "invalid_request"
 
 
 @proves("S25", "accepts")
-async def test_parameters_nobody_knows_are_ignored(world: World) -> None:
-    client = await world.register()
+async def test_parameters_nobody_knows_are_ignored(harness: AuthServerHarness) -> None:
+    client = await harness.register()
 
-    response = await world.http.get(
-        world.authorize_url(client["client_id"], nonce="n", access_type="offline", claims="{}")
+    response = await harness.http.get(
+        harness.authorize_url(client["client_id"], nonce="n", access_type="offline", claims="{}")
     )
 
     assert response.status_code == 200
@@ -212,14 +226,16 @@ async def test_parameters_nobody_knows_are_ignored(world: World) -> None:
         "state=%0d%0aX:y",
     ],
 )
-async def test_a_request_that_cannot_be_read_is_answered_here(world: World, query: str) -> None:
-    client = await world.register()
+async def test_a_request_that_cannot_be_read_is_answered_here(
+    harness: AuthServerHarness, query: str
+) -> None:
+    client = await harness.register()
     if not query.startswith("client_id"):
         query = (
-            world.authorize_url(client["client_id"], without="state").split("?")[1] + "&" + query
+            harness.authorize_url(client["client_id"], without="state").split("?")[1] + "&" + query
         )
 
-    response = await world.http.get("/authorize?" + query)
+    response = await harness.http.get("/authorize?" + query)
 
     assert response.status_code == 400
     assert "location" not in response.headers
@@ -228,10 +244,12 @@ async def test_a_request_that_cannot_be_read_is_answered_here(world: World, quer
 
 
 @proves("S26", "accepts")
-async def test_a_long_client_id_that_is_a_url_is_only_unknown(open_world: Opening) -> None:
-    world = await open_world(client_documents=False)
+async def test_a_long_client_id_that_is_a_url_is_only_unknown(
+    start_authserver: StartAuthServer,
+) -> None:
+    harness = await start_authserver(client_documents=False)
 
-    response = await world.http.get(
+    response = await harness.http.get(
         "/authorize?client_id=" + quote("https://a.example/" + "a" * 2000)
     )
 
@@ -253,8 +271,10 @@ async def test_a_long_client_id_that_is_a_url_is_only_unknown(open_world: Openin
         [RESOURCE, "https://other.example/mcp"],
     ],
 )
-async def test_a_resource_that_is_not_ours_is_refused(world: World, resource: Any) -> None:
-    assert (await answered(world, resource=resource))["error"] == "invalid_target"
+async def test_a_resource_that_is_not_ours_is_refused(
+    harness: AuthServerHarness, resource: Any
+) -> None:
+    assert (await answered(harness, resource=resource))["error"] == "invalid_target"
 
 
 @proves("S93", "accepts")
@@ -268,35 +288,35 @@ async def test_a_resource_that_is_not_ours_is_refused(world: World, resource: An
     ],
 )
 async def test_the_one_resource_may_be_named_in_the_ways_that_clients_do(
-    world: World, changes: dict[str, Any]
+    harness: AuthServerHarness, changes: dict[str, Any]
 ) -> None:
-    client = await world.register()
-    browser = world.browser()
+    client = await harness.register()
+    browser = harness.browser()
 
-    page = await browser.open(world.authorize_url(client["client_id"], **changes))
+    page = await browser.open(harness.authorize_url(client["client_id"], **changes))
     consent = await browser.sign_in(page, "alice", PASSWORD)
 
     assert RESOURCE in consent.text
 
 
-async def test_scopes_nobody_knows_are_dropped_quietly(world: World) -> None:
-    client = await world.register()
+async def test_scopes_nobody_knows_are_dropped_quietly(harness: AuthServerHarness) -> None:
+    client = await harness.register()
 
-    tokens = await world.tokens(
+    tokens = await harness.tokens(
         client["client_id"], scope="openid offline_access mcp:read unknown:scope"
     )
 
     assert tokens.body["scope"] == "mcp:read"
 
 
-async def test_when_no_scope_remains_the_client_is_told(world: World) -> None:
-    assert (await answered(world, scope="openid profile"))["error"] == "invalid_scope"
-    assert (await answered(world, scope='a"b'))["error"] == "invalid_scope"
+async def test_when_no_scope_remains_the_client_is_told(harness: AuthServerHarness) -> None:
+    assert (await answered(harness, scope="openid profile"))["error"] == "invalid_scope"
+    assert (await answered(harness, scope='a"b'))["error"] == "invalid_scope"
 
 
-async def test_without_a_scope_a_client_gets_what_the_user_has(world: World) -> None:
-    client = await world.register()
+async def test_without_a_scope_a_client_gets_what_the_user_has(harness: AuthServerHarness) -> None:
+    client = await harness.register()
 
-    tokens = await world.tokens(client["client_id"], without="scope")
+    tokens = await harness.tokens(client["client_id"], without="scope")
 
     assert tokens.body["scope"] == "mcp:read mcp:tools"

@@ -8,35 +8,39 @@ import pytest
 from doorward.authserver.client_auth_methods import AUTH_METHODS, AuthMethodName
 from doorward.authserver.token.client_authentication import read_credentials
 from doorward.wire.oauth.parameters import Parameters
-from tests.authserver.world import World, basic
+from tests.authserver.harness import AuthServerHarness, basic
 from tests.ledger import proves
 
 
-async def with_code(world: World, method: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    client = await world.register(token_endpoint_auth_method=method)
-    code = await world.code(client["client_id"])
-    return client, world.code_fields(client["client_id"], code)
+async def with_code(
+    harness: AuthServerHarness, method: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    client = await harness.register(token_endpoint_auth_method=method)
+    code = await harness.code(client["client_id"])
+    return client, harness.code_fields(client["client_id"], code)
 
 
 @proves("S89", "accepts")
 @pytest.mark.parametrize("repeat", [True, False])
 async def test_a_client_gets_in_by_basic_with_or_without_its_id_in_the_body(
-    world: World, repeat: bool
+    harness: AuthServerHarness, repeat: bool
 ) -> None:
-    client, fields = await with_code(world, "client_secret_basic")
+    client, fields = await with_code(harness, "client_secret_basic")
     if not repeat:
         fields.pop("client_id")
 
-    tokens = await world.token(fields, headers=basic(client["client_id"], client["client_secret"]))
+    tokens = await harness.token(
+        fields, headers=basic(client["client_id"], client["client_secret"])
+    )
 
     assert tokens.response.status_code == 200
 
 
 @proves("S89", "accepts")
-async def test_a_client_gets_in_by_post(world: World) -> None:
-    client, fields = await with_code(world, "client_secret_post")
+async def test_a_client_gets_in_by_post(harness: AuthServerHarness) -> None:
+    client, fields = await with_code(harness, "client_secret_post")
 
-    tokens = await world.token({**fields, "client_secret": client["client_secret"]})
+    tokens = await harness.token({**fields, "client_secret": client["client_secret"]})
 
     assert tokens.response.status_code == 200
 
@@ -54,15 +58,15 @@ async def test_a_client_gets_in_by_post(world: World) -> None:
     ],
 )
 async def test_another_method_than_the_registered_one_is_refused(
-    world: World, registered: str, used: str
+    harness: AuthServerHarness, registered: str, used: str
 ) -> None:
-    client, fields = await with_code(world, registered)
+    client, fields = await with_code(harness, registered)
     secret = client.get("client_secret", "made-up")
     headers = basic(client["client_id"], secret) if used == "client_secret_basic" else None
     if used == "client_secret_post":
         fields["client_secret"] = secret
 
-    tokens = await world.token(fields, headers=headers)
+    tokens = await harness.token(fields, headers=headers)
 
     assert tokens.response.status_code == 401
     assert tokens.body["error"] == "invalid_client"
@@ -70,11 +74,11 @@ async def test_another_method_than_the_registered_one_is_refused(
 
 
 @proves("S89", "refuses")
-async def test_two_methods_at_once_are_refused(world: World) -> None:
-    client, fields = await with_code(world, "client_secret_basic")
+async def test_two_methods_at_once_are_refused(harness: AuthServerHarness) -> None:
+    client, fields = await with_code(harness, "client_secret_basic")
     secret = client["client_secret"]
 
-    tokens = await world.token(
+    tokens = await harness.token(
         {**fields, "client_secret": secret}, headers=basic(client["client_id"], secret)
     )
 
@@ -83,11 +87,11 @@ async def test_two_methods_at_once_are_refused(world: World) -> None:
 
 
 @proves("S89", "refuses")
-async def test_two_authorization_headers_are_refused(world: World) -> None:
-    client, fields = await with_code(world, "client_secret_basic")
+async def test_two_authorization_headers_are_refused(harness: AuthServerHarness) -> None:
+    client, fields = await with_code(harness, "client_secret_basic")
     header = basic(client["client_id"], client["client_secret"])["Authorization"]
 
-    response = await world.http.post(
+    response = await harness.http.post(
         "/token",
         data=fields,
         headers=[("Authorization", header), ("Authorization", header)],
@@ -97,8 +101,10 @@ async def test_two_authorization_headers_are_refused(world: World) -> None:
 
 
 @proves("S89", "refuses")
-async def test_basic_that_another_parser_would_read_differently_is_refused(world: World) -> None:
-    client, fields = await with_code(world, "client_secret_basic")
+async def test_basic_that_another_parser_would_read_differently_is_refused(
+    harness: AuthServerHarness,
+) -> None:
+    client, fields = await with_code(harness, "client_secret_basic")
     client_id, secret = client["client_id"], client["client_secret"]
     good = basic(client_id, secret)["Authorization"].removeprefix("Basic ")
     broken = [
@@ -114,29 +120,31 @@ async def test_basic_that_another_parser_would_read_differently_is_refused(world
     ]
 
     for encoded in broken:
-        tokens = await world.token(fields, headers={"Authorization": "Basic " + encoded})
+        tokens = await harness.token(fields, headers={"Authorization": "Basic " + encoded})
         assert tokens.response.status_code == 401, encoded
     for scheme in ("Bearer", "Digest", "basic2"):
-        tokens = await world.token(fields, headers={"Authorization": f"{scheme} {good}"})
+        tokens = await harness.token(fields, headers={"Authorization": f"{scheme} {good}"})
         assert tokens.response.status_code == 401
 
 
 @proves("S89", "accepts")
-async def test_basic_in_lower_case_is_the_same_scheme(world: World) -> None:
-    client, fields = await with_code(world, "client_secret_basic")
+async def test_basic_in_lower_case_is_the_same_scheme(harness: AuthServerHarness) -> None:
+    client, fields = await with_code(harness, "client_secret_basic")
     header = basic(client["client_id"], client["client_secret"])["Authorization"]
 
-    tokens = await world.token(fields, headers={"Authorization": header.replace("Basic", "basic")})
+    tokens = await harness.token(
+        fields, headers={"Authorization": header.replace("Basic", "basic")}
+    )
 
     assert tokens.response.status_code == 200
 
 
 @proves("S89", "refuses")
-async def test_another_client_id_in_the_body_is_refused(world: World) -> None:
-    client, fields = await with_code(world, "client_secret_basic")
-    other = await world.register()
+async def test_another_client_id_in_the_body_is_refused(harness: AuthServerHarness) -> None:
+    client, fields = await with_code(harness, "client_secret_basic")
+    other = await harness.register()
 
-    tokens = await world.token(
+    tokens = await harness.token(
         {**fields, "client_id": other["client_id"]},
         headers=basic(client["client_id"], client["client_secret"]),
     )
@@ -145,10 +153,10 @@ async def test_another_client_id_in_the_body_is_refused(world: World) -> None:
 
 
 @proves("S89", "refuses")
-async def test_a_client_assertion_does_not_fall_back_to_none(world: World) -> None:
-    _, fields = await with_code(world, "none")
+async def test_a_client_assertion_does_not_fall_back_to_none(harness: AuthServerHarness) -> None:
+    _, fields = await with_code(harness, "none")
 
-    tokens = await world.token(
+    tokens = await harness.token(
         {
             **fields,
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
@@ -160,24 +168,26 @@ async def test_a_client_assertion_does_not_fall_back_to_none(world: World) -> No
 
 
 @proves("S89", "refuses")
-async def test_a_request_that_names_no_client_is_refused(world: World) -> None:
-    _, fields = await with_code(world, "none")
+async def test_a_request_that_names_no_client_is_refused(harness: AuthServerHarness) -> None:
+    _, fields = await with_code(harness, "none")
     fields.pop("client_id")
 
-    assert (await world.token(fields)).body["error"] == "invalid_request"
+    assert (await harness.token(fields)).body["error"] == "invalid_request"
 
 
 @proves("S103", "refuses")
-async def test_unknown_client_wrong_secret_and_wrong_method_answer_alike(world: World) -> None:
-    client, fields = await with_code(world, "client_secret_basic")
+async def test_unknown_client_wrong_secret_and_wrong_method_answer_alike(
+    harness: AuthServerHarness,
+) -> None:
+    client, fields = await with_code(harness, "client_secret_basic")
     mine = client["client_id"]
     tried = [
-        await world.token(
+        await harness.token(
             {**fields, "client_id": "dw-nobody"}, headers=basic("dw-nobody", "x" * 43)
         ),
-        await world.token(fields, headers=basic(mine, "x" * 43)),
-        await world.token(fields),
-        await world.token({**fields, "code": "wrong"}, headers=basic(mine, "x" * 43)),
+        await harness.token(fields, headers=basic(mine, "x" * 43)),
+        await harness.token(fields),
+        await harness.token({**fields, "code": "wrong"}, headers=basic(mine, "x" * 43)),
     ]
 
     bodies = {tokens.response.text for tokens in tried}
@@ -189,13 +199,13 @@ async def test_unknown_client_wrong_secret_and_wrong_method_answer_alike(world: 
 
 @proves("S103", "accepts")
 async def test_the_right_client_with_a_wrong_code_gets_an_answer_of_the_same_shape(
-    world: World,
+    harness: AuthServerHarness,
 ) -> None:
-    client, fields = await with_code(world, "client_secret_basic")
+    client, fields = await with_code(harness, "client_secret_basic")
     header = basic(client["client_id"], client["client_secret"])
 
-    unknown = await world.token({**fields, "code": "x" * 43}, headers=header)
-    foreign = await world.token({**fields, "code_verifier": "y" * 43}, headers=header)
+    unknown = await harness.token({**fields, "code": "x" * 43}, headers=header)
+    foreign = await harness.token({**fields, "code_verifier": "y" * 43}, headers=header)
 
     assert unknown.response.text == foreign.response.text
     assert unknown.body.keys() == {"error", "error_description"}

@@ -9,49 +9,51 @@ import pytest
 from doorward.authserver.settings import Lifetimes
 from doorward.net.refusals import FetchFailed, FetchRefused
 from tests.authserver.browser import answer_in
-from tests.authserver.conftest import Opening, StoppedClock
-from tests.authserver.shelf import URL, Shelf
-from tests.authserver.world import CALLBACK, PASSWORD, World, challenge_of
+from tests.authserver.conftest import StartAuthServer, StoppedClock
+from tests.authserver.document_fetcher import URL, FakeDocumentFetcher
+from tests.authserver.harness import CALLBACK, PASSWORD, AuthServerHarness, challenge_of
 from tests.ledger import proves
 
 UNUSABLE = "The client&#39;s metadata document could not be used."
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    shelf = Shelf()
-    shelf.put()
-    return shelf
+def fetcher() -> FakeDocumentFetcher:
+    fetcher = FakeDocumentFetcher()
+    fetcher.put()
+    return fetcher
 
 
 @pytest.fixture
-async def world(open_world: Opening, shelf: Shelf) -> World:
-    opened: World = await open_world(fetcher=shelf)
+async def harness(
+    start_authserver: StartAuthServer, fetcher: FakeDocumentFetcher
+) -> AuthServerHarness:
+    opened: AuthServerHarness = await start_authserver(fetcher=fetcher)
     return opened
 
 
 @proves("S76", "refuses")
 async def test_with_the_same_origin_rule_every_address_counts_used_or_not(
-    open_world: Opening, shelf: Shelf
+    start_authserver: StartAuthServer, fetcher: FakeDocumentFetcher
 ) -> None:
     ours = "https://app.example/cb"
-    shelf.put(redirect_uris=[ours, "https://evil.example/cb"])
-    world = await open_world(fetcher=shelf, documents_same_origin=True)
+    fetcher.put(redirect_uris=[ours, "https://evil.example/cb"])
+    harness = await start_authserver(fetcher=fetcher, documents_same_origin=True)
 
-    response = await world.http.get(world.authorize_url(URL, redirect_uri=ours))
+    response = await harness.http.get(harness.authorize_url(URL, redirect_uri=ours))
 
     assert response.status_code == 400
 
 
 @proves("S76", "accepts")
 async def test_with_the_same_origin_rule_addresses_at_home_are_accepted(
-    open_world: Opening, shelf: Shelf
+    start_authserver: StartAuthServer, fetcher: FakeDocumentFetcher
 ) -> None:
     ours = "https://app.example/cb"
-    shelf.put(redirect_uris=[ours, "https://app.example/other"])
-    world = await open_world(fetcher=shelf, documents_same_origin=True)
+    fetcher.put(redirect_uris=[ours, "https://app.example/other"])
+    harness = await start_authserver(fetcher=fetcher, documents_same_origin=True)
 
-    response = await world.http.get(world.authorize_url(URL, redirect_uri=ours))
+    response = await harness.http.get(harness.authorize_url(URL, redirect_uri=ours))
 
     assert response.status_code == 200
 
@@ -61,36 +63,44 @@ async def test_with_the_same_origin_rule_addresses_at_home_are_accepted(
     ("max_age", "kept_for"), [(None, 60), (0, 60), (600, 600), (10_000_000, 86400)]
 )
 async def test_a_document_is_kept_as_long_as_it_says_within_bounds(
-    world: World, shelf: Shelf, clock: StoppedClock, max_age: float | None, kept_for: float
+    harness: AuthServerHarness,
+    fetcher: FakeDocumentFetcher,
+    clock: StoppedClock,
+    max_age: float | None,
+    kept_for: float,
 ) -> None:
-    shelf.max_age = max_age
-    await world.http.get(world.authorize_url(URL))
+    fetcher.max_age = max_age
+    await harness.http.get(harness.authorize_url(URL))
 
     clock.advance(kept_for - 1)
-    await world.http.get(world.authorize_url(URL))
-    assert len(shelf.asked) == 1
+    await harness.http.get(harness.authorize_url(URL))
+    assert len(fetcher.asked) == 1
     clock.advance(2)
-    await world.http.get(world.authorize_url(URL))
-    assert len(shelf.asked) == 2
+    await harness.http.get(harness.authorize_url(URL))
+    assert len(fetcher.asked) == 2
 
 
 @proves("S77", "accepts")
-async def test_many_who_ask_at_once_are_one_fetch(world: World, shelf: Shelf) -> None:
-    browser = world.browser()
+async def test_many_who_ask_at_once_are_one_fetch(
+    harness: AuthServerHarness, fetcher: FakeDocumentFetcher
+) -> None:
+    browser = harness.browser()
 
-    await asyncio.gather(*(browser.http.get(world.authorize_url(URL)) for _ in range(10)))
+    await asyncio.gather(*(browser.http.get(harness.authorize_url(URL)) for _ in range(10)))
 
-    assert len(shelf.asked) == 1
+    assert len(fetcher.asked) == 1
 
 
 @proves("S77", "refuses")
-async def test_a_failure_is_not_kept(world: World, shelf: Shelf) -> None:
-    good = shelf.documents.pop(URL)
-    assert (await world.http.get(world.authorize_url(URL))).status_code == 400
+async def test_a_failure_is_not_kept(
+    harness: AuthServerHarness, fetcher: FakeDocumentFetcher
+) -> None:
+    good = fetcher.documents.pop(URL)
+    assert (await harness.http.get(harness.authorize_url(URL))).status_code == 400
 
-    shelf.documents[URL] = good
+    fetcher.documents[URL] = good
 
-    assert (await world.http.get(world.authorize_url(URL))).status_code == 200
+    assert (await harness.http.get(harness.authorize_url(URL))).status_code == 200
 
 
 @proves("S78", "refuses")
@@ -103,31 +113,34 @@ async def test_a_failure_is_not_kept(world: World, shelf: Shelf) -> None:
     ],
 )
 async def test_a_document_that_shows_another_face_is_asked_about_again(
-    world: World, shelf: Shelf, clock: StoppedClock, changes: dict[str, Any]
+    harness: AuthServerHarness,
+    fetcher: FakeDocumentFetcher,
+    clock: StoppedClock,
+    changes: dict[str, Any],
 ) -> None:
-    browser = world.browser()
-    await browser.go_through(world.authorize_url(URL), "alice", PASSWORD)
-    shelf.put(**changes)
+    browser = harness.browser()
+    await browser.go_through(harness.authorize_url(URL), "alice", PASSWORD)
+    fetcher.put(**changes)
     clock.advance(61)
 
-    page = await browser.open(world.authorize_url(URL, code_challenge=challenge_of("y" * 43)))
+    page = await browser.open(harness.authorize_url(URL, code_challenge=challenge_of("y" * 43)))
 
     assert 'name="decision"' in page.text
-    assert "client-document.changed" in world.kinds()
+    assert "client-document.changed" in harness.kinds()
 
 
 @proves("S78", "accepts")
 async def test_a_document_that_stays_the_same_is_not_asked_about_again(
-    world: World, shelf: Shelf, clock: StoppedClock
+    harness: AuthServerHarness, fetcher: FakeDocumentFetcher, clock: StoppedClock
 ) -> None:
-    browser = world.browser()
-    await browser.go_through(world.authorize_url(URL), "alice", PASSWORD)
+    browser = harness.browser()
+    await browser.go_through(harness.authorize_url(URL), "alice", PASSWORD)
     clock.advance(61)
 
-    response = await browser.open(world.authorize_url(URL, code_challenge=challenge_of("y" * 43)))
+    response = await browser.open(harness.authorize_url(URL, code_challenge=challenge_of("y" * 43)))
 
     assert "code" in answer_in(response.headers["location"])
-    assert len(shelf.asked) == 2
+    assert len(fetcher.asked) == 2
 
 
 @proves("S79", "refuses")
@@ -141,12 +154,12 @@ async def test_a_document_that_stays_the_same_is_not_asked_about_again(
     ],
 )
 async def test_why_a_document_could_not_be_had_is_not_told(
-    world: World, shelf: Shelf, failure: Any
+    harness: AuthServerHarness, fetcher: FakeDocumentFetcher, failure: Any
 ) -> None:
-    shelf.documents[URL] = failure
+    fetcher.documents[URL] = failure
 
-    page = await world.http.get(world.authorize_url(URL))
-    tokens = await world.token(world.code_fields(URL, "x"))
+    page = await harness.http.get(harness.authorize_url(URL))
+    tokens = await harness.token(harness.code_fields(URL, "x"))
 
     assert page.status_code == 400
     assert UNUSABLE in page.text
@@ -158,48 +171,50 @@ async def test_why_a_document_could_not_be_had_is_not_told(
 
 @proves("S79", "accepts")
 async def test_the_person_is_told_that_the_application_could_not_be_checked(
-    world: World, shelf: Shelf
+    harness: AuthServerHarness, fetcher: FakeDocumentFetcher
 ) -> None:
-    shelf.documents.clear()
+    fetcher.documents.clear()
 
-    page = await world.http.get(world.authorize_url(URL))
+    page = await harness.http.get(harness.authorize_url(URL))
 
     assert "client-document-unavailable" in page.text
 
 
 @proves("S80", "refuses")
 async def test_a_client_that_is_no_longer_trusted_is_stopped_at_every_endpoint(
-    open_world: Opening, shelf: Shelf
+    start_authserver: StartAuthServer, fetcher: FakeDocumentFetcher
 ) -> None:
     trusted = {URL}
-    world = await open_world(fetcher=shelf, trust_client=trusted.__contains__)
-    tokens = await world.tokens(URL)
-    code = await world.code(URL, code_challenge=challenge_of("y" * 43), prompt="consent")
+    harness = await start_authserver(fetcher=fetcher, trust_client=trusted.__contains__)
+    tokens = await harness.tokens(URL)
+    code = await harness.code(URL, code_challenge=challenge_of("y" * 43), prompt="consent")
     trusted.clear()
 
     # The document is still at hand: it is not what is asked.
-    assert (await world.http.get(world.authorize_url(URL))).status_code == 400
-    refreshed = await world.refresh(URL, tokens.refresh)
+    assert (await harness.http.get(harness.authorize_url(URL))).status_code == 400
+    refreshed = await harness.refresh(URL, tokens.refresh)
     assert refreshed.body["error"] == "invalid_client"
-    redeemed = await world.token(world.code_fields(URL, code, code_verifier="y" * 43))
+    redeemed = await harness.token(harness.code_fields(URL, code, code_verifier="y" * 43))
     assert redeemed.body["error"] == "invalid_client"
-    assert len(shelf.asked) == 1
+    assert len(fetcher.asked) == 1
 
 
 @proves("S80", "accepts")
-async def test_a_client_on_the_list_is_let_in(open_world: Opening, shelf: Shelf) -> None:
-    world = await open_world(fetcher=shelf, trust_client={URL}.__contains__)
+async def test_a_client_on_the_list_is_let_in(
+    start_authserver: StartAuthServer, fetcher: FakeDocumentFetcher
+) -> None:
+    harness = await start_authserver(fetcher=fetcher, trust_client={URL}.__contains__)
 
-    assert (await world.tokens(URL)).response.status_code == 200
+    assert (await harness.tokens(URL)).response.status_code == 200
 
 
 async def test_the_bounds_of_the_cache_are_settings(
-    open_world: Opening, shelf: Shelf, clock: StoppedClock
+    start_authserver: StartAuthServer, fetcher: FakeDocumentFetcher, clock: StoppedClock
 ) -> None:
-    world = await open_world(fetcher=shelf, lifetimes=Lifetimes(document_floor=5))
-    await world.http.get(world.authorize_url(URL))
+    harness = await start_authserver(fetcher=fetcher, lifetimes=Lifetimes(document_floor=5))
+    await harness.http.get(harness.authorize_url(URL))
     clock.advance(6)
 
-    await world.http.get(world.authorize_url(URL))
+    await harness.http.get(harness.authorize_url(URL))
 
-    assert len(shelf.asked) == 2
+    assert len(fetcher.asked) == 2

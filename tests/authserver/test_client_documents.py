@@ -5,42 +5,46 @@ from typing import Any
 
 import pytest
 
-from tests.authserver.conftest import Opening
-from tests.authserver.shelf import URL, Shelf
-from tests.authserver.world import PASSWORD, World
+from tests.authserver.conftest import StartAuthServer
+from tests.authserver.document_fetcher import URL, FakeDocumentFetcher
+from tests.authserver.harness import PASSWORD, AuthServerHarness
 from tests.ledger import proves
 from tests.wire.test_client_metadata import DOCUMENTS
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    shelf = Shelf()
-    shelf.put()
-    return shelf
+def fetcher() -> FakeDocumentFetcher:
+    fetcher = FakeDocumentFetcher()
+    fetcher.put()
+    return fetcher
 
 
 @pytest.fixture
-async def world(open_world: Opening, shelf: Shelf) -> World:
-    opened: World = await open_world(fetcher=shelf)
+async def harness(
+    start_authserver: StartAuthServer, fetcher: FakeDocumentFetcher
+) -> AuthServerHarness:
+    opened: AuthServerHarness = await start_authserver(fetcher=fetcher)
     return opened
 
 
 @proves("S64", "accepts")
 @proves("S73", "accepts")
 async def test_a_client_that_nobody_registered_signs_somebody_in(
-    world: World, shelf: Shelf
+    harness: AuthServerHarness, fetcher: FakeDocumentFetcher
 ) -> None:
-    tokens = await world.tokens(URL)
+    tokens = await harness.tokens(URL)
 
     assert tokens.body["scope"] == "mcp:read mcp:tools"
-    assert (await world.refresh(URL, tokens.refresh)).response.status_code == 200
-    assert shelf.asked == [URL]
+    assert (await harness.refresh(URL, tokens.refresh)).response.status_code == 200
+    assert fetcher.asked == [URL]
 
 
 @proves("S34", "accepts")
-async def test_the_page_shows_the_host_that_vouches_for_the_client(world: World) -> None:
-    browser = world.browser()
-    page = await browser.open(world.authorize_url(URL))
+async def test_the_page_shows_the_host_that_vouches_for_the_client(
+    harness: AuthServerHarness,
+) -> None:
+    browser = harness.browser()
+    page = await browser.open(harness.authorize_url(URL))
 
     consent = await browser.sign_in(page, "alice", PASSWORD)
 
@@ -50,13 +54,13 @@ async def test_the_page_shows_the_host_that_vouches_for_the_client(world: World)
 @proves("S81", "accepts")
 @pytest.mark.parametrize("name", DOCUMENTS)
 async def test_real_clients_are_led_to_the_sign_in_page(
-    world: World, shelf: Shelf, name: str
+    harness: AuthServerHarness, fetcher: FakeDocumentFetcher, name: str
 ) -> None:
     document = DOCUMENTS[name]
-    shelf.documents[document["client_id"]] = document
+    fetcher.documents[document["client_id"]] = document
 
-    response = await world.http.get(
-        world.authorize_url(document["client_id"], redirect_uri=document["redirect_uris"][0])
+    response = await harness.http.get(
+        harness.authorize_url(document["client_id"], redirect_uri=document["redirect_uris"][0])
     )
 
     assert response.status_code == 200
@@ -83,21 +87,23 @@ async def test_real_clients_are_led_to_the_sign_in_page(
     ],
 )
 async def test_a_client_id_that_is_no_proper_url_is_never_fetched(
-    world: World, shelf: Shelf, url: str
+    harness: AuthServerHarness, fetcher: FakeDocumentFetcher, url: str
 ) -> None:
-    shelf.put(url)
+    fetcher.put(url)
 
-    response = await world.http.get(world.authorize_url(url))
+    response = await harness.http.get(harness.authorize_url(url))
 
     assert response.status_code == 400
-    assert shelf.asked == []
+    assert fetcher.asked == []
 
 
 @proves("S64", "refuses")
-async def test_a_document_that_names_another_client_is_refused(world: World, shelf: Shelf) -> None:
-    shelf.documents[URL]["client_id"] = URL + "/"
+async def test_a_document_that_names_another_client_is_refused(
+    harness: AuthServerHarness, fetcher: FakeDocumentFetcher
+) -> None:
+    fetcher.documents[URL]["client_id"] = URL + "/"
 
-    assert (await world.http.get(world.authorize_url(URL))).status_code == 400
+    assert (await harness.http.get(harness.authorize_url(URL))).status_code == 400
 
 
 @proves("S73", "refuses")
@@ -115,21 +121,21 @@ async def test_a_document_that_names_another_client_is_refused(world: World, she
     ],
 )
 async def test_a_document_that_is_not_one_json_object_is_refused(
-    world: World, shelf: Shelf, body: bytes
+    harness: AuthServerHarness, fetcher: FakeDocumentFetcher, body: bytes
 ) -> None:
-    shelf.documents[URL] = body
+    fetcher.documents[URL] = body
 
-    assert (await world.http.get(world.authorize_url(URL))).status_code == 400
+    assert (await harness.http.get(harness.authorize_url(URL))).status_code == 400
 
 
 @proves("S73", "refuses")
 @pytest.mark.parametrize("media_type", ["text/html", "", "text/plain", "application/xml"])
 async def test_a_document_of_another_type_is_refused(
-    world: World, shelf: Shelf, media_type: str
+    harness: AuthServerHarness, fetcher: FakeDocumentFetcher, media_type: str
 ) -> None:
-    shelf.media_type = media_type
+    fetcher.media_type = media_type
 
-    assert (await world.http.get(world.authorize_url(URL))).status_code == 400
+    assert (await harness.http.get(harness.authorize_url(URL))).status_code == 400
 
 
 @proves("S74", "refuses")
@@ -142,16 +148,18 @@ async def test_a_document_of_another_type_is_refused(
     ],
 )
 async def test_a_document_with_a_secret_in_it_is_refused(
-    world: World, shelf: Shelf, changes: dict[str, Any]
+    harness: AuthServerHarness, fetcher: FakeDocumentFetcher, changes: dict[str, Any]
 ) -> None:
-    shelf.put(**changes)
+    fetcher.put(**changes)
 
-    assert (await world.http.get(world.authorize_url(URL))).status_code == 400
+    assert (await harness.http.get(harness.authorize_url(URL))).status_code == 400
 
 
 @proves("S75", "refuses")
-async def test_no_address_that_a_document_names_is_fetched(world: World, shelf: Shelf) -> None:
-    shelf.put(
+async def test_no_address_that_a_document_names_is_fetched(
+    harness: AuthServerHarness, fetcher: FakeDocumentFetcher
+) -> None:
+    fetcher.put(
         jwks_uri="https://169.254.169.254/jwks",
         logo_uri="https://10.0.0.1/logo",
         policy_uri="https://internal.example/policy",
@@ -159,21 +167,23 @@ async def test_no_address_that_a_document_names_is_fetched(world: World, shelf: 
         request_uris=["https://internal.example/request"],
     )
 
-    await world.tokens(URL)
+    await harness.tokens(URL)
 
-    assert set(shelf.asked) == {URL}
+    assert set(fetcher.asked) == {URL}
 
 
 @proves("S75", "accepts")
-async def test_the_document_itself_is_fetched_through_the_guard(world: World, shelf: Shelf) -> None:
-    await world.http.get(world.authorize_url(URL))
+async def test_the_document_itself_is_fetched_through_the_guard(
+    harness: AuthServerHarness, fetcher: FakeDocumentFetcher
+) -> None:
+    await harness.http.get(harness.authorize_url(URL))
 
-    assert shelf.asked == [URL]
+    assert fetcher.asked == [URL]
 
 
-async def test_a_document_client_sends_no_secret(world: World) -> None:
-    code = await world.code(URL)
+async def test_a_document_client_sends_no_secret(harness: AuthServerHarness) -> None:
+    code = await harness.code(URL)
 
-    tokens = await world.token(world.code_fields(URL, code, client_secret="x"))
+    tokens = await harness.token(harness.code_fields(URL, code, client_secret="x"))
 
     assert tokens.response.status_code == 401

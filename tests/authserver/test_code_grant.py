@@ -6,13 +6,13 @@ import pytest
 
 from doorward.authserver.settings import ConfiguredClient, Resource
 from tests.authserver.browser import answer_in
-from tests.authserver.conftest import Opening, StoppedClock
-from tests.authserver.world import (
+from tests.authserver.conftest import StartAuthServer, StoppedClock
+from tests.authserver.harness import (
     CALLBACK,
     PASSWORD,
     RESOURCE,
     SCOPES,
-    World,
+    AuthServerHarness,
     basic,
     claims_of,
 )
@@ -26,8 +26,8 @@ RESOURCE_SERVER = ConfiguredClient(
 )
 
 
-async def is_active(world: World, token: str) -> bool:
-    response = await world.http.post(
+async def is_active(harness: AuthServerHarness, token: str) -> bool:
+    response = await harness.http.post(
         "/introspect", data={"token": token}, headers=basic("rs", RS_SECRET)
     )
     assert response.status_code == 200, response.text
@@ -46,16 +46,18 @@ WRONG: dict[str, dict[str, Any]] = {
 @proves("S83", "accepts")
 @proves("S88", "accepts")
 @proves("S101", "accepts")
-async def test_a_code_is_redeemed_once_for_a_token_of_the_right_kind(world: World) -> None:
-    client = await world.register()
+async def test_a_code_is_redeemed_once_for_a_token_of_the_right_kind(
+    harness: AuthServerHarness,
+) -> None:
+    client = await harness.register()
 
-    tokens = await world.tokens(client["client_id"])
+    tokens = await harness.tokens(client["client_id"])
 
     assert tokens.body["token_type"] == "Bearer"
     assert tokens.body["expires_in"] == 600
     assert tokens.response.headers["cache-control"] == "no-store"
     claims = claims_of(tokens.access)
-    assert claims["iss"] == world.issuer
+    assert claims["iss"] == harness.issuer
     assert claims["aud"] == RESOURCE
     assert claims["client_id"] == client["client_id"]
     assert claims["scope"] == "mcp:read mcp:tools"
@@ -66,83 +68,91 @@ async def test_a_code_is_redeemed_once_for_a_token_of_the_right_kind(world: Worl
 
 
 @proves("S83", "refuses")
-async def test_a_code_that_comes_twice_takes_every_token_of_it_along(open_world: Opening) -> None:
-    world = await open_world(clients=(RESOURCE_SERVER,))
-    client = await world.register()
-    code = await world.code(client["client_id"])
-    fields = world.code_fields(client["client_id"], code)
-    first = await world.token(fields)
-    refreshed = await world.refresh(client["client_id"], first.refresh)
-    assert await is_active(world, first.access)
+async def test_a_code_that_comes_twice_takes_every_token_of_it_along(
+    start_authserver: StartAuthServer,
+) -> None:
+    harness = await start_authserver(clients=(RESOURCE_SERVER,))
+    client = await harness.register()
+    code = await harness.code(client["client_id"])
+    fields = harness.code_fields(client["client_id"], code)
+    first = await harness.token(fields)
+    refreshed = await harness.refresh(client["client_id"], first.refresh)
+    assert await is_active(harness, first.access)
 
-    second = await world.token(fields)
+    second = await harness.token(fields)
 
     assert second.body["error"] == "invalid_grant"
-    assert not await is_active(world, first.access)
-    assert not await is_active(world, refreshed.access)
-    again = await world.refresh(client["client_id"], refreshed.refresh)
+    assert not await is_active(harness, first.access)
+    assert not await is_active(harness, refreshed.access)
+    again = await harness.refresh(client["client_id"], refreshed.refresh)
     assert again.body["error"] == "invalid_grant"
-    assert "code.reused" in world.kinds()
+    assert "code.reused" in harness.kinds()
 
 
 @proves("S83", "refuses")
-async def test_a_spent_code_in_another_clients_hands_revokes_nothing(world: World) -> None:
-    client, other = await world.register(), await world.register()
-    code = await world.code(client["client_id"])
-    first = await world.token(world.code_fields(client["client_id"], code))
+async def test_a_spent_code_in_another_clients_hands_revokes_nothing(
+    harness: AuthServerHarness,
+) -> None:
+    client, other = await harness.register(), await harness.register()
+    code = await harness.code(client["client_id"])
+    first = await harness.token(harness.code_fields(client["client_id"], code))
 
-    second = await world.token(world.code_fields(other["client_id"], code))
+    second = await harness.token(harness.code_fields(other["client_id"], code))
 
     assert second.body["error"] == "invalid_grant"
-    assert (await world.refresh(client["client_id"], first.refresh)).response.status_code == 200
+    assert (await harness.refresh(client["client_id"], first.refresh)).response.status_code == 200
 
 
 @proves("S85", "refuses")
 @proves("S88", "refuses")
 @pytest.mark.parametrize("changes", WRONG.values(), ids=WRONG.keys())
 async def test_a_code_is_good_for_nothing_with_anything_that_differs(
-    world: World, changes: dict[str, Any]
+    harness: AuthServerHarness, changes: dict[str, Any]
 ) -> None:
-    client = await world.register()
-    code = await world.code(client["client_id"])
+    client = await harness.register()
+    code = await harness.code(client["client_id"])
 
-    tokens = await world.token(world.code_fields(client["client_id"], code, **changes))
+    tokens = await harness.token(harness.code_fields(client["client_id"], code, **changes))
 
     assert tokens.response.status_code == 400
     assert tokens.body["error"] == "invalid_grant"
 
 
 @proves("S85", "accepts")
-async def test_somebody_elses_attempts_do_not_burn_the_code_for_its_owner(world: World) -> None:
-    client, other = await world.register(), await world.register()
-    code = await world.code(client["client_id"])
+async def test_somebody_elses_attempts_do_not_burn_the_code_for_its_owner(
+    harness: AuthServerHarness,
+) -> None:
+    client, other = await harness.register(), await harness.register()
+    code = await harness.code(client["client_id"])
     mine, foreign = client["client_id"], other["client_id"]
 
     for _ in range(20):
-        assert not (await world.token(world.code_fields(foreign, code))).response.is_success
+        assert not (await harness.token(harness.code_fields(foreign, code))).response.is_success
     for _ in range(4):
-        wrong = await world.token(world.code_fields(mine, code, code_verifier="c" * 43))
+        wrong = await harness.token(harness.code_fields(mine, code, code_verifier="c" * 43))
         assert wrong.body["error"] == "invalid_grant"
 
-    assert (await world.token(world.code_fields(mine, code))).response.status_code == 200
+    assert (await harness.token(harness.code_fields(mine, code))).response.status_code == 200
 
 
 @proves("S85", "refuses")
-async def test_guessing_the_verifier_ends_after_five_attempts(world: World) -> None:
-    client = await world.register()
-    code = await world.code(client["client_id"])
+async def test_guessing_the_verifier_ends_after_five_attempts(harness: AuthServerHarness) -> None:
+    client = await harness.register()
+    code = await harness.code(client["client_id"])
     for _ in range(5):
-        await world.token(world.code_fields(client["client_id"], code, code_verifier="c" * 43))
+        await harness.token(harness.code_fields(client["client_id"], code, code_verifier="c" * 43))
 
-    tokens = await world.token(world.code_fields(client["client_id"], code))
+    tokens = await harness.token(harness.code_fields(client["client_id"], code))
 
     assert tokens.body["error"] == "invalid_grant"
 
 
 @proves("S85", "refuses")
-async def test_failures_of_one_address_are_limited(world: World, clock: StoppedClock) -> None:
-    browser = world.browser("203.0.113.9")
-    fields = world.code_fields("dw-nobody", "x")
+async def test_failures_of_one_address_are_limited(
+    harness: AuthServerHarness, clock: StoppedClock
+) -> None:
+    browser = harness.browser("203.0.113.9")
+    fields = harness.code_fields("dw-nobody", "x")
     for _ in range(120):
         assert (await browser.http.post("/token", data=fields)).status_code == 401
 
@@ -152,74 +162,84 @@ async def test_failures_of_one_address_are_limited(world: World, clock: StoppedC
 
 
 @proves("S88", "refuses")
-async def test_a_code_of_one_client_is_nothing_to_another(world: World) -> None:
-    client, other = await world.register(), await world.register()
-    code = await world.code(client["client_id"])
+async def test_a_code_of_one_client_is_nothing_to_another(harness: AuthServerHarness) -> None:
+    client, other = await harness.register(), await harness.register()
+    code = await harness.code(client["client_id"])
 
-    tokens = await world.token(world.code_fields(other["client_id"], code))
+    tokens = await harness.token(harness.code_fields(other["client_id"], code))
 
     assert tokens.body["error"] == "invalid_grant"
 
 
 @proves("S88", "refuses")
 @proves("S105", "refuses")
-async def test_a_code_is_over_after_sixty_seconds(world: World, clock: StoppedClock) -> None:
-    client = await world.register()
-    code = await world.code(client["client_id"])
-    fields = world.code_fields(client["client_id"], code)
+async def test_a_code_is_over_after_sixty_seconds(
+    harness: AuthServerHarness, clock: StoppedClock
+) -> None:
+    client = await harness.register()
+    code = await harness.code(client["client_id"])
+    fields = harness.code_fields(client["client_id"], code)
     clock.advance(60)
-    assert (await world.token(fields)).body["error"] == "invalid_grant"
+    assert (await harness.token(fields)).body["error"] == "invalid_grant"
 
     # What was seen to be over stays over, whatever the clock says next.
     clock.advance(-30)
-    assert (await world.token(fields)).body["error"] == "invalid_grant"
+    assert (await harness.token(fields)).body["error"] == "invalid_grant"
 
 
 @proves("S105", "accepts")
-async def test_a_code_is_good_until_its_last_second(world: World, clock: StoppedClock) -> None:
-    client = await world.register()
-    code = await world.code(client["client_id"])
+async def test_a_code_is_good_until_its_last_second(
+    harness: AuthServerHarness, clock: StoppedClock
+) -> None:
+    client = await harness.register()
+    code = await harness.code(client["client_id"])
     clock.advance(59)
 
-    fields = world.code_fields(client["client_id"], code)
+    fields = harness.code_fields(client["client_id"], code)
 
-    assert (await world.token(fields)).response.status_code == 200
+    assert (await harness.token(fields)).response.status_code == 200
 
 
 @proves("S105", "refuses")
 async def test_a_clock_that_steps_back_does_not_bring_a_spent_code_back(
-    world: World, clock: StoppedClock
+    harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
-    client = await world.register()
-    code = await world.code(client["client_id"])
-    fields = world.code_fields(client["client_id"], code)
-    await world.token(fields)
+    client = await harness.register()
+    code = await harness.code(client["client_id"])
+    fields = harness.code_fields(client["client_id"], code)
+    await harness.token(fields)
     clock.advance(-3600)
 
-    assert (await world.token(fields)).body["error"] == "invalid_grant"
+    assert (await harness.token(fields)).body["error"] == "invalid_grant"
 
 
 @proves("S86", "refuses")
 @pytest.mark.parametrize("verifier", [None, ""])
-async def test_a_code_without_its_verifier_is_refused(world: World, verifier: str | None) -> None:
-    client = await world.register()
-    code = await world.code(client["client_id"])
+async def test_a_code_without_its_verifier_is_refused(
+    harness: AuthServerHarness, verifier: str | None
+) -> None:
+    client = await harness.register()
+    code = await harness.code(client["client_id"])
 
-    tokens = await world.token(world.code_fields(client["client_id"], code, code_verifier=verifier))
+    tokens = await harness.token(
+        harness.code_fields(client["client_id"], code, code_verifier=verifier)
+    )
 
     assert tokens.response.status_code == 400
     assert tokens.body["error"] == "invalid_request"
     # And it was not spent by that.
-    fields = world.code_fields(client["client_id"], code)
-    assert (await world.token(fields)).response.status_code == 200
+    fields = harness.code_fields(client["client_id"], code)
+    assert (await harness.token(fields)).response.status_code == 200
 
 
 @proves("S86", "refuses")
-async def test_no_code_exists_that_a_verifier_could_be_left_out_for(world: World) -> None:
-    client = await world.register()
+async def test_no_code_exists_that_a_verifier_could_be_left_out_for(
+    harness: AuthServerHarness,
+) -> None:
+    client = await harness.register()
 
-    response = await world.browser().go_through(
-        world.authorize_url(client["client_id"], without="code_challenge code_challenge_method"),
+    response = await harness.browser().go_through(
+        harness.authorize_url(client["client_id"], without="code_challenge code_challenge_method"),
         "alice",
         PASSWORD,
     )
@@ -228,19 +248,23 @@ async def test_no_code_exists_that_a_verifier_could_be_left_out_for(world: World
 
 
 @proves("S86", "accepts")
-async def test_a_code_with_its_verifier_is_good(world: World) -> None:
-    client = await world.register()
+async def test_a_code_with_its_verifier_is_good(harness: AuthServerHarness) -> None:
+    client = await harness.register()
 
-    assert (await world.tokens(client["client_id"])).access
+    assert (await harness.tokens(client["client_id"])).access
 
 
 @proves("S87", "refuses")
 @pytest.mark.parametrize("verifier", ["a" * 42, "a" * 129, "a" * 42 + "+", "ü" * 43, "a b" * 15])
-async def test_a_verifier_of_another_shape_is_refused(world: World, verifier: str) -> None:
-    client = await world.register()
-    code = await world.code(client["client_id"])
+async def test_a_verifier_of_another_shape_is_refused(
+    harness: AuthServerHarness, verifier: str
+) -> None:
+    client = await harness.register()
+    code = await harness.code(client["client_id"])
 
-    tokens = await world.token(world.code_fields(client["client_id"], code, code_verifier=verifier))
+    tokens = await harness.token(
+        harness.code_fields(client["client_id"], code, code_verifier=verifier)
+    )
 
     assert tokens.body["error"] == "invalid_grant"
 
@@ -257,49 +281,53 @@ async def test_a_verifier_of_another_shape_is_refused(world: World, verifier: st
     ],
 )
 async def test_a_token_request_cannot_name_another_resource(
-    open_world: Opening, resource: Any
+    start_authserver: StartAuthServer, resource: Any
 ) -> None:
     other = Resource(uri="http://localhost:9000/other", scopes=SCOPES)
-    world = await open_world(resources=(Resource(uri=RESOURCE, scopes=SCOPES), other))
-    client = await world.register()
-    code = await world.code(client["client_id"])
+    harness = await start_authserver(resources=(Resource(uri=RESOURCE, scopes=SCOPES), other))
+    client = await harness.register()
+    code = await harness.code(client["client_id"])
 
-    tokens = await world.token(world.code_fields(client["client_id"], code, resource=resource))
+    tokens = await harness.token(harness.code_fields(client["client_id"], code, resource=resource))
 
     assert tokens.response.status_code == 400
     assert tokens.body["error"] in ("invalid_target", "invalid_grant")
 
 
 @proves("S93", "accepts")
-async def test_a_token_request_need_not_repeat_the_resource(world: World) -> None:
-    client = await world.register()
-    code = await world.code(client["client_id"])
+async def test_a_token_request_need_not_repeat_the_resource(harness: AuthServerHarness) -> None:
+    client = await harness.register()
+    code = await harness.code(client["client_id"])
 
-    tokens = await world.token(world.code_fields(client["client_id"], code, resource=None))
+    tokens = await harness.token(harness.code_fields(client["client_id"], code, resource=None))
 
     assert claims_of(tokens.access)["aud"] == RESOURCE
 
 
 @proves("S94", "accepts")
 @proves("S94", "refuses")
-async def test_a_token_is_for_exactly_the_resource_that_was_asked_for(open_world: Opening) -> None:
+async def test_a_token_is_for_exactly_the_resource_that_was_asked_for(
+    start_authserver: StartAuthServer,
+) -> None:
     other = Resource(uri="http://localhost:9000/other", scopes=SCOPES)
-    world = await open_world(resources=(Resource(uri=RESOURCE, scopes=SCOPES), other))
-    client = await world.register()
+    harness = await start_authserver(resources=(Resource(uri=RESOURCE, scopes=SCOPES), other))
+    client = await harness.register()
 
-    first = await world.tokens(client["client_id"])
-    code = await world.code(client["client_id"], resource=other.uri)
-    second = await world.token(world.code_fields(client["client_id"], code, resource=other.uri))
+    first = await harness.tokens(client["client_id"])
+    code = await harness.code(client["client_id"], resource=other.uri)
+    second = await harness.token(harness.code_fields(client["client_id"], code, resource=other.uri))
 
     assert claims_of(first.access)["aud"] == RESOURCE
     assert claims_of(second.access)["aud"] == other.uri
 
 
-async def test_with_several_resources_none_is_guessed(open_world: Opening) -> None:
+async def test_with_several_resources_none_is_guessed(start_authserver: StartAuthServer) -> None:
     other = Resource(uri="http://localhost:9000/other", scopes=SCOPES)
-    world = await open_world(resources=(Resource(uri=RESOURCE, scopes=SCOPES), other))
-    client = await world.register()
+    harness = await start_authserver(resources=(Resource(uri=RESOURCE, scopes=SCOPES), other))
+    client = await harness.register()
 
-    response = await world.http.get(world.authorize_url(client["client_id"], without="resource"))
+    response = await harness.http.get(
+        harness.authorize_url(client["client_id"], without="resource")
+    )
 
     assert answer_in(response.headers["location"])["error"] == "invalid_target"

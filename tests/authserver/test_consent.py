@@ -4,19 +4,21 @@ import pytest
 
 from doorward.authserver.settings import Resource
 from tests.authserver.browser import answer_in
-from tests.authserver.conftest import Opening
+from tests.authserver.conftest import StartAuthServer
+from tests.authserver.harness import PASSWORD, RESOURCE, SCOPES, AuthServerHarness, challenge_of
 from tests.authserver.steps import OTHER_CHALLENGE, consent_page, is_consent
-from tests.authserver.world import PASSWORD, RESOURCE, SCOPES, World, challenge_of
 from tests.ledger import proves
 
 
 @proves("S29", "refuses")
-async def test_a_new_client_is_shown_to_somebody_who_is_already_signed_in(world: World) -> None:
-    browser = world.browser()
-    first, second = await world.register(), await world.register(client_name="Second")
-    await browser.go_through(world.authorize_url(first["client_id"]), "alice", PASSWORD)
+async def test_a_new_client_is_shown_to_somebody_who_is_already_signed_in(
+    harness: AuthServerHarness,
+) -> None:
+    browser = harness.browser()
+    first, second = await harness.register(), await harness.register(client_name="Second")
+    await browser.go_through(harness.authorize_url(first["client_id"]), "alice", PASSWORD)
 
-    page = await browser.open(world.authorize_url(second["client_id"]))
+    page = await browser.open(harness.authorize_url(second["client_id"]))
 
     assert is_consent(page)
     assert "Second" in page.text
@@ -24,14 +26,16 @@ async def test_a_new_client_is_shown_to_somebody_who_is_already_signed_in(world:
 
 @proves("S29", "accepts")
 @proves("S33", "accepts")
-async def test_a_known_client_that_asks_for_no_more_is_answered_at_once(world: World) -> None:
-    browser = world.browser()
-    client = await world.register()
-    await browser.go_through(world.authorize_url(client["client_id"]), "alice", PASSWORD)
+async def test_a_known_client_that_asks_for_no_more_is_answered_at_once(
+    harness: AuthServerHarness,
+) -> None:
+    browser = harness.browser()
+    client = await harness.register()
+    await browser.go_through(harness.authorize_url(client["client_id"]), "alice", PASSWORD)
 
     for changes in ({}, {"scope": "mcp:read"}, {"redirect_uri": "http://127.0.0.1:5/callback"}):
         changes = {"code_challenge": challenge_of("z" * 43 + str(changes)), **changes}
-        response = await browser.open(world.authorize_url(client["client_id"], **changes))
+        response = await browser.open(harness.authorize_url(client["client_id"], **changes))
         assert response.status_code == 303
         assert "code" in answer_in(response.headers["location"])
 
@@ -46,18 +50,20 @@ async def test_a_known_client_that_asks_for_no_more_is_answered_at_once(world: W
         pytest.param({"prompt": "consent"}, id="the-client-asks-for-it"),
     ],
 )
-async def test_whatever_grows_is_asked_again(open_world: Opening, changes: dict[str, str]) -> None:
+async def test_whatever_grows_is_asked_again(
+    start_authserver: StartAuthServer, changes: dict[str, str]
+) -> None:
     other = Resource(uri="http://localhost:9000/other", scopes=SCOPES)
-    world = await open_world(resources=(Resource(uri=RESOURCE, scopes=SCOPES), other))
-    browser = world.browser()
-    client = await world.register(
+    harness = await start_authserver(resources=(Resource(uri=RESOURCE, scopes=SCOPES), other))
+    browser = harness.browser()
+    client = await harness.register(
         redirect_uris=["http://127.0.0.1:41000/callback", "https://app.example/cb"]
     )
-    url = world.authorize_url(client["client_id"], scope="mcp:read")
+    url = harness.authorize_url(client["client_id"], scope="mcp:read")
     await browser.go_through(url, "alice", PASSWORD)
 
     page = await browser.open(
-        world.authorize_url(
+        harness.authorize_url(
             client["client_id"],
             **{"scope": "mcp:read", "code_challenge": OTHER_CHALLENGE, **changes},
         )
@@ -67,14 +73,14 @@ async def test_whatever_grows_is_asked_again(open_world: Opening, changes: dict[
 
 
 @proves("S33", "refuses")
-async def test_one_users_consent_is_not_anothers(world: World) -> None:
-    await world.add_user("bob")
-    client = await world.register()
-    await world.code(client["client_id"], user="alice")
+async def test_one_users_consent_is_not_anothers(harness: AuthServerHarness) -> None:
+    await harness.add_user("bob")
+    client = await harness.register()
+    await harness.code(client["client_id"], user="alice")
 
-    browser = world.browser()
+    browser = harness.browser()
     page = await browser.open(
-        world.authorize_url(client["client_id"], code_challenge=OTHER_CHALLENGE)
+        harness.authorize_url(client["client_id"], code_challenge=OTHER_CHALLENGE)
     )
 
     assert is_consent(await browser.sign_in(page, "bob", PASSWORD))
@@ -82,24 +88,24 @@ async def test_one_users_consent_is_not_anothers(world: World) -> None:
 
 @proves("S27", "refuses")
 async def test_a_request_that_led_to_a_code_is_asked_about_when_it_comes_again(
-    world: World,
+    harness: AuthServerHarness,
 ) -> None:
-    browser = world.browser()
-    client = await world.register()
-    url = world.authorize_url(client["client_id"])
+    browser = harness.browser()
+    client = await harness.register()
+    url = harness.authorize_url(client["client_id"])
     await browser.go_through(url, "alice", PASSWORD)
 
     assert is_consent(await browser.open(url))
 
 
 @proves("S27", "accepts")
-async def test_a_fresh_request_of_the_same_client_is_not(world: World) -> None:
-    browser = world.browser()
-    client = await world.register()
-    await browser.go_through(world.authorize_url(client["client_id"]), "alice", PASSWORD)
+async def test_a_fresh_request_of_the_same_client_is_not(harness: AuthServerHarness) -> None:
+    browser = harness.browser()
+    client = await harness.register()
+    await browser.go_through(harness.authorize_url(client["client_id"]), "alice", PASSWORD)
 
     response = await browser.open(
-        world.authorize_url(client["client_id"], code_challenge=OTHER_CHALLENGE)
+        harness.authorize_url(client["client_id"], code_challenge=OTHER_CHALLENGE)
     )
 
     assert "code" in answer_in(response.headers["location"])
@@ -108,47 +114,47 @@ async def test_a_fresh_request_of_the_same_client_is_not(world: World) -> None:
 @proves("S38", "refuses")
 @pytest.mark.parametrize("decision", ["deny", "", "ALLOW", "yes"])
 async def test_anything_but_allow_is_a_denial_that_the_client_is_told(
-    world: World, decision: str
+    harness: AuthServerHarness, decision: str
 ) -> None:
-    client = await world.register()
-    browser = world.browser()
+    client = await harness.register()
+    browser = harness.browser()
 
     response = await browser.decide(
-        await consent_page(world, browser, client["client_id"]), decision
+        await consent_page(harness, browser, client["client_id"]), decision
     )
 
     answer = answer_in(response.headers["location"])
     assert answer["error"] == "access_denied"
     assert answer["state"] == "st&te ü"
-    assert answer["iss"] == world.issuer
+    assert answer["iss"] == harness.issuer
 
 
-async def test_somebody_without_any_of_the_scopes_gives_nothing(world: World) -> None:
-    client = await world.register()
+async def test_somebody_without_any_of_the_scopes_gives_nothing(harness: AuthServerHarness) -> None:
+    client = await harness.register()
 
-    response = await world.browser().go_through(
-        world.authorize_url(client["client_id"]), "guest", PASSWORD
+    response = await harness.browser().go_through(
+        harness.authorize_url(client["client_id"]), "guest", PASSWORD
     )
 
     assert answer_in(response.headers["location"])["error"] == "access_denied"
 
 
-async def test_nobody_can_give_a_scope_that_they_do_not_hold(world: World) -> None:
-    client = await world.register()
+async def test_nobody_can_give_a_scope_that_they_do_not_hold(harness: AuthServerHarness) -> None:
+    client = await harness.register()
 
-    tokens = await world.tokens(client["client_id"], scope="mcp:read mcp:admin")
+    tokens = await harness.tokens(client["client_id"], scope="mcp:read mcp:admin")
 
     assert tokens.body["scope"] == "mcp:read"
 
 
 @proves("S33", "refuses")
-async def test_nobody_agrees_to_more_than_the_page_showed(world: World) -> None:
-    client = await world.register()
-    browser = world.browser()
-    await world.server.users.allow("alice", scopes=("mcp:read",), roles=())
-    page = await consent_page(world, browser, client["client_id"])
+async def test_nobody_agrees_to_more_than_the_page_showed(harness: AuthServerHarness) -> None:
+    client = await harness.register()
+    browser = harness.browser()
+    await harness.server.users.set_permissions("alice", scopes=("mcp:read",), roles=())
+    page = await consent_page(harness, browser, client["client_id"])
     assert "mcp:tools" not in page.text
-    await world.server.users.allow("alice", scopes=("mcp:read", "mcp:tools"), roles=())
+    await harness.server.users.set_permissions("alice", scopes=("mcp:read", "mcp:tools"), roles=())
 
     again = await browser.decide(page)
 

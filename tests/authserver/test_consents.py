@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.clients.registry import Client
-from doorward.authserver.grants.consents import digest_of, remember, still_agreed
+from doorward.authserver.grants.consents import consent_digest, consented_scopes, remember
 from doorward.wire.oauth.client_metadata import ClientMetadata
-from tests.authserver.world import CALLBACK, RESOURCE, World
+from tests.authserver.harness import CALLBACK, RESOURCE, AuthServerHarness
 
 # Each pair spells one text when its parts are joined.
 JOINED = [
@@ -18,17 +18,17 @@ JOINED = [
 
 @pytest.mark.parametrize(("one", "other"), JOINED)
 async def test_two_consents_whose_parts_spell_one_text_are_two(
-    world: World, one: tuple[str, str, str], other: tuple[str, str, str]
+    harness: AuthServerHarness, one: tuple[str, str, str], other: tuple[str, str, str]
 ) -> None:
     assert "".join(one) == "".join(other) or '","'.join(one) == '","'.join(other)
-    user = await world.server.users.by_name("alice")
+    user = await harness.server.users.find("alice")
     assert user is not None
 
-    async with world.server.services.store.writing() as connection:
+    async with harness.server.services.store.writing() as connection:
         await agree(connection, user.id, one, "mcp:read")
-        unasked = await still_agreed(connection, user.id, *other)
+        unasked = await consented_scopes(connection, user.id, *other)
         await agree(connection, user.id, other, "mcp:tools")
-        found = [await still_agreed(connection, user.id, *parts) for parts in (one, other)]
+        found = [await consented_scopes(connection, user.id, *parts) for parts in (one, other)]
 
     assert unasked is None
     assert found == [frozenset({"mcp:read"}), frozenset({"mcp:tools"})]
@@ -50,15 +50,15 @@ async def agree(
     )
 
 
-async def test_agreeing_again_adds_to_what_was_agreed(world: World) -> None:
-    user = await world.server.users.by_name("alice")
+async def test_agreeing_again_adds_to_what_was_agreed(harness: AuthServerHarness) -> None:
+    user = await harness.server.users.find("alice")
     assert user is not None
     parts = ("client", CALLBACK, RESOURCE)
 
-    async with world.server.services.store.writing() as connection:
+    async with harness.server.services.store.writing() as connection:
         for scope in ("mcp:read", "mcp:tools"):
             await agree(connection, user.id, parts, scope)
-        found = await still_agreed(connection, user.id, *parts)
+        found = await consented_scopes(connection, user.id, *parts)
 
     assert found == frozenset({"mcp:read", "mcp:tools"})
 
@@ -68,11 +68,11 @@ def test_each_part_makes_another_digest_and_all_have_one_size(place: int) -> Non
     parts = ["user", "client", "https://app.example/callback", RESOURCE]
     long = [*parts[:place], parts[place] + "x" * 2000, *parts[place + 1 :]]
 
-    assert digest_of(*parts) != digest_of(*long)
-    assert len(digest_of(*parts)) == len(digest_of(*long)) == 32
+    assert consent_digest(*parts) != consent_digest(*long)
+    assert len(consent_digest(*parts)) == len(consent_digest(*long)) == 32
 
 
 def test_the_port_of_a_loopback_address_is_no_part_of_it() -> None:
     ports = ("http://127.0.0.1:1/callback", "http://127.0.0.1:2/callback")
 
-    assert len({digest_of("user", "client", uri, RESOURCE) for uri in ports}) == 1
+    assert len({consent_digest("user", "client", uri, RESOURCE) for uri in ports}) == 1

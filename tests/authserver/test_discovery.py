@@ -8,8 +8,8 @@ import pytest
 from doorward.authserver.settings import Resource
 from doorward.wire.oauth.server_metadata import metadata_urls, parse
 from tests.authserver.browser import answer_in
-from tests.authserver.conftest import Opening, StoppedClock
-from tests.authserver.world import PASSWORD, World, basic
+from tests.authserver.conftest import StartAuthServer, StoppedClock
+from tests.authserver.harness import PASSWORD, AuthServerHarness, basic
 from tests.ledger import proves
 
 ISSUERS = [
@@ -23,10 +23,10 @@ ISSUERS = [
 PATHS = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 
 
-async def documents(world: World) -> list[dict[str, Any]]:
+async def documents(harness: AuthServerHarness) -> list[dict[str, Any]]:
     found = []
     for path in PATHS:
-        response = await world.http.get(path)
+        response = await harness.http.get(path)
         assert response.status_code == 200
         found.append(response.json())
     return found
@@ -36,12 +36,12 @@ async def documents(world: World) -> list[dict[str, Any]]:
 @proves("S2", "accepts")
 @pytest.mark.parametrize("issuer", ISSUERS)
 async def test_every_place_where_a_client_looks_names_the_issuer_byte_for_byte(
-    open_world: Opening, issuer: str
+    start_authserver: StartAuthServer, issuer: str
 ) -> None:
-    world = await open_world(issuer=issuer)
+    harness = await start_authserver(issuer=issuer)
 
     for url in metadata_urls(issuer):
-        response = await world.http.get(url)
+        response = await harness.http.get(url)
         assert response.status_code == 200, url
         assert response.headers["content-type"] == "application/json"
         assert parse(response.json(), issuer).issuer == issuer
@@ -49,11 +49,11 @@ async def test_every_place_where_a_client_looks_names_the_issuer_byte_for_byte(
 
 @proves("S2", "accepts")
 async def test_an_issuer_with_a_path_also_answers_with_the_oauth_document_behind_it(
-    open_world: Opening,
+    start_authserver: StartAuthServer,
 ) -> None:
-    world = await open_world(issuer="http://localhost:9000/tenant")
+    harness = await start_authserver(issuer="http://localhost:9000/tenant")
 
-    response = await world.http.get("/tenant/.well-known/oauth-authorization-server")
+    response = await harness.http.get("/tenant/.well-known/oauth-authorization-server")
 
     assert response.json()["token_endpoint"] == "http://localhost:9000/tenant/token"
 
@@ -64,11 +64,11 @@ async def test_an_issuer_with_a_path_also_answers_with_the_oauth_document_behind
     "path", ["/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server/x"]
 )
 async def test_another_issuer_on_the_same_host_is_not_described(
-    open_world: Opening, path: str
+    start_authserver: StartAuthServer, path: str
 ) -> None:
-    world = await open_world(issuer="http://localhost:9000/tenant")
+    harness = await start_authserver(issuer="http://localhost:9000/tenant")
 
-    response = await world.http.get(path)
+    response = await harness.http.get(path)
 
     assert response.status_code == 404
     assert response.json() == {"error": "not_found"}
@@ -84,29 +84,35 @@ async def test_another_issuer_on_the_same_host_is_not_described(
     ],
 )
 async def test_no_header_changes_an_address_in_the_metadata(
-    world: World, headers: dict[str, str]
+    harness: AuthServerHarness, headers: dict[str, str]
 ) -> None:
     for path in PATHS:
-        plain, turned = await world.http.get(path), await world.http.get(path, headers=headers)
+        plain, turned = await harness.http.get(path), await harness.http.get(path, headers=headers)
         assert turned.json() == plain.json()
         assert "evil" not in turned.text
 
 
 @proves("S3", "refuses")
 @pytest.mark.parametrize("host", ["evil.example", "a/?x="])
-async def test_under_a_foreign_host_there_is_no_metadata(world: World, host: str) -> None:
+async def test_under_a_foreign_host_there_is_no_metadata(
+    harness: AuthServerHarness, host: str
+) -> None:
     for path in PATHS:
-        response = await world.http.get(path, headers={"Host": host})
+        response = await harness.http.get(path, headers={"Host": host})
         assert response.status_code == 421
         assert response.json()["error"] == "invalid_request"
         assert "evil" not in response.text
 
 
 @proves("S3", "accepts")
-async def test_addresses_come_from_the_issuer_behind_any_proxy(open_world: Opening) -> None:
-    world = await open_world(issuer="https://auth.example/as", allowed_hosts=("internal:8080",))
+async def test_addresses_come_from_the_issuer_behind_any_proxy(
+    start_authserver: StartAuthServer,
+) -> None:
+    harness = await start_authserver(
+        issuer="https://auth.example/as", allowed_hosts=("internal:8080",)
+    )
 
-    response = await world.http.get(
+    response = await harness.http.get(
         "/.well-known/oauth-authorization-server/as", headers={"Host": "internal:8080"}
     )
 
@@ -116,9 +122,9 @@ async def test_addresses_come_from_the_issuer_behind_any_proxy(open_world: Openi
 @proves("S4", "refuses")
 @pytest.mark.parametrize("host", ["a/?x=", "localhost:9000/jwks.json?", "a#", "a/jwks.json\\"])
 async def test_a_host_header_with_a_path_in_it_opens_no_other_endpoint(
-    world: World, host: str
+    harness: AuthServerHarness, host: str
 ) -> None:
-    response = await world.http.post(
+    response = await harness.http.post(
         "/introspect", data={"token": "x", "client_id": "y"}, headers={"Host": host}
     )
 
@@ -126,29 +132,33 @@ async def test_a_host_header_with_a_path_in_it_opens_no_other_endpoint(
 
 
 @proves("S4", "accepts")
-async def test_a_host_header_in_capitals_does_not_keep_the_key_set_away(world: World) -> None:
-    response = await world.http.get("/jwks.json", headers={"Host": "LOCALHOST:9000"})
+async def test_a_host_header_in_capitals_does_not_keep_the_key_set_away(
+    harness: AuthServerHarness,
+) -> None:
+    response = await harness.http.get("/jwks.json", headers={"Host": "LOCALHOST:9000"})
 
     assert response.json()["keys"]
 
 
 @proves("S5", "accepts")
-async def test_every_advertised_grant_and_method_of_authentication_works(world: World) -> None:
-    metadata = (await documents(world))[0]
+async def test_every_advertised_grant_and_method_of_authentication_works(
+    harness: AuthServerHarness,
+) -> None:
+    metadata = (await documents(harness))[0]
     assert metadata["grant_types_supported"] == ["authorization_code", "refresh_token"]
     assert metadata["response_types_supported"] == ["code"]
 
     for method in metadata["token_endpoint_auth_methods_supported"]:
-        client = await world.register(token_endpoint_auth_method=method)
-        code = await world.code(client["client_id"])
+        client = await harness.register(token_endpoint_auth_method=method)
+        code = await harness.code(client["client_id"])
         secret = client.get("client_secret")
-        fields = world.code_fields(client["client_id"], code)
+        fields = harness.code_fields(client["client_id"], code)
         headers = {}
         if method == "client_secret_basic":
             headers = basic(client["client_id"], client["client_secret"])
         if method == "client_secret_post":
             fields["client_secret"] = secret
-        tokens = await world.token(fields, headers=headers)
+        tokens = await harness.token(fields, headers=headers)
         assert tokens.response.status_code == 200, (method, tokens.response.text)
 
 
@@ -165,10 +175,12 @@ async def test_every_advertised_grant_and_method_of_authentication_works(world: 
         "Authorization_Code",
     ],
 )
-async def test_a_grant_that_is_not_advertised_is_not_served(world: World, grant_type: str) -> None:
-    client = await world.register()
+async def test_a_grant_that_is_not_advertised_is_not_served(
+    harness: AuthServerHarness, grant_type: str
+) -> None:
+    client = await harness.register()
 
-    tokens = await world.token({"grant_type": grant_type, "client_id": client["client_id"]})
+    tokens = await harness.token({"grant_type": grant_type, "client_id": client["client_id"]})
 
     assert tokens.response.status_code == 400
     assert tokens.body["error"] == "unsupported_grant_type"
@@ -176,10 +188,10 @@ async def test_a_grant_that_is_not_advertised_is_not_served(world: World, grant_
 
 @proves("S5", "refuses")
 async def test_a_method_of_authentication_that_is_not_advertised_is_not_registered(
-    world: World,
+    harness: AuthServerHarness,
 ) -> None:
     for method in ("private_key_jwt", "client_secret_jwt", "tls_client_auth"):
-        response = await world.http.post(
+        response = await harness.http.post(
             "/register",
             json={"redirect_uris": ["https://a.example/"], "token_endpoint_auth_method": method},
         )
@@ -187,55 +199,57 @@ async def test_a_method_of_authentication_that_is_not_advertised_is_not_register
 
 
 @proves("S6", "accepts")
-async def test_both_documents_offer_s256_and_nothing_else(world: World) -> None:
-    for document in await documents(world):
+async def test_both_documents_offer_s256_and_nothing_else(harness: AuthServerHarness) -> None:
+    for document in await documents(harness):
         assert document["code_challenge_methods_supported"] == ["S256"]
 
 
 @proves("S7", "accepts")
-async def test_iss_is_advertised_and_sent(world: World) -> None:
-    for document in await documents(world):
+async def test_iss_is_advertised_and_sent(harness: AuthServerHarness) -> None:
+    for document in await documents(harness):
         assert document["authorization_response_iss_parameter_supported"] is True
-    client = await world.register()
+    client = await harness.register()
 
-    response = await world.browser().go_through(
-        world.authorize_url(client["client_id"]), "alice", PASSWORD
+    response = await harness.browser().go_through(
+        harness.authorize_url(client["client_id"]), "alice", PASSWORD
     )
 
-    assert answer_in(response.headers["location"])["iss"] == world.issuer
+    assert answer_in(response.headers["location"])["iss"] == harness.issuer
 
 
 @proves("S8", "accepts")
-async def test_client_documents_are_advertised_when_they_are_read(world: World) -> None:
-    for document in await documents(world):
+async def test_client_documents_are_advertised_when_they_are_read(
+    harness: AuthServerHarness,
+) -> None:
+    for document in await documents(harness):
         assert document["client_id_metadata_document_supported"] is True
 
 
 @proves("S8", "refuses")
 async def test_client_documents_are_neither_advertised_nor_read_when_switched_off(
-    open_world: Opening,
+    start_authserver: StartAuthServer,
 ) -> None:
-    world = await open_world(client_documents=False)
-    for document in await documents(world):
+    harness = await start_authserver(client_documents=False)
+    for document in await documents(harness):
         assert document["client_id_metadata_document_supported"] is False
 
-    response = await world.http.get(world.authorize_url("https://app.example/client.json"))
+    response = await harness.http.get(harness.authorize_url("https://app.example/client.json"))
 
     assert response.status_code == 400
     assert "unknown-client" in response.text
 
 
 async def test_a_closed_registration_is_not_advertised_and_does_not_answer(
-    open_world: Opening,
+    start_authserver: StartAuthServer,
 ) -> None:
-    world = await open_world(registration="closed")
+    harness = await start_authserver(registration="closed")
 
-    assert "registration_endpoint" not in (await documents(world))[0]
-    assert (await world.http.post("/register", json={})).status_code == 404
+    assert "registration_endpoint" not in (await documents(harness))[0]
+    assert (await harness.http.post("/register", json={})).status_code == 404
 
 
-async def test_the_openid_document_promises_no_id_tokens(world: World) -> None:
-    document = (await documents(world))[1]
+async def test_the_openid_document_promises_no_id_tokens(harness: AuthServerHarness) -> None:
+    document = (await documents(harness))[1]
 
     assert document["id_token_signing_alg_values_supported"] == []
     assert document["subject_types_supported"] == ["public"]
@@ -245,11 +259,11 @@ async def test_the_openid_document_promises_no_id_tokens(world: World) -> None:
 @proves("S9", "accepts")
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
 async def test_every_published_key_is_public_and_says_what_it_is_for(
-    open_world: Opening, algorithm: str
+    start_authserver: StartAuthServer, algorithm: str
 ) -> None:
-    world = await open_world(signing_algorithm=algorithm)
+    harness = await start_authserver(signing_algorithm=algorithm)
 
-    keys = (await world.http.get("/jwks.json")).json()["keys"]
+    keys = (await harness.http.get("/jwks.json")).json()["keys"]
 
     assert len(keys) == 1
     assert {"kid", "use", "alg", "kty"} <= keys[0].keys()
@@ -259,52 +273,56 @@ async def test_every_published_key_is_public_and_says_what_it_is_for(
 
 @proves("S9", "refuses")
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
-async def test_no_published_key_has_a_private_member(open_world: Opening, algorithm: str) -> None:
-    world = await open_world(signing_algorithm=algorithm)
-    await world.server.keys.rotate()
+async def test_no_published_key_has_a_private_member(
+    start_authserver: StartAuthServer, algorithm: str
+) -> None:
+    harness = await start_authserver(signing_algorithm=algorithm)
+    await harness.server.keys.rotate()
 
-    for key in (await world.http.get("/jwks.json")).json()["keys"]:
+    for key in (await harness.http.get("/jwks.json")).json()["keys"]:
         assert not {"d", "p", "q", "dp", "dq", "qi", "oth", "k"} & key.keys()
         assert key["kty"] != "oct"
 
 
 @proves("S9", "accepts")
 async def test_a_retired_key_stays_until_its_last_token_is_over(
-    world: World, clock: StoppedClock
+    harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
-    old = world.server.keys.current().kid
-    new = await world.server.keys.rotate()
+    old = harness.server.keys.current().kid
+    new = await harness.server.keys.rotate()
 
     def published() -> set[str]:
-        return {key["kid"] for key in world.server.jwks()["keys"]}
+        return {key["kid"] for key in harness.server.jwks()["keys"]}
 
     assert published() == {old, new}
-    clock.advance(world.server.settings.lifetimes.access_token)
+    clock.advance(harness.server.settings.lifetimes.access_token)
     assert published() == {old, new}
     clock.advance(301)
     assert published() == {new}
 
 
 async def test_a_key_that_has_served_its_time_is_replaced_by_itself(
-    world: World, clock: StoppedClock
+    harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
-    old = world.server.keys.current().kid
-    clock.advance(world.server.settings.lifetimes.signing_key)
+    old = harness.server.keys.current().kid
+    clock.advance(harness.server.settings.lifetimes.signing_key)
 
-    await world.http.get("/jwks.json")
+    await harness.http.get("/jwks.json")
 
-    assert world.server.keys.current().kid != old
+    assert harness.server.keys.current().kid != old
 
 
-async def test_the_scopes_of_all_resources_are_advertised(open_world: Opening) -> None:
-    world = await open_world(
+async def test_the_scopes_of_all_resources_are_advertised(
+    start_authserver: StartAuthServer,
+) -> None:
+    harness = await start_authserver(
         resources=(
             Resource(uri="http://localhost:9000/mcp", scopes={"a": "A"}),
             Resource(uri="http://localhost:9000/other", scopes={"b": "B"}),
         )
     )
 
-    document = (await documents(world))[0]
+    document = (await documents(harness))[0]
 
     assert document["scopes_supported"] == ["a", "b"]
     assert document["protected_resources"] == [
@@ -314,33 +332,35 @@ async def test_the_scopes_of_all_resources_are_advertised(open_world: Opening) -
 
 
 @proves("S6", "refuses")
-async def test_plain_is_neither_advertised_nor_taken(world: World) -> None:
-    client = await world.register()
+async def test_plain_is_neither_advertised_nor_taken(harness: AuthServerHarness) -> None:
+    client = await harness.register()
 
-    response: httpx2.Response = await world.http.get(
-        world.authorize_url(client["client_id"], code_challenge_method="plain")
+    response: httpx2.Response = await harness.http.get(
+        harness.authorize_url(client["client_id"], code_challenge_method="plain")
     )
 
     assert answer_in(response.headers["location"])["error"] == "invalid_request"
 
 
 @proves("S7", "refuses")
-async def test_an_error_carries_iss_as_well(world: World) -> None:
-    client = await world.register()
+async def test_an_error_carries_iss_as_well(harness: AuthServerHarness) -> None:
+    client = await harness.register()
 
-    response = await world.http.get(world.authorize_url(client["client_id"], response_type="token"))
+    response = await harness.http.get(
+        harness.authorize_url(client["client_id"], response_type="token")
+    )
 
-    assert answer_in(response.headers["location"])["iss"] == world.issuer
+    assert answer_in(response.headers["location"])["iss"] == harness.issuer
 
 
 async def test_the_keys_are_published_while_the_database_is_away(
-    world: World, clock: StoppedClock
+    harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
-    before = (await world.http.get("/jwks.json")).json()
+    before = (await harness.http.get("/jwks.json")).json()
     clock.advance(120)
 
-    async with world.broken_store():
-        response = await world.http.get("/jwks.json")
+    async with harness.broken_store():
+        response = await harness.http.get("/jwks.json")
 
     assert response.status_code == 200
     assert response.json() == before

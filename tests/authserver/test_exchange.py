@@ -6,8 +6,16 @@ import pytest
 
 from doorward.authserver import AuthServerSettings, ConfiguredClient, ExchangePolicy, Resource
 from doorward.errors import ConfigurationError
-from tests.authserver.conftest import Opening, StoppedClock
-from tests.authserver.world import ISSUER, RESOURCE, SCOPES, Tokens, World, basic, claims_of
+from tests.authserver.conftest import StartAuthServer, StoppedClock
+from tests.authserver.harness import (
+    ISSUER,
+    RESOURCE,
+    SCOPES,
+    AuthServerHarness,
+    Tokens,
+    basic,
+    claims_of,
+)
 from tests.ledger import proves
 
 ORDERS, BILLING = "https://orders.example/api", "https://billing.example/api"
@@ -55,9 +63,9 @@ CONFIGURED: dict[str, Any] = {
 
 
 @pytest.fixture
-async def world(open_world: Opening) -> World:
+async def harness(start_authserver: StartAuthServer) -> AuthServerHarness:
     """A server at which mcp-server may act at orders, and orders-api at billing."""
-    opened: World = await open_world(**CONFIGURED)
+    opened: AuthServerHarness = await start_authserver(**CONFIGURED)
     # What alice may have anywhere; "orders:all" is not hers.
     await opened.add_user(
         "alice", scopes=("mcp:read", "mcp:tools", "orders:read", "orders:write", "billing:read")
@@ -66,7 +74,7 @@ async def world(open_world: Opening) -> World:
 
 
 async def exchange(
-    world: World, token: str, headers: dict[str, str] | None = None, **changes: Any
+    harness: AuthServerHarness, token: str, headers: dict[str, str] | None = None, **changes: Any
 ) -> Tokens:
     """Exchange ``token`` as mcp-server, for orders."""
     fields = {
@@ -77,20 +85,20 @@ async def exchange(
         **changes,
     }
     sent = {name: value for name, value in fields.items() if value is not None}
-    return await world.token(sent, headers=headers or basic("mcp-server", SECRET))
+    return await harness.token(sent, headers=headers or basic("mcp-server", SECRET))
 
 
-async def signed_in(world: World, scope: str = "mcp:read mcp:tools") -> str:
+async def signed_in(harness: AuthServerHarness, scope: str = "mcp:read mcp:tools") -> str:
     """Return alice's token for the MCP server."""
-    client = (await world.register())["client_id"]
-    return (await world.tokens(client, scope=scope)).access
+    client = (await harness.register())["client_id"]
+    return (await harness.tokens(client, scope=scope)).access
 
 
 @proves("S110", "accepts")
-async def test_a_callers_token_gives_one_for_the_next_server(world: World) -> None:
-    token = await signed_in(world)
+async def test_a_callers_token_gives_one_for_the_next_server(harness: AuthServerHarness) -> None:
+    token = await signed_in(harness)
 
-    got = await exchange(world, token, scope="orders:read")
+    got = await exchange(harness, token, scope="orders:read")
 
     assert got.response.status_code == 200, got.response.text
     assert got.body["issued_token_type"] == ACCESS_TOKEN
@@ -102,16 +110,18 @@ async def test_a_callers_token_gives_one_for_the_next_server(world: World) -> No
     assert got.response.headers["cache-control"] == "no-store"
 
 
-async def test_the_audience_names_the_target_as_well(world: World) -> None:
-    got = await exchange(world, await signed_in(world), resource=None, audience=ORDERS)
+async def test_the_audience_names_the_target_as_well(harness: AuthServerHarness) -> None:
+    got = await exchange(harness, await signed_in(harness), resource=None, audience=ORDERS)
 
     assert claims_of(got.access)["aud"] == ORDERS
 
 
 @proves("S110", "refuses")
-async def test_without_asking_nobody_gets_more_than_user_and_token_have(world: World) -> None:
-    got = await exchange(world, await signed_in(world, "mcp:tools"))
-    less = await exchange(world, await signed_in(world, "mcp:read"))
+async def test_without_asking_nobody_gets_more_than_user_and_token_have(
+    harness: AuthServerHarness,
+) -> None:
+    got = await exchange(harness, await signed_in(harness, "mcp:tools"))
+    less = await exchange(harness, await signed_in(harness, "mcp:read"))
 
     # orders:all is worth a scope that the token has, and is not alice's.
     assert got.body["scope"] == "orders:read orders:write"
@@ -130,42 +140,48 @@ async def test_without_asking_nobody_gets_more_than_user_and_token_have(world: W
         ("mcp:read mcp:tools", 'not"a scope'),
     ],
 )
-async def test_asking_for_more_is_refused(world: World, held: str, asked: str) -> None:
-    got = await exchange(world, await signed_in(world, held), scope=asked)
+async def test_asking_for_more_is_refused(
+    harness: AuthServerHarness, held: str, asked: str
+) -> None:
+    got = await exchange(harness, await signed_in(harness, held), scope=asked)
 
     assert (got.response.status_code, got.body["error"]) == (400, "invalid_scope")
 
 
 @proves("S110", "refuses")
-async def test_the_new_token_is_over_when_the_old_one_is(world: World, clock: StoppedClock) -> None:
-    token = await signed_in(world)
+async def test_the_new_token_is_over_when_the_old_one_is(
+    harness: AuthServerHarness, clock: StoppedClock
+) -> None:
+    token = await signed_in(harness)
     clock.advance(500)
 
-    got = await exchange(world, token)
+    got = await exchange(harness, token)
 
     assert claims_of(got.access)["exp"] == claims_of(token)["exp"]
     assert got.body["expires_in"] == 100
 
 
 @proves("S110", "refuses")
-async def test_an_old_token_gives_nothing(world: World, clock: StoppedClock) -> None:
-    token = await signed_in(world)
+async def test_an_old_token_gives_nothing(harness: AuthServerHarness, clock: StoppedClock) -> None:
+    token = await signed_in(harness)
     clock.advance(600)
 
-    got = await exchange(world, token)
+    got = await exchange(harness, token)
 
     assert (got.response.status_code, got.body["error"]) == (400, "invalid_request")
 
 
 @proves("S111", "refuses")
 @pytest.mark.parametrize("what", ["forged", "garbage", "refresh", "another-issuers", "revoked"])
-async def test_what_is_no_live_access_token_of_ours_gives_nothing(world: World, what: str) -> None:
+async def test_what_is_no_live_access_token_of_ours_gives_nothing(
+    harness: AuthServerHarness, what: str
+) -> None:
     from doorward.testing import TokenMint
 
-    client = (await world.register())["client_id"]
-    tokens = await world.tokens(client)
+    client = (await harness.register())["client_id"]
+    tokens = await harness.tokens(client)
     if what == "revoked":
-        await world.http.post("/revoke", data={"client_id": client, "token": tokens.refresh})
+        await harness.http.post("/revoke", data={"client_id": client, "token": tokens.refresh})
     header, payload, signature = tokens.access.split(".")
     token = {
         "forged": f"{header}.{payload}.{signature[:-4]}AAAA",
@@ -178,15 +194,15 @@ async def test_what_is_no_live_access_token_of_ours_gives_nothing(world: World, 
         "revoked": tokens.access,
     }[what]
 
-    got = await exchange(world, token)
+    got = await exchange(harness, token)
 
     assert (got.response.status_code, got.body["error"]) == (400, "invalid_request")
     assert "access_token" not in got.body
 
 
 @proves("S111", "accepts")
-async def test_the_same_token_unspoilt_does(world: World) -> None:
-    assert (await exchange(world, await signed_in(world))).response.status_code == 200
+async def test_the_same_token_unspoilt_does(harness: AuthServerHarness) -> None:
+    assert (await exchange(harness, await signed_in(harness))).response.status_code == 200
 
 
 @proves("S111", "refuses")
@@ -200,8 +216,10 @@ async def test_the_same_token_unspoilt_does(world: World) -> None:
         None,
     ],
 )
-async def test_another_type_of_subject_token_is_refused(world: World, kind: str | None) -> None:
-    got = await exchange(world, await signed_in(world), subject_token_type=kind)
+async def test_another_type_of_subject_token_is_refused(
+    harness: AuthServerHarness, kind: str | None
+) -> None:
+    got = await exchange(harness, await signed_in(harness), subject_token_type=kind)
 
     assert (got.response.status_code, got.body["error"]) == (400, "invalid_request")
 
@@ -216,9 +234,9 @@ async def test_another_type_of_subject_token_is_refused(world: World, kind: str 
     ],
 )
 async def test_a_request_for_something_else_is_refused(
-    world: World, changes: dict[str, Any]
+    harness: AuthServerHarness, changes: dict[str, Any]
 ) -> None:
-    got = await exchange(world, await signed_in(world), **changes)
+    got = await exchange(harness, await signed_in(harness), **changes)
 
     assert (got.response.status_code, got.body["error"]) == (400, "invalid_request")
 
@@ -235,22 +253,24 @@ async def test_a_request_for_something_else_is_refused(
     ],
 )
 async def test_a_target_that_the_operator_did_not_name_is_refused(
-    world: World, changes: dict[str, Any]
+    harness: AuthServerHarness, changes: dict[str, Any]
 ) -> None:
-    got = await exchange(world, await signed_in(world), **changes)
+    got = await exchange(harness, await signed_in(harness), **changes)
 
     assert (got.response.status_code, got.body["error"]) == (400, "invalid_target")
 
 
-async def test_a_client_that_nobody_configured_for_it_exchanges_nothing(world: World) -> None:
-    token = await signed_in(world)
+async def test_a_client_that_nobody_configured_for_it_exchanges_nothing(
+    harness: AuthServerHarness,
+) -> None:
+    token = await signed_in(harness)
     stranger = {"client_id": "stranger", "client_secret": "stranger-" + "s" * 40}
-    registered = await world.register(token_endpoint_auth_method="client_secret_basic")
+    registered = await harness.register(token_endpoint_auth_method="client_secret_basic")
     headers = basic(registered["client_id"], registered["client_secret"])
 
-    configured = await exchange(world, token, headers={"x": "y"}, **stranger)
-    by_itself = await exchange(world, token, headers=headers)
-    public = await exchange(world, token, headers={"x": "y"}, client_id="public")
+    configured = await exchange(harness, token, headers={"x": "y"}, **stranger)
+    by_itself = await exchange(harness, token, headers=headers)
+    public = await exchange(harness, token, headers={"x": "y"}, client_id="public")
 
     for got in (configured, by_itself, public):
         assert (got.response.status_code, got.body["error"]) == (400, "unauthorized_client")
@@ -263,30 +283,30 @@ async def test_a_client_that_nobody_configured_for_it_exchanges_nothing(world: W
         pytest.param({"headers": {"x": "y"}, "client_id": "mcp-server"}, id="no-secret"),
     ],
 )
-async def test_nobody_else_is_the_server(world: World, shown: dict[str, Any]) -> None:
-    got = await exchange(world, await signed_in(world), **shown)
+async def test_nobody_else_is_the_server(harness: AuthServerHarness, shown: dict[str, Any]) -> None:
+    got = await exchange(harness, await signed_in(harness), **shown)
 
     assert (got.response.status_code, got.body["error"]) == (401, "invalid_client")
 
 
-async def test_a_token_for_another_server_is_worth_nothing_here(world: World) -> None:
-    token = await signed_in(world)
-    orders = (await exchange(world, token)).access
+async def test_a_token_for_another_server_is_worth_nothing_here(harness: AuthServerHarness) -> None:
+    token = await signed_in(harness)
+    orders = (await exchange(harness, token)).access
 
-    again = await exchange(world, orders)
+    again = await exchange(harness, orders)
     theirs = await exchange(
-        world, token, headers=basic("orders-api", ORDERS_SECRET), resource=BILLING
+        harness, token, headers=basic("orders-api", ORDERS_SECRET), resource=BILLING
     )
 
     for got in (again, theirs):
         assert (got.response.status_code, got.body["error"]) == (400, "invalid_request")
 
 
-async def test_the_next_server_goes_on_and_both_are_named(world: World) -> None:
-    orders = (await exchange(world, await signed_in(world))).access
+async def test_the_next_server_goes_on_and_both_are_named(harness: AuthServerHarness) -> None:
+    orders = (await exchange(harness, await signed_in(harness))).access
 
     got = await exchange(
-        world, orders, headers=basic("orders-api", ORDERS_SECRET), resource=BILLING
+        harness, orders, headers=basic("orders-api", ORDERS_SECRET), resource=BILLING
     )
 
     claims = claims_of(got.access)
@@ -294,25 +314,27 @@ async def test_the_next_server_goes_on_and_both_are_named(world: World) -> None:
     assert claims["act"] == {"sub": "orders-api", "act": {"sub": "mcp-server"}}
 
 
-async def test_a_chain_of_too_many_actors_is_refused(world: World) -> None:
+async def test_a_chain_of_too_many_actors_is_refused(harness: AuthServerHarness) -> None:
     acting: dict[str, Any] = {"sub": "one"}
     for name in ("two", "three", "four"):
         acting = {"sub": name, "act": acting}
-    claims = claims_of(await signed_in(world))
-    three = world.server.keys.sign({**claims, "act": acting["act"]}, "at+jwt")
-    four = world.server.keys.sign({**claims, "act": acting}, "at+jwt")
+    claims = claims_of(await signed_in(harness))
+    three = harness.server.keys.sign({**claims, "act": acting["act"]}, "at+jwt")
+    four = harness.server.keys.sign({**claims, "act": acting}, "at+jwt")
 
-    assert (await exchange(world, three)).response.status_code == 200
-    assert (await exchange(world, four)).body["error"] == "invalid_request"
+    assert (await exchange(harness, three)).response.status_code == 200
+    assert (await exchange(harness, four)).body["error"] == "invalid_request"
 
 
-async def test_a_revoked_sign_in_takes_the_exchanged_tokens_along(world: World) -> None:
-    client = (await world.register())["client_id"]
-    tokens = await world.tokens(client)
-    got = await exchange(world, tokens.access)
+async def test_a_revoked_sign_in_takes_the_exchanged_tokens_along(
+    harness: AuthServerHarness,
+) -> None:
+    client = (await harness.register())["client_id"]
+    tokens = await harness.tokens(client)
+    got = await exchange(harness, tokens.access)
 
     async def active() -> bool:
-        answer = await world.http.post(
+        answer = await harness.http.post(
             "/introspect", data={"token": got.access}, headers=basic("orders-api", ORDERS_SECRET)
         )
         said = answer.json()
@@ -320,24 +342,24 @@ async def test_a_revoked_sign_in_takes_the_exchanged_tokens_along(world: World) 
         return bool(said["active"])
 
     assert await active()
-    await world.http.post("/revoke", data={"client_id": client, "token": tokens.refresh})
+    await harness.http.post("/revoke", data={"client_id": client, "token": tokens.refresh})
     assert not await active()
 
 
-async def test_a_disabled_user_is_acted_for_no_more(world: World) -> None:
-    token = await signed_in(world)
-    await world.server.users.disable("alice")
+async def test_a_disabled_user_is_acted_for_no_more(harness: AuthServerHarness) -> None:
+    token = await signed_in(harness)
+    await harness.server.users.disable("alice")
 
-    assert (await exchange(world, token)).body["error"] == "invalid_request"
+    assert (await exchange(harness, token)).body["error"] == "invalid_request"
 
 
 async def test_the_grant_is_advertised_where_it_is_configured_and_nowhere_else(
-    world: World, open_world: Opening
+    harness: AuthServerHarness, start_authserver: StartAuthServer
 ) -> None:
-    plain: World = await open_world()
+    plain: AuthServerHarness = await start_authserver()
     where = "/.well-known/oauth-authorization-server"
 
-    assert GRANT in (await world.http.get(where)).json()["grant_types_supported"]
+    assert GRANT in (await harness.http.get(where)).json()["grant_types_supported"]
     assert GRANT not in (await plain.http.get(where)).json()["grant_types_supported"]
     got = await exchange(
         plain, "x", headers={"x": "y"}, client_id=(await plain.register())["client_id"]
@@ -345,14 +367,14 @@ async def test_the_grant_is_advertised_where_it_is_configured_and_nowhere_else(
     assert got.body["error"] == "unsupported_grant_type"
 
 
-async def test_what_happened_is_told_without_the_tokens(world: World) -> None:
-    token = await signed_in(world)
-    got = await exchange(world, token)
+async def test_what_happened_is_told_without_the_tokens(harness: AuthServerHarness) -> None:
+    token = await signed_in(harness)
+    got = await exchange(harness, token)
 
-    event = next(one for one in world.events if one.kind == "token.exchanged")
+    event = next(one for one in harness.events if one.kind == "token.exchanged")
     assert event.facts == {"client_id": "mcp-server", "target": ORDERS}
-    assert token not in repr(world.events)
-    assert got.access not in repr(world.events)
+    assert token not in repr(harness.events)
+    assert got.access not in repr(harness.events)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Table, create_engine, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-import doorward.authserver.store.engine as engine_room
-from doorward.authserver.grants.consents import digest_of
+import doorward.authserver.store.engine as engine_module
+from doorward.authserver.grants.consents import consent_digest
 from doorward.authserver.store.schema import consents, grants, metadata
 
 
@@ -26,7 +26,7 @@ def connection() -> Iterator[Connection]:
 
 def config_on(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(engine_room._MIGRATIONS))
+    config.set_main_option("script_location", str(engine_module._MIGRATIONS))
     config.attributes["connection"] = connection
     return config
 
@@ -76,7 +76,7 @@ def test_a_consent_of_the_first_schema_is_found_by_its_digest(connection: Connec
 
     for name, given_at in PEOPLE:
         found = connection.execute(
-            select(consents).where(consents.c.digest == digest_of(name, *FACTS.values()))
+            select(consents).where(consents.c.digest == consent_digest(name, *FACTS.values()))
         ).one()
         assert (found.user_id, found.given_at) == (name, given_at)
         assert (found.scopes, found.shown) == (["mcp:read"], b"s" * 32)

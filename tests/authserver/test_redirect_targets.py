@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.authserver.browser import answer_in
-from tests.authserver.world import CALLBACK, PASSWORD, World
+from tests.authserver.harness import CALLBACK, PASSWORD, AuthServerHarness
 from tests.ledger import proves
 
 
@@ -26,11 +26,11 @@ from tests.ledger import proves
     ],
 )
 async def test_nobody_is_redirected_to_an_address_that_was_not_proven(
-    world: World, changes: dict[str, Any]
+    harness: AuthServerHarness, changes: dict[str, Any]
 ) -> None:
-    client = await world.register()
+    client = await harness.register()
 
-    response = await world.http.get(world.authorize_url(client["client_id"], **changes))
+    response = await harness.http.get(harness.authorize_url(client["client_id"], **changes))
 
     assert response.status_code == 400
     assert "location" not in response.headers
@@ -53,12 +53,12 @@ async def test_nobody_is_redirected_to_an_address_that_was_not_proven(
     ],
 )
 async def test_an_address_that_is_nearly_the_registered_one_gets_nothing(
-    world: World, requested: str
+    harness: AuthServerHarness, requested: str
 ) -> None:
-    client = await world.register(redirect_uris=["https://app.example/cb"])
+    client = await harness.register(redirect_uris=["https://app.example/cb"])
 
-    response = await world.http.get(
-        world.authorize_url(client["client_id"], redirect_uri=requested)
+    response = await harness.http.get(
+        harness.authorize_url(client["client_id"], redirect_uri=requested)
     )
 
     assert response.status_code == 400
@@ -66,12 +66,14 @@ async def test_an_address_that_is_nearly_the_registered_one_gets_nothing(
 
 
 @proves("S12", "accepts")
-async def test_the_registered_address_gets_the_answer_with_its_own_query(world: World) -> None:
+async def test_the_registered_address_gets_the_answer_with_its_own_query(
+    harness: AuthServerHarness,
+) -> None:
     uri = "https://app.example/cb?tenant=a%20b"
-    client = await world.register(redirect_uris=[uri])
+    client = await harness.register(redirect_uris=[uri])
 
-    response = await world.http.get(
-        world.authorize_url(client["client_id"], redirect_uri=uri, prompt="none")
+    response = await harness.http.get(
+        harness.authorize_url(client["client_id"], redirect_uri=uri, prompt="none")
     )
 
     assert response.headers["location"].startswith(uri + "&error=login_required&")
@@ -79,11 +81,13 @@ async def test_the_registered_address_gets_the_answer_with_its_own_query(world: 
 
 @proves("S13", "accepts")
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
-async def test_a_native_application_comes_back_on_any_port(world: World, host: str) -> None:
-    client = await world.register(redirect_uris=[f"http://{host}:3000/cb"])
+async def test_a_native_application_comes_back_on_any_port(
+    harness: AuthServerHarness, host: str
+) -> None:
+    client = await harness.register(redirect_uris=[f"http://{host}:3000/cb"])
 
-    response = await world.http.get(
-        world.authorize_url(client["client_id"], redirect_uri=f"http://{host}:51234/cb")
+    response = await harness.http.get(
+        harness.authorize_url(client["client_id"], redirect_uri=f"http://{host}:51234/cb")
     )
 
     assert response.status_code == 200
@@ -102,35 +106,41 @@ async def test_a_native_application_comes_back_on_any_port(world: World, host: s
         "https://127.0.0.1:3000/cb",
     ],
 )
-async def test_a_native_application_comes_back_nowhere_else(world: World, requested: str) -> None:
-    client = await world.register(redirect_uris=["http://127.0.0.1:3000/cb"])
+async def test_a_native_application_comes_back_nowhere_else(
+    harness: AuthServerHarness, requested: str
+) -> None:
+    client = await harness.register(redirect_uris=["http://127.0.0.1:3000/cb"])
 
-    response = await world.http.get(
-        world.authorize_url(client["client_id"], redirect_uri=requested)
+    response = await harness.http.get(
+        harness.authorize_url(client["client_id"], redirect_uri=requested)
     )
 
     assert response.status_code == 400
 
 
 @proves("S14", "accepts")
-async def test_an_omitted_redirect_uri_is_the_only_registered_one(world: World) -> None:
-    client = await world.register()
-    url = world.authorize_url(client["client_id"], without="redirect_uri")
+async def test_an_omitted_redirect_uri_is_the_only_registered_one(
+    harness: AuthServerHarness,
+) -> None:
+    client = await harness.register()
+    url = harness.authorize_url(client["client_id"], without="redirect_uri")
 
-    response = await world.browser().go_through(url, "alice", PASSWORD)
+    response = await harness.browser().go_through(url, "alice", PASSWORD)
 
     code = answer_in(response.headers["location"])["code"]
     assert response.headers["location"].startswith(CALLBACK)
-    fields = world.code_fields(client["client_id"], code, redirect_uri=None)
-    assert (await world.token(fields)).response.status_code == 200
+    fields = harness.code_fields(client["client_id"], code, redirect_uri=None)
+    assert (await harness.token(fields)).response.status_code == 200
 
 
 @proves("S14", "refuses")
-async def test_an_omitted_redirect_uri_is_not_guessed_among_several(world: World) -> None:
-    client = await world.register(redirect_uris=[CALLBACK, "https://app.example/cb"])
+async def test_an_omitted_redirect_uri_is_not_guessed_among_several(
+    harness: AuthServerHarness,
+) -> None:
+    client = await harness.register(redirect_uris=[CALLBACK, "https://app.example/cb"])
 
-    response = await world.http.get(
-        world.authorize_url(client["client_id"], without="redirect_uri")
+    response = await harness.http.get(
+        harness.authorize_url(client["client_id"], without="redirect_uri")
     )
 
     assert response.status_code == 400
@@ -139,22 +149,22 @@ async def test_an_omitted_redirect_uri_is_not_guessed_among_several(world: World
 
 @proves("S14", "refuses")
 async def test_an_omitted_redirect_uri_does_not_let_the_token_request_name_another(
-    world: World,
+    harness: AuthServerHarness,
 ) -> None:
-    client = await world.register()
-    code = await world.code(client["client_id"], without="redirect_uri")
+    client = await harness.register()
+    code = await harness.code(client["client_id"], without="redirect_uri")
 
-    fields = world.code_fields(client["client_id"], code, redirect_uri="https://evil.example/")
+    fields = harness.code_fields(client["client_id"], code, redirect_uri="https://evil.example/")
 
-    assert (await world.token(fields)).body["error"] == "invalid_grant"
+    assert (await harness.token(fields)).body["error"] == "invalid_grant"
 
 
 @proves("S23", "accepts")
 @proves("S24", "accepts")
-async def test_an_answer_is_a_303_that_nobody_keeps(world: World) -> None:
-    client = await world.register()
-    browser = world.browser()
-    page = await browser.open(world.authorize_url(client["client_id"]))
+async def test_an_answer_is_a_303_that_nobody_keeps(harness: AuthServerHarness) -> None:
+    client = await harness.register()
+    browser = harness.browser()
+    page = await browser.open(harness.authorize_url(client["client_id"]))
     consent = await browser.sign_in(page, "alice", PASSWORD)
 
     response = await browser.decide(consent)
@@ -168,10 +178,12 @@ async def test_an_answer_is_a_303_that_nobody_keeps(world: World) -> None:
 
 @proves("S23", "refuses")
 @proves("S24", "refuses")
-async def test_an_error_is_a_303_that_nobody_keeps(world: World) -> None:
-    client = await world.register()
+async def test_an_error_is_a_303_that_nobody_keeps(harness: AuthServerHarness) -> None:
+    client = await harness.register()
 
-    response = await world.http.get(world.authorize_url(client["client_id"], response_type="token"))
+    response = await harness.http.get(
+        harness.authorize_url(client["client_id"], response_type="token")
+    )
 
     assert response.status_code == 303
     assert response.headers["referrer-policy"] == "no-referrer"
@@ -179,5 +191,7 @@ async def test_an_error_is_a_303_that_nobody_keeps(world: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["/authorize/", "/token/", "/register/"])
-async def test_no_address_redirects_to_itself_with_another_slash(world: World, path: str) -> None:
-    assert (await world.http.get(path)).status_code == 404
+async def test_no_address_redirects_to_itself_with_another_slash(
+    harness: AuthServerHarness, path: str
+) -> None:
+    assert (await harness.http.get(path)).status_code == 404

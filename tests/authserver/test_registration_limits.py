@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 
 from doorward.authserver.settings import Lifetimes, Limits
-from tests.authserver.conftest import Opening, StoppedClock
-from tests.authserver.world import CALLBACK, World
+from tests.authserver.conftest import StartAuthServer, StoppedClock
+from tests.authserver.harness import CALLBACK, AuthServerHarness
 from tests.ledger import proves
 
 
 @proves("S57", "refuses")
 async def test_one_address_cannot_register_without_end(
-    open_world: Opening, clock: StoppedClock
+    start_authserver: StartAuthServer, clock: StoppedClock
 ) -> None:
-    world = await open_world(limits=Limits(registrations_per_address="3/hour"))
+    harness = await start_authserver(limits=Limits(registrations_per_address="3/hour"))
     document = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
 
     async def register(peer: str) -> int:
-        answer = await world.browser(peer).http.post("/register", json=document)
+        answer = await harness.browser(peer).http.post("/register", json=document)
         return int(answer.status_code)
 
     # One /64 is one customer; what an address writes into a header is not its address.
@@ -32,12 +32,14 @@ async def test_one_address_cannot_register_without_end(
 
 
 @proves("S57", "refuses")
-async def test_all_addresses_together_cannot_register_without_end(open_world: Opening) -> None:
-    world = await open_world(limits=Limits(registrations="2/hour"))
+async def test_all_addresses_together_cannot_register_without_end(
+    start_authserver: StartAuthServer,
+) -> None:
+    harness = await start_authserver(limits=Limits(registrations="2/hour"))
     document = {"redirect_uris": [CALLBACK]}
 
     answers = [
-        await world.browser(f"192.0.2.{n}").http.post("/register", json=document)
+        await harness.browser(f"192.0.2.{n}").http.post("/register", json=document)
         for n in range(1, 4)
     ]
 
@@ -46,33 +48,37 @@ async def test_all_addresses_together_cannot_register_without_end(open_world: Op
 
 
 @proves("S57", "refuses")
-async def test_there_is_an_end_to_how_many_clients_are_kept(open_world: Opening) -> None:
-    world = await open_world(limits=Limits(clients=2))
-    await world.register()
-    await world.register()
+async def test_there_is_an_end_to_how_many_clients_are_kept(
+    start_authserver: StartAuthServer,
+) -> None:
+    harness = await start_authserver(limits=Limits(clients=2))
+    await harness.register()
+    await harness.register()
 
-    response = await world.http.post("/register", json={"redirect_uris": [CALLBACK]})
+    response = await harness.http.post("/register", json={"redirect_uris": [CALLBACK]})
 
     assert response.status_code == 429
 
 
 @proves("S57", "accepts")
 async def test_a_client_that_is_used_is_kept_and_one_that_is_not_is_forgotten(
-    open_world: Opening, clock: StoppedClock
+    start_authserver: StartAuthServer, clock: StoppedClock
 ) -> None:
-    world = await open_world(limits=Limits(clients=2), lifetimes=Lifetimes(unused_client=3600))
-    used, unused = await world.register(), await world.register()
-    await world.tokens(used["client_id"])
+    harness = await start_authserver(
+        limits=Limits(clients=2), lifetimes=Lifetimes(unused_client=3600)
+    )
+    used, unused = await harness.register(), await harness.register()
+    await harness.tokens(used["client_id"])
     clock.advance(3600)
     # Over from this second on, cleared away or not.
-    over = await world.http.get(world.authorize_url(unused["client_id"]))
+    over = await harness.http.get(harness.authorize_url(unused["client_id"]))
     assert over.status_code == 400
 
-    await world.register()
+    await harness.register()
 
-    shown = await world.http.get(world.authorize_url(used["client_id"]))
+    shown = await harness.http.get(harness.authorize_url(used["client_id"]))
     assert shown.status_code == 200
-    gone = await world.http.get(world.authorize_url(unused["client_id"]))
+    gone = await harness.http.get(harness.authorize_url(unused["client_id"]))
     assert gone.status_code == 400
     assert "connect again" in gone.text
 
@@ -96,9 +102,9 @@ async def test_a_client_that_is_used_is_kept_and_one_that_is_not_is_forgotten(
     ],
 )
 async def test_a_body_that_is_too_long_or_can_be_read_in_two_ways_is_refused(
-    world: World, body: bytes, status: int
+    harness: AuthServerHarness, body: bytes, status: int
 ) -> None:
-    response = await world.http.post(
+    response = await harness.http.post(
         "/register", content=body, headers={"Content-Type": "application/json"}
     )
 
@@ -107,12 +113,14 @@ async def test_a_body_that_is_too_long_or_can_be_read_in_two_ways_is_refused(
 
 
 @proves("S58", "refuses")
-async def test_a_body_without_a_declared_length_is_cut_off_as_well(world: World) -> None:
+async def test_a_body_without_a_declared_length_is_cut_off_as_well(
+    harness: AuthServerHarness,
+) -> None:
     async def endless() -> Any:
         for _ in range(100):
             yield b" " * 1024
 
-    response = await world.http.post(
+    response = await harness.http.post(
         "/register", content=endless(), headers={"Content-Type": "application/json"}
     )
 
@@ -120,14 +128,14 @@ async def test_a_body_without_a_declared_length_is_cut_off_as_well(world: World)
 
 
 @proves("S58", "accepts")
-async def test_members_nobody_knows_are_ignored(world: World) -> None:
-    client = await world.register(**{"client_name#ja": "x", "contacts": ["a@b"], "x": {"y": [1]}})
+async def test_members_nobody_knows_are_ignored(harness: AuthServerHarness) -> None:
+    client = await harness.register(**{"client_name#ja": "x", "contacts": ["a@b"], "x": {"y": [1]}})
 
     assert "x" not in client
 
 
-async def test_another_content_type_is_refused(world: World) -> None:
-    response = await world.http.post(
+async def test_another_content_type_is_refused(harness: AuthServerHarness) -> None:
+    response = await harness.http.post(
         "/register", content=b"{}", headers={"Content-Type": "text/plain"}
     )
 
@@ -135,9 +143,9 @@ async def test_another_content_type_is_refused(world: World) -> None:
 
 
 @proves("S62", "accepts")
-async def test_an_unknown_client_is_told_so_at_both_endpoints(world: World) -> None:
-    at_authorize = await world.http.get(world.authorize_url("dw-unknown"))
-    at_token = await world.token(world.code_fields("dw-unknown", "x"))
+async def test_an_unknown_client_is_told_so_at_both_endpoints(harness: AuthServerHarness) -> None:
+    at_authorize = await harness.http.get(harness.authorize_url("dw-unknown"))
+    at_token = await harness.token(harness.code_fields("dw-unknown", "x"))
 
     assert at_authorize.status_code == 400
     assert at_token.response.status_code == 401
@@ -145,12 +153,14 @@ async def test_an_unknown_client_is_told_so_at_both_endpoints(world: World) -> N
 
 
 @proves("S62", "refuses")
-async def test_a_client_is_not_called_unknown_while_the_store_is_down(world: World) -> None:
-    client = await world.register()
-    async with world.broken_store():
-        at_authorize = await world.http.get(world.authorize_url(client["client_id"]))
-        at_token = await world.token(world.code_fields(client["client_id"], "x"))
-        at_register = await world.http.post("/register", json={"redirect_uris": [CALLBACK]})
+async def test_a_client_is_not_called_unknown_while_the_store_is_down(
+    harness: AuthServerHarness,
+) -> None:
+    client = await harness.register()
+    async with harness.broken_store():
+        at_authorize = await harness.http.get(harness.authorize_url(client["client_id"]))
+        at_token = await harness.token(harness.code_fields(client["client_id"], "x"))
+        at_register = await harness.http.post("/register", json={"redirect_uris": [CALLBACK]})
 
     assert at_authorize.status_code == 503
     assert "location" not in at_authorize.headers
@@ -158,11 +168,13 @@ async def test_a_client_is_not_called_unknown_while_the_store_is_down(world: Wor
     assert at_token.body["error"] == "temporarily_unavailable"
     assert at_register.status_code == 503
     # And when it is back, so is the client.
-    assert (await world.http.get(world.authorize_url(client["client_id"]))).status_code == 200
+    assert (await harness.http.get(harness.authorize_url(client["client_id"]))).status_code == 200
 
 
 @proves("S62", "accepts")
-async def test_the_same_registration_at_the_same_time_gives_two_clients(world: World) -> None:
-    clients = await asyncio.gather(*(world.register() for _ in range(8)))
+async def test_the_same_registration_at_the_same_time_gives_two_clients(
+    harness: AuthServerHarness,
+) -> None:
+    clients = await asyncio.gather(*(harness.register() for _ in range(8)))
 
     assert len({client["client_id"] for client in clients}) == 8

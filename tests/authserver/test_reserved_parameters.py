@@ -8,9 +8,9 @@ from doorward.authserver.store.schema import clients
 from doorward.errors import ConfigurationError
 from doorward.wire.oauth.redirect_uri import is_acceptable
 from tests.authserver.browser import answer_in
-from tests.authserver.conftest import Opening
-from tests.authserver.shelf import URL, Shelf
-from tests.authserver.world import PASSWORD, RESOURCE, World
+from tests.authserver.conftest import StartAuthServer
+from tests.authserver.document_fetcher import URL, FakeDocumentFetcher
+from tests.authserver.harness import PASSWORD, RESOURCE, AuthServerHarness
 from tests.ledger import proves
 
 HONEST = "https://app.example/cb?tenant=%69ss&next=a%26iss%3Dx&isss=1&error-page=x&v.1=2"
@@ -43,15 +43,15 @@ RESERVED = [
 
 
 @proves("S188", "accepts")
-async def test_a_query_of_the_applications_own_is_kept(world: World) -> None:
-    client = await world.register(redirect_uris=[HONEST])
+async def test_a_query_of_the_applications_own_is_kept(harness: AuthServerHarness) -> None:
+    client = await harness.register(redirect_uris=[HONEST])
 
-    url = world.authorize_url(client["client_id"], redirect_uri=HONEST)
-    response = await world.browser().go_through(url, "alice", PASSWORD)
+    url = harness.authorize_url(client["client_id"], redirect_uri=HONEST)
+    response = await harness.browser().go_through(url, "alice", PASSWORD)
 
     location = response.headers["location"]
     assert location.startswith(HONEST + "&code=")
-    assert answer_in(location)["iss"] == world.issuer
+    assert answer_in(location)["iss"] == harness.issuer
 
 
 @proves("S188", "refuses")
@@ -64,8 +64,8 @@ def test_a_reserved_parameter_is_refused_in_every_spelling(uri: str) -> None:
 
 @proves("S188", "refuses")
 @pytest.mark.parametrize("uri", RESERVED[:4])
-async def test_no_such_address_can_be_registered(world: World, uri: str) -> None:
-    response = await world.http.post("/register", json={"redirect_uris": [uri]})
+async def test_no_such_address_can_be_registered(harness: AuthServerHarness, uri: str) -> None:
+    response = await harness.http.post("/register", json={"redirect_uris": [uri]})
 
     assert response.status_code == 400
     assert response.json()["error"] == "invalid_redirect_uri"
@@ -74,13 +74,13 @@ async def test_no_such_address_can_be_registered(world: World, uri: str) -> None
 @proves("S188", "refuses")
 @pytest.mark.parametrize("uri", RESERVED[:4])
 async def test_a_client_document_with_such_an_address_is_not_used(
-    open_world: Opening, uri: str
+    start_authserver: StartAuthServer, uri: str
 ) -> None:
-    shelf = Shelf()
-    shelf.put(redirect_uris=[uri])
-    world = await open_world(fetcher=shelf)
+    fetcher = FakeDocumentFetcher()
+    fetcher.put(redirect_uris=[uri])
+    harness = await start_authserver(fetcher=fetcher)
 
-    response = await world.http.get(world.authorize_url(URL, redirect_uri=uri))
+    response = await harness.http.get(harness.authorize_url(URL, redirect_uri=uri))
 
     assert response.status_code == 400
     assert "location" not in response.headers
@@ -90,19 +90,19 @@ async def test_a_client_document_with_such_an_address_is_not_used(
 @pytest.mark.parametrize("named", [True, False], ids=["named", "left-out"])
 @pytest.mark.parametrize("uri", RESERVED[:4])
 async def test_such_an_address_gets_no_answer_even_when_it_is_on_record(
-    world: World, uri: str, named: bool
+    harness: AuthServerHarness, uri: str, named: bool
 ) -> None:
-    client_id = (await world.register())["client_id"]
-    async with world.server.services.store.writing() as connection:
+    client_id = (await harness.register())["client_id"]
+    async with harness.server.services.store.writing() as connection:
         same = clients.c.client_id == client_id
         document = (await connection.execute(select(clients.c.document).where(same))).scalar_one()
         document = {**document, "redirect_uris": [uri]}
         await connection.execute(update(clients).where(same).values(document=document))
 
-    url = world.authorize_url(
+    url = harness.authorize_url(
         client_id, redirect_uri=uri, without="" if named else "redirect_uri", prompt="none"
     )
-    response = await world.http.get(url)
+    response = await harness.http.get(url)
 
     assert response.status_code == 400
     assert "location" not in response.headers

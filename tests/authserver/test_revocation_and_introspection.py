@@ -3,17 +3,17 @@
 import pytest
 
 from doorward.authserver.settings import ConfiguredClient, Resource
-from tests.authserver.conftest import Opening, StoppedClock
+from tests.authserver.conftest import StartAuthServer, StoppedClock
+from tests.authserver.harness import RESOURCE, SCOPES, AuthServerHarness, basic
 from tests.authserver.test_code_grant import RESOURCE_SERVER, RS_SECRET, is_active
-from tests.authserver.world import RESOURCE, SCOPES, World, basic
 from tests.ledger import proves
 
 OTHER = "http://localhost:9000/other"
 
 
 @pytest.fixture
-async def world(open_world: Opening) -> World:
-    opened: World = await open_world(
+async def harness(start_authserver: StartAuthServer) -> AuthServerHarness:
+    opened: AuthServerHarness = await start_authserver(
         clients=(
             RESOURCE_SERVER,
             ConfiguredClient(
@@ -28,70 +28,72 @@ async def world(open_world: Opening) -> World:
     return opened
 
 
-async def revoke(world: World, client_id: str, token: str) -> None:
-    response = await world.http.post("/revoke", data={"client_id": client_id, "token": token})
+async def revoke(harness: AuthServerHarness, client_id: str, token: str) -> None:
+    response = await harness.http.post("/revoke", data={"client_id": client_id, "token": token})
     assert response.status_code == 200
     assert response.json() == {}
     assert response.headers["cache-control"] == "no-store"
 
 
 @proves("S117", "accepts")
-async def test_a_refresh_token_takes_its_whole_grant_along(world: World) -> None:
-    client = (await world.register())["client_id"]
-    first = await world.tokens(client)
-    second = await world.refresh(client, first.refresh)
+async def test_a_refresh_token_takes_its_whole_grant_along(harness: AuthServerHarness) -> None:
+    client = (await harness.register())["client_id"]
+    first = await harness.tokens(client)
+    second = await harness.refresh(client, first.refresh)
 
-    await revoke(world, client, second.refresh)
+    await revoke(harness, client, second.refresh)
 
-    assert (await world.refresh(client, second.refresh)).body["error"] == "invalid_grant"
-    assert not await is_active(world, first.access)
-    assert not await is_active(world, second.access)
+    assert (await harness.refresh(client, second.refresh)).body["error"] == "invalid_grant"
+    assert not await is_active(harness, first.access)
+    assert not await is_active(harness, second.access)
 
 
 @proves("S117", "accepts")
-async def test_an_access_token_takes_only_itself(world: World) -> None:
-    client = (await world.register())["client_id"]
-    first = await world.tokens(client)
-    second = await world.refresh(client, first.refresh)
+async def test_an_access_token_takes_only_itself(harness: AuthServerHarness) -> None:
+    client = (await harness.register())["client_id"]
+    first = await harness.tokens(client)
+    second = await harness.refresh(client, first.refresh)
 
-    await revoke(world, client, first.access)
-    await revoke(world, client, first.access)
+    await revoke(harness, client, first.access)
+    await revoke(harness, client, first.access)
 
-    assert not await is_active(world, first.access)
-    assert await is_active(world, second.access)
-    assert (await world.refresh(client, second.refresh)).response.status_code == 200
+    assert not await is_active(harness, first.access)
+    assert await is_active(harness, second.access)
+    assert (await harness.refresh(client, second.refresh)).response.status_code == 200
 
 
 @proves("S117", "refuses")
 async def test_another_clients_token_is_left_alone_and_the_answer_is_the_same(
-    world: World,
+    harness: AuthServerHarness,
 ) -> None:
-    client, other = (await world.register())["client_id"], (await world.register())["client_id"]
-    tokens = await world.tokens(client)
+    client, other = (await harness.register())["client_id"], (await harness.register())["client_id"]
+    tokens = await harness.tokens(client)
 
     for token in (tokens.refresh, tokens.access, "unknown", tokens.access[:-2] + "xx"):
-        await revoke(world, other, token)
+        await revoke(harness, other, token)
 
-    assert await is_active(world, tokens.access)
-    assert (await world.refresh(client, tokens.refresh)).response.status_code == 200
+    assert await is_active(harness, tokens.access)
+    assert (await harness.refresh(client, tokens.refresh)).response.status_code == 200
 
 
-async def test_revocation_needs_a_known_client_and_a_token(world: World) -> None:
-    client = (await world.register())["client_id"]
+async def test_revocation_needs_a_known_client_and_a_token(harness: AuthServerHarness) -> None:
+    client = (await harness.register())["client_id"]
 
-    unknown = await world.http.post("/revoke", data={"client_id": "nobody", "token": "x"})
-    nothing = await world.http.post("/revoke", data={"client_id": client})
+    unknown = await harness.http.post("/revoke", data={"client_id": "nobody", "token": "x"})
+    nothing = await harness.http.post("/revoke", data={"client_id": client})
 
     assert unknown.status_code == 401
     assert nothing.status_code == 400
 
 
 @proves("S118", "accepts")
-async def test_a_resource_server_is_told_about_a_live_token_of_its_own(world: World) -> None:
-    client = (await world.register())["client_id"]
-    tokens = await world.tokens(client)
+async def test_a_resource_server_is_told_about_a_live_token_of_its_own(
+    harness: AuthServerHarness,
+) -> None:
+    client = (await harness.register())["client_id"]
+    tokens = await harness.tokens(client)
 
-    response = await world.http.post(
+    response = await harness.http.post(
         "/introspect", data={"token": tokens.access}, headers=basic("rs", RS_SECRET)
     )
 
@@ -107,10 +109,10 @@ async def test_a_resource_server_is_told_about_a_live_token_of_its_own(world: Wo
 @proves("S118", "refuses")
 @pytest.mark.parametrize("what", ["forged", "refresh", "garbage", "over", "user-disabled"])
 async def test_about_everything_else_it_hears_inactive_and_nothing_more(
-    world: World, clock: StoppedClock, what: str
+    harness: AuthServerHarness, clock: StoppedClock, what: str
 ) -> None:
-    client = (await world.register())["client_id"]
-    tokens = await world.tokens(client)
+    client = (await harness.register())["client_id"]
+    tokens = await harness.tokens(client)
     header, payload, signature = tokens.access.split(".")
     token = {
         "forged": f"{header}.{payload}.{signature[:-4]}AAAA",
@@ -120,9 +122,9 @@ async def test_about_everything_else_it_hears_inactive_and_nothing_more(
     if what == "over":
         clock.advance(600)
     if what == "user-disabled":
-        await world.server.users.disable("alice")
+        await harness.server.users.disable("alice")
 
-    response = await world.http.post(
+    response = await harness.http.post(
         "/introspect", data={"token": token}, headers=basic("rs", RS_SECRET)
     )
 
@@ -130,11 +132,11 @@ async def test_about_everything_else_it_hears_inactive_and_nothing_more(
 
 
 @proves("S118", "refuses")
-async def test_another_resource_server_hears_nothing(world: World) -> None:
-    client = (await world.register())["client_id"]
-    tokens = await world.tokens(client)
+async def test_another_resource_server_hears_nothing(harness: AuthServerHarness) -> None:
+    client = (await harness.register())["client_id"]
+    tokens = await harness.tokens(client)
 
-    response = await world.http.post(
+    response = await harness.http.post(
         "/introspect",
         data={"token": tokens.access, "client_id": "other-rs", "client_secret": "x" * 40},
     )
@@ -143,9 +145,9 @@ async def test_another_resource_server_hears_nothing(world: World) -> None:
 
 
 @proves("S118", "refuses")
-async def test_nobody_asks_without_being_a_resource_server(world: World) -> None:
-    client = await world.register(token_endpoint_auth_method="client_secret_post")
-    public = await world.register()
+async def test_nobody_asks_without_being_a_resource_server(harness: AuthServerHarness) -> None:
+    client = await harness.register(token_endpoint_auth_method="client_secret_post")
+    public = await harness.register()
 
     tried = [
         {"token": "x", "client_id": public["client_id"]},
@@ -158,17 +160,19 @@ async def test_nobody_asks_without_being_a_resource_server(world: World) -> None
         {"token": "x", "client_id": "other-rs", "client_secret": "wrong"},
     ]
     for fields in tried:
-        response = await world.http.post("/introspect", data=fields)
+        response = await harness.http.post("/introspect", data=fields)
         assert response.status_code == 401
         assert response.json()["error"] == "invalid_client"
-    unnamed = await world.http.post("/introspect", data={"token": "x"})
+    unnamed = await harness.http.post("/introspect", data={"token": "x"})
     assert unnamed.status_code == 400
 
 
 @proves("S105", "refuses")
-async def test_a_token_from_tomorrow_is_not_good_today(world: World, clock: StoppedClock) -> None:
-    client = (await world.register())["client_id"]
-    tokens = await world.tokens(client)
+async def test_a_token_from_tomorrow_is_not_good_today(
+    harness: AuthServerHarness, clock: StoppedClock
+) -> None:
+    client = (await harness.register())["client_id"]
+    tokens = await harness.tokens(client)
     clock.advance(-120)
 
-    assert not await is_active(world, tokens.access)
+    assert not await is_active(harness, tokens.access)

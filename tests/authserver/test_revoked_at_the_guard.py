@@ -11,9 +11,9 @@ import pytest
 from doorward.authserver.grants import consents
 from doorward.policy import EVERY, Policy, Rule
 from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
-from tests.authserver.conftest import Opening, StoppedClock
+from tests.authserver.conftest import StartAuthServer, StoppedClock
+from tests.authserver.harness import AuthServerHarness, Tokens
 from tests.authserver.test_store import kept
-from tests.authserver.world import Tokens, World
 from tests.e2e.processes import started
 from tests.guard.bench import Bench
 from tests.ledger import proves
@@ -22,18 +22,18 @@ CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 
 class Guarded:
-    """A guard beside the authorization server of ``world``, in the same process."""
+    """A guard beside the authorization server of ``harness``, in the same process."""
 
-    def __init__(self, world: World, clock: Callable[[], float]) -> None:
+    def __init__(self, harness: AuthServerHarness, clock: Callable[[], float]) -> None:
         self.bench = Bench(
-            resource=world.resource,
+            resource=harness.resource,
             issuers=[
                 TrustedIssuer(
-                    issuer=world.issuer,
-                    audience=world.resource,
+                    issuer=harness.issuer,
+                    audience=harness.resource,
                     algorithms=("ES256",),
-                    keys=LocalKeys(world.server.jwks, clock=clock),
-                    revocations=Revocations(world.server.revoked, clock=clock),
+                    keys=LocalKeys(harness.server.jwks, clock=clock),
+                    revocations=Revocations(harness.server.revoked, clock=clock),
                 )
             ],
             policy=Policy(
@@ -58,54 +58,68 @@ class Guarded:
 
 
 @pytest.fixture
-def guarded(world: World, clock: StoppedClock) -> Guarded:
-    return Guarded(world, clock)
+def guarded(harness: AuthServerHarness, clock: StoppedClock) -> Guarded:
+    return Guarded(harness, clock)
 
 
-async def replay_code(world: World, client: str, code: str, _tokens: Tokens) -> None:
-    answer = await world.token(world.code_fields(client, code))
+async def replay_code(harness: AuthServerHarness, client: str, code: str, _tokens: Tokens) -> None:
+    answer = await harness.token(harness.code_fields(client, code))
     assert answer.response.status_code == 400
 
 
-async def reuse_refresh_token(world: World, client: str, _code: str, tokens: Tokens) -> None:
-    following = await world.refresh(client, tokens.refresh)
-    await world.refresh(client, following.refresh)
-    assert (await world.refresh(client, tokens.refresh)).response.status_code == 400
+async def reuse_refresh_token(
+    harness: AuthServerHarness, client: str, _code: str, tokens: Tokens
+) -> None:
+    following = await harness.refresh(client, tokens.refresh)
+    await harness.refresh(client, following.refresh)
+    assert (await harness.refresh(client, tokens.refresh)).response.status_code == 400
 
 
-async def give_back(world: World, client: str, token: str) -> None:
-    answer = await world.http.post("/revoke", data={"token": token, "client_id": client})
+async def uncount(harness: AuthServerHarness, client: str, token: str) -> None:
+    answer = await harness.http.post("/revoke", data={"token": token, "client_id": client})
     assert answer.status_code == 200
 
 
-async def give_back_refresh(world: World, client: str, _code: str, tokens: Tokens) -> None:
-    await give_back(world, client, tokens.refresh)
+async def give_back_refresh(
+    harness: AuthServerHarness, client: str, _code: str, tokens: Tokens
+) -> None:
+    await uncount(harness, client, tokens.refresh)
 
 
-async def give_back_access(world: World, client: str, _code: str, tokens: Tokens) -> None:
-    await give_back(world, client, tokens.access)
+async def give_back_access(
+    harness: AuthServerHarness, client: str, _code: str, tokens: Tokens
+) -> None:
+    await uncount(harness, client, tokens.access)
 
 
-async def disable_user(world: World, _client: str, _code: str, _tokens: Tokens) -> None:
-    await world.server.users.disable("alice")
+async def disable_user(
+    harness: AuthServerHarness, _client: str, _code: str, _tokens: Tokens
+) -> None:
+    await harness.server.users.disable("alice")
 
 
-async def remove_user(world: World, _client: str, _code: str, _tokens: Tokens) -> None:
-    await world.server.users.remove("alice")
+async def remove_user(
+    harness: AuthServerHarness, _client: str, _code: str, _tokens: Tokens
+) -> None:
+    await harness.server.users.remove("alice")
 
 
-async def withdraw_consent(world: World, client: str, _code: str, _tokens: Tokens) -> None:
-    user = await world.server.users.by_name("alice")
+async def withdraw_consent(
+    harness: AuthServerHarness, client: str, _code: str, _tokens: Tokens
+) -> None:
+    user = await harness.server.users.find("alice")
     assert user is not None
-    async with world.server.services.store.writing() as connection:
-        await consents.withdraw(connection, user.id, client, world.clock())
+    async with harness.server.services.store.writing() as connection:
+        await consents.withdraw(connection, user.id, client, harness.clock())
 
 
-async def remove_client(world: World, client: str, _code: str, _tokens: Tokens) -> None:
-    await world.server.services.clients.remove(client)
+async def remove_client(
+    harness: AuthServerHarness, client: str, _code: str, _tokens: Tokens
+) -> None:
+    await harness.server.services.clients.remove(client)
 
 
-Event = Callable[[World, str, str, Tokens], Awaitable[None]]
+Event = Callable[[AuthServerHarness, str, str, Tokens], Awaitable[None]]
 EVENTS: list[Event] = [
     replay_code,
     reuse_refresh_token,
@@ -118,11 +132,11 @@ EVENTS: list[Event] = [
 ]
 
 
-async def redeemed(world: World, user: str = "alice") -> tuple[str, str, Tokens]:
+async def redeemed(harness: AuthServerHarness, user: str = "alice") -> tuple[str, str, Tokens]:
     """Return a client, its code, and the tokens that it got for it."""
-    client = (await world.register())["client_id"]
-    code = await world.code(client, user=user)
-    tokens = await world.token(world.code_fields(client, code))
+    client = (await harness.register())["client_id"]
+    code = await harness.code(client, user=user)
+    tokens = await harness.token(harness.code_fields(client, code))
     assert tokens.response.status_code == 200
     return client, code, tokens
 
@@ -131,15 +145,15 @@ async def redeemed(world: World, user: str = "alice") -> tuple[str, str, Tokens]
 @proves("S196", "refuses")
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: str(event.__name__))
 async def test_access_tokens_stop_at_the_guard_within_two_seconds(
-    world: World, guarded: Guarded, clock: StoppedClock, event: Event
+    harness: AuthServerHarness, guarded: Guarded, clock: StoppedClock, event: Event
 ) -> None:
-    await world.add_user("bob")
-    client, code, tokens = await redeemed(world)
-    *_, honest = await redeemed(world, "bob")
+    await harness.add_user("bob")
+    client, code, tokens = await redeemed(harness)
+    *_, honest = await redeemed(harness, "bob")
     for _ in range(3):
         assert await guarded.status(tokens.access) == (200, None)
 
-    await event(world, client, code, tokens)
+    await event(harness, client, code, tokens)
     clock.advance(2)
 
     assert await guarded.status(tokens.access) == (401, "revoked-token")
@@ -149,14 +163,14 @@ async def test_access_tokens_stop_at_the_guard_within_two_seconds(
 
 @proves("S196", "refuses")
 async def test_every_access_token_of_a_replayed_code_stops(
-    world: World, guarded: Guarded, clock: StoppedClock
+    harness: AuthServerHarness, guarded: Guarded, clock: StoppedClock
 ) -> None:
-    client, code, tokens = await redeemed(world)
+    client, code, tokens = await redeemed(harness)
     clock.advance(500)
-    refreshed = await world.refresh(client, tokens.refresh)
+    refreshed = await harness.refresh(client, tokens.refresh)
     assert await guarded.status(refreshed.access) == (200, None)
 
-    await replay_code(world, client, code, tokens)
+    await replay_code(harness, client, code, tokens)
 
     # Up to the end of the last one, and through the leeway after it.
     for seconds in (2, 300, 295):
@@ -168,12 +182,12 @@ async def test_every_access_token_of_a_replayed_code_stops(
 
 @proves("S196", "refuses")
 async def test_while_the_store_is_away_the_last_list_counts_and_then_none(
-    world: World, guarded: Guarded, clock: StoppedClock
+    harness: AuthServerHarness, guarded: Guarded, clock: StoppedClock
 ) -> None:
-    *_, tokens = await redeemed(world)
+    *_, tokens = await redeemed(harness)
     assert await guarded.status(tokens.access) == (200, None)
 
-    async with world.broken_store():
+    async with harness.broken_store():
         clock.advance(9)
         assert await guarded.status(tokens.access) == (200, None)
         clock.advance(2)
@@ -183,27 +197,29 @@ async def test_while_the_store_is_away_the_last_list_counts_and_then_none(
 
 
 async def test_the_list_holds_what_lives_and_is_cleared_of_the_rest(
-    world: World, clock: StoppedClock
+    harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
-    client, code, tokens = await redeemed(world)
-    await replay_code(world, client, code, tokens)
-    assert len(await world.server.revoked()) == 1
+    client, code, tokens = await redeemed(harness)
+    await replay_code(harness, client, code, tokens)
+    assert len(await harness.server.revoked()) == 1
 
     clock.advance(1201)
-    assert await world.server.revoked() == frozenset()
+    assert await harness.server.revoked() == frozenset()
 
-    other, _code, more = await redeemed(world)
-    await give_back(world, other, more.access)
-    assert len(await world.server.revoked()) == 1
+    other, _code, more = await redeemed(harness)
+    await uncount(harness, other, more.access)
+    assert len(await harness.server.revoked()) == 1
 
 
-async def test_a_grant_that_gave_no_access_token_is_not_on_the_list(world: World) -> None:
-    client = (await world.register())["client_id"]
-    await world.code(client)
+async def test_a_grant_that_gave_no_access_token_is_not_on_the_list(
+    harness: AuthServerHarness,
+) -> None:
+    client = (await harness.register())["client_id"]
+    await harness.code(client)
 
-    await world.server.users.disable("alice")
+    await harness.server.users.disable("alice")
 
-    assert await world.server.revoked() == frozenset()
+    assert await harness.server.revoked() == frozenset()
 
 
 GUARD = """
@@ -240,11 +256,11 @@ asyncio.run(main())
 @proves("S196", "accepts")
 @proves("S196", "refuses")
 async def test_a_guard_in_another_process_reads_the_same_database(
-    open_world: Opening, clock: StoppedClock, tmp_path: Path
+    start_authserver: StartAuthServer, clock: StoppedClock, tmp_path: Path
 ) -> None:
-    world = await open_world(**kept(tmp_path))
-    client, code, tokens = await redeemed(world)
-    *_, honest = await redeemed(world)
+    harness = await start_authserver(**kept(tmp_path))
+    client, code, tokens = await redeemed(harness)
+    *_, honest = await redeemed(harness)
 
     def said(process: object, told: dict[str, object]) -> str:
         process.stdin.write(json.dumps(told) + "\n")  # type: ignore[attr-defined]
@@ -257,16 +273,16 @@ async def test_a_guard_in_another_process_reads_the_same_database(
             return await asyncio.to_thread(said, guard, {"token": token, "now": clock()})
 
         begin = {
-            "issuer": world.issuer,
-            "resource": world.resource,
-            "jwks": world.server.jwks(),
+            "issuer": harness.issuer,
+            "resource": harness.resource,
+            "jwks": harness.server.jwks(),
             "database_url": kept(tmp_path)["database_url"],
             "now": clock(),
         }
         assert await asyncio.to_thread(said, guard, begin) == "ready"
         assert [await ask(tokens.access) for _ in range(3)] == ["good"] * 3
 
-        await replay_code(world, client, code, tokens)
+        await replay_code(harness, client, code, tokens)
         clock.advance(2)
 
         assert await ask(tokens.access) == "revoked-token"

@@ -3,59 +3,63 @@
 import pytest
 
 from tests.authserver.browser import answer_in, form_with, forms_of
-from tests.authserver.conftest import Opening, StoppedClock
+from tests.authserver.conftest import StartAuthServer, StoppedClock
+from tests.authserver.harness import PASSWORD, AuthServerHarness
 from tests.authserver.steps import OTHER_CHALLENGE, consent_page, is_consent, is_sign_in
-from tests.authserver.world import PASSWORD, World
 from tests.ledger import proves
 
 
 @proves("S45", "refuses")
-async def test_a_session_id_from_before_the_sign_in_is_worth_nothing_after(world: World) -> None:
-    client = await world.register()
-    browser = world.browser()
-    name = world.server.services.cookies.session_name
-    await consent_page(world, browser, client["client_id"])
+async def test_a_session_id_from_before_the_sign_in_is_worth_nothing_after(
+    harness: AuthServerHarness,
+) -> None:
+    client = await harness.register()
+    browser = harness.browser()
+    name = harness.server.services.cookies.session_name
+    await consent_page(harness, browser, client["client_id"])
     first = browser.http.cookies[name]
 
-    await consent_page(world, browser, client["client_id"], prompt="login")
+    await consent_page(harness, browser, client["client_id"], prompt="login")
 
     assert browser.http.cookies[name] != first
-    assert await world.server.services.sessions.user(first) is None
+    assert await harness.server.services.sessions.user(first) is None
 
 
 @proves("S45", "refuses")
-async def test_a_planted_session_id_is_not_adopted(world: World) -> None:
-    client = await world.register()
-    browser = world.browser()
-    name = world.server.services.cookies.session_name
+async def test_a_planted_session_id_is_not_adopted(harness: AuthServerHarness) -> None:
+    client = await harness.register()
+    browser = harness.browser()
+    name = harness.server.services.cookies.session_name
     browser.http.cookies.set(name, "planted", domain="localhost", path="/")
 
-    await consent_page(world, browser, client["client_id"])
+    await consent_page(harness, browser, client["client_id"])
 
-    assert await world.server.services.sessions.user("planted") is None
+    assert await harness.server.services.sessions.user("planted") is None
 
 
 @proves("S45", "refuses")
-async def test_signing_out_ends_the_session_on_the_server(world: World) -> None:
-    client = await world.register()
-    browser = world.browser()
-    await consent_page(world, browser, client["client_id"])
+async def test_signing_out_ends_the_session_on_the_server(harness: AuthServerHarness) -> None:
+    client = await harness.register()
+    browser = harness.browser()
+    await consent_page(harness, browser, client["client_id"])
     copy = dict(browser.http.cookies)
 
     page = await browser.http.post("/sign-out")
 
     assert "Signed out" in page.text
-    thief = world.browser()
+    thief = harness.browser()
     thief.http.cookies.update(copy)
-    assert is_sign_in(await thief.open(world.authorize_url(client["client_id"])))
+    assert is_sign_in(await thief.open(harness.authorize_url(client["client_id"])))
 
 
 @proves("S45", "accepts")
-async def test_cookies_on_https_belong_to_this_host_alone(open_world: Opening) -> None:
-    world = await open_world(issuer="https://auth.example")
-    client = await world.register()
-    browser = world.browser()
-    page = await browser.open(world.authorize_url(client["client_id"]))
+async def test_cookies_on_https_belong_to_this_host_alone(
+    start_authserver: StartAuthServer,
+) -> None:
+    harness = await start_authserver(issuer="https://auth.example")
+    client = await harness.register()
+    browser = harness.browser()
+    page = await browser.open(harness.authorize_url(client["client_id"]))
     form = form_with(page.text, "password")
 
     signed_in = await browser.http.post(
@@ -72,11 +76,13 @@ async def test_cookies_on_https_belong_to_this_host_alone(open_world: Opening) -
 
 
 @proves("S45", "accepts")
-async def test_a_session_is_over_when_idle_and_when_old(world: World, clock: StoppedClock) -> None:
-    client = await world.register()
-    browser = world.browser()
-    await browser.go_through(world.authorize_url(client["client_id"]), "alice", PASSWORD)
-    url = world.authorize_url(client["client_id"], prompt="consent")
+async def test_a_session_is_over_when_idle_and_when_old(
+    harness: AuthServerHarness, clock: StoppedClock
+) -> None:
+    client = await harness.register()
+    browser = harness.browser()
+    await browser.go_through(harness.authorize_url(client["client_id"]), "alice", PASSWORD)
+    url = harness.authorize_url(client["client_id"], prompt="consent")
 
     clock.advance(7000)
     assert is_consent(await browser.open(url))
@@ -88,8 +94,8 @@ async def test_a_session_is_over_when_idle_and_when_old(world: World, clock: Sto
 @pytest.mark.parametrize(
     "parameters", ["return_to", "post_logout_redirect_uri", "next", "redirect_uri"]
 )
-async def test_signing_out_leads_nowhere_else(world: World, parameters: str) -> None:
-    response = await world.http.post(f"/sign-out?{parameters}=https://evil.example/")
+async def test_signing_out_leads_nowhere_else(harness: AuthServerHarness, parameters: str) -> None:
+    response = await harness.http.post(f"/sign-out?{parameters}=https://evil.example/")
 
     assert response.status_code == 200
     assert "location" not in response.headers
@@ -97,10 +103,10 @@ async def test_signing_out_leads_nowhere_else(world: World, parameters: str) -> 
 
 
 @proves("S47", "refuses")
-async def test_signing_in_leads_nowhere_else(world: World) -> None:
-    client = await world.register()
-    browser = world.browser()
-    page = await browser.open(world.authorize_url(client["client_id"]))
+async def test_signing_in_leads_nowhere_else(harness: AuthServerHarness) -> None:
+    client = await harness.register()
+    browser = harness.browser()
+    page = await browser.open(harness.authorize_url(client["client_id"]))
     form = form_with(page.text, "password")
 
     response = await browser.http.post(
@@ -113,46 +119,46 @@ async def test_signing_in_leads_nowhere_else(world: World) -> None:
         },
     )
 
-    assert response.headers["location"].startswith(world.issuer + "/consent?transaction=")
+    assert response.headers["location"].startswith(harness.issuer + "/consent?transaction=")
 
 
 @proves("S47", "accepts")
-async def test_signing_out_shows_that_it_worked(world: World) -> None:
-    assert "Signed out" in (await world.http.post("/sign-out")).text
+async def test_signing_out_shows_that_it_worked(harness: AuthServerHarness) -> None:
+    assert "Signed out" in (await harness.http.post("/sign-out")).text
 
 
 async def test_a_wrong_password_is_asked_for_again_and_says_nothing_about_the_name(
-    world: World,
+    harness: AuthServerHarness,
 ) -> None:
-    client = await world.register()
+    client = await harness.register()
     texts = []
     for name, password in (("alice", "wrong"), ("nobody", PASSWORD), ("", "")):
-        browser = world.browser()
-        page = await browser.open(world.authorize_url(client["client_id"]))
+        browser = harness.browser()
+        page = await browser.open(harness.authorize_url(client["client_id"]))
         again = await browser.sign_in(page, name, password)
         assert is_sign_in(again)
-        assert world.server.services.cookies.session_name not in browser.http.cookies
+        assert harness.server.services.cookies.session_name not in browser.http.cookies
         texts.append("That name and password do not belong together" in again.text)
 
     assert texts == [True, True, True]
 
 
-async def test_a_disabled_user_cannot_sign_in(world: World) -> None:
-    client = await world.register()
-    await world.server.users.disable("alice")
-    browser = world.browser()
+async def test_a_disabled_user_cannot_sign_in(harness: AuthServerHarness) -> None:
+    client = await harness.register()
+    await harness.server.users.disable("alice")
+    browser = harness.browser()
 
-    page = await browser.open(world.authorize_url(client["client_id"]))
+    page = await browser.open(harness.authorize_url(client["client_id"]))
 
     assert is_sign_in(await browser.sign_in(page, "alice", PASSWORD))
 
 
 async def test_guessing_a_password_is_stopped_after_ten_times(
-    world: World, clock: StoppedClock
+    harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
-    client = await world.register()
-    browser = world.browser()
-    page = await browser.open(world.authorize_url(client["client_id"]))
+    client = await harness.register()
+    browser = harness.browser()
+    page = await browser.open(harness.authorize_url(client["client_id"]))
     for _ in range(10):
         assert (await browser.sign_in(page, "ALICE ", "guess")).status_code == 200
 
@@ -163,11 +169,13 @@ async def test_guessing_a_password_is_stopped_after_ten_times(
 
 
 @pytest.mark.parametrize("prompt", ["login", "select_account"])
-async def test_a_client_may_ask_for_a_fresh_sign_in(world: World, prompt: str) -> None:
-    browser = world.browser()
-    client = await world.register()
-    await browser.go_through(world.authorize_url(client["client_id"]), "alice", PASSWORD)
-    url = world.authorize_url(client["client_id"], prompt=prompt, code_challenge=OTHER_CHALLENGE)
+async def test_a_client_may_ask_for_a_fresh_sign_in(
+    harness: AuthServerHarness, prompt: str
+) -> None:
+    browser = harness.browser()
+    client = await harness.register()
+    await browser.go_through(harness.authorize_url(client["client_id"]), "alice", PASSWORD)
+    url = harness.authorize_url(client["client_id"], prompt=prompt, code_challenge=OTHER_CHALLENGE)
 
     page = await browser.open(url)
 
@@ -178,34 +186,38 @@ async def test_a_client_may_ask_for_a_fresh_sign_in(world: World, prompt: str) -
 
 
 @proves("S22", "refuses")
-async def test_prompt_none_without_consent_says_that_consent_is_needed(world: World) -> None:
-    browser = world.browser()
-    first, second = await world.register(), await world.register()
-    await browser.go_through(world.authorize_url(first["client_id"]), "alice", PASSWORD)
+async def test_prompt_none_without_consent_says_that_consent_is_needed(
+    harness: AuthServerHarness,
+) -> None:
+    browser = harness.browser()
+    first, second = await harness.register(), await harness.register()
+    await browser.go_through(harness.authorize_url(first["client_id"]), "alice", PASSWORD)
 
-    response = await browser.open(world.authorize_url(second["client_id"], prompt="none"))
+    response = await browser.open(harness.authorize_url(second["client_id"], prompt="none"))
 
     assert answer_in(response.headers["location"])["error"] == "consent_required"
 
 
 @proves("S22", "accepts")
-async def test_prompt_none_with_session_and_consent_gets_a_code(world: World) -> None:
-    browser = world.browser()
-    client = await world.register()
-    await browser.go_through(world.authorize_url(client["client_id"]), "alice", PASSWORD)
+async def test_prompt_none_with_session_and_consent_gets_a_code(harness: AuthServerHarness) -> None:
+    browser = harness.browser()
+    client = await harness.register()
+    await browser.go_through(harness.authorize_url(client["client_id"]), "alice", PASSWORD)
 
     response = await browser.open(
-        world.authorize_url(client["client_id"], prompt="none", code_challenge=OTHER_CHALLENGE)
+        harness.authorize_url(client["client_id"], prompt="none", code_challenge=OTHER_CHALLENGE)
     )
 
     assert "code" in answer_in(response.headers["location"])
 
 
-async def test_another_account_can_be_chosen_on_the_consent_page(world: World) -> None:
-    await world.add_user("bob")
-    client = await world.register()
-    browser = world.browser()
-    page = await consent_page(world, browser, client["client_id"])
+async def test_another_account_can_be_chosen_on_the_consent_page(
+    harness: AuthServerHarness,
+) -> None:
+    await harness.add_user("bob")
+    client = await harness.register()
+    browser = harness.browser()
+    page = await consent_page(harness, browser, client["client_id"])
     switch = next(form for form in forms_of(page.text) if form.action.endswith("/switch-account"))
 
     page = await browser.submit(switch)
@@ -216,13 +228,15 @@ async def test_another_account_can_be_chosen_on_the_consent_page(world: World) -
     assert "code" in answer_in((await browser.decide(consent)).headers["location"])
 
 
-async def test_what_was_typed_as_a_name_is_not_logged_when_nobody_has_it(world: World) -> None:
-    client = await world.register()
-    browser = world.browser()
-    page = await browser.open(world.authorize_url(client["client_id"]))
+async def test_what_was_typed_as_a_name_is_not_logged_when_nobody_has_it(
+    harness: AuthServerHarness,
+) -> None:
+    client = await harness.register()
+    browser = harness.browser()
+    page = await browser.open(harness.authorize_url(client["client_id"]))
 
     await browser.sign_in(page, "hunter2-typed-in-the-wrong-field", "x")
 
-    failed = [event for event in world.events if event.kind == "sign-in.failed"]
+    failed = [event for event in harness.events if event.kind == "sign-in.failed"]
     assert [event.facts["user"] for event in failed] == ["unknown"]
-    assert "hunter2" not in repr(world.events)
+    assert "hunter2" not in repr(harness.events)

@@ -14,7 +14,7 @@ from doorward.authserver.settings import (
     Resource,
 )
 from doorward.errors import ConfigurationError
-from tests.authserver.conftest import Opening
+from tests.authserver.conftest import StartAuthServer
 from tests.ledger import proves
 
 GOOD = AuthServerSettings(
@@ -118,15 +118,15 @@ def kept(folder: Path) -> dict[str, Any]:
 
 @proves("S107", "accepts")
 async def test_a_kept_server_comes_back_with_its_keys_users_and_clients(
-    open_world: Opening, tmp_path: Path
+    start_authserver: StartAuthServer, tmp_path: Path
 ) -> None:
-    first = await open_world(**kept(tmp_path))
+    first = await start_authserver(**kept(tmp_path))
     client = await first.register()
     tokens = await first.tokens(client["client_id"])
     key = first.server.keys.current().kid
     await first.server.aclose()
 
-    second = await open_world(**kept(tmp_path))
+    second = await start_authserver(**kept(tmp_path))
 
     assert second.server.keys.current().kid == key
     again = await second.refresh(client["client_id"], tokens.refresh)
@@ -136,34 +136,36 @@ async def test_a_kept_server_comes_back_with_its_keys_users_and_clients(
 
 @proves("S10", "refuses")
 async def test_a_secret_file_that_others_can_read_is_refused(
-    open_world: Opening, tmp_path: Path
+    start_authserver: StartAuthServer, tmp_path: Path
 ) -> None:
     (tmp_path / "secret").write_text(RANDOM)
     (tmp_path / "secret").chmod(0o644)
 
     with pytest.raises(ConfigurationError) as refusal:
-        await open_world(**kept(tmp_path))
+        await start_authserver(**kept(tmp_path))
 
     assert refusal.value.reason == "secret-file"
     assert RANDOM not in str(refusal.value)
 
 
-async def test_a_secret_file_in_no_folder_is_refused(open_world: Opening, tmp_path: Path) -> None:
+async def test_a_secret_file_in_no_folder_is_refused(
+    start_authserver: StartAuthServer, tmp_path: Path
+) -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        await open_world(**kept(tmp_path / "nowhere"))
+        await start_authserver(**kept(tmp_path / "nowhere"))
 
     assert refusal.value.reason == "secret-file"
 
 
 @proves("S107", "refuses")
 async def test_keys_cannot_be_read_under_another_secret(
-    open_world: Opening, tmp_path: Path
+    start_authserver: StartAuthServer, tmp_path: Path
 ) -> None:
-    first = await open_world(**kept(tmp_path))
+    first = await start_authserver(**kept(tmp_path))
     await first.server.aclose()
     (tmp_path / "secret").unlink()
 
     with pytest.raises(ConfigurationError) as refusal:
-        await open_world(**kept(tmp_path))
+        await start_authserver(**kept(tmp_path))
 
     assert refusal.value.reason == "wrong-secret"

@@ -12,8 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from tests.authserver.conftest import Opening
-from tests.authserver.world import PASSWORD, VERIFIER, Tokens, World
+from tests.authserver.conftest import StartAuthServer
+from tests.authserver.harness import PASSWORD, VERIFIER, AuthServerHarness, Tokens
 from tests.ledger import proves
 
 REDEEM = """
@@ -52,10 +52,13 @@ def kept(folder: Path) -> dict[str, Any]:
 @proves("S84", "refuses")
 @proves("S84", "accepts")
 async def test_of_fifty_redemptions_at_once_one_succeeds(
-    open_world: Opening, tmp_path: Path
+    start_authserver: StartAuthServer, tmp_path: Path
 ) -> None:
     # Two servers with a pool of connections each, on one file.
-    first, second = await open_world(**kept(tmp_path)), await open_world(**kept(tmp_path))
+    first, second = (
+        await start_authserver(**kept(tmp_path)),
+        await start_authserver(**kept(tmp_path)),
+    )
     client = (await first.register())["client_id"]
     fields = first.code_fields(client, await first.code(client))
 
@@ -73,16 +76,16 @@ async def test_of_fifty_redemptions_at_once_one_succeeds(
 @proves("S84", "refuses")
 @proves("S84", "accepts")
 async def test_of_fifty_redemptions_in_two_processes_one_succeeds(
-    open_world: Opening, tmp_path: Path
+    start_authserver: StartAuthServer, tmp_path: Path
 ) -> None:
-    world = await open_world(**kept(tmp_path))
-    client = (await world.register())["client_id"]
-    fields = world.code_fields(client, await world.code(client))
+    harness = await start_authserver(**kept(tmp_path))
+    client = (await harness.register())["client_id"]
+    fields = harness.code_fields(client, await harness.code(client))
     told = {
-        "issuer": world.issuer,
-        "resource": world.resource,
+        "issuer": harness.issuer,
+        "resource": harness.resource,
         "fields": fields,
-        "now": world.clock(),
+        "now": harness.clock(),
         **kept(tmp_path),
     }
 
@@ -124,16 +127,16 @@ async def test_of_fifty_redemptions_in_two_processes_one_succeeds(
     assert sorted(statuses) == [200] + [400] * 49
 
 
-async def everything(world: World) -> dict[str, str]:
+async def everything(harness: AuthServerHarness) -> dict[str, str]:
     """Walk the whole way and return every secret that somebody was given."""
-    client = await world.register(token_endpoint_auth_method="client_secret_post")
+    client = await harness.register(token_endpoint_auth_method="client_secret_post")
     secret = client["client_secret"]
-    browser = world.browser()
-    code = await world.code(client["client_id"], browser=browser)
-    fields = world.code_fields(client["client_id"], code, client_secret=secret)
-    tokens = await world.token(fields)
-    refreshed = await world.refresh(client["client_id"], tokens.refresh, client_secret=secret)
-    cookies = world.server.services.cookies
+    browser = harness.browser()
+    code = await harness.code(client["client_id"], browser=browser)
+    fields = harness.code_fields(client["client_id"], code, client_secret=secret)
+    tokens = await harness.token(fields)
+    refreshed = await harness.refresh(client["client_id"], tokens.refresh, client_secret=secret)
+    cookies = harness.server.services.cookies
     return {
         "client secret": secret,
         "code": code,
@@ -152,11 +155,11 @@ async def everything(world: World) -> dict[str, str]:
 
 @proves("S107", "refuses")
 async def test_a_stolen_database_holds_nothing_that_can_be_replayed(
-    open_world: Opening, tmp_path: Path
+    start_authserver: StartAuthServer, tmp_path: Path
 ) -> None:
-    world = await open_world(**kept(tmp_path))
-    secrets = await everything(world)
-    await world.server.aclose()
+    harness = await start_authserver(**kept(tmp_path))
+    secrets = await everything(harness)
+    await harness.server.aclose()
 
     stolen = b"".join(path.read_bytes() for path in tmp_path.iterdir())
 
@@ -168,14 +171,14 @@ async def test_a_stolen_database_holds_nothing_that_can_be_replayed(
 
 @proves("S107", "refuses")
 async def test_signing_keys_are_sealed_where_they_are_kept(
-    open_world: Opening, tmp_path: Path
+    start_authserver: StartAuthServer, tmp_path: Path
 ) -> None:
-    world = await open_world(**kept(tmp_path), signing_algorithm="EdDSA")
-    pem = world.server.keys.current().private.to_pem()
+    harness = await start_authserver(**kept(tmp_path), signing_algorithm="EdDSA")
+    pem = harness.server.keys.current().private.to_pem()
     private = load_pem_private_key(pem, password=None)
     assert isinstance(private, Ed25519PrivateKey)
     base64_line = pem.splitlines()[1]
-    await world.server.aclose()
+    await harness.server.aclose()
 
     stolen = b"".join(path.read_bytes() for path in tmp_path.iterdir())
 
@@ -183,21 +186,21 @@ async def test_signing_keys_are_sealed_where_they_are_kept(
     assert base64_line not in stolen
 
 
-async def test_a_temporary_database_is_gone_afterwards(open_world: Opening) -> None:
-    world = await open_world()
-    path = Path(world.server.services.store.engine.url.database)
+async def test_a_temporary_database_is_gone_afterwards(start_authserver: StartAuthServer) -> None:
+    harness = await start_authserver()
+    path = Path(harness.server.services.store.engine.url.database)
     assert path.exists()
 
-    await world.server.aclose()
+    await harness.server.aclose()
 
     assert not path.parent.exists()
 
 
 async def test_starting_twice_on_one_database_changes_nothing(
-    open_world: Opening, tmp_path: Path
+    start_authserver: StartAuthServer, tmp_path: Path
 ) -> None:
-    first = await open_world(**kept(tmp_path))
-    second = await open_world(**kept(tmp_path))
+    first = await start_authserver(**kept(tmp_path))
+    second = await start_authserver(**kept(tmp_path))
 
     assert first.server.jwks() == second.server.jwks()
     keys: httpx2.Response = await second.http.get("/jwks.json")
@@ -205,10 +208,10 @@ async def test_starting_twice_on_one_database_changes_nothing(
 
 
 async def test_a_key_that_another_process_made_is_noticed(
-    open_world: Opening, tmp_path: Path, clock: Any
+    start_authserver: StartAuthServer, tmp_path: Path, clock: Any
 ) -> None:
-    first = await open_world(**kept(tmp_path))
-    second = await open_world(**kept(tmp_path))
+    first = await start_authserver(**kept(tmp_path))
+    second = await start_authserver(**kept(tmp_path))
     kid = await first.server.keys.rotate()
     clock.advance(61)
 

@@ -3,12 +3,12 @@
 import pytest
 
 from doorward.authserver import ConfiguredClient
-from tests.authserver.conftest import Opening
-from tests.authserver.world import (
+from tests.authserver.conftest import StartAuthServer
+from tests.authserver.harness import (
     CALLBACK,
     VERIFIER,
+    AuthServerHarness,
     Tokens,
-    World,
 )
 from tests.ledger import proves
 
@@ -23,26 +23,28 @@ PUBLIC = [
 
 
 @proves("S92", "accepts")
-async def test_a_charset_on_the_content_type_is_no_other_type(world: World) -> None:
-    client = await world.register()
-    code = await world.code(client["client_id"])
+async def test_a_charset_on_the_content_type_is_no_other_type(harness: AuthServerHarness) -> None:
+    client = await harness.register()
+    code = await harness.code(client["client_id"])
 
-    tokens = await world.token(
-        world.code_fields(client["client_id"], code),
+    tokens = await harness.token(
+        harness.code_fields(client["client_id"], code),
         headers={"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"},
     )
 
     assert tokens.response.status_code == 200
 
 
-async def test_a_client_without_the_grant_type_cannot_redeem_a_code(open_world: Opening) -> None:
+async def test_a_client_without_the_grant_type_cannot_redeem_a_code(
+    start_authserver: StartAuthServer,
+) -> None:
     for grant_types, status in ((("authorization_code",), 200), (("refresh_token",), 400)):
         client = ConfiguredClient(
             client_id="mine", redirect_uris=(CALLBACK,), grant_types=grant_types
         )
-        world = await open_world(clients=(client,))
+        harness = await start_authserver(clients=(client,))
 
-        tokens = await world.token(world.code_fields("mine", await world.code("mine")))
+        tokens = await harness.token(harness.code_fields("mine", await harness.code("mine")))
 
         assert tokens.response.status_code == status
         assert tokens.body.get("error") == (None if status == 200 else "unauthorized_client")
@@ -50,8 +52,10 @@ async def test_a_client_without_the_grant_type_cannot_redeem_a_code(open_world: 
 
 @proves("S92", "refuses")
 @pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect"])
-async def test_an_endpoint_for_secrets_takes_one_form_in_one_body(world: World, path: str) -> None:
-    http = world.http
+async def test_an_endpoint_for_secrets_takes_one_form_in_one_body(
+    harness: AuthServerHarness, path: str
+) -> None:
+    http = harness.http
     form = b"grant_type=authorization_code&client_id=a&code=b&code_verifier=c&token=t"
     urlencoded = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -76,8 +80,8 @@ async def test_an_endpoint_for_secrets_takes_one_form_in_one_body(world: World, 
 
 
 @proves("S101", "refuses")
-async def test_an_error_repeats_nothing_that_was_sent(world: World) -> None:
-    client = await world.register(token_endpoint_auth_method="client_secret_post")
+async def test_an_error_repeats_nothing_that_was_sent(harness: AuthServerHarness) -> None:
+    client = await harness.register(token_endpoint_auth_method="client_secret_post")
     secrets = {
         "code": "code-9f8e7d6c5b4a",
         "code_verifier": VERIFIER,
@@ -91,7 +95,7 @@ async def test_an_error_repeats_nothing_that_was_sent(world: World) -> None:
     for grant_type in ("authorization_code", "refresh_token", secrets["grant_type"]):
         for secret in (secrets["client_secret"], client["client_secret"]):
             fields = {**secrets, "client_id": client["client_id"], "grant_type": grant_type}
-            tried.append(await world.token({**fields, "client_secret": secret}))
+            tried.append(await harness.token({**fields, "client_secret": secret}))
 
     for tokens in tried:
         assert not tokens.response.is_success
@@ -104,16 +108,16 @@ async def test_an_error_repeats_nothing_that_was_sent(world: World) -> None:
 
 @proves("S101", "refuses")
 async def test_a_failure_of_ours_shows_no_trace(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    harness: AuthServerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("secret-detail")
 
-    client = await world.register()
-    monkeypatch.setattr(type(world.server.services.clients), "find", fail)
+    client = await harness.register()
+    monkeypatch.setattr(type(harness.server.services.clients), "find", fail)
 
-    at_token = await world.token(world.code_fields(client["client_id"], "x"))
-    at_authorize = await world.http.get(world.authorize_url(client["client_id"]))
+    at_token = await harness.token(harness.code_fields(client["client_id"], "x"))
+    at_authorize = await harness.http.get(harness.authorize_url(client["client_id"]))
 
     assert at_token.response.status_code == 500
     assert at_token.body["error"] == "server_error"
@@ -126,7 +130,9 @@ async def test_a_failure_of_ours_shows_no_trace(
 
 @proves("S102", "accepts")
 @pytest.mark.parametrize("path", OPEN + PUBLIC)
-async def test_any_page_may_call_what_needs_no_cookie(world: World, path: str) -> None:
+async def test_any_page_may_call_what_needs_no_cookie(
+    harness: AuthServerHarness, path: str
+) -> None:
     origin = {"Origin": "https://inspector.example"}
     asked = {
         **origin,
@@ -134,8 +140,8 @@ async def test_any_page_may_call_what_needs_no_cookie(world: World, path: str) -
         "Access-Control-Request-Headers": "content-type, authorization, mcp-protocol-version",
     }
 
-    before = await world.http.options(path, headers=asked)
-    answer = await world.http.request("GET" if path in PUBLIC else "POST", path, headers=origin)
+    before = await harness.http.options(path, headers=asked)
+    answer = await harness.http.request("GET" if path in PUBLIC else "POST", path, headers=origin)
 
     assert before.status_code == 204
     allowed = before.headers["access-control-allow-headers"].lower()
@@ -148,13 +154,15 @@ async def test_any_page_may_call_what_needs_no_cookie(world: World, path: str) -
 
 @proves("S102", "refuses")
 @pytest.mark.parametrize("path", ["/authorize", "/consent", "/sign-in", "/sign-out"])
-async def test_no_page_from_elsewhere_reads_what_people_see(world: World, path: str) -> None:
+async def test_no_page_from_elsewhere_reads_what_people_see(
+    harness: AuthServerHarness, path: str
+) -> None:
     origin = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
 
     answers = [
-        await world.http.options(path, headers=origin),
-        await world.http.get(path, headers=origin),
-        await world.http.post(path, headers=origin),
+        await harness.http.options(path, headers=origin),
+        await harness.http.get(path, headers=origin),
+        await harness.http.post(path, headers=origin),
     ]
 
     for response in answers:

@@ -49,13 +49,13 @@ class Running:
 class Silent:
     """A screen that shows nothing."""
 
-    def listening(self, where: DemoAddresses) -> None:
+    def show_addresses(self, where: DemoAddresses) -> None:
         """Be told where the demo is."""
 
-    def happened(self, event: ServerEvent, who: str | None) -> None:
+    def show_event(self, event: ServerEvent, who: str | None) -> None:
         """Be told what the authorization server did."""
 
-    def decided(self, event: AuditEvent, who: str | None) -> None:
+    def show_decision(self, event: AuditEvent, who: str | None) -> None:
         """Be told what the guard decided."""
 
 

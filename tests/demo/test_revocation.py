@@ -7,7 +7,7 @@ import httpx2
 from doorward.demo.app import Demo, DemoSettings
 from doorward.guard import AuditEvent
 from tests.authserver.conftest import StoppedClock
-from tests.authserver.world import VERIFIER, challenge_of
+from tests.authserver.harness import VERIFIER, challenge_of
 from tests.ledger import proves
 
 URL = "http://localhost:9000"
@@ -17,13 +17,13 @@ CALLBACK = "http://127.0.0.1:41000/callback"
 class Blank:
     """A screen that shows nothing."""
 
-    def listening(self, where: object) -> None:
+    def show_addresses(self, where: object) -> None:
         """Show nothing."""
 
-    def happened(self, event: object, who: str | None) -> None:
+    def show_event(self, event: object, who: str | None) -> None:
         """Show nothing."""
 
-    def decided(self, event: AuditEvent, who: str | None) -> None:
+    def show_decision(self, event: AuditEvent, who: str | None) -> None:
         """Show nothing."""
 
 
@@ -56,7 +56,7 @@ async def test_the_access_token_of_a_replayed_code_stops_in_the_demo() -> None:
                 "redirect_uri": CALLBACK,
                 "code_challenge": challenge_of(VERIFIER),
                 "code_challenge_method": "S256",
-                "resource": demo.where.mcp,
+                "resource": demo.addresses.mcp,
             },
         )
         fields = {

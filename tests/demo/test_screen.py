@@ -11,7 +11,7 @@ from rich.console import Console
 from doorward.authserver import ServerEvent
 from doorward.cli.server.demo_screen import SENTENCES, JsonScreen, RichScreen
 from doorward.demo.app import DemoAddresses
-from doorward.demo.people import PEOPLE
+from doorward.demo.users import DEMO_USERS
 from doorward.guard import AuditEvent
 
 WHERE = DemoAddresses(
@@ -28,11 +28,11 @@ def screen() -> tuple[RichScreen, io.StringIO]:
 def test_it_shows_where_it_is_who_can_sign_in_and_what_to_paste() -> None:
     rich, shown = screen()
 
-    rich.listening(WHERE)
+    rich.show_addresses(WHERE)
 
     text = shown.getvalue()
     assert "http://localhost:9000/mcp" in text
-    for someone in PEOPLE:
+    for someone in DEMO_USERS:
         assert someone.username in text
         assert someone.password in text
     assert "claude mcp add --transport http doorward-demo http://localhost:9000/mcp" in text
@@ -43,7 +43,7 @@ def test_it_shows_where_it_is_who_can_sign_in_and_what_to_paste() -> None:
 def test_a_refusal_names_who_what_why_and_the_id_to_look_up() -> None:
     rich, shown = screen()
 
-    rich.decided(
+    rich.show_decision(
         AuditEvent(
             time=0,
             correlation_id="c0ffee",
@@ -66,7 +66,7 @@ def test_a_refusal_names_who_what_why_and_the_id_to_look_up() -> None:
 def test_what_a_stranger_wrote_cannot_steer_the_terminal() -> None:
     rich, shown = screen()
 
-    rich.happened(
+    rich.show_event(
         ServerEvent(kind="client.registered", at=0, facts={"client_id": "\x1b[2J[red]\nevil"}), None
     )
 
@@ -80,7 +80,9 @@ def test_every_event_of_the_authorization_server_has_a_sentence() -> None:
     told = {
         kind
         for source in AUTHSERVER.rglob("*.py")
-        for kind in re.findall(r'(?:\.tell\(|kind=)\s*"([a-z-]+\.[a-z-]+)"', source.read_text())
+        for kind in re.findall(
+            r'(?:\.record_event\(|kind=)\s*"([a-z-]+\.[a-z-]+)"', source.read_text()
+        )
     }
 
     assert len(told) > 5
@@ -94,7 +96,7 @@ def test_a_sentence_needs_no_more_than_its_event_tells(kind: str) -> None:
         call
         for source in AUTHSERVER.rglob("*.py")
         for call in re.findall(
-            rf'(?:\.tell\(\s*"{re.escape(kind)}"([^)]*)\)|kind="{re.escape(kind)}")',
+            rf'(?:\.record_event\(\s*"{re.escape(kind)}"([^)]*)\)|kind="{re.escape(kind)}")',
             source.read_text(),
         )
     ]
@@ -108,8 +110,8 @@ def test_for_programs_every_line_is_one_json_object() -> None:
     lines: list[str] = []
     printer = JsonScreen(json.dumps, lines.append)
 
-    printer.listening(WHERE)
-    printer.happened(ServerEvent(kind="sign-in.succeeded", at=1, facts={"user": "u"}), "alice")
+    printer.show_addresses(WHERE)
+    printer.show_event(ServerEvent(kind="sign-in.succeeded", at=1, facts={"user": "u"}), "alice")
 
     first, second = (json.loads(line) for line in lines)
     assert first["event"] == "listening"

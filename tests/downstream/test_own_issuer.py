@@ -14,7 +14,7 @@ from doorward.authserver import ConfiguredClient, ExchangePolicy, Resource
 from doorward.downstream import GrantRefused, NotGranted, TokenExchange
 from doorward.serving import listen
 from doorward.tokens import LocalKeys, TrustedIssuer
-from tests.authserver.world import World
+from tests.authserver.harness import AuthServerHarness
 from tests.quickstart.calling import call, result, serving
 
 FRONT, ORDERS = "http://localhost:8000/mcp", "http://localhost:8001/mcp"
@@ -22,7 +22,7 @@ SECRET = "front-server-" + "s" * 40
 
 
 @asynccontextmanager
-async def issuing() -> AsyncIterator[World]:
+async def issuing() -> AsyncIterator[AuthServerHarness]:
     """Serve an authorization server, at which the front server may read orders in users' names."""
     sockets = listen(0)
     issuer = f"http://localhost:{sockets[0].getsockname()[1]}"
@@ -44,23 +44,23 @@ async def issuing() -> AsyncIterator[World]:
             ),
         ),
     }
-    async with World.opened(time.time, **settings) as world:
-        await world.add_user("alice", scopes=("mcp:tools", "orders:read", "orders:write"))
+    async with AuthServerHarness.opened(time.time, **settings) as harness:
+        await harness.add_user("alice", scopes=("mcp:tools", "orders:read", "orders:write"))
         server = uvicorn.Server(
-            uvicorn.Config(world.app, log_config=None, loop="asyncio", lifespan="off")
+            uvicorn.Config(harness.app, log_config=None, loop="asyncio", lifespan="off")
         )
         task = asyncio.create_task(server.serve(sockets=sockets))
         try:
-            yield world
+            yield harness
         finally:
             server.should_exit = True
             await task
 
 
-def guard_of(world: World, resource: str, server: McpServer, **more: Any) -> Guard:
+def guard_of(harness: AuthServerHarness, resource: str, server: McpServer, **more: Any) -> Guard:
     """Return a guard that trusts the authorization server."""
     issuer = TrustedIssuer(
-        issuer=world.issuer, audience=resource, keys=LocalKeys(world.server.jwks)
+        issuer=harness.issuer, audience=resource, keys=LocalKeys(harness.server.jwks)
     )
     policy = Policy(base=Rule(), rules=server.rules)
     return Guard(resource=resource, issuers=[issuer], policy=policy, **more)
@@ -82,9 +82,9 @@ def orders_server() -> McpServer:
 
 
 async def test_a_tool_acts_for_its_caller_at_the_next_server() -> None:
-    async with issuing() as world:
+    async with issuing() as harness:
         orders = orders_server()
-        behind = guard_of(world, ORDERS, orders).protect(orders.asgi)
+        behind = guard_of(harness, ORDERS, orders).protect(orders.asgi)
         async with serving(behind, "http://localhost:8001") as next_server:
             front = McpServer("front", version="1")
 
@@ -102,13 +102,13 @@ async def test_a_tool_acts_for_its_caller_at_the_next_server() -> None:
                 return refusal.value.error
 
             arranged = TokenExchange(
-                issuer=world.issuer, client_id="front", client_secret=SECRET, resource=ORDERS
+                issuer=harness.issuer, client_id="front", client_secret=SECRET, resource=ORDERS
             )
-            door = guard_of(world, FRONT, front, downstream={"orders": arranged}).protect(
+            door = guard_of(harness, FRONT, front, downstream={"orders": arranged}).protect(
                 front.asgi
             )
-            client_id = (await world.register())["client_id"]
-            tokens = await world.tokens(client_id, scope="mcp:tools")
+            client_id = (await harness.register())["client_id"]
+            tokens = await harness.tokens(client_id, scope="mcp:tools")
             async with serving(door) as client:
                 acted = result(await call(client, tokens.access, "my_orders"))
                 refused = result(await call(client, tokens.access, "order"))
@@ -122,7 +122,7 @@ async def test_a_tool_acts_for_its_caller_at_the_next_server() -> None:
 
 
 async def test_after_the_user_withdrew_everything_nobody_acts_any_more() -> None:
-    async with issuing() as world:
+    async with issuing() as harness:
         front = McpServer("front", version="1")
 
         @front.tool(scopes={"mcp:tools"})
@@ -132,13 +132,13 @@ async def test_after_the_user_withdrew_everything_nobody_acts_any_more() -> None
             return refusal.value.code
 
         arranged = TokenExchange(
-            issuer=world.issuer, client_id="front", client_secret=SECRET, audience=ORDERS
+            issuer=harness.issuer, client_id="front", client_secret=SECRET, audience=ORDERS
         )
-        door = guard_of(world, FRONT, front, downstream={"orders": arranged}).protect(front.asgi)
-        client_id = (await world.register())["client_id"]
-        tokens = await world.tokens(client_id, scope="mcp:tools")
-        await world.http.post(
-            world.url("/revoke"), data={"client_id": client_id, "token": tokens.refresh}
+        door = guard_of(harness, FRONT, front, downstream={"orders": arranged}).protect(front.asgi)
+        client_id = (await harness.register())["client_id"]
+        tokens = await harness.tokens(client_id, scope="mcp:tools")
+        await harness.http.post(
+            harness.url("/revoke"), data={"client_id": client_id, "token": tokens.refresh}
         )
         async with serving(door) as client:
             answer = await call(client, tokens.access, "my_orders")

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from tests.authserver.browser import Browser, answer_in
-from tests.authserver.world import CALLBACK, PASSWORD, VERIFIER, challenge_of
+from tests.authserver.harness import CALLBACK, PASSWORD, VERIFIER, challenge_of
 from tests.docs_site.test_examples import Load, call, load
 
 __all__ = ["load"]

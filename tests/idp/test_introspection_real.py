@@ -19,7 +19,7 @@ from doorward.jose.private_key import PrivateKey
 from doorward.serving import listen
 from doorward.tokens import Introspection, TokenVerifier
 from doorward.tokens.refusals import InactiveToken, LookupUnavailable, WrongClient
-from tests.authserver.world import SCOPES, World
+from tests.authserver.harness import SCOPES, AuthServerHarness
 from tests.e2e.processes import Process, started
 from tests.idp.test_probe_real import CLIENTS, NODE
 from tests.keycloak.running import RESOURCE as KEYCLOAK_RESOURCE
@@ -40,7 +40,7 @@ def verifier(issuer: str, *, resource: str = RESOURCE, **told: Any) -> TokenVeri
 
 
 @asynccontextmanager
-async def our_server() -> AsyncIterator[World]:
+async def our_server() -> AsyncIterator[AuthServerHarness]:
     """Run our authorization server on a real port, in this loop."""
     sockets = listen(0)
     issuer = f"http://localhost:{sockets[0].getsockname()[1]}"
@@ -51,14 +51,14 @@ async def our_server() -> AsyncIterator[World]:
         introspects=RESOURCE,
     )
     resources = tuple(Resource(uri=uri, scopes=SCOPES) for uri in (RESOURCE, OTHER))
-    async with World.opened(
+    async with AuthServerHarness.opened(
         time.time, issuer=issuer, resources=resources, clients=(asking,)
-    ) as world:
-        config = uvicorn.Config(world.app, log_config=None, access_log=False, lifespan="off")
+    ) as harness:
+        config = uvicorn.Config(harness.app, log_config=None, access_log=False, lifespan="off")
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=sockets))
         try:
-            yield world
+            yield harness
         finally:
             server.should_exit = True
             await serving
@@ -67,18 +67,18 @@ async def our_server() -> AsyncIterator[World]:
 @proves("S118", "accepts")
 @proves("S136", "refuses")
 async def test_our_own_server_is_asked_and_believed_until_the_token_is_revoked() -> None:
-    async with our_server() as world:
-        client = (await world.register())["client_id"]
-        tokens = await world.tokens(client)
+    async with our_server() as harness:
+        client = (await harness.register())["client_id"]
+        tokens = await harness.tokens(client)
         way = Introspection(client_id="mcp-server", client_secret="r" * 40, cache_ttl=0)
-        asked = verifier(world.issuer, introspection=way)
+        asked = verifier(harness.issuer, introspection=way)
 
         caller = await asked.verify(tokens.access.encode())
-        await world.http.post(
-            world.url("/revoke"), data={"client_id": client, "token": tokens.access}
+        await harness.http.post(
+            harness.url("/revoke"), data={"client_id": client, "token": tokens.access}
         )
 
-        assert caller.issuer == world.issuer
+        assert caller.issuer == harness.issuer
         assert (caller.client_id, caller.kind, caller.name) == (client, "person", "alice")
         assert caller.scopes == {"mcp:read", "mcp:tools"}
         assert caller.roles == {"user"}
@@ -88,19 +88,19 @@ async def test_our_own_server_is_asked_and_believed_until_the_token_is_revoked()
 
 @proves("S118", "refuses")
 async def test_our_own_server_says_nothing_of_tokens_for_others_and_nothing_to_strangers() -> None:
-    async with our_server() as world:
-        client = (await world.register())["client_id"]
-        ours = (await world.tokens(client)).access.encode()
-        code = await world.code(client, resource=OTHER)
-        fields = world.code_fields(client, code, resource=OTHER)
-        others = (await world.token(fields)).access.encode()
+    async with our_server() as harness:
+        client = (await harness.register())["client_id"]
+        ours = (await harness.tokens(client)).access.encode()
+        code = await harness.code(client, resource=OTHER)
+        fields = harness.code_fields(client, code, resource=OTHER)
+        others = (await harness.token(fields)).access.encode()
         way = Introspection(client_id="mcp-server", client_secret="r" * 40)
         stranger = Introspection(client_id="mcp-server", client_secret="w" * 40)
 
         with pytest.raises(InactiveToken):
-            await verifier(world.issuer, introspection=way).verify(others)
+            await verifier(harness.issuer, introspection=way).verify(others)
         with pytest.raises(LookupUnavailable) as refusal:
-            await verifier(world.issuer, introspection=stranger).verify(ours)
+            await verifier(harness.issuer, introspection=stranger).verify(ours)
         assert "check client_id" in refusal.value.detail
 
 

@@ -15,7 +15,7 @@ from doorward.net.clock import NEVER, Clock, Span
 _MOST_COUNTERS = 50_000
 
 
-class CountersInMemory(Storage):
+class InMemoryCounters(Storage):
     """
     Counters of this process, on the server's own clock and bounded in number.
 
@@ -78,7 +78,7 @@ class RateLimits:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._storage = CountersInMemory(clock)
+        self._storage = InMemoryCounters(clock)
         self._limiter = FixedWindowRateLimiter(self._storage)
         self._items: dict[str, RateLimitItem] = {}
 
@@ -93,7 +93,7 @@ class RateLimits:
         if not self._limiter.hit(item, *keys):
             raise self._refusal(item, keys)
 
-    def require_room(self, rate: str, *keys: str) -> None:
+    def require_below_limit(self, rate: str, *keys: str) -> None:
         """
         Refuse when ``keys`` are used up already; does not count.
 
@@ -104,7 +104,7 @@ class RateLimits:
         if not self._limiter.test(item, *keys):
             raise self._refusal(item, keys)
 
-    def give_back(self, rate: str, *keys: str) -> None:
+    def uncount(self, rate: str, *keys: str) -> None:
         """Take one count back: it was none of what is limited."""
         item = self._item(rate)
         # A window that has ended meanwhile has nothing to give back.

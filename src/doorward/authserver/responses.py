@@ -36,7 +36,7 @@ _CORS = {
 }
 
 
-def json_answer(
+def json_response(
     body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return a JSON answer that nobody keeps."""
@@ -48,14 +48,14 @@ def json_answer(
     )
 
 
-def public_answer(body: Mapping[str, Any], max_age: int) -> Response:
+def cacheable_json_response(body: Mapping[str, Any], max_age: int) -> Response:
     """Return a JSON answer that says the same to everybody and may be kept ``max_age`` seconds."""
-    response = json_answer(body, headers={"Cache-Control": f"public, max-age={max_age}"})
+    response = json_response(body, headers={"Cache-Control": f"public, max-age={max_age}"})
     del response.headers["Pragma"]
     return response
 
 
-def page_answer(page: pages.Page, status: int = 200) -> Response:
+def page_response(page: pages.Page, status: int = 200) -> Response:
     """Return a page with the headers that keep it out of frames, caches and referrers."""
     response = Response(pages.render(page), status, media_type="text/html; charset=utf-8")
     for name, value in pages.SECURITY_HEADERS:
@@ -81,7 +81,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-def for_clients(handler: Handler) -> Handler:
+def json_endpoint(handler: Handler) -> Handler:
     """Let any origin call ``handler``, and answer what it refuses as OAuth JSON."""
 
     async def answered(request: Request) -> Response:
@@ -97,7 +97,7 @@ def for_clients(handler: Handler) -> Handler:
     return answered
 
 
-def for_people(service: str, handler: Handler) -> Handler:
+def page_endpoint(service: str, handler: Handler) -> Handler:
     """Answer what ``handler`` refuses with a page; no other origin may read it."""
 
     async def answered(request: Request) -> Response:
@@ -111,7 +111,7 @@ def for_people(service: str, handler: Handler) -> Handler:
     return answered
 
 
-def misdirected(request: Request, service: str, refusal: HostRefused) -> Response:
+def misdirected_response(request: Request, service: str, refusal: HostRefused) -> Response:
     """Return the answer to a request for another host: a page for a browser, else JSON."""
     # The path does not say who asks: under a foreign host, no path is served.
     if "text/html" in request.headers.get("accept", ""):
@@ -119,7 +119,7 @@ def misdirected(request: Request, service: str, refusal: HostRefused) -> Respons
     return _refusal_in_json(request, refusal)
 
 
-async def preflight(_request: Request) -> Response:
+async def preflight_response(_request: Request) -> Response:
     """
     Let a browser send what these endpoints take.
 
@@ -147,7 +147,7 @@ def _refusal_in_json(request: Request, refusal: RequestRefused | Unavailable) ->
             "error_description": refusal.description,
         }
         headers = _refusal_headers(refusal)
-    return json_answer(body, refusal.status, {**headers, "X-Correlation-Id": correlation_id})
+    return json_response(body, refusal.status, {**headers, "X-Correlation-Id": correlation_id})
 
 
 def _refusal_headers(refusal: RequestRefused) -> dict[str, str]:
@@ -192,7 +192,7 @@ def _refusal_on_page(
     )
     # A page is no challenge: 401 would ask the browser for credentials it does not have.
     status = 400 if refusal.status == 401 else refusal.status
-    response = page_answer(
+    response = page_response(
         pages.ErrorPage(
             service=service,
             title=title,
@@ -209,13 +209,13 @@ def _refusal_on_page(
 
 
 def _failure_in_json(request: Request, error: Exception) -> Response:
-    correlation_id = _note_failure(request, error)
+    correlation_id = _record_failure(request, error)
     body = {"error": "server_error", "error_description": "The server failed."}
-    return json_answer(body, 500, {"X-Correlation-Id": correlation_id})
+    return json_response(body, 500, {"X-Correlation-Id": correlation_id})
 
 
 def _failure_on_page(request: Request, service: str, error: Exception) -> Response:
-    correlation_id = _note_failure(request, error)
+    correlation_id = _record_failure(request, error)
     page = pages.ErrorPage(
         service=service,
         title="Something went wrong here",
@@ -224,7 +224,7 @@ def _failure_on_page(request: Request, service: str, error: Exception) -> Respon
         code="server-error",
         correlation_id=correlation_id,
     )
-    return page_answer(page, 500)
+    return page_response(page, 500)
 
 
 def _note(request: Request, refusal: RequestRefused | Unavailable) -> str:
@@ -240,7 +240,7 @@ def _note(request: Request, refusal: RequestRefused | Unavailable) -> str:
     return correlation_id
 
 
-def _note_failure(request: Request, error: Exception) -> str:
+def _record_failure(request: Request, error: Exception) -> str:
     correlation_id = uuid4().hex
     # The type alone: messages of drivers and parsers quote what they were given.
     _log.error(

@@ -22,18 +22,18 @@ from doorward.authserver.endpoints.sign_in import SignInEndpoint
 from doorward.authserver.events import Recorder, log_event
 from doorward.authserver.grants.access_tokens import AccessTokens
 from doorward.authserver.grants.transactions import Transactions
-from doorward.authserver.host_check import HostCheck
+from doorward.authserver.host_middleware import HostMiddleware
 from doorward.authserver.keys.secrets import master_secret
 from doorward.authserver.keys.signing_keys import KeyRing
 from doorward.authserver.rate_limits import RateLimits
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.responses import (
     Handler,
-    for_clients,
-    for_people,
-    json_answer,
-    preflight,
-    public_answer,
+    cacheable_json_response,
+    json_endpoint,
+    json_response,
+    page_endpoint,
+    preflight_response,
 )
 from doorward.authserver.services import Services
 from doorward.authserver.settings import AuthServerSettings
@@ -98,7 +98,7 @@ class AuthorizationServer:
         )
         self.app = Starlette(
             routes=_routes(self.services),
-            middleware=[Middleware(HostCheck, settings)],
+            middleware=[Middleware(HostMiddleware, settings)],
             exception_handlers={404: _not_found, 405: _wrong_method},
         )
         # "/token/" is not "/token": a redirect would carry a body with secrets to a second address.
@@ -161,7 +161,7 @@ def _routes(services: Services) -> list[Route]:
         calls.append(("POST", "/register", RegistrationEndpoint(services).post))
     service = settings.service_name
     routes = [
-        Route(prefix + path, for_people(service, answer), methods=[verb])
+        Route(prefix + path, page_endpoint(service, answer), methods=[verb])
         for verb, path, answer in pages
     ]
     routes += [_open_route(prefix + path, verb, answer) for verb, path, answer in calls]
@@ -170,7 +170,7 @@ def _routes(services: Services) -> list[Route]:
         for path, document in metadata.well_known_paths(settings).items()
     ]
     routes += [
-        Route(route.path, preflight, methods=["OPTIONS"])
+        Route(route.path, preflight_response, methods=["OPTIONS"])
         for route in routes
         if route.name == "open"
     ]
@@ -178,12 +178,12 @@ def _routes(services: Services) -> list[Route]:
 
 
 def _open_route(path: str, verb: str, answer: Handler) -> Route:
-    return Route(path, for_clients(answer), methods=[verb], name="open")
+    return Route(path, json_endpoint(answer), methods=[verb], name="open")
 
 
 def _document(document: dict[str, Any]) -> Handler:
     async def answer(_request: Request) -> Response:
-        return public_answer(document, 300)
+        return cacheable_json_response(document, 300)
 
     return answer
 
@@ -192,17 +192,17 @@ def _key_set(services: Services) -> Handler:
     async def answer(_request: Request) -> Response:
         # The keys in memory are good while the database is away, and tokens out there need them.
         with suppress(StoreUnavailable):
-            await services.keys.keep_fresh()
-        return public_answer(services.keys.public_set(), 60)
+            await services.keys.rotate_if_due()
+        return cacheable_json_response(services.keys.public_set(), 60)
 
     return answer
 
 
 def _not_found(_request: Request, _error: Exception) -> Response:
-    return json_answer({"error": "not_found"}, 404, {"Access-Control-Allow-Origin": "*"})
+    return json_response({"error": "not_found"}, 404, {"Access-Control-Allow-Origin": "*"})
 
 
 def _wrong_method(_request: Request, error: Exception) -> Response:
     allowed = getattr(error, "headers", None) or {}
     body = {"error": "invalid_request", "error_description": "This method is not supported here."}
-    return json_answer(body, 405, allowed)
+    return json_response(body, 405, allowed)

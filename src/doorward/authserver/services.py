@@ -35,6 +35,6 @@ class Services:
     limits: RateLimits
     record: Recorder
 
-    def tell(self, kind: str, **facts: str) -> None:
+    def record_event(self, kind: str, **facts: str) -> None:
         """Record an event at the present time."""
         self.record(ServerEvent(kind=kind, at=self.clock(), facts=facts))

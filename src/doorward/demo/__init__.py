@@ -1,1 +1,1 @@
-"""All three parties in one process on this machine: the authorization server, the guard, a server."""
+"""An authorization server, a guard and an MCP server in one process on this machine."""

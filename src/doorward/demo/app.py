@@ -1,4 +1,4 @@
-"""The composition: an authorization server, a guard and an MCP server that know only addresses."""
+"""The demo: an authorization server, a guard and an MCP server in one ASGI application."""
 
 import asyncio
 import time
@@ -21,8 +21,8 @@ from doorward.authserver import (
     ServerEvent,
 )
 from doorward.authserver.pages.pages import SECURITY_HEADERS, MessagePage, render
-from doorward.demo.people import PEOPLE, SCOPES, Person, person
 from doorward.demo.tools import build_server
+from doorward.demo.users import DEMO_USERS, SCOPES, DemoUser, find_demo_user
 from doorward.errors import ConfigurationError
 from doorward.guard import AuditEvent, Guard
 from doorward.identity import Identity
@@ -31,12 +31,12 @@ from doorward.serving import listen, serve
 from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
 
 NAME = "Doorward demo"
-_DECISIONS_KEPT = 500
+_MAX_AUDIT_EVENTS = 500
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoSettings:
-    """What can be chosen; everything else is fixed, the machine above all. ``port`` 0 is any."""
+    """The options of ``doorward demo``; ``port`` 0 is any free port."""
 
     port: int = 9000
     data: Path | None = None
@@ -47,7 +47,7 @@ class DemoSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DemoAddresses:
-    """Where a running demo is."""
+    """The addresses of a running demo, and how it was started."""
 
     issuer: str
     mcp: str
@@ -55,124 +55,124 @@ class DemoAddresses:
     signs_in_as: str | None
 
 
-class Screen(Protocol):
-    """Whoever shows what happens."""
+class DemoDisplay(Protocol):
+    """Shows the user what the demo does: a terminal, or lines of JSON."""
 
-    def listening(self, where: DemoAddresses) -> None:
-        """Say where the demo is; called once, when connections are accepted."""
+    def show_addresses(self, addresses: DemoAddresses) -> None:
+        """Show the addresses; called once, when the demo accepts connections."""
 
-    def happened(self, event: ServerEvent, who: str | None) -> None:
-        """Say what the authorization server did; ``who`` is the user it was done for, if any."""
+    def show_event(self, event: ServerEvent, who: str | None) -> None:
+        """Show an event of the authorization server; ``who`` is the username, if there is one."""
 
-    def decided(self, event: AuditEvent, who: str | None) -> None:
-        """Say what the guard decided; ``who`` is the caller's user name, if anybody is known."""
+    def show_decision(self, event: AuditEvent, who: str | None) -> None:
+        """Show a decision of the guard; ``who`` is the caller's username, if it is known."""
 
 
 class Demo:
     """
-    All three parties, composed for one address; ``app`` is the whole of it as one application.
+    The authorization server, the guard and the MCP server; ``app`` serves all three.
 
-    ``screen`` is told everything that happens.
+    ``display`` gets every event and every decision.
     """
 
     def __init__(
         self,
         url: str,
         settings: DemoSettings,
-        screen: Screen,
+        display: DemoDisplay,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.where = DemoAddresses(
+        self.addresses = DemoAddresses(
             issuer=url, mcp=f"{url}/mcp", data=settings.data, signs_in_as=settings.sign_in_as
         )
-        self._journal: deque[AuditEvent] = deque(maxlen=_DECISIONS_KEPT)
-        self._screen = screen
-        # Tokens name people by an id that never changes; on the screen, their names are kinder.
-        self._names: dict[str, str] = {}
+        self._audit_events: deque[AuditEvent] = deque(maxlen=_MAX_AUDIT_EVENTS)
+        self._display = display
+        # Tokens carry a user id that never changes; the display shows the username instead.
+        self._usernames: dict[str, str] = {}
         self._authserver = AuthorizationServer(
-            _authserver_settings(self.where, settings), clock=clock, record=self._tell
+            _authserver_settings(self.addresses, settings), clock=clock, record=self._show_event
         )
         self._clock = clock
         self.app = self._compose()
 
     def _compose(self) -> ASGIApp:
-        server = build_server(self._journal, self._clock)
+        server = build_server(self._audit_events, self._clock)
         policy = Policy(base=Rule(scopes=frozenset({"mcp:read"})), rules=server.rules)
-        server.decide = lambda who, operation: _may(policy, who, operation)
+        server.decide = lambda who, operation: _is_allowed(policy, who, operation)
         web = FastAPI(title=NAME, docs_url=None, redoc_url=None, openapi_url=None)
-        web.add_route("/", _home(self.where), include_in_schema=False)
+        web.add_route("/", _home(self.addresses), include_in_schema=False)
         web.mount("/", self._authserver.app)
         guard = Guard(
-            resource=self.where.mcp,
+            resource=self.addresses.mcp,
             resource_name=NAME,
             issuers=[
                 TrustedIssuer(
-                    issuer=self.where.issuer,
-                    audience=self.where.mcp,
+                    issuer=self.addresses.issuer,
+                    audience=self.addresses.mcp,
                     algorithms=("ES256",),
                     keys=LocalKeys(self._authserver.jwks, clock=self._clock),
                     revocations=Revocations(self._authserver.revoked, clock=self._clock),
                 )
             ],
             policy=policy,
-            # All that an ordinary session uses, at once: told only what the first request needs,
-            # a client would list the tools with a token that may use none, and show none.
+            # All scopes of an ordinary session at once. With only those of the first request, a
+            # client would list the tools with a token that may use none, and show none.
             challenge_scopes=SCOPES.keys() - {"mcp:admin"},
             serve_other_paths=True,
-            audit=self._write_down,
+            audit=self._show_decision,
             clock=self._clock,
         )
         return guard.protect(server.in_front_of(web))
 
-    def _write_down(self, event: AuditEvent) -> None:
-        self._journal.append(event)
-        self._screen.decided(event, self._names.get(event.subject or "", event.subject))
+    def _show_decision(self, event: AuditEvent) -> None:
+        self._audit_events.append(event)
+        self._display.show_decision(event, self._usernames.get(event.subject or "", event.subject))
 
-    def _tell(self, event: ServerEvent) -> None:
-        self._screen.happened(event, self._names.get(str(event.facts.get("user"))))
+    def _show_event(self, event: ServerEvent) -> None:
+        self._display.show_event(event, self._usernames.get(str(event.facts.get("user"))))
 
     async def start(self) -> None:
         """
-        Open the store and make sure that the people are in it.
+        Open the store and add the demo users.
 
         Raises:
             ConfigurationError: the data folder cannot be used.
         """
         await self._authserver.start()
-        # Side by side: each password is hashed slowly on purpose, and nobody waits for the sum.
-        await asyncio.gather(*(self._add(someone) for someone in PEOPLE))
+        # Concurrently: hashing a password is slow on purpose.
+        await asyncio.gather(*(self._add(demo_user) for demo_user in DEMO_USERS))
 
-    async def _add(self, someone: Person) -> None:
+    async def _add(self, demo_user: DemoUser) -> None:
         user = await self._authserver.users.add(
-            someone.username,
-            someone.password,
-            scopes=someone.scopes,
-            roles=someone.roles,
-            display_name=someone.display_name,
+            demo_user.username,
+            demo_user.password,
+            scopes=demo_user.scopes,
+            roles=demo_user.roles,
+            display_name=demo_user.display_name,
         )
-        self._names[user.id] = user.username
+        self._usernames[user.id] = user.username
 
     async def aclose(self) -> None:
-        """Close the store; without a data folder, everything is gone."""
+        """Close the store; without a data folder, all data is deleted."""
         await self._authserver.aclose()
 
 
-async def run(settings: DemoSettings, screen: Screen) -> None:
+async def run(settings: DemoSettings, display: DemoDisplay) -> None:
     """
-    Serve the demo until the process is told to stop.
+    Serve the demo until the process gets a signal to stop.
 
     Raises:
-        ConfigurationError: the port is in use, the data folder cannot be used, there is no such
-            user. Nothing is listening then.
+        ConfigurationError: the port is in use, the data folder cannot be used, or the user to sign
+            in as does not exist. Nothing is listening then.
     """
     _require_user(settings.sign_in_as)
     sockets = listen(settings.port)
     try:
         url = f"http://localhost:{sockets[0].getsockname()[1]}"
-        demo = Demo(url, settings, screen)
+        demo = Demo(url, settings, display)
         try:
             await demo.start()
-            screen.listening(demo.where)
+            display.show_addresses(demo.addresses)
             await serve(demo.app, sockets)
         finally:
             await demo.aclose()
@@ -181,13 +181,13 @@ async def run(settings: DemoSettings, screen: Screen) -> None:
             sock.close()
 
 
-def _home(where: DemoAddresses) -> Callable[[Request], Response]:
-    """Answer a person who opens the address in a browser: there is nothing to click here."""
+def _home(addresses: DemoAddresses) -> Callable[[Request], Response]:
+    """Return the handler of the start page, for people who open the address in a browser."""
     page = render(
         MessagePage(
             service=NAME,
             title="This is the Doorward demo",
-            text=f"Its MCP server is at {where.mcp}. Give that address to an MCP client; the terminal "
+            text=f"Its MCP server is at {addresses.mcp}. Give that address to an MCP client; the terminal "
             "that runs the demo shows how, and who can sign in.",
         )
     )
@@ -198,27 +198,27 @@ def _home(where: DemoAddresses) -> Callable[[Request], Response]:
     return answer
 
 
-def _may(policy: Policy, who: Identity | None, operation: Operation) -> bool:
+def _is_allowed(policy: Policy, who: Identity | None, operation: Operation) -> bool:
     return who is not None and policy.decide(who, operation).allowed
 
 
-def _authserver_settings(where: DemoAddresses, settings: DemoSettings) -> AuthServerSettings:
-    folder = _folder(settings.data)
+def _authserver_settings(addresses: DemoAddresses, settings: DemoSettings) -> AuthServerSettings:
+    folder = _data_folder(settings.data)
     return AuthServerSettings(
-        issuer=where.issuer,
+        issuer=addresses.issuer,
         service_name=NAME,
-        resources=(Resource(uri=where.mcp, scopes=SCOPES, name="The demo's MCP server"),),
+        resources=(Resource(uri=addresses.mcp, scopes=SCOPES, name="The demo's MCP server"),),
         database_url=f"sqlite+aiosqlite:///{folder / 'doorward.db'}" if folder else None,
         secret_file=folder / "secret" if folder else None,
         sign_in_as=settings.sign_in_as,
-        # One address is all there is here, and every try of every client comes from it.
+        # All clients come from one address.
         limits=Limits(registrations_per_address="500/hour"),
-        demo_users=tuple(someone.username for someone in PEOPLE),
+        demo_users=tuple(demo_user.username for demo_user in DEMO_USERS),
         insecure_document_hosts=settings.insecure_document_hosts,
     )
 
 
-def _folder(data: Path | None) -> Path | None:
+def _data_folder(data: Path | None) -> Path | None:
     if data is None:
         return None
     try:
@@ -236,8 +236,8 @@ def _folder(data: Path | None) -> Path | None:
 
 
 def _require_user(username: str | None) -> None:
-    if username is not None and person(username) is None:
-        names = ", ".join(someone.username for someone in PEOPLE)
+    if username is not None and find_demo_user(username) is None:
+        names = ", ".join(demo_user.username for demo_user in DEMO_USERS)
         raise ConfigurationError(
             "unknown-user", f"The demo has no user {username!r}.", f"Choose one of {names}."
         )

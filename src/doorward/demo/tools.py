@@ -1,4 +1,4 @@
-"""The MCP server of the demo: what a user of the toolkit would write, and no more."""
+"""The MCP server of the demo, as a user of the toolkit would write it."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -18,17 +18,17 @@ class AuditLine(BaseModel):
     """One decision of the guard, as the admin tool shows it."""
 
     time: str = Field(description="When it was decided, in UTC")
-    who: str = Field(description="The caller's subject, or - when nobody was known")
+    who: str = Field(description="The caller's subject, or - if unknown")
     what: str = Field(description="The method, and the tool or prompt")
     decision: str = Field(description="served or refused")
     reason: str = Field(description="The reason code")
 
 
-def build_server(journal: Sequence[AuditEvent], clock: Callable[[], float]) -> McpServer:
+def build_server(audit_events: Sequence[AuditEvent], clock: Callable[[], float]) -> McpServer:
     """
     Return the demo's server: four tools, one of them for administrators, and two prompts.
 
-    ``journal`` holds the guard's decisions, the newest last.
+    ``audit_events`` holds the guard's decisions, the newest last.
     """
     server = McpServer(
         "doorward-demo",
@@ -37,7 +37,7 @@ def build_server(journal: Sequence[AuditEvent], clock: Callable[[], float]) -> M
     )
 
     @server.tool(scopes={"mcp:tools"})
-    async def echo(message: Annotated[str, Field(description="What to say back")]) -> str:
+    async def echo(message: Annotated[str, Field(description="Text to return")]) -> str:
         """Say the message back."""
         return message
 
@@ -61,15 +61,15 @@ def build_server(journal: Sequence[AuditEvent], clock: Callable[[], float]) -> M
 
     @server.tool(scopes={"mcp:tools", "mcp:admin"}, roles={"admin"})
     async def audit_log(
-        last: Annotated[int, Field(ge=1, le=100, description="How many decisions to show")] = 20,
+        last: Annotated[int, Field(ge=1, le=100, description="Number of decisions")] = 20,
     ) -> list[AuditLine]:
-        """Show the last decisions of the guard: who asked for what, and what was answered."""
-        return [_line(event) for event in islice(reversed(journal), last)]
+        """Show the last decisions of the guard: who requested what, and whether it was served."""
+        return [_line(event) for event in islice(reversed(audit_events), last)]
 
     @server.prompt(scopes={"mcp:prompts"})
     async def greeting(
         user: Identity,
-        name: Annotated[str | None, Field(description="Whom to greet; you, if left out")] = None,
+        name: Annotated[str | None, Field(description="Name to greet; default: you")] = None,
     ) -> str:
         """Greet somebody by name."""
         return f"Please greet {name or user.name or user.subject} warmly and in one sentence."

@@ -21,7 +21,7 @@ _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 Check = Callable[[Parameters], None]
 
 
-def proven_redirect_uri(
+def validated_redirect_uri(
     parameters: Parameters, client: Client, settings: AuthServerSettings
 ) -> str:
     """
@@ -117,9 +117,9 @@ def prompt(parameters: Parameters) -> None:
 
     Spec: OpenID Connect Core 1.0 §3.1.2.1
     """
-    asked = (parameters.one("prompt") or "").split()
-    if not set(asked) <= _PROMPTS or ("none" in asked and len(asked) > 1):
-        raise InvalidRequest(f"prompt {asked!r}", say="The value of prompt is not supported.")
+    requested = (parameters.one("prompt") or "").split()
+    if not set(requested) <= _PROMPTS or ("none" in requested and len(requested) > 1):
+        raise InvalidRequest(f"prompt {requested!r}", say="The value of prompt is not supported.")
 
 
 # Order is policy. The shape of the answer first: an error is of no use to a client that expects it
@@ -141,19 +141,19 @@ def read_request(
     """
     for check in CHECKS:
         check(parameters)
-    resource = resource_of(parameters, settings)
+    resource = requested_resource(parameters, settings)
     return AuthorizationRequest(
         client_id=client.client_id,
         redirect_uri=redirect_uri,
         state=parameters.one("state"),
         resource=resource.uri,
-        scopes=tuple(sorted(scopes_of(parameters, client, resource))),
+        scopes=tuple(sorted(requested_scopes(parameters, client, resource))),
         challenge=parameters.one("code_challenge") or "",
         prompts=tuple((parameters.one("prompt") or "").split()),
     )
 
 
-def resource_of(parameters: Parameters, settings: AuthServerSettings) -> Resource:
+def requested_resource(parameters: Parameters, settings: AuthServerSettings) -> Resource:
     """
     Return the one resource that tokens are asked for.
 
@@ -172,7 +172,7 @@ def resource_of(parameters: Parameters, settings: AuthServerSettings) -> Resourc
     return resource
 
 
-def scopes_of(parameters: Parameters, client: Client, resource: Resource) -> frozenset[str]:
+def requested_scopes(parameters: Parameters, client: Client, resource: Resource) -> frozenset[str]:
     """
     Return the scopes that are asked for, without those the resource does not know.
 
@@ -187,9 +187,9 @@ def scopes_of(parameters: Parameters, client: Client, resource: Resource) -> fro
         registered = (client.metadata.scope or frozenset()) & known
         default = known if resource.default_scopes is None else resource.default_scopes & known
         return registered or default
-    asked = parse_scope(text)
-    if asked is None:
+    requested = parse_scope(text)
+    if requested is None:
         raise InvalidScope("not a scope string", say="scope is not well-formed.")
-    if known and not asked & known:
+    if known and not requested & known:
         raise InvalidScope("none of the scopes is in the catalogue")
-    return asked & known
+    return requested & known

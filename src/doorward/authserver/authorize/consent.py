@@ -2,17 +2,17 @@
 
 from starlette.responses import Response
 
-from doorward.authserver.authorize.response import client_card, code_answer
+from doorward.authserver.authorize.response import client_card, code_response
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants import codes, consents
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
-from doorward.authserver.grants.consents import shown_of
+from doorward.authserver.grants.consents import client_digest
 from doorward.authserver.grants.transactions import Transaction
 from doorward.authserver.pages import pages
 from doorward.authserver.refusals import AccessDenied, ConsentRequired
-from doorward.authserver.responses import page_answer
+from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
-from doorward.authserver.store.grants import begin_grant
+from doorward.authserver.store.grants import create_grant
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User
 
@@ -43,7 +43,7 @@ async def remembered_scopes(
     somebody, would give a second code without anybody looking.
     """
     async with services.store.reading() as connection:
-        if await codes.was_asked_before(connection, authorization):
+        if await codes.challenge_was_used(connection, authorization):
             return frozenset()
         return await consents.remembered_scopes(
             connection, user.id, client, authorization.redirect_uri, authorization.resource
@@ -101,7 +101,7 @@ async def complete_authorization(
             scopes=scopes,
             now=now,
         )
-        grant_id = await begin_grant(
+        grant_id = await create_grant(
             connection,
             services.settings,
             user_id=user.id,
@@ -112,8 +112,10 @@ async def complete_authorization(
             now=now,
         )
         code = await codes.issue_code(connection, services.settings, authorization, grant_id, now)
-    services.tell("code.issued", client_id=authorization.client_id, user=user.id, grant=grant_id)
-    return code_answer(
+    services.record_event(
+        "code.issued", client_id=authorization.client_id, user=user.id, grant=grant_id
+    )
+    return code_response(
         services.settings, client, authorization.redirect_uri, authorization.state, code
     )
 
@@ -122,7 +124,7 @@ def consent_binding(
     authorization: AuthorizationRequest, client: Client, user: User
 ) -> tuple[str, ...]:
     """Return everything that the consent page shows and a user's decision depends on."""
-    return (user.id, shown_of(client).hex(), *sorted(grantable_scopes(authorization, user)))
+    return (user.id, client_digest(client).hex(), *sorted(grantable_scopes(authorization, user)))
 
 
 async def consent_page(
@@ -134,7 +136,7 @@ async def consent_page(
     resource = settings.resource(authorization.resource)
     scopes = grantable_scopes(authorization, user)
     known = await remembered_scopes(services, authorization, client, user)
-    described = resource.scopes if resource else {}
+    registration_response = resource.scopes if resource else {}
     page = pages.ConsentPage(
         service=settings.service_name,
         action=settings.url("/consent"),
@@ -146,12 +148,14 @@ async def consent_page(
         resource=authorization.resource,
         resource_name=resource.name if resource else None,
         scopes=tuple(
-            pages.ScopeLine(name=name, description=described.get(name, name), new=name not in known)
+            pages.ScopeLine(
+                name=name, description=registration_response.get(name, name), new=name not in known
+            )
             for name in sorted(scopes)
         ),
         username=user.display_name or user.username,
         switch_account_action=settings.url("/switch-account"),
     )
-    response = page_answer(page)
-    services.cookies.keep_browser(response, browser)
+    response = page_response(page)
+    services.cookies.set_browser(response, browser)
     return response

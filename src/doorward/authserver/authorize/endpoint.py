@@ -5,13 +5,13 @@ import ipaddress
 from starlette.requests import Request
 from starlette.responses import Response
 
-from doorward.authserver.authorize.checks import proven_redirect_uri, read_request
+from doorward.authserver.authorize.checks import read_request, validated_redirect_uri
 from doorward.authserver.authorize.consent import (
     complete_authorization,
     consent_page,
     needs_consent,
 )
-from doorward.authserver.authorize.response import error_answer
+from doorward.authserver.authorize.response import error_response
 from doorward.authserver.authorize.sign_in import sign_in_page
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
@@ -25,7 +25,7 @@ from doorward.wire.oauth.redirect_uri import is_loopback
 
 LONGEST_QUERY = 16 * 1024
 
-_MULTIPLE = frozenset({"resource"})
+_REPEATABLE = frozenset({"resource"})
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 
@@ -48,16 +48,16 @@ class AuthorizeEndpoint:
         # Who asks, and where an answer may go, comes before every other question: until both are
         # proven, whatever is wrong is shown here and nobody is redirected.
         client = await self._client(parameters)
-        redirect_uri = proven_redirect_uri(parameters, client, settings)
+        redirect_uri = validated_redirect_uri(parameters, client, settings)
         try:
-            asked = read_request(parameters, client, redirect_uri, settings)
-            return await self._serve(request, asked, client)
+            authorization = read_request(parameters, client, redirect_uri, settings)
+            return await self._serve(request, authorization, client)
         except OAuthRefused as refused:
             state = parameters.one("state")
-            self._services.tell(
+            self._services.record_event(
                 "authorization.refused", client_id=client.client_id, code=refused.code
             )
-            return error_answer(settings, client, redirect_uri, state, refused)
+            return error_response(settings, client, redirect_uri, state, refused)
 
     async def _client(self, parameters: Parameters) -> Client:
         client_id = parameters.one("client_id")
@@ -66,33 +66,39 @@ class AuthorizeEndpoint:
         return await self._services.clients.find(client_id)
 
     async def _serve(
-        self, request: Request, asked: AuthorizationRequest, client: Client
+        self, request: Request, authorization: AuthorizationRequest, client: Client
     ) -> Response:
         services = self._services
         if services.settings.sign_in_as is not None:
-            return await self._by_itself(request, asked, client, services.settings.sign_in_as)
+            return await self._sign_in_as(
+                request, authorization, client, services.settings.sign_in_as
+            )
         browser = services.cookies.browser(request)
         user = await services.sessions.user(browser.session_id)
         # Asked to sign somebody in afresh, an existing session is as good as none.
-        known = None if {"login", "select_account"} & set(asked.prompts) else user
-        if known is None and "none" in asked.prompts:
+        known = None if {"login", "select_account"} & set(authorization.prompts) else user
+        if known is None and "none" in authorization.prompts:
             raise LoginRequired("nobody is signed in")
-        if known is not None and not await needs_consent(services, asked, client, known):
-            return await complete_authorization(services, asked, client, known, None)
-        return await self._ask(browser, asked, client, known)
+        if known is not None and not await needs_consent(services, authorization, client, known):
+            return await complete_authorization(services, authorization, client, known, None)
+        return await self._ask(browser, authorization, client, known)
 
     async def _ask(
-        self, browser: Browser, asked: AuthorizationRequest, client: Client, user: User | None
+        self,
+        browser: Browser,
+        authorization: AuthorizationRequest,
+        client: Client,
+        user: User | None,
     ) -> Response:
         services = self._services
         user_id = user.id if user else None
-        transaction = await services.transactions.begin(asked, browser, user_id)
+        transaction = await services.transactions.create(authorization, browser, user_id)
         if user is None:
             return sign_in_page(services, transaction, client, browser)
         return await consent_page(services, transaction, client, user, browser)
 
-    async def _by_itself(
-        self, request: Request, asked: AuthorizationRequest, client: Client, username: str
+    async def _sign_in_as(
+        self, request: Request, authorization: AuthorizationRequest, client: Client, username: str
     ) -> Response:
         """
         Sign the configured user in and consent, for clients that have no one at the keyboard.
@@ -100,25 +106,25 @@ class AuthorizeEndpoint:
         Only for a peer on this machine, and only towards this machine: any web page can make a
         browser here open this address, and must not receive the code.
         """
-        if not _is_from_here(request) or not is_loopback(asked.redirect_uri):
+        if not _is_local_peer(request) or not is_loopback(authorization.redirect_uri):
             raise AccessDenied(
                 "signing in without a person is for this machine alone",
                 say="This server signs in by itself, and only for applications on its own machine.",
             )
-        user = await self._services.users.by_name(username)
+        user = await self._services.users.find(username)
         if user is None or user.disabled:
             raise AccessDenied(f"no user {username!r} to sign in as")
-        return await complete_authorization(self._services, asked, client, user, None)
+        return await complete_authorization(self._services, authorization, client, user, None)
 
 
 def _parameters(request: Request) -> Parameters:
     query: bytes = request.scope["query_string"]
     if len(query) > LONGEST_QUERY:
         raise InvalidRequest("the query is too long", say="The request is too long.")
-    return parse_parameters(query, repeatable=_MULTIPLE)
+    return parse_parameters(query, repeatable=_REPEATABLE)
 
 
-def _is_from_here(request: Request) -> bool:
+def _is_local_peer(request: Request) -> bool:
     if any(name in request.headers for name in _FORWARDED) or request.client is None:
         return False
     try:

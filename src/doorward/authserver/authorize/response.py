@@ -6,13 +6,15 @@ from starlette.responses import Response
 
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.pages import pages
-from doorward.authserver.responses import page_answer
+from doorward.authserver.responses import page_response
 from doorward.authserver.settings import AuthServerSettings
 from doorward.errors import RequestRefused
 from doorward.wire.oauth.redirect_uri import is_loopback, is_private_scheme
 
 
-def answer_url(redirect_uri: str, issuer: str, state: str | None, **members: str) -> str:
+def authorization_response_url(
+    redirect_uri: str, issuer: str, state: str | None, **members: str
+) -> str:
     """
     Return the URL that carries an answer: its members, ``state`` as it came, and ``iss`` once.
 
@@ -25,15 +27,15 @@ def answer_url(redirect_uri: str, issuer: str, state: str | None, **members: str
     return redirect_uri + separator + urlencode(members, quote_via=quote, safe="")
 
 
-def code_answer(
+def code_response(
     settings: AuthServerSettings, client: Client, redirect_uri: str, state: str | None, code: str
 ) -> Response:
     """Send the browser back to the client with a code."""
-    url = answer_url(redirect_uri, settings.issuer, state, code=code)
-    return _lead(settings, client, redirect_uri, url)
+    url = authorization_response_url(redirect_uri, settings.issuer, state, code=code)
+    return _redirect_to_client(settings, client, redirect_uri, url)
 
 
-def error_answer(
+def error_response(
     settings: AuthServerSettings,
     client: Client,
     redirect_uri: str,
@@ -41,14 +43,14 @@ def error_answer(
     refused: RequestRefused,
 ) -> Response:
     """Send the browser back to the client with an error whose text is ours alone."""
-    url = answer_url(
+    url = authorization_response_url(
         redirect_uri,
         settings.issuer,
         state,
         error=refused.wire_error or "invalid_request",
         error_description=refused.description,
     )
-    return _lead(settings, client, redirect_uri, url)
+    return _redirect_to_client(settings, client, redirect_uri, url)
 
 
 def client_card(client: Client, redirect_uri: str) -> pages.ClientCard:
@@ -66,12 +68,14 @@ def client_card(client: Client, redirect_uri: str) -> pages.ClientCard:
     )
 
 
-def _lead(settings: AuthServerSettings, client: Client, redirect_uri: str, url: str) -> Response:
+def _redirect_to_client(
+    settings: AuthServerSettings, client: Client, redirect_uri: str, url: str
+) -> Response:
     if is_private_scheme(redirect_uri):
         # A redirect to an application leaves the tab as it was, with a form that looks unanswered.
         card = client_card(client, redirect_uri)
         shown = pages.ContinuePage(service=settings.service_name, client=card, target=url)
-        return page_answer(shown, 200)
+        return page_response(shown, 200)
     # 303: what follows is a GET whatever came before, so no form with a password is sent along.
     headers = {"Location": url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
     return Response(status_code=303, headers={**headers, "X-Content-Type-Options": "nosniff"})

@@ -9,7 +9,7 @@ from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.transactions import Transaction
 from doorward.authserver.pages import pages
 from doorward.authserver.refusals import AccessDenied
-from doorward.authserver.responses import page_answer
+from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User
@@ -37,8 +37,8 @@ def sign_in_page(
         problem=problem,
         demo_users=settings.demo_users,
     )
-    response = page_answer(page, status)
-    services.cookies.keep_browser(response, browser)
+    response = page_response(page, status)
+    services.cookies.set_browser(response, browser)
     return response
 
 
@@ -66,13 +66,13 @@ async def complete_sign_in(
     """
     if user.disabled:
         raise AccessDenied(f"user {user.id} is disabled", say="This account is disabled.")
-    await services.transactions.signed_in(transaction.handle, browser, user.id)
-    session_id = await services.sessions.begin(user, browser.session_id)
+    await services.transactions.set_user(transaction.handle, browser, user.id)
+    session_id = await services.sessions.create(user, browser.session_id)
     known_browser = await services.known_browsers.remember(user, browser.known_secret)
-    services.tell("sign-in.succeeded", user=user.id, amr=" ".join(amr))
+    services.record_event("sign-in.succeeded", user=user.id, amr=" ".join(amr))
     # 303: reloading the next page must not send a password or a provider's code again.
     next_page = services.settings.url(f"/consent?transaction={transaction.handle}")
     response = RedirectResponse(next_page, 303, headers=dict(pages.SECURITY_HEADERS))
-    services.cookies.keep_session(response, session_id)
-    services.cookies.keep_known(response, known_browser)
+    services.cookies.set_session(response, session_id)
+    services.cookies.set_known_browser(response, known_browser)
     return response

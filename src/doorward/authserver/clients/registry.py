@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from doorward.authserver.client_auth_methods import find_auth_method
 from doorward.authserver.clients.metadata_documents import ClientMetadataDocuments
 from doorward.authserver.events import Recorder, ServerEvent
-from doorward.authserver.keys.secrets import digest_of, new_secret
+from doorward.authserver.keys.secrets import hash_secret, new_secret
 from doorward.authserver.refusals import TooManyRequests, UnknownClient
 from doorward.authserver.settings import AuthServerSettings, ConfiguredClient
 from doorward.authserver.store.engine import Store
@@ -26,7 +26,7 @@ from doorward.wire.oauth.client_metadata import (
 )
 
 # Not written at every request: once in this many seconds is enough to know what is in use.
-_TOUCH_EVERY = 3600.0
+_TOUCH_INTERVAL = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Client:
         """Say whether ``secret`` is this client's; never true for a client without one."""
         if self.secret_hash is None or not secret:
             return False
-        return compare_digest(self.secret_hash, digest_of(secret))
+        return compare_digest(self.secret_hash, hash_secret(secret))
 
 
 class Clients:
@@ -120,7 +120,7 @@ class Clients:
             client_id=f"dw-{uuid4().hex}",
             origin="registered",
             metadata=metadata,
-            secret_hash=digest_of(secret) if secret else None,
+            secret_hash=hash_secret(secret) if secret else None,
         )
         now = self._clock()
         async with self._store.writing() as connection:
@@ -147,7 +147,7 @@ class Clients:
         if client.origin != "registered":
             return
         now = self._clock()
-        unnoted = or_(clients.c.used_at.is_(None), clients.c.used_at <= now - _TOUCH_EVERY)
+        unnoted = or_(clients.c.used_at.is_(None), clients.c.used_at <= now - _TOUCH_INTERVAL)
         async with self._store.writing() as connection:
             await connection.execute(
                 update(clients)
@@ -182,7 +182,7 @@ class Clients:
             "client_id": client.client_id,
             "origin": "configured",
             "document": _document(metadata),
-            "secret_hash": digest_of(client.secret) if client.secret else None,
+            "secret_hash": hash_secret(client.secret) if client.secret else None,
             "introspects": resource.uri if resource else None,
             "created_at": self._clock(),
         }

@@ -11,7 +11,7 @@ from doorward.authserver.authorize.consent import (
     consent_page,
     needs_consent,
 )
-from doorward.authserver.authorize.response import error_answer
+from doorward.authserver.authorize.response import error_response
 from doorward.authserver.authorize.sign_in import sign_in_page
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.endpoints.sign_in import read_form
@@ -94,8 +94,14 @@ class ConsentEndpoint:
             await self._services.transactions.claim(
                 connection, transaction.handle, browser, user.id
             )
-        asked = transaction.request
-        self._services.tell("authorization.refused", client_id=client.client_id, code=refused.code)
-        return error_answer(
-            self._services.settings, client, asked.redirect_uri, asked.state, refused
+        authorization = transaction.request
+        self._services.record_event(
+            "authorization.refused", client_id=client.client_id, code=refused.code
+        )
+        return error_response(
+            self._services.settings,
+            client,
+            authorization.redirect_uri,
+            authorization.state,
+            refused,
         )

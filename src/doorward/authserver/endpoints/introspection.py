@@ -7,13 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from doorward.authserver.refusals import InvalidClient, InvalidRequest
-from doorward.authserver.responses import json_answer
+from doorward.authserver.responses import json_response
 from doorward.authserver.services import Services
 from doorward.authserver.token.client_authentication import authenticate_client
 from doorward.authserver.token.client_request import failures_limited, read_request
 
 # Beside them ``act``, where somebody acts for the user.
-_TOLD = ("iss", "sub", "aud", "client_id", "scope", "roles", "exp", "iat", "jti")
+_RESPONSE_CLAIMS = ("iss", "sub", "aud", "client_id", "scope", "roles", "exp", "iat", "jti")
 
 
 class IntrospectionEndpoint:
@@ -36,7 +36,7 @@ class IntrospectionEndpoint:
         token = form.one("token")
         if token is None:
             raise InvalidRequest("no token", say="token is missing.")
-        return json_answer(await self._answer(token, caller.introspects))
+        return json_response(await self._answer(token, caller.introspects))
 
     async def _answer(self, token: str, resource: str) -> dict[str, Any]:
         claims = self._services.access_tokens.read(token)
@@ -46,7 +46,7 @@ class IntrospectionEndpoint:
         async with self._services.store.reading() as connection:
             if not await self._services.access_tokens.is_alive(connection, claims):
                 return {"active": False}
-        told = {name: claims[name] for name in _TOLD} | _actor(claims)
+        told = {name: claims[name] for name in _RESPONSE_CLAIMS} | _actor(claims)
         return {
             "active": True,
             "token_type": "Bearer",

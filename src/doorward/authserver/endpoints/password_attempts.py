@@ -5,12 +5,12 @@ from math import ceil
 
 from starlette.requests import Request
 
-from doorward.authserver.keys.secrets import digest_of
+from doorward.authserver.keys.secrets import hash_secret
 from doorward.authserver.rate_limits import RateLimits, address_key
 from doorward.authserver.refusals import TooManyRequests
 from doorward.authserver.services import Services
 from doorward.authserver.users.cookies import Browser
-from doorward.authserver.users.users import canonical
+from doorward.authserver.users.users import canonical_username
 
 _FROM_NETWORK = "Too many sign-ins from your network. Try again in {wait}."
 _OF_NETWORK = "Too many wrong passwords for this name from your network. Try again in {wait}."
@@ -28,10 +28,10 @@ class PasswordAttempt:
     limits: RateLimits
     counted: tuple[tuple[str, ...], ...]
 
-    def take_back(self) -> None:
+    def uncount(self) -> None:
         """Count it as no failure: the password was right, or could not be checked."""
         for rate, *keys in self.counted:
-            self.limits.give_back(rate, *keys)
+            self.limits.uncount(rate, *keys)
 
 
 async def begin_attempt(
@@ -51,10 +51,10 @@ async def begin_attempt(
         TooManyRequests: 429, with what happened and when to try again.
     """
     settings = services.settings.limits
-    name = canonical(username)[:200]
+    name = canonical_username(username)[:200]
     per_source = settings.sign_in_failures_per_name_and_address
-    if await services.known_browsers.knows(browser.known_secret, name):
-        source = digest_of(browser.known_secret or "").hex()
+    if await services.known_browsers.is_known(browser.known_secret, name):
+        source = hash_secret(browser.known_secret or "").hex()
         return _counted(services.limits, (_OF_BROWSER, per_source, "sign-in-browser", name, source))
     peer = address_key(request, services.settings.trusted_proxies)
     _count(services.limits, _FROM_NETWORK, settings.sign_ins_per_address, "sign-in-address", peer)
@@ -77,12 +77,12 @@ def _count(limits: RateLimits, say: str, rate: str, *keys: str) -> None:
     try:
         limits.count(rate, *keys)
     except TooManyRequests as refusal:
-        wait = _in_words(refusal.retry_after)
+        wait = _in_minutes(refusal.retry_after)
         raise TooManyRequests(
             refusal.detail, retry_after=refusal.retry_after, say=say.format(wait=wait)
         ) from None
 
 
-def _in_words(seconds: int) -> str:
+def _in_minutes(seconds: int) -> str:
     minutes = max(1, ceil((seconds - 1) / 60))
     return "1 minute" if minutes == 1 else f"{minutes} minutes"

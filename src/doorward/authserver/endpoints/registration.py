@@ -8,7 +8,7 @@ from starlette.responses import Response
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.metadata import registration_policy
 from doorward.authserver.rate_limits import address_key
-from doorward.authserver.responses import json_answer, read_body
+from doorward.authserver.responses import json_response, read_body
 from doorward.authserver.services import Services
 from doorward.authserver.settings import AuthServerSettings
 from doorward.wire.oauth.client_metadata import (
@@ -44,8 +44,8 @@ class RegistrationEndpoint:
         services.limits.count(limits.registrations, "register", "all")
         metadata = await self._read(request)
         client, secret = await services.clients.register(metadata)
-        services.tell("client.registered", client_id=client.client_id)
-        return json_answer(described(client, secret, services.clock()), 201)
+        services.record_event("client.registered", client_id=client.client_id)
+        return json_response(registration_response(client, secret, services.clock()), 201)
 
     async def _read(self, request: Request) -> ClientMetadata:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -55,10 +55,12 @@ class RegistrationEndpoint:
             document = parse_object(await read_body(request, LONGEST_BODY), deepest=_DEEPEST)
         except NotStrictJson:
             raise InvalidClientMetadata("The body is not a well-formed JSON object.") from None
-        return reduced(parse_registration(document, self._policy), self._services.settings)
+        return with_known_scopes(
+            parse_registration(document, self._policy), self._services.settings
+        )
 
 
-def reduced(metadata: ClientMetadata, settings: AuthServerSettings) -> ClientMetadata:
+def with_known_scopes(metadata: ClientMetadata, settings: AuthServerSettings) -> ClientMetadata:
     """Return the metadata with the scopes of the catalogue alone."""
     if metadata.scope is None:
         return metadata
@@ -67,7 +69,7 @@ def reduced(metadata: ClientMetadata, settings: AuthServerSettings) -> ClientMet
     return ClientMetadata(**{**vars(metadata), "scope": kept or None})
 
 
-def described(client: Client, secret: str | None, now: float) -> dict[str, Any]:
+def registration_response(client: Client, secret: str | None, now: float) -> dict[str, Any]:
     """
     Return the registration as RFC 7591 answers it; absent members are left out.
 

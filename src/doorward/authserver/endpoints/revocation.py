@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from doorward.authserver.grants.refresh_tokens import find_refresh_token
 from doorward.authserver.refusals import InvalidRequest
-from doorward.authserver.responses import json_answer
+from doorward.authserver.responses import json_response
 from doorward.authserver.services import Services
 from doorward.authserver.store.grants import revoke_grant
 from doorward.authserver.token.client_authentication import authenticate_client
@@ -33,7 +33,7 @@ class RevocationEndpoint:
             raise InvalidRequest("no token", say="token is missing.")
         await self._revoke(token, client.client_id)
         # 200 whatever it was: otherwise this endpoint says which tokens exist.
-        return json_answer({})
+        return json_response({})
 
     async def _revoke(self, token: str, client_id: str) -> None:
         services = self._services
@@ -47,4 +47,4 @@ class RevocationEndpoint:
                 await services.access_tokens.revoke(connection, claims)
             else:
                 return
-        services.tell("token.revoked", client_id=client_id)
+        services.record_event("token.revoked", client_id=client_id)

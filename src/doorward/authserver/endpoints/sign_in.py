@@ -8,7 +8,7 @@ from doorward.authserver.endpoints.password_attempts import begin_attempt
 from doorward.authserver.grants.transactions import Transaction
 from doorward.authserver.pages import pages
 from doorward.authserver.refusals import FormRefused, TooManyRequests
-from doorward.authserver.responses import page_answer, read_body
+from doorward.authserver.responses import page_response, read_body
 from doorward.authserver.services import Services
 from doorward.authserver.users.cookies import Browser
 from doorward.wire.oauth.parameters import Parameters, parse_parameters
@@ -47,20 +47,20 @@ class SignInEndpoint:
         try:
             attempt = await begin_attempt(services, request, browser, username)
         except TooManyRequests as refusal:
-            await self._note_failure(username, "too-many")
+            await self._record_failure(username, "too-many")
             page = await self._again(transaction, browser, username, refusal.description, 429)
             page.headers["Retry-After"] = str(refusal.retry_after)
             return page
         try:
-            user = await services.users.with_password(username, password)
+            user = await services.users.authenticate(username, password)
         except BaseException:
             # A database that is away must not lock out those who try again.
-            attempt.take_back()
+            attempt.uncount()
             raise
         if user is None:
-            await self._note_failure(username, "wrong-password")
+            await self._record_failure(username, "wrong-password")
             return await self._again(transaction, browser, username, _WRONG, 200)
-        attempt.take_back()
+        attempt.uncount()
         return await complete_sign_in(services, browser, transaction, user, amr=["pwd"])
 
     async def switch(self, request: Request) -> Response:
@@ -69,10 +69,10 @@ class SignInEndpoint:
         form = await read_form(request)
         transaction, browser = await self._transaction(request, form)
         await services.sessions.end(browser.session_id)
-        await services.transactions.signed_in(transaction.handle, browser, None)
+        await services.transactions.set_user(transaction.handle, browser, None)
         client = await services.clients.find(transaction.request.client_id)
         response = sign_in_page(services, transaction, client, browser)
-        services.cookies.drop_session(response)
+        services.cookies.clear_session(response)
         return response
 
     async def sign_out(self, request: Request) -> Response:
@@ -88,8 +88,8 @@ class SignInEndpoint:
             title="Signed out",
             text="You are signed out here. Applications keep what you allowed them.",
         )
-        response = page_answer(page)
-        services.cookies.drop_session(response)
+        response = page_response(page)
+        services.cookies.clear_session(response)
         return response
 
     async def _transaction(self, request: Request, form: Parameters) -> tuple[Transaction, Browser]:
@@ -97,10 +97,12 @@ class SignInEndpoint:
         browser = self._services.cookies.require_own_form(request, handle, form.one("csrf"))
         return await self._services.transactions.find(handle, browser), browser
 
-    async def _note_failure(self, username: str, reason: str) -> None:
+    async def _record_failure(self, username: str, reason: str) -> None:
         # Only a name that somebody has goes into the log: people type passwords into that field.
-        known = await self._services.users.by_name(username)
-        self._services.tell("sign-in.failed", user=known.id if known else "unknown", reason=reason)
+        known = await self._services.users.find(username)
+        self._services.record_event(
+            "sign-in.failed", user=known.id if known else "unknown", reason=reason
+        )
 
     async def _again(
         self, transaction: Transaction, browser: Browser, username: str, problem: str, status: int

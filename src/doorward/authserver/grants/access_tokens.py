@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from doorward.authserver.keys.secrets import new_secret
 from doorward.authserver.keys.signing_keys import KeyRing
 from doorward.authserver.settings import AuthServerSettings
-from doorward.authserver.store.revoked_tokens import put_on_list
+from doorward.authserver.store.revoked_tokens import add_revoked_tokens
 from doorward.authserver.store.schema import grants, revoked_tokens
 from doorward.authserver.users.users import User, find_user
 from doorward.net.clock import Clock
@@ -117,4 +117,4 @@ class AccessTokens:
     async def revoke(self, connection: AsyncConnection, claims: Mapping[str, Any]) -> None:
         """Put one token on the list of revoked tokens until it is over."""
         until = {str(claims["jti"]): float(claims["exp"])}
-        await put_on_list(connection, until, self._clock())
+        await add_revoked_tokens(connection, until, self._clock())

@@ -6,7 +6,7 @@ from sqlalchemy import case, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
-from doorward.authserver.keys.secrets import digest_of, new_secret
+from doorward.authserver.keys.secrets import hash_secret, new_secret
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.schema import codes
 
@@ -46,7 +46,7 @@ class ClaimedCode:
 async def issue_code(
     connection: AsyncConnection,
     settings: AuthServerSettings,
-    asked: AuthorizationRequest,
+    authorization: AuthorizationRequest,
     grant_id: str,
     now: float,
 ) -> str:
@@ -54,12 +54,12 @@ async def issue_code(
     code = new_secret()
     await connection.execute(
         insert(codes).values(
-            code_hash=digest_of(code),
+            code_hash=hash_secret(code),
             grant_id=grant_id,
-            client_id=asked.client_id,
-            redirect_uri=asked.redirect_uri,
-            resource=asked.resource,
-            challenge=asked.challenge,
+            client_id=authorization.client_id,
+            redirect_uri=authorization.redirect_uri,
+            resource=authorization.resource,
+            challenge=authorization.challenge,
             issued_at=now,
             expires_at=now + settings.lifetimes.code,
             attempts=0,
@@ -79,7 +79,7 @@ async def claim_code(
     with a stolen code and no verifier burns it for its owner.
     """
     table = codes.c
-    digest = digest_of(presented.code)
+    digest = hash_secret(presented.code)
     agreeing = [
         table.code_hash == digest,
         table.claimed_at.is_(None),
@@ -104,9 +104,13 @@ async def claim_code(
     return await _failed(connection, digest, presented.client_id, now)
 
 
-async def was_asked_before(connection: AsyncConnection, asked: AuthorizationRequest) -> bool:
+async def challenge_was_used(
+    connection: AsyncConnection, authorization: AuthorizationRequest
+) -> bool:
     """Say whether this client got a code for the same challenge: the request is a replay."""
-    same = (codes.c.client_id == asked.client_id) & (codes.c.challenge == asked.challenge)
+    same = (codes.c.client_id == authorization.client_id) & (
+        codes.c.challenge == authorization.challenge
+    )
     return bool((await connection.execute(select(exists().where(same)))).scalar_one())
 
 

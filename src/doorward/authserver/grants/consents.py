@@ -19,7 +19,7 @@ _INSERT: Mapping[str, Callable[[Table], postgresql.Insert | sqlite.Insert]] = {
 }
 
 
-def shown_of(client: Client) -> bytes:
+def client_digest(client: Client) -> bytes:
     """
     Return a digest of what a person was told about a client when they agreed.
 
@@ -39,12 +39,12 @@ async def remembered_scopes(
             select(consents).where(_key(user_id, client.client_id, redirect_uri, resource))
         )
     ).one_or_none()
-    if row is None or row.shown != shown_of(client):
+    if row is None or row.shown != client_digest(client):
         return frozenset()
     return frozenset(row.scopes)
 
 
-async def still_agreed(
+async def consented_scopes(
     connection: AsyncConnection, user_id: str, client_id: str, redirect_uri: str, resource: str
 ) -> frozenset[str] | None:
     """Return the scopes of a consent that was not withdrawn, or ``None``; for a refresh."""
@@ -70,10 +70,10 @@ async def remember(
     before = await remembered_scopes(connection, user_id, client, redirect_uri, resource)
     answer = {
         "scopes": sorted(before | frozenset(scopes)),
-        "shown": shown_of(client),
+        "shown": client_digest(client),
         "given_at": now,
     }
-    digest = digest_of(user_id, client.client_id, redirect_uri, resource)
+    digest = consent_digest(user_id, client.client_id, redirect_uri, resource)
     kept = _INSERT[connection.dialect.name](consents).values(
         digest=digest,
         user_id=user_id,
@@ -95,7 +95,7 @@ async def withdraw(connection: AsyncConnection, user_id: str, client_id: str, no
     )
 
 
-def digest_of(user_id: str, client_id: str, redirect_uri: str, resource: str) -> bytes:
+def consent_digest(user_id: str, client_id: str, redirect_uri: str, resource: str) -> bytes:
     """Return what one consent is found by: 32 bytes, however long its parts are."""
     # JSON keeps the parts apart. Joined as they are, another client and another address could spell
     # the same text, and the one would be let in by what was agreed for the other.
@@ -104,4 +104,4 @@ def digest_of(user_id: str, client_id: str, redirect_uri: str, resource: str) ->
 
 
 def _key(user_id: str, client_id: str, redirect_uri: str, resource: str) -> ColumnElement[bool]:
-    return consents.c.digest == digest_of(user_id, client_id, redirect_uri, resource)
+    return consents.c.digest == consent_digest(user_id, client_id, redirect_uri, resource)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from doorward.authserver.keys.secrets import derive, digest_of, new_secret, seal, unseal
+from doorward.authserver.keys.secrets import derive, hash_secret, new_secret, seal, unseal
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.grants import Grant
 from doorward.authserver.store.schema import grants, refresh_tokens
@@ -35,7 +35,7 @@ async def issue_refresh_token(
     token = new_secret()
     await connection.execute(
         insert(refresh_tokens).values(
-            token_hash=digest_of(token),
+            token_hash=hash_secret(token),
             grant_id=grant.id,
             issued_at=now,
             expires_at=min(now + settings.lifetimes.refresh_idle, grant.expires_at),
@@ -48,10 +48,10 @@ async def find_refresh_token(
     connection: AsyncConnection, token: str, client_id: str
 ) -> StoredRefreshToken | None:
     """Return the token when this client was given it; another client's does not exist."""
-    return await _find(connection, digest_of(token), client_id)
+    return await _find(connection, hash_secret(token), client_id)
 
 
-async def was_used(connection: AsyncConnection, digest: bytes | None) -> bool:
+async def was_rotated(connection: AsyncConnection, digest: bytes | None) -> bool:
     """Say whether the token with that hash was rotated already."""
     row = (
         await connection.execute(
@@ -68,7 +68,7 @@ async def rotate(
     token: str,
     successor: str,
     answer: dict[str, Any],
-    asked: str,
+    retry_key: str,
     now: float,
 ) -> bool:
     """
@@ -77,23 +77,23 @@ async def rotate(
     The answer is sealed under a key made from the spent token. Whoever has the database has only
     the token's hash, and whoever lost the answer still has the token.
     """
-    sealed = seal(derive(token, _CONTEXT), json.dumps([asked, answer]).encode(), _CONTEXT)
+    sealed = seal(derive(token, _CONTEXT), json.dumps([retry_key, answer]).encode(), _CONTEXT)
     rotated = await connection.execute(
         update(refresh_tokens)
         .where(refresh_tokens.c.token_hash == kept.digest, refresh_tokens.c.rotated_at.is_(None))
-        .values(rotated_at=now, successor_hash=digest_of(successor), sealed_answer=sealed)
+        .values(rotated_at=now, successor_hash=hash_secret(successor), sealed_answer=sealed)
         .returning(refresh_tokens.c.token_hash)
     )
     return rotated.one_or_none() is not None
 
 
-def answer_of(kept: StoredRefreshToken, token: str, asked: str) -> dict[str, Any] | None:
+def retry_response(kept: StoredRefreshToken, token: str, retry_key: str) -> dict[str, Any] | None:
     """Return the answer that ``token`` got, if the same was asked for then."""
     plain = unseal(derive(token, _CONTEXT), kept.sealed_answer or b"", _CONTEXT)
     if plain is None:
         return None
-    asked_then, answer = json.loads(plain)
-    return answer if asked_then == asked else None
+    stored_key, answer = json.loads(plain)
+    return answer if stored_key == retry_key else None
 
 
 async def _find(

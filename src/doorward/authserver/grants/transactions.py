@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
-from doorward.authserver.keys.secrets import digest_of, new_secret
+from doorward.authserver.keys.secrets import hash_secret, new_secret
 from doorward.authserver.refusals import FormRefused
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.engine import Store
@@ -35,8 +35,8 @@ class Transactions:
         self._life = settings.lifetimes.transaction
         self._clock = clock
 
-    async def begin(
-        self, asked: AuthorizationRequest, browser: Browser, user_id: str | None
+    async def create(
+        self, authorization: AuthorizationRequest, browser: Browser, user_id: str | None
     ) -> Transaction:
         """Keep a request and return it with its handle."""
         handle = new_secret()
@@ -45,15 +45,15 @@ class Transactions:
             await connection.execute(delete(transactions).where(transactions.c.expires_at <= now))
             await connection.execute(
                 insert(transactions).values(
-                    handle_hash=digest_of(handle),
+                    handle_hash=hash_secret(handle),
                     browser_hash=browser.digest,
-                    request=asked.to_json(),
+                    request=authorization.to_json(),
                     user_id=user_id,
                     created_at=now,
                     expires_at=now + self._life,
                 )
             )
-        return Transaction(handle=handle, request=asked, user_id=user_id)
+        return Transaction(handle=handle, request=authorization, user_id=user_id)
 
     async def find(self, handle: str, browser: Browser) -> Transaction:
         """
@@ -76,7 +76,7 @@ class Transactions:
             user_id=row.user_id,
         )
 
-    async def signed_in(self, handle: str, browser: Browser, user_id: str | None) -> None:
+    async def set_user(self, handle: str, browser: Browser, user_id: str | None) -> None:
         """
         Note who signed in for the transaction; ``None`` takes it back.
 
@@ -116,7 +116,7 @@ class Transactions:
     def _open(self, handle: str, browser: Browser, now: float) -> tuple[ColumnElement[bool], ...]:
         table = transactions.c
         return (
-            table.handle_hash == digest_of(handle),
+            table.handle_hash == hash_secret(handle),
             table.browser_hash == browser.digest,
             table.finished_at.is_(None),
             table.expires_at > now,

@@ -24,7 +24,7 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-def digest_of(secret: str) -> bytes:
+def hash_secret(secret: str) -> bytes:
     """
     Return the SHA-256 under which a random secret is stored.
 

@@ -73,7 +73,7 @@ class KeyRing:
         await self._exchange(force=True)
         return self.current().kid
 
-    async def keep_fresh(self) -> None:
+    async def rotate_if_due(self) -> None:
         """
         Rotate when the signing key has served its time, and notice what other processes did.
 

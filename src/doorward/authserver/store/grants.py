@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.settings import AuthServerSettings
-from doorward.authserver.store.revoked_tokens import put_on_list
+from doorward.authserver.store.revoked_tokens import add_revoked_tokens
 from doorward.authserver.store.schema import grants
 from doorward.wire.oauth.redirect_uri import without_port
 
@@ -26,7 +26,7 @@ class Grant:
     expires_at: float
 
 
-async def begin_grant(
+async def create_grant(
     connection: AsyncConnection,
     settings: AuthServerSettings,
     *,
@@ -56,7 +56,7 @@ async def begin_grant(
     return grant_id
 
 
-async def live_grant(
+async def find_active_grant(
     connection: AsyncConnection, settings: AuthServerSettings, grant_id: str, now: float
 ) -> Grant | None:
     """Return the grant when it may still give tokens, or ``None``."""
@@ -104,11 +104,13 @@ async def revoke_grants(
     ).all()
     # A grant that never gave an access token has none to refuse.
     until = {row.id: row.tokens_until for row in revoked if row.tokens_until is not None}
-    await put_on_list(connection, until, now)
+    await add_revoked_tokens(connection, until, now)
     return len(revoked)
 
 
-async def note_access_token(connection: AsyncConnection, grant_id: str, expires_at: float) -> bool:
+async def record_access_token(
+    connection: AsyncConnection, grant_id: str, expires_at: float
+) -> bool:
     """Note until when an access token of the grant lives; say whether the grant may give it."""
     until = grants.c.tokens_until
     # A grant that is revoked at this moment does not know of this token: it must not be given out.

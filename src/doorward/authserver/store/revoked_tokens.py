@@ -59,7 +59,9 @@ async def read_revoked(store: Store, now: float) -> frozenset[str]:
     return frozenset(found)
 
 
-async def put_on_list(connection: AsyncConnection, until: Mapping[str, float], now: float) -> None:
+async def add_revoked_tokens(
+    connection: AsyncConnection, until: Mapping[str, float], now: float
+) -> None:
     """Put ids on the list, each until its tokens are over, and clear away what is over."""
     table = revoked_tokens.c
     await connection.execute(delete(revoked_tokens).where(table.expires_at < now - LATE))

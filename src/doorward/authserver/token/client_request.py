@@ -53,7 +53,7 @@ def failures_limited(services: Services, request: Request) -> Iterator[None]:
     """
     rate = services.settings.limits.token_failures_per_address
     keys = ("token-failures", address_key(request, services.settings.trusted_proxies))
-    services.limits.require_room(rate, *keys)
+    services.limits.require_below_limit(rate, *keys)
     try:
         yield
     except (InvalidClient, InvalidGrant):

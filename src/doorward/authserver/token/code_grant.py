@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from doorward.authserver.authorize.checks import resource_of
+from doorward.authserver.authorize.checks import requested_resource
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.codes import ClaimedCode, PresentedCode, SpentCode, claim_code
 from doorward.authserver.grants.refresh_tokens import issue_refresh_token
 from doorward.authserver.refusals import GrantReused, InvalidGrant, InvalidRequest
 from doorward.authserver.services import Services
-from doorward.authserver.store.grants import live_grant, note_access_token, revoke_grant
-from doorward.authserver.token.response import token_answer
+from doorward.authserver.store.grants import find_active_grant, record_access_token, revoke_grant
+from doorward.authserver.token.response import token_response
 from doorward.authserver.users.users import find_user
 from doorward.wire.oauth import pkce
 from doorward.wire.oauth.parameters import Parameters
@@ -29,14 +29,14 @@ async def redeem_code(services: Services, client: Client, form: Parameters) -> d
 
     Spec: OAuth 2.1 §4.1.3; RFC 7636 §4.6; RFC 8707 §2.2
     """
-    presented = _presented(services, client, form)
+    presented = _read_request(services, client, form)
     now = services.clock()
     async with services.store.writing() as connection:
         outcome = await claim_code(connection, services.settings, presented, now)
         if isinstance(outcome, SpentCode):
             await revoke_grant(connection, outcome.grant_id, "code-reused", now)
         elif isinstance(outcome, ClaimedCode):
-            grant = await live_grant(connection, services.settings, outcome.grant_id, now)
+            grant = await find_active_grant(connection, services.settings, outcome.grant_id, now)
             user = await find_user(connection, grant.user_id) if grant else None
             scopes = grant.scopes & user.scopes if grant and user else frozenset()
             if grant and user and (scopes or not grant.scopes):
@@ -50,16 +50,16 @@ async def redeem_code(services: Services, client: Client, form: Parameters) -> d
                 refresh = None
                 if "refresh_token" in client.metadata.grant_types:
                     refresh = await issue_refresh_token(connection, services.settings, grant, now)
-                if await note_access_token(connection, grant.id, now + access.expires_in):
-                    return token_answer(access, scopes, refresh)
+                if await record_access_token(connection, grant.id, now + access.expires_in):
+                    return token_response(access, scopes, refresh)
     # Raised out here: inside, the revocation and the count of attempts would be rolled back.
     if isinstance(outcome, SpentCode):
-        services.tell("code.reused", client_id=client.client_id, grant=outcome.grant_id)
+        services.record_event("code.reused", client_id=client.client_id, grant=outcome.grant_id)
         raise GrantReused("the code was redeemed before")
     raise InvalidGrant("the code is unknown, over, or bound to something else")
 
 
-def _presented(services: Services, client: Client, form: Parameters) -> PresentedCode:
+def _read_request(services: Services, client: Client, form: Parameters) -> PresentedCode:
     code, verifier = form.one("code"), form.one("code_verifier")
     if code is None:
         raise InvalidRequest("no code", say="code is missing.")
@@ -73,5 +73,5 @@ def _presented(services: Services, client: Client, form: Parameters) -> Presente
         client_id=client.client_id,
         challenge=pkce.challenge_of(verifier),
         redirect_uri=form.one("redirect_uri"),
-        resource=resource_of(form, services.settings).uri if named else None,
+        resource=requested_resource(form, services.settings).uri if named else None,
     )

@@ -11,7 +11,7 @@ from doorward.authserver.refusals import (
     UnauthorizedClient,
     UnsupportedGrantType,
 )
-from doorward.authserver.responses import json_answer
+from doorward.authserver.responses import json_response
 from doorward.authserver.services import Services
 from doorward.authserver.token.client_authentication import authenticate_client
 from doorward.authserver.token.client_request import failures_limited, read_request
@@ -35,12 +35,12 @@ class TokenEndpoint:
         services = self._services
         with failures_limited(services, request):
             form = await read_request(request)
-            await services.keys.keep_fresh()
+            await services.keys.rotate_if_due()
             client = await authenticate_client(request, form, services.clients)
             answer = await self._grant(client, form)
         await services.clients.touch(client)
-        services.tell("token.issued", client_id=client.client_id, scope=answer["scope"])
-        return json_answer(answer)
+        services.record_event("token.issued", client_id=client.client_id, scope=answer["scope"])
+        return json_response(answer)
 
     async def _grant(self, client: Client, form: Parameters) -> dict[str, Any]:
         name = form.one("grant_type")

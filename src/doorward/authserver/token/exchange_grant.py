@@ -13,7 +13,7 @@ from doorward.authserver.refusals import (
 )
 from doorward.authserver.services import Services
 from doorward.authserver.settings import AuthServerSettings
-from doorward.authserver.token.response import token_answer
+from doorward.authserver.token.response import token_response
 from doorward.authserver.users.users import find_user
 from doorward.wire.oauth.parameters import Parameters
 from doorward.wire.oauth.scope import parse_scope
@@ -66,8 +66,8 @@ async def exchange_token(services: Services, client: Client, form: Parameters) -
         expires_by=int(claims["exp"]),
         actor=_actor(client.client_id, claims),
     )
-    services.tell("token.exchanged", client_id=client.client_id, target=exchange.target)
-    return {**token_answer(access, scopes, None), "issued_token_type": ACCESS_TOKEN}
+    services.record_event("token.exchanged", client_id=client.client_id, target=exchange.target)
+    return {**token_response(access, scopes, None), "issued_token_type": ACCESS_TOKEN}
 
 
 def exchanges_of(settings: AuthServerSettings, client: Client) -> list[ExchangePolicy]:
@@ -109,11 +109,11 @@ def _exchange_for(allowed: list[ExchangePolicy], form: Parameters) -> ExchangePo
 
 
 def _scopes(form: Parameters, worth: frozenset[str]) -> frozenset[str]:
-    asked = form.one("scope")
-    if asked is None:
+    requested = form.one("scope")
+    if requested is None:
         scopes: frozenset[str] | None = worth
     else:
-        scopes = parse_scope(asked)
+        scopes = parse_scope(requested)
     if scopes is None:
         raise InvalidScope("not a scope string", say="scope is not well-formed.")
     if not scopes or not scopes <= worth:

@@ -5,16 +5,16 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from doorward.authserver.authorize.checks import resource_of
+from doorward.authserver.authorize.checks import requested_resource
 from doorward.authserver.clients.registry import Client
-from doorward.authserver.grants.consents import still_agreed
+from doorward.authserver.grants.consents import consented_scopes
 from doorward.authserver.grants.refresh_tokens import (
     StoredRefreshToken,
-    answer_of,
     find_refresh_token,
     issue_refresh_token,
+    retry_response,
     rotate,
-    was_used,
+    was_rotated,
 )
 from doorward.authserver.refusals import (
     GrantReused,
@@ -25,21 +25,26 @@ from doorward.authserver.refusals import (
     OAuthRefused,
 )
 from doorward.authserver.services import Services
-from doorward.authserver.store.grants import Grant, live_grant, note_access_token, revoke_grant
-from doorward.authserver.token.response import token_answer
+from doorward.authserver.store.grants import (
+    Grant,
+    find_active_grant,
+    record_access_token,
+    revoke_grant,
+)
+from doorward.authserver.token.response import token_response
 from doorward.authserver.users.users import User, find_user
 from doorward.wire.oauth.parameters import Parameters
 from doorward.wire.oauth.scope import build_scope, parse_scope
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Asked:
+class _RefreshRequest:
     token: str
     scopes: frozenset[str] | None
     resource: str | None
 
     @property
-    def sameness(self) -> str:
+    def retry_key(self) -> str:
         """What a retry must repeat to get the same answer again."""
         return f"{build_scope(self.scopes or frozenset())}|{self.resource or ''}"
 
@@ -62,18 +67,18 @@ async def refresh(services: Services, client: Client, form: Parameters) -> dict[
 
     Spec: OAuth 2.1 §4.3; RFC 9700 §4.14; RFC 8707 §2.2
     """
-    asked = _read(services, form)
+    requested = _read(services, form)
     async with services.store.writing() as connection:
-        outcome = await _exchange(connection, services, client, asked)
+        outcome = await _exchange(connection, services, client, requested)
     # Raised out here: inside, the revocation would be rolled back with everything else.
     if isinstance(outcome, GrantReused):
-        services.tell("refresh.reused", client_id=client.client_id)
+        services.record_event("refresh.reused", client_id=client.client_id)
     if isinstance(outcome, OAuthRefused):
         raise outcome
     return outcome
 
 
-def _read(services: Services, form: Parameters) -> _Asked:
+def _read(services: Services, form: Parameters) -> _RefreshRequest:
     token, scope = form.one("refresh_token"), form.one("scope")
     if token is None:
         raise InvalidRequest("no refresh_token", say="refresh_token is missing.")
@@ -81,18 +86,18 @@ def _read(services: Services, form: Parameters) -> _Asked:
     if scope is not None and scopes is None:
         raise InvalidScope("not a scope string", say="scope is not well-formed.")
     named = form.all_of("resource")
-    resource = resource_of(form, services.settings).uri if named else None
-    return _Asked(token=token, scopes=scopes, resource=resource)
+    resource = requested_resource(form, services.settings).uri if named else None
+    return _RefreshRequest(token=token, scopes=scopes, resource=resource)
 
 
 async def _exchange(
-    connection: AsyncConnection, services: Services, client: Client, asked: _Asked
+    connection: AsyncConnection, services: Services, client: Client, requested: _RefreshRequest
 ) -> dict[str, Any] | OAuthRefused:
     now = services.clock()
-    kept = await find_refresh_token(connection, asked.token, client.client_id)
+    kept = await find_refresh_token(connection, requested.token, client.client_id)
     if kept is None:
         return InvalidGrant("no such refresh token of this client")
-    grant = await live_grant(connection, services.settings, kept.grant_id, now)
+    grant = await find_active_grant(connection, services.settings, kept.grant_id, now)
     if grant is None or now < kept.issued_at - 60:
         return InvalidGrant("the grant is over or revoked, or the clock was set back")
     if now >= kept.expires_at:
@@ -100,48 +105,48 @@ async def _exchange(
         await revoke_grant(connection, grant.id, "idle-too-long", now)
         return InvalidGrant("the refresh token was not used for too long")
     if kept.rotated_at is not None:
-        return await _again(connection, services, kept, asked, now)
-    if asked.resource not in (None, grant.resource):
+        return await _again(connection, services, kept, requested, now)
+    if requested.resource not in (None, grant.resource):
         return InvalidTarget("another resource than was granted")
-    if asked.scopes is not None and not asked.scopes <= grant.scopes:
+    if requested.scopes is not None and not requested.scopes <= grant.scopes:
         return InvalidScope("more than was granted")
-    user, scopes = await _still_allowed(connection, grant, client, asked.scopes)
+    user, scopes = await _still_allowed(connection, grant, client, requested.scopes)
     if user is None:
         await revoke_grant(connection, grant.id, "no-longer-allowed", now)
         return InvalidGrant("the user, the consent or every scope is gone")
-    return await _next(connection, services, kept, grant, user, scopes, asked, now)
+    return await _next(connection, services, kept, grant, user, scopes, requested, now)
 
 
 async def _again(
     connection: AsyncConnection,
     services: Services,
     kept: StoredRefreshToken,
-    asked: _Asked,
+    requested: _RefreshRequest,
     now: float,
 ) -> dict[str, Any] | OAuthRefused:
     """Answer a token that was spent before: the same once more, or the end of the grant."""
     rotated_at = kept.rotated_at or 0
     recent = 0 <= now - rotated_at <= services.settings.lifetimes.refresh_grace
     # A successor in use proves that its owner got the answer. This one is not the owner's retry.
-    if recent and not await was_used(connection, kept.successor):
-        answer = answer_of(kept, asked.token, asked.sameness)
+    if recent and not await was_rotated(connection, kept.successor):
+        answer = retry_response(kept, requested.token, requested.retry_key)
         return answer or InvalidRequest("a retry that asks for something else")
     await revoke_grant(connection, kept.grant_id, "refresh-reused", now)
     return GrantReused("the refresh token was spent before")
 
 
 async def _still_allowed(
-    connection: AsyncConnection, grant: Grant, client: Client, asked: frozenset[str] | None
+    connection: AsyncConnection, grant: Grant, client: Client, requested: frozenset[str] | None
 ) -> tuple[User | None, frozenset[str]]:
     """Return the user and what may still be granted; nobody when account, consent or scope went."""
     user = await find_user(connection, grant.user_id)
-    agreed = await still_agreed(
+    agreed = await consented_scopes(
         connection, grant.user_id, client.client_id, grant.redirect_uri, grant.resource
     )
     if user is None or agreed is None:
         return None, frozenset()
     left = grant.scopes & user.scopes & agreed
-    scopes = left if asked is None else left & asked
+    scopes = left if requested is None else left & requested
     # What was asked for may be gone while the rest is not; a token without scopes helps nobody.
     if grant.scopes and not scopes:
         return None, frozenset()
@@ -155,7 +160,7 @@ async def _next(
     grant: Grant,
     user: User,
     scopes: frozenset[str],
-    asked: _Asked,
+    requested: _RefreshRequest,
     now: float,
 ) -> dict[str, Any] | OAuthRefused:
     access = services.access_tokens.issue(
@@ -165,17 +170,17 @@ async def _next(
         scopes=scopes,
         grant_id=grant.id,
     )
-    if not await note_access_token(connection, grant.id, now + access.expires_in):
+    if not await record_access_token(connection, grant.id, now + access.expires_in):
         return InvalidGrant("revoked at the same moment")
     successor = await issue_refresh_token(connection, services.settings, grant, now)
-    answer = token_answer(access, scopes, successor)
+    answer = token_response(access, scopes, successor)
     spent = await rotate(
         connection,
         kept,
-        token=asked.token,
+        token=requested.token,
         successor=successor,
         answer=answer,
-        asked=asked.sameness,
+        retry_key=requested.retry_key,
         now=now,
     )
     # Lost to another request between the look and the claim; its answer is the one that counts.

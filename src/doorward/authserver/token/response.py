@@ -7,7 +7,7 @@ from doorward.authserver.grants.access_tokens import IssuedToken
 from doorward.wire.oauth.scope import build_scope
 
 
-def token_answer(
+def token_response(
     access: IssuedToken, scopes: Iterable[str], refresh_token: str | None
 ) -> dict[str, Any]:
     """

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from doorward.authserver.keys.secrets import authenticate, derive, digest_of, new_secret
+from doorward.authserver.keys.secrets import authenticate, derive, hash_secret, new_secret
 from doorward.authserver.refusals import FormRefused
 from doorward.authserver.settings import AuthServerSettings
 from doorward.wire.address import origin_of
@@ -34,7 +34,7 @@ class Browser:
     @property
     def digest(self) -> bytes:
         """What is stored of it."""
-        return digest_of(self.binding)
+        return hash_secret(self.binding)
 
     def __repr__(self) -> str:
         return f"Browser(is_new={self.is_new})"
@@ -71,20 +71,20 @@ class Cookies:
             known_secret=self._secret(request, self.known_name),
         )
 
-    def keep_browser(self, response: Response, browser: Browser) -> None:
+    def set_browser(self, response: Response, browser: Browser) -> None:
         """Set the binding cookie when the browser does not have it yet."""
         if browser.is_new:
             self._set(response, self.browser_name, browser.binding, None)
 
-    def keep_session(self, response: Response, session_id: str) -> None:
+    def set_session(self, response: Response, session_id: str) -> None:
         """Set the session cookie."""
         self._set(response, self.session_name, session_id, self._life)
 
-    def drop_session(self, response: Response) -> None:
+    def clear_session(self, response: Response) -> None:
         """Remove the session cookie."""
         self._set(response, self.session_name, "", 0)
 
-    def keep_known(self, response: Response, secret: str) -> None:
+    def set_known_browser(self, response: Response, secret: str) -> None:
         """Set the cookie that stays when the session is over."""
         self._set(response, self.known_name, secret, self._known_life)
 

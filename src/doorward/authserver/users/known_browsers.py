@@ -2,7 +2,7 @@
 
 from sqlalchemy import delete, exists, insert, select, update
 
-from doorward.authserver.keys.secrets import digest_of, new_secret
+from doorward.authserver.keys.secrets import hash_secret, new_secret
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import known_browsers, users
@@ -25,7 +25,7 @@ class KnownBrowsers:
         self._life = settings.lifetimes.known_browser
         self._clock = clock
 
-    async def knows(self, secret: str | None, username: str) -> bool:
+    async def is_known(self, secret: str | None, username: str) -> bool:
         """Say whether the user of that name, in its stored spelling, has signed in there."""
         now = self._clock()
         # Asked also without a cookie, and by name: a name that nobody has takes as long.
@@ -33,7 +33,7 @@ class KnownBrowsers:
             select(known_browsers.c.user_id)
             .join(users, users.c.id == known_browsers.c.user_id)
             .where(
-                known_browsers.c.id_hash == digest_of(secret or ""),
+                known_browsers.c.id_hash == hash_secret(secret or ""),
                 users.c.username == username,
                 known_browsers.c.expires_at > now,
                 known_browsers.c.signed_in_at <= now + 60,
@@ -50,11 +50,11 @@ class KnownBrowsers:
         an older cookie is worth nothing.
         """
         secret = new_secret()
-        table, digest, now = known_browsers.c, digest_of(secret), self._clock()
+        table, digest, now = known_browsers.c, hash_secret(secret), self._clock()
         async with self._store.writing() as connection:
             await connection.execute(delete(known_browsers).where(table.expires_at <= now))
             if previous:
-                same = table.id_hash == digest_of(previous)
+                same = table.id_hash == hash_secret(previous)
                 await connection.execute(
                     delete(known_browsers).where(same, table.user_id == user.id)
                 )

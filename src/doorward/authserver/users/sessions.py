@@ -2,14 +2,14 @@
 
 from sqlalchemy import delete, insert, select, update
 
-from doorward.authserver.keys.secrets import digest_of, new_secret
+from doorward.authserver.keys.secrets import hash_secret, new_secret
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import sessions
 from doorward.authserver.users.users import User, find_user
 from doorward.net.clock import Clock
 
-_TOUCH_EVERY = 60.0
+_TOUCH_INTERVAL = 60.0
 
 
 class Sessions:
@@ -20,7 +20,7 @@ class Sessions:
         self._settings = settings
         self._clock = clock
 
-    async def begin(self, user: User, previous: str | None) -> str:
+    async def create(self, user: User, previous: str | None) -> str:
         """
         Return a fresh session id for ``user``, and end the ``previous`` one of that browser.
 
@@ -31,11 +31,11 @@ class Sessions:
         async with self._store.writing() as connection:
             await connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
             if previous:
-                ended = sessions.c.id_hash == digest_of(previous)
+                ended = sessions.c.id_hash == hash_secret(previous)
                 await connection.execute(delete(sessions).where(ended))
             await connection.execute(
                 insert(sessions).values(
-                    id_hash=digest_of(session_id),
+                    id_hash=hash_secret(session_id),
                     user_id=user.id,
                     started_at=now,
                     seen_at=now,
@@ -49,7 +49,7 @@ class Sessions:
         if not session_id:
             return None
         now = self._clock()
-        digest = digest_of(session_id)
+        digest = hash_secret(session_id)
         async with self._store.reading() as connection:
             row = (
                 await connection.execute(select(sessions).where(sessions.c.id_hash == digest))
@@ -58,7 +58,7 @@ class Sessions:
             if row is None or not self._is_alive(row.started_at, row.seen_at, row.expires_at, now):
                 return None
             user = await find_user(connection, row.user_id)
-        if user is not None and now >= row.seen_at + _TOUCH_EVERY:
+        if user is not None and now >= row.seen_at + _TOUCH_INTERVAL:
             await self._touch(digest, now)
         return user
 
@@ -66,12 +66,12 @@ class Sessions:
         """End a session here; a copy of its cookie is worth nothing from now on."""
         if session_id:
             async with self._store.writing() as connection:
-                ended = sessions.c.id_hash == digest_of(session_id)
+                ended = sessions.c.id_hash == hash_secret(session_id)
                 await connection.execute(delete(sessions).where(ended))
 
     def _is_alive(self, started: float, seen: float, expires: float, now: float) -> bool:
         idle_until = seen + self._settings.lifetimes.session_idle
-        begun = self._settings.revoke_before <= started <= now + _TOUCH_EVERY
+        begun = self._settings.revoke_before <= started <= now + _TOUCH_INTERVAL
         return begun and now < expires and now < idle_until
 
     async def _touch(self, digest: bytes, now: float) -> None:

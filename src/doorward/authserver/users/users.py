@@ -64,7 +64,7 @@ class Users:
         Raises:
             ConfigurationError: ``not-a-username`` or ``not-a-password``.
         """
-        name = canonical(username)
+        name = canonical_username(username)
         if not name or len(name) > 200 or not name.isprintable():
             raise ConfigurationError(
                 "not-a-username", f"{username!r} cannot be a user name.", "Use 1 to 200 characters."
@@ -96,12 +96,12 @@ class Users:
         assert found is not None
         return found
 
-    async def by_name(self, username: str) -> User | None:
+    async def find(self, username: str) -> User | None:
         """Return the user of that name, or ``None``."""
         async with self._store.reading() as connection:
-            return await _find(connection, users.c.username == canonical(username))
+            return await _find(connection, users.c.username == canonical_username(username))
 
-    async def with_password(self, username: str, password: str) -> User | None:
+    async def authenticate(self, username: str, password: str) -> User | None:
         """
         Return the user whose name and password these are, or ``None``.
 
@@ -110,7 +110,7 @@ class Users:
         async with self._store.reading() as connection:
             row = (
                 await connection.execute(
-                    select(users).where(users.c.username == canonical(username))
+                    select(users).where(users.c.username == canonical_username(username))
                 )
             ).one_or_none()
         if self._dummy_hash is None:
@@ -125,7 +125,7 @@ class Users:
     async def disable(self, username: str) -> None:
         """Sign the user out everywhere and let nobody in under that name; all tokens are revoked."""
         async with self._store.writing() as connection:
-            found = await _find(connection, users.c.username == canonical(username))
+            found = await _find(connection, users.c.username == canonical_username(username))
             if found is None:
                 return
             await connection.execute(
@@ -142,7 +142,7 @@ class Users:
     async def remove(self, username: str) -> None:
         """Delete the user with all sessions, consents and grants; all tokens are revoked."""
         async with self._store.writing() as connection:
-            found = await _find(connection, users.c.username == canonical(username))
+            found = await _find(connection, users.c.username == canonical_username(username))
             if found is None:
                 return
             # First revoked: a grant that is gone cannot be told from one whose tokens are good.
@@ -151,12 +151,14 @@ class Users:
             )
             await connection.execute(delete(users).where(users.c.id == found.id))
 
-    async def allow(self, username: str, scopes: Iterable[str], roles: Iterable[str]) -> None:
+    async def set_permissions(
+        self, username: str, scopes: Iterable[str], roles: Iterable[str]
+    ) -> None:
         """Set what the user may do; tokens follow at their next refresh."""
         async with self._store.writing() as connection:
             await connection.execute(
                 update(users)
-                .where(users.c.username == canonical(username))
+                .where(users.c.username == canonical_username(username))
                 .values(scopes=sorted(scopes), roles=sorted(roles))
             )
 
@@ -166,7 +168,7 @@ class Users:
 
     async def _verify(self, known: str, password: str) -> bool:
         async with self._turns:
-            return await asyncio.to_thread(_verifies, known, normalize("NFC", password))
+            return await asyncio.to_thread(_verify_hash, known, normalize("NFC", password))
 
 
 async def find_user(connection: AsyncConnection, user_id: str) -> User | None:
@@ -175,7 +177,7 @@ async def find_user(connection: AsyncConnection, user_id: str) -> User | None:
     return None if found is None or found.disabled else found
 
 
-def canonical(username: str) -> str:
+def canonical_username(username: str) -> str:
     """Return the one spelling under which a name is stored: trimmed, NFKC, lower case."""
     return normalize("NFKC", username).strip().casefold()
 
@@ -196,7 +198,7 @@ def _user(row: Mapping[Any, Any]) -> User:
     )
 
 
-def _verifies(known: str, password: str) -> bool:
+def _verify_hash(known: str, password: str) -> bool:
     if len(password) > LONGEST_PASSWORD:
         return False
     try:

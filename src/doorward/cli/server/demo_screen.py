@@ -11,8 +11,8 @@ from rich.text import Text
 from doorward.authserver import ServerEvent
 from doorward.cli.plain_text import line
 from doorward.demo.app import DemoAddresses
-from doorward.demo.paste import lines_for
-from doorward.demo.people import PEOPLE
+from doorward.demo.client_setup import client_setups
+from doorward.demo.users import DEMO_USERS
 from doorward.guard import AuditEvent
 
 SENTENCES = {
@@ -37,7 +37,7 @@ class RichScreen:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False, soft_wrap=True)
 
-    def listening(self, where: DemoAddresses) -> None:
+    def show_addresses(self, where: DemoAddresses) -> None:
         """Show where the demo is, who can sign in, and what to paste into each client."""
         out = self._console
         keeps = f"keeps its data in {where.data}" if where.data else "forgets everything at exit"
@@ -53,21 +53,21 @@ class RichScreen:
                 "for whoever asks on this machine."
             )
         out.print("\n  [bold]Connect a client[/bold]")
-        for paste in lines_for(where.mcp):
+        for paste in client_setups(where.mcp):
             place = "" if paste.where == "terminal" else f"   [dim]({paste.where})[/dim]"
             out.print(f"  [cyan]{paste.client:<14}[/cyan] ", end="")
             out.print(Text(paste.line), end="")
             out.print(place)
         out.print("\n  [dim]Every step and every decision appears here.[/dim]")
 
-    def happened(self, event: ServerEvent, who: str | None) -> None:
+    def show_event(self, event: ServerEvent, who: str | None) -> None:
         """Show one step of the authorization server on one line."""
         told = {**event.facts, "who": who or "somebody"}
         sentence = SENTENCES.get(event.kind, event.kind).format_map(told)
         style = "yellow" if event.kind in ALARMING else "default"
         self._line(event.at, Text("· ", "cyan"), Text(line(sentence), style))
 
-    def decided(self, event: AuditEvent, who: str | None) -> None:
+    def show_decision(self, event: AuditEvent, who: str | None) -> None:
         """Show one decision on one line."""
         what = " ".join(part for part in (event.method, event.name) if part) or event.http_method
         asked = f"{who or 'nobody':<7} {line(what)}"
@@ -95,7 +95,7 @@ class JsonScreen:
         self._dump = dump
         self._write = write
 
-    def listening(self, where: DemoAddresses) -> None:
+    def show_addresses(self, where: DemoAddresses) -> None:
         """Write where the demo is and who can sign in."""
         self._put(
             {
@@ -112,20 +112,20 @@ class JsonScreen:
                         "scopes": sorted(person.scopes),
                         "roles": sorted(person.roles),
                     }
-                    for person in PEOPLE
+                    for person in DEMO_USERS
                 ],
                 "clients": [
                     {"client": paste.client, "where": paste.where, "paste": paste.line}
-                    for paste in lines_for(where.mcp)
+                    for paste in client_setups(where.mcp)
                 ],
             }
         )
 
-    def happened(self, event: ServerEvent, who: str | None) -> None:
+    def show_event(self, event: ServerEvent, who: str | None) -> None:
         """Write one step of the authorization server."""
         self._put({"event": event.kind, "time": event.at, "who": who, **event.facts})
 
-    def decided(self, event: AuditEvent, who: str | None) -> None:
+    def show_decision(self, event: AuditEvent, who: str | None) -> None:
         """Write one decision."""
         self._put(
             {
@@ -158,7 +158,7 @@ def _people() -> Table:
     table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
     for title in ("  user", "password", "roles", "scopes"):
         table.add_column(title)
-    for person in PEOPLE:
+    for person in DEMO_USERS:
         table.add_row(
             f"  {person.username}",
             person.password,

@@ -1,4 +1,4 @@
-"""Who can sign in to the demo, and what each of them may do."""
+"""The users of the demo, and what each of them may do."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ SCOPES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Person:
-    """A demo user. The password is printed at the start, and good on this machine alone."""
+class DemoUser:
+    """A demo user. ``doorward demo`` prints the password, which works only on this machine."""
 
     username: str
     display_name: str
@@ -21,31 +21,31 @@ class Person:
 
     @property
     def password(self) -> str:
-        """The password: nothing to guess here, and nothing to protect."""
+        """The password. It protects nothing: the demo listens on this machine only."""
         return f"{self.username}-demo"
 
 
 # Names, scopes and roles are those of the tutorial's text.
-PEOPLE = (
-    Person(
+DEMO_USERS = (
+    DemoUser(
         username="alice",
         display_name="Alice",
         scopes=frozenset({"mcp:read", "mcp:tools"}),
         roles=frozenset({"user"}),
     ),
-    Person(
+    DemoUser(
         username="bob",
         display_name="Bob",
         scopes=frozenset({"mcp:read", "mcp:prompts"}),
         roles=frozenset({"user"}),
     ),
-    Person(
+    DemoUser(
         username="admin",
         display_name="Ada Min",
         scopes=frozenset(SCOPES),
         roles=frozenset({"admin", "user"}),
     ),
-    Person(
+    DemoUser(
         username="guest",
         display_name="Guest",
         scopes=frozenset(),
@@ -54,6 +54,6 @@ PEOPLE = (
 )
 
 
-def person(username: str) -> Person | None:
+def find_demo_user(username: str) -> DemoUser | None:
     """Return the demo user of that name, or ``None``."""
-    return next((someone for someone in PEOPLE if someone.username == username), None)
+    return next((user for user in DEMO_USERS if user.username == username), None)

@@ -5,16 +5,18 @@ from typing import Any
 import pytest
 
 from tests.authserver.browser import answer_in, links_of
-from tests.authserver.conftest import Opening
+from tests.authserver.conftest import StartAuthServer
+from tests.authserver.harness import PASSWORD, RESOURCE, SCOPES, AuthServerHarness
 from tests.authserver.steps import consent_page, is_consent
-from tests.authserver.world import PASSWORD, RESOURCE, SCOPES, World
 from tests.ledger import proves
 
 
 @proves("S34", "accepts")
-async def test_the_page_shows_who_asks_for_what_and_where_the_answer_goes(world: World) -> None:
-    client = await world.register(client_name="Sail planner")
-    page = await consent_page(world, world.browser(), client["client_id"])
+async def test_the_page_shows_who_asks_for_what_and_where_the_answer_goes(
+    harness: AuthServerHarness,
+) -> None:
+    client = await harness.register(client_name="Sail planner")
+    page = await consent_page(harness, harness.browser(), client["client_id"])
 
     for shown in ("Sail planner", RESOURCE, "mcp:tools", SCOPES["mcp:tools"], "127.0.0.1:41000"):
         assert shown in page.text, shown
@@ -22,11 +24,13 @@ async def test_the_page_shows_who_asks_for_what_and_where_the_answer_goes(world:
 
 
 @proves("S34", "refuses")
-async def test_a_web_client_is_not_shown_as_one_on_this_computer(world: World) -> None:
+async def test_a_web_client_is_not_shown_as_one_on_this_computer(
+    harness: AuthServerHarness,
+) -> None:
     uri = "https://app.example/cb"
-    client = await world.register(redirect_uris=[uri])
+    client = await harness.register(redirect_uris=[uri])
 
-    page = await consent_page(world, world.browser(), client["client_id"], redirect_uri=uri)
+    page = await consent_page(harness, harness.browser(), client["client_id"], redirect_uri=uri)
 
     assert "app.example" in page.text
     assert "127.0.0.1" not in page.text
@@ -37,12 +41,12 @@ async def test_a_web_client_is_not_shown_as_one_on_this_computer(world: World) -
     "name", ["<script>alert(1)</script>", '"onx=alert(1) x="', "evil\u202egnp.exe", "a\u200bb\nc"]
 )
 async def test_a_name_that_a_stranger_chose_cannot_become_part_of_the_page(
-    world: World, name: str
+    harness: AuthServerHarness, name: str
 ) -> None:
-    client = await world.register(client_name=name)
+    client = await harness.register(client_name=name)
 
     page = await consent_page(
-        world, world.browser(), client["client_id"], state=name.replace("\n", "")
+        harness, harness.browser(), client["client_id"], state=name.replace("\n", "")
     )
 
     assert is_consent(page)
@@ -53,19 +57,19 @@ async def test_a_name_that_a_stranger_chose_cannot_become_part_of_the_page(
 
 
 @proves("S35", "accepts")
-async def test_a_name_in_any_script_is_shown_as_it_is(world: World) -> None:
-    client = await world.register(client_name="Größe 東京 & Co")
+async def test_a_name_in_any_script_is_shown_as_it_is(harness: AuthServerHarness) -> None:
+    client = await harness.register(client_name="Größe 東京 & Co")
 
-    page = await consent_page(world, world.browser(), client["client_id"])
+    page = await consent_page(harness, harness.browser(), client["client_id"])
 
     assert "Größe 東京 &amp; Co" in page.text
 
 
 @proves("S36", "refuses")
-async def test_no_page_can_be_framed_or_run_a_script(world: World) -> None:
-    client = await world.register()
-    browser = world.browser()
-    sign_in = await browser.open(world.authorize_url(client["client_id"]))
+async def test_no_page_can_be_framed_or_run_a_script(harness: AuthServerHarness) -> None:
+    client = await harness.register()
+    browser = harness.browser()
+    sign_in = await browser.open(harness.authorize_url(client["client_id"]))
     consent = await browser.sign_in(sign_in, "alice", PASSWORD)
     error = await browser.open("/authorize")
 
@@ -81,14 +85,14 @@ async def test_no_page_can_be_framed_or_run_a_script(world: World) -> None:
 
 @proves("S36", "accepts")
 async def test_an_application_with_its_own_scheme_is_reached_by_a_visible_link(
-    world: World,
+    harness: AuthServerHarness,
 ) -> None:
     uri = "cursor://anysphere.cursor-mcp/oauth/callback"
-    client = await world.register(redirect_uris=[uri])
-    browser = world.browser()
+    client = await harness.register(redirect_uris=[uri])
+    browser = harness.browser()
 
     page = await browser.decide(
-        await consent_page(world, browser, client["client_id"], redirect_uri=uri)
+        await consent_page(harness, browser, client["client_id"], redirect_uri=uri)
     )
 
     assert page.status_code == 200
@@ -97,22 +101,26 @@ async def test_an_application_with_its_own_scheme_is_reached_by_a_visible_link(
 
 
 @proves("S37", "refuses")
-async def test_no_picture_of_the_client_is_fetched_or_linked(open_world: Opening) -> None:
+async def test_no_picture_of_the_client_is_fetched_or_linked(
+    start_authserver: StartAuthServer,
+) -> None:
     class Nothing:
         async def fetch(self, url: str, **_options: Any) -> Any:
             pytest.fail(f"fetched {url}")
 
-    world = await open_world(fetcher=Nothing())
-    client = await world.register(logo_uri="https://tracker.example/logo.png")
+    harness = await start_authserver(fetcher=Nothing())
+    client = await harness.register(logo_uri="https://tracker.example/logo.png")
 
-    page = await consent_page(world, world.browser(), client["client_id"])
+    page = await consent_page(harness, harness.browser(), client["client_id"])
 
     assert is_consent(page)
     assert "tracker.example" not in page.text
 
 
 @proves("S37", "accepts")
-async def test_a_client_with_a_picture_is_registered_all_the_same(world: World) -> None:
-    client = await world.register(logo_uri="https://app.example/logo.png")
+async def test_a_client_with_a_picture_is_registered_all_the_same(
+    harness: AuthServerHarness,
+) -> None:
+    client = await harness.register(logo_uri="https://app.example/logo.png")
 
     assert client["logo_uri"] == "https://app.example/logo.png"

@@ -1,4 +1,4 @@
-"""The line or snippet that connects each common client to a server at a given URL."""
+"""How to connect each common MCP client to a server: a command or a snippet to paste."""
 
 import json
 from dataclasses import dataclass
@@ -9,38 +9,38 @@ NAME = "doorward-demo"
 
 
 @dataclass(frozen=True)
-class Paste:
-    """What to paste for one client: ``where`` it goes, and the ``line`` itself."""
+class ClientSetup:
+    """What to paste for one client: ``where`` names the terminal or a file, ``line`` is the text."""
 
     client: str
     where: str
     line: str
 
 
-def lines_for(url: str) -> tuple[Paste, ...]:
+def client_setups(url: str) -> tuple[ClientSetup, ...]:
     """
-    Return one entry for each common client, for the MCP server at ``url``.
+    Return the set-up of each common client for the MCP server at ``url``.
 
-    Seen in the clients' documentation in November 2026.
+    Taken from the clients' documentation in November 2026.
     """
     cursor = json.dumps({"mcpServers": {NAME: {"url": url}}})
     vscode = json.dumps({"name": NAME, "type": "http", "url": url})
     return (
-        Paste("doorward", "terminal", shell_command("doorward", "login", url)),
-        Paste(
+        ClientSetup("doorward", "terminal", shell_command("doorward", "login", url)),
+        ClientSetup(
             "Claude Code",
             "terminal",
             shell_command("claude", "mcp", "add", "--transport", "http", NAME, url),
         ),
-        Paste("VS Code", "terminal", shell_command("code", "--add-mcp", vscode)),
-        Paste("Codex", "terminal", shell_command("codex", "mcp", "add", NAME, "--url", url)),
-        Paste(
+        ClientSetup("VS Code", "terminal", shell_command("code", "--add-mcp", vscode)),
+        ClientSetup("Codex", "terminal", shell_command("codex", "mcp", "add", NAME, "--url", url)),
+        ClientSetup(
             "Gemini CLI",
             "terminal",
             shell_command("gemini", "mcp", "add", "--transport", "http", NAME, url),
         ),
-        Paste("Cursor", ".cursor/mcp.json", cursor),
-        Paste(
+        ClientSetup("Cursor", ".cursor/mcp.json", cursor),
+        ClientSetup(
             "MCP Inspector",
             "terminal",
             shell_command("npx", "@modelcontextprotocol/inspector", "--server-url", url),

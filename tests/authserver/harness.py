@@ -18,7 +18,7 @@ from doorward.authserver.events import ServerEvent
 from doorward.authserver.server import AuthorizationServer
 from doorward.authserver.settings import AuthServerSettings, Resource
 from doorward.authserver.store.engine import Store
-from doorward.authserver.users import users as users_room
+from doorward.authserver.users import users as users_module
 from tests.authserver.browser import Browser, answer_in
 
 ISSUER = "http://localhost:9000"
@@ -75,7 +75,7 @@ class Tokens:
 
 
 @dataclass
-class World:
+class AuthServerHarness:
     """The server, the people who use it, and what happened."""
 
     server: AuthorizationServer
@@ -89,7 +89,7 @@ class World:
     @asynccontextmanager
     async def opened(
         cls, clock: Callable[[], float], *, fetcher: Any = None, **changes: Any
-    ) -> "AsyncIterator[World]":
+    ) -> "AsyncIterator[AuthServerHarness]":
         events: list[ServerEvent] = []
         settings = AuthServerSettings(
             issuer=ISSUER, resources=(Resource(uri=RESOURCE, scopes=SCOPES, name="Demo"),)
@@ -97,13 +97,13 @@ class World:
         settings = replace(settings, **changes)
         server = AuthorizationServer(settings, clock=clock, fetcher=fetcher, record=events.append)
         await server.start()
-        world = cls(server, clock, events, settings.issuer, settings.resources[0].uri)
-        await world.add_user("alice", scopes=("mcp:read", "mcp:tools"), roles=("user",))
-        await world.add_user("guest", scopes=())
+        harness = cls(server, clock, events, settings.issuer, settings.resources[0].uri)
+        await harness.add_user("alice", scopes=("mcp:read", "mcp:tools"), roles=("user",))
+        await harness.add_user("guest", scopes=())
         try:
-            yield world
+            yield harness
         finally:
-            for browser in world._browsers:
+            for browser in harness._browsers:
                 await browser.http.aclose()
             await server.aclose()
 
@@ -221,7 +221,7 @@ def use_cheap_hashes() -> None:
     """Hash passwords with the least memory: these tests are about what happens around it."""
     from argon2 import PasswordHasher
 
-    users_room._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    users_module._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 def keep_one_migrated_database() -> None:

@@ -76,7 +76,7 @@ def test_a_limit_ends_with_its_window() -> None:
         limits.count("3/minute", "x", "a")
     assert 0 < refusal.value.retry_after <= 61
     with pytest.raises(TooManyRequests):
-        limits.require_room("3/minute", "x", "a")
+        limits.require_below_limit("3/minute", "x", "a")
 
     clock.advance(61)
     limits.count("3/minute", "x", "a")
@@ -86,11 +86,11 @@ def test_what_is_given_back_can_be_counted_again_and_no_more() -> None:
     clock = StoppedClock()
     limits = RateLimits(clock)
     limits.count("1/minute", "x", "a")
-    limits.give_back("1/minute", "x", "a")
+    limits.uncount("1/minute", "x", "a")
 
     limits.count("1/minute", "x", "a")
     clock.advance(61)
-    limits.give_back("1/minute", "x", "a")
+    limits.uncount("1/minute", "x", "a")
     limits.count("1/minute", "x", "a")
     with pytest.raises(TooManyRequests):
         limits.count("1/minute", "x", "a")
@@ -110,10 +110,10 @@ def test_a_clock_that_is_set_back_locks_nobody_out_until_yesterday_comes_again()
     limits = RateLimits(clock)
     limits.count("1/minute", "x")
     with pytest.raises(TooManyRequests):
-        limits.require_room("1/minute", "x")
+        limits.require_below_limit("1/minute", "x")
 
     clock.advance(-86400)
-    limits.require_room("1/minute", "x")
+    limits.require_below_limit("1/minute", "x")
     limits.count("1/minute", "x")
 
     with pytest.raises(TooManyRequests) as refusal:

@@ -7,8 +7,8 @@ import pytest
 
 from doorward.errors import ConfigurationError
 from tests.authserver.browser import answer_in
-from tests.authserver.conftest import Opening
-from tests.authserver.world import PASSWORD, World
+from tests.authserver.conftest import StartAuthServer
+from tests.authserver.harness import PASSWORD, AuthServerHarness
 from tests.ledger import proves
 
 REBOUND = "rebound.evil.example:9000"
@@ -40,7 +40,7 @@ def is_misdirected(response: httpx2.Response) -> bool:
     ) and "set-cookie" not in response.headers
 
 
-async def sent(world: World, hosts: list[bytes], path: bytes = b"/jwks.json") -> int:
+async def sent(harness: AuthServerHarness, hosts: list[bytes], path: bytes = b"/jwks.json") -> int:
     """Send a request with these Host headers, which an HTTP client would not, and return a status."""
     scope: dict[str, Any] = {
         "type": "http",
@@ -63,7 +63,7 @@ async def sent(world: World, hosts: list[bytes], path: bytes = b"/jwks.json") ->
     async def send(message: dict[str, Any]) -> None:
         statuses.extend([message["status"]] if "status" in message else [])
 
-    await world.app(scope, receive, send)
+    await harness.app(scope, receive, send)
     (status,) = statuses
     return status
 
@@ -80,20 +80,24 @@ async def sent(world: World, hosts: list[bytes], path: bytes = b"/jwks.json") ->
         "localhost:1",
     ],
 )
-async def test_on_loopback_every_name_of_this_machine_is_its_own(world: World, host: str) -> None:
-    assert (await world.http.get("/jwks.json", headers={"Host": host})).status_code == 200
+async def test_on_loopback_every_name_of_this_machine_is_its_own(
+    harness: AuthServerHarness, host: str
+) -> None:
+    assert (await harness.http.get("/jwks.json", headers={"Host": host})).status_code == 200
 
 
 @proves("S190", "accepts")
 @pytest.mark.parametrize(
     "host", ["auth.example", "AUTH.example", "auth.example:443", "internal:8080", "10.0.0.7:8080"]
 )
-async def test_behind_a_proxy_the_listed_hosts_are_its_own(open_world: Opening, host: str) -> None:
-    world = await open_world(
+async def test_behind_a_proxy_the_listed_hosts_are_its_own(
+    start_authserver: StartAuthServer, host: str
+) -> None:
+    harness = await start_authserver(
         issuer="https://auth.example", allowed_hosts=("internal:8080", "10.0.0.7:8080")
     )
 
-    response = await world.http.get("/jwks.json", headers={"Host": host})
+    response = await harness.http.get("/jwks.json", headers={"Host": host})
 
     assert response.status_code == 200
 
@@ -101,9 +105,9 @@ async def test_behind_a_proxy_the_listed_hosts_are_its_own(open_world: Opening, 
 @proves("S190", "refuses")
 @pytest.mark.parametrize(("method", "path"), PATHS)
 async def test_under_a_foreign_host_there_is_nothing_on_any_path(
-    world: World, method: str, path: str
+    harness: AuthServerHarness, method: str, path: str
 ) -> None:
-    response = await world.http.request(method, path, headers={"Host": REBOUND})
+    response = await harness.http.request(method, path, headers={"Host": REBOUND})
 
     assert is_misdirected(response)
 
@@ -124,11 +128,11 @@ async def test_under_a_foreign_host_there_is_nothing_on_any_path(
     ],
 )
 async def test_a_public_server_answers_to_no_other_name_or_port(
-    open_world: Opening, host: str
+    start_authserver: StartAuthServer, host: str
 ) -> None:
-    world = await open_world(issuer="https://auth.example")
+    harness = await start_authserver(issuer="https://auth.example")
 
-    assert is_misdirected(await world.http.get("/jwks.json", headers={"Host": host}))
+    assert is_misdirected(await harness.http.get("/jwks.json", headers={"Host": host}))
 
 
 @proves("S190", "refuses")
@@ -137,21 +141,25 @@ async def test_a_public_server_answers_to_no_other_name_or_port(
     [[], [b"localhost:9000", b"localhost:9000"], [b"localhost:9000", REBOUND.encode()]],
     ids=["none", "twice", "two"],
 )
-async def test_a_request_names_its_host_once(world: World, hosts: list[bytes]) -> None:
-    assert await sent(world, hosts) == 421
-    assert await sent(world, [b"localhost:9000"]) == 200
+async def test_a_request_names_its_host_once(
+    harness: AuthServerHarness, hosts: list[bytes]
+) -> None:
+    assert await sent(harness, hosts) == 421
+    assert await sent(harness, [b"localhost:9000"]) == 200
 
 
 @proves("S190", "accepts")
 @proves("S190", "refuses")
-async def test_nobody_is_signed_in_by_itself_under_a_foreign_host(open_world: Opening) -> None:
-    world = await open_world(sign_in_as="alice")
-    client = await world.register()
-    url = world.authorize_url(client["client_id"])
+async def test_nobody_is_signed_in_by_itself_under_a_foreign_host(
+    start_authserver: StartAuthServer,
+) -> None:
+    harness = await start_authserver(sign_in_as="alice")
+    client = await harness.register()
+    url = harness.authorize_url(client["client_id"])
 
     # What a page sees that has given its own name this machine's address: no person is asked.
-    rebound = await world.http.get(url, headers={"Host": REBOUND})
-    own = await world.http.get(url)
+    rebound = await harness.http.get(url, headers={"Host": REBOUND})
+    own = await harness.http.get(url)
 
     assert is_misdirected(rebound)
     assert "location" not in rebound.headers
@@ -159,8 +167,8 @@ async def test_nobody_is_signed_in_by_itself_under_a_foreign_host(open_world: Op
 
 
 @proves("S190", "refuses")
-async def test_a_person_is_told_on_a_page(world: World) -> None:
-    response = await world.http.get(
+async def test_a_person_is_told_on_a_page(harness: AuthServerHarness) -> None:
+    response = await harness.http.get(
         "/authorize", headers={"Host": REBOUND, "Accept": "text/html,application/xhtml+xml"}
     )
 
@@ -172,18 +180,20 @@ async def test_a_person_is_told_on_a_page(world: World) -> None:
 
 @proves("S190", "refuses")
 @pytest.mark.parametrize("host", ["https://auth.example", "auth.example/x", "", "a b"])
-async def test_what_is_no_host_cannot_be_listed(open_world: Opening, host: str) -> None:
+async def test_what_is_no_host_cannot_be_listed(
+    start_authserver: StartAuthServer, host: str
+) -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        await open_world(allowed_hosts=(host,))
+        await start_authserver(allowed_hosts=(host,))
 
     assert refusal.value.reason == "not-a-host"
 
 
 @proves("S190", "accepts")
-async def test_signing_in_works_under_the_own_host(world: World) -> None:
-    client = await world.register()
+async def test_signing_in_works_under_the_own_host(harness: AuthServerHarness) -> None:
+    client = await harness.register()
 
-    url = world.authorize_url(client["client_id"])
-    response = await world.browser().go_through(url, "alice", PASSWORD)
+    url = harness.authorize_url(client["client_id"])
+    response = await harness.browser().go_through(url, "alice", PASSWORD)
 
     assert "code" in answer_in(response.headers["location"])

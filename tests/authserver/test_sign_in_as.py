@@ -3,18 +3,20 @@
 import pytest
 
 from tests.authserver.browser import answer_in
-from tests.authserver.conftest import Opening
-from tests.authserver.world import World
+from tests.authserver.conftest import StartAuthServer
+from tests.authserver.harness import AuthServerHarness
 
 
 @pytest.fixture
-async def headless(open_world: Opening) -> World:
-    opened: World = await open_world(sign_in_as="alice")
+async def headless(start_authserver: StartAuthServer) -> AuthServerHarness:
+    opened: AuthServerHarness = await start_authserver(sign_in_as="alice")
     return opened
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "127.0.0.5"])
-async def test_a_client_on_this_machine_gets_a_code_at_once(headless: World, peer: str) -> None:
+async def test_a_client_on_this_machine_gets_a_code_at_once(
+    headless: AuthServerHarness, peer: str
+) -> None:
     client = await headless.register()
 
     response = await headless.browser(peer).http.get(headless.authorize_url(client["client_id"]))
@@ -27,7 +29,9 @@ async def test_a_client_on_this_machine_gets_a_code_at_once(headless: World, pee
 
 
 @pytest.mark.parametrize("peer", ["192.0.2.7", "10.0.0.1", "unix", "::ffff:10.0.0.1"])
-async def test_a_peer_elsewhere_is_signed_in_as_nobody(headless: World, peer: str) -> None:
+async def test_a_peer_elsewhere_is_signed_in_as_nobody(
+    headless: AuthServerHarness, peer: str
+) -> None:
     client = await headless.register()
 
     response = await headless.browser(peer).http.get(headless.authorize_url(client["client_id"]))
@@ -37,7 +41,7 @@ async def test_a_peer_elsewhere_is_signed_in_as_nobody(headless: World, peer: st
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
 async def test_a_proxy_on_this_machine_does_not_bring_the_world_in(
-    headless: World, header: str
+    headless: AuthServerHarness, header: str
 ) -> None:
     client = await headless.register()
 
@@ -48,7 +52,7 @@ async def test_a_proxy_on_this_machine_does_not_bring_the_world_in(
     assert answer_in(response.headers["location"])["error"] == "access_denied"
 
 
-async def test_a_web_page_cannot_have_the_code_sent_to_itself(headless: World) -> None:
+async def test_a_web_page_cannot_have_the_code_sent_to_itself(headless: AuthServerHarness) -> None:
     uri = "https://evil.example/cb"
     client = await headless.register(redirect_uris=[uri])
 
@@ -59,10 +63,12 @@ async def test_a_web_page_cannot_have_the_code_sent_to_itself(headless: World) -
     assert answer_in(response.headers["location"])["error"] == "access_denied"
 
 
-async def test_a_user_who_does_not_exist_is_not_signed_in(open_world: Opening) -> None:
-    world = await open_world(sign_in_as="nobody")
-    client = await world.register()
+async def test_a_user_who_does_not_exist_is_not_signed_in(
+    start_authserver: StartAuthServer,
+) -> None:
+    harness = await start_authserver(sign_in_as="nobody")
+    client = await harness.register()
 
-    response = await world.http.get(world.authorize_url(client["client_id"]))
+    response = await harness.http.get(harness.authorize_url(client["client_id"]))
 
     assert answer_in(response.headers["location"])["error"] == "access_denied"

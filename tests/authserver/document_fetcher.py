@@ -6,12 +6,12 @@ from typing import Any
 
 from doorward.net.messages import FetchResponse
 from doorward.net.refusals import FetchFailed
-from tests.authserver.world import CALLBACK
+from tests.authserver.harness import CALLBACK
 
 URL = "https://app.example/oauth/client.json"
 
 
-class Shelf:
+class FakeDocumentFetcher:
     """A stand-in for the network: documents by URL, and what was asked for."""
 
     def __init__(self) -> None:

@@ -3,13 +3,13 @@
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from doorward.authserver.responses import misdirected
+from doorward.authserver.responses import misdirected_response
 from doorward.authserver.settings import AuthServerSettings
 from doorward.errors import HostRefused
 from doorward.wire.host_origin import only_value
 
 
-class HostCheck:
+class HostMiddleware:
     """
     ``app`` for requests whose Host is the issuer's or a listed one; 421 for all others.
 
@@ -31,7 +31,7 @@ class HostCheck:
             try:
                 self._addresses.require_host(only_value(scope["headers"], b"host"))
             except HostRefused as refusal:
-                answer = misdirected(Request(scope), self._service, refusal)
+                answer = misdirected_response(Request(scope), self._service, refusal)
                 await answer(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -3,23 +3,25 @@
 import pytest
 
 from tests.authserver.browser import answer_in, form_with
-from tests.authserver.conftest import Opening, StoppedClock
+from tests.authserver.conftest import StartAuthServer, StoppedClock
+from tests.authserver.harness import PASSWORD, AuthServerHarness
 from tests.authserver.steps import consent_page, is_consent, is_sign_in
-from tests.authserver.world import PASSWORD, World
 from tests.ledger import proves
 
 
 @proves("S30", "refuses")
 @proves("S31", "refuses")
 @pytest.mark.parametrize("field", ["password", "decision"])
-async def test_a_form_that_another_browser_was_given_is_refused(world: World, field: str) -> None:
-    client = await world.register()
-    attacker, victim = world.browser(), world.browser()
+async def test_a_form_that_another_browser_was_given_is_refused(
+    harness: AuthServerHarness, field: str
+) -> None:
+    client = await harness.register()
+    attacker, victim = harness.browser(), harness.browser()
     # The victim is signed in; the attacker has a transaction of their own with a genuine token.
-    await victim.go_through(world.authorize_url(client["client_id"]), "alice", PASSWORD)
-    page = await attacker.open(world.authorize_url(client["client_id"]))
+    await victim.go_through(harness.authorize_url(client["client_id"]), "alice", PASSWORD)
+    page = await attacker.open(harness.authorize_url(client["client_id"]))
     if field == "decision":
-        await world.add_user("mallory")
+        await harness.add_user("mallory")
         page = await attacker.sign_in(page, "mallory", PASSWORD)
     form = form_with(page.text, field)
 
@@ -32,22 +34,26 @@ async def test_a_form_that_another_browser_was_given_is_refused(world: World, fi
 
 @proves("S30", "accepts")
 @proves("S31", "accepts")
-async def test_the_browser_that_was_given_the_form_may_answer_it(world: World) -> None:
-    client = await world.register()
-    browser = world.browser()
+async def test_the_browser_that_was_given_the_form_may_answer_it(
+    harness: AuthServerHarness,
+) -> None:
+    client = await harness.register()
+    browser = harness.browser()
 
-    response = await browser.decide(await consent_page(world, browser, client["client_id"]))
+    response = await browser.decide(await consent_page(harness, browser, client["client_id"]))
 
     assert "code" in answer_in(response.headers["location"])
 
 
 @proves("S30", "refuses")
-async def test_a_consent_page_opened_in_another_browser_shows_nothing(world: World) -> None:
-    client = await world.register()
-    browser = world.browser()
-    page = await consent_page(world, browser, client["client_id"])
+async def test_a_consent_page_opened_in_another_browser_shows_nothing(
+    harness: AuthServerHarness,
+) -> None:
+    client = await harness.register()
+    browser = harness.browser()
+    page = await consent_page(harness, browser, client["client_id"])
 
-    response = await world.browser().open(str(page.url))
+    response = await harness.browser().open(str(page.url))
 
     assert response.status_code == 403
 
@@ -63,11 +69,11 @@ async def test_a_consent_page_opened_in_another_browser_shows_nothing(world: Wor
     ],
 )
 async def test_a_form_sent_from_another_site_is_refused(
-    world: World, headers: dict[str, str]
+    harness: AuthServerHarness, headers: dict[str, str]
 ) -> None:
-    client = await world.register()
-    browser = world.browser()
-    page = await consent_page(world, browser, client["client_id"])
+    client = await harness.register()
+    browser = harness.browser()
+    page = await consent_page(harness, browser, client["client_id"])
     form = form_with(page.text, "decision")
 
     response = await browser.http.post(
@@ -80,10 +86,12 @@ async def test_a_form_sent_from_another_site_is_refused(
 @proves("S31", "refuses")
 @pytest.mark.parametrize("field", ["csrf", "transaction"])
 @pytest.mark.parametrize("value", ["", "x", "0" * 64])
-async def test_a_form_without_its_tokens_is_refused(world: World, field: str, value: str) -> None:
-    client = await world.register()
-    browser = world.browser()
-    page = await consent_page(world, browser, client["client_id"])
+async def test_a_form_without_its_tokens_is_refused(
+    harness: AuthServerHarness, field: str, value: str
+) -> None:
+    client = await harness.register()
+    browser = harness.browser()
+    page = await consent_page(harness, browser, client["client_id"])
 
     form = form_with(page.text, "decision")
     response = await browser.submit(form, decision="allow", **{field: value})
@@ -92,16 +100,16 @@ async def test_a_form_without_its_tokens_is_refused(world: World, field: str, va
 
 
 @proves("S32", "refuses")
-async def test_no_cookie_from_before_the_approval_stands_for_it(world: World) -> None:
-    client = await world.register()
-    browser = world.browser()
-    page = await consent_page(world, browser, client["client_id"])
+async def test_no_cookie_from_before_the_approval_stands_for_it(harness: AuthServerHarness) -> None:
+    client = await harness.register()
+    browser = harness.browser()
+    page = await consent_page(harness, browser, client["client_id"])
     before = dict(browser.http.cookies)
 
     # Everything that the browser holds now, and the request once more: it is asked again.
-    other = world.browser()
+    other = harness.browser()
     other.http.cookies.update(before)
-    again = await other.open(world.authorize_url(client["client_id"]))
+    again = await other.open(harness.authorize_url(client["client_id"]))
 
     assert is_consent(page)
     assert is_consent(again)
@@ -113,10 +121,10 @@ async def test_no_cookie_from_before_the_approval_stands_for_it(world: World) ->
 
 
 @proves("S32", "accepts")
-async def test_approval_is_kept_here_and_sets_no_cookie(world: World) -> None:
-    client = await world.register()
-    browser = world.browser()
-    page = await consent_page(world, browser, client["client_id"])
+async def test_approval_is_kept_here_and_sets_no_cookie(harness: AuthServerHarness) -> None:
+    client = await harness.register()
+    browser = harness.browser()
+    page = await consent_page(harness, browser, client["client_id"])
 
     response = await browser.decide(page)
 
@@ -125,10 +133,12 @@ async def test_approval_is_kept_here_and_sets_no_cookie(world: World) -> None:
 
 @proves("S38", "refuses")
 @pytest.mark.parametrize("second", ["allow", "deny"])
-async def test_an_answered_question_cannot_be_answered_again(world: World, second: str) -> None:
-    client = await world.register()
-    browser = world.browser()
-    page = await consent_page(world, browser, client["client_id"])
+async def test_an_answered_question_cannot_be_answered_again(
+    harness: AuthServerHarness, second: str
+) -> None:
+    client = await harness.register()
+    browser = harness.browser()
+    page = await consent_page(harness, browser, client["client_id"])
     await browser.decide(page, "deny")
 
     response = await browser.decide(page, second)
@@ -138,10 +148,10 @@ async def test_an_answered_question_cannot_be_answered_again(world: World, secon
 
 
 @proves("S38", "accepts")
-async def test_allow_is_an_answer_once(world: World) -> None:
-    client = await world.register()
-    browser = world.browser()
-    page = await consent_page(world, browser, client["client_id"])
+async def test_allow_is_an_answer_once(harness: AuthServerHarness) -> None:
+    client = await harness.register()
+    browser = harness.browser()
+    page = await consent_page(harness, browser, client["client_id"])
 
     first, second = await browser.decide(page), await browser.decide(page)
 
@@ -150,23 +160,25 @@ async def test_allow_is_an_answer_once(world: World) -> None:
 
 
 async def test_a_question_nobody_answers_is_over_after_ten_minutes(
-    world: World, clock: StoppedClock
+    harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
-    client = await world.register()
-    browser = world.browser()
-    page = await consent_page(world, browser, client["client_id"])
+    client = await harness.register()
+    browser = harness.browser()
+    page = await consent_page(harness, browser, client["client_id"])
     clock.advance(600)
 
     assert (await browser.decide(page)).status_code == 403
 
 
 @proves("S46", "refuses")
-async def test_cookies_do_not_grow_with_the_number_of_clients(open_world: Opening) -> None:
-    world = await open_world()
-    browser = world.browser()
+async def test_cookies_do_not_grow_with_the_number_of_clients(
+    start_authserver: StartAuthServer,
+) -> None:
+    harness = await start_authserver()
+    browser = harness.browser()
     for number in range(12):
-        client = await world.register(client_name=f"Client {number}")
-        page = await browser.open(world.authorize_url(client["client_id"]))
+        client = await harness.register(client_name=f"Client {number}")
+        page = await browser.open(harness.authorize_url(client["client_id"]))
         if is_sign_in(page):
             page = await browser.sign_in(page, "alice", PASSWORD)
         await browser.decide(page, "allow" if number % 2 else "deny")
@@ -176,12 +188,14 @@ async def test_cookies_do_not_grow_with_the_number_of_clients(open_world: Openin
 
 
 @proves("S46", "accepts")
-async def test_the_browser_cookie_is_kept_from_one_request_to_the_next(world: World) -> None:
-    client = await world.register()
-    browser = world.browser()
-    first = await browser.open(world.authorize_url(client["client_id"]))
+async def test_the_browser_cookie_is_kept_from_one_request_to_the_next(
+    harness: AuthServerHarness,
+) -> None:
+    client = await harness.register()
+    browser = harness.browser()
+    first = await browser.open(harness.authorize_url(client["client_id"]))
 
-    second = await browser.open(world.authorize_url(client["client_id"]))
+    second = await browser.open(harness.authorize_url(client["client_id"]))
 
     assert "set-cookie" in first.headers
     assert "set-cookie" not in second.headers
@@ -189,11 +203,13 @@ async def test_the_browser_cookie_is_kept_from_one_request_to_the_next(world: Wo
 
 @proves("S31", "accepts")
 @pytest.mark.parametrize("origin", ["https://auth.example", "null"])
-async def test_a_form_sent_from_our_own_page_is_taken(open_world: Opening, origin: str) -> None:
-    world = await open_world(issuer="https://auth.example:443")
-    client = await world.register()
-    browser = world.browser()
-    page = await browser.open(world.authorize_url(client["client_id"]))
+async def test_a_form_sent_from_our_own_page_is_taken(
+    start_authserver: StartAuthServer, origin: str
+) -> None:
+    harness = await start_authserver(issuer="https://auth.example:443")
+    client = await harness.register()
+    browser = harness.browser()
+    page = await browser.open(harness.authorize_url(client["client_id"]))
     form = form_with(page.text, "password")
 
     response = await browser.http.post(
