@@ -1,9 +1,7 @@
 """Who is calling: the one type that ``tokens`` makes and every room above shares."""
 
-import zlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextvars import ContextVar
-from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -18,48 +16,7 @@ Kind = Literal["person", "service", "key"]
 SCOPE_KEY = "doorward.identity"
 
 
-class Packed(msgspec.Struct, frozen=True, gc=False):
-    """Claims as JSON, without what they have in common with ``pattern``, other claims as JSON."""
-
-    content: bytes
-    pattern: bytes
-
-    def __repr__(self) -> str:
-        # The pattern is what another caller's token said, and must not stand in a log beside this
-        # one's name.
-        return f"Packed({self.json!r})"
-
-    @property
-    def json(self) -> bytes:
-        """The claims as they were."""
-        return zlib.decompressobj(_WINDOW, self.pattern).decompress(self.content)
-
-
-# A window of 2 kB and the least memory: claims are short, and ten thousand are packed in a row.
-_WINDOW, _LEVEL, _MEMORY = -11, 2, 2
-
-
-class Packer:
-    """
-    Makes claims shorter by what they have in common with ``pattern``.
-
-    Tokens of one issuer differ in a few places: packed, 360 bytes are 100.
-    """
-
-    def __init__(self, pattern: bytes) -> None:
-        self.pattern = pattern
-        # To copy one that has read the pattern is quicker than to have another one read it.
-        self._ready = zlib.compressobj(
-            _LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zlib.Z_DEFAULT_STRATEGY, pattern
-        )
-
-    def pack(self, claims_json: bytes) -> Packed:
-        """Return the claims packed; whoever has them can unpack them."""
-        packer = self._ready.copy()
-        return Packed(packer.compress(claims_json) + packer.flush(), self.pattern)
-
-
-class Identity(msgspec.Struct, frozen=True, gc=False, kw_only=True, eq=False):
+class Identity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """
     A caller whose token was verified.
 
@@ -80,27 +37,12 @@ class Identity(msgspec.Struct, frozen=True, gc=False, kw_only=True, eq=False):
     name: str | None = None
     token_id: str | None = None
     # Never as a dict, which costs five times as much: ten thousand of these live in a cache.
-    claims_kept: bytes | Packed = b"{}"
-
-    # By what is known, and not by how it is kept: of one token the claims may be packed or not.
-    def __eq__(self, other: object) -> bool:
-        if self is other or not isinstance(other, Identity):
-            return self is other
-        return _told(self) == _told(other)
-
-    def __hash__(self) -> int:
-        return hash((self.issuer, self.subject, self.token_id))
+    claims_json: bytes = b"{}"
 
     @property
     def key(self) -> tuple[str, str]:
         """The (issuer, subject) pair that names this caller for ever."""
         return (self.issuer, self.subject)
-
-    @property
-    def claims_json(self) -> bytes:
-        """The verified claims as JSON, unpacked on each call."""
-        kept = self.claims_kept
-        return kept.json if isinstance(kept, Packed) else kept
 
     @property
     def claims(self) -> Mapping[str, Any]:
@@ -145,10 +87,6 @@ class Identity(msgspec.Struct, frozen=True, gc=False, kw_only=True, eq=False):
         wanted = frozenset([scopes] if isinstance(scopes, str) else scopes)
         return await give(self, name, wanted)
 
-
-_told = attrgetter(
-    *(name for name in Identity.__struct_fields__ if name != "claims_kept"), "claims_json"
-)
 
 # What gets tokens in the caller's name: (caller, name, scopes) in, an access token out.
 Giving = Callable[[Identity, str, frozenset[str]], Awaitable[str]]

@@ -1,7 +1,6 @@
 """One address with several names: each name proves itself, and a mixed answer opens nothing."""
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -65,10 +64,10 @@ def resolved(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     """Resolve the names in this table, and no others."""
     names = {FIRST: ["127.0.0.1"], SECOND: ["127.0.0.1"]}
 
-    async def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (ip, port)) for ip in names[host]]
+    async def resolve(host: str, _port: int) -> list[str]:
+        return names[host]
 
-    monkeypatch.setattr("doorward.client.http.url_policy.anyio.getaddrinfo", getaddrinfo)
+    monkeypatch.setattr("doorward.client.http.url_policy.resolve", resolve)
     return names
 
 

@@ -1,9 +1,5 @@
 """An address that is not public is not inside for that: only a server that is leads inside."""
 
-import socket
-from typing import Any
-
-import anyio
 import httpx2
 import pytest
 
@@ -66,10 +62,10 @@ def test_a_server_inside_leads_inside(address: str) -> None:
 async def test_a_name_without_any_address_is_a_connection_that_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def nobody(*_: Any, type: socket.SocketKind) -> list[Any]:  # noqa: A002
+    async def nobody(_host: str, _port: int) -> list[str]:
         return []
 
-    monkeypatch.setattr(anyio, "getaddrinfo", nobody)
+    monkeypatch.setattr("doorward.client.http.url_policy.resolve", nobody)
 
     with pytest.raises(httpx2.ConnectError):
         await PinnedTransport(UrlPolicy(SERVER)).handle_async_request(httpx2.Request("GET", SERVER))

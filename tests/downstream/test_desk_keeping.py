@@ -30,9 +30,9 @@ async def test_a_token_is_kept_for_its_caller(issuer: Issuer, clock: Clock) -> N
         pytest.param({"client_id": "other"}, id="another-client"),
         pytest.param({"scopes": frozenset({"mcp:read"})}, id="less-granted"),
         pytest.param({"roles": frozenset({"admin"})}, id="another-role"),
-        pytest.param({"claims_kept": b'{"act":{"sub":"agent"}}'}, id="an-agent-in-the-users-name"),
-        pytest.param({"claims_kept": b'{"org_id":"org_b"}'}, id="in-another-organization"),
-        pytest.param({"claims_kept": b'{"acr":"1"}'}, id="signed-in-with-less"),
+        pytest.param({"claims_json": b'{"act":{"sub":"agent"}}'}, id="an-agent-in-the-users-name"),
+        pytest.param({"claims_json": b'{"org_id":"org_b"}'}, id="in-another-organization"),
+        pytest.param({"claims_json": b'{"acr":"1"}'}, id="signed-in-with-less"),
     ],
 )
 async def test_a_token_is_kept_for_nobody_else(
@@ -65,7 +65,7 @@ async def test_a_fresh_token_that_says_the_same_shares_what_is_kept(
     said = '{"org_id":"a","iat":%d,"nbf":%d,"exp":%d,"jti":"%d"}'
     for number in (1, 2):
         claims = (said % (number, number, number, number)).encode()
-        await get(desk, issuer, inbound=f"token {number}", claims_kept=claims)
+        await get(desk, issuer, inbound=f"token {number}", claims_json=claims)
 
     assert len(issuer.forms) == 1
 

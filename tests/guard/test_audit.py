@@ -15,11 +15,11 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doorward.correlation_id import new_correlation_id
 from doorward.guard import Guard
 from doorward.guard.audit import events as audit
 from doorward.guard.audit.events import AuditEvent, harmless
 from doorward.guard.audit.lines import AuditLines
-from doorward.guard.http.correlation_id import new_id
 from doorward.policy import Operation
 from tests.guard.bench import (
     ISSUER,
@@ -327,10 +327,10 @@ def an_event(method: str) -> AuditEvent:
 def test_correlation_ids_do_not_repeat_in_workers_that_were_forked() -> None:
     ours, theirs = os.pipe()
     if not (child := os.fork()):
-        os.write(theirs, new_id().encode())
+        os.write(theirs, new_correlation_id().encode())
         os._exit(0)
     os.waitpid(child, 0)
 
-    assert os.read(ours, 64).decode() != new_id()
+    assert os.read(ours, 64).decode() != new_correlation_id()
     os.close(ours)
     os.close(theirs)

@@ -26,7 +26,7 @@ def caller(number: int, scope: str = "a") -> Identity:
         scopes=frozenset({scope}),
         roles=frozenset(),
         expires_at=NOW + 60,
-        claims_kept=b'{"sub":"user-%d"}' % number,
+        claims_json=b'{"sub":"user-%d"}' % number,
     )
 
 

@@ -44,7 +44,7 @@ def caller(number: int = 0, **changes: Any) -> Identity:
         "expires_at": NOW + 600,
         "name": str(claims["name"]),
         "token_id": str(claims["jti"]),
-        "claims_kept": json.dumps(claims, separators=(",", ":")).encode(),
+        "claims_json": json.dumps(claims, separators=(",", ":")).encode(),
     }
     return Identity(**{**given, **changes})
 
@@ -59,9 +59,9 @@ def digest(number: int) -> bytes:
         {},
         {"kind": "service", "name": None, "token_id": None, "client_id": None},
         {"roles": frozenset(), "scopes": frozenset({"other"})},
-        {"claims_kept": b"{}"},
-        {"claims_kept": b'{"x":"' + b"y" * 9000 + b'"}'},
-        {"claims_kept": '{"name":"Zoë \U0001f600"}'.encode(), "subject": "Zoë"},
+        {"claims_json": b"{}"},
+        {"claims_json": b'{"x":"' + b"y" * 9000 + b'"}'},
+        {"claims_json": '{"name":"Zoë \U0001f600"}'.encode(), "subject": "Zoë"},
         {"expires_at": NOW + 60},
     ],
 )
@@ -83,8 +83,8 @@ def test_whoever_is_recalled_is_whoever_was_kept(changes: dict[str, Any]) -> Non
 
 def test_nobody_is_shown_with_what_another_token_said() -> None:
     remembered = VerifiedTokenCache(entries=10, ttl=60)
-    alice = caller(0, claims_kept=b'{"email":"alice@example.com","team":"one"}')
-    bob = caller(1, claims_kept=b'{"email":"bob@example.com","team":"one"}')
+    alice = caller(0, claims_json=b'{"email":"alice@example.com","team":"one"}')
+    bob = caller(1, claims_json=b'{"email":"bob@example.com","team":"one"}')
     remembered.keep(digest(0), alice, Keys(), 0, NOW)
 
     shown = repr(remembered.keep(digest(1), bob, Keys(), 0, NOW))

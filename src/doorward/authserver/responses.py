@@ -3,7 +3,6 @@
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from starlette.requests import Request
@@ -17,6 +16,7 @@ from doorward.authserver.refusals import (
     TooManyRequests,
     UnknownClient,
 )
+from doorward.correlation_id import new_correlation_id
 from doorward.errors import HostRefused, RequestRefused, Unavailable
 
 _log = structlog.get_logger("doorward.authserver")
@@ -228,7 +228,7 @@ def _failure_on_page(request: Request, service: str, error: Exception) -> Respon
 
 
 def _note(request: Request, refusal: RequestRefused | Unavailable) -> str:
-    correlation_id = uuid4().hex
+    correlation_id = new_correlation_id()
     _log.info(
         "refused",
         path=request.scope["path"],
@@ -241,7 +241,7 @@ def _note(request: Request, refusal: RequestRefused | Unavailable) -> str:
 
 
 def _record_failure(request: Request, error: Exception) -> str:
-    correlation_id = uuid4().hex
+    correlation_id = new_correlation_id()
     # The type alone: messages of drivers and parsers quote what they were given.
     _log.error(
         "failed",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from doorward.correlation_id import new_correlation_id
 from doorward.errors import BadRequest, RequestRefused, Unavailable
 from doorward.gateway import browsers
 from doorward.gateway.document import read_document
@@ -15,7 +16,6 @@ from doorward.gateway.refusals import MethodNotForwarded
 from doorward.gateway.routes import Route, authority_of, find, require_origin
 from doorward.gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse
 from doorward.guard.http.body import ClientDisconnected, read_body, require_size
-from doorward.guard.http.correlation_id import new_id
 from doorward.guard.http.cors import is_preflight
 from doorward.guard.http.request_headers import RequestHeaders, look_at
 from doorward.guard.http.responses import Receive, Scope, Send
@@ -108,7 +108,7 @@ class _RequestCycle:
         self._scope = scope
         self._send = send
         self._asked: RequestHeaders = look_at(scope["headers"])
-        self._id = new_id()
+        self._id = new_correlation_id()
         self._began = time.monotonic()
         self._route: Route | None = None
         self._origin: bytes | None = None

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from copy import copy
 from typing import TYPE_CHECKING
 
+from doorward.correlation_id import new_correlation_id
 from doorward.errors import NotPermitted, RequestRefused, ScopeMissing, Unavailable
 from doorward.guard.audit import events as audit
 from doorward.guard.http.bearer import read_bearer, require_token
-from doorward.guard.http.correlation_id import new_id
 from doorward.guard.http.request_headers import RequestHeaders, look_at
 from doorward.guard.http.responses import RefusalResponses, Response, Scope
 from doorward.guard.refusals import KindNotAllowed, UnknownMethod, UnknownName
@@ -44,7 +44,7 @@ class GuardedRequest:
         self.asked: RequestHeaders = look_at(scope["headers"])
         self.http_method: str = scope["method"]
         self.operation = operation
-        self.correlation_id = new_id()
+        self.correlation_id = new_correlation_id()
 
 
 class Pipeline:

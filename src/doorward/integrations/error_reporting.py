@@ -1,11 +1,11 @@
 """What stood between a tool and the next server, told to its caller as our own transport does."""
 
-import secrets
 import traceback
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, NamedTuple, TypeVar, cast
 
+from doorward.correlation_id import new_correlation_id
 from doorward.downstream.refusals import DownstreamProblem, SignInNeeded
 from doorward.errors import ConfigurationError, Unavailable
 
@@ -81,7 +81,7 @@ def _write_down(event: str, name: str, error: BaseException) -> str:
     # Brought in by the first failure: with what it brings along, it weighs 10 MB.
     import structlog
 
-    correlation_id = secrets.token_hex(8)
+    correlation_id = new_correlation_id()
     structlog.get_logger("doorward.guard").error(
         event,
         name=name,

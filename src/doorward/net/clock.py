@@ -6,6 +6,10 @@ from dataclasses import dataclass
 # Seconds since 1970, as ``time.time`` gives them.
 Clock = Callable[[], float]
 
+# For how many seconds what was made here may lie in the future: clocks of two machines differ, and
+# time servers correct them. A clock that was set back further must not bring anything back to life.
+CLOCK_SKEW = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Span:

@@ -18,6 +18,9 @@ class Fetcher:
     is for the whole fetch, in seconds. ``connections`` is how many fetches run at a time.
 
     Redirects are not followed, proxies from the environment are not used, cookies are not kept.
+    Connections are not kept either: one that stays open outlives the check of its address. The client
+    needs kept connections and streams, and has ``client.http`` for them, with the same rules on
+    addresses and URLs.
     """
 
     def __init__(

@@ -6,7 +6,8 @@ from typing import Protocol
 
 import msgspec
 
-from doorward.identity import Identity, Kind, Packed, Packer
+from doorward.identity import Identity, Kind
+from doorward.tokens.claims_compression import ClaimsCompressor
 
 
 class CacheBasis(Protocol):
@@ -67,7 +68,7 @@ class VerifiedTokenCache:
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
         self._shapes: dict[_Shape, _Shape] = {}
         # By issuer: the first of its claims are the pattern of all others.
-        self._packers: dict[str, Packer] = {}
+        self._compressors: dict[str, ClaimsCompressor] = {}
         # The callers of this moment, unpacked. Only ever read beside an entry that still holds.
         self._at_hand: dict[bytes, Identity] = {}
 
@@ -86,11 +87,11 @@ class VerifiedTokenCache:
         self._entries.pop(digest, None)
         return None
 
-    def _pack(self, issuer: str, claims_json: bytes) -> Packed:
-        packer = self._packers.get(issuer)
-        if packer is None:
-            packer = self._packers.setdefault(issuer, Packer(claims_json))
-        return packer.pack(claims_json)
+    def _compress(self, issuer: str, claims_json: bytes) -> bytes:
+        compressor = self._compressors.get(issuer)
+        if compressor is None:
+            compressor = self._compressors.setdefault(issuer, ClaimsCompressor(claims_json))
+        return compressor.compress(claims_json)
 
     def keep(
         self, digest: bytes, identity: Identity, source: CacheBasis, generation: int, now: float
@@ -98,15 +99,14 @@ class VerifiedTokenCache:
         """
         Remember ``identity``, verified with the keys that ``source`` had at ``generation``.
 
-        When they have changed since, the entry is over before it is first recalled. Returns the
-        identity as it will be recalled.
+        When they have changed since, the entry is over before it is first recalled. Returns
+        ``identity``.
         """
         if not self._most:
             return identity
         until = min(identity.expires_at, now + self._ttl, source.trusted_until)
         if not now < until:
             return identity
-        kept = self._pack(identity.issuer, identity.claims_json)
         while len(self._entries) >= self._most:
             self._drop_oldest()
         own = _write(
@@ -115,16 +115,16 @@ class VerifiedTokenCache:
                 identity.name,
                 identity.token_id,
                 float(identity.expires_at),
-                kept.content,
+                self._compress(identity.issuer, identity.claims_json),
             )
         )
         shape = self._shape(identity)
         self._entries[digest] = _Entry(until, source, generation, shape, own)
         self._at_hand.pop(digest, None)
-        return msgspec.structs.replace(identity, claims_kept=kept)
+        return identity
 
     def _unpack(self, digest: bytes, entry: _Entry) -> Identity:
-        identity = _identity(entry, self._packers[entry.shape[0]].pattern)
+        identity = _identity(entry, self._compressors[entry.shape[0]])
         if len(self._at_hand) >= _MOST_AT_HAND:
             self._at_hand.clear()
         self._at_hand[digest] = identity
@@ -154,9 +154,9 @@ class VerifiedTokenCache:
         self._at_hand.clear()
 
 
-def _identity(entry: _Entry, pattern: bytes) -> Identity:
+def _identity(entry: _Entry, compressor: ClaimsCompressor) -> Identity:
     issuer, client_id, scopes, roles, kind = entry.shape
-    subject, name, token_id, expires_at, content = _read(entry.own)
+    subject, name, token_id, expires_at, compressed = _read(entry.own)
     return Identity(
         issuer=issuer,
         subject=subject,
@@ -167,5 +167,5 @@ def _identity(entry: _Entry, pattern: bytes) -> Identity:
         kind=kind,
         name=name,
         token_id=token_id,
-        claims_kept=Packed(content, pattern),
+        claims_json=compressor.decompress(compressed),
     )

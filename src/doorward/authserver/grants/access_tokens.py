@@ -13,7 +13,7 @@ from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.revoked_tokens import add_revoked_tokens
 from doorward.authserver.store.schema import grants, revoked_tokens
 from doorward.authserver.users.users import User, find_user
-from doorward.net.clock import Clock
+from doorward.net.clock import CLOCK_SKEW, Clock
 from doorward.wire.oauth.scope import build_scope
 
 TYPE = "at+jwt"
@@ -95,7 +95,7 @@ class AccessTokens:
         if not isinstance(issued, int) or not isinstance(expires, int):
             return None
         # A clock that was set back does not make a token of tomorrow valid today.
-        alive = self._settings.revoke_before <= issued <= now + 60 and now < expires
+        alive = self._settings.revoke_before <= issued <= now + CLOCK_SKEW and now < expires
         return claims if alive else None
 
     async def is_alive(self, connection: AsyncConnection, claims: Mapping[str, Any]) -> bool:

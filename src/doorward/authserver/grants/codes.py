@@ -9,6 +9,7 @@ from doorward.authserver.grants.authorization_request import AuthorizationReques
 from doorward.authserver.keys.secrets import hash_secret, new_secret
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.schema import codes
+from doorward.net.clock import CLOCK_SKEW
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,7 @@ async def claim_code(
         table.client_id == presented.client_id,
         table.challenge == presented.challenge,
         table.expires_at > now,
-        table.issued_at <= now + 60,
+        table.issued_at <= now + CLOCK_SKEW,
         table.issued_at >= settings.revoke_before,
         table.attempts < settings.limits.code_attempts,
     ]

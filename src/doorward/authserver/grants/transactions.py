@@ -12,7 +12,7 @@ from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import transactions
 from doorward.authserver.users.cookies import Browser
-from doorward.net.clock import Clock
+from doorward.net.clock import CLOCK_SKEW, Clock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,5 +121,5 @@ class Transactions:
             table.finished_at.is_(None),
             table.expires_at > now,
             # A clock set back by more than a minute does not bring old requests to life.
-            table.created_at <= now + 60,
+            table.created_at <= now + CLOCK_SKEW,
         )

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.revoked_tokens import add_revoked_tokens
 from doorward.authserver.store.schema import grants
+from doorward.net.clock import CLOCK_SKEW
 from doorward.wire.oauth.redirect_uri import without_port
 
 
@@ -68,7 +69,7 @@ async def find_active_grant(
                 grants.c.expires_at > now,
                 # Everything from before the cut-off is void, whatever it says of itself.
                 grants.c.created_at >= settings.revoke_before,
-                grants.c.created_at <= now + 60,
+                grants.c.created_at <= now + CLOCK_SKEW,
             )
         )
     ).one_or_none()

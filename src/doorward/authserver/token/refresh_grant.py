@@ -33,6 +33,7 @@ from doorward.authserver.store.grants import (
 )
 from doorward.authserver.token.response import token_response
 from doorward.authserver.users.users import User, find_user
+from doorward.net.clock import CLOCK_SKEW
 from doorward.wire.oauth.parameters import Parameters
 from doorward.wire.oauth.scope import build_scope, parse_scope
 
@@ -98,7 +99,7 @@ async def _exchange(
     if kept is None:
         return InvalidGrant("no such refresh token of this client")
     grant = await find_active_grant(connection, services.settings, kept.grant_id, now)
-    if grant is None or now < kept.issued_at - 60:
+    if grant is None or now < kept.issued_at - CLOCK_SKEW:
         return InvalidGrant("the grant is over or revoked, or the clock was set back")
     if now >= kept.expires_at:
         # Written down: setting the clock back afterwards must not bring it to life again.

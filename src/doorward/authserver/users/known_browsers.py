@@ -7,7 +7,7 @@ from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import known_browsers, users
 from doorward.authserver.users.users import User
-from doorward.net.clock import Clock
+from doorward.net.clock import CLOCK_SKEW, Clock
 
 MOST_PER_USER = 20
 
@@ -36,7 +36,7 @@ class KnownBrowsers:
                 known_browsers.c.id_hash == hash_secret(secret or ""),
                 users.c.username == username,
                 known_browsers.c.expires_at > now,
-                known_browsers.c.signed_in_at <= now + 60,
+                known_browsers.c.signed_in_at <= now + CLOCK_SKEW,
             )
         )
         async with self._store.reading() as connection:

@@ -1,7 +1,6 @@
 """Where a server that the user named may lead this client, and where not."""
 
 import ipaddress
-import socket
 import ssl
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +10,8 @@ import httpx2
 
 from doorward.client.refusals import DiscoveryFailed, Unreachable
 from doorward.net.addresses import is_internal, not_public
-from doorward.net.refusals import FetchRefused
+from doorward.net.refusals import FetchFailed, FetchRefused
+from doorward.net.resolver import resolve
 from doorward.net.url import FetchUrl, read_target
 from doorward.wire import address
 
@@ -159,6 +159,11 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
     name would also serve another one that claims the same address. Without ``keep_alive`` no
     connection is kept, so there is nothing to close.
 
+    ``net.Fetcher`` has another job: one document per connection, from the public internet and the
+    hosts that an operator listed. This one keeps a connection to the server, streams, and goes where
+    the user's own choice of server leads. Both resolve with ``net.resolver``, judge with
+    ``net.addresses`` and read URLs with ``net.url``.
+
     Spec: RFC 9110 §4.3.3
     """
 
@@ -188,10 +193,9 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
     async def _resolve(self, host: str, port: int) -> str:
         try:
             with anyio.fail_after(10):
-                found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError, TimeoutError) as error:
+                ips = await resolve(host, port)
+        except (FetchFailed, TimeoutError) as error:
             raise httpx2.ConnectError(f"{host} has no address") from error
-        ips = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         if not ips:
             raise httpx2.ConnectError(f"{host} has no address")
         if not self.url_policy.admits_addresses(host, ips):
@@ -208,7 +212,7 @@ def _port_of(scheme: str) -> int:
     return 443 if scheme == "https" else 80
 
 
-def _preferred(ips: list[str]) -> str:
+def _preferred(ips: Sequence[str]) -> str:
     # IPv4 first: a name such as localhost has both, and most local servers listen on one.
     return next((ip for ip in ips if ":" not in ip), ips[0])
 

@@ -1,8 +1,8 @@
 """Exceptions of an author's code: a log record for the operator, and a text for the client."""
 
-import secrets
 import traceback
 
+from doorward.correlation_id import new_correlation_id
 from doorward.mcp_server.refusals import IdentityRequired
 
 
@@ -15,7 +15,7 @@ def report(event: str, name: str, error: BaseException) -> str:
     # Imported late: structlog brings 6 MB, and a server without a failure does not need it.
     import structlog
 
-    correlation_id = secrets.token_hex(8)
+    correlation_id = new_correlation_id()
     structlog.get_logger("doorward.mcp_server").error(
         event,
         name=name,

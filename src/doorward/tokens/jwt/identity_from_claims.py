@@ -39,7 +39,7 @@ def read_identity(claims: Claims, profile: TokenProfile, payload: bytes) -> Iden
         kind=_kind(claims, profile, subject, client),
         name=_first(claims, profile.name_claims),
         token_id=_first(claims, profile.token_id_claims),
-        claims_kept=payload,
+        claims_json=payload,
     )
 
 

@@ -11,6 +11,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_numbers.seed)
 
 
-def new_id() -> str:
+def new_correlation_id() -> str:
     """Return sixteen hexadecimal digits that nothing else in the log has."""
     return _numbers.randbytes(8).hex()
