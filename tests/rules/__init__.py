@@ -2,7 +2,8 @@
 One property: what ran was allowed for its caller, on each kind of server, in each spelling.
 
 ``test_rules_hold`` checks it on drawn servers. ``test_known_holes`` opens one hole at a time and
-expects the property to fail.
+expects the property to fail. ``test_layers_are_complete`` compares what FastMCP ships with what is
+drawn.
 
 What is drawn:
 

@@ -87,7 +87,6 @@ class Checked:
     ) -> tuple[Answer, list[Execution]]:
         """Send one request, check what ran and what was answered, and return both."""
         before = len(self._recorder.executions)
-        self._recorder.sender = self.callers[token]
         answer = await send(self.served.app, request, meanwhile)
         ran = self._recorder.executions[before:]
         self._count.requests += 1
@@ -133,7 +132,7 @@ async def check(example: Example, count: Count) -> list[str]:
     from tests.rules.agreement import Agreement
 
     model, requests = example.model, example.requests
-    recorder = Recorder(is_remote=bool(model.options.get("remote")))
+    recorder = Recorder()
     count.servers += 1
     try:
         served = SERVERS[example.kind](model, example.callers, recorder)

@@ -19,29 +19,20 @@ def words_for(caller: Identity | None) -> str:
 
 @dataclass
 class Recorder:
-    """
-    What ran, recorded by the functions themselves.
-
-    ``sender`` is who sent the request that is being served. It counts only for ``is_remote``: the
-    server behind a proxy runs in a task of its own, which knows no caller.
-    """
+    """What ran, recorded by the functions themselves."""
 
     executions: list[Execution] = field(default_factory=list)
-    sender: Identity | None = None
-    is_remote: bool = False
 
     def ran(self, component: Component, values: Mapping[str, str] | None = None) -> str:
         """Record that ``component`` runs, and return what it answers."""
-        self.executions.append(Execution(component, dict(values or {}), self._caller()))
-        return f"{component.marker} for {words_for(self._caller())}"
+        caller = current_identity()
+        self.executions.append(Execution(component, dict(values or {}), caller))
+        return f"{component.marker} for {words_for(caller)}"
 
     def completed(self, component: Component) -> list[str]:
         """Record that an argument of ``component`` is completed, and return the completions."""
-        self.executions.append(Execution(component, {}, self._caller(), is_completion=True))
+        self.executions.append(Execution(component, {}, current_identity(), is_completion=True))
         return [component.marker]
-
-    def _caller(self) -> Identity | None:
-        return current_identity() or (self.sender if self.is_remote else None)
 
 
 def function_of(

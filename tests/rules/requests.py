@@ -86,8 +86,8 @@ _ODD = (
     *([()] * 7),
     *([("text",)] * 9),
     *(("verb",), ("path",), ("header",), ("body",), ("decoy",), ("session",)),
-    *(("text", "text"), ("text", "header"), ("text", "session"), ("header", "body")),
-    *(("verb", "path"), ("decoy", "header"), ("session", "header")),
+    *(("text", "header"), ("text", "session"), ("header", "body"), ("verb", "path")),
+    *(("decoy", "header"), ("session", "header")),
 )
 """Which parts of a request are odd: none, or one, or two."""
 
