@@ -195,3 +195,21 @@ def test_an_authors_rule_opens_no_uri_that_the_operators_template_keeps_back(
     assert policy.requirement(wanted) is None
     assert [line.operation.name for line in policy.matrix()] == ["a://{x}"]
     assert policy.decide(caller(), Operation("resources/read", "a://b")).allowed
+
+
+@proves("S184", "accepts")
+@proves("S184", "refuses")
+@pytest.mark.parametrize("uri", ["files://Salaries.txt", "files://salaries.txt?page=1"])
+def test_an_authors_rule_leaves_the_operators_for_a_uri_that_may_be_the_same(uri: str) -> None:
+    written, operation = Written(), Operation("resources/read", uri)
+    written.rules[("resources/read", uri)] = [Rule(scopes={"read"})]
+    stricter = {("resources/read", "files://salaries.txt"): Rule(scopes={"admin"})}
+    policy = DeclaredPolicy(Policy(rules=stricter), written)
+
+    refused = policy.decide(caller("read"), operation)
+    line = policy.requirement(operation)
+
+    assert (refused.reason, refused.scopes) == ("scope-missing", frozenset({"read", "admin"}))
+    assert policy.decide(caller("read", "admin"), operation).allowed
+    assert line is not None
+    assert line.scopes == {"read", "admin"}

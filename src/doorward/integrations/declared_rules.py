@@ -233,8 +233,9 @@ class DeclaredPolicy(Policy):
         if decision.reason in ("uri-not-normal", "no-template-fits"):
             return decision
         if decision.reason == "unknown-operation":
-            # Known after all, and the base rule holds for everything.
-            decision = self._judge(identity, self.base)
+            # Known after all. What else is written still holds, such as a rule for the same URI in
+            # another case.
+            decision = self._written.decide_known(identity, operation)
         for other in said.others:
             decision = _both(decision, self._written.decide(identity, other))
         for rule in said.rules:
@@ -280,8 +281,8 @@ class DeclaredPolicy(Policy):
         return self._written.containing(scope)
 
     def _with(self, line: Requirement | None, operation: Operation) -> Requirement:
-        base, roles = self.base, (self.base.roles,) if self.base.roles else ()
-        line = line or Requirement(operation, base.scopes, roles, base.kinds)
+        line = line or self._written.requirement_if_known(operation)
+        assert line is not None, "the caller has ruled out what no rule can allow"
         said = self._said_of(operation)
         for other in said.others:
             more = self._written.requirement(other)

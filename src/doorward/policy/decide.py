@@ -114,6 +114,20 @@ class Policy:
         needs = self._needs_of(operation)
         if isinstance(needs, str):
             return Decision(False, needs)
+        return self._met(identity, needs)
+
+    def decide_known(self, identity: Identity, operation: Operation) -> Decision:
+        """
+        Return what ``decide`` does for an operation that a rule elsewhere makes known.
+
+        The base rule holds, and so do the rules for URIs that may be taken for this one.
+        """
+        needs = self._needs_of(operation, is_known=True)
+        if isinstance(needs, str):
+            return Decision(False, needs)
+        return self._met(identity, needs)
+
+    def _met(self, identity: Identity, needs: _Needs) -> Decision:
         scopes, role_sets, kinds, allowed = needs
         # Before the scopes: a service that may not come whatever it holds is not to be sent away
         # for more scopes first.
@@ -144,10 +158,11 @@ class Policy:
 
     def requirement(self, operation: Operation) -> Requirement | None:
         """Return all that ``operation`` needs, or ``None`` when it is refused to everybody."""
-        needs = self._needs_of(operation)
-        if isinstance(needs, str):
-            return None
-        return Requirement(operation, needs.scopes, needs.role_sets, needs.kinds)
+        return _required(operation, self._needs_of(operation))
+
+    def requirement_if_known(self, operation: Operation) -> Requirement | None:
+        """Return what ``requirement`` does for an operation that a rule elsewhere makes known."""
+        return _required(operation, self._needs_of(operation, is_known=True))
 
     def forbids(self, operation: Operation) -> bool:
         """Say whether no rule can allow ``operation``: its URI is not one that a rule may decide."""
@@ -160,14 +175,14 @@ class Policy:
     def _reaches(self, held: frozenset[str], scope: str) -> bool:
         return scope in held or not held.isdisjoint(self._broader.get(scope, frozenset()))
 
-    def _needs_of(self, operation: Operation) -> _Needs | _Refused:
+    def _needs_of(self, operation: Operation, *, is_known: bool = False) -> _Needs | _Refused:
         method, name = operation.method, operation.name
         if name is not None and (own := self._named.get((method, name))) is not None:
             return own
         known, said = self._rulings.of(method, name, operation.reaches)
         if known == "no-template-fits" or known == "uri-not-normal":
             return known
-        if known == "unknown" and self.unknown != "base":
+        if known == "unknown" and self.unknown != "base" and not is_known:
             return "unknown-operation"
         if len(said) == 1:
             return said[0]
@@ -178,6 +193,12 @@ class Policy:
         scopes = frozenset[str]().union(*(rule.scopes for rule in every))
         role_sets = tuple(rule.roles for rule in every if rule.roles)
         return _needs(scopes, role_sets, EVERY_KIND.intersection(*(rule.kinds for rule in every)))
+
+
+def _required(operation: Operation, needs: _Needs | _Refused) -> Requirement | None:
+    if isinstance(needs, str):
+        return None
+    return Requirement(operation, needs.scopes, needs.role_sets, needs.kinds)
 
 
 def _all_of(some: list[_Needs]) -> _Needs:
