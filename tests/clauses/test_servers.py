@@ -37,7 +37,7 @@ def test_a_server_without_an_issuer_does_not_start_and_its_metadata_is_not_belie
 ) -> None:
     with pytest.raises(ConfigurationError) as start:
         Verifier([])
-    with pytest.raises(resource_metadata.MetadataRefused) as reading:
+    with pytest.raises(resource_metadata.ResourceMetadataRefused) as reading:
         resource_metadata.parse(json.dumps({"resource": RESOURCE, **listed}).encode(), RESOURCE)
 
     assert start.value.reason == "no-issuers"

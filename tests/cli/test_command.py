@@ -257,11 +257,11 @@ def test_a_word_is_read_as_the_schema_reads_it(word: str, value: object) -> None
 @pytest.mark.parametrize(
     ("word", "reason"),
     [
-        ("count=x", "wrong-type"),
-        ("count=1.5", "wrong-type"),
-        ("count=true", "wrong-type"),
-        ("flag=1", "wrong-type"),
-        ("words=a", "wrong-type"),
+        ("count=x", "wrong-argument-type"),
+        ("count=1.5", "wrong-argument-type"),
+        ("count=true", "wrong-argument-type"),
+        ("flag=1", "wrong-argument-type"),
+        ("words=a", "wrong-argument-type"),
         ("count", "malformed-argument"),
         ("=7", "malformed-argument"),
         (":=7", "malformed-argument"),

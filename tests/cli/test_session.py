@@ -151,7 +151,7 @@ def test_without_a_browser_the_address_is_printed_alone_on_its_line(
 @pytest.mark.parametrize(
     ("words", "status", "reason"),
     [
-        pytest.param(("add", "a=x", "b=1"), 2, "wrong-type", id="wrong-type"),
+        pytest.param(("add", "a=x", "b=1"), 2, "wrong-argument-type", id="wrong-type"),
         pytest.param(("add", "a=1", "a=2"), 2, "malformed-argument", id="twice"),
         pytest.param(("add", "a"), 2, "malformed-argument", id="no-value"),
         pytest.param(("add", "a:=nope"), 2, "malformed-argument", id="no-json"),

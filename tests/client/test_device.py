@@ -201,7 +201,7 @@ async def test_a_time_that_json_does_not_know_is_refused(
 
     refusal = await refusal_of(open_house, device)
 
-    assert refusal.reason == "not-json"
+    assert refusal.reason == "answer-not-json"
 
 
 @proves("S229", "refuses")

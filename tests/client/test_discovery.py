@@ -314,17 +314,17 @@ def test_an_address_that_is_no_server_is_refused(url: str, reason: str) -> None:
             "compressed",
             id="gzip-bomb",
         ),
-        pytest.param(httpx2.Response(200, content=b'{"a": NaN}'), "not-json", id="not-json"),
+        pytest.param(httpx2.Response(200, content=b'{"a": NaN}'), "answer-not-json", id="not-json"),
         pytest.param(
             httpx2.Response(200, content=b'{"a":' * 500 + b"1" + b"}" * 500),
-            "not-json",
+            "answer-not-json",
             id="too-deep",
         ),
         pytest.param(
             httpx2.Response(
                 200, content=b'{"issuer":"https://issuer.example","issuer":"https://evil.example"}'
             ),
-            "not-json",
+            "answer-not-json",
             id="two-issuers",
         ),
     ],

@@ -456,7 +456,7 @@ def test_an_argument_that_is_no_json_is_refused_by_name(word: str, text: str) ->
     with pytest.raises(UsageProblem) as refusal:
         parse_arguments([word.format(text)], {"properties": {"a": {"type": "array"}}})
 
-    assert refusal.value.reason in ("malformed-argument", "wrong-type")
+    assert refusal.value.reason in ("malformed-argument", "wrong-argument-type")
 
 
 @proves("S228", "refuses")

@@ -95,7 +95,9 @@ async def test_an_unknown_tool_is_the_servers_to_name(open_house: Open) -> None:
         pytest.param(httpx2.Response(503), Unreachable, "server-error", id="503"),
         pytest.param(httpx2.Response(403), ServerRefused, "not-permitted", id="403"),
         pytest.param(httpx2.Response(418), ProtocolBroken, "unexpected-status", id="418"),
-        pytest.param(httpx2.Response(200, html="<p>"), ProtocolBroken, "not-json", id="page"),
+        pytest.param(
+            httpx2.Response(200, html="<p>"), ProtocolBroken, "answer-not-json", id="page"
+        ),
         pytest.param(httpx2.Response(200, json={}), ProtocolBroken, "no-answer", id="empty"),
         pytest.param(
             httpx2.Response(200, json={"id": 999, "result": {}}),

@@ -109,7 +109,7 @@ async def test_credentials_that_sts_does_not_know_are_refused_and_not_told(
         with pytest.raises(ClientRefused) as refusal:
             await AwsSts(address=sts.address)(AUDIENCE)
 
-    assert refusal.value.reason == "no-workload-token"
+    assert refusal.value.reason == "workload-token-refused"
     assert "SignatureDoesNotMatch" in refusal.value.problem
     assert SECRET not in str(refusal.value)
     assert refusal.value.__cause__ is None
@@ -128,7 +128,7 @@ async def test_where_nobody_listens_nothing_is_waited_for() -> None:
     with pytest.raises(ClientRefused) as refusal:
         await AwsSts(address="http://127.0.0.1:1")(AUDIENCE)
 
-    assert refusal.value.reason == "no-workload-token"
+    assert refusal.value.reason == "workload-token-refused"
 
 
 async def test_without_credentials_it_is_no_aws_workload(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,7 @@ async def test_every_refusal_is_written_down_with_its_reason() -> None:
         ("refused", "origin-refused", 403),
         ("refused", "not-json", 400),
         ("refused", "media-type-refused", 415),
-        ("refused", "unknown-operation", 200),
+        ("refused", "unknown-method", 200),
         ("refused", "ambiguous-token", 400),
     ]
     assert len({event.correlation_id for event in bench.events}) == 9

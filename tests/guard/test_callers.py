@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from doorward.errors import SessionRefused
 from doorward.guard.http.responses import Receive, Scope, Send
-from doorward.guard.refusals import SessionRefused
 from doorward.guard.sessions import SessionOwners
 from doorward.identity import SCOPE_KEY, Identity, current_identity
 from doorward.testing.mint import TokenMint

@@ -187,7 +187,7 @@ async def test_no_message_goes_by_the_name_of_what_a_verb_does(method: str) -> N
 
     answer = await bench.ask(json=message(method), headers=GOOD)
 
-    assert error(answer)["data"]["reason"] == "unknown-operation"
+    assert error(answer)["data"]["reason"] == "unknown-method"
     assert bench.seen == []
 
 

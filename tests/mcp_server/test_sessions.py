@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from doorward.errors import SessionRefused
 from doorward.identity import Identity
 from doorward.mcp_server import Context, Elicit, McpServer, Sample
 from doorward.mcp_server.principal import principal_of
-from doorward.mcp_server.refusals import NoSuchSession
 from doorward.mcp_server.streams.session import MAX_SESSIONS_PER_CALLER, Session, Sessions
 from doorward.policy import Policy, Rule
 from tests.ledger import proves
@@ -335,7 +335,7 @@ def test_sessions_end_when_nobody_used_them_for_long() -> None:
     clock.now = 59
     assert sessions.find(session.id, principal_of(ALICE)) is session
     clock.now = 120
-    with pytest.raises(NoSuchSession):
+    with pytest.raises(SessionRefused):
         sessions.find(session.id, principal_of(ALICE))
 
 
@@ -350,7 +350,7 @@ def test_one_caller_cannot_push_out_the_sessions_of_another() -> None:
         sessions.begin(session)
 
     assert sessions.find(kept.id, principal_of(ALICE)) is kept
-    with pytest.raises(NoSuchSession):
+    with pytest.raises(SessionRefused):
         sessions.find(of_bob[0].id, principal_of(BOB))
     assert sessions.find(of_bob[-1].id, principal_of(BOB)) is of_bob[-1]
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from doorward.errors import ConfigurationError, MissingToken, RequestRefused, TokenRejected
-from doorward.guard.http.responses import App, Receive, RefusalResponses, Scope, Send
+from doorward.guard.http.responses import App, Receive, Scope, Send
 from doorward.guard.http.user_context import UserContext
 from doorward.identity import SCOPE_KEY, Identity
 from doorward.jose.pem import read_public_pem
@@ -21,6 +21,7 @@ from doorward.policy import Operation, Policy, Rule
 from doorward.testing import BAD_TOKENS, BadToken, PrivateKey
 from doorward.tokens import LocalKeys, TrustedIssuer, Verifier
 from doorward.wire.address import is_loopback_host
+from doorward.wire.error_response import BearerChallenge, error_response
 from doorward.wire.jsonrpc.envelope import Malformed, read_envelope
 from doorward.wire.oauth import resource_metadata
 from doorward.wire.oauth.challenge import parse_challenges
@@ -252,8 +253,8 @@ def test_step_7_and_the_toolkit_describe_the_same_resource() -> None:
 @pytest.mark.parametrize("refusal", [MissingToken("none"), TokenRejected("bad")], ids=repr)
 def test_step_7_and_the_toolkit_challenge_alike(refusal: RequestRefused) -> None:
     url = resource_metadata.metadata_url(RESOURCE)
-    answer = RefusalResponses(url, frozenset()).answer(refusal, correlation_id="x")
-    by_toolkit = dict(answer.headers)[b"www-authenticate"].decode()
+    answer = error_response(refusal, challenge=BearerChallenge(url, frozenset()))
+    by_toolkit = answer.headers["WWW-Authenticate"]
 
     assert parse_challenges(step7.challenge(refusal, url)) == parse_challenges(by_toolkit)
 

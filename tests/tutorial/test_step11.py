@@ -111,7 +111,9 @@ async def test_metadata_that_speaks_for_somebody_else_ends_the_journey(told: Tol
     wire = Wire(Hops(lambda _line: None), httpx2.MockTransport(told))
     client = Client(MCP, wire, browser=opened.append)
 
-    with pytest.raises((server_metadata.MetadataRefused, resource_metadata.MetadataRefused)):
+    with pytest.raises(
+        (server_metadata.ServerMetadataRefused, resource_metadata.ResourceMetadataRefused)
+    ):
         await client.ask("tools/list")
 
     assert opened == []

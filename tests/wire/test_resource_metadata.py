@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from doorward.errors import ConfigurationError
-from doorward.wire.oauth.resource_metadata import MetadataRefused, build, metadata_url, parse
+from doorward.wire.oauth.resource_metadata import (
+    ResourceMetadataRefused,
+    build,
+    metadata_url,
+    parse,
+)
 from tests.ledger import proves
 
 RESOURCE = "https://mcp.example/mcp"
@@ -94,7 +99,7 @@ def test_members_that_nobody_knows_are_passed_over() -> None:
 def test_a_document_about_another_resource_is_not_believed(resource: str) -> None:
     document = build(resource=resource, authorization_servers=[ISSUER])
 
-    with pytest.raises(MetadataRefused) as refusal:
+    with pytest.raises(ResourceMetadataRefused) as refusal:
         parse(document, RESOURCE)
 
     assert refusal.value.reason == "wrong-resource"
@@ -115,7 +120,7 @@ def test_a_document_about_another_resource_is_not_believed(resource: str) -> Non
 def test_a_document_of_the_wrong_shape_is_refused(change: dict[str, Any], reason: str) -> None:
     document = {"resource": RESOURCE, "authorization_servers": [ISSUER], **change}
 
-    with pytest.raises(MetadataRefused) as refusal:
+    with pytest.raises(ResourceMetadataRefused) as refusal:
         parse(json.dumps(document).encode(), RESOURCE)
 
     assert refusal.value.reason == reason
@@ -123,7 +128,7 @@ def test_a_document_of_the_wrong_shape_is_refused(change: dict[str, Any], reason
 
 @pytest.mark.parametrize("document", [b"<!doctype html>", b"[]", b'{"a":1,"a":2}', b""])
 def test_a_page_where_json_should_be_is_refused(document: bytes) -> None:
-    with pytest.raises(MetadataRefused) as refusal:
+    with pytest.raises(ResourceMetadataRefused) as refusal:
         parse(document, RESOURCE)
 
-    assert refusal.value.reason == "not-json"
+    assert refusal.value.reason == "not-metadata"

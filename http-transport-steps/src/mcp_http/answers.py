@@ -9,8 +9,8 @@ from fastapi import Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from doorward.mcp_server.functions.signature import read_signature
-from doorward.mcp_server.refusals import ProtocolRefusal
 from doorward.wire.jsonrpc.envelope import LEGACY_VERSIONS, MODERN_VERSIONS, Envelope
+from doorward.wire.jsonrpc.protocol_refusal import ProtocolRefusal
 
 __all__ = [
     "CACHEABLE",

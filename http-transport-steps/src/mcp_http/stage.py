@@ -16,12 +16,13 @@ from starlette.types import ASGIApp
 from doorward.errors import ConfigurationError, RequestRefused
 from doorward.guard.http.bearer import read_bearer
 from doorward.guard.http.request_headers import look_at
-from doorward.guard.http.responses import RefusalResponses
+from doorward.guard.http.responses import refusal_answer
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.jose.pem import read_public_pem
 from doorward.mcp_server.http.host_check import HostOriginCheck
 from doorward.serving import listen, serve
 from doorward.tokens import Verifier
+from doorward.wire.error_response import BearerChallenge
 from doorward.wire.jsonrpc.envelope import jsonrpc_error
 from mcp_http.keys import read_public_key
 
@@ -56,7 +57,7 @@ def new_app(title: str, **health: object) -> FastAPI:
     return web
 
 
-def require_token(web: FastAPI, verifier: Verifier, refusals: RefusalResponses) -> None:
+def require_token(web: FastAPI, verifier: Verifier, challenge: BearerChallenge) -> None:
     """Ask every request for a token but those for what is open, as steps 6 and 7 do by hand."""
 
     @web.middleware("http")
@@ -70,17 +71,17 @@ def require_token(web: FastAPI, verifier: Verifier, refusals: RefusalResponses) 
                 token = read_bearer(asked, request.scope["query_string"])
                 request.scope[IDENTITY_KEY] = await verifier.verify(token)
             except RequestRefused as refusal:
-                return as_response(refusals, refusal)
+                return as_response(refusal, challenge)
         return await call_next(request)
 
     @web.exception_handler(RequestRefused)
     async def refuse(request: Request, refusal: RequestRefused) -> Response:  # noqa: ARG001
-        return as_response(refusals, refusal)
+        return as_response(refusal, challenge)
 
 
-def as_response(refusals: RefusalResponses, refusal: RequestRefused) -> Response:
+def as_response(refusal: RequestRefused, challenge: BearerChallenge) -> Response:
     """Return the toolkit's one answer to a refusal as FastAPI's own."""
-    answer = refusals.answer(refusal, correlation_id=secrets.token_hex(8))
+    answer = refusal_answer(refusal, challenge, correlation_id=secrets.token_hex(8))
     response = Response(answer.body, answer.status)
     response.raw_headers = list(answer.headers)
     return response

@@ -19,8 +19,8 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Request, Response
 
-from doorward.mcp_server.refusals import UnknownMethod
 from doorward.wire.jsonrpc.envelope import read_envelope
+from doorward.wire.jsonrpc.protocol_refusal import UnknownMethod
 from mcp_http.answers import CACHEABLE, greet, refuse, reply
 from mcp_http.stage import new_app, run
 

@@ -22,8 +22,9 @@ from pydantic import ValidationError
 from doorward import ToolError
 from doorward.mcp_server.asgi import read_body
 from doorward.mcp_server.functions.signature import read_signature
-from doorward.mcp_server.refusals import InvalidParams, ProtocolRefusal, UnknownMethod
+from doorward.mcp_server.refusals import InvalidParams
 from doorward.wire.jsonrpc.envelope import Envelope, read_envelope
+from doorward.wire.jsonrpc.protocol_refusal import ProtocolRefusal, UnknownMethod
 from mcp_http.answers import greet, listed_prompts, listed_tools, refuse, reply, streamed
 from mcp_http.stage import new_app, run
 from mcp_http.tools import PROMPTS, echo, get_time

@@ -15,12 +15,12 @@ from fastapi import Depends, FastAPI, Request, Response
 
 from doorward import Identity, McpServer, RequestRefused, TrustedIssuer
 from doorward.errors import NotPermitted, ScopeMissing
-from doorward.guard.http.responses import RefusalResponses
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.mcp_server.asgi import read_body
 from doorward.policy import Operation
 from doorward.policy.rules import CONVERSATION
 from doorward.tokens import LocalKeys, Verifier
+from doorward.wire.error_response import BearerChallenge
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import read_envelope
 from doorward.wire.oauth import resource_metadata
@@ -101,7 +101,7 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
     trusted = TrustedIssuer(
         issuer=address, audience=resource, algorithms=("RS256",), keys=LocalKeys(lambda: keys)
     )
-    require_token(web, Verifier([trusted]), RefusalResponses(metadata_url, frozenset(BASE)))
+    require_token(web, Verifier([trusted]), BearerChallenge(metadata_url, frozenset(BASE)))
     web.include_router(server.router("/mcp"), dependencies=[Depends(permission)])
 
     @web.get("/.well-known/oauth-protected-resource")

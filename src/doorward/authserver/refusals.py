@@ -3,7 +3,6 @@
 RequestRefused
 ├── OAuthRefused
 │   ├── InvalidRequest            400 invalid_request
-│   ├── TooLarge                  413 invalid_request
 │   ├── InvalidClient             401 invalid_client
 │   │   └── UnknownClient
 │   ├── InvalidGrant              400 invalid_grant
@@ -22,6 +21,8 @@ RequestRefused
 └── (wire) InvalidClientMetadata, InvalidRedirectUri, MalformedParameters, RepeatedParameter
 """
 
+from collections.abc import Mapping
+
 from doorward.errors import RequestRefused, Unavailable
 
 
@@ -29,20 +30,13 @@ class OAuthRefused(RequestRefused):
     """
     A refusal at an OAuth endpoint.
 
-    ``say`` replaces the public sentence by a more helpful one. It is written in the code and never
-    holds a value that came with the request.
+    ``say`` replaces the public sentence by a more helpful one. It never holds a value of the request.
     """
 
     code = "oauth-refused"
 
     def __init__(self, detail: str, *, say: str | None = None) -> None:
-        super().__init__(detail)
-        self.say = say
-
-    @property
-    def description(self) -> str:
-        """The sentence a peer may read."""
-        return self.say or self.public
+        super().__init__(detail, description=say)
 
 
 class InvalidRequest(OAuthRefused):
@@ -51,14 +45,7 @@ class InvalidRequest(OAuthRefused):
     code = "invalid-request"
     wire_error = "invalid_request"
     public = "The request is missing a parameter or is malformed."
-
-
-class TooLarge(InvalidRequest):
-    """The body is longer than this endpoint reads."""
-
-    code = "too-large"
-    status = 413
-    public = "The request body is too large."
+    hint = "Correct the parameter that error_description names."
 
 
 class InvalidClient(OAuthRefused):
@@ -72,12 +59,19 @@ class InvalidClient(OAuthRefused):
     status = 401
     wire_error = "invalid_client"
     public = "Client authentication failed."
+    hint = "Check client_id, client secret and token_endpoint_auth_method."
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """``WWW-Authenticate``. Spec: RFC 6749 §5.2."""
+        return {"WWW-Authenticate": 'Basic realm="token endpoint", charset="UTF-8"'}
 
 
 class UnknownClient(InvalidClient):
     """Nobody has registered this client here, or its registration has lapsed."""
 
     code = "unknown-client"
+    hint = "Register the client again; registrations that nobody uses are deleted."
 
 
 class InvalidGrant(OAuthRefused):
@@ -86,12 +80,14 @@ class InvalidGrant(OAuthRefused):
     code = "invalid-grant"
     wire_error = "invalid_grant"
     public = "The authorization code or refresh token is not valid."
+    hint = "Start a new sign-in."
 
 
 class GrantReused(InvalidGrant):
     """A spent code or refresh token came again, so somebody else may hold a copy."""
 
     code = "grant-reused"
+    hint = "Start a new sign-in. If the client did not repeat itself, suspect a stolen token."
 
 
 class SubjectTokenRefused(InvalidRequest):
@@ -103,6 +99,7 @@ class SubjectTokenRefused(InvalidRequest):
 
     code = "subject-token-refused"
     public = "The subject token cannot be exchanged by this client."
+    hint = "Send a current access token of this issuer; the log says what was wrong."
 
 
 class UnauthorizedClient(OAuthRefused):
@@ -111,6 +108,7 @@ class UnauthorizedClient(OAuthRefused):
     code = "unauthorized-client"
     wire_error = "unauthorized_client"
     public = "This client may not use this grant type."
+    hint = "Add the grant type to grant_types of the client."
 
 
 class UnsupportedGrantType(OAuthRefused):
@@ -119,6 +117,7 @@ class UnsupportedGrantType(OAuthRefused):
     code = "unsupported-grant-type"
     wire_error = "unsupported_grant_type"
     public = "This grant type is not supported."
+    hint = "Use one of grant_types_supported in the metadata."
 
 
 class UnsupportedResponseType(OAuthRefused):
@@ -127,6 +126,7 @@ class UnsupportedResponseType(OAuthRefused):
     code = "unsupported-response-type"
     wire_error = "unsupported_response_type"
     public = "Only response_type=code is supported."
+    hint = "Send response_type=code."
 
 
 class InvalidScope(OAuthRefused):
@@ -135,6 +135,7 @@ class InvalidScope(OAuthRefused):
     code = "invalid-scope"
     wire_error = "invalid_scope"
     public = "The requested scope is not available."
+    hint = "Request scopes that scopes_supported in the metadata lists."
 
 
 class InvalidTarget(OAuthRefused):
@@ -143,6 +144,7 @@ class InvalidTarget(OAuthRefused):
     code = "invalid-target"
     wire_error = "invalid_target"
     public = "The requested resource is not one that this server issues tokens for."
+    hint = "Send resource as the protected resource metadata writes it, byte for byte."
 
 
 class AccessDenied(OAuthRefused):
@@ -152,6 +154,7 @@ class AccessDenied(OAuthRefused):
     status = 403
     wire_error = "access_denied"
     public = "The request was denied."
+    hint = "Sign in again and agree, or ask the operator to allow this account."
 
 
 class LoginRequired(OAuthRefused):
@@ -160,6 +163,7 @@ class LoginRequired(OAuthRefused):
     code = "login-required"
     wire_error = "login_required"
     public = "The user has to sign in."
+    hint = "Send the request again without prompt=none."
 
 
 class ConsentRequired(OAuthRefused):
@@ -168,6 +172,7 @@ class ConsentRequired(OAuthRefused):
     code = "consent-required"
     wire_error = "consent_required"
     public = "The user has to agree first."
+    hint = "Send the request again without prompt=none."
 
 
 class TooManyRequests(OAuthRefused):
@@ -177,10 +182,16 @@ class TooManyRequests(OAuthRefused):
     status = 429
     wire_error = "temporarily_unavailable"
     public = "Too many requests. Try again later."
+    hint = "Wait for the seconds in Retry-After."
 
     def __init__(self, detail: str, *, retry_after: int = 60, say: str | None = None) -> None:
         super().__init__(detail, say=say)
         self.retry_after = retry_after
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """``Retry-After``, in seconds."""
+        return {"Retry-After": str(self.retry_after)}
 
 
 class FormRefused(OAuthRefused):
@@ -190,13 +201,16 @@ class FormRefused(OAuthRefused):
     status = 403
     wire_error = "access_denied"
     public = "This form has expired or belongs to another browser."
+    hint = "Start again in the application, with cookies allowed."
 
 
 class StoreUnavailable(Unavailable):
     """The database cannot be reached, so nothing can be claimed and nothing is granted."""
 
     code = "store-unavailable"
+    wire_error = "temporarily_unavailable"
     public = "The authorization server is unavailable. Try again soon."
+    hint = "Check that the database is running and can be written."
 
 
 class ClientDocumentUnavailable(InvalidClient):
@@ -208,3 +222,4 @@ class ClientDocumentUnavailable(InvalidClient):
 
     code = "client-document-unavailable"
     public = "The client's metadata document could not be used."
+    hint = "Check the document with `doorward client-document URL --check`."

@@ -12,12 +12,12 @@ from doorward.authserver.pages import pages
 from doorward.authserver.refusals import (
     FormRefused,
     InvalidClient,
-    TooLarge,
     TooManyRequests,
     UnknownClient,
 )
 from doorward.correlation_id import new_correlation_id
-from doorward.errors import HostRefused, RequestRefused, Unavailable
+from doorward.errors import BodyTooLarge, HostRefused, RequestRefused, Unavailable
+from doorward.wire.error_response import error_response, oauth_body
 
 _log = structlog.get_logger("doorward.authserver")
 
@@ -68,17 +68,21 @@ async def read_body(request: Request, limit: int) -> bytes:
     Return the body of at most ``limit`` bytes; no more than that is ever held.
 
     Raises:
-        TooLarge: 413.
+        BodyTooLarge: 413.
     """
     declared = request.headers.get("content-length", "0")
     if not declared.isdecimal() or int(declared) > limit:
-        raise TooLarge(f"content-length {declared[:20]!r}, at most {limit}")
+        raise _too_large(f"content-length {declared[:20]!r}, at most {limit}")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > limit:
-            raise TooLarge(f"more than {limit} bytes")
+            raise _too_large(f"more than {limit} bytes")
     return bytes(body)
+
+
+def _too_large(detail: str) -> BodyTooLarge:
+    return BodyTooLarge(detail, description="The request body is too large.")
 
 
 def json_endpoint(handler: Handler) -> Handler:
@@ -137,25 +141,8 @@ async def preflight_response(_request: Request) -> Response:
 
 
 def _refusal_in_json(request: Request, refusal: RequestRefused | Unavailable) -> Response:
-    correlation_id = _note(request, refusal)
-    if isinstance(refusal, Unavailable):
-        body = {"error": "temporarily_unavailable", "error_description": refusal.public}
-        headers = {"Retry-After": str(refusal.retry_after)}
-    else:
-        body = {
-            "error": refusal.wire_error or "invalid_request",
-            "error_description": refusal.description,
-        }
-        headers = _refusal_headers(refusal)
-    return json_response(body, refusal.status, {**headers, "X-Correlation-Id": correlation_id})
-
-
-def _refusal_headers(refusal: RequestRefused) -> dict[str, str]:
-    if isinstance(refusal, InvalidClient):
-        return {"WWW-Authenticate": 'Basic realm="token endpoint", charset="UTF-8"'}
-    if isinstance(refusal, TooManyRequests):
-        return {"Retry-After": str(refusal.retry_after)}
-    return {}
+    answer = error_response(refusal, correlation_id=_note(request, refusal))
+    return json_response(oauth_body(refusal), answer.status, answer.headers)
 
 
 _ADVICE: tuple[tuple[type[Exception], str, str], ...] = (
@@ -185,7 +172,6 @@ def _refusal_on_page(
     request: Request, service: str, refusal: RequestRefused | Unavailable
 ) -> Response:
     correlation_id = _note(request, refusal)
-    explanation = refusal.public if isinstance(refusal, Unavailable) else refusal.description
     title, advice = next(
         ((title, advice) for kind, title, advice in _ADVICE if isinstance(refusal, kind)),
         _OTHERWISE,
@@ -196,15 +182,16 @@ def _refusal_on_page(
         pages.ErrorPage(
             service=service,
             title=title,
-            explanation=explanation,
+            explanation=refusal.description,
             what_to_do=advice,
             code=refusal.code,
             correlation_id=correlation_id,
         ),
         status,
     )
-    if isinstance(refusal, Unavailable | TooManyRequests):
-        response.headers["Retry-After"] = str(refusal.retry_after)
+    # A page is no challenge: only the hint when to come back goes along.
+    if (retry_after := error_response(refusal).headers.get("Retry-After")) is not None:
+        response.headers["Retry-After"] = retry_after
     return response
 
 

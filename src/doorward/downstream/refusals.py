@@ -1,7 +1,7 @@
 """
-What can stand between a tool and the next server.
+Why there is no token for the next server.
 
-DoorwardError
+HttpError
 ├── DownstreamProblem           no token, and never the one that came in             502
 │   ├── NobodyToActFor          the caller is not this request's, or is none to act for  403
 │   ├── DownstreamRefused       the issuer said no
@@ -22,12 +22,12 @@ will until an operator has acted; neither sends a client with a good token to si
 
 import base64
 import json
-from typing import ClassVar
+from collections.abc import Mapping
 
-from doorward.errors import DoorwardError, Unavailable
+from doorward.errors import HttpError, Unavailable
 
 
-class DownstreamProblem(DoorwardError):
+class DownstreamProblem(HttpError):
     """
     There is no token for the next server. ``public`` is for the peer, ``detail`` for the log.
 
@@ -35,11 +35,11 @@ class DownstreamProblem(DoorwardError):
     """
 
     code = "downstream"
-    status: ClassVar[int] = 502
-    public: ClassVar[str] = "This tool could not act for you at the service behind it."
+    status = 502
+    public = "This tool could not act for you at the service behind it."
 
     def __init__(self, target: str, detail: str) -> None:
-        super().__init__(f"{self.code}: {target}: {detail}")
+        super().__init__(f"{target}: {detail}")
         self.target = target
         self.detail = detail
 
@@ -49,12 +49,14 @@ class NobodyToActFor(DownstreamProblem):
 
     code = "nobody-to-act-for"
     status = 403
+    hint = "Call token_for on the identity of the current request."
 
 
 class DownstreamRefused(DownstreamProblem):
     """The issuer said no; ``error`` is its own word, such as ``invalid_grant``."""
 
     code = "downstream-refused"
+    hint = "The log has the error code of the issuer; look it up in its documentation."
 
     def __init__(self, target: str, detail: str, error: str) -> None:
         super().__init__(target, detail)
@@ -72,14 +74,23 @@ class SignInNeeded(DownstreamRefused):
     code = "downstream-sign-in-needed"
     status = 403
     public = "The service behind this tool wants you to sign in again, or to give your consent."
+    hint = "Sign in again; with a challenge, pass its claims on to the issuer."
 
     def __init__(self, target: str, detail: str, error: str, claims: str | None = None) -> None:
         super().__init__(target, detail, error)
         self.claims = claims
+        # 401 only where the issuer said what the next sign-in must ask for (RFC 9110 §15.5.2).
+        if claims is not None:
+            self.status = 401
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """``WWW-Authenticate``, where the issuer said what the next sign-in must ask for."""
+        return {} if self.challenge is None else {"WWW-Authenticate": self.challenge}
 
     @property
     def challenge(self) -> str | None:
-        """The challenge to hand to the client in ``WWW-Authenticate``; ``None`` without claims."""
+        """The challenge for the client; ``None`` without claims."""
         if self.claims is None:
             return None
         encoded = base64.b64encode(json.dumps(json.loads(self.claims)).encode()).decode("ascii")
@@ -91,6 +102,7 @@ class GrantRefused(DownstreamRefused):
 
     code = "downstream-grant-refused"
     status = 403
+    hint = "Sign in again. If it stays, allow token exchange for this server at the issuer."
 
 
 class NotGranted(DownstreamRefused):
@@ -99,6 +111,7 @@ class NotGranted(DownstreamRefused):
     code = "downstream-not-granted"
     status = 403
     public = "This server may not act for you at the service behind this tool."
+    hint = "Allow this server the scope and the target at the issuer."
 
 
 class ServerNotKnown(DownstreamRefused):
@@ -106,24 +119,28 @@ class ServerNotKnown(DownstreamRefused):
 
     code = "downstream-server-not-known"
     public = "This server is not set up for the service behind this tool."
+    hint = "Correct the client_id and the credentials of the downstream setting."
 
 
 class AnswerRefused(DownstreamProblem):
     """The issuer's answer cannot be used, or must not be."""
 
     code = "downstream-answer-refused"
+    hint = "The log says what was wrong with the answer of the token endpoint."
 
 
 class SameToken(AnswerRefused):
     """The token that came in came back; sent on, it would open this server to the next one."""
 
     code = "downstream-same-token"
+    hint = "Set up token exchange at the issuer, so that it issues another token."
 
 
 class TokenForUs(AnswerRefused):
     """The token names this server as its audience, so the next server could use it here."""
 
     code = "downstream-token-for-us"
+    hint = "Set the target of the downstream setting to the next server."
 
 
 class DownstreamUnavailable(Unavailable):
@@ -131,3 +148,4 @@ class DownstreamUnavailable(Unavailable):
 
     code = "downstream-unavailable"
     public = "The service that this tool signs in at is unavailable. Try again soon."
+    hint = "Check that this server can reach the token endpoint."

@@ -12,16 +12,16 @@ from doorward.errors import BadRequest, RequestRefused, Unavailable
 from doorward.gateway import browsers
 from doorward.gateway.document import read_document
 from doorward.gateway.headers import Header, request_headers, require_passable
-from doorward.gateway.refusals import MethodNotForwarded
+from doorward.gateway.refusals import METHODS, MethodNotForwarded
 from doorward.gateway.routes import Route, authority_of, find, require_origin
 from doorward.gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse
 from doorward.guard.http.body import ClientDisconnected, read_body, require_size
 from doorward.guard.http.cors import is_preflight
 from doorward.guard.http.request_headers import RequestHeaders, look_at
 from doorward.guard.http.responses import Receive, Scope, Send
+from doorward.wire.error_response import as_asgi, error_response, oauth_body
 from doorward.wire.host_origin import HostOriginPolicy
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 MEBIBYTE = 1024 * 1024
 
 
@@ -132,7 +132,7 @@ class _RequestCycle:
         gateway._addresses.require_host(host)
         self._route = route = find(gateway.routes, scope["path"], scope.get("raw_path"))
         self._origin = browsers.allowed_origin(route.pages, gateway._addresses, asked)
-        if scope["method"] not in _METHODS:
+        if scope["method"] not in METHODS:
             raise MethodNotForwarded(f"method={scope['method']!r}")
         if route.pages != "as-behind" and is_preflight(scope["method"], asked):
             await self._answer(204, browsers.preflight_headers(self._origin, asked))
@@ -204,19 +204,15 @@ class _RequestCycle:
             # The answer has begun. Left without its end, it cannot be taken for a whole one.
             self._tell(self._status, refusal.code, refusal.detail)
             return
-        public = refusal.public if isinstance(refusal, Unavailable) else refusal.description
-        body = json.dumps(
-            {"error": refusal.code, "error_description": public, "correlation_id": self._id}
-        ).encode()
+        said = {**oauth_body(refusal), "error": refusal.code, "correlation_id": self._id}
+        body = json.dumps(said).encode()
+        answer = error_response(refusal)
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
             (b"cache-control", b"no-store"),
+            *as_asgi(answer.headers),
         ]
-        if isinstance(refusal, Unavailable):
-            headers.append((b"retry-after", str(refusal.retry_after).encode()))
-        if isinstance(refusal, MethodNotForwarded):
-            headers.append((b"allow", ", ".join(sorted(_METHODS)).encode()))
         if self._route is not None:
             headers = browsers.with_cors(headers, self._route.pages, self._origin)
         self._tell(refusal.status, refusal.code, refusal.detail)

@@ -1,55 +1,68 @@
-"""What the gateway refuses, and what it says when the server behind it does not do its part."""
+"""What the gateway refuses, and its answers when the server behind it fails."""
 
-from typing import ClassVar
+from collections.abc import Mapping
 
 from doorward.errors import RequestRefused, Unavailable
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
+
 
 class NotForwarded(RequestRefused):
-    """The path is on no list; whatever the server behind has there stays out of reach."""
+    """No route has this path, so nothing that the server behind serves there can be reached."""
 
     code = "not-forwarded"
     status = 404
     public = "Nothing is forwarded at this address."
+    hint = "Add a route for the path, if callers may reach it."
 
 
 class AmbiguousPath(RequestRefused):
-    """The path is written in a way that the server behind may read as another one."""
+    """The path is spelled so that the server behind could read it as another path."""
 
     code = "ambiguous-path"
     public = "The path is ambiguous. Write it without encoding, dots or doubled slashes."
+    hint = "Write the path without encoded characters, dots or doubled slashes."
 
 
 class MethodNotForwarded(RequestRefused):
-    """The method is on no list: TRACE shows headers, CONNECT opens a tunnel."""
+    """The HTTP method is not forwarded: TRACE shows headers, CONNECT opens a tunnel."""
 
     code = "method-not-forwarded"
     status = 405
     public = "This method is not forwarded."
+    hint = "Use one of the HTTP methods in the Allow header."
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """``Allow``."""
+        return {"Allow": ", ".join(sorted(METHODS))}
 
 
 class UpstreamUnreachable(Unavailable):
-    """Nobody accepts connections where the server behind the gateway should be."""
+    """The server behind the gateway does not accept connections."""
 
     code = "upstream-unreachable"
-    status: ClassVar[int] = 502
+    status = 502
     public = "The server behind this gateway cannot be reached. Is it running?"
+    hint = "Start the server behind the gateway, or correct its address."
 
 
 class UpstreamBroken(Unavailable):
-    """What the server behind the gateway answered is no HTTP, or ended before it was whole."""
+    """The server behind the gateway answered something that is not HTTP, or stopped half way."""
 
     code = "upstream-broken"
-    status: ClassVar[int] = 502
+    status = 502
     public = "The server behind this gateway gave no answer that can be used."
+    hint = "Look into the log of the server behind the gateway."
 
 
 class UpstreamSlow(Unavailable):
     """The server behind the gateway did not begin to answer in time."""
 
     code = "upstream-slow"
-    status: ClassVar[int] = 504
+    status = 504
     public = "The server behind this gateway did not answer in time."
+    hint = "Look into the log of the server behind the gateway, or raise patience."
 
 
 class ForeignIssuer(Unavailable):
@@ -57,12 +70,13 @@ class ForeignIssuer(Unavailable):
     The realm names an issuer that is not the gateway's address.
 
     Rewritten here, the document would promise an issuer that neither the tokens nor the ``iss`` of
-    an answer carry, and every client that compares them would refuse. So nobody gets it.
+    an answer name, and every client that compares them would refuse. So the document is withheld.
     """
 
     code = "foreign-issuer"
-    status: ClassVar[int] = 502
+    status = 502
     public = (
         "The identity provider behind this gateway calls itself by another address. "
         "Its operator must let it take its host name from the gateway."
     )
+    hint = "Let Keycloak take its host name from the gateway: start it with --proxy-headers xforwarded."

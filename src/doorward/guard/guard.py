@@ -11,13 +11,14 @@ from doorward.errors import ConfigurationError
 from doorward.guard.audit import events as audit_log
 from doorward.guard.hide_refused import require_hideable
 from doorward.guard.http.paths import EndpointPaths
-from doorward.guard.http.responses import App, RefusalResponses
+from doorward.guard.http.responses import App
 from doorward.guard.issuers import Audience, Issuer, IssuerOptions, trusted
 from doorward.guard.middleware import GuardMiddleware, GuardSettings
 from doorward.guard.pipeline import Pipeline
 from doorward.policy import Policy
 from doorward.tokens import TrustedIssuer, Verifier
 from doorward.wire.address import require_resource
+from doorward.wire.error_response import BearerChallenge
 from doorward.wire.host_origin import HostOriginPolicy
 from doorward.wire.oauth.resource_metadata import build, metadata_url
 
@@ -162,8 +163,8 @@ class Guard:
             resource_name=resource_name,
             resource_documentation=resource_documentation,
         )
-        refusals = RefusalResponses(self.metadata_url, first - {"offline_access"})
-        self.pipeline = Pipeline(self.verifier, refusals, audit, clock, hides=hide_refused)
+        challenge = BearerChallenge(self.metadata_url, first - {"offline_access"})
+        self.pipeline = Pipeline(self.verifier, challenge, audit, clock, hides=hide_refused)
         self._settings = GuardSettings(
             paths=paths,
             addresses=HostOriginPolicy(resource, allowed_hosts, allowed_origins),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from doorward.guard.http.request_headers import RequestHeaders
 from doorward.guard.http.responses import Message, Receive
-from doorward.guard.refusals import UnexpectedBody, VerbRefused
+from doorward.guard.refusals import MethodRefused, UnexpectedBody
 from doorward.policy import Operation
 from doorward.policy.rules import END_SESSION, OPEN_STREAM
 
@@ -15,6 +15,7 @@ WITHOUT_MESSAGE: Mapping[str, Operation | None] = {
     "DELETE": END_SESSION,
     "OPTIONS": None,
 }
+ALLOW = "POST, GET, HEAD, DELETE, OPTIONS"
 NOT_IN_MESSAGES = frozenset(one.method for one in (OPEN_STREAM, END_SESSION))
 
 
@@ -23,14 +24,18 @@ def operation_of(verb: str, asked: RequestHeaders) -> Operation | None:
     Return what a request with ``verb`` and without a message asks for.
 
     Raises:
-        VerbRefused: 405, no such verb is served.
+        MethodRefused: 405, the endpoint does not serve this method.
         UnexpectedBody: 400, a body is announced. An application that ignores the verb would run
             the message in it, which no rule was asked about.
 
     Spec: MCP 2026-07-28 basic/transports/streamable-http; RFC 9110 §9.3.1, §15.5.6
     """
     if verb not in WITHOUT_MESSAGE:
-        raise VerbRefused(f"method={verb!r}, want one of POST {' '.join(WITHOUT_MESSAGE)}")
+        raise MethodRefused(
+            f"method={verb!r}, want one of POST {' '.join(WITHOUT_MESSAGE)}",
+            allow=ALLOW,
+            description="Send messages by POST. GET opens a stream and DELETE ends a session.",
+        )
     length = b"" if b"content-length" in asked.repeated else asked.headers.get(b"content-length")
     if length not in (None, b"0") or b"transfer-encoding" in asked.headers:
         raise UnexpectedBody(f"{verb} with a body")

@@ -18,15 +18,9 @@ from doorward.guard.http.lifespan import run_lifespan
 from doorward.guard.http.paths import EndpointPaths, Place
 from doorward.guard.http.response_stream import ResponseStream
 from doorward.guard.http.responses import INSIDE_KEY, App, Receive, Response, Scope, Send, deliver
-from doorward.guard.http_methods import NOT_IN_MESSAGES, operation_of, without_body
+from doorward.guard.http_methods import ALLOW, NOT_IN_MESSAGES, operation_of, without_body
 from doorward.guard.pipeline import GuardedRequest, Pipeline
-from doorward.guard.refusals import (
-    MethodRefused,
-    NothingHere,
-    PathRefused,
-    UnknownMethod,
-    VerbRefused,
-)
+from doorward.guard.refusals import MethodRefused, NothingHere, PathRefused
 from doorward.guard.sessions import SessionOwners
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity
@@ -35,6 +29,7 @@ from doorward.policy.rules import REFERENCES
 from doorward.wire.host_origin import HostOriginPolicy
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import Envelope, read_envelope
+from doorward.wire.jsonrpc.protocol_refusal import UnknownMethod
 from doorward.wire.resource_uri import require_normal_uris
 
 if TYPE_CHECKING:
@@ -182,7 +177,7 @@ class GuardMiddleware:
         if origin is not None and cors.is_preflight(request.http_method, asked):
             await deliver(Response(204, []), send, cors.preflight_headers(origin, asked))
         else:
-            allow = [(b"allow", VerbRefused.allow.encode("ascii"))]
+            allow = [(b"allow", ALLOW.encode("ascii"))]
             await deliver(Response(204, allow), send, cors.readable_headers(origin))
 
     def _serve(
@@ -232,4 +227,5 @@ def _read_message(request: GuardedRequest, body: bytes) -> None:
     require_normal_uris(envelope)
     # Decided by the rule for GET or DELETE, a method of the application's own would run without one.
     if envelope.method in NOT_IN_MESSAGES:
-        raise UnknownMethod(f"{envelope.method} is no method of a message")
+        detail = f"{envelope.method} is not a method of messages"
+        raise UnknownMethod(UnknownMethod.public, detail=detail)

@@ -10,11 +10,13 @@ from doorward.errors import NotPermitted, RequestRefused, ScopeMissing, Unavaila
 from doorward.guard.audit import events as audit
 from doorward.guard.http.bearer import read_bearer, require_token
 from doorward.guard.http.request_headers import RequestHeaders, look_at
-from doorward.guard.http.responses import RefusalResponses, Response, Scope
-from doorward.guard.refusals import KindNotAllowed, UnknownMethod, UnknownName
+from doorward.guard.http.responses import Response, Scope, refusal_answer
+from doorward.guard.refusals import KindNotAllowed, UnknownName
 from doorward.identity import Identity
 from doorward.policy import Decision, Operation, Policy
+from doorward.wire.error_response import BearerChallenge
 from doorward.wire.jsonrpc.envelope import NAMED, Envelope
+from doorward.wire.jsonrpc.protocol_refusal import UnknownMethod
 
 if TYPE_CHECKING:
     from doorward.tokens import TokenVerifier
@@ -38,6 +40,8 @@ class GuardedRequest:
     origin: bytes | None = None
     # All that the operation needs, as policy decided.
     scopes: frozenset[str] = frozenset()
+    # Why it was refused, where the caller is not told that the operation exists.
+    hidden_reason: str | None = None
 
     def __init__(self, scope: Scope, operation: Operation | None = None) -> None:
         self.scope = scope
@@ -59,14 +63,14 @@ class Pipeline:
     def __init__(
         self,
         verifier: "TokenVerifier",
-        refusals: RefusalResponses,
+        challenge: BearerChallenge,
         audit: audit.AuditSink,
         clock: Callable[[], float],
         *,
         hides: bool = False,
     ) -> None:
         self.verifier = verifier
-        self._refusals = refusals
+        self.challenge = challenge
         self._audit = audit
         self._clock = clock
         self._hides = hides
@@ -127,47 +131,58 @@ class Pipeline:
         decision = policy.decide(identity, operation)
         request.scopes = decision.scopes
         if not decision.allowed:
-            raise self._refusal_of(decision, operation, identity)
+            raise self._refusal_of(request, decision, operation, identity)
 
     def refuse(self, request: GuardedRequest, refusal: RequestRefused | Unavailable) -> Response:
         """Return the one answer to ``refusal``, which is recorded."""
         envelope = request.envelope
-        answer = self._refusals.answer(
+        answer = refusal_answer(
             refusal,
+            self.challenge,
             correlation_id=request.correlation_id,
             request_id=envelope.id if envelope is not None else None,
         )
         if isinstance(refusal, UnknownMethod) and _is_legacy(envelope):
             # Clients of the initialize era read 404 as "your session is over".
             answer = answer._replace(status=200)
-        self.record(request, _reason(refusal), answer.status, detail=refusal.detail)
+        self.record_refusal(request, refusal, answer.status)
         return answer
 
     def refuse_inside(
         self, request: GuardedRequest, operation: Operation, decision: Decision
     ) -> tuple[RequestRefused, str]:
         """
-        Return the refusal of what the application was about to run, and the id that it has.
+        Return the refusal of what the application was about to run, and its correlation id.
 
-        The refusal is recorded under the request's id. The application tells it in its own answer.
+        The refusal is recorded under the request's id. The application puts it into its own answer.
         """
         assert request.identity is not None
-        refusal = self._refusal_of(decision, operation, request.identity)
         inside = copy(request)
         inside.operation, inside.scopes = operation, decision.scopes
-        self.record(inside, _reason(refusal), 200, detail=refusal.detail)
+        refusal = self._refusal_of(inside, decision, operation, request.identity)
+        self.record_refusal(inside, refusal, 200)
         return refusal, request.correlation_id
 
     def _refusal_of(
-        self, decision: Decision, operation: Operation, identity: Identity
+        self,
+        request: GuardedRequest,
+        decision: Decision,
+        operation: Operation,
+        identity: Identity,
     ) -> RequestRefused:
         refusal = _refusal_of(decision, operation, identity)
         # What has no name, such as a list, is no secret: a client may ask for its scopes.
         if not self._hides or operation.name is None or operation.method not in _HIDEABLE:
             return refusal
-        hidden = _unknown(operation, refusal.detail)
-        hidden.recorded = refusal.code
-        return hidden
+        request.hidden_reason = refusal.code
+        return _unknown(operation, refusal.detail)
+
+    def record_refusal(
+        self, request: GuardedRequest, refusal: RequestRefused | Unavailable, status: int
+    ) -> None:
+        """Write the audit event of a refusal that was answered with ``status``."""
+        reason = request.hidden_reason or refusal.code
+        self.record(request, reason, status, detail=refusal.detail)
 
     def record(
         self,
@@ -215,10 +230,4 @@ def _refusal_of(decision: Decision, operation: Operation, identity: Identity) ->
 def _unknown(operation: Operation, detail: str) -> UnknownName | UnknownMethod:
     if operation.method in NAMED and operation.name is not None:
         return UnknownName(detail)
-    return UnknownMethod(detail)
-
-
-def _reason(refusal: RequestRefused | Unavailable) -> str:
-    """Return the reason for the audit log, which is not hidden from the operator."""
-    recorded: str | None = getattr(refusal, "recorded", None)
-    return recorded or refusal.code
+    return UnknownMethod(UnknownMethod.public, detail=detail)

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from doorward.guard.refusals import SessionRefused
+from doorward.errors import SessionRefused
 from doorward.identity import Identity
 
 _Owner = tuple[str, str, str | None]

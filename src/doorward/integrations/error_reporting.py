@@ -3,11 +3,11 @@
 import traceback
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from doorward.correlation_id import new_correlation_id
-from doorward.downstream.refusals import DownstreamProblem, SignInNeeded
-from doorward.errors import ConfigurationError, Unavailable
+from doorward.downstream.refusals import DownstreamProblem
+from doorward.errors import ConfigurationError, HttpError, Unavailable
 
 # What a library raised around a tool's own exception: that one, or None where it speaks itself.
 Unwrap = Callable[[Exception], BaseException | None]
@@ -49,32 +49,9 @@ def sentence_of(error: BaseException | None, name: str) -> str | None:
     return None
 
 
-class ReportedError(NamedTuple):
-    """What a peer is told over plain HTTP; ``error`` is written as the guard's own refusals are."""
-
-    status: int
-    error: dict[str, Any]
-    headers: dict[str, str]
-
-
-def answer_of(problem: DownstreamProblem | Unavailable, name: str) -> ReportedError:
-    """
-    Return the HTTP answer to ``problem``, which is written down under its correlation id.
-
-    401 only where the issuer said what the next sign-in must ask for, and then with it.
-
-    Spec: RFC 9110 §10.2.3, §15.5.2
-    """
-    correlation_id = _write_down("route-without-token", name, problem)
-    status = problem.status
-    headers = {"cache-control": "no-store", "x-correlation-id": correlation_id}
-    if isinstance(problem, Unavailable):
-        headers["retry-after"] = str(problem.retry_after)
-    elif isinstance(problem, SignInNeeded) and problem.challenge is not None:
-        status = 401
-        headers["www-authenticate"] = problem.challenge
-    data = {"reason": problem.code, "correlation_id": correlation_id}
-    return ReportedError(status, {"code": status, "message": problem.public, "data": data}, headers)
+def log_route_error(problem: HttpError, route: str) -> str:
+    """Log why ``route`` got no token for the next server, and return the correlation id."""
+    return _write_down("route-without-token", route, problem)
 
 
 def _write_down(event: str, name: str, error: BaseException) -> str:

@@ -5,7 +5,6 @@ Routes of the same application are given the caller by ``CurrentUser``, or, wher
 every path through, checked one by one with ``signed_in``.
 """
 
-import json
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, cast
@@ -13,15 +12,15 @@ from typing import Annotated, cast
 from fastapi import Depends, HTTPException, Request
 
 from doorward.downstream.refusals import DownstreamProblem
-from doorward.errors import DoorwardError, RequestRefused, Unavailable
+from doorward.errors import DoorwardError, HttpError, RequestRefused, Unavailable
 from doorward.guard.guard import Guard
-from doorward.guard.http.responses import Response
 from doorward.guard.pipeline import GuardedRequest
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity, Kind, reset_current_identity, set_current_identity
 from doorward.integrations.declared_rules import DeclaredPolicy, OneNameEach, requires
-from doorward.integrations.error_reporting import answer_of
+from doorward.integrations.error_reporting import log_route_error
 from doorward.policy import Operation, Rule
+from doorward.wire.error_response import BearerChallenge, error_object, error_response
 
 # Where a dependency leaves in an ASGI scope whom it verified, and for which guard.
 _VERIFIED_KEY = "doorward.verified"
@@ -122,7 +121,9 @@ async def _judge(
         caller = guarded.identity or await guard.pipeline.authenticate(guarded)
         guard.pipeline.authorize(guarded, policy)
     except (RequestRefused, Unavailable) as refusal:
-        raise _as_exception(guard.pipeline.refuse(guarded, refusal)) from None
+        pipeline = guard.pipeline
+        pipeline.record_refusal(guarded, refusal, refusal.status)
+        raise _as_exception(refusal, guarded.correlation_id, pipeline.challenge) from None
     guard.pipeline.record(guarded, "allowed", 200, served=True)
     return caller, guarded.token
 
@@ -176,12 +177,13 @@ def _told(request: Request) -> Iterator[None]:
         own = request.app.exception_handlers
         if any(kind in own for kind in type(problem).__mro__ if issubclass(kind, DoorwardError)):
             raise
-        told = answer_of(problem, f"{request.method} {request.scope['path']}")
-        raise HTTPException(told.status, told.error, told.headers) from None
+        correlation_id = log_route_error(problem, f"{request.method} {request.scope['path']}")
+        raise _as_exception(problem, correlation_id) from None
 
 
-def _as_exception(answer: Response) -> HTTPException:
-    # FastAPI writes the body, and so its length and type.
-    own = (b"content-length", b"content-type")
-    headers = {name.decode(): value.decode() for name, value in answer.headers if name not in own}
-    return HTTPException(answer.status, json.loads(answer.body)["error"], headers)
+def _as_exception(
+    error: HttpError, correlation_id: str, challenge: BearerChallenge | None = None
+) -> HTTPException:
+    answer = error_response(error, correlation_id=correlation_id, challenge=challenge)
+    headers = {"Cache-Control": "no-store", **answer.headers}
+    return HTTPException(answer.status, error_object(error, correlation_id), headers)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from doorward.mcp_server.refusals import BodyTooLarge
+from doorward.errors import BodyTooLarge
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -25,7 +25,7 @@ async def read_body(receive: Receive, headers: list[tuple[bytes, bytes]], limit:
     """
     for name, value in headers:
         if name == b"content-length" and _exceeds(value, limit):
-            raise BodyTooLarge(f"content-length={value[:20]!r}, limit={limit}")
+            raise _too_large(f"content-length={value[:20]!r}, limit={limit}")
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -35,10 +35,15 @@ async def read_body(receive: Receive, headers: list[tuple[bytes, bytes]], limit:
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > limit:
-            raise BodyTooLarge(f"more than {limit} bytes came")
+            raise _too_large(f"more than {limit} bytes came")
         chunks.append(chunk)
         if not message.get("more_body", False):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large(detail: str) -> BodyTooLarge:
+    said = "The request body is larger than this server accepts."
+    return BodyTooLarge(detail, description=said)
 
 
 def _exceeds(content_length: bytes, limit: int) -> bool:

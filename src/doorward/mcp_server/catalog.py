@@ -14,11 +14,11 @@ from doorward.mcp_server.features.tasks import TaskSupport
 from doorward.mcp_server.features.tools import Tool, call_tool
 from doorward.mcp_server.functions.invocation import Function
 from doorward.mcp_server.functions.logging import set_level
-from doorward.mcp_server.refusals import UnknownMethod
 from doorward.mcp_server.registry.access_rules import AccessRules
 from doorward.mcp_server.registry.registry import Registry
 from doorward.mcp_server.request_context import Method, RequestContext, Result
 from doorward.mcp_server.server_state import ServerState
+from doorward.wire.jsonrpc.protocol_refusal import UnknownMethod
 
 
 class Catalog:

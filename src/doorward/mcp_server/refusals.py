@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from doorward.errors import DoorwardError, RequestRefused
+from doorward.wire.jsonrpc.protocol_refusal import ProtocolRefusal
 
 
 class ToolError(DoorwardError):
@@ -16,7 +17,7 @@ class ToolError(DoorwardError):
     Spec: MCP 2026-07-28, server/tools, "Error Handling"
     """
 
-    code = "tool-error"
+    code = "tool-error-result"
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -42,47 +43,19 @@ class InvalidInputResponse(Exception):
     """A client's response does not fit the input request; the text may go to the client."""
 
 
-class ProtocolRefusal(RequestRefused):
-    """
-    A JSON-RPC error: the request itself is wrong, and no model can fix it.
-
-    ``status`` is the HTTP status in 2026-07-28. Older revisions get 200 with the same body, because
-    their clients take 404 for the end of the session.
-    """
-
-    code = "protocol-refusal"
-    jsonrpc_code: int = -32600
-
-    def __init__(self, message: str, data: Any = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.data = data
-
-    @property
-    def description(self) -> str:
-        """The text that the client gets."""
-        return self.message
-
-
-class UnknownMethod(ProtocolRefusal):
-    """The server has no such method. Spec: MCP 2026-07-28, transports/streamable-http."""
-
-    code = "unknown-method"
-    status = 404
-    jsonrpc_code = -32601
-
-
 class InvalidParams(ProtocolRefusal):
     """The method exists, and its params are invalid."""
 
     code = "invalid-params"
     jsonrpc_code = -32602
+    hint = "Compare the params with the schema that the list of tools or prompts gives."
 
 
 class ResourceNotFound(InvalidParams):
     """No resource has this URI. Spec: MCP 2026-07-28, server/resources, "Error Handling"."""
 
     code = "resource-not-found"
+    hint = "List the resources, and read one of those URIs."
 
     def __init__(self, message: str, uri: str, *, modern: bool) -> None:
         super().__init__(message, {"uri": uri})
@@ -95,6 +68,7 @@ class MissingCapability(ProtocolRefusal):
 
     code = "missing-capability"
     jsonrpc_code = -32021
+    hint = "Declare the capability that error.data names, if the client supports it."
 
     def __init__(self, required: Mapping[str, Any]) -> None:
         super().__init__(
@@ -108,6 +82,7 @@ class TooManyTasks(ProtocolRefusal):
     code = "too-many-tasks"
     status = 503
     jsonrpc_code = -32603
+    hint = "Try again later, or let the server keep more tasks."
 
 
 class InternalFailure(ProtocolRefusal):
@@ -116,67 +91,40 @@ class InternalFailure(ProtocolRefusal):
     code = "internal-failure"
     status = 500
     jsonrpc_code = -32603
+    hint = "Look for the correlation id in the log: the traceback is there."
 
 
-class HttpRefusal(RequestRefused):
-    """The HTTP request cannot carry an MCP message; ``headers`` are those of the response."""
-
-    code = "http-refusal"
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-
-class NotPost(HttpRefusal):
+class NotPost(RequestRefused):
     """The HTTP method is not POST; servers with sessions take GET and DELETE too."""
 
     code = "not-post"
     status = 405
     public = "This MCP endpoint accepts POST only: it has no sessions and no standalone streams."
+    hint = "Send messages by POST. GET and DELETE work where the server keeps sessions."
 
     def __init__(self, detail: str, *, sessions: bool = False) -> None:
-        super().__init__(detail)
-        self.headers = ((b"allow", b"GET, POST, DELETE" if sessions else b"POST"),)
-        self._sessions = sessions
+        said = "This MCP endpoint accepts GET, POST and DELETE." if sessions else None
+        super().__init__(detail, description=said)
+        self._allow = "GET, POST, DELETE" if sessions else "POST"
 
     @property
-    def description(self) -> str:
-        """The text that the client gets."""
-        return "This MCP endpoint accepts GET, POST and DELETE." if self._sessions else self.public
+    def headers(self) -> Mapping[str, str]:
+        """``Allow``."""
+        return {"Allow": self._allow}
 
 
-class NoSuchSession(HttpRefusal):
-    """This caller has no session with this id; the client must begin another one."""
-
-    code = "no-such-session"
-    status = 404
-    public = "Session not found."
-
-
-class NoSession(HttpRefusal):
+class NoSession(RequestRefused):
     """The request needs a session and names none."""
 
-    code = "no-session"
+    code = "session-id-missing"
     public = "Send the Mcp-Session-Id header."
+    hint = "Send initialize first, then repeat the Mcp-Session-Id of its response."
 
 
-class NotAcceptable(HttpRefusal):
+class NotAcceptable(RequestRefused):
     """The client's Accept header excludes what this endpoint would send."""
 
     code = "not-acceptable"
     status = 406
     public = "Send 'Accept: application/json, text/event-stream'."
-
-
-class NotJson(HttpRefusal):
-    """The Content-Type is not JSON; a browser form could send such a body across origins."""
-
-    code = "not-json"
-    status = 415
-    public = "Send 'Content-Type: application/json'."
-
-
-class BodyTooLarge(HttpRefusal):
-    """The request body is larger than this server reads."""
-
-    code = "body-too-large"
-    status = 413
-    public = "The request body is larger than this server accepts."
+    hint = "Name application/json in the Accept header."

@@ -28,6 +28,8 @@ class AnswerUnusable(FetchFailed):
     Told apart from silence because the peer is up: the next question may well be answered.
     """
 
+    code = "answer-unusable"
+
 
 class FetchRefused(FetchFailed):
     """The URL is one that this process does not fetch; nothing was sent."""

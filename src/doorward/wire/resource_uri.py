@@ -86,7 +86,7 @@ def require_normal_uris(envelope: Envelope) -> None:
             wanted = f"Send {written!r}." if written else f"Send a URI with {NORMAL_FORM}."
             raise AmbiguousUri(
                 f"uri={uri!r:.300}, want {written!r:.300}",
-                public=f"{AmbiguousUri.public} {wanted}",
+                description=f"{AmbiguousUri.public} {wanted}",
                 id=envelope.id,
             )
 

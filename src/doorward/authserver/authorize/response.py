@@ -9,6 +9,7 @@ from doorward.authserver.pages import pages
 from doorward.authserver.responses import page_response
 from doorward.authserver.settings import AuthServerSettings
 from doorward.errors import RequestRefused
+from doorward.wire.error_response import oauth_body
 from doorward.wire.oauth.redirect_uri import is_loopback, is_private_scheme
 
 
@@ -43,13 +44,7 @@ def error_response(
     refused: RequestRefused,
 ) -> Response:
     """Send the browser back to the client with an error whose text is ours alone."""
-    url = authorization_response_url(
-        redirect_uri,
-        settings.issuer,
-        state,
-        error=refused.wire_error or "invalid_request",
-        error_description=refused.description,
-    )
+    url = authorization_response_url(redirect_uri, settings.issuer, state, **oauth_body(refused))
     return _redirect_to_client(settings, client, redirect_uri, url)
 
 

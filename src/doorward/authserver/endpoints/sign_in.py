@@ -24,7 +24,7 @@ async def read_form(request: Request) -> Parameters:
 
     Raises:
         FormRefused: 403, another content type.
-        TooLarge: 413.
+        BodyTooLarge: 413.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/x-www-form-urlencoded":

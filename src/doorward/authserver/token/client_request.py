@@ -25,7 +25,7 @@ async def read_request(request: Request) -> Parameters:
 
     Raises:
         InvalidRequest: parameters in the URL, where they would be logged, or another content type.
-        TooLarge: 413.
+        BodyTooLarge: 413.
 
     Spec: RFC 6749 §3.2; OAuth 2.1 §3.2.2
     """

@@ -42,7 +42,7 @@ def parse_arguments(words: Iterable[str], schema: Mapping[str, Any]) -> dict[str
     ``a:=[1, 2]`` is always JSON.
 
     Raises:
-        UsageProblem: with reason ``malformed-argument`` or ``wrong-type``.
+        UsageProblem: with reason ``malformed-argument`` or ``wrong-argument-type``.
     """
     properties = schema.get("properties")
     known: Mapping[str, Any] = properties if isinstance(properties, dict) else {}
@@ -86,7 +86,7 @@ def _value(name: str, text: str, schema: Any) -> Any:
     if "string" in types:
         return text
     raise UsageProblem(
-        "wrong-type",
+        "wrong-argument-type",
         f"Expected {' or '.join(sorted(types))} for {name}, got {text!r}.",
         f"Give a value of that type, or JSON as {name}:=...",
     )

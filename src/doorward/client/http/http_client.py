@@ -37,13 +37,13 @@ class HttpResponse:
         Return the body as a JSON object.
 
         Raises:
-            ProtocolBroken: with reason ``not-json``.
+            ProtocolBroken: with reason ``answer-not-json``.
         """
         try:
             return parse_object(self.body)
         except NotStrictJson as error:
             raise ProtocolBroken(
-                "not-json",
+                "answer-not-json",
                 f"{self.url} answered {self.status} with something that is no JSON object.",
                 "Check that the address is that of an MCP server and not of a web page.",
             ) from error

@@ -234,7 +234,7 @@ class Bridge:
             message = parse_object(body)
         except NotStrictJson as error:
             raise ProtocolBroken(
-                "not-json", f"The server sent something that is no JSON object ({error})."
+                "answer-not-json", f"The server sent something that is no JSON object ({error})."
             ) from error
         answers = "method" not in message and message.get("id") == asked.get("id")
         if answers and isinstance(result := message.get("result"), dict):

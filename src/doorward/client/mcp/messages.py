@@ -111,7 +111,7 @@ async def read_message(response: httpx2.Response, number: int) -> dict[str, Any]
     Return the JSON-RPC response with the id ``number`` in the JSON body of ``response``.
 
     Raises:
-        ProtocolBroken: with reason ``not-json``, ``no-answer`` or ``too-large``.
+        ProtocolBroken: with reason ``answer-not-json``, ``no-answer`` or ``too-large``.
 
     Spec: MCP 2026-07-28 streamable HTTP, receiving messages
     """
@@ -181,13 +181,13 @@ def parse_message(document: bytes, response: httpx2.Response) -> dict[str, Any]:
     Return the JSON-RPC message in ``document``, which came with ``response``.
 
     Raises:
-        ProtocolBroken: with reason ``not-json``.
+        ProtocolBroken: with reason ``answer-not-json``.
     """
     try:
         return parse_object(document)
     except NotStrictJson as error:
         raise ProtocolBroken(
-            "not-json",
+            "answer-not-json",
             f"The server answered {response.status_code} with something that is no JSON object "
             f"({error}).",
             "Check that the address is that of an MCP endpoint, often ending in /mcp.",

@@ -137,7 +137,7 @@ async def fetch_server_metadata(http_client: HttpClient, issuer: str) -> ServerM
             continue
         try:
             metadata = server_metadata.parse(answer.document(), issuer)
-        except server_metadata.MetadataRefused as refusal:
+        except server_metadata.ServerMetadataRefused as refusal:
             raise DiscoveryFailed(
                 refusal.code,
                 f"{issuer} cannot be trusted with a sign-in: {refusal.detail}.",
@@ -173,11 +173,11 @@ def _resource_metadata_urls(server_url: str) -> tuple[tuple[str, tuple[str, ...]
 
 
 def _believed(answer: HttpResponse, server_url: str, names: tuple[str, ...]) -> ResourceMetadata:
-    refusal: resource_metadata.MetadataRefused | None = None
+    refusal: resource_metadata.ResourceMetadataRefused | None = None
     for name in names:
         try:
             return resource_metadata.parse(answer.body, name)
-        except resource_metadata.MetadataRefused as error:
+        except resource_metadata.ResourceMetadataRefused as error:
             refusal = refusal or error
     assert refusal is not None
     raise DiscoveryFailed(

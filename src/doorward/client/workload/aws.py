@@ -60,7 +60,7 @@ class AwsSts:
         except (wrong.ClientError, wrong.BotoCoreError) as error:
             # The text of the error is left out: it may quote the request with its credentials.
             raise Unreachable(
-                "no-workload-token",
+                "workload-token-refused",
                 f"AWS STS gave no token ({_name_of(error)}).",
                 "Allow sts:GetWebIdentityToken to the role, and outbound federation in the account.",
             ) from None

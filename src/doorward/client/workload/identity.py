@@ -168,7 +168,7 @@ async def _fetch(url: str, headers: Mapping[str, str]) -> bytes:
         raise unreachable(url, error) from error
     if response.status_code != 200:
         raise Unreachable(
-            "no-workload-token",
+            "workload-token-refused",
             f"{response.url.host} answered {response.status_code} instead of a token.",
             "Check that this workload may ask for one.",
         )
@@ -179,7 +179,7 @@ def _member(body: bytes, name: str, place: str) -> str:
     try:
         return str(parse_object(body).get(name))
     except NotStrictJson as error:
-        raise ProtocolBroken("not-json", f"{place} answered with no JSON object.") from error
+        raise ProtocolBroken("answer-not-json", f"{place} answered with no JSON object.") from error
 
 
 def require_jwt(text: str, place: str) -> str:

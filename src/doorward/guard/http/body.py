@@ -1,10 +1,9 @@
 """The body of a message: read once, within a limit, and handed on as it came."""
 
-from doorward.errors import BadRequest
+from doorward.errors import BadRequest, BodyTooLarge, MediaTypeRefused
 from doorward.guard.http.request_headers import RequestHeaders
 from doorward.guard.http.responses import Message as AsgiMessage
 from doorward.guard.http.responses import Receive
-from doorward.guard.refusals import BodyTooLarge, MediaTypeRefused
 
 
 class ClientDisconnected(Exception):

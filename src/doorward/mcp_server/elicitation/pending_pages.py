@@ -26,6 +26,7 @@ class NotAsked(RequestRefused):
     code = "not-asked"
     status = 403
     public = "This page was made for somebody else, or has expired. Start again in your MCP client."
+    hint = "Repeat the request that led to the page."
 
 
 @dataclass

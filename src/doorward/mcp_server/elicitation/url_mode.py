@@ -6,8 +6,9 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, quote
 
 from doorward.errors import ConfigurationError
-from doorward.mcp_server.refusals import InvalidInputResponse, ProtocolRefusal
+from doorward.mcp_server.refusals import InvalidInputResponse
 from doorward.wire import address
+from doorward.wire.jsonrpc.protocol_refusal import ProtocolRefusal
 
 ID_PARAMETER = "elicitationId"
 MAX_URL_LENGTH = 2000
@@ -90,6 +91,7 @@ class UrlElicitationRequired(ProtocolRefusal):
 
     code = "url-elicitation-required"
     jsonrpc_code = -32042
+    hint = "Open the page that error.data names, then send the request again."
 
     def __init__(self, page: ElicitUrl) -> None:
         data = {"elicitations": [page.params()]}

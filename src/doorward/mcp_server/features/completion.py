@@ -12,15 +12,10 @@ from doorward.mcp_server.features.resource_registry import ResourceRegistry
 from doorward.mcp_server.functions.error_reporting import report_failure
 from doorward.mcp_server.functions.invocation import Function, read_function
 from doorward.mcp_server.functions.signature import read_signature
-from doorward.mcp_server.refusals import (
-    InternalFailure,
-    InvalidArguments,
-    InvalidParams,
-    ProtocolRefusal,
-    ToolError,
-)
+from doorward.mcp_server.refusals import InternalFailure, InvalidArguments, InvalidParams, ToolError
 from doorward.mcp_server.registry.registry import Registry
 from doorward.mcp_server.request_context import RequestContext, Result
+from doorward.wire.jsonrpc.protocol_refusal import ProtocolRefusal
 
 MAX_VALUES = 100
 _PARAMETERS = {"value", "arguments"}

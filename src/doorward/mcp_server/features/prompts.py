@@ -13,16 +13,11 @@ from doorward.mcp_server.functions.error_reporting import report_failure
 from doorward.mcp_server.functions.invocation import Function, read_function
 from doorward.mcp_server.functions.signature import Signature, read_signature
 from doorward.mcp_server.protocol_revision import ProtocolRevision
-from doorward.mcp_server.refusals import (
-    InternalFailure,
-    InvalidArguments,
-    InvalidParams,
-    ProtocolRefusal,
-    ToolError,
-)
+from doorward.mcp_server.refusals import InternalFailure, InvalidArguments, InvalidParams, ToolError
 from doorward.mcp_server.registry.registry import Registry
 from doorward.mcp_server.request_context import RequestContext, Result
 from doorward.mcp_server.schemas.content import Content, Message
+from doorward.wire.jsonrpc.protocol_refusal import ProtocolRefusal
 
 _CONTENT_TYPES: tuple[type[Any], ...] = (str, *get_args(Content))
 _encode = msgspec.json.Encoder().encode

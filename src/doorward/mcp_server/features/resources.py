@@ -17,7 +17,6 @@ from doorward.mcp_server.protocol_revision import ProtocolRevision
 from doorward.mcp_server.refusals import (
     InternalFailure,
     InvalidArguments,
-    ProtocolRefusal,
     ResourceNotFound,
     ToolError,
 )
@@ -25,6 +24,7 @@ from doorward.mcp_server.registry.registry import cache_hints
 from doorward.mcp_server.request_context import RequestContext, Result
 from doorward.mcp_server.schemas.content import EmbeddedResource
 from doorward.policy import Operation
+from doorward.wire.jsonrpc.protocol_refusal import ProtocolRefusal
 from doorward.wire.resource_uri import is_normal_template, normal_form
 from doorward.wire.uri_template import UriTemplate, is_template, read_uri_template
 

@@ -9,7 +9,6 @@ from doorward.mcp_server.refusals import (
     InternalFailure,
     InvalidParams,
     MissingCapability,
-    ProtocolRefusal,
     TooManyTasks,
 )
 from doorward.mcp_server.registry.access_rules import AccessRules
@@ -17,6 +16,7 @@ from doorward.mcp_server.request_context import InterimResult, Method, RequestCo
 from doorward.mcp_server.streams.subscriptions import Subscriptions, task_topic
 from doorward.mcp_server.task import Task
 from doorward.policy import Operation
+from doorward.wire.jsonrpc.protocol_refusal import ProtocolRefusal
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 TaskSupport = Literal["optional", "required", "deferred"]

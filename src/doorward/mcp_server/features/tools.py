@@ -16,13 +16,7 @@ from doorward.mcp_server.functions.error_reporting import report, report_failure
 from doorward.mcp_server.functions.invocation import Function, read_function
 from doorward.mcp_server.functions.signature import read_signature
 from doorward.mcp_server.protocol_revision import ProtocolRevision
-from doorward.mcp_server.refusals import (
-    InvalidArguments,
-    InvalidParams,
-    ProtocolRefusal,
-    ToolError,
-    UnknownMethod,
-)
+from doorward.mcp_server.refusals import InvalidArguments, InvalidParams, ToolError
 from doorward.mcp_server.registry.registry import Registry
 from doorward.mcp_server.request_context import RequestContext, Result
 from doorward.mcp_server.schemas.parameter_headers import ParameterHeader, read_parameter_headers
@@ -33,6 +27,7 @@ from doorward.mcp_server.schemas.results import (
     text_content,
 )
 from doorward.policy import Operation
+from doorward.wire.jsonrpc.protocol_refusal import ProtocolRefusal, UnknownMethod
 
 _encode = msgspec.json.Encoder().encode
 

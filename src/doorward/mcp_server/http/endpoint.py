@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from doorward.errors import RequestRefused
+from doorward.errors import MediaTypeRefused, RequestRefused
 from doorward.mcp_server.asgi import ClientDisconnected, Receive, Scope, Send, read_body
 from doorward.mcp_server.http.disconnect import while_connected
 from doorward.mcp_server.http.host_check import HostOriginCheck
@@ -17,13 +17,7 @@ from doorward.mcp_server.http.session_methods import (
     verified_identity,
 )
 from doorward.mcp_server.protocol_revision import ProtocolRevision, revision_of
-from doorward.mcp_server.refusals import (
-    HttpRefusal,
-    NotAcceptable,
-    NotJson,
-    ProtocolRefusal,
-    UnknownMethod,
-)
+from doorward.mcp_server.refusals import NotAcceptable
 from doorward.mcp_server.request_context import (
     InterimResult,
     Method,
@@ -33,8 +27,10 @@ from doorward.mcp_server.request_context import (
 )
 from doorward.mcp_server.server_state import ServerState
 from doorward.mcp_server.streams.in_flight import RequestCancelled
+from doorward.wire.error_response import as_asgi, error_response
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import Envelope, Malformed, jsonrpc_error, read_envelope
+from doorward.wire.jsonrpc.protocol_refusal import ProtocolRefusal, UnknownMethod
 from doorward.wire.strict_json import parse
 
 _encode = msgspec.json.Encoder().encode
@@ -189,7 +185,7 @@ class Endpoint:
         if envelope.is_notification and not envelope.method.startswith("notifications/"):
             # Served, this would be a tool call whose result nobody sees.
             raise Malformed(
-                f"{envelope.method!r} without an id", public="A request must have an id."
+                f"{envelope.method!r} without an id", description="A request must have an id."
             )
         if envelope.protocol_version is None and self.state.needs_sessions():
             session = find_session(self.state, scope)
@@ -209,7 +205,8 @@ def _require_json(headers: Headers) -> None:
         elif name == b"accept":
             accept.append(value)
     if _media_type(content_type) != _JSON:
-        raise NotJson(f"content-type={content_type[:128]!r}")
+        said = "Send 'Content-Type: application/json'."
+        raise MediaTypeRefused(f"content-type={content_type[:128]!r}", description=said)
     # Clients must accept two types; many name one, or none. JSON is what they must read.
     if accept and not any(_media_type(part) in _READABLE for part in b",".join(accept).split(b",")):
         raise NotAcceptable(f"accept={accept!r:.128}")
@@ -235,8 +232,8 @@ async def _refuse(send: Send, refusal: RequestRefused) -> None:
         body = jsonrpc_error(refusal.id, refusal.jsonrpc_code, refusal.description, refusal.data)
     else:
         body = jsonrpc_error(None, _INVALID_REQUEST, refusal.description, None)
-    extra = refusal.headers if isinstance(refusal, HttpRefusal) else ()
-    await _send(send, refusal.status, body, extra)
+    answer = error_response(refusal)
+    await _send(send, answer.status, body, tuple(as_asgi(answer.headers)))
 
 
 async def _serve_lifespan(receive: Receive, send: Send, close: Callable[[], None]) -> None:

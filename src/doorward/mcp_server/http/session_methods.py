@@ -20,7 +20,7 @@ def find_session(state: ServerState, scope: Scope) -> Session | None:
     Return the session that the request names, or ``None`` without the header.
 
     Raises:
-        NoSuchSession: 404, the session has ended, never existed, or is another principal's.
+        SessionRefused: 404, the session has ended, never existed, or is another principal's.
     """
     session_id = _single_header(scope, b"mcp-session-id")
     if session_id is None:
@@ -37,7 +37,7 @@ async def serve_get_or_delete(
     Raises:
         NotPost: 405, for another HTTP method, or a server without sessions.
         NoSession: 400, the request names no session.
-        NoSuchSession: 404.
+        SessionRefused: 404.
         HostRefused, OriginRefused: there is no guard, and the Host or Origin is not allowed.
 
     Spec: MCP 2025-11-25, transports, "Session Management", "Listening for Messages from the Server"

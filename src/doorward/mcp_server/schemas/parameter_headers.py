@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from doorward.errors import ConfigurationError
-from doorward.mcp_server.refusals import ProtocolRefusal
+from doorward.wire.jsonrpc.protocol_refusal import ProtocolRefusal
 from doorward.wire.jsonrpc.routing_headers import decode_name
 
 _ANNOTATION = "x-mcp-header"
@@ -22,6 +22,7 @@ class ParameterMismatch(ProtocolRefusal):
 
     code = "parameter-mismatch"
     jsonrpc_code = -32020
+    hint = "Send the Mcp-Param header with the value of the argument."
 
 
 @dataclass(frozen=True)

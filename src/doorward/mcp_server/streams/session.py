@@ -6,8 +6,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from doorward.errors import SessionRefused
 from doorward.mcp_server.principal import Principal
-from doorward.mcp_server.refusals import InvalidParams, NoSuchSession, ToolError
+from doorward.mcp_server.refusals import InvalidParams, ToolError
 from doorward.mcp_server.streams.event_log import EventLog
 from doorward.mcp_server.streams.in_flight import InFlight
 from doorward.mcp_server.streams.subscriptions import Subscription
@@ -144,12 +145,14 @@ class Sessions:
         Return the session, and mark it as used.
 
         Raises:
-            NoSuchSession: 404, the same for an unknown session and another principal's.
+            SessionRefused: 404, the same for an unknown session and another principal's.
         """
         self._prune()
         session = self._sessions.get(session_id)
         if session is None or session.principal != principal:
-            raise NoSuchSession(f"not a session of {principal!r}")
+            raise SessionRefused(
+                f"not a session of {principal!r}", description="Session not found."
+            )
         session.last_used = self._clock()
         self._sessions.move_to_end(session_id)
         return session

@@ -31,8 +31,8 @@ from doorward.wire.jsonrpc.malformed import (
     PARSE_ERROR,
     UNSUPPORTED_VERSION,
     HeaderMismatch,
-    InvalidParams,
     Malformed,
+    MalformedParams,
     NotJson,
     UnsupportedVersion,
     jsonrpc_error,
@@ -57,8 +57,8 @@ __all__ = [
     "VERSION_META",
     "Envelope",
     "HeaderMismatch",
-    "InvalidParams",
     "Malformed",
+    "MalformedParams",
     "NotJson",
     "UnsupportedVersion",
     "jsonrpc_error",
@@ -165,7 +165,9 @@ def _read_carefully(message: dict[str, Any], headers: Headers, body: bytes) -> E
 
 def _message(message: Any) -> dict[str, Any]:
     if type(message) is list:
-        raise Malformed("a batch", public="Batches are not accepted: send one message per request.")
+        raise Malformed(
+            "a batch", description="Batches are not accepted: send one message per request."
+        )
     if type(message) is not dict:
         raise Malformed(f"a {type(message).__name__} where a message should be")
     if not _MEMBERS.issuperset(message):
@@ -213,7 +215,7 @@ def _params(message: dict[str, Any], request_id: str | int | None) -> dict[str, 
         _refuse_lookalikes(params, _FOLDED_PARAMS, request_id)
     meta = params.get("_meta", {})
     if type(meta) is not dict:
-        raise InvalidParams("_meta is not an object", id=request_id)
+        raise MalformedParams("_meta is not an object", id=request_id)
     if not USUAL_META.issuperset(meta):
         _refuse_lookalikes(meta, _FOLDED_META, request_id)
     return params
@@ -225,7 +227,9 @@ def _refuse_lookalikes(
     for member in members:
         wanted = folded.get(member.casefold(), member)
         if wanted != member:
-            raise InvalidParams(f"member {member!r} is read as {wanted!r} by others", id=request_id)
+            raise MalformedParams(
+                f"member {member!r} is read as {wanted!r} by others", id=request_id
+            )
 
 
 def _name(method: str, params: dict[str, Any], request_id: str | int | None) -> str | None:
@@ -240,7 +244,7 @@ def _name(method: str, params: dict[str, Any], request_id: str | int | None) -> 
         return None
     name = holder[member]
     if type(name) is not str or not (name.isprintable() or not _CONTROL.search(name)):
-        raise InvalidParams(f"{member} is not a plain string", id=request_id)
+        raise MalformedParams(f"{member} is not a plain string", id=request_id)
     return name
 
 
@@ -250,9 +254,9 @@ def _referred(reference: dict[str, Any], request_id: str | int | None) -> str:
     kind = reference.get("type")
     member = _REFERRED.get(kind) if type(kind) is str else None
     if member is None or reference.keys() & {"name", "uri"} != {member}:
-        raise InvalidParams(
+        raise MalformedParams(
             "ref is to both a prompt and a resource, or to neither",
-            public="params.ref must be a ref/prompt with a name, or a ref/resource with a uri.",
+            description="params.ref must be a ref/prompt with a name, or a ref/resource with a uri.",
             id=request_id,
         )
     return member
@@ -262,7 +266,7 @@ def _plain(headers: Headers, request_id: str | int | None) -> Routing:
     routing = routing_among(headers) if isinstance(headers, dict) else read_routing(headers)
     if routing.problem is not None:
         raise HeaderMismatch(
-            routing.problem, public=f"Header mismatch: {routing.problem}.", id=request_id
+            routing.problem, description=f"Header mismatch: {routing.problem}.", id=request_id
         )
     return routing
 
@@ -284,7 +288,7 @@ def _version(
         if routing.version != said:
             raise HeaderMismatch(
                 f"MCP-Protocol-Version={routing.version!r}, body says {said!r}",
-                public="Header mismatch: MCP-Protocol-Version is not the version in _meta.",
+                description="Header mismatch: MCP-Protocol-Version is not the version in _meta.",
                 id=request_id,
             )
         # The header and the body agree on an older version: the older rules hold.
@@ -294,13 +298,13 @@ def _version(
 
 def _require_meta(meta: dict[str, Any], request_id: str | int | None) -> None:
     if type(meta.get(VERSION_META)) is not str:
-        raise InvalidParams(
-            "no protocolVersion", public=f"params._meta lacks {VERSION_META}.", id=request_id
+        raise MalformedParams(
+            "no protocolVersion", description=f"params._meta lacks {VERSION_META}.", id=request_id
         )
     if type(meta.get(CAPABILITIES_META)) is not dict:
-        raise InvalidParams(
+        raise MalformedParams(
             "no clientCapabilities",
-            public=f"params._meta lacks {CAPABILITIES_META}.",
+            description=f"params._meta lacks {CAPABILITIES_META}.",
             id=request_id,
         )
 
@@ -317,17 +321,17 @@ def _agree(
     if routing.method != method and (required or routing.method is not None):
         raise HeaderMismatch(
             f"Mcp-Method={routing.method!r}, body says {method!r}",
-            public="Header mismatch: Mcp-Method is not the body's method.",
+            description="Header mismatch: Mcp-Method is not the body's method.",
             id=request_id,
         )
     if required and name is None and method in MIRRORED:
-        raise InvalidParams(f"{MIRRORED[method]} is absent", id=request_id)
+        raise MalformedParams(f"{MIRRORED[method]} is absent", id=request_id)
     if routing.name is None and not (required and method in MIRRORED):
         return
     said = None if routing.name is None else decode_name(routing.name)
     if said is None or said != name:
         raise HeaderMismatch(
             f"Mcp-Name={routing.name!r}, body says {name!r}",
-            public="Header mismatch: Mcp-Name is not what the body names.",
+            description="Header mismatch: Mcp-Name is not what the body names.",
             id=request_id,
         )

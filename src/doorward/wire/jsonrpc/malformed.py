@@ -23,24 +23,19 @@ class Malformed(RequestRefused):
     code = "malformed-message"
     jsonrpc_code: ClassVar[int] = INVALID_REQUEST
     public = "The body must be a single JSON-RPC message."
+    hint = "Send one JSON-RPC message per request, as the specification writes it."
 
     def __init__(
         self,
         detail: str,
         *,
-        public: str | None = None,
+        description: str | None = None,
         id: str | int | None = None,  # noqa: A002 - the member's name in JSON-RPC
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(detail)
-        self.said = public or self.public
+        super().__init__(detail, description=description)
         self.id = id
         self.data = data
-
-    @property
-    def description(self) -> str:
-        """The sentence a peer may read."""
-        return self.said
 
 
 class NotJson(Malformed):
@@ -49,17 +44,19 @@ class NotJson(Malformed):
     code = "not-json"
     jsonrpc_code = PARSE_ERROR
     public = "The body is not unambiguous JSON."
+    hint = "Send JSON in UTF-8 without duplicate members, NaN or a byte order mark."
 
 
-class InvalidParams(Malformed):
+class MalformedParams(Malformed):
     """The parameters lack what every request must have."""
 
-    code = "invalid-params"
+    code = "malformed-params"
     jsonrpc_code = INVALID_PARAMS
     public = "The request's params are invalid."
+    hint = "Send params with the _meta members that MCP 2026-07-28 requires."
 
 
-class AmbiguousUri(InvalidParams):
+class AmbiguousUri(MalformedParams):
     """
     The URI is not in normal form, so rules and application could take it for different resources.
 
@@ -68,6 +65,7 @@ class AmbiguousUri(InvalidParams):
 
     code = "ambiguous-uri"
     public = "The URI is not in normal form."
+    hint = "Use the URI that the error message gives."
 
 
 class HeaderMismatch(Malformed):
@@ -76,6 +74,7 @@ class HeaderMismatch(Malformed):
     code = "header-mismatch"
     jsonrpc_code = HEADER_MISMATCH
     public = "Header mismatch."
+    hint = "Send the header with the value that the body has."
 
 
 class UnsupportedVersion(Malformed):
@@ -84,6 +83,7 @@ class UnsupportedVersion(Malformed):
     code = "unsupported-version"
     jsonrpc_code = UNSUPPORTED_VERSION
     public = "Unsupported protocol version"
+    hint = "Use one of the versions in error.data.supported."
 
 
 def unsupported_version(requested: str, id: str | int | None) -> UnsupportedVersion:  # noqa: A002

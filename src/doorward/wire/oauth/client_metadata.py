@@ -28,15 +28,12 @@ class InvalidClientMetadata(RequestRefused):
     code = "invalid-client-metadata"
     wire_error = "invalid_client_metadata"
     public = "The client metadata cannot be accepted."
+    hint = "Correct the member that error_description names."
 
     def __init__(self, problem: str) -> None:
-        super().__init__(problem)
+        # It names members, and never repeats their values.
+        super().__init__(problem, description=problem)
         self.problem = problem
-
-    @property
-    def description(self) -> str:
-        """The sentence a peer may read. It names members, and never repeats their values."""
-        return self.problem
 
 
 class InvalidRedirectUri(InvalidClientMetadata):
@@ -44,6 +41,7 @@ class InvalidRedirectUri(InvalidClientMetadata):
 
     code = "invalid-redirect-uri"
     wire_error = "invalid_redirect_uri"
+    hint = "Register an https URI, a loopback address or a private-use scheme."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ class MalformedParameters(BadRequest):
 
     code = "malformed-parameters"
     public = "The parameters are not well-formed."
+    hint = "Encode the parameters as application/x-www-form-urlencoded UTF-8."
 
 
 class RepeatedParameter(BadRequest):
@@ -27,6 +28,7 @@ class RepeatedParameter(BadRequest):
 
     code = "repeated-parameter"
     public = "A parameter must not be sent more than once."
+    hint = "Send each parameter once."
 
 
 def parse_parameters(data: bytes, *, repeatable: frozenset[str] = frozenset()) -> "Parameters":

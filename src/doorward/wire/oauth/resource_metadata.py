@@ -13,10 +13,10 @@ from doorward.wire.strict_json import NotStrictJson, parse_object
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 
-class MetadataRefused(DoorwardError):
+class ResourceMetadataRefused(DoorwardError):
     """A metadata document that must not be used; ``reason`` is a stable kebab-case word."""
 
-    code = "metadata-refused"
+    code = "resource-metadata-refused"
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -96,27 +96,27 @@ def parse(document: bytes, expected_resource: str) -> ResourceMetadata:
     Does not judge whether an authorization server may be contacted.
 
     Raises:
-        MetadataRefused: with reason ``not-json``, ``not-metadata`` or ``wrong-resource``.
+        ResourceMetadataRefused: with reason ``not-metadata`` or ``wrong-resource``.
 
     Spec: RFC 9728 §2, §3.3
     """
     try:
         said = parse_object(document)
     except NotStrictJson as error:
-        raise MetadataRefused("not-json", str(error)) from None
+        raise ResourceMetadataRefused("not-metadata", str(error)) from None
     try:
         metadata = msgspec.convert(said, ResourceMetadata)
     except msgspec.ValidationError as error:
-        raise MetadataRefused("not-metadata", str(error)) from None
+        raise ResourceMetadataRefused("not-metadata", str(error)) from None
     # A document about another resource would send the user's consent, and then the token, to
     # whoever wrote it.
     if metadata.resource != expected_resource:
-        raise MetadataRefused(
+        raise ResourceMetadataRefused(
             "wrong-resource", f"resource={metadata.resource!r}, want {expected_resource!r}"
         )
     if not metadata.authorization_servers:
-        raise MetadataRefused("not-metadata", "no authorization server is named")
+        raise ResourceMetadataRefused("not-metadata", "no authorization server is named")
     for issuer in metadata.authorization_servers:
         if split(issuer) is None:
-            raise MetadataRefused("not-metadata", f"{issuer!r} is not an http(s) URL")
+            raise ResourceMetadataRefused("not-metadata", f"{issuer!r} is not an http(s) URL")
     return metadata

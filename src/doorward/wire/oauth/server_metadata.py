@@ -11,10 +11,10 @@ OAUTH = "/.well-known/oauth-authorization-server"
 OPENID = "/.well-known/openid-configuration"
 
 
-class MetadataRefused(DoorwardError):
+class ServerMetadataRefused(DoorwardError):
     """A metadata document that must not be used; ``detail`` says what was got and expected."""
 
-    code = "metadata-refused"
+    code = "server-metadata-refused"
     public: ClassVar[str] = "The authorization server's metadata cannot be used."
 
     def __init__(self, detail: str) -> None:
@@ -22,20 +22,20 @@ class MetadataRefused(DoorwardError):
         self.detail = detail
 
 
-class IssuerMismatch(MetadataRefused):
+class IssuerMismatch(ServerMetadataRefused):
     """The document speaks for another issuer than the one that was asked."""
 
     code = "issuer-mismatch"
     public = "The metadata names another issuer than the one it was fetched for."
 
 
-class MalformedMetadata(MetadataRefused):
+class MalformedMetadata(ServerMetadataRefused):
     """A member is missing or is not of the type that the RFC gives it."""
 
     code = "malformed-metadata"
 
 
-class PkceNotOffered(MetadataRefused):
+class PkceNotOffered(ServerMetadataRefused):
     """The server does not say that it supports S256, so signing in there would be unprotected."""
 
     code = "pkce-not-offered"

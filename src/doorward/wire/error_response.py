@@ -1,0 +1,115 @@
+"""
+The one place where an error becomes HTTP: its status, its headers, and the body of each protocol.
+
+Guard, FastAPI routes, MCP server, authorization server and gateway all answer through this module.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from doorward.errors import HttpError, NotPermitted, RequestRefused, ScopeMissing, Unavailable
+from doorward.wire.jsonrpc.malformed import Malformed, jsonrpc_error
+from doorward.wire.oauth.challenge import build_challenge
+from doorward.wire.oauth.scope import build_scope
+
+
+class BearerChallenge(NamedTuple):
+    """
+    What the challenges of one protected resource say.
+
+    ``scopes`` are those that a client without a token should request: few, so that no user has to
+    consent to everything at once.
+    """
+
+    metadata_url: str
+    scopes: frozenset[str]
+
+    def answer_to(self, error: HttpError) -> str | None:
+        """
+        Return the value of ``WWW-Authenticate``, or ``None`` where no token would help.
+
+        Spec: RFC 6750 §3; RFC 9728 §5.1; MCP 2026-07-28 authorization §Error Handling
+        """
+        if not isinstance(error, RequestRefused):
+            return None
+        if error.status not in (401, 403) and error.wire_error is None:
+            return None
+        # A client that is told to request scopes that change nothing signs in again and again.
+        if isinstance(error, NotPermitted) or (error.status == 403 and not error.wire_error):
+            return None
+        params: list[tuple[str, str]] = []
+        if error.wire_error is not None:
+            params.append(("error", error.wire_error))
+            params.append(("error_description", error.description))
+        scopes = error.scopes if isinstance(error, ScopeMissing) else self.scopes
+        if scopes and error.status != 400:
+            params.append(("scope", build_scope(scopes)))
+        params.append(("resource_metadata", self.metadata_url))
+        return build_challenge("Bearer", params)
+
+
+class ErrorResponse(NamedTuple):
+    """Status and headers of an error; the protocol that was spoken gives the body."""
+
+    status: int
+    headers: dict[str, str]
+
+
+def error_response(
+    error: HttpError,
+    *,
+    correlation_id: str | None = None,
+    challenge: BearerChallenge | None = None,
+) -> ErrorResponse:
+    """
+    Return the status and the headers that ``error`` has in every protocol.
+
+    Those are the correlation id, ``Allow``, ``Retry-After`` and ``WWW-Authenticate``.
+    """
+    headers = {} if correlation_id is None else {"X-Correlation-Id": correlation_id}
+    headers.update(error.headers)
+    said = None if challenge is None else challenge.answer_to(error)
+    if said is not None:
+        headers["WWW-Authenticate"] = said
+    return ErrorResponse(error.status, headers)
+
+
+def as_asgi(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return ``headers`` as ASGI takes them."""
+    return [
+        (name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()
+    ]
+
+
+def error_object(error: HttpError, correlation_id: str) -> dict[str, Any]:
+    """
+    Return the ``error`` member of a JSON-RPC response: code, message, reason and correlation id.
+
+    The client reads the public sentence. What was found and what was expected is in the log alone,
+    under the same id.
+    """
+    code: int = getattr(error, "jsonrpc_code", error.status)
+    more: Mapping[str, Any] = getattr(error, "data", None) or {}
+    data = {**more, "reason": error.code, "correlation_id": correlation_id}
+    return {"code": code, "message": error.description, "data": data}
+
+
+def jsonrpc_body(
+    error: HttpError, *, correlation_id: str, request_id: str | int | None = None
+) -> bytes:
+    """Return a whole JSON-RPC error response."""
+    if isinstance(error, Malformed):
+        # None, where the request's own id could not be read.
+        request_id = error.id
+    said = error_object(error, correlation_id)
+    return jsonrpc_error(request_id, said["code"], said["message"], said["data"])
+
+
+def oauth_body(error: HttpError) -> dict[str, str]:
+    """
+    Return the body of an OAuth error response.
+
+    Spec: RFC 6749 §5.2; RFC 7591 §3.2.2
+    """
+    otherwise = "temporarily_unavailable" if isinstance(error, Unavailable) else "invalid_request"
+    return {"error": error.wire_error or otherwise, "error_description": error.description}
