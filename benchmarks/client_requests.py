@@ -68,7 +68,7 @@ def measure(*, rounds: int, count: int) -> Sequence[Added]:
 def _auths(folder: Path) -> Mapping[str, httpx2.Auth | None]:
     token_store = TokenStore(FileStore(folder))
     end = time.time() + 3600
-    token_store.keep_tokens(
+    token_store.save_tokens(
         URL,
         Tokens(issuer=ISSUER, resource=URL, client_id="c", access_token=TOKEN, expires_at=end),
     )

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx2
 
-from doorward.client import ClientChoice, FileStore, OAuth, SignIn, TokenStore
+from doorward.client import ClientConfig, FileStore, OAuth, SignIn, TokenStore
 from doorward.client.http.http_client import HttpClient
 from doorward.client.http.url_policy import UrlPolicy
 
@@ -70,7 +70,7 @@ class Stage:
         self.visits: list[Query] = []
         self.granted: dict[str, frozenset[str]] = {}
         self.token_store = TokenStore(FileStore(directory / "wallet"))
-        self.choice = ClientChoice()
+        self.client_config = ClientConfig()
 
     @property
     def transport(self) -> httpx2.MockTransport:
@@ -86,10 +86,10 @@ class Stage:
         return SignIn(
             token_store=self.token_store,
             http_client=self.http_client(server),
-            choice=self.choice,
+            client_config=self.client_config,
             browser=self._browse,
             clock=lambda: NOW,
-            patience=5.0,
+            timeout=5.0,
         )
 
     async def call(self, server: str = SERVER) -> httpx2.Response:

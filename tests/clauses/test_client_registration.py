@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from doorward.client import (
-    ClientChoice,
+    ClientConfig,
     FileStore,
     OAuth,
     SignInFailed,
@@ -55,18 +55,18 @@ def move_to_another_issuer(stage: Stage) -> None:
 @proves("reg-pre-registered", "accepts")
 @proves("auth-client-id-first", "accepts")
 @pytest.mark.parametrize(
-    ("choice", "reads_documents", "client_id"),
+    ("client_config", "reads_documents", "client_id"),
     [
-        pytest.param(ClientChoice(client_id="given", document=DOCUMENT), True, "given", id="given"),
-        pytest.param(ClientChoice(document=DOCUMENT), True, DOCUMENT, id="then-document"),
-        pytest.param(ClientChoice(document=DOCUMENT), False, "client-1", id="then-registration"),
-        pytest.param(ClientChoice(), True, "client-1", id="nothing-else-to-use"),
+        pytest.param(ClientConfig(client_id="given", document=DOCUMENT), True, "given", id="given"),
+        pytest.param(ClientConfig(document=DOCUMENT), True, DOCUMENT, id="then-document"),
+        pytest.param(ClientConfig(document=DOCUMENT), False, "client-1", id="then-registration"),
+        pytest.param(ClientConfig(), True, "client-1", id="nothing-else-to-use"),
     ],
 )
 async def test_the_client_id_is_the_given_one_then_the_document_then_a_registration(
-    stage: Stage, choice: ClientChoice, reads_documents: bool, client_id: str
+    stage: Stage, client_config: ClientConfig, reads_documents: bool, client_id: str
 ) -> None:
-    stage.choice = choice
+    stage.client_config = client_config
     stage.documents[SERVER_METADATA] = server_document(
         client_id_metadata_document_supported=reads_documents
     )
@@ -81,7 +81,7 @@ async def test_the_client_id_is_the_given_one_then_the_document_then_a_registrat
 @proves("reg-client-falls-back", "refuses")
 @proves("auth-client-id-first", "refuses")
 async def test_with_no_way_left_the_user_is_asked_and_no_browser_opens(stage: Stage) -> None:
-    stage.choice = ClientChoice(document=DOCUMENT)
+    stage.client_config = ClientConfig(document=DOCUMENT)
     stage.documents[SERVER_METADATA] = server_document(registration_endpoint=None)
 
     with pytest.raises(SignInFailed) as refusal:
@@ -95,7 +95,7 @@ async def test_with_no_way_left_the_user_is_asked_and_no_browser_opens(stage: St
 async def test_the_document_is_used_where_the_server_says_that_it_reads_them(
     stage: Stage,
 ) -> None:
-    stage.choice = ClientChoice(document=DOCUMENT)
+    stage.client_config = ClientConfig(document=DOCUMENT)
     stage.documents[SERVER_METADATA] = server_document(client_id_metadata_document_supported=True)
 
     await stage.call()
@@ -108,7 +108,7 @@ async def test_the_document_is_used_where_the_server_says_that_it_reads_them(
 async def test_the_document_is_not_used_where_the_server_does_not_say_so(
     stage: Stage, said: bool | None
 ) -> None:
-    stage.choice = ClientChoice(document=DOCUMENT)
+    stage.client_config = ClientConfig(document=DOCUMENT)
     stage.documents[SERVER_METADATA] = server_document(client_id_metadata_document_supported=said)
 
     await stage.call()
@@ -136,7 +136,7 @@ async def test_the_registration_is_a_native_one_with_refresh_and_the_redirect_ur
 async def test_a_registration_that_is_accepted_is_remembered(stage: Stage) -> None:
     await stage.call()
 
-    kept = stage.token_store.registration_at(ISSUER)
+    kept = stage.token_store.registration_for(ISSUER)
     assert kept is not None
     assert kept.client_id == "client-1"
 
@@ -157,7 +157,7 @@ async def test_a_registration_that_is_refused_says_why_and_opens_no_browser(
     assert refusal.value.reason == "registration-refused"
     assert "invalid_redirect_uri" in str(refusal.value)
     assert not stage.visits
-    assert stage.token_store.registration_at(ISSUER) is None
+    assert stage.token_store.registration_for(ISSUER) is None
 
 
 @proves("disc-client-state-per-issuer", "accepts")
@@ -202,7 +202,7 @@ async def test_when_the_issuer_changes_nothing_of_the_old_one_goes_to_the_new(
 @proves("reg-pre-registered", "refuses")
 @proves("reg-mismatch-error", "refuses")
 async def test_a_given_client_of_another_issuer_is_an_error_and_not_a_try(stage: Stage) -> None:
-    stage.choice = ClientChoice(client_id="given", client_secret="hush", issuer=ISSUER)
+    stage.client_config = ClientConfig(client_id="given", client_secret="hush", issuer=ISSUER)
     move_to_another_issuer(stage)
 
     with pytest.raises(SignInFailed) as refusal:
@@ -215,7 +215,7 @@ async def test_a_given_client_of_another_issuer_is_an_error_and_not_a_try(stage:
 
 @proves("reg-mismatch-error", "accepts")
 async def test_a_given_client_of_this_issuer_is_used(stage: Stage) -> None:
-    stage.choice = ClientChoice(client_id="given", issuer=ISSUER)
+    stage.client_config = ClientConfig(client_id="given", issuer=ISSUER)
 
     await stage.call()
 
@@ -261,7 +261,7 @@ async def test_a_sign_in_without_a_refresh_token_is_a_sign_in(stage: Stage) -> N
 @proves("auth-refresh-not-assumed", "refuses")
 @proves("auth-refresh-grant-type", "refuses")
 async def test_without_a_refresh_token_no_refresh_is_tried(stage: Stage) -> None:
-    stage.token_store.keep_tokens(SERVER, tokens(refresh_token=None, expires_at=NOW - 1))
+    stage.token_store.save_tokens(SERVER, tokens(refresh_token=None, expires_at=NOW - 1))
 
     with pytest.raises(SignInFailed) as refusal:
         await stage.sign_in().refresh(SERVER, tokens(refresh_token=None))
@@ -272,7 +272,7 @@ async def test_without_a_refresh_token_no_refresh_is_tried(stage: Stage) -> None
 
 @proves("auth-refresh-confidential", "accepts")
 def test_tokens_rest_in_a_file_for_this_user_alone(tmp_path: Path) -> None:
-    TokenStore(FileStore(tmp_path / "own")).keep_tokens(SERVER, tokens())
+    TokenStore(FileStore(tmp_path / "own")).save_tokens(SERVER, tokens())
 
     assert TokenStore(FileStore(tmp_path / "own")).tokens_for(SERVER) == tokens()
     assert (tmp_path / "own").stat().st_mode & 0o077 == 0
@@ -282,7 +282,7 @@ def test_tokens_rest_in_a_file_for_this_user_alone(tmp_path: Path) -> None:
 @proves("auth-refresh-confidential", "refuses")
 def test_tokens_that_others_can_read_are_not_used_and_are_never_shown(tmp_path: Path) -> None:
     token_store = TokenStore(FileStore(tmp_path / "own"))
-    token_store.keep_tokens(SERVER, tokens())
+    token_store.save_tokens(SERVER, tokens())
     (tmp_path / "own" / "tokens.json").chmod(0o644)
 
     with pytest.raises(ConfigurationError) as refusal:
@@ -291,5 +291,5 @@ def test_tokens_that_others_can_read_are_not_used_and_are_never_shown(tmp_path: 
     assert refusal.value.reason == "exposed-store"
     assert "secret" not in repr(tokens())
     assert "hush" not in repr(
-        Registration(issuer=ISSUER, client_id="c", way="registered", client_secret="hush")
+        Registration(issuer=ISSUER, client_id="c", kind="registered", client_secret="hush")
     )

@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from doorward.client import AuthorizationAttempt, DiscoveryFailed, SignInFailed, judge
+from doorward.client import (
+    AuthorizationRequest,
+    DiscoveryFailed,
+    SignInFailed,
+    validate_authorization_response,
+)
 from doorward.wire.oauth.pkce import challenge_of
 from doorward.wire.oauth.server_metadata import parse
 from tests.clauses.stage import (
@@ -21,8 +26,8 @@ from tests.clauses.stage import (
 from tests.ledger import proves
 
 
-def attempt_at(**document: Any) -> AuthorizationAttempt:
-    return AuthorizationAttempt(
+def attempt_at(**document: Any) -> AuthorizationRequest:
+    return AuthorizationRequest(
         server=parse(server_document(**document), ISSUER),
         client_id="client",
         redirect_uri="http://127.0.0.1:1/callback",
@@ -31,7 +36,7 @@ def attempt_at(**document: Any) -> AuthorizationAttempt:
     )
 
 
-def answer_to(attempt: AuthorizationAttempt, **changed: str | None) -> dict[str, str]:
+def answer_to(attempt: AuthorizationRequest, **changed: str | None) -> dict[str, str]:
     answer = {"code": CODE, "state": attempt.state, "iss": ISSUER, **changed}
     return {name: value for name, value in answer.items() if value is not None}
 
@@ -93,7 +98,7 @@ def test_an_answer_without_the_state_of_the_attempt_is_discarded(state: str | No
     attempt = attempt_at()
 
     with pytest.raises(SignInFailed) as refusal:
-        judge(attempt, answer_to(attempt, state=state))
+        validate_authorization_response(attempt, answer_to(attempt, state=state))
 
     assert refusal.value.reason == "state-mismatch"
 
@@ -115,7 +120,7 @@ def test_three_of_the_four_rows_about_iss_let_an_honest_answer_in(
 ) -> None:
     attempt = attempt_at(authorization_response_iss_parameter_supported=announced)
 
-    assert judge(attempt, answer_to(attempt, iss=iss)) == CODE
+    assert validate_authorization_response(attempt, answer_to(attempt, iss=iss)) == CODE
 
 
 @proves("auth-client-records-issuer", "refuses")
@@ -138,7 +143,7 @@ def test_an_answer_of_another_issuer_is_refused_announced_or_not(announced: bool
     attempt = attempt_at(authorization_response_iss_parameter_supported=announced)
 
     with pytest.raises(SignInFailed) as refusal:
-        judge(attempt, answer_to(attempt, iss=iss))
+        validate_authorization_response(attempt, answer_to(attempt, iss=iss))
 
     assert refusal.value.reason == "issuer-mismatch"
 
@@ -161,7 +166,9 @@ def test_an_error_of_the_right_issuer_is_told() -> None:
     attempt = attempt_at()
 
     with pytest.raises(SignInFailed) as refusal:
-        judge(attempt, answer_to(attempt, code=None, error="access_denied"))
+        validate_authorization_response(
+            attempt, answer_to(attempt, code=None, error="access_denied")
+        )
 
     assert refusal.value.reason == "access-denied"
 
@@ -177,7 +184,7 @@ def test_an_error_of_the_wrong_issuer_is_neither_acted_on_nor_shown(iss: str | N
     }
 
     with pytest.raises(SignInFailed) as refusal:
-        judge(attempt, answer_to(attempt, code=None, iss=iss, **said))
+        validate_authorization_response(attempt, answer_to(attempt, code=None, iss=iss, **said))
 
     assert refusal.value.reason in ("issuer-mismatch", "issuer-missing")
     assert not any(text in str(refusal.value) for text in said.values())

@@ -18,7 +18,7 @@ from doorward.cli.main import run
 from doorward.demo.app import Demo, DemoAddresses, DemoSettings
 from doorward.guard import AuditEvent
 from doorward.serving import listen
-from tests.cli.person import Person
+from tests.cli.scripted_user import ScriptedUser
 
 
 class Clock:
@@ -85,15 +85,15 @@ def demo() -> Iterator[Running]:
     server: list[uvicorn.Server] = []
 
     async def serve() -> None:
-        house = Demo(running.url, DemoSettings(), Silent(), running.clock)
-        await house.start()
-        config = uvicorn.Config(house.app, log_config=None, access_log=False, loop="asyncio")
+        fake_issuer = Demo(running.url, DemoSettings(), Silent(), running.clock)
+        await fake_issuer.start()
+        config = uvicorn.Config(fake_issuer.app, log_config=None, access_log=False, loop="asyncio")
         server.append(uvicorn.Server(config))
         ready.set()
         try:
             await server[0].serve(sockets=sockets)
         finally:
-            await house.aclose()
+            await fake_issuer.aclose()
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
@@ -127,11 +127,11 @@ def doorward(home: Path, capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 @pytest.fixture
-def as_user(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Person]:
+def as_user(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedUser]:
     """Put somebody in front of the browser."""
 
-    def sit_down(username: str, decision: str = "allow") -> Person:
-        person = Person(username, f"{username}-demo", decision)
+    def sit_down(username: str, decision: str = "allow") -> ScriptedUser:
+        person = ScriptedUser(username, f"{username}-demo", decision)
         monkeypatch.setattr(webbrowser, "open", person.open)
         return person
 
@@ -144,7 +144,7 @@ def alices_home(demo: Running, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("alice") / "home"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOORWARD_HOME", str(folder))
-        patch.setattr(webbrowser, "open", Person("alice", "alice-demo").open)
+        patch.setattr(webbrowser, "open", ScriptedUser("alice", "alice-demo").open)
         assert run(["login", demo.mcp, "--json"]) == 0
     return folder
 

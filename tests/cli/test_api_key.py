@@ -89,9 +89,9 @@ def test_several_keys_live_beside_one_another(
         run(make(file))
     made = capsys.readouterr().out.split()
 
-    desk = ApiKeyVerifier(ApiKeyFile(file))
+    verifier = ApiKeyVerifier(ApiKeyFile(file))
 
-    assert len({desk.verify(key).subject for key in made}) == 3
+    assert len({verifier.verify(key).subject for key in made}) == 3
 
 
 @pytest.mark.parametrize(
@@ -184,8 +184,8 @@ def test_an_edit_that_is_under_way_keeps_its_file(
     run(make(file, "--scopes", "a"))
     under_way = file.with_name(".api-keys-keys.json-abcdefgh")
     under_way.write_text("half")
-    monkeypatch.setattr(lock, "_LONGEST_WAIT", 0.02)
+    monkeypatch.setattr(lock, "_MAX_WAIT", 0.02)
 
-    with lock.briefly(file.with_name(".keys.json.lock")):
+    with lock.blocking_lock(file.with_name(".keys.json.lock")):
         assert run(make(file, "--scopes", "b")) == ExitCode.UNREACHABLE
         assert under_way.exists()

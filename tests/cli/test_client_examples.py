@@ -10,10 +10,10 @@ from types import ModuleType
 import pytest
 
 from tests.cli.conftest import Running
-from tests.cli.person import Person
+from tests.cli.scripted_user import ScriptedUser
 
 pytestmark = pytest.mark.e2e
-AsUser = Callable[..., Person]
+AsUser = Callable[..., ScriptedUser]
 
 
 @pytest.fixture(params=["call_with_mcp_sdk", "call_with_fastmcp"])

@@ -11,12 +11,12 @@ import pytest
 
 from doorward.cli.client import login
 from tests.cli.conftest import Command, Running
-from tests.cli.person import Person
+from tests.cli.scripted_user import ScriptedUser
 
-AsUser = Callable[..., Person]
+AsUser = Callable[..., ScriptedUser]
 
 
-class Elsewhere(Person):
+class Elsewhere(ScriptedUser):
     """A person whose browser is on another machine: nobody answers at its last address."""
 
     last = ""
@@ -71,8 +71,8 @@ def test_the_code_for_another_device_is_shown_with_its_address(
         DeviceCode(
             address="https://issuer.example/enter",
             user_code="WDJB-MJHT",
-            complete_address=None,
-            lives=60,
+            verification_uri_complete=None,
+            expires_in=60,
         )
     )
 
@@ -90,8 +90,8 @@ def test_one_user_is_two_people_at_one_server(
     assert doorward("login", demo.mcp, "--account", "home").status == 0
 
     work = doorward("whoami", demo.mcp, "--account", "work", "--json").document
-    house = doorward("whoami", demo.mcp, "--account", "home", "--json").document
-    assert work["subject"] != house["subject"]
+    fake_issuer = doorward("whoami", demo.mcp, "--account", "home", "--json").document
+    assert work["subject"] != fake_issuer["subject"]
     assert doorward("whoami", demo.mcp).status == 3
     assert doorward("tools", demo.mcp, "--account", "work").status == 0
     assert doorward("call", demo.mcp, "add", "a=1", "b=1", "--account", "home").status == 0

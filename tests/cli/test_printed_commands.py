@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 import doorward
 from doorward.cli.output import Output
 from doorward.cli.problems import show
-from doorward.client import ScopeLacking, ServerRefused, SignInNeeded
-from doorward.client.mcp.bridge import _told
-from doorward.client.mcp.exchange import require_service
+from doorward.client import InsufficientScope, ServerRefused, SignInNeeded
+from doorward.client.mcp.bridge import _error_response
+from doorward.client.mcp.exchange import raise_for_status
 from doorward.wire.oauth.challenge import build_challenge
 from doorward.wire.shell_command import login_hint, shell_command
 from doorward.wire.strict_json import parse_object
 from tests.cli.conftest import Command
-from tests.client.house import SERVER, House
+from tests.client.fake_issuer import SERVER, FakeIssuer
 from tests.ledger import proves
 
 ATTACK = "$(touch${IFS}x)"
@@ -96,7 +96,7 @@ async def refusal_for(scope: str) -> ServerRefused:
         403, headers={"www-authenticate": challenge}, stream=httpx2.ByteStream(b"{}")
     )
     with pytest.raises(ServerRefused) as found:
-        await require_service(SERVER, response)
+        await raise_for_status(SERVER, response)
     return found.value
 
 
@@ -112,7 +112,7 @@ async def test_a_scope_that_a_shell_would_run_is_in_no_command() -> None:
 
     assert command_in(refusal.hint) is None
     assert ATTACK not in refusal.hint
-    assert isinstance(refusal, ScopeLacking)
+    assert isinstance(refusal, InsufficientScope)
     assert refusal.scopes == {"mcp:read", ATTACK}
 
 
@@ -136,11 +136,11 @@ async def test_whatever_a_server_says_a_paste_runs_one_command_or_none(
     refusal = await refusal_for(" ".join(scopes))
     show(refusal, Output())
     printed = capsys.readouterr().err.splitlines()
-    bridged = parse_object(_told(1, refusal))["error"]["message"]
+    bridged = parse_object(_error_response(1, refusal))["error"]["message"]
 
     found = [command for text in (*printed, bridged) if (command := command_in(text)) is not None]
     assert len(found) in (0, 2)
-    if isinstance(refusal, ScopeLacking):
+    if isinstance(refusal, InsufficientScope):
         expected = ["login", SERVER, "--scope", " ".join(sorted(refusal.scopes))]
         assert all(shell.run(command) == [expected] for command in found)
         assert found or not refusal.scopes <= set(HONEST)
@@ -188,7 +188,7 @@ def test_a_path_with_blanks_stays_one_word(shell: Shell) -> None:
 async def test_a_401_names_the_command_for_this_server(shell: Shell) -> None:
     url = "https://mcp.example/mcp?a=b&touch${IFS}x"
     with pytest.raises(SignInNeeded) as refusal:
-        await require_service(url, httpx2.Response(401, stream=httpx2.ByteStream(b"")))
+        await raise_for_status(url, httpx2.Response(401, stream=httpx2.ByteStream(b"")))
 
     assert shell.run(command_in(refusal.value.hint) or "") == [["login", url]]
 
@@ -197,16 +197,18 @@ async def test_a_401_names_the_command_for_this_server(shell: Shell) -> None:
 def test_the_command_line_prints_no_command_of_a_hostile_server(
     doorward: Command, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = House()
-    monkeypatch.setattr("doorward.client.connection.PinnedTransport", lambda _: house.transport)
+    fake_issuer = FakeIssuer()
+    monkeypatch.setattr(
+        "doorward.client.connection.PinnedTransport", lambda _: fake_issuer.transport
+    )
 
     def visit(url: str, **_: object) -> bool:
-        house.browser(url)
+        fake_issuer.browser(url)
         return True
 
     monkeypatch.setattr("webbrowser.open", visit)
     assert doorward("login", SERVER).status == 0
-    house.needed = frozenset({"mcp:read", ATTACK})
+    fake_issuer.needed = frozenset({"mcp:read", ATTACK})
 
     ended = doorward("call", SERVER, "add", "a=2", "b=3")
 

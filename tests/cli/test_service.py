@@ -10,7 +10,7 @@ import pytest
 
 from doorward.client import FileStore, PrivateKey, TokenStore
 from tests.cli.conftest import Command
-from tests.client.house import ISSUER, SERVER, House
+from tests.client.fake_issuer import ISSUER, SERVER, FakeIssuer
 from tests.client.test_pinned_issuer import THIEF, turn
 from tests.client.test_service import serve_grants
 from tests.ledger import proves
@@ -21,9 +21,9 @@ ADD = ("call", SERVER, "add", "a=2", "b=3")
 
 
 @pytest.fixture
-def house(home: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+def fake_issuer(home: Path, monkeypatch: pytest.MonkeyPatch) -> FakeIssuer:
     """A server whose issuer gives tokens to services, and a machine without a browser."""
-    found = House()
+    found = FakeIssuer()
     serve_grants(found)
     monkeypatch.setattr("doorward.client.connection.PinnedTransport", lambda _: found.transport)
     monkeypatch.setattr(webbrowser, "open", lambda *_: pytest.fail("a browser was opened"))
@@ -39,9 +39,9 @@ def secret_file(tmp_path: Path) -> Path:
     return file
 
 
-def shown(house: House) -> list[str]:
+def shown(fake_issuer: FakeIssuer) -> list[str]:
     """Return the secrets that went to the token endpoint."""
-    asked = [request for request in house.asked if str(request.url) == f"{ISSUER}/token"]
+    asked = [request for request in fake_issuer.asked if str(request.url) == f"{ISSUER}/token"]
     return [secret_of(request) for request in asked]
 
 
@@ -52,39 +52,41 @@ def secret_of(request: httpx2.Request) -> str:
 
 
 def test_a_call_with_the_secret_of_a_file_needs_no_login(
-    doorward: Command, house: House, secret_file: Path
+    doorward: Command, fake_issuer: FakeIssuer, secret_file: Path
 ) -> None:
     done = doorward(*ADD, *NIGHTLY, "--client-secret-file", str(secret_file))
 
     assert (done.status, done.out.strip()) == (0, "5"), done.err
-    assert shown(house) == [SECRET]
-    (form,) = house.forms(f"{ISSUER}/token")
+    assert shown(fake_issuer) == [SECRET]
+    (form,) = fake_issuer.forms(f"{ISSUER}/token")
     assert form["grant_type"] == "client_credentials"
 
 
 def test_a_call_takes_the_secret_of_the_environment(
-    doorward: Command, house: House, monkeypatch: pytest.MonkeyPatch
+    doorward: Command, fake_issuer: FakeIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOORWARD_CLIENT_SECRET", SECRET)
 
     assert doorward(*ADD, *NIGHTLY).status == 0
-    assert shown(house) == [SECRET]
+    assert shown(fake_issuer) == [SECRET]
 
 
-def test_a_service_may_sign_with_a_key(doorward: Command, house: House, tmp_path: Path) -> None:
+def test_a_service_may_sign_with_a_key(
+    doorward: Command, fake_issuer: FakeIssuer, tmp_path: Path
+) -> None:
     file = tmp_path / "key.pem"
     file.write_bytes(PrivateKey.generate().to_pem())
     file.chmod(0o600)
 
     assert doorward(*ADD, *NIGHTLY, "--client-key", str(file)).status == 0
 
-    (form,) = house.forms(f"{ISSUER}/token")
+    (form,) = fake_issuer.forms(f"{ISSUER}/token")
     assert form["client_assertion_type"].endswith("jwt-bearer")
     assert "client_secret" not in form
 
 
 def test_a_login_keeps_the_token_as_an_account_and_a_later_call_uses_it(
-    doorward: Command, house: House, secret_file: Path
+    doorward: Command, fake_issuer: FakeIssuer, secret_file: Path
 ) -> None:
     signed_in = doorward(
         "login", SERVER, *NIGHTLY, "--client-secret-file", str(secret_file), "--json"
@@ -94,12 +96,12 @@ def test_a_login_keeps_the_token_as_an_account_and_a_later_call_uses_it(
 
     assert signed_in.document["client_id"] == "nightly"
     assert (called.status, nobody.status) == (0, 3)
-    assert len(shown(house)) == 1
+    assert len(shown(fake_issuer)) == 1
     assert SECRET not in signed_in.out + signed_in.err
 
 
 def test_a_service_never_uses_what_a_person_holds(
-    doorward: Command, house: House, home: Path, secret_file: Path
+    doorward: Command, fake_issuer: FakeIssuer, home: Path, secret_file: Path
 ) -> None:
     credentials = ("--client-secret-file", str(secret_file), "--account", "shared")
     assert doorward(*ADD, *NIGHTLY, *credentials).status == 0
@@ -112,7 +114,7 @@ def test_a_service_never_uses_what_a_person_holds(
     tokens = TokenStore(FileStore(home), "shared").tokens_for(SERVER)
     assert tokens is not None
     assert tokens.client_id == "daily"
-    assert len(shown(house)) == 2
+    assert len(shown(fake_issuer)) == 2
 
 
 @pytest.mark.parametrize(
@@ -135,7 +137,7 @@ def test_a_service_never_uses_what_a_person_holds(
 @pytest.mark.parametrize("verb", [("login", SERVER), ADD], ids=["login", "call"])
 def test_what_is_no_service_is_refused_before_anybody_is_asked(
     doorward: Command,
-    house: House,
+    fake_issuer: FakeIssuer,
     secret_file: Path,
     verb: tuple[str, ...],
     words: tuple[str, ...],
@@ -145,36 +147,36 @@ def test_what_is_no_service_is_refused_before_anybody_is_asked(
 
     assert refused.status == 2
     assert f"({reason})" in refused.err
-    assert house.asked == []
+    assert fake_issuer.asked == []
     assert SECRET not in refused.err
 
 
 def test_a_call_that_names_a_client_without_being_a_service_is_refused(
-    doorward: Command, house: House
+    doorward: Command, fake_issuer: FakeIssuer
 ) -> None:
     refused = doorward(*ADD, "--client-id", "nightly")
 
-    assert (refused.status, house.asked) == (2, [])
+    assert (refused.status, fake_issuer.asked) == (2, [])
     assert "(not-a-service)" in refused.err
 
 
 @proves("S224", "refuses")
 @pytest.mark.parametrize("verb", [("login", SERVER), ADD], ids=["login", "call"])
 def test_a_secret_whose_issuer_the_user_never_named_is_not_sent(
-    doorward: Command, house: House, secret_file: Path, verb: tuple[str, ...]
+    doorward: Command, fake_issuer: FakeIssuer, secret_file: Path, verb: tuple[str, ...]
 ) -> None:
     words = ("--service", "--client-id", "nightly", "--client-secret-file", str(secret_file))
 
     refused = doorward(*verb, *words)
 
-    assert (refused.status, house.asked) == (2, [])
+    assert (refused.status, fake_issuer.asked) == (2, [])
     assert "(no-issuer)" in refused.err
     assert "--issuer" in refused.err
 
 
 @proves("S224", "accepts")
 def test_an_issuer_is_named_once_and_kept_for_the_client(
-    doorward: Command, house: House, secret_file: Path
+    doorward: Command, fake_issuer: FakeIssuer, secret_file: Path
 ) -> None:
     credentials = ("--client-secret-file", str(secret_file), "--account")
     assert doorward(*ADD, *NIGHTLY, *credentials, "one").status == 0
@@ -183,33 +185,33 @@ def test_an_issuer_is_named_once_and_kept_for_the_client(
     daily = doorward(*ADD, "--service", "--client-id", "daily", *credentials, "three")
 
     assert (again.status, daily.status) == (0, 2)
-    assert shown(house) == [SECRET, SECRET]
+    assert shown(fake_issuer) == [SECRET, SECRET]
 
 
 @proves("S224", "refuses")
 def test_a_server_that_names_a_thief_later_is_not_followed_and_the_user_is_told_what_to_run(
-    doorward: Command, house: House, secret_file: Path
+    doorward: Command, fake_issuer: FakeIssuer, secret_file: Path
 ) -> None:
     words = ("--service", "--client-id", "nightly", "--client-secret-file", str(secret_file))
     assert doorward(*ADD, *words, "--issuer", ISSUER).status == 0
-    posted = turn(house)
-    house.live.clear()
+    posted = turn(fake_issuer)
+    fake_issuer.live.clear()
 
     refused = doorward(*ADD, *words)
 
     assert (refused.status, posted) == (3, [])
     assert "(wrong-issuer)" in refused.err
     assert "--issuer" in refused.err
-    assert shown(house) == [SECRET]
+    assert shown(fake_issuer) == [SECRET]
 
 
 @proves("S224", "accepts")
 def test_the_user_alone_moves_a_client_to_another_issuer(
-    doorward: Command, house: House, secret_file: Path
+    doorward: Command, fake_issuer: FakeIssuer, secret_file: Path
 ) -> None:
     words = ("--service", "--client-id", "nightly", "--client-secret-file", str(secret_file))
     assert doorward(*ADD, *words, "--issuer", ISSUER).status == 0
-    posted = turn(house)
+    posted = turn(fake_issuer)
 
     assert doorward("login", SERVER, *words, "--issuer", THIEF).status == 0
     assert doorward("login", SERVER, *words).status == 0
@@ -218,55 +220,57 @@ def test_the_user_alone_moves_a_client_to_another_issuer(
 
 
 def test_an_issuer_is_for_services_and_must_be_one(
-    doorward: Command, house: House, secret_file: Path
+    doorward: Command, fake_issuer: FakeIssuer, secret_file: Path
 ) -> None:
     person = doorward("login", SERVER, "--issuer", ISSUER)
     words = ("--service", "--client-id", "nightly", "--client-secret-file", str(secret_file))
     plain = doorward("login", SERVER, *words, "--issuer", "http://login.example")
 
-    assert (person.status, plain.status, house.asked) == (2, 2, [])
+    assert (person.status, plain.status, fake_issuer.asked) == (2, 2, [])
     assert "(not-a-service)" in person.err
     assert "(insecure-issuer)" in plain.err
 
 
 @pytest.mark.parametrize("way", ["--paste", "--device"])
 def test_a_service_has_no_other_way_to_sign_in(
-    doorward: Command, house: House, secret_file: Path, way: str
+    doorward: Command, fake_issuer: FakeIssuer, secret_file: Path, way: str
 ) -> None:
     refused = doorward("login", SERVER, *NIGHTLY, way, "--client-secret-file", str(secret_file))
 
-    assert (refused.status, house.asked) == (2, [])
+    assert (refused.status, fake_issuer.asked) == (2, [])
     assert "(two-ways)" in refused.err
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604])
 def test_a_secret_that_others_can_read_is_refused(
-    doorward: Command, house: House, secret_file: Path, mode: int
+    doorward: Command, fake_issuer: FakeIssuer, secret_file: Path, mode: int
 ) -> None:
     secret_file.chmod(mode)
 
     refused = doorward(*ADD, *NIGHTLY, "--client-secret-file", str(secret_file))
 
-    assert (refused.status, house.asked) == (2, [])
+    assert (refused.status, fake_issuer.asked) == (2, [])
     assert "(exposed-credential)" in refused.err
 
 
 @pytest.mark.parametrize("content", ["", "\n", "one\ntwo\n", "\x1b[2J"])
 def test_what_is_no_secret_in_one_line_is_refused(
-    doorward: Command, house: House, secret_file: Path, content: str
+    doorward: Command, fake_issuer: FakeIssuer, secret_file: Path, content: str
 ) -> None:
     secret_file.write_text(content)
 
     refused = doorward(*ADD, *NIGHTLY, "--client-secret-file", str(secret_file))
 
-    assert (refused.status, house.asked) == (2, [])
+    assert (refused.status, fake_issuer.asked) == (2, [])
     assert "(no-client-secret)" in refused.err
 
 
 @pytest.mark.parametrize("verb", ["login", "call"])
-def test_no_option_takes_a_secret_itself(doorward: Command, house: House, verb: str) -> None:
+def test_no_option_takes_a_secret_itself(
+    doorward: Command, fake_issuer: FakeIssuer, verb: str
+) -> None:
     refused = doorward(verb, SERVER, *ADD[2:][: 3 * (verb == "call")], "--client-secret", SECRET)
 
-    assert (refused.status, house.asked) == (2, [])
+    assert (refused.status, fake_issuer.asked) == (2, [])
     assert "(usage)" in refused.err
     assert SECRET not in refused.out + refused.err

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command, Running
-from tests.cli.person import Person
+from tests.cli.scripted_user import ScriptedUser
 
-AsUser = Callable[..., Person]
+AsUser = Callable[..., ScriptedUser]
 
 
 def test_alice_signs_in_calls_a_tool_and_signs_out(

@@ -1,4 +1,4 @@
-"""What the client's tests share: a house to be a guest in, and a wallet in a folder of its own."""
+"""What the client's tests share: a fake issuer, and a token store in a folder of its own."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from doorward.client import Connection, FileStore, TokenStore, open_connection
-from tests.client.house import SERVER, House
+from tests.client.fake_issuer import SERVER, FakeIssuer
 
 Open = Callable[..., AbstractAsyncContextManager[Connection]]
 
@@ -29,8 +29,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def fake_issuer() -> FakeIssuer:
+    return FakeIssuer()
 
 
 @pytest.fixture
@@ -39,12 +39,12 @@ def token_store(tmp_path: Path) -> TokenStore:
 
 
 @pytest.fixture
-def open_house(house: House, token_store: TokenStore, clock: Clock) -> Open:
+def open_client(fake_issuer: FakeIssuer, token_store: TokenStore, clock: Clock) -> Open:
     @asynccontextmanager
     async def opened(url: str = SERVER, **options: Any) -> AsyncIterator[Connection]:
-        given = {"browser": house.browser, "patience": 5.0, **options}
+        given = {"browser": fake_issuer.browser, "timeout": 5.0, **options}
         async with open_connection(
-            url, token_store=token_store, transport=house.transport, clock=clock, **given
+            url, token_store=token_store, transport=fake_issuer.transport, clock=clock, **given
         ) as connection:
             yield connection
 

@@ -7,7 +7,7 @@ import httpx2
 
 from doorward.client import DeviceCode
 from tests.client.conftest import Clock
-from tests.client.house import ISSUER, House
+from tests.client.fake_issuer import ISSUER, FakeIssuer
 
 DEVICE = f"{ISSUER}/device"
 
@@ -15,12 +15,12 @@ DEVICE = f"{ISSUER}/device"
 class Device:
     """Gives the answers in ``script``, then tokens."""
 
-    def __init__(self, house: House, script: list[Any], **answer: Any) -> None:
-        self.house, self.script = house, script
+    def __init__(self, fake_issuer: FakeIssuer, script: list[Any], **answer: Any) -> None:
+        self.fake_issuer, self.script = fake_issuer, script
         self.shown: list[DeviceCode] = []
         self.slept: list[float] = []
         self.clock: Clock | None = None
-        house.metadata["device_authorization_endpoint"] = DEVICE
+        fake_issuer.metadata["device_authorization_endpoint"] = DEVICE
         document = {
             "device_code": "device-secret",
             "user_code": "WDJB-MJHT",
@@ -30,12 +30,12 @@ class Device:
             "interval": 5,
             **answer,
         }
-        house.routes[DEVICE] = lambda _: httpx2.Response(200, json=document)
-        house.routes[f"{ISSUER}/token"] = self._token
+        fake_issuer.routes[DEVICE] = lambda _: httpx2.Response(200, json=document)
+        fake_issuer.routes[f"{ISSUER}/token"] = self._token
 
     def answers_with(self, body: bytes) -> None:
         """Answer these bytes, which need not be what a JSON library writes."""
-        self.house.routes[DEVICE] = lambda _: httpx2.Response(200, content=body)
+        self.fake_issuer.routes[DEVICE] = lambda _: httpx2.Response(200, content=body)
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -45,7 +45,7 @@ class Device:
 
     def _token(self, request: httpx2.Request) -> httpx2.Response:
         if not self.script:
-            return self.house._issue(frozenset({"mcp:read"}))
+            return self.fake_issuer._issue(frozenset({"mcp:read"}))
         step = self.script.pop(0)
         if isinstance(step, Exception):
             raise step
@@ -54,4 +54,4 @@ class Device:
         return httpx2.Response(400, json={"error": step})
 
     def options(self) -> dict[str, Any]:
-        return {"show": self.shown.append, "sleep": self.sleep, "patience": 3600.0}
+        return {"show": self.shown.append, "sleep": self.sleep, "timeout": 3600.0}

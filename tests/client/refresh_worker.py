@@ -8,7 +8,7 @@ from doorward.client import FileStore, TokenStore, open_connection
 
 
 async def main(url: str, folder: str, rounds: int) -> None:
-    """Make ``rounds`` calls at ``url`` with the wallet in ``folder``; a lost session is an error."""
+    """Make ``rounds`` calls at ``url`` with the token store in ``folder``; a lost session is an error."""
     token_store = TokenStore(FileStore(Path(folder)))
     async with open_connection(url, token_store=token_store, interactive=False) as connection:
         for _ in range(rounds):

@@ -7,14 +7,14 @@ import pytest
 from doorward.client import ClientRefused, TokenStore, open_connection
 from tests.client.conftest import Clock, Open
 from tests.client.device_server import DEVICE, Device
-from tests.client.house import ISSUER, House
+from tests.client.fake_issuer import ISSUER, FakeIssuer
 from tests.ledger import proves
 
 PENDING = "authorization_pending"
 
 
-async def refusal_of(open_house: Open, device: Device) -> ClientRefused:
-    async with open_house(**device.options()) as connection:
+async def refusal_of(open_client: Open, device: Device) -> ClientRefused:
+    async with open_client(**device.options()) as connection:
         with pytest.raises(ClientRefused) as refusal:
             await connection.log_in()
     return refusal.value
@@ -37,15 +37,15 @@ async def refusal_of(open_house: Open, device: Device) -> ClientRefused:
     ],
 )
 async def test_an_address_that_is_not_https_is_not_shown(
-    open_house: Open, house: House, member: str, address: Any, reason: str
+    open_client: Open, fake_issuer: FakeIssuer, member: str, address: Any, reason: str
 ) -> None:
-    device = Device(house, [], **{member: address})
+    device = Device(fake_issuer, [], **{member: address})
 
-    refusal = await refusal_of(open_house, device)
+    refusal = await refusal_of(open_client, device)
 
     assert refusal.reason == reason
     assert device.shown == []
-    assert house.forms(f"{ISSUER}/token") == []
+    assert fake_issuer.forms(f"{ISSUER}/token") == []
 
 
 @proves("S229", "accepts")
@@ -53,10 +53,12 @@ async def test_an_address_that_is_not_https_is_not_shown(
     "address",
     [f"{ISSUER}/enter", "https://microsoft.example/devicelogin", f"{ISSUER}/app#/device"],
 )
-async def test_an_https_address_is_shown(open_house: Open, house: House, address: str) -> None:
-    device = Device(house, [], verification_uri=address)
+async def test_an_https_address_is_shown(
+    open_client: Open, fake_issuer: FakeIssuer, address: str
+) -> None:
+    device = Device(fake_issuer, [], verification_uri=address)
 
-    async with open_house(**device.options()) as connection:
+    async with open_client(**device.options()) as connection:
         await connection.log_in()
 
     assert [code.address for code in device.shown] == [address]
@@ -66,37 +68,37 @@ LOCAL = "http://localhost:9000"
 LOCAL_PAGE = {"verification_uri": "http://127.0.0.1:9001/enter", "verification_uri_complete": None}
 
 
-def local_house(house: House, issuer: str) -> None:
+def local_house(fake_issuer: FakeIssuer, issuer: str) -> None:
     """Put the MCP server on this machine, in front of ``issuer``."""
     server = f"{LOCAL}/mcp"
-    house.challenge = {"resource_metadata": f"{LOCAL}/metadata"}
-    house.resource |= {"resource": server, "authorization_servers": [issuer]}
-    house.metadata |= {
+    fake_issuer.challenge = {"resource_metadata": f"{LOCAL}/metadata"}
+    fake_issuer.resource |= {"resource": server, "authorization_servers": [issuer]}
+    fake_issuer.metadata |= {
         name: value.replace(ISSUER, issuer)
-        for name, value in house.metadata.items()
+        for name, value in fake_issuer.metadata.items()
         if isinstance(value, str)
     }
-    house.routes |= {
-        server: house._mcp,
-        f"{LOCAL}/metadata": house._resource,
-        f"{issuer}/.well-known/oauth-authorization-server": house._metadata,
-        f"{issuer}/register": house._register,
-        f"{issuer}/device": house.routes[DEVICE],
-        f"{issuer}/token": house.routes[f"{ISSUER}/token"],
+    fake_issuer.routes |= {
+        server: fake_issuer._mcp,
+        f"{LOCAL}/metadata": fake_issuer._resource,
+        f"{issuer}/.well-known/oauth-authorization-server": fake_issuer._metadata,
+        f"{issuer}/register": fake_issuer._register,
+        f"{issuer}/device": fake_issuer.routes[DEVICE],
+        f"{issuer}/token": fake_issuer.routes[f"{ISSUER}/token"],
     }
 
 
 @proves("S229", "accepts")
 async def test_an_issuer_on_this_machine_may_use_plain_http(
-    house: House, token_store: TokenStore, clock: Clock
+    fake_issuer: FakeIssuer, token_store: TokenStore, clock: Clock
 ) -> None:
-    device = Device(house, [], **LOCAL_PAGE)
-    local_house(house, "http://127.0.0.1:9001")
+    device = Device(fake_issuer, [], **LOCAL_PAGE)
+    local_house(fake_issuer, "http://127.0.0.1:9001")
 
     async with open_connection(
         f"{LOCAL}/mcp",
         token_store=token_store,
-        transport=house.transport,
+        transport=fake_issuer.transport,
         clock=clock,
         **device.options(),
     ) as connection:
@@ -107,15 +109,15 @@ async def test_an_issuer_on_this_machine_may_use_plain_http(
 
 @proves("S229", "refuses")
 async def test_an_issuer_elsewhere_does_not_lead_to_plain_http_on_this_machine(
-    house: House, token_store: TokenStore, clock: Clock
+    fake_issuer: FakeIssuer, token_store: TokenStore, clock: Clock
 ) -> None:
-    device = Device(house, [], **LOCAL_PAGE)
-    local_house(house, ISSUER)
+    device = Device(fake_issuer, [], **LOCAL_PAGE)
+    local_house(fake_issuer, ISSUER)
 
     async with open_connection(
         f"{LOCAL}/mcp",
         token_store=token_store,
-        transport=house.transport,
+        transport=fake_issuer.transport,
         clock=clock,
         **device.options(),
     ) as connection:
@@ -129,12 +131,12 @@ async def test_an_issuer_elsewhere_does_not_lead_to_plain_http_on_this_machine(
 @proves("S229", "refuses")
 @pytest.mark.parametrize("interval", [0, 1e-9, 0.5, 1e-300])
 async def test_an_issuer_that_wants_to_be_flooded_is_asked_once_a_second(
-    open_house: Open, house: House, clock: Clock, interval: float
+    open_client: Open, fake_issuer: FakeIssuer, clock: Clock, interval: float
 ) -> None:
-    device = Device(house, [PENDING] * 100, interval=interval, expires_in=10)
+    device = Device(fake_issuer, [PENDING] * 100, interval=interval, expires_in=10)
     device.clock = clock
 
-    refusal = await refusal_of(open_house, device)
+    refusal = await refusal_of(open_client, device)
 
     assert refusal.reason == "timed-out"
     assert device.slept == [1.0] * 10
@@ -143,32 +145,34 @@ async def test_an_issuer_that_wants_to_be_flooded_is_asked_once_a_second(
 @proves("S229", "accepts")
 @pytest.mark.parametrize(("interval", "slept"), [(1, 1.0), (2.5, 2.5), (None, 5.0), (300, 300.0)])
 async def test_the_interval_of_the_issuer_is_kept(
-    open_house: Open, house: House, interval: float | None, slept: float
+    open_client: Open, fake_issuer: FakeIssuer, interval: float | None, slept: float
 ) -> None:
-    device = Device(house, [PENDING], interval=interval)
+    device = Device(fake_issuer, [PENDING], interval=interval)
 
-    async with open_house(**device.options()) as connection:
+    async with open_client(**device.options()) as connection:
         await connection.log_in()
 
     assert device.slept == [slept, slept]
 
 
 @proves("S229", "accepts")
-async def test_every_slow_down_adds_five_seconds(open_house: Open, house: House) -> None:
-    device = Device(house, ["slow_down", PENDING, "slow_down"], interval=58)
+async def test_every_slow_down_adds_five_seconds(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
+    device = Device(fake_issuer, ["slow_down", PENDING, "slow_down"], interval=58)
 
-    async with open_house(**device.options()) as connection:
+    async with open_client(**device.options()) as connection:
         await connection.log_in()
 
     assert device.slept == [58.0, 63.0, 63.0, 68.0]
 
 
 async def test_a_broken_connection_never_makes_the_questions_more_frequent(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    device = Device(house, [503, 503], interval=90)
+    device = Device(fake_issuer, [503, 503], interval=90)
 
-    async with open_house(**device.options()) as connection:
+    async with open_client(**device.options()) as connection:
         await connection.log_in()
 
     assert device.slept == [90.0, 90.0, 90.0]
@@ -180,11 +184,11 @@ async def test_a_broken_connection_never_makes_the_questions_more_frequent(
     "value", [True, False, "5", "", -1, -0.5, 301e9, 10**400, [], {}, [5]], ids=str
 )
 async def test_a_time_that_is_no_number_of_seconds_is_refused(
-    open_house: Open, house: House, member: str, value: Any
+    open_client: Open, fake_issuer: FakeIssuer, member: str, value: Any
 ) -> None:
-    device = Device(house, [], **{member: value})
+    device = Device(fake_issuer, [], **{member: value})
 
-    refusal = await refusal_of(open_house, device)
+    refusal = await refusal_of(open_client, device)
 
     assert refusal.reason == "malformed-device-answer"
     assert device.shown == []
@@ -193,13 +197,13 @@ async def test_a_time_that_is_no_number_of_seconds_is_refused(
 @proves("S229", "refuses")
 @pytest.mark.parametrize("written", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
 async def test_a_time_that_json_does_not_know_is_refused(
-    open_house: Open, house: House, written: bytes
+    open_client: Open, fake_issuer: FakeIssuer, written: bytes
 ) -> None:
-    device = Device(house, [])
+    device = Device(fake_issuer, [])
     said = b'{"device_code":"c","user_code":"u","verification_uri":"https://issuer.example/e"'
     device.answers_with(said + b',"expires_in":60,"interval":' + written + b"}")
 
-    refusal = await refusal_of(open_house, device)
+    refusal = await refusal_of(open_client, device)
 
     assert refusal.reason == "answer-not-json"
 
@@ -209,28 +213,28 @@ async def test_a_time_that_json_does_not_know_is_refused(
     ("interval", "slept"), [(4, [4.0, 4.0, 2.0]), (10, [10.0]), (300, [10.0]), (7, [7.0, 3.0])]
 )
 async def test_nobody_is_asked_after_the_lifetime_of_the_code(
-    open_house: Open, house: House, clock: Clock, interval: int, slept: list[float]
+    open_client: Open, fake_issuer: FakeIssuer, clock: Clock, interval: int, slept: list[float]
 ) -> None:
-    device = Device(house, [PENDING] * 10, interval=interval, expires_in=10)
+    device = Device(fake_issuer, [PENDING] * 10, interval=interval, expires_in=10)
     device.clock = clock
 
-    refusal = await refusal_of(open_house, device)
+    refusal = await refusal_of(open_client, device)
 
     assert refusal.reason == "timed-out"
     assert device.slept == slept
-    assert len(house.forms(f"{ISSUER}/token")) == len(slept) - 1
+    assert len(fake_issuer.forms(f"{ISSUER}/token")) == len(slept) - 1
 
 
 async def test_a_clock_that_is_set_back_does_not_lengthen_the_wait(
-    open_house: Open, house: House, clock: Clock
+    open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
-    device = Device(house, [PENDING] * 100, expires_in=10)
+    device = Device(fake_issuer, [PENDING] * 100, expires_in=10)
 
     async def set_back(seconds: float) -> None:
         await device.sleep(seconds)
         clock.now -= 3600
 
-    async with open_house(**{**device.options(), "sleep": set_back}) as connection:
+    async with open_client(**{**device.options(), "sleep": set_back}) as connection:
         with pytest.raises(ClientRefused) as refusal:
             await connection.log_in()
 
@@ -241,11 +245,11 @@ async def test_a_clock_that_is_set_back_does_not_lengthen_the_wait(
 @proves("S229", "accepts")
 @pytest.mark.parametrize("code", ["WDJB-MJHT", "ABC-DEF-GHI", "a1b2c3", "123456789", "A" * 32])
 async def test_a_code_that_people_can_type_is_shown(
-    open_house: Open, house: House, code: str
+    open_client: Open, fake_issuer: FakeIssuer, code: str
 ) -> None:
-    device = Device(house, [], user_code=code)
+    device = Device(fake_issuer, [], user_code=code)
 
-    async with open_house(**device.options()) as connection:
+    async with open_client(**device.options()) as connection:
         await connection.log_in()
 
     assert [shown.user_code for shown in device.shown] == [code]
@@ -260,11 +264,11 @@ async def test_a_code_that_people_can_type_is_shown(
     ],
 )
 async def test_a_code_that_nobody_can_type_is_not_shown(
-    open_house: Open, house: House, code: Any
+    open_client: Open, fake_issuer: FakeIssuer, code: Any
 ) -> None:
-    device = Device(house, [], user_code=code)
+    device = Device(fake_issuer, [], user_code=code)
 
-    refusal = await refusal_of(open_house, device)
+    refusal = await refusal_of(open_client, device)
 
     assert refusal.reason == "malformed-device-answer"
     assert device.shown == []

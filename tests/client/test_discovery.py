@@ -10,53 +10,53 @@ from doorward.client import ClientRefused, DiscoveryFailed, ProtocolBroken
 from doorward.client.http.url_policy import UrlPolicy
 from doorward.client.oauth.discovery import read_challenge
 from tests.client.conftest import Open
-from tests.client.house import ISSUER, SERVER, House
+from tests.client.fake_issuer import ISSUER, SERVER, FakeIssuer
 from tests.ledger import proves
 
 INSERTED = "https://mcp.example/.well-known/oauth-protected-resource/mcp"
 ROOT = "https://mcp.example/.well-known/oauth-protected-resource"
 
 
-async def refusal_of(open_house: Open, url: str = SERVER) -> ClientRefused:
-    async with open_house(url) as connection:
+async def refusal_of(open_client: Open, url: str = SERVER) -> ClientRefused:
+    async with open_client(url) as connection:
         with pytest.raises(ClientRefused) as refusal:
             await connection.log_in()
     return refusal.value
 
 
 async def test_without_a_named_place_the_path_comes_before_the_root(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    house.challenge = {}
-    house.routes[INSERTED] = lambda _: httpx2.Response(404)
-    house.routes[ROOT] = lambda _: httpx2.Response(200, json=house.resource)
+    fake_issuer.challenge = {}
+    fake_issuer.routes[INSERTED] = lambda _: httpx2.Response(404)
+    fake_issuer.routes[ROOT] = lambda _: httpx2.Response(200, json=fake_issuer.resource)
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
 
-    assert house.paths()[1:3] == [f"GET {INSERTED}", f"GET {ROOT}"]
+    assert fake_issuer.paths()[1:3] == [f"GET {INSERTED}", f"GET {ROOT}"]
 
 
 async def test_a_page_that_answers_every_path_is_no_metadata(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    house.challenge = {}
-    house.routes[INSERTED] = lambda _: httpx2.Response(200, html="<!doctype html>")
-    house.routes[ROOT] = lambda _: httpx2.Response(200, json=house.resource)
+    fake_issuer.challenge = {}
+    fake_issuer.routes[INSERTED] = lambda _: httpx2.Response(200, html="<!doctype html>")
+    fake_issuer.routes[ROOT] = lambda _: httpx2.Response(200, json=fake_issuer.resource)
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         assert await connection.log_in() is not None
 
 
 async def test_where_the_server_named_a_place_nowhere_else_is_looked(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    house.challenge["resource_metadata"] = "https://mcp.example/gone"
+    fake_issuer.challenge["resource_metadata"] = "https://mcp.example/gone"
 
-    refusal = await refusal_of(open_house)
+    refusal = await refusal_of(open_client)
 
     assert refusal.reason == "no-resource-metadata"
-    assert house.paths()[1:] == ["GET https://mcp.example/gone"]
+    assert fake_issuer.paths()[1:] == ["GET https://mcp.example/gone"]
 
 
 @proves("S167", "refuses")
@@ -74,14 +74,14 @@ async def test_where_the_server_named_a_place_nowhere_else_is_looked(
     ],
 )
 async def test_metadata_about_another_resource_ends_the_sign_in(
-    open_house: Open, house: House, resource: str
+    open_client: Open, fake_issuer: FakeIssuer, resource: str
 ) -> None:
-    house.resource["resource"] = resource
+    fake_issuer.resource["resource"] = resource
 
-    refusal = await refusal_of(open_house)
+    refusal = await refusal_of(open_client)
 
     assert refusal.reason == "wrong-resource"
-    assert not any(request.url.host == "issuer.example" for request in house.asked)
+    assert not any(request.url.host == "issuer.example" for request in fake_issuer.asked)
 
 
 @proves("S167", "accepts")
@@ -93,43 +93,47 @@ async def test_metadata_about_another_resource_ends_the_sign_in(
     ],
 )
 async def test_a_server_at_the_root_may_write_its_slash_or_not(
-    open_house: Open, house: House, typed: str, named: str
+    open_client: Open, fake_issuer: FakeIssuer, typed: str, named: str
 ) -> None:
-    house.routes["https://mcp.example/"] = lambda _: httpx2.Response(401)
-    house.routes["https://mcp.example"] = house.routes["https://mcp.example/"]
-    house.routes[ROOT] = lambda _: httpx2.Response(200, json={**house.resource, "resource": named})
+    fake_issuer.routes["https://mcp.example/"] = lambda _: httpx2.Response(401)
+    fake_issuer.routes["https://mcp.example"] = fake_issuer.routes["https://mcp.example/"]
+    fake_issuer.routes[ROOT] = lambda _: httpx2.Response(
+        200, json={**fake_issuer.resource, "resource": named}
+    )
 
-    async with open_house(typed) as connection:
+    async with open_client(typed) as connection:
         await connection.log_in()
 
-    assert house.authorizations[0]["resource"] == named
+    assert fake_issuer.authorizations[0]["resource"] == named
 
 
 async def test_the_metadata_at_the_root_may_name_the_whole_host(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    house.challenge = {}
-    house.routes[INSERTED] = lambda _: httpx2.Response(404)
-    house.routes[ROOT] = lambda _: httpx2.Response(
-        200, json={**house.resource, "resource": "https://mcp.example"}
+    fake_issuer.challenge = {}
+    fake_issuer.routes[INSERTED] = lambda _: httpx2.Response(404)
+    fake_issuer.routes[ROOT] = lambda _: httpx2.Response(
+        200, json={**fake_issuer.resource, "resource": "https://mcp.example"}
     )
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
 
-    assert house.authorizations[0]["resource"] == "https://mcp.example"
+    assert fake_issuer.authorizations[0]["resource"] == "https://mcp.example"
 
 
 @proves("S167", "refuses")
 @pytest.mark.parametrize("named", ["https://mcp.example/other", "https://evil.example"])
 async def test_the_metadata_at_the_root_may_not_name_a_neighbour(
-    open_house: Open, house: House, named: str
+    open_client: Open, fake_issuer: FakeIssuer, named: str
 ) -> None:
-    house.challenge = {}
-    house.routes[INSERTED] = lambda _: httpx2.Response(404)
-    house.routes[ROOT] = lambda _: httpx2.Response(200, json={**house.resource, "resource": named})
+    fake_issuer.challenge = {}
+    fake_issuer.routes[INSERTED] = lambda _: httpx2.Response(404)
+    fake_issuer.routes[ROOT] = lambda _: httpx2.Response(
+        200, json={**fake_issuer.resource, "resource": named}
+    )
 
-    refusal = await refusal_of(open_house)
+    refusal = await refusal_of(open_client)
 
     assert refusal.reason == "wrong-resource"
 
@@ -139,40 +143,40 @@ async def test_the_metadata_at_the_root_may_not_name_a_neighbour(
     "issuer", [ISSUER + "/", "https://ISSUER.example", "https://evil.example", None, 7]
 )
 async def test_metadata_of_another_issuer_ends_the_sign_in(
-    open_house: Open, house: House, issuer: Any
+    open_client: Open, fake_issuer: FakeIssuer, issuer: Any
 ) -> None:
-    house.metadata["issuer"] = issuer
+    fake_issuer.metadata["issuer"] = issuer
 
-    refusal = await refusal_of(open_house)
+    refusal = await refusal_of(open_client)
 
     assert refusal.reason == "issuer-mismatch"
-    assert house.authorizations == []
+    assert fake_issuer.authorizations == []
 
 
 @proves("S169", "refuses")
 @pytest.mark.parametrize("methods", [None, [], ["plain"], ["s256"]])
 async def test_an_issuer_that_does_not_offer_s256_is_refused(
-    open_house: Open, house: House, methods: Any
+    open_client: Open, fake_issuer: FakeIssuer, methods: Any
 ) -> None:
-    house.metadata["code_challenge_methods_supported"] = methods
+    fake_issuer.metadata["code_challenge_methods_supported"] = methods
 
-    refusal = await refusal_of(open_house)
+    refusal = await refusal_of(open_client)
 
     assert refusal.reason == "pkce-not-offered"
-    assert house.authorizations == []
+    assert fake_issuer.authorizations == []
 
 
 async def test_openid_metadata_is_taken_where_there_is_no_other(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    house.routes[f"{ISSUER}/.well-known/oauth-authorization-server"] = lambda _: httpx2.Response(
-        404
+    fake_issuer.routes[f"{ISSUER}/.well-known/oauth-authorization-server"] = lambda _: (
+        httpx2.Response(404)
     )
-    house.routes[f"{ISSUER}/.well-known/openid-configuration"] = lambda _: httpx2.Response(
-        200, json=house.metadata
+    fake_issuer.routes[f"{ISSUER}/.well-known/openid-configuration"] = lambda _: httpx2.Response(
+        200, json=fake_issuer.metadata
     )
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         assert await connection.log_in() is not None
 
 
@@ -201,42 +205,44 @@ BAD_PLACES = [
     "member", ["authorization_endpoint", "token_endpoint", "registration_endpoint", "issuer"]
 )
 async def test_a_document_cannot_lead_to_a_private_or_unsafe_place(
-    open_house: Open, house: House, place: str, member: str
+    open_client: Open, fake_issuer: FakeIssuer, place: str, member: str
 ) -> None:
     if member == "issuer":
-        house.resource["authorization_servers"] = [place]
+        fake_issuer.resource["authorization_servers"] = [place]
     else:
-        house.metadata[member] = place
+        fake_issuer.metadata[member] = place
 
-    await refusal_of(open_house)
+    await refusal_of(open_client)
 
-    hosts = {request.url.host for request in house.asked}
+    hosts = {request.url.host for request in fake_issuer.asked}
     assert hosts <= {"mcp.example", "issuer.example"}
-    assert house.authorizations == []
-    assert f"POST {ISSUER}/register" not in house.paths()
+    assert fake_issuer.authorizations == []
+    assert f"POST {ISSUER}/register" not in fake_issuer.paths()
 
 
 @proves("S166", "refuses")
 @pytest.mark.parametrize("place", BAD_PLACES)
 async def test_a_challenge_cannot_lead_to_a_private_or_unsafe_place(
-    open_house: Open, house: House, place: str
+    open_client: Open, fake_issuer: FakeIssuer, place: str
 ) -> None:
-    house.challenge["resource_metadata"] = place
+    fake_issuer.challenge["resource_metadata"] = place
 
-    await refusal_of(open_house)
+    await refusal_of(open_client)
 
-    assert house.paths() == [f"POST {SERVER}"]
+    assert fake_issuer.paths() == [f"POST {SERVER}"]
 
 
 @proves("S166", "refuses")
-async def test_a_redirect_of_metadata_is_not_followed(open_house: Open, house: House) -> None:
-    house.routes[INSERTED] = lambda _: httpx2.Response(
+async def test_a_redirect_of_metadata_is_not_followed(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
+    fake_issuer.routes[INSERTED] = lambda _: httpx2.Response(
         302, headers={"Location": "http://169.254.169.254/"}
     )
 
-    await refusal_of(open_house)
+    await refusal_of(open_client)
 
-    assert len(house.asked) == 2
+    assert len(fake_issuer.asked) == 2
 
 
 @proves("S166", "accepts")
@@ -250,33 +256,33 @@ def test_a_loopback_server_leads_to_its_loopback_neighbour() -> None:
 def test_a_name_is_judged_by_what_it_resolves_to() -> None:
     url_policy = UrlPolicy(SERVER)
 
-    assert url_policy.admits_addresses("mcp.example", ["8.8.8.8"])
-    assert url_policy.admits_addresses("issuer.example", ["8.8.4.4"])
+    assert url_policy.allows_addresses("mcp.example", ["8.8.8.8"])
+    assert url_policy.allows_addresses("issuer.example", ["8.8.4.4"])
 
 
 @proves("S166", "refuses")
 @pytest.mark.parametrize("ip", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd00::1"])
 def test_a_public_server_cannot_name_a_host_that_resolves_inside(ip: str) -> None:
     url_policy = UrlPolicy(SERVER)
-    url_policy.admits_addresses("mcp.example", ["8.8.8.8"])
+    url_policy.allows_addresses("mcp.example", ["8.8.8.8"])
 
-    assert not url_policy.admits_addresses("issuer.example", [ip])
+    assert not url_policy.allows_addresses("issuer.example", [ip])
 
 
 @proves("S166", "refuses")
 def test_a_public_server_cannot_turn_private_between_two_questions() -> None:
     url_policy = UrlPolicy(SERVER)
-    url_policy.admits_addresses("mcp.example", ["8.8.8.8"])
+    url_policy.allows_addresses("mcp.example", ["8.8.8.8"])
 
-    assert not url_policy.admits_addresses("mcp.example", ["10.0.0.1"])
-    assert not url_policy.admits_addresses("issuer.example", ["10.0.0.1"])
+    assert not url_policy.allows_addresses("mcp.example", ["10.0.0.1"])
+    assert not url_policy.allows_addresses("issuer.example", ["10.0.0.1"])
 
 
 def test_an_intranet_server_may_have_an_intranet_sign_in() -> None:
     url_policy = UrlPolicy("https://mcp.corp.example/mcp")
 
-    assert url_policy.admits_addresses("mcp.corp.example", ["10.0.0.7"])
-    assert url_policy.admits_addresses("sso.corp.example", ["10.0.0.8"])
+    assert url_policy.allows_addresses("mcp.corp.example", ["10.0.0.7"])
+    assert url_policy.allows_addresses("sso.corp.example", ["10.0.0.8"])
 
 
 @pytest.mark.parametrize(
@@ -330,14 +336,14 @@ def test_an_address_that_is_no_server_is_refused(url: str, reason: str) -> None:
     ],
 )
 async def test_a_document_that_would_hurt_is_put_down(
-    open_house: Open, house: House, response: httpx2.Response, reason: str
+    open_client: Open, fake_issuer: FakeIssuer, response: httpx2.Response, reason: str
 ) -> None:
     raw = response.stream
-    house.raw[f"{ISSUER}/.well-known/oauth-authorization-server"] = lambda: httpx2.Response(
+    fake_issuer.raw[f"{ISSUER}/.well-known/oauth-authorization-server"] = lambda: httpx2.Response(
         200, headers=response.headers, stream=raw
     )
 
-    refusal = await refusal_of(open_house)
+    refusal = await refusal_of(open_client)
 
     assert isinstance(refusal, ProtocolBroken)
     assert refusal.reason == reason

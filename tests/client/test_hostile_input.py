@@ -15,28 +15,28 @@ from doorward.cli.client.tools import _parameters
 from doorward.cli.problems import UsageProblem
 from doorward.client import McpClient, ProtocolBroken, SignInFailed, TokenStore, Unreachable
 from doorward.client.http.http_client import HttpClient
-from doorward.client.http.url_policy import LONGEST_ADDRESS, UrlPolicy
-from doorward.client.mcp.bridge import FAULT, Bridge, _nobody
-from doorward.client.mcp.events import LONGEST_ID
+from doorward.client.http.url_policy import MAX_URL_LENGTH, UrlPolicy
+from doorward.client.mcp.bridge import FAULT, Bridge, _discard
+from doorward.client.mcp.events import MAX_EVENT_ID
 from doorward.client.mcp.messages import encode
-from doorward.client.oauth.authorization import AuthorizationAttempt
+from doorward.client.oauth.authorization import AuthorizationRequest
 from doorward.client.oauth.registration import Registration
 from doorward.client.oauth.tokens import Tokens
 from doorward.client.refusals import DiscoveryFailed
 from doorward.client.sign_in.browser import open_browser, require_web_address
 from doorward.client.sign_in.listener import Listener
-from doorward.client.sign_in.paste_back import PasteBack
+from doorward.client.sign_in.pasted_redirect import PastedRedirect
 from doorward.client.storage.file_store import FileStore
 from doorward.client.storage.passphrase_store import PassphraseStore
 from doorward.errors import ConfigurationError
 from doorward.wire.oauth import server_metadata
-from tests.client import foreign
+from tests.client import untrusted_input
 from tests.client.conftest import Open
-from tests.client.foreign_readers import CLIENT, ISSUER, METADATA, RECORD, SERVER, STORE
-from tests.client.house import House, knock
+from tests.client.fake_issuer import FakeIssuer, send_request
 from tests.client.test_bridge_sessions import GREETING, INITIALIZED, Forgetful, ask, carry
-from tests.client.test_reach import certificate
+from tests.client.test_pinned_transport import certificate
 from tests.client.test_streams import Chunks, Script, error, events, result
+from tests.client.untrusted_input_readers import CLIENT, ISSUER, METADATA, RECORD, SERVER, STORE
 from tests.ledger import proves
 
 # A name that no resolver knows, and a query that is the server's own business.
@@ -45,7 +45,7 @@ PASSPHRASE = "correct horse battery"
 
 
 @proves("S228", "refuses")
-@pytest.mark.parametrize("url", [url for url in foreign.URLS if url not in READABLE])
+@pytest.mark.parametrize("url", [url for url in untrusted_input.URLS if url not in READABLE])
 async def test_an_address_that_is_read_in_two_ways_is_refused_by_name(url: str) -> None:
     http_client = HttpClient(
         UrlPolicy(SERVER), httpx2.MockTransport(lambda _: httpx2.Response(404))
@@ -60,7 +60,7 @@ async def test_an_address_that_is_read_in_two_ways_is_refused_by_name(url: str) 
 
 @proves("S228", "accepts")
 async def test_a_long_address_that_a_server_takes_is_carried() -> None:
-    url = f"{ISSUER}/authorize?scope=" + "a" * (LONGEST_ADDRESS - 100)
+    url = f"{ISSUER}/authorize?scope=" + "a" * (MAX_URL_LENGTH - 100)
     answering = httpx2.MockTransport(lambda _: httpx2.Response(200, stream=Chunks(b"{}")))
 
     assert (await HttpClient(UrlPolicy(SERVER), answering).get(url, "document")).status == 200
@@ -69,11 +69,11 @@ async def test_a_long_address_that_a_server_takes_is_carried() -> None:
 
 @proves("S228", "refuses")
 async def test_nine_thousand_scopes_are_too_many_for_a_browser(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    house.challenge["scope"] = " ".join(f"scope:{number}" for number in range(9000))
+    fake_issuer.challenge["scope"] = " ".join(f"scope:{number}" for number in range(9000))
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         with pytest.raises(SignInFailed) as refusal:
             await connection.log_in()
 
@@ -130,7 +130,7 @@ async def test_a_client_refuses_a_session_that_no_header_can_carry() -> None:
         pytest.param("é".encode(), "é".encode(), id="not-ascii"),
         pytest.param(b"e 1", b"e 1", id="space"),
         pytest.param(b"\x01", None, id="control"),
-        pytest.param(b"x" * (LONGEST_ID + 1), None, id="long"),
+        pytest.param(b"x" * (MAX_EVENT_ID + 1), None, id="long"),
     ],
 )
 async def test_an_event_id_is_sent_back_as_it_came_or_not_at_all(
@@ -272,8 +272,8 @@ async def test_a_target_that_no_url_parser_reads_is_not_found(target: str) -> No
     async with await Listener.open() as listener:
         waiting = asyncio.create_task(listener.answer("right", timeout=5))
         await asyncio.sleep(0)
-        status, _, _ = await asyncio.to_thread(knock, listener.port, target)
-        await asyncio.to_thread(knock, listener.port, "/callback?state=right&code=c")
+        status, _, _ = await asyncio.to_thread(send_request, listener.port, target)
+        await asyncio.to_thread(send_request, listener.port, "/callback?state=right&code=c")
         assert (await waiting)["code"] == "c"
 
     assert status == 404
@@ -283,7 +283,7 @@ async def test_a_target_that_no_url_parser_reads_is_not_found(target: str) -> No
 @pytest.mark.parametrize("line", ["//[", "http://[", "\udcff", "", "http://[v1.x]/?state=right"])
 async def test_a_pasted_line_that_is_no_address_is_asked_for_again(line: str) -> None:
     lines = iter([line])
-    paste = PasteBack(lambda: next(lines, f"{paste.redirect_uri}?state=right&code=c"), 50_000)
+    paste = PastedRedirect(lambda: next(lines, f"{paste.redirect_uri}?state=right&code=c"), 50_000)
 
     assert (await paste.answer("right", 5))["code"] == "c"
 
@@ -295,7 +295,7 @@ async def test_an_input_that_ends_or_is_no_text_is_nothing_pasted(ended: Excepti
         raise ended
 
     with pytest.raises(SignInFailed) as refusal:
-        await PasteBack(paste, 50_000).answer("right", 5)
+        await PastedRedirect(paste, 50_000).answer("right", 5)
 
     assert refusal.value.reason == "nothing-pasted"
 
@@ -310,7 +310,7 @@ def keep(store: FileStore, content: bytes) -> TokenStore:
 @pytest.mark.parametrize("size", [0, 1, 17, 18, 19, 33, 34, 45, 46, 61, 62, 63])
 def test_a_sealed_file_that_was_cut_off_is_unreadable(tmp_path: Path, size: int) -> None:
     store = PassphraseStore(tmp_path, PASSPHRASE)
-    whole = store._closed(json.dumps(STORE).encode())
+    whole = store._encrypt(json.dumps(STORE).encode())
 
     with pytest.raises(ConfigurationError) as refusal:
         keep(store, whole[:size]).tokens_for(SERVER)
@@ -322,7 +322,7 @@ def test_a_sealed_file_that_was_cut_off_is_unreadable(tmp_path: Path, size: int)
 def test_a_sealed_file_that_is_whole_is_read(tmp_path: Path) -> None:
     store = PassphraseStore(tmp_path, PASSPHRASE)
 
-    assert keep(store, store._closed(json.dumps(STORE).encode())).tokens_for(SERVER) is not None
+    assert keep(store, store._encrypt(json.dumps(STORE).encode())).tokens_for(SERVER) is not None
 
 
 @proves("S228", "refuses")
@@ -338,7 +338,7 @@ def test_a_passphrase_that_is_not_utf_8_opens_what_it_sealed(tmp_path: Path) -> 
     odd = PASSPHRASE + "\udcff"
     keep(
         PassphraseStore(tmp_path, odd),
-        PassphraseStore(tmp_path, odd)._closed(json.dumps(STORE).encode()),
+        PassphraseStore(tmp_path, odd)._encrypt(json.dumps(STORE).encode()),
     )
 
     assert TokenStore(PassphraseStore(tmp_path, odd)).tokens_for(SERVER) is not None
@@ -374,7 +374,7 @@ def test_a_record_of_another_form_is_no_token(wrong: dict[str, Any]) -> None:
         {"redirect_uri": "http://999.1.1.1/callback"},
         {"redirect_uri": "http://127.0.0.1/" + "x" * 70_000},
         {"redirect_uri": 7},
-        {"way": "x"},
+        {"kind": "x"},
         {"private_key": "x"},
     ],
 )
@@ -462,7 +462,7 @@ def test_an_argument_that_is_no_json_is_refused_by_name(word: str, text: str) ->
 @proves("S228", "refuses")
 @pytest.mark.parametrize("state", ["right\udcff", "left\ud800"])
 def test_a_state_that_is_not_unicode_is_the_wrong_one(state: str) -> None:
-    attempt = AuthorizationAttempt(
+    attempt = AuthorizationRequest(
         server=server_metadata.parse(METADATA, ISSUER),
         client_id="c",
         redirect_uri="http://127.0.0.1/callback",
@@ -470,8 +470,8 @@ def test_a_state_that_is_not_unicode_is_the_wrong_one(state: str) -> None:
         scopes=frozenset(),
     )
 
-    assert not attempt.is_answered_by(state)
-    assert attempt.is_answered_by(attempt.state)
+    assert not attempt.matches_state(state)
+    assert attempt.matches_state(attempt.state)
 
 
 @proves("S228", "refuses")
@@ -488,7 +488,7 @@ async def test_a_bridge_keeps_few_schemas_of_a_server_that_names_others_each_tim
         bridge = Bridge(SERVER, http)
         for number in range(3):
             cursor = {"cursor": "more"} if number else {}
-            await bridge._deliver({**ask(number), "params": cursor}, _nobody)
+            await bridge._send({**ask(number), "params": cursor}, _discard)
 
     assert len(bridge._schemas) == 1000
 

@@ -7,12 +7,12 @@ import pytest
 from doorward.client.refusals import SignInFailed
 from doorward.client.sign_in import listener as listener_module
 from doorward.client.sign_in.listener import Listener
-from tests.client.house import knock
+from tests.client.fake_issuer import send_request
 from tests.ledger import proves
 
 
 async def knocked(port: int, target: str, **options: str) -> tuple[int, dict[str, str], str]:
-    return await asyncio.to_thread(knock, port, target, **options)
+    return await asyncio.to_thread(send_request, port, target, **options)
 
 
 @proves("S174", "accepts")
@@ -100,7 +100,7 @@ async def test_a_port_in_use_gives_way_to_a_free_one() -> None:
         assert second.port not in (0, first.port)
 
 
-async def test_patience_ends() -> None:
+async def test_the_wait_for_the_browser_ends() -> None:
     async with await Listener.open() as listener:
         with pytest.raises(SignInFailed) as refusal:
             await listener.answer("right", timeout=0.01)
@@ -122,7 +122,7 @@ async def test_an_idle_connection_does_not_hold_up_the_end() -> None:
 async def test_who_only_holds_connections_gives_way_to_the_browser(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(listener_module, "_LONGEST_READ", 600.0)
+    monkeypatch.setattr(listener_module, "_READ_TIMEOUT", 600.0)
     async with await Listener.open() as listener:
         listener.expect("right")
         held = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(40)]

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from doorward.client import (
-    ClientChoice,
+    ClientConfig,
     ClientCredentials,
     Connection,
     EnterpriseManaged,
@@ -22,7 +22,7 @@ from doorward.client import (
 from doorward.client.workload.identity import ProjectedToken
 from doorward.errors import ConfigurationError
 from tests.client.conftest import Clock, Open
-from tests.client.house import ISSUER, House
+from tests.client.fake_issuer import ISSUER, FakeIssuer
 from tests.client.test_service import jwt_for, serve_grants
 from tests.ledger import proves
 
@@ -31,20 +31,20 @@ AWS, ENTRA = "sts.amazonaws.com", "api://AzureADTokenExchange"
 NIGHTLY: dict[str, Any] = {"client_id": "nightly", "issuer": ISSUER}
 
 
-def turn(house: House) -> list[httpx2.Request]:
+def turn(fake_issuer: FakeIssuer) -> list[httpx2.Request]:
     """Let the server name a thief from now on; return what the thief is posted."""
     posted: list[httpx2.Request] = []
 
     def take(request: httpx2.Request) -> httpx2.Response:
         posted.append(request)
-        return house._issue(frozenset(dict(parse_qsl(request.content.decode()))))
+        return fake_issuer._issue(frozenset(dict(parse_qsl(request.content.decode()))))
 
-    house.resource["authorization_servers"] = [THIEF]
-    document = {**house.metadata, "issuer": THIEF, "token_endpoint": f"{THIEF}/token"}
+    fake_issuer.resource["authorization_servers"] = [THIEF]
+    document = {**fake_issuer.metadata, "issuer": THIEF, "token_endpoint": f"{THIEF}/token"}
     document["authorization_endpoint"] = f"{THIEF}/authorize"
     place = f"{THIEF}/.well-known/oauth-authorization-server"
-    house.routes[place] = lambda _: httpx2.Response(200, json=document)
-    house.routes[f"{THIEF}/token"] = take
+    fake_issuer.routes[place] = lambda _: httpx2.Response(200, json=document)
+    fake_issuer.routes[f"{THIEF}/token"] = take
     return posted
 
 
@@ -68,15 +68,15 @@ def service(kind: str, tmp_path: Path) -> dict[str, Any]:
     kinds: dict[str, dict[str, Any]] = {
         "secret": {
             "grant": ClientCredentials(),
-            "choice": ClientChoice(client_secret="s3cret", **NIGHTLY),
+            "client_config": ClientConfig(client_secret="s3cret", **NIGHTLY),
         },
         "key": {
             "grant": ClientCredentials(),
-            "choice": ClientChoice(private_key=PrivateKey.generate(), **NIGHTLY),
+            "client_config": ClientConfig(private_key=PrivateKey.generate(), **NIGHTLY),
         },
         "projected": {
             "grant": WorkloadIdentity(ProjectedToken(file)),
-            "choice": ClientChoice(**NIGHTLY),
+            "client_config": ClientConfig(**NIGHTLY),
         },
         "company": {
             "grant": EnterpriseManaged(
@@ -85,16 +85,18 @@ def service(kind: str, tmp_path: Path) -> dict[str, Any]:
                 subject_token=subject,
                 transport=company,
             ),
-            "choice": ClientChoice(**NIGHTLY),
+            "client_config": ClientConfig(**NIGHTLY),
         },
     }
     return kinds[kind]
 
 
-async def call_twice(connection: Connection, house: House, clock: Clock) -> list[httpx2.Request]:
+async def call_twice(
+    connection: Connection, fake_issuer: FakeIssuer, clock: Clock
+) -> list[httpx2.Request]:
     """Make a call, let the server turn, and make another when the token is over."""
     await connection.client.list_tools()
-    posted = turn(house)
+    posted = turn(fake_issuer)
     clock.now += 4000
     with pytest.raises(SignInFailed) as refusal:
         await connection.client.list_tools()
@@ -105,45 +107,45 @@ async def call_twice(connection: Connection, house: House, clock: Clock) -> list
 @proves("S224", "refuses")
 @pytest.mark.parametrize("kind", ["secret", "key", "projected", "company"])
 async def test_a_server_that_names_a_thief_after_the_first_call_gets_nothing_there(
-    open_house: Open, house: House, clock: Clock, tmp_path: Path, kind: str
+    open_client: Open, fake_issuer: FakeIssuer, clock: Clock, tmp_path: Path, kind: str
 ) -> None:
-    serve_grants(house)
+    serve_grants(fake_issuer)
 
-    async with open_house(**service(kind, tmp_path)) as connection:
-        posted = await call_twice(connection, house, clock)
+    async with open_client(**service(kind, tmp_path)) as connection:
+        posted = await call_twice(connection, fake_issuer, clock)
 
     assert posted == []
-    assert len(house.forms(f"{ISSUER}/token")) == 1
+    assert len(fake_issuer.forms(f"{ISSUER}/token")) == 1
 
 
 @proves("S224", "accepts")
 @pytest.mark.parametrize("kind", ["secret", "key", "projected", "company"])
 async def test_the_issuer_that_the_user_named_is_served_call_after_call(
-    open_house: Open, house: House, clock: Clock, tmp_path: Path, kind: str
+    open_client: Open, fake_issuer: FakeIssuer, clock: Clock, tmp_path: Path, kind: str
 ) -> None:
-    serve_grants(house)
+    serve_grants(fake_issuer)
 
-    async with open_house(**service(kind, tmp_path)) as connection:
+    async with open_client(**service(kind, tmp_path)) as connection:
         await connection.client.list_tools()
         clock.now += 4000
         await connection.client.list_tools()
 
-    assert len(house.forms(f"{ISSUER}/token")) == 2
+    assert len(fake_issuer.forms(f"{ISSUER}/token")) == 2
 
 
 @proves("S224", "refuses")
 async def test_a_server_that_lists_a_thief_first_does_not_choose(
-    open_house: Open, house: House, tmp_path: Path
+    open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path
 ) -> None:
-    serve_grants(house)
-    posted = turn(house)
-    house.resource["authorization_servers"] = [THIEF, ISSUER]
+    serve_grants(fake_issuer)
+    posted = turn(fake_issuer)
+    fake_issuer.resource["authorization_servers"] = [THIEF, ISSUER]
 
-    async with open_house(**service("secret", tmp_path)) as connection:
+    async with open_client(**service("secret", tmp_path)) as connection:
         await connection.client.list_tools()
 
     assert posted == []
-    assert len(house.forms(f"{ISSUER}/token")) == 1
+    assert len(fake_issuer.forms(f"{ISSUER}/token")) == 1
 
 
 @proves("S224", "refuses")
@@ -152,7 +154,7 @@ async def test_a_server_that_lists_a_thief_first_does_not_choose(
 )
 def test_a_credential_without_an_issuer_cannot_be_configured(credential: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        ClientChoice(client_id="nightly", **credential)
+        ClientConfig(client_id="nightly", **credential)
 
     assert refusal.value.reason == "no-issuer"
     assert "s3cret" not in str(refusal.value)
@@ -160,50 +162,52 @@ def test_a_credential_without_an_issuer_cannot_be_configured(credential: dict[st
 
 @proves("S224", "refuses")
 @pytest.mark.parametrize(
-    "choice",
-    [ClientChoice(client_id="pod"), ClientChoice(document="https://me.example/client.json")],
+    "client_config",
+    [ClientConfig(client_id="pod"), ClientConfig(document="https://me.example/client.json")],
     ids=["an-id", "a-document"],
 )
 def test_a_service_without_an_issuer_cannot_be_configured(
-    token_store: TokenStore, choice: ClientChoice
+    token_store: TokenStore, client_config: ClientConfig
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         ServiceSignIn.for_server(
             "https://mcp.example/mcp",
             token_store=token_store,
             grant=ClientCredentials(),
-            choice=choice,
+            client_config=client_config,
         )
 
     assert refusal.value.reason == "no-issuer"
 
 
 @proves("S224", "accepts")
-async def test_a_public_client_of_a_person_needs_no_issuer(open_house: Open, house: House) -> None:
-    house.clients["mine"] = {"scope": "mcp:read mcp:tools"}
+async def test_a_public_client_of_a_person_needs_no_issuer(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
+    fake_issuer.clients["mine"] = {"scope": "mcp:read mcp:tools"}
 
-    async with open_house(choice=ClientChoice(client_id="mine")) as connection:
+    async with open_client(client_config=ClientConfig(client_id="mine")) as connection:
         await connection.log_in()
 
-    assert house.authorizations[0]["client_id"] == "mine"
+    assert fake_issuer.authorizations[0]["client_id"] == "mine"
 
 
 def test_what_is_no_issuer_cannot_be_one() -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        ClientChoice(client_id="nightly", issuer="http://login.example")
+        ClientConfig(client_id="nightly", issuer="http://login.example")
 
     assert refusal.value.reason == "insecure-issuer"
 
 
 async def test_a_document_too_is_shown_to_the_issuer_that_the_user_named_alone(
-    open_house: Open, house: House, tmp_path: Path
+    open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path
 ) -> None:
-    house.metadata["client_id_metadata_document_supported"] = True
-    posted = turn(house)
-    choice = ClientChoice(document="https://me.example/client.json", issuer=ISSUER)
+    fake_issuer.metadata["client_id_metadata_document_supported"] = True
+    posted = turn(fake_issuer)
+    client_config = ClientConfig(document="https://me.example/client.json", issuer=ISSUER)
     grant = service("projected", tmp_path)["grant"]
 
-    async with open_house(grant=grant, choice=choice) as connection:
+    async with open_client(grant=grant, client_config=client_config) as connection:
         with pytest.raises(SignInFailed) as refusal:
             await connection.client.list_tools()
 
@@ -212,16 +216,16 @@ async def test_a_document_too_is_shown_to_the_issuer_that_the_user_named_alone(
 
 
 async def test_tokens_of_another_issuer_are_not_used_once_the_client_has_moved(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    serve_grants(house)
-    first = ClientChoice(client_secret="s3cret", **NIGHTLY)
-    moved = ClientChoice(client_id="nightly", client_secret="s3cret", issuer=THIEF)
-    async with open_house(grant=ClientCredentials(), choice=first) as connection:
+    serve_grants(fake_issuer)
+    first = ClientConfig(client_secret="s3cret", **NIGHTLY)
+    moved = ClientConfig(client_id="nightly", client_secret="s3cret", issuer=THIEF)
+    async with open_client(grant=ClientCredentials(), client_config=first) as connection:
         await connection.client.list_tools()
         assert connection.sign_in.tokens_for("https://mcp.example/mcp") is not None
 
-    async with open_house(grant=ClientCredentials(), choice=moved) as connection:
+    async with open_client(grant=ClientCredentials(), client_config=moved) as connection:
         assert connection.sign_in.tokens_for("https://mcp.example/mcp") is None
 
 
@@ -242,41 +246,41 @@ async def test_tokens_of_another_issuer_are_not_used_once_the_client_has_moved(
     ],
 )
 async def test_a_projected_token_that_is_not_for_the_issuer_alone_stays_here(
-    open_house: Open, house: House, tmp_path: Path, content: str
+    open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path, content: str
 ) -> None:
-    serve_grants(house)
+    serve_grants(fake_issuer)
     options = service("projected", tmp_path)
     (tmp_path / "token").write_text(content)
 
-    async with open_house(**options) as connection:
+    async with open_client(**options) as connection:
         with pytest.raises(ProtocolBroken) as refusal:
             await connection.client.list_tools()
 
     assert refusal.value.reason in ("wrong-workload-audience", "not-a-token")
     assert content not in str(refusal.value)
-    assert house.forms(f"{ISSUER}/token") == []
+    assert fake_issuer.forms(f"{ISSUER}/token") == []
 
 
 @proves("S224", "accepts")
 @pytest.mark.parametrize("audience", [ISSUER, [ISSUER], f"{ISSUER}/token"])
 async def test_a_projected_token_may_name_the_issuer_or_its_token_endpoint(
-    open_house: Open, house: House, tmp_path: Path, audience: Any
+    open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path, audience: Any
 ) -> None:
-    serve_grants(house)
+    serve_grants(fake_issuer)
     options = service("projected", tmp_path)
     (tmp_path / "token").write_text(jwt_for(audience))
 
-    async with open_house(**options) as connection:
+    async with open_client(**options) as connection:
         await connection.client.list_tools()
 
-    assert house.forms(f"{ISSUER}/token")[0]["assertion"] == jwt_for(audience)
+    assert fake_issuer.forms(f"{ISSUER}/token")[0]["assertion"] == jwt_for(audience)
 
 
 @proves("S224", "accepts")
 async def test_a_platform_that_calls_the_issuer_by_another_name_is_asked_for_that_one(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    serve_grants(house)
+    serve_grants(fake_issuer)
     asked: list[str] = []
 
     async def azure(audience: str) -> str:
@@ -284,7 +288,7 @@ async def test_a_platform_that_calls_the_issuer_by_another_name_is_asked_for_tha
         return jwt_for(audience)
 
     grant = WorkloadIdentity(azure, audience="api://doorward")
-    async with open_house(grant=grant, choice=ClientChoice(**NIGHTLY)) as connection:
+    async with open_client(grant=grant, client_config=ClientConfig(**NIGHTLY)) as connection:
         await connection.client.list_tools()
 
     assert asked == ["api://doorward"]
@@ -292,16 +296,16 @@ async def test_a_platform_that_calls_the_issuer_by_another_name_is_asked_for_tha
 
 @proves("S224", "refuses")
 async def test_a_platform_that_answers_with_another_audience_is_not_passed_on(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    serve_grants(house)
+    serve_grants(fake_issuer)
 
     async def azure(_audience: str) -> str:
         return jwt_for(ISSUER)
 
     grant = WorkloadIdentity(azure, audience="api://doorward")
-    async with open_house(grant=grant, choice=ClientChoice(**NIGHTLY)) as connection:
+    async with open_client(grant=grant, client_config=ClientConfig(**NIGHTLY)) as connection:
         with pytest.raises(ProtocolBroken):
             await connection.client.list_tools()
 
-    assert house.forms(f"{ISSUER}/token") == []
+    assert fake_issuer.forms(f"{ISSUER}/token") == []

@@ -12,7 +12,7 @@ import pytest
 
 from doorward.client.http.url_policy import PinnedTransport, UrlPolicy
 from doorward.client.refusals import DiscoveryFailed
-from tests.client.test_reach import certificate
+from tests.client.test_pinned_transport import certificate
 from tests.ledger import proves
 
 FIRST, SECOND = "first.test", "second.test"
@@ -124,7 +124,7 @@ async def test_the_server_cannot_use_the_connection_of_a_name_that_it_gave(
 
     async with tls.listening():
         url_policy = UrlPolicy(tls.url(FIRST))
-        url_policy.admits_addresses(FIRST, ["127.0.0.1"])
+        url_policy.allows_addresses(FIRST, ["127.0.0.1"])
         async with httpx2.AsyncClient(transport=PinnedTransport(url_policy)) as http:
             assert (await http.get(tls.url(SECOND))).text == "ok"
             with pytest.raises(httpx2.ConnectError):
@@ -137,12 +137,12 @@ async def test_the_server_cannot_use_the_connection_of_a_name_that_it_gave(
 def test_a_name_with_public_and_private_addresses_opens_nothing(inside: str, order: int) -> None:
     url_policy = UrlPolicy("https://mcp.example/mcp")
 
-    assert not url_policy.admits_addresses("mcp.example", [inside, "8.8.8.8"][::order])
+    assert not url_policy.allows_addresses("mcp.example", [inside, "8.8.8.8"][::order])
 
     assert not url_policy.is_private
-    assert not url_policy.admits_addresses("issuer.example", ["10.0.0.5"])
-    assert not url_policy.admits_addresses("issuer.example", ["169.254.169.254"])
-    assert not url_policy.admits_host("10.0.0.5")
+    assert not url_policy.allows_addresses("issuer.example", ["10.0.0.5"])
+    assert not url_policy.allows_addresses("issuer.example", ["169.254.169.254"])
+    assert not url_policy.allows_host("10.0.0.5")
 
 
 @proves("S227", "refuses")
@@ -162,46 +162,46 @@ async def test_a_mixed_answer_is_refused_before_anything_is_sent(
 @proves("S227", "refuses")
 def test_a_mixed_answer_is_refused_of_a_name_that_an_intranet_server_gave_too() -> None:
     url_policy = UrlPolicy("https://mcp.corp.example/mcp")
-    url_policy.admits_addresses("mcp.corp.example", ["10.0.0.7"])
+    url_policy.allows_addresses("mcp.corp.example", ["10.0.0.7"])
 
-    assert not url_policy.admits_addresses("sso.corp.example", ["10.0.0.8", "8.8.8.8"])
+    assert not url_policy.allows_addresses("sso.corp.example", ["10.0.0.8", "8.8.8.8"])
 
 
 @proves("S227", "accepts")
 def test_a_name_whose_addresses_are_all_of_one_kind_is_admitted() -> None:
-    assert UrlPolicy("https://a.example/").admits_addresses(
+    assert UrlPolicy("https://a.example/").allows_addresses(
         "a.example", ["8.8.8.8", "2606:4700::1"]
     )
 
     inside = UrlPolicy("https://mcp.corp.example/mcp")
-    assert inside.admits_addresses("mcp.corp.example", ["10.0.0.7", "fd00::7"])
-    assert inside.admits_addresses("sso.corp.example", ["192.168.1.1", "fd00::8"])
+    assert inside.allows_addresses("mcp.corp.example", ["10.0.0.7", "fd00::7"])
+    assert inside.allows_addresses("sso.corp.example", ["192.168.1.1", "fd00::8"])
 
 
 @proves("S227", "refuses")
 def test_an_intranet_server_does_not_lead_to_the_metadata_service() -> None:
     url_policy = UrlPolicy("https://mcp.corp.example/mcp")
-    url_policy.admits_addresses("mcp.corp.example", ["10.0.0.7"])
+    url_policy.allows_addresses("mcp.corp.example", ["10.0.0.7"])
 
-    assert not url_policy.admits_addresses("sso.corp.example", ["169.254.169.254"])
-    assert not url_policy.admits_host("169.254.169.254")
+    assert not url_policy.allows_addresses("sso.corp.example", ["169.254.169.254"])
+    assert not url_policy.allows_host("169.254.169.254")
 
 
 @proves("S227", "refuses")
 def test_a_server_that_moves_from_inside_to_the_public_closes_the_inside() -> None:
     url_policy = UrlPolicy("https://mcp.example/mcp")
-    url_policy.admits_addresses("mcp.example", ["10.0.0.7"])
+    url_policy.allows_addresses("mcp.example", ["10.0.0.7"])
 
-    assert url_policy.admits_addresses("mcp.example", ["8.8.8.8"])
+    assert url_policy.allows_addresses("mcp.example", ["8.8.8.8"])
 
-    assert not url_policy.admits_addresses("issuer.example", ["10.0.0.8"])
-    assert not url_policy.admits_addresses("mcp.example", ["10.0.0.7"])
+    assert not url_policy.allows_addresses("issuer.example", ["10.0.0.8"])
+    assert not url_policy.allows_addresses("mcp.example", ["10.0.0.7"])
 
 
 @proves("S227", "refuses")
 def test_the_name_of_this_machine_is_not_taken_for_an_address_elsewhere() -> None:
     url_policy = UrlPolicy("http://localhost:8000/mcp")
 
-    assert url_policy.admits_addresses("localhost", ["127.0.0.1", "::1"])
-    assert not url_policy.admits_addresses("localhost", ["8.8.8.8"])
-    assert not url_policy.admits_addresses("localhost", ["127.0.0.1", "10.0.0.5"])
+    assert url_policy.allows_addresses("localhost", ["127.0.0.1", "::1"])
+    assert not url_policy.allows_addresses("localhost", ["8.8.8.8"])
+    assert not url_policy.allows_addresses("localhost", ["127.0.0.1", "10.0.0.5"])

@@ -4,126 +4,130 @@ import httpx2
 import pytest
 
 from doorward.client import (
-    ScopeLacking,
+    InsufficientScope,
     SignInFailed,
 )
 from tests.client.conftest import Open
-from tests.client.house import ISSUER, SERVER, House, without
+from tests.client.fake_issuer import ISSUER, SERVER, FakeIssuer, without
 from tests.ledger import proves
 
 
 @proves("S177", "accepts")
-async def test_a_step_up_asks_for_the_union_of_old_and_new(open_house: Open, house: House) -> None:
-    async with open_house() as connection:
+async def test_a_step_up_asks_for_the_union_of_old_and_new(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
+    async with open_client() as connection:
         await connection.log_in(frozenset({"mcp:read"}))
-        house.needed = frozenset({"mcp:admin"})
+        fake_issuer.needed = frozenset({"mcp:admin"})
         await connection.client.list_tools()
 
-    assert house.authorizations[-1]["scope"] == "mcp:admin mcp:read"
-    assert len(house.authorizations) == 2
+    assert fake_issuer.authorizations[-1]["scope"] == "mcp:admin mcp:read"
+    assert len(fake_issuer.authorizations) == 2
 
 
 @proves("S177", "refuses")
 async def test_a_step_up_that_grants_nothing_is_not_repeated(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    house.grantable = frozenset({"mcp:read"})
-    house.needed = frozenset({"mcp:admin", "mcp:read"})
+    fake_issuer.grantable = frozenset({"mcp:read"})
+    fake_issuer.needed = frozenset({"mcp:admin", "mcp:read"})
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in(frozenset({"mcp:read"}))
-        with pytest.raises(ScopeLacking) as refusal:
+        with pytest.raises(InsufficientScope) as refusal:
             await connection.client.list_tools()
 
     assert refusal.value.scopes == {"mcp:admin", "mcp:read"}
-    assert len(house.authorizations) == 2
+    assert len(fake_issuer.authorizations) == 2
 
 
 @proves("S177", "refuses")
 async def test_a_server_that_asks_for_ever_more_is_left_alone(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     def greedy(request: httpx2.Request) -> httpx2.Response:
-        house.number += 1
-        header = f'Bearer error="insufficient_scope", scope="mcp:{house.number}"'
+        fake_issuer.number += 1
+        header = f'Bearer error="insufficient_scope", scope="mcp:{fake_issuer.number}"'
         return httpx2.Response(403, headers={"WWW-Authenticate": header})
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
-        house.routes[SERVER] = greedy
-        with pytest.raises(ScopeLacking):
+        fake_issuer.routes[SERVER] = greedy
+        with pytest.raises(InsufficientScope):
             await connection.client.list_tools()
 
-    assert len(house.authorizations) == 3
+    assert len(fake_issuer.authorizations) == 3
 
 
 async def test_the_challenge_decides_which_scopes_are_asked_for(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    house.challenge["scope"] = "mcp:read"
+    fake_issuer.challenge["scope"] = "mcp:read"
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
 
-    assert house.authorizations[0]["scope"] == "mcp:read"
+    assert fake_issuer.authorizations[0]["scope"] == "mcp:read"
 
 
 async def test_offline_access_is_asked_for_where_it_is_offered(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    house.metadata["scopes_supported"] = ["mcp:read", "offline_access"]
-    house.challenge["scope"] = "mcp:read"
+    fake_issuer.metadata["scopes_supported"] = ["mcp:read", "offline_access"]
+    fake_issuer.challenge["scope"] = "mcp:read"
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
 
-    assert house.authorizations[0]["scope"] == "mcp:read offline_access"
+    assert fake_issuer.authorizations[0]["scope"] == "mcp:read offline_access"
 
 
 async def test_an_account_that_may_not_stay_signed_in_is_signed_in_for_now(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    house.metadata["scopes_supported"] = ["mcp:read", "offline_access"]
+    fake_issuer.metadata["scopes_supported"] = ["mcp:read", "offline_access"]
 
     def refuse(request: httpx2.Request) -> httpx2.Response:
-        if "offline_access" in house.authorizations[-1]["scope"]:
+        if "offline_access" in fake_issuer.authorizations[-1]["scope"]:
             return httpx2.Response(400, json={"error": "not_allowed"})
-        return house._token(request)
+        return fake_issuer._token(request)
 
-    house.routes[f"{ISSUER}/token"] = refuse
-    async with open_house() as connection:
+    fake_issuer.routes[f"{ISSUER}/token"] = refuse
+    async with open_client() as connection:
         tokens = await connection.log_in()
 
     assert tokens is not None
-    asked = [authorization["scope"].split() for authorization in house.authorizations]
+    asked = [authorization["scope"].split() for authorization in fake_issuer.authorizations]
     assert ["offline_access" in scopes for scopes in asked] == [True, False]
-    assert house.paths().count(f"POST {ISSUER}/register") == 1
+    assert fake_issuer.paths().count(f"POST {ISSUER}/register") == 1
 
 
 async def test_an_account_that_may_do_nothing_is_not_asked_twice(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    house.routes[f"{ISSUER}/token"] = lambda _: httpx2.Response(400, json={"error": "not_allowed"})
-    async with open_house() as connection:
+    fake_issuer.routes[f"{ISSUER}/token"] = lambda _: httpx2.Response(
+        400, json={"error": "not_allowed"}
+    )
+    async with open_client() as connection:
         with pytest.raises(SignInFailed) as refusal:
             await connection.log_in()
 
     assert refusal.value.reason == "not-allowed"
-    assert len(house.authorizations) == 1
+    assert len(fake_issuer.authorizations) == 1
 
 
 @proves("S177", "refuses")
 @pytest.mark.parametrize("listed", ["", "a b", "é", 'a"b', "a\\b", "a\tb", "a\r\nb", "\x1b[2J"])
 async def test_what_can_be_no_scope_is_not_asked_for_and_the_token_is_kept(
-    open_house: Open, house: House, listed: str
+    open_client: Open, fake_issuer: FakeIssuer, listed: str
 ) -> None:
-    house.resource["scopes_supported"] = [listed, "mcp:read"]
-    house.token = without("scope")
+    fake_issuer.resource["scopes_supported"] = [listed, "mcp:read"]
+    fake_issuer.token = without("scope")
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
         kept = connection.token_store.tokens_for(SERVER)
 
-    assert house.authorizations[0]["scope"] == "mcp:read"
+    assert fake_issuer.authorizations[0]["scope"] == "mcp:read"
     assert kept is not None
     assert kept.scopes == {"mcp:read"}

@@ -15,20 +15,20 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from doorward.client import (
-    ClientChoice,
+    ClientConfig,
     ClientCredentials,
     EnterpriseManaged,
+    InsufficientScope,
     OAuth,
     PrivateKey,
     ProtocolBroken,
-    ScopeLacking,
     SignInFailed,
     Unreachable,
     WorkloadIdentity,
 )
 from doorward.errors import ConfigurationError
 from tests.client.conftest import Clock, Open
-from tests.client.house import ISSUER, SERVER, House
+from tests.client.fake_issuer import ISSUER, SERVER, FakeIssuer
 from tests.ledger import proves
 
 IDP = "https://idp.example/token"
@@ -36,39 +36,39 @@ JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ID_JAG = "urn:ietf:params:oauth:token-type:id-jag"
 
 
-def serve_grants(house: House) -> None:
-    """Let the house give tokens to whoever asks well enough; the tests look at the forms."""
+def serve_grants(fake_issuer: FakeIssuer) -> None:
+    """Let the fake issuer give tokens to whoever asks well enough; the tests look at the forms."""
 
     def issue(request: httpx2.Request) -> httpx2.Response:
         form = dict(parse_qsl(request.content.decode()))
-        return house._issue(frozenset(form.get("scope", "").split()))
+        return fake_issuer._issue(frozenset(form.get("scope", "").split()))
 
-    house.routes[f"{ISSUER}/token"] = issue
+    fake_issuer.routes[f"{ISSUER}/token"] = issue
 
 
-def refusing(house: House, error: str) -> None:
-    house.routes[f"{ISSUER}/token"] = lambda _: httpx2.Response(400, json={"error": error})
+def refusing(fake_issuer: FakeIssuer, error: str) -> None:
+    fake_issuer.routes[f"{ISSUER}/token"] = lambda _: httpx2.Response(400, json={"error": error})
 
 
 async def test_a_service_signs_in_with_its_secret_and_asks_nobody(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    serve_grants(house)
-    choice = ClientChoice(client_id="nightly", client_secret="s3cret", issuer=ISSUER)
-    house.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_basic"]
+    serve_grants(fake_issuer)
+    client_config = ClientConfig(client_id="nightly", client_secret="s3cret", issuer=ISSUER)
+    fake_issuer.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_basic"]
 
-    async with open_house(grant=ClientCredentials(), choice=choice) as connection:
+    async with open_client(grant=ClientCredentials(), client_config=client_config) as connection:
         result = await connection.client.call_tool("add", {"a": 2, "b": 3})
 
     assert result.text == "5"
-    assert house.authorizations == []
-    (form,) = house.forms(f"{ISSUER}/token")
+    assert fake_issuer.authorizations == []
+    (form,) = fake_issuer.forms(f"{ISSUER}/token")
     assert form == {
         "grant_type": "client_credentials",
         "resource": SERVER,
         "scope": "mcp:read mcp:tools",
     }
-    (request,) = (one for one in house.asked if str(one.url) == f"{ISSUER}/token")
+    (request,) = (one for one in fake_issuer.asked if str(one.url) == f"{ISSUER}/token")
     assert request.headers["authorization"].startswith("Basic ")
 
 
@@ -83,17 +83,19 @@ async def test_a_service_signs_in_with_its_secret_and_asks_nobody(
     ],
 )
 async def test_a_service_signs_for_itself_and_the_assertion_names_the_issuer(
-    open_house: Open, house: House, clock: Clock, make: Any, reader: Any, algorithm: str
+    open_client: Open, fake_issuer: FakeIssuer, clock: Clock, make: Any, reader: Any, algorithm: str
 ) -> None:
-    serve_grants(house)
+    serve_grants(fake_issuer)
     key = make()
     pem = key.as_pem(private=True).decode()
-    choice = ClientChoice(client_id="nightly", private_key=PrivateKey.from_pem(pem), issuer=ISSUER)
+    client_config = ClientConfig(
+        client_id="nightly", private_key=PrivateKey.from_pem(pem), issuer=ISSUER
+    )
 
-    async with open_house(grant=ClientCredentials(), choice=choice) as connection:
+    async with open_client(grant=ClientCredentials(), client_config=client_config) as connection:
         await connection.client.list_tools()
 
-    (form,) = house.forms(f"{ISSUER}/token")
+    (form,) = fake_issuer.forms(f"{ISSUER}/token")
     public = reader.import_key(key.as_dict(private=False))
     token = jwt.decode(form["client_assertion"], public, algorithms=[algorithm])
     assert token.claims["iss"] == token.claims["sub"] == "nightly"
@@ -103,173 +105,189 @@ async def test_a_service_signs_for_itself_and_the_assertion_names_the_issuer(
     assert "client_secret" not in form
 
 
-async def test_a_service_asks_for_no_refresh_token(open_house: Open, house: House) -> None:
-    serve_grants(house)
-    house.metadata["scopes_supported"] = ["mcp:read", "offline_access"]
-    choice = ClientChoice(client_id="nightly", client_secret="s3cret", issuer=ISSUER)
+async def test_a_service_asks_for_no_refresh_token(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
+    serve_grants(fake_issuer)
+    fake_issuer.metadata["scopes_supported"] = ["mcp:read", "offline_access"]
+    client_config = ClientConfig(client_id="nightly", client_secret="s3cret", issuer=ISSUER)
 
-    async with open_house(grant=ClientCredentials(), choice=choice) as connection:
+    async with open_client(grant=ClientCredentials(), client_config=client_config) as connection:
         await connection.client.list_tools()
 
-    assert house.forms(f"{ISSUER}/token")[0]["scope"] == "mcp:read mcp:tools"
+    assert fake_issuer.forms(f"{ISSUER}/token")[0]["scope"] == "mcp:read mcp:tools"
 
 
 @proves("auth-step-up-own-behalf", "accepts")
-async def test_a_service_steps_up_by_itself_to_the_union(open_house: Open, house: House) -> None:
-    serve_grants(house)
-    house.challenge["scope"] = "mcp:read"
-    choice = ClientChoice(client_id="nightly", client_secret="s3cret", issuer=ISSUER)
+async def test_a_service_steps_up_by_itself_to_the_union(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
+    serve_grants(fake_issuer)
+    fake_issuer.challenge["scope"] = "mcp:read"
+    client_config = ClientConfig(client_id="nightly", client_secret="s3cret", issuer=ISSUER)
 
-    async with open_house(
-        grant=ClientCredentials(), choice=choice, interactive=False
+    async with open_client(
+        grant=ClientCredentials(), client_config=client_config, interactive=False
     ) as connection:
         await connection.client.list_tools()
-        house.needed = frozenset({"mcp:admin"})
+        fake_issuer.needed = frozenset({"mcp:admin"})
         await connection.client.list_tools()
 
-    scopes = [form["scope"] for form in house.forms(f"{ISSUER}/token")]
+    scopes = [form["scope"] for form in fake_issuer.forms(f"{ISSUER}/token")]
     assert scopes == ["mcp:read", "mcp:admin mcp:read"]
 
 
 @proves("auth-step-up-own-behalf", "refuses")
-async def test_a_service_that_is_given_no_more_stops(open_house: Open, house: House) -> None:
-    serve_grants(house)
-    house.grantable = frozenset({"mcp:read"})
-    house.challenge["scope"] = "mcp:read"
-    choice = ClientChoice(client_id="nightly", client_secret="s3cret", issuer=ISSUER)
+async def test_a_service_that_is_given_no_more_stops(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
+    serve_grants(fake_issuer)
+    fake_issuer.grantable = frozenset({"mcp:read"})
+    fake_issuer.challenge["scope"] = "mcp:read"
+    client_config = ClientConfig(client_id="nightly", client_secret="s3cret", issuer=ISSUER)
 
-    async with open_house(grant=ClientCredentials(), choice=choice) as connection:
+    async with open_client(grant=ClientCredentials(), client_config=client_config) as connection:
         await connection.client.list_tools()
-        house.needed = frozenset({"mcp:admin"})
+        fake_issuer.needed = frozenset({"mcp:admin"})
         for _ in range(3):
-            with pytest.raises(ScopeLacking):
+            with pytest.raises(InsufficientScope):
                 await connection.client.list_tools()
 
-    assert len(house.forms(f"{ISSUER}/token")) == 2
+    assert len(fake_issuer.forms(f"{ISSUER}/token")) == 2
 
 
-async def test_two_assertions_are_two(open_house: Open, house: House, clock: Clock) -> None:
-    serve_grants(house)
-    choice = ClientChoice(client_id="nightly", private_key=PrivateKey.generate(), issuer=ISSUER)
+async def test_two_assertions_are_two(
+    open_client: Open, fake_issuer: FakeIssuer, clock: Clock
+) -> None:
+    serve_grants(fake_issuer)
+    client_config = ClientConfig(
+        client_id="nightly", private_key=PrivateKey.generate(), issuer=ISSUER
+    )
 
-    async with open_house(grant=ClientCredentials(), choice=choice) as connection:
+    async with open_client(grant=ClientCredentials(), client_config=client_config) as connection:
         await connection.client.list_tools()
         clock.now += 4000
         await connection.client.list_tools()
 
-    first, second = house.forms(f"{ISSUER}/token")
+    first, second = fake_issuer.forms(f"{ISSUER}/token")
     assert first["client_assertion"] != second["client_assertion"]
 
 
 async def test_a_private_key_is_not_kept_in_the_wallet_nor_shown(
-    open_house: Open, house: House, tmp_path: Path
+    open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path
 ) -> None:
-    serve_grants(house)
+    serve_grants(fake_issuer)
     key = PrivateKey.generate()
-    choice = ClientChoice(client_id="nightly", private_key=key, issuer=ISSUER)
+    client_config = ClientConfig(client_id="nightly", private_key=key, issuer=ISSUER)
 
-    async with open_house(grant=ClientCredentials(), choice=choice) as connection:
+    async with open_client(grant=ClientCredentials(), client_config=client_config) as connection:
         await connection.client.list_tools()
         kept = (tmp_path / "doorward" / "tokens.json").read_text()
 
     assert "nightly" in kept
     assert "PRIVATE" not in kept
-    assert "PRIVATE" not in repr(choice)
+    assert "PRIVATE" not in repr(client_config)
 
 
 async def test_a_service_renews_ahead_of_the_end_by_one_request(
-    open_house: Open, house: House, clock: Clock
+    open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
-    serve_grants(house)
-    choice = ClientChoice(client_id="nightly", client_secret="s3cret", issuer=ISSUER)
+    serve_grants(fake_issuer)
+    client_config = ClientConfig(client_id="nightly", client_secret="s3cret", issuer=ISSUER)
 
-    async with open_house(grant=ClientCredentials(), choice=choice) as connection:
+    async with open_client(grant=ClientCredentials(), client_config=client_config) as connection:
         await connection.client.list_tools()
         auth = OAuth(SERVER, connection.sign_in)
         clock.now += 3580
-        before = len(house.forms(f"{ISSUER}/token"))
-        async with httpx2.AsyncClient(auth=auth, transport=house.transport) as http:
+        before = len(fake_issuer.forms(f"{ISSUER}/token"))
+        async with httpx2.AsyncClient(auth=auth, transport=fake_issuer.transport) as http:
             message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
             answers = await asyncio.gather(*(http.post(SERVER, json=message) for _ in range(20)))
 
     assert {answer.status_code for answer in answers} == {200}
-    assert len(house.forms(f"{ISSUER}/token")) - before == 1
+    assert len(fake_issuer.forms(f"{ISSUER}/token")) - before == 1
 
 
 @pytest.mark.parametrize("error", ["invalid_grant", "invalid_scope", "unauthorized_client"])
 async def test_a_refusal_stands_and_nothing_else_is_tried(
-    open_house: Open, house: House, error: str
+    open_client: Open, fake_issuer: FakeIssuer, error: str
 ) -> None:
-    refusing(house, error)
-    choice = ClientChoice(client_id="pod", issuer=ISSUER)
+    refusing(fake_issuer, error)
+    client_config = ClientConfig(client_id="pod", issuer=ISSUER)
 
-    async with open_house(grant=WorkloadIdentity(_jwt), choice=choice) as connection:
+    async with open_client(grant=WorkloadIdentity(_jwt), client_config=client_config) as connection:
         with pytest.raises(SignInFailed) as refusal:
             await connection.client.list_tools()
 
     assert refusal.value.reason == error.replace("_", "-")
-    assert len(house.forms(f"{ISSUER}/token")) == 1
-    assert house.authorizations == []
+    assert len(fake_issuer.forms(f"{ISSUER}/token")) == 1
+    assert fake_issuer.authorizations == []
 
 
 async def test_a_refusal_at_the_renewal_stands_too(
-    open_house: Open, house: House, clock: Clock
+    open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
-    serve_grants(house)
-    choice = ClientChoice(client_id="pod", issuer=ISSUER)
-    async with open_house(grant=WorkloadIdentity(_jwt), choice=choice) as connection:
+    serve_grants(fake_issuer)
+    client_config = ClientConfig(client_id="pod", issuer=ISSUER)
+    async with open_client(grant=WorkloadIdentity(_jwt), client_config=client_config) as connection:
         await connection.client.list_tools()
         clock.now += 4000
-        refusing(house, "invalid_grant")
+        refusing(fake_issuer, "invalid_grant")
         with pytest.raises(SignInFailed):
             await connection.client.list_tools()
 
-    assert len(house.forms(f"{ISSUER}/token")) == 2
+    assert len(fake_issuer.forms(f"{ISSUER}/token")) == 2
 
 
-async def test_a_service_without_a_client_registers_none(open_house: Open, house: House) -> None:
-    async with open_house(grant=ClientCredentials()) as connection:
+async def test_a_service_without_a_client_registers_none(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
+    async with open_client(grant=ClientCredentials()) as connection:
         with pytest.raises(SignInFailed) as refusal:
             await connection.client.list_tools()
 
     assert refusal.value.reason == "no-client"
-    assert f"POST {ISSUER}/register" not in house.paths()
+    assert f"POST {ISSUER}/register" not in fake_issuer.paths()
 
 
 @proves("S172", "refuses")
 async def test_a_services_secret_is_not_sent_to_an_issuer_it_is_not_pinned_to(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    choice = ClientChoice(client_id="n", client_secret="s3cret", issuer="https://other.example")
+    client_config = ClientConfig(
+        client_id="n", client_secret="s3cret", issuer="https://other.example"
+    )
 
-    async with open_house(grant=ClientCredentials(), choice=choice) as connection:
+    async with open_client(grant=ClientCredentials(), client_config=client_config) as connection:
         with pytest.raises(SignInFailed) as refusal:
             await connection.client.list_tools()
 
     assert refusal.value.reason == "wrong-issuer"
-    assert not any(b"s3cret" in request.content for request in house.asked)
+    assert not any(b"s3cret" in request.content for request in fake_issuer.asked)
 
 
-async def test_a_workload_shows_a_jwt_made_for_the_issuer(open_house: Open, house: House) -> None:
-    serve_grants(house)
+async def test_a_workload_shows_a_jwt_made_for_the_issuer(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
+    serve_grants(fake_issuer)
 
-    async with open_house(
-        grant=WorkloadIdentity(_jwt), choice=ClientChoice(client_id="pod", issuer=ISSUER)
+    async with open_client(
+        grant=WorkloadIdentity(_jwt), client_config=ClientConfig(client_id="pod", issuer=ISSUER)
     ) as connection:
         await connection.client.list_tools()
 
-    (form,) = house.forms(f"{ISSUER}/token")
+    (form,) = fake_issuer.forms(f"{ISSUER}/token")
     assert form["grant_type"] == JWT_BEARER
     assert form["assertion"] == jwt_for(ISSUER)
     assert form["client_id"] == "pod"
 
 
-async def test_the_company_decides_in_two_legs(open_house: Open, house: House) -> None:
-    serve_grants(house)
+async def test_the_company_decides_in_two_legs(open_client: Open, fake_issuer: FakeIssuer) -> None:
+    serve_grants(fake_issuer)
     provider = _Provider({"issued_token_type": ID_JAG, "access_token": "id.jag.x"})
-    choice = ClientChoice(client_id="at-server", client_secret="s2", issuer=ISSUER)
+    client_config = ClientConfig(client_id="at-server", client_secret="s2", issuer=ISSUER)
 
-    async with open_house(grant=provider.grant(), choice=choice) as connection:
+    async with open_client(grant=provider.grant(), client_config=client_config) as connection:
         await connection.client.list_tools()
 
     assert provider.asked == [
@@ -285,10 +303,10 @@ async def test_the_company_decides_in_two_legs(open_house: Open, house: House) -
             "client_secret": "s1",
         }
     ]
-    (form,) = house.forms(f"{ISSUER}/token")
+    (form,) = fake_issuer.forms(f"{ISSUER}/token")
     assert (form["grant_type"], form["assertion"]) == (JWT_BEARER, "id.jag.x")
     # What one of the two gave out is never shown to the other.
-    assert not any(b"s1" in one.content or b"alice" in one.content for one in house.asked)
+    assert not any(b"s1" in one.content or b"alice" in one.content for one in fake_issuer.asked)
 
 
 @pytest.mark.parametrize(
@@ -315,17 +333,17 @@ async def test_the_company_decides_in_two_legs(open_house: Open, house: House) -
     ],
 )
 async def test_without_an_assertion_nothing_goes_to_the_issuer(
-    open_house: Open, house: House, status: int, document: dict[str, str], kind: Any
+    open_client: Open, fake_issuer: FakeIssuer, status: int, document: dict[str, str], kind: Any
 ) -> None:
     provider = _Provider(document, status)
 
-    async with open_house(
-        grant=provider.grant(), choice=ClientChoice(client_id="at-server", issuer=ISSUER)
+    async with open_client(
+        grant=provider.grant(), client_config=ClientConfig(client_id="at-server", issuer=ISSUER)
     ) as connection:
         with pytest.raises(kind):
             await connection.client.list_tools()
 
-    assert house.forms(f"{ISSUER}/token") == []
+    assert fake_issuer.forms(f"{ISSUER}/token") == []
 
 
 @pytest.mark.parametrize(

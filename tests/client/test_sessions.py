@@ -9,55 +9,55 @@ from doorward.client import (
     TokenStore,
 )
 from tests.client.conftest import Clock, Open
-from tests.client.house import ISSUER, SERVER, House, null, without
+from tests.client.fake_issuer import ISSUER, SERVER, FakeIssuer, null, without
 
 
 async def test_a_token_near_its_end_is_refreshed_before_it_is_sent(
-    open_house: Open, house: House, clock: Clock
+    open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
         clock.now += 3580
-        house.asked.clear()
+        fake_issuer.asked.clear()
         await connection.client.list_tools()
 
-    assert house.paths() == [
+    assert fake_issuer.paths() == [
         f"GET {ISSUER}/.well-known/oauth-authorization-server",
         f"POST {ISSUER}/token",
         f"POST {SERVER}",
     ]
-    assert house.forms(f"{ISSUER}/token")[0]["resource"] == SERVER
+    assert fake_issuer.forms(f"{ISSUER}/token")[0]["resource"] == SERVER
 
 
 async def test_a_revoked_token_is_refreshed_before_anybody_is_asked_to_sign_in(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
-        house.live.clear()
+        fake_issuer.live.clear()
         await connection.client.list_tools()
 
-    assert len(house.authorizations) == 1
+    assert len(fake_issuer.authorizations) == 1
 
 
-async def test_a_lost_session_signs_in_again(open_house: Open, house: House) -> None:
-    async with open_house() as connection:
+async def test_a_lost_session_signs_in_again(open_client: Open, fake_issuer: FakeIssuer) -> None:
+    async with open_client() as connection:
         await connection.log_in()
-        house.live.clear()
-        house.refreshes.clear()
+        fake_issuer.live.clear()
+        fake_issuer.refreshes.clear()
         await connection.client.list_tools()
 
-    assert len(house.authorizations) == 2
+    assert len(fake_issuer.authorizations) == 2
 
 
 @pytest.mark.parametrize("token", [without("refresh_token"), null("refresh_token")])
 async def test_a_refresh_without_a_new_refresh_token_keeps_the_old_one(
-    open_house: Open, house: House, token_store: TokenStore, clock: Clock, token: Any
+    open_client: Open, fake_issuer: FakeIssuer, token_store: TokenStore, clock: Clock, token: Any
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         first = await connection.log_in()
         assert first is not None
-        house.token = token
+        fake_issuer.token = token
         second = await connection.sign_in.refresh(SERVER, first)
 
     assert second.access_token != first.access_token
@@ -65,11 +65,11 @@ async def test_a_refresh_without_a_new_refresh_token_keeps_the_old_one(
 
 
 async def test_without_leave_to_open_a_browser_nobody_is_asked(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    async with open_house(interactive=False) as connection:
+    async with open_client(interactive=False) as connection:
         with pytest.raises(SignInNeeded) as refusal:
             await connection.client.list_tools()
 
     assert refusal.value.hint == f"Run: doorward login {SERVER}"
-    assert house.authorizations == []
+    assert fake_issuer.authorizations == []

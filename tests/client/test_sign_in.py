@@ -1,4 +1,4 @@
-"""A whole sign-in against a house in the process, and each way in which it can go wrong."""
+"""A whole sign-in against a fake issuer in the process, and each way in which it can go wrong."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from doorward.client import (
     TokenStore,
 )
 from tests.client.conftest import Clock, Open
-from tests.client.house import ISSUER, SERVER, House, changed, without
+from tests.client.fake_issuer import ISSUER, SERVER, FakeIssuer, changed, without
 from tests.ledger import proves
 
 
@@ -18,13 +18,13 @@ from tests.ledger import proves
 @proves("S169", "accepts")
 @proves("S179", "accepts")
 async def test_a_call_signs_in_by_itself_and_gets_its_answer(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         result = await connection.client.call_tool("add", {"a": 2, "b": 3})
 
     assert result.text == "5"
-    assert house.paths() == [
+    assert fake_issuer.paths() == [
         f"POST {SERVER}",
         "GET https://mcp.example/.well-known/oauth-protected-resource/mcp",
         f"GET {ISSUER}/.well-known/oauth-authorization-server",
@@ -35,13 +35,13 @@ async def test_a_call_signs_in_by_itself_and_gets_its_answer(
 
 
 async def test_both_requests_name_the_resource_and_carry_pkce(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
 
-    (asked,) = house.authorizations
-    (form,) = house.forms(f"{ISSUER}/token")
+    (asked,) = fake_issuer.authorizations
+    (form,) = fake_issuer.forms(f"{ISSUER}/token")
     assert asked["resource"] == form["resource"] == SERVER
     assert asked["code_challenge_method"] == "S256"
     assert asked["scope"] == "mcp:read mcp:tools"
@@ -50,12 +50,12 @@ async def test_both_requests_name_the_resource_and_carry_pkce(
 
 
 async def test_a_fresh_client_registers_as_a_native_application_without_a_secret(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
 
-    (client,) = house.clients.values()
+    (client,) = fake_issuer.clients.values()
     assert client["application_type"] == "native"
     assert client["token_endpoint_auth_method"] == "none"
     assert client["grant_types"] == ["authorization_code", "refresh_token"]
@@ -64,14 +64,14 @@ async def test_a_fresh_client_registers_as_a_native_application_without_a_secret
 @proves("S175", "accepts")
 @proves("S175", "refuses")
 async def test_state_and_verifier_are_two_secrets_and_fresh_each_time(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
         await connection.log_in()
 
-    states = [asked["state"] for asked in house.authorizations]
-    verifiers = [form["code_verifier"] for form in house.forms(f"{ISSUER}/token")]
+    states = [asked["state"] for asked in fake_issuer.authorizations]
+    verifiers = [form["code_verifier"] for form in fake_issuer.forms(f"{ISSUER}/token")]
     assert len({*states, *verifiers}) == 4
 
 
@@ -85,12 +85,12 @@ async def test_state_and_verifier_are_two_secrets_and_fresh_each_time(
     ],
 )
 async def test_an_answer_of_the_right_issuer_is_taken(
-    open_house: Open, house: House, advertised: bool, bend: Any
+    open_client: Open, fake_issuer: FakeIssuer, advertised: bool, bend: Any
 ) -> None:
-    house.metadata["authorization_response_iss_parameter_supported"] = advertised
-    house.answer = bend
+    fake_issuer.metadata["authorization_response_iss_parameter_supported"] = advertised
+    fake_issuer.answer = bend
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         assert await connection.log_in() is not None
 
 
@@ -108,31 +108,38 @@ async def test_an_answer_of_the_right_issuer_is_taken(
     ],
 )
 async def test_an_answer_of_another_issuer_is_refused_and_its_words_are_not_repeated(
-    open_house: Open, house: House, advertised: bool, bend: Any, reason: str, with_error: bool
+    open_client: Open,
+    fake_issuer: FakeIssuer,
+    advertised: bool,
+    bend: Any,
+    reason: str,
+    with_error: bool,
 ) -> None:
-    house.metadata["authorization_response_iss_parameter_supported"] = advertised
+    fake_issuer.metadata["authorization_response_iss_parameter_supported"] = advertised
     said = {"error": "access_denied", "error_description": "call 555-0100"} if with_error else {}
-    house.answer = lambda parameters: {**bend(parameters), **said}
+    fake_issuer.answer = lambda parameters: {**bend(parameters), **said}
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         with pytest.raises(SignInFailed) as refusal:
             await connection.log_in()
 
     assert refusal.value.reason == reason
     assert "555" not in str(refusal.value)
     assert "denied" not in str(refusal.value)
-    assert house.forms(f"{ISSUER}/token") == []
+    assert fake_issuer.forms(f"{ISSUER}/token") == []
 
 
-async def test_a_denial_is_told_in_our_own_words(open_house: Open, house: House) -> None:
-    house.answer = lambda parameters: {
+async def test_a_denial_is_told_in_our_own_words(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
+    fake_issuer.answer = lambda parameters: {
         "state": parameters["state"],
         "iss": parameters["iss"],
         "error": "access_denied",
         "error_description": "<b>pay here</b>",
     }
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         with pytest.raises(SignInFailed) as refusal:
             await connection.log_in()
 
@@ -141,9 +148,9 @@ async def test_a_denial_is_told_in_our_own_words(open_house: Open, house: House)
 
 
 async def test_nothing_secret_is_in_a_representation(
-    open_house: Open, token_store: TokenStore
+    open_client: Open, token_store: TokenStore
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         tokens = await connection.log_in()
 
     assert tokens is not None
@@ -162,11 +169,11 @@ async def test_nothing_secret_is_in_a_representation(
     ],
 )
 async def test_a_lifetime_is_read_within_reason(
-    open_house: Open, house: House, clock: Clock, expires_in: Any, lives: float | None
+    open_client: Open, fake_issuer: FakeIssuer, clock: Clock, expires_in: Any, lives: float | None
 ) -> None:
-    house.token = lambda document: {**document, "expires_in": expires_in}
+    fake_issuer.token = lambda document: {**document, "expires_in": expires_in}
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         tokens = await connection.log_in()
 
     assert tokens is not None
@@ -193,11 +200,11 @@ async def test_a_lifetime_is_read_within_reason(
     ],
 )
 async def test_a_malformed_token_response_is_refused(
-    open_house: Open, house: House, token_store: TokenStore, change: dict[str, Any]
+    open_client: Open, fake_issuer: FakeIssuer, token_store: TokenStore, change: dict[str, Any]
 ) -> None:
-    house.token = lambda document: {**document, **change}
+    fake_issuer.token = lambda document: {**document, **change}
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         with pytest.raises(SignInFailed) as refusal:
             await connection.log_in()
 

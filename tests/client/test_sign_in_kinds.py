@@ -18,14 +18,16 @@ from doorward.client import (
 from doorward.errors import ConfigurationError
 from tests.client.conftest import Clock, Open
 from tests.client.device_server import DEVICE, Device
-from tests.client.house import ISSUER, SERVER, House
+from tests.client.fake_issuer import ISSUER, SERVER, FakeIssuer
 
 
 class Terminal:
     """A user who opens the address elsewhere, and pastes what ``bend`` makes of its last one."""
 
-    def __init__(self, house: House, bend: Callable[[str], str] = lambda text: text) -> None:
-        self._house, self._bend = house, bend
+    def __init__(
+        self, fake_issuer: FakeIssuer, bend: Callable[[str], str] = lambda text: text
+    ) -> None:
+        self._house, self._bend = fake_issuer, bend
         self.last = ""
         self.asked = 0
 
@@ -49,17 +51,17 @@ class Terminal:
     ],
 )
 async def test_the_last_address_of_a_browser_elsewhere_is_pasted_back(
-    open_house: Open, house: House, bend: Callable[[str], str]
+    open_client: Open, fake_issuer: FakeIssuer, bend: Callable[[str], str]
 ) -> None:
-    terminal = Terminal(house, bend)
+    terminal = Terminal(fake_issuer, bend)
 
-    async with open_house(browser=terminal.open, paste=terminal.paste) as connection:
+    async with open_client(browser=terminal.open, paste=terminal.paste) as connection:
         tokens = await connection.log_in()
 
     assert tokens is not None
     assert terminal.asked == 1
-    (form,) = house.forms(f"{ISSUER}/token")
-    assert form["redirect_uri"] == house.authorizations[0]["redirect_uri"]
+    (form,) = fake_issuer.forms(f"{ISSUER}/token")
+    assert form["redirect_uri"] == fake_issuer.authorizations[0]["redirect_uri"]
 
 
 @pytest.mark.parametrize(
@@ -74,24 +76,26 @@ async def test_the_last_address_of_a_browser_elsewhere_is_pasted_back(
     ],
 )
 async def test_what_is_no_answer_to_this_sign_in_is_refused_after_three_tries(
-    open_house: Open, house: House, bend: Callable[[str], str]
+    open_client: Open, fake_issuer: FakeIssuer, bend: Callable[[str], str]
 ) -> None:
-    terminal = Terminal(house, bend)
+    terminal = Terminal(fake_issuer, bend)
 
-    async with open_house(browser=terminal.open, paste=terminal.paste) as connection:
+    async with open_client(browser=terminal.open, paste=terminal.paste) as connection:
         with pytest.raises(SignInFailed) as refusal:
             await connection.log_in()
 
     assert refusal.value.reason == "nothing-pasted"
     assert terminal.asked == 3
-    assert house.forms(f"{ISSUER}/token") == []
+    assert fake_issuer.forms(f"{ISSUER}/token") == []
     assert "code-" not in str(refusal.value)
 
 
-async def test_a_pasted_answer_of_another_issuer_is_refused(open_house: Open, house: House) -> None:
-    terminal = Terminal(house, lambda text: text.replace("issuer.example", "evil.example"))
+async def test_a_pasted_answer_of_another_issuer_is_refused(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
+    terminal = Terminal(fake_issuer, lambda text: text.replace("issuer.example", "evil.example"))
 
-    async with open_house(browser=terminal.open, paste=terminal.paste) as connection:
+    async with open_client(browser=terminal.open, paste=terminal.paste) as connection:
         with pytest.raises(SignInFailed) as refusal:
             await connection.log_in()
 
@@ -99,33 +103,33 @@ async def test_a_pasted_answer_of_another_issuer_is_refused(open_house: Open, ho
 
 
 async def test_a_code_is_shown_and_the_issuer_is_asked_until_it_was_entered(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    device = Device(house, ["authorization_pending", "slow_down", "authorization_pending"])
+    device = Device(fake_issuer, ["authorization_pending", "slow_down", "authorization_pending"])
 
-    async with open_house(**device.options()) as connection:
+    async with open_client(**device.options()) as connection:
         await connection.log_in()
         await connection.client.list_tools()
 
     (code,) = device.shown
     assert (code.address, code.user_code) == (f"{ISSUER}/enter", "WDJB-MJHT")
     assert device.slept == [5.0, 5.0, 10.0, 10.0]
-    assert house.authorizations == []
-    forms = house.forms(f"{ISSUER}/token")
+    assert fake_issuer.authorizations == []
+    forms = fake_issuer.forms(f"{ISSUER}/token")
     assert {form["device_code"] for form in forms} == {"device-secret"}
     assert {form["resource"] for form in forms} == {SERVER}
-    (asked,) = house.forms(DEVICE)
+    (asked,) = fake_issuer.forms(DEVICE)
     assert asked["scope"] == "mcp:read mcp:tools"
-    (client,) = house.clients.values()
+    (client,) = fake_issuer.clients.values()
     assert "urn:ietf:params:oauth:grant-type:device_code" in client["grant_types"]
 
 
 async def test_a_broken_connection_only_makes_the_questions_rarer(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    device = Device(house, [httpx2.ConnectError("x"), 503])
+    device = Device(fake_issuer, [httpx2.ConnectError("x"), 503])
 
-    async with open_house(**device.options()) as connection:
+    async with open_client(**device.options()) as connection:
         await connection.log_in()
 
     assert device.slept == [5.0, 10.0, 20.0]
@@ -133,25 +137,25 @@ async def test_a_broken_connection_only_makes_the_questions_rarer(
 
 @pytest.mark.parametrize("error", ["access_denied", "expired_token", "invalid_grant"])
 async def test_a_no_on_the_other_device_ends_the_sign_in(
-    open_house: Open, house: House, error: str
+    open_client: Open, fake_issuer: FakeIssuer, error: str
 ) -> None:
-    device = Device(house, ["authorization_pending", error])
+    device = Device(fake_issuer, ["authorization_pending", error])
 
-    async with open_house(**device.options()) as connection:
+    async with open_client(**device.options()) as connection:
         with pytest.raises(SignInFailed) as refusal:
             await connection.log_in()
 
     assert refusal.value.reason == error.replace("_", "-")
-    assert len(house.forms(f"{ISSUER}/token")) == 2
+    assert len(fake_issuer.forms(f"{ISSUER}/token")) == 2
 
 
 async def test_a_code_that_nobody_enters_runs_out(
-    open_house: Open, house: House, clock: Clock
+    open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
-    device = Device(house, ["authorization_pending"] * 100, expires_in=60)
+    device = Device(fake_issuer, ["authorization_pending"] * 100, expires_in=60)
     device.clock = clock
 
-    async with open_house(**device.options()) as connection:
+    async with open_client(**device.options()) as connection:
         with pytest.raises(SignInFailed) as refusal:
             await connection.log_in()
 
@@ -159,8 +163,10 @@ async def test_a_code_that_nobody_enters_runs_out(
     assert len(device.slept) == 12
 
 
-async def test_an_issuer_without_device_flow_is_told_so(open_house: Open, house: House) -> None:
-    async with open_house(show=print) as connection:
+async def test_an_issuer_without_device_flow_is_told_so(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
+    async with open_client(show=print) as connection:
         with pytest.raises(SignInFailed) as refusal:
             await connection.log_in()
 
@@ -179,11 +185,11 @@ async def test_an_issuer_without_device_flow_is_told_so(open_house: Open, house:
     ],
 )
 async def test_a_code_that_cannot_be_shown_safely_is_not_shown(
-    open_house: Open, house: House, answer: dict[str, Any]
+    open_client: Open, fake_issuer: FakeIssuer, answer: dict[str, Any]
 ) -> None:
-    device = Device(house, [], **answer)
+    device = Device(fake_issuer, [], **answer)
 
-    async with open_house(**device.options()) as connection:
+    async with open_client(**device.options()) as connection:
         with pytest.raises(ClientRefused):
             await connection.log_in()
 
@@ -191,7 +197,7 @@ async def test_a_code_that_cannot_be_shown_safely_is_not_shown(
 
 
 async def test_two_accounts_at_one_server_do_not_see_each_others_tokens(
-    house: House, tmp_path: Any, clock: Clock
+    fake_issuer: FakeIssuer, tmp_path: Any, clock: Clock
 ) -> None:
     store = FileStore(tmp_path / "doorward")
     wallets = {name: TokenStore(store, name) for name in ("work", "home", None)}
@@ -200,9 +206,9 @@ async def test_two_accounts_at_one_server_do_not_see_each_others_tokens(
         async with open_connection(
             SERVER,
             token_store=token_store,
-            transport=house.transport,
+            transport=fake_issuer.transport,
             clock=clock,
-            browser=house.browser,
+            browser=fake_issuer.browser,
         ) as connection:
             await connection.log_in()
 
@@ -214,20 +220,20 @@ async def test_two_accounts_at_one_server_do_not_see_each_others_tokens(
 
     held = {token_store.tokens_for(SERVER) for token_store in wallets.values()}
     assert len({tokens.access_token for tokens in held if tokens}) == 3
-    assert house.paths().count(f"POST {ISSUER}/register") == 1
+    assert fake_issuer.paths().count(f"POST {ISSUER}/register") == 1
     assert all(token_store.servers() == (SERVER,) for token_store in wallets.values())
-    wallets["work"].forget_tokens(SERVER)
+    wallets["work"].delete_tokens(SERVER)
     assert wallets["work"].servers() == ()
     assert wallets["home"].tokens_for(SERVER) is not None
 
 
 async def test_an_account_that_is_not_signed_in_is_not_served_with_another(
-    house: House, tmp_path: Any, clock: Clock
+    fake_issuer: FakeIssuer, tmp_path: Any, clock: Clock
 ) -> None:
     store = FileStore(tmp_path / "doorward")
-    options: dict[str, Any] = {"transport": house.transport, "clock": clock}
+    options: dict[str, Any] = {"transport": fake_issuer.transport, "clock": clock}
     async with open_connection(
-        SERVER, token_store=TokenStore(store, "work"), browser=house.browser, **options
+        SERVER, token_store=TokenStore(store, "work"), browser=fake_issuer.browser, **options
     ) as connection:
         await connection.log_in()
     async with open_connection(

@@ -33,10 +33,10 @@ SPECIAL = [
 def test_a_server_at_a_special_address_does_not_lead_inside(address: str, inside: str) -> None:
     url_policy = UrlPolicy(SERVER)
 
-    assert url_policy.admits_addresses("mcp.example", [address])
-    assert not url_policy.admits_addresses("router.example", [inside])
-    assert not url_policy.admits_host(inside)
-    assert not url_policy.admits_host("localhost")
+    assert url_policy.allows_addresses("mcp.example", [address])
+    assert not url_policy.allows_addresses("router.example", [inside])
+    assert not url_policy.allows_host(inside)
+    assert not url_policy.allows_host("localhost")
 
 
 @proves("S227", "refuses")
@@ -44,9 +44,9 @@ def test_a_server_at_a_special_address_does_not_lead_inside(address: str, inside
 def test_a_server_that_is_named_by_a_special_address_does_not_lead_inside(address: str) -> None:
     url_policy = UrlPolicy(f"https://[{address}]/mcp")
 
-    assert url_policy.admits_host(address)
-    assert not url_policy.admits_host("10.0.0.5")
-    assert not url_policy.admits_addresses("router.example", ["10.0.0.5"])
+    assert url_policy.allows_host(address)
+    assert not url_policy.allows_host("10.0.0.5")
+    assert not url_policy.allows_addresses("router.example", ["10.0.0.5"])
 
 
 @proves("S227", "accepts")
@@ -54,8 +54,8 @@ def test_a_server_that_is_named_by_a_special_address_does_not_lead_inside(addres
 def test_a_server_inside_leads_inside(address: str) -> None:
     url_policy = UrlPolicy(SERVER)
 
-    assert url_policy.admits_addresses("mcp.example", [address])
-    assert url_policy.admits_addresses("login.example", ["10.0.0.9"])
+    assert url_policy.allows_addresses("mcp.example", [address])
+    assert url_policy.allows_addresses("login.example", ["10.0.0.9"])
 
 
 @proves("S228", "refuses")

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from doorward.client import FileStore, PassphraseStore, SealedStore, TokenStore
+from doorward.client import FileStore, KeyringStore, PassphraseStore, TokenStore
 from doorward.client.storage.store import Store
 from doorward.errors import ConfigurationError
-from tests.client.house import SERVER
-from tests.client.test_wallet import PASSPHRASE, TOKENS, FakeKeyring
+from tests.client.fake_issuer import SERVER
+from tests.client.test_token_store import PASSPHRASE, TOKENS, FakeKeyring
 from tests.ledger import proves
 
 
@@ -36,7 +36,7 @@ def folder_with(mode: int, path: Path) -> Path:
 def test_a_folder_that_its_owner_alone_can_write_is_used(tmp_path: Path, mode: int) -> None:
     token_store = TokenStore(FileStore(folder_with(mode, tmp_path / "home")))
 
-    token_store.keep_tokens(SERVER, TOKENS)
+    token_store.save_tokens(SERVER, TOKENS)
 
     assert token_store.tokens_for(SERVER) == TOKENS
 
@@ -55,12 +55,12 @@ def test_a_folder_that_others_can_write_is_refused(tmp_path: Path, mode: int) ->
 
 
 @proves("S232", "refuses")
-@pytest.mark.parametrize("kind", [SealedStore, PassphraseStore])
+@pytest.mark.parametrize("kind", [KeyringStore, PassphraseStore])
 def test_a_sealed_file_needs_a_private_folder_too(tmp_path: Path, kind: Any) -> None:
     home = folder_with(0o777, tmp_path / "home")
     backend = FakeKeyring()
 
-    refusal = refusal_of(lambda: kind(home, backend if kind is SealedStore else PASSPHRASE))
+    refusal = refusal_of(lambda: kind(home, backend if kind is KeyringStore else PASSPHRASE))
 
     assert refusal.reason == "exposed-store"
     assert backend.entries == {}
@@ -261,7 +261,7 @@ def test_a_damaged_file_is_named_and_never_overwritten(tmp_path: Path, content: 
         store.keys,
         lambda: store.put("k", {"b": 2}),
         lambda: store.delete("k"),
-        lambda: TokenStore(store).keep_tokens(SERVER, TOKENS),
+        lambda: TokenStore(store).save_tokens(SERVER, TOKENS),
     )
     for use in uses:
         refusal = refusal_of(use)
@@ -277,10 +277,10 @@ def test_a_file_that_was_cut_off_anywhere_is_named_and_kept(tmp_path: Path, kind
     backend = FakeKeyring()
     kinds: dict[str, Callable[[], FileStore]] = {
         "plain": lambda: FileStore(tmp_path),
-        "keyring": lambda: SealedStore(tmp_path, backend),
+        "keyring": lambda: KeyringStore(tmp_path, backend),
         "passphrase": lambda: PassphraseStore(tmp_path, PASSPHRASE),
     }
-    TokenStore(kinds[kind]()).keep_tokens(SERVER, TOKENS)
+    TokenStore(kinds[kind]()).save_tokens(SERVER, TOKENS)
     path = kinds[kind]().path
     whole = path.read_bytes()
     # Every boundary of the sealed forms: header, salt of 16, nonce of 12, tag of 16.
@@ -298,13 +298,13 @@ def test_a_file_that_was_cut_off_anywhere_is_named_and_kept(tmp_path: Path, kind
 
 @proves("S232", "refuses")
 def test_a_seal_over_something_else_than_records_is_named(tmp_path: Path) -> None:
-    store = SealedStore(tmp_path, FakeKeyring())
+    store = KeyringStore(tmp_path, FakeKeyring())
     nested: Any = 1
     for _ in range(500):
         nested = [nested]
     several: tuple[Any, ...] = (nested, {"k": nested}, [], {"k": 1})
     for records in several:
-        written(store.path, store._closed(json.dumps(records).encode()))
+        written(store.path, store._encrypt(json.dumps(records).encode()))
 
         assert refusal_of(lambda: store.get("k")).reason == "unreadable-store"
 
@@ -376,7 +376,7 @@ def test_a_link_in_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
 def test_a_member_of_another_type_makes_no_token(tmp_path: Path, change: dict[str, Any]) -> None:
     store: Store = FileStore(tmp_path)
     token_store = TokenStore(store)
-    token_store.keep_tokens(SERVER, TOKENS)
+    token_store.save_tokens(SERVER, TOKENS)
     names = store.keys()
     (key,) = (name for name in names if name.startswith("tokens "))
     store.put(key, {**(store.get(key) or {}), **change})

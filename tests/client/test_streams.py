@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from doorward.client import CallFailed, McpClient, ProtocolBroken
-from doorward.client.mcp.events import LONGEST_RETRY, EventReader, read_events
+from doorward.client.mcp.events import MAX_RETRY, EventReader, read_events
 
 URL = "https://mcp.example/mcp"
 
@@ -97,7 +97,7 @@ async def test_an_id_is_kept_until_the_next_and_lines_are_joined() -> None:
 
 @pytest.mark.parametrize(
     ("said", "pause"),
-    [(b"500", 0.5), (b"999999999", LONGEST_RETRY), (b"soon", None), (b"-1", None), (b"", None)],
+    [(b"500", 0.5), (b"999999999", MAX_RETRY), (b"soon", None), (b"-1", None), (b"", None)],
 )
 def test_a_pause_is_read_within_reason(said: bytes, pause: float | None) -> None:
     reader = EventReader()

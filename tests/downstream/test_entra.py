@@ -44,8 +44,8 @@ def entra(issuer: Issuer) -> Entra:
     return tenant
 
 
-def desk_of(issuer: Issuer, clock: Clock, **told: Any) -> DownstreamTokens:
-    """Return a desk at which ``graph`` is arranged."""
+def downstream_of(issuer: Issuer, clock: Clock, **told: Any) -> DownstreamTokens:
+    """Return ``DownstreamTokens`` with the grant ``graph``."""
     usual: dict[str, Any] = {
         "tenant": TENANT,
         "client_id": CLIENT_ID,
@@ -57,16 +57,16 @@ def desk_of(issuer: Issuer, clock: Clock, **told: Any) -> DownstreamTokens:
     return DownstreamTokens({"graph": graph}, own_audiences={CLIENT_ID}, clock=clock)
 
 
-async def get(desk: DownstreamTokens, who: Identity, inbound: str = INBOUND) -> Any:
+async def get(downstream: DownstreamTokens, who: Identity, inbound: str = INBOUND) -> Any:
     """Ask for a token for ``graph``."""
-    return await desk.token_for(who, inbound, "graph", frozenset())
+    return await downstream.token_for(who, inbound, "graph", frozenset())
 
 
 @pytest.mark.parametrize("name", [V2, V1])
 async def test_the_callers_token_gives_one_for_graph(
     issuer: Issuer, entra: Entra, clock: Clock, name: str
 ) -> None:
-    token = await get(desk_of(issuer, clock), caller(issuer, issuer=name))
+    token = await get(downstream_of(issuer, clock), caller(issuer, issuer=name))
 
     assert jwt.decode(token, options={"verify_signature": False})["aud"] == GRAPH
     assert issuer.authorizations == [None]
@@ -85,9 +85,9 @@ async def test_the_callers_token_gives_one_for_graph(
 async def test_a_certificate_signs_who_asks(issuer: Issuer, entra: Entra, clock: Clock) -> None:
     key, pem, public = certificate()
     entra.certificate_key = public
-    desk = desk_of(issuer, clock, client_secret=None, private_key=key)
+    downstream = downstream_of(issuer, clock, client_secret=None, private_key=key)
 
-    assert await get(desk, caller(issuer, issuer=V2))
+    assert await get(downstream, caller(issuer, issuer=V2))
     assert "client_secret" not in issuer.forms[0]
     assert pem.decode().splitlines()[1] not in repr(key)
 
@@ -98,7 +98,7 @@ async def test_conditional_access_is_handed_on_to_the_client(
     entra.lacking = CONDITIONAL_ACCESS
 
     with pytest.raises(SignInNeeded) as refusal:
-        await get(desk_of(issuer, clock), caller(issuer, issuer=V2))
+        await get(downstream_of(issuer, clock), caller(issuer, issuer=V2))
 
     assert (refusal.value.code, refusal.value.error) == (
         "downstream-sign-in-needed",
@@ -117,11 +117,11 @@ async def test_missing_consent_is_for_the_user_to_give(
     entra.lacking = NO_CONSENT
 
     with pytest.raises(SignInNeeded) as refusal:
-        await get(desk_of(issuer, clock), caller(issuer, issuer=V2))
+        await get(downstream_of(issuer, clock), caller(issuer, issuer=V2))
 
     assert (refusal.value.error, refusal.value.claims) == ("invalid_grant", None)
     entra.lacking = None
-    assert await get(desk_of(issuer, clock), caller(issuer, issuer=V2))
+    assert await get(downstream_of(issuer, clock), caller(issuer, issuer=V2))
 
 
 async def test_a_token_for_another_application_is_refused_there(
@@ -130,7 +130,7 @@ async def test_a_token_for_another_application_is_refused_there(
     other = TokenMint(issuer=V2, audience="another-application").mint("alice")
 
     with pytest.raises(GrantRefused) as refusal:
-        await get(desk_of(issuer, clock), caller(issuer, issuer=V2), other)
+        await get(downstream_of(issuer, clock), caller(issuer, issuer=V2), other)
 
     assert other not in str(refusal.value)
 
@@ -147,7 +147,7 @@ async def test_another_tenants_token_is_not_shown_to_this_one(
     issuer: Issuer, entra: Entra, clock: Clock, name: str
 ) -> None:
     with pytest.raises(NobodyToActFor):
-        await get(desk_of(issuer, clock), caller(issuer, issuer=name))
+        await get(downstream_of(issuer, clock), caller(issuer, issuer=name))
 
     assert issuer.forms == []
 

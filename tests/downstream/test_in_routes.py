@@ -116,12 +116,14 @@ async def test_whom_one_guard_let_in_another_one_judges_anew(
     assert answer.status_code == 401
 
 
-def endpoint_of(judge: Guard) -> FastAPI:
+def endpoint_of(validate_authorization_response: Guard) -> FastAPI:
     """Return an application whose endpoint is a plain route that ``judge`` judges."""
     web = FastAPI()
 
     @web.post("/mcp")
-    async def mcp(user: Annotated[Identity, Depends(signed_in(judge))]) -> str:
+    async def mcp(
+        user: Annotated[Identity, Depends(signed_in(validate_authorization_response))],
+    ) -> str:
         return user.subject
 
     return web
@@ -136,9 +138,14 @@ async def test_whom_another_guards_door_let_in_is_judged_anew(
     issuer: Issuer, mint: TokenMint, options: dict[str, Any], reason: str
 ) -> None:
     strangers = TokenMint(issuer="https://issuer.example/of-others", audience=RESOURCE)
-    door, judge = guard_of(issuer, mint, **options), guard_of(issuer, strangers)
+    door, validate_authorization_response = (
+        guard_of(issuer, mint, **options),
+        guard_of(issuer, strangers),
+    )
     ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-    async with caller_of(door.protect(endpoint_of(judge)), mint.mint("alice")) as alice:
+    async with caller_of(
+        door.protect(endpoint_of(validate_authorization_response)), mint.mint("alice")
+    ) as alice:
         answer = await alice.post("/mcp", json=ping)
 
     assert (answer.status_code, answer.json()["detail"]["data"]["reason"]) == (401, reason)

@@ -55,7 +55,7 @@ async def ask(keycloak: RunningKeycloak, token: str, **arranged: Any) -> Any:
         issuer=keycloak.issuer,
         resource=RESOURCE,
         policy=Policy(rules=server.rules),
-        downstream={"next": arranged.pop("arrangement", None) or exchange(keycloak, **arranged)},
+        downstream={"next": arranged.pop("grant", None) or exchange(keycloak, **arranged)},
     )
     async with serving(guard.protect(server.asgi), "http://localhost:9000") as client:
         for _ in range(2):
@@ -130,7 +130,7 @@ async def test_a_token_of_its_own_that_opens_this_server_too_stays_here(
         scopes={"mcp:read"},
     )
 
-    got = await ask(running_keycloak, running_keycloak.token("mcp-user"), arrangement=own)
+    got = await ask(running_keycloak, running_keycloak.token("mcp-user"), grant=own)
 
     # Every token of the realm names this server, whoever it is for.
     assert [type(one) for one in got] == [TokenForUs, TokenForUs]

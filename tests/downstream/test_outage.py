@@ -35,7 +35,7 @@ def arranged(**changes: Any) -> TokenExchange:
 
 
 def far_desk(clock: Clock, said: FetchResponse | FetchFailed) -> tuple[DownstreamTokens, Asked]:
-    """Return a desk with two next servers of one issuer and one of another, who all say this."""
+    """Return ``DownstreamTokens`` with two next servers of one issuer and one of another, who all say this."""
     asked = Asked(lambda _url: said)
     mail = arranged(client_id="mailer", audience="mail")
     other = ClientCredentials(
@@ -50,10 +50,10 @@ def user(subject: str) -> Identity:
     return caller(Issuer(FAR), subject, issuer=FAR)
 
 
-async def told(desk: DownstreamTokens, subject: str, name: str = "orders") -> int:
+async def told(downstream: DownstreamTokens, subject: str, name: str = "orders") -> int:
     """Return when the caller may come again."""
     with pytest.raises(DownstreamUnavailable) as refusal:
-        await desk.token_for(user(subject), f"of {subject}", name, frozenset())
+        await downstream.token_for(user(subject), f"of {subject}", name, frozenset())
     assert refusal.value.status == 503
     return refusal.value.retry_after
 
@@ -72,39 +72,39 @@ async def told(desk: DownstreamTokens, subject: str, name: str = "orders") -> in
 async def test_an_issuer_that_is_down_is_not_asked_by_every_caller(
     clock: Clock, said: FetchResponse | FetchFailed, pause: int
 ) -> None:
-    desk, asked = far_desk(clock, said)
-    seconds = [await told(desk, "alice")]
+    downstream, asked = far_desk(clock, said)
+    seconds = [await told(downstream, "alice")]
     clock.now += 3
-    seconds += [await told(desk, "bob"), await told(desk, "alice", "mail")]
+    seconds += [await told(downstream, "bob"), await told(downstream, "alice", "mail")]
 
     assert (seconds, len(asked.questions)) == ([pause, pause - 3, pause - 3], 1)
     clock.now += pause - 3
     asked.says = lambda _url: GRANTED
-    assert await desk.token_for(user("bob"), "of bob", "mail", frozenset()) == "theirs"
+    assert await downstream.token_for(user("bob"), "of bob", "mail", frozenset()) == "theirs"
 
 
 async def test_another_issuer_is_asked_meanwhile(clock: Clock) -> None:
-    desk, asked = far_desk(clock, FetchFailed("down"))
-    await told(desk, "alice")
+    downstream, asked = far_desk(clock, FetchFailed("down"))
+    await told(downstream, "alice")
     asked.says = lambda _url: GRANTED
 
-    assert await desk.token_for(user("alice"), "of alice", "other", frozenset()) == "theirs"
+    assert await downstream.token_for(user("alice"), "of alice", "other", frozenset()) == "theirs"
 
 
 async def test_a_token_that_is_kept_is_handed_out_meanwhile(clock: Clock) -> None:
-    desk, asked = far_desk(clock, GRANTED)
-    await desk.token_for(user("alice"), "of alice", "orders", frozenset())
+    downstream, asked = far_desk(clock, GRANTED)
+    await downstream.token_for(user("alice"), "of alice", "orders", frozenset())
     asked.says = lambda _url: FetchFailed("down")
-    await told(desk, "bob")
+    await told(downstream, "bob")
 
-    assert await desk.token_for(user("alice"), "of alice", "orders", frozenset()) == "theirs"
+    assert await downstream.token_for(user("alice"), "of alice", "orders", frozenset()) == "theirs"
 
 
 async def test_a_refusal_is_no_outage(clock: Clock) -> None:
-    desk, asked = far_desk(clock, answer({"error": "invalid_grant"}, 400))
+    downstream, asked = far_desk(clock, answer({"error": "invalid_grant"}, 400))
     for _ in range(2):
         with pytest.raises(GrantRefused):
-            await desk.token_for(user("alice"), "of alice", "orders", frozenset())
+            await downstream.token_for(user("alice"), "of alice", "orders", frozenset())
 
     assert len(asked.questions) == 2
 
@@ -116,24 +116,26 @@ async def test_what_one_token_can_cause_locks_nobody_else_out(
     clock: Clock, issuer: Issuer, said: tuple[int, Any]
 ) -> None:
     orders = arranged(issuer=issuer.issuer, token_endpoint=issuer.token_endpoint)
-    desk = DownstreamTokens({"orders": orders}, clock=clock)
+    downstream = DownstreamTokens({"orders": orders}, clock=clock)
     issuer.answer = lambda form: said if form["subject_token"] == "alices" else granting(form)
     with pytest.raises(DownstreamUnavailable):
-        await desk.token_for(caller(issuer), "alices", "orders", frozenset())
+        await downstream.token_for(caller(issuer), "alices", "orders", frozenset())
 
-    token = await desk.token_for(caller(issuer, "bob"), "bobs", "orders", frozenset())
+    token = await downstream.token_for(caller(issuer, "bob"), "bobs", "orders", frozenset())
     assert token == "token-orders-"
 
 
 async def test_an_issuer_whose_metadata_cannot_be_had_is_left_in_peace_too(clock: Clock) -> None:
     asked = Asked(lambda _url: FetchFailed("down"))
-    desk = DownstreamTokens({"orders": arranged(token_endpoint=None)}, clock=clock, fetcher=asked)
-    await told(desk, "alice")
+    downstream = DownstreamTokens(
+        {"orders": arranged(token_endpoint=None)}, clock=clock, fetcher=asked
+    )
+    await told(downstream, "alice")
     first = len(asked.questions)
     clock.now += 4
 
-    assert await told(desk, "bob") == 1
+    assert await told(downstream, "bob") == 1
     assert len(asked.questions) == first
     clock.now += 1
-    await told(desk, "bob")
+    await told(downstream, "bob")
     assert len(asked.questions) == 2 * first

@@ -72,7 +72,7 @@ class BearerProxy:
             back.write(first + self._line + kept + body)
             await back.drain()
             # Who hangs up here must be gone there too, or a stream would go on for nobody.
-            gone = asyncio.create_task(_hang_up(reader, back))
+            gone = asyncio.create_task(_close_session(reader, back))
             try:
                 while chunk := await there.read(65536):
                     writer.write(chunk)
@@ -86,7 +86,7 @@ class BearerProxy:
             writer.close()
 
 
-async def _hang_up(reader: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+async def _close_session(reader: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
     with suppress(ConnectionError):
         if await reader.read(1):
             return

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from doorward.client import (
-    ClientChoice,
+    ClientConfig,
     ClientCredentials,
     EnterpriseManaged,
     FileStore,
@@ -121,13 +121,13 @@ PLAYS: dict[str, Play] = {
 }
 
 
-def choice(url: str) -> ClientChoice:
+def choice(url: str) -> ClientConfig:
     """Return who this client is: the one that the suite registered, or one with a document."""
     grant = options().get("grant")
     if "client_id" not in CONTEXT:
-        return ClientChoice(document=DOCUMENT, issuer=issuer_of(url) if grant else None)
+        return ClientConfig(document=DOCUMENT, issuer=issuer_of(url) if grant else None)
     pem = CONTEXT.get("private_key_pem")
-    return ClientChoice(
+    return ClientConfig(
         client_id=CONTEXT["client_id"],
         issuer=issuer_of(url) if grant or pem or "client_secret" in CONTEXT else None,
         client_secret=CONTEXT.get("client_secret"),
@@ -180,7 +180,7 @@ async def main(url: str) -> None:
             token_store=TokenStore(FileStore(Path(folder))),
             initialize=INITIALIZE,
             elicit=consent,
-            choice=choice(url),
+            client_config=choice(url),
             **options(),
         ) as connection:
             await PLAYS.get(SCENARIO, call_protected)(connection.client)

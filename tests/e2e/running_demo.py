@@ -97,10 +97,10 @@ class RunningDemo:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._let_go()
+        self._cancel_task()
         return self._process.returncode
 
-    def _let_go(self) -> None:
+    def _cancel_task(self) -> None:
         for reader in self._readers:
             reader.join(5)
         for pipe in (self._process.stdout, self._process.stderr):
@@ -134,7 +134,7 @@ class RunningDemo:
         if not self._up.wait(COMES_UP_WITHIN) or "mcp" not in self.where:
             self._process.kill()
             self._process.wait()
-            self._let_go()
+            self._cancel_task()
             raise DemoFailed("\n".join(["the demo did not come up", *self.said, *self.said_wrong]))
         # Its sockets are open when it says so; it is up when somebody answers on them.
         httpx2.get(f"{self.issuer}/.well-known/oauth-authorization-server", timeout=COMES_UP_WITHIN)

@@ -55,7 +55,7 @@ async def test_fastmcps_server_signs_our_client_in_and_renews_its_token(
 ) -> None:
     token_store = TokenStore(FileStore(tmp_path))
     async with open_connection(
-        fastmcp, token_store=token_store, browser=walk, patience=20.0, initialize=initialize
+        fastmcp, token_store=token_store, browser=walk, timeout=20.0, initialize=initialize
     ) as connection:
         result = await connection.client.call_tool("add", {"a": 2, "b": 3})
         first = token_store.tokens_for(fastmcp)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from doorward.client import DeviceCode, FileStore, ScopeLacking, TokenStore, open_connection
+from doorward.client import DeviceCode, FileStore, InsufficientScope, TokenStore, open_connection
 from tests.e2e.form_browser import BrowserStuck, FormBrowser
 from tests.e2e.guarded import guarded
 from tests.e2e.html_forms import Form, Page
@@ -113,7 +113,7 @@ async def test_the_sdks_example_server_registers_and_signs_in(
     async with (
         visitor("demo_user", "demo_password") as somebody,
         open_connection(
-            at_the_sdks_example.url, token_store=token_store, browser=somebody.walk, patience=30.0
+            at_the_sdks_example.url, token_store=token_store, browser=somebody.walk, timeout=30.0
         ) as connection,
     ):
         result = await connection.client.call_tool("get_time", {})
@@ -133,7 +133,7 @@ async def test_node_oidc_provider_registers_signs_in_and_renews(
     async with (
         visitor() as somebody,
         open_connection(
-            at_oidc_provider.url, token_store=token_store, browser=somebody.walk, patience=30.0
+            at_oidc_provider.url, token_store=token_store, browser=somebody.walk, timeout=30.0
         ) as connection,
     ):
         name = await connection.client.call_tool("who_am_i", {})
@@ -186,7 +186,7 @@ async def test_a_device_is_signed_in_from_another_one(
                 somebody.walk(code.address)
 
         async with open_connection(
-            url, token_store=TokenStore(FileStore(tmp_path)), show=on_another_device, patience=30.0
+            url, token_store=TokenStore(FileStore(tmp_path)), show=on_another_device, timeout=30.0
         ) as connection:
             name = await connection.client.call_tool("who_am_i", {})
 
@@ -201,7 +201,7 @@ async def test_keycloak_registers_signs_in_steps_up_and_renews(
     async with (
         visitor("mcp-user", "user123") as somebody,
         open_connection(
-            at_keycloak.url, token_store=token_store, browser=somebody.walk, patience=30.0
+            at_keycloak.url, token_store=token_store, browser=somebody.walk, timeout=30.0
         ) as connection,
     ):
         name = await connection.client.call_tool("who_am_i", {})
@@ -230,13 +230,13 @@ async def test_somebody_whom_keycloak_gives_no_such_scope_is_told_and_not_asked_
             at_keycloak.url,
             token_store=TokenStore(FileStore(tmp_path)),
             browser=somebody.walk,
-            patience=30.0,
+            timeout=30.0,
         ) as connection,
     ):
-        with pytest.raises(ScopeLacking) as refusal:
+        with pytest.raises(InsufficientScope) as refusal:
             await connection.client.call_tool("add", {"a": 2, "b": 3})
         walks = len(somebody.walks)
-        with pytest.raises(ScopeLacking):
+        with pytest.raises(InsufficientScope):
             await connection.client.call_tool("add", {"a": 2, "b": 3})
 
     assert refusal.value.scopes == {"mcp:read", "mcp:tools"}

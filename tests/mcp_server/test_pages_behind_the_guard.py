@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from doorward.client import CallFailed, McpClient, page_in
+from doorward.client import CallFailed, McpClient, read_elicitation_url
 from doorward.guard import AuditEvent, Guard
 from doorward.identity import Identity
 from doorward.mcp_server import Context, McpServer, NotAsked
@@ -70,7 +70,7 @@ class Calendars:
 
     async def goes_there(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Agree, and go."""
-        page = page_in(params)
+        page = read_elicitation_url(params)
         assert page.host == "mcp.example"
         await self.page(page.url)
         return {"action": "accept"}
@@ -108,7 +108,7 @@ async def test_a_page_that_was_sent_on_to_somebody_else_connects_nobody(initiali
 
     async def send_it_on(params: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            await calendars.page(page_in(params).url)
+            await calendars.page(read_elicitation_url(params).url)
         except NotAsked as refusal:
             refused.append(refusal)
         return {"action": "accept"}

@@ -7,7 +7,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from doorward.client.oauth.authorization import AuthorizationAttempt, judge
+from doorward.client.oauth.authorization import (
+    AuthorizationRequest,
+    validate_authorization_response,
+)
 from doorward.client.refusals import SignInFailed
 from doorward.wire.oauth import resource_metadata, server_metadata
 from doorward.wire.oauth.server_metadata import ServerMetadata
@@ -50,7 +53,7 @@ def test_step_11_and_the_toolkit_agree_which_answers_are_ours(
     answer: dict[str, str], promises: bool
 ) -> None:
     server = provider(promises=promises)
-    attempt = AuthorizationAttempt(
+    attempt = AuthorizationRequest(
         server=server,
         client_id="c",
         redirect_uri="http://127.0.0.1:1/callback",
@@ -64,7 +67,7 @@ def test_step_11_and_the_toolkit_agree_which_answers_are_ours(
     except SignInFailed as refusal:
         by_hand = SAME.get(refusal.reason, refusal.reason)
     try:
-        by_the_toolkit = judge(attempt, answer)
+        by_the_toolkit = validate_authorization_response(attempt, answer)
     except SignInFailed as refusal:
         by_the_toolkit = refusal.reason.replace("issuer-missing", "issuer-mismatch")
 

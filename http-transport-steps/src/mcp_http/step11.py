@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from doorward.client import ClientChoice, connect
+from doorward.client import ClientConfig, connect
 from doorward.client.mcp.messages import result_of
 from doorward.client.refusals import DiscoveryFailed, SignInFailed
 from doorward.client.sign_in.browser import open_browser
@@ -149,8 +149,8 @@ async def call(options: argparse.Namespace, wire: Wire) -> dict[str, Any]:
     method = "prompts/get" if options.prompt else "tools/call"
     params = {"name": options.prompt or options.tool, "arguments": options.arguments}
     if options.toolkit:
-        choice = ClientChoice(document=options.client_document)
-        async with connect(options.server, choice=choice) as client:
+        client_config = ClientConfig(document=options.client_document)
+        async with connect(options.server, client_config=client_config) as client:
             return dict(await client.request(method, params))
     return await Client(options.server, wire, options.client_document).ask(method, **params)
 

@@ -8,8 +8,8 @@ from doorward.client.refusals import (
     CallFailed,
     ClientRefused,
     DiscoveryFailed,
+    InsufficientScope,
     ProtocolBroken,
-    ScopeLacking,
     ServerRefused,
     SignInFailed,
     Unreachable,
@@ -64,7 +64,7 @@ def show(error: DoorwardError, output: Output) -> ExitCode:
         told: dict[str, Any] = {"code": reason, "message": problem, "exit_status": int(status)}
         if hint:
             told["hint"] = hint
-        if isinstance(error, ScopeLacking):
+        if isinstance(error, InsufficientScope):
             told["scopes"] = sorted(error.scopes)
         if isinstance(error, CallFailed):
             told["json_rpc"] = {"code": error.number, "message": error.message, "data": error.data}

@@ -11,18 +11,21 @@ from doorward.client.auth import OAuth
 from doorward.client.connection import Connection, connect, open_connection
 from doorward.client.mcp.client import McpClient, Tool, ToolResult
 from doorward.client.mcp.elicitation import Elicit
-from doorward.client.mcp.elicitation_url import ElicitationUrl, page_in
-from doorward.client.oauth.authorization import AuthorizationAttempt, judge
+from doorward.client.mcp.elicitation_url import ElicitationUrl, read_elicitation_url
+from doorward.client.oauth.authorization import (
+    AuthorizationRequest,
+    validate_authorization_response,
+)
 from doorward.client.oauth.discovery import BearerChallenge, DiscoveredIssuer, discover
-from doorward.client.oauth.registration import ClientChoice
+from doorward.client.oauth.registration import ClientConfig
 from doorward.client.oauth.token_store import TokenStore
 from doorward.client.oauth.tokens import Tokens
 from doorward.client.refusals import (
     CallFailed,
     ClientRefused,
     DiscoveryFailed,
+    InsufficientScope,
     ProtocolBroken,
-    ScopeLacking,
     ServerRefused,
     SignInFailed,
     SignInNeeded,
@@ -31,7 +34,7 @@ from doorward.client.refusals import (
 from doorward.client.sign_in.device_authorization import DeviceCode, DeviceSignIn
 from doorward.client.sign_in.flow import SignIn
 from doorward.client.storage.file_store import FileStore
-from doorward.client.storage.keyring_store import SealedStore
+from doorward.client.storage.keyring_store import KeyringStore
 from doorward.client.storage.open_store import open_store
 from doorward.client.storage.passphrase_store import PassphraseStore
 from doorward.client.storage.store import Store
@@ -45,10 +48,10 @@ from doorward.client.workload.service import (
 from doorward.jose.private_key import PrivateKey
 
 __all__ = [
-    "AuthorizationAttempt",
+    "AuthorizationRequest",
     "BearerChallenge",
     "CallFailed",
-    "ClientChoice",
+    "ClientConfig",
     "ClientCredentials",
     "ClientRefused",
     "Connection",
@@ -60,13 +63,13 @@ __all__ = [
     "ElicitationUrl",
     "EnterpriseManaged",
     "FileStore",
+    "InsufficientScope",
+    "KeyringStore",
     "McpClient",
     "OAuth",
     "PassphraseStore",
     "PrivateKey",
     "ProtocolBroken",
-    "ScopeLacking",
-    "SealedStore",
     "ServerRefused",
     "ServiceGrant",
     "ServiceSignIn",
@@ -82,8 +85,8 @@ __all__ = [
     "WorkloadIdentity",
     "connect",
     "discover",
-    "judge",
     "open_connection",
     "open_store",
-    "page_in",
+    "read_elicitation_url",
+    "validate_authorization_response",
 ]

@@ -64,8 +64,8 @@ async def open_connection(
         DiscoveryFailed: ``server_url`` is not an address that may be used.
     """
     token_store = token_store or TokenStore(open_store())
-    async with _signing_in(server_url, token_store, transport, sign_in) as (signing_in, shared):
-        auth = OAuth(server_url, signing_in, interactive=interactive)
+    async with _open_sign_in(server_url, token_store, transport, sign_in) as (flow, shared):
+        auth = OAuth(server_url, flow, interactive=interactive)
         async with McpClient(
             server_url,
             auth=auth,
@@ -75,7 +75,7 @@ async def open_connection(
             modes=modes,
         ) as client:
             yield Connection(
-                server_url=server_url, token_store=token_store, sign_in=signing_in, client=client
+                server_url=server_url, token_store=token_store, sign_in=flow, client=client
             )
 
 
@@ -95,8 +95,8 @@ async def open_authorized(
         DiscoveryFailed: ``server_url`` is not an address that may be used.
     """
     token_store = token_store or TokenStore(open_store())
-    async with _signing_in(server_url, token_store, transport, sign_in) as (signing_in, shared):
-        auth = OAuth(server_url, signing_in, interactive=interactive)
+    async with _open_sign_in(server_url, token_store, transport, sign_in) as (flow, shared):
+        auth = OAuth(server_url, flow, interactive=interactive)
         # A stream is silent for as long as its server has nothing to say.
         timeout = httpx2.Timeout(30.0, read=None)
         async with httpx2.AsyncClient(
@@ -106,7 +106,7 @@ async def open_authorized(
 
 
 @asynccontextmanager
-async def _signing_in(
+async def _open_sign_in(
     server_url: str,
     token_store: TokenStore,
     transport: httpx2.AsyncBaseTransport | None,
@@ -117,12 +117,15 @@ async def _signing_in(
     shared = transport or PinnedTransport(url_policy)
     http_client = HttpClient(url_policy, shared)
     try:
-        yield _kind_of(options)(token_store=token_store, http_client=http_client, **options), shared
+        yield (
+            _sign_in_class(options)(token_store=token_store, http_client=http_client, **options),
+            shared,
+        )
     finally:
         await http_client.aclose()
 
 
-def _kind_of(options: Mapping[str, Any]) -> type[SignIn]:
+def _sign_in_class(options: Mapping[str, Any]) -> type[SignIn]:
     if "grant" in options:
         return ServiceSignIn
     return DeviceSignIn if "show" in options else SignIn

@@ -8,7 +8,7 @@ ClientRefused             something to tell the person in front of the screen
 ├── SignInFailed          registration, the browser or the token endpoint said no
 │   └── SignInNeeded      there is no token, and nobody was asked to get one
 ├── ServerRefused         the MCP server understood and declined
-│   └── ScopeLacking      the token does not reach far enough; ``scopes`` is what is needed
+│   └── InsufficientScope      the token does not reach far enough; ``scopes`` is what is needed
 └── CallFailed            a JSON-RPC error: the method, its name or its arguments
 
 ``reason`` is a stable kebab-case word, ``problem`` one sentence with what was got and what was
@@ -70,7 +70,7 @@ class ServerRefused(ClientRefused):
     code = "server-refused"
 
 
-class ScopeLacking(ServerRefused):
+class InsufficientScope(ServerRefused):
     """The token does not reach far enough; ``scopes`` is all that the operation needs."""
 
     code = "scope-lacking"

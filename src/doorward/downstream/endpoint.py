@@ -2,7 +2,7 @@
 
 from doorward.downstream.grants import DownstreamGrant
 from doorward.downstream.refusals import DownstreamUnavailable
-from doorward.downstream.responses import LARGEST_ANSWER, read_answer
+from doorward.downstream.responses import MAX_RESPONSE, read_answer
 from doorward.downstream.token import DownstreamToken
 from doorward.net import AnswerUnusable, Clock, Fetcher, FetchFailed, FetchRefused
 from doorward.net.circuit_breaker import RETRY, CircuitBreaker
@@ -10,7 +10,7 @@ from doorward.tokens.endpoint_discovery import Endpoint
 from doorward.wire.oauth import server_metadata
 
 
-def unasked(because: str, left: int) -> DownstreamUnavailable:
+def circuit_open(because: str, left: int) -> DownstreamUnavailable:
     """Return the refusal of whoever comes while the issuer is left in peace."""
     return DownstreamUnavailable(f"not asked for another {left} s: {because}", retry_after=left)
 
@@ -48,24 +48,24 @@ class TokenEndpoint:
             clock=clock,
         )
 
-    async def ask(self, subject_token: str, scopes: frozenset[str]) -> DownstreamToken:
+    async def request_token(self, subject_token: str, scopes: frozenset[str]) -> DownstreamToken:
         """
         Return a new token.
 
         Raises:
             DownstreamUnavailable, DownstreamRefused, AnswerRefused.
         """
-        return await self._circuit_breaker.ask(lambda: self._ask(subject_token, scopes))
+        return await self._circuit_breaker.ask(lambda: self._request_token(subject_token, scopes))
 
-    async def _ask(self, subject_token: str, scopes: frozenset[str]) -> DownstreamToken:
-        url = await self._found()
-        question = self._client.form(
+    async def _request_token(self, subject_token: str, scopes: frozenset[str]) -> DownstreamToken:
+        url = await self._url()
+        request = self._client.form(
             self._grant.fields(subject_token, scopes),
             issuer=self._grant.assertion_audience or self._grant.issuer or url,
             now=self._clock(),
         )
         try:
-            answer = await self._fetcher.ask(url, question, limit=LARGEST_ANSWER)
+            answer = await self._fetcher.ask(url, request, limit=MAX_RESPONSE)
         except (AnswerUnusable, FetchRefused) as error:
             raise DownstreamUnavailable(f"{self._name}: {error.detail}") from None
         except FetchFailed as error:
@@ -74,7 +74,7 @@ class TokenEndpoint:
             ) from None
         return read_answer(self._name, answer, now=self._clock())
 
-    async def _found(self) -> str:
+    async def _url(self) -> str:
         try:
             return await self._endpoint.found()
         except FetchFailed as error:

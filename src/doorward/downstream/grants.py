@@ -55,7 +55,7 @@ class DownstreamGrant(AsClient, ABC):
             address.require_issuer(self.issuer)
         if self.token_endpoint is not None:
             require_secure(self.token_endpoint, "insecure-token-endpoint")
-        for scope in self._usual:
+        for scope in self._default_scopes:
             if parse_scope(scope) != frozenset({scope}):
                 raise ConfigurationError(
                     "not-a-scope", f"{scope!r} cannot be a scope.", "A scope is one word."
@@ -83,10 +83,10 @@ class DownstreamGrant(AsClient, ABC):
 
     def wanted(self, scopes: frozenset[str]) -> frozenset[str]:
         """Return what is asked for when a tool names ``scopes``."""
-        return scopes or self._usual
+        return scopes or self._default_scopes
 
     @property
-    def _usual(self) -> frozenset[str]:
+    def _default_scopes(self) -> frozenset[str]:
         return frozenset([self.scopes] if isinstance(self.scopes, str) else self.scopes)
 
 

@@ -15,7 +15,7 @@ Headers = list[tuple[bytes, bytes]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class _Presented:
+class _CallerToken:
     """
     The token that the caller of one request came with.
 
@@ -42,28 +42,30 @@ class _Presented:
             raise NobodyToActFor(name, "the identity is not the caller of this request")
         return await self._downstream.token_for(identity, self._token, name, scopes)
 
-    def caller_at(self, downstream: DownstreamTokens) -> Identity | None:
-        """Return whose token it is, when it is exchanged at ``desk``."""
+    def current_caller(self, downstream: DownstreamTokens) -> Identity | None:
+        """Return the caller, if ``downstream`` exchanges its token."""
         return self._identity if downstream is self._downstream else None
 
 
 @contextmanager
-def acting_for(identity: Identity, token: str, downstream: DownstreamTokens) -> Iterator[None]:
+def use_caller_token(
+    identity: Identity, token: str, downstream: DownstreamTokens
+) -> Iterator[None]:
     """Let ``identity.token_for`` work in what runs meanwhile, with ``token`` to exchange."""
-    before = set_giving(_Presented(identity, token, downstream))
+    before = set_giving(_CallerToken(identity, token, downstream))
     try:
         yield
     finally:
         reset_giving(before)
 
 
-def caller_at(downstream: DownstreamTokens) -> Identity | None:
-    """Return whose request is being served, when its tokens are got at ``desk`` and nowhere else."""
+def current_caller(downstream: DownstreamTokens) -> Identity | None:
+    """Return the caller of the current request, if ``downstream`` exchanges its token."""
     giving = get_giving()
-    return giving.caller_at(downstream) if isinstance(giving, _Presented) else None
+    return giving.current_caller(downstream) if isinstance(giving, _CallerToken) else None
 
 
-def without_token(headers: Headers) -> Headers:
+def strip_authorization(headers: Headers) -> Headers:
     """Return the headers that an application may see: what it cannot see, it cannot pass on."""
     return [pair for pair in headers if pair[0] != b"authorization"]
 
@@ -92,5 +94,5 @@ class DownstreamMiddleware:
         # The door has seen to it that there is exactly one, and a bearer token in it.
         header = next(value for name, value in headers if name == b"authorization")
         token = header.strip().partition(b" ")[2].strip().decode("ascii")
-        with acting_for(identity, token, self._downstream):
-            await self._app({**scope, "headers": without_token(headers)}, receive, send)
+        with use_caller_token(identity, token, self._downstream):
+            await self._app({**scope, "headers": strip_authorization(headers)}, receive, send)

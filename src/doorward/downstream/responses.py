@@ -22,11 +22,11 @@ from doorward.net.circuit_breaker import BUSY, RETRY
 from doorward.wire.oauth.scope import parse_scope
 from doorward.wire.strict_json import NotStrictJson, parse_object
 
-LARGEST_ANSWER = 128 * 1024
+MAX_RESPONSE = 128 * 1024
 # RFC 6749 appendix A.12, without what would begin another credential in a header. RFC 6750 §2.1
 # knows fewer characters, and some issuers use more.
 _SENDABLE = re.compile(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,65535}")
-_LONGEST_CLAIMS = 4096
+_MAX_CLAIMS = 4096
 
 # OpenID Connect Core §3.1.2.6, and Entra's suberror for the last.
 _FOR_THE_USER = frozenset({"interaction_required", "login_required", "consent_required"})
@@ -67,25 +67,25 @@ def read_answer(target: str, answer: FetchResponse, *, now: float) -> Downstream
             hold=(RETRY if answer.status in BUSY else 0) if pause is None else pause,
         )
     try:
-        said = parse_object(answer.body)
+        document = parse_object(answer.body)
     except NotStrictJson as error:
         raise AnswerRefused(target, f"{answer.status}, and no JSON object: {error}") from None
     if answer.status != 200:
-        raise _refusal(target, answer.status, said)
-    return _token(target, said, now)
+        raise _refusal(target, answer.status, document)
+    return _token(target, document, now)
 
 
-def _token(target: str, said: Mapping[str, Any], now: float) -> DownstreamToken:
-    value, kind = said.get("access_token"), said.get("token_type")
+def _token(target: str, document: Mapping[str, Any], now: float) -> DownstreamToken:
+    value, kind = document.get("access_token"), document.get("token_type")
     if not isinstance(value, str) or not _SENDABLE.fullmatch(value):
         raise AnswerRefused(target, "no access_token in the answer that a header can carry")
     # Another type, such as DPoP, cannot be used by whoever only puts it into a header.
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise AnswerRefused(target, f"token_type={str(kind)[:40]!r}, want Bearer")
-    issued = said.get("issued_token_type")
+    issued = document.get("issued_token_type")
     if issued is not None and not str(issued).endswith((":access_token", ":jwt")):
         raise AnswerRefused(target, f"issued_token_type={str(issued)[:80]!r}")
-    scope, life = said.get("scope"), _seconds(said.get("expires_in"))
+    scope, life = document.get("scope"), _seconds(document.get("expires_in"))
     return DownstreamToken(
         value,
         scopes=parse_scope(scope) if isinstance(scope, str) else None,
@@ -115,47 +115,56 @@ def require_other(target: str, token: str, inbound: str, own_audiences: frozense
         raise TokenForUs(target, f"aud={str(audience)[:200]!r} names this server")
 
 
-def _refusal(target: str, status: int, said: Mapping[str, Any]) -> Exception:
-    error = said.get("error")
-    word = error if isinstance(error, str) and error.isprintable() else "unknown"
-    word = word[:80]
+def _refusal(target: str, status: int, document: Mapping[str, Any]) -> Exception:
+    error = document.get("error")
+    error_code = error if isinstance(error, str) and error.isprintable() else "unknown"
+    error_code = error_code[:80]
     # Numbers and words, and not the description: some issuers repeat what was sent in it.
-    codes = said.get("error_codes")
+    codes = document.get("error_codes")
     numbers = [one for one in codes if type(one) is int][:5] if isinstance(codes, list) else []
-    detail = f"{status} {word}" + (f" {numbers}" if numbers else "")
-    if word == "temporarily_unavailable":
+    detail = f"{status} {error_code}" + (f" {numbers}" if numbers else "")
+    if error_code == "temporarily_unavailable":
         return DownstreamUnavailable(f"{target}: {detail}", retry_after=RETRY, hold=RETRY)
-    suberror = said.get("suberror")
-    claims = _claims(said.get("claims"))
+    suberror = document.get("suberror")
+    claims = _claims(document.get("claims"))
     if (
-        word in _FOR_THE_USER
+        error_code in _FOR_THE_USER
         or suberror == "consent_required"
         or claims is not None
         or not _ENTRA_FOR_THE_USER.isdisjoint(numbers)
     ):
-        return SignInNeeded(target, detail, word, claims)
+        return SignInNeeded(target, detail, error_code, claims)
     # Keycloak says unauthorized_client of a wrong secret; the status tells the two apart.
-    kind = ServerNotKnown if status == 401 else _BY_ERROR.get(word, DownstreamRefused)
-    return kind(target, detail, word)
+    kind = ServerNotKnown if status == 401 else _BY_ERROR.get(error_code, DownstreamRefused)
+    return kind(target, detail, error_code)
 
 
-def _claims(said: object) -> str | None:
+def _claims(document: object) -> str | None:
     """Return a claims challenge when it is one: it is about to be put into a header."""
-    if not isinstance(said, str) or not 0 < len(said) <= _LONGEST_CLAIMS:
+    if not isinstance(document, str) or not 0 < len(document) <= _MAX_CLAIMS:
         return None
     try:
-        parse_object(said.encode())
+        parse_object(document.encode())
     except (NotStrictJson, UnicodeEncodeError):
         return None
-    return said
+    return document
 
 
-def _seconds(said: object) -> float | None:
-    if isinstance(said, str) and said.isascii() and said.isdigit() and len(said) < 10:
-        return float(said)
-    return float(said) if type(said) in (int, float) and 0 < said < 1e9 else None  # type: ignore[operator,arg-type]
+def _seconds(document: object) -> float | None:
+    if (
+        isinstance(document, str)
+        and document.isascii()
+        and document.isdigit()
+        and len(document) < 10
+    ):
+        return float(document)
+    return float(document) if type(document) in (int, float) and 0 < document < 1e9 else None  # type: ignore[operator,arg-type]
 
 
 def _asked_pause(answer: FetchResponse) -> int | None:
-    said = answer.headers.get("retry-after", "").strip()
-    return min(int(said), 300) if said.isascii() and said.isdigit() and len(said) < 6 else None
+    document = answer.headers.get("retry-after", "").strip()
+    return (
+        min(int(document), 300)
+        if document.isascii() and document.isdigit() and len(document) < 6
+        else None
+    )

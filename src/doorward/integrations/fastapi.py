@@ -86,12 +86,12 @@ def signed_in(
     # The base rule, and this one: no rule of the operator's speaks of plain routes.
     policy = DeclaredPolicy(guard.policy, _Always(rule))
 
-    async def judge(request: Request) -> AsyncIterator[Identity]:
+    async def validate_authorization_response(request: Request) -> AsyncIterator[Identity]:
         caller, token = await _judge(guard, policy, request)
         with _told(request), _as_in_a_tool(guard, caller, token, request):
             yield caller
 
-    return judge
+    return validate_authorization_response
 
 
 class _Always(OneNameEach):
@@ -138,9 +138,9 @@ def _known(guard: Guard, request: Request) -> Identity | None:
         return cast(Identity, caller)
     if guard.desk is None:
         return None
-    from doorward.downstream.middleware import caller_at
+    from doorward.downstream.middleware import current_caller
 
-    return caller_at(guard.desk)
+    return current_caller(guard.desk)
 
 
 @contextmanager
@@ -157,12 +157,12 @@ def _as_in_a_tool(
         if guard.desk is None:
             yield
             return
-        from doorward.downstream.middleware import acting_for, without_token
+        from doorward.downstream.middleware import strip_authorization, use_caller_token
 
-        request.scope["headers"] = without_token(request.scope["headers"])
+        request.scope["headers"] = strip_authorization(request.scope["headers"])
         # The view of them that a request makes once and keeps; the route has this very request.
         vars(request).pop("_headers", None)
-        with acting_for(caller, token.decode("ascii"), guard.desk):
+        with use_caller_token(caller, token.decode("ascii"), guard.desk):
             yield
     finally:
         reset_current_identity(before)

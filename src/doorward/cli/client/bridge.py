@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from doorward.cli.client.stored import token_store_of
+from doorward.cli.client.stored_token import token_store_of
 from doorward.cli.options import Account, ServerUrl, examples
 from doorward.cli.output import Output
 from doorward.cli.running import run

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from doorward.cli.client.asked_page import AskedPage
 from doorward.cli.client.service_options import (
     AsService,
     ClientId,
@@ -14,8 +13,9 @@ from doorward.cli.client.service_options import (
     SecretFile,
     ServiceOptions,
 )
-from doorward.cli.client.stored import token_store_of
+from doorward.cli.client.stored_token import token_store_of
 from doorward.cli.client.tool_arguments import parse_arguments
+from doorward.cli.client.url_elicitation import UrlElicitation
 from doorward.cli.options import Account, AsJson, ServerUrl, examples
 from doorward.cli.output import Output
 from doorward.cli.plain_text import plain
@@ -72,7 +72,7 @@ async def _call(
         url,
         token_store=token_store,
         interactive=False,
-        elicit=AskedPage(output, url),
+        elicit=UrlElicitation(output, url),
         modes=("url",),
         **options,
     ) as connection:

@@ -13,13 +13,17 @@ from doorward.cli.client.service_options import (
     SecretFile,
     ServiceOptions,
 )
-from doorward.cli.client.stored import document_of, facts_of, token_store_of
+from doorward.cli.client.stored_token import (
+    stored_token_document,
+    stored_token_facts,
+    token_store_of,
+)
 from doorward.cli.options import Account, AsJson, ServerUrl, examples
 from doorward.cli.output import Output
 from doorward.cli.problems import UsageProblem
 from doorward.cli.running import run
 from doorward.client.connection import open_connection
-from doorward.client.oauth.registration import ClientChoice, require_document_url
+from doorward.client.oauth.registration import ClientConfig, require_document_url
 from doorward.client.sign_in.browser import open_browser
 from doorward.wire import address
 from doorward.wire.oauth.scope import parse_scope
@@ -95,7 +99,7 @@ def login(
 
     output = Output(as_json=as_json)
     progress = LoginProgress(output, no_browser=no_browser or paste, pastes=paste)
-    options = {"port": port, "patience": timeout, **_kind(progress, paste=paste, device=device)}
+    options = {"port": port, "timeout": timeout, **_kind(progress, paste=paste, device=device)}
     if account is not None:
         # Without it, the provider reuses the browser's session, which may be another account's.
         options["prompt"] = "select_account"
@@ -141,14 +145,14 @@ async def _login(
             "Separate scopes with spaces, such as --scope 'mcp:read mcp:tools'.",
         )
     token_store = token_store_of(asked.service.account(asked.account))
-    choice = ClientChoice(
+    client_config = ClientConfig(
         client_id=asked.client_id,
         document=require_document_url(document) if document else None,
     )
     chosen = {
-        "choice": choice,
+        "client_config": client_config,
         **options,
-        **asked.service.options(token_store, people_name_clients=True),
+        **asked.service.options(token_store, client_id_without_service=True),
     }
     if asked.service.wanted and {"show", "paste"} & options.keys():
         raise UsageProblem(
@@ -164,7 +168,7 @@ async def _login(
         **chosen,
     ) as connection:
         tokens = await connection.log_in(wanted)
-        place = connection.token_store.place
+        place = connection.token_store.location
     _report(output, url, tokens, place)
     missing = sorted((wanted or frozenset()) - tokens.scopes) if tokens else []
     if missing:
@@ -178,11 +182,11 @@ def _report(output: Output, url: str, tokens: Any, place: str) -> None:
         if output.as_json:
             output.document({"server": url, "signed_in": False})
         return
-    document = document_of(url, tokens, place)
+    document = stored_token_document(url, tokens, place)
     if output.as_json:
         output.document({"signed_in": True, **document})
         return
-    output.facts(f"Signed in to {url}", facts_of(document))
+    output.facts(f"Signed in to {url}", stored_token_facts(document))
 
 
 class LoginProgress:

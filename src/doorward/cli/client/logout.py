@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import anyio.to_thread
 import typer
 
-from doorward.cli.client.stored import token_store_of
+from doorward.cli.client.stored_token import token_store_of
 from doorward.cli.options import Account, AsJson, examples
 from doorward.cli.output import Output
 from doorward.cli.running import run
@@ -47,7 +47,7 @@ async def _logout(output: Output, url: str | None, account: str | None) -> None:
         except ClientRefused as error:
             output.note(f"{server}: not revoked ({error.reason}), but deleted here.")
             revoked = False
-        known = await anyio.to_thread.run_sync(token_store.forget_tokens, server) is not None
+        known = await anyio.to_thread.run_sync(token_store.delete_tokens, server) is not None
         if known or url is None:
             ended.append({"server": server, "revoked": revoked})
             output.step("logout", f"{server}{', revoked' if revoked else ''}")

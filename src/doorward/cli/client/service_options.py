@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from doorward.cli.problems import UsageProblem
-from doorward.client.oauth.registration import ClientChoice
+from doorward.client.oauth.registration import ClientConfig
 from doorward.client.oauth.token_store import TokenStore
 from doorward.client.workload.service import ClientCredentials
 from doorward.errors import ConfigurationError
@@ -74,12 +74,12 @@ class ServiceOptions:
         return named or self.client_id if self.wanted else named
 
     def options(
-        self, token_store: "TokenStore", *, people_name_clients: bool = False
+        self, token_store: "TokenStore", *, client_id_without_service: bool = False
     ) -> dict[str, Any]:
         """
         Return the arguments for a connection of this service; none without ``--service``.
 
-        Stores ``--issuer`` as the client's issuer. With ``people_name_clients``, ``--client-id``
+        Stores ``--issuer`` as the client's issuer. With ``client_id_without_service``, ``--client-id``
         is valid without ``--service``.
 
         Raises:
@@ -88,7 +88,11 @@ class ServiceOptions:
         """
         files = [file for file in (self.secret_file, self.key_file) if file is not None]
         if not self.wanted:
-            if files or self.issuer or (self.client_id is not None and not people_name_clients):
+            if (
+                files
+                or self.issuer
+                or (self.client_id is not None and not client_id_without_service)
+            ):
                 raise _usage(
                     "not-a-service",
                     "--issuer, --client-id, --client-secret-file and --client-key are for services.",
@@ -110,12 +114,12 @@ class ServiceOptions:
 
         credential = self._credential()
         issuer = self._pinned(token_store, self.client_id)
-        choice = ClientChoice(client_id=self.client_id, issuer=issuer, **credential)
-        return {"grant": ClientCredentials(), "choice": choice}
+        client_config = ClientConfig(client_id=self.client_id, issuer=issuer, **credential)
+        return {"grant": ClientCredentials(), "client_config": client_config}
 
     def _pinned(self, token_store: "TokenStore", client_id: str) -> str:
         if self.issuer is not None:
-            token_store.keep_issuer(client_id, require_issuer(self.issuer))
+            token_store.save_issuer(client_id, require_issuer(self.issuer))
             return self.issuer
         kept = token_store.issuer_of(client_id)
         if kept is None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from doorward.cli.client.stored import token_store_of
+from doorward.cli.client.stored_token import token_store_of
 from doorward.cli.client.tool_arguments import types_of
 from doorward.cli.options import Account, AsJson, ServerUrl, examples
 from doorward.cli.output import Output

@@ -1,6 +1,10 @@
 """``doorward whoami``: the user of the stored token."""
 
-from doorward.cli.client.stored import document_of, facts_of, token_store_of
+from doorward.cli.client.stored_token import (
+    stored_token_document,
+    stored_token_facts,
+    token_store_of,
+)
 from doorward.cli.options import Account, AsJson, ServerUrl, examples
 from doorward.cli.output import Output
 from doorward.cli.running import run
@@ -36,8 +40,8 @@ async def _whoami(output: Output, url: str, account: str | None) -> None:
             f"You are not signed in to {url}.",
             login_hint(url, account=account),
         )
-    document = document_of(url, tokens, token_store.place)
+    document = stored_token_document(url, tokens, token_store.location)
     if output.as_json:
         output.document(document)
         return
-    output.facts(url, facts_of(document))
+    output.facts(url, stored_token_facts(document))

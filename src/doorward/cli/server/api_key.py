@@ -14,7 +14,7 @@ from doorward.cli.options import AsJson, examples
 from doorward.cli.output import Output
 from doorward.cli.problems import UsageProblem
 from doorward.cli.typed import seconds, words
-from doorward.client.storage.lock import briefly
+from doorward.client.storage.lock import blocking_lock
 from doorward.errors import ConfigurationError
 from doorward.tokens import ApiKey, new_api_key
 from doorward.tokens.api_keys.key_file import read_keys, remove_left, write_keys
@@ -134,7 +134,7 @@ def _edited(file: Path, *, may_be_new: bool = False) -> Iterator[tuple["ApiKey",
     # Without the lock, two keys created at once would overwrite each other. The lock is beside the
     # resolved file: otherwise a symbolic link would have a second lock.
     meant = file.resolve()
-    with briefly(meant.with_name(f".{meant.name}.lock")):
+    with blocking_lock(meant.with_name(f".{meant.name}.lock")):
         remove_left(meant)
         yield () if may_be_new and not file.exists() else read_keys(file)
 

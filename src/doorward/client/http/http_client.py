@@ -9,17 +9,17 @@ from urllib.parse import urlsplit
 import anyio
 import httpx2
 
-from doorward.client.http.url_policy import PinnedTransport, UrlPolicy, unreachable
+from doorward.client.http.url_policy import PinnedTransport, UrlPolicy, connection_error
 from doorward.client.refusals import ProtocolBroken, Unreachable
 from doorward.wire.oauth.parameters import problem_with_names
 from doorward.wire.strict_json import NotStrictJson, parse_object
 
-LARGEST_DOCUMENT = 256 * 1024
+MAX_DOCUMENT = 256 * 1024
 """Octets; the longest metadata of a real provider is below 20 KiB."""
 
 _BODY = "doorward.body"
 
-LONGEST_WAIT = 15.0
+MAX_WAIT = 15.0
 """Seconds for one document, from the first octet sent to the last received."""
 
 
@@ -51,11 +51,11 @@ class HttpResponse:
 
 class HttpClient:
     """
-    Carries documents between this client and the places that ``reach`` opens.
+    Sends requests for small documents to the URLs that ``url_policy`` allows.
 
     Follows no redirect, keeps no cookie, reads no proxy from the environment, accepts no
-    compression (a few octets may be a thousand times as many), and stops at ``LARGEST_DOCUMENT``
-    and ``LONGEST_WAIT``.
+    compression (a few octets may be a thousand times as many), and stops at ``MAX_DOCUMENT``
+    and ``MAX_WAIT``.
 
     Spec: RFC 9728 §7.7
     """
@@ -124,15 +124,15 @@ class HttpClient:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         headers |= extra or {}
         try:
-            with anyio.fail_after(LONGEST_WAIT):
+            with anyio.fail_after(MAX_WAIT):
                 request = self._http.build_request(method, url, headers=headers, **content)
                 response = await self._http.send(request, stream=True, auth=auth)
                 try:
-                    body = await read_limited(response, LARGEST_DOCUMENT)
+                    body = await read_limited(response, MAX_DOCUMENT)
                 finally:
                     await response.aclose()
         except (httpx2.HTTPError, TimeoutError, OSError) as error:
-            raise unreachable(url, error) from error
+            raise connection_error(url, error) from error
         return HttpResponse(url, response.status_code, response.headers, body)
 
 

@@ -28,7 +28,7 @@ class ResponseLimit:
     ) -> None:
         self._seconds, self._octets, self._clock = seconds, octets, clock
 
-    async def waited(self, waiting: Awaitable[T]) -> T:
+    async def wait_for(self, waiting: Awaitable[T]) -> T:
         """
         Return what ``waiting`` gives.
 
@@ -72,7 +72,7 @@ class LimitedTransport(httpx2.AsyncBaseTransport):
         limit = request.extensions.get(EXTENSION)
         if not isinstance(limit, ResponseLimit):
             return await self._inner.handle_async_request(request)
-        response = await limit.waited(self._inner.handle_async_request(request))
+        response = await limit.wait_for(self._inner.handle_async_request(request))
         if isinstance(response.stream, httpx2.AsyncByteStream):
             response.stream = _Limited(response.stream, limit, request.url.host)
         return response
@@ -90,7 +90,7 @@ class _Limited(httpx2.AsyncByteStream):
         chunks = aiter(self._inner)
         ended: Any = object()
         while True:
-            chunk = await self._limit.waited(anext(chunks, ended))
+            chunk = await self._limit.wait_for(anext(chunks, ended))
             if chunk is ended:
                 return
             self._limit.take(len(chunk), self._host)

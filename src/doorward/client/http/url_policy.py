@@ -15,7 +15,7 @@ from doorward.net.resolver import resolve
 from doorward.net.url import FetchUrl, read_target
 from doorward.wire import address
 
-LONGEST_ADDRESS = 16 * 1024
+MAX_URL_LENGTH = 16 * 1024
 """Characters of a URL; an authorization request with many scopes is the longest honest one."""
 
 
@@ -42,7 +42,7 @@ class UrlPolicy:
                 f"{server[:200]!r} is plain http and not on this machine.",
                 "Use its https address; a token sent over http can be read on the way.",
             )
-        if readable(server) is None:
+        if parse_unambiguous(server) is None:
             raise _not_a_server(server)
         self.is_private = self.is_loopback or _is_private_literal(self.host)
         self._lives_publicly = False
@@ -56,17 +56,17 @@ class UrlPolicy:
         Raises:
             DiscoveryFailed: not http(s), plain http off loopback, or a private address.
         """
-        target = readable(url)
+        target = parse_unambiguous(url)
         if target is None:
             raise _refused("unusable-url", what, url, "it is not a plain http(s) URL")
         loopback = address.is_loopback_host(target.host)
         if target.scheme != "https" and not (loopback and self.is_loopback):
             raise _refused("insecure-url", what, url, "it is plain http")
-        if not self.admits_host(target.host):
+        if not self.allows_host(target.host):
             raise _refused("private-address", what, url, "it is a private address")
         return url
 
-    def admits_host(self, host: str) -> bool:
+    def allows_host(self, host: str) -> bool:
         """Say whether ``host`` may be contacted, as far as its spelling tells."""
         if host == self.host:
             return True
@@ -74,10 +74,10 @@ class UrlPolicy:
             return self.is_private
         return not _is_address(host) or self._is_open(not_public([host]))
 
-    def admits_addresses(self, host: str, addresses: Sequence[str]) -> bool:
+    def allows_addresses(self, host: str, addresses: Sequence[str]) -> bool:
         """Say whether ``host`` may be contacted at ``addresses``, all those that it resolves to."""
         if address.is_loopback_host(host):
-            return self.admits_host(host) and all(_is_loopback(one) for one in addresses)
+            return self.allows_host(host) and all(_is_loopback(one) for one in addresses)
         hidden = not_public(addresses)
         # Refused as a whole, whoever named it: with "::1" beside a public address, the server would
         # count as private from then on, and could lead to every address of the user's network.
@@ -99,10 +99,10 @@ class UrlPolicy:
         return not hidden or (self.is_private and _are_internal(hidden))
 
 
-def readable(url: str) -> FetchUrl | None:
+def parse_unambiguous(url: str) -> FetchUrl | None:
     """Return where ``url`` leads, or ``None`` when two readers could read it differently."""
     try:
-        target = read_target(url, longest=LONGEST_ADDRESS)
+        target = read_target(url, longest=MAX_URL_LENGTH)
         read = httpx2.URL(url)
     except (FetchRefused, httpx2.InvalidURL):
         return None
@@ -198,7 +198,7 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
             raise httpx2.ConnectError(f"{host} has no address") from error
         if not ips:
             raise httpx2.ConnectError(f"{host} has no address")
-        if not self.url_policy.admits_addresses(host, ips):
+        if not self.url_policy.allows_addresses(host, ips):
             raise _refused("private-address", "host", host, f"it resolves to {', '.join(ips)}")
         return _preferred(ips)
 
@@ -217,7 +217,7 @@ def _preferred(ips: Sequence[str]) -> str:
     return next((ip for ip in ips if ":" not in ip), ips[0])
 
 
-def unreachable(url: str, error: Exception) -> Unreachable:
+def connection_error(url: str, error: Exception) -> Unreachable:
     """Return what to tell the user when nobody answers at ``url``."""
     parts: Any = address.split(url)
     place = parts.netloc if parts else url

@@ -15,10 +15,10 @@ from doorward.client.mcp.exchange import (
     CANCELLED,
     HttpExchange,
     SessionLost,
-    require_service,
-    tell_cancelled,
+    raise_for_status,
+    send_cancelled,
 )
-from doorward.client.mcp.messages import LARGEST_ANSWER, MODERN, build_headers, encode, session_of
+from doorward.client.mcp.messages import MAX_RESPONSE, MODERN, build_headers, encode, session_of
 from doorward.client.mcp.parameter_headers import marked_parameters, parameter_headers
 from doorward.client.mcp.standard_streams import Send
 from doorward.client.refusals import CallFailed, ClientRefused, ProtocolBroken
@@ -26,8 +26,8 @@ from doorward.errors import ConfigurationError, DoorwardError
 from doorward.wire.jsonrpc.envelope import LEGACY_VERSIONS, MODERN_VERSIONS, VERSION_META
 from doorward.wire.strict_json import NotStrictJson, parse_object
 
-_MOST_RESUMPTIONS = 10
-_MOST_MARKED = 1000
+_MAX_RESUMPTIONS = 10
+_MAX_SCHEMAS = 1000
 _PAUSE = 1.0
 _PARSE_ERROR, _INTERNAL_ERROR = -32700, -32603
 FAULT = "fault"
@@ -50,34 +50,34 @@ class Bridge:
         self._url, self._http = url, http
         self._version: str | None = None
         self._session: str | None = None
-        self._greeting: Mapping[str, Any] | None = None
-        self._beginning = asyncio.Lock()
+        self._initialize_message: Mapping[str, Any] | None = None
+        self._session_lock = asyncio.Lock()
         self._schemas: dict[str, Mapping[str, Any]] = {}
         self._in_flight: dict[str | int, asyncio.Task[None]] = {}
         self._listening: list[asyncio.Task[None]] = []
-        self._given_up: tuple[str | int, ...] = ()
+        self._cancelled_ids: tuple[str | int, ...] = ()
 
     async def run(self, incoming: AsyncIterator[bytes], send: Send) -> None:
         """Carry every line of ``incoming`` until it ends, or this is cancelled, then hang up."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 try:
-                    await self._carry_all(incoming, send, tasks)
+                    await self._forward_all(incoming, send, tasks)
                 finally:
-                    self._given_up = tuple(self._in_flight)
+                    self._cancelled_ids = tuple(self._in_flight)
                     for task in (*self._in_flight.values(), *self._listening):
                         task.cancel()
         finally:
-            await self._hang_up()
+            await self._close_session()
 
-    async def _carry_all(
+    async def _forward_all(
         self, incoming: AsyncIterator[bytes], send: Send, tasks: asyncio.TaskGroup
     ) -> None:
         async for line in incoming:
             message = await self._read(line, send)
             if message is None or self._is_cancelled(message):
                 continue
-            task = tasks.create_task(self._carry(message, send))
+            task = tasks.create_task(self._forward_request(message, send))
             number = message.get("id")
             if isinstance(number, str | int) and "method" in message:
                 self._in_flight[number] = task
@@ -107,44 +107,44 @@ class Bridge:
         """End what the client does not want any more; in the new era, hanging up says so."""
         if message.get("method") != CANCELLED or self._session is not None:
             return False
-        self._let_go(message)
+        self._cancel_task(message)
         return True
 
-    def _let_go(self, message: Mapping[str, Any]) -> None:
+    def _cancel_task(self, message: Mapping[str, Any]) -> None:
         params = message.get("params")
         number = params.get("requestId") if isinstance(params, dict) else None
         task = self._in_flight.get(number) if isinstance(number, str | int) else None
         if task is not None:
             task.cancel()
 
-    async def _carry(self, message: Mapping[str, Any], send: Send) -> None:
+    async def _forward_request(self, message: Mapping[str, Any], send: Send) -> None:
         number = message.get("id") if "method" in message else None
         try:
-            await self._deliver(message, send)
+            await self._send(message, send)
         except DoorwardError as refusal:
             # A refused notification has nobody who waits for its answer.
             if number is not None:
-                await send(_told(number, refusal))
+                await send(_error_response(number, refusal))
         except OSError:
             # The client beyond does not read any more.
             raise
         except Exception as error:  # noqa: BLE001  (one message must not end all the others)
             if number is not None:
-                await send(_fault(number, error))
+                await send(_internal_error(number, error))
         if message.get("method") == CANCELLED:
             # The server was told, and ends the stream without an answer: a loss to make good else.
-            self._let_go(message)
+            self._cancel_task(message)
 
-    async def _deliver(self, message: Mapping[str, Any], send: Send) -> None:
+    async def _send(self, message: Mapping[str, Any], send: Send) -> None:
         if message.get("method") == "initialize":
-            self._greeting, self._session = message, None
-        async with self._beginning:
+            self._initialize_message, self._session = message, None
+        async with self._session_lock:
             # Nothing goes out between two sessions, where it would belong to neither.
             session = self._session
         try:
             await self._exchange(message, send)
         except SessionLost:
-            await self._begin_again(session)
+            await self._reinitialize(session)
             await self._exchange(message, send)
 
     async def _exchange(self, message: Mapping[str, Any], send: Send) -> None:
@@ -152,18 +152,18 @@ class Bridge:
         async with self._post(message, self._headers(message)) as response:
             if response.status_code == 404 and session is not None:
                 raise SessionLost(self._url)
-            await require_service(self._url, response)
-            await self._forward(message, response, send)
+            await raise_for_status(self._url, response)
+            await self._forward_response(message, response, send)
 
-    async def _begin_again(self, lost: str | None) -> None:
+    async def _reinitialize(self, lost: str | None) -> None:
         """Greet the server anew; only the first of those that found the session lost does it."""
-        async with self._beginning:
-            if self._session != lost or self._greeting is None:
+        async with self._session_lock:
+            if self._session != lost or self._initialize_message is None:
                 return
             agreed = self._version
             self._version, self._session = None, None
             try:
-                await self._exchange(self._greeting, _nobody)
+                await self._exchange(self._initialize_message, _discard)
             except ClientRefused:
                 self._session = lost
                 raise
@@ -171,9 +171,9 @@ class Bridge:
                 met, self._version = self._version, agreed
             if met != agreed:
                 # The client beyond was told the version once, and cannot be told another.
-                self._greeting, self._session = None, lost
+                self._initialize_message, self._session = None, lost
                 raise SessionLost(self._url)
-            await self._exchange(_INITIALIZED, _nobody)
+            await self._exchange(_INITIALIZED, _discard)
 
     def _headers(self, message: Mapping[str, Any]) -> dict[str, str]:
         params = message.get("params")
@@ -191,44 +191,47 @@ class Bridge:
 
     def _post(self, message: Mapping[str, Any], headers: Mapping[str, str]) -> HttpExchange:
         request = self._http.build_request(
-            "POST", self._url, headers={**headers, **self._belonging()}, content=encode(message)
+            "POST",
+            self._url,
+            headers={**headers, **self._session_headers()},
+            content=encode(message),
         )
         return HttpExchange(self._http, request, {})
 
-    def _belonging(self) -> dict[str, str]:
+    def _session_headers(self) -> dict[str, str]:
         return {} if self._session is None else {"Mcp-Session-Id": self._session}
 
-    async def _forward(
-        self, asked: Mapping[str, Any], response: httpx2.Response, send: Send
+    async def _forward_response(
+        self, request: Mapping[str, Any], response: httpx2.Response, send: Send
     ) -> None:
-        if asked.get("method") == "initialize":
+        if request.get("method") == "initialize":
             self._session = session_of(response)
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "text/event-stream":
-            body = await read_limited(response, LARGEST_ANSWER)
+            body = await read_limited(response, MAX_RESPONSE)
             if body.strip():
-                await self._pass(asked, body, send)
+                await self._forward_message(request, body, send)
             return
-        answered, last = await self._pass_events(asked, response, send)
-        for _ in range(_MOST_RESUMPTIONS):
+        answered, last = await self._forward_events(request, response, send)
+        for _ in range(_MAX_RESUMPTIONS):
             if answered or last is None or last.id is None or self._version in MODERN_VERSIONS:
                 return
             await anyio.sleep(_PAUSE if last.retry is None else last.retry)
             async with self._stream(last.id) as again:
-                await require_service(self._url, again)
-                answered, last = await self._pass_events(asked, again, send)
+                await raise_for_status(self._url, again)
+                answered, last = await self._forward_events(request, again, send)
 
-    async def _pass_events(
-        self, asked: Mapping[str, Any], response: httpx2.Response, send: Send
+    async def _forward_events(
+        self, request: Mapping[str, Any], response: httpx2.Response, send: Send
     ) -> tuple[bool, Event | None]:
         last: Event | None = None
-        async for event in read_events(response, LARGEST_ANSWER):
+        async for event in read_events(response, MAX_RESPONSE):
             last = event
-            if event.data and await self._pass(asked, event.data, send):
+            if event.data and await self._forward_message(request, event.data, send):
                 return True, last
         return False, last
 
-    async def _pass(self, asked: Mapping[str, Any], body: bytes, send: Send) -> bool:
+    async def _forward_message(self, request: Mapping[str, Any], body: bytes, send: Send) -> bool:
         """Pass one message on; say whether it is the answer to ``asked``."""
         try:
             message = parse_object(body)
@@ -236,33 +239,33 @@ class Bridge:
             raise ProtocolBroken(
                 "answer-not-json", f"The server sent something that is no JSON object ({error})."
             ) from error
-        answers = "method" not in message and message.get("id") == asked.get("id")
+        answers = "method" not in message and message.get("id") == request.get("id")
         if answers and isinstance(result := message.get("result"), dict):
-            self._learn(asked, result)
+            self._learn(request, result)
         # In ASCII: some readers of lines take U+2028 and its like for the end of one.
         await send(json.dumps(message, separators=(",", ":")).encode())
         return answers
 
-    def _learn(self, asked: Mapping[str, Any], result: dict[str, Any]) -> None:
-        if asked.get("method") == "initialize":
+    def _learn(self, request: Mapping[str, Any], result: dict[str, Any]) -> None:
+        if request.get("method") == "initialize":
             version = result.get("protocolVersion")
             self._version = version if version in LEGACY_VERSIONS else None
         tools = result.get("tools")
-        if asked.get("method") == "tools/list" and isinstance(tools, list):
-            self._learn_schemas(asked, tools)
+        if request.get("method") == "tools/list" and isinstance(tools, list):
+            self._learn_schemas(request, tools)
             if self._version is None:
                 # The client beyond does not know these marks; whoever speaks HTTP judges them.
                 result["tools"] = [tool for tool in tools if _is_callable(tool)]
 
-    def _learn_schemas(self, asked: Mapping[str, Any], tools: list[Any]) -> None:
+    def _learn_schemas(self, request: Mapping[str, Any], tools: list[Any]) -> None:
         """Keep the schemas that ask for headers; those of the list before go with its first page."""
-        params = asked.get("params")
+        params = request.get("params")
         if not (isinstance(params, dict) and params.get("cursor")):
             self._schemas.clear()
         for tool in tools:
             schema = tool.get("inputSchema") if isinstance(tool, dict) else None
             # A server that names others each time would fill this process's memory.
-            room = len(self._schemas) < _MOST_MARKED
+            room = len(self._schemas) < _MAX_SCHEMAS
             if room and isinstance(schema, dict) and marked_parameters(schema):
                 self._schemas[str(tool.get("name"))] = schema
 
@@ -275,16 +278,16 @@ class Bridge:
                 session = self._session
                 async with self._stream(last) as response:
                     if response.status_code == 404 and session not in (None, begun):
-                        await self._begin_again(session)
+                        await self._reinitialize(session)
                         last, begun = None, self._session
                         continue
                     kind = response.headers.get("content-type", "")
                     if response.status_code != 200 or "text/event-stream" not in kind:
                         return
-                    async for event in read_events(response, LARGEST_ANSWER):
+                    async for event in read_events(response, MAX_RESPONSE):
                         last = event.id or last
                         if event.data:
-                            await self._pass({}, event.data, send)
+                            await self._forward_message({}, event.data, send)
             await anyio.sleep(_PAUSE)
 
     def _stream(self, after: str | None) -> HttpExchange:
@@ -292,7 +295,7 @@ class Bridge:
             "Accept": "text/event-stream",
             "Accept-Encoding": "identity",
             "MCP-Protocol-Version": self._version or MODERN,
-            **self._belonging(),
+            **self._session_headers(),
         }
         if after is not None:
             headers["Last-Event-ID"] = after
@@ -302,22 +305,22 @@ class Bridge:
             self._http, self._http.build_request("GET", self._url, headers=encoded), {}
         )
 
-    async def _hang_up(self) -> None:
+    async def _close_session(self) -> None:
         if self._session is None:
             return
-        headers = {"MCP-Protocol-Version": self._version or "", **self._belonging()}
+        headers = {"MCP-Protocol-Version": self._version or "", **self._session_headers()}
         request = self._http.build_request("DELETE", self._url, headers=headers)
-        greeting = (self._greeting or {}).get("id")
-        left = [number for number in self._given_up if number != greeting]
+        greeting = (self._initialize_message or {}).get("id")
+        left = [number for number in self._cancelled_ids if number != greeting]
         # Before the session ends: a server need not let its clients end one.
-        told = {**build_headers({}, version=self._version), **self._belonging()}
-        await tell_cancelled(self._http, self._url, told, left)
+        headers = {**build_headers({}, version=self._version), **self._session_headers()}
+        await send_cancelled(self._http, self._url, headers, left)
         with suppress(DoorwardError), anyio.move_on_after(5, shield=True):
             async with HttpExchange(self._http, request, {}):
                 pass
 
 
-async def _nobody(line: bytes) -> None:
+async def _discard(line: bytes) -> None:
     """Take what the client beyond has heard already."""
 
 
@@ -326,7 +329,7 @@ def _is_callable(tool: Any) -> bool:
     return not isinstance(schema, dict) or marked_parameters(schema) is not None
 
 
-def _told(number: str | int, refusal: DoorwardError) -> bytes:
+def _error_response(number: str | int, refusal: DoorwardError) -> bytes:
     if isinstance(refusal, CallFailed):
         return _failure(number, refusal.number, refusal.message, refusal.data)
     if isinstance(refusal, ClientRefused | ConfigurationError):
@@ -335,7 +338,7 @@ def _told(number: str | int, refusal: DoorwardError) -> bytes:
     return _failure(number, _INTERNAL_ERROR, "The message was refused.", {"reason": refusal.code})
 
 
-def _fault(number: str | int, error: Exception) -> bytes:
+def _internal_error(number: str | int, error: Exception) -> bytes:
     text = f"This message could not be carried ({type(error).__name__})."
     return _failure(number, _INTERNAL_ERROR, text, {"reason": FAULT})
 

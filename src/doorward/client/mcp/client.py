@@ -10,19 +10,19 @@ import httpx2
 from doorward.client.http.http_client import no_cookies
 from doorward.client.http.response_limits import LimitedTransport, ResponseLimit
 from doorward.client.http.url_policy import PinnedTransport, UrlPolicy
-from doorward.client.mcp.elicitation import Elicit, Mode, next_round, went_to_pages
+from doorward.client.mcp.elicitation import Elicit, Mode, retry_params, visited_required_urls
 from doorward.client.mcp.messages import MODERN, read_error
 from doorward.client.mcp.parameter_headers import marked_parameters, parameter_headers
 from doorward.client.mcp.session import Session
 from doorward.client.oauth.discovery import BearerChallenge, read_challenge
 from doorward.client.refusals import CallFailed, DiscoveryFailed, ProtocolBroken
 
-_MOST_PAGES = 100
-LARGEST_LIST = 16 * 1024 * 1024
+_MAX_PAGES = 100
+MAX_LIST = 16 * 1024 * 1024
 """Octets of all pages of a list together."""
-_MOST_ROUNDS = 10
+_MAX_ROUNDS = 10
 # Each is a question to the user.
-_MOST_PAGE_VISITS = 3
+_MAX_URL_VISITS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ class McpClient:
     ) -> None:
         self.url = url
         transport = transport or PinnedTransport(UrlPolicy(url))
-        self._url_policy = _reach_of(url, transport)
+        self._url_policy = _url_policy_of(url, transport)
         self._http = httpx2.AsyncClient(
             auth=auth,
             transport=LimitedTransport(transport),
@@ -149,10 +149,10 @@ class McpClient:
         """
         found: list[Tool] = []
         # One limit for all pages: with one for each, a server could send a hundred times as much.
-        limit = self._session.limit(LARGEST_LIST)
+        limit = self._session.limit(MAX_LIST)
         params: dict[str, Any] = {}
-        for _ in range(_MOST_PAGES):
-            page = await self._answered("tools/list", params, None, limit)
+        for _ in range(_MAX_PAGES):
+            page = await self._request_with_input("tools/list", params, None, limit)
             found += [tool for entry in _list(page, "tools") if (tool := _tool(entry))]
             cursor = page.get("nextCursor")
             if not isinstance(cursor, str) or not cursor:
@@ -161,7 +161,7 @@ class McpClient:
             params = {"cursor": cursor}
         raise ProtocolBroken(
             "too-many-pages",
-            f"The server's list of tools has more than {_MOST_PAGES} pages.",
+            f"The server's list of tools has more than {_MAX_PAGES} pages.",
             "Tell the server's operator; the list may not end.",
         )
 
@@ -204,24 +204,24 @@ class McpClient:
 
         Spec: MCP 2026-07-28 multi-round-trip requests
         """
-        return await self._answered(method, params, headers, None)
+        return await self._request_with_input(method, params, headers, None)
 
-    async def _answered(
+    async def _request_with_input(
         self,
         method: str,
         params: Mapping[str, Any],
         headers: Mapping[str, str] | None,
         limit: ResponseLimit | None,
     ) -> dict[str, Any]:
-        result = await self._tried(method, params, headers, limit)
-        for _ in range(_MOST_ROUNDS):
+        result = await self._request_with_urls(method, params, headers, limit)
+        for _ in range(_MAX_ROUNDS):
             if result.get("resultType") != "input_required":
                 break
-            again = await next_round(self._elicit, params, result, self._modes, self._url_policy)
+            again = await retry_params(self._elicit, params, result, self._modes, self._url_policy)
             result = await self._session.request(method, again, headers, limit)
         return result
 
-    async def _tried(
+    async def _request_with_urls(
         self,
         method: str,
         params: Mapping[str, Any],
@@ -229,16 +229,18 @@ class McpClient:
         limit: ResponseLimit | None,
     ) -> dict[str, Any]:
         """Return the result, after the pages that the user has to go to before there is one."""
-        for _ in range(_MOST_PAGE_VISITS):
+        for _ in range(_MAX_URL_VISITS):
             try:
                 return await self._session.request(method, params, headers, limit)
             except CallFailed as refusal:
-                if not await went_to_pages(self._elicit, refusal, self._modes, self._url_policy):
+                if not await visited_required_urls(
+                    self._elicit, refusal, self._modes, self._url_policy
+                ):
                     raise
         return await self._session.request(method, params, headers, limit)
 
 
-def _reach_of(url: str, transport: httpx2.AsyncBaseTransport) -> UrlPolicy | None:
+def _url_policy_of(url: str, transport: httpx2.AsyncBaseTransport) -> UrlPolicy | None:
     if isinstance(transport, PinnedTransport):
         # This one knows where the server's name leads.
         return transport.url_policy

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 
 from doorward.client.http.url_policy import UrlPolicy
-from doorward.client.mcp.elicitation_url import page_in
+from doorward.client.mcp.elicitation_url import read_elicitation_url
 from doorward.client.refusals import CallFailed, ProtocolBroken
 from doorward.wire.safe_text import visible
 
@@ -15,7 +15,7 @@ the message, in titles and in descriptions, characters that a reader would not s
 
 Returns ``{"action": "accept", "content": {...}}``, or the action ``decline`` or ``cancel``. With a
 ``url``, ``{"action": "accept"}`` says that the user has seen all of it and opens it: nothing here
-ever opens or fetches one, and ``page_in`` says what to show.
+ever opens or fetches one, and ``read_elicitation_url`` says what to show.
 """
 
 Mode = Literal["form", "url"]
@@ -33,7 +33,7 @@ def capabilities_of(elicit: Elicit | None, modes: tuple[Mode, ...]) -> dict[str,
     return {"elicitation": named}
 
 
-async def answer_question(
+async def answer_elicitation(
     elicit: Elicit,
     params: Mapping[str, Any],
     modes: tuple[Mode, ...] = ("form",),
@@ -42,7 +42,7 @@ async def answer_question(
     """
     Return the user's answer; what an accepted form leaves out gets the default of its schema.
 
-    ``reach`` is that of the server that asks.
+    ``url_policy`` is that of the server that asks.
 
     Raises:
         ProtocolBroken: with reason ``not-declared``: this client never said that it can show a page
@@ -58,7 +58,7 @@ async def answer_question(
         )
     shown = _readable(params)
     if mode == "url":
-        page_in(params, url_policy)
+        read_elicitation_url(params, url_policy)
         action = (await elicit(shown)).get("action")
         # The action alone: what else a function returns is not for the server to see.
         return {"action": action if action in ("accept", "decline") else "cancel"}
@@ -86,7 +86,7 @@ def _readable(value: Any, *, shown: bool = False) -> Any:
     return value
 
 
-async def went_to_pages(
+async def visited_required_urls(
     elicit: Elicit | None,
     refusal: CallFailed,
     modes: tuple[Mode, ...],
@@ -109,12 +109,12 @@ async def went_to_pages(
     for page in pages:
         if not isinstance(page, dict) or page.get("mode") != "url":
             return False
-        if (await answer_question(elicit, page, modes, url_policy))["action"] != "accept":
+        if (await answer_elicitation(elicit, page, modes, url_policy))["action"] != "accept":
             return False
     return True
 
 
-async def next_round(
+async def retry_params(
     elicit: Elicit | None,
     params: Mapping[str, Any],
     result: Mapping[str, Any],
@@ -129,7 +129,7 @@ async def next_round(
 
     Raises:
         ProtocolBroken: with reason ``input-required``; nobody here can answer. Also as
-            ``answer_question``.
+            ``answer_elicitation``.
 
     Spec: MCP 2026-07-28 multi-round-trip requests
     """
@@ -142,7 +142,7 @@ async def next_round(
             raise _unanswerable(params)
         asks = question.get("params")
         params_asked = asks if isinstance(asks, dict) else {}
-        answers[name] = await answer_question(elicit, params_asked, modes, url_policy)
+        answers[name] = await answer_elicitation(elicit, params_asked, modes, url_policy)
     again = {**params, "inputResponses": answers}
     if "requestState" in result:
         again["requestState"] = result["requestState"]

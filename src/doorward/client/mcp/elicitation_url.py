@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from doorward.client.http.url_policy import UrlPolicy, readable
+from doorward.client.http.url_policy import UrlPolicy, parse_unambiguous
 from doorward.client.refusals import DiscoveryFailed, ProtocolBroken
 from doorward.wire import address
 from doorward.wire.safe_text import visible
@@ -26,24 +26,26 @@ class ElicitationUrl:
     warning: str | None = None
 
 
-def page_in(params: Mapping[str, Any], url_policy: UrlPolicy | None = None) -> ElicitationUrl:
+def read_elicitation_url(
+    params: Mapping[str, Any], url_policy: UrlPolicy | None = None
+) -> ElicitationUrl:
     """
     Return the page that the parameters of an ``elicitation/create`` with the mode ``url`` name.
 
-    ``reach`` is that of the server that asks. A public server may not send its user to a page of
+    ``url_policy`` is that of the server that asks. A public server may not send its user to a page of
     their own machine or network: what answers there takes the click for the user's wish.
 
     Does not open it, fetch it or look its host up: that is for the user to agree to.
 
     Raises:
-        ProtocolBroken: with reason ``unsafe-page``: neither https nor of this machine, beyond
-            ``reach``, with a password, or no address at all.
+        ProtocolBroken: with reason ``unsafe-page``: neither https nor of this machine, refused
+            by ``url_policy``, with a password, or not a URL.
 
     Spec: MCP 2026-07-28, client/elicitation, "Safe URL Handling"
     """
     url, message = params.get("url"), params.get("message")
     place = url.partition("#")[0] if isinstance(url, str) and len(url) <= _LONGEST else ""
-    target = readable(place)
+    target = parse_unambiguous(place)
     if target is None or not (target.scheme == "https" or address.is_loopback_host(target.host)):
         raise _unsafe("something that is no https address")
     if url_policy is not None:

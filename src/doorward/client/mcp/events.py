@@ -8,10 +8,10 @@ import httpx2
 from doorward.client.http.http_client import require_identity
 from doorward.client.refusals import ProtocolBroken
 
-LONGEST_RETRY = 60.0
+MAX_RETRY = 60.0
 """Seconds; a server that asks for a longer pause is asked again after this one."""
 
-LONGEST_ID = 1024
+MAX_EVENT_ID = 1024
 """Characters; an event with a longer id is read, and the stream is not taken up after it."""
 
 _MARK = b"\xef\xbb\xbf"
@@ -62,7 +62,7 @@ class EventReader:
         elif name == b"id" and b"\0" not in value:
             self.id, self._touched = _sendable_id(value), True
         elif name == b"retry" and value.isdigit() and len(value) < 10:
-            self.retry, self._touched = min(int(value) / 1000, LONGEST_RETRY), True
+            self.retry, self._touched = min(int(value) / 1000, MAX_RETRY), True
         return None
 
     def _complete(self) -> Event | None:
@@ -76,7 +76,7 @@ class EventReader:
 def _sendable_id(value: bytes) -> str | None:
     """Return the id as text; ``None`` when it cannot be sent back in a header."""
     text = value.decode("utf-8", "replace")
-    return text if 0 < len(text) <= LONGEST_ID and text.isprintable() else None
+    return text if 0 < len(text) <= MAX_EVENT_ID and text.isprintable() else None
 
 
 class LineReader:

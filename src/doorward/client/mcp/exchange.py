@@ -9,14 +9,14 @@ from typing import Any
 import anyio
 import httpx2
 
-from doorward.client.auth import AS_IT_IS
-from doorward.client.http.url_policy import unreachable
+from doorward.client.auth import WITHOUT_SIGN_IN
+from doorward.client.http.url_policy import connection_error
 from doorward.client.mcp.messages import encode, read_error
 from doorward.client.oauth.discovery import BearerChallenge, read_challenge
 from doorward.client.refusals import (
     CallFailed,
+    InsufficientScope,
     ProtocolBroken,
-    ScopeLacking,
     ServerRefused,
     SignInNeeded,
     Unreachable,
@@ -26,7 +26,7 @@ from doorward.wire.oauth.scope import build_scope
 from doorward.wire.shell_command import login_hint
 
 CANCELLED = "notifications/cancelled"
-_COURTESY = 2.0
+_CANCEL_TIMEOUT = 2.0
 
 
 class SessionLost(ProtocolBroken):
@@ -49,7 +49,7 @@ class HttpExchange:
         try:
             self._response = await self._http.send(self._request, stream=True, **self._options)
         except (httpx2.HTTPError, OSError, TimeoutError) as error:
-            raise unreachable(str(self._request.url), error) from error
+            raise connection_error(str(self._request.url), error) from error
         return self._response
 
     async def __aexit__(
@@ -63,22 +63,22 @@ class HttpExchange:
                 await self._response.aclose()
         # A broken TLS record in the middle of an answer is passed on as it is.
         if isinstance(error, httpx2.HTTPError | ssl.SSLError):
-            raise unreachable(str(self._request.url), error) from error
+            raise connection_error(str(self._request.url), error) from error
 
 
-async def tell_cancelled(
+async def send_cancelled(
     http: httpx2.AsyncClient, url: str, headers: Mapping[str, str], numbers: Iterable[str | int]
 ) -> None:
     """
     Tell a session of the ``initialize`` era that nobody waits for these requests any more.
 
-    Runs even while the caller is being cancelled, for at most ``_COURTESY`` seconds in all, and
+    Runs even while the caller is being cancelled, for at most ``_CANCEL_TIMEOUT`` seconds in all, and
     says nothing of what goes wrong: whoever gives up has no use for it. Never asks the user to sign
     in. In the 2026-07-28 era the closed stream says the same, and nothing is to be sent.
 
     Spec: MCP 2025-11-25 cancellation
     """
-    with suppress(DoorwardError), anyio.move_on_after(_COURTESY, shield=True):
+    with suppress(DoorwardError), anyio.move_on_after(_CANCEL_TIMEOUT, shield=True):
         for number in numbers:
             note = {
                 "jsonrpc": "2.0",
@@ -86,19 +86,23 @@ async def tell_cancelled(
                 "params": {"requestId": number, "reason": "The client gave up."},
             }
             request = http.build_request(
-                "POST", url, headers=headers, content=encode(note), extensions={AS_IT_IS: True}
+                "POST",
+                url,
+                headers=headers,
+                content=encode(note),
+                extensions={WITHOUT_SIGN_IN: True},
             )
             async with HttpExchange(http, request, {}):
                 pass
 
 
-async def require_service(url: str, response: httpx2.Response) -> None:
+async def raise_for_status(url: str, response: httpx2.Response) -> None:
     """
     Return when the server at ``url`` served the request.
 
     Raises:
         SignInNeeded: 401.
-        ScopeLacking: 403 with the scopes that are needed.
+        InsufficientScope: 403 with the scopes that are needed.
         ServerRefused: 403 otherwise; no scope would help.
         CallFailed: another 4xx with a JSON-RPC error.
         Unreachable: 5xx.
@@ -133,7 +137,7 @@ def _refused(
     url: str, challenge: BearerChallenge, error: Mapping[str, Any] | None
 ) -> ServerRefused:
     if challenge.error == "insufficient_scope" and challenge.scopes:
-        return ScopeLacking(
+        return InsufficientScope(
             f"This needs the scopes: {build_scope(challenge.scopes)}.",
             login_hint(url, scopes=challenge.scopes),
             challenge.scopes,

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from doorward.client.http.http_client import LARGEST_DOCUMENT, read_limited
+from doorward.client.http.http_client import MAX_DOCUMENT, read_limited
 from doorward.client.refusals import CallFailed, ProtocolBroken
 from doorward.wire.jsonrpc.envelope import (
     CAPABILITIES_META,
@@ -19,7 +19,7 @@ from doorward.wire.jsonrpc.routing_headers import encode_name
 from doorward.wire.strict_json import NotStrictJson, parse_object
 
 MODERN = MODERN_VERSIONS[0]
-LARGEST_ANSWER = 16 * 1024 * 1024
+MAX_RESPONSE = 16 * 1024 * 1024
 
 _SESSION = re.compile(r"[\x21-\x7e]{1,1024}")
 _HEADER = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
@@ -115,7 +115,7 @@ async def read_message(response: httpx2.Response, number: int) -> dict[str, Any]
 
     Spec: MCP 2026-07-28 streamable HTTP, receiving messages
     """
-    message = parse_message(await read_limited(response, LARGEST_ANSWER), response)
+    message = parse_message(await read_limited(response, MAX_RESPONSE), response)
     answers = message.get("id") == number or ("error" in message and "id" not in message)
     if answers and ("result" in message or "error" in message):
         return message
@@ -151,7 +151,7 @@ async def read_error(response: httpx2.Response) -> dict[str, Any] | None:
         ProtocolBroken: with reason ``too-large`` or ``compressed``.
     """
     try:
-        error = parse_object(await read_limited(response, LARGEST_DOCUMENT)).get("error")
+        error = parse_object(await read_limited(response, MAX_DOCUMENT)).get("error")
     except NotStrictJson:
         return None
     return error if isinstance(error, dict) and isinstance(error.get("code"), int) else None

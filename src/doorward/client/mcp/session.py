@@ -10,13 +10,13 @@ import anyio
 import httpx2
 
 from doorward.client.http.response_limits import EXTENSION, ResponseLimit
-from doorward.client.http.url_policy import UrlPolicy, unreachable
+from doorward.client.http.url_policy import UrlPolicy, connection_error
 from doorward.client.mcp.elicitation import METHOD as ELICITATION
-from doorward.client.mcp.elicitation import Elicit, Mode, answer_question, capabilities_of
+from doorward.client.mcp.elicitation import Elicit, Mode, answer_elicitation, capabilities_of
 from doorward.client.mcp.events import Event, read_events
-from doorward.client.mcp.exchange import HttpExchange, SessionLost, require_service, tell_cancelled
+from doorward.client.mcp.exchange import HttpExchange, SessionLost, raise_for_status, send_cancelled
 from doorward.client.mcp.messages import (
-    LARGEST_ANSWER,
+    MAX_RESPONSE,
     MODERN,
     build_headers,
     build_request,
@@ -39,12 +39,12 @@ from doorward.wire.jsonrpc.envelope import (
 # the new era says these, so there is no point in greeting it in the old way.
 _UNSUPPORTED_VERSION = -32022
 _MODERN_ERRORS = frozenset({-32020, -32021, _UNSUPPORTED_VERSION})
-_MOST_RESUMPTIONS = 10
+_MAX_RESUMPTIONS = 10
 _PAUSE = 1.0
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _ClientRequest:
     """One request of the caller's, as it is sent to a server of either era."""
 
     method: str
@@ -83,14 +83,14 @@ class Session:
         self._http, self._seconds = http, seconds
         self._initialize = initialize
         self._elicit = elicit
-        self._id: str | None = None
+        self._session_id: str | None = None
         self._number = 0
         self._client = {"name": "doorward", "version": installed_version("doorward")}
         self._modes, self._url_policy = modes, url_policy
         self._capabilities = capabilities_of(elicit, modes)
-        self._listening: asyncio.Task[None] | None = None
+        self._listener: asyncio.Task[None] | None = None
 
-    def limit(self, octets: int = LARGEST_ANSWER) -> ResponseLimit:
+    def limit(self, octets: int = MAX_RESPONSE) -> ResponseLimit:
         """Return a fresh limit for one answer."""
         return ResponseLimit(self._seconds, octets)
 
@@ -107,21 +107,21 @@ class Session:
         Raises:
             ClientRefused: whatever went wrong, by its class.
         """
-        asked = _Asked(method, params, headers or {}, limit or self.limit())
+        request = _ClientRequest(method, params, headers or {}, limit or self.limit())
         if self.version is None and self._initialize:
-            self.version = await self._greet()
+            self.version = await self._initialize_session()
         if self.version is None:
-            found = await self._first(asked)
+            found = await self._request_modern(request)
             if found is not None:
                 return found
-            self.version = await self._greet()
+            self.version = await self._initialize_session()
         try:
-            return await self._ask(asked, self.version)
+            return await self._request_once(request, self.version)
         except SessionLost:
             await self.aclose()
-            self._id = None
-            self.version = await self._greet()
-            return await self._ask(asked, self.version)
+            self._session_id = None
+            self.version = await self._initialize_session()
+            return await self._request_once(request, self.version)
 
     def post(
         self,
@@ -132,7 +132,11 @@ class Session:
         **options: Any,
     ) -> HttpExchange:
         """Return the exchange that posts ``message``, to be entered."""
-        headers = {**build_headers(message, version=version), **self._belonging(), **(extra or {})}
+        headers = {
+            **build_headers(message, version=version),
+            **self._session_headers(),
+            **(extra or {}),
+        }
         request = self._http.build_request(
             "POST",
             self.url,
@@ -156,19 +160,19 @@ class Session:
 
     async def aclose(self) -> None:
         """Stop listening for what the server asks."""
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+        if self._listener is not None:
+            self._listener.cancel()
+            await asyncio.gather(self._listener, return_exceptions=True)
 
-    async def _first(self, asked: "_Asked") -> dict[str, Any] | None:
+    async def _request_modern(self, request: "_ClientRequest") -> dict[str, Any] | None:
         """Return the result from a server of the new era; ``None`` when it may be an old one."""
         for last in (False, True):
-            message = self.message(asked.method, asked.params, MODERN)
-            async with self.post(message, MODERN, asked.headers, asked.limit) as response:
+            message = self.message(request.method, request.params, MODERN)
+            async with self.post(message, MODERN, request.headers, request.limit) as response:
                 if await _may_be_legacy(response):
                     return None
                 try:
-                    await require_service(self.url, response)
+                    await raise_for_status(self.url, response)
                 except CallFailed as refusal:
                     supported = _supported(refusal)
                     if last or supported.isdisjoint({*MODERN_VERSIONS, *LEGACY_VERSIONS}):
@@ -177,32 +181,32 @@ class Session:
                         return None
                     continue
                 self.version = MODERN
-                return result_of(await self._answer(response, message["id"], asked.limit))
+                return result_of(await self._read_response(response, message["id"], request.limit))
         return None
 
-    async def _ask(self, asked: "_Asked", version: str) -> dict[str, Any]:
-        message = self.message(asked.method, asked.params, version)
+    async def _request_once(self, request: "_ClientRequest", version: str) -> dict[str, Any]:
+        message = self.message(request.method, request.params, version)
         try:
-            async with self.post(message, version, asked.headers, asked.limit) as response:
-                if response.status_code == 404 and self._id is not None:
+            async with self.post(message, version, request.headers, request.limit) as response:
+                if response.status_code == 404 and self._session_id is not None:
                     raise SessionLost(self.url)
-                await require_service(self.url, response)
-                return result_of(await self._answer(response, message["id"], asked.limit))
+                await raise_for_status(self.url, response)
+                return result_of(await self._read_response(response, message["id"], request.limit))
         except asyncio.CancelledError:
-            await self._take_back(message["id"], version)
+            await self._cancel_request(message["id"], version)
             raise
         except Unreachable as refusal:
             if refusal.reason == "timeout":
-                await self._take_back(message["id"], version)
+                await self._cancel_request(message["id"], version)
             raise
 
-    async def _take_back(self, number: int, version: str) -> None:
+    async def _cancel_request(self, number: int, version: str) -> None:
         """Tell a session that its answer is not waited for; a closed stream does not say that."""
-        if self._id is not None:
-            headers = {**build_headers({}, version=version), **self._belonging()}
-            await tell_cancelled(self._http, self.url, headers, [number])
+        if self._session_id is not None:
+            headers = {**build_headers({}, version=version), **self._session_headers()}
+            await send_cancelled(self._http, self.url, headers, [number])
 
-    async def _greet(self) -> str:
+    async def _initialize_session(self) -> str:
         """Return the version that a server of the ``initialize`` era agreed to."""
         offer = LEGACY_VERSIONS[-1]
         params = {
@@ -213,20 +217,20 @@ class Session:
         message = self.message("initialize", params, offer)
         limit = self.limit()
         async with self.post(message, None, limit=limit) as response:
-            await require_service(self.url, response)
-            self._id = session_of(response)
-            answer = result_of(await self._answer(response, message["id"], limit))
+            await raise_for_status(self.url, response)
+            self._session_id = session_of(response)
+            answer = result_of(await self._read_response(response, message["id"], limit))
         agreed = answer.get("protocolVersion")
         if agreed not in LEGACY_VERSIONS:
             raise ProtocolBroken("no-common-version", f"The server wants MCP {agreed!r}.")
         note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
         async with self.post(note, str(agreed)) as response:
-            await require_service(self.url, response)
+            await raise_for_status(self.url, response)
         if self._elicit is not None:
-            self._listening = asyncio.create_task(self._listen(str(agreed)))
+            self._listener = asyncio.create_task(self._listen(str(agreed)))
         return str(agreed)
 
-    async def _answer(
+    async def _read_response(
         self, response: httpx2.Response, number: int, limit: ResponseLimit
     ) -> dict[str, Any]:
         """Return the response to the request ``number``, from a document or a stream."""
@@ -234,32 +238,32 @@ class Session:
         if kind != "text/event-stream":
             return await read_message(response, number)
         last: Event | None = None
-        async for event in read_events(response, LARGEST_ANSWER):
+        async for event in read_events(response, MAX_RESPONSE):
             last = event
-            answer = await self._take(event, response, number)
+            answer = await self._handle_event(event, response, number)
             if answer is not None:
                 return answer
-        return await self._resumed(last, number, limit)
+        return await self._resume(last, number, limit)
 
-    async def _resumed(
+    async def _resume(
         self, last: Event | None, number: int, limit: ResponseLimit
     ) -> dict[str, Any]:
-        for _ in range(_MOST_RESUMPTIONS):
+        for _ in range(_MAX_RESUMPTIONS):
             if last is None or last.id is None or self.version in MODERN_VERSIONS:
                 break
             await _pause(_PAUSE if last.retry is None else last.retry, limit, self.url)
             async with self._stream(last.id, limit=limit) as response:
-                await require_service(self.url, response)
-                async for event in read_events(response, LARGEST_ANSWER):
+                await raise_for_status(self.url, response)
+                async for event in read_events(response, MAX_RESPONSE):
                     last = event
-                    answer = await self._take(event, response, number)
+                    answer = await self._handle_event(event, response, number)
                     if answer is not None:
                         return answer
         raise ProtocolBroken(
             "no-answer", "The server's answer holds no response to the request.", "Try again."
         )
 
-    async def _take(
+    async def _handle_event(
         self, event: Event, response: httpx2.Response, number: int | None
     ) -> dict[str, Any] | None:
         """Return the response to ``number`` if ``event`` is it; answer what the server asks."""
@@ -267,29 +271,33 @@ class Session:
             return None
         message = parse_message(event.data, response)
         if "method" in message:
-            await self._serve(message)
+            await self._answer_server(message)
             return None
         answers = message.get("id") == number or ("error" in message and "id" not in message)
         return message if answers and ("result" in message or "error" in message) else None
 
-    async def _serve(self, message: Mapping[str, Any]) -> None:
+    async def _answer_server(self, message: Mapping[str, Any]) -> None:
         # The new era asks in results, never on a stream; a notification needs no answer.
         if "id" not in message or self._elicit is None or self.version in MODERN_VERSIONS:
             return
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": message["id"]}
         if message["method"] == ELICITATION:
             params = message.get("params")
-            answer |= await self._asked(self._elicit, params if isinstance(params, dict) else {})
+            answer |= await self._elicit_result(
+                self._elicit, params if isinstance(params, dict) else {}
+            )
         elif message["method"] == "ping":
             answer["result"] = {}
         else:
             answer["error"] = {"code": METHOD_NOT_FOUND, "message": "Method not found"}
         async with self.post(answer, self.version) as response:
-            await require_service(self.url, response)
+            await raise_for_status(self.url, response)
 
-    async def _asked(self, elicit: Elicit, params: Mapping[str, Any]) -> dict[str, Any]:
+    async def _elicit_result(self, elicit: Elicit, params: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            return {"result": await answer_question(elicit, params, self._modes, self._url_policy)}
+            return {
+                "result": await answer_elicitation(elicit, params, self._modes, self._url_policy)
+            }
         except ProtocolBroken as refusal:
             return {"error": {"code": INVALID_PARAMS, "message": refusal.problem}}
 
@@ -302,9 +310,9 @@ class Session:
                     kind = response.headers.get("content-type", "")
                     if response.status_code != 200 or "text/event-stream" not in kind:
                         return
-                    async for event in read_events(response, LARGEST_ANSWER):
+                    async for event in read_events(response, MAX_RESPONSE):
                         last = event.id or last
-                        await self._take(event, response, None)
+                        await self._handle_event(event, response, None)
             except ClientRefused:
                 pass
             await anyio.sleep(_PAUSE)
@@ -316,7 +324,7 @@ class Session:
             "Accept": "text/event-stream",
             "Accept-Encoding": "identity",
             "MCP-Protocol-Version": version or self.version or LEGACY_VERSIONS[-1],
-            **self._belonging(),
+            **self._session_headers(),
         }
         if after is not None:
             headers["Last-Event-ID"] = after
@@ -332,8 +340,8 @@ class Session:
         )
         return HttpExchange(self._http, request, {})
 
-    def _belonging(self) -> dict[str, str]:
-        return {} if self._id is None else {"Mcp-Session-Id": self._id}
+    def _session_headers(self) -> dict[str, str]:
+        return {} if self._session_id is None else {"Mcp-Session-Id": self._session_id}
 
 
 def _supported(refusal: CallFailed) -> frozenset[str]:
@@ -347,9 +355,9 @@ def _supported(refusal: CallFailed) -> frozenset[str]:
 
 async def _pause(seconds: float, limit: ResponseLimit, url: str) -> None:
     try:
-        await limit.waited(anyio.sleep(seconds))
+        await limit.wait_for(anyio.sleep(seconds))
     except httpx2.TimeoutException as error:
-        raise unreachable(url, error) from error
+        raise connection_error(url, error) from error
 
 
 async def _may_be_legacy(response: httpx2.Response) -> bool:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import anyio.to_thread
 
-from doorward.client.mcp.messages import LARGEST_ANSWER
+from doorward.client.mcp.messages import MAX_RESPONSE
 
 Send = Callable[[bytes], Awaitable[None]]
 
@@ -20,7 +20,7 @@ async def standard_streams() -> AsyncIterator[tuple[AsyncIterator[bytes], Send]]
     """
     Yield the lines of stdin, and what writes a line to stdout.
 
-    In place of a line of more than ``LARGEST_ANSWER`` octets comes ``TOO_LONG``.
+    In place of a line of more than ``MAX_RESPONSE`` octets comes ``TOO_LONG``.
 
     Spec: MCP 2026-07-28 stdio
     """
@@ -36,12 +36,12 @@ async def standard_streams() -> AsyncIterator[tuple[AsyncIterator[bytes], Send]]
 
     async def read() -> bytes:
         return await anyio.to_thread.run_sync(
-            sys.stdin.buffer.readline, LARGEST_ANSWER, abandon_on_cancel=True
+            sys.stdin.buffer.readline, MAX_RESPONSE, abandon_on_cancel=True
         )
 
     async def lines() -> AsyncIterator[bytes]:
         while line := await read():
-            if len(line) < LARGEST_ANSWER or line.endswith(b"\n"):
+            if len(line) < MAX_RESPONSE or line.endswith(b"\n"):
                 yield line
                 continue
             # The rest is no line of its own: whoever writes an argument of one call could place

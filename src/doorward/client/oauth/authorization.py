@@ -28,7 +28,7 @@ _KNOWN_ERRORS = {
     "interaction_required": "The authorization server wants to ask something first.",
 }
 
-# What ``AuthorizationAttempt.url`` sends, and what would replace it: a request object (RFC 9101) or another way
+# What ``AuthorizationRequest.url`` sends, and what would replace it: a request object (RFC 9101) or another way
 # for the answer to come back.
 _SENT = frozenset(
     {"response_type", "client_id", "redirect_uri", "state", "code_challenge", "resource", "scope"}
@@ -58,7 +58,7 @@ def require_endpoint(url: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuthorizationAttempt:
+class AuthorizationRequest:
     """
     One authorization request, remembered until its answer comes.
 
@@ -118,12 +118,14 @@ class AuthorizationAttempt:
             "resource": self.resource,
         }
 
-    def is_answered_by(self, state: str) -> bool:
+    def matches_state(self, state: str) -> bool:
         """Say whether an answer with this ``state`` belongs to this attempt."""
         return hmac.compare_digest(self.state.encode(), state.encode("utf-8", "surrogatepass"))
 
 
-def judge(attempt: AuthorizationAttempt, answer: Mapping[str, str]) -> str:
+def validate_authorization_response(
+    attempt: AuthorizationRequest, answer: Mapping[str, str]
+) -> str:
     """
     Return the code in an authorization response, or say why there is none.
 
@@ -141,8 +143,8 @@ def judge(attempt: AuthorizationAttempt, answer: Mapping[str, str]) -> str:
     return answer["code"]
 
 
-def _state(attempt: AuthorizationAttempt, answer: Mapping[str, str]) -> None:
-    if not attempt.is_answered_by(answer.get("state", "")):
+def _state(attempt: AuthorizationRequest, answer: Mapping[str, str]) -> None:
+    if not attempt.matches_state(answer.get("state", "")):
         raise SignInFailed(
             "state-mismatch",
             "An answer came that does not belong to this sign-in.",
@@ -150,7 +152,7 @@ def _state(attempt: AuthorizationAttempt, answer: Mapping[str, str]) -> None:
         )
 
 
-def _issuer(attempt: AuthorizationAttempt, answer: Mapping[str, str]) -> None:
+def _issuer(attempt: AuthorizationRequest, answer: Mapping[str, str]) -> None:
     iss = answer.get("iss")
     if iss is None:
         if attempt.server.authorization_response_iss_parameter_supported:
@@ -169,7 +171,7 @@ def _issuer(attempt: AuthorizationAttempt, answer: Mapping[str, str]) -> None:
         )
 
 
-def _error(_: AuthorizationAttempt, answer: Mapping[str, str]) -> None:
+def _error(_: AuthorizationRequest, answer: Mapping[str, str]) -> None:
     error = answer.get("error")
     if error is None:
         return
@@ -179,7 +181,7 @@ def _error(_: AuthorizationAttempt, answer: Mapping[str, str]) -> None:
     raise SignInFailed(error.replace("_", "-"), _KNOWN_ERRORS[error], hint)
 
 
-def _code(_: AuthorizationAttempt, answer: Mapping[str, str]) -> None:
+def _code(_: AuthorizationRequest, answer: Mapping[str, str]) -> None:
     if not answer.get("code"):
         raise SignInFailed("no-code", "The authorization server answered without a code.")
 

@@ -50,12 +50,12 @@ def read_challenge(headers: httpx2.Headers) -> BearerChallenge:
     except MalformedChallenge:
         return BearerChallenge()
     schemes = {each.scheme: each.params for each in reversed(challenges)}
-    said = {**schemes.get("dpop", {}), **schemes.get("bearer", {})}
-    scope = said.get("scope")
+    parameters = {**schemes.get("dpop", {}), **schemes.get("bearer", {})}
+    scope = parameters.get("scope")
     return BearerChallenge(
-        metadata_url=said.get("resource_metadata"),
+        metadata_url=parameters.get("resource_metadata"),
         scopes=parse_scope(scope) if scope else None,
-        error=said.get("error"),
+        error=parameters.get("error"),
         dpop="dpop" in schemes,
     )
 
@@ -64,12 +64,12 @@ async def discover(
     http_client: HttpClient,
     server_url: str,
     challenge: BearerChallenge,
-    wanted_issuer: str | None = None,
+    preferred_issuer: str | None = None,
 ) -> DiscoveredIssuer:
     """
     Return who protects the MCP server at ``server_url``.
 
-    ``wanted_issuer`` is chosen when the server lists it; otherwise the first one listed.
+    ``preferred_issuer`` is chosen when the server lists it; otherwise the first one listed.
 
     Raises:
         DiscoveryFailed: the way is broken somewhere, or leads to somebody who may not be trusted.
@@ -78,7 +78,7 @@ async def discover(
     """
     resource = await fetch_resource_metadata(http_client, server_url, challenge)
     listed = resource.authorization_servers
-    issuer = wanted_issuer if wanted_issuer in listed else listed[0]
+    issuer = preferred_issuer if preferred_issuer in listed else listed[0]
     return DiscoveredIssuer(
         resource=resource, server=await fetch_server_metadata(http_client, issuer)
     )
@@ -101,15 +101,15 @@ async def fetch_resource_metadata(
         answer = await http_client.get(challenge.metadata_url, "resource metadata")
         if answer.status != 200:
             raise _no_resource_metadata(challenge.metadata_url, answer.status)
-        return _believed(answer, server_url, _names_of(server_url))
-    tried: list[str] = []
+        return _parse_resource_metadata(answer, server_url, _resource_identifiers(server_url))
+    urls: list[str] = []
     for url, names in _resource_metadata_urls(server_url):
         answer = await http_client.get(url, "resource metadata")
         # Single-page applications answer every path with 200 and a page.
         if answer.status == 200 and answer.body.lstrip()[:1] == b"{":
-            return _believed(answer, server_url, names)
-        tried.append(url)
-    raise _no_resource_metadata(" and ".join(tried), 404)
+            return _parse_resource_metadata(answer, server_url, names)
+        urls.append(url)
+    raise _no_resource_metadata(" and ".join(urls), 404)
 
 
 async def fetch_server_metadata(http_client: HttpClient, issuer: str) -> ServerMetadata:
@@ -143,7 +143,7 @@ async def fetch_server_metadata(http_client: HttpClient, issuer: str) -> ServerM
                 f"{issuer} cannot be trusted with a sign-in: {refusal.detail}.",
                 "Its operator must correct the metadata; nothing was sent there.",
             ) from refusal
-        return _within_reach(http_client, metadata)
+        return _require_allowed_urls(http_client, metadata)
     raise DiscoveryFailed(
         "no-server-metadata",
         f"{issuer} publishes no authorization server metadata.",
@@ -151,7 +151,7 @@ async def fetch_server_metadata(http_client: HttpClient, issuer: str) -> ServerM
     )
 
 
-def _within_reach(http_client: HttpClient, metadata: ServerMetadata) -> ServerMetadata:
+def _require_allowed_urls(http_client: HttpClient, metadata: ServerMetadata) -> ServerMetadata:
     http_client.url_policy.require(metadata.authorization_endpoint, "authorization endpoint")
     require_endpoint(metadata.authorization_endpoint)
     http_client.url_policy.require(metadata.token_endpoint, "token endpoint")
@@ -164,15 +164,17 @@ def _resource_metadata_urls(server_url: str) -> tuple[tuple[str, tuple[str, ...]
     """Return each place to look, with the resources that a document there may be about."""
     well_known = resource_metadata.WELL_KNOWN
     origin, path = address.origin_of(server_url), urlsplit(server_url).path.rstrip("/")
-    root, names = origin + well_known, _names_of(server_url)
+    root, names = origin + well_known, _resource_identifiers(server_url)
     if not path:
         return ((root, names),)
     # The document at the root is the host's own, which no tenant below it can write. There, and
     # there alone, the host may say that all of it is one resource.
-    return ((root + path, names), (root, (*names, *_names_of(origin))))
+    return ((root + path, names), (root, (*names, *_resource_identifiers(origin))))
 
 
-def _believed(answer: HttpResponse, server_url: str, names: tuple[str, ...]) -> ResourceMetadata:
+def _parse_resource_metadata(
+    answer: HttpResponse, server_url: str, names: tuple[str, ...]
+) -> ResourceMetadata:
     refusal: resource_metadata.ResourceMetadataRefused | None = None
     for name in names:
         try:
@@ -187,7 +189,7 @@ def _believed(answer: HttpResponse, server_url: str, names: tuple[str, ...]) -> 
     ) from refusal
 
 
-def _names_of(server_url: str) -> tuple[str, ...]:
+def _resource_identifiers(server_url: str) -> tuple[str, ...]:
     """
     Return the resource identifiers that are this address: itself, and its bare-origin twin.
 

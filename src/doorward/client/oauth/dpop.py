@@ -12,7 +12,7 @@ from doorward.jose.private_key import PrivateKey
 from doorward.wire import address
 
 NONCE = "DPoP-Nonce"
-_LONGEST_NONCE = 1024
+_MAX_NONCE = 1024
 
 
 class DpopProver:
@@ -51,7 +51,7 @@ class DpopProver:
     def learn(self, url: str, headers: httpx2.Headers) -> bool:
         """Take the nonce in an answer of ``url``; say whether it is a new one."""
         nonce, place = headers.get(NONCE), address.origin_of(url)
-        if not nonce or len(nonce) > _LONGEST_NONCE or self._nonces.get(place) == nonce:
+        if not nonce or len(nonce) > _MAX_NONCE or self._nonces.get(place) == nonce:
             return False
         self._nonces[place] = nonce
         return True

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from doorward.client.http.http_client import HttpClient, require_success
-from doorward.client.http.url_policy import readable
+from doorward.client.http.url_policy import parse_unambiguous
 from doorward.client.refusals import DiscoveryFailed, ProtocolBroken, SignInFailed
 from doorward.errors import ConfigurationError
 from doorward.jose.private_key import PrivateKey
@@ -16,7 +16,7 @@ from doorward.wire.address import require_issuer
 from doorward.wire.oauth.client_metadata import is_client_id_url
 from doorward.wire.oauth.server_metadata import ServerMetadata
 
-Way = Literal["pre-registered", "document", "registered"]
+RegistrationKind = Literal["pre-registered", "document", "registered"]
 
 # RFC 6749 appendix A.1, A.2. A longer id fits into no address that a browser is given, and would be
 # remembered: nobody could sign in there again.
@@ -36,7 +36,7 @@ class Registration:
 
     issuer: str
     client_id: str
-    way: Way
+    kind: RegistrationKind
     client_secret: str | None = field(default=None, repr=False)
     auth_method: str = "none"
     redirect_uri: str | None = None
@@ -57,7 +57,7 @@ class Registration:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClientChoice:
+class ClientConfig:
     """
     What the user configured about this client's identity.
 
@@ -91,7 +91,7 @@ def no_issuer(who: str) -> ConfigurationError:
     return ConfigurationError(
         "no-issuer",
         f"{who} has credentials, and no issuer that they are for.",
-        "Set ClientChoice(issuer=…) to the issuer that gave them out. It is not taken from the MCP "
+        "Set ClientConfig(issuer=…) to the issuer that gave them out. It is not taken from the MCP "
         "server, which could name one of its own.",
     )
 
@@ -103,11 +103,11 @@ def _is_whole(kept: Any) -> bool:
     if not texts or not (secret is None or isinstance(secret, str)) or kept.private_key is not None:
         return False
     uri = kept.redirect_uri
-    usable = uri is None or (isinstance(uri, str) and readable(uri) is not None)
-    return kept.way in get_args(Way) and usable
+    usable = uri is None or (isinstance(uri, str) and parse_unambiguous(uri) is not None)
+    return kept.kind in get_args(RegistrationKind) and usable
 
 
-def pre_arranged(choice: ClientChoice, server: ServerMetadata) -> Registration | None:
+def preconfigured(client_config: ClientConfig, server: ServerMetadata) -> Registration | None:
     """
     Return the registration that needs no request, or ``None``.
 
@@ -119,27 +119,27 @@ def pre_arranged(choice: ClientChoice, server: ServerMetadata) -> Registration |
 
     Spec: MCP 2026-07-28 client registration
     """
-    if choice.issuer is not None and choice.issuer != server.issuer:
+    if client_config.issuer is not None and client_config.issuer != server.issuer:
         raise SignInFailed(
             "wrong-issuer",
             f"The server signs in at {server.issuer}, and the configured client is one of "
-            f"{choice.issuer}.",
+            f"{client_config.issuer}.",
             "Nothing was sent there. If you know that the client has moved, change its issuer: "
-            "--issuer on the command line, ClientChoice(issuer=…) in code.",
+            "--issuer on the command line, ClientConfig(issuer=…) in code.",
         )
-    if choice.client_id is not None:
+    if client_config.client_id is not None:
         return Registration(
             issuer=server.issuer,
-            client_id=choice.client_id,
-            client_secret=choice.client_secret,
-            private_key=choice.private_key,
+            client_id=client_config.client_id,
+            client_secret=client_config.client_secret,
+            private_key=client_config.private_key,
             auth_method="private_key_jwt"
-            if choice.private_key
-            else _auth_method(server, choice.client_secret),
-            way="pre-registered",
+            if client_config.private_key
+            else _auth_method(server, client_config.client_secret),
+            kind="pre-registered",
         )
-    if choice.document is not None and server.client_id_metadata_document_supported:
-        return Registration(issuer=server.issuer, client_id=choice.document, way="document")
+    if client_config.document is not None and server.client_id_metadata_document_supported:
+        return Registration(issuer=server.issuer, client_id=client_config.document, kind="document")
     return None
 
 
@@ -147,7 +147,7 @@ async def register(
     http_client: HttpClient,
     server: ServerMetadata,
     redirect_uri: str,
-    choice: ClientChoice,
+    client_config: ClientConfig,
     scopes: frozenset[str],
 ) -> Registration:
     """
@@ -166,8 +166,8 @@ async def register(
             f"Register a native client there with the redirect URI {redirect_uri}, then give its "
             "id with --client-id.",
         )
-    wish: dict[str, Any] = {
-        "client_name": choice.name,
+    client_metadata: dict[str, Any] = {
+        "client_name": client_config.name,
         "redirect_uris": [redirect_uri],
         "application_type": "native",
         "token_endpoint_auth_method": "none",
@@ -175,11 +175,11 @@ async def register(
         "response_types": ["code"],
     }
     if server.device_authorization_endpoint is not None:
-        wish["grant_types"].append("urn:ietf:params:oauth:grant-type:device_code")
+        client_metadata["grant_types"].append("urn:ietf:params:oauth:grant-type:device_code")
     if scopes:
-        wish["scope"] = " ".join(sorted(scopes))
+        client_metadata["scope"] = " ".join(sorted(scopes))
     answer = await http_client.post_json(
-        server.registration_endpoint, "registration endpoint", wish
+        server.registration_endpoint, "registration endpoint", client_metadata
     )
     if answer.status >= 500:
         require_success(answer, "registration endpoint")
@@ -216,7 +216,7 @@ def _read(document: dict[str, Any], server: ServerMetadata, redirect_uri: str) -
         client_secret=None if method == "none" else secret,
         auth_method=method,
         redirect_uri=redirect_uri,
-        way="registered",
+        kind="registered",
     )
 
 

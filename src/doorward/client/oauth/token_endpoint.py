@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import quote_plus
 
 from doorward.client.http.http_client import HttpClient, HttpResponse
-from doorward.client.oauth.authorization import AuthorizationAttempt
+from doorward.client.oauth.authorization import AuthorizationRequest
 from doorward.client.oauth.dpop import DpopProver
 from doorward.client.oauth.registration import Registration
 from doorward.client.oauth.tokens import Tokens, read_tokens
@@ -36,7 +36,7 @@ _ASSERTION_LIVES = 60
 
 async def exchange_code(
     http_client: HttpClient,
-    attempt: AuthorizationAttempt,
+    attempt: AuthorizationRequest,
     registration: Registration,
     code: str,
     clock: Callable[[], float],
@@ -51,7 +51,7 @@ async def exchange_code(
     Spec: RFC 6749 §4.1.3; RFC 7636 §4.5; RFC 8707 §2.2
     """
     form = attempt.form(code)
-    answer = await _ask(http_client, attempt.server, registration, form, clock, prover)
+    answer = await _post_with_nonce(http_client, attempt.server, registration, form, clock, prover)
     return read_tokens(
         answer.document(),
         issuer=attempt.server.issuer,
@@ -82,7 +82,7 @@ async def exchange_grant(
 
     Spec: RFC 6749 §4.4, §4.5; RFC 8707 §2.2
     """
-    answer = await _ask(http_client, server, registration, form, clock, prover)
+    answer = await _post_with_nonce(http_client, server, registration, form, clock, prover)
     return read_tokens(
         answer.document(),
         issuer=server.issuer,
@@ -118,7 +118,7 @@ async def exchange_refresh_token(
     }
     # The refresh token of a public client is bound to the key as its access token is.
     prover = DpopProver(PrivateKey.from_pem(old.proof_key), clock) if old.proof_key else None
-    answer = await _ask(http_client, server, registration, form, clock, prover)
+    answer = await _post_with_nonce(http_client, server, registration, form, clock, prover)
     document = answer.document()
     if document.get("refresh_token") is None:
         document["refresh_token"] = old.refresh_token
@@ -148,8 +148,8 @@ async def revoke_tokens(
     if server.revocation_endpoint is None or tokens.issuer != server.issuer:
         return False
     # The refresh token takes its access tokens with it; most issuers cannot recall a JWT alone.
-    doomed = ("refresh_token", tokens.refresh_token) if tokens.refresh_token else None
-    hint, token = doomed or ("access_token", tokens.access_token)
+    refresh = ("refresh_token", tokens.refresh_token) if tokens.refresh_token else None
+    hint, token = refresh or ("access_token", tokens.access_token)
     form = {"token": token, "token_type_hint": hint}
     full, basic = authenticated(registration, form, clock)
     answer = await http_client.post_form(
@@ -158,7 +158,7 @@ async def revoke_tokens(
     return answer.status == 200
 
 
-async def _ask(
+async def _post_with_nonce(
     http_client: HttpClient,
     server: ServerMetadata,
     registration: Registration,
@@ -169,25 +169,25 @@ async def _ask(
     # The last gate before a secret leaves: it goes to the issuer that gave it, or nowhere.
     if registration.issuer != server.issuer:
         raise SignInFailed("wrong-issuer", "These credentials belong to another issuer.")
-    answer = await _posted(http_client, server, registration, form, clock, prover)
+    answer = await _post(http_client, server, registration, form, clock, prover)
     # Once: a server that gives a new nonce with every refusal would be asked for ever.
     if _wants_nonce(answer, prover, server.token_endpoint):
-        answer = await _posted(http_client, server, registration, form, clock, prover)
+        answer = await _post(http_client, server, registration, form, clock, prover)
     if answer.status == 200:
         return answer
-    raise refused(answer, "token endpoint")
+    raise error_of(answer, "token endpoint")
 
 
-def refused(answer: HttpResponse, what: str) -> SignInFailed | Unreachable:
+def error_of(answer: HttpResponse, what: str) -> SignInFailed | Unreachable:
     """Return what to tell the user of an answer that is no 200; ``what`` names who gave it."""
     if answer.status >= 500:
         return Unreachable(
             "server-error", f"The {what} answered {answer.status}.", "Try again soon."
         )
-    return SignInFailed(*_reason(answer, what))
+    return SignInFailed(*_error_reason(answer, what))
 
 
-async def _posted(
+async def _post(
     http_client: HttpClient,
     server: ServerMetadata,
     registration: Registration,
@@ -240,7 +240,7 @@ def _client_assertion(registration: Registration, key: PrivateKey, now: float) -
     return key.sign({"typ": "JWT", "kid": key.thumbprint}, claims)
 
 
-def _reason(answer: HttpResponse, what: str) -> tuple[str, str]:
+def _error_reason(answer: HttpResponse, what: str) -> tuple[str, str]:
     try:
         error = answer.document().get("error")
     except ProtocolBroken:

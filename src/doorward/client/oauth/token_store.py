@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 
 from doorward.client.oauth.registration import Registration
 from doorward.client.oauth.tokens import Tokens
-from doorward.client.storage.lock import exclusive
+from doorward.client.storage.lock import async_lock
 from doorward.client.storage.store import Store
 from doorward.errors import ConfigurationError
 
@@ -39,7 +39,7 @@ class TokenStore:
         # No URL holds a space, so neither a server nor a pair is ever taken for an account's.
         self._suffix = "" if account is None else f" as {account}"
         self.account = account
-        self.place = store.place
+        self.location = store.location
 
     def tokens_for(self, server_url: str) -> Tokens | None:
         """Return the tokens that ``server_url`` was last signed in with, or ``None``."""
@@ -51,14 +51,14 @@ class TokenStore:
         found = Tokens.from_record(record) if record else None
         return found if found and (found.issuer, found.resource) == (issuer, resource) else None
 
-    def keep_tokens(self, server_url: str, tokens: Tokens) -> None:
+    def save_tokens(self, server_url: str, tokens: Tokens) -> None:
         """Keep ``tokens``, and remember that they are the ones for ``server_url``."""
         self._store.put(self._tokens_key(tokens.issuer, tokens.resource), tokens.to_record())
         link = {"issuer": tokens.issuer, "resource": tokens.resource}
         if self._store.get(self._server_key(server_url)) != link:
             self._store.put(self._server_key(server_url), link)
 
-    def forget_tokens(self, server_url: str) -> Tokens | None:
+    def delete_tokens(self, server_url: str) -> Tokens | None:
         """Forget the tokens of ``server_url`` and return what they were."""
         tokens = self.tokens_for(server_url)
         if tokens is not None:
@@ -73,16 +73,16 @@ class TokenStore:
         ours = ((key.split(" ", 2), key) for key in kept)
         return tuple(words[1] for words, key in ours if key == self._server_key(words[1]))
 
-    def registration_at(self, issuer: str) -> Registration | None:
+    def registration_for(self, issuer: str) -> Registration | None:
         """Return how this client is known to ``issuer``, or ``None``."""
         record = self._store.get(_CLIENT + issuer)
         return Registration.from_record(record, issuer) if record else None
 
-    def keep_registration(self, registration: Registration) -> None:
+    def save_registration(self, registration: Registration) -> None:
         """Keep how this client is known to an issuer."""
         self._store.put(_CLIENT + registration.issuer, registration.to_record())
 
-    def forget_registration(self, issuer: str) -> None:
+    def delete_registration(self, issuer: str) -> None:
         """Forget how this client is known to ``issuer``."""
         self._store.delete(_CLIENT + issuer)
 
@@ -92,7 +92,7 @@ class TokenStore:
         issuer = record.get("issuer") if record else None
         return issuer if isinstance(issuer, str) else None
 
-    def keep_issuer(self, client_id: str, issuer: str) -> None:
+    def save_issuer(self, client_id: str, issuer: str) -> None:
         """Keep the user's word that ``issuer`` gave out ``client_id``; a server's is never kept."""
         if self.issuer_of(client_id) != issuer:
             self._store.put(_ISSUER + client_id, {"issuer": issuer})
@@ -100,7 +100,7 @@ class TokenStore:
     def lock(self, issuer: str, resource: str) -> AbstractAsyncContextManager[None]:
         """Return the lock under which the tokens of this pair are refreshed, across processes."""
         name = hashlib.sha256(self._tokens_key(issuer, resource).encode()).hexdigest()[:16]
-        return exclusive(self._store.directory / f"{name}.lock")
+        return async_lock(self._store.directory / f"{name}.lock")
 
     def _server_key(self, server_url: str) -> str:
         return f"{_SERVER}{server_url}{self._suffix}"

@@ -12,7 +12,7 @@ from doorward.wire.oauth.scope import build_scope, parse_scope
 # RFC 6750 §2.1 b64token. A line break in a token would write a header of its own.
 _SENDABLE = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
-LONGEST_LIFE = 366 * 86400
+MAX_LIFETIME = 366 * 86400
 """Seconds; a longer life is cut to this, so that an absurd number cannot overflow a date."""
 # The year 9999, which is where dates end.
 _LATEST = 253_402_300_799
@@ -123,7 +123,7 @@ def _expiry(expires_in: Any, now: float) -> float | None:
     # Written as what is allowed: every comparison with NaN is false.
     if not expires_in > 0:
         raise _malformed("expires_in is not in the future")
-    return now + min(expires_in, LONGEST_LIFE)
+    return now + min(expires_in, MAX_LIFETIME)
 
 
 def _granted(scope: Any, requested: frozenset[str]) -> frozenset[str]:

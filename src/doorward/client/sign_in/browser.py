@@ -2,7 +2,7 @@
 
 import webbrowser
 
-from doorward.client.http.url_policy import LONGEST_ADDRESS
+from doorward.client.http.url_policy import MAX_URL_LENGTH
 from doorward.client.refusals import SignInFailed
 from doorward.wire import address
 
@@ -20,10 +20,10 @@ def require_web_address(url: str) -> str:
 
     Spec: MCP 2026-07-28 security best practices; RFC 3986 §2
     """
-    if len(url) > LONGEST_ADDRESS:
+    if len(url) > MAX_URL_LENGTH:
         raise SignInFailed(
             "address-too-long",
-            f"The sign-in page's address has {len(url)} characters, more than {LONGEST_ADDRESS}.",
+            f"The sign-in page's address has {len(url)} characters, more than {MAX_URL_LENGTH}.",
             "Ask for fewer scopes, with --scope.",
         )
     if address.split(url) is None or any(mark in url for mark in "\"'`<>|^{}$();"):

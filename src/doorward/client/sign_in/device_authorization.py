@@ -11,7 +11,7 @@ import anyio
 from doorward.client.oauth.discovery import DiscoveredIssuer
 from doorward.client.oauth.dpop import DpopProver
 from doorward.client.oauth.registration import Registration
-from doorward.client.oauth.token_endpoint import authenticated, exchange_grant, refused
+from doorward.client.oauth.token_endpoint import authenticated, error_of, exchange_grant
 from doorward.client.oauth.tokens import Tokens
 from doorward.client.refusals import ProtocolBroken, SignInFailed, Unreachable
 from doorward.client.sign_in.browser import require_web_address
@@ -24,28 +24,28 @@ GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 # All in seconds.
 _INTERVAL = 5.0
 _SLOWER = 5.0
-_SHORTEST_INTERVAL = 1.0
-_LONGEST_INTERVAL = 300.0
-_LONGEST_PAUSE = 60.0
-_LONGEST_WAIT = 1800.0
-_LONGEST_LIFE = 86400.0
+_MIN_INTERVAL = 1.0
+_MAX_INTERVAL = 300.0
+_MAX_PAUSE = 60.0
+_MAX_WAIT = 1800.0
+_MAX_LIFETIME = 86400.0
 # A person types it on another device: a longer text, words or an address would be a message.
 _USER_CODE = re.compile(r"(?=.{1,32}\Z)[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
-_LONGEST_ADDRESS = 2048
+_MAX_URL_LENGTH = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceCode:
     """
-    What the user is shown: enter ``user_code`` at ``address``, or open ``complete_address``.
+    What the user is shown: enter ``user_code`` at ``address``, or open ``verification_uri_complete``.
 
     ``lives`` is in seconds.
     """
 
     address: str
     user_code: str = field(repr=False)
-    complete_address: str | None = field(repr=False)
-    lives: float
+    verification_uri_complete: str | None = field(repr=False)
+    expires_in: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,15 +65,17 @@ class DeviceSignIn(SignIn):
     async def _authorize(
         self, found: DiscoveredIssuer, scopes: frozenset[str], prover: DpopProver | None
     ) -> Tokens:
-        kept = self.token_store.registration_at(found.server.issuer)
+        kept = self.token_store.registration_for(found.server.issuer)
         # A registration names a redirect URI even where none is ever used.
         registration = await self._registration(found, scopes, "http://127.0.0.1/callback", kept)
-        document = await self._ask(found, scopes, registration)
-        code, shown, interval = self._read(document, found.server.issuer)
-        self.show(shown)
-        return await self._wait(found, scopes, prover, registration, code, shown.lives, interval)
+        document = await self._request_device_code(found, scopes, registration)
+        code, device_code, interval = self._parse(document, found.server.issuer)
+        self.show(device_code)
+        return await self._poll(
+            found, scopes, prover, registration, code, device_code.expires_in, interval
+        )
 
-    async def _ask(
+    async def _request_device_code(
         self, found: DiscoveredIssuer, scopes: frozenset[str], registration: Registration
     ) -> dict[str, Any]:
         endpoint = found.server.device_authorization_endpoint
@@ -92,25 +94,25 @@ class DeviceSignIn(SignIn):
             endpoint, "device authorization endpoint", full, basic
         )
         if answer.status != 200:
-            raise refused(answer, "device authorization endpoint")
+            raise error_of(answer, "device authorization endpoint")
         return answer.document()
 
-    async def _wait(
+    async def _poll(
         self,
         found: DiscoveredIssuer,
         scopes: frozenset[str],
         prover: DpopProver | None,
         registration: Registration,
         code: str,
-        lives: float,
+        expires_in: float,
         interval: float,
     ) -> Tokens:
         start = self.clock()
-        open_until = Span(start, start + min(lives, self.patience))
+        deadline = Span(start, start + min(expires_in, self.timeout))
         form = {"grant_type": GRANT, "device_code": code, "resource": found.resource.resource}
-        while open_until.holds(now := self.clock()):
-            await self.sleep(min(interval, open_until.until - now))
-            if not open_until.holds(self.clock()):
+        while deadline.holds(now := self.clock()):
+            await self.sleep(min(interval, deadline.until - now))
+            if not deadline.holds(self.clock()):
                 break
             try:
                 return await exchange_grant(
@@ -130,10 +132,10 @@ class DeviceSignIn(SignIn):
                     raise
             except Unreachable:
                 # A connection that broke says nothing about the user, who may be typing.
-                interval = max(interval, min(interval * 2, _LONGEST_PAUSE))
+                interval = max(interval, min(interval * 2, _MAX_PAUSE))
         raise SignInFailed("timed-out", "The code was not entered in time.", "Start again.")
 
-    def _read(self, document: dict[str, Any], issuer: str) -> tuple[str, DeviceCode, float]:
+    def _parse(self, document: dict[str, Any], issuer: str) -> tuple[str, DeviceCode, float]:
         """Return the device code, what the user is shown, and the seconds between two polls."""
         code, user_code = document.get("device_code"), document.get("user_code")
         if not (isinstance(code, str) and code and code.isprintable()):
@@ -143,22 +145,24 @@ class DeviceSignIn(SignIn):
         # Some servers still write verification_url, as the drafts had it.
         page = document.get("verification_uri") or document.get("verification_url")
         complete = document.get("verification_uri_complete")
-        lives = _seconds(document, "expires_in", _LONGEST_WAIT, _LONGEST_LIFE)
-        if lives == 0:
+        expires_in = _seconds(document, "expires_in", _MAX_WAIT, _MAX_LIFETIME)
+        if expires_in == 0:
             raise _malformed("the code is over already")
-        shown = DeviceCode(
+        device_code = DeviceCode(
             address=self._require_page(page, issuer),
             user_code=user_code,
-            complete_address=None if complete is None else self._require_page(complete, issuer),
-            lives=min(lives, _LONGEST_WAIT),
+            verification_uri_complete=None
+            if complete is None
+            else self._require_page(complete, issuer),
+            expires_in=min(expires_in, _MAX_WAIT),
         )
-        interval = _seconds(document, "interval", _INTERVAL, _LONGEST_INTERVAL)
+        interval = _seconds(document, "interval", _INTERVAL, _MAX_INTERVAL)
         # Zero is a number that RFC 8628 allows; without a pause it is a thousand polls a second.
-        return code, shown, max(interval, _SHORTEST_INTERVAL)
+        return code, device_code, max(interval, _MIN_INTERVAL)
 
     def _require_page(self, url: object, issuer: str) -> str:
         """Return ``url`` when a person may be sent there: where this client itself may go."""
-        if not isinstance(url, str) or len(url) > _LONGEST_ADDRESS:
+        if not isinstance(url, str) or len(url) > _MAX_URL_LENGTH:
             raise _malformed("an address is missing or no text of usual length")
         require_web_address(url)
         self.http_client.url_policy.require(urldefrag(url).url, "verification address")

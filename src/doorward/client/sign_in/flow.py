@@ -12,7 +12,10 @@ import httpx2
 
 from doorward.client.http.http_client import HttpClient
 from doorward.client.http.url_policy import PinnedTransport, UrlPolicy
-from doorward.client.oauth.authorization import AuthorizationAttempt, judge
+from doorward.client.oauth.authorization import (
+    AuthorizationRequest,
+    validate_authorization_response,
+)
 from doorward.client.oauth.discovery import (
     BearerChallenge,
     DiscoveredIssuer,
@@ -21,7 +24,7 @@ from doorward.client.oauth.discovery import (
     requested_scopes,
 )
 from doorward.client.oauth.dpop import DpopProver
-from doorward.client.oauth.registration import ClientChoice, Registration, pre_arranged, register
+from doorward.client.oauth.registration import ClientConfig, Registration, preconfigured, register
 from doorward.client.oauth.token_endpoint import (
     exchange_code,
     exchange_refresh_token,
@@ -32,7 +35,7 @@ from doorward.client.oauth.tokens import Tokens
 from doorward.client.refusals import ProtocolBroken, SignInFailed
 from doorward.client.sign_in.browser import open_browser, require_web_address
 from doorward.client.sign_in.listener import Listener
-from doorward.client.sign_in.paste_back import Paste, PasteBack
+from doorward.client.sign_in.pasted_redirect import PastedRedirect, ReadRedirectUrl
 from doorward.client.storage.open_store import open_store
 from doorward.jose.private_key import PrivateKey
 from doorward.wire.oauth.server_metadata import ServerMetadata
@@ -43,7 +46,7 @@ Browser = Callable[[str], object]
 # The client id is dead there: forgotten by a restarted server, or deleted. Registering anew mends
 # it; keeping it would lock the user out until a file is deleted by hand.
 _OFFLINE = frozenset({"offline_access"})
-_DEAD_CLIENT = frozenset({"invalid-client", "unauthorized-client"})
+_UNKNOWN_CLIENT_ERRORS = frozenset({"invalid-client", "unauthorized-client"})
 
 
 def _silent(_step: str, _detail: str) -> None:
@@ -57,7 +60,7 @@ class SignIn:
 
     ``browser`` is given the authorization URL. It may open it, print it, or be a test that fills
     in the forms; it runs in a thread of its own. ``progress`` hears of each hop by name:
-    ``resource``, ``issuer``, ``client``, ``browser``, ``answer``, ``tokens``. ``patience`` is how
+    ``resource``, ``issuer``, ``client``, ``browser``, ``answer``, ``tokens``. ``timeout`` is how
     long to wait for the person, in seconds. ``port`` is where to listen, for authorization servers that
     know one exact redirect URI; 0 is the port of the last time, or any free one. With ``paste``
     nobody listens, and the answer is a line that the user pastes. ``prompt`` is passed on to the
@@ -66,15 +69,15 @@ class SignIn:
 
     token_store: TokenStore
     http_client: HttpClient
-    choice: ClientChoice = field(default_factory=ClientChoice)
+    client_config: ClientConfig = field(default_factory=ClientConfig)
     browser: Browser = open_browser
     progress: Progress = _silent
     clock: Callable[[], float] = time.time
-    patience: float = 300.0
+    timeout: float = 300.0
     port: int = 0
-    paste: Paste | None = None
+    paste: ReadRedirectUrl | None = None
     prompt: str | None = None
-    needs_person: ClassVar[bool] = True
+    needs_user: ClassVar[bool] = True
 
     @classmethod
     def for_server(cls, server_url: str, **options: Any) -> Self:
@@ -112,11 +115,11 @@ class SignIn:
 
         Spec: MCP 2026-07-28 authorization flow steps
         """
-        found = await discover(self.http_client, server_url, challenge, self.choice.issuer)
+        found = await discover(self.http_client, server_url, challenge, self.client_config.issuer)
         self.progress("resource", found.resource.resource_name or found.resource.resource)
         self.progress("issuer", found.server.issuer)
         # A service is never offline: it gets the next token as it got this one.
-        offline = self.needs_person
+        offline = self.needs_user
         scopes = requested_scopes(challenge, found, wanted=wanted, held=held, offline=offline)
         for last in (False, True):
             try:
@@ -126,10 +129,10 @@ class SignIn:
                 if not last and refusal.reason == "not-allowed" and scopes >= _OFFLINE:
                     # Offered to all, and refused to this account once everything else was done.
                     scopes -= _OFFLINE
-                elif last or not await self._forget_dead_client(refusal, found.server.issuer):
+                elif last or not await self._forget_unknown_client(refusal, found.server.issuer):
                     raise
         # In a thread, as every write: it may wait for another process, which the loop must not.
-        await anyio.to_thread.run_sync(self.token_store.keep_tokens, server_url, tokens)
+        await anyio.to_thread.run_sync(self.token_store.save_tokens, server_url, tokens)
         self.progress("tokens", " ".join(sorted(tokens.scopes)))
         return tokens
 
@@ -154,7 +157,7 @@ class SignIn:
             fresh = await exchange_refresh_token(
                 self.http_client, server, registration, kept or old, self.clock
             )
-            await anyio.to_thread.run_sync(self.token_store.keep_tokens, server_url, fresh)
+            await anyio.to_thread.run_sync(self.token_store.save_tokens, server_url, fresh)
         return fresh
 
     async def revoke(self, tokens: Tokens) -> bool:
@@ -171,14 +174,14 @@ class SignIn:
         return await revoke_tokens(self.http_client, server, registration, tokens, self.clock)
 
     def _registration_of(self, tokens: Tokens, server: ServerMetadata) -> Registration:
-        ours = self.choice.issuer in (None, tokens.issuer)
-        arranged = pre_arranged(self.choice, server) if ours else None
+        ours = self.client_config.issuer in (None, tokens.issuer)
+        arranged = preconfigured(self.client_config, server) if ours else None
         if arranged is not None and arranged.client_id == tokens.client_id:
             return arranged
-        kept = self.token_store.registration_at(tokens.issuer)
+        kept = self.token_store.registration_for(tokens.issuer)
         if kept is not None and kept.client_id == tokens.client_id:
             return kept
-        return Registration(issuer=tokens.issuer, client_id=tokens.client_id, way="registered")
+        return Registration(issuer=tokens.issuer, client_id=tokens.client_id, kind="registered")
 
     def _prover(self, found: DiscoveredIssuer, challenge: BearerChallenge) -> DpopProver | None:
         """Return a prover with a fresh key where both servers take tokens that are bound to one."""
@@ -192,10 +195,10 @@ class SignIn:
     async def _authorize(
         self, found: DiscoveredIssuer, scopes: frozenset[str], prover: DpopProver | None
     ) -> Tokens:
-        kept = self.token_store.registration_at(found.server.issuer)
+        kept = self.token_store.registration_for(found.server.issuer)
         async with await self._receiver(self.port or _port_of(kept)) as listener:
             registration = await self._registration(found, scopes, listener.redirect_uri, kept)
-            attempt = AuthorizationAttempt(
+            attempt = AuthorizationRequest(
                 server=found.server,
                 client_id=registration.client_id,
                 redirect_uri=listener.redirect_uri,
@@ -203,7 +206,7 @@ class SignIn:
                 scopes=scopes,
                 prompt=self.prompt,
             )
-            if registration is kept and await self._is_turned_away(attempt):
+            if registration is kept and await self._is_client_rejected(attempt):
                 raise SignInFailed(
                     "invalid-client", "The authorization server does not serve this client."
                 )
@@ -212,15 +215,15 @@ class SignIn:
             # A browser that is signed in already is back before the call that opened it returns.
             listener.expect(attempt.state)
             await anyio.to_thread.run_sync(self.browser, url, abandon_on_cancel=True)
-            answer = await listener.answer(attempt.state, self.patience)
-        code = judge(attempt, answer)
+            answer = await listener.answer(attempt.state, self.timeout)
+        code = validate_authorization_response(attempt, answer)
         self.progress("answer", found.server.issuer)
         return await exchange_code(
             self.http_client, attempt, registration, code, self.clock, prover
         )
 
-    async def _receiver(self, port: int) -> Listener | PasteBack:
-        return await Listener.open(port) if self.paste is None else PasteBack(self.paste, port)
+    async def _receiver(self, port: int) -> Listener | PastedRedirect:
+        return await Listener.open(port) if self.paste is None else PastedRedirect(self.paste, port)
 
     async def _registration(
         self,
@@ -229,17 +232,17 @@ class SignIn:
         redirect_uri: str,
         kept: Registration | None,
     ) -> Registration:
-        registration = pre_arranged(self.choice, found.server) or kept
+        registration = preconfigured(self.client_config, found.server) or kept
         if registration is None:
             registration = await register(
-                self.http_client, found.server, redirect_uri, self.choice, scopes
+                self.http_client, found.server, redirect_uri, self.client_config, scopes
             )
         if registration is not kept:
-            await anyio.to_thread.run_sync(self.token_store.keep_registration, registration)
-        self.progress("client", f"{registration.client_id} ({registration.way})")
+            await anyio.to_thread.run_sync(self.token_store.save_registration, registration)
+        self.progress("client", f"{registration.client_id} ({registration.kind})")
         return registration
 
-    async def _is_turned_away(self, attempt: AuthorizationAttempt) -> bool:
+    async def _is_client_rejected(self, attempt: AuthorizationRequest) -> bool:
         """
         Say whether the authorization endpoint refuses a remembered client at the door.
 
@@ -250,7 +253,7 @@ class SignIn:
 
         Spec: RFC 6749 §4.1.2.1; RFC 7591 §2
         """
-        probe = replace(attempt, state=_throwaway(), verifier=_throwaway() + _throwaway())
+        probe = replace(attempt, state=_random_value(), verifier=_random_value() + _random_value())
         try:
             answer = await self.http_client.get(probe.url(), "authorization endpoint")
         except ProtocolBroken:
@@ -260,11 +263,15 @@ class SignIn:
             return dict(parse_qsl(query)).get("error") in ("invalid_scope", "unauthorized_client")
         return answer.status in (400, 401)
 
-    async def _forget_dead_client(self, refusal: SignInFailed, issuer: str) -> bool:
-        kept = self.token_store.registration_at(issuer)
-        if refusal.reason not in _DEAD_CLIENT or kept is None or kept.way != "registered":
+    async def _forget_unknown_client(self, refusal: SignInFailed, issuer: str) -> bool:
+        kept = self.token_store.registration_for(issuer)
+        if (
+            refusal.reason not in _UNKNOWN_CLIENT_ERRORS
+            or kept is None
+            or kept.kind != "registered"
+        ):
             return False
-        await anyio.to_thread.run_sync(self.token_store.forget_registration, issuer)
+        await anyio.to_thread.run_sync(self.token_store.delete_registration, issuer)
         return True
 
 
@@ -274,5 +281,5 @@ def _port_of(registration: Registration | None) -> int:
     return httpx2.URL(registration.redirect_uri).port or 0
 
 
-def _throwaway() -> str:
+def _random_value() -> str:
     return secrets.token_urlsafe(32)

@@ -12,9 +12,9 @@ from doorward.wire.oauth.parameters import parse_parameters
 
 HOST = "127.0.0.1"
 PATH = "/callback"
-_LONGEST_REQUEST = 16 * 1024
-_LONGEST_READ = 5.0
-_MOST_OPEN = 32
+_MAX_REQUEST = 16 * 1024
+_READ_TIMEOUT = 5.0
+_MAX_CONNECTIONS = 32
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -42,7 +42,7 @@ class Listener:
     Only ``GET /callback`` with the expected state is taken, once; everything else is a 404, so a
     page that scans local ports learns nothing and cannot end the wait. The Host header must be
     ours: a name that was rebound to this machine is somebody else's page. Of more than
-    ``_MOST_OPEN`` connections the oldest goes: a browser asks at once, and who only holds
+    ``_MAX_CONNECTIONS`` connections the oldest goes: a browser asks at once, and who only holds
     connections would else take every descriptor of this process.
 
     Spec: RFC 8252 §7.3, §8.3
@@ -71,7 +71,7 @@ class Listener:
         return listener
 
     async def _bind(self, port: int) -> None:
-        self._server = await asyncio.start_server(self._serve, HOST, port, limit=_LONGEST_REQUEST)
+        self._server = await asyncio.start_server(self._serve, HOST, port, limit=_MAX_REQUEST)
         self.port = self._server.sockets[0].getsockname()[1]
 
     @property
@@ -125,10 +125,10 @@ class Listener:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open[writer] = None
-        if len(self._open) > _MOST_OPEN:
+        if len(self._open) > _MAX_CONNECTIONS:
             self._close(next(iter(self._open)))
         try:
-            async with asyncio.timeout(_LONGEST_READ):
+            async with asyncio.timeout(_READ_TIMEOUT):
                 head = await reader.readuntil(b"\r\n\r\n")
             writer.write(self._respond(head))
             await writer.drain()

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from doorward.client.storage.folder import (
     TEMPORARY,
-    make_private,
+    create_private_directory,
     remove_left,
     require_private,
 )
-from doorward.client.storage.lock import briefly
+from doorward.client.storage.lock import blocking_lock
 from doorward.client.storage.store import Record
 from doorward.errors import ConfigurationError
 from doorward.private_file import Exposed, read_private, replace_private
@@ -40,10 +40,10 @@ class FileStore:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        make_private(directory)
+        create_private_directory(directory)
         self.path = directory / self.file_name
         self._lock = directory / "tokens.lock"
-        self.place = str(self.path)
+        self.location = str(self.path)
         remove_left(directory, self._lock)
 
     def get(self, key: str) -> Record | None:
@@ -53,13 +53,13 @@ class FileStore:
     def put(self, key: str, record: Record) -> None:
         """Keep ``record`` under ``key``."""
         require_private(self.directory)
-        with briefly(self._lock):
+        with blocking_lock(self._lock):
             self._save({**self._load(), key: record})
 
     def delete(self, key: str) -> None:
         """Forget what is under ``key``, if anything."""
         require_private(self.directory)
-        with briefly(self._lock):
+        with blocking_lock(self._lock):
             records = self._load()
             if records.pop(key, None) is not None:
                 self._save(records)
@@ -84,7 +84,7 @@ class FileStore:
                 + shell_command("chmod", "600", str(self.path)),
             ) from None
         try:
-            return _records(self._opened(content))
+            return _records(self._decrypt(content))
         except ValueError as error:
             raise unreadable(self.path) from error
 
@@ -98,13 +98,13 @@ class FileStore:
             )
         # What could not be read again would lock the user out of all the rest.
         _records(plain)
-        replace_private(self.path, self._closed(plain), prefix=TEMPORARY)
+        replace_private(self.path, self._encrypt(plain), prefix=TEMPORARY)
 
-    def _closed(self, plain: bytes) -> bytes:
+    def _encrypt(self, plain: bytes) -> bytes:
         """Return what the file holds for ``plain``."""
         return plain
 
-    def _opened(self, content: bytes) -> bytes:
+    def _decrypt(self, content: bytes) -> bytes:
         """Return what ``_closed`` was given; a ``ValueError`` says that it was not."""
         return content
 

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from doorward.client.storage.lock import at_once
+from doorward.client.storage.lock import try_lock
 from doorward.errors import ConfigurationError
 from doorward.private_file import ExposedFolder, left_by_writers, require_private_folder
 from doorward.wire.shell_command import shell_command
@@ -12,7 +12,7 @@ HOME_VARIABLE = "DOORWARD_HOME"
 TEMPORARY = ".tokens-"
 
 
-def make_private(directory: Path) -> None:
+def create_private_directory(directory: Path) -> None:
     """
     Make ``directory``, and the folders above it that there are not, for this user alone.
 
@@ -51,7 +51,7 @@ def remove_left(directory: Path, lock: Path) -> None:
         if not left_by_writers(directory, TEMPORARY):
             return
         # Who writes holds the lock for as long as its file has such a name.
-        with at_once(lock) as held:
+        with try_lock(lock) as held:
             for path in left_by_writers(directory, TEMPORARY) if held else ():
                 path.unlink(missing_ok=True)
 

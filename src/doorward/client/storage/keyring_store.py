@@ -11,18 +11,18 @@ from keyring.errors import KeyringError
 
 from doorward.client.storage.file_store import SERVICE, FileStore, unreadable
 from doorward.client.storage.folder import HOME_VARIABLE, unusable_keyring
-from doorward.client.storage.lock import at_once, briefly
+from doorward.client.storage.lock import blocking_lock, try_lock
 from doorward.errors import ConfigurationError
 
 _ENTRY = "file-key"
 _NONCE = 12
-SHORTEST = _NONCE + 16
+MIN_SEALED = _NONCE + 16
 """Octets of what is sealed: a nonce and a tag with nothing between them."""
 # Says what was sealed and how, so that nothing else that the key ever sealed passes for it.
-_FORM = b"doorward tokens 1\n"
+_HEADER = b"doorward tokens 1\n"
 
 
-class SealedStore(FileStore):
+class KeyringStore(FileStore):
     """
     The private file, encrypted with AES-256-GCM; its key is one entry of the keyring.
 
@@ -40,42 +40,42 @@ class SealedStore(FileStore):
         super().__init__(directory)
         self._backend = backend
         self._key_lock = directory / "key.lock"
-        self._known = self._kept() or self._made_at_once()
+        self._key = self._read_key() or self._create_key_if_unlocked()
         name = getattr(backend, "name", type(backend).__name__)
-        self.place = f"{self.place}, sealed with a key in the keyring ({name})"
+        self.location = f"{self.location}, sealed with a key in the keyring ({name})"
 
-    def _kept(self) -> AESGCM | None:
+    def _read_key(self) -> AESGCM | None:
         """Return the key that is in the keyring, or ``None``."""
         try:
-            kept = self._backend.get_password(SERVICE, _ENTRY)
+            stored = self._backend.get_password(SERVICE, _ENTRY)
         except (KeyringError, RuntimeError, OSError) as error:
             raise unusable_keyring(type(error).__name__) from error
-        if kept is None:
+        if stored is None:
             return None
         try:
-            key = base64.b64decode(kept, validate=True)
+            key = base64.b64decode(stored, validate=True)
         except ValueError as error:
             raise unreadable(self.path) from error
         if len(key) != 32:
             raise unreadable(self.path)
         return AESGCM(key)
 
-    def _made_at_once(self) -> AESGCM | None:
+    def _create_key_if_unlocked(self) -> AESGCM | None:
         # A store is opened in event loops too. Who makes a key at this moment is waited for when
         # there is something to seal with it.
-        with at_once(self._key_lock) as held:
-            return self._made() if held else None
+        with try_lock(self._key_lock) as held:
+            return self._create_key() if held else None
 
-    def _made(self) -> AESGCM:
+    def _create_key(self) -> AESGCM:
         # Two processes at their first start would each make a key, and one file be lost.
-        if (kept := self._kept()) is not None:
-            return kept
+        if (stored := self._read_key()) is not None:
+            return stored
         key = secrets.token_bytes(32)
-        self._keep(self._backend, base64.b64encode(key).decode())
+        self._write_key(self._backend, base64.b64encode(key).decode())
         return AESGCM(key)
 
     @staticmethod
-    def _keep(backend: Any, key: str) -> None:
+    def _write_key(backend: Any, key: str) -> None:
         try:
             backend.set_password(SERVICE, _ENTRY, key)
         except KeyringError as error:
@@ -85,35 +85,35 @@ class SealedStore(FileStore):
                 f"Unlock it, or set {HOME_VARIABLE} to keep tokens in a private file.",
             ) from error
 
-    def _closed(self, plain: bytes) -> bytes:
-        if self._known is None:
-            with briefly(self._key_lock):
-                self._known = self._made()
-        return _FORM + seal(self._known, plain, _FORM)
+    def _encrypt(self, plain: bytes) -> bytes:
+        if self._key is None:
+            with blocking_lock(self._key_lock):
+                self._key = self._create_key()
+        return _HEADER + seal(self._key, plain, _HEADER)
 
-    def _opened(self, content: bytes) -> bytes:
-        self._known = self._known or self._kept()
-        if self._known is None or not content.startswith(_FORM):
+    def _decrypt(self, content: bytes) -> bytes:
+        self._key = self._key or self._read_key()
+        if self._key is None or not content.startswith(_HEADER):
             raise ValueError("not a sealed file, or there is no key")
-        return unseal(self._known, content.removeprefix(_FORM), _FORM)
+        return unseal(self._key, content.removeprefix(_HEADER), _HEADER)
 
 
-def seal(key: AESGCM, plain: bytes, form: bytes) -> bytes:
+def seal(key: AESGCM, plain: bytes, header: bytes) -> bytes:
     """Return ``plain`` sealed, after a fresh nonce; ``form`` says what is sealed and how."""
     nonce = secrets.token_bytes(_NONCE)
-    return nonce + key.encrypt(nonce, plain, form)
+    return nonce + key.encrypt(nonce, plain, header)
 
 
-def unseal(key: AESGCM, sealed: bytes, form: bytes) -> bytes:
+def unseal(key: AESGCM, sealed: bytes, header: bytes) -> bytes:
     """
     Return what ``seal`` was given.
 
     Raises:
         ValueError: another key sealed it, or it was changed or cut off.
     """
-    if len(sealed) < SHORTEST:
+    if len(sealed) < MIN_SEALED:
         raise ValueError("a file that was cut off")
     try:
-        return key.decrypt(sealed[:_NONCE], sealed[_NONCE:], form)
+        return key.decrypt(sealed[:_NONCE], sealed[_NONCE:], header)
     except InvalidTag as error:
         raise ValueError("sealed with another key, or changed") from error

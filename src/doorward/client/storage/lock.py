@@ -13,11 +13,11 @@ from doorward.client.refusals import Unreachable
 from doorward.errors import ConfigurationError
 
 _PAUSE = 0.01
-_LONGEST_WAIT = 30.0
+_MAX_WAIT = 30.0
 
 
 @asynccontextmanager
-async def exclusive(path: Path, longest_wait: float = _LONGEST_WAIT) -> AsyncIterator[None]:
+async def async_lock(path: Path, max_wait: float = _MAX_WAIT) -> AsyncIterator[None]:
     """
     Hold the lock file at ``path`` for the length of the block; ``longest_wait`` is in seconds.
 
@@ -28,18 +28,18 @@ async def exclusive(path: Path, longest_wait: float = _LONGEST_WAIT) -> AsyncIte
         Unreachable: with reason ``locked``.
         ConfigurationError: with reason ``unwritable-store``.
     """
-    with _opened(path) as descriptor:
-        with anyio.move_on_after(longest_wait) as scope:
+    with _open_lock_file(path) as descriptor:
+        with anyio.move_on_after(max_wait) as scope:
             # Nobody can notify across processes; the holder needs a second at most.
-            while not _got(path, descriptor):  # noqa: ASYNC110
+            while not _acquire(path, descriptor):  # noqa: ASYNC110
                 await anyio.sleep(_PAUSE)
         if scope.cancelled_caught:
-            raise _locked(path, longest_wait)
+            raise _locked(path, max_wait)
         yield
 
 
 @contextmanager
-def briefly(path: Path) -> Iterator[None]:
+def blocking_lock(path: Path) -> Iterator[None]:
     """
     Hold the lock file at ``path`` while a file is rewritten, which takes milliseconds.
 
@@ -50,30 +50,30 @@ def briefly(path: Path) -> Iterator[None]:
         Unreachable: with reason ``locked``.
         ConfigurationError: with reason ``unwritable-store``.
     """
-    with _opened(path) as descriptor:
-        for _ in range(int(_LONGEST_WAIT / _PAUSE)):
-            if _got(path, descriptor):
+    with _open_lock_file(path) as descriptor:
+        for _ in range(int(_MAX_WAIT / _PAUSE)):
+            if _acquire(path, descriptor):
                 break
             time.sleep(_PAUSE)
         else:
-            raise _locked(path, _LONGEST_WAIT)
+            raise _locked(path, _MAX_WAIT)
         yield
 
 
 @contextmanager
-def at_once(path: Path) -> Iterator[bool]:
+def try_lock(path: Path) -> Iterator[bool]:
     """
     Hold the lock file at ``path`` if nobody else does, and say whether it is held.
 
     Raises:
         ConfigurationError: with reason ``unwritable-store``.
     """
-    with _opened(path) as descriptor:
-        yield _got(path, descriptor)
+    with _open_lock_file(path) as descriptor:
+        yield _acquire(path, descriptor)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
+def _open_lock_file(path: Path) -> Iterator[int]:
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:
         descriptor = os.open(path, flags, 0o600)
@@ -87,17 +87,17 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _got(path: Path, descriptor: int) -> bool:
+def _acquire(path: Path, descriptor: int) -> bool:
     try:
         return _try_lock(descriptor)
     except OSError as error:
         raise _unusable(path, error) from error
 
 
-def _locked(path: Path, longest_wait: float) -> Unreachable:
+def _locked(path: Path, max_wait: float) -> Unreachable:
     return Unreachable(
         "locked",
-        f"Another process has held {path} for {longest_wait:g} seconds.",
+        f"Another process has held {path} for {max_wait:g} seconds.",
         "Wait for it to finish its sign-in, or end it.",
     )
 

@@ -11,7 +11,7 @@ from doorward.client.storage.store import Store
 from doorward.errors import ConfigurationError
 
 
-def home() -> Path:
+def config_directory() -> Path:
     """
     Return the folder of this user's Doorward files.
 
@@ -54,7 +54,7 @@ def open_store() -> Store:
         ConfigurationError: with reason ``unusable-keyring``, or what the store that is chosen
             refuses.
     """
-    directory = home()
+    directory = config_directory()
     if passphrase := os.environ.get(PASSPHRASE_VARIABLE):
         # Argon2 and keyring are loaded by those who seal with them.
         from doorward.client.storage.passphrase_store import PassphraseStore
@@ -64,9 +64,9 @@ def open_store() -> Store:
     if not os.environ.get(HOME_VARIABLE):
         backend = _usable_keyring()
         if backend is not None:
-            from doorward.client.storage.keyring_store import SealedStore
+            from doorward.client.storage.keyring_store import KeyringStore
 
-            return SealedStore(directory, backend)
+            return KeyringStore(directory, backend)
     return FileStore(directory)
 
 

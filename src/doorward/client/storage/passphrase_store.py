@@ -7,12 +7,12 @@ from argon2.low_level import Type, hash_secret_raw
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from doorward.client.storage.file_store import PASSPHRASE_VARIABLE, FileStore
-from doorward.client.storage.keyring_store import SHORTEST, seal, unseal
+from doorward.client.storage.keyring_store import MIN_SEALED, seal, unseal
 from doorward.errors import ConfigurationError
 
 _SALT = 16
-_FORM = b"doorward tokens 2\n"
-_SHORTEST = 12
+_HEADER = b"doorward tokens 2\n"
+_MIN_PASSPHRASE = 12
 
 
 class PassphraseStore(FileStore):
@@ -31,20 +31,20 @@ class PassphraseStore(FileStore):
     file_name = "tokens.encrypted"
 
     def __init__(self, directory: Path, passphrase: str) -> None:
-        if len(passphrase) < _SHORTEST:
+        if len(passphrase) < _MIN_PASSPHRASE:
             raise ConfigurationError(
                 "short-passphrase",
                 f"{PASSPHRASE_VARIABLE} has {len(passphrase)} characters.",
-                f"Give it {_SHORTEST} or more: whoever copies the file may guess in peace.",
+                f"Give it {_MIN_PASSPHRASE} or more: whoever copies the file may guess in peace.",
             )
         super().__init__(directory)
         self._passphrase = passphrase
-        self._known: tuple[bytes, AESGCM] | None = None
-        self.place = f"{self.place}, sealed with your passphrase"
+        self._cached_key: tuple[bytes, AESGCM] | None = None
+        self.location = f"{self.location}, sealed with your passphrase"
 
     def _key(self, salt: bytes) -> AESGCM:
-        if self._known is None or self._known[0] != salt:
-            # RFC 9106 §4, the second recommended choice.
+        if self._cached_key is None or self._cached_key[0] != salt:
+            # RFC 9106 §4, the second recommended option.
             key = hash_secret_raw(
                 # A variable that is not UTF-8 is still a passphrase, and the same one each time.
                 self._passphrase.encode("utf-8", "surrogateescape"),
@@ -55,19 +55,19 @@ class PassphraseStore(FileStore):
                 hash_len=32,
                 type=Type.ID,
             )
-            self._known = salt, AESGCM(key)
-        return self._known[1]
+            self._cached_key = salt, AESGCM(key)
+        return self._cached_key[1]
 
-    def _closed(self, plain: bytes) -> bytes:
-        salt = self._known[0] if self._known else secrets.token_bytes(_SALT)
-        return _FORM + salt + seal(self._key(salt), plain, _FORM)
+    def _encrypt(self, plain: bytes) -> bytes:
+        salt = self._cached_key[0] if self._cached_key else secrets.token_bytes(_SALT)
+        return _HEADER + salt + seal(self._key(salt), plain, _HEADER)
 
-    def _opened(self, content: bytes) -> bytes:
-        sealed = content.removeprefix(_FORM)
-        if not content.startswith(_FORM) or len(sealed) < _SALT + SHORTEST:
+    def _decrypt(self, content: bytes) -> bytes:
+        sealed = content.removeprefix(_HEADER)
+        if not content.startswith(_HEADER) or len(sealed) < _SALT + MIN_SEALED:
             raise ValueError("not a file sealed with a passphrase")
         try:
-            return unseal(self._key(sealed[:_SALT]), sealed[_SALT:], _FORM)
+            return unseal(self._key(sealed[:_SALT]), sealed[_SALT:], _HEADER)
         except ValueError as error:
             raise ConfigurationError(
                 "wrong-passphrase",

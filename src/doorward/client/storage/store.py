@@ -10,11 +10,11 @@ class Store(Protocol):
     """
     Records by key, kept from other users of this machine.
 
-    ``directory`` is where lock files lie. ``place`` says in words where the records are.
+    ``directory`` is where lock files lie. ``location`` says in words where the records are.
     """
 
     directory: Path
-    place: str
+    location: str
 
     def get(self, key: str) -> Record | None:
         """Return the record under ``key``, or ``None``."""

@@ -9,7 +9,7 @@ from doorward.client.refusals import Unreachable
 from doorward.client.workload.identity import require_jwt
 from doorward.errors import ConfigurationError
 
-_LONGEST_WAIT = 10
+_MAX_WAIT = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,31 +40,31 @@ class AwsSts:
                 are no credentials or no region.
             ClientRefused: STS did not answer, or not with a JWT.
         """
-        return require_jwt(await anyio.to_thread.run_sync(self._ask, audience), "AWS STS")
+        return require_jwt(await anyio.to_thread.run_sync(self._request_token, audience), "AWS STS")
 
-    def _ask(self, audience: str) -> str:
-        session, wrong = _botocore()
+    def _request_token(self, audience: str) -> str:
+        session, errors = _botocore()
         try:
             sts = session.create_client(
                 "sts", region_name=self.region, endpoint_url=self.address, config=_config()
             )
-            said = sts.get_web_identity_token(
+            response = sts.get_web_identity_token(
                 Audience=[audience], SigningAlgorithm=self.algorithm, DurationSeconds=self.seconds
             )
-        except (wrong.NoCredentialsError, wrong.NoRegionError) as error:
+        except (errors.NoCredentialsError, errors.NoRegionError) as error:
             raise ConfigurationError(
                 "no-workload-token",
                 "botocore found no credentials or no region, so this is no AWS workload.",
                 "Give the workload a role, and set AWS_REGION.",
             ) from error
-        except (wrong.ClientError, wrong.BotoCoreError) as error:
+        except (errors.ClientError, errors.BotoCoreError) as error:
             # The text of the error is left out: it may quote the request with its credentials.
             raise Unreachable(
                 "workload-token-refused",
                 f"AWS STS gave no token ({_name_of(error)}).",
                 "Allow sts:GetWebIdentityToken to the role, and outbound federation in the account.",
             ) from None
-        return str(said.get("WebIdentityToken"))
+        return str(response.get("WebIdentityToken"))
 
 
 def _botocore() -> tuple[Any, Any]:
@@ -84,8 +84,8 @@ def _config() -> Any:
     from botocore.config import Config
 
     return Config(
-        connect_timeout=_LONGEST_WAIT,
-        read_timeout=_LONGEST_WAIT,
+        connect_timeout=_MAX_WAIT,
+        read_timeout=_MAX_WAIT,
         retries={"total_max_attempts": 2},
         # A proxy of the environment would see the token.
         proxies={},

@@ -15,14 +15,14 @@ import anyio
 import httpx2
 
 from doorward.client.http.http_client import read_limited
-from doorward.client.http.url_policy import unreachable
+from doorward.client.http.url_policy import connection_error
 from doorward.client.oauth.tokens import is_sendable
 from doorward.client.refusals import ProtocolBroken, Unreachable
 from doorward.errors import ConfigurationError
 from doorward.wire.strict_json import NotStrictJson, parse_object
 
 _LARGEST = 64 * 1024
-_LONGEST_WAIT = 10.0
+_MAX_WAIT = 10.0
 
 
 @dataclass(frozen=True)
@@ -93,15 +93,15 @@ class GitHubActions:
             ClientRefused: the runner's endpoint did not answer, or not with a JWT.
         """
         url = self.environment.get("ACTIONS_ID_TOKEN_REQUEST_URL")
-        leave = self.environment.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
-        if not url or not leave:
+        request_token = self.environment.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+        if not url or not request_token:
             raise ConfigurationError(
                 "no-workload-token",
                 "This is no GitHub Actions job that may ask for an ID token.",
                 "Give the job: permissions: id-token: write.",
             )
-        asked = str(httpx2.URL(url).copy_merge_params({"audience": audience}))
-        body = await _fetch(asked, {"Authorization": f"Bearer {leave}"})
+        request_url = str(httpx2.URL(url).copy_merge_params({"audience": audience}))
+        body = await _fetch(request_url, {"Authorization": f"Bearer {request_token}"})
         return require_jwt(_member(body, "value", url), "GitHub Actions")
 
 
@@ -146,10 +146,12 @@ class AzureMetadata:
         Raises:
             ClientRefused: there is no metadata service here, or it did not answer with a JWT.
         """
-        asked = {"api-version": "2018-02-01", "resource": audience}
+        parameters = {"api-version": "2018-02-01", "resource": audience}
         if self.client_id is not None:
-            asked["client_id"] = self.client_id
-        url = httpx2.URL(self.address + "/metadata/identity/oauth2/token").copy_merge_params(asked)
+            parameters["client_id"] = self.client_id
+        url = httpx2.URL(self.address + "/metadata/identity/oauth2/token").copy_merge_params(
+            parameters
+        )
         body = await _fetch(str(url), {"Metadata": "true"})
         return require_jwt(_member(body, "access_token", self.address), "Azure's metadata service")
 
@@ -158,14 +160,14 @@ async def _fetch(url: str, headers: Mapping[str, str]) -> bytes:
     """Return the body of a 200; follows no redirect and asks no proxy, which would see the token."""
     accepted = {"Accept-Encoding": "identity", **headers}
     try:
-        with anyio.fail_after(_LONGEST_WAIT):
+        with anyio.fail_after(_MAX_WAIT):
             async with (
                 httpx2.AsyncClient(trust_env=False) as http,
                 http.stream("GET", url, headers=accepted) as response,
             ):
                 body = await read_limited(response, _LARGEST)
     except (httpx2.HTTPError, TimeoutError, OSError) as error:
-        raise unreachable(url, error) from error
+        raise connection_error(url, error) from error
     if response.status_code != 200:
         raise Unreachable(
             "workload-token-refused",

@@ -10,7 +10,7 @@ from doorward.client.http.http_client import HttpClient, HttpResponse
 from doorward.client.http.url_policy import UrlPolicy
 from doorward.client.oauth.discovery import BearerChallenge, DiscoveredIssuer
 from doorward.client.oauth.dpop import DpopProver
-from doorward.client.oauth.registration import no_issuer, pre_arranged
+from doorward.client.oauth.registration import no_issuer, preconfigured
 from doorward.client.oauth.token_endpoint import exchange_grant
 from doorward.client.oauth.tokens import Tokens, is_sendable
 from doorward.client.refusals import ProtocolBroken, SignInFailed, Unreachable
@@ -80,8 +80,8 @@ class WorkloadIdentity:
         """
         issuer = found.server.issuer
         token = await self.source(self.audience or issuer)
-        meant = {self.audience} if self.audience else {issuer, found.server.token_endpoint}
-        _require_audience(token, meant, issuer)
+        expected = {self.audience} if self.audience else {issuer, found.server.token_endpoint}
+        _require_audience(token, expected, issuer)
         return {"grant_type": JWT_BEARER, "assertion": token}
 
 
@@ -107,7 +107,7 @@ class EnterpriseManaged:
 
     async def form(self, found: DiscoveredIssuer, scopes: frozenset[str]) -> dict[str, str]:
         """Return the second leg's grant, with the assertion that the first leg gave."""
-        asked = {
+        form = {
             "grant_type": TOKEN_EXCHANGE,
             "requested_token_type": ID_JAG,
             "audience": found.server.issuer,
@@ -117,26 +117,26 @@ class EnterpriseManaged:
             "client_id": self.client_id,
         }
         if self.client_secret is not None:
-            asked["client_secret"] = self.client_secret
+            form["client_secret"] = self.client_secret
         if scopes:
-            asked["scope"] = build_scope(scopes)
-        # The provider is the user's own choice, so its reach is its own and not the server's.
+            form["scope"] = build_scope(scopes)
+        # The user configured the provider, so it gets its own URL policy, not the server's.
         http_client = HttpClient(UrlPolicy(self.token_endpoint), self.transport)
         try:
-            answer = await http_client.post_form(self.token_endpoint, "identity provider", asked)
+            answer = await http_client.post_form(self.token_endpoint, "identity provider", form)
         finally:
             await http_client.aclose()
         return {"grant_type": JWT_BEARER, "assertion": _assertion(answer)}
 
 
-def _require_audience(token: str, meant: set[str], issuer: str) -> None:
+def _require_audience(token: str, expected: set[str], issuer: str) -> None:
     # Whoever gets a JWT for several audiences can show it to each of the others.
-    named = _audiences(token)
-    if named and named <= meant:
+    audiences = _audiences(token)
+    if audiences and audiences <= expected:
         return
     raise ProtocolBroken(
         "wrong-workload-audience",
-        f"The platform's JWT is for {', '.join(sorted(named)) or 'nobody'}, and not for {issuer} "
+        f"The platform's JWT is for {', '.join(sorted(audiences)) or 'nobody'}, and not for {issuer} "
         "alone.",
         "Nothing was sent. Have the platform make one whose audience is the issuer.",
     )
@@ -145,10 +145,10 @@ def _require_audience(token: str, meant: set[str], issuer: str) -> None:
 def _audiences(token: str) -> frozenset[str]:
     """Return whom a JWT names in ``aud``; it is read, not verified: the issuer does that."""
     try:
-        said = unverified_claims(token).get("aud")
+        document = unverified_claims(token).get("aud")
     except NotCompact:
         return frozenset()
-    values: list[Any] = said if isinstance(said, list) else [said]
+    values: list[Any] = document if isinstance(document, list) else [document]
     return frozenset(values) if all(isinstance(value, str) for value in values) else frozenset()
 
 
@@ -164,9 +164,9 @@ def _assertion(answer: HttpResponse) -> str:
             f"The identity provider refused ({answer.status}).",
             "Sign in there again, or ask your administrator for leave to use this server.",
         )
-    said = answer.document()
-    token = said.get("access_token")
-    if said.get("issued_token_type") != ID_JAG or not is_sendable(token):
+    document = answer.document()
+    token = document.get("access_token")
+    if document.get("issued_token_type") != ID_JAG or not is_sendable(token):
         raise ProtocolBroken(
             "no-identity-assertion", "The identity provider gave something else than was asked."
         )
@@ -176,16 +176,16 @@ def _assertion(answer: HttpResponse) -> str:
 @dataclass(frozen=True, kw_only=True)
 class ServiceSignIn(SignIn):
     """
-    Signs in to an MCP server without a person, by ``grant``; ``choice`` says as which client.
+    Signs in to an MCP server without a person, by ``grant``; ``client_config`` says as which client.
 
     ```python
     key = PrivateKey.from_pem(pem)
-    choice = ClientChoice(client_id="nightly", private_key=key, issuer="https://login.example")
-    sign_in = ServiceSignIn.for_server(url, grant=ClientCredentials(), choice=choice)
+    client_config = ClientConfig(client_id="nightly", private_key=key, issuer="https://login.example")
+    sign_in = ServiceSignIn.for_server(url, grant=ClientCredentials(), client_config=client_config)
     async with httpx2.AsyncClient(auth=OAuth(url, sign_in)) as http: ...
     ```
 
-    ``choice`` must name the issuer: the MCP server names one as well, and nobody is there to see
+    ``client_config`` must name the issuer: the MCP server names one as well, and nobody is there to see
     that it is a thief's. Secrets, assertions and JWTs go to that issuer alone, and so do tokens come
     from it. A refusal of the issuer stands: nothing is tried a second time or in another way. Never
     registers by itself and never opens a browser.
@@ -198,20 +198,20 @@ class ServiceSignIn(SignIn):
     """
 
     grant: ServiceGrant
-    needs_person: ClassVar[bool] = False
+    needs_user: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if self.choice.issuer is None and self._known_as is not None:
-            raise no_issuer(f"The service {self._known_as}")
+        if self.client_config.issuer is None and self._client_id is not None:
+            raise no_issuer(f"The service {self._client_id}")
 
     @property
-    def _known_as(self) -> str | None:
-        return self.choice.client_id or self.choice.document
+    def _client_id(self) -> str | None:
+        return self.client_config.client_id or self.client_config.document
 
     def tokens_for(self, server_url: str) -> Tokens | None:
         """Return the tokens of this client from its issuer; another's are not what it may use."""
         kept = super().tokens_for(server_url)
-        ours = (self.choice.issuer, self._known_as)
+        ours = (self.client_config.issuer, self._client_id)
         return kept if kept is not None and (kept.issuer, kept.client_id) == ours else None
 
     async def refresh(self, server_url: str, old: Tokens) -> Tokens:
@@ -225,20 +225,20 @@ class ServiceSignIn(SignIn):
             kept = self.tokens_for(server_url)
             if kept and kept.access_token != old.access_token and kept.is_fresh(self.clock()):
                 return kept
-            asked = BearerChallenge(scopes=old.scopes or None, dpop=old.proof_key is not None)
-            return await self.sign_in(server_url, asked)
+            form = BearerChallenge(scopes=old.scopes or None, dpop=old.proof_key is not None)
+            return await self.sign_in(server_url, form)
 
     async def _authorize(
         self, found: DiscoveredIssuer, scopes: frozenset[str], prover: DpopProver | None
     ) -> Tokens:
-        registration = pre_arranged(self.choice, found.server)
+        registration = preconfigured(self.client_config, found.server)
         if registration is None:
             raise SignInFailed(
                 "no-client",
                 f"No client is configured for {found.server.issuer}.",
                 "Register one there by hand and give its id; a service registers none by itself.",
             )
-        self.progress("client", f"{registration.client_id} ({registration.way})")
+        self.progress("client", f"{registration.client_id} ({registration.kind})")
         form = {**await self.grant.form(found, scopes), "resource": found.resource.resource}
         if scopes:
             form["scope"] = build_scope(scopes)

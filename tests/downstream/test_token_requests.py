@@ -6,12 +6,12 @@ import pytest
 
 from doorward.downstream import ClientCredentials, DownstreamUnavailable
 from tests.downstream.conftest import Clock
-from tests.downstream.desks import INBOUND, SECRET, desk_of, exchange, get
 from tests.downstream.issuer import Issuer
+from tests.downstream.one_grant import INBOUND, SECRET, downstream_of, exchange, get
 
 
 async def test_the_callers_token_is_exchanged_for_another(issuer: Issuer, clock: Clock) -> None:
-    token = await get(desk_of(issuer, clock), issuer, "orders:read")
+    token = await get(downstream_of(issuer, clock), issuer, "orders:read")
 
     assert token == "token-orders-orders:read"
     assert (token.scopes, token.expires_at) == ({"orders:read"}, clock.now + 300)
@@ -28,7 +28,7 @@ async def test_the_callers_token_is_exchanged_for_another(issuer: Issuer, clock:
 
 
 async def test_the_secret_travels_form_encoded_in_basic(issuer: Issuer, clock: Clock) -> None:
-    await get(desk_of(issuer, clock), issuer)
+    await get(downstream_of(issuer, clock), issuer)
 
     (header,) = issuer.authorizations
     assert header is not None
@@ -39,8 +39,8 @@ async def test_the_secret_travels_form_encoded_in_basic(issuer: Issuer, clock: C
 async def test_the_secret_travels_in_the_body_where_that_was_arranged(
     issuer: Issuer, clock: Clock
 ) -> None:
-    arrangement = exchange(issuer, method="client_secret_post")
-    await get(desk_of(issuer, clock, arrangement=arrangement), issuer)
+    grant = exchange(issuer, method="client_secret_post")
+    await get(downstream_of(issuer, clock, grant=grant), issuer)
 
     assert issuer.authorizations == [None]
     assert (issuer.forms[0]["client_id"], issuer.forms[0]["client_secret"]) == (
@@ -55,8 +55,8 @@ async def test_a_key_signs_who_asks(issuer: Issuer, clock: Clock) -> None:
     from doorward.client import PrivateKey
 
     key = PrivateKey.generate()
-    arrangement = exchange(issuer, client_secret=None, private_key=key)
-    await get(desk_of(issuer, clock, arrangement=arrangement), issuer)
+    grant = exchange(issuer, client_secret=None, private_key=key)
+    await get(downstream_of(issuer, clock, grant=grant), issuer)
 
     (form,) = issuer.forms
     assert form["client_assertion_type"].endswith(":jwt-bearer")
@@ -72,9 +72,9 @@ async def test_a_key_signs_who_asks(issuer: Issuer, clock: Clock) -> None:
 
 
 async def test_the_endpoint_is_found_once(issuer: Issuer, clock: Clock) -> None:
-    desk = desk_of(issuer, clock)
-    await get(desk, issuer, "a")
-    await get(desk, issuer, "b")
+    downstream = downstream_of(issuer, clock)
+    await get(downstream, issuer, "a")
+    await get(downstream, issuer, "b")
 
     assert issuer.metadata_fetches == 1
 
@@ -85,24 +85,24 @@ async def test_metadata_that_speaks_for_another_issuer_leads_nowhere(
     issuer.metadata = {"issuer": "https://other.example"}
 
     with pytest.raises(DownstreamUnavailable):
-        await get(desk_of(issuer, clock), issuer)
+        await get(downstream_of(issuer, clock), issuer)
 
     assert issuer.forms == []
 
 
 async def test_other_scopes_are_another_token(issuer: Issuer, clock: Clock) -> None:
-    desk = desk_of(issuer, clock)
+    downstream = downstream_of(issuer, clock)
 
-    assert await get(desk, issuer, "a") != await get(desk, issuer, "b")
-    assert await get(desk, issuer, "b", "a") == "token-orders-a+b"
+    assert await get(downstream, issuer, "a") != await get(downstream, issuer, "b")
+    assert await get(downstream, issuer, "b", "a") == "token-orders-a+b"
 
 
 async def test_the_usual_scopes_are_asked_for_when_a_tool_names_none(
     issuer: Issuer, clock: Clock
 ) -> None:
-    desk = desk_of(issuer, clock, arrangement=exchange(issuer, scopes={"usual"}))
-    await get(desk, issuer)
-    await get(desk, issuer, "special")
+    downstream = downstream_of(issuer, clock, grant=exchange(issuer, scopes={"usual"}))
+    await get(downstream, issuer)
+    await get(downstream, issuer, "special")
 
     assert [form["scope"] for form in issuer.forms] == ["usual", "special"]
 
@@ -110,14 +110,14 @@ async def test_the_usual_scopes_are_asked_for_when_a_tool_names_none(
 async def test_in_its_own_name_this_server_asks_once_for_everybody(
     issuer: Issuer, clock: Clock
 ) -> None:
-    arrangement = ClientCredentials(
+    grant = ClientCredentials(
         issuer=issuer.issuer,
         client_id="mcp-server",
         client_secret=SECRET,
         resource="https://o.example",
     )
-    desk = desk_of(issuer, clock, arrangement=arrangement)
-    await get(desk, issuer, subject="alice")
-    await get(desk, issuer, subject="bob", kind="key")
+    downstream = downstream_of(issuer, clock, grant=grant)
+    await get(downstream, issuer, subject="alice")
+    await get(downstream, issuer, subject="bob", kind="key")
 
     assert issuer.forms == [{"grant_type": "client_credentials", "resource": "https://o.example"}]

@@ -33,7 +33,7 @@ class _Forms(HTMLParser):
         return next(forms, None)
 
 
-class Person:
+class ScriptedUser:
     """
     Opens what a browser is given, and goes on until the browser is back at the client.
 

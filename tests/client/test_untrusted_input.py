@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from doorward.errors import DoorwardError
-from tests.client.foreign_readers import READERS, Reader
+from tests.client.untrusted_input_readers import READERS, Reader
 from tests.ledger import proves
 
 # A long run: DOORWARD_FUZZ_EXAMPLES=20000 pytest tests/client/test_foreign_bytes.py

@@ -10,7 +10,7 @@ import pytest
 
 from doorward.client import McpClient, OAuth, ServerRefused, SignInNeeded
 from tests.client.conftest import Open
-from tests.client.house import SERVER, House
+from tests.client.fake_issuer import SERVER, FakeIssuer
 from tests.ledger import proves
 
 CHUNK = 16 * 1024
@@ -41,9 +41,13 @@ class Refusing(httpx2.AsyncBaseTransport):
     """Refuses everything at the MCP server, with a body of its own each time."""
 
     def __init__(
-        self, house: House, status: int, make: Callable[[], Iterable[bytes]], coding: str = ""
+        self,
+        fake_issuer: FakeIssuer,
+        status: int,
+        make: Callable[[], Iterable[bytes]],
+        coding: str = "",
     ) -> None:
-        self._house, self._status, self._make, self._coding = house, status, make, coding
+        self._house, self._status, self._make, self._coding = fake_issuer, status, make, coding
         self.bodies: list[Body] = []
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -74,9 +78,9 @@ def bomb() -> Iterable[bytes]:
     return [BOMB[at : at + CHUNK] for at in range(0, len(BOMB), CHUNK)]
 
 
-async def post(open_house: Open, transport: Refusing) -> httpx2.Response:
+async def post(open_client: Open, transport: Refusing) -> httpx2.Response:
     """Return the answer to one request of somebody's own HTTP client, signed by ``OAuth``."""
-    async with open_house() as connection:
+    async with open_client() as connection:
         auth = OAuth(SERVER, connection.sign_in)
         async with httpx2.AsyncClient(auth=auth, transport=transport) as http:
             return await http.post(SERVER, json=MESSAGE)
@@ -85,13 +89,13 @@ async def post(open_house: Open, transport: Refusing) -> httpx2.Response:
 @proves("S226", "refuses")
 @pytest.mark.parametrize("status", [401, 403])
 async def test_an_endless_refusal_is_not_swallowed_in_any_try(
-    open_house: Open, house: House, status: int
+    open_client: Open, fake_issuer: FakeIssuer, status: int
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
-    transport = Refusing(house, status, endless)
+    transport = Refusing(fake_issuer, status, endless)
 
-    answer = await post(open_house, transport)
+    answer = await post(open_client, transport)
 
     assert answer.status_code == status
     assert len(transport.bodies) > 1
@@ -103,16 +107,16 @@ async def test_an_endless_refusal_is_not_swallowed_in_any_try(
 @proves("S226", "refuses")
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_packed_refusal_is_not_unpacked_beyond_the_bound(
-    open_house: Open, house: House, status: int
+    open_client: Open, fake_issuer: FakeIssuer, status: int
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
-    transport = Refusing(house, status, bomb, "gzip")
+    transport = Refusing(fake_issuer, status, bomb, "gzip")
     assert len(BOMB) < LIMIT
 
     tracemalloc.start()
     try:
-        answer = await post(open_house, transport)
+        answer = await post(open_client, transport)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -137,12 +141,12 @@ async def test_a_packed_refusal_is_not_unpacked_beyond_the_bound(
     ],
 )
 async def test_an_honest_refusal_arrives_whole(
-    open_house: Open, house: House, coding: str, pack: Callable[[bytes], bytes]
+    open_client: Open, fake_issuer: FakeIssuer, coding: str, pack: Callable[[bytes], bytes]
 ) -> None:
     said = b'{"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": "Not you."}}'
-    transport = Refusing(house, 403, lambda: [pack(said)], coding)
+    transport = Refusing(fake_issuer, 403, lambda: [pack(said)], coding)
 
-    answer = await post(open_house, transport)
+    answer = await post(open_client, transport)
 
     assert (answer.status_code, answer.content) == (403, said)
     assert "insufficient_scope" in answer.headers["www-authenticate"]
@@ -150,34 +154,34 @@ async def test_an_honest_refusal_arrives_whole(
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "deflate"])
 async def test_a_refusal_that_cannot_be_unpacked_in_bounds_is_empty(
-    open_house: Open, house: House, coding: str
+    open_client: Open, fake_issuer: FakeIssuer, coding: str
 ) -> None:
-    transport = Refusing(house, 403, lambda: [b"not packed at all"], coding)
+    transport = Refusing(fake_issuer, 403, lambda: [b"not packed at all"], coding)
 
-    assert (await post(open_house, transport)).content == b""
+    assert (await post(open_client, transport)).content == b""
 
 
 async def test_a_refusal_that_breaks_off_keeps_nobody_from_signing_in(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
     def breaking() -> Iterable[bytes]:
         yield b"{"
         raise httpx2.ReadError("gone")
 
-    transport = Refusing(house, 401, breaking)
+    transport = Refusing(fake_issuer, 401, breaking)
 
-    answer = await post(open_house, transport)
+    answer = await post(open_client, transport)
 
     assert (answer.status_code, answer.content) == (401, b"")
-    assert house.authorizations
+    assert fake_issuer.authorizations
 
 
 async def test_the_mcp_client_says_what_an_endless_refusal_means(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
-        transport = Refusing(house, 403, endless)
+        transport = Refusing(fake_issuer, 403, endless)
         auth = OAuth(SERVER, connection.sign_in)
         async with McpClient(SERVER, auth=auth, transport=transport) as client:
             with pytest.raises(ServerRefused):
@@ -187,10 +191,10 @@ async def test_the_mcp_client_says_what_an_endless_refusal_means(
 
 
 async def test_nobody_to_sign_in_is_said_without_reading_the_refusal_to_its_end(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    transport = Refusing(house, 401, endless)
-    async with open_house() as connection:
+    transport = Refusing(fake_issuer, 401, endless)
+    async with open_client() as connection:
         auth = OAuth(SERVER, connection.sign_in, interactive=False)
         async with httpx2.AsyncClient(auth=auth, transport=transport) as http:
             with pytest.raises(SignInNeeded):

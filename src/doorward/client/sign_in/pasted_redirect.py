@@ -13,16 +13,16 @@ from doorward.client.sign_in.listener import HOST, PATH
 from doorward.errors import BadRequest
 from doorward.wire.oauth.parameters import parse_parameters
 
-Paste = Callable[[], str]
+ReadRedirectUrl = Callable[[], str]
 """Returns one line of the user's, as ``input`` does."""
 
-_MOST_TRIES = 3
+_MAX_ATTEMPTS = 3
 _LONGEST = 16 * 1024
 # The dynamic range: nobody is meant to listen there on the machine where the browser is.
 _PORTS = range(49152, 65536)
 
 
-class PasteBack:
+class PastedRedirect:
     """
     Takes the authorization response from a line that the user copies out of the address bar.
 
@@ -32,7 +32,7 @@ class PasteBack:
     Spec: RFC 8252 §7.3
     """
 
-    def __init__(self, paste: Paste, port: int = 0) -> None:
+    def __init__(self, paste: ReadRedirectUrl, port: int = 0) -> None:
         self._paste = paste
         self.port = port or secrets.choice(_PORTS)
 
@@ -52,7 +52,7 @@ class PasteBack:
             SignInFailed: with reason ``timed-out`` or ``nothing-pasted``.
         """
         with anyio.move_on_after(timeout):
-            for _ in range(_MOST_TRIES):
+            for _ in range(_MAX_ATTEMPTS):
                 found = self._read(await self._line())
                 if found is not None and secrets.compare_digest(
                     found.get("state", "").encode(), state.encode()

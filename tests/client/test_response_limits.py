@@ -192,7 +192,7 @@ async def test_a_list_without_end_is_refused_and_not_cut_off() -> None:
 async def test_the_pages_of_a_list_are_bounded_together(
     monkeypatch: pytest.MonkeyPatch, initialize: bool
 ) -> None:
-    monkeypatch.setattr(mcp, "LARGEST_LIST", 10_000)
+    monkeypatch.setattr(mcp, "MAX_LIST", 10_000)
 
     def answer(request: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
         if message["method"] == "initialize":

@@ -79,15 +79,15 @@ class Rotating:
 @contextmanager
 def rotating(lifetime: int = 1) -> Iterator[Rotating]:
     """Serve one on a port of its own, in a thread of its own."""
-    house = Rotating(lifetime)
+    fake_issuer = Rotating(lifetime)
     server = uvicorn.Server(
-        uvicorn.Config(house.app, host="127.0.0.1", port=0, log_config=None, loop="asyncio")
+        uvicorn.Config(fake_issuer.app, host="127.0.0.1", port=0, log_config=None, loop="asyncio")
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         thread.join(0.01)
-    house.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    yield house
+    fake_issuer.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    yield fake_issuer
     server.should_exit = True
     thread.join(10)

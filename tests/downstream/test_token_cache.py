@@ -8,16 +8,16 @@ import pytest
 
 from doorward.downstream import GrantRefused, SignInNeeded
 from tests.downstream.conftest import Clock
-from tests.downstream.desks import desk_of, exchange, get
 from tests.downstream.issuer import Issuer, granting
+from tests.downstream.one_grant import downstream_of, exchange, get
 from tests.ledger import proves
 
 
 async def test_a_token_is_kept_for_its_caller(issuer: Issuer, clock: Clock) -> None:
-    desk = desk_of(issuer, clock)
-    first = await get(desk, issuer)
+    downstream = downstream_of(issuer, clock)
+    first = await get(downstream, issuer)
     clock.now += 200
-    second = await get(desk, issuer, inbound="a later token of the same caller")
+    second = await get(downstream, issuer, inbound="a later token of the same caller")
 
     assert first is second
     assert len(issuer.forms) == 1
@@ -38,9 +38,9 @@ async def test_a_token_is_kept_for_its_caller(issuer: Issuer, clock: Clock) -> N
 async def test_a_token_is_kept_for_nobody_else(
     issuer: Issuer, clock: Clock, other: dict[str, Any]
 ) -> None:
-    desk = desk_of(issuer, clock)
-    await get(desk, issuer)
-    await get(desk, issuer, **other)
+    downstream = downstream_of(issuer, clock)
+    await get(downstream, issuer)
+    await get(downstream, issuer, **other)
 
     assert len(issuer.forms) == 2
 
@@ -50,10 +50,10 @@ async def test_a_token_is_not_kept_for_the_same_subject_of_another_issuer(
     issuer: Issuer, clock: Clock
 ) -> None:
     other = "https://other.example"
-    arrangement = exchange(issuer, trusted_issuers=[other])
-    desk = desk_of(issuer, clock, arrangement=arrangement)
-    await get(desk, issuer)
-    await get(desk, issuer, issuer=other)
+    grant = exchange(issuer, trusted_issuers=[other])
+    downstream = downstream_of(issuer, clock, grant=grant)
+    await get(downstream, issuer)
+    await get(downstream, issuer, issuer=other)
 
     assert len(issuer.forms) == 2
 
@@ -61,11 +61,11 @@ async def test_a_token_is_not_kept_for_the_same_subject_of_another_issuer(
 async def test_a_fresh_token_that_says_the_same_shares_what_is_kept(
     issuer: Issuer, clock: Clock
 ) -> None:
-    desk = desk_of(issuer, clock)
+    downstream = downstream_of(issuer, clock)
     said = '{"org_id":"a","iat":%d,"nbf":%d,"exp":%d,"jti":"%d"}'
     for number in (1, 2):
         claims = (said % (number, number, number, number)).encode()
-        await get(desk, issuer, inbound=f"token {number}", claims_json=claims)
+        await get(downstream, issuer, inbound=f"token {number}", claims_json=claims)
 
     assert len(issuer.forms) == 1
 
@@ -79,9 +79,9 @@ async def test_a_token_that_was_withdrawn_takes_nothing_from_a_good_one_of_the_s
         return granting(form)
 
     issuer.gate, issuer.answer = threading.Event(), answer
-    desk = desk_of(issuer, clock)
-    bad = asyncio.create_task(get(desk, issuer, inbound="withdrawn"))
-    good = asyncio.create_task(get(desk, issuer, inbound="good"))
+    downstream = downstream_of(issuer, clock)
+    bad = asyncio.create_task(get(downstream, issuer, inbound="withdrawn"))
+    good = asyncio.create_task(get(downstream, issuer, inbound="good"))
     while not issuer.forms:
         await asyncio.sleep(0)
     issuer.gate.set()
@@ -92,12 +92,12 @@ async def test_a_token_that_was_withdrawn_takes_nothing_from_a_good_one_of_the_s
 
 
 async def test_a_token_is_got_again_before_it_is_over(issuer: Issuer, clock: Clock) -> None:
-    desk = desk_of(issuer, clock)
-    await get(desk, issuer)
+    downstream = downstream_of(issuer, clock)
+    await get(downstream, issuer)
     clock.now += 269
-    await get(desk, issuer)
+    await get(downstream, issuer)
     clock.now += 2
-    await get(desk, issuer)
+    await get(downstream, issuer)
 
     assert len(issuer.forms) == 2
 
@@ -107,34 +107,34 @@ async def test_a_token_of_unknown_life_is_used_once(
     issuer: Issuer, clock: Clock, life: object
 ) -> None:
     issuer.answer = lambda form: (200, {**granting(form)[1], "expires_in": life})
-    desk = desk_of(issuer, clock)
-    await get(desk, issuer)
-    await get(desk, issuer)
+    downstream = downstream_of(issuer, clock)
+    await get(downstream, issuer)
+    await get(downstream, issuer)
 
     assert len(issuer.forms) == 2
 
 
 async def test_no_token_is_kept_longer_than_the_setting_says(issuer: Issuer, clock: Clock) -> None:
-    desk = desk_of(issuer, clock, longest_kept=60)
-    await get(desk, issuer)
+    downstream = downstream_of(issuer, clock, max_age=60)
+    await get(downstream, issuer)
     clock.now += 61
-    await get(desk, issuer)
+    await get(downstream, issuer)
 
     assert len(issuer.forms) == 2
 
 
 async def test_of_too_many_tokens_the_least_used_goes(issuer: Issuer, clock: Clock) -> None:
-    desk = desk_of(issuer, clock, entries=2)
+    downstream = downstream_of(issuer, clock, max_entries=2)
     for subject in ("a", "b", "c", "a"):
-        await get(desk, issuer, subject=subject)
+        await get(downstream, issuer, subject=subject)
 
     assert len(issuer.forms) == 4
 
 
 async def test_a_hundred_calls_at_once_ask_once(issuer: Issuer, clock: Clock) -> None:
     issuer.gate = threading.Event()
-    desk = desk_of(issuer, clock)
-    asking = asyncio.gather(*(get(desk, issuer) for _ in range(100)))
+    downstream = downstream_of(issuer, clock)
+    asking = asyncio.gather(*(get(downstream, issuer) for _ in range(100)))
     while not issuer.forms:
         await asyncio.sleep(0)
     issuer.gate.set()
@@ -145,9 +145,9 @@ async def test_a_hundred_calls_at_once_ask_once(issuer: Issuer, clock: Clock) ->
 
 async def test_whoever_hangs_up_takes_nothing_from_the_others(issuer: Issuer, clock: Clock) -> None:
     issuer.gate = threading.Event()
-    desk = desk_of(issuer, clock)
-    first = asyncio.create_task(get(desk, issuer))
-    second = asyncio.create_task(get(desk, issuer))
+    downstream = downstream_of(issuer, clock)
+    first = asyncio.create_task(get(downstream, issuer))
+    second = asyncio.create_task(get(downstream, issuer))
     while not issuer.forms:
         await asyncio.sleep(0)
     first.cancel()
@@ -158,10 +158,10 @@ async def test_whoever_hangs_up_takes_nothing_from_the_others(issuer: Issuer, cl
 
 
 async def test_a_refusal_is_not_kept(issuer: Issuer, clock: Clock) -> None:
-    desk = desk_of(issuer, clock)
+    downstream = downstream_of(issuer, clock)
     issuer.answer = lambda _: (400, {"error": "consent_required"})
     with pytest.raises(SignInNeeded):
-        await get(desk, issuer)
+        await get(downstream, issuer)
     issuer.answer = granting
 
-    assert await get(desk, issuer) == "token-orders-"
+    assert await get(downstream, issuer) == "token-orders-"

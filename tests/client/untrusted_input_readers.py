@@ -15,7 +15,7 @@ import httpx2
 from hypothesis import strategies as st
 
 from doorward.cli import plain_text, typed
-from doorward.cli.client import stored, tools
+from doorward.cli.client import stored_token, tools
 from doorward.cli.client import tool_arguments as arguments
 from doorward.cli.client.service_options import _one_line, _read
 from doorward.client import McpClient, TokenStore
@@ -28,23 +28,23 @@ from doorward.client.mcp.bridge import FAULT, Bridge
 from doorward.client.mcp.events import read_events
 from doorward.client.mcp.parameter_headers import parameter_headers
 from doorward.client.oauth import authorization, discovery
-from doorward.client.oauth.authorization import AuthorizationAttempt
+from doorward.client.oauth.authorization import AuthorizationRequest
 from doorward.client.oauth.dpop import DpopProver
-from doorward.client.oauth.registration import ClientChoice, Registration, register
-from doorward.client.oauth.token_endpoint import refused
+from doorward.client.oauth.registration import ClientConfig, Registration, register
+from doorward.client.oauth.token_endpoint import error_of
 from doorward.client.oauth.tokens import Tokens, read_tokens
 from doorward.client.refusals import CallFailed
 from doorward.client.sign_in.browser import require_web_address
 from doorward.client.sign_in.device_authorization import DeviceSignIn
 from doorward.client.sign_in.listener import Listener
-from doorward.client.sign_in.paste_back import PasteBack
+from doorward.client.sign_in.pasted_redirect import PastedRedirect
 from doorward.client.storage.file_store import FileStore
-from doorward.client.storage.keyring_store import SealedStore
+from doorward.client.storage.keyring_store import KeyringStore
 from doorward.client.storage.passphrase_store import PassphraseStore
 from doorward.client.workload.identity import ProjectedToken, _member
 from doorward.jose.private_key import PrivateKey
 from doorward.wire.oauth import server_metadata
-from tests.client import foreign
+from tests.client import untrusted_input
 from tests.client.test_streams import Chunks
 
 SERVER, ISSUER = "https://mcp.example/mcp", "https://issuer.example"
@@ -165,7 +165,7 @@ RECORD = {
 CLIENT = {
     "issuer": ISSUER,
     "client_id": "c",
-    "way": "registered",
+    "kind": "registered",
     "client_secret": None,
     "auth_method": "none",
     "redirect_uri": "http://127.0.0.1:49152/callback",
@@ -196,7 +196,7 @@ def _answering(drawn: tuple[int, Any, bytes]) -> httpx2.MockTransport:
 
 def _answers(*valid: Any) -> st.SearchStrategy[tuple[int, Any, bytes]]:
     statuses = st.sampled_from((200, 200, 200, 201, 302, 400, 401, 403, 404, 500))
-    return st.tuples(statuses, foreign.headers, foreign.document(*valid))
+    return st.tuples(statuses, untrusted_input.headers, untrusted_input.document(*valid))
 
 
 @contextlib.asynccontextmanager
@@ -223,13 +223,13 @@ async def _register(drawn: Any) -> None:
     server = server_metadata.parse(METADATA, ISSUER)
     async with _http_client(drawn) as http_client:
         await register(
-            http_client, server, "http://127.0.0.1/callback", ClientChoice(), frozenset()
+            http_client, server, "http://127.0.0.1/callback", ClientConfig(), frozenset()
         )
 
 
 def _token_answer(drawn: tuple[int, Any, bytes]) -> None:
     answer = HttpResponse("https://a.example/token", drawn[0], httpx2.Headers(drawn[1]), drawn[2])
-    refused(answer, "token endpoint")
+    error_of(answer, "token endpoint")
     read_tokens(
         answer.document(),
         issuer=ISSUER,
@@ -249,7 +249,7 @@ async def _device(drawn: bytes) -> None:
             sign_in = DeviceSignIn(
                 token_store=token_store, http_client=http_client, show=lambda _: None
             )
-            sign_in._read(document, ISSUER)
+            sign_in._parse(document, ISSUER)
 
 
 async def _fetched(url: str) -> None:
@@ -281,18 +281,22 @@ class Server(httpx2.AsyncBaseTransport):
     """
 
     def __init__(self, answers: list[tuple[int, Any, bytes]], greeting: Any = None) -> None:
-        self._answers, self._greeting = list(answers), greeting
+        self._answers, self._initialize_message = list(answers), greeting
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         content = await request.aread()
         message = json.loads(content) if content else {}
-        if self._greeting is not None and message.get("method") == "initialize":
+        if self._initialize_message is not None and message.get("method") == "initialize":
             result = {"protocolVersion": "2025-11-25", "capabilities": {}}
             answer = {"jsonrpc": "2.0", "id": message.get("id"), "result": result}
-            return self._said(200, self._greeting, json.dumps(answer).encode())
-        if self._greeting is not None and "id" not in message and request.method == "POST":
+            return self._said(200, self._initialize_message, json.dumps(answer).encode())
+        if (
+            self._initialize_message is not None
+            and "id" not in message
+            and request.method == "POST"
+        ):
             return self._said(202, [], b"")
-        if not self._answers or (request.method != "POST" and self._greeting is None):
+        if not self._answers or (request.method != "POST" and self._initialize_message is None):
             return self._said(404, [], b"")
         status, headers, body = self._answers.pop(0)
         wanted = json.dumps(message.get("id")).encode()
@@ -313,14 +317,14 @@ def _streamed(body: bytes) -> bytes:
 
 _server_answers = st.lists(
     _answers(*MESSAGES)
-    | foreign.document(*MESSAGES).map(
+    | untrusted_input.document(*MESSAGES).map(
         lambda body: (200, [(b"content-type", b"text/event-stream")], _streamed(body))
     ),
     max_size=4,
 )
 
 
-_greeted = st.tuples(foreign.headers, _server_answers)
+_greeted = st.tuples(untrusted_input.headers, _server_answers)
 
 
 def _calling(*, initialize: bool) -> Callable[[Any], Awaitable[None]]:
@@ -382,7 +386,7 @@ async def _listener(drawn: bytes) -> None:
 
 
 async def _paste(drawn: str) -> None:
-    await PasteBack(lambda: drawn, 50_000).answer("right", 5)
+    await PastedRedirect(lambda: drawn, 50_000).answer("right", 5)
 
 
 @contextlib.contextmanager
@@ -398,11 +402,11 @@ def _use(store: FileStore, content: bytes) -> None:
     store.path.chmod(0o600)
     token_store = TokenStore(store)
     token_store.servers()
-    token_store.registration_at(ISSUER)
+    token_store.registration_for(ISSUER)
     found = token_store.tokens_for(SERVER)
     if found is not None:
         found.is_fresh(NOW)
-        stored.facts_of(stored.document_of(SERVER, found, "here"))
+        stored_token.stored_token_facts(stored_token.stored_token_document(SERVER, found, "here"))
 
 
 def _plain_store(content: bytes) -> None:
@@ -414,7 +418,7 @@ def _passphrase_store(content: bytes) -> None:
     with _folder() as folder:
         store = PassphraseStore(folder, "correct horse battery")
         # The key that Argon2id made of this salt; making it anew takes 50 ms and 64 MiB.
-        store._known = _SALT, _KEY
+        store._cached_key = _SALT, _KEY
         if content[len(_FORM_2) : len(_FORM_2) + 16] != _SALT and len(content) > len(_FORM_2) + 60:
             content = content[:80]
         _use(store, content)
@@ -440,21 +444,21 @@ _RING_KEY = base64.b64encode(b"k" * 32).decode()
 with _folder() as _made:
     _sealing = PassphraseStore(_made, "correct horse battery")
     _KEY = _sealing._key(_SALT)
-    _PASSPHRASE_FILE = _sealing._closed(json.dumps(STORE).encode())
-    _SEALED_FILE = SealedStore(_made, Ring(_RING_KEY))._closed(json.dumps(STORE).encode())
-    _DEEP_FILE = _sealing._closed(json.dumps({"a": foreign.deep(900)}).encode())
+    _PASSPHRASE_FILE = _sealing._encrypt(json.dumps(STORE).encode())
+    _SEALED_FILE = KeyringStore(_made, Ring(_RING_KEY))._encrypt(json.dumps(STORE).encode())
+    _DEEP_FILE = _sealing._encrypt(json.dumps({"a": untrusted_input.deep(900)}).encode())
 
 
 def _sealed_store(drawn: tuple[str, bytes]) -> None:
     with _folder() as folder:
-        _use(SealedStore(folder, Ring(drawn[0])), drawn[1])
+        _use(KeyringStore(folder, Ring(drawn[0])), drawn[1])
 
 
 def _tokens_record(record: Any) -> None:
     found = Tokens.from_record(record) if isinstance(record, dict) else None
     if found is not None:
         found.is_fresh(NOW)
-        stored.facts_of(stored.document_of(SERVER, found, "here"))
+        stored_token.stored_token_facts(stored_token.stored_token_document(SERVER, found, "here"))
 
 
 def _registration_record(record: Any) -> None:
@@ -466,7 +470,7 @@ def _registration_record(record: Any) -> None:
 
 
 def _authorization_answer(drawn: dict[str, str]) -> None:
-    attempt = AuthorizationAttempt(
+    attempt = AuthorizationRequest(
         server=server_metadata.parse(METADATA, ISSUER),
         client_id="c",
         redirect_uri="http://127.0.0.1/callback",
@@ -474,7 +478,7 @@ def _authorization_answer(drawn: dict[str, str]) -> None:
         scopes=frozenset(),
         state="right",
     )
-    authorization.judge(attempt, drawn)
+    authorization.validate_authorization_response(attempt, drawn)
 
 
 def _tool_arguments(drawn: tuple[list[str], Any]) -> None:
@@ -486,16 +490,18 @@ def _tool_arguments(drawn: tuple[list[str], Any]) -> None:
 
 async def _next_round(drawn: Any) -> None:
     if isinstance(drawn, dict):
-        await elicitation.next_round(_elicit, {"name": "x"}, drawn, ("form", "url"))
+        await elicitation.retry_params(_elicit, {"name": "x"}, drawn, ("form", "url"))
 
 
 async def _pages(drawn: Any) -> None:
-    await elicitation.went_to_pages(_elicit, CallFailed(-32042, "no", drawn), ("form", "url"))
+    await elicitation.visited_required_urls(
+        _elicit, CallFailed(-32042, "no", drawn), ("form", "url")
+    )
 
 
 async def _question(drawn: Any) -> None:
     if isinstance(drawn, dict):
-        await elicitation.answer_question(_elicit, drawn, ("form", "url"))
+        await elicitation.answer_elicitation(_elicit, drawn, ("form", "url"))
 
 
 def _file(read: Callable[[Path], Any]) -> Callable[[bytes], Any]:
@@ -530,10 +536,10 @@ _words = st.lists(
     st.sampled_from(
         ("region=x", "count=1", "count:=[1]", "inner={}", "count=NaN", "count=" + "[" * 9000)
     )
-    | foreign.text.map("region={}".format)
-    | foreign.text.map("count={}".format)
-    | foreign.text.map("count:={}".format)
-    | foreign.text,
+    | untrusted_input.text.map("region={}".format)
+    | untrusted_input.text.map("count={}".format)
+    | untrusted_input.text.map("count:={}".format)
+    | untrusted_input.text,
     max_size=4,
 )
 _heads = st.sampled_from(
@@ -557,21 +563,23 @@ _pasted = (
             "",
         )
     )
-    | foreign.text
+    | untrusted_input.text
 )
 
 READERS = (
-    Reader("challenge", foreign.headers, lambda h: discovery.read_challenge(httpx2.Headers(h))),
-    Reader("server address", foreign.address, UrlPolicy),
-    Reader("address that a server gave", foreign.address, _fetched),
+    Reader(
+        "challenge", untrusted_input.headers, lambda h: discovery.read_challenge(httpx2.Headers(h))
+    ),
+    Reader("server address", untrusted_input.address, UrlPolicy),
+    Reader("address that a server gave", untrusted_input.address, _fetched),
     Reader("resource metadata", _answers(RESOURCE), _resource_metadata),
     Reader("server metadata", _answers(METADATA), _server_metadata),
     Reader("registration answer", _answers(REGISTERED), _register),
     Reader("token answer", _answers(TOKEN, {"error": "invalid_grant"}), _token_answer),
-    Reader("device answer", foreign.document(DEVICE), _device),
+    Reader("device answer", untrusted_input.document(DEVICE), _device),
     Reader(
         "raw HTTP",
-        foreign.cut(
+        untrusted_input.cut(
             st.sampled_from(
                 (
                     b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=b\r\n\r\n{}",
@@ -585,8 +593,10 @@ READERS = (
     Reader(
         "event stream",
         st.tuples(
-            foreign.headers,
-            st.lists(foreign.cut(foreign.document(*MESSAGES).map(_streamed)), max_size=4),
+            untrusted_input.headers,
+            st.lists(
+                untrusted_input.cut(untrusted_input.document(*MESSAGES).map(_streamed)), max_size=4
+            ),
         ),
         _events,
     ),
@@ -596,64 +606,78 @@ READERS = (
     Reader(
         "bridge",
         st.tuples(
-            st.lists(foreign.document(*LINES), max_size=4),
-            st.none() | foreign.headers,
+            st.lists(untrusted_input.document(*LINES), max_size=4),
+            st.none() | untrusted_input.headers,
             _server_answers,
         ),
         _bridge,
     ),
-    Reader("question", foreign.mutated(ASKED, PAGE), _question),
-    Reader("round", foreign.mutated(*RESULTS), _next_round),
-    Reader("pages of a refusal", foreign.mutated({"elicitations": [PAGE]}), _pages),
-    Reader("page", foreign.mutated(PAGE), lambda p: isinstance(p, dict) and page.page_in(p)),
-    Reader("listener", foreign.cut(_heads), _listener),
+    Reader("question", untrusted_input.mutated(ASKED, PAGE), _question),
+    Reader("round", untrusted_input.mutated(*RESULTS), _next_round),
+    Reader("pages of a refusal", untrusted_input.mutated({"elicitations": [PAGE]}), _pages),
+    Reader(
+        "page",
+        untrusted_input.mutated(PAGE),
+        lambda p: isinstance(p, dict) and page.read_elicitation_url(p),
+    ),
+    Reader("listener", untrusted_input.cut(_heads), _listener),
     Reader("pasted line", _pasted, _paste),
     Reader(
         "authorization answer",
         st.dictionaries(
             st.sampled_from(("state", "iss", "code", "error")),
-            st.sampled_from(("right", ISSUER)) | foreign.text,
+            st.sampled_from(("right", ISSUER)) | untrusted_input.text,
         ),
         _authorization_answer,
     ),
-    Reader("plain store", foreign.document(STORE), _plain_store),
+    Reader("plain store", untrusted_input.document(STORE), _plain_store),
     Reader(
         "passphrase store",
-        foreign.cut(st.sampled_from((_PASSPHRASE_FILE, _DEEP_FILE, _FORM_2, _FORM_2 + _SALT))),
+        untrusted_input.cut(
+            st.sampled_from((_PASSPHRASE_FILE, _DEEP_FILE, _FORM_2, _FORM_2 + _SALT))
+        ),
         _passphrase_store,
     ),
     Reader(
         "sealed store",
-        st.tuples(st.just(_RING_KEY) | foreign.text, foreign.cut(st.just(_SEALED_FILE))),
+        st.tuples(
+            st.just(_RING_KEY) | untrusted_input.text, untrusted_input.cut(st.just(_SEALED_FILE))
+        ),
         _sealed_store,
     ),
-    Reader("token record", foreign.mutated(RECORD), _tokens_record),
-    Reader("registration record", foreign.mutated(CLIENT), _registration_record),
-    Reader("tool arguments", st.tuples(_words, foreign.mutated(SCHEMA)), _tool_arguments),
-    Reader("schema types", foreign.mutated(SCHEMA) | foreign.anything, arguments.types_of),
+    Reader("token record", untrusted_input.mutated(RECORD), _tokens_record),
+    Reader("registration record", untrusted_input.mutated(CLIENT), _registration_record),
+    Reader("tool arguments", st.tuples(_words, untrusted_input.mutated(SCHEMA)), _tool_arguments),
+    Reader(
+        "schema types",
+        untrusted_input.mutated(SCHEMA) | untrusted_input.anything,
+        arguments.types_of,
+    ),
     Reader(
         "tool parameters",
-        foreign.mutated(SCHEMA),
+        untrusted_input.mutated(SCHEMA),
         lambda schema: isinstance(schema, dict) and tools._parameters(schema),
     ),
-    Reader("words", foreign.text, typed.words),
-    Reader("span of time", foreign.text, typed.seconds),
-    Reader("text for a terminal", foreign.text, _shown),
-    Reader("claims of a token", foreign.text, stored._claims),
+    Reader("words", untrusted_input.text, typed.words),
+    Reader("span of time", untrusted_input.text, typed.seconds),
+    Reader("text for a terminal", untrusted_input.text, _shown),
+    Reader("claims of a token", untrusted_input.text, stored_token._claims),
     Reader(
         "private key",
-        foreign.cut(st.just(_PEM)).map(lambda data: data.decode("utf-8", "surrogateescape")),
+        untrusted_input.cut(st.just(_PEM)).map(
+            lambda data: data.decode("utf-8", "surrogateescape")
+        ),
         PrivateKey.from_pem,
     ),
     Reader(
         "credential file",
-        foreign.cut(st.sampled_from((b"secret\n", _PEM))),
+        untrusted_input.cut(st.sampled_from((b"secret\n", _PEM))),
         _file(lambda path: _one_line(_read(path), str(path))),
     ),
-    Reader("projected token", foreign.cut(st.just(b"a.b.c\n")), _projected),
+    Reader("projected token", untrusted_input.cut(st.just(b"a.b.c\n")), _projected),
     Reader(
         "workload answer",
-        foreign.document({"value": "a.b.c"}),
+        untrusted_input.document({"value": "a.b.c"}),
         lambda body: _member(body, "value", "there"),
     ),
     Reader(
@@ -669,7 +693,7 @@ READERS = (
     ),
     Reader(
         "nonce",
-        foreign.headers,
+        untrusted_input.headers,
         lambda h: DpopProver(PrivateKey.from_pem(_PEM), lambda: NOW).learn(
             SERVER, httpx2.Headers(h)
         ),

@@ -17,13 +17,13 @@ from mcp.server.mcpserver import MCPServer
 from starlette.responses import PlainTextResponse
 
 from doorward.client import McpClient, OAuth, Unreachable
-from doorward.client.auth import AS_IT_IS
+from doorward.client.auth import WITHOUT_SIGN_IN
 from doorward.client.mcp.bridge import Bridge
 from doorward.identity import SCOPE_KEY
 from doorward.mcp_server import Context, McpServer
 from doorward.mcp_server.asgi import Receive, Scope, Send
 from tests.client.conftest import Open
-from tests.client.house import SERVER, House
+from tests.client.fake_issuer import SERVER, FakeIssuer
 from tests.client.test_bridge_sessions import GREETING, INITIALIZED
 from tests.client.test_streams import Chunks, Script, result
 from tests.integrations.stage import Stage
@@ -240,17 +240,19 @@ async def test_without_a_session_there_is_nobody_to_tell() -> None:
     assert script.messages(CANCELLED) == []
 
 
-async def test_giving_up_never_asks_for_a_sign_in(open_house: Open, house: House) -> None:
-    async with open_house() as connection:
+async def test_giving_up_never_asks_for_a_sign_in(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
+    async with open_client() as connection:
         flow = OAuth(SERVER, connection.sign_in).async_auth_flow(
-            httpx2.Request("POST", SERVER, extensions={AS_IT_IS: True})
+            httpx2.Request("POST", SERVER, extensions={WITHOUT_SIGN_IN: True})
         )
         request = await anext(flow)
         with pytest.raises(StopAsyncIteration):
             await flow.asend(httpx2.Response(401, request=request))
 
     assert "authorization" not in request.headers
-    assert house.asked == []
+    assert fake_issuer.asked == []
 
 
 class Pipe:

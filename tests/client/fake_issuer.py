@@ -24,7 +24,7 @@ def _json(status: int, document: Any, headers: dict[str, str] | None = None) -> 
     return httpx2.Response(status, json=document, headers=headers)
 
 
-class _Carrier(httpx2.AsyncBaseTransport):
+class _InProcessTransport(httpx2.AsyncBaseTransport):
     """Carries a response as a stream, as a network does."""
 
     def __init__(
@@ -48,7 +48,7 @@ class _Carrier(httpx2.AsyncBaseTransport):
 
 
 @dataclass
-class House:
+class FakeIssuer:
     """
     Everything a client meets. Tests change a member and look at what was ``asked``.
 
@@ -102,7 +102,7 @@ class House:
     @property
     def transport(self) -> httpx2.AsyncBaseTransport:
         """What carries a client's requests here."""
-        return _Carrier(self._answer, self.raw)
+        return _InProcessTransport(self._answer, self.raw)
 
     def paths(self) -> list[str]:
         """Every request so far, as ``METHOD url``."""
@@ -120,7 +120,7 @@ class House:
         """Be the browser and the person: sign in, consent, and come back to the listener."""
         target, parameters = self.authorize(url)
         place = urlsplit(target)
-        knock(place.port or 80, f"{place.path}?{urlencode(self.answer(parameters))}")
+        send_request(place.port or 80, f"{place.path}?{urlencode(self.answer(parameters))}")
 
     def authorize(self, url: str) -> tuple[str, dict[str, str]]:
         """Return where the authorization endpoint sends the browser, and with what."""
@@ -270,7 +270,7 @@ TOOLS = [
 ]
 
 
-def knock(
+def send_request(
     port: int, target: str, *, method: str = "GET", host: str | None = None
 ) -> tuple[int, dict[str, str], str]:
     """Ask the loopback listener for ``target``; return status, headers and body."""

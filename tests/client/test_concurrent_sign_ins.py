@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 
 from doorward.client import (
-    AuthorizationAttempt,
+    AuthorizationRequest,
     FileStore,
     SignInFailed,
     TokenStore,
-    judge,
     open_connection,
+    validate_authorization_response,
 )
 from doorward.wire.oauth.server_metadata import ServerMetadata
-from tests.client.house import SERVER, House
+from tests.client.fake_issuer import SERVER, FakeIssuer
 from tests.ledger import proves
 
 
-def attempt_at(issuer: str) -> AuthorizationAttempt:
-    return AuthorizationAttempt(
+def attempt_at(issuer: str) -> AuthorizationRequest:
+    return AuthorizationRequest(
         server=ServerMetadata(
             issuer=issuer,
             authorization_endpoint=f"{issuer}/authorize",
@@ -34,23 +34,26 @@ def attempt_at(issuer: str) -> AuthorizationAttempt:
 
 @proves("S176", "accepts")
 async def test_two_sign_ins_at_once_each_get_their_own_token(tmp_path: Path) -> None:
-    houses = House(), House()
+    fake_issuers = FakeIssuer(), FakeIssuer()
 
-    async def sign_in(house: House, name: str) -> str:
+    async def sign_in(fake_issuer: FakeIssuer, name: str) -> str:
         token_store = TokenStore(FileStore(tmp_path / name))
         async with open_connection(
             SERVER,
             token_store=token_store,
-            transport=house.transport,
-            browser=house.browser,
-            patience=5.0,
+            transport=fake_issuer.transport,
+            browser=fake_issuer.browser,
+            timeout=5.0,
         ) as connection:
             await connection.log_in()
             return (await connection.client.call_tool("add", {"a": 1, "b": 1})).text
 
-    assert await asyncio.gather(*(sign_in(each, str(id(each))) for each in houses)) == ["2", "2"]
-    states = [house.authorizations[0]["state"] for house in houses]
-    challenges = [house.authorizations[0]["code_challenge"] for house in houses]
+    assert await asyncio.gather(*(sign_in(each, str(id(each))) for each in fake_issuers)) == [
+        "2",
+        "2",
+    ]
+    states = [fake_issuer.authorizations[0]["state"] for fake_issuer in fake_issuers]
+    challenges = [fake_issuer.authorizations[0]["code_challenge"] for fake_issuer in fake_issuers]
     assert len({*states, *challenges}) == 4
 
 
@@ -59,13 +62,17 @@ def test_an_answer_to_one_attempt_does_not_fit_the_other() -> None:
     honest, other = attempt_at("https://honest.example"), attempt_at("https://other.example")
 
     with pytest.raises(SignInFailed) as wrong_state:
-        judge(other, {"state": honest.state, "code": "c", "iss": "https://honest.example"})
+        validate_authorization_response(
+            other, {"state": honest.state, "code": "c", "iss": "https://honest.example"}
+        )
     with pytest.raises(SignInFailed) as wrong_issuer:
-        judge(other, {"state": other.state, "code": "c", "iss": "https://honest.example"})
+        validate_authorization_response(
+            other, {"state": other.state, "code": "c", "iss": "https://honest.example"}
+        )
 
     assert wrong_state.value.reason == "state-mismatch"
     assert wrong_issuer.value.reason == "issuer-mismatch"
-    assert judge(honest, {"state": honest.state, "code": "c"}) == "c"
+    assert validate_authorization_response(honest, {"state": honest.state, "code": "c"}) == "c"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +88,7 @@ def test_an_answer_without_a_code_says_why(answer: dict[str, str], reason: str) 
     attempt = attempt_at("https://honest.example")
 
     with pytest.raises(SignInFailed) as refusal:
-        judge(attempt, {"state": attempt.state, **answer})
+        validate_authorization_response(attempt, {"state": attempt.state, **answer})
 
     assert refusal.value.reason == reason
     assert "<script>" not in str(refusal.value)

@@ -7,18 +7,18 @@ from contextlib import suppress
 import anyio
 import httpx2
 
-LARGEST_REFUSAL = 64 * 1024
+MAX_ERROR_BODY = 64 * 1024
 """Octets, before and after decompression; a refusal is a sentence or a JSON-RPC error."""
-_LONGEST_WAIT = 5.0
+_MAX_WAIT = 5.0
 _GZIP_OR_ZLIB = 47
 
 
-async def bound_body(response: httpx2.Response) -> None:
+async def limit_body(response: httpx2.Response) -> None:
     """
     Put what may be read of its body in place of the stream of ``response``.
 
     httpx2 reads the whole body of a response before it sends a request again, and unpacks it: 400 kB
-    of gzip become 400 MB. A body that is longer than ``LARGEST_REFUSAL``, takes too long, or is
+    of gzip become 400 MB. A body that is longer than ``MAX_ERROR_BODY``, takes too long, or is
     packed in a way that cannot be unpacked in bounds becomes an empty one: the status and the
     header fields say what to do.
     """
@@ -38,7 +38,7 @@ async def _read(stream: httpx2.SyncByteStream | httpx2.AsyncByteStream) -> bytes
     body: bytes = b""
     try:
         # An answer that breaks off or drips keeps nobody from the next request.
-        with suppress(httpx2.HTTPError, OSError), anyio.move_on_after(_LONGEST_WAIT):
+        with suppress(httpx2.HTTPError, OSError), anyio.move_on_after(_MAX_WAIT):
             body = await _all_of(chunks)
     finally:
         with anyio.CancelScope(shield=True):
@@ -53,7 +53,7 @@ async def _all_of(chunks: AsyncIterator[bytes]) -> bytes:
     body = bytearray()
     async for chunk in chunks:
         body += chunk
-        if len(body) > LARGEST_REFUSAL:
+        if len(body) > MAX_ERROR_BODY:
             return b""
     return bytes(body)
 
@@ -66,7 +66,7 @@ def _unpacked(body: bytes, coding: str) -> bytes:
         return b""
     reader = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:
-        unpacked = reader.decompress(body, LARGEST_REFUSAL + 1)
+        unpacked = reader.decompress(body, MAX_ERROR_BODY + 1)
     except zlib.error:
         return b""
-    return unpacked if reader.eof and len(unpacked) <= LARGEST_REFUSAL else b""
+    return unpacked if reader.eof and len(unpacked) <= MAX_ERROR_BODY else b""

@@ -6,68 +6,68 @@ import httpx2
 import pytest
 
 from doorward.client import (
-    ClientChoice,
+    ClientConfig,
+    InsufficientScope,
     ProtocolBroken,
-    ScopeLacking,
     SignInFailed,
 )
 from tests.client.conftest import Open
-from tests.client.house import ISSUER, House
+from tests.client.fake_issuer import ISSUER, FakeIssuer
 from tests.ledger import proves
 
 
 @proves("S181", "accepts")
 @pytest.mark.parametrize(
-    ("choice", "advertised", "client_id", "registers"),
+    ("client_config", "advertised", "client_id", "registers"),
     [
         pytest.param(
-            ClientChoice(client_id="mine", document="https://me.example/client.json"),
+            ClientConfig(client_id="mine", document="https://me.example/client.json"),
             True,
             "mine",
             False,
             id="pre-registered-first",
         ),
         pytest.param(
-            ClientChoice(document="https://me.example/client.json"),
+            ClientConfig(document="https://me.example/client.json"),
             True,
             "https://me.example/client.json",
             False,
             id="document-where-read",
         ),
         pytest.param(
-            ClientChoice(document="https://me.example/client.json"),
+            ClientConfig(document="https://me.example/client.json"),
             False,
             "client-1",
             True,
             id="registration-where-not",
         ),
-        pytest.param(ClientChoice(), True, "client-1", True, id="registration-without-document"),
+        pytest.param(ClientConfig(), True, "client-1", True, id="registration-without-document"),
     ],
 )
 async def test_the_way_to_be_known_follows_the_order(
-    open_house: Open,
-    house: House,
-    choice: ClientChoice,
+    open_client: Open,
+    fake_issuer: FakeIssuer,
+    client_config: ClientConfig,
     advertised: bool,
     client_id: str,
     registers: bool,
 ) -> None:
-    house.metadata["client_id_metadata_document_supported"] = advertised
+    fake_issuer.metadata["client_id_metadata_document_supported"] = advertised
 
-    async with open_house(choice=choice) as connection:
+    async with open_client(client_config=client_config) as connection:
         await connection.log_in()
 
-    assert house.authorizations[0]["client_id"] == client_id
-    assert (f"POST {ISSUER}/register" in house.paths()) is registers
+    assert fake_issuer.authorizations[0]["client_id"] == client_id
+    assert (f"POST {ISSUER}/register" in fake_issuer.paths()) is registers
 
 
 @proves("S181", "refuses")
 async def test_without_any_way_to_be_known_the_user_is_asked(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    del house.metadata["registration_endpoint"]
+    del fake_issuer.metadata["registration_endpoint"]
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         with pytest.raises(SignInFailed) as refusal:
             await connection.log_in()
 
@@ -77,62 +77,66 @@ async def test_without_any_way_to_be_known_the_user_is_asked(
 
 
 async def test_a_client_that_the_server_forgot_is_registered_anew(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
-        house.clients.clear()
+        fake_issuer.clients.clear()
         await connection.log_in()
 
-    assert house.paths().count(f"POST {ISSUER}/register") == 2
-    assert len(house.authorizations) == 2
+    assert fake_issuer.paths().count(f"POST {ISSUER}/register") == 2
+    assert len(fake_issuer.authorizations) == 2
 
 
 async def test_a_client_that_was_registered_for_fewer_scopes_is_registered_anew_for_a_step_up(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    house.challenge["scope"] = "mcp:read"
-    house.holds_clients_to_their_scopes = True
+    fake_issuer.challenge["scope"] = "mcp:read"
+    fake_issuer.holds_clients_to_their_scopes = True
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
-        house.needed = frozenset({"mcp:read", "mcp:tools"})
+        fake_issuer.needed = frozenset({"mcp:read", "mcp:tools"})
         result = await connection.client.call_tool("add", {"a": 2, "b": 3})
 
     assert result.text == "5"
-    registered = [document["scope"] for document in house.clients.values()]
+    registered = [document["scope"] for document in fake_issuer.clients.values()]
     assert registered == ["mcp:read", "mcp:read mcp:tools"]
-    assert len(house.authorizations) == 2
+    assert len(fake_issuer.authorizations) == 2
 
 
 async def test_scopes_that_no_client_may_ask_for_are_asked_for_once(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    house.needed = frozenset({"mcp:owner"})
-    house.answer = lambda said: {"error": "invalid_scope", "state": said["state"], "iss": ISSUER}
-    async with open_house() as connection:
-        house.answer, refuse = lambda said: said, house.answer
+    fake_issuer.needed = frozenset({"mcp:owner"})
+    fake_issuer.answer = lambda said: {
+        "error": "invalid_scope",
+        "state": said["state"],
+        "iss": ISSUER,
+    }
+    async with open_client() as connection:
+        fake_issuer.answer, refuse = lambda said: said, fake_issuer.answer
         await connection.log_in()
-        house.answer = refuse
+        fake_issuer.answer = refuse
         with pytest.raises(SignInFailed) as refusal:
             await connection.client.call_tool("add", {"a": 2, "b": 3})
-        with pytest.raises(ScopeLacking):
+        with pytest.raises(InsufficientScope):
             await connection.client.call_tool("add", {"a": 2, "b": 3})
 
     assert refusal.value.reason == "invalid-scope"
-    assert len(house.authorizations) == 2
+    assert len(fake_issuer.authorizations) == 2
 
 
 async def test_the_second_sign_in_listens_where_the_first_was_registered(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
         await connection.log_in()
 
-    first, second = (asked["redirect_uri"] for asked in house.authorizations)
+    first, second = (asked["redirect_uri"] for asked in fake_issuer.authorizations)
     assert first == second
-    assert house.paths().count(f"POST {ISSUER}/register") == 1
+    assert fake_issuer.paths().count(f"POST {ISSUER}/register") == 1
 
 
 @proves("S228", "refuses")
@@ -148,15 +152,15 @@ async def test_the_second_sign_in_listens_where_the_first_was_registered(
     ],
 )
 async def test_an_id_that_cannot_be_used_is_not_remembered(
-    open_house: Open, house: House, answer: dict[str, str]
+    open_client: Open, fake_issuer: FakeIssuer, answer: dict[str, str]
 ) -> None:
     register = f"{ISSUER}/register"
-    house.routes[register] = lambda _: httpx2.Response(201, json=answer)
+    fake_issuer.routes[register] = lambda _: httpx2.Response(201, json=answer)
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         with pytest.raises(ProtocolBroken) as refusal:
             await connection.log_in()
-        del house.routes[register]
+        del fake_issuer.routes[register]
         tokens = await connection.log_in()
 
     assert refusal.value.reason == "malformed-registration"
@@ -165,14 +169,16 @@ async def test_an_id_that_cannot_be_used_is_not_remembered(
 
 @proves("S228", "accepts")
 @pytest.mark.parametrize("name", ["a" * 2048, "https://issuer.example/clients/7?a=b", "my client~"])
-async def test_an_id_of_visible_ascii_is_used(open_house: Open, house: House, name: str) -> None:
+async def test_an_id_of_visible_ascii_is_used(
+    open_client: Open, fake_issuer: FakeIssuer, name: str
+) -> None:
     def register(request: httpx2.Request) -> httpx2.Response:
-        house.clients[name] = {**json.loads(request.content), "client_id": name}
-        return httpx2.Response(201, json=house.clients[name])
+        fake_issuer.clients[name] = {**json.loads(request.content), "client_id": name}
+        return httpx2.Response(201, json=fake_issuer.clients[name])
 
-    house.routes[f"{ISSUER}/register"] = register
-    async with open_house() as connection:
+    fake_issuer.routes[f"{ISSUER}/register"] = register
+    async with open_client() as connection:
         await connection.log_in()
         await connection.log_in()
 
-    assert {asked["client_id"] for asked in house.authorizations} == {name}
+    assert {asked["client_id"] for asked in fake_issuer.authorizations} == {name}

@@ -13,23 +13,23 @@ from joserfc.jwk import ECKey
 from doorward.client import PrivateKey, SignInFailed, SignInNeeded, TokenStore
 from doorward.client.oauth.dpop import DpopProver
 from tests.client.conftest import Clock, Open
-from tests.client.house import ISSUER, SERVER, House
+from tests.client.fake_issuer import ISSUER, SERVER, FakeIssuer
 
 METADATA = "https://mcp.example/.well-known/oauth-protected-resource/mcp"
 
 
 class Bound:
-    """Makes a house give and take tokens that are bound to a key, with or without nonces."""
+    """Makes a fake issuer give and take tokens that are bound to a key, with or without nonces."""
 
-    def __init__(self, house: House, *, nonces: bool = False) -> None:
-        self.house, self.nonces = house, nonces
+    def __init__(self, fake_issuer: FakeIssuer, *, nonces: bool = False) -> None:
+        self.fake_issuer, self.nonces = fake_issuer, nonces
         self.token_proofs: list[Any] = []
         self.proofs: list[Any] = []
         self.keys: dict[str, str] = {}
-        house.metadata["dpop_signing_alg_values_supported"] = ["ES256"]
-        house.resource["dpop_bound_access_tokens_required"] = True
-        house.routes[f"{ISSUER}/token"] = self._token
-        house.routes[SERVER] = self._server
+        fake_issuer.metadata["dpop_signing_alg_values_supported"] = ["ES256"]
+        fake_issuer.resource["dpop_bound_access_tokens_required"] = True
+        fake_issuer.routes[f"{ISSUER}/token"] = self._token
+        fake_issuer.routes[SERVER] = self._server
 
     def read(self, request: httpx2.Request) -> tuple[Any, str]:
         """Return the verified claims of a proof, and the thumbprint of its key."""
@@ -51,13 +51,13 @@ class Bound:
         scopes = frozenset({"mcp:read"})
         if form["grant_type"] == "refresh_token":
             assert self.keys.pop(form["refresh_token"]) == thumbprint
-        answer = self.house._issue(scopes).json() | {"token_type": "DPoP"}
+        answer = self.fake_issuer._issue(scopes).json() | {"token_type": "DPoP"}
         self.keys |= {answer["access_token"]: thumbprint, answer["refresh_token"]: thumbprint}
         return httpx2.Response(200, json=answer)
 
     def _server(self, request: httpx2.Request) -> httpx2.Response:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if token not in self.house.live:
+        if token not in self.fake_issuer.live:
             return httpx2.Response(
                 401, headers={"WWW-Authenticate": f'DPoP resource_metadata="{METADATA}"'}
             )
@@ -75,7 +75,7 @@ class Bound:
                     "DPoP-Nonce": "rs-1",
                 },
             )
-        del self.house.routes[SERVER]
+        del self.fake_issuer.routes[SERVER]
         try:
             plain = httpx2.Request(
                 "POST",
@@ -83,17 +83,17 @@ class Bound:
                 headers={**request.headers, "authorization": f"Bearer {token}"},
                 content=request.content,
             )
-            return self.house._mcp(plain)
+            return self.fake_issuer._mcp(plain)
         finally:
-            self.house.routes[SERVER] = self._server
+            self.fake_issuer.routes[SERVER] = self._server
 
 
 async def test_where_both_servers_can_the_token_is_bound_to_a_key_of_its_own(
-    open_house: Open, house: House, token_store: TokenStore
+    open_client: Open, fake_issuer: FakeIssuer, token_store: TokenStore
 ) -> None:
-    bound = Bound(house)
+    bound = Bound(fake_issuer)
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.client.list_tools()
         await connection.client.list_tools()
 
@@ -108,40 +108,40 @@ async def test_where_both_servers_can_the_token_is_bound_to_a_key_of_its_own(
 
 
 async def test_a_server_that_asks_for_a_nonce_gets_it_and_each_its_own(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    bound = Bound(house, nonces=True)
+    bound = Bound(fake_issuer, nonces=True)
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         for _ in range(2):
             await connection.client.list_tools()
 
     assert [claims.get("nonce") for claims in bound.token_proofs] == [None, "as-1"]
     assert [claims.get("nonce") for claims in bound.proofs] == [None, "rs-1", "rs-1"]
     assert len({claims["jti"] for claims in bound.proofs}) == 3
-    assert len(house.authorizations) == 1
+    assert len(fake_issuer.authorizations) == 1
 
 
 async def test_a_refresh_and_a_restart_keep_the_key(
-    open_house: Open, house: House, clock: Clock
+    open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
-    bound = Bound(house)
-    async with open_house() as connection:
+    bound = Bound(fake_issuer)
+    async with open_client() as connection:
         await connection.client.list_tools()
     clock.now += 4000
-    async with open_house(interactive=False) as connection:
+    async with open_client(interactive=False) as connection:
         await connection.client.list_tools()
 
     assert len(bound.token_proofs) == 2
     assert len(bound.proofs) == 2
-    assert len(house.authorizations) == 1
+    assert len(fake_issuer.authorizations) == 1
 
 
 @pytest.mark.parametrize("place", ["issuer", "server"])
 async def test_a_server_that_is_never_content_with_a_nonce_is_left_alone(
-    open_house: Open, house: House, place: str
+    open_client: Open, fake_issuer: FakeIssuer, place: str
 ) -> None:
-    Bound(house)
+    Bound(fake_issuer)
     count = iter(range(1000))
 
     def greedy(_: httpx2.Request) -> httpx2.Response:
@@ -152,12 +152,12 @@ async def test_a_server_that_is_never_content_with_a_nonce_is_left_alone(
         status = 400 if place == "issuer" else 401
         return httpx2.Response(status, json={"error": "use_dpop_nonce"}, headers=headers)
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         if place == "server":
             await connection.log_in()
-        house.routes[f"{ISSUER}/token" if place == "issuer" else SERVER] = greedy
+        fake_issuer.routes[f"{ISSUER}/token" if place == "issuer" else SERVER] = greedy
         if place == "issuer":
-            house.live.clear()
+            fake_issuer.live.clear()
         with pytest.raises(SignInFailed if place == "issuer" else SignInNeeded):
             await connection.client.list_tools()
 
@@ -165,13 +165,13 @@ async def test_a_server_that_is_never_content_with_a_nonce_is_left_alone(
 
 
 async def test_an_issuer_that_gives_a_bearer_token_all_the_same_is_taken_at_its_word(
-    open_house: Open, house: House, token_store: TokenStore
+    open_client: Open, fake_issuer: FakeIssuer, token_store: TokenStore
 ) -> None:
-    Bound(house)
-    house.routes[f"{ISSUER}/token"] = lambda _: house._issue(frozenset({"mcp:read"}))
-    del house.routes[SERVER]
+    Bound(fake_issuer)
+    fake_issuer.routes[f"{ISSUER}/token"] = lambda _: fake_issuer._issue(frozenset({"mcp:read"}))
+    del fake_issuer.routes[SERVER]
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.client.list_tools()
 
     tokens = token_store.tokens_for(SERVER)
@@ -180,11 +180,11 @@ async def test_an_issuer_that_gives_a_bearer_token_all_the_same_is_taken_at_its_
 
 
 async def test_a_bound_token_that_nobody_asked_for_is_refused(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    house.token = lambda document: {**document, "token_type": "DPoP"}
+    fake_issuer.token = lambda document: {**document, "token_type": "DPoP"}
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         with pytest.raises(SignInFailed) as refusal:
             await connection.log_in()
 
@@ -195,17 +195,17 @@ async def test_a_bound_token_that_nobody_asked_for_is_refused(
     ("issuer_can", "server_can"), [(True, False), (False, True)], ids=["issuer", "server"]
 )
 async def test_one_side_alone_is_not_enough(
-    open_house: Open, house: House, issuer_can: bool, server_can: bool
+    open_client: Open, fake_issuer: FakeIssuer, issuer_can: bool, server_can: bool
 ) -> None:
     if issuer_can:
-        house.metadata["dpop_signing_alg_values_supported"] = ["ES256"]
+        fake_issuer.metadata["dpop_signing_alg_values_supported"] = ["ES256"]
     if server_can:
-        house.resource["dpop_signing_alg_values_supported"] = ["ES256"]
+        fake_issuer.resource["dpop_signing_alg_values_supported"] = ["ES256"]
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.client.list_tools()
 
-    assert not any("dpop" in request.headers for request in house.asked)
+    assert not any("dpop" in request.headers for request in fake_issuer.asked)
 
 
 def test_a_proof_names_no_query_and_no_fragment(clock: Clock) -> None:

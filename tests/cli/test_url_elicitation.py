@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from doorward.cli.client.asked_page import AskedPage
+from doorward.cli.client.url_elicitation import UrlElicitation
 from doorward.cli.output import Output
 
 SERVER = "https://mcp.example/mcp"
@@ -43,7 +43,7 @@ async def test_the_user_sees_all_of_it_and_decides(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(typed))
 
-    answer = await AskedPage(Output(), SERVER)(ASKED)
+    answer = await UrlElicitation(Output(), SERVER)(ASKED)
 
     shown = capsys.readouterr()
     assert answer == {"action": action}
@@ -59,7 +59,7 @@ async def test_where_nobody_can_answer_it_is_shown_and_not_agreed_to(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal("\n") if as_json else io.StringIO("\n"))
 
-    answer = await AskedPage(Output(as_json=as_json), SERVER)(ASKED)
+    answer = await UrlElicitation(Output(as_json=as_json), SERVER)(ASKED)
 
     shown = capsys.readouterr()
     assert answer == {"action": "cancel"}
@@ -72,6 +72,6 @@ async def test_a_host_in_disguise_is_warned_of(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
 
-    await AskedPage(Output(), SERVER)({**ASKED, "url": "https://xn--pple-43d.com/"})
+    await UrlElicitation(Output(), SERVER)({**ASKED, "url": "https://xn--pple-43d.com/"})
 
     assert "Warning: " in capsys.readouterr().err

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from doorward.client import SealedStore, TokenStore
+from doorward.client import KeyringStore, TokenStore
 from doorward.client.refusals import Unreachable
 from doorward.client.storage import lock
-from doorward.client.storage.lock import exclusive
+from doorward.client.storage.lock import async_lock
 from tests.client.conftest import Clock, Open
-from tests.client.house import ISSUER, SERVER, House
-from tests.client.test_wallet import FakeKeyring
+from tests.client.fake_issuer import ISSUER, SERVER, FakeIssuer
+from tests.client.test_token_store import FakeKeyring
 from tests.ledger import proves
 
 HOLDER = """
@@ -75,21 +75,21 @@ async def goes_on_meanwhile(
 
 @proves("S232", "accepts")
 async def test_a_sign_in_waits_for_another_writer_and_the_loop_does_not(
-    open_house: Open, house: House, tmp_path: Path, refused: threading.Event
+    open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path, refused: threading.Event
 ) -> None:
     with held_by_another_process(tmp_path / "doorward" / "tokens.lock") as let_go:
-        async with open_house() as connection:
+        async with open_client() as connection:
             await goes_on_meanwhile(connection.log_in(), refused, let_go)
 
             assert connection.token_store.tokens_for(SERVER) is not None
-            assert connection.token_store.registration_at(ISSUER) is not None
+            assert connection.token_store.registration_for(ISSUER) is not None
 
 
 @proves("S232", "accepts")
 async def test_a_refresh_waits_for_another_writer_and_the_loop_does_not(
-    open_house: Open, house: House, tmp_path: Path, refused: threading.Event
+    open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path, refused: threading.Event
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         old = await connection.log_in()
         assert old is not None
         with held_by_another_process(tmp_path / "doorward" / "tokens.lock") as let_go:
@@ -102,9 +102,9 @@ async def test_a_refresh_waits_for_another_writer_and_the_loop_does_not(
 
 @proves("S232", "accepts")
 async def test_a_refresh_waits_for_another_refresh_and_the_loop_does_not(
-    open_house: Open, house: House, tmp_path: Path, refused: threading.Event
+    open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path, refused: threading.Event
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         old = await connection.log_in()
         assert old is not None
         (path,) = await locks_of(connection.token_store, tmp_path / "doorward")
@@ -119,15 +119,19 @@ async def locks_of(token_store: TokenStore, folder: Path) -> list[Path]:
 
 @proves("S232", "accepts")
 async def test_a_dead_client_is_forgotten_off_the_loop(
-    open_house: Open, house: House, clock: Clock, tmp_path: Path, refused: threading.Event
+    open_client: Open,
+    fake_issuer: FakeIssuer,
+    clock: Clock,
+    tmp_path: Path,
+    refused: threading.Event,
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
-        house.clients.clear()
+        fake_issuer.clients.clear()
         with held_by_another_process(tmp_path / "doorward" / "tokens.lock") as let_go:
             await goes_on_meanwhile(connection.log_in(), refused, let_go)
 
-        assert len(house.clients) == 1
+        assert len(fake_issuer.clients) == 1
 
 
 @proves("S232", "refuses")
@@ -137,7 +141,7 @@ async def test_a_task_that_is_cancelled_while_it_waits_leaves_the_lock_free(
     path = tmp_path / "lock"
 
     async def wait() -> None:
-        async with exclusive(path):
+        async with async_lock(path):
             raise AssertionError("the other process holds it")
 
     with held_by_another_process(path) as let_go:
@@ -149,14 +153,14 @@ async def test_a_task_that_is_cancelled_while_it_waits_leaves_the_lock_free(
             await task
         await asyncio.to_thread(let_go)
 
-    async with exclusive(path, longest_wait=0):
+    async with async_lock(path, max_wait=0):
         pass
 
 
 @proves("S232", "refuses")
 async def test_a_lock_that_is_never_let_go_is_named(tmp_path: Path) -> None:
     with held_by_another_process(tmp_path / "lock"), pytest.raises(Unreachable) as refusal:
-        async with exclusive(tmp_path / "lock", longest_wait=0):
+        async with async_lock(tmp_path / "lock", max_wait=0):
             pass
 
     assert refusal.value.reason == "locked"
@@ -166,13 +170,13 @@ async def test_a_lock_that_is_never_let_go_is_named(tmp_path: Path) -> None:
 async def test_opening_a_sealed_store_waits_for_nobody(tmp_path: Path) -> None:
     backend = FakeKeyring()
     with held_by_another_process(tmp_path / "key.lock"):
-        store = SealedStore(tmp_path, backend)
+        store = KeyringStore(tmp_path, backend)
 
         assert store.keys() == ()
         assert backend.entries == {}
 
     store.put("a", {"b": 1})
-    assert SealedStore(tmp_path, backend).get("a") == {"b": 1}
+    assert KeyringStore(tmp_path, backend).get("a") == {"b": 1}
     assert len(backend.entries) == 1
 
 
@@ -181,8 +185,8 @@ async def test_a_sealed_store_takes_the_key_that_another_process_made_meanwhile(
 ) -> None:
     backend = FakeKeyring()
     with held_by_another_process(tmp_path / "key.lock"):
-        store = SealedStore(tmp_path, backend)
-    SealedStore(tmp_path, backend).put("a", {"b": 1})
+        store = KeyringStore(tmp_path, backend)
+    KeyringStore(tmp_path, backend).put("a", {"b": 1})
     (key,) = backend.entries.values()
 
     assert store.get("a") == {"b": 1}
@@ -193,15 +197,15 @@ async def test_a_sealed_store_takes_the_key_that_another_process_made_meanwhile(
 FORKING = """
 import os, sys
 from pathlib import Path
-from doorward.client.storage.lock import at_once, briefly
+from doorward.client.storage.lock import blocking_lock, try_lock
 path = Path(sys.argv[1])
-with briefly(path):
+with blocking_lock(path):
     ours, theirs = os.pipe()
     if os.fork() == 0:
         os.close(theirs)
         os.read(ours, 1)
         os._exit(0)
-with at_once(path) as held:
+with try_lock(path) as held:
     print("free" if held else "held")
 """
 
@@ -227,7 +231,7 @@ async def test_a_file_system_without_locks_is_not_taken_for_another_process(
     monkeypatch.setattr(fcntl, "flock", unsupported)
 
     with pytest.raises(ConfigurationError) as refusal:
-        async with exclusive(tmp_path / "lock", longest_wait=0):
+        async with async_lock(tmp_path / "lock", max_wait=0):
             pass
 
     assert refusal.value.reason == "unwritable-store"

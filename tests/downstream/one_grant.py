@@ -1,4 +1,4 @@
-"""A desk with one next server, and somebody who asks there."""
+"""``DownstreamTokens`` with one grant, and a caller who asks for a token."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ def exchange(issuer: Issuer, /, **told: Any) -> TokenExchange:
     return TokenExchange(**{**usual, **told})
 
 
-def desk_of(issuer: Issuer, clock: Clock, **told: Any) -> DownstreamTokens:
-    """Return a desk with one arrangement, ``orders``."""
-    arrangement: DownstreamGrant = told.pop("arrangement", None) or exchange(issuer)
-    return DownstreamTokens({"orders": arrangement}, own_audiences={OURS}, clock=clock, **told)
+def downstream_of(issuer: Issuer, clock: Clock, **told: Any) -> DownstreamTokens:
+    """Return ``DownstreamTokens`` with one grant, ``orders``."""
+    grant: DownstreamGrant = told.pop("grant", None) or exchange(issuer)
+    return DownstreamTokens({"orders": grant}, own_audiences={OURS}, clock=clock, **told)
 
 
 async def get(
-    desk: DownstreamTokens, at: Issuer, /, *scopes: str, inbound: str = INBOUND, **who: Any
+    downstream: DownstreamTokens, at: Issuer, /, *scopes: str, inbound: str = INBOUND, **who: Any
 ) -> Any:
-    """Ask the desk for a token for ``orders``."""
-    return await desk.token_for(caller(at, **who), inbound, "orders", frozenset(scopes))
+    """Ask for a token for ``orders``."""
+    return await downstream.token_for(caller(at, **who), inbound, "orders", frozenset(scopes))

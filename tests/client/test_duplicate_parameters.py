@@ -11,11 +11,11 @@ import pytest
 from doorward.client import ClientRefused
 from doorward.client.refusals import SignInFailed
 from doorward.client.sign_in.listener import Listener
-from doorward.client.sign_in.paste_back import PasteBack
+from doorward.client.sign_in.pasted_redirect import PastedRedirect
 from tests.client.conftest import Open
 from tests.client.device_server import Device
-from tests.client.house import ISSUER, House, knock
-from tests.client.test_two_at_once import attempt_at
+from tests.client.fake_issuer import ISSUER, FakeIssuer, send_request
+from tests.client.test_concurrent_sign_ins import attempt_at
 from tests.ledger import proves
 
 OURS = ["response_type", "client_id", "redirect_uri", "state", "code_challenge", "resource"]
@@ -23,8 +23,8 @@ OURS += ["code_challenge_method", "scope", "prompt"]
 BESIDE = ["request", "request_uri", "response_mode"]
 
 
-async def refusal_of(open_house: Open) -> ClientRefused:
-    async with open_house() as connection:
+async def refusal_of(open_client: Open) -> ClientRefused:
+    async with open_client() as connection:
         with pytest.raises(ClientRefused) as refusal:
             await connection.log_in()
     return refusal.value
@@ -54,15 +54,15 @@ async def refusal_of(open_house: Open) -> ClientRefused:
     ],
 )
 async def test_an_endpoint_that_answers_a_parameter_for_us_is_not_opened(
-    open_house: Open, house: House, query: str
+    open_client: Open, fake_issuer: FakeIssuer, query: str
 ) -> None:
-    house.metadata["authorization_endpoint"] = f"{ISSUER}/authorize?{query}"
+    fake_issuer.metadata["authorization_endpoint"] = f"{ISSUER}/authorize?{query}"
 
-    refusal = await refusal_of(open_house)
+    refusal = await refusal_of(open_client)
 
     assert refusal.reason == "colliding-parameters"
-    assert house.authorizations == []
-    assert f"POST {ISSUER}/register" not in house.paths()
+    assert fake_issuer.authorizations == []
+    assert f"POST {ISSUER}/register" not in fake_issuer.paths()
 
 
 @proves("S230", "accepts")
@@ -71,16 +71,16 @@ async def test_an_endpoint_that_answers_a_parameter_for_us_is_not_opened(
     ["p=B2C_1_sign_in", "tenant=one&ui_locales=de", "x=client_id", "my_state=x", "a=%26state%3Dx"],
 )
 async def test_an_endpoint_may_have_parameters_of_its_own(
-    open_house: Open, house: House, query: str
+    open_client: Open, fake_issuer: FakeIssuer, query: str
 ) -> None:
-    house.metadata["authorization_endpoint"] = f"{ISSUER}/authorize?{query}"
+    fake_issuer.metadata["authorization_endpoint"] = f"{ISSUER}/authorize?{query}"
     opened: list[str] = []
 
     def browser(url: str) -> None:
         opened.append(url)
-        house.browser(url)
+        fake_issuer.browser(url)
 
-    async with open_house(browser=browser) as connection:
+    async with open_client(browser=browser) as connection:
         await connection.log_in()
 
     (url,) = opened
@@ -93,26 +93,26 @@ async def test_an_endpoint_may_have_parameters_of_its_own(
 @pytest.mark.parametrize("endpoint", ["token_endpoint", "device_authorization_endpoint"])
 @pytest.mark.parametrize("query", ["client_id=x", "resource=x&p=1", "Client-ID=x", "%72esource=x"])
 async def test_a_form_is_not_posted_to_an_address_that_fills_it_in(
-    open_house: Open, house: House, endpoint: str, query: str
+    open_client: Open, fake_issuer: FakeIssuer, endpoint: str, query: str
 ) -> None:
-    device = Device(house, [])
-    house.metadata[endpoint] += f"?{query}"
+    device = Device(fake_issuer, [])
+    fake_issuer.metadata[endpoint] += f"?{query}"
 
-    async with open_house(**device.options()) as connection:
+    async with open_client(**device.options()) as connection:
         with pytest.raises(ClientRefused) as refusal:
             await connection.log_in()
 
     assert refusal.value.reason == "colliding-parameters"
-    assert not any(request.url.query for request in house.asked)
+    assert not any(request.url.query for request in fake_issuer.asked)
 
 
 @proves("S230", "accepts")
 async def test_a_token_endpoint_may_have_parameters_of_its_own(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    house.metadata["token_endpoint"] += "?p=B2C_1_sign_in"
+    fake_issuer.metadata["token_endpoint"] += "?p=B2C_1_sign_in"
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         assert await connection.log_in() is not None
 
 
@@ -129,48 +129,48 @@ def test_an_attempt_is_held_to_the_same_rule_by_whomever_it_is_made() -> None:
 
 @proves("S230", "accepts")
 async def test_an_endpoint_whose_query_is_empty_gets_one_question_mark(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    house.metadata["authorization_endpoint"] = f"{ISSUER}/authorize?"
+    fake_issuer.metadata["authorization_endpoint"] = f"{ISSUER}/authorize?"
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
 
-    assert house.authorizations[0]["response_type"] == "code"
+    assert fake_issuer.authorizations[0]["response_type"] == "code"
 
 
 @proves("S230", "refuses")
 @pytest.mark.parametrize("end", ["?", "?tenant=one", "/?", "#", "#x", "/path?x#y", "?#"])
 async def test_an_issuer_with_a_query_or_a_fragment_is_refused(
-    open_house: Open, house: House, end: str
+    open_client: Open, fake_issuer: FakeIssuer, end: str
 ) -> None:
     issuer = ISSUER + end
-    house.resource["authorization_servers"] = [issuer]
-    house.metadata["issuer"] = issuer
+    fake_issuer.resource["authorization_servers"] = [issuer]
+    fake_issuer.metadata["issuer"] = issuer
     for place in (
         f"{ISSUER}/.well-known/oauth-authorization-server",
         f"{ISSUER}/.well-known/openid-configuration",
     ):
-        house.routes[place] = lambda _: httpx2.Response(200, json=house.metadata)
+        fake_issuer.routes[place] = lambda _: httpx2.Response(200, json=fake_issuer.metadata)
 
-    refusal = await refusal_of(open_house)
+    refusal = await refusal_of(open_client)
 
     assert refusal.reason in ("not-an-issuer", "unusable-url")
-    assert not any(request.url.host == "issuer.example" for request in house.asked)
+    assert not any(request.url.host == "issuer.example" for request in fake_issuer.asked)
 
 
 @proves("S230", "accepts")
-async def test_an_issuer_with_a_path_is_asked(open_house: Open, house: House) -> None:
+async def test_an_issuer_with_a_path_is_asked(open_client: Open, fake_issuer: FakeIssuer) -> None:
     issuer = f"{ISSUER}/tenant"
-    house.resource["authorization_servers"] = [issuer]
-    house.metadata["issuer"] = issuer
-    house.metadata["authorization_response_iss_parameter_supported"] = False
-    house.answer = lambda parameters: {**parameters, "iss": issuer}
-    house.routes[f"{ISSUER}/.well-known/oauth-authorization-server/tenant"] = lambda _: (
-        httpx2.Response(200, json=house.metadata)
+    fake_issuer.resource["authorization_servers"] = [issuer]
+    fake_issuer.metadata["issuer"] = issuer
+    fake_issuer.metadata["authorization_response_iss_parameter_supported"] = False
+    fake_issuer.answer = lambda parameters: {**parameters, "iss": issuer}
+    fake_issuer.routes[f"{ISSUER}/.well-known/oauth-authorization-server/tenant"] = lambda _: (
+        httpx2.Response(200, json=fake_issuer.metadata)
     )
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         tokens = await connection.log_in()
 
     assert tokens is not None
@@ -195,7 +195,7 @@ async def test_an_answer_with_a_parameter_twice_is_not_taken_by_the_listener(que
     async with await Listener.open() as listener:
         waiting = asyncio.create_task(listener.answer("right", timeout=5))
         await asyncio.sleep(0)
-        status, _, _ = await asyncio.to_thread(knock, listener.port, f"/callback?{query}")
+        status, _, _ = await asyncio.to_thread(send_request, listener.port, f"/callback?{query}")
         assert not waiting.done()
         waiting.cancel()
 
@@ -206,11 +206,11 @@ async def test_an_answer_with_a_parameter_twice_is_not_taken_by_the_listener(que
 @pytest.mark.parametrize("query", TWICE)
 async def test_an_answer_with_a_parameter_twice_is_not_taken_when_it_is_pasted(query: str) -> None:
     lines: list[Any] = []
-    paste_back = PasteBack(lambda: lines[0])
-    lines.append(f"{paste_back.redirect_uri}?{query}")
+    pasted_redirect = PastedRedirect(lambda: lines[0])
+    lines.append(f"{pasted_redirect.redirect_uri}?{query}")
 
     with pytest.raises(SignInFailed) as refusal:
-        await paste_back.answer("right", timeout=5)
+        await pasted_redirect.answer("right", timeout=5)
 
     assert refusal.value.reason == "nothing-pasted"
 
@@ -218,9 +218,9 @@ async def test_an_answer_with_a_parameter_twice_is_not_taken_when_it_is_pasted(q
 @proves("S230", "accepts")
 async def test_an_answer_with_each_parameter_once_is_taken_when_it_is_pasted() -> None:
     lines: list[Any] = []
-    paste_back = PasteBack(lambda: lines[0])
-    lines.append(f"{paste_back.redirect_uri}?state=right&code=c&iss=https://a.example")
+    pasted_redirect = PastedRedirect(lambda: lines[0])
+    lines.append(f"{pasted_redirect.redirect_uri}?state=right&code=c&iss=https://a.example")
 
-    answer = await paste_back.answer("right", timeout=5)
+    answer = await pasted_redirect.answer("right", timeout=5)
 
     assert answer == {"state": "right", "code": "c", "iss": "https://a.example"}

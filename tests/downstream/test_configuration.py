@@ -6,15 +6,15 @@ import pytest
 
 from doorward.errors import ConfigurationError
 from tests.downstream.conftest import Clock, caller
-from tests.downstream.desks import INBOUND, SECRET, desk_of, exchange
 from tests.downstream.issuer import Issuer
+from tests.downstream.one_grant import INBOUND, SECRET, downstream_of, exchange
 
 
 async def test_a_name_that_nothing_was_arranged_for_is_the_operators_to_mend(
     issuer: Issuer, clock: Clock
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        await desk_of(issuer, clock).token_for(caller(issuer), INBOUND, "mail", frozenset())
+        await downstream_of(issuer, clock).token_for(caller(issuer), INBOUND, "mail", frozenset())
 
     assert refusal.value.reason == "unknown-downstream"
 
@@ -42,17 +42,17 @@ def test_half_an_arrangement_is_refused(issuer: Issuer, told: dict[str, Any], re
 @pytest.mark.parametrize(
     ("told", "reason"),
     [
-        ({"entries": 0}, "not-a-limit"),
-        ({"longest_kept": -1}, "not-a-limit"),
-        ({"longest_kept": float("nan")}, "not-a-limit"),
-        ({"arrangement": "https://orders.example"}, "not-an-arrangement"),
+        ({"max_entries": 0}, "not-a-limit"),
+        ({"max_age": -1}, "not-a-limit"),
+        ({"max_age": float("nan")}, "not-a-limit"),
+        ({"grant": "https://orders.example"}, "not-an-arrangement"),
     ],
 )
 def test_a_desk_without_sense_is_refused(
     issuer: Issuer, clock: Clock, told: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        desk_of(issuer, clock, **told)
+        downstream_of(issuer, clock, **told)
 
     assert refusal.value.reason == reason
 

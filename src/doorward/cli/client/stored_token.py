@@ -21,7 +21,7 @@ def token_store_of(account: str | None) -> TokenStore:
     return TokenStore(open_store(), account)
 
 
-def document_of(url: str, tokens: Tokens, place: str) -> dict[str, Any]:
+def stored_token_document(url: str, tokens: Tokens, place: str) -> dict[str, Any]:
     """
     Return the printable facts about ``tokens``.
 
@@ -43,7 +43,7 @@ def document_of(url: str, tokens: Tokens, place: str) -> dict[str, Any]:
     }
 
 
-def facts_of(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+def stored_token_facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the same facts as labels and texts."""
     subject, name = document["subject"], document["name"]
     who = f"{name} ({subject})" if name and name != subject else subject

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from doorward.client import FileStore, PassphraseStore, SealedStore, Tokens, TokenStore, open_store
+from doorward.client import FileStore, KeyringStore, PassphraseStore, Tokens, TokenStore, open_store
 from doorward.client.oauth.registration import Registration
 from doorward.client.refusals import Unreachable
-from doorward.client.storage.lock import exclusive
-from doorward.client.storage.open_store import home
+from doorward.client.storage.lock import async_lock
+from doorward.client.storage.open_store import config_directory
 from doorward.errors import ConfigurationError
 from tests.client.conftest import Open
-from tests.client.house import ISSUER, SERVER, House
+from tests.client.fake_issuer import ISSUER, SERVER, FakeIssuer
 from tests.ledger import proves
 
 TOKENS = Tokens(
@@ -54,26 +54,26 @@ class FakeKeyring:
 def any_wallet(request: pytest.FixtureRequest, tmp_path: Path) -> TokenStore:
     if request.param == "file":
         return TokenStore(FileStore(tmp_path))
-    return TokenStore(SealedStore(tmp_path, FakeKeyring()))
+    return TokenStore(KeyringStore(tmp_path, FakeKeyring()))
 
 
 def test_what_is_kept_comes_back_and_what_is_forgotten_does_not(any_wallet: TokenStore) -> None:
-    any_wallet.keep_tokens(SERVER, TOKENS)
+    any_wallet.save_tokens(SERVER, TOKENS)
 
     assert any_wallet.tokens_for(SERVER) == TOKENS
     assert any_wallet.servers() == (SERVER,)
-    assert any_wallet.forget_tokens(SERVER) == TOKENS
+    assert any_wallet.delete_tokens(SERVER) == TOKENS
     assert any_wallet.tokens_for(SERVER) is None
     assert any_wallet.servers() == ()
 
 
 @proves("S171", "refuses")
 def test_a_registration_is_found_under_its_own_issuer_alone(any_wallet: TokenStore) -> None:
-    mine = Registration(issuer=ISSUER, client_id="c", client_secret="s", way="registered")
-    any_wallet.keep_registration(mine)
+    mine = Registration(issuer=ISSUER, client_id="c", client_secret="s", kind="registered")
+    any_wallet.save_registration(mine)
 
-    assert any_wallet.registration_at(ISSUER) == mine
-    assert any_wallet.registration_at(ISSUER + "/") is None
+    assert any_wallet.registration_for(ISSUER) == mine
+    assert any_wallet.registration_for(ISSUER + "/") is None
     assert Registration.from_record(mine.to_record(), "https://evil.example") is None
 
 
@@ -83,7 +83,7 @@ def test_the_file_is_for_its_owner_alone_from_its_first_moment(tmp_path: Path) -
     folder = tmp_path / "new" / "doorward"
 
     try:
-        TokenStore(FileStore(folder)).keep_tokens(SERVER, TOKENS)
+        TokenStore(FileStore(folder)).save_tokens(SERVER, TOKENS)
     finally:
         os.umask(before)
 
@@ -94,7 +94,7 @@ def test_the_file_is_for_its_owner_alone_from_its_first_moment(tmp_path: Path) -
 @proves("S178", "refuses")
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     token_store = TokenStore(FileStore(tmp_path))
-    token_store.keep_tokens(SERVER, TOKENS)
+    token_store.save_tokens(SERVER, TOKENS)
     (tmp_path / "tokens.json").chmod(0o644)
 
     with pytest.raises(ConfigurationError) as refusal:
@@ -140,7 +140,7 @@ def test_a_record_that_was_tampered_with_is_no_token(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:
     store = FileStore(tmp_path)
-    TokenStore(store).keep_tokens(SERVER, TOKENS)
+    TokenStore(store).save_tokens(SERVER, TOKENS)
     key = f"tokens {ISSUER} {SERVER}"
     store.put(key, {**(store.get(key) or {}), **change})
 
@@ -203,8 +203,10 @@ def test_two_processes_lose_nothing_of_each_other(tmp_path: Path) -> None:
 
 
 @proves("S178", "accepts")
-async def test_requests_at_once_spend_a_refresh_token_once(open_house: Open, house: House) -> None:
-    async with open_house() as connection:
+async def test_requests_at_once_spend_a_refresh_token_once(
+    open_client: Open, fake_issuer: FakeIssuer
+) -> None:
+    async with open_client() as connection:
         tokens = await connection.log_in()
         assert tokens is not None
         fresh = await asyncio.gather(
@@ -212,7 +214,7 @@ async def test_requests_at_once_spend_a_refresh_token_once(open_house: Open, hou
         )
 
     assert len({each.access_token for each in fresh}) == 1
-    assert [form["grant_type"] for form in house.forms(f"{ISSUER}/token")] == [
+    assert [form["grant_type"] for form in fake_issuer.forms(f"{ISSUER}/token")] == [
         "authorization_code",
         "refresh_token",
     ]
@@ -220,25 +222,25 @@ async def test_requests_at_once_spend_a_refresh_token_once(open_house: Open, hou
 
 @proves("S178", "refuses")
 async def test_a_lock_that_is_held_is_waited_for_and_then_named(tmp_path: Path) -> None:
-    async with exclusive(tmp_path / "lock"):
+    async with async_lock(tmp_path / "lock"):
         with pytest.raises(Unreachable) as refusal:
-            async with exclusive(tmp_path / "lock", longest_wait=0.01):
+            async with async_lock(tmp_path / "lock", max_wait=0.01):
                 pass
 
     assert refusal.value.reason == "locked"
-    async with exclusive(tmp_path / "lock", longest_wait=0.01):
+    async with async_lock(tmp_path / "lock", max_wait=0.01):
         pass
 
 
 def test_the_home_may_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DOORWARD_HOME", str(tmp_path / "chosen"))
-    assert home() == tmp_path / "chosen"
+    assert config_directory() == tmp_path / "chosen"
     assert isinstance(open_store(), FileStore)
 
     monkeypatch.delenv("DOORWARD_HOME")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     if sys.platform == "linux":
-        assert home() == tmp_path / "config" / "doorward"
+        assert config_directory() == tmp_path / "config" / "doorward"
 
 
 def test_without_a_real_keyring_there_is_the_file(
@@ -268,21 +270,21 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 @proves("S178", "accepts")
 def test_a_sealed_file_tells_nothing_and_opens_with_the_keyrings_key(tmp_path: Path) -> None:
     backend = FakeKeyring()
-    TokenStore(SealedStore(tmp_path, backend)).keep_tokens(SERVER, TOKENS)
+    TokenStore(KeyringStore(tmp_path, backend)).save_tokens(SERVER, TOKENS)
 
     (sealed,) = tmp_path.glob("*.sealed")
     assert stat.S_IMODE(sealed.stat().st_mode) == 0o600
     assert not any(word in sealed.read_bytes() for word in (b"access", b"refresh", b"mcp.example"))
     assert list(backend.entries) == [("doorward", "file-key")]
-    assert TokenStore(SealedStore(tmp_path, backend)).tokens_for(SERVER) == TOKENS
+    assert TokenStore(KeyringStore(tmp_path, backend)).tokens_for(SERVER) == TOKENS
 
 
 @proves("S178", "refuses")
 @pytest.mark.parametrize("harm", ["another-key", "one-bit", "plain-text", "cut"])
 def test_a_file_that_this_key_did_not_seal_is_refused(tmp_path: Path, harm: str) -> None:
     backend = FakeKeyring()
-    store = SealedStore(tmp_path, backend)
-    TokenStore(store).keep_tokens(SERVER, TOKENS)
+    store = KeyringStore(tmp_path, backend)
+    TokenStore(store).save_tokens(SERVER, TOKENS)
     content = store.path.read_bytes()
     if harm == "another-key":
         backend.entries.clear()
@@ -294,13 +296,13 @@ def test_a_file_that_this_key_did_not_seal_is_refused(tmp_path: Path, harm: str)
         store.path.write_bytes(content[:20])
 
     with pytest.raises(ConfigurationError) as refusal:
-        SealedStore(tmp_path, backend).keys()
+        KeyringStore(tmp_path, backend).keys()
 
     assert refusal.value.reason == "unreadable-store"
 
 
 def test_two_sealings_of_the_same_are_not_the_same(tmp_path: Path) -> None:
-    store = SealedStore(tmp_path, FakeKeyring())
+    store = KeyringStore(tmp_path, FakeKeyring())
     store.put("a", {"b": 1})
     first = store.path.read_bytes()
     store.put("a", {"b": 1})
@@ -314,7 +316,7 @@ def test_a_key_that_is_none_is_refused(tmp_path: Path, key: str) -> None:
     backend.set_password("doorward", "file-key", key)
 
     with pytest.raises(ConfigurationError) as refusal:
-        SealedStore(tmp_path, backend)
+        KeyringStore(tmp_path, backend)
 
     assert refusal.value.reason == "unreadable-store"
 
@@ -327,7 +329,7 @@ def test_a_keyring_that_takes_no_key_is_named(tmp_path: Path) -> None:
             raise PasswordSetError("locked")
 
     with pytest.raises(ConfigurationError) as refusal:
-        SealedStore(tmp_path, Locked())
+        KeyringStore(tmp_path, Locked())
 
     assert refusal.value.reason == "unwritable-store"
 
@@ -339,7 +341,7 @@ def test_with_a_real_keyring_the_file_is_sealed(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setattr("doorward.client.storage.open_store._usable_keyring", FakeKeyring)
 
-    assert isinstance(open_store(), SealedStore)
+    assert isinstance(open_store(), KeyringStore)
 
 
 def test_an_empty_home_variable_does_not_take_the_seal_off(
@@ -349,7 +351,7 @@ def test_an_empty_home_variable_does_not_take_the_seal_off(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setattr("doorward.client.storage.open_store._usable_keyring", FakeKeyring)
 
-    assert isinstance(open_store(), SealedStore)
+    assert isinstance(open_store(), KeyringStore)
 
 
 PASSPHRASE = "correct horse battery"
@@ -357,7 +359,7 @@ PASSPHRASE = "correct horse battery"
 
 @pytest.mark.e2e
 def test_a_passphrase_seals_the_file_and_opens_it_in_another_process(tmp_path: Path) -> None:
-    TokenStore(PassphraseStore(tmp_path, PASSPHRASE)).keep_tokens(SERVER, TOKENS)
+    TokenStore(PassphraseStore(tmp_path, PASSPHRASE)).save_tokens(SERVER, TOKENS)
 
     file = tmp_path / "tokens.encrypted"
     assert not (tmp_path / "tokens.json").exists()
@@ -457,7 +459,7 @@ def test_a_keyring_that_gives_no_key_later_is_named(tmp_path: Path) -> None:
             raise KeyringLocked("\x1b[2J")
 
     with pytest.raises(ConfigurationError) as refusal:
-        SealedStore(tmp_path, Locked())
+        KeyringStore(tmp_path, Locked())
 
     assert refusal.value.reason == "unusable-keyring"
     assert "\x1b" not in str(refusal.value)

@@ -14,15 +14,15 @@ import doorward.gateway
 import doorward.net
 from doorward.cli.client.login import LoginProgress
 from doorward.cli.output import Output
-from doorward.client import CallFailed, DeviceCode, ServerRefused, ToolResult, page_in
+from doorward.client import CallFailed, DeviceCode, ServerRefused, ToolResult, read_elicitation_url
 from doorward.client.http.http_client import HttpResponse
-from doorward.client.mcp.bridge import _told
-from doorward.client.mcp.elicitation import answer_question
+from doorward.client.mcp.bridge import _error_response
+from doorward.client.mcp.elicitation import answer_elicitation
 from doorward.client.mcp.events import Event
-from doorward.client.mcp.exchange import require_service
+from doorward.client.mcp.exchange import raise_for_status
 from doorward.wire.strict_json import parse_object
 from tests.cli.conftest import Command
-from tests.client.house import SERVER, House
+from tests.client.fake_issuer import SERVER, FakeIssuer
 from tests.ledger import proves
 
 TURNED = "Ask \u202eecila\u202c at p\u0430ypal"
@@ -32,7 +32,10 @@ BODY = "the-body-of-an-answer"
 
 def code(address: str, entered: str) -> DeviceCode:
     return DeviceCode(
-        address=address, user_code=entered, complete_address=f"{address}?{entered}", lives=60.0
+        address=address,
+        user_code=entered,
+        verification_uri_complete=f"{address}?{entered}",
+        expires_in=60.0,
     )
 
 
@@ -45,18 +48,18 @@ def refusing(message: str) -> httpx2.Response:
 @proves("S233", "refuses")
 async def test_a_refusal_says_what_the_server_says_with_nothing_hidden() -> None:
     with pytest.raises(ServerRefused) as refusal:
-        await require_service(SERVER, refusing(TURNED))
+        await raise_for_status(SERVER, refusing(TURNED))
 
     assert refusal.value.problem == SHOWN
     assert str(refusal.value).startswith(SHOWN)
-    told = parse_object(_told(1, refusal.value))["error"]["message"]
+    told = parse_object(_error_response(1, refusal.value))["error"]["message"]
     assert told.startswith(SHOWN)
 
 
 @proves("S233", "accepts")
 async def test_an_honest_refusal_is_said_as_it_is() -> None:
     with pytest.raises(ServerRefused) as refusal:
-        await require_service(SERVER, refusing("Zugriff verweigert für Jürgen (日本語)."))
+        await raise_for_status(SERVER, refusing("Zugriff verweigert für Jürgen (日本語)."))
 
     assert refusal.value.problem == "Zugriff verweigert für Jürgen (日本語)."
 
@@ -78,10 +81,10 @@ async def test_a_form_is_shown_with_nothing_hidden_and_its_data_stays() -> None:
 
     hidden, shown = "a\u202eb", "a\\u202eb"
     field = {"type": "string", "title": hidden, "description": hidden, "default": hidden}
-    choice = {"oneOf": [{"const": hidden, "title": hidden}], "enumNames": [hidden]}
-    schema = {"type": "object", "properties": {"title": field, "of": choice}}
+    client_config = {"oneOf": [{"const": hidden, "title": hidden}], "enumNames": [hidden]}
+    schema = {"type": "object", "properties": {"title": field, "of": client_config}}
 
-    answer = await answer_question(elicit, {"message": hidden, "requestedSchema": schema})
+    answer = await answer_elicitation(elicit, {"message": hidden, "requestedSchema": schema})
 
     (params,) = asked
     assert params["message"] == shown
@@ -93,7 +96,7 @@ async def test_a_form_is_shown_with_nothing_hidden_and_its_data_stays() -> None:
 
 @proves("S233", "refuses")
 def test_a_page_says_nothing_hidden_and_warns_of_its_host() -> None:
-    page = page_in({"url": "https://xn--80ak6aa92e.example/", "message": "a\u202eb"})
+    page = read_elicitation_url({"url": "https://xn--80ak6aa92e.example/", "message": "a\u202eb"})
 
     assert page.message == "a\\u202eb"
     assert page.warning is not None
@@ -126,12 +129,14 @@ def test_a_sign_in_at_a_host_in_ascii_warns_of_nothing(capsys: pytest.CaptureFix
 def test_the_tools_of_a_server_are_listed_with_nothing_hidden(
     doorward: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = House(needed=frozenset())
+    fake_issuer = FakeIssuer(needed=frozenset())
     tool = {"name": "p\u0430y", "description": "a\u202eb", "inputSchema": {"type": "object"}}
-    house.routes[SERVER] = lambda _: httpx2.Response(
+    fake_issuer.routes[SERVER] = lambda _: httpx2.Response(
         200, json={"jsonrpc": "2.0", "id": 1, "result": {"tools": [tool]}}
     )
-    monkeypatch.setattr("doorward.client.connection.PinnedTransport", lambda _: house.transport)
+    monkeypatch.setattr(
+        "doorward.client.connection.PinnedTransport", lambda _: fake_issuer.transport
+    )
 
     ended = doorward("tools", SERVER)
 
@@ -177,4 +182,4 @@ def test_no_class_with_a_body_shows_it() -> None:
     ]
 
     # The address of a document, and none.
-    assert set(shown) == {"doorward.client.oauth.registration.ClientChoice.document"}
+    assert set(shown) == {"doorward.client.oauth.registration.ClientConfig.document"}

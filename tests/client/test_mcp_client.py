@@ -9,16 +9,16 @@ import pytest
 from doorward.client import CallFailed, ClientRefused, ProtocolBroken, ServerRefused, Unreachable
 from doorward.client.mcp.parameter_headers import marked_parameters, parameter_headers
 from tests.client.conftest import Open
-from tests.client.house import SERVER, House
+from tests.client.fake_issuer import SERVER, FakeIssuer
 
 
 @pytest.mark.parametrize("era", ["modern", "legacy", "legacy-json", "stream"])
 async def test_a_server_of_either_era_is_understood(
-    open_house: Open, house: House, era: str
+    open_client: Open, fake_issuer: FakeIssuer, era: str
 ) -> None:
-    house.era = era
+    fake_issuer.era = era
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         tools = await connection.client.list_tools()
         result = await connection.client.call_tool("add", {"a": 20, "b": 22})
 
@@ -27,12 +27,12 @@ async def test_a_server_of_either_era_is_understood(
 
 
 async def test_a_modern_request_says_in_headers_what_its_body_says(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.client.call_tool("add", {"a": 1, "b": 1})
 
-    request = house.asked[-1]
+    request = fake_issuer.asked[-1]
     message = json.loads(request.content)
     assert request.headers["mcp-protocol-version"] == "2026-07-28"
     assert request.headers["mcp-method"] == message["method"] == "tools/call"
@@ -41,17 +41,17 @@ async def test_a_modern_request_says_in_headers_what_its_body_says(
 
 
 async def test_a_legacy_server_is_greeted_once_and_its_session_kept(
-    open_house: Open, house: House
+    open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    house.era = "legacy"
+    fake_issuer.era = "legacy"
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.client.list_tools()
         await connection.client.list_tools()
 
     methods = [
         json.loads(request.content)["method"]
-        for request in house.asked
+        for request in fake_issuer.asked
         if str(request.url) == SERVER and "authorization" in request.headers
     ]
     assert methods == [
@@ -61,28 +61,30 @@ async def test_a_legacy_server_is_greeted_once_and_its_session_kept(
         "tools/list",
         "tools/list",
     ]
-    assert house.asked[-1].headers["mcp-session-id"] == "one"
-    assert house.asked[-1].headers["mcp-protocol-version"] == "2025-06-18"
+    assert fake_issuer.asked[-1].headers["mcp-session-id"] == "one"
+    assert fake_issuer.asked[-1].headers["mcp-protocol-version"] == "2025-06-18"
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, -32022), (400, -32020), (404, -32601)])
 async def test_a_modern_refusal_is_not_taken_for_an_old_server(
-    open_house: Open, house: House, status: int, code: int
+    open_client: Open, fake_issuer: FakeIssuer, status: int, code: int
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
-        house.asked.clear()
+        fake_issuer.asked.clear()
         error = {"code": code, "message": "no"}
-        house.routes[SERVER] = lambda _: httpx2.Response(status, json={"id": 1, "error": error})
+        fake_issuer.routes[SERVER] = lambda _: httpx2.Response(
+            status, json={"id": 1, "error": error}
+        )
         with pytest.raises(CallFailed) as refusal:
             await connection.client.list_tools()
 
     assert refusal.value.number == code
-    assert len(house.asked) == 1
+    assert len(fake_issuer.asked) == 1
 
 
-async def test_an_unknown_tool_is_the_servers_to_name(open_house: Open) -> None:
-    async with open_house() as connection:
+async def test_an_unknown_tool_is_the_servers_to_name(open_client: Open) -> None:
+    async with open_client() as connection:
         with pytest.raises(CallFailed) as refusal:
             await connection.client.call_tool("nope", {})
 
@@ -109,28 +111,28 @@ async def test_an_unknown_tool_is_the_servers_to_name(open_house: Open) -> None:
     ],
 )
 async def test_what_a_server_answers_becomes_one_of_our_refusals(
-    open_house: Open,
-    house: House,
+    open_client: Open,
+    fake_issuer: FakeIssuer,
     response: httpx2.Response,
     kind: type[ClientRefused],
     reason: str,
 ) -> None:
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
-        house.routes[SERVER] = lambda _: response
+        fake_issuer.routes[SERVER] = lambda _: response
         with pytest.raises(kind) as refusal:
             await connection.client.list_tools()
 
     assert refusal.value.reason == reason
 
 
-async def test_nobody_at_home_is_said_so(open_house: Open, house: House) -> None:
+async def test_nobody_at_home_is_said_so(open_client: Open, fake_issuer: FakeIssuer) -> None:
     def nobody(_: httpx2.Request) -> httpx2.Response:
         raise httpx2.ConnectError("refused")
 
-    house.routes[SERVER] = nobody
+    fake_issuer.routes[SERVER] = nobody
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         with pytest.raises(Unreachable) as refusal:
             await connection.client.list_tools()
 
@@ -138,7 +140,7 @@ async def test_nobody_at_home_is_said_so(open_house: Open, house: House) -> None
     assert "mcp.example" in refusal.value.problem
 
 
-async def test_pages_are_followed_to_the_end(open_house: Open, house: House) -> None:
+async def test_pages_are_followed_to_the_end(open_client: Open, fake_issuer: FakeIssuer) -> None:
     def paged(request: httpx2.Request) -> httpx2.Response:
         message = json.loads(request.content)
         second = message["params"].get("cursor") == "two"
@@ -146,9 +148,9 @@ async def test_pages_are_followed_to_the_end(open_house: Open, house: House) -> 
         result = {"tools": tools} if second else {"tools": tools, "nextCursor": "two"}
         return httpx2.Response(200, json={"id": message["id"], "result": result})
 
-    async with open_house() as connection:
+    async with open_client() as connection:
         await connection.log_in()
-        house.routes[SERVER] = paged
+        fake_issuer.routes[SERVER] = paged
         tools = await connection.client.list_tools()
 
     assert [tool.name for tool in tools] == ["a", "b"]

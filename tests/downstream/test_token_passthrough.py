@@ -8,8 +8,8 @@ import pytest
 from doorward.downstream import NobodyToActFor, SameToken, TokenForUs
 from doorward.testing import TokenMint
 from tests.downstream.conftest import OURS, Clock
-from tests.downstream.desks import INBOUND, desk_of, exchange, get
 from tests.downstream.issuer import Issuer, granting
+from tests.downstream.one_grant import INBOUND, downstream_of, exchange, get
 from tests.ledger import proves
 
 
@@ -18,7 +18,7 @@ async def test_the_token_that_came_in_is_never_handed_out(issuer: Issuer, clock:
     issuer.answer = lambda form: (200, {**granting(form)[1], "access_token": INBOUND})
 
     with pytest.raises(SameToken) as refusal:
-        await get(desk_of(issuer, clock), issuer)
+        await get(downstream_of(issuer, clock), issuer)
 
     assert INBOUND not in repr(refusal.value) + str(refusal.value)
 
@@ -31,7 +31,7 @@ async def test_a_token_that_opens_this_server_is_never_handed_out(
     issuer.answer = lambda form: (200, {**granting(form)[1], "access_token": token})
 
     with pytest.raises(TokenForUs) as refusal:
-        await get(desk_of(issuer, clock), issuer)
+        await get(downstream_of(issuer, clock), issuer)
 
     assert token not in str(refusal.value)
 
@@ -40,12 +40,12 @@ async def test_a_token_for_the_next_server_alone_is(issuer: Issuer, clock: Clock
     token = TokenMint().mint(audience=["orders", OURS + "-admin"])
     issuer.answer = lambda form: (200, {**granting(form)[1], "access_token": token})
 
-    assert await get(desk_of(issuer, clock), issuer) == token
+    assert await get(downstream_of(issuer, clock), issuer) == token
 
 
 async def test_a_token_is_shown_to_its_own_issuer_alone(issuer: Issuer, clock: Clock) -> None:
     with pytest.raises(NobodyToActFor):
-        await get(desk_of(issuer, clock), issuer, issuer="https://other.example")
+        await get(downstream_of(issuer, clock), issuer, issuer="https://other.example")
 
     assert issuer.forms == []
 
@@ -53,15 +53,15 @@ async def test_a_token_is_shown_to_its_own_issuer_alone(issuer: Issuer, clock: C
 async def test_an_issuer_that_exchanges_anothers_tokens_is_shown_them_when_that_is_said(
     issuer: Issuer, clock: Clock
 ) -> None:
-    arrangement = exchange(issuer, trusted_issuers={"https://other.example"})
-    desk = desk_of(issuer, clock, arrangement=arrangement)
+    grant = exchange(issuer, trusted_issuers={"https://other.example"})
+    downstream = downstream_of(issuer, clock, grant=grant)
 
-    assert await get(desk, issuer, issuer="https://other.example")
+    assert await get(downstream, issuer, issuer="https://other.example")
 
 
 async def test_an_api_key_is_shown_to_nobody(issuer: Issuer, clock: Clock) -> None:
     with pytest.raises(NobodyToActFor):
-        await get(desk_of(issuer, clock), issuer, kind="key")
+        await get(downstream_of(issuer, clock), issuer, kind="key")
 
     assert issuer.forms == []
 
@@ -69,7 +69,7 @@ async def test_an_api_key_is_shown_to_nobody(issuer: Issuer, clock: Clock) -> No
 async def test_a_token_shows_in_texts_and_not_in_representations(
     issuer: Issuer, clock: Clock
 ) -> None:
-    token = await get(desk_of(issuer, clock), issuer)
+    token = await get(downstream_of(issuer, clock), issuer)
 
     assert f"Bearer {token}" == "Bearer token-orders-"
     assert "token-orders" not in repr(token) + repr([token]) + f"{token!r}"

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from doorward.client import CallFailed, McpClient, ProtocolBroken, page_in
+from doorward.client import CallFailed, McpClient, ProtocolBroken, read_elicitation_url
 from doorward.client.http.url_policy import PinnedTransport, UrlPolicy
 from tests.client.test_streams import URL, Chunks, Script, error, events, result
 
@@ -205,7 +205,7 @@ async def test_a_page_within_the_reach_of_its_server_is_shown(server: str, url: 
 
 async def test_the_reach_of_a_server_is_that_of_the_transport_that_found_it() -> None:
     url_policy = UrlPolicy(URL)
-    url_policy.admits_addresses("mcp.example", ["10.0.0.5"])
+    url_policy.allows_addresses("mcp.example", ["10.0.0.5"])
 
     class Inside(PinnedTransport):
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -268,7 +268,7 @@ async def test_a_request_that_still_needs_a_page_fails(
 def test_the_host_of_a_page_is_named_and_a_disguised_one_warned_of(
     url: str, host: str, careful: bool
 ) -> None:
-    page = page_in({"mode": "url", "url": url, "message": "Connect."})
+    page = read_elicitation_url({"mode": "url", "url": url, "message": "Connect."})
 
     assert (page.url, page.host, page.message) == (url, host, "Connect.")
     assert (page.warning is not None) == careful

@@ -17,8 +17,8 @@ from doorward.downstream import (
     SignInNeeded,
 )
 from tests.downstream.conftest import Clock
-from tests.downstream.desks import INBOUND, SECRET, desk_of, exchange, get
 from tests.downstream.issuer import Issuer
+from tests.downstream.one_grant import INBOUND, SECRET, downstream_of, exchange, get
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ async def test_every_no_has_its_own_name(
     issuer.answer = lambda _: (status, body)
 
     with pytest.raises(DownstreamProblem) as refusal:
-        await get(desk_of(issuer, clock), issuer)
+        await get(downstream_of(issuer, clock), issuer)
 
     assert type(refusal.value) is kind
     assert INBOUND not in str(refusal.value)
@@ -84,7 +84,7 @@ async def test_what_an_issuer_writes_beside_its_error_is_repeated_nowhere(
     )
 
     with pytest.raises(GrantRefused) as refusal:
-        await get(desk_of(issuer, clock), issuer)
+        await get(downstream_of(issuer, clock), issuer)
 
     assert INBOUND not in str(refusal.value) + refusal.value.detail + refusal.value.public
 
@@ -97,16 +97,16 @@ async def test_an_issuer_that_is_down_is_nobodys_fault(
     issuer.headers = {"retry-after": "17"}
 
     with pytest.raises(DownstreamUnavailable) as refusal:
-        await get(desk_of(issuer, clock), issuer)
+        await get(downstream_of(issuer, clock), issuer)
 
     assert (refusal.value.status, refusal.value.retry_after) == (503, 17)
 
 
 async def test_an_issuer_that_nobody_reaches_is_nobodys_fault(issuer: Issuer, clock: Clock) -> None:
-    arrangement = exchange(issuer, token_endpoint="http://localhost:1/token")
+    grant = exchange(issuer, token_endpoint="http://localhost:1/token")
 
     with pytest.raises(DownstreamUnavailable):
-        await get(desk_of(issuer, clock, arrangement=arrangement), issuer)
+        await get(downstream_of(issuer, clock, grant=grant), issuer)
 
 
 async def test_a_claims_challenge_is_handed_on_as_a_header(issuer: Issuer, clock: Clock) -> None:
@@ -114,7 +114,7 @@ async def test_a_claims_challenge_is_handed_on_as_a_header(issuer: Issuer, clock
     issuer.answer = lambda _: (400, {"error": "interaction_required", "claims": claims})
 
     with pytest.raises(SignInNeeded) as refusal:
-        await get(desk_of(issuer, clock), issuer)
+        await get(downstream_of(issuer, clock), issuer)
 
     assert refusal.value.claims == claims
     challenge = refusal.value.challenge
@@ -130,6 +130,6 @@ async def test_what_is_no_claims_challenge_is_not_handed_on(
     issuer.answer = lambda _: (400, {"error": "interaction_required", "claims": claims})
 
     with pytest.raises(SignInNeeded) as refusal:
-        await get(desk_of(issuer, clock), issuer)
+        await get(downstream_of(issuer, clock), issuer)
 
     assert (refusal.value.claims, refusal.value.challenge) == (None, None)

@@ -7,10 +7,10 @@ from typing import Any
 from anyio import to_thread
 
 from doorward.cli.output import Output
-from doorward.client.mcp.elicitation_url import page_in
+from doorward.client.mcp.elicitation_url import read_elicitation_url
 
 
-class AskedPage:
+class UrlElicitation:
     """
     Prints the URL on stderr and asks the user; without a terminal, answers ``cancel``.
 
@@ -24,7 +24,7 @@ class AskedPage:
     async def __call__(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the user's decision as an elicitation result."""
 
-        page = page_in(params)
+        page = read_elicitation_url(params)
         self._output.note(f"{self._server_url} asks you to open a page of {page.host}:")
         self._output.note(page.message)
         self._output.address(page.url)

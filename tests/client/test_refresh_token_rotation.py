@@ -10,22 +10,22 @@ import httpx2
 import pytest
 
 from doorward.client import FileStore, OAuth, SignIn, Tokens, TokenStore
-from tests.client.rotating import Rotating, rotating
+from tests.client.rotating_issuer import Rotating, rotating
 
 ROOT = Path(__file__).parent.parent.parent
 
 
-def signed_in(house: Rotating, folder: Path) -> TokenStore:
+def signed_in(fake_issuer: Rotating, folder: Path) -> TokenStore:
     token_store = TokenStore(FileStore(folder))
     tokens = Tokens(
-        issuer=house.url,
-        resource=f"{house.url}/mcp",
+        issuer=fake_issuer.url,
+        resource=f"{fake_issuer.url}/mcp",
         client_id="c",
-        access_token=house.access,
-        refresh_token=house.refresh,
+        access_token=fake_issuer.access,
+        refresh_token=fake_issuer.refresh,
         expires_at=1.0,
     )
-    token_store.keep_tokens(f"{house.url}/mcp", tokens)
+    token_store.save_tokens(f"{fake_issuer.url}/mcp", tokens)
     return token_store
 
 
@@ -39,9 +39,9 @@ def signed_in(house: Rotating, folder: Path) -> TokenStore:
 def test_two_processes_share_a_rotating_refresh_token_and_nobody_is_logged_out(
     tmp_path: Path, rounds: int
 ) -> None:
-    with rotating() as house:
-        token_store = signed_in(house, tmp_path / "home")
-        command = [sys.executable, "-m", "tests.client.refresh_worker", f"{house.url}/mcp"]
+    with rotating() as fake_issuer:
+        token_store = signed_in(fake_issuer, tmp_path / "home")
+        command = [sys.executable, "-m", "tests.client.refresh_worker", f"{fake_issuer.url}/mcp"]
         workers = [
             subprocess.Popen(
                 [*command, str(tmp_path / "home"), str(rounds)],
@@ -54,19 +54,19 @@ def test_two_processes_share_a_rotating_refresh_token_and_nobody_is_logged_out(
         ended = [(worker.communicate(timeout=170)[1], worker.returncode) for worker in workers]
 
         assert ended == [("", 0), ("", 0)]
-        assert house.thefts == 0
-        assert house.served == 2 * rounds
+        assert fake_issuer.thefts == 0
+        assert fake_issuer.served == 2 * rounds
         # Every call of both found its token near its end, so this many turns were taken.
-        assert house.refreshes == 2 * rounds
-        kept = token_store.tokens_for(f"{house.url}/mcp")
+        assert fake_issuer.refreshes == 2 * rounds
+        kept = token_store.tokens_for(f"{fake_issuer.url}/mcp")
         assert kept is not None
-        assert kept.refresh_token == house.refresh
+        assert kept.refresh_token == fake_issuer.refresh
 
 
 def test_threads_with_an_event_loop_each_refresh_once_between_them(tmp_path: Path) -> None:
-    with rotating(lifetime=3600) as house:
-        token_store = signed_in(house, tmp_path / "home")
-        url = f"{house.url}/mcp"
+    with rotating(lifetime=3600) as fake_issuer:
+        token_store = signed_in(fake_issuer, tmp_path / "home")
+        url = f"{fake_issuer.url}/mcp"
         shared = OAuth(url, SignIn.for_server(url, token_store=token_store), interactive=False)
         answers: list[int] = []
 
@@ -83,4 +83,4 @@ def test_threads_with_an_event_loop_each_refresh_once_between_them(tmp_path: Pat
             thread.join(30)
 
         assert answers == [200] * 80
-        assert (house.refreshes, house.thefts) == (1, 0)
+        assert (fake_issuer.refreshes, fake_issuer.thefts) == (1, 0)

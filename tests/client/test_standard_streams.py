@@ -20,7 +20,7 @@ LARGEST = 200
 
 
 async def lines_of(text: bytes, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    monkeypatch.setattr(standard_streams, "LARGEST_ANSWER", LARGEST)
+    monkeypatch.setattr(standard_streams, "MAX_RESPONSE", LARGEST)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(text)))
     async with standard_streams.standard_streams() as (lines, _):
         return [line async for line in lines]
@@ -69,7 +69,7 @@ async def test_no_character_of_a_server_ends_a_line_of_the_bridge(separator: str
     text = f"é{separator}{{}}"
     script = Script(lambda _, message: result(message, said=text))
     async with httpx2.AsyncClient(transport=script) as http:
-        await Bridge(URL, http)._deliver(json.loads(ask(1, name="add")), send)
+        await Bridge(URL, http)._send(json.loads(ask(1, name="add")), send)
 
     (line,) = sent
     assert len(line.decode().splitlines()) == 1
