@@ -16,7 +16,7 @@ from doorward.identity import Identity
 from doorward.net import FetchFailed, FetchResponse
 from tests.downstream.conftest import Clock, caller
 from tests.downstream.issuer import Issuer, granting
-from tests.tokens.asked import Asked, answer
+from tests.tokens.stub_issuer import StubIssuer, answer
 
 FAR = "https://issuer.example"
 GRANTED = answer({"access_token": "theirs", "token_type": "Bearer", "expires_in": 300})
@@ -34,15 +34,17 @@ def arranged(**changes: Any) -> TokenExchange:
     return TokenExchange(**{**usual, **changes})
 
 
-def far_desk(clock: Clock, said: FetchResponse | FetchFailed) -> tuple[DownstreamTokens, Asked]:
+def far_desk(
+    clock: Clock, said: FetchResponse | FetchFailed
+) -> tuple[DownstreamTokens, StubIssuer]:
     """Return ``DownstreamTokens`` with two next servers of one issuer and one of another, who all say this."""
-    asked = Asked(lambda _url: said)
+    stub = StubIssuer(lambda _url: said)
     mail = arranged(client_id="mailer", audience="mail")
     other = ClientCredentials(
         token_endpoint="https://other.example/token", client_id="c", client_secret="s"
     )
     arrangements: dict[str, DownstreamGrant] = {"orders": arranged(), "mail": mail, "other": other}
-    return DownstreamTokens(arrangements, clock=clock, fetcher=asked), asked
+    return DownstreamTokens(arrangements, clock=clock, fetcher=stub), stub
 
 
 def user(subject: str) -> Identity:
@@ -72,41 +74,41 @@ async def told(downstream: DownstreamTokens, subject: str, name: str = "orders")
 async def test_an_issuer_that_is_down_is_not_asked_by_every_caller(
     clock: Clock, said: FetchResponse | FetchFailed, pause: int
 ) -> None:
-    downstream, asked = far_desk(clock, said)
+    downstream, stub = far_desk(clock, said)
     seconds = [await told(downstream, "alice")]
     clock.now += 3
     seconds += [await told(downstream, "bob"), await told(downstream, "alice", "mail")]
 
-    assert (seconds, len(asked.questions)) == ([pause, pause - 3, pause - 3], 1)
+    assert (seconds, len(stub.requests)) == ([pause, pause - 3, pause - 3], 1)
     clock.now += pause - 3
-    asked.says = lambda _url: GRANTED
+    stub.says = lambda _url: GRANTED
     assert await downstream.token_for(user("bob"), "of bob", "mail", frozenset()) == "theirs"
 
 
 async def test_another_issuer_is_asked_meanwhile(clock: Clock) -> None:
-    downstream, asked = far_desk(clock, FetchFailed("down"))
+    downstream, stub = far_desk(clock, FetchFailed("down"))
     await told(downstream, "alice")
-    asked.says = lambda _url: GRANTED
+    stub.says = lambda _url: GRANTED
 
     assert await downstream.token_for(user("alice"), "of alice", "other", frozenset()) == "theirs"
 
 
 async def test_a_token_that_is_kept_is_handed_out_meanwhile(clock: Clock) -> None:
-    downstream, asked = far_desk(clock, GRANTED)
+    downstream, stub = far_desk(clock, GRANTED)
     await downstream.token_for(user("alice"), "of alice", "orders", frozenset())
-    asked.says = lambda _url: FetchFailed("down")
+    stub.says = lambda _url: FetchFailed("down")
     await told(downstream, "bob")
 
     assert await downstream.token_for(user("alice"), "of alice", "orders", frozenset()) == "theirs"
 
 
 async def test_a_refusal_is_no_outage(clock: Clock) -> None:
-    downstream, asked = far_desk(clock, answer({"error": "invalid_grant"}, 400))
+    downstream, stub = far_desk(clock, answer({"error": "invalid_grant"}, 400))
     for _ in range(2):
         with pytest.raises(GrantRefused):
             await downstream.token_for(user("alice"), "of alice", "orders", frozenset())
 
-    assert len(asked.questions) == 2
+    assert len(stub.requests) == 2
 
 
 @pytest.mark.parametrize(
@@ -126,16 +128,16 @@ async def test_what_one_token_can_cause_locks_nobody_else_out(
 
 
 async def test_an_issuer_whose_metadata_cannot_be_had_is_left_in_peace_too(clock: Clock) -> None:
-    asked = Asked(lambda _url: FetchFailed("down"))
+    stub = StubIssuer(lambda _url: FetchFailed("down"))
     downstream = DownstreamTokens(
-        {"orders": arranged(token_endpoint=None)}, clock=clock, fetcher=asked
+        {"orders": arranged(token_endpoint=None)}, clock=clock, fetcher=stub
     )
     await told(downstream, "alice")
-    first = len(asked.questions)
+    first = len(stub.requests)
     clock.now += 4
 
     assert await told(downstream, "bob") == 1
-    assert len(asked.questions) == first
+    assert len(stub.requests) == first
     clock.now += 1
     await told(downstream, "bob")
-    assert len(asked.questions) == 2 * first
+    assert len(stub.requests) == 2 * first

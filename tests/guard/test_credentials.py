@@ -15,7 +15,7 @@ from doorward.tokens.api_keys.key_file import write_keys
 from tests.guard.bench import METADATA, NOW, RESOURCE, Bench, error, message, token
 from tests.guard.bench import trusted as signed
 from tests.ledger import proves
-from tests.tokens.asked import Asked, active, answer, opaque
+from tests.tokens.stub_issuer import StubIssuer, active, answer, opaque
 
 KEY, KEPT = new_api_key(
     name="nightly", now=NOW, lifetime=3600, scopes=frozenset({"mcp:read", "mcp:tools"})
@@ -148,13 +148,13 @@ def test_whoever_verifies_jwts_alone_pays_for_nothing_else() -> None:
     assert type(guard.verifier) is Verifier
 
 
-def looking_up(asked: Asked) -> Bench:
-    verifier = CredentialVerifier([signed(), opaque()], fetcher=asked, clock=lambda: NOW)
+def looking_up(stub: StubIssuer) -> Bench:
+    verifier = CredentialVerifier([signed(), opaque()], fetcher=stub, clock=lambda: NOW)
     return bench(api_keys=None, issuers=[signed(), opaque()], verifier=verifier)
 
 
 async def test_an_opaque_token_opens_the_same_door() -> None:
-    at = looking_up(Asked())
+    at = looking_up(StubIssuer())
 
     assert (await at.call(token="opaque-of-alice")).text == "alice"
     assert (await at.call(token=token("mcp:read", "mcp:tools"))).status_code == 200
@@ -173,7 +173,7 @@ async def test_an_opaque_token_opens_the_same_door() -> None:
 async def test_each_answer_of_an_issuer_is_one_answer_of_ours(
     said: Any, status: int, reason: str
 ) -> None:
-    at = looking_up(Asked(lambda _url: said))
+    at = looking_up(StubIssuer(lambda _url: said))
 
     told: httpx2.Response = await at.call(token="opaque-of-alice")
 

@@ -20,8 +20,8 @@ from doorward.tokens.api_keys.key_file import write_keys
 from tests.guard.bench import NOW, Bench, message
 from tests.guard.bench import trusted as signed
 from tests.ledger import proves
-from tests.tokens.asked import Asked, answer, lookup, opaque
-from tests.tokens.clock import Time
+from tests.tokens.clock import FakeClock
+from tests.tokens.stub_issuer import StubIssuer, answer, lookup, opaque
 
 OPAQUE = "Bearer opaque-of-alice"
 
@@ -51,11 +51,11 @@ MALFORMED: dict[str, tuple[list[bytes], int, str]] = {
 
 
 class Ways:
-    """One guard with an issuer that is asked: in front of an endpoint, and beside it."""
+    """One guard with an issuer that looks tokens up: in front of an endpoint, and beside it."""
 
     def __init__(self, keys: Path | None = None, **lookup_options: Any) -> None:
-        self.time = Time()
-        self.issuer = Asked()
+        self.time = FakeClock()
+        self.issuer = StubIssuer()
         trusted: list[TrustedIssuer | OpaqueIssuer] = [
             signed(),
             opaque(lookup=lookup(**lookup_options)),
@@ -111,7 +111,7 @@ async def test_a_malformed_credential_is_refused_before_any_issuer_is_asked(
 
     answer = await ways.ask(way, authorization(*given))
 
-    assert ways.issuer.questions == []
+    assert ways.issuer.requests == []
     assert answer.status_code == status
     (event,) = ways.bench.events
     assert (event.reason, event.decision, event.status) == (reason, "refused", status)
@@ -125,7 +125,7 @@ async def test_a_token_in_the_query_is_refused_before_any_issuer_is_asked(way: s
 
     answer = await ways.ask(way, authorization(OPAQUE.encode()), "?access_token=opaque-of-alice")
 
-    assert (answer.status_code, ways.issuer.questions) == (400, [])
+    assert (answer.status_code, ways.issuer.requests) == (400, [])
     assert ways.bench.events[-1].reason == "ambiguous-token"
 
 
@@ -141,7 +141,7 @@ async def test_one_well_formed_credential_is_looked_up_once(way: str, given: str
         answer = await ways.ask(way, authorization(given.encode()))
         assert answer.status_code == 200
 
-    assert len(ways.issuer.questions) == 1
+    assert len(ways.issuer.requests) == 1
     assert [event.reason for event in ways.bench.events] == ["allowed", "allowed"]
 
 
@@ -224,4 +224,4 @@ async def test_a_revoked_key_is_refused_within_a_second(way: str, tmp_path: Path
 
     assert (await ways.ask(way, nightly)).status_code == 401
     assert (await ways.ask(way, daily)).status_code == 200
-    assert ways.issuer.questions == []
+    assert ways.issuer.requests == []

@@ -3,7 +3,7 @@
 from tests.tokens.signer import NOW
 
 
-class Time:
+class FakeClock:
     """Seconds since 1970, as far as a test says."""
 
     def __init__(self) -> None:

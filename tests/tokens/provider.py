@@ -9,7 +9,7 @@ from typing import Any
 
 from doorward.net import Fetcher
 from doorward.tokens import Freshness, RemoteKeys
-from tests.tokens.clock import Time
+from tests.tokens.clock import FakeClock
 from tests.tokens.signer import Signer
 
 
@@ -70,7 +70,7 @@ async def running(provider: Provider) -> AsyncIterator[Provider]:
         server.close()
 
 
-def remote(provider: Provider, time: Time, **freshness: Any) -> RemoteKeys:
+def remote(provider: Provider, time: FakeClock, **freshness: Any) -> RemoteKeys:
     return RemoteKeys(
         f"{provider.url}/keys",
         fetcher=provider.fetcher(),
@@ -79,7 +79,9 @@ def remote(provider: Provider, time: Time, **freshness: Any) -> RemoteKeys:
     )
 
 
-async def started(provider: Provider, signer: Signer, time: Time, **freshness: Any) -> RemoteKeys:
+async def started(
+    provider: Provider, signer: Signer, time: FakeClock, **freshness: Any
+) -> RemoteKeys:
     """Publish the signer's key, and fetch it."""
     provider.publish(signer.jwk)
     keys = remote(provider, time, **freshness)

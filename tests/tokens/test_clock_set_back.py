@@ -9,10 +9,10 @@ from doorward.tokens import LocalKeys
 from doorward.tokens.cache import VerifiedTokenCache
 from doorward.tokens.jwt.token_bucket import TokenBucket
 from doorward.tokens.refusals import LookupUnavailable
-from tests.tokens.clock import Time
+from tests.tokens.clock import FakeClock
 from tests.tokens.provider import Provider, remote, started
 from tests.tokens.signer import Signer
-from tests.tokens.test_remembered import NOW, Keys, caller, digest
+from tests.tokens.test_cache import NOW, Keys, caller, digest
 
 HOUR = 3600
 
@@ -21,7 +21,7 @@ async def test_an_issuer_that_failed_before_is_asked_again_at_once(
     provider: Provider, signer: Signer
 ) -> None:
     # As on a machine that starts with a wrong clock, and sets it right with its first network.
-    time = Time()
+    time = FakeClock()
     keys = remote(provider, time)
     await keys.start()
     assert keys.problem is not None
@@ -37,7 +37,7 @@ async def test_an_issuer_that_failed_before_is_asked_again_at_once(
 async def test_keys_are_asked_for_again_as_nobody_knows_how_old_they_are(
     provider: Provider, signer: Signer
 ) -> None:
-    time = Time()
+    time = FakeClock()
     keys = await started(provider, signer, time)
     assert keys.known("k1", "ES256") is not None
 
@@ -52,7 +52,7 @@ async def test_keys_are_asked_for_again_as_nobody_knows_how_old_they_are(
 async def test_keys_still_serve_when_their_issuer_is_down_at_that_moment(
     provider: Provider, signer: Signer
 ) -> None:
-    time = Time()
+    time = FakeClock()
     keys = await started(provider, signer, time)
     provider.status = "500 Oops"
 
@@ -63,7 +63,7 @@ async def test_keys_still_serve_when_their_issuer_is_down_at_that_moment(
 
 
 async def test_a_key_that_was_rotated_in_is_found(provider: Provider, signer: Signer) -> None:
-    time = Time()
+    time = FakeClock()
     keys = await started(provider, signer, time, unknown_kid_burst=1)
     for _ in range(2):
         with pytest.raises(UnknownKey):
@@ -76,13 +76,13 @@ async def test_a_key_that_was_rotated_in_is_found(provider: Provider, signer: Si
     assert (await keys.key("k2", "ES256")).kid == "k2"
 
 
-def test_an_allowance_goes_on_as_before() -> None:
-    allowance = TokenBucket(2, 5)
-    assert [allowance.take(NOW) for _ in range(3)] == [True, True, False]
+def test_a_token_bucket_goes_on_as_before() -> None:
+    bucket = TokenBucket(2, 5)
+    assert [bucket.take(NOW) for _ in range(3)] == [True, True, False]
 
     back = NOW - HOUR
 
-    assert [allowance.take(back + passed) for passed in (0, 1, 5, 6, 10)] == [
+    assert [bucket.take(back + passed) for passed in (0, 1, 5, 6, 10)] == [
         True,
         False,
         True,
@@ -92,7 +92,7 @@ def test_an_allowance_goes_on_as_before() -> None:
 
 
 async def test_a_pause_is_over() -> None:
-    time = Time()
+    time = FakeClock()
     circuit_breaker = CircuitBreaker(
         lambda because, left: LookupUnavailable(because, retry_after=left), time
     )
@@ -121,16 +121,16 @@ async def test_a_pause_is_over() -> None:
 
 
 def test_whoever_was_remembered_is_looked_at_again() -> None:
-    remembered = VerifiedTokenCache(entries=10, ttl=60)
-    remembered.keep(digest(1), caller(), Keys(), 0, NOW)
-    assert remembered.recall(digest(1), NOW - 1) is None
+    cache = VerifiedTokenCache(entries=10, ttl=60)
+    cache.keep(digest(1), caller(), Keys(), 0, NOW)
+    assert cache.recall(digest(1), NOW - 1) is None
 
-    remembered.keep(digest(1), caller(), Keys(), 0, NOW)
-    assert remembered.recall(digest(1), NOW + 59) == caller()
+    cache.keep(digest(1), caller(), Keys(), 0, NOW)
+    assert cache.recall(digest(1), NOW + 59) == caller()
 
 
 def test_the_keys_of_a_server_in_this_process_are_read_again() -> None:
-    time = Time()
+    time = FakeClock()
     mint = TokenMint(issuer="https://login.example")
     documents = [mint.jwks(), {"keys": []}]
     keys = LocalKeys(lambda: documents[0], clock=time)

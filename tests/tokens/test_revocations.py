@@ -8,9 +8,9 @@ from doorward.errors import ConfigurationError, DoorwardError, MissingClaim
 from doorward.tokens import Revocations, TrustedIssuer, Verifier
 from doorward.tokens.refusals import RevocationsUnavailable, RevokedToken
 from tests.ledger import proves
-from tests.tokens.clock import Time
+from tests.tokens.clock import FakeClock
+from tests.tokens.jwt.verifiers import come_twice, keys
 from tests.tokens.signer import ISSUER, NOW, RESOURCE, Signer, claims
-from tests.tokens.verifiers import come_twice, keys
 
 
 class Register:
@@ -35,7 +35,7 @@ class Judge:
     """A verifier that asks the register, on a clock of its own."""
 
     def __init__(self, signer: Signer, patience: float = 1.0) -> None:
-        self.time = Time()
+        self.time = FakeClock()
         self.register = Register()
         self.verifier = Verifier(
             [
@@ -71,7 +71,7 @@ class Judge:
 
 
 @pytest.fixture
-def judge(signer: Signer) -> Judge:
+def verifier(signer: Signer) -> Judge:
     return Judge(signer)
 
 
@@ -80,139 +80,141 @@ def token(signer: Signer, jti: str = "grant.1", **changes: object) -> bytes:
 
 
 @proves("S196", "accepts")
-async def test_what_is_not_revoked_is_verified_and_remembered(judge: Judge, signer: Signer) -> None:
-    judge.register.ids = {"grant.2", "gran", "grant.1.1", "1", ".1"}
+async def test_what_is_not_revoked_is_verified_and_remembered(
+    verifier: Judge, signer: Signer
+) -> None:
+    verifier.register.ids = {"grant.2", "gran", "grant.1.1", "1", ".1"}
     good = token(signer)
 
-    identity = await come_twice(judge.verifier, good)
+    identity = await come_twice(verifier.verifier, good)
 
-    assert judge.verifier.recall(good) == identity
-    judge.after(2)
-    assert await judge.refused(good) is None
-    assert judge.verifier.recall(good) == identity
-    assert judge.register.reads == 2
+    assert verifier.verifier.recall(good) == identity
+    verifier.after(2)
+    assert await verifier.refused(good) is None
+    assert verifier.verifier.recall(good) == identity
+    assert verifier.register.reads == 2
 
 
 @proves("S196", "refuses")
 @pytest.mark.parametrize("revoked", ["grant", "grant.1"])
 @pytest.mark.parametrize("remembered", [True, False])
 async def test_a_revoked_token_is_refused_within_two_seconds(
-    judge: Judge, signer: Signer, revoked: str, remembered: bool
+    verifier: Judge, signer: Signer, revoked: str, remembered: bool
 ) -> None:
     stolen, other = token(signer), token(signer, "other.1")
     for one in (stolen, other):
-        await (come_twice(judge.verifier, one) if remembered else judge.verifier.verify(one))
-    judge.register.ids = {revoked}
+        await (come_twice(verifier.verifier, one) if remembered else verifier.verifier.verify(one))
+    verifier.register.ids = {revoked}
 
-    judge.after(2)
+    verifier.after(2)
 
-    assert await judge.refused(stolen) is RevokedToken
-    assert await judge.refused(other) is None
+    assert await verifier.refused(stolen) is RevokedToken
+    assert await verifier.refused(other) is None
 
 
 @proves("S196", "refuses")
 async def test_a_token_without_an_id_cannot_be_told_from_a_revoked_one(
-    judge: Judge, signer: Signer
+    verifier: Judge, signer: Signer
 ) -> None:
     told = claims()
     del told["jti"]
 
-    assert await judge.refused(signer.token(told)) is MissingClaim
+    assert await verifier.refused(signer.token(told)) is MissingClaim
 
 
 @proves("S196", "accepts")
-async def test_another_issuers_tokens_are_not_looked_for(judge: Judge, signer: Signer) -> None:
-    judge.register.ids = {"grant"}
+async def test_another_issuers_tokens_are_not_looked_for(verifier: Judge, signer: Signer) -> None:
+    verifier.register.ids = {"grant"}
     other = token(signer, iss="https://other.example")
 
-    await come_twice(judge.verifier, other)
+    await come_twice(verifier.verifier, other)
 
-    assert judge.verifier.recall(other) is not None
-    assert judge.register.reads == 0
+    assert verifier.verifier.recall(other) is not None
+    assert verifier.register.reads == 0
 
 
 @proves("S196", "refuses")
-async def test_without_a_list_nobody_is_let_in(judge: Judge, signer: Signer) -> None:
-    judge.register.failing = OSError("away")
+async def test_without_a_list_nobody_is_let_in(verifier: Judge, signer: Signer) -> None:
+    verifier.register.failing = OSError("away")
 
-    assert await judge.refused(token(signer)) is RevocationsUnavailable
-    assert await judge.refused(token(signer)) is RevocationsUnavailable
+    assert await verifier.refused(token(signer)) is RevocationsUnavailable
+    assert await verifier.refused(token(signer)) is RevocationsUnavailable
     # The second one was told at once: nobody asks again so soon.
-    assert judge.register.reads == 1
-    judge.register.failing = None
-    judge.after(2)
-    assert await judge.refused(token(signer)) is None
+    assert verifier.register.reads == 1
+    verifier.register.failing = None
+    verifier.after(2)
+    assert await verifier.refused(token(signer)) is None
 
 
 @proves("S196", "refuses")
 async def test_the_last_list_counts_for_ten_seconds_and_no_longer(
-    judge: Judge, signer: Signer
+    verifier: Judge, signer: Signer
 ) -> None:
     good, revoked = token(signer), token(signer, "revoked.1")
-    judge.register.ids = {"revoked"}
-    await come_twice(judge.verifier, good)
-    judge.register.failing = RuntimeError("whatever it is")
+    verifier.register.ids = {"revoked"}
+    await come_twice(verifier.verifier, good)
+    verifier.register.failing = RuntimeError("whatever it is")
 
     for seconds in (2, 3, 5, 9.9):
-        judge.after(seconds)
-        assert await judge.refused(good) is None, seconds
-        assert await judge.refused(revoked) is RevokedToken, seconds
-    judge.after(10)
-    assert await judge.refused(good) is RevocationsUnavailable
-    assert await judge.refused(revoked) is RevocationsUnavailable
-    judge.after(12)
-    judge.register.failing = None
-    assert await judge.refused(good) is None
+        verifier.after(seconds)
+        assert await verifier.refused(good) is None, seconds
+        assert await verifier.refused(revoked) is RevokedToken, seconds
+    verifier.after(10)
+    assert await verifier.refused(good) is RevocationsUnavailable
+    assert await verifier.refused(revoked) is RevocationsUnavailable
+    verifier.after(12)
+    verifier.register.failing = None
+    assert await verifier.refused(good) is None
 
 
 @proves("S196", "accepts")
-async def test_many_who_come_at_once_cause_one_read(judge: Judge, signer: Signer) -> None:
+async def test_many_who_come_at_once_cause_one_read(verifier: Judge, signer: Signer) -> None:
     tokens = [token(signer, f"grant-{number}.1") for number in range(20)]
 
-    await asyncio.gather(*(judge.verifier.verify(one) for one in tokens))
+    await asyncio.gather(*(verifier.verifier.verify(one) for one in tokens))
 
-    assert judge.register.reads == 1
+    assert verifier.register.reads == 1
 
 
 @proves("S196", "refuses")
 async def test_a_list_that_does_not_come_is_waited_for_once(signer: Signer) -> None:
-    judge = Judge(signer, patience=0.01)
-    judge.register.open.clear()
+    verifier = Judge(signer, patience=0.01)
+    verifier.register.open.clear()
     good = token(signer)
 
-    assert await judge.refused(good) is RevocationsUnavailable
-    assert await judge.refused(good) is RevocationsUnavailable
-    assert judge.register.reads == 1
-    judge.register.open.set()
-    judge.after(2)
-    assert await judge.refused(good) is None
+    assert await verifier.refused(good) is RevocationsUnavailable
+    assert await verifier.refused(good) is RevocationsUnavailable
+    assert verifier.register.reads == 1
+    verifier.register.open.set()
+    verifier.after(2)
+    assert await verifier.refused(good) is None
 
 
 @proves("S196", "refuses")
 async def test_a_list_that_came_late_counts_from_when_it_was_asked_for(signer: Signer) -> None:
-    judge = Judge(signer, patience=0.01)
-    judge.register.open.clear()
+    verifier = Judge(signer, patience=0.01)
+    verifier.register.open.clear()
     good = token(signer)
-    assert await judge.refused(good) is RevocationsUnavailable
+    assert await verifier.refused(good) is RevocationsUnavailable
 
-    judge.after(30)
-    judge.register.open.set()
-    judge.register.ids = {"grant"}
+    verifier.after(30)
+    verifier.register.open.set()
+    verifier.register.ids = {"grant"}
 
-    assert await judge.refused(good) is RevokedToken
+    assert await verifier.refused(good) is RevokedToken
 
 
 @proves("S196", "refuses")
 async def test_a_clock_that_is_set_back_makes_no_list_last_longer(
-    judge: Judge, signer: Signer
+    verifier: Judge, signer: Signer
 ) -> None:
     stolen = token(signer)
-    await come_twice(judge.verifier, stolen)
-    judge.register.ids = {"grant"}
+    await come_twice(verifier.verifier, stolen)
+    verifier.register.ids = {"grant"}
 
-    judge.after(-10)
+    verifier.after(-10)
 
-    assert await judge.refused(stolen) is RevokedToken
+    assert await verifier.refused(stolen) is RevokedToken
 
 
 @pytest.mark.parametrize(("recheck", "trusted_for"), [(0, 10), (11, 10), (2, 61), (-1, 1)])

@@ -7,7 +7,7 @@ import pytest
 from doorward.errors import KeysUnavailable
 from doorward.tokens import DiscoveredKeys, TrustedIssuer, Verifier
 from tests.ledger import proves
-from tests.tokens.clock import Time
+from tests.tokens.clock import FakeClock
 from tests.tokens.provider import Provider
 from tests.tokens.signer import RESOURCE, Signer, claims
 
@@ -22,7 +22,7 @@ async def test_keys_are_found_through_the_issuers_metadata(
     issuer = f"{provider.url}/realm"
     provider.publish(signer.jwk)
     provider.describe(where, issuer=issuer, jwks_uri=f"{provider.url}/keys")
-    keys = DiscoveredKeys(issuer, fetcher=provider.fetcher(), clock=Time())
+    keys = DiscoveredKeys(issuer, fetcher=provider.fetcher(), clock=FakeClock())
 
     assert (await keys.key("k1", "ES256")).kid == "k1"
     assert provider.asked[-2:] == [where, "/keys"]
@@ -51,7 +51,9 @@ async def test_metadata_that_is_not_the_issuers_own_leads_nowhere(
     }
     provider.describe(OAUTH + "/realm", **said)
     with pytest.raises(KeysUnavailable):
-        await DiscoveredKeys(issuer, fetcher=provider.fetcher(), clock=Time()).key("k1", "ES256")
+        await DiscoveredKeys(issuer, fetcher=provider.fetcher(), clock=FakeClock()).key(
+            "k1", "ES256"
+        )
 
     assert "/keys" not in provider.asked
 
@@ -68,7 +70,7 @@ async def test_an_issuer_is_reached_at_its_inner_address_and_known_by_its_own(
         algorithms=("ES256",),
         internal_url=f"{provider.url}/realm",
     )
-    judge = Verifier([issuer], clock=Time())
+    judge = Verifier([issuer], clock=FakeClock())
     await judge.start()
 
     assert (await judge.verify(signer.token(claims(iss=public)))).issuer == public

@@ -9,8 +9,17 @@ from doorward.errors import ConfigurationError
 from doorward.tokens import CredentialVerifier, Introspection
 from doorward.tokens.opaque.github import GitHubTokenCheck
 from doorward.tokens.opaque.google import GoogleTokenInfo
-from tests.tokens.asked import ENDPOINT, RESOURCE, TOKEN, Asked, active, answer, lookup, opaque
-from tests.tokens.clock import Time
+from tests.tokens.clock import FakeClock
+from tests.tokens.stub_issuer import (
+    ENDPOINT,
+    RESOURCE,
+    TOKEN,
+    StubIssuer,
+    active,
+    answer,
+    lookup,
+    opaque,
+)
 
 
 @pytest.mark.parametrize(
@@ -96,12 +105,12 @@ def test_no_secret_is_in_any_representation() -> None:
 
 async def test_neither_a_question_nor_its_answer_shows_what_it_carries() -> None:
     issuer = opaque(lookup=lookup(method="client_secret_post"))
-    asked = Asked(lambda _url: answer(active(echo="echo-of-the-token")))
-    verifier = CredentialVerifier([issuer], clock=Time(), fetcher=asked)
+    stub = StubIssuer(lambda _url: answer(active(echo="echo-of-the-token")))
+    verifier = CredentialVerifier([issuer], clock=FakeClock(), fetcher=stub)
     await verifier.verify(TOKEN)
 
-    question = asked.questions[-1][1]
-    shown = f"{question!r} {asked.says(ENDPOINT)!r}"
+    question = stub.requests[-1][1]
+    shown = f"{question!r} {stub.says(ENDPOINT)!r}"
 
     assert b"s3cret" in question.body
     assert not [word for word in ("s3cret", TOKEN.decode(), "echo-of") if word in shown]

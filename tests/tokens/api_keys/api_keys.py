@@ -1,4 +1,4 @@
-"""Two API keys, and a desk that knows keys."""
+"""Two API keys, and a key_verifier that knows keys."""
 
 from doorward.tokens import ApiKey, ApiKeyList, new_api_key
 from doorward.tokens.api_keys.verifier import ApiKeyVerifier
@@ -14,5 +14,5 @@ KEY, KEPT = new_api_key(
 OTHER, OTHER_KEPT = new_api_key(name="other", now=NOW, lifetime=3600)
 
 
-def desk(*keys: ApiKey, now: float = NOW) -> ApiKeyVerifier:
+def key_verifier(*keys: ApiKey, now: float = NOW) -> ApiKeyVerifier:
     return ApiKeyVerifier(ApiKeyList(keys), clock=lambda: now)

@@ -10,12 +10,12 @@ from doorward.tokens.api_keys.key import read_api_key
 from doorward.tokens.api_keys.verifier import ISSUER
 from doorward.tokens.refusals import ApiKeyExpired, ApiKeyRevoked, UnknownApiKey
 from doorward.wire.address import split
+from tests.tokens.api_keys.api_keys import KEPT, KEY, OTHER, OTHER_KEPT, key_verifier
 from tests.tokens.signer import NOW
-from tests.tokens.some_keys import KEPT, KEY, OTHER, OTHER_KEPT, desk
 
 
 def test_a_good_key_is_a_caller_of_its_own_kind() -> None:
-    caller = desk(KEPT, OTHER_KEPT).verify(KEY)
+    caller = key_verifier(KEPT, OTHER_KEPT).verify(KEY)
 
     assert caller.key == (ISSUER, KEPT.id)
     assert (caller.kind, caller.client_id, caller.name) == ("key", None, "nightly")
@@ -65,7 +65,7 @@ def flipped(text: str, place: int) -> str:
 )
 def test_a_key_that_was_cut_or_mistyped_is_malformed(key: str) -> None:
     with pytest.raises(MalformedToken):
-        desk(KEPT).verify(key)
+        key_verifier(KEPT).verify(key)
 
 
 def forged(key_id: str, secret: str) -> str:
@@ -86,7 +86,7 @@ def forged(key_id: str, secret: str) -> str:
 )
 def test_an_unknown_id_and_a_wrong_secret_are_told_alike(key: str) -> None:
     with pytest.raises(UnknownApiKey) as refusal:
-        desk(KEPT).verify(key)
+        key_verifier(KEPT).verify(key)
 
     assert refusal.value.code == "api-key-unknown"
     assert refusal.value.public == "The API key is not known here."
@@ -94,12 +94,12 @@ def test_an_unknown_id_and_a_wrong_secret_are_told_alike(key: str) -> None:
 
 def test_a_hash_that_was_stolen_is_no_key() -> None:
     with pytest.raises(TokenRejected):
-        desk(KEPT).verify(forged(KEPT.id, KEPT.secret_sha256[:43]))
+        key_verifier(KEPT).verify(forged(KEPT.id, KEPT.secret_sha256[:43]))
 
 
 @pytest.mark.parametrize(("now", "admitted"), [(NOW + 3599, True), (NOW + 3600, False)])
 def test_a_key_ends_when_it_says(now: float, admitted: bool) -> None:
-    at_the_desk = desk(KEPT, now=now)
+    at_the_desk = key_verifier(KEPT, now=now)
     if admitted:
         assert at_the_desk.verify(KEY).subject == KEPT.id
         return
@@ -112,9 +112,9 @@ def test_only_the_holder_learns_that_a_key_was_revoked() -> None:
     revoked = dataclasses.replace(KEPT, revoked_at=NOW)
 
     with pytest.raises(ApiKeyRevoked):
-        desk(revoked).verify(KEY)
+        key_verifier(revoked).verify(KEY)
     with pytest.raises(UnknownApiKey):
-        desk(revoked).verify(forged(KEPT.id, "0" * 43))
+        key_verifier(revoked).verify(forged(KEPT.id, "0" * 43))
 
 
 @pytest.mark.parametrize(

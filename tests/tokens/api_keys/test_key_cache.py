@@ -7,13 +7,13 @@ import pytest
 from doorward.errors import MalformedToken
 from doorward.tokens import ApiKeyList, CredentialVerifier
 from doorward.tokens.refusals import ApiKeyExpired, ApiKeyRevoked
-from tests.tokens.clock import Time
+from tests.tokens.api_keys.api_keys import KEPT, KEY
+from tests.tokens.clock import FakeClock
 from tests.tokens.signer import NOW
-from tests.tokens.some_keys import KEPT, KEY
 
 
 async def test_a_known_key_is_recalled_until_it_ends() -> None:
-    time = Time()
+    time = FakeClock()
     verifier = CredentialVerifier(api_keys=ApiKeyList([KEPT]), clock=time, cache_ttl=1e6)
 
     assert verifier.recall(KEY.encode()) is None
@@ -29,7 +29,7 @@ async def test_a_known_key_is_recalled_until_it_ends() -> None:
 
 async def test_a_key_that_is_revoked_is_forgotten_with_the_list() -> None:
     keys = ApiKeyList([KEPT])
-    verifier = CredentialVerifier(api_keys=keys, clock=Time())
+    verifier = CredentialVerifier(api_keys=keys, clock=FakeClock())
     await verifier.verify(KEY.encode())
 
     keys.replace([dataclasses.replace(KEPT, revoked_at=NOW)])
@@ -40,7 +40,7 @@ async def test_a_key_that_is_revoked_is_forgotten_with_the_list() -> None:
 
 
 async def test_zero_remembers_no_key() -> None:
-    verifier = CredentialVerifier(api_keys=ApiKeyList([KEPT]), clock=Time(), cache_ttl=0)
+    verifier = CredentialVerifier(api_keys=ApiKeyList([KEPT]), clock=FakeClock(), cache_ttl=0)
 
     await verifier.verify(KEY.encode())
 
@@ -48,12 +48,12 @@ async def test_zero_remembers_no_key() -> None:
 
 
 async def test_a_key_is_refused_where_none_are_accepted_and_is_sent_nowhere() -> None:
-    from tests.tokens.asked import Asked, opaque
+    from tests.tokens.stub_issuer import StubIssuer, opaque
 
-    asked = Asked()
-    verifier = CredentialVerifier([opaque()], fetcher=asked, clock=Time())
+    stub = StubIssuer()
+    verifier = CredentialVerifier([opaque()], fetcher=stub, clock=FakeClock())
 
     with pytest.raises(MalformedToken):
         await verifier.verify(KEY.encode())
 
-    assert asked.questions == []
+    assert stub.requests == []

@@ -13,9 +13,9 @@ from doorward.errors import ConfigurationError
 from doorward.tokens import ApiKeyFile, CredentialVerifier
 from doorward.tokens.api_keys.key_file import read_keys, write_keys
 from doorward.tokens.refusals import ApiKeyRevoked, ApiKeysUnavailable
-from tests.tokens.clock import Time
+from tests.tokens.api_keys.api_keys import KEPT, KEY, OTHER, OTHER_KEPT
+from tests.tokens.clock import FakeClock
 from tests.tokens.signer import NOW
-from tests.tokens.some_keys import KEPT, KEY, OTHER, OTHER_KEPT
 
 
 def test_a_file_gives_back_what_was_put_in(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_a_file_gives_back_what_was_put_in(tmp_path: Path) -> None:
 async def test_a_running_server_takes_new_keys_and_refuses_revoked_ones_within_a_second(
     tmp_path: Path,
 ) -> None:
-    path, time = tmp_path / "keys.json", Time()
+    path, time = tmp_path / "keys.json", FakeClock()
     write_keys(path, [KEPT])
     verifier = CredentialVerifier(api_keys=ApiKeyFile(path, clock=time), clock=time)
     await verifier.verify(KEY.encode())
@@ -60,7 +60,7 @@ def _edited(path: Path, name: str, value: Any) -> None:
 async def test_while_the_file_cannot_be_read_no_key_is_good_and_nobody_is_sent_away(
     tmp_path: Path, damage: str
 ) -> None:
-    path, time = tmp_path / "keys.json", Time()
+    path, time = tmp_path / "keys.json", FakeClock()
     write_keys(path, [KEPT])
     verifier = CredentialVerifier(api_keys=ApiKeyFile(path, clock=time), clock=time)
     await verifier.verify(KEY.encode())
@@ -129,7 +129,7 @@ def test_one_word_where_a_list_belongs_is_not_taken_for_its_letters(
 
 
 async def test_a_clock_that_is_set_back_does_not_keep_a_revoked_key_alive(tmp_path: Path) -> None:
-    path, time = tmp_path / "keys.json", Time()
+    path, time = tmp_path / "keys.json", FakeClock()
     write_keys(path, [KEPT])
     verifier = CredentialVerifier(api_keys=ApiKeyFile(path, clock=time), clock=time)
     await verifier.verify(KEY.encode())

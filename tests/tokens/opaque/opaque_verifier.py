@@ -4,17 +4,17 @@ from typing import Any
 
 from doorward.net import FetchFailed, FetchResponse
 from doorward.tokens import CredentialVerifier, OpaqueIssuer
-from tests.tokens.asked import Asked, active, answer, opaque
-from tests.tokens.clock import Time
+from tests.tokens.clock import FakeClock
+from tests.tokens.stub_issuer import StubIssuer, active, answer, opaque
 
 
-def judge(
+def opaque_verifier(
     said: Any = None, *, issuer: OpaqueIssuer | None = None, **options: Any
-) -> tuple[CredentialVerifier, Asked]:
+) -> tuple[CredentialVerifier, StubIssuer]:
     """Return a verifier, and the issuer that it asks; ``said`` is a body or a whole answer."""
     body = active() if said is None else said
-    asked = Asked(
+    stub = StubIssuer(
         lambda _url: body if isinstance(body, FetchResponse | FetchFailed) else answer(body)
     )
-    given = {"clock": Time(), "fetcher": asked, **options}
-    return CredentialVerifier([issuer or opaque()], **given), asked
+    given = {"clock": FakeClock(), "fetcher": stub, **options}
+    return CredentialVerifier([issuer or opaque()], **given), stub

@@ -1,4 +1,4 @@
-"""Callers at hand are those that are remembered, and never anybody whose entry is over."""
+"""Identities kept decoded are those that are cached, and never one whose entry has expired."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -10,7 +10,7 @@ NOW = 1_800_000_000.0
 
 
 @dataclass
-class Basis:
+class Dependency:
     """What findings rest on, in a test's hand."""
 
     generation: int = 1
@@ -36,13 +36,13 @@ def named(number: int) -> bytes:
 
 
 def test_many_callers_are_recalled_as_themselves_again_and_again() -> None:
-    remembered, basis = VerifiedTokenCache(entries=1000, ttl=300), Basis()
+    cache, dependency = VerifiedTokenCache(entries=1000, ttl=300), Dependency()
     for number in range(600):
-        remembered.keep(named(number), caller(number), basis, 1, NOW)
+        cache.keep(named(number), caller(number), dependency, 1, NOW)
 
     for _ in range(2):
         for number in range(600):
-            found = remembered.recall(named(number), NOW)
+            found = cache.recall(named(number), NOW)
             assert found is not None
             assert (found.subject, found.claims) == (
                 f"user-{number}",
@@ -51,12 +51,12 @@ def test_many_callers_are_recalled_as_themselves_again_and_again() -> None:
 
 
 def test_whoever_is_found_out_anew_is_recalled_as_found_last() -> None:
-    remembered, basis = VerifiedTokenCache(entries=10, ttl=300), Basis()
-    remembered.keep(named(1), caller(1, "wide"), basis, 1, NOW)
-    before = remembered.recall(named(1), NOW)
-    remembered.keep(named(1), caller(1, "narrow"), basis, 1, NOW)
+    cache, dependency = VerifiedTokenCache(entries=10, ttl=300), Dependency()
+    cache.keep(named(1), caller(1, "wide"), dependency, 1, NOW)
+    before = cache.recall(named(1), NOW)
+    cache.keep(named(1), caller(1, "narrow"), dependency, 1, NOW)
 
-    after = remembered.recall(named(1), NOW)
+    after = cache.recall(named(1), NOW)
 
     assert before is not None
     assert before.scopes == {"wide"}
@@ -65,15 +65,15 @@ def test_whoever_is_found_out_anew_is_recalled_as_found_last() -> None:
 
 
 def test_nobody_is_at_hand_once_the_token_the_keys_or_the_memory_is_over() -> None:
-    remembered, basis = VerifiedTokenCache(entries=10, ttl=300), Basis()
+    cache, dependency = VerifiedTokenCache(entries=10, ttl=300), Dependency()
     for number in range(3):
-        remembered.keep(named(number), caller(number), basis, 1, NOW)
-        assert remembered.recall(named(number), NOW) is not None
+        cache.keep(named(number), caller(number), dependency, 1, NOW)
+        assert cache.recall(named(number), NOW) is not None
 
-    assert remembered.recall(named(0), NOW + 61) is None
-    remembered.clear()
-    assert remembered.recall(named(1), NOW) is None
-    remembered.keep(named(2), caller(2), basis, 1, NOW)
-    assert remembered.recall(named(2), NOW) is not None
-    basis.generation = 2
-    assert remembered.recall(named(2), NOW) is None
+    assert cache.recall(named(0), NOW + 61) is None
+    cache.clear()
+    assert cache.recall(named(1), NOW) is None
+    cache.keep(named(2), caller(2), dependency, 1, NOW)
+    assert cache.recall(named(2), NOW) is not None
+    dependency.generation = 2
+    assert cache.recall(named(2), NOW) is None

@@ -10,13 +10,23 @@ from doorward.jose.private_key import PrivateKey
 from doorward.net import FetchResponse
 from doorward.tokens import CredentialVerifier, Introspection
 from doorward.tokens.refusals import LookupUnavailable
-from tests.tokens.asked import ENDPOINT, ISSUER, NOW, TOKEN, Asked, active, answer, lookup, opaque
-from tests.tokens.clock import Time
-from tests.tokens.opaque_judge import judge
+from tests.tokens.clock import FakeClock
+from tests.tokens.opaque.opaque_verifier import opaque_verifier
+from tests.tokens.stub_issuer import (
+    ENDPOINT,
+    ISSUER,
+    NOW,
+    TOKEN,
+    StubIssuer,
+    active,
+    answer,
+    lookup,
+    opaque,
+)
 
 
 async def test_who_is_calling_is_what_the_issuer_says() -> None:
-    verifier, asked = judge(active(roles=["staff"]))
+    verifier, stub = opaque_verifier(active(roles=["staff"]))
 
     caller = await verifier.verify(TOKEN)
 
@@ -25,49 +35,51 @@ async def test_who_is_calling_is_what_the_issuer_says() -> None:
     assert caller.scopes == {"mcp:read", "mcp:tools"}
     assert caller.roles == {"staff"}
     assert caller.expires_at == NOW + 600
-    assert [url for url, _ in asked.questions] == [ENDPOINT]
+    assert [url for url, _ in stub.requests] == [ENDPOINT]
 
 
 async def test_the_client_shows_its_secret_in_the_header_by_default() -> None:
-    verifier, asked = judge(issuer=opaque(lookup=lookup(client_id="a b", client_secret="ö:%")))
+    verifier, stub = opaque_verifier(
+        issuer=opaque(lookup=lookup(client_id="a b", client_secret="ö:%"))
+    )
 
     await verifier.verify(TOKEN)
 
-    question = asked.questions[0][1]
+    question = stub.requests[0][1]
     scheme, _, shown = (question.authorization or "").partition(" ")
     assert scheme == "Basic"
     assert base64.b64decode(shown) == b"a+b:%C3%B6%3A%25"
-    assert asked.form() == {"token": TOKEN.decode(), "token_type_hint": "access_token"}
+    assert stub.form() == {"token": TOKEN.decode(), "token_type_hint": "access_token"}
     assert question.method == "POST"
     assert question.content_type == "application/x-www-form-urlencoded"
     assert question.accept == "application/json"
 
 
 async def test_the_client_may_show_its_secret_in_the_form() -> None:
-    verifier, asked = judge(issuer=opaque(lookup=lookup(method="client_secret_post")))
+    verifier, stub = opaque_verifier(issuer=opaque(lookup=lookup(method="client_secret_post")))
 
     await verifier.verify(TOKEN)
 
-    assert asked.questions[0][1].authorization is None
-    assert asked.form()["client_id"] == "mcp-server"
-    assert asked.form()["client_secret"] == "s3cret"
+    assert stub.requests[0][1].authorization is None
+    assert stub.form()["client_id"] == "mcp-server"
+    assert stub.form()["client_secret"] == "s3cret"
 
 
 async def test_the_client_may_sign_with_a_key_and_send_no_secret() -> None:
     key = PrivateKey.generate()
     way = Introspection(client_id="mcp-server", private_key=key, endpoint=ENDPOINT)
-    verifier, asked = judge(issuer=opaque(lookup=way))
+    verifier, stub = opaque_verifier(issuer=opaque(lookup=way))
 
     await verifier.verify(TOKEN)
     verifier.recall(b"")
-    form = asked.form()
+    form = stub.form()
     _, payload, _ = form["client_assertion"].split(".")
     said = json.loads(base64.urlsafe_b64decode(payload + "=="))
 
     assert form["client_assertion_type"].endswith("client-assertion-type:jwt-bearer")
     assert (said["iss"], said["sub"], said["aud"]) == ("mcp-server", "mcp-server", ISSUER)
     assert (said["iat"], said["exp"]) == (NOW, NOW + 60)
-    assert asked.questions[0][1].authorization is None
+    assert stub.requests[0][1].authorization is None
     assert "client_secret" not in form
 
 
@@ -77,19 +89,19 @@ async def test_the_endpoint_is_found_through_the_issuers_metadata_once() -> None
     def says(url: str) -> FetchResponse:
         return answer(metadata if "/.well-known/" in url else active())
 
-    asked, time = Asked(says), Time()
+    stub, time = StubIssuer(says), FakeClock()
     way = lookup(endpoint=None, cache_ttl=0)
-    verifier = CredentialVerifier([opaque(lookup=way)], clock=time, fetcher=asked)
+    verifier = CredentialVerifier([opaque(lookup=way)], clock=time, fetcher=stub)
 
     for _ in range(3):
         await verifier.verify(TOKEN)
     time.now += 3600
     metadata["introspection_endpoint"] = "https://opaque.example/moved"
     said = active(exp=NOW + 9000)
-    asked.says = lambda url: answer(metadata if "/.well-known/" in url else said)
+    stub.says = lambda url: answer(metadata if "/.well-known/" in url else said)
     await verifier.verify(TOKEN)
 
-    assert [url.removeprefix(ISSUER) for url, _ in asked.questions] == [
+    assert [url.removeprefix(ISSUER) for url, _ in stub.requests] == [
         "/.well-known/oauth-authorization-server", "/ask", "/ask", "/ask",
         "/.well-known/oauth-authorization-server", "/moved",
     ]  # fmt: skip
@@ -105,24 +117,24 @@ async def test_the_endpoint_is_found_through_the_issuers_metadata_once() -> None
     ],
 )
 async def test_without_a_usable_endpoint_in_the_metadata_no_token_is_sent(metadata: Any) -> None:
-    verifier, asked = judge(metadata, issuer=opaque(lookup=lookup(endpoint=None)))
+    verifier, stub = opaque_verifier(metadata, issuer=opaque(lookup=lookup(endpoint=None)))
 
     with pytest.raises(LookupUnavailable):
         await verifier.verify(TOKEN)
-    first = len(asked.questions)
+    first = len(stub.requests)
     with pytest.raises(LookupUnavailable):
         await verifier.verify(TOKEN)
 
-    assert all(question.method == "GET" for _, question in asked.questions)
-    assert len(asked.questions) == first
+    assert all(question.method == "GET" for _, question in stub.requests)
+    assert len(stub.requests) == first
 
 
 async def test_inside_a_network_of_containers_the_issuer_is_asked_there() -> None:
     metadata = {"issuer": ISSUER, "introspection_endpoint": ENDPOINT}
-    asked = Asked(lambda url: answer(metadata if "/.well-known/" in url else active()))
+    stub = StubIssuer(lambda url: answer(metadata if "/.well-known/" in url else active()))
     issuer = opaque(lookup=lookup(endpoint=None), internal_url="http://idp:8080")
-    verifier = CredentialVerifier([issuer], clock=Time(), fetcher=asked)
+    verifier = CredentialVerifier([issuer], clock=FakeClock(), fetcher=stub)
 
     await verifier.verify(TOKEN)
 
-    assert asked.questions[-1][0] == "http://idp:8080/introspect"
+    assert stub.requests[-1][0] == "http://idp:8080/introspect"

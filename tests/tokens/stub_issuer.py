@@ -1,4 +1,4 @@
-"""An issuer of opaque tokens, as its answers over HTTP, and everything that it was asked."""
+"""An issuer of opaque tokens, as its answers over HTTP, and everything that it was stub."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def lookup(**changes: Any) -> Introspection:
 
 
 def opaque(**changes: Any) -> OpaqueIssuer:
-    """Return the issuer, asked about its tokens for our resource."""
+    """Return the issuer, stub about its tokens for our resource."""
     given: dict[str, Any] = {"issuer": ISSUER, "lookup": lookup(), "audience": RESOURCE}
     return OpaqueIssuer(**{**given, **changes})
 
@@ -53,22 +53,22 @@ def answer(
     return FetchResponse(status, {"content-type": media_type, **named}, content, None)
 
 
-class Asked(Fetcher):
+class StubIssuer(Fetcher):
     """Answers by ``says``, and remembers every question as (URL, question)."""
 
     def __init__(self, says: Callable[[str], FetchResponse | FetchFailed] | None = None) -> None:
         super().__init__()
         self.says = says or (lambda _url: answer(active()))
-        self.questions: list[tuple[str, FetchRequest]] = []
+        self.requests: list[tuple[str, FetchRequest]] = []
 
     async def ask(self, url: str, question: FetchRequest, *, limit: int = 0) -> FetchResponse:
         """Answer a question."""
-        self.questions.append((url, question))
+        self.requests.append((url, question))
         return self._said(url)
 
     async def fetch(self, url: str, *, accept: str = "", limit: int = 0) -> FetchResponse:
         """Answer a GET, and only with 200."""
-        self.questions.append((url, FetchRequest(accept=accept)))
+        self.requests.append((url, FetchRequest(accept=accept)))
         said = self._said(url)
         if said.status != 200:
             raise FetchFailed(f"answered {said.status}")
@@ -82,5 +82,5 @@ class Asked(Fetcher):
 
     def form(self, number: int = -1) -> dict[str, str]:
         """Return the form of a question."""
-        body = self.questions[number][1].body.decode()
+        body = self.requests[number][1].body.decode()
         return {name: values[0] for name, values in parse_qs(body).items()}

@@ -11,74 +11,74 @@ def token(number: int) -> bytes:
 
 
 def test_whatever_was_added_came_before() -> None:
-    met = SeenFilter(1000)
+    seen = SeenFilter(1000)
 
     for number in range(1000):
-        met.add(token(number))
+        seen.add(token(number))
 
-    assert all(met.again(token(number)) for number in range(1000))
+    assert all(seen.again(token(number)) for number in range(1000))
 
 
 def test_few_others_are_taken_for_it() -> None:
-    met = SeenFilter(1000)
+    seen = SeenFilter(1000)
     for number in range(1000):
-        met.add(token(number))
+        seen.add(token(number))
 
-    mistaken = sum(met.again(token(number)) for number in range(1000, 11_000))
+    mistaken = sum(seen.again(token(number)) for number in range(1000, 11_000))
 
     # One mark in eight is taken at most; twice that would be another rule.
     assert mistaken < 2500
 
 
 def test_what_does_not_come_again_is_new_after_many_others_and_what_does_is_not() -> None:
-    met = SeenFilter(10)
-    met.add(token(0))
-    met.add(token(1))
+    seen = SeenFilter(10)
+    seen.add(token(0))
+    seen.add(token(1))
     # Python's hashes differ from run to run: of few marks, another token's may be the same.
-    place = hash(token(1)) & met._within
+    place = hash(token(1)) & seen._within
     others = (token(number) for number in range(2, 2000))
-    elsewhere = [other for other in others if hash(other) & met._within != place]
+    elsewhere = [other for other in others if hash(other) & seen._within != place]
 
     for other in elsewhere[:28]:
-        met.add(other)
-        assert met.again(token(0))
+        seen.add(other)
+        assert seen.again(token(0))
 
-    assert met.again(token(1)) is (hash(token(0)) & met._within == place)
+    assert seen.again(token(1)) is (hash(token(0)) & seen._within == place)
 
 
 def test_an_old_one_never_comes_back_to_life() -> None:
-    met = SeenFilter(1)
-    met.add(token(0))
-    place = hash(token(0)) & met._within
+    seen = SeenFilter(1)
+    seen.add(token(0))
+    place = hash(token(0)) & seen._within
     others = (token(number) for number in range(1, 2000))
-    elsewhere = [other for other in others if hash(other) & met._within != place]
+    elsewhere = [other for other in others if hash(other) & seen._within != place]
 
     lives = []
     for other in elsewhere[:1000]:
-        met.add(other)
+        seen.add(other)
         # Looked at and not asked: to ask is to come again.
-        lives.append(met._marks[place] >= met._time - 1)
+        lives.append(seen._marks[place] >= seen._time - 1)
 
     assert lives[:2] == [True, False]
     assert not any(lives[1:])
 
 
 def test_what_is_cleared_is_forgotten() -> None:
-    met = SeenFilter(10)
-    met.add(token(0))
+    seen = SeenFilter(10)
+    seen.add(token(0))
 
-    met.clear()
+    seen.clear()
 
-    assert not met.again(token(0))
+    assert not seen.again(token(0))
 
 
 def test_it_takes_little_room_and_no_more_later() -> None:
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
-        met = SeenFilter(10_000)
+        seen = SeenFilter(10_000)
         for number in range(50_000):
-            met.add(token(number))
+            seen.add(token(number))
         gc.collect()
         after, _ = tracemalloc.get_traced_memory()
     finally:

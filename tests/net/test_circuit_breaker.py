@@ -8,7 +8,7 @@ import pytest
 from doorward.errors import DoorwardError, TokenRejected, Unavailable
 from doorward.net.circuit_breaker import CircuitBreaker
 from doorward.tokens.refusals import LookupUnavailable
-from tests.tokens.clock import Time
+from tests.tokens.clock import FakeClock
 
 
 class Refused(Unavailable):
@@ -33,7 +33,7 @@ class Service:
         return "ok"
 
 
-def respite_of(time: Time) -> CircuitBreaker:
+def breaker_of(time: FakeClock) -> CircuitBreaker:
     """Return one whose refusals can be told from the service's."""
     return CircuitBreaker(lambda because, left: Refused(because, retry_after=left), time)
 
@@ -62,8 +62,8 @@ async def fall_silent(circuit_breaker: CircuitBreaker, service: Service, hold: i
 async def test_after_a_silence_everybody_is_refused_at_once_with_the_seconds_that_are_left() -> (
     None
 ):
-    time, service = Time(), Service()
-    circuit_breaker = respite_of(time)
+    time, service = FakeClock(), Service()
+    circuit_breaker = breaker_of(time)
     await fall_silent(circuit_breaker, service)
 
     told = []
@@ -77,8 +77,8 @@ async def test_after_a_silence_everybody_is_refused_at_once_with_the_seconds_tha
 
 
 async def test_after_the_pause_one_asks_and_the_others_wait_for_nothing() -> None:
-    time, service = Time(), Service()
-    circuit_breaker = respite_of(time)
+    time, service = FakeClock(), Service()
+    circuit_breaker = breaker_of(time)
     await fall_silent(circuit_breaker, service)
     time.now += 5
     service.gate = asyncio.Event()
@@ -93,8 +93,8 @@ async def test_after_the_pause_one_asks_and_the_others_wait_for_nothing() -> Non
 
 
 async def test_a_try_that_fails_begins_the_pause_anew() -> None:
-    time, service = Time(), Service()
-    circuit_breaker = respite_of(time)
+    time, service = FakeClock(), Service()
+    circuit_breaker = breaker_of(time)
     await fall_silent(circuit_breaker, service)
     time.now += 5
     await fall_silent(circuit_breaker, service)
@@ -103,8 +103,8 @@ async def test_a_try_that_fails_begins_the_pause_anew() -> None:
 
 
 async def test_whoever_tries_and_hangs_up_leaves_the_turn_to_the_next() -> None:
-    time, service = Time(), Service()
-    circuit_breaker = respite_of(time)
+    time, service = FakeClock(), Service()
+    circuit_breaker = breaker_of(time)
     await fall_silent(circuit_breaker, service)
     time.now += 5
     service.gate = asyncio.Event()
@@ -119,8 +119,8 @@ async def test_whoever_tries_and_hangs_up_leaves_the_turn_to_the_next() -> None:
 
 
 async def test_one_callers_slow_question_is_no_outage_while_others_are_answered() -> None:
-    time, service = Time(), Service()
-    circuit_breaker = respite_of(time)
+    time, service = FakeClock(), Service()
+    circuit_breaker = breaker_of(time)
     service.failure, service.gate = silence(), asyncio.Event()
     slow = asyncio.create_task(circuit_breaker.ask(service))
     await asyncio.sleep(0)
@@ -134,8 +134,8 @@ async def test_one_callers_slow_question_is_no_outage_while_others_are_answered(
 
 
 async def test_who_asks_for_peace_gets_it_although_others_were_answered() -> None:
-    time, service = Time(), Service()
-    circuit_breaker = respite_of(time)
+    time, service = FakeClock(), Service()
+    circuit_breaker = breaker_of(time)
     service.failure, service.gate = LookupUnavailable("nobody answers", hold=30), asyncio.Event()
     busy = asyncio.create_task(circuit_breaker.ask(service))
     await asyncio.sleep(0)
@@ -150,8 +150,8 @@ async def test_who_asks_for_peace_gets_it_although_others_were_answered() -> Non
 
 @pytest.mark.parametrize("failure", [TokenRejected("no"), LookupUnavailable("500")])
 async def test_a_refusal_is_an_answer(failure: DoorwardError) -> None:
-    time, service = Time(), Service()
-    circuit_breaker = respite_of(time)
+    time, service = FakeClock(), Service()
+    circuit_breaker = breaker_of(time)
     await fall_silent(circuit_breaker, service)
     time.now += 5
     service.failure = failure
@@ -166,8 +166,8 @@ async def test_a_refusal_is_an_answer(failure: DoorwardError) -> None:
 
 
 async def test_an_answer_that_was_on_its_way_ends_the_pause() -> None:
-    time, service = Time(), Service()
-    circuit_breaker = respite_of(time)
+    time, service = FakeClock(), Service()
+    circuit_breaker = breaker_of(time)
     service.gate = asyncio.Event()
     early = asyncio.create_task(circuit_breaker.ask(service))
     await asyncio.sleep(0)
@@ -180,8 +180,8 @@ async def test_an_answer_that_was_on_its_way_ends_the_pause() -> None:
 
 
 async def test_a_bug_in_the_question_closes_nothing_for_ever() -> None:
-    time, service = Time(), Service()
-    circuit_breaker = respite_of(time)
+    time, service = FakeClock(), Service()
+    circuit_breaker = breaker_of(time)
     await fall_silent(circuit_breaker, service)
     time.now += 5
 

@@ -8,7 +8,7 @@ import structlog
 from doorward.errors import KeysUnavailable
 from doorward.tokens import TrustedIssuer, Verifier
 from tests.ledger import proves
-from tests.tokens.clock import Time
+from tests.tokens.clock import FakeClock
 from tests.tokens.provider import Provider, remote, started, until
 from tests.tokens.signer import NOW, RESOURCE, Signer, claims
 
@@ -27,7 +27,7 @@ from tests.tokens.signer import NOW, RESOURCE, Signer, claims
 async def test_keys_are_believed_as_long_as_their_issuer_says_within_bounds(
     provider: Provider, signer: Signer, header: str, life: float
 ) -> None:
-    time = Time()
+    time = FakeClock()
     provider.publish(signer.jwk)
     provider.headers = header
     keys = remote(provider, time)
@@ -49,7 +49,7 @@ async def test_keys_are_believed_as_long_as_their_issuer_says_within_bounds(
 async def test_old_keys_serve_while_the_issuer_is_down_but_not_for_ever(
     provider: Provider, signer: Signer
 ) -> None:
-    time = Time()
+    time = FakeClock()
     keys = await started(provider, signer, time, usual=300, stale=3600, retry=5)
     provider.status = "500 Oops"
 
@@ -75,7 +75,7 @@ async def test_old_keys_serve_while_the_issuer_is_down_but_not_for_ever(
 async def test_nobody_with_an_old_key_waits_for_an_issuer_that_hangs(
     provider: Provider, signer: Signer
 ) -> None:
-    time = Time()
+    time = FakeClock()
     keys = await started(provider, signer, time)
     provider.status = "500 Oops"
     time.now += 300
@@ -95,7 +95,7 @@ async def test_nobody_with_an_old_key_waits_for_an_issuer_that_hangs(
 
 
 async def test_an_issuer_that_is_back_is_believed_again(provider: Provider, signer: Signer) -> None:
-    time = Time()
+    time = FakeClock()
     provider.publish(signer.jwk)
     provider.status = "500 Oops"
     keys = remote(provider, time, retry=5)
@@ -110,7 +110,7 @@ async def test_an_issuer_that_is_back_is_believed_again(provider: Provider, sign
 async def test_an_issuer_that_is_down_at_the_start_is_asked_again_and_not_hammered(
     provider: Provider, signer: Signer
 ) -> None:
-    time = Time()
+    time = FakeClock()
     keys = remote(provider, time, retry=5)
     with structlog.testing.capture_logs() as logs:
         await keys.start()
@@ -141,7 +141,7 @@ async def test_one_issuer_that_is_down_does_not_keep_the_others_out(
         audience=RESOURCE,
         algorithms=("ES256",),
     )
-    judge = Verifier([up, down], clock=Time())
+    judge = Verifier([up, down], clock=FakeClock())
     await judge.start()
 
     assert (await judge.verify(signer.token(claims(iss=up.issuer)))).subject == "alice"
@@ -154,7 +154,7 @@ async def test_a_verifier_that_is_closed_ends_the_fetch_that_nobody_waits_for(
 ) -> None:
     provider.gate.clear()
     slow = TrustedIssuer(issuer=provider.url, audience=RESOURCE, jwks_uri=f"{provider.url}/keys")
-    judge = Verifier([slow], clock=Time())
+    judge = Verifier([slow], clock=FakeClock())
     before = asyncio.all_tasks()
     starting = asyncio.create_task(judge.start())
     await until(lambda: bool(provider.asked))

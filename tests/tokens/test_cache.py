@@ -1,4 +1,4 @@
-"""What is remembered of a verified token: everything that was known, in little room."""
+"""The cache of verified tokens: an entry comes back as it was put, and takes little memory."""
 
 import gc
 import json
@@ -14,7 +14,7 @@ NOW = 1_800_000_000.0
 
 
 class Keys:
-    """A basis that a test changes."""
+    """A dependency that a test changes."""
 
     generation = 0
     trusted_until = float("inf")
@@ -66,12 +66,12 @@ def digest(number: int) -> bytes:
     ],
 )
 def test_whoever_is_recalled_is_whoever_was_kept(changes: dict[str, Any]) -> None:
-    remembered = VerifiedTokenCache(entries=10, ttl=60)
-    remembered.keep(digest(0), caller(0), Keys(), 0, NOW)
+    cache = VerifiedTokenCache(entries=10, ttl=60)
+    cache.keep(digest(0), caller(0), Keys(), 0, NOW)
     wanted = caller(1, **changes)
 
-    handed_out = remembered.keep(digest(1), wanted, Keys(), 0, NOW)
-    recalled = remembered.recall(digest(1), NOW)
+    handed_out = cache.keep(digest(1), wanted, Keys(), 0, NOW)
+    recalled = cache.recall(digest(1), NOW)
 
     assert recalled is not None
     assert recalled == handed_out
@@ -82,63 +82,63 @@ def test_whoever_is_recalled_is_whoever_was_kept(changes: dict[str, Any]) -> Non
 
 
 def test_nobody_is_shown_with_what_another_token_said() -> None:
-    remembered = VerifiedTokenCache(entries=10, ttl=60)
+    cache = VerifiedTokenCache(entries=10, ttl=60)
     alice = caller(0, claims_json=b'{"email":"alice@example.com","team":"one"}')
     bob = caller(1, claims_json=b'{"email":"bob@example.com","team":"one"}')
-    remembered.keep(digest(0), alice, Keys(), 0, NOW)
+    cache.keep(digest(0), alice, Keys(), 0, NOW)
 
-    shown = repr(remembered.keep(digest(1), bob, Keys(), 0, NOW))
+    shown = repr(cache.keep(digest(1), bob, Keys(), 0, NOW))
 
     assert "bob@example.com" in shown
     assert "alice@example.com" not in shown
 
 
 def test_ten_thousand_callers_take_less_than_five_megabytes() -> None:
-    remembered, keys = VerifiedTokenCache(entries=10_000, ttl=600), Keys()
-    remembered.keep(digest(0), caller(0), keys, 0, NOW)
+    cache, keys = VerifiedTokenCache(entries=10_000, ttl=600), Keys()
+    cache.keep(digest(0), caller(0), keys, 0, NOW)
     gc.collect()
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
         for number in range(10_000):
-            remembered.keep(digest(number), caller(number), keys, 0, NOW)
+            cache.keep(digest(number), caller(number), keys, 0, NOW)
         gc.collect()
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
-    assert len(remembered) == 10_000
+    assert len(cache) == 10_000
     assert after - before < 5_000_000
 
 
 def test_more_shapes_than_are_shared_are_remembered_as_well() -> None:
-    remembered = VerifiedTokenCache(entries=3_000, ttl=60)
+    cache = VerifiedTokenCache(entries=3_000, ttl=60)
 
     for number in range(3_000):
         one = caller(number, client_id=f"client-{number}")
-        remembered.keep(digest(number), one, Keys(), 0, NOW)
+        cache.keep(digest(number), one, Keys(), 0, NOW)
 
     for number in (0, 1_500, 2_999):
-        recalled = remembered.recall(digest(number), NOW)
+        recalled = cache.recall(digest(number), NOW)
         assert recalled is not None
         assert recalled.client_id == f"client-{number}"
 
 
 def test_a_change_of_keys_empties_it() -> None:
-    remembered, keys = VerifiedTokenCache(entries=10, ttl=60), Keys()
-    remembered.keep(digest(1), caller(1), keys, 0, NOW)
+    cache, keys = VerifiedTokenCache(entries=10, ttl=60), Keys()
+    cache.keep(digest(1), caller(1), keys, 0, NOW)
 
     keys.generation = 1
 
-    assert remembered.recall(digest(1), NOW) is None
-    assert len(remembered) == 0
+    assert cache.recall(digest(1), NOW) is None
+    assert len(cache) == 0
 
 
 @pytest.mark.parametrize("settings", [{"entries": 0, "ttl": 60}, {"entries": 10, "ttl": 0}])
 def test_zero_turns_it_off(settings: dict[str, Any]) -> None:
-    remembered = VerifiedTokenCache(**settings)
+    cache = VerifiedTokenCache(**settings)
     one = caller(1)
 
-    assert remembered.is_off
-    assert remembered.keep(digest(1), one, Keys(), 0, NOW) is one
-    assert remembered.recall(digest(1), NOW) is None
+    assert cache.is_off
+    assert cache.keep(digest(1), one, Keys(), 0, NOW) is one
+    assert cache.recall(digest(1), NOW) is None

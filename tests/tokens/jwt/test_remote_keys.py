@@ -11,7 +11,7 @@ from doorward.net import Fetcher
 from doorward.tokens import RemoteKeys
 from doorward.tokens.jwt.remote_keys import LARGEST_JWKS
 from tests.ledger import proves
-from tests.tokens.clock import Time
+from tests.tokens.clock import FakeClock
 from tests.tokens.provider import Provider, remote, started, until
 from tests.tokens.signer import Signer
 
@@ -19,7 +19,7 @@ from tests.tokens.signer import Signer
 @proves("S134", "accepts")
 async def test_keys_are_fetched_ahead_and_then_at_hand(provider: Provider, signer: Signer) -> None:
     provider.publish(signer.jwk)
-    keys = remote(provider, Time())
+    keys = remote(provider, FakeClock())
     assert keys.known("k1", "ES256") is None
     await keys.start()
 
@@ -31,7 +31,7 @@ async def test_keys_are_fetched_ahead_and_then_at_hand(provider: Provider, signe
 async def test_many_first_tokens_cause_one_fetch(provider: Provider, signer: Signer) -> None:
     provider.publish(signer.jwk)
     provider.gate.clear()
-    keys = remote(provider, Time())
+    keys = remote(provider, FakeClock())
     waiting = [asyncio.create_task(keys.key("k1", "ES256")) for _ in range(20)]
     await until(lambda: bool(provider.asked))
     waiting.pop().cancel()
@@ -57,7 +57,7 @@ async def test_many_first_tokens_cause_one_fetch(provider: Provider, signer: Sig
 async def test_a_document_that_is_no_key_set_replaces_nothing(
     provider: Provider, signer: Signer, document: bytes
 ) -> None:
-    time = Time()
+    time = FakeClock()
     keys = await started(provider, signer, time)
     provider.documents["/keys"] = document
     time.now += 300
@@ -71,7 +71,7 @@ async def test_a_document_that_is_no_key_set_replaces_nothing(
 async def test_a_key_url_that_leads_inside_is_not_fetched(provider: Provider) -> None:
     provider.publish(Signer("ES256").jwk)
     for url in (f"{provider.url}/keys", "https://169.254.169.254/keys", "https://127.1/keys"):
-        keys = RemoteKeys(url, fetcher=Fetcher(), clock=Time())
+        keys = RemoteKeys(url, fetcher=Fetcher(), clock=FakeClock())
         with pytest.raises(KeysUnavailable):
             await keys.key("k1", "ES256")
 
@@ -83,5 +83,5 @@ async def test_a_redirect_to_keys_is_not_followed(provider: Provider, signer: Si
     provider.publish(signer.jwk)
     provider.status, provider.headers = "302 Found", "Location: /keys\r\n"
     with pytest.raises(KeysUnavailable):
-        await remote(provider, Time()).key("k1", "ES256")
+        await remote(provider, FakeClock()).key("k1", "ES256")
     assert provider.asked == ["/keys"]

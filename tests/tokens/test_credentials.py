@@ -16,11 +16,11 @@ from doorward.errors import (
 )
 from doorward.jose.compact import LONGEST_TOKEN
 from doorward.tokens import CredentialVerifier, LocalKeys, TrustedIssuer
-from tests.tokens.asked import ISSUER, NOW, RESOURCE, TOKEN, Asked, opaque
-from tests.tokens.clock import Time
-from tests.tokens.opaque_judge import judge
+from tests.tokens.clock import FakeClock
+from tests.tokens.opaque.opaque_verifier import opaque_verifier
 from tests.tokens.signer import ISSUER as SIGNED_ISSUER
 from tests.tokens.signer import Signer, b64, claims, dumps
+from tests.tokens.stub_issuer import ISSUER, NOW, RESOURCE, TOKEN, StubIssuer, opaque
 
 SIGNER = Signer("ES256")
 
@@ -33,19 +33,19 @@ SIGNED = TrustedIssuer(
 )
 
 
-def both(**options: Any) -> tuple[CredentialVerifier, Asked]:
-    asked = Asked()
-    return CredentialVerifier([SIGNED, opaque()], clock=Time(), fetcher=asked, **options), asked
+def both(**options: Any) -> tuple[CredentialVerifier, StubIssuer]:
+    stub = StubIssuer()
+    return CredentialVerifier([SIGNED, opaque()], clock=FakeClock(), fetcher=stub, **options), stub
 
 
 async def test_each_kind_of_token_goes_its_own_way() -> None:
-    verifier, asked = both()
+    verifier, stub = both()
 
     signed = await verifier.verify(SIGNER.token())
     looked_up = await verifier.verify(TOKEN)
 
     assert (signed.issuer, looked_up.issuer) == (SIGNED_ISSUER, ISSUER)
-    assert len(asked.questions) == 1
+    assert len(stub.requests) == 1
     assert verifier.recall(SIGNER.token()) is None  # another signature, another token
     assert verifier.recall(TOKEN) == looked_up
 
@@ -83,51 +83,51 @@ def tampered() -> bytes:
 async def test_a_jwt_that_is_refused_is_not_looked_up_instead(
     token: bytes, refusal: type[TokenRejected]
 ) -> None:
-    verifier, asked = both()
+    verifier, stub = both()
 
     with pytest.raises(refusal):
         await verifier.verify(token)
 
-    assert asked.questions == []
+    assert stub.requests == []
 
 
 async def test_a_jwt_of_an_issuer_that_is_asked_is_looked_up_there() -> None:
-    verifier, asked = both()
+    verifier, stub = both()
     token = SIGNER.token(claims(iss=ISSUER))
 
     caller = await verifier.verify(token)
 
     assert caller.issuer == ISSUER
-    assert asked.form()["token"] == token.decode()
+    assert stub.form()["token"] == token.decode()
     assert verifier.recall(token) == caller
 
 
 async def test_a_jwt_of_a_stranger_is_shown_to_nobody() -> None:
-    verifier, asked = judge()
+    verifier, stub = opaque_verifier()
 
     with pytest.raises(UnknownIssuer):
         await verifier.verify(SIGNER.token(claims(iss="https://bank.example")))
 
-    assert asked.questions == []
+    assert stub.requests == []
 
 
 @pytest.mark.parametrize("token", [b"a.b.c", b"a.b", b"a.b.c.d.e", b"ey.ey.ey", b"..", b"%"])
 async def test_what_only_looks_like_a_jwt_is_an_opaque_token(token: bytes) -> None:
-    verifier, asked = both()
+    verifier, stub = both()
 
     await verifier.verify(token)
 
-    assert asked.form()["token"] == token.decode()
+    assert stub.form()["token"] == token.decode()
 
 
 @pytest.mark.parametrize("token", [b"a" * (LONGEST_TOKEN + 1), "ä".encode(), b"\xff"])
 async def test_what_can_be_no_token_is_sent_to_nobody(token: bytes) -> None:
-    verifier, asked = judge()
+    verifier, stub = opaque_verifier()
 
     with pytest.raises(MalformedToken):
         await verifier.verify(token)
 
-    assert asked.questions == []
+    assert stub.requests == []
 
 
 def test_one_issuer_is_verified_or_asked_and_not_both() -> None:

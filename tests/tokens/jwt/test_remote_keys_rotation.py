@@ -7,17 +7,17 @@ import pytest
 from doorward.errors import KeysUnavailable, UnknownKey
 from doorward.tokens import TrustedIssuer, Verifier
 from tests.ledger import proves
-from tests.tokens.clock import Time
+from tests.tokens.clock import FakeClock
+from tests.tokens.jwt.verifiers import come_twice
 from tests.tokens.provider import Provider, remote, started, until
 from tests.tokens.signer import NOW, RESOURCE, Signer, claims
-from tests.tokens.verifiers import come_twice
 
 
 @proves("S134", "refuses")
 async def test_invented_key_names_cause_a_few_fetches_and_then_one_per_while(
     provider: Provider, signer: Signer
 ) -> None:
-    time = Time()
+    time = FakeClock()
     keys = await started(provider, signer, time, unknown_kid=5, unknown_kid_burst=4)
     for n in range(20):
         with pytest.raises(UnknownKey):
@@ -37,7 +37,7 @@ async def test_invented_key_names_cause_a_few_fetches_and_then_one_per_while(
 async def test_a_key_rotated_in_during_a_flood_of_invented_names_waits_for_seconds_alone(
     provider: Provider, signer: Signer
 ) -> None:
-    time = Time()
+    time = FakeClock()
     keys = await started(provider, signer, time)
     for n in range(20):
         with pytest.raises(UnknownKey):
@@ -57,7 +57,7 @@ async def test_a_key_rotated_in_during_a_flood_of_invented_names_waits_for_secon
 async def test_what_could_not_be_asked_for_counts_as_not_asked(
     provider: Provider, signer: Signer
 ) -> None:
-    time = Time()
+    time = FakeClock()
     keys = await started(provider, signer, time, unknown_kid=1000, unknown_kid_burst=2, retry=5)
     provider.status = "500 Oops"
     for _ in range(20):
@@ -76,7 +76,7 @@ async def test_a_set_that_left_before_the_rotation_is_not_the_last_word(
     provider: Provider, signer: Signer
 ) -> None:
     provider.publish(signer.jwk)
-    keys = remote(provider, Time())
+    keys = remote(provider, FakeClock())
     await keys.start()
     provider.gate.clear()
     first = asyncio.create_task(keys.key("invented", "ES256"))
@@ -98,7 +98,7 @@ async def test_a_key_rotated_in_under_load_refuses_nobody_who_waits_for_it(
     provider: Provider, signer: Signer
 ) -> None:
     provider.publish(signer.jwk)
-    keys = remote(provider, Time())
+    keys = remote(provider, FakeClock())
     await keys.start()
     provider.publish(signer.jwk, Signer("ES256", "k2").jwk)
     provider.gate.clear()
@@ -113,7 +113,7 @@ async def test_a_key_rotated_in_under_load_refuses_nobody_who_waits_for_it(
 @proves("S135", "accepts")
 async def test_a_new_key_works_at_once(provider: Provider, signer: Signer) -> None:
     provider.publish(signer.jwk)
-    keys = remote(provider, Time())
+    keys = remote(provider, FakeClock())
     await keys.start()
     generation = keys.generation
     provider.publish(signer.jwk, Signer("ES256", "k2").jwk)
@@ -124,7 +124,7 @@ async def test_a_new_key_works_at_once(provider: Provider, signer: Signer) -> No
 
 @proves("S135", "refuses")
 async def test_a_withdrawn_key_stops_within_its_time(provider: Provider, signer: Signer) -> None:
-    time = Time()
+    time = FakeClock()
     provider.publish(signer.jwk)
     issuer = TrustedIssuer(
         issuer=provider.url,
@@ -132,15 +132,15 @@ async def test_a_withdrawn_key_stops_within_its_time(provider: Provider, signer:
         algorithms=("ES256",),
         jwks_uri=f"{provider.url}/keys",
     )
-    judge = Verifier([issuer], clock=time, cache_ttl=10_000)
+    verifier = Verifier([issuer], clock=time, cache_ttl=10_000)
     token = signer.token(claims(iss=provider.url, exp=NOW + 4000))
-    await come_twice(judge, token)
+    await come_twice(verifier, token)
     provider.publish(Signer("ES256", "k2").jwk)
 
     time.now += 299
-    assert judge.recall(token) is not None
+    assert verifier.recall(token) is not None
     time.now += 1
     # Remembered tokens too: none outlives the time for which its key was believed.
-    assert judge.recall(token) is None
+    assert verifier.recall(token) is None
     with pytest.raises(UnknownKey):
-        await judge.verify(token)
+        await verifier.verify(token)

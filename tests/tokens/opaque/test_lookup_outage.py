@@ -1,4 +1,4 @@
-"""While an issuer that is asked about tokens is down, its callers are told so at once."""
+"""While an issuer that looks tokens up is down, its callers are told so at once."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ import pytest
 from doorward.net import AnswerUnusable, FetchFailed, FetchRefused, FetchResponse
 from doorward.tokens import CredentialVerifier
 from doorward.tokens.refusals import InactiveToken, LookupUnavailable
-from tests.tokens.asked import ISSUER, TOKEN, Asked, active, answer, lookup, opaque
-from tests.tokens.clock import Time
-from tests.tokens.opaque_judge import judge
+from tests.tokens.clock import FakeClock
+from tests.tokens.opaque.opaque_verifier import opaque_verifier
+from tests.tokens.stub_issuer import ISSUER, TOKEN, StubIssuer, active, answer, lookup, opaque
 
 
-def asking(said: FetchResponse | FetchFailed) -> tuple[CredentialVerifier, Asked, Time]:
+def asking(said: FetchResponse | FetchFailed) -> tuple[CredentialVerifier, StubIssuer, FakeClock]:
     """Return a verifier, the issuer that it asks, which says this, and the time."""
-    asked, time = Asked(lambda _url: said), Time()
-    return CredentialVerifier([opaque()], clock=time, fetcher=asked), asked, time
+    stub, time = StubIssuer(lambda _url: said), FakeClock()
+    return CredentialVerifier([opaque()], clock=time, fetcher=stub), stub, time
 
 
 async def told(verifier: CredentialVerifier, token: bytes) -> int:
@@ -36,14 +36,14 @@ async def told(verifier: CredentialVerifier, token: bytes) -> int:
 async def test_an_issuer_that_is_down_is_not_asked_by_every_caller(
     said: FetchResponse | FetchFailed,
 ) -> None:
-    verifier, asked, time = asking(said)
+    verifier, stub, time = asking(said)
     seconds = [await told(verifier, b"alices")]
     time.now += 3
     seconds.append(await told(verifier, b"bobs"))
 
-    assert (seconds, len(asked.questions)) == ([5, 2], 1)
+    assert (seconds, len(stub.requests)) == ([5, 2], 1)
     time.now += 2
-    asked.says = lambda _url: answer(active())
+    stub.says = lambda _url: answer(active())
     assert (await verifier.verify(b"bobs")).issuer == ISSUER
 
 
@@ -60,35 +60,35 @@ async def test_an_issuer_that_is_down_is_not_asked_by_every_caller(
 async def test_what_one_token_can_cause_locks_nobody_else_out(
     said: FetchResponse | FetchFailed,
 ) -> None:
-    verifier, asked, _ = asking(said)
+    verifier, stub, _ = asking(said)
     assert await told(verifier, b"alices") == 5
-    asked.says = lambda _url: answer(active())
+    stub.says = lambda _url: answer(active())
 
     assert (await verifier.verify(b"bobs")).issuer == ISSUER
 
 
 async def test_a_token_that_is_not_active_is_no_outage() -> None:
-    verifier, asked, _ = asking(answer({"active": False}))
+    verifier, stub, _ = asking(answer({"active": False}))
     for token in (b"alices", b"bobs"):
         with pytest.raises(InactiveToken):
             await verifier.verify(token)
 
-    assert len(asked.questions) == 2
+    assert len(stub.requests) == 2
 
 
 async def test_an_issuer_whose_metadata_cannot_be_had_is_left_in_peace_too() -> None:
-    asked, time = Asked(lambda _url: FetchFailed("down")), Time()
+    stub, time = StubIssuer(lambda _url: FetchFailed("down")), FakeClock()
     issuer = opaque(lookup=lookup(endpoint=None))
-    verifier = CredentialVerifier([issuer], clock=time, fetcher=asked)
+    verifier = CredentialVerifier([issuer], clock=time, fetcher=stub)
     await told(verifier, b"alices")
-    first = len(asked.questions)
+    first = len(stub.requests)
     time.now += 4
 
     assert await told(verifier, b"bobs") == 1
-    assert len(asked.questions) == first
+    assert len(stub.requests) == first
     time.now += 1
     await told(verifier, b"bobs")
-    assert len(asked.questions) == 2 * first
+    assert len(stub.requests) == 2 * first
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ async def test_an_issuer_whose_metadata_cannot_be_had_is_left_in_peace_too() -> 
     ],
 )
 async def test_when_nobody_can_say_the_caller_is_told_to_come_again(said: Any) -> None:
-    verifier, _ = judge(said)
+    verifier, _ = opaque_verifier(said)
 
     with pytest.raises(LookupUnavailable) as refusal:
         await verifier.verify(TOKEN)
@@ -126,8 +126,8 @@ async def test_when_nobody_can_say_the_caller_is_told_to_come_again(said: Any) -
     ],
 )
 async def test_credentials_of_ours_that_are_refused_are_no_fault_of_the_callers(said: Any) -> None:
-    time = Time()
-    verifier, asked = judge(said, clock=time)
+    time = FakeClock()
+    verifier, stub = opaque_verifier(said, clock=time)
 
     for _ in range(3):
         with pytest.raises(LookupUnavailable) as refusal:
@@ -136,17 +136,17 @@ async def test_credentials_of_ours_that_are_refused_are_no_fault_of_the_callers(
         assert "client_secret" in refusal.value.detail
         assert "s3cret" not in refusal.value.detail
 
-    assert len(asked.questions) == 1
+    assert len(stub.requests) == 1
     assert refusal.value.retry_after == 10
     time.now += 10
-    asked.says = lambda _url: answer(active())
+    stub.says = lambda _url: answer(active())
     assert (await verifier.verify(TOKEN)).subject == "alice"
 
 
 async def test_the_operator_is_told_in_a_sentence_without_a_secret(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    verifier, _ = judge(answer({}, 401))
+    verifier, _ = opaque_verifier(answer({}, 401))
 
     with pytest.raises(LookupUnavailable):
         await verifier.verify(TOKEN)
@@ -160,24 +160,24 @@ async def test_the_operator_is_told_in_a_sentence_without_a_secret(
 
 @pytest.mark.parametrize(("asked_for", "pause"), [("30", 30), ("100000", 60)])
 async def test_an_issuer_that_asks_for_peace_is_left_in_peace(asked_for: str, pause: int) -> None:
-    time = Time()
-    verifier, asked = judge(answer({}, 429, retry_after=asked_for), clock=time)
+    time = FakeClock()
+    verifier, stub = opaque_verifier(answer({}, 429, retry_after=asked_for), clock=time)
 
     for _ in range(2):
         with pytest.raises(LookupUnavailable):
             await verifier.verify(TOKEN)
-    assert len(asked.questions) == 1
+    assert len(stub.requests) == 1
 
     time.now += pause
     with pytest.raises(LookupUnavailable):
         await verifier.verify(TOKEN)
-    assert len(asked.questions) == 2
+    assert len(stub.requests) == 2
 
 
 async def test_a_known_token_is_served_while_its_issuer_is_down() -> None:
-    verifier, asked = judge()
+    verifier, stub = opaque_verifier()
     await verifier.verify(TOKEN)
-    asked.says = lambda _url: FetchFailed("down")
+    stub.says = lambda _url: FetchFailed("down")
 
     assert (await verifier.verify(TOKEN)).subject == "alice"
     with pytest.raises(LookupUnavailable):

@@ -7,18 +7,18 @@ import pytest
 
 from doorward.tokens.refusals import InactiveToken
 from tests.ledger import proves
-from tests.tokens.asked import NOW, TOKEN, active, answer, lookup, opaque
-from tests.tokens.clock import Time
-from tests.tokens.opaque_judge import judge
+from tests.tokens.clock import FakeClock
+from tests.tokens.opaque.opaque_verifier import opaque_verifier
+from tests.tokens.stub_issuer import NOW, TOKEN, active, answer, lookup, opaque
 
 
 @proves("S136", "accepts")
 @proves("S136", "refuses")
 async def test_a_revoked_token_is_refused_when_the_time_of_the_answer_is_over() -> None:
-    time = Time()
-    verifier, asked = judge(clock=time, issuer=opaque(lookup=lookup(cache_ttl=60)))
+    time = FakeClock()
+    verifier, stub = opaque_verifier(clock=time, issuer=opaque(lookup=lookup(cache_ttl=60)))
     await verifier.verify(TOKEN)
-    asked.says = lambda _url: answer({"active": False})
+    stub.says = lambda _url: answer({"active": False})
 
     time.now += 59
     within = verifier.recall(TOKEN)
@@ -34,18 +34,18 @@ async def test_a_revoked_token_is_refused_when_the_time_of_the_answer_is_over() 
 @proves("S136", "refuses")
 async def test_zero_asks_every_time(options: dict[str, Any]) -> None:
     way = lookup(cache_ttl=options.pop("ttl", 60))
-    verifier, asked = judge(issuer=opaque(lookup=way), **options)
+    verifier, stub = opaque_verifier(issuer=opaque(lookup=way), **options)
 
     for _ in range(3):
         await verifier.verify(TOKEN)
 
     assert verifier.recall(TOKEN) is None
-    assert len(asked.questions) == 3
+    assert len(stub.requests) == 3
 
 
 async def test_no_answer_holds_beyond_the_tokens_end() -> None:
-    time = Time()
-    verifier, _ = judge(
+    time = FakeClock()
+    verifier, _ = opaque_verifier(
         active(exp=NOW + 5), clock=time, issuer=opaque(lookup=lookup(cache_ttl=600)), cache_ttl=600
     )
     await verifier.verify(TOKEN)
@@ -56,17 +56,17 @@ async def test_no_answer_holds_beyond_the_tokens_end() -> None:
 
 
 async def test_requests_with_one_token_wait_for_one_question() -> None:
-    verifier, asked = judge(issuer=opaque(lookup=lookup(cache_ttl=0)))
+    verifier, stub = opaque_verifier(issuer=opaque(lookup=lookup(cache_ttl=0)))
 
     callers = await asyncio.gather(*(verifier.verify(TOKEN) for _ in range(100)))
     await asyncio.gather(*(verifier.verify(f"token-{number}".encode()) for number in range(10)))
 
     assert {caller.subject for caller in callers} == {"alice"}
-    assert len(asked.questions) == 11
+    assert len(stub.requests) == 11
 
 
 async def test_a_closed_verifier_has_forgotten_everything() -> None:
-    verifier, _ = judge()
+    verifier, _ = opaque_verifier()
     await verifier.verify(TOKEN)
 
     await verifier.aclose()

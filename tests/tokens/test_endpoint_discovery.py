@@ -7,7 +7,7 @@ import pytest
 from doorward.net import FetchFailed
 from doorward.tokens.endpoint_discovery import Endpoint
 from doorward.wire.oauth import server_metadata
-from tests.tokens.clock import Time
+from tests.tokens.clock import FakeClock
 from tests.tokens.provider import Provider, until
 
 PUBLIC = "https://login.example/realm"
@@ -15,7 +15,7 @@ WHERE = "/realm/.well-known/openid-configuration"
 
 
 def endpoint(
-    provider: Provider, *, set_to: str | None = None, clock: Time | None = None
+    provider: Provider, *, set_to: str | None = None, clock: FakeClock | None = None
 ) -> Endpoint:
     return Endpoint(
         "a token endpoint",
@@ -24,7 +24,7 @@ def endpoint(
         issuer=PUBLIC,
         internal_url=f"{provider.url}/realm",
         fetcher=provider.fetcher(),
-        clock=clock or Time(),
+        clock=clock or FakeClock(),
     )
 
 
@@ -54,7 +54,7 @@ async def test_what_the_metadata_says_is_believed_for_an_hour_and_not_before_it_
     provider: Provider,
 ) -> None:
     provider.describe(WHERE, issuer=PUBLIC, token_endpoint=f"{PUBLIC}/token")
-    time = Time()
+    time = FakeClock()
     sought = endpoint(provider, clock=time)
     read = []
     for passed in (0, 3599, 1, 3599, -7200, 3599):

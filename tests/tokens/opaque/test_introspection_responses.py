@@ -13,8 +13,8 @@ from doorward.errors import (
     WrongType,
 )
 from doorward.tokens.refusals import InactiveToken, LookupUnavailable, WrongClient
-from tests.tokens.asked import ISSUER, NOW, RESOURCE, TOKEN, active, lookup, opaque
-from tests.tokens.opaque_judge import judge
+from tests.tokens.opaque.opaque_verifier import opaque_verifier
+from tests.tokens.stub_issuer import ISSUER, NOW, RESOURCE, TOKEN, active, lookup, opaque
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ from tests.tokens.opaque_judge import judge
 async def test_a_live_token_is_refused_that_is_wrong_in_one_way(
     changes: dict[str, Any], refusal: type[TokenRejected]
 ) -> None:
-    verifier, _ = judge(active(**changes))
+    verifier, _ = opaque_verifier(active(**changes))
 
     with pytest.raises(refusal) as raised:
         await verifier.verify(TOKEN)
@@ -76,15 +76,15 @@ async def test_a_live_token_is_refused_that_is_wrong_in_one_way(
     ],
 )
 async def test_what_rfc_7662_leaves_open_is_accepted(changes: dict[str, Any]) -> None:
-    verifier, _ = judge(active(**changes))
+    verifier, _ = opaque_verifier(active(**changes))
 
     assert (await verifier.verify(TOKEN)).key == (ISSUER, "alice")
 
 
 async def test_untyped_answers_are_accepted_where_the_operator_says_so() -> None:
     way = lookup(insecure_untyped=True)
-    verifier, _ = judge(active(token_type=...), issuer=opaque(lookup=way))
-    refreshing, _ = judge(
+    verifier, _ = opaque_verifier(active(token_type=...), issuer=opaque(lookup=way))
+    refreshing, _ = opaque_verifier(
         active(token_type=..., token_use="refresh_token"), issuer=opaque(lookup=way)
     )
 
@@ -94,19 +94,19 @@ async def test_untyped_answers_are_accepted_where_the_operator_says_so() -> None
 
 
 async def test_a_token_that_is_not_active_is_refused_and_asked_about_again() -> None:
-    verifier, asked = judge({"active": False})
+    verifier, stub = opaque_verifier({"active": False})
 
     for _ in range(2):
         with pytest.raises(InactiveToken) as refusal:
             await verifier.verify(TOKEN)
         assert refusal.value.code == "inactive-token"
 
-    assert len(asked.questions) == 2
+    assert len(stub.requests) == 2
 
 
 @pytest.mark.parametrize("said", ["true", "false", 1, None, {}, [True], ...])
 async def test_whether_it_is_active_is_true_or_false_and_nothing_like_it(said: Any) -> None:
-    verifier, _ = judge(active(active=said))
+    verifier, _ = opaque_verifier(active(active=said))
 
     with pytest.raises(LookupUnavailable) as refusal:
         await verifier.verify(TOKEN)
@@ -122,7 +122,9 @@ async def test_where_clients_are_named_the_token_must_be_one_of_theirs(
     client: Any, admitted: bool
 ) -> None:
     issuer = opaque(audience=(), client_ids=("client-1", "client-2"))
-    verifier, _ = judge(active(client_id=client, aud="https://idp.example"), issuer=issuer)
+    verifier, _ = opaque_verifier(
+        active(client_id=client, aud="https://idp.example"), issuer=issuer
+    )
     if admitted:
         assert (await verifier.verify(TOKEN)).client_id == client
         return
@@ -138,7 +140,7 @@ async def test_where_clients_are_named_the_token_must_be_one_of_theirs(
 async def test_where_both_are_named_both_must_hold(
     changes: dict[str, Any], refusal: type[TokenRejected] | None
 ) -> None:
-    verifier, _ = judge(active(**changes), issuer=opaque(client_ids=("client-1",)))
+    verifier, _ = opaque_verifier(active(**changes), issuer=opaque(client_ids=("client-1",)))
     if refusal is None:
         assert (await verifier.verify(TOKEN)).subject == "alice"
         return
@@ -157,7 +159,7 @@ async def test_where_both_are_named_both_must_hold(
 async def test_a_token_without_a_person_is_its_clients_own(
     changes: dict[str, Any], kind: str, subject: str
 ) -> None:
-    verifier, _ = judge(active(**changes))
+    verifier, _ = opaque_verifier(active(**changes))
 
     caller = await verifier.verify(TOKEN)
 
@@ -165,13 +167,13 @@ async def test_a_token_without_a_person_is_its_clients_own(
 
 
 async def test_a_token_without_an_end_ends_within_the_hour_here() -> None:
-    verifier, _ = judge(active(exp=...))
+    verifier, _ = opaque_verifier(active(exp=...))
 
     assert (await verifier.verify(TOKEN)).expires_at == NOW + 3600
 
 
 async def test_the_token_is_not_kept_with_what_is_known_of_it() -> None:
-    verifier, _ = judge(active(token=TOKEN.decode()))
+    verifier, _ = opaque_verifier(active(token=TOKEN.decode()))
 
     caller = await verifier.verify(TOKEN)
 
@@ -180,13 +182,13 @@ async def test_the_token_is_not_kept_with_what_is_known_of_it() -> None:
 
 
 async def test_a_token_that_never_ends_may_say_so_with_the_year_9999() -> None:
-    verifier, _ = judge(active(exp=253_402_300_799))
+    verifier, _ = opaque_verifier(active(exp=253_402_300_799))
 
     assert (await verifier.verify(TOKEN)).expires_at == 253_402_300_799
 
 
 async def test_a_claim_that_is_a_huge_number_locks_nobody_out() -> None:
-    verifier, _ = judge(active(employee=10**30))
+    verifier, _ = opaque_verifier(active(employee=10**30))
 
     caller = await verifier.verify(TOKEN)
 

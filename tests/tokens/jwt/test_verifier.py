@@ -19,7 +19,8 @@ from doorward.errors import (
 from doorward.testing import BAD_TOKENS, BadToken, PrivateKey, SigningAlgorithm, TokenMint
 from doorward.tokens import LocalKeys, TrustedIssuer, Verifier
 from tests.ledger import proves
-from tests.tokens.clock import Time
+from tests.tokens.clock import FakeClock
+from tests.tokens.jwt.verifiers import keys, make_verifier
 from tests.tokens.signer import (
     ALGORITHMS,
     ISSUER,
@@ -32,14 +33,13 @@ from tests.tokens.signer import (
     rsa_jwk,
     rsa_key,
 )
-from tests.tokens.verifiers import keys, verifier
 
 
 @proves("S125", "accepts")
 @pytest.mark.parametrize("kind", ALGORITHMS)
 async def test_a_token_is_verified_in_every_algorithm(kind: str) -> None:
     signer = Signer(kind)
-    identity = await verifier(signer).verify(signer.token())
+    identity = await make_verifier(signer).verify(signer.token())
 
     assert identity.key == (ISSUER, "alice")
     assert identity.client_id == "client-1"
@@ -71,7 +71,7 @@ async def test_a_signature_of_anything_else_is_refused(kind: str, other: str) ->
         # The same key under its brother's name.
         head = b64(dumps(signer.header(alg="PS256" if kind != "PS256" else "RS256"))).encode()
     with pytest.raises(TokenRejected) as refusal:
-        await verifier(signer).verify(b".".join((head, payload, b64(changed).encode())))
+        await make_verifier(signer).verify(b".".join((head, payload, b64(changed).encode())))
 
     assert refusal.value.code == ("wrong-algorithm" if other == "alg" else "bad-signature")
 
@@ -81,19 +81,19 @@ async def test_a_signature_of_anything_else_is_refused(kind: str, other: str) ->
 async def test_an_algorithm_that_is_not_pinned_is_refused(signer: Signer, alg: str) -> None:
     token = signer.token(header=signer.header(alg=alg))
     with pytest.raises(WrongAlgorithm):
-        await verifier(signer).verify(token)
+        await make_verifier(signer).verify(token)
 
 
 @proves("S125", "refuses")
 async def test_a_public_key_is_no_shared_secret() -> None:
-    mint = TokenMint(ISSUER, RESOURCE, algorithm="RS256", clock=Time())
+    mint = TokenMint(ISSUER, RESOURCE, algorithm="RS256", clock=FakeClock())
     message = f"{b64(dumps(mint.header(alg='HS256')))}.{b64(dumps(mint.claims()))}"
     forged = hmac.new(mint.key.public_pem(), message.encode(), hashlib.sha256).digest()
     trusted = TrustedIssuer(
         issuer=ISSUER, audience=RESOURCE, algorithms=("RS256",), keys=keys(*mint.jwks()["keys"])
     )
     with pytest.raises(WrongAlgorithm):
-        await Verifier([trusted], clock=Time()).verify(f"{message}.{b64(forged)}".encode())
+        await Verifier([trusted], clock=FakeClock()).verify(f"{message}.{b64(forged)}".encode())
 
 
 @proves("S125", "refuses")
@@ -103,7 +103,7 @@ async def test_a_public_key_is_no_shared_secret() -> None:
 )  # fmt: skip
 async def test_a_kid_is_only_ever_compared(signer: Signer, kid: str) -> None:
     with pytest.raises(UnknownKey) as refusal:
-        await verifier(signer).verify(signer.token(header=signer.header(kid=kid)))
+        await make_verifier(signer).verify(signer.token(header=signer.header(kid=kid)))
 
     assert refusal.value.status == 401
 
@@ -118,18 +118,18 @@ def signing_key(algorithm: SigningAlgorithm) -> PrivateKey:
 async def test_every_bad_token_that_has_a_name_is_refused(
     algorithm: SigningAlgorithm, bad: BadToken
 ) -> None:
-    mint = TokenMint(key=signing_key(algorithm), clock=Time())
+    mint = TokenMint(key=signing_key(algorithm), clock=FakeClock())
     trusted = TrustedIssuer(
         issuer=mint.issuer,
         audience=str(mint.audience),
         algorithms=(algorithm,),
-        keys=LocalKeys(mint.jwks, clock=Time()),
+        keys=LocalKeys(mint.jwks, clock=FakeClock()),
     )
-    judge = Verifier([trusted], clock=Time())
-    await judge.verify(mint.mint().encode())
+    verifier = Verifier([trusted], clock=FakeClock())
+    await verifier.verify(mint.mint().encode())
 
     with pytest.raises(TokenRejected) as refusal:
-        await judge.verify(bad.make(mint).encode())
+        await verifier.verify(bad.make(mint).encode())
 
     assert (refusal.value.status, refusal.value.wire_error) == (401, "invalid_token")
 
@@ -138,27 +138,27 @@ async def test_every_bad_token_that_has_a_name_is_refused(
 @pytest.mark.parametrize("typ", ["JWT", "logout+jwt", "dpop+jwt", "oauth-id-jag+jwt", None])
 async def test_a_genuine_token_of_another_type_is_refused(signer: Signer, typ: str | None) -> None:
     with pytest.raises(WrongType):
-        await verifier(signer).verify(signer.token(header=signer.header(typ=typ)))
+        await make_verifier(signer).verify(signer.token(header=signer.header(typ=typ)))
 
 
 @proves("S128", "accepts")
 @pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"])
 async def test_the_type_is_a_media_type_and_case_says_nothing(signer: Signer, typ: str) -> None:
-    await verifier(signer).verify(signer.token(header=signer.header(typ=typ)))
+    await make_verifier(signer).verify(signer.token(header=signer.header(typ=typ)))
 
 
 @proves("S133", "refuses")
 @pytest.mark.parametrize("payload", [b"[]", b'"x"', b"null", b"1", b"", b"[{}]"])
 async def test_a_payload_that_is_no_object_is_refused(signer: Signer, payload: bytes) -> None:
     with pytest.raises(MalformedToken):
-        await verifier(signer).verify(signer.token(payload))
+        await make_verifier(signer).verify(signer.token(payload))
 
 
 @proves("S127", "refuses")
 async def test_a_token_inside_a_token_is_refused(signer: Signer) -> None:
     for header in (signer.header(cty="JWT"), signer.header()):
         with pytest.raises(MalformedToken):
-            await verifier(signer).verify(signer.token(signer.token(), header))
+            await make_verifier(signer).verify(signer.token(signer.token(), header))
 
 
 @proves("S132", "refuses")
@@ -176,7 +176,7 @@ async def test_claims_that_two_readers_read_differently_are_refused(
     signer: Signer, payload: Callable[[bytes], bytes]
 ) -> None:
     with pytest.raises(MalformedToken):
-        await verifier(signer).verify(signer.token(payload(dumps(claims()))))
+        await make_verifier(signer).verify(signer.token(payload(dumps(claims()))))
 
 
 @proves("S129", "accepts")
@@ -184,7 +184,7 @@ async def test_claims_that_two_readers_read_differently_are_refused(
 async def test_the_key_of_one_issuer_does_not_sign_for_another() -> None:
     one, other = Signer("ES256", "one"), Signer("ES256", "other")
     there = "https://other.example"
-    judge = Verifier(
+    verifier = Verifier(
         [
             TrustedIssuer(
                 issuer=ISSUER, audience=RESOURCE, algorithms=("ES256",), keys=keys(one.jwk)
@@ -193,50 +193,50 @@ async def test_the_key_of_one_issuer_does_not_sign_for_another() -> None:
                 issuer=there, audience=RESOURCE, algorithms=("ES256",), keys=keys(other.jwk)
             ),
         ],
-        clock=Time(),
+        clock=FakeClock(),
     )
-    assert (await judge.verify(one.token())).issuer == ISSUER
-    assert (await judge.verify(other.token(claims(iss=there)))).issuer == there
+    assert (await verifier.verify(one.token())).issuer == ISSUER
+    assert (await verifier.verify(other.token(claims(iss=there)))).issuer == there
 
     with pytest.raises(UnknownKey):
-        await judge.verify(other.token())
+        await verifier.verify(other.token())
     with pytest.raises(BadSignature):
-        await judge.verify(other.token(header=other.header(kid="one")))
+        await verifier.verify(other.token(header=other.header(kid="one")))
     with pytest.raises(UnknownKey):
-        await judge.verify(one.token(claims(iss=there)))
+        await verifier.verify(one.token(claims(iss=there)))
 
 
 @proves("S129", "refuses")
 @pytest.mark.parametrize("iss", [ISSUER + "/", "https://evil.example", None, 1, [ISSUER], {}, ...])
 async def test_an_issuer_that_nobody_trusts_is_refused(signer: Signer, iss: object) -> None:
     with pytest.raises(UnknownIssuer):
-        await verifier(signer).verify(signer.token(claims(iss=iss)))
+        await make_verifier(signer).verify(signer.token(claims(iss=iss)))
 
 
 async def test_without_a_kid_the_only_fitting_key_is_used(signer: Signer) -> None:
     rsa = rsa_jwk(rsa_key(), kid="r1", use="sig")
     token = signer.token(header=signer.header(kid=None))
-    judge = verifier(signer, signer.jwk, rsa, algorithms=("ES256", "RS256"))
-    assert (await judge.verify(token)).subject == "alice"
+    verifier = make_verifier(signer, signer.jwk, rsa, algorithms=("ES256", "RS256"))
+    assert (await verifier.verify(token)).subject == "alice"
 
     second = Signer("ES256", "k2")
     with pytest.raises(UnknownKey):
-        await verifier(signer, signer.jwk, second.jwk).verify(token)
+        await make_verifier(signer, signer.jwk, second.jwk).verify(token)
 
 
 async def test_a_key_that_names_its_algorithm_serves_no_other() -> None:
     jwk = rsa_jwk(rsa_key(), kid="k1", alg="RS256")
-    judge = verifier(Signer("PS256"), jwk, algorithms=("RS256", "PS256"))
-    await judge.verify(Signer("RS256").token())
+    verifier = make_verifier(Signer("PS256"), jwk, algorithms=("RS256", "PS256"))
+    await verifier.verify(Signer("RS256").token())
     with pytest.raises(UnknownKey):
-        await judge.verify(Signer("PS256").token())
+        await verifier.verify(Signer("PS256").token())
 
 
 async def test_no_refusal_carries_the_token(signer: Signer) -> None:
-    judge = verifier(signer)
+    verifier = make_verifier(signer)
     token = signer.token(claims(aud="https://other.example"))
     with pytest.raises(TokenRejected) as refusal:
-        await judge.verify(token)
+        await verifier.verify(token)
 
     told = f"{refusal.value} {refusal.value.detail} {refusal.value.public} {refusal.value!r}"
     assert not any(part.decode() in told for part in token.split(b"."))
@@ -245,5 +245,5 @@ async def test_no_refusal_carries_the_token(signer: Signer) -> None:
 
 
 async def test_a_token_without_a_person_is_a_service(signer: Signer) -> None:
-    identity = await verifier(signer).verify(signer.token(claims(sub="client-1")))
+    identity = await make_verifier(signer).verify(signer.token(claims(sub="client-1")))
     assert identity.kind == "service"
