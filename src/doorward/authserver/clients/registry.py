@@ -76,7 +76,7 @@ class Clients:
     async def start(self) -> None:
         """Write the operator's clients, and remove those the operator no longer names."""
         named = [client.client_id for client in self._settings.clients]
-        async with self._store.writing() as connection:
+        async with self._store.exclusive() as connection:
             await connection.execute(
                 delete(clients).where(
                     or_(clients.c.origin == "configured", clients.c.client_id.in_(named))
@@ -123,7 +123,7 @@ class Clients:
             secret_hash=hash_secret(secret) if secret else None,
         )
         now = self._clock()
-        async with self._store.writing() as connection:
+        async with self._store.exclusive() as connection:
             await connection.execute(delete(clients).where(clients.c.expires_at <= now))
             kept = (
                 await connection.execute(select(func.count()).select_from(clients))

@@ -104,6 +104,9 @@ async def _find(
             select(refresh_tokens)
             .join(grants, grants.c.id == refresh_tokens.c.grant_id)
             .where(refresh_tokens.c.token_hash == digest, grants.c.client_id == client_id)
+            # On PostgreSQL, a second request with the same token waits here, and then gets the
+            # answer of the first. SQLite runs one writing transaction at a time.
+            .with_for_update(of=refresh_tokens)
         )
     ).one_or_none()
     if row is None:

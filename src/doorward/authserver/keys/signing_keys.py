@@ -125,7 +125,7 @@ class KeyRing:
         return claims
 
     async def _exchange(self, *, force: bool) -> None:
-        async with self._store.writing() as connection:
+        async with self._store.exclusive() as connection:
             now = self._clock()
             await connection.execute(delete(signing_keys).where(signing_keys.c.needed_until < now))
             keys = await self._load(connection)

@@ -1,4 +1,4 @@
-"""The database: how it is opened, and what a failure of it becomes."""
+"""The database: connections, transactions and migrations; a failure becomes a 503."""
 
 import asyncio
 import shutil
@@ -10,7 +10,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -19,14 +19,20 @@ from doorward.authserver.refusals import StoreUnavailable
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _WRITING = "doorward_writing"
+# Any number that other users of the same database do not lock.
+_EXCLUSIVE_LOCK = 0x646F6F72  # "door"
 
 
 class Store:
     """
-    The tables behind one database URL.
+    The tables behind one database URL, SQLite or PostgreSQL.
 
-    Without a URL they live in a private temporary folder that ``aclose`` removes: a file rather
-    than ``:memory:``, because concurrent transactions need connections of their own.
+    Without a URL they are in a private temporary folder that ``aclose`` removes. It is a file, not
+    ``:memory:``, because concurrent transactions need connections of their own.
+
+    SQLite runs one writing transaction at a time, and a reading one sees a snapshot. PostgreSQL
+    runs them concurrently at READ COMMITTED. Code must be correct on both: it claims a one-time
+    object by one conditional UPDATE, and uses ``exclusive`` where it reads first and then writes.
     """
 
     def __init__(self, url: str | None = None) -> None:
@@ -34,22 +40,22 @@ class Store:
         if url is None:
             self._folder = tempfile.mkdtemp(prefix="doorward-")
             url = f"sqlite+aiosqlite:///{self._folder}/doorward.db"
-        self.engine = _open(url, lasting=self._folder is None)
-        # SQLite has one writer at a time. Waiting here in order is kinder than polling its lock.
-        sqlite = self.engine.dialect.name == "sqlite"
-        self._turn: AbstractAsyncContextManager[object] = (
-            asyncio.Lock() if sqlite else nullcontext()
+        self.engine = _open(url, durable=self._folder is None)
+        self._is_sqlite = self.engine.dialect.name == "sqlite"
+        # SQLite has one writer at a time. A queue in this process is fairer than polling its lock.
+        self._write_lock: AbstractAsyncContextManager[object] = (
+            asyncio.Lock() if self._is_sqlite else nullcontext()
         )
 
     async def start(self) -> None:
-        """Bring the schema to the version that this code expects."""
-        async with self.writing() as connection:
+        """Migrate the schema to the version that this code expects."""
+        async with self.exclusive() as connection:
             await connection.run_sync(_migrate)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """
-        Give a connection that sees one state of the database.
+        Give a connection for reading.
 
         Raises:
             StoreUnavailable: 503.
@@ -60,12 +66,28 @@ class Store:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """
-        Give a connection in one transaction: all of it is kept, or nothing.
+        Give a connection in one transaction: all of it is committed, or nothing.
 
         Raises:
-            StoreUnavailable: 503, and nothing was kept.
+            StoreUnavailable: 503, and nothing was committed.
         """
-        async with self._turn, self._transaction(writing=True) as connection:
+        async with self._write_lock, self._transaction(writing=True) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def exclusive(self) -> AsyncIterator[AsyncConnection]:
+        """
+        Give a connection for writing that no other process has at the same time.
+
+        It waits for other ``exclusive`` transactions only; on SQLite, ``writing`` ones are exclusive
+        too.
+
+        Raises:
+            StoreUnavailable: 503, and nothing was committed.
+        """
+        async with self.writing() as connection:
+            if not self._is_sqlite:
+                await connection.execute(select(func.pg_advisory_xact_lock(_EXCLUSIVE_LOCK)))
             yield connection
 
     @asynccontextmanager
@@ -76,8 +98,8 @@ class Store:
                 async with connection.begin():
                     yield connection
         except (DBAPIError, PoolTimeout, OSError) as error:
-            # The statement and its values stay out of the message: hashes and sealed bytes are
-            # still nobody's business.
+            # The driver's message has the statement and its values; hashes and sealed bytes must
+            # not reach a log.
             raise StoreUnavailable(type(error).__name__) from None
 
     async def aclose(self) -> None:
@@ -87,26 +109,26 @@ class Store:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _open(url: str, *, lasting: bool) -> AsyncEngine:
+def _open(url: str, *, durable: bool) -> AsyncEngine:
     engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine, lasting=lasting)
+        _prepare_sqlite(engine, durable=durable)
     return engine
 
 
-def _prepare_sqlite(engine: AsyncEngine, *, lasting: bool) -> None:
+def _prepare_sqlite(engine: AsyncEngine, *, durable: bool) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
-        # The driver would open a deferred transaction by itself, and two of those that read before
-        # they write end in "database is locked" instead of waiting for one another.
+        # The driver would open deferred transactions. Two of them that read before they write fail
+        # with "database is locked" instead of waiting for each other.
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
             "busy_timeout = 10000",
             "journal_mode = WAL",
             "foreign_keys = ON",
-            # A claim that a power cut takes back is a code that can be redeemed twice.
-            f"synchronous = {'FULL' if lasting else 'OFF'}",
+            # A claim that is lost in a power cut lets a code be redeemed twice.
+            f"synchronous = {'FULL' if durable else 'OFF'}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

@@ -82,7 +82,7 @@ class Users:
             "roles": sorted(roles),
             "disabled": False,
         }
-        async with self._store.writing() as connection:
+        async with self._store.exclusive() as connection:
             changed = await connection.execute(
                 update(users).where(users.c.username == name).values(**values)
             )
