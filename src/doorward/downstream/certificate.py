@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from doorward.errors import ConfigurationError
 from doorward.jose.compact import encode_segment
-from doorward.tokens.opaque.client_authentication import Signer
+from doorward.net.client_authentication import Signer
 
 
 class CertifiedKey:

@@ -1,4 +1,4 @@
-"""One way to ask a stranger for a small JSON document, and to post a small form."""
+"""Fetches small documents from untrusted servers, and posts forms to them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,17 +15,17 @@ from doorward.wire.oauth.parameters import problem_with_names
 from doorward.wire.strict_json import NotStrictJson, parse_object
 
 MAX_DOCUMENT = 256 * 1024
-"""Octets; the longest metadata of a real provider is below 20 KiB."""
+"""Bytes; the longest metadata of a real provider is below 20 KiB."""
 
 _BODY = "doorward.body"
 
 MAX_WAIT = 15.0
-"""Seconds for one document, from the first octet sent to the last received."""
+"""Seconds for one request and its whole response."""
 
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """What came back: the body was cut off nowhere, and is not yet believed."""
+    """A complete response; its body is not validated."""
 
     url: str
     status: int
@@ -44,8 +44,8 @@ class HttpResponse:
         except NotStrictJson as error:
             raise ProtocolBroken(
                 "answer-not-json",
-                f"{self.url} answered {self.status} with something that is no JSON object.",
-                "Check that the address is that of an MCP server and not of a web page.",
+                f"{self.url} answered {self.status}, expected a JSON object.",
+                "Check that the URL is an MCP server's, not a web page's.",
             ) from error
 
 
@@ -73,45 +73,42 @@ class HttpClient:
         )
 
     async def get(self, url: str, what: str) -> HttpResponse:
-        """Return what ``url`` answers; ``what`` names it for the user."""
-        return await self._carry("GET", url, what)
+        """Return the response of ``url``; ``what`` names the endpoint in errors."""
+        return await self._send("GET", url, what)
 
     async def post_form(
         self,
         url: str,
         what: str,
         form: Mapping[str, str],
-        auth: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> HttpResponse:
         """
-        Return what ``url`` answers to a form; ``auth`` is sent as HTTP Basic.
+        Return the response of ``url`` to a form.
 
         Raises:
             ProtocolBroken: with reason ``colliding-parameters``; nothing was sent.
 
         Spec: RFC 6749 §3.2
         """
-        # Many servers read query and form as one, and the query first.
+        # Many servers merge query and form, and the query wins.
         if problem := problem_with_names(urlsplit(url).query, frozenset(form), "the form"):
             raise ProtocolBroken(
                 "colliding-parameters",
                 f"The {what} {url!r} {problem}.",
-                "Nothing was sent. The authorization server's operator must correct its metadata.",
+                "Nothing was sent. The authorization server's operator must fix its metadata.",
             )
-        basic = httpx2.BasicAuth(*auth) if auth else None
-        extra = dict(headers or {})
-        return await self._carry("POST", url, what, extra, data=dict(form), auth=basic)
+        return await self._send("POST", url, what, headers, data=dict(form))
 
     async def post_json(self, url: str, what: str, document: Mapping[str, Any]) -> HttpResponse:
-        """Return what ``url`` answers to a JSON document."""
-        return await self._carry("POST", url, what, json=dict(document))
+        """Return the response of ``url`` to a JSON document."""
+        return await self._send("POST", url, what, json=dict(document))
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._http.aclose()
 
-    async def _carry(
+    async def _send(
         self,
         method: str,
         url: str,
@@ -120,13 +117,12 @@ class HttpClient:
         **content: Any,
     ) -> HttpResponse:
         self.url_policy.require(url, what)
-        auth = content.pop("auth", None)
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         headers |= extra or {}
         try:
             with anyio.fail_after(MAX_WAIT):
                 request = self._http.build_request(method, url, headers=headers, **content)
-                response = await self._http.send(request, stream=True, auth=auth)
+                response = await self._http.send(request, stream=True, auth=None)
                 try:
                     body = await read_limited(response, MAX_DOCUMENT)
                 finally:
@@ -137,16 +133,16 @@ class HttpClient:
 
 
 def no_cookies() -> CookieJar:
-    """Return the cookies of a client that keeps none, whatever a server sets."""
+    """Return a cookie jar that accepts no cookies."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 async def read_limited(response: httpx2.Response, limit: int) -> bytes:
     """
-    Return the body of a streamed response; asked again, the same body.
+    Return the body of a streamed response, also if called again.
 
     Raises:
-        ProtocolBroken: it is compressed, or longer than ``limit`` octets.
+        ProtocolBroken: the body is compressed, or longer than ``limit`` bytes.
     """
     if isinstance(kept := response.extensions.get(_BODY), bytes):
         return kept
@@ -157,8 +153,8 @@ async def read_limited(response: httpx2.Response, limit: int) -> bytes:
         if len(body) > limit:
             raise ProtocolBroken(
                 "too-large",
-                f"{response.url.host} sent more than {limit} octets.",
-                "No honest document of this kind is so long.",
+                f"{response.url.host} sent more than {limit} bytes.",
+                "The server's operator must send a shorter document.",
             )
     response.extensions[_BODY] = bytes(body)
     return bytes(body)
@@ -166,7 +162,7 @@ async def read_limited(response: httpx2.Response, limit: int) -> bytes:
 
 def require_identity(response: httpx2.Response) -> None:
     """
-    Return when ``response`` is not compressed.
+    Return if ``response`` is not compressed.
 
     Raises:
         ProtocolBroken: with reason ``compressed``.
@@ -174,14 +170,14 @@ def require_identity(response: httpx2.Response) -> None:
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise ProtocolBroken(
             "compressed",
-            f"{response.url.host} sent a compressed document, which was not asked for.",
-            "The server must honour Accept-Encoding: identity.",
+            f"{response.url.host} sent a compressed response to Accept-Encoding: identity.",
+            "The server's operator must turn off compression here.",
         )
 
 
 def require_success(answer: HttpResponse, what: str) -> HttpResponse:
     """
-    Return ``answer`` when it is a 2xx.
+    Return ``answer`` if its status is 2xx.
 
     Raises:
         Unreachable: with reason ``server-error``, for a 5xx.

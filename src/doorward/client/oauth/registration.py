@@ -1,4 +1,4 @@
-"""Being known to an authorization server: which client id this client uses there, and why."""
+"""Chooses or registers the client id that this client uses at an authorization server."""
 
 import re
 from collections.abc import Mapping
@@ -12,24 +12,24 @@ from doorward.client.http.url_policy import parse_unambiguous
 from doorward.client.refusals import DiscoveryFailed, ProtocolBroken, SignInFailed
 from doorward.errors import ConfigurationError
 from doorward.jose.private_key import PrivateKey
+from doorward.net.client_authentication import CLIENT_AUTH_METHODS
 from doorward.wire.address import require_issuer
 from doorward.wire.oauth.client_metadata import is_client_id_url
 from doorward.wire.oauth.server_metadata import ServerMetadata
 
 RegistrationKind = Literal["pre-registered", "document", "registered"]
 
-# RFC 6749 appendix A.1, A.2. A longer id fits into no address that a browser is given, and would be
-# remembered: nobody could sign in there again.
+# RFC 6749 appendix A.1, A.2. A longer id makes an authorization URL that no browser accepts. Stored,
+# it would prevent every later sign-in.
 _CREDENTIAL = re.compile(r"[\x20-\x7e]{1,2048}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
     """
-    How this client is known to one issuer.
+    This client's registration at one issuer.
 
-    A secret is bound to its issuer: the record carries the issuer's name, and nothing that asks on
-    behalf of another issuer gets it.
+    A secret is bound to its issuer: the record names the issuer, and no other issuer gets it.
 
     Spec: MCP 2026-07-28 client registration, authorization server binding
     """
@@ -43,12 +43,12 @@ class Registration:
     private_key: PrivateKey | None = field(default=None, repr=False)
 
     def to_record(self) -> dict[str, Any]:
-        """Return what is kept in the store; a private key stays where its owner keeps it."""
+        """Return the record for the token store, without the private key."""
         return asdict(replace(self, private_key=None))
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], issuer: str) -> "Registration | None":
-        """Return the registration in ``record`` if it is one at ``issuer``."""
+        """Return the registration in ``record``, or ``None`` if it is not one at ``issuer``."""
         try:
             found = msgspec.convert(vars(cls(**record)), cls)
         except (TypeError, msgspec.ValidationError):
@@ -59,15 +59,15 @@ class Registration:
 @dataclass(frozen=True, kw_only=True)
 class ClientConfig:
     """
-    What the user configured about this client's identity.
+    The user's configuration of this client.
 
-    ``client_id`` was given out by ``issuer``, which alone is sent ``client_secret``, or an assertion
-    that is signed with ``private_key``. Both need an issuer: without one, the MCP server would say
-    where they go. Any issuer that a server names may see a ``client_id`` alone. ``document`` is the
-    URL of a client ID metadata document that the user hosts. ``name`` is shown on consent pages.
+    ``client_id`` was issued by ``issuer``. Only that issuer gets ``client_secret``, or an assertion
+    signed with ``private_key``. Both need an issuer: without one, the MCP server would choose who
+    gets them. A ``client_id`` alone may go to any issuer. ``document`` is the URL of a client ID
+    metadata document. ``name`` appears on consent pages.
 
     Raises:
-        ConfigurationError: with reason ``no-issuer``, or what ``require_issuer`` gives.
+        ConfigurationError: with reason ``no-issuer``, or a reason of ``require_issuer``.
 
     Spec: MCP 2026-07-28 authorization server binding
     """
@@ -87,19 +87,19 @@ class ClientConfig:
 
 
 def no_issuer(who: str) -> ConfigurationError:
-    """Return what to tell whoever configured credentials and did not say whom they are for."""
+    """Return the error for credentials without an issuer."""
     return ConfigurationError(
         "no-issuer",
-        f"{who} has credentials, and no issuer that they are for.",
-        "Set ClientConfig(issuer=…) to the issuer that gave them out. It is not taken from the MCP "
-        "server, which could name one of its own.",
+        f"{who} has credentials, but no issuer.",
+        "Set ClientConfig(issuer=…) to the issuer of the credentials. It is not taken from the MCP "
+        "server: a malicious server would name its own.",
     )
 
 
 def _is_whole(kept: Any) -> bool:
-    """Say whether the members of a record that was kept have the types that they were kept with."""
+    """Return whether the members of a stored record have the right types."""
     secret = kept.client_secret
-    texts = _is_credential(kept.client_id) and isinstance(kept.auth_method, str)
+    texts = _is_credential(kept.client_id) and kept.auth_method in CLIENT_AUTH_METHODS
     if not texts or not (secret is None or isinstance(secret, str)) or kept.private_key is not None:
         return False
     uri = kept.redirect_uri
@@ -109,23 +109,22 @@ def _is_whole(kept: Any) -> bool:
 
 def preconfigured(client_config: ClientConfig, server: ServerMetadata) -> Registration | None:
     """
-    Return the registration that needs no request, or ``None``.
+    Return the configured registration, or ``None``.
 
-    The order is pre-registered client, then metadata document where the server says that it reads
-    them.
+    The order is: pre-registered client, then metadata document if the server supports it.
 
     Raises:
-        SignInFailed: with reason ``wrong-issuer``; the configured client belongs to another one.
+        SignInFailed: with reason ``wrong-issuer``: the configured client is of another issuer.
 
     Spec: MCP 2026-07-28 client registration
     """
     if client_config.issuer is not None and client_config.issuer != server.issuer:
         raise SignInFailed(
             "wrong-issuer",
-            f"The server signs in at {server.issuer}, and the configured client is one of "
+            f"The MCP server names the issuer {server.issuer}, but the configured client is of "
             f"{client_config.issuer}.",
-            "Nothing was sent there. If you know that the client has moved, change its issuer: "
-            "--issuer on the command line, ClientConfig(issuer=…) in code.",
+            "Nothing was sent there. If the client has moved, change its issuer: --issuer on the "
+            "command line, ClientConfig(issuer=…) in code.",
         )
     if client_config.client_id is not None:
         return Registration(
@@ -151,19 +150,19 @@ async def register(
     scopes: frozenset[str],
 ) -> Registration:
     """
-    Return a fresh registration at ``server``, as a native application without a secret.
+    Register a native public client at ``server``, and return the registration.
 
     Raises:
-        SignInFailed: with reason ``no-registration`` (there is no endpoint, so a person must
-            register this client) or ``registration-refused``.
+        SignInFailed: with reason ``no-registration`` (the server has no registration endpoint) or
+            ``registration-refused``.
 
     Spec: RFC 7591 §2, §3; MCP 2026-07-28 dynamic client registration
     """
     if server.registration_endpoint is None:
         raise SignInFailed(
             "no-registration",
-            f"{server.issuer} registers no clients by itself.",
-            f"Register a native client there with the redirect URI {redirect_uri}, then give its "
+            f"{server.issuer} has no dynamic client registration.",
+            f"Register a native client there with the redirect URI {redirect_uri}, then use its "
             "id with --client-id.",
         )
     client_metadata: dict[str, Any] = {
@@ -188,27 +187,27 @@ async def register(
             "registration-refused",
             f"{server.issuer} refused to register this client ({answer.status}"
             f"{_error_code(answer.body, answer.status)}).",
-            "Register a client by hand and give its id with --client-id.",
+            "Register a client there yourself, and use its id with --client-id.",
         )
     return _read(answer.document(), server, redirect_uri)
 
 
 def _read(document: dict[str, Any], server: ServerMetadata, redirect_uri: str) -> Registration:
     client_id, secret = document.get("client_id"), document.get("client_secret")
-    # The answer governs, not the wish: a server may hand out a secret that nobody asked for.
+    # The response decides, not the request: a server may issue an unrequested secret.
     method = document.get("token_endpoint_auth_method", "client_secret_basic" if secret else "none")
     if not _is_credential(client_id) or not (secret is None or _is_credential(secret)):
         raise ProtocolBroken(
             "malformed-registration",
-            f"{server.issuer} answered a registration without a client id of 1 to 2,048 characters "
-            "in visible ASCII, or with a secret that is not the same.",
-            "Register a client by hand and give its id with --client-id.",
+            f"The registration response of {server.issuer} has a malformed client_id or "
+            "client_secret. Expected 1 to 2,048 visible ASCII characters.",
+            "Register a client there yourself, and use its id with --client-id.",
         )
-    if method not in ("none", "client_secret_basic", "client_secret_post"):
+    if method not in CLIENT_AUTH_METHODS or CLIENT_AUTH_METHODS[method].needs == "private_key":
         raise SignInFailed(
             "unsupported-client-authentication",
-            f"{server.issuer} wants the client to authenticate in a way not known here.",
-            "Register a public client by hand and give its id with --client-id.",
+            f"{server.issuer} registered the client for an unsupported authentication method.",
+            "Register a public client there yourself, and use its id with --client-id.",
         )
     return Registration(
         issuer=server.issuer,
@@ -228,21 +227,21 @@ def _auth_method(server: ServerMetadata, secret: str | None) -> str:
     if secret is None:
         return "none"
     offered = server.token_endpoint_auth_methods_supported
-    return next(
-        (method for method in ("client_secret_basic", "client_secret_post") if method in offered),
-        "client_secret_basic",
-    )
+    with_secret = [
+        name for name, one in CLIENT_AUTH_METHODS.items() if one.needs == "client_secret"
+    ]
+    return next((name for name in with_secret if name in offered), with_secret[0])
 
 
 def _error_code(body: bytes, status: int) -> str:
-    # RFC 7591 §3.2.2; the code alone, because the description is a stranger's prose.
+    # RFC 7591 §3.2.2; only the code, because the description is untrusted text.
     known = ("invalid_redirect_uri", "invalid_client_metadata", "invalid_software_statement")
     return next((f", {code}" for code in known if code.encode() in body and status < 500), "")
 
 
 def require_document_url(url: str) -> str:
     """
-    Return ``url`` when it may be a client id: https, with a path, without query or fragment.
+    Return ``url`` if it is a valid client id: https, with a path, without query or fragment.
 
     Raises:
         DiscoveryFailed: with reason ``not-a-client-id-url``.
@@ -252,7 +251,7 @@ def require_document_url(url: str) -> str:
     if not is_client_id_url(url):
         raise DiscoveryFailed(
             "not-a-client-id-url",
-            f"{url!r} cannot be a client id.",
-            "Give the https URL of your client metadata document, with a path.",
+            f"{url!r} is not a valid client id URL.",
+            "Give the https URL of your client ID metadata document, with a path.",
         )
     return url

@@ -1,8 +1,6 @@
-"""The token endpoint: a code, a refresh token or an assertion goes in, tokens come out."""
+"""Token requests: exchanges a code, a refresh token or an assertion for tokens."""
 
-import secrets
 from collections.abc import Callable, Mapping
-from urllib.parse import quote_plus
 
 from doorward.client.http.http_client import HttpClient, HttpResponse
 from doorward.client.oauth.authorization import AuthorizationRequest
@@ -11,27 +9,30 @@ from doorward.client.oauth.registration import Registration
 from doorward.client.oauth.tokens import Tokens, read_tokens
 from doorward.client.refusals import ProtocolBroken, SignInFailed, Unreachable
 from doorward.jose.private_key import PrivateKey
+from doorward.net.client_authentication import (
+    CLIENT_AUTH_METHODS,
+    AuthenticatedForm,
+    ClientCredential,
+)
 from doorward.wire.oauth.server_metadata import ServerMetadata
 
-# RFC 6749 §5.2 and RFC 8707 §2: code → what to say. Descriptions are not repeated.
+# RFC 6749 §5.2 and RFC 8707 §2. The server's error_description is untrusted, and not shown.
 _ERRORS = {
-    "invalid_grant": "The code or refresh token is over, used or revoked.",
-    "invalid_client": "The authorization server does not know this client any more.",
+    "invalid_grant": "The code or refresh token is expired, used or revoked.",
+    "invalid_client": "The authorization server no longer accepts this client.",
     "unauthorized_client": "This client may not use this grant.",
-    "invalid_scope": "The authorization server does not grant a scope that was asked for.",
-    "invalid_target": "The authorization server does not serve this MCP server.",
-    "invalid_request": "The authorization server could not read the token request.",
-    "unsupported_grant_type": "The authorization server does not offer this grant.",
+    "invalid_scope": "The authorization server refused a requested scope.",
+    "invalid_target": "The authorization server issues no tokens for this MCP server.",
+    "invalid_request": "The authorization server refused the token request as invalid.",
+    "unsupported_grant_type": "The authorization server does not support this grant.",
     "authorization_pending": "The sign-in on the other device is not finished.",
-    "slow_down": "The authorization server wants to be asked less often.",
+    "slow_down": "The authorization server asked for longer polling intervals.",
     "access_denied": "The request was denied.",
-    # Keycloak's own, for an account that may not have offline_access.
-    "not_allowed": "The authorization server does not let this account stay signed in.",
+    # Keycloak's own, for an account without offline_access.
+    "not_allowed": "The authorization server does not allow offline access for this account.",
     "expired_token": "The code was not entered in time.",
-    "invalid_dpop_proof": "The authorization server did not accept the proof of this client's key.",
+    "invalid_dpop_proof": "The authorization server refused the DPoP proof.",
 }
-_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_ASSERTION_LIVES = 60
 
 
 async def exchange_code(
@@ -43,7 +44,7 @@ async def exchange_code(
     prover: DpopProver | None = None,
 ) -> Tokens:
     """
-    Return the tokens for ``code``; with ``prover`` they are bound to its key, if the server can.
+    Return the tokens for ``code``, bound to the key of ``prover`` if the server supports it.
 
     Raises:
         SignInFailed: with OAuth's error code as reason.
@@ -75,7 +76,7 @@ async def exchange_grant(
     prover: DpopProver | None = None,
 ) -> Tokens:
     """
-    Return the tokens for the grant in ``form``; ``requested`` is what they reach if nothing is said.
+    Return the tokens for the grant in ``form``; without ``scope`` in the response, for ``requested``.
 
     Raises:
         SignInFailed: with OAuth's error code as reason.
@@ -102,7 +103,7 @@ async def exchange_refresh_token(
     clock: Callable[[], float],
 ) -> Tokens:
     """
-    Return new tokens for the refresh token in ``old``, which is kept if no new one comes.
+    Return new tokens for the refresh token in ``old``, which stays if it is not rotated.
 
     Raises:
         SignInFailed: with OAuth's error code as reason; ``invalid-grant`` means sign in again.
@@ -110,7 +111,7 @@ async def exchange_refresh_token(
     Spec: RFC 6749 §6; RFC 8707 §2.2
     """
     if old.refresh_token is None or old.issuer != server.issuer:
-        raise SignInFailed("no-refresh-token", "There is no refresh token of this issuer.")
+        raise SignInFailed("no-refresh-token", "There is no refresh token from this issuer.")
     form = {
         "grant_type": "refresh_token",
         "refresh_token": old.refresh_token,
@@ -141,19 +142,19 @@ async def revoke_tokens(
     clock: Callable[[], float],
 ) -> bool:
     """
-    Revoke ``tokens`` where they come from; say whether the issuer offers that and agreed.
+    Revoke ``tokens`` at their issuer; return whether it confirmed.
 
     Spec: RFC 7009 §2.1
     """
     if server.revocation_endpoint is None or tokens.issuer != server.issuer:
         return False
-    # The refresh token takes its access tokens with it; most issuers cannot recall a JWT alone.
+    # Revoking a refresh token revokes its access tokens; most issuers cannot revoke a JWT alone.
     refresh = ("refresh_token", tokens.refresh_token) if tokens.refresh_token else None
     hint, token = refresh or ("access_token", tokens.access_token)
     form = {"token": token, "token_type_hint": hint}
-    full, basic = authenticated(registration, form, clock)
+    full, headers = authenticated(registration, form, clock)
     answer = await http_client.post_form(
-        server.revocation_endpoint, "revocation endpoint", full, basic
+        server.revocation_endpoint, "revocation endpoint", full, headers
     )
     return answer.status == 200
 
@@ -166,11 +167,11 @@ async def _post_with_nonce(
     clock: Callable[[], float],
     prover: DpopProver | None,
 ) -> HttpResponse:
-    # The last gate before a secret leaves: it goes to the issuer that gave it, or nowhere.
+    # The last check before a secret is sent: only its own issuer gets it.
     if registration.issuer != server.issuer:
         raise SignInFailed("wrong-issuer", "These credentials belong to another issuer.")
     answer = await _post(http_client, server, registration, form, clock, prover)
-    # Once: a server that gives a new nonce with every refusal would be asked for ever.
+    # Once: a server could send a new nonce with every refusal, for ever.
     if _wants_nonce(answer, prover, server.token_endpoint):
         answer = await _post(http_client, server, registration, form, clock, prover)
     if answer.status == 200:
@@ -179,7 +180,7 @@ async def _post_with_nonce(
 
 
 def error_of(answer: HttpResponse, what: str) -> SignInFailed | Unreachable:
-    """Return what to tell the user of an answer that is no 200; ``what`` names who gave it."""
+    """Return the error for a response other than 200; ``what`` names the endpoint."""
     if answer.status >= 500:
         return Unreachable(
             "server-error", f"The {what} answered {answer.status}.", "Try again soon."
@@ -195,9 +196,10 @@ async def _post(
     clock: Callable[[], float],
     prover: DpopProver | None,
 ) -> HttpResponse:
-    full, basic = authenticated(registration, form, clock)
-    proof = {"DPoP": prover.proof("POST", server.token_endpoint)} if prover else {}
-    return await http_client.post_form(server.token_endpoint, "token endpoint", full, basic, proof)
+    full, headers = authenticated(registration, form, clock)
+    if prover is not None:
+        headers["DPoP"] = prover.proof("POST", server.token_endpoint)
+    return await http_client.post_form(server.token_endpoint, "token endpoint", full, headers)
 
 
 def _wants_nonce(answer: HttpResponse, prover: DpopProver | None, url: str) -> bool:
@@ -208,36 +210,23 @@ def _wants_nonce(answer: HttpResponse, prover: DpopProver | None, url: str) -> b
 
 def authenticated(
     registration: Registration, form: Mapping[str, str], clock: Callable[[], float]
-) -> tuple[dict[str, str], tuple[str, str] | None]:
+) -> AuthenticatedForm:
     """
-    Return ``form`` with this client's credentials in it, and those for HTTP Basic if they go there.
+    Return ``form`` with this client's credential, and the headers that go with it.
 
     Spec: RFC 6749 §2.3.1; RFC 7523 §2.2
     """
-    secret = registration.client_secret
-    if registration.private_key is not None:
-        assertion = _client_assertion(registration, registration.private_key, clock())
-        return {**form, "client_assertion_type": _ASSERTION, "client_assertion": assertion}, None
-    if secret is not None and registration.auth_method == "client_secret_basic":
-        # RFC 6749 §2.3.1: both halves are form-encoded before they are joined.
-        return dict(form), (quote_plus(registration.client_id), quote_plus(secret))
-    full = {**form, "client_id": registration.client_id}
-    if secret is not None:
-        full["client_secret"] = secret
-    return full, None
-
-
-def _client_assertion(registration: Registration, key: PrivateKey, now: float) -> str:
-    claims = {
-        "iss": registration.client_id,
-        "sub": registration.client_id,
-        # The issuer and not the endpoint: an endpoint's name can be another server's choice.
-        "aud": registration.issuer,
-        "jti": secrets.token_urlsafe(16),
-        "iat": int(now),
-        "exp": int(now) + _ASSERTION_LIVES,
-    }
-    return key.sign({"typ": "JWT", "kid": key.thumbprint}, claims)
+    credential = ClientCredential(
+        client_id=registration.client_id,
+        client_secret=registration.client_secret,
+        private_key=registration.private_key,
+    )
+    name = "private_key_jwt" if registration.private_key else registration.auth_method
+    method = CLIENT_AUTH_METHODS[name]
+    # A stored registration has no private key: without it, the client can only be a public one.
+    if not method.has_what_it_needs(credential):
+        method = CLIENT_AUTH_METHODS["none"]
+    return method.apply(credential, form, registration.issuer, clock())
 
 
 def _error_reason(answer: HttpResponse, what: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Signing in on another device: a short code is shown here and entered there."""
+"""The device authorization grant: the user enters a short code on another device."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ _MAX_INTERVAL = 300.0
 _MAX_PAUSE = 60.0
 _MAX_WAIT = 1800.0
 _MAX_LIFETIME = 86400.0
-# A person types it on another device: a longer text, words or an address would be a message.
+# The user types it on another device. Longer text could be a phishing message.
 _USER_CODE = re.compile(r"(?=.{1,32}\Z)[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
 _MAX_URL_LENGTH = 2048
 
@@ -37,9 +37,9 @@ _MAX_URL_LENGTH = 2048
 @dataclass(frozen=True, kw_only=True)
 class DeviceCode:
     """
-    What the user is shown: enter ``user_code`` at ``address``, or open ``verification_uri_complete``.
+    What to show: the user enters ``user_code`` at ``address``, or opens ``verification_uri_complete``.
 
-    ``lives`` is in seconds.
+    ``expires_in`` is in seconds.
     """
 
     address: str
@@ -51,10 +51,9 @@ class DeviceCode:
 @dataclass(frozen=True, kw_only=True)
 class DeviceSignIn(SignIn):
     """
-    Signs a person in who is at another device; ``show`` tells them where to go and what to enter.
+    Signs a user in on another device; ``show`` displays the URL and the code.
 
-    The user code is worth nothing without the page, and the page asks who wants in: never pass on
-    a code that somebody else sent.
+    Never enter a code that somebody else sent: it would sign that person in as you.
 
     Spec: RFC 8628 §3
     """
@@ -66,7 +65,7 @@ class DeviceSignIn(SignIn):
         self, found: DiscoveredIssuer, scopes: frozenset[str], prover: DpopProver | None
     ) -> Tokens:
         kept = self.token_store.registration_for(found.server.issuer)
-        # A registration names a redirect URI even where none is ever used.
+        # A registration needs a redirect URI even if none is used.
         registration = await self._registration(found, scopes, "http://127.0.0.1/callback", kept)
         document = await self._request_device_code(found, scopes, registration)
         code, device_code, interval = self._parse(document, found.server.issuer)
@@ -82,16 +81,16 @@ class DeviceSignIn(SignIn):
         if endpoint is None:
             raise SignInFailed(
                 "no-device-flow",
-                f"{found.server.issuer} signs nobody in by a code on another device.",
-                "Sign in with --paste instead.",
+                f"{found.server.issuer} does not support the device authorization grant.",
+                "Use --paste instead of --device.",
             )
         form = {"resource": found.resource.resource}
         if scopes:
             form["scope"] = build_scope(scopes)
-        full, basic = authenticated(registration, form, self.clock)
+        full, headers = authenticated(registration, form, self.clock)
         full["client_id"] = registration.client_id
         answer = await self.http_client.post_form(
-            endpoint, "device authorization endpoint", full, basic
+            endpoint, "device authorization endpoint", full, headers
         )
         if answer.status != 200:
             raise error_of(answer, "device authorization endpoint")
@@ -131,23 +130,23 @@ class DeviceSignIn(SignIn):
                 elif refusal.reason != "authorization-pending":
                     raise
             except Unreachable:
-                # A connection that broke says nothing about the user, who may be typing.
+                # A broken connection is no refusal: the user may still be typing.
                 interval = max(interval, min(interval * 2, _MAX_PAUSE))
-        raise SignInFailed("timed-out", "The code was not entered in time.", "Start again.")
+        raise SignInFailed("timed-out", "The code expired before it was entered.", "Start again.")
 
     def _parse(self, document: dict[str, Any], issuer: str) -> tuple[str, DeviceCode, float]:
-        """Return the device code, what the user is shown, and the seconds between two polls."""
+        """Return the device code, what to show, and the polling interval in seconds."""
         code, user_code = document.get("device_code"), document.get("user_code")
         if not (isinstance(code, str) and code and code.isprintable()):
             raise _malformed("device_code is not a text")
         if not (isinstance(user_code, str) and _USER_CODE.fullmatch(user_code)):
             raise _malformed("user_code is not 1 to 32 letters, digits and hyphens")
-        # Some servers still write verification_url, as the drafts had it.
+        # Some servers still send verification_url, the name in the drafts.
         page = document.get("verification_uri") or document.get("verification_url")
         complete = document.get("verification_uri_complete")
         expires_in = _seconds(document, "expires_in", _MAX_WAIT, _MAX_LIFETIME)
         if expires_in == 0:
-            raise _malformed("the code is over already")
+            raise _malformed("the code has expired already")
         device_code = DeviceCode(
             address=self._require_page(page, issuer),
             user_code=user_code,
@@ -157,22 +156,22 @@ class DeviceSignIn(SignIn):
             expires_in=min(expires_in, _MAX_WAIT),
         )
         interval = _seconds(document, "interval", _INTERVAL, _MAX_INTERVAL)
-        # Zero is a number that RFC 8628 allows; without a pause it is a thousand polls a second.
+        # RFC 8628 allows an interval of 0, which would be a thousand requests per second.
         return code, device_code, max(interval, _MIN_INTERVAL)
 
     def _require_page(self, url: object, issuer: str) -> str:
-        """Return ``url`` when a person may be sent there: where this client itself may go."""
+        """Return ``url`` if the URL policy allows it, and it is https or local."""
         if not isinstance(url, str) or len(url) > _MAX_URL_LENGTH:
-            raise _malformed("an address is missing or no text of usual length")
+            raise _malformed("a verification URI is missing or too long")
         require_web_address(url)
         self.http_client.url_policy.require(urldefrag(url).url, "verification address")
-        # A local server may use an issuer elsewhere, which has no page on this machine.
+        # A local MCP server may use a remote issuer, whose page must be https.
         local = address.is_loopback_host(urlsplit(issuer).hostname)
         if urlsplit(url).scheme != "https" and not local:
             raise SignInFailed(
                 "insecure-url",
-                f"The verification address {url!r} is plain http, expected https.",
-                "Nothing was shown. The authorization server's operator must correct it.",
+                f"The verification URI {url!r} is plain http, expected https.",
+                "Nothing was shown. The authorization server's operator must fix it.",
             )
         return url
 
@@ -181,7 +180,7 @@ def _seconds(document: dict[str, Any], name: str, default: float, most: float) -
     value = document.get(name)
     if value is None:
         return default
-    # Compared before it is converted: an integer may be too large for a float.
+    # Compared before the conversion: an integer can be too large for a float.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
         raise _malformed(f"{name} is not a number from 0 to {most:g}")
     return float(value)
@@ -190,6 +189,6 @@ def _seconds(document: dict[str, Any], name: str, default: float, most: float) -
 def _malformed(what: str) -> ProtocolBroken:
     return ProtocolBroken(
         "malformed-device-answer",
-        f"The device authorization endpoint's answer cannot be used: {what}.",
-        "This is a fault of the authorization server.",
+        f"The device authorization response is not valid: {what}.",
+        "The authorization server's operator must fix it.",
     )
