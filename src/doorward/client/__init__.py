@@ -1,5 +1,5 @@
 """
-Get a token as an MCP client, and use it: discover, register, authorize, refresh, call.
+An MCP client with OAuth sign-in: discovery, registration, authorization, refresh, calls.
 
 ```python
 async with connect("https://mcp.example/mcp") as client:

@@ -1,4 +1,4 @@
-"""An ``httpx2.Auth`` that gets, keeps and renews the token of one MCP server."""
+"""An ``httpx2.Auth`` that gets, stores and refreshes the token for one MCP server."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator
@@ -17,14 +17,14 @@ from doorward.jose.private_key import PrivateKey
 from doorward.wire.shell_command import login_hint
 
 MAX_STEP_UPS = 2
-"""How often one request may send the user back to the browser for more scopes."""
+"""How many times one request may open the browser for more scopes."""
 WITHOUT_SIGN_IN = "doorward.as-it-is"
-"""The extension of a request that goes with the token there is, or not at all."""
+"""The request extension that sends the current token, if any, and never signs in."""
 
 
 @dataclass
 class _RetryState:
-    """What was done for one request already; each remedy is tried once, and steps up twice."""
+    """What was tried for one request: each remedy once, a step-up ``MAX_STEP_UPS`` times."""
 
     nonce: bool = False
     refresh: bool = False
@@ -33,7 +33,7 @@ class _RetryState:
 
 
 class _LockPerLoop:
-    """One lock per event loop: a lock of one loop means nothing in the thread of another."""
+    """One lock per event loop: an asyncio lock works in one loop only."""
 
     def __init__(self) -> None:
         self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
@@ -47,18 +47,17 @@ class _LockPerLoop:
 
 class OAuth(httpx2.Auth):
     """
-    Signs requests to one MCP server, and gets the token for it when there is none.
+    Adds the token to requests to one MCP server, and signs in if there is no token.
 
     ```python
     async with httpx2.AsyncClient(auth=OAuth("https://mcp.example/mcp")) as http:
         await http.post("https://mcp.example/mcp", json=message)
     ```
 
-    A token near its end is refreshed before it is sent, by one request for all that wait. A 401 is
-    answered by a refresh, and by a sign-in when that fails or does not help; a 403 that asks for
-    scopes by a sign-in for the union of old and new, at most ``MAX_STEP_UPS`` times and never
-    again for scopes that were refused. With ``interactive=False`` no browser is ever opened and
-    ``SignInNeeded`` is raised instead.
+    Refreshes a token before it expires, once for all waiting requests. After a 401, refreshes the
+    token; if that fails or does not help, signs in. After a 403 that asks for scopes, signs in for
+    the union of old and new scopes, at most ``MAX_STEP_UPS`` times, and never again for scopes that
+    were refused. With ``interactive=False``, opens no browser and raises ``SignInNeeded``.
 
     Does not touch requests to any other place: not another host, not the path next door. It does not
     see redirects that its client follows: httpx2 takes the token along within the server's origin.
@@ -86,13 +85,13 @@ class OAuth(httpx2.Auth):
         self,
         request: httpx2.Request,  # noqa: ARG002  (the signature is httpx2's)
     ) -> Generator[httpx2.Request, httpx2.Response, None]:
-        """Refuse: a sign-in waits for a person, which only an ``AsyncClient`` can."""
+        """Raise ``RuntimeError``: only an ``AsyncClient`` can wait for a sign-in."""
         raise RuntimeError("OAuth works with httpx2.AsyncClient")
 
     async def async_auth_flow(
         self, request: httpx2.Request
     ) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        """Send ``request`` with a token, renewing it as often as that can help."""
+        """Send ``request`` with a token; repeat it while a new token can help."""
         if not self._is_endpoint(request.url):
             yield request
             return
@@ -121,7 +120,7 @@ class OAuth(httpx2.Auth):
         return _endpoint_of(url) == self._endpoint
 
     def _signed(self, request: httpx2.Request, tokens: Tokens | None) -> httpx2.Request:
-        """Put the token on ``request``; a token that is bound to a key with a proof of it."""
+        """Add the token to ``request``, and a DPoP proof if the token is bound to a key."""
         if tokens is None:
             return request
         prover = self._prover(tokens)
@@ -145,7 +144,7 @@ class OAuth(httpx2.Auth):
     def _needs_nonce(
         self, response: httpx2.Response, tokens: Tokens | None, retries: _RetryState
     ) -> bool:
-        """Learn the server's nonce; say whether it was the only thing that was missing."""
+        """Store the server's DPoP nonce; return whether only the nonce was missing."""
         prover = self._prover(tokens) if tokens else None
         if prover is None or not prover.learn(self.server_url, response.headers) or retries.nonce:
             return False
@@ -154,7 +153,7 @@ class OAuth(httpx2.Auth):
         return response.status_code == 401 and error == "use_dpop_nonce"
 
     async def _current(self) -> Tokens | None:
-        """Return the token to send first, refreshed ahead of its end; ``None`` when there is none."""
+        """Return the token to send, refreshed if it is about to expire, or ``None``."""
         now = self._sign_in.clock()
         if self._tokens is not None and self._tokens.is_fresh(now):
             return self._tokens
@@ -162,7 +161,7 @@ class OAuth(httpx2.Auth):
         if tokens is None or tokens.is_fresh(now):
             return tokens
         lock = self._refresh_locks.lock
-        # Somebody refreshes already, and this token still does for one more request.
+        # Another request is refreshing, and this token is still valid for one more request.
         if lock.locked() and tokens.is_fresh(now, margin=5.0):
             return tokens
         async with lock:
@@ -174,7 +173,7 @@ class OAuth(httpx2.Auth):
                     await self._sign_in.refresh(self.server_url, stored or tokens)
                 )
             except ClientRefused:
-                # The server decides whether it still takes this one; its 401 says where to turn.
+                # The server may still accept this token; if not, its 401 starts a sign-in.
                 if tokens.is_fresh(self._sign_in.clock(), margin=0.0):
                     return tokens
                 if not self._sign_in.needs_user:
@@ -185,7 +184,7 @@ class OAuth(httpx2.Auth):
         self, tokens: Tokens | None, challenge: BearerChallenge, retries: _RetryState
     ) -> Tokens | None:
         refusal: ClientRefused | None = None
-        # A service has one way to tokens: what refreshes it is what signs it in.
+        # A service has no refresh token: its sign-in is its refresh.
         if not retries.refresh and not retries.sign_in and self._sign_in.needs_user:
             retries.refresh = True
             try:
@@ -206,11 +205,11 @@ class OAuth(httpx2.Auth):
             if newer := self._newer_than(tokens):
                 return newer
             if tokens is None:
-                raise SignInFailed("no-refresh-token", "There is no session to renew.")
+                raise SignInFailed("no-refresh-token", "There is no refresh token.")
             return self._remember(await self._sign_in.refresh(self.server_url, tokens))
 
     def _newer_than(self, tokens: Tokens | None) -> Tokens | None:
-        """Return the tokens that another request, or another process, has got in the meantime."""
+        """Return newer tokens that another request or process has stored, or ``None``."""
         stored = self._stored()
         if stored is None or not stored.is_fresh(self._sign_in.clock()):
             return None
@@ -223,8 +222,8 @@ class OAuth(httpx2.Auth):
     ) -> Tokens | None:
         if challenge.error != "insufficient_scope" or tokens is None or not challenge.scopes:
             return None
-        # Asked for already and still refused: the account is not allowed to, and asking again
-        # would only walk the user round in a circle.
+        # These scopes were requested before and are still refused: the account may not have them.
+        # Another sign-in would only repeat the refusal.
         if (
             retries.step_ups == MAX_STEP_UPS
             or challenge.scopes <= self._refused_scopes | tokens.scopes

@@ -1,4 +1,4 @@
-"""The document behind a client id that is a URL: written, and read as a server would read it."""
+"""Client ID metadata documents: builds one, and checks a published one as a server would."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,9 +18,9 @@ from doorward.wire.oauth.client_metadata import (
 )
 
 LARGEST = 5 * 1024
-"""Octets; the most that an authorization server is meant to read."""
+"""Bytes; the most that an authorization server should read."""
 
-# The port of a loopback redirect URI is not compared, so one entry stands for every port.
+# The port of a loopback redirect URI is not compared, so one entry covers every port.
 _LOOPBACK = f"http://{HOST}{PATH}"
 
 
@@ -31,8 +31,8 @@ def build_document(
     Return the document to serve at ``url``, for a native client without a secret.
 
     Raises:
-        DiscoveryFailed: ``url`` cannot be a client id.
-        ClientRefused: with reason ``unusable-document``; a server would refuse it.
+        DiscoveryFailed: ``url`` is not a valid client id.
+        ClientRefused: with reason ``unusable-document``: a server would refuse it.
 
     Spec: draft-ietf-oauth-client-id-metadata-document §4.1; MCP 2026-07-28 client registration
     """
@@ -56,11 +56,11 @@ async def check_document(
     url: str, transport: httpx2.AsyncBaseTransport | None = None
 ) -> ClientMetadata:
     """
-    Return what the document at ``url`` says, when a server could use it.
+    Return the metadata in the document at ``url``, if a server would accept it.
 
     Raises:
-        DiscoveryFailed: ``url`` cannot be a client id.
-        ClientRefused: with reason ``unusable-document`` and what is wrong, or nobody answers.
+        DiscoveryFailed: ``url`` is not a valid client id.
+        ClientRefused: ``unusable-document`` with the fault, or the host does not answer.
 
     Spec: draft-ietf-oauth-client-id-metadata-document §4, §6
     """
@@ -71,11 +71,11 @@ async def check_document(
         await http_client.aclose()
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if answer.status != 200:
-        raise _unusable(f"it is answered with {answer.status}, not 200; redirects are not followed")
+        raise _unusable(f"the status is {answer.status}, expected 200; redirects are not followed")
     if kind != "application/json" and not kind.endswith("+json"):
-        raise _unusable(f"its content type is {kind or 'not said'}, not application/json")
+        raise _unusable(f"its content type is {kind or 'missing'}, expected application/json")
     if len(answer.body) > LARGEST:
-        raise _unusable(f"it is longer than {LARGEST} octets")
+        raise _unusable(f"it is longer than {LARGEST} bytes")
     return _judge(answer.document(), url)
 
 
@@ -89,6 +89,6 @@ def _judge(document: dict[str, Any], url: str) -> ClientMetadata:
 def _unusable(why: str) -> ClientRefused:
     return DiscoveryFailed(
         "unusable-document",
-        f"No server can use this client document: {why}.",
-        'Write one with "doorward client-document".',
+        f"Servers will refuse this client ID metadata document: {why}.",
+        'Write a valid one with "doorward client-document".',
     )

@@ -1,4 +1,4 @@
-"""The parts of a client, put together for one server."""
+"""Opens a client for one MCP server: transport, sign-in, token store and session."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -22,7 +22,7 @@ from doorward.client.workload.service import ServiceSignIn
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """One server and the user's way to it: ``token_store`` holds the tokens, ``client`` asks."""
+    """An open connection: ``token_store`` has the tokens, ``client`` sends the requests."""
 
     server_url: str
     token_store: TokenStore
@@ -31,10 +31,10 @@ class Connection:
 
     async def log_in(self, wanted: frozenset[str] | None = None) -> Tokens | None:
         """
-        Sign the user in; return the tokens, or ``None`` when the server asks nobody to sign in.
+        Sign the user in; return the tokens, or ``None`` if the server requires no sign-in.
 
         Raises:
-            ClientRefused: whatever went wrong on the way, by its class.
+            ClientRefused: discovery, registration or authorization failed; the class says which.
         """
         challenge = await self.client.challenge()
         if challenge is None:
@@ -55,13 +55,13 @@ async def open_connection(
     **sign_in: Any,
 ) -> AsyncIterator[Connection]:
     """
-    Yield the connection to ``server_url``.
+    Yield a connection to ``server_url``.
 
     ``initialize``, ``elicit`` and ``modes`` are those of ``McpClient``, ``sign_in`` the options of ``SignIn``;
     with ``grant`` among them those of ``ServiceSignIn``, with ``show`` those of ``DeviceSignIn``.
 
     Raises:
-        DiscoveryFailed: ``server_url`` is not an address that may be used.
+        DiscoveryFailed: ``server_url`` is not https, or not a valid URL.
     """
     token_store = token_store or TokenStore(open_store())
     async with _open_sign_in(server_url, token_store, transport, sign_in) as (flow, shared):
@@ -89,15 +89,17 @@ async def open_authorized(
     **sign_in: Any,
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """
-    Yield an HTTP client whose requests to ``server_url`` are signed; options as above.
+    Yield an HTTP client that adds the token to requests to ``server_url``.
+
+    The options are those of ``open_connection``.
 
     Raises:
-        DiscoveryFailed: ``server_url`` is not an address that may be used.
+        DiscoveryFailed: ``server_url`` is not https, or not a valid URL.
     """
     token_store = token_store or TokenStore(open_store())
     async with _open_sign_in(server_url, token_store, transport, sign_in) as (flow, shared):
         auth = OAuth(server_url, flow, interactive=interactive)
-        # A stream is silent for as long as its server has nothing to say.
+        # An event stream may be idle for any time.
         timeout = httpx2.Timeout(30.0, read=None)
         async with httpx2.AsyncClient(
             auth=auth, transport=shared, trust_env=False, timeout=timeout, cookies=no_cookies()
@@ -113,7 +115,7 @@ async def _open_sign_in(
     options: Mapping[str, Any],
 ) -> AsyncIterator[tuple[SignIn, httpx2.AsyncBaseTransport]]:
     url_policy = UrlPolicy(server_url)
-    # One transport for both, so that both know where the server lives.
+    # One transport for both, so that both apply one URL policy.
     shared = transport or PinnedTransport(url_policy)
     http_client = HttpClient(url_policy, shared)
     try:
@@ -134,7 +136,7 @@ def _sign_in_class(options: Mapping[str, Any]) -> type[SignIn]:
 @asynccontextmanager
 async def connect(server_url: str, **options: Any) -> AsyncIterator[McpClient]:
     """
-    Yield a client of the MCP server at ``server_url`` that signs the user in when it must.
+    Yield an MCP client for ``server_url`` that signs the user in if the server requires it.
 
     ```python
     async with connect("https://mcp.example/mcp") as client:
@@ -144,7 +146,7 @@ async def connect(server_url: str, **options: Any) -> AsyncIterator[McpClient]:
     ``options`` are those of ``open_connection``.
 
     Raises:
-        ClientRefused: whatever went wrong, by its class.
+        ClientRefused: a request or the sign-in failed; the class says which.
     """
     async with open_connection(server_url, **options) as connection:
         yield connection.client

@@ -1,19 +1,18 @@
 """
-What keeps a client from its goal.
+The errors of the client.
 
-ClientRefused             something to tell the person in front of the screen
-├── Unreachable           nobody answers there, or not in time
-├── ProtocolBroken        somebody answers, and what they say cannot be used
-├── DiscoveryFailed       no way from the server to an authorization server that may be trusted
-├── SignInFailed          registration, the browser or the token endpoint said no
-│   └── SignInNeeded      there is no token, and nobody was asked to get one
-├── ServerRefused         the MCP server understood and declined
+ClientRefused             an error to show to the user
+├── Unreachable           the server did not answer in time
+├── ProtocolBroken        the server's response is not valid
+├── DiscoveryFailed       no trusted authorization server was found for the MCP server
+├── SignInFailed          registration, authorization or the token request failed
+│   └── SignInNeeded      there is no token, and the client may not sign in here
+├── ServerRefused         the MCP server refused the request
 │   └── InsufficientScope      the token does not reach far enough; ``scopes`` is what is needed
 └── CallFailed            a JSON-RPC error: the method, its name or its arguments
 
-``reason`` is a stable kebab-case word, ``problem`` one sentence with what was got and what was
-expected, ``hint`` one sentence with what to do. No token, code or secret is in any of them. Where
-they quote a server, what a reader would not see for what it is is spelled out.
+``reason`` is a stable code, ``problem`` says what happened and what was expected, ``hint`` says what
+to do. None of them contains a token, code or secret. Text from a server is escaped in them.
 """
 
 from typing import Any
@@ -23,7 +22,7 @@ from doorward.wire.safe_text import visible_line
 
 
 class ClientRefused(DoorwardError):
-    """Something the person in front of the screen must know."""
+    """An error to show to the user."""
 
     code = "client-refused"
 
@@ -35,37 +34,37 @@ class ClientRefused(DoorwardError):
 
 
 class Unreachable(ClientRefused):
-    """Nobody answers there, or not in time."""
+    """The server did not answer in time."""
 
     code = "unreachable"
 
 
 class ProtocolBroken(ClientRefused):
-    """Somebody answers, and what they say cannot be used."""
+    """The server's response is not valid."""
 
     code = "protocol-broken"
 
 
 class DiscoveryFailed(ClientRefused):
-    """There is no way from the server to an authorization server that may be trusted."""
+    """No trusted authorization server was found for the MCP server."""
 
     code = "discovery-failed"
 
 
 class SignInFailed(ClientRefused):
-    """Registration, the browser or the token endpoint said no."""
+    """Registration, authorization or the token request failed."""
 
     code = "sign-in-failed"
 
 
 class SignInNeeded(SignInFailed):
-    """There is no token that would do, and nobody was asked to get one."""
+    """There is no valid token, and the client may not sign in here."""
 
     code = "sign-in-needed"
 
 
 class ServerRefused(ClientRefused):
-    """The MCP server understood the request and declined to serve it."""
+    """The MCP server refused the request."""
 
     code = "server-refused"
 
@@ -81,7 +80,7 @@ class InsufficientScope(ServerRefused):
 
 
 class CallFailed(ClientRefused):
-    """A JSON-RPC error: ``number`` is its code, ``data`` what came with it."""
+    """A JSON-RPC error: ``number`` is its code, ``data`` its data."""
 
     code = "call-failed"
 

@@ -1,4 +1,4 @@
-"""The body of a 401 or a 403, bounded before httpx2 reads and unpacks it as a whole."""
+"""Limits the body of a 401 or 403 before httpx2 reads and decompresses it."""
 
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -8,19 +8,18 @@ import anyio
 import httpx2
 
 MAX_ERROR_BODY = 64 * 1024
-"""Octets, before and after decompression; a refusal is a sentence or a JSON-RPC error."""
+"""Bytes, before and after decompression; an error body is a sentence or a JSON-RPC error."""
 _MAX_WAIT = 5.0
 _GZIP_OR_ZLIB = 47
 
 
 async def limit_body(response: httpx2.Response) -> None:
     """
-    Put what may be read of its body in place of the stream of ``response``.
+    Replace the stream of ``response`` by a body of limited size.
 
-    httpx2 reads the whole body of a response before it sends a request again, and unpacks it: 400 kB
-    of gzip become 400 MB. A body that is longer than ``MAX_ERROR_BODY``, takes too long, or is
-    packed in a way that cannot be unpacked in bounds becomes an empty one: the status and the
-    header fields say what to do.
+    Before httpx2 repeats a request, it reads and decompresses the whole body: 400 kB of gzip become
+    400 MB. A body that is longer than ``MAX_ERROR_BODY``, takes too long or has an unknown encoding
+    becomes empty: the status and the header fields are enough.
     """
     if response.is_stream_consumed:
         return
@@ -37,7 +36,7 @@ async def _read(stream: httpx2.SyncByteStream | httpx2.AsyncByteStream) -> bytes
     chunks = aiter(stream)
     body: bytes = b""
     try:
-        # An answer that breaks off or drips keeps nobody from the next request.
+        # A body that breaks off or arrives slowly must not block the next request.
         with suppress(httpx2.HTTPError, OSError), anyio.move_on_after(_MAX_WAIT):
             body = await _all_of(chunks)
     finally:
@@ -49,7 +48,7 @@ async def _read(stream: httpx2.SyncByteStream | httpx2.AsyncByteStream) -> bytes
 
 
 async def _all_of(chunks: AsyncIterator[bytes]) -> bytes:
-    """Return every chunk, or nothing as soon as they are too many."""
+    """Return all chunks, or ``b""`` if they exceed ``MAX_ERROR_BODY``."""
     body = bytearray()
     async for chunk in chunks:
         body += chunk
@@ -59,7 +58,7 @@ async def _all_of(chunks: AsyncIterator[bytes]) -> bytes:
 
 
 def _unpacked(body: bytes, coding: str) -> bytes:
-    """Return ``body`` unpacked; empty when that is too long, or cannot be done."""
+    """Return ``body`` decompressed; empty if it is too long or malformed."""
     if coding == "identity":
         return body
     if coding not in ("gzip", "x-gzip", "deflate"):

@@ -1,4 +1,4 @@
-"""How long one answer may take, and how large it may be, over all that it is made of."""
+"""Limits the time and the size of a response, over all its chunks and requests."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
@@ -11,16 +11,16 @@ from doorward.client.refusals import ProtocolBroken
 T = TypeVar("T")
 
 EXTENSION = "doorward.answer-limit"
-"""The extension of a request that carries the limit of its answer."""
+"""The request extension with the limit of its response."""
 
 
 class ResponseLimit:
     """
-    What is left of ``seconds`` and ``octets`` for one answer.
+    The remaining ``seconds`` and ``octets`` for one response.
 
-    A time-out that begins anew with each read never ends a peer that sends one octet in time. Only
-    time spent waiting for the peer counts: neither the user's sign-in nor their answer to a
-    question. One limit can cover several requests: retries, a stream that is taken up, pages.
+    A timeout per read never stops a server that sends one byte at a time. Only the time spent
+    waiting for the server counts, not the user's sign-in or input. One limit can cover several
+    requests: retries, a resumed stream, pages.
     """
 
     def __init__(
@@ -30,10 +30,10 @@ class ResponseLimit:
 
     async def wait_for(self, waiting: Awaitable[T]) -> T:
         """
-        Return what ``waiting`` gives.
+        Return the result of ``waiting``.
 
         Raises:
-            httpx2.ReadTimeout: the time is over.
+            httpx2.ReadTimeout: no time is left.
         """
         begun = self._clock()
         try:
@@ -49,7 +49,7 @@ class ResponseLimit:
 
     def take(self, octets: int, host: str) -> None:
         """
-        Count ``octets`` that came from ``host``.
+        Count ``octets`` received from ``host``.
 
         Raises:
             ProtocolBroken: with reason ``too-large``.
@@ -57,18 +57,20 @@ class ResponseLimit:
         self._octets -= octets
         if self._octets < 0:
             raise ProtocolBroken(
-                "too-large", f"{host} sent too much for one answer.", "No honest answer is so long."
+                "too-large",
+                f"{host} sent more than one response may have.",
+                "The server's operator must send shorter responses.",
             )
 
 
 class LimitedTransport(httpx2.AsyncBaseTransport):
-    """Holds every answer to the limit that its request carries; the others pass unchanged."""
+    """Applies the limit in a request's extensions to its response."""
 
     def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
         self._inner = inner
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send the request, and bound the stream of its answer."""
+        """Send the request, and limit the stream of its response."""
         limit = request.extensions.get(EXTENSION)
         if not isinstance(limit, ResponseLimit):
             return await self._inner.handle_async_request(request)

@@ -1,4 +1,4 @@
-"""Where a server that the user named may lead this client, and where not."""
+"""Which URLs the client may request for a server that the user named (SSRF protection)."""
 
 import ipaddress
 import ssl
@@ -16,16 +16,16 @@ from doorward.net.url import FetchUrl, read_target
 from doorward.wire import address
 
 MAX_URL_LENGTH = 16 * 1024
-"""Characters of a URL; an authorization request with many scopes is the longest honest one."""
+"""Characters; the longest valid URL is an authorization request with many scopes."""
 
 
 class UrlPolicy:
     """
-    The addresses that the user opened by naming ``server``.
+    The URLs that the client may request because the user named ``server``.
 
-    A server on the public internet leads to https on the public internet alone. One that the user
-    named at a private address may lead to private addresses too, and plain http is for a loopback
-    server and its loopback neighbours. A name with public and private addresses is refused.
+    A server on the public internet may name only https URLs on the public internet. A server on a
+    private address may also name private addresses. Plain http is allowed only between loopback
+    addresses. A host with both public and private addresses is refused.
 
     Spec: RFC 9728 §7.7; MCP 2026-07-28 security best practices, server-side request forgery
     """
@@ -39,8 +39,8 @@ class UrlPolicy:
         if parts.scheme != "https" and not self.is_loopback:
             raise DiscoveryFailed(
                 "insecure-server-url",
-                f"{server[:200]!r} is plain http and not on this machine.",
-                "Use its https address; a token sent over http can be read on the way.",
+                f"{server[:200]!r} is plain http, and not on this machine.",
+                "Use its https URL: others can read a token that is sent over http.",
             )
         if parse_unambiguous(server) is None:
             raise _not_a_server(server)
@@ -49,12 +49,12 @@ class UrlPolicy:
 
     def require(self, url: str, what: str) -> str:
         """
-        Return ``url`` unchanged when this client may go there.
+        Return ``url`` unchanged if the client may request it.
 
-        Does not resolve names; the transport looks at what they resolve to.
+        Does not resolve host names; the transport checks the resolved addresses.
 
         Raises:
-            DiscoveryFailed: not http(s), plain http off loopback, or a private address.
+            DiscoveryFailed: ``unusable-url``, ``insecure-url`` or ``private-address``.
         """
         target = parse_unambiguous(url)
         if target is None:
@@ -67,7 +67,7 @@ class UrlPolicy:
         return url
 
     def allows_host(self, host: str) -> bool:
-        """Say whether ``host`` may be contacted, as far as its spelling tells."""
+        """Return whether ``host`` is allowed, before it is resolved."""
         if host == self.host:
             return True
         if address.is_loopback_host(host) or host.endswith(".localhost"):
@@ -75,20 +75,19 @@ class UrlPolicy:
         return not _is_address(host) or self._is_open(not_public([host]))
 
     def allows_addresses(self, host: str, addresses: Sequence[str]) -> bool:
-        """Say whether ``host`` may be contacted at ``addresses``, all those that it resolves to."""
+        """Return whether ``host`` is allowed with ``addresses``, all that it resolves to."""
         if address.is_loopback_host(host):
             return self.allows_host(host) and all(_is_loopback(one) for one in addresses)
         hidden = not_public(addresses)
-        # Refused as a whole, whoever named it: with "::1" beside a public address, the server would
-        # count as private from then on, and could lead to every address of the user's network.
+        # Refused as a whole: with "::1" beside a public address, the server would count as private
+        # from then on, and could name every address of the user's network.
         if hidden and len(hidden) < len(addresses):
             return False
         if host != self.host:
-            # Named by somebody else, who may have pointed it at the router in the next room.
+            # The server named this host, and may have pointed it at the user's router.
             return self._is_open(hidden)
-        # The user named this host, so where it lives is the user's business: an intranet server
-        # has an intranet sign-in. Once it was public it stays so, or a public name could turn
-        # private between two questions and take the rest of the network with it.
+        # The user named this host, so it may be private: an intranet server has an intranet sign-in.
+        # A host that was public stays public: DNS rebinding could otherwise open the user's network.
         if self._lives_publicly and hidden:
             return False
         self._lives_publicly = self._lives_publicly or not hidden
@@ -100,13 +99,13 @@ class UrlPolicy:
 
 
 def parse_unambiguous(url: str) -> FetchUrl | None:
-    """Return where ``url`` leads, or ``None`` when two readers could read it differently."""
+    """Return the target of ``url``, or ``None`` if two URL parsers could disagree about it."""
     try:
         target = read_target(url, longest=MAX_URL_LENGTH)
         read = httpx2.URL(url)
     except (FetchRefused, httpx2.InvalidURL):
         return None
-    # What connects is the HTTP library, so its reading counts as well.
+    # The HTTP library connects, so its parser must agree.
     same = read.scheme == target.scheme and read.raw_host.decode("ascii").lower() == target.host
     return target if same else None
 
@@ -114,7 +113,7 @@ def parse_unambiguous(url: str) -> FetchUrl | None:
 def _not_a_server(server: str) -> DiscoveryFailed:
     return DiscoveryFailed(
         "not-a-server-url",
-        f"{server[:200]!r} is not the address of an MCP server.",
+        f"{server[:200]!r} is not the URL of an MCP server.",
         "Give an absolute URL, such as https://mcp.example/mcp.",
     )
 
@@ -123,7 +122,7 @@ def _refused(reason: str, what: str, url: str, why: str) -> DiscoveryFailed:
     return DiscoveryFailed(
         reason,
         f"The {what} {url[:200]!r} cannot be used: {why}.",
-        "The server's operator must publish an https address on the public internet.",
+        "The server's operator must publish an https URL on the public internet.",
     )
 
 
@@ -132,8 +131,8 @@ def _is_private_literal(host: str) -> bool:
 
 
 def _are_internal(addresses: Sequence[str]) -> bool:
-    # What is not public need not be inside: NAT64, 6to4 and Teredo addresses lead to machines of
-    # the internet. Whoever names one in their DNS would have the user's network opened to them.
+    # Not every special address is internal: NAT64, 6to4 and Teredo addresses lead to the internet.
+    # A DNS record with one of them must not open the user's network.
     return all(is_internal(one) for one in addresses)
 
 
@@ -151,13 +150,12 @@ def _is_loopback(ip: str) -> bool:
 
 class PinnedTransport(httpx2.AsyncBaseTransport):
     """
-    A transport that resolves a host once, looks at every answer, and connects to what it saw.
+    A transport that resolves a host once, checks every address, and connects to a checked one.
 
-    Between a look and a second resolution the answer may change to a private address; here there
-    is no second one. TLS still proves the name, not the number. Connections are kept for the
-    server's own name alone: the pool knows the number and not the name, so that a connection to one
-    name would also serve another one that claims the same address. Without ``keep_alive`` no
-    connection is kept, so there is nothing to close.
+    A second resolution could return a private address (DNS rebinding). TLS still verifies the host
+    name. Only connections to the server's own host are reused: the pool knows addresses, not names,
+    and a connection to one name could otherwise serve another name at the same address. Without
+    ``keep_alive``, no connection is kept open.
 
     ``net.Fetcher`` has another job: one document per connection, from the public internet and the
     hosts that an operator listed. This one keeps a connection to the server, streams, and goes where
@@ -169,7 +167,7 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
 
     def __init__(self, url_policy: UrlPolicy, *, keep_alive: bool = True) -> None:
         self.url_policy = url_policy
-        # The proxy variables of the environment are not read: a proxy resolves by itself.
+        # Ignores proxy variables: a proxy resolves host names itself.
         tls = ssl.create_default_context()
         kept_open = httpx2.Limits(max_keepalive_connections=None if keep_alive else 0)
         self._server = httpx2.AsyncHTTPTransport(verify=tls, limits=kept_open)
@@ -177,7 +175,7 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
         self._others = httpx2.AsyncHTTPTransport(verify=tls, limits=closed)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send the request to an address that may be contacted."""
+        """Send the request to a checked address of its host."""
         host = request.url.raw_host.decode("ascii").lower()
         ip = await self._resolve(host, request.url.port or _port_of(request.url.scheme))
         pinned = httpx2.Request(
@@ -218,13 +216,13 @@ def _preferred(ips: Sequence[str]) -> str:
 
 
 def connection_error(url: str, error: Exception) -> Unreachable:
-    """Return what to tell the user when nobody answers at ``url``."""
+    """Return the error for a failed connection to ``url``."""
     parts: Any = address.split(url)
     place = parts.netloc if parts else url
     if isinstance(error, httpx2.TimeoutException | TimeoutError):
         return Unreachable("timeout", f"{place} did not answer in time.", "Try again later.")
     return Unreachable(
         "unreachable",
-        f"Nobody answers at {place}.",
-        "Check the address and that the server is running.",
+        f"Cannot connect to {place}.",
+        "Check the URL, and that the server is running.",
     )

@@ -1,4 +1,4 @@
-"""One attempt to be authorized: what is sent through the browser, and what may come back."""
+"""The authorization request, and the validation of its response."""
 
 import hmac
 import secrets
@@ -16,16 +16,16 @@ from doorward.wire.oauth.server_metadata import ServerMetadata
 # through the browser, where whoever can write a link can write it.
 _KNOWN_ERRORS = {
     "access_denied": "The request was denied.",
-    "invalid_scope": "The authorization server does not know a scope that was asked for.",
-    "invalid_target": "The authorization server does not serve this MCP server.",
-    "invalid_request": "The authorization server could not read the request.",
-    "unauthorized_client": "This client may not ask for authorization there.",
+    "invalid_scope": "The authorization server refused a requested scope.",
+    "invalid_target": "The authorization server issues no tokens for this MCP server.",
+    "invalid_request": "The authorization server refused the request as invalid.",
+    "unauthorized_client": "This client may not use the code flow there.",
     "unsupported_response_type": "The authorization server does not offer the code flow.",
-    "server_error": "The authorization server has a problem of its own.",
+    "server_error": "The authorization server reported an internal error.",
     "temporarily_unavailable": "The authorization server is overloaded.",
     "login_required": "Nobody is signed in at the authorization server.",
     "consent_required": "Consent is missing at the authorization server.",
-    "interaction_required": "The authorization server wants to ask something first.",
+    "interaction_required": "The authorization server needs more input from the user.",
 }
 
 # What ``AuthorizationRequest.url`` sends, and what would replace it: a request object (RFC 9101) or another way
@@ -38,10 +38,10 @@ _SENT = frozenset(
 
 def require_endpoint(url: str) -> str:
     """
-    Return ``url`` when it is an authorization endpoint that leaves the request to this client.
+    Return ``url`` if its query has no parameter of the authorization request.
 
-    One that holds ``?redirect_uri=…`` already has two values for it, and the issuer may read the
-    first. Such an address can lead to another issuer than the one that published it.
+    With ``?redirect_uri=…`` in the endpoint, the request would have two values, and the issuer may
+    read the first. Such a URL can lead to another issuer than the one that published it.
 
     Raises:
         SignInFailed: with reason ``colliding-parameters``.
@@ -52,7 +52,7 @@ def require_endpoint(url: str) -> str:
         raise SignInFailed(
             "colliding-parameters",
             f"The authorization endpoint {url!r} {problem}.",
-            "Nothing was opened. The authorization server's operator must correct its metadata.",
+            "Nothing was opened. The authorization server's operator must fix its metadata.",
         )
     return url
 
@@ -60,11 +60,11 @@ def require_endpoint(url: str) -> str:
 @dataclass(frozen=True, kw_only=True)
 class AuthorizationRequest:
     """
-    One authorization request, remembered until its answer comes.
+    One authorization request, kept until its response arrives.
 
-    State and verifier are two fresh secrets per attempt: a state is in the browser's history and
-    in the server's log, and a verifier must be in neither. The issuer is recorded here, before
-    anybody leaves for the browser, so that two attempts at once cannot be mixed up.
+    ``state`` and ``verifier`` are two fresh secrets: the state appears in the browser's history and
+    the server's log, and the verifier must not. The issuer is recorded before the browser opens, so
+    that two concurrent requests cannot be mixed up.
 
     Spec: RFC 7636 §4.1; RFC 9207 §2.4; MCP 2026-07-28 authorization response validation
     """
@@ -80,7 +80,7 @@ class AuthorizationRequest:
 
     def url(self) -> str:
         """
-        Return where the browser goes.
+        Return the URL to open in the browser.
 
         Raises:
             SignInFailed: with reason ``colliding-parameters``.
@@ -106,7 +106,7 @@ class AuthorizationRequest:
 
     def form(self, code: str) -> dict[str, str]:
         """
-        Return what exchanges ``code`` for tokens.
+        Return the token request that exchanges ``code``.
 
         Spec: RFC 6749 §4.1.3; RFC 7636 §4.5; RFC 8707 §2.2
         """
@@ -119,7 +119,7 @@ class AuthorizationRequest:
         }
 
     def matches_state(self, state: str) -> bool:
-        """Say whether an answer with this ``state`` belongs to this attempt."""
+        """Return whether a response with ``state`` belongs to this request."""
         return hmac.compare_digest(self.state.encode(), state.encode("utf-8", "surrogatepass"))
 
 
@@ -127,10 +127,9 @@ def validate_authorization_response(
     attempt: AuthorizationRequest, answer: Mapping[str, str]
 ) -> str:
     """
-    Return the code in an authorization response, or say why there is none.
+    Return the code in an authorization response.
 
-    Does not look at anything in the answer before its state and its issuer are right: an error
-    from the wrong server is the wrong server's way to speak to the user.
+    Checks state and issuer first: a wrong server must not be able to show an error to the user.
 
     Raises:
         SignInFailed: with reason ``state-mismatch``, ``issuer-mismatch``, ``issuer-missing``, one
@@ -147,8 +146,8 @@ def _state(attempt: AuthorizationRequest, answer: Mapping[str, str]) -> None:
     if not attempt.matches_state(answer.get("state", "")):
         raise SignInFailed(
             "state-mismatch",
-            "An answer came that does not belong to this sign-in.",
-            "Start again; if it happens twice, somebody is sending you links.",
+            "The authorization response has a wrong state.",
+            "Start again. If it happens twice, somebody may be sending you links.",
         )
 
 
@@ -158,16 +157,16 @@ def _issuer(attempt: AuthorizationRequest, answer: Mapping[str, str]) -> None:
         if attempt.server.authorization_response_iss_parameter_supported:
             raise SignInFailed(
                 "issuer-missing",
-                "The answer does not name its issuer, though the authorization server promises it.",
-                "Start again; if it happens twice, somebody may be imitating the server.",
+                "The authorization response has no iss, which the authorization server announces.",
+                "Start again. If it happens twice, somebody may be imitating the server.",
             )
         return
-    # Byte for byte, also where nothing was promised: a slash or a capital more is somebody else.
+    # Compared byte for byte, also if not announced: another slash or case is another issuer.
     if iss != attempt.server.issuer:
         raise SignInFailed(
             "issuer-mismatch",
-            f"The answer comes from another issuer than {attempt.server.issuer}.",
-            "Nothing was sent on. Start again; if it happens twice, do not trust this server.",
+            f"The authorization response is not from {attempt.server.issuer}.",
+            "The code was not used. Start again. If it happens twice, do not trust this server.",
         )
 
 
@@ -176,16 +175,15 @@ def _error(_: AuthorizationRequest, answer: Mapping[str, str]) -> None:
     if error is None:
         return
     if error not in _KNOWN_ERRORS:
-        raise SignInFailed("authorization-error", "The authorization server answered an error.")
-    hint = "Say yes on the page to go on." if error == "access_denied" else ""
+        raise SignInFailed("authorization-error", "The authorization server returned an error.")
+    hint = "To continue, consent on the page." if error == "access_denied" else ""
     raise SignInFailed(error.replace("_", "-"), _KNOWN_ERRORS[error], hint)
 
 
 def _code(_: AuthorizationRequest, answer: Mapping[str, str]) -> None:
     if not answer.get("code"):
-        raise SignInFailed("no-code", "The authorization server answered without a code.")
+        raise SignInFailed("no-code", "The authorization response has no code.")
 
 
-# Order is policy. Whose answer it is comes before what it says, or an attacker's error text and an
-# attacker's code would both be acted on.
+# The order matters: state and issuer come first, or an attacker's error or code would be used.
 CHECKS = (_state, _issuer, _error, _code)

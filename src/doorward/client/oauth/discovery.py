@@ -1,4 +1,4 @@
-"""From a server's address to an authorization server that may be trusted with the sign-in."""
+"""Discovers the authorization server of an MCP server, and validates its metadata."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -20,9 +20,9 @@ from doorward.wire.oauth.server_metadata import ServerMetadata
 @dataclass(frozen=True, kw_only=True)
 class BearerChallenge:
     """
-    What a server's ``WWW-Authenticate`` asks for; ``None`` is "not said".
+    A parsed ``WWW-Authenticate`` header; ``None`` for an absent parameter.
 
-    ``dpop`` says that the server takes tokens that are bound to a key.
+    ``dpop`` is true if the server accepts DPoP-bound tokens.
     """
 
     metadata_url: str | None = None
@@ -33,7 +33,7 @@ class BearerChallenge:
 
 @dataclass(frozen=True, kw_only=True)
 class DiscoveredIssuer:
-    """Who protects the server: the resource as it names itself, and the issuer's metadata."""
+    """The MCP server's resource metadata, and the metadata of its authorization server."""
 
     resource: ResourceMetadata
     server: ServerMetadata
@@ -67,12 +67,12 @@ async def discover(
     preferred_issuer: str | None = None,
 ) -> DiscoveredIssuer:
     """
-    Return who protects the MCP server at ``server_url``.
+    Return the authorization server of the MCP server at ``server_url``.
 
-    ``preferred_issuer`` is chosen when the server lists it; otherwise the first one listed.
+    Chooses ``preferred_issuer`` if the server lists it, otherwise the first issuer in the list.
 
     Raises:
-        DiscoveryFailed: the way is broken somewhere, or leads to somebody who may not be trusted.
+        DiscoveryFailed: a metadata document is missing, malformed or not to be trusted.
 
     Spec: MCP 2026-07-28 authorization server discovery; RFC 9728 §3, §7.6
     """
@@ -88,16 +88,16 @@ async def fetch_resource_metadata(
     http_client: HttpClient, server_url: str, challenge: BearerChallenge
 ) -> ResourceMetadata:
     """
-    Return what the server says of itself: at the URL of its challenge, else where it must be.
+    Return the resource metadata from the URL in the challenge, else from the well-known URLs.
 
     Raises:
         DiscoveryFailed: with reason ``no-resource-metadata``, ``wrong-resource``,
-            ``not-metadata``, or one that ``Reach.require`` gives.
+            ``not-metadata``, or a reason of ``UrlPolicy.require``.
 
     Spec: RFC 9728 §3.1, §3.3, §5.1
     """
     if challenge.metadata_url is not None:
-        # The server named the place, so what is wrong there is not mended by looking elsewhere.
+        # The server named this URL, so a failure here must not fall back to another one.
         answer = await http_client.get(challenge.metadata_url, "resource metadata")
         if answer.status != 200:
             raise _no_resource_metadata(challenge.metadata_url, answer.status)
@@ -118,8 +118,8 @@ async def fetch_server_metadata(http_client: HttpClient, issuer: str) -> ServerM
 
     Raises:
         DiscoveryFailed: with reason ``no-server-metadata``, ``issuer-mismatch``,
-            ``pkce-not-offered``, ``malformed-metadata``, ``not-an-issuer``, or one that
-            ``Reach.require`` gives.
+            ``pkce-not-offered``, ``malformed-metadata``, ``not-an-issuer``, or a reason of
+            ``UrlPolicy.require``.
         SignInFailed: with reason ``colliding-parameters``.
 
     Spec: RFC 8414 §2, §3; MCP 2026-07-28 authorization server metadata discovery
@@ -129,7 +129,7 @@ async def fetch_server_metadata(http_client: HttpClient, issuer: str) -> ServerM
         address.require_issuer(issuer)
     except ConfigurationError as error:
         raise DiscoveryFailed(
-            error.reason, error.problem, "The server's operator must correct its metadata."
+            error.reason, error.problem, "The MCP server's operator must fix its metadata."
         ) from error
     for url in server_metadata.metadata_urls(issuer):
         answer = await http_client.get(url, "authorization server metadata")
@@ -140,8 +140,8 @@ async def fetch_server_metadata(http_client: HttpClient, issuer: str) -> ServerM
         except server_metadata.ServerMetadataRefused as refusal:
             raise DiscoveryFailed(
                 refusal.code,
-                f"{issuer} cannot be trusted with a sign-in: {refusal.detail}.",
-                "Its operator must correct the metadata; nothing was sent there.",
+                f"The metadata of {issuer} is not valid: {refusal.detail}.",
+                "Nothing was sent there. Its operator must fix the metadata.",
             ) from refusal
         return _require_allowed_urls(http_client, metadata)
     raise DiscoveryFailed(
@@ -161,7 +161,7 @@ def _require_allowed_urls(http_client: HttpClient, metadata: ServerMetadata) -> 
 
 
 def _resource_metadata_urls(server_url: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return each place to look, with the resources that a document there may be about."""
+    """Return each metadata URL, with the resource identifiers that are valid there."""
     well_known = resource_metadata.WELL_KNOWN
     origin, path = address.origin_of(server_url), urlsplit(server_url).path.rstrip("/")
     root, names = origin + well_known, _resource_identifiers(server_url)
@@ -184,17 +184,17 @@ def _parse_resource_metadata(
     assert refusal is not None
     raise DiscoveryFailed(
         refusal.reason,
-        f"The metadata at {answer.url} is not about {server_url}: {refusal.detail}.",
-        "Use the address that the server names, or ask its operator to correct it.",
+        f"The metadata at {answer.url} is not for {server_url}: {refusal.detail}.",
+        "Use the URL in the metadata, or ask the server's operator to fix it.",
     ) from refusal
 
 
 def _resource_identifiers(server_url: str) -> tuple[str, ...]:
     """
-    Return the resource identifiers that are this address: itself, and its bare-origin twin.
+    Return the resource identifiers that equal this URL, with and without the slash of an origin.
 
-    A parent path is not one of them: a tenant of a shared host, whose challenge names the place of
-    the metadata, could otherwise have tokens made for the whole host, and spend them next door.
+    A parent path is not one of them: a tenant of a shared host could otherwise get tokens for the
+    whole host, and use them at another tenant.
     """
     parts = urlsplit(server_url)
     canonical = parts._replace(scheme=parts.scheme.lower(), netloc=parts.netloc.lower()).geturl()
@@ -205,8 +205,8 @@ def _resource_identifiers(server_url: str) -> tuple[str, ...]:
 def _no_resource_metadata(where: str, status: int) -> DiscoveryFailed:
     return DiscoveryFailed(
         "no-resource-metadata",
-        f"The server does not say who signs people in: nothing usable at {where} ({status}).",
-        "Check the address. The server's operator must publish RFC 9728 metadata.",
+        f"The MCP server names no authorization server: no metadata at {where} ({status}).",
+        "Check the URL. The server's operator must publish RFC 9728 metadata.",
     )
 
 
@@ -219,12 +219,12 @@ def requested_scopes(
     offline: bool = True,
 ) -> frozenset[str]:
     """
-    Return the scopes to ask for.
+    Return the scopes to request.
 
-    What the user asked for comes first, then the challenge's, then all that the resource lists;
-    what is already ``held`` is kept. What cannot be a scope is not asked for, however it is listed:
-    no record of tokens could hold it, so its user would sign in before each call. With ``offline``, ``offline_access`` is added where the issuer
-    offers it, or there would be no refresh token.
+    The scopes are ``wanted``, else those of the challenge, else those in the resource metadata; the
+    ``held`` scopes are added. Invalid scopes in the metadata are skipped: no token record could
+    store them, and the user would have to sign in before each call. With ``offline``,
+    ``offline_access`` is added if the issuer supports it, to get a refresh token.
 
     Spec: MCP 2026-07-28 scope selection strategy, step-up, refresh tokens
     """

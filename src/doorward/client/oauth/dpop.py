@@ -1,4 +1,4 @@
-"""DPoP: a token that is worth nothing without the key it was made for."""
+"""DPoP proofs: they bind a token to a key, so that a stolen token is useless."""
 
 import hashlib
 import secrets
@@ -17,7 +17,7 @@ _MAX_NONCE = 1024
 
 class DpopProver:
     """
-    Proves the possession of one key, with the nonce that each place gave last.
+    Makes proofs with one key, and the last nonce of each origin.
 
     ``clock`` gives seconds since 1970.
 
@@ -31,9 +31,9 @@ class DpopProver:
 
     def proof(self, method: str, url: str, access_token: str | None = None) -> str:
         """
-        Return a fresh proof for one request; ``access_token`` is bound to it when there is one.
+        Return a new proof for one request, bound to ``access_token`` if there is one.
 
-        Every call returns another: a proof that is sent twice is a replay.
+        Every call returns a new proof: servers refuse a repeated one as a replay.
         """
         claims: dict[str, object] = {
             "jti": secrets.token_urlsafe(16),
@@ -43,13 +43,13 @@ class DpopProver:
         }
         if access_token is not None:
             claims["ath"] = encode_segment(hashlib.sha256(access_token.encode("ascii")).digest())
-        # A nonce is one place's own: sent elsewhere it would tell who else was visited.
+        # A nonce goes only to its own origin: elsewhere it would reveal another server.
         if nonce := self._nonces.get(address.origin_of(url)):
             claims["nonce"] = nonce
         return self.key.sign({"typ": "dpop+jwt", "jwk": self.key.public_members()}, claims)
 
     def learn(self, url: str, headers: httpx2.Headers) -> bool:
-        """Take the nonce in an answer of ``url``; say whether it is a new one."""
+        """Store the nonce in a response of ``url``; return whether it is new."""
         nonce, place = headers.get(NONCE), address.origin_of(url)
         if not nonce or len(nonce) > _MAX_NONCE or self._nonces.get(place) == nonce:
             return False

@@ -1,4 +1,4 @@
-"""What the token endpoint gives: read once, bounded, and never shown."""
+"""A token response: parsed once, with limits, and never printed."""
 
 import re
 from dataclasses import asdict, dataclass, field
@@ -13,19 +13,18 @@ from doorward.wire.oauth.scope import build_scope, parse_scope
 _SENDABLE = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 MAX_LIFETIME = 366 * 86400
-"""Seconds; a longer life is cut to this, so that an absurd number cannot overflow a date."""
-# The year 9999, which is where dates end.
+"""Seconds; a longer lifetime is cut to this, so that no date overflows."""
+# The end of the year 9999, the last that a datetime can hold.
 _LATEST = 253_402_300_799
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
     """
-    An access token with everything needed to use it where, and only where, it belongs.
+    An access token with its refresh token, issuer, resource and scopes.
 
-    ``expires_at`` is in seconds since 1970, ``None`` when the server did not say. The issuer and
-    the resource are part of the record: a token is never looked up without both. ``proof_key`` is
-    the private key in PEM form that the token is bound to, ``None`` for a bearer token.
+    ``expires_at`` is in seconds since 1970, or ``None`` if unknown. Every lookup needs the issuer
+    and the resource. ``proof_key`` is the DPoP private key in PEM form, ``None`` for a bearer token.
 
     Spec: RFC 6749 §5.1; RFC 8707 §2.2; RFC 9449 §5
     """
@@ -40,21 +39,21 @@ class Tokens:
     proof_key: str | None = field(default=None, repr=False)
 
     def is_fresh(self, now: float, margin: float = 30.0) -> bool:
-        """Say whether the token still lives for ``margin`` seconds, as far as its issuer said."""
+        """Return whether the token is valid for another ``margin`` seconds, if its expiry is known."""
         return self.expires_at is None or now < self.expires_at - margin
 
     def to_record(self) -> dict[str, Any]:
-        """Return what is kept in the store."""
+        """Return the record for the token store."""
         return {**asdict(self), "scopes": build_scope(self.scopes)}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "Tokens | None":
-        """Return the tokens in ``record``, or ``None`` when it is not one of ours."""
+        """Return the tokens in ``record``, or ``None`` if it is not valid."""
         try:
             scopes = parse_scope(record["scopes"])
             if scopes is None or not is_sendable(record["access_token"]):
                 return None
-            # Twice: the first refuses members that there are not, the second those of other types.
+            # The constructor refuses unknown members, msgspec refuses wrong types.
             found = cls(**{**record, "scopes": scopes})
             found = msgspec.convert(vars(found), cls)
         except (KeyError, TypeError, AttributeError, msgspec.ValidationError):
@@ -75,10 +74,10 @@ def read_tokens(
     proof_key: str | None = None,
 ) -> Tokens:
     """
-    Return the tokens in a token endpoint's answer.
+    Return the tokens in a token response.
 
-    ``requested`` is what the token reaches when the answer does not say. ``now`` is in seconds
-    since 1970. ``proof_key`` is the key that was proved to the token endpoint.
+    ``requested`` are the scopes if the response has none. ``now`` is in seconds since 1970.
+    ``proof_key`` is the DPoP key of the token request.
 
     Raises:
         SignInFailed: with reason ``malformed-token-response``.
@@ -108,19 +107,19 @@ def read_tokens(
 
 
 def is_sendable(token: object) -> bool:
-    """Say whether ``token`` may be put into a header: text of the alphabet that tokens have."""
+    """Return whether ``token`` is a valid Bearer token for a header (b64token)."""
     return isinstance(token, str) and len(token) < 65536 and bool(_SENDABLE.fullmatch(token))
 
 
 def _expiry(expires_in: Any, now: float) -> float | None:
     if expires_in is None:
         return None
-    # Some providers write "3600"; that is the one spelling beside a number which is understood.
+    # Some providers send the string "3600". No other string is accepted.
     if isinstance(expires_in, str) and re.fullmatch(r"[0-9]{1,12}", expires_in):
         expires_in = int(expires_in)
     if isinstance(expires_in, bool) or not isinstance(expires_in, int | float):
         raise _malformed("expires_in is not a number of seconds")
-    # Written as what is allowed: every comparison with NaN is false.
+    # "not >" and not "<=": every comparison with NaN is false.
     if not expires_in > 0:
         raise _malformed("expires_in is not in the future")
     return now + min(expires_in, MAX_LIFETIME)
@@ -138,6 +137,6 @@ def _granted(scope: Any, requested: frozenset[str]) -> frozenset[str]:
 def _malformed(what: str) -> SignInFailed:
     return SignInFailed(
         "malformed-token-response",
-        f"The token endpoint's answer cannot be used: {what}.",
-        "This is a fault of the authorization server.",
+        f"The token response is not valid: {what}.",
+        "The authorization server's operator must fix it.",
     )

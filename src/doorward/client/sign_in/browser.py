@@ -1,4 +1,4 @@
-"""Opening the user's browser, and nothing else, whatever a server asks for."""
+"""Opens a URL in the user's browser, and refuses everything but plain web URLs."""
 
 import webbrowser
 
@@ -9,11 +9,11 @@ from doorward.wire import address
 
 def require_web_address(url: str) -> str:
     """
-    Return ``url`` when a browser may be given it: http(s), plain ASCII, no quotes.
+    Return ``url`` if it is safe to pass to a browser: http(s), plain ASCII, no quotes.
 
-    The text ends up on a command line on several systems. There, ``file:`` opens documents, a
-    leading ``--`` is an option, and quotes, ``$()``, ``&`` and ``|`` are the shell's. No shell is
-    used here, and what only a shell could love is refused all the same.
+    On several systems the URL becomes part of a command line. There, ``file:`` opens documents, a
+    leading ``--`` is an option, and a shell interprets quotes, ``$()``, ``&`` and ``|``. No shell is
+    used here, but shell characters are refused all the same.
 
     Raises:
         SignInFailed: with reason ``unsafe-url`` or ``address-too-long``.
@@ -23,13 +23,13 @@ def require_web_address(url: str) -> str:
     if len(url) > MAX_URL_LENGTH:
         raise SignInFailed(
             "address-too-long",
-            f"The sign-in page's address has {len(url)} characters, more than {MAX_URL_LENGTH}.",
-            "Ask for fewer scopes, with --scope.",
+            f"The sign-in URL has {len(url)} characters; at most {MAX_URL_LENGTH} are allowed.",
+            "Request fewer scopes with --scope.",
         )
     if address.split(url) is None or any(mark in url for mark in "\"'`<>|^{}$();"):
         raise SignInFailed(
             "unsafe-url",
-            "The authorization server asks to open something that is no plain web address.",
+            "The authorization server's sign-in URL is not a plain web URL.",
             "Nothing was opened. Do not trust this server.",
         )
     return url
@@ -37,7 +37,7 @@ def require_web_address(url: str) -> str:
 
 def open_browser(url: str) -> bool:
     """
-    Open ``url`` in the user's browser; say whether there was one to open.
+    Open ``url`` in the user's browser; return whether a browser was found.
 
     Raises:
         SignInFailed: as ``require_web_address``; nothing was opened.

@@ -1,4 +1,4 @@
-"""A whole sign-in, and its quiet continuation by refresh."""
+"""The sign-in of a user: discovery, registration, authorization, refresh, revocation."""
 
 import secrets
 import time
@@ -43,8 +43,8 @@ from doorward.wire.oauth.server_metadata import ServerMetadata
 Progress = Callable[[str, str], None]
 Browser = Callable[[str], object]
 
-# The client id is dead there: forgotten by a restarted server, or deleted. Registering anew mends
-# it; keeping it would lock the user out until a file is deleted by hand.
+# The server no longer knows the client id, for example after a restart. A new registration helps;
+# with the old one, the user would be locked out until they delete a file.
 _OFFLINE = frozenset({"offline_access"})
 _UNKNOWN_CLIENT_ERRORS = frozenset({"invalid-client", "unauthorized-client"})
 
@@ -56,10 +56,10 @@ def _silent(_step: str, _detail: str) -> None:
 @dataclass(frozen=True, kw_only=True)
 class SignIn:
     """
-    Signs a person in to an MCP server, through their browser.
+    Signs a user in to an MCP server, through the browser.
 
-    ``browser`` is given the authorization URL. It may open it, print it, or be a test that fills
-    in the forms; it runs in a thread of its own. ``progress`` hears of each hop by name:
+    ``browser`` is called with the authorization URL, in a thread: it can open or print it.
+    ``progress`` is called with the name and the detail of each finished step:
     ``resource``, ``issuer``, ``client``, ``browser``, ``answer``, ``tokens``. ``timeout`` is how
     long to wait for the person, in seconds. ``port`` is where to listen, for authorization servers that
     know one exact redirect URI; 0 is the port of the last time, or any free one. With ``paste``
@@ -82,19 +82,19 @@ class SignIn:
     @classmethod
     def for_server(cls, server_url: str, **options: Any) -> Self:
         """
-        Return a sign-in to ``server_url`` with this user's own store and a transport that pins.
+        Return a sign-in to ``server_url`` with the user's token store and a pinned transport.
 
         Raises:
-            DiscoveryFailed: ``server_url`` is not an address that may be used.
+            DiscoveryFailed: ``server_url`` is not https, or not a valid URL.
         """
         token_store = options.pop("token_store", None) or TokenStore(open_store())
         url_policy = UrlPolicy(server_url)
-        # Whoever writes ``OAuth(url)`` closes nothing, so nothing is left open.
+        # ``OAuth(url)`` has no close method, so no connection is kept open.
         http_client = HttpClient(url_policy, PinnedTransport(url_policy, keep_alive=False))
         return cls(token_store=token_store, http_client=http_client, **options)
 
     def tokens_for(self, server_url: str) -> Tokens | None:
-        """Return the tokens that are kept for ``server_url``, or ``None``."""
+        """Return the stored tokens for ``server_url``, or ``None``."""
         return self.token_store.tokens_for(server_url)
 
     async def sign_in(
@@ -106,19 +106,19 @@ class SignIn:
         held: frozenset[str] = frozenset(),
     ) -> Tokens:
         """
-        Return fresh tokens for ``server_url``, kept in the token store.
+        Sign in to ``server_url``, store the tokens and return them.
 
-        ``wanted`` are scopes that the user chose, ``held`` those to keep beside the challenge's.
+        ``wanted`` are scopes that the user chose; ``held`` are added to those of the challenge.
 
         Raises:
-            ClientRefused: whatever went wrong on the way, by its class.
+            ClientRefused: discovery, registration or authorization failed; the class says which.
 
         Spec: MCP 2026-07-28 authorization flow steps
         """
         found = await discover(self.http_client, server_url, challenge, self.client_config.issuer)
         self.progress("resource", found.resource.resource_name or found.resource.resource)
         self.progress("issuer", found.server.issuer)
-        # A service is never offline: it gets the next token as it got this one.
+        # A service needs no offline_access: it signs in again for the next token.
         offline = self.needs_user
         scopes = requested_scopes(challenge, found, wanted=wanted, held=held, offline=offline)
         for last in (False, True):
@@ -138,7 +138,7 @@ class SignIn:
 
     async def refresh(self, server_url: str, old: Tokens) -> Tokens:
         """
-        Return tokens newer than ``old``: those another process has just fetched, or our own.
+        Return tokens newer than ``old``: stored by another process, or refreshed here.
 
         Raises:
             SignInFailed: with reason ``no-refresh-token`` or the token endpoint's error code.
@@ -146,10 +146,10 @@ class SignIn:
         Spec: RFC 6749 §6
         """
         if old.refresh_token is None:
-            raise SignInFailed("no-refresh-token", "The session is over.", "Sign in again.")
+            raise SignInFailed("no-refresh-token", "There is no refresh token.", "Sign in again.")
         async with self.token_store.lock(old.issuer, old.resource):
             kept = self.token_store.tokens_for(server_url)
-            # Whoever held the lock before has refreshed for all of us.
+            # Another process may have refreshed while this one waited for the lock.
             if kept and kept.access_token != old.access_token and kept.is_fresh(self.clock()):
                 return kept
             server = await fetch_server_metadata(self.http_client, old.issuer)
@@ -162,10 +162,10 @@ class SignIn:
 
     async def revoke(self, tokens: Tokens) -> bool:
         """
-        Ask the issuer to revoke ``tokens``; say whether it offers that and agreed.
+        Revoke ``tokens`` at their issuer; return whether it confirmed.
 
         Raises:
-            ClientRefused: the issuer could not be asked.
+            ClientRefused: the request failed.
 
         Spec: RFC 7009 §2.1
         """
@@ -184,7 +184,7 @@ class SignIn:
         return Registration(issuer=tokens.issuer, client_id=tokens.client_id, kind="registered")
 
     def _prover(self, found: DiscoveredIssuer, challenge: BearerChallenge) -> DpopProver | None:
-        """Return a prover with a fresh key where both servers take tokens that are bound to one."""
+        """Return a prover with a new key if both servers support DPoP with ES256, else ``None``."""
         resource = found.resource
         takes = challenge.dpop or resource.dpop_bound_access_tokens_required
         takes = takes or "ES256" in (resource.dpop_signing_alg_values_supported or ())
@@ -208,11 +208,11 @@ class SignIn:
             )
             if registration is kept and await self._is_client_rejected(attempt):
                 raise SignInFailed(
-                    "invalid-client", "The authorization server does not serve this client."
+                    "invalid-client", "The authorization server no longer accepts this client."
                 )
             url = require_web_address(attempt.url())
             self.progress("browser", url)
-            # A browser that is signed in already is back before the call that opened it returns.
+            # With an existing session, the browser returns before the call that opened it does.
             listener.expect(attempt.state)
             await anyio.to_thread.run_sync(self.browser, url, abandon_on_cancel=True)
             answer = await listener.answer(attempt.state, self.timeout)
@@ -244,12 +244,12 @@ class SignIn:
 
     async def _is_client_rejected(self, attempt: AuthorizationRequest) -> bool:
         """
-        Say whether the authorization endpoint refuses a remembered client at the door.
+        Return whether the authorization endpoint refuses a stored client id.
 
-        A server that forgot a client must not redirect, so its error page stays in the browser and
-        this process would wait in vain. A server that registered it for the scopes of that day
-        answers ``invalid_scope`` to all later ones. One request without cookies asks before a
-        person does.
+        A server that does not know the client must not redirect: the browser shows its error page,
+        and this process would wait in vain. A server may also refuse scopes that the client was not
+        registered for (``invalid_scope``). One request without cookies finds out before the browser
+        opens.
 
         Spec: RFC 6749 §4.1.2.1; RFC 7591 §2
         """

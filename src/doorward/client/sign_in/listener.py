@@ -1,4 +1,4 @@
-"""The loopback listener that catches the browser on its way back."""
+"""The loopback listener that receives the authorization response."""
 
 import asyncio
 import hmac
@@ -31,7 +31,7 @@ _STATUS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not All
 
 class Listener:
     """
-    Waits on a free loopback port for one authorization response.
+    Waits on a loopback port for one authorization response.
 
     ```python
     async with await Listener.open() as listener:
@@ -39,11 +39,10 @@ class Listener:
         answer = await listener.answer(state, timeout=300)
     ```
 
-    Only ``GET /callback`` with the expected state is taken, once; everything else is a 404, so a
-    page that scans local ports learns nothing and cannot end the wait. The Host header must be
-    ours: a name that was rebound to this machine is somebody else's page. Of more than
-    ``_MAX_CONNECTIONS`` connections the oldest goes: a browser asks at once, and who only holds
-    connections would else take every descriptor of this process.
+    Accepts ``GET /callback`` with the expected state, once. Everything else gets a 404, so a page
+    that scans local ports learns nothing and cannot end the wait. The Host header must match,
+    against DNS rebinding. Closes the oldest of more than ``_MAX_CONNECTIONS`` connections: idle
+    connections could otherwise use up all file descriptors.
 
     Spec: RFC 8252 §7.3, §8.3
     """
@@ -59,9 +58,9 @@ class Listener:
     @classmethod
     async def open(cls, preferred_port: int = 0) -> "Listener":
         """
-        Return a listener on ``preferred_port`` if it is free, else on one that the system picks.
+        Return a listener on ``preferred_port`` if it is free, else on any free port.
 
-        A registration knows the port of its first sign-in; many servers insist on it.
+        The registered redirect URI has the port of the first sign-in, and many servers compare it.
         """
         listener = cls()
         try:
@@ -80,12 +79,12 @@ class Listener:
         return f"http://{HOST}:{self.port}{PATH}"
 
     def expect(self, state: str) -> None:
-        """Take the response that carries ``state`` from now on; call it before the browser goes."""
+        """Accept the response with ``state`` from now on; call it before the browser opens."""
         self._expected = state
 
     async def answer(self, state: str, timeout: float) -> dict[str, str]:  # noqa: ASYNC109
         """
-        Return the parameters of the response that carries ``state``; ``timeout`` is in seconds.
+        Return the parameters of the response with ``state``; ``timeout`` is in seconds.
 
         Raises:
             SignInFailed: with reason ``timed-out``.
@@ -97,8 +96,8 @@ class Listener:
         except TimeoutError:
             raise SignInFailed(
                 "timed-out",
-                "No answer came back from the browser.",
-                "Finish signing in on the page that was opened, or start again.",
+                "The browser did not return in time.",
+                "Start again, and finish the sign-in on the page that opens.",
             ) from None
 
     async def __aenter__(self) -> Self:
@@ -116,7 +115,7 @@ class Listener:
         """Stop listening."""
         if self._server is not None:
             self._server.close()
-            # Browsers open connections in advance and leave them idle; nobody waits for those.
+            # Browsers open idle connections in advance; do not wait for them.
             for writer in self._open:
                 writer.close()
             await self._server.wait_closed()
@@ -161,7 +160,7 @@ class Listener:
         return _page(200, "Back to your terminal", "You can close this window.")
 
     def _take(self, target: str) -> bool:
-        # Cut by hand: a URL parser raises for "//[", which no valid request ever holds.
+        # Not urlsplit: it raises for "//[", which an attacker can send.
         path, _, query = target.partition("?")
         if path != PATH or self._expected is None or self._answer.done():
             return False
@@ -186,7 +185,7 @@ def _host_of(lines: list[str]) -> str | None:
 
 
 def _page(status: int, title: str, text: str) -> bytes:
-    # Nothing from the request is ever put on the page; escaping is for whoever changes that.
+    # The page contains nothing from the request; the escaping guards later changes.
     body = _PAGE.format(title=html.escape(title), text=html.escape(text)).encode()
     headers = (
         f"HTTP/1.1 {status} {_STATUS[status]}",

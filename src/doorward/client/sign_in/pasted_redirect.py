@@ -1,4 +1,4 @@
-"""Signing in where the browser is on another machine: its last address is pasted back."""
+"""Sign-in with a browser on another machine: the user pastes the redirect URL."""
 
 import re
 import secrets
@@ -14,20 +14,20 @@ from doorward.errors import BadRequest
 from doorward.wire.oauth.parameters import parse_parameters
 
 ReadRedirectUrl = Callable[[], str]
-"""Returns one line of the user's, as ``input`` does."""
+"""Returns a line that the user typed, as ``input`` does."""
 
 _MAX_ATTEMPTS = 3
 _LONGEST = 16 * 1024
-# The dynamic range: nobody is meant to listen there on the machine where the browser is.
+# The dynamic range: usually no program listens there on the browser's machine.
 _PORTS = range(49152, 65536)
 
 
 class PastedRedirect:
     """
-    Takes the authorization response from a line that the user copies out of the address bar.
+    Reads the authorization response from a URL that the user copies from the address bar.
 
-    The browser is sent to a loopback address where nobody listens, so it shows that it found
-    nothing, and its address bar holds the whole answer. Over SSH this needs no port to be forwarded.
+    The redirect goes to a loopback port without a listener. The browser shows an error page, and
+    its address bar has the whole response. Over SSH this needs no forwarded port.
 
     Spec: RFC 8252 §7.3
     """
@@ -38,15 +38,15 @@ class PastedRedirect:
 
     @property
     def redirect_uri(self) -> str:
-        """Where the browser is sent, and finds nobody."""
+        """The redirect URI; nothing listens there."""
         return f"http://{HOST}:{self.port}{PATH}"
 
     def expect(self, state: str) -> None:
-        """Do nothing: what is pasted is looked at when it is there."""
+        """Do nothing: the state is checked when the URL is pasted."""
 
     async def answer(self, state: str, timeout: float) -> dict[str, str]:  # noqa: ASYNC109
         """
-        Return the parameters of the response that carries ``state``; ``timeout`` is in seconds.
+        Return the parameters of the response with ``state``; ``timeout`` is in seconds.
 
         Raises:
             SignInFailed: with reason ``timed-out`` or ``nothing-pasted``.
@@ -60,22 +60,22 @@ class PastedRedirect:
                     return found
             raise SignInFailed(
                 "nothing-pasted",
-                "What was pasted is not the address that this sign-in ends at.",
-                f"Copy the whole address, which begins with {self.redirect_uri}, and start again.",
+                "The pasted text is not the redirect URL of this sign-in.",
+                f"Start again, and paste the whole URL. It begins with {self.redirect_uri}.",
             )
-        raise SignInFailed("timed-out", "Nothing was pasted in time.", "Start again.")
+        raise SignInFailed("timed-out", "No URL was pasted in time.", "Start again.")
 
     async def _line(self) -> str:
         try:
             return await anyio.to_thread.run_sync(self._paste, abandon_on_cancel=True)
         except (EOFError, UnicodeError):
-            # The input ended, or is not text: as good as a line that is no address.
+            # End of input, or not text: the same as a wrong line.
             return ""
 
     def _read(self, line: str) -> dict[str, str] | None:
-        # Terminals break long lines and mark where a paste begins and ends.
+        # Terminals wrap long lines, and mark pasted text with escape sequences.
         text = re.sub(r"\x1b\[20[01]~|\s", "", line)[:_LONGEST].strip("'\"")
-        # Cut by hand: a URL parser raises for "//[", which this address never holds.
+        # Not urlsplit: it raises for "//[".
         place, _, query = text.partition("#")[0].partition("?")
         if place != self.redirect_uri:
             return None

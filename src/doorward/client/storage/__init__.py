@@ -1,1 +1,1 @@
-"""Where tokens and registrations are kept between two runs."""
+"""Token stores: the interface, a private file, and two encrypted files."""

@@ -23,13 +23,12 @@ _LARGEST = 64 * 1024 * 1024
 
 class FileStore:
     """
-    One JSON file with mode 0600 in a folder with mode 0700, replaced as a whole.
+    One JSON file with mode 0600 in a folder with mode 0700, replaced atomically.
 
-    Nobody else may be able to write to the folder or to replace it: who can, decides which tokens
-    are sent. A file that cannot be read is never written over.
+    Refuses a folder that another user can change or replace: that user could choose the tokens. A
+    file that cannot be read is never overwritten.
 
-    ``put`` and ``delete`` wait for other processes that write. In an event loop, call them in a
-    thread.
+    ``put`` and ``delete`` wait for a lock. In an event loop, call them in a thread.
 
     Raises:
         ConfigurationError: with reason ``unreadable-store``, ``exposed-store`` or
@@ -51,13 +50,13 @@ class FileStore:
         return self._load().get(key)
 
     def put(self, key: str, record: Record) -> None:
-        """Keep ``record`` under ``key``."""
+        """Store ``record`` under ``key``."""
         require_private(self.directory)
         with blocking_lock(self._lock):
             self._save({**self._load(), key: record})
 
     def delete(self, key: str) -> None:
-        """Forget what is under ``key``, if anything."""
+        """Delete the record under ``key``, if any."""
         require_private(self.directory)
         with blocking_lock(self._lock):
             records = self._load()
@@ -79,8 +78,8 @@ class FileStore:
         except Exposed:
             raise ConfigurationError(
                 "exposed-store",
-                f"{self.path} can be read by other users of this machine.",
-                "Sign in again where it matters, and run: "
+                f"Other users of this machine can read {self.path}.",
+                "Its tokens may be stolen: sign in again where it matters. Run: "
                 + shell_command("chmod", "600", str(self.path)),
             ) from None
         try:
@@ -96,34 +95,34 @@ class FileStore:
                 f"{self.path} would be longer than {_LARGEST} octets.",
                 "Sign out of servers that you do not use, with: doorward logout URL",
             )
-        # What could not be read again would lock the user out of all the rest.
+        # Check that the file can be read again; otherwise the user would lose all records.
         _records(plain)
         replace_private(self.path, self._encrypt(plain), prefix=TEMPORARY)
 
     def _encrypt(self, plain: bytes) -> bytes:
-        """Return what the file holds for ``plain``."""
+        """Return the file content for ``plain``; a subclass encrypts here."""
         return plain
 
     def _decrypt(self, content: bytes) -> bytes:
-        """Return what ``_closed`` was given; a ``ValueError`` says that it was not."""
+        """Return the plaintext of ``content``; raise ``ValueError`` if it is not valid."""
         return content
 
 
 def _records(plain: bytes) -> dict[str, Record]:
     if len(plain) > _LARGEST:
-        raise ValueError("longer than any store")
+        raise ValueError("longer than a store can be")
     records = strict_json.parse_object(plain)
-    # What is left out here would be lost with the next record that is kept.
+    # An ignored entry would be lost with the next write.
     if not all(isinstance(record, dict) for record in records.values()):
-        raise ValueError("something else than a record")
+        raise ValueError("an entry is not a record")
     return records
 
 
 def unreadable(path: Path) -> ConfigurationError:
-    """Return what to tell the user of a file that holds something else than our records."""
+    """Return the error for a file that is not a valid token store."""
     command = shell_command("mv", str(path), f"{path}.damaged")
     return ConfigurationError(
         "unreadable-store",
-        f"{path} cannot be read as Doorward's token file.",
-        f"Nothing was changed. Put back a copy, or sign in again after: {command}",
+        f"{path} is not a valid Doorward token file.",
+        f"Nothing was changed. Restore a backup, or move it away and sign in again: {command}",
     )

@@ -1,4 +1,4 @@
-"""The folder of a token store: private, and without what killed processes left."""
+"""The folder of a token store: creates it, checks that it is private, and cleans it up."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -14,13 +14,13 @@ TEMPORARY = ".tokens-"
 
 def create_private_directory(directory: Path) -> None:
     """
-    Make ``directory``, and the folders above it that there are not, for this user alone.
+    Create ``directory`` and its missing parents, accessible only by this user.
 
     Raises:
-        ConfigurationError: with reason ``unwritable-store``, or what ``require_private`` gives.
+        ConfigurationError: with reason ``unwritable-store``, or a reason of ``require_private``.
     """
     try:
-        # One by one: parents that ``mkdir`` makes by itself are open to whom the umask lets in.
+        # One by one: ``mkdir(parents=True)`` creates the parents with the mode of the umask.
         for folder in reversed((directory, *directory.parents)):
             if not folder.is_dir():
                 folder.mkdir(mode=0o700, exist_ok=True)
@@ -31,7 +31,7 @@ def create_private_directory(directory: Path) -> None:
 
 def require_private(directory: Path) -> None:
     """
-    Return when this user alone can change and replace ``directory``.
+    Return if only this user can change and replace ``directory``.
 
     Raises:
         ConfigurationError: with reason ``exposed-store`` or ``unwritable-store``.
@@ -45,12 +45,12 @@ def require_private(directory: Path) -> None:
 
 
 def remove_left(directory: Path, lock: Path) -> None:
-    """Remove what processes left that were killed while they wrote under ``lock``."""
+    """Remove the temporary files of processes that were killed while they held ``lock``."""
     with suppress(OSError, ConfigurationError):
         # Without a lock file where there is nothing to remove.
         if not left_by_writers(directory, TEMPORARY):
             return
-        # Who writes holds the lock for as long as its file has such a name.
+        # A process that still writes holds the lock.
         with try_lock(lock) as held:
             for path in left_by_writers(directory, TEMPORARY) if held else ():
                 path.unlink(missing_ok=True)
@@ -69,8 +69,8 @@ def unusable_keyring(why: str) -> ConfigurationError:
 def _unwritable(directory: Path, error: OSError) -> ConfigurationError:
     return ConfigurationError(
         "unwritable-store",
-        f"{directory} cannot be made or used: {error.strerror}.",
-        f"Set {HOME_VARIABLE} to a folder that this user may write to.",
+        f"Cannot create or use {directory}: {error.strerror}.",
+        f"Set {HOME_VARIABLE} to a folder that this user can write to.",
     )
 
 
@@ -78,7 +78,7 @@ def _exposed(directory: Path, found: ExposedFolder) -> ConfigurationError:
     hint = f"Set {HOME_VARIABLE} to a folder that nobody else can change or replace."
     if found.mode is not None and found.path.resolve() == directory.resolve():
         command = shell_command("chmod", "700", str(directory))
-        hint = f"Remove what is not yours from it, and run: {command}"
+        hint = f"Remove files of other users from it. Run: {command}"
     return ConfigurationError(
         "exposed-store", f"Tokens cannot be kept in {directory}: {found}.", hint
     )

@@ -17,17 +17,17 @@ from doorward.errors import ConfigurationError
 _ENTRY = "file-key"
 _NONCE = 12
 MIN_SEALED = _NONCE + 16
-"""Octets of what is sealed: a nonce and a tag with nothing between them."""
-# Says what was sealed and how, so that nothing else that the key ever sealed passes for it.
+"""Bytes; a nonce and a tag, around an empty plaintext."""
+# Associated data: no other ciphertext of the same key passes for a token file.
 _HEADER = b"doorward tokens 1\n"
 
 
 class KeyringStore(FileStore):
     """
-    The private file, encrypted with AES-256-GCM; its key is one entry of the keyring.
+    The token file, encrypted with AES-256-GCM under a key in the system keyring.
 
-    A copy of the file, from a backup or a stolen disk, is worth nothing without the keyring. Keyrings
-    hold little (2,560 octets on Windows) and know no lock; a file holds all and is replaced whole.
+    A copy of the file, from a backup or a stolen disk, is useless without the keyring. The tokens
+    themselves are not in the keyring: keyrings are small (2,560 bytes on Windows) and have no locks.
 
     Raises:
         ConfigurationError: with reason ``unreadable-store``, ``exposed-store``,
@@ -45,7 +45,7 @@ class KeyringStore(FileStore):
         self.location = f"{self.location}, sealed with a key in the keyring ({name})"
 
     def _read_key(self) -> AESGCM | None:
-        """Return the key that is in the keyring, or ``None``."""
+        """Return the key in the keyring, or ``None``."""
         try:
             stored = self._backend.get_password(SERVICE, _ENTRY)
         except (KeyringError, RuntimeError, OSError) as error:
@@ -61,13 +61,13 @@ class KeyringStore(FileStore):
         return AESGCM(key)
 
     def _create_key_if_unlocked(self) -> AESGCM | None:
-        # A store is opened in event loops too. Who makes a key at this moment is waited for when
-        # there is something to seal with it.
+        # Does not wait, because stores are opened in event loops too. If another process creates a
+        # key now, the first write waits for it.
         with try_lock(self._key_lock) as held:
             return self._create_key() if held else None
 
     def _create_key(self) -> AESGCM:
-        # Two processes at their first start would each make a key, and one file be lost.
+        # Two processes at their first start would create two keys, and one file would be lost.
         if (stored := self._read_key()) is not None:
             return stored
         key = secrets.token_bytes(32)
@@ -81,8 +81,9 @@ class KeyringStore(FileStore):
         except KeyringError as error:
             raise ConfigurationError(
                 "unwritable-store",
-                "The keyring does not take the key for the token file.",
-                f"Unlock it, or set {HOME_VARIABLE} to keep tokens in a private file.",
+                "The keyring refused to store the key of the token file.",
+                f"Unlock the keyring, or set {HOME_VARIABLE} to store tokens in an unencrypted "
+                "private file.",
             ) from error
 
     def _encrypt(self, plain: bytes) -> bytes:
@@ -94,26 +95,26 @@ class KeyringStore(FileStore):
     def _decrypt(self, content: bytes) -> bytes:
         self._key = self._key or self._read_key()
         if self._key is None or not content.startswith(_HEADER):
-            raise ValueError("not a sealed file, or there is no key")
+            raise ValueError("not an encrypted file, or no key")
         return unseal(self._key, content.removeprefix(_HEADER), _HEADER)
 
 
 def seal(key: AESGCM, plain: bytes, header: bytes) -> bytes:
-    """Return ``plain`` sealed, after a fresh nonce; ``form`` says what is sealed and how."""
+    """Return a fresh nonce and the ciphertext of ``plain``; ``header`` is the associated data."""
     nonce = secrets.token_bytes(_NONCE)
     return nonce + key.encrypt(nonce, plain, header)
 
 
 def unseal(key: AESGCM, sealed: bytes, header: bytes) -> bytes:
     """
-    Return what ``seal`` was given.
+    Return the plaintext that ``seal`` encrypted.
 
     Raises:
-        ValueError: another key sealed it, or it was changed or cut off.
+        ValueError: wrong key or associated data, or the ciphertext was changed or truncated.
     """
     if len(sealed) < MIN_SEALED:
-        raise ValueError("a file that was cut off")
+        raise ValueError("a truncated file")
     try:
         return key.decrypt(sealed[:_NONCE], sealed[_NONCE:], header)
     except InvalidTag as error:
-        raise ValueError("sealed with another key, or changed") from error
+        raise ValueError("encrypted with another key, or changed") from error

@@ -1,4 +1,4 @@
-"""One process at a time: a lock that the operating system lets go of when its holder dies."""
+"""File locks between processes; the operating system releases them when a process ends."""
 
 import os
 import sys
@@ -19,10 +19,10 @@ _MAX_WAIT = 30.0
 @asynccontextmanager
 async def async_lock(path: Path, max_wait: float = _MAX_WAIT) -> AsyncIterator[None]:
     """
-    Hold the lock file at ``path`` for the length of the block; ``longest_wait`` is in seconds.
+    Hold the lock file at ``path`` during the block; ``max_wait`` is in seconds.
 
-    Two processes that spend one refresh token at once look like a thief and a victim, and the
-    authorization server takes the tokens from both.
+    Two processes that use one refresh token at once look like a theft, and the authorization server
+    revokes the tokens of both.
 
     Raises:
         Unreachable: with reason ``locked``.
@@ -30,7 +30,7 @@ async def async_lock(path: Path, max_wait: float = _MAX_WAIT) -> AsyncIterator[N
     """
     with _open_lock_file(path) as descriptor:
         with anyio.move_on_after(max_wait) as scope:
-            # Nobody can notify across processes; the holder needs a second at most.
+            # File locks have no notification; the holder needs a second at most.
             while not _acquire(path, descriptor):  # noqa: ASYNC110
                 await anyio.sleep(_PAUSE)
         if scope.cancelled_caught:
@@ -41,10 +41,10 @@ async def async_lock(path: Path, max_wait: float = _MAX_WAIT) -> AsyncIterator[N
 @contextmanager
 def blocking_lock(path: Path) -> Iterator[None]:
     """
-    Hold the lock file at ``path`` while a file is rewritten, which takes milliseconds.
+    Hold the lock file at ``path`` during the block, for milliseconds.
 
-    Without it, two processes that each keep a record would keep one of the two. Waits for the
-    other process, so it is for threads that run no event loop.
+    Without it, one of two concurrent writes would be lost. Blocks the thread, so do not call it in
+    an event loop.
 
     Raises:
         Unreachable: with reason ``locked``.
@@ -63,7 +63,7 @@ def blocking_lock(path: Path) -> Iterator[None]:
 @contextmanager
 def try_lock(path: Path) -> Iterator[bool]:
     """
-    Hold the lock file at ``path`` if nobody else does, and say whether it is held.
+    Try to lock the file at ``path``; yield whether it is locked by this block.
 
     Raises:
         ConfigurationError: with reason ``unwritable-store``.
@@ -82,7 +82,7 @@ def _open_lock_file(path: Path) -> Iterator[int]:
     try:
         yield descriptor
     finally:
-        # The file stays: removing it would let a waiter lock a ghost.
+        # The file stays: a waiting process could otherwise lock a deleted file.
         _unlock(descriptor)
         os.close(descriptor)
 
@@ -97,16 +97,16 @@ def _acquire(path: Path, descriptor: int) -> bool:
 def _locked(path: Path, max_wait: float) -> Unreachable:
     return Unreachable(
         "locked",
-        f"Another process has held {path} for {max_wait:g} seconds.",
-        "Wait for it to finish its sign-in, or end it.",
+        f"Another process has locked {path} for {max_wait:g} seconds.",
+        "Wait until its sign-in is finished, or stop that process.",
     )
 
 
 def _unusable(path: Path, error: OSError) -> ConfigurationError:
     return ConfigurationError(
         "unwritable-store",
-        f"{path} cannot be locked: {error.strerror}.",
-        "Set DOORWARD_HOME to a folder that this user can write to, on a disk that knows locks.",
+        f"Cannot lock {path}: {error.strerror}.",
+        "Set DOORWARD_HOME to a writable folder on a file system with locks.",
     )
 
 
@@ -121,7 +121,7 @@ if sys.platform == "win32":  # pragma: no cover
         return True
 
     def _unlock(descriptor: int) -> None:
-        """Do nothing: closing is letting go."""
+        """Do nothing: closing the file releases the lock."""
 
 else:
     import fcntl
@@ -134,6 +134,6 @@ else:
         return True
 
     def _unlock(descriptor: int) -> None:
-        # Closing lets go only where no forked process has a copy of the descriptor.
+        # Closing releases the lock only if no forked process has a copy of the descriptor.
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_UN)

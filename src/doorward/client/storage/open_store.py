@@ -1,4 +1,4 @@
-"""Which store a user's tokens are kept in, and in which folder."""
+"""Chooses the token store and its folder, by environment and platform."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ def config_directory() -> Path:
     """
     Return the folder of this user's Doorward files.
 
-    ``$DOORWARD_HOME`` if set, else ``doorward`` in the platform's place for settings.
+    It is ``$DOORWARD_HOME`` if set, else ``doorward`` in the platform's configuration folder.
 
     Raises:
         ConfigurationError: with reason ``unwritable-store``; this user has no home.
@@ -43,24 +43,23 @@ def _usual_home() -> Path:
 
 def open_store() -> Store:
     """
-    Return one file for this user alone, sealed where there is something to seal it with.
+    Return the most protected token store that is available.
 
-    With ``$DOORWARD_PASSPHRASE`` set it is sealed with that; else with a key in the keyring, where
-    there is one and ``$DOORWARD_HOME`` is not set. Else the file is plain text with mode 0600: it is
-    kept from other users of this machine, and from nobody who can read it as this user or as root,
-    or who has a copy of the disk.
+    With ``$DOORWARD_PASSPHRASE``, the file is encrypted with the passphrase. Else, with a usable
+    keyring and without ``$DOORWARD_HOME``, it is encrypted with a key in the keyring. Else it is
+    plain text with mode 0600: that protects it from other users of the machine, but not from root,
+    from programs of this user, or from a copy of the disk.
 
     Raises:
-        ConfigurationError: with reason ``unusable-keyring``, or what the store that is chosen
-            refuses.
+        ConfigurationError: with reason ``unusable-keyring``, or the chosen store cannot be used.
     """
     directory = config_directory()
     if passphrase := os.environ.get(PASSPHRASE_VARIABLE):
-        # Argon2 and keyring are loaded by those who seal with them.
+        # Imported here: most stores need neither Argon2 nor keyring.
         from doorward.client.storage.passphrase_store import PassphraseStore
 
         return PassphraseStore(directory, passphrase)
-    # An empty variable chooses no folder, so it does not take the seal off either.
+    # An empty variable chooses no folder, so it does not turn the encryption off.
     if not os.environ.get(HOME_VARIABLE):
         backend = _usable_keyring()
         if backend is not None:
@@ -71,16 +70,16 @@ def open_store() -> Store:
 
 
 def _usable_keyring() -> Any | None:
-    """Return a keyring that really is one, or ``None``."""
+    """Return the keyring backend, or ``None`` if it does not protect its entries."""
     import keyring
     from keyring.errors import KeyringError
 
     try:
         backend = keyring.get_keyring()
-        # The plaintext and null back ends call themselves keyrings and guard nothing.
+        # The plaintext and null backends protect nothing.
         if backend.priority <= 0 or not type(backend).__module__.startswith("keyring.backends."):
             return None
-        # A desktop keyring without a desktop fails at the first question; better now than later.
+        # A desktop keyring without a desktop fails at the first access: find out now.
         backend.get_password(SERVICE, "probe")
     except (KeyringError, RuntimeError, OSError):
         return None

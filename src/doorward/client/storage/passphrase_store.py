@@ -1,4 +1,4 @@
-"""A file that is sealed with a passphrase, for machines without a keyring."""
+"""The token file encrypted with a passphrase, for machines without a keyring."""
 
 import secrets
 from pathlib import Path
@@ -17,9 +17,9 @@ _MIN_PASSPHRASE = 12
 
 class PassphraseStore(FileStore):
     """
-    The private file, encrypted with AES-256-GCM under a key that Argon2id makes of a passphrase.
+    The token file, encrypted with AES-256-GCM under a key derived from a passphrase by Argon2id.
 
-    The salt is in the file. The key is made once per process, which takes about 50 ms and 64 MiB.
+    The salt is in the file. The key is derived once per process, in about 50 ms and 64 MiB.
 
     Raises:
         ConfigurationError: with reason ``short-passphrase``, ``wrong-passphrase``,
@@ -35,7 +35,7 @@ class PassphraseStore(FileStore):
             raise ConfigurationError(
                 "short-passphrase",
                 f"{PASSPHRASE_VARIABLE} has {len(passphrase)} characters.",
-                f"Give it {_MIN_PASSPHRASE} or more: whoever copies the file may guess in peace.",
+                f"Use {_MIN_PASSPHRASE} or more: a short one can be guessed from a copy of the file.",
             )
         super().__init__(directory)
         self._passphrase = passphrase
@@ -46,7 +46,7 @@ class PassphraseStore(FileStore):
         if self._cached_key is None or self._cached_key[0] != salt:
             # RFC 9106 §4, the second recommended option.
             key = hash_secret_raw(
-                # A variable that is not UTF-8 is still a passphrase, and the same one each time.
+                # A passphrase that is not UTF-8 works too.
                 self._passphrase.encode("utf-8", "surrogateescape"),
                 salt,
                 time_cost=3,
@@ -65,12 +65,12 @@ class PassphraseStore(FileStore):
     def _decrypt(self, content: bytes) -> bytes:
         sealed = content.removeprefix(_HEADER)
         if not content.startswith(_HEADER) or len(sealed) < _SALT + MIN_SEALED:
-            raise ValueError("not a file sealed with a passphrase")
+            raise ValueError("not a file encrypted with a passphrase")
         try:
             return unseal(self._key(sealed[:_SALT]), sealed[_SALT:], _HEADER)
         except ValueError as error:
             raise ConfigurationError(
                 "wrong-passphrase",
-                f"{PASSPHRASE_VARIABLE} does not open {self.path}, or the file was changed.",
-                "Give the passphrase it was made with, or move the file away and sign in again.",
+                f"{PASSPHRASE_VARIABLE} does not decrypt {self.path}, or the file was changed.",
+                "Set the passphrase of the file, or move the file away and sign in again.",
             ) from error

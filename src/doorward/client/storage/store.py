@@ -1,4 +1,4 @@
-"""What every store of tokens and registrations can do."""
+"""The interface of a store for tokens and registrations."""
 
 from pathlib import Path
 from typing import Any, Protocol
@@ -8,9 +8,9 @@ Record = dict[str, Any]
 
 class Store(Protocol):
     """
-    Records by key, kept from other users of this machine.
+    Records by key, protected from other users of this machine.
 
-    ``directory`` is where lock files lie. ``location`` says in words where the records are.
+    ``directory`` is the folder for lock files. ``location`` describes where the records are.
     """
 
     directory: Path
@@ -20,10 +20,10 @@ class Store(Protocol):
         """Return the record under ``key``, or ``None``."""
 
     def put(self, key: str, record: Record) -> None:
-        """Keep ``record`` under ``key``."""
+        """Store ``record`` under ``key``."""
 
     def delete(self, key: str) -> None:
-        """Forget what is under ``key``, if anything."""
+        """Delete the record under ``key``, if any."""
 
     def keys(self) -> tuple[str, ...]:
         """Return every key that has a record."""

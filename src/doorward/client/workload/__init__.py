@@ -1,1 +1,1 @@
-"""Signing in without a person: services, workloads, signed assertions."""
+"""Sign-in without a user: services, workload identities, enterprise-managed authorization."""

@@ -1,4 +1,4 @@
-"""The JWT that AWS gives to any of its workloads, by a signed request to STS."""
+"""The JWT of an AWS workload, from a signed request to STS."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +15,12 @@ _MAX_WAIT = 10
 @dataclass(frozen=True, kw_only=True)
 class AwsSts:
     """
-    The JWT of the role that an EC2 instance, an ECS task or a Lambda function has.
+    The JWT of the role of an EC2 instance, an ECS task or a Lambda function.
 
-    STS makes it for the audience, where the account allows outbound identity federation. The
-    request is signed by botocore (``pip install 'doorward[aws]'``) with the credentials that it
-    finds, in its usual order. ``region`` is needed where the environment names none, for STS has
-    no such operation at its global address. ``seconds`` is how long the JWT is to live, 60 to 3600;
-    ``address`` changes the platform's own for a test.
+    STS issues it for the audience if the account allows outbound identity federation. botocore
+    (``pip install 'doorward[aws]'``) signs the request with the credentials that it finds. Set
+    ``region`` if the environment has none: the global STS endpoint lacks this operation. ``seconds``
+    is the lifetime of the JWT, 60 to 3600; ``address`` replaces the STS endpoint in tests.
 
     Spec: AWS STS GetWebIdentityToken
     """
@@ -36,9 +35,9 @@ class AwsSts:
         Return a JWT for ``audience``.
 
         Raises:
-            ConfigurationError: with reason ``no-botocore``, or ``no-workload-token`` where there
-                are no credentials or no region.
-            ClientRefused: STS did not answer, or not with a JWT.
+            ConfigurationError: with reason ``no-botocore``, or ``no-workload-token`` without
+                credentials or region.
+            ClientRefused: STS did not answer with a JWT.
         """
         return require_jwt(await anyio.to_thread.run_sync(self._request_token, audience), "AWS STS")
 
@@ -54,15 +53,15 @@ class AwsSts:
         except (errors.NoCredentialsError, errors.NoRegionError) as error:
             raise ConfigurationError(
                 "no-workload-token",
-                "botocore found no credentials or no region, so this is no AWS workload.",
-                "Give the workload a role, and set AWS_REGION.",
+                "botocore found no AWS credentials or no region.",
+                "Assign a role to the workload, and set AWS_REGION.",
             ) from error
         except (errors.ClientError, errors.BotoCoreError) as error:
-            # The text of the error is left out: it may quote the request with its credentials.
+            # Without the error's text: it can quote the request with its credentials.
             raise Unreachable(
                 "workload-token-refused",
-                f"AWS STS gave no token ({_name_of(error)}).",
-                "Allow sts:GetWebIdentityToken to the role, and outbound federation in the account.",
+                f"AWS STS refused a token ({_name_of(error)}).",
+                "Allow sts:GetWebIdentityToken for the role, and outbound federation in the account.",
             ) from None
         return str(response.get("WebIdentityToken"))
 
@@ -74,7 +73,7 @@ def _botocore() -> tuple[Any, Any]:
     except ImportError as error:
         raise ConfigurationError(
             "no-botocore",
-            "AwsSts signs its requests with botocore, which is not installed.",
+            "AwsSts needs botocore, which is not installed.",
             "Run: pip install 'doorward[aws]'",
         ) from error
     return botocore.session.get_session(), botocore.exceptions

@@ -1,9 +1,8 @@
 """
-Who runs here, as the platform says it: sources of JWTs for ``WorkloadIdentity``.
+Sources of platform JWTs for ``WorkloadIdentity``: Kubernetes, GitHub Actions, Google, Azure.
 
-Every source is called with the audience, which is the issuer that the JWT will be shown to, and
-returns a fresh JWT. The addresses of cloud metadata services are the platforms' own; ``address``
-changes them for a test.
+A source is called with the audience, usually the issuer, and returns a fresh JWT. ``address``
+replaces the URL of the platform's metadata service in tests.
 """
 
 import os
@@ -28,11 +27,10 @@ _MAX_WAIT = 10.0
 @dataclass(frozen=True)
 class ProjectedToken:
     """
-    A JWT in a file that the platform renews; it is read anew each time.
+    A JWT in a file that the platform renews; the file is read each time.
 
-    Kubernetes: mount a ``serviceAccountToken`` volume whose ``audience`` is the issuer. The
-    platform made the token already, so the audience that is asked for changes nothing here;
-    ``WorkloadIdentity`` sends no token that was made for another one.
+    Kubernetes: mount a ``serviceAccountToken`` volume whose ``audience`` is the issuer. The file
+    decides the audience, not the call; ``WorkloadIdentity`` refuses a JWT with another audience.
     """
 
     path: Path
@@ -42,8 +40,8 @@ class ProjectedToken:
         """
         Return the token that EKS projects (``AWS_WEB_IDENTITY_TOKEN_FILE``).
 
-        It is for ``sts.amazonaws.com`` unless the service account's annotation
-        ``eks.amazonaws.com/audience`` names the issuer, which it must.
+        Its audience is ``sts.amazonaws.com`` by default. Set the service account's annotation
+        ``eks.amazonaws.com/audience`` to the issuer.
         """
         return cls(Path(_variable("AWS_WEB_IDENTITY_TOKEN_FILE", "EKS with IAM roles")))
 
@@ -52,13 +50,13 @@ class ProjectedToken:
         """
         Return the token that AKS projects (``AZURE_FEDERATED_TOKEN_FILE``).
 
-        It is for Microsoft Entra unless the workload mounts a token for the issuer there.
+        Its audience is Microsoft Entra by default; mount a token for the issuer instead.
         """
         return cls(Path(_variable("AZURE_FEDERATED_TOKEN_FILE", "AKS with workload identity")))
 
     async def __call__(self, audience: str) -> str:  # noqa: ARG002  (the signature is TokenSource's)
         """
-        Return what the file holds now.
+        Return the current content of the file.
 
         Raises:
             ConfigurationError: with reason ``no-workload-token``.
@@ -68,7 +66,7 @@ class ProjectedToken:
         except (OSError, UnicodeError) as error:
             raise ConfigurationError(
                 "no-workload-token",
-                f"{self.path} cannot be read as a token.",
+                f"Cannot read a token from {self.path}.",
                 "Mount a projected service account token there.",
             ) from error
         return require_jwt(text.strip(), str(self.path))
@@ -79,7 +77,7 @@ class GitHubActions:
     """
     The JWT of a GitHub Actions job with ``permissions: id-token: write``.
 
-    ``environment`` are the job's variables; the two that matter are set by the runner.
+    ``environment`` are the job's variables; the runner sets the two that are needed.
     """
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
@@ -89,16 +87,16 @@ class GitHubActions:
         Return a JWT for ``audience``.
 
         Raises:
-            ConfigurationError: with reason ``no-workload-token``; the job has no such permission.
-            ClientRefused: the runner's endpoint did not answer, or not with a JWT.
+            ConfigurationError: with reason ``no-workload-token``: the job lacks the permission.
+            ClientRefused: the runner's endpoint did not answer with a JWT.
         """
         url = self.environment.get("ACTIONS_ID_TOKEN_REQUEST_URL")
         request_token = self.environment.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
         if not url or not request_token:
             raise ConfigurationError(
                 "no-workload-token",
-                "This is no GitHub Actions job that may ask for an ID token.",
-                "Give the job: permissions: id-token: write.",
+                "This is not a GitHub Actions job with permission for ID tokens.",
+                "Add to the job: permissions: id-token: write.",
             )
         request_url = str(httpx2.URL(url).copy_merge_params({"audience": audience}))
         body = await _fetch(request_url, {"Authorization": f"Bearer {request_token}"})
@@ -117,7 +115,7 @@ class GoogleMetadata:
         Return a JWT for ``audience``.
 
         Raises:
-            ClientRefused: there is no metadata service here, or it did not answer with a JWT.
+            ClientRefused: the metadata service did not answer with a JWT.
         """
         path = f"/computeMetadata/v1/instance/service-accounts/{self.account}/identity"
         url = httpx2.URL(self.address + path).copy_merge_params(
@@ -132,7 +130,7 @@ class AzureMetadata:
     """
     The JWT of an Azure virtual machine's managed identity.
 
-    Azure makes tokens for applications of your directory alone. Name the one that stands for the
+    Azure issues tokens only for applications in your directory. Name the application of the
     issuer: ``WorkloadIdentity(AzureMetadata(), audience="api://…")``.
     """
 
@@ -157,7 +155,7 @@ class AzureMetadata:
 
 
 async def _fetch(url: str, headers: Mapping[str, str]) -> bytes:
-    """Return the body of a 200; follows no redirect and asks no proxy, which would see the token."""
+    """Return the body of a 200 response; uses no redirect and no proxy, which could see the token."""
     accepted = {"Accept-Encoding": "identity", **headers}
     try:
         with anyio.fail_after(_MAX_WAIT):
@@ -171,8 +169,8 @@ async def _fetch(url: str, headers: Mapping[str, str]) -> bytes:
     if response.status_code != 200:
         raise Unreachable(
             "workload-token-refused",
-            f"{response.url.host} answered {response.status_code} instead of a token.",
-            "Check that this workload may ask for one.",
+            f"{response.url.host} answered {response.status_code}, expected 200 with a token.",
+            "Check that this workload may request a token.",
         )
     return body
 
@@ -186,13 +184,13 @@ def _member(body: bytes, name: str, place: str) -> str:
 
 def require_jwt(text: str, place: str) -> str:
     """
-    Return ``text`` when it looks like a JWT that may be sent.
+    Return ``text`` if it has the form of a JWT.
 
     Raises:
-        ProtocolBroken: with reason ``not-a-token``; ``place`` is who gave it.
+        ProtocolBroken: with reason ``not-a-token``; ``place`` names the source.
     """
     if not is_sendable(text) or text.count(".") != 2:
-        raise ProtocolBroken("not-a-token", f"{place} gave something that is no JWT.")
+        raise ProtocolBroken("not-a-token", f"{place} did not return a JWT.")
     return text
 
 
@@ -200,6 +198,8 @@ def _variable(name: str, platform: str) -> str:
     value = os.environ.get(name)
     if not value:
         raise ConfigurationError(
-            "no-workload-token", f"{name} is not set, so this is not {platform}.", ""
+            "no-workload-token",
+            f"{name} is not set.",
+            f"Run this on {platform}, which sets it.",
         )
     return value
