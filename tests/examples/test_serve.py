@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from doorward.serving.connection import LONGEST_HEAD
+from doorward.serving.connection import MAX_HEAD_SIZE
 from doorward.testing import TokenMint
 from tests.e2e.processes import Process, free_port, started, wait_for
 from tests.examples.conftest import RESOURCE
@@ -60,6 +60,6 @@ async def on_a_connection_of_its_own(base: str, token: str | None) -> httpx2.Res
 
 async def test_a_head_without_end_is_refused_there(base: str) -> None:
     async with httpx2.AsyncClient() as http:
-        answer = await http.get(base, headers={"x-long": "a" * (LONGEST_HEAD + 1)})
+        answer = await http.get(base, headers={"x-long": "a" * (MAX_HEAD_SIZE + 1)})
 
     assert answer.status_code == 431

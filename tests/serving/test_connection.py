@@ -5,24 +5,26 @@ from typing import Any
 
 import pytest
 
-from tests.serving.lines import GET, Echo, Party, Wire, post, settle
+from tests.serving.raw_client import GET, Echo, RawClient, FakeTransport, post, settle
 
 
 async def test_an_answer_of_known_length_leaves_in_one_piece() -> None:
-    party = Party(Echo())
+    client = RawClient(Echo())
 
-    await party.say(post(b"hello"))
+    await client.send(post(b"hello"))
 
-    assert len(party.wire.writes) == 1
-    [(status, headers, body)] = party.answers("POST")
+    assert len(client.transport.writes) == 1
+    [(status, headers, body)] = client.answers("POST")
     assert (status, body) == (200, b"hello")
     assert headers["content-type"] == "text/plain"
-    assert not party.wire.closed
+    assert not client.transport.closed
 
 
 async def test_the_application_is_told_what_was_asked() -> None:
     echo = Echo()
-    await Party(echo).say(b"GET /a%20b?x=%2F HTTP/1.1\r\nHost: mcp.example\r\nX-Up: One\r\n\r\n")
+    await RawClient(echo).say(
+        b"GET /a%20b?x=%2F HTTP/1.1\r\nHost: mcp.example\r\nX-Up: One\r\n\r\n"
+    )
 
     [scope] = echo.scopes
     assert scope["method"] == "GET"
@@ -38,14 +40,16 @@ async def test_the_application_is_told_what_was_asked() -> None:
 
 async def test_a_client_of_ipv6_is_an_address_and_a_port_as_well() -> None:
     echo = Echo()
-    await Party(echo, wire=Wire(("::1", 4000, 0, 0))).say(GET)
+    await RawClient(echo, transport=FakeTransport(("::1", 4000, 0, 0))).say(GET)
 
     assert echo.scopes[0]["client"] == ("::1", 4000)
 
 
 async def test_a_target_in_absolute_form_is_its_path() -> None:
     echo = Echo()
-    await Party(echo).say(b"GET http://mcp.example/mcp?a=1 HTTP/1.1\r\nHost: mcp.example\r\n\r\n")
+    await RawClient(echo).say(
+        b"GET http://mcp.example/mcp?a=1 HTTP/1.1\r\nHost: mcp.example\r\n\r\n"
+    )
 
     assert echo.scopes[0]["path"] == "/mcp"
     assert echo.scopes[0]["query_string"] == b"a=1"
@@ -53,25 +57,25 @@ async def test_a_target_in_absolute_form_is_its_path() -> None:
 
 async def test_a_request_that_comes_byte_by_byte_is_the_same_request() -> None:
     echo = Echo()
-    party = Party(echo)
+    client = RawClient(echo)
 
-    await party.say(*(bytes([one]) for one in post(b"hello")))
+    await client.send(*(bytes([one]) for one in post(b"hello")))
 
-    assert party.answers("POST")[0][2] == b"hello"
+    assert client.answers("POST")[0][2] == b"hello"
     assert echo.scopes[0]["headers"][0] == (b"host", b"mcp.example")
 
 
 async def test_requests_that_come_at_once_are_answered_in_their_order() -> None:
-    party = Party(Echo())
+    client = RawClient(Echo())
 
-    await party.say(post(b"one") + post(b"two") + post(b"three"))
+    await client.send(post(b"one") + post(b"two") + post(b"three"))
 
-    assert [body for _, _, body in party.answers("POST", "POST", "POST")] == [
+    assert [body for _, _, body in client.answers("POST", "POST", "POST")] == [
         b"one",
         b"two",
         b"three",
     ]
-    assert party.wire.reading
+    assert client.transport.reading
 
 
 async def test_nothing_more_is_read_while_requests_wait_behind_one() -> None:
@@ -81,25 +85,25 @@ async def test_nothing_more_is_read_while_requests_wait_behind_one() -> None:
         await go_on.wait()
         await Echo()(scope, receive, send)
 
-    party = Party(slow)
-    await party.say(post(b"one") + post(b"two"))
-    assert (party.wire.reading, party.wire.writes) == (False, [])
+    client = RawClient(slow)
+    await client.send(post(b"one") + post(b"two"))
+    assert (client.transport.reading, client.transport.writes) == (False, [])
 
     go_on.set()
     await settle()
 
-    assert len(party.answers("POST", "POST")) == 2
-    assert party.wire.reading
+    assert len(client.answers("POST", "POST")) == 2
+    assert client.transport.reading
 
 
 async def test_a_body_in_chunks_is_put_together_and_its_trailers_are_no_headers() -> None:
     echo = Echo()
     head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: X-User\r\n\r\n"
-    party = Party(echo)
+    client = RawClient(echo)
 
-    await party.say(head, b"3\r\nabc\r\n", b"2\r\nde\r\n0\r\nX-User: root\r\n\r\n")
+    await client.send(head, b"3\r\nabc\r\n", b"2\r\nde\r\n0\r\nX-User: root\r\n\r\n")
 
-    assert party.answers("POST")[0][2] == b"abcde"
+    assert client.answers("POST")[0][2] == b"abcde"
     assert b"x-user" not in dict(echo.scopes[0]["headers"])
 
 
@@ -107,51 +111,51 @@ async def test_a_body_that_nobody_asks_for_is_not_read_without_end() -> None:
     async def busy(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.Event().wait()
 
-    party = Party(busy)
-    await party.say(post(b"x" * 1_000_000)[:100_000])
+    client = RawClient(busy)
+    await client.send(post(b"x" * 1_000_000)[:100_000])
 
-    assert not party.wire.reading
-    party.connection.connection_lost(None)
-    for task in party.state.tasks:
+    assert not client.transport.reading
+    client.connection.connection_lost(None)
+    for task in client.state.tasks:
         task.cancel()
 
 
 async def test_a_body_that_is_asked_for_is_read_on() -> None:
-    party = Party(Echo())
+    client = RawClient(Echo())
     whole = post(b"x" * 200_000)
 
-    await party.say(whole[:100_000])
-    assert party.wire.reading
-    await party.say(whole[100_000:])
+    await client.send(whole[:100_000])
+    assert client.transport.reading
+    await client.send(whole[100_000:])
 
-    assert party.answers("POST")[0][2] == b"x" * 200_000
+    assert client.answers("POST")[0][2] == b"x" * 200_000
 
 
 @pytest.mark.parametrize("said", [b"Expect: 100-continue", b"expect: 100-Continue"])
 async def test_whoever_waits_for_leave_to_send_a_body_gets_it_when_it_is_wanted(
     said: bytes,
 ) -> None:
-    party = Party(Echo())
+    client = RawClient(Echo())
     whole = post(b"hello", said)
 
-    await party.say(whole[:-5])
-    assert party.said == b"HTTP/1.1 100 Continue\r\n\r\n"
-    await party.say(b"hel")
-    await party.say(b"lo")
+    await client.send(whole[:-5])
+    assert client.received == b"HTTP/1.1 100 Continue\r\n\r\n"
+    await client.send(b"hel")
+    await client.send(b"lo")
     # Once is enough, and nobody else is told so.
-    assert party.said.count(b"100 Continue") == 1
+    assert client.received.count(b"100 Continue") == 1
 
-    assert party.said.endswith(b"hello")
+    assert client.received.endswith(b"hello")
 
 
 async def test_nobody_gets_leave_who_does_not_wait_for_it() -> None:
-    party = Party(Echo())
+    client = RawClient(Echo())
 
-    await party.say(post(b"hello", b"Expect: a-miracle")[:-5])
-    assert party.said == b""
-    await party.say(b"hello")
+    await client.send(post(b"hello", b"Expect: a-miracle")[:-5])
+    assert client.received == b""
+    await client.send(b"hello")
 
-    assert party.answers("POST")[0][2] == b"hello"
+    assert client.answers("POST")[0][2] == b"hello"
 
 
 @pytest.mark.parametrize(
@@ -168,21 +172,21 @@ async def test_nobody_gets_leave_who_does_not_wait_for_it() -> None:
 )
 async def test_what_is_no_request_is_refused_and_ends_the_connection(sent: bytes) -> None:
     echo = Echo()
-    party = Party(echo)
+    client = RawClient(echo)
 
-    await party.say(sent)
+    await client.send(sent)
 
-    assert party.answers("GET")[0][0] == 400
-    assert (party.wire.closed, echo.scopes) == (True, [])
+    assert client.answers("GET")[0][0] == 400
+    assert (client.transport.closed, echo.scopes) == (True, [])
 
 
 async def test_an_upgrade_is_not_heard() -> None:
-    party = Party(Echo())
+    client = RawClient(Echo())
     asks = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
-    await party.say(b"GET / HTTP/1.1\r\nHost: x\r\n" + asks + b"\r\n")
+    await client.send(b"GET / HTTP/1.1\r\nHost: x\r\n" + asks + b"\r\n")
 
-    assert party.answers("GET")[0][0] == 200
+    assert client.answers("GET")[0][0] == 200
 
 
 @pytest.mark.parametrize(
@@ -194,13 +198,13 @@ async def test_an_upgrade_is_not_heard() -> None:
     ],
 )
 async def test_a_connection_ends_where_the_client_ends_it(head: bytes) -> None:
-    party = Party(Echo())
+    client = RawClient(Echo())
 
-    await party.say(head)
+    await client.send(head)
 
-    [(status, headers, _)] = party.answers("GET")
+    [(status, headers, _)] = client.answers("GET")
     assert (status, headers["connection"]) == (200, "close")
-    assert party.wire.closed
+    assert client.transport.closed
 
 
 async def test_a_server_that_stops_ends_idle_connections_at_once_and_busy_ones_after_their_answer() -> (
@@ -212,17 +216,17 @@ async def test_a_server_that_stops_ends_idle_connections_at_once_and_busy_ones_a
         await go_on.wait()
         await Echo()(scope, receive, send)
 
-    idle, busy = Party(slow), Party(slow)
+    idle, busy = RawClient(slow), RawClient(slow)
     await busy.say(GET)
     idle.connection.shutdown()
     busy.connection.shutdown()
-    assert (idle.wire.closed, busy.wire.closed) == (True, False)
+    assert (idle.transport.closed, busy.transport.closed) == (True, False)
 
     go_on.set()
     await settle()
 
     assert busy.answers("GET")[0][1]["connection"] == "close"
-    assert busy.wire.closed
+    assert busy.transport.closed
     assert busy.state.tasks == set()
 
 
@@ -235,37 +239,37 @@ async def test_a_client_that_goes_away_is_told_of_and_nothing_is_sent_to_it() ->
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"late"})
 
-    party = Party(waits)
-    await party.say(GET)
-    party.connection.connection_lost(None)
+    client = RawClient(waits)
+    await client.send(GET)
+    client.connection.connection_lost(None)
     await settle()
 
     assert heard == ["http.disconnect"]
-    assert party.wire.writes == []
-    assert party.state.connections == set()
-    assert party.state.tasks == set()
+    assert client.transport.writes == []
+    assert client.state.connections == set()
+    assert client.state.tasks == set()
 
 
 async def test_what_follows_an_upgrade_is_not_read_as_a_request() -> None:
     echo = Echo()
-    party = Party(echo)
+    client = RawClient(echo)
     asks = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
-    await party.say(asks)
+    await client.send(asks)
 
-    assert party.answers("GET")[0][1]["connection"] == "close"
-    assert (len(echo.scopes), party.wire.closed) == (1, True)
+    assert client.answers("GET")[0][1]["connection"] == "close"
+    assert (len(echo.scopes), client.transport.closed) == (1, True)
 
 
 async def test_an_application_that_is_cancelled_leaves_nobody_waiting() -> None:
     async def waits(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.Event().wait()
 
-    party = Party(waits)
-    await party.say(GET)
-    for task in party.state.tasks:
+    client = RawClient(waits)
+    await client.send(GET)
+    for task in client.state.tasks:
         task.cancel()
     await settle()
 
-    assert party.wire.closed
-    assert party.state.tasks == set()
+    assert client.transport.closed
+    assert client.state.tasks == set()

@@ -8,7 +8,7 @@ from selectors import EVENT_READ, EVENT_WRITE
 import pytest
 
 from doorward.serving import new_event_loop
-from doorward.serving.loop import MOST_EVENTS
+from doorward.serving.loop import MAX_EVENTS_PER_TURN
 
 # Elsewhere it is asyncio's own loop.
 pytestmark = pytest.mark.needs("epoll")
@@ -18,10 +18,10 @@ class Pairs:
     """So many connected sockets, of which one end each is watched."""
 
     def __init__(self, number: int) -> None:
-        from doorward.serving.loop import _FewAtATime
+        from doorward.serving.loop import _BoundedEpollSelector
 
         self.pairs = [socket.socketpair() for _ in range(number)]
-        self.selector = _FewAtATime()
+        self.selector = _BoundedEpollSelector()
         for place, (near, _) in enumerate(self.pairs):
             self.selector.register(near, EVENT_READ, place)
 
@@ -36,19 +36,19 @@ class Pairs:
 
 
 def test_one_look_finds_no_more_than_the_bound_and_the_next_one_finds_the_others() -> None:
-    pairs = Pairs(2 * MOST_EVENTS + 5)
+    pairs = Pairs(2 * MAX_EVENTS_PER_TURN + 5)
     for _, far in pairs.pairs:
         far.send(b"x")
 
     looks = [pairs.look() for _ in range(3)]
 
-    assert [len(look) for look in looks[:2]] == [MOST_EVENTS, MOST_EVENTS]
+    assert [len(look) for look in looks[:2]] == [MAX_EVENTS_PER_TURN, MAX_EVENTS_PER_TURN]
     assert set().union(*looks) == set(range(len(pairs.pairs)))
     pairs.close()
 
 
 def test_whoever_always_has_more_to_say_keeps_nobody_waiting() -> None:
-    pairs = Pairs(4 * MOST_EVENTS)
+    pairs = Pairs(4 * MAX_EVENTS_PER_TURN)
     for _, far in pairs.pairs:
         far.send(b"x")
 
@@ -96,9 +96,9 @@ def test_a_server_runs_on_it() -> None:
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
         async with server:
             port = server.sockets[0].getsockname()[1]
-            return await asyncio.gather(*(ask(port) for _ in range(3 * MOST_EVENTS)))
+            return await asyncio.gather(*(ask(port) for _ in range(3 * MAX_EVENTS_PER_TURN)))
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        assert runner.run(meet()) == [b"x"] * (3 * MOST_EVENTS)
+        assert runner.run(meet()) == [b"x"] * (3 * MAX_EVENTS_PER_TURN)
         # Timers need a look that ends by itself; a process that is done closes every descriptor.
         runner.run(asyncio.sleep(0.001))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from doorward.serving import listen, new_event_loop, serve
-from tests.serving.lines import Echo, post
+from tests.serving.raw_client import Echo, post
 
 
 @pytest.fixture(autouse=True)

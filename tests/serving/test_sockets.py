@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 
 from doorward.serving import Connection, connection, new_event_loop, timeouts
 from tests.net.server import authority
-from tests.serving.lines import Ends, Party, Wire
+from tests.serving.raw_client import FakeSocket, RawClient, FakeTransport
 
 
 def uvloops() -> asyncio.AbstractEventLoop:
@@ -91,7 +91,7 @@ def test_no_piece_waits_until_the_client_has_acknowledged_the_one_before(loop: L
         assert runner.run(look()) == 1
 
 
-class Gone(Ends):
+class Gone(FakeSocket):
     """A socket of macOS whose peer is gone."""
 
     @property
@@ -103,11 +103,11 @@ class Gone(Ends):
 
 
 async def test_a_client_that_is_gone_at_once_is_told_of_as_any_other() -> None:
-    party = Party(plenty, wire=Wire(ends=Gone))
-    assert party.state.connections
-    party.connection.connection_lost(None)
+    client = RawClient(plenty, transport=FakeTransport(ends=Gone))
+    assert client.state.connections
+    client.connection.connection_lost(None)
 
-    assert party.state.connections == set()
+    assert client.state.connections == set()
 
 
 @pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])
@@ -115,8 +115,8 @@ async def test_a_client_that_is_gone_at_once_is_told_of_as_any_other() -> None:
 def test_a_client_that_does_not_read_is_let_go(
     loop: Loop, secured: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(timeouts, "LONGEST_STANDSTILL", 0.05)
-    monkeypatch.setattr(connection, "_LOOKS_EVERY", 0.01)
+    monkeypatch.setattr(timeouts, "STALL_TIMEOUT", 0.05)
+    monkeypatch.setattr(connection, "_CHECK_INTERVAL", 0.01)
     contexts = authority(tmp_path, "localhost") if secured else None
 
     async def send_and_read_nothing() -> None:

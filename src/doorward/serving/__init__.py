@@ -1,4 +1,4 @@
-"""Listening on this machine: sockets that are ours before we promise anything, and a server with bounds."""
+"""Inbound HTTP/1.1 for Doorward's own servers: sockets, and connections with limits in bytes and seconds."""
 
 from doorward.serving.connection import Connection
 from doorward.serving.listen import listen, serve

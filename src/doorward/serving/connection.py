@@ -1,4 +1,4 @@
-"""One connection: HTTP/1.1 in, one call of the application after another, with bounds on both."""
+"""One HTTP/1.1 connection with limits: it parses requests and calls the application for each in turn."""
 
 import asyncio
 import socket
@@ -15,21 +15,21 @@ from uvicorn.server import ServerState
 
 from doorward.serving.request_cycle import RequestCycle
 from doorward.serving.request_head import (
-    HEAD_TOO_LONG,
+    HEAD_TOO_LARGE,
     HeadRefused,
-    answer_to,
     origin_form,
+    refusal_for,
     require_chunked,
     require_version,
 )
 from doorward.serving.timeouts import Timeouts
 
-LONGEST_HEAD = 64 * 1024
-_LOOKS_EVERY = 5.0
-_MOST_UNREAD = 64 * 1024
-# Of a body that is still coming when its request has been answered. Less would cut clients off that
-# send all of it before they read the answer.
-MOST_IGNORED = 16 * 1024 * 1024
+MAX_HEAD_SIZE = 64 * 1024
+_CHECK_INTERVAL = 5.0
+_MAX_UNREAD_BODY = 64 * 1024
+# How much is read of a body whose request is already answered. A lower limit breaks clients that
+# send the whole body before they read the response.
+MAX_DISCARDED_BODY = 16 * 1024 * 1024
 
 _REFUSAL = (
     b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
@@ -39,12 +39,12 @@ _REFUSAL = (
 
 class Connection(asyncio.Protocol):
     """
-    One client's connection to an application that uvicorn runs: ``uvicorn.Config(http=Connection)``.
+    A client connection with limits, for ``uvicorn.Config(http=Connection)``.
 
-    In place of uvicorn's own, which keeps whatever headers somebody cares to send and waits for
-    ever for a request to end, and for its answer to be taken: one client without a token could have
-    it hold gigabytes, and a thousand slow ones every connection there is. It also sends head and
-    body apart, and sets a timer for each request. HTTP/1.1 alone: no WebSocket, no access log.
+    It replaces uvicorn's own protocol class, which limits neither the size of headers nor the time
+    that a request or a response takes. There, one client without a token can make the server hold
+    gigabytes, and a thousand slow clients occupy every connection. This class also sends head and
+    body in one piece. It supports HTTP/1.1 only: no WebSocket, no access log.
 
     Spec: RFC 9112; RFC 6585 §5; RFC 9110 §15.5.9
     """
@@ -68,210 +68,213 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self.paused = False
         self._writable: asyncio.Event | None = None
-        self.reads = True
-        # The request that is answered, those that came behind it, and the one that still arrives.
+        self.is_reading = True
+        # The request that the application answers, the requests pipelined behind it, and the one whose
+        # body is still arriving.
         self._cycle: RequestCycle | None = None
-        self._behind: deque[RequestCycle] = deque()
-        self._arriving: RequestCycle | None = None
-        self._head_is_open = False
-        self._ignored = 0
+        self._pipelined: deque[RequestCycle] = deque()
+        self._receiving: RequestCycle | None = None
+        self._in_head = False
+        self._discarded = 0
         self._timer: asyncio.TimerHandle | None = None
-        # Of a head, or of lines around a body: what came before the piece at hand, that piece, and
-        # whether they began in there.
-        self._before = self._piece = 0
-        self._began_here = False
+        # Of a head or of trailers: the bytes before the current chunk, the size of the chunk, and
+        # whether the head began inside it.
+        self._size_before = self._chunk_size = 0
+        self._began_in_chunk = False
 
-    # What asyncio tells.
+    # Callbacks of asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to wait for a request."""
-        # uvloop's transports do what asyncio's do without being of their class.
+        """Wait for the first request."""
+        # uvloop's transports behave like asyncio's but do not inherit from them.
         self._transport = cast(asyncio.Transport, transport)
         self._server.connections.add(cast(Any, self))
         self._client = get_remote_addr(self._transport)
         self._address = get_local_addr(self._transport)
         self._scheme = "https" if is_ssl(self._transport) else "http"
-        _send_at_once(self._transport)
+        _set_nodelay(self._transport)
         self._timeouts.begin()
-        self._timeouts.came = 1
-        self._timer = self._loop.call_later(_LOOKS_EVERY, self._look)
+        self._timeouts.received = 1
+        self._timer = self._loop.call_later(_CHECK_INTERVAL, self._check_timeouts)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """Tell the application that nobody reads any more."""
+        """Tell the application that the client is disconnected."""
         self._server.connections.discard(cast(Any, self))
         self._transport = None
         if self._timer is not None:
             self._timer.cancel()
-        for cycle in (self._cycle, *self._behind):
+        for cycle in (self._cycle, *self._pipelined):
             if cycle is not None:
-                cycle.gone = True
-                cycle.tell()
-        self._behind.clear()
+                cycle.disconnected = True
+                cycle.wake()
+        self._pipelined.clear()
         self.resume_writing()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from the line; end the connection where they are no request."""
-        self._piece = len(data)
+        """Parse ``data``; refuse it when it is not a valid request."""
+        self._chunk_size = len(data)
         timeouts = self._timeouts
-        timeouts.came += len(data)
+        timeouts.received += len(data)
         if timeouts.since is None and self._cycle is None:
             timeouts.begin()
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # Nobody here speaks anything else. The request is answered as what it is without that,
-            # and is the last one: what follows is in the other protocol.
+            # No other protocol is supported. The request is answered without the upgrade and is the
+            # last one, because what follows is in the other protocol.
             if self._cycle is not None:
-                self._cycle.stays = False
+                self._cycle.keep_alive = False
             return
         except httptools.HttpParserError as error:
-            self._refuse(*answer_to(error))
+            self._refuse(*refusal_for(error))
             return
-        if self._head_is_open or self._arriving is not None:
-            self._bound_lines()
+        if self._in_head or self._receiving is not None:
+            self._limit_lines()
 
-    def _bound_lines(self) -> None:
-        # A single endless header never comes to its callback, be it in a head or in the trailers of a
-        # body, which the parser keeps until it ends. In the piece in which lines begin, there may
-        # also be the end of another request, or of a body.
-        if not self._began_here:
-            self._before += self._piece
-        self._began_here = False
-        if self._before > LONGEST_HEAD:
-            self._refuse(*HEAD_TOO_LONG)
+    def _limit_lines(self) -> None:
+        # The parser buffers an endless header, in a head or in trailers, and never calls back. The
+        # chunk in which a head begins is not counted: it may also contain the end of a body.
+        if not self._began_in_chunk:
+            self._size_before += self._chunk_size
+        self._began_in_chunk = False
+        if self._size_before > MAX_HEAD_SIZE:
+            self._refuse(*HEAD_TOO_LARGE)
 
     def pause_writing(self) -> None:
-        """Take note that the client reads slower than the application writes."""
+        """Pause the application: the client reads slower than it writes."""
         self.paused = True
 
     def resume_writing(self) -> None:
-        """Let the application write on."""
+        """Let the application write again."""
         self.paused = False
         if self._writable is not None:
             self._writable.set()
 
-    # What uvicorn tells.
+    # Callbacks of uvicorn.
 
     def shutdown(self) -> None:
-        """Close, as soon as no request is under way."""
+        """Close the connection after the request in flight."""
         if self._cycle is None:
-            self.break_off()
+            self.close()
         else:
-            self._cycle.stays = False
+            self._cycle.keep_alive = False
 
-    # What the parser tells.
+    # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Start a new request."""
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head_is_open = True
-        self._count_anew()
+        self._in_head = True
+        self._reset_count()
 
     def on_url(self, url: bytes) -> None:
-        """Take a piece of the target."""
+        """Append a part of the request target."""
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; what follows a body is nobody's."""
-        if self._head_is_open:
+        """Append a header; ignore trailers."""
+        if self._in_head:
             name = name.lower()
             if name == b"transfer-encoding":
                 require_chunked(value)
             self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Call the application, or let the request wait for the one before it."""
-        # One by one only where they could be too many: all that came is as short, as a rule.
-        if self._before + self._piece > LONGEST_HEAD and self._size_of_head() > LONGEST_HEAD:
-            raise HeadRefused(HEAD_TOO_LONG)
-        self._head_is_open = False
-        self._count_anew()
+        """Call the application, or queue the request behind the one before it."""
+        # Sizes are added up only where the bytes received exceed the limit, which is rare.
+        if (
+            self._size_before + self._chunk_size > MAX_HEAD_SIZE
+            and self._head_size() > MAX_HEAD_SIZE
+        ):
+            raise HeadRefused(HEAD_TOO_LARGE)
+        self._in_head = False
+        self._reset_count()
         version = self._parser.get_http_version()
         require_version(version)
-        stays = version == "1.1" and self._parser.should_keep_alive()
-        cycle = RequestCycle(self, self._scope(version), stays)
-        self._arriving = cycle
+        keep_alive = version == "1.1" and self._parser.should_keep_alive()
+        cycle = RequestCycle(self, self._scope(version), keep_alive)
+        self._receiving = cycle
         if self._cycle is None:
             self._begin(cycle)
         else:
-            self._behind.append(cycle)
+            self._pipelined.append(cycle)
             self._stop_reading()
 
     def on_body(self, body: bytes) -> None:
-        """Hand on a piece of the body, and take no more while nobody asks for it."""
-        self._count_anew()
-        if self._arriving is not None:
-            self._arriving.feed(body)
-            if self._arriving.complete:
-                self._ignore(len(body))
-            elif self._arriving.unread > _MOST_UNREAD:
+        """Pass on a part of the body; stop reading while the application does not ask for it."""
+        self._reset_count()
+        if self._receiving is not None:
+            self._receiving.feed(body)
+            if self._receiving.complete:
+                self._discard(len(body))
+            elif self._receiving.unread > _MAX_UNREAD_BODY:
                 self._stop_reading()
 
     def on_message_complete(self) -> None:
-        """Take note that the request is whole."""
-        if self._arriving is not None:
-            self._arriving.end()
-        self._arriving = None
-        self._ignored = self._timeouts.came = 0
+        """Mark the request as complete."""
+        if self._receiving is not None:
+            self._receiving.end()
+        self._receiving = None
+        self._discarded = self._timeouts.received = 0
         if self._cycle is None:
             self._timeouts.begin()
         else:
             self._timeouts.since = None
 
-    # What the turn under way asks for.
+    # Calls of the current request cycle.
 
     @property
     def default_headers(self) -> list[tuple[bytes, bytes]]:
-        """The headers that uvicorn puts into every answer."""
+        """The headers that uvicorn adds to every response."""
         return self._server.default_headers
 
     def write(self, data: bytes) -> None:
-        """Send ``data``, where somebody still reads."""
+        """Send ``data`` unless the client is disconnected."""
         if self._transport is not None:
             self._timeouts.written += len(data)
             self._transport.write(data)
 
     async def drained(self) -> None:
-        """Wait until the client has taken enough of what was written."""
+        """Wait until the write buffer is below its limit."""
         if self._writable is None:
             self._writable = asyncio.Event()
         self._writable.clear()
         if self.paused:
             await self._writable.wait()
 
-    def go_on_reading(self) -> None:
-        """Take more from the client, where that was stopped and nothing waits already."""
-        if not self.reads and not self._behind and self._transport is not None:
-            self.reads = True
+    def resume_reading(self) -> None:
+        """Read from the client again, unless a pipelined request is waiting."""
+        if not self.is_reading and not self._pipelined and self._transport is not None:
+            self.is_reading = True
             self._transport.resume_reading()
 
-    def answered(self, cycle: RequestCycle) -> None:
-        """Serve the request behind this one, or wait for the next."""
+    def response_complete(self, cycle: RequestCycle) -> None:
+        """Start the next pipelined request, or wait for one."""
         self._server.total_requests += 1
         self._cycle = None
-        if not cycle.stays:
-            self.break_off()
-        elif self._behind:
-            self._begin(self._behind.popleft())
-            self.go_on_reading()
+        if not cycle.keep_alive:
+            self.close()
+        elif self._pipelined:
+            self._begin(self._pipelined.popleft())
+            self.resume_reading()
         else:
-            # What is left of a body that nobody wanted comes under the same limits as a request.
+            # The rest of an unread body has the same time limits as a request.
             self._timeouts.begin()
-            if not self.reads:
-                self.go_on_reading()
+            if not self.is_reading:
+                self.resume_reading()
 
-    def over(self, cycle: RequestCycle) -> None:
-        """Forget the application's work on ``turn``."""
+    def task_done(self, cycle: RequestCycle) -> None:
+        """Remove the finished task of ``cycle``."""
         if cycle.task is not None:
             self._server.tasks.discard(cycle.task)
 
-    def break_off(self) -> None:
-        """Close, once what was written has left."""
+    def close(self) -> None:
+        """Close the connection after the write buffer is sent."""
         if self._transport is not None:
             self._transport.close()
 
-    # The connection's own.
+    # Internals.
 
     def _begin(self, cycle: RequestCycle) -> None:
         self._cycle = cycle
@@ -301,59 +304,59 @@ class Connection(asyncio.Protocol):
             "state": self._app_state.copy(),
         }
 
-    def _count_anew(self) -> None:
-        self._before = 0
-        self._began_here = True
+    def _reset_count(self) -> None:
+        self._size_before = 0
+        self._began_in_chunk = True
 
-    def _size_of_head(self) -> int:
+    def _head_size(self) -> int:
         return len(self._url) + sum(len(name) + len(value) for name, value in self._headers)
 
-    def _ignore(self, length: int) -> None:
-        self._ignored += length
-        if self._ignored > MOST_IGNORED:
-            self.break_off()
+    def _discard(self, length: int) -> None:
+        self._discarded += length
+        if self._discarded > MAX_DISCARDED_BODY:
+            self.close()
 
     def _stop_reading(self) -> None:
-        if self.reads and self._transport is not None:
-            self.reads = False
+        if self.is_reading and self._transport is not None:
+            self.is_reading = False
             self._transport.pause_reading()
 
-    def _look(self) -> None:
-        """Close what has been waited for long enough."""
+    def _check_timeouts(self) -> None:
+        """Close the connection when a time limit is exceeded."""
         transport = self._transport
         if transport is None:
             return
-        self._timer = self._loop.call_later(_LOOKS_EVERY, self._look)
-        if self._timeouts.stands_still(transport.get_write_buffer_size()):
-            # To close would be to wait for what nobody takes.
+        self._timer = self._loop.call_later(_CHECK_INTERVAL, self._check_timeouts)
+        if self._timeouts.is_stalled(transport.get_write_buffer_size()):
+            # close() would wait for the client to read the buffer.
             transport.abort()
         elif self._timeouts.is_over() and not transport.is_closing():
-            self._give_up()
+            self._time_out()
 
-    def _give_up(self) -> None:
-        if self._timeouts.came and self._cycle is None and self._arriving is None:
+    def _time_out(self) -> None:
+        if self._timeouts.received and self._cycle is None and self._receiving is None:
             self._refuse(b"408 Request Timeout", b"The request took too long to arrive")
         else:
-            self.break_off()
+            self.close()
 
-    def _refuse(self, status: bytes, said: bytes) -> None:
-        body = b'{"error":"%b"}' % said
-        # Between two parts of an answer, nobody could tell it from the answer.
+    def _refuse(self, status: bytes, message: bytes) -> None:
+        body = b'{"error":"%b"}' % message
+        # Inside a response that has begun, the client would take the refusal for a part of it.
         if self._cycle is None:
             self.write(_REFUSAL % (status, len(body), body))
-        self.break_off()
+        self.close()
 
 
-def _send_at_once(transport: asyncio.Transport) -> None:
+def _set_nodelay(transport: asyncio.Transport) -> None:
     """
-    Let the kernel send every piece when it is written, though the last one is not yet acknowledged.
+    Set TCP_NODELAY, so that the kernel sends each write at once.
 
-    asyncio asks for that only where a listening socket names its protocol. Those that people bind
-    themselves do not, nor do uvicorn's with ``--workers``: each event of a stream then waits for
-    the client's acknowledgement of the one before, which comes 40 ms late.
+    asyncio sets it only when the listening socket names its protocol. Sockets that people bind
+    themselves do not, nor do uvicorn's with ``--workers``. Each event of a stream would then wait
+    40 ms for the acknowledgement of the event before.
     """
     end = transport.get_extra_info("socket")
     if end is not None and end.family in (socket.AF_INET, socket.AF_INET6):
-        # macOS refuses it where the client is gone already, which asyncio is about to tell.
+        # macOS raises when the client is disconnected already; asyncio reports that next.
         with suppress(OSError):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

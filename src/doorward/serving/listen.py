@@ -1,4 +1,4 @@
-"""Sockets of this machine alone, under all its names, and a server that ends when it is told to."""
+"""Listening sockets on loopback, and a server that stops cleanly."""
 
 import errno
 import gc
@@ -18,8 +18,8 @@ def listen(port: int) -> list[socket.socket]:
     """
     Return listening sockets on 127.0.0.1 and, where the machine has it, on [::1].
 
-    Both, because ``localhost`` is one to some clients and the other to others. ``port`` 0 takes
-    any free port, the same for both.
+    Clients resolve ``localhost`` to either of the two. With ``port`` 0, both sockets share one free
+    port.
 
     Raises:
         ConfigurationError: ``port-in-use``, ``port-not-allowed``.
@@ -66,19 +66,19 @@ def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which otherwise sends itself the signal again and dies before we tidy up."""
+    """uvicorn's server without its re-raised signal, which would kill the process before cleanup."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and spare the garbage collector what is there from now on."""
+        """Start, and exclude what is loaded so far from garbage collection."""
         await super().startup(sockets)
-        # Modules, schemas and rules stay as long as the server does. To walk over them all took
-        # 25 ms now and then, in which nobody was answered.
+        # Modules, schemas and rules live as long as the server. Walking over them took 25 ms now and
+        # then, in which no request was answered.
         gc.collect()
         gc.freeze()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop at Ctrl-C and at a polite kill, and then return to whoever called."""
+        """Stop on SIGINT and SIGTERM, and return to the caller."""
         handled = (signal.SIGINT, signal.SIGTERM)
         before = {one: signal.signal(one, self.handle_exit) for one in handled}
         try:
@@ -90,10 +90,10 @@ class _Server(uvicorn.Server):
 
 async def serve(app: ASGIApp, sockets: list[socket.socket]) -> None:
     """
-    Serve ``app`` until the process is told to stop; then return, so that the caller can tidy up.
+    Serve ``app`` until SIGINT or SIGTERM; then return, so that the caller can clean up.
 
-    Meant to run on ``new_event_loop``, and not on uvloop: that takes one new connection in a turn,
-    and of a thousand that come at once the last one was let in after half a minute.
+    Run it on ``new_event_loop``, not on uvloop. uvloop accepts one connection per turn: of a thousand
+    clients that connected at once, the last one waited half a minute.
     """
     config = uvicorn.Config(
         app,

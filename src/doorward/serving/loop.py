@@ -1,4 +1,4 @@
-"""The event loop that our own servers run on."""
+"""The event loop of Doorward's own servers."""
 
 import asyncio
 import os
@@ -7,32 +7,32 @@ import sys
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any
 
-# Fewer make more turns of the loop; with more, what was read of the first has left the processor's
-# caches before it is answered.
-MOST_EVENTS = 32
+# A lower limit makes more turns of the loop. With a higher one, the first request has left the
+# processor's caches before it is answered.
+MAX_EVENTS_PER_TURN = 32
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """
     Return the event loop for a server with many busy connections.
 
-    It is asyncio's. On Linux it takes at most ``MOST_EVENTS`` in a turn, where asyncio takes all that
-    there are, and reads a thousand requests before it answers the first. For other servers:
+    On Linux, asyncio's loop handles every ready event in one turn: it reads a thousand requests before
+    it answers the first. This one handles at most ``MAX_EVENTS_PER_TURN``. For other servers:
     ``uvicorn.Config(app, loop="doorward.serving:new_event_loop")``.
     """
     if sys.platform == "linux":
-        return asyncio.SelectorEventLoop(_FewAtATime())
+        return asyncio.SelectorEventLoop(_BoundedEpollSelector())
     return asyncio.new_event_loop()
 
 
 if sys.platform == "linux":
     from selectors import EpollSelector, SelectorKey
 
-    class _FewAtATime(EpollSelector):
+    class _BoundedEpollSelector(EpollSelector):
         """
-        Epoll, with a bound on what one look at it finds.
+        Epoll with a limit on the events of one poll.
 
-        Nobody is overlooked: the kernel puts what it reported behind all that it did not.
+        No event starves: the kernel queues what it reported behind what it did not report.
         """
 
         def __init__(self) -> None:
@@ -58,14 +58,16 @@ if sys.platform == "linux":
 
         def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
             try:
-                found = self._epoll.poll(None if timeout is None else max(timeout, 0), MOST_EVENTS)
+                found = self._epoll.poll(
+                    None if timeout is None else max(timeout, 0), MAX_EVENTS_PER_TURN
+                )
             except InterruptedError:
                 return []
             ready = []
             for number, event in found:
                 key = self._keys.get(number)
                 if key is not None:
-                    # An error or a hang-up is for whoever waits, to read or to write.
+                    # An error or a hang-up wakes readers and writers alike.
                     readable = EVENT_READ if event & ~select.EPOLLOUT else 0
                     writable = EVENT_WRITE if event & ~select.EPOLLIN else 0
                     ready.append((key, (readable | writable) & key.events))

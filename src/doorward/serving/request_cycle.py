@@ -1,4 +1,4 @@
-"""One request and its answer, between a connection and an ASGI application."""
+"""One request and its response, between a connection and an ASGI application."""
 
 import asyncio
 import logging
@@ -7,10 +7,10 @@ from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Scope
 
-from doorward.serving.response_head import read_head
+from doorward.serving.response_head import build_head
 
 _LOG = logging.getLogger("doorward.serving")
-_FAILED: Message = {
+_INTERNAL_ERROR: Message = {
     "type": "http.response.start",
     "status": 500,
     "headers": [(b"content-type", b"text/plain"), (b"content-length", b"21")],
@@ -18,204 +18,206 @@ _FAILED: Message = {
 
 
 class ClientConnection(Protocol):
-    """What a turn needs of its connection."""
+    """What a request cycle needs of its connection."""
 
     paused: bool
-    reads: bool
+    is_reading: bool
 
     @property
     def default_headers(self) -> list[tuple[bytes, bytes]]:
-        """The headers that every answer has."""
+        """The headers of every response."""
 
     def write(self, data: bytes) -> None:
         """Send ``data``."""
 
     async def drained(self) -> None:
-        """Wait until the client has taken enough of what was written."""
+        """Wait until the write buffer is below its limit."""
 
-    def go_on_reading(self) -> None:
-        """Take more from the client, where that was stopped."""
+    def resume_reading(self) -> None:
+        """Read from the client again, where reading was paused."""
 
-    def answered(self, cycle: "RequestCycle") -> None:
-        """Hear that the answer is whole."""
+    def response_complete(self, cycle: "RequestCycle") -> None:
+        """Called when the response is complete."""
 
-    def over(self, cycle: "RequestCycle") -> None:
-        """Hear that the application is done with it."""
+    def task_done(self, cycle: "RequestCycle") -> None:
+        """Called when the application returned."""
 
-    def break_off(self) -> None:
-        """Close without finishing what was begun."""
+    def close(self) -> None:
+        """Close the connection, with an unfinished response if need be."""
 
 
 class RequestCycle:
     """
     One call of the application: what it receives, and what it sends.
 
-    ``stays`` says whether the connection outlives the answer, ``gone`` that nobody reads any more,
-    ``ended`` that the request's body has all arrived, ``complete`` that the answer has all left.
+    ``keep_alive``: the connection stays open after the response. ``disconnected``: the client is gone.
+    ``body_complete``: the whole body has arrived. ``complete``: the whole response is sent.
     """
 
     __slots__ = (
         "_body",
+        "_bytes_left",
         "_chunked",
-        "_continued",
-        "_held",
-        "_left",
-        "_line",
-        "_news",
-        "_silent",
+        "_connection",
+        "_continue_sent",
+        "_end_delivered",
+        "_no_body",
+        "_pending_head",
         "_status",
-        "_told",
+        "_wakeup",
+        "body_complete",
         "complete",
-        "ended",
-        "gone",
+        "disconnected",
+        "keep_alive",
         "scope",
-        "stays",
         "task",
     )
 
-    def __init__(self, line: ClientConnection, scope: Scope, stays: bool) -> None:
-        self._line = line
+    def __init__(self, connection: ClientConnection, scope: Scope, keep_alive: bool) -> None:
+        self._connection = connection
         self.scope = scope
-        self.stays = stays
+        self.keep_alive = keep_alive
         self.task: asyncio.Task[None] | None = None
-        self.gone = self.ended = self.complete = False
+        self.disconnected = self.body_complete = self.complete = False
         self._body = b""
-        # Whether the application was told the end of the body, and who waits for more.
-        self._told = self._continued = False
-        self._news: asyncio.Event | None = None
+        # Whether the application has received the end of the body and has waited for more.
+        self._end_delivered = self._continue_sent = False
+        self._wakeup: asyncio.Event | None = None
         self._status: int | None = None
-        self._held = b""
-        self._chunked = self._silent = False
-        # How much of the announced length is still to come, where one was announced.
-        self._left: int | None = None
+        self._pending_head = b""
+        self._chunked = self._no_body = False
+        # How many bytes of the declared Content-Length are still to be sent.
+        self._bytes_left: int | None = None
 
     @property
     def unread(self) -> int:
-        """How many bytes have arrived that the application has not asked for."""
+        """How many bytes of the body the application has not received yet."""
         return len(self._body)
 
     def feed(self, data: bytes) -> None:
-        """Take a piece of the body; after the answer, nobody wants it."""
+        """Append a part of the body; after the response, drop it."""
         if not self.complete:
             self._body += data
-            self.tell()
+            self.wake()
 
     def end(self) -> None:
-        """Take note that the body is whole."""
-        self.ended = True
-        self.tell()
+        """Mark the body as complete."""
+        self.body_complete = True
+        self.wake()
 
-    def tell(self) -> None:
-        """Wake whoever waits in ``receive``."""
-        if self._news is not None:
-            self._news.set()
+    def wake(self) -> None:
+        """Wake the application in ``receive``."""
+        if self._wakeup is not None:
+            self._wakeup.set()
 
     async def run(self, app: ASGIApp) -> None:
-        """Let the application answer; what it fails to do is done for it."""
+        """Run the application; answer 500 when it fails before its response."""
         try:
             await app(self.scope, self.receive, self.send)
         except asyncio.CancelledError:
-            self._line.break_off()
+            self._connection.close()
             raise
         except Exception:  # noqa: BLE001 - an application may raise anything
             _LOG.exception("The application failed")
         else:
-            if not (self.complete or self.gone):
-                _LOG.error("The application returned before its answer was whole")
+            if not (self.complete or self.disconnected):
+                _LOG.error("The application returned before its response was complete")
         finally:
-            self._line.over(self)
-        if self.complete or self.gone:
+            self._connection.task_done(self)
+        if self.complete or self.disconnected:
             return
         if self._status is not None:
-            self._line.break_off()
+            self._connection.close()
             return
-        self.stays = False
-        await self.send(_FAILED)
+        self.keep_alive = False
+        await self.send(_INTERNAL_ERROR)
         await self.send({"type": "http.response.body", "body": b"Internal Server Error"})
 
     async def receive(self) -> Message:
-        """Return the next piece of the body, or that the client is gone, when there is either."""
-        while not (self.gone or self.complete):
-            if not self._told and (self._body or self.ended):
+        """Return the next part of the body, or ``http.disconnect``; wait until there is either."""
+        while not (self.disconnected or self.complete):
+            if not self._end_delivered and (self._body or self.body_complete):
                 body, self._body = self._body, b""
-                self._told = self.ended
-                if not self._line.reads:
-                    self._line.go_on_reading()
-                return {"type": "http.request", "body": body, "more_body": not self.ended}
-            if not self._continued and not self.ended:
-                self._continued = True
-                if _waits_for_leave(self.scope):
-                    self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            if self._news is None:
-                self._news = asyncio.Event()
-            self._news.clear()
-            await self._news.wait()
+                self._end_delivered = self.body_complete
+                if not self._connection.is_reading:
+                    self._connection.resume_reading()
+                return {"type": "http.request", "body": body, "more_body": not self.body_complete}
+            if not self._continue_sent and not self.body_complete:
+                self._continue_sent = True
+                if _expects_continue(self.scope):
+                    self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if self._wakeup is None:
+                self._wakeup = asyncio.Event()
+            self._wakeup.clear()
+            await self._wakeup.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
         """
-        Send a part of the answer; nothing is sent to a client that is gone.
+        Send a part of the response; drop it when the client is disconnected.
 
         Raises:
-            RuntimeError: what HTTP cannot carry, or parts in the wrong order.
+            RuntimeError: invalid HTTP, or messages in the wrong order.
         """
-        if self._line.paused and not self.gone:
-            await self._line.drained()
-        if self.gone:
+        if self._connection.paused and not self.disconnected:
+            await self._connection.drained()
+        if self.disconnected:
             return
         kind = message["type"]
         if kind == "http.response.body" and self._status is not None and not self.complete:
-            self._go_on(message.get("body", b""), more=message.get("more_body", False))
+            self._send_body(message.get("body", b""), more=message.get("more_body", False))
         elif kind == "http.response.start" and self._status is None:
-            self._start(message["status"], message.get("headers", ()))
+            self._send_head(message["status"], message.get("headers", ()))
         else:
             due = "a start" if self._status is None else "a part of the body, or nothing more,"
             raise RuntimeError(f"{kind!r} where {due} was due")
 
-    def _start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        lines, length, closes = read_head(status, [*self._line.default_headers, *headers])
+    def _send_head(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        lines, length, wants_close = build_head(
+            status, [*self._connection.default_headers, *headers]
+        )
         self._status = status
-        if closes:
-            self.stays = False
-        # Whatever is announced, such an answer has no body: RFC 9112 §6.3.
-        self._silent = status == 204 or status == 304 or self.scope["method"] == "HEAD"
-        if self._silent:
+        if wants_close:
+            self.keep_alive = False
+        # Such a response has no body, whatever its Content-Length says: RFC 9112 §6.3.
+        self._no_body = status == 204 or status == 304 or self.scope["method"] == "HEAD"
+        if self._no_body:
             length = 0
         elif length is None and self.scope["http_version"] == "1.0":
-            # Such a client knows no pieces: the answer ends with the connection.
-            self.stays = False
+            # HTTP/1.0 has no chunked coding: the end of the connection ends the response.
+            self.keep_alive = False
         elif length is None:
             self._chunked = True
             lines += b"transfer-encoding: chunked\r\n"
-        self._left = length
-        lines += b"\r\n" if self.stays else b"connection: close\r\n\r\n"
+        self._bytes_left = length
+        lines += b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
         if length is None:
-            self._line.write(lines)
+            self._connection.write(lines)
         else:
-            # Head and body apart are two system calls and two packets; this one's body comes soon.
-            self._held = lines
+            # Sent with the first part of the body: apart, they cost two system calls and two packets.
+            self._pending_head = lines
 
-    def _go_on(self, body: bytes, *, more: bool) -> None:
-        if self._silent:
+    def _send_body(self, body: bytes, *, more: bool) -> None:
+        if self._no_body:
             body = b""
         elif self._chunked:
             body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             body = body if more else body + b"0\r\n\r\n"
-        elif self._left is not None:
-            self._left -= len(body)
-            if self._left < 0 or (self._left and not more):
-                raise RuntimeError("an answer of another length than its Content-Length")
-        if self._held or body:
-            self._line.write(self._held + body)
-            self._held = b""
+        elif self._bytes_left is not None:
+            self._bytes_left -= len(body)
+            if self._bytes_left < 0 or (self._bytes_left and not more):
+                raise RuntimeError("the body does not have the length that Content-Length says")
+        if self._pending_head or body:
+            self._connection.write(self._pending_head + body)
+            self._pending_head = b""
         if not more:
             self.complete = True
-            self.tell()
-            self._line.answered(self)
+            self.wake()
+            self._connection.response_complete(self)
 
 
-def _waits_for_leave(scope: Scope) -> bool:
-    """Say whether the client sends its body only when it is told to: RFC 9110 §10.1.1."""
+def _expects_continue(scope: Scope) -> bool:
+    """Return whether the client waits for 100 Continue. Spec: RFC 9110 §10.1.1"""
     return any(
         name == b"expect" and value.lower() == b"100-continue" for name, value in scope["headers"]
     )

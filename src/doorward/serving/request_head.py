@@ -1,4 +1,4 @@
-"""The head of a request: what the parser takes and another reader would take otherwise."""
+"""Request heads that the parser accepts, and that another reader would read differently."""
 
 import re
 from collections.abc import Sequence
@@ -6,49 +6,51 @@ from typing import NamedTuple
 
 _ABSOLUTE = re.compile(rb"https?://([^/?#]+)([/?][^#]*)?", re.IGNORECASE)
 
-# What httptools says of the versions that it does not parse, the preface of HTTP/2 among them.
-_OF_OTHER_VERSIONS = frozenset({"Invalid HTTP version", "Pause on PRI/Upgrade"})
+# The messages of httptools for versions that it does not parse, such as the preface of HTTP/2.
+_VERSION_ERRORS = frozenset({"Invalid HTTP version", "Pause on PRI/Upgrade"})
 
 
 class HeadRefusal(NamedTuple):
-    """The status line and the sentence that a refused head is answered with."""
+    """The status line and the sentence that answer a refused head."""
 
     status: bytes
-    said: bytes
+    message: bytes
 
 
 class HeadRefused(Exception):
-    """A head that no application sees."""
+    """The head is refused; no application sees the request."""
 
     def __init__(self, answer: HeadRefusal) -> None:
-        super().__init__(answer.said.decode())
+        super().__init__(answer.message.decode())
         self.answer = answer
 
 
 NOT_HTTP = HeadRefusal(b"400 Bad Request", b"This is not an HTTP request")
-HEAD_TOO_LONG = HeadRefusal(
+HEAD_TOO_LARGE = HeadRefusal(
     b"431 Request Header Fields Too Large", b"The headers of the request are too long"
 )
-OTHER_VERSION = HeadRefusal(b"505 HTTP Version Not Supported", b"This server speaks HTTP/1.1")
-OTHER_CODING = HeadRefusal(
-    b"501 Not Implemented", b"Of the transfer codings, this server reads chunked alone"
+UNSUPPORTED_VERSION = HeadRefusal(
+    b"505 HTTP Version Not Supported", b"This server supports HTTP/1.1"
 )
-OTHER_TARGET = HeadRefusal(
-    b"400 Bad Request", b"The target must be a path, or a URL of the host that Host names"
+UNSUPPORTED_CODING = HeadRefusal(
+    b"501 Not Implemented", b"This server supports no transfer coding but chunked"
+)
+INVALID_TARGET = HeadRefusal(
+    b"400 Bad Request", b"The request target must be a path, or a URL of the host in Host"
 )
 
 
-def answer_to(error: Exception) -> HeadRefusal:
-    """Return what the parser's ``error`` is answered with: what a callback raised, or its own."""
+def refusal_for(error: Exception) -> HeadRefusal:
+    """Return the answer to the parser's ``error``: that of a callback's ``HeadRefused``, or 400 or 505."""
     cause = error.__context__
     if isinstance(cause, HeadRefused):
         return cause.answer
-    return OTHER_VERSION if str(error) in _OF_OTHER_VERSIONS else NOT_HTTP
+    return UNSUPPORTED_VERSION if str(error) in _VERSION_ERRORS else NOT_HTTP
 
 
 def require_version(version: str) -> None:
     """
-    Let pass the versions that are served.
+    Refuse versions other than HTTP/1.1 and HTTP/1.0.
 
     Raises:
         HeadRefused: 505.
@@ -56,12 +58,12 @@ def require_version(version: str) -> None:
     Spec: RFC 9110 §15.6.6
     """
     if version not in ("1.1", "1.0"):
-        raise HeadRefused(OTHER_VERSION)
+        raise HeadRefused(UNSUPPORTED_VERSION)
 
 
 def require_chunked(coding: bytes) -> None:
     """
-    Let pass a body in chunks and nothing else: the application would take ``gzip`` for its message.
+    Refuse transfer codings other than chunked: the application would read ``gzip`` as its message.
 
     Raises:
         HeadRefused: 501.
@@ -69,24 +71,23 @@ def require_chunked(coding: bytes) -> None:
     Spec: RFC 9112 §6.1
     """
     if coding.strip(b" \t").lower() != b"chunked":
-        raise HeadRefused(OTHER_CODING)
+        raise HeadRefused(UNSUPPORTED_CODING)
 
 
 def origin_form(target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     """
-    Return path and query of a ``target`` that is a URL.
+    Return path and query of a ``target`` in absolute form.
 
-    Its host is the one that the request is for, whatever ``Host`` says. Applications judge ``Host``,
-    so the two must be equal.
+    Its host overrides ``Host``. Applications check ``Host``, so the two must be equal.
 
     Raises:
-        HeadRefused: 400, it is no URL of that host, or no URL at all.
+        HeadRefused: 400, not a URL of that host.
 
     Spec: RFC 9112 §3.2.2
     """
     found = _ABSOLUTE.fullmatch(target)
     hosts = [value.lower() for name, value in headers if name == b"host"]
     if found is None or hosts != [found[1].lower()]:
-        raise HeadRefused(OTHER_TARGET)
+        raise HeadRefused(INVALID_TARGET)
     tail = found[2] or b"/"
     return tail if tail.startswith(b"/") else b"/" + tail

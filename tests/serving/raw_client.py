@@ -14,7 +14,7 @@ from doorward.serving import Connection
 GET = b"GET /mcp?a=1 HTTP/1.1\r\nHost: mcp.example\r\n\r\n"
 
 
-class Ends(NamedTuple):
+class FakeSocket(NamedTuple):
     """The two ends of a socket, as the socket tells them."""
 
     peer: tuple[object, ...]
@@ -28,11 +28,11 @@ class Ends(NamedTuple):
         return self.own
 
 
-class Wire(asyncio.Transport):
+class FakeTransport(asyncio.Transport):
     """The transport under a connection; remembers what was written and asked of it."""
 
     def __init__(
-        self, peer: tuple[object, ...] = ("127.0.0.1", 4000), *, ends: type[Ends] = Ends
+        self, peer: tuple[object, ...] = ("127.0.0.1", 4000), *, ends: type[FakeSocket] = FakeSocket
     ) -> None:
         super().__init__({"socket": ends(peer, ("127.0.0.1", 9000))})
         self.writes: list[bytes] = []
@@ -63,7 +63,7 @@ class Wire(asyncio.Transport):
         self.reading = True
 
 
-class Clock:
+class FakeClock:
     """The running loop, but for its time and its timers."""
 
     def __init__(self) -> None:
@@ -92,41 +92,43 @@ class Clock:
         self.now = ends
 
 
-class Party:
+class RawClient:
     """One client's connection to ``app``."""
 
-    def __init__(self, app: Any, *, keep_alive: int = 5, wire: Wire | None = None) -> None:
+    def __init__(
+        self, app: Any, *, keep_alive: int = 5, transport: FakeTransport | None = None
+    ) -> None:
         config = uvicorn.Config(
             app, log_config=None, server_header=False, timeout_keep_alive=keep_alive
         )
         self.state = ServerState()
-        self.clock = Clock()
-        self.wire = wire or Wire()
+        self.clock = FakeClock()
+        self.transport = transport or FakeTransport()
         self.connection = Connection(config, self.state, {}, self.clock)  # type: ignore[arg-type]
-        self.connection.connection_made(self.wire)
+        self.connection.connection_made(self.transport)
 
-    async def say(self, *pieces: bytes) -> None:
+    async def send(self, *pieces: bytes) -> None:
         """Send the pieces, each of which arrives by itself, and let the application work."""
         for piece in pieces:
             self.connection.data_received(piece)
             await settle()
 
     @property
-    def said(self) -> bytes:
+    def received(self) -> bytes:
         """Everything that was answered."""
-        return b"".join(self.wire.writes)
+        return b"".join(self.transport.writes)
 
     def answers(self, *methods: str) -> list[tuple[int, dict[str, str], bytes]]:
         """Return what a strict client reads: status, headers and body of each answer."""
         found = []
-        rest = self.said
+        rest = self.received
         for method in methods:
             client = h11.Connection(h11.CLIENT)
             head = h11.Request(method=method, target="/", headers=[("host", "x")])
             client.send(head)
             client.send(h11.EndOfMessage())
             client.receive_data(rest)
-            if self.wire.closed:
+            if self.transport.closed:
                 client.receive_data(b"")
             status, headers, body = 0, {}, b""
             while type(event := client.next_event()) is not h11.EndOfMessage:
