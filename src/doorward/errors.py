@@ -314,7 +314,7 @@ class BodyTooLarge(RequestRefused):
 
     code = "body-too-large"
     status = 413
-    public = "The message is too large for this server."
+    public = "The request body is larger than this server accepts."
     hint = "Send less, or raise max_body."
 
 

@@ -21,7 +21,7 @@ from doorward.client.auth import WITHOUT_SIGN_IN
 from doorward.client.mcp.bridge import Bridge
 from doorward.identity import SCOPE_KEY
 from doorward.mcp_server import Context, McpServer
-from doorward.mcp_server.asgi import Receive, Scope, Send
+from doorward.wire.asgi import Receive, Scope, Send
 from tests.client.conftest import Open
 from tests.client.fake_issuer import SERVER, FakeIssuer
 from tests.client.test_bridge_sessions import GREETING, INITIALIZED

@@ -7,11 +7,11 @@ from typing import Any
 import httpx2
 
 from doorward.guard import AuditEvent, Guard
-from doorward.guard.http.responses import Message, Receive, Scope, Send
 from doorward.identity import SCOPE_KEY, Identity, current_identity
 from doorward.policy import EVERY, Policy, Rule
 from doorward.testing.mint import TokenMint
 from doorward.tokens import LocalKeys, TrustedIssuer
+from doorward.wire.asgi import Message, Receive, Scope, Send
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import Envelope
 

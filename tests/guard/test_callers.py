@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from doorward.errors import SessionRefused
-from doorward.guard.http.responses import Receive, Scope, Send
 from doorward.guard.sessions import SessionOwners
 from doorward.identity import SCOPE_KEY, Identity, current_identity
 from doorward.testing.mint import TokenMint
+from doorward.wire.asgi import Receive, Scope, Send
 from tests.guard.bench import (
     ISSUER,
     MINT,

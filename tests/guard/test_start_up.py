@@ -8,10 +8,10 @@ import pytest
 
 from doorward.errors import ConfigurationError
 from doorward.guard import Guard
-from doorward.guard.http.responses import Message, Receive, Scope, Send
 from doorward.net import Fetcher, FetchFailed, FetchResponse
 from doorward.policy import Policy
 from doorward.tokens import RemoteKeys, TrustedIssuer, Verifier
+from doorward.wire.asgi import Message, Receive, Scope, Send
 from tests.guard.bench import ISSUER, MINT, NOW, POLICY, RESOURCE, Bench, token, trusted
 from tests.ledger import proves
 

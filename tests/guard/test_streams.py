@@ -6,7 +6,7 @@ import gc
 import anyio
 import pytest
 
-from doorward.guard.http.responses import Message, Receive, Scope, Send
+from doorward.wire.asgi import Message, Receive, Scope, Send
 from tests.guard.bench import NOW, Bench, bearer, token
 from tests.ledger import proves
 

@@ -6,9 +6,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from doorward.guard.http.responses import Receive, Scope, Send
 from doorward.guard.http.user_context import UserContext
 from doorward.identity import SCOPE_KEY, Identity
+from doorward.wire.asgi import Receive, Scope, Send
 
 MEMBER = "example.org/user"
 RESULT = b'{"jsonrpc":"2.0","id":1,"result":{"_meta":{"a":1}}}'

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from doorward.guard.http.responses import Message, Receive, Scope, Send
 from doorward.policy import EVERY, Policy, Rule
+from doorward.wire.asgi import Message, Receive, Scope, Send
 from tests.guard.bench import POLICY, Bench, bearer, error, message, token, whole_body
 from tests.ledger import proves
 

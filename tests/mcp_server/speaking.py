@@ -11,7 +11,7 @@ from mcp_types.methods import SERVER_NOTIFICATIONS, SERVER_REQUESTS, validate_se
 
 from doorward.identity import SCOPE_KEY, Identity, Kind
 from doorward.mcp_server import McpServer
-from doorward.mcp_server.asgi import Receive, Scope, Send
+from doorward.wire.asgi import Receive, Scope, Send
 from doorward.wire.jsonrpc.envelope import MIRRORED
 from doorward.wire.jsonrpc.routing_headers import encode_name
 

@@ -9,7 +9,7 @@ import httpx2
 
 from doorward.identity import SCOPE_KEY, Identity
 from doorward.mcp_server import McpServer
-from doorward.mcp_server.asgi import Receive, Scope, Send
+from doorward.wire.asgi import Receive, Scope, Send
 from tests.mcp_server.over_loopback import serving
 from tests.mcp_server.speaking import CLIENT, META, MODERN, Peer, judge
 from tests.net.plain import TRUSTS_NOBODY

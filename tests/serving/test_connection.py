@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving.raw_client import GET, Echo, RawClient, FakeTransport, post, settle
+from tests.serving.raw_client import GET, Echo, FakeTransport, RawClient, post, settle
 
 
 async def test_an_answer_of_known_length_leaves_in_one_piece() -> None:
@@ -22,7 +22,7 @@ async def test_an_answer_of_known_length_leaves_in_one_piece() -> None:
 
 async def test_the_application_is_told_what_was_asked() -> None:
     echo = Echo()
-    await RawClient(echo).say(
+    await RawClient(echo).send(
         b"GET /a%20b?x=%2F HTTP/1.1\r\nHost: mcp.example\r\nX-Up: One\r\n\r\n"
     )
 
@@ -40,14 +40,14 @@ async def test_the_application_is_told_what_was_asked() -> None:
 
 async def test_a_client_of_ipv6_is_an_address_and_a_port_as_well() -> None:
     echo = Echo()
-    await RawClient(echo, transport=FakeTransport(("::1", 4000, 0, 0))).say(GET)
+    await RawClient(echo, transport=FakeTransport(("::1", 4000, 0, 0))).send(GET)
 
     assert echo.scopes[0]["client"] == ("::1", 4000)
 
 
 async def test_a_target_in_absolute_form_is_its_path() -> None:
     echo = Echo()
-    await RawClient(echo).say(
+    await RawClient(echo).send(
         b"GET http://mcp.example/mcp?a=1 HTTP/1.1\r\nHost: mcp.example\r\n\r\n"
     )
 
@@ -217,7 +217,7 @@ async def test_a_server_that_stops_ends_idle_connections_at_once_and_busy_ones_a
         await Echo()(scope, receive, send)
 
     idle, busy = RawClient(slow), RawClient(slow)
-    await busy.say(GET)
+    await busy.send(GET)
     idle.connection.shutdown()
     busy.connection.shutdown()
     assert (idle.transport.closed, busy.transport.closed) == (True, False)

@@ -37,7 +37,7 @@ async def test_a_target_that_names_the_host_is_its_path(
     target: bytes, host: bytes, path: str, query: bytes
 ) -> None:
     echo = Echo()
-    await RawClient(echo).say(b"GET " + target + b" HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+    await RawClient(echo).send(b"GET " + target + b" HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
 
     [scope] = echo.scopes
     assert (scope["path"], scope["query_string"]) == (path, query)

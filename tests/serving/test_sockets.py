@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 
 from doorward.serving import Connection, connection, new_event_loop, timeouts
 from tests.net.server import authority
-from tests.serving.raw_client import FakeSocket, RawClient, FakeTransport
+from tests.serving.raw_client import FakeSocket, FakeTransport, RawClient
 
 
 def uvloops() -> asyncio.AbstractEventLoop:

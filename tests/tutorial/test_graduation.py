@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from doorward.errors import ConfigurationError, MissingToken, RequestRefused, TokenRejected
-from doorward.guard.http.responses import App, Receive, Scope, Send
 from doorward.guard.http.user_context import UserContext
 from doorward.identity import SCOPE_KEY, Identity
 from doorward.jose.pem import read_public_pem
@@ -21,6 +20,7 @@ from doorward.policy import Operation, Policy, Rule
 from doorward.testing import BAD_TOKENS, BadToken, PrivateKey
 from doorward.tokens import LocalKeys, TrustedIssuer, Verifier
 from doorward.wire.address import is_loopback_host
+from doorward.wire.asgi import ASGIApp, Receive, Scope, Send
 from doorward.wire.error_response import BearerChallenge, error_response
 from doorward.wire.jsonrpc.envelope import Malformed, read_envelope
 from doorward.wire.oauth import resource_metadata
@@ -340,7 +340,7 @@ async def test_step_9_and_the_toolkit_mark_answers_alike(case: str) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def marked(wrapped: App) -> tuple[object, dict[str, str]]:
+    async def marked(wrapped: ASGIApp) -> tuple[object, dict[str, str]]:
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
             await wrapped({**scope, SCOPE_KEY: user}, receive, send)
 

@@ -19,10 +19,10 @@ from doorward.guard.http.request_headers import look_at
 from doorward.guard.http.responses import refusal_answer
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.jose.pem import read_public_pem
-from doorward.mcp_server.http.host_check import HostOriginCheck
 from doorward.serving import listen, serve
 from doorward.tokens import Verifier
 from doorward.wire.error_response import BearerChallenge
+from doorward.wire.host_origin import LOCALHOST, HostOriginPolicy
 from doorward.wire.jsonrpc.envelope import jsonrpc_error
 from mcp_http.keys import read_public_key
 
@@ -33,7 +33,7 @@ SCOPES = ("mcp:read", "mcp:tools", "mcp:prompts")
 
 def new_app(title: str, **health: object) -> FastAPI:
     """Return an application as step 2 ends with: `/health`, this machine alone, refusals in JSON."""
-    host_check = HostOriginCheck()
+    host_check = HostOriginPolicy(LOCALHOST)
 
     def this_machine_alone(request: Request) -> None:
         host_check.admit(request.headers.raw)

@@ -19,11 +19,11 @@ from collections.abc import Callable
 
 from doorward import Guard, McpServer, Policy, Rule, TrustedIssuer
 from doorward.errors import DoorwardError, KeysUnavailable, UnknownKey
-from doorward.guard.http.responses import App
 from doorward.guard.http.user_context import UserContext
 from doorward.jose.key_set import KeySet
 from doorward.jose.public_key import Key
 from doorward.net import Fetcher
+from doorward.wire.asgi import ASGIApp
 from doorward.wire.oauth.resource_metadata import metadata_url
 from doorward.wire.oauth.server_metadata import metadata_urls, parse_jwks_uri
 from doorward.wire.strict_json import parse_object
@@ -110,7 +110,7 @@ class ProviderKeys:
         raise problem
 
 
-def create_app(provider: Provider) -> App:
+def create_app(provider: Provider) -> ASGIApp:
     """Step 10: a real provider signs people in. `--env` names the file that says which one."""
     resource = f"{provider.address}/mcp"
     oauth = {"resource": resource, "resource_metadata": metadata_url(resource)}

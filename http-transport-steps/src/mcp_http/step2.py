@@ -20,7 +20,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from doorward.errors import RequestRefused
-from doorward.mcp_server.http.host_check import HostOriginCheck
+from doorward.wire.host_origin import LOCALHOST, HostOriginPolicy
 from mcp_http.stage import run
 
 MODERN, LEGACY = "2026-07-28", ("2025-11-25", "2025-06-18", "2025-03-26")
@@ -95,7 +95,7 @@ def answer(message: Message) -> dict[str, Any] | None:
 
 def create_app(address: str = "http://localhost:9000") -> FastAPI:
     """Step 2: /mcp reads MCP requests."""
-    host_check = HostOriginCheck()
+    host_check = HostOriginPolicy(LOCALHOST)
 
     def this_machine_alone(request: Request) -> None:
         host_check.admit(request.headers.raw)

@@ -20,9 +20,9 @@ from fastapi import FastAPI, Request, Response
 from pydantic import ValidationError
 
 from doorward import ToolError
-from doorward.mcp_server.asgi import read_body
 from doorward.mcp_server.functions.signature import read_signature
 from doorward.mcp_server.refusals import InvalidParams
+from doorward.wire.asgi import read_body
 from doorward.wire.jsonrpc.envelope import Envelope, read_envelope
 from doorward.wire.jsonrpc.protocol_refusal import ProtocolRefusal, UnknownMethod
 from mcp_http.answers import greet, listed_prompts, listed_tools, refuse, reply, streamed
@@ -112,7 +112,7 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
     @web.post("/mcp")
     @web.post("/mcp/", include_in_schema=False)
     async def mcp(request: Request) -> Response:
-        body = await read_body(request.receive, request.headers.raw, LARGEST_BODY)
+        body = await read_body(request.receive, LARGEST_BODY)
         asked = read_envelope(body, request.headers.raw)
         if asked.is_notification or asked.is_response:
             return Response(status_code=202)

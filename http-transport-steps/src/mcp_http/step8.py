@@ -16,10 +16,10 @@ from fastapi import Depends, FastAPI, Request, Response
 from doorward import Identity, McpServer, RequestRefused, TrustedIssuer
 from doorward.errors import NotPermitted, ScopeMissing
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
-from doorward.mcp_server.asgi import read_body
 from doorward.policy import Operation
 from doorward.policy.rules import CONVERSATION
 from doorward.tokens import LocalKeys, Verifier
+from doorward.wire.asgi import read_body
 from doorward.wire.error_response import BearerChallenge
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import read_envelope
@@ -90,7 +90,7 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
 
     async def permission(request: Request) -> None:
         if request.method == "POST":
-            body = await read_body(request.receive, request.scope["headers"], 1024 * 1024)
+            body = await read_body(request.receive, 1024 * 1024)
             asked = read_envelope(body, request.scope["headers"])
             check_permission(request.scope[IDENTITY_KEY], Operation(asked.method, asked.name))
             # Left where the endpoint looks for it: what was judged is what is done.

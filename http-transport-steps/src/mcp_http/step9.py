@@ -17,9 +17,9 @@ from typing import Any
 from urllib.parse import quote
 
 from doorward import Guard, Identity, McpServer, Policy, Rule, TrustedIssuer
-from doorward.guard.http.responses import App, Message, Receive, Scope, Send
 from doorward.identity import SCOPE_KEY
 from doorward.tokens import LocalKeys
+from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
 from doorward.wire.oauth.resource_metadata import metadata_url
 from mcp_http.stage import SCOPES, new_app, publish_issuer, run
 from mcp_http.tools import NOTES, TOOLS, explain, list_users
@@ -63,7 +63,7 @@ def with_user(body: bytes, user: Identity) -> bytes:
 class UserContext:
     """Put the user's context into every answer of `app`, and keep it out of shared caches."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +94,7 @@ class UserContext:
         await self._app(scope, receive, send_with_user)
 
 
-def create_app(address: str = "http://localhost:9000") -> App:
+def create_app(address: str = "http://localhost:9000") -> ASGIApp:
     """Step 9: the server knows its user."""
     resource = f"{address}/mcp"
     oauth = {"resource": resource, "resource_metadata": metadata_url(resource), "issuer": address}

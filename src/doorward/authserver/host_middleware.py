@@ -1,11 +1,11 @@
 """The first question of every request: was it meant for this server?"""
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from doorward.authserver.responses import misdirected_response
 from doorward.authserver.settings import AuthServerSettings
 from doorward.errors import HostRefused
+from doorward.wire.asgi import ASGIApp, Receive, Scope, Send
 from doorward.wire.host_origin import only_value
 
 

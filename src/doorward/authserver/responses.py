@@ -16,7 +16,8 @@ from doorward.authserver.refusals import (
     UnknownClient,
 )
 from doorward.correlation_id import new_correlation_id
-from doorward.errors import BodyTooLarge, HostRefused, RequestRefused, Unavailable
+from doorward.errors import HostRefused, RequestRefused, Unavailable
+from doorward.wire import asgi
 from doorward.wire.error_response import error_response, oauth_body
 
 _log = structlog.get_logger("doorward.authserver")
@@ -65,24 +66,15 @@ def page_response(page: pages.Page, status: int = 200) -> Response:
 
 async def read_body(request: Request, limit: int) -> bytes:
     """
-    Return the body of at most ``limit`` bytes; no more than that is ever held.
+    Return the request body, of at most ``limit`` bytes.
 
     Raises:
         BodyTooLarge: 413.
+        BadRequest: 400, Content-Length is not a number.
     """
-    declared = request.headers.get("content-length", "0")
-    if not declared.isdecimal() or int(declared) > limit:
-        raise _too_large(f"content-length {declared[:20]!r}, at most {limit}")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise _too_large(f"more than {limit} bytes")
-    return bytes(body)
-
-
-def _too_large(detail: str) -> BodyTooLarge:
-    return BodyTooLarge(detail, description="The request body is too large.")
+    declared = request.headers.get("content-length")
+    content_length = None if declared is None else declared.encode("latin-1")
+    return await asgi.read_body(request.receive, limit, content_length)
 
 
 def json_endpoint(handler: Handler) -> Handler:

@@ -11,7 +11,6 @@ from typing import Protocol
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
 
 from doorward.authserver import (
     AuthorizationServer,
@@ -29,6 +28,7 @@ from doorward.identity import Identity
 from doorward.policy import Operation, Policy, Rule
 from doorward.serving import listen, serve
 from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
+from doorward.wire.asgi import ASGIApp
 
 NAME = "Doorward demo"
 _MAX_AUDIT_EVENTS = 500

@@ -1,18 +1,15 @@
 """Between the door and the application: the caller's token goes no further than here."""
 
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from doorward.downstream.refusals import NobodyToActFor
 from doorward.downstream.tokens import DownstreamTokens
 from doorward.identity import SCOPE_KEY, Identity, get_giving, reset_giving, set_giving
+from doorward.wire.asgi import ASGIApp, Receive, Scope, Send
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class _CallerToken:
@@ -80,7 +77,7 @@ class DownstreamMiddleware:
     Spec: MCP 2026-07-28 security best practices, "Token Passthrough"
     """
 
-    def __init__(self, app: App, downstream: DownstreamTokens) -> None:
+    def __init__(self, app: ASGIApp, downstream: DownstreamTokens) -> None:
         self._app = app
         self._downstream = downstream
 

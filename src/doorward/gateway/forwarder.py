@@ -15,10 +15,9 @@ from doorward.gateway.headers import Header, request_headers, require_passable
 from doorward.gateway.refusals import METHODS, MethodNotForwarded
 from doorward.gateway.routes import Route, authority_of, find, require_origin
 from doorward.gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse
-from doorward.guard.http.body import ClientDisconnected, read_body, require_size
 from doorward.guard.http.cors import is_preflight
 from doorward.guard.http.request_headers import RequestHeaders, look_at
-from doorward.guard.http.responses import Receive, Scope, Send
+from doorward.wire.asgi import ClientDisconnected, Receive, Scope, Send, read_body
 from doorward.wire.error_response import as_asgi, error_response, oauth_body
 from doorward.wire.host_origin import HostOriginPolicy
 
@@ -137,8 +136,8 @@ class _RequestCycle:
         if route.pages != "as-behind" and is_preflight(scope["method"], asked):
             await self._answer(204, browsers.preflight_headers(self._origin, asked))
             return None
-        require_size(asked, gateway._max_body)
-        body = await read_body(receive, gateway._max_body)
+        declared = asked.headers.get(b"content-length")
+        body = await read_body(receive, gateway._max_body, declared)
         return UpstreamRequest(
             method=scope["method"],
             origin=route.upstream,

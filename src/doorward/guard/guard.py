@@ -11,13 +11,13 @@ from doorward.errors import ConfigurationError
 from doorward.guard.audit import events as audit_log
 from doorward.guard.hide_refused import require_hideable
 from doorward.guard.http.paths import EndpointPaths
-from doorward.guard.http.responses import App
 from doorward.guard.issuers import Audience, Issuer, IssuerOptions, trusted
 from doorward.guard.middleware import GuardMiddleware, GuardSettings
 from doorward.guard.pipeline import Pipeline
 from doorward.policy import Policy
 from doorward.tokens import TrustedIssuer, Verifier
 from doorward.wire.address import require_resource
+from doorward.wire.asgi import ASGIApp
 from doorward.wire.error_response import BearerChallenge
 from doorward.wire.host_origin import HostOriginPolicy
 from doorward.wire.oauth.resource_metadata import build, metadata_url
@@ -189,7 +189,7 @@ class Guard:
         """The number of bytes that the largest message may have."""
         return self._settings.max_body
 
-    def protect(self, app: App, *, policy: Policy | None = None) -> GuardMiddleware:
+    def protect(self, app: ASGIApp, *, policy: Policy | None = None) -> GuardMiddleware:
         """
         Return ``app`` behind this guard.
 

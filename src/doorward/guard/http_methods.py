@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from doorward.guard.http.request_headers import RequestHeaders
-from doorward.guard.http.responses import Message, Receive
 from doorward.guard.refusals import MethodRefused, UnexpectedBody
 from doorward.policy import Operation
 from doorward.policy.rules import END_SESSION, OPEN_STREAM
+from doorward.wire.asgi import Message, Receive
 
 # HEAD asks for what GET asks, without the body of the answer. OPTIONS is answered by the guard.
 WITHOUT_MESSAGE: Mapping[str, Operation | None] = {

@@ -7,17 +7,11 @@ from typing import TYPE_CHECKING
 
 from doorward.errors import RequestRefused, Unavailable
 from doorward.guard.http import cors
-from doorward.guard.http.body import (
-    ClientDisconnected,
-    read_body,
-    replay,
-    require_json,
-    require_size,
-)
+from doorward.guard.http.body import replay, require_json
 from doorward.guard.http.lifespan import run_lifespan
 from doorward.guard.http.paths import EndpointPaths, Place
 from doorward.guard.http.response_stream import ResponseStream
-from doorward.guard.http.responses import INSIDE_KEY, App, Receive, Response, Scope, Send, deliver
+from doorward.guard.http.responses import INSIDE_KEY, Response, deliver
 from doorward.guard.http_methods import ALLOW, NOT_IN_MESSAGES, operation_of, without_body
 from doorward.guard.pipeline import GuardedRequest, Pipeline
 from doorward.guard.refusals import MethodRefused, NothingHere, PathRefused
@@ -26,6 +20,7 @@ from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity
 from doorward.policy import Operation, Policy
 from doorward.policy.rules import REFERENCES
+from doorward.wire.asgi import ASGIApp, ClientDisconnected, Receive, Scope, Send, read_body
 from doorward.wire.host_origin import HostOriginPolicy
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import Envelope, read_envelope
@@ -60,7 +55,7 @@ class GuardMiddleware:
     Other paths are refused unless the settings serve them.
     """
 
-    def __init__(self, app: App, settings: GuardSettings) -> None:
+    def __init__(self, app: ASGIApp, settings: GuardSettings) -> None:
         self._app = app
         self._settings = settings
         self._pipeline = settings.pipeline
@@ -142,8 +137,8 @@ class GuardMiddleware:
                 self._judge_session(request, caller)
             if is_post:
                 require_json(asked)
-                require_size(asked, self._settings.max_body)
-                body = await read_body(receive, self._settings.max_body)
+                declared = asked.headers.get(b"content-length")
+                body = await read_body(receive, self._settings.max_body, declared)
                 _read_message(request, body)
                 receive = replay(body, receive)
             self._pipeline.authorize(request, self._settings.policy)

@@ -10,10 +10,11 @@ from doorward.errors import NotPermitted, RequestRefused, ScopeMissing, Unavaila
 from doorward.guard.audit import events as audit
 from doorward.guard.http.bearer import read_bearer, require_token
 from doorward.guard.http.request_headers import RequestHeaders, look_at
-from doorward.guard.http.responses import Response, Scope, refusal_answer
+from doorward.guard.http.responses import Response, refusal_answer
 from doorward.guard.refusals import KindNotAllowed, UnknownName
 from doorward.identity import Identity
 from doorward.policy import Decision, Operation, Policy
+from doorward.wire.asgi import Scope
 from doorward.wire.error_response import BearerChallenge
 from doorward.wire.jsonrpc.envelope import NAMED, Envelope
 from doorward.wire.jsonrpc.protocol_refusal import UnknownMethod

@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 
 from doorward.identity import Identity
-from doorward.mcp_server.asgi import Receive, Scope, Send
 from doorward.mcp_server.elicitation.round_trips import MultiRoundTrips
 from doorward.mcp_server.protocol_revision import ProtocolRevision
 from doorward.mcp_server.streams.response_stream import ResponseStream
 from doorward.mcp_server.streams.session import Session
 from doorward.mcp_server.task import Task
+from doorward.wire.asgi import Receive, Scope, Send
 from doorward.wire.jsonrpc.envelope import CAPABILITIES_META
 
 

@@ -17,14 +17,15 @@ from doorward.mcp_server.features.subscription_streams import SubscriptionStream
 from doorward.mcp_server.features.tasks import Tasks, TaskSupport
 from doorward.mcp_server.features.tools import read_tool
 from doorward.mcp_server.http.endpoint import Endpoint
-from doorward.mcp_server.http.host_check import HostOriginCheck
-from doorward.mcp_server.http.middleware import App, McpMiddleware
+from doorward.mcp_server.http.middleware import McpMiddleware
 from doorward.mcp_server.http.notifications import Notifications
 from doorward.mcp_server.registry.access_rules import AccessRules, Decide, rule_of
 from doorward.mcp_server.server_state import ServerState
 from doorward.mcp_server.streams.session import Sessions
 from doorward.mcp_server.streams.subscriptions import Subscriptions
 from doorward.policy import Rule
+from doorward.wire.asgi import ASGIApp
+from doorward.wire.host_origin import LOCALHOST, HostOriginPolicy
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -122,7 +123,9 @@ class McpServer(Notifications):
             legacy={"initialize": handshake.initialize, "ping": handshake.ping, **legacy},
             meta={**(meta or {}), _SERVER_INFO: server_info.implementation},
             state=self._state,
-            host_check=HostOriginCheck(allowed_hosts, allowed_origins),
+            host_check=HostOriginPolicy(
+                LOCALHOST, origins=tuple(allowed_origins), any_port=tuple(allowed_hosts)
+            ),
             max_body=max_body,
         )
 
@@ -315,7 +318,7 @@ class McpServer(Notifications):
         """
         self._state.close()
 
-    def in_front_of(self, app: App, path: str = "/mcp") -> McpMiddleware:
+    def in_front_of(self, app: ASGIApp, path: str = "/mcp") -> McpMiddleware:
         """
         Return an ASGI application that serves the endpoint at ``path``, and ``app`` elsewhere.
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from doorward.mcp_server.asgi import Send
 from doorward.mcp_server.elicitation.round_trips import MultiRoundTrips
 from doorward.mcp_server.features.resources import not_found
 from doorward.mcp_server.features.subscription_streams import MaySubscribe, SubscriptionStreams
@@ -15,6 +14,7 @@ from doorward.mcp_server.request_context import RequestContext, Result
 from doorward.mcp_server.streams.response_stream import EVENT_STREAM_HEADERS, accepts_event_stream
 from doorward.mcp_server.streams.session import Session, Sessions
 from doorward.mcp_server.streams.subscriptions import Subscriptions
+from doorward.wire.asgi import Send
 
 
 @dataclass

@@ -8,7 +8,6 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
-from starlette.types import Scope
 from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
@@ -23,6 +22,7 @@ from doorward.serving.request_head import (
     require_version,
 )
 from doorward.serving.timeouts import Timeouts
+from doorward.wire.asgi import Scope
 
 MAX_HEAD_SIZE = 64 * 1024
 _CHECK_INTERVAL = 5.0

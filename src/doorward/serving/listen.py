@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from doorward.errors import ConfigurationError
 from doorward.serving.connection import Connection
+from doorward.wire.asgi import ASGIApp
 
 
 def listen(port: int) -> list[socket.socket]:

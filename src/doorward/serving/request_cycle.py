@@ -5,9 +5,8 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
-from starlette.types import ASGIApp, Message, Scope
-
 from doorward.serving.response_head import build_head
+from doorward.wire.asgi import ASGIApp, Message, Scope
 
 _LOG = logging.getLogger("doorward.serving")
 _INTERNAL_ERROR: Message = {

@@ -10,6 +10,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 Headers = Iterable[tuple[bytes, bytes]]
 
+LOCALHOST = "http://localhost"
+"""The address of a server that only programs on the same machine may call."""
+
 
 class HostOriginPolicy:
     """
@@ -49,6 +52,19 @@ class HostOriginPolicy:
         self._origins = frozenset(
             _require_origin(origin).encode() for origin in (origin_of(url), *(origins or ()))
         )
+
+    def admit(self, headers: Headers) -> None:
+        """
+        Return if the Host, and the Origin if there is one, is allowed.
+
+        Raises:
+            HostRefused: another host, several, or none.
+            OriginRefused: another origin, or several.
+        """
+        headers = list(headers)
+        self.require_host(only_value(headers, b"host"))
+        if any(name == b"origin" for name, _ in headers):
+            self.require_origin(only_value(headers, b"origin"))
 
     def require_host(self, host: bytes | None) -> None:
         """

@@ -1,13 +1,8 @@
-"""The body of a message: read once, within a limit, and handed on as it came."""
+"""Which bodies pass: UTF-8 JSON. A body that was read is replayed to the application."""
 
-from doorward.errors import BadRequest, BodyTooLarge, MediaTypeRefused
+from doorward.errors import BadRequest, MediaTypeRefused
 from doorward.guard.http.request_headers import RequestHeaders
-from doorward.guard.http.responses import Message as AsgiMessage
-from doorward.guard.http.responses import Receive
-
-
-class ClientDisconnected(Exception):
-    """The client left before its message was whole; nobody waits for an answer."""
+from doorward.wire.asgi import Message, Receive
 
 
 def require_json(asked: RequestHeaders) -> None:
@@ -42,56 +37,11 @@ def _other_charset(parameters: bytes) -> bool:
     return False
 
 
-def require_size(asked: RequestHeaders, limit: int) -> None:
-    """
-    Let a message pass that does not say that it is longer than ``limit`` bytes.
-
-    Raises:
-        BodyTooLarge: 413.
-        BadRequest: 400, the length is no number.
-    """
-    declared = asked.headers.get(b"content-length")
-    if declared is not None:
-        if not declared.isdigit():
-            raise BadRequest(f"Content-Length={declared[:50]!r}")
-        if len(declared) > 18 or int(declared) > limit:
-            raise BodyTooLarge(f"{declared[:50]!r} bytes announced, read {limit}")
-
-
-async def read_body(receive: Receive, limit: int) -> bytes:
-    """
-    Return the whole body, of at most ``limit`` bytes.
-
-    Raises:
-        BodyTooLarge: 413, while it arrives.
-        Gone: the client went away.
-    """
-    message = await receive()
-    body: bytes = _chunk(message)
-    if message.get("more_body", False):
-        chunks, size = [body], len(body)
-        while message.get("more_body", False) and size <= limit:
-            message = await receive()
-            chunks.append(_chunk(message))
-            size += len(chunks[-1])
-        body = b"".join(chunks)
-    if len(body) > limit:
-        raise BodyTooLarge(f"more than {limit} bytes arrived")
-    return body
-
-
-def _chunk(message: AsgiMessage) -> bytes:
-    if message["type"] != "http.request":
-        raise ClientDisconnected
-    chunk: bytes = message.get("body", b"")
-    return chunk
-
-
 def replay(body: bytes, receive: Receive) -> Receive:
     """Return a ``receive`` that gives ``body`` once and then whatever really happens."""
     given = False
 
-    async def again() -> AsgiMessage:
+    async def again() -> Message:
         nonlocal given
         if given:
             return await receive()

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from doorward.errors import DoorwardError
-from doorward.guard.http.responses import App, Message, Receive, Scope, Send
+from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
 
 
 async def run_lifespan(
-    app: App,
+    app: ASGIApp,
     scope: Scope,
     receive: Receive,
     send: Send,

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from doorward.guard.http.cors import Headers, without_cors
 from doorward.guard.http.deadline import Deadline
-from doorward.guard.http.responses import App, Message, Receive, Scope, Send
 from doorward.identity import Identity, reset_current_identity, set_current_identity
+from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
 
 
 class ResponseStream:
@@ -53,7 +53,7 @@ class ResponseStream:
         self._task: asyncio.Task[object] | None = None
         self._deadline: Deadline | None = None
 
-    async def run(self, app: App, scope: Scope, receive: Receive) -> None:
+    async def run(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
         """Let the application answer, and end its stream when the token's time is over."""
         # Here and not where the stream begins: an application may send it from a task of its own.
         self._task = asyncio.current_task()

@@ -1,17 +1,11 @@
 """HTTP answers of the guard, and how they are sent."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from doorward.errors import HttpError
 from doorward.guard.http.cors import Headers
+from doorward.wire.asgi import Send
 from doorward.wire.error_response import BearerChallenge, as_asgi, error_response, jsonrpc_body
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Scope = MutableMapping[str, Any]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # Where the guard leaves in a scope what records a refusal inside the application.
 INSIDE_KEY = "doorward.inside"

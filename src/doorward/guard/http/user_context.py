@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from doorward.guard.http.responses import App, Message, Receive, Scope, Send
 from doorward.identity import SCOPE_KEY, Identity
+from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
 
 Context = Callable[[Identity], dict[str, Any]]
 
@@ -31,7 +31,7 @@ class UserContext:
     Spec: RFC 9111 §5.2.2.5, §5.2.2.7; MCP 2026-07-28, basic/index §_meta
     """
 
-    def __init__(self, app: App, *, member: str, context: Context = subject_and_roles) -> None:
+    def __init__(self, app: ASGIApp, *, member: str, context: Context = subject_and_roles) -> None:
         self._app = app
         self._member = member
         self._context = context

@@ -19,7 +19,6 @@ from starlette.routing import Route
 
 from doorward.errors import ConfigurationError
 from doorward.guard.guard import Guard
-from doorward.guard.http.responses import App, Receive, Scope, Send
 from doorward.guard.middleware import GuardMiddleware
 from doorward.identity import Identity, current_identity
 from doorward.integrations.declared_rules import DeclaredPolicy, requires
@@ -27,6 +26,7 @@ from doorward.integrations.error_reporting import telling
 from doorward.integrations.fastmcp.declared_rules import FastMcpDeclarations
 from doorward.integrations.fastmcp.input_schemas import InputSchemas
 from doorward.integrations.mcp_sdk.adapter import KEPT_BY_THE_GUARD, SdkAdapter, connect
+from doorward.wire.asgi import ASGIApp, Receive, Scope, Send
 from doorward.wire.oauth.resource_metadata import WELL_KNOWN
 
 # A FastMCP server with an auth provider serves nobody whose request has no such header.
@@ -53,7 +53,7 @@ CurrentUser = Annotated[Identity, Depends(current_user)]
 
 
 def protect(
-    server: FastMCP[Any], guard: Guard, *, app: App | None = None, **options: Any
+    server: FastMCP[Any], guard: Guard, *, app: ASGIApp | None = None, **options: Any
 ) -> GuardMiddleware:
     """
     Return ``server`` as an ASGI application behind ``guard``.
@@ -86,7 +86,7 @@ def protect(
 def _door(
     server: FastMCP[Any],
     guard: Guard,
-    app: App,
+    app: ASGIApp,
     *,
     mounted: bool,
     header: tuple[bytes, bytes] | None = None,
@@ -210,7 +210,7 @@ class _GuardInFront:
     stranger's request is refused before all of that, and by the guard's lists of names alone.
     """
 
-    def __init__(self, app: App, guard: Guard) -> None:  # noqa: ARG002 - Starlette gives it
+    def __init__(self, app: ASGIApp, guard: Guard) -> None:  # noqa: ARG002 - Starlette gives it
         self._guard = guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -24,7 +24,7 @@ from starlette.authentication import AuthCredentials
 from starlette.requests import Request
 
 from doorward.errors import RequestRefused
-from doorward.guard.http.responses import INSIDE_KEY, App, Message, Receive, Scope, Send
+from doorward.guard.http.responses import INSIDE_KEY
 from doorward.guard.issuers import Issuer
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity, reset_current_identity, set_current_identity
@@ -32,6 +32,7 @@ from doorward.integrations.error_reporting import sentence_of
 from doorward.integrations.list_filter import LISTS, only_permitted, without_subscriptions
 from doorward.integrations.mcp_sdk.tasks import note_task, require_own_tool
 from doorward.policy import Decision, Operation, Policy
+from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
 
 # Where the seat leaves its policy in an ASGI scope, for lists made behind it.
 _POLICY_KEY = "doorward.policy"
@@ -87,13 +88,13 @@ class SdkAdapter:
 
     def __init__(
         self,
-        app: App,
+        app: ASGIApp,
         policy: Policy,
         *,
         issuers: Sequence[Issuer],
         token_type: type[AccessToken] = AccessToken,
         mounted: bool = False,
-        endpoint: App | None = None,
+        endpoint: ASGIApp | None = None,
         started: Callable[[], Awaitable[None]] | None = None,
         before: Callable[[], None] | None = None,
         hides_token: bool = False,

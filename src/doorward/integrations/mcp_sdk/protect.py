@@ -15,7 +15,6 @@ from mcp.server.transport_security import TransportSecuritySettings
 
 from doorward.errors import ConfigurationError
 from doorward.guard.guard import Guard
-from doorward.guard.http.responses import App
 from doorward.guard.middleware import GuardMiddleware
 from doorward.identity import Identity, current_identity
 from doorward.integrations.declared_rules import DeclaredPolicy, OneNameEach, requires, rules_on
@@ -25,6 +24,7 @@ from doorward.integrations.mcp_sdk.events import keep_events_apart
 from doorward.integrations.mcp_sdk.nested_calls import decide_nested_calls
 from doorward.policy import Operation, Rule
 from doorward.policy.ruling import is_usable, not_normal
+from doorward.wire.asgi import ASGIApp
 
 _REMEMBERED = 4096
 
@@ -49,7 +49,11 @@ CurrentUser = Annotated[Identity, Resolve(current_user)]
 
 
 def protect(
-    server: MCPServer[Any] | Server[Any], guard: Guard, *, app: App | None = None, **options: Any
+    server: MCPServer[Any] | Server[Any],
+    guard: Guard,
+    *,
+    app: ASGIApp | None = None,
+    **options: Any,
 ) -> GuardMiddleware:
     """
     Return ``server`` as an ASGI application behind ``guard``.

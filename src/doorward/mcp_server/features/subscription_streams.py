@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from doorward.mcp_server.asgi import Send
 from doorward.mcp_server.refusals import InvalidParams, NotAcceptable
 from doorward.mcp_server.request_context import RequestContext, ResponseSent, Result
 from doorward.mcp_server.streams.event_log import format_event
@@ -26,6 +25,7 @@ from doorward.mcp_server.streams.subscriptions import (
     resource_topic,
     task_topic,
 )
+from doorward.wire.asgi import Send
 
 SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId"
 MAX_WATCHED = 1000

@@ -6,7 +6,7 @@ from contextlib import suppress
 from types import coroutine
 from typing import Any, TypeVar
 
-from doorward.mcp_server.asgi import ClientDisconnected, Receive
+from doorward.wire.asgi import ClientDisconnected, Receive
 
 T = TypeVar("T")
 

@@ -6,9 +6,7 @@ from typing import Any
 import msgspec
 
 from doorward.errors import MediaTypeRefused, RequestRefused
-from doorward.mcp_server.asgi import ClientDisconnected, Receive, Scope, Send, read_body
 from doorward.mcp_server.http.disconnect import while_connected
-from doorward.mcp_server.http.host_check import HostOriginCheck
 from doorward.mcp_server.http.session_methods import (
     end_without_response,
     find_session,
@@ -27,7 +25,9 @@ from doorward.mcp_server.request_context import (
 )
 from doorward.mcp_server.server_state import ServerState
 from doorward.mcp_server.streams.in_flight import RequestCancelled
+from doorward.wire.asgi import ClientDisconnected, Receive, Scope, Send, read_body
 from doorward.wire.error_response import as_asgi, error_response
+from doorward.wire.host_origin import HostOriginPolicy
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY as ENVELOPE_KEY
 from doorward.wire.jsonrpc.envelope import Envelope, Malformed, jsonrpc_error, read_envelope
 from doorward.wire.jsonrpc.protocol_refusal import ProtocolRefusal, UnknownMethod
@@ -61,7 +61,7 @@ class Endpoint:
         legacy: Mapping[str, Method],
         meta: Mapping[str, Any],
         state: ServerState,
-        host_check: HostOriginCheck,
+        host_check: HostOriginPolicy,
         max_body: int,
     ) -> None:
         self._modern = modern
@@ -115,7 +115,8 @@ class Endpoint:
             return envelope
         headers: Headers = scope["headers"]
         self._host_check.admit(headers)
-        return read_envelope(await read_body(receive, headers, self._max_body), headers)
+        declared = next((value for name, value in headers if name == b"content-length"), None)
+        return read_envelope(await read_body(receive, self._max_body, declared), headers)
 
     def _request(
         self, envelope: Envelope, scope: Scope, receive: Receive, send: Send

@@ -1,11 +1,9 @@
 """``McpServer.in_front_of``: the endpoint in front of another ASGI application."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from doorward.errors import ConfigurationError
-from doorward.mcp_server.asgi import Message, Receive, Scope, Send
-
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
 
 
 class McpMiddleware:
@@ -18,7 +16,9 @@ class McpMiddleware:
         ConfigurationError: with reason ``unusable-path``.
     """
 
-    def __init__(self, endpoint: App, app: App, path: str, close: Callable[[], None]) -> None:
+    def __init__(
+        self, endpoint: ASGIApp, app: ASGIApp, path: str, close: Callable[[], None]
+    ) -> None:
         self._endpoint = endpoint
         self._app = app
         self._close = close

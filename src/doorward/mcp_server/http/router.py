@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from doorward.mcp_server.asgi import Receive, Scope, Send
 from doorward.mcp_server.http.endpoint import Endpoint
 from doorward.mcp_server.http.middleware import path_variants
+from doorward.wire.asgi import Receive, Scope, Send
 
 # All of them: the endpoint refuses other methods as MCP specifies.
 _HTTP_METHODS = ["POST", "GET", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"]

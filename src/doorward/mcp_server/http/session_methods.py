@@ -4,15 +4,15 @@ import asyncio
 
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity
-from doorward.mcp_server.asgi import Message, Receive, Scope, Send
 from doorward.mcp_server.http.disconnect import while_connected
-from doorward.mcp_server.http.host_check import HostOriginCheck
 from doorward.mcp_server.principal import principal_of
 from doorward.mcp_server.refusals import NoSession, NotPost
 from doorward.mcp_server.request_context import RequestContext
 from doorward.mcp_server.server_state import ServerState
 from doorward.mcp_server.streams.response_stream import ResponseStream, accepts_event_stream
 from doorward.mcp_server.streams.session import Session
+from doorward.wire.asgi import Message, Receive, Scope, Send
+from doorward.wire.host_origin import HostOriginPolicy
 
 
 def find_session(state: ServerState, scope: Scope) -> Session | None:
@@ -29,7 +29,7 @@ def find_session(state: ServerState, scope: Scope) -> Session | None:
 
 
 async def serve_get_or_delete(
-    state: ServerState, host_check: HostOriginCheck, scope: Scope, receive: Receive, send: Send
+    state: ServerState, host_check: HostOriginPolicy, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """
     Serve a request that is not POST: GET for the streams of a session, DELETE for its end.

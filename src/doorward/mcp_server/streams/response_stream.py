@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from doorward.mcp_server.asgi import Send
 from doorward.mcp_server.streams.event_log import EventLog, format_event
+from doorward.wire.asgi import Send
 
 EVENT_STREAM_HEADERS = (
     (b"content-type", b"text/event-stream"),
