@@ -1,4 +1,4 @@
-"""One pipeline for every way in: a malformed credential is nobody's to see."""
+"""One pipeline for every way in: the same bad request gets the same refusal at each of them."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,6 +7,9 @@ import httpx2
 import pytest
 from fastapi import Depends, FastAPI
 
+from doorward.errors import TokenRejected
+from doorward.gateway import Gateway, Route
+from doorward.guard.pipeline import GuardedRequest
 from doorward.identity import Identity
 from doorward.integrations.fastapi import signed_in
 from doorward.tokens import (
@@ -17,9 +20,10 @@ from doorward.tokens import (
     new_api_key,
 )
 from doorward.tokens.api_keys.key_file import write_keys
-from tests.guard.bench import NOW, Bench, message
+from tests.guard.bench import MINT, NOW, Bench, bearer, message, token
 from tests.guard.bench import trusted as signed
 from tests.ledger import proves
+from tests.net.server import ok, saying, serving
 from tests.tokens.clock import FakeClock
 from tests.tokens.stub_issuer import StubIssuer, answer, lookup, opaque
 
@@ -78,16 +82,23 @@ class Ways:
             return {"subject": user.subject}
 
         self.web = self.bench.guard.protect(web)
+        # Nothing listens there: what the guard refuses is forwarded to nobody.
+        self.gateway = self.bench.guard.protect(
+            Gateway(
+                public="https://mcp.example",
+                routes=(Route(path="/mcp", upstream="http://127.0.0.1:1"),),
+            )
+        )
 
     async def ask(
         self, way: str, headers: list[tuple[bytes, bytes]], query: str = ""
     ) -> httpx2.Response:
         """Come in by one of the ways."""
-        app: Any = self.bench.door if way == "endpoint" else self.web
+        app: Any = {"endpoint": self.bench.door, "route": self.web, "gateway": self.gateway}[way]
         async with httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app), base_url="https://mcp.example"
         ) as client:
-            if way == "endpoint":
+            if way != "route":
                 call = message("tools/call", name="add")
                 return await client.post(f"/mcp{query}", json=call, headers=headers)
             return await client.get(f"/orders{query}", headers=headers)
@@ -98,10 +109,11 @@ def authorization(*values: bytes) -> list[tuple[bytes, bytes]]:
 
 
 both_ways = pytest.mark.parametrize("way", ["endpoint", "route"])
+every_way = pytest.mark.parametrize("way", ["endpoint", "route", "gateway"])
 
 
 @proves("S194", "refuses")
-@both_ways
+@every_way
 @pytest.mark.parametrize("case", MALFORMED)
 async def test_a_malformed_credential_is_refused_before_any_issuer_is_asked(
     way: str, case: str
@@ -119,7 +131,7 @@ async def test_a_malformed_credential_is_refused_before_any_issuer_is_asked(
 
 
 @proves("S194", "refuses")
-@both_ways
+@every_way
 async def test_a_token_in_the_query_is_refused_before_any_issuer_is_asked(way: str) -> None:
     ways = Ways()
 
@@ -225,3 +237,80 @@ async def test_a_revoked_key_is_refused_within_a_second(way: str, tmp_path: Path
     assert (await ways.ask(way, nightly)).status_code == 401
     assert (await ways.ask(way, daily)).status_code == 200
     assert ways.issuer.requests == []
+
+
+BAD: dict[str, tuple[dict[str, str], str]] = {
+    "nothing": ({}, "missing-token"),
+    "another-scheme": ({"authorization": "Basic eDp5"}, "missing-token"),
+    "no-jws": (bearer("a b"), "malformed-token"),
+    "another-issuer": (bearer(MINT.mint("alice", iss="https://evil.example")), "unknown-issuer"),
+    "another-audience": (
+        bearer(MINT.mint("alice", aud="https://other.example")),
+        "wrong-audience",
+    ),
+    "expired": (bearer(MINT.mint("alice", exp=NOW - 3600)), "outside-lifetime"),
+    "unsigned": (bearer(token("mcp:read").rpartition(".")[0] + ".AAAA"), "bad-signature"),
+    "no-scope": (bearer(token()), "scope-missing"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+async def test_the_same_bad_request_gets_the_same_refusal_on_every_way_in(case: str) -> None:
+    given, reason = BAD[case]
+    ways, found = Ways(), []
+    # A plain route needs fewer scopes than a tool.
+    upto = "error_description=" if reason == "scope-missing" else "scope="
+
+    for way in ("endpoint", "gateway", "route"):
+        answer = await ways.ask(way, [(k.encode(), v.encode()) for k, v in given.items()])
+        said = answer.json()
+        error = said["detail"] if way == "route" else said["error"]
+        assert error["data"]["correlation_id"] == answer.headers["x-correlation-id"]
+        challenge = answer.headers["www-authenticate"]
+        found.append((answer.status_code, error["data"]["reason"], challenge.partition(upto)[0]))
+
+    assert found == [found[0]] * 3
+    assert found[0][1] == reason
+    assert [event.reason for event in ways.bench.events] == [reason] * 3
+
+
+async def test_a_guarded_gateway_forwards_what_the_guard_lets_through() -> None:
+    ways = Ways()
+    async with serving(saying(ok(b"{}", "Content-Type: application/json")), None) as behind:
+        upstream = f"http://127.0.0.1:{behind.port}"
+        route = Route(path="/mcp", upstream=upstream)
+        ways.gateway = ways.bench.guard.protect(
+            Gateway(public="https://mcp.example", routes=(route,))
+        )
+        good = authorization(b"Bearer " + token("mcp:read", "mcp:tools").encode())
+
+        answer = await ways.ask("gateway", good)
+
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert [event.reason for event in ways.bench.events] == ["allowed"]
+
+
+@every_way
+async def test_a_proof_of_possession_is_checked_before_a_remembered_token_is_taken(
+    way: str,
+) -> None:
+    ways, seen = Ways(), []
+
+    async def fake_proof(request: GuardedRequest, token: bytes) -> None:
+        proof = request.headers.by_name.get(b"dpop")
+        seen.append((request.http_method, request.scope["path"], token))
+        if proof != b"proof of alice":
+            raise TokenRejected("no proof of possession")
+
+    ways.bench.guard.pipeline.proof_check = fake_proof
+    good = authorization(OPAQUE.encode())
+    accepted = 502 if way == "gateway" else 200
+    for _ in range(3):
+        assert (await ways.ask(way, [*good, (b"dpop", b"proof of alice")])).status_code == accepted
+    # A thief of the token comes while it is remembered, and without the key.
+    assert (await ways.ask(way, good)).status_code == 401
+
+    assert len(ways.issuer.requests) == 1
+    sent = ("GET", "/orders") if way == "route" else ("POST", "/mcp")
+    assert seen == [(*sent, b"opaque-of-alice")] * 4
+    assert ways.bench.events[-1].reason == "token-rejected"

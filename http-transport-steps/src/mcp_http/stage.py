@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from doorward.errors import ConfigurationError, RequestRefused
 from doorward.guard.http.bearer import read_bearer
-from doorward.guard.http.request_headers import look_at
+from doorward.guard.http.request_headers import read_headers
 from doorward.guard.http.responses import refusal_answer
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.jose.pem import read_public_pem
@@ -67,8 +67,8 @@ def require_token(web: FastAPI, verifier: Verifier, challenge: BearerChallenge) 
         path = request.scope["path"]
         if path != "/health" and not path.startswith("/.well-known/"):
             try:
-                asked = look_at(request.scope["headers"])
-                token = read_bearer(asked, request.scope["query_string"])
+                headers = read_headers(request.scope["headers"])
+                token = read_bearer(headers, request.scope["query_string"])
                 request.scope[IDENTITY_KEY] = await verifier.verify(token)
             except RequestRefused as refusal:
                 return as_response(refusal, challenge)

@@ -21,7 +21,7 @@ from fastapi.responses import JSONResponse
 
 from doorward import Identity, McpServer, RequestRefused, TrustedIssuer
 from doorward.guard.http.bearer import read_bearer
-from doorward.guard.http.request_headers import look_at
+from doorward.guard.http.request_headers import read_headers
 from doorward.jose.pem import read_public_pem
 from doorward.tokens import LocalKeys, Verifier
 from mcp_http.stage import SCOPES, new_app, read_public_key, run
@@ -86,8 +86,8 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
         path = request.scope["path"]
         if path != "/health" and not path.startswith("/.well-known/"):
             try:
-                asked = look_at(request.scope["headers"])
-                token = read_bearer(asked, request.scope["query_string"])
+                sent = read_headers(request.scope["headers"])
+                token = read_bearer(sent, request.scope["query_string"])
                 request.state.user = await verifier.verify(token)
             except RequestRefused as refusal:
                 said = {"error": refusal.code, "error_description": refusal.description}

@@ -11,17 +11,17 @@ _SENDABLE = frozenset({b"accept", b"authorization", b"content-type", b"mcp-proto
 
 
 def allowed_origin(
-    pages: Pages, addresses: HostOriginPolicy, asked: RequestHeaders
+    pages: Pages, addresses: HostOriginPolicy, headers: RequestHeaders
 ) -> bytes | None:
     """
     Return the origin whose pages may read the answer; ``*`` for everybody, ``None`` for nobody.
 
     Does not refuse: a form that a person sends from another page is the provider's to judge.
     """
-    origin = asked.headers.get(b"origin")
+    origin = headers.by_name.get(b"origin")
     if pages == "everybody":
         return b"*"
-    if pages == "as-behind" or origin is None or b"origin" in asked.repeated:
+    if pages == "as-behind" or origin is None or b"origin" in headers.repeated:
         return None
     try:
         addresses.require_origin(origin)
@@ -30,7 +30,7 @@ def allowed_origin(
     return origin
 
 
-def preflight_headers(origin: bytes | None, asked: RequestHeaders) -> list[Header]:
+def preflight_headers(origin: bytes | None, headers: RequestHeaders) -> list[Header]:
     """
     Return the permission that a browser asks for; nothing of it where there is none.
 
@@ -41,7 +41,7 @@ def preflight_headers(origin: bytes | None, asked: RequestHeaders) -> list[Heade
     """
     if origin is None:
         return [(b"vary", b"Origin")]
-    wanted = asked.headers.get(b"access-control-request-headers", b"").lower().split(b",")
+    wanted = headers.by_name.get(b"access-control-request-headers", b"").lower().split(b",")
     granted = [name for one in wanted[:64] if (name := one.strip()) in _SENDABLE]
     return [
         (b"access-control-allow-origin", origin),

@@ -16,7 +16,7 @@ from doorward.gateway.refusals import METHODS, MethodNotForwarded
 from doorward.gateway.routes import Route, authority_of, find, require_origin
 from doorward.gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse
 from doorward.guard.http.cors import is_preflight
-from doorward.guard.http.request_headers import RequestHeaders, look_at
+from doorward.guard.http.request_headers import RequestHeaders, read_headers
 from doorward.wire.asgi import ClientDisconnected, Receive, Scope, Send, read_body
 from doorward.wire.error_response import as_asgi, error_response, oauth_body
 from doorward.wire.host_origin import HostOriginPolicy
@@ -106,7 +106,7 @@ class _RequestCycle:
         self._gateway = gateway
         self._scope = scope
         self._send = send
-        self._asked: RequestHeaders = look_at(scope["headers"])
+        self._headers: RequestHeaders = read_headers(scope["headers"])
         self._id = new_correlation_id()
         self._began = time.monotonic()
         self._route: Route | None = None
@@ -125,18 +125,18 @@ class _RequestCycle:
 
     async def _read(self, receive: Receive) -> UpstreamRequest | None:
         """Judge the request, in this order, and return what is to be asked behind."""
-        gateway, scope, asked = self._gateway, self._scope, self._asked
+        gateway, scope, headers = self._gateway, self._scope, self._headers
         # A page that gave its own name this machine's address comes with that name as Host.
-        host = None if b"host" in asked.repeated else asked.headers.get(b"host")
+        host = None if b"host" in headers.repeated else headers.by_name.get(b"host")
         gateway._addresses.require_host(host)
         self._route = route = find(gateway.routes, scope["path"], scope.get("raw_path"))
-        self._origin = browsers.allowed_origin(route.pages, gateway._addresses, asked)
+        self._origin = browsers.allowed_origin(route.pages, gateway._addresses, headers)
         if scope["method"] not in METHODS:
             raise MethodNotForwarded(f"method={scope['method']!r}")
-        if route.pages != "as-behind" and is_preflight(scope["method"], asked):
-            await self._answer(204, browsers.preflight_headers(self._origin, asked))
+        if route.pages != "as-behind" and is_preflight(scope["method"], headers):
+            await self._answer(204, browsers.preflight_headers(self._origin, headers))
             return None
-        declared = asked.headers.get(b"content-length")
+        declared = headers.by_name.get(b"content-length")
         body = await read_body(receive, gateway._max_body, declared)
         return UpstreamRequest(
             method=scope["method"],

@@ -19,7 +19,7 @@ ALLOW = "POST, GET, HEAD, DELETE, OPTIONS"
 NOT_IN_MESSAGES = frozenset(one.method for one in (OPEN_STREAM, END_SESSION))
 
 
-def operation_of(verb: str, asked: RequestHeaders) -> Operation | None:
+def operation_of(verb: str, headers: RequestHeaders) -> Operation | None:
     """
     Return what a request with ``verb`` and without a message asks for.
 
@@ -36,8 +36,10 @@ def operation_of(verb: str, asked: RequestHeaders) -> Operation | None:
             allow=ALLOW,
             description="Send messages by POST. GET opens a stream and DELETE ends a session.",
         )
-    length = b"" if b"content-length" in asked.repeated else asked.headers.get(b"content-length")
-    if length not in (None, b"0") or b"transfer-encoding" in asked.headers:
+    length = (
+        b"" if b"content-length" in headers.repeated else headers.by_name.get(b"content-length")
+    )
+    if length not in (None, b"0") or b"transfer-encoding" in headers.by_name:
         raise UnexpectedBody(f"{verb} with a body")
     return WITHOUT_MESSAGE[verb]
 

@@ -122,10 +122,10 @@ class GuardMiddleware:
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = GuardedRequest(scope)
-        asked, is_post = request.asked, request.http_method == "POST"
+        headers, is_post = request.headers, request.http_method == "POST"
         try:
             if not is_post:
-                request.operation = operation_of(request.http_method, asked)
+                request.operation = operation_of(request.http_method, headers)
                 receive = without_body(receive)
             self._judge_addresses(request)
             if not is_post and request.http_method == "OPTIONS":
@@ -133,11 +133,11 @@ class GuardMiddleware:
                 return
             # Who is asking comes before what is asked: a stranger's body is not even read.
             caller = await self._pipeline.authenticate(request)
-            if b"mcp-session-id" in asked.headers:
+            if b"mcp-session-id" in headers.by_name:
                 self._judge_session(request, caller)
             if is_post:
-                require_json(asked)
-                declared = asked.headers.get(b"content-length")
+                require_json(headers)
+                declared = headers.by_name.get(b"content-length")
                 body = await read_body(receive, self._settings.max_body, declared)
                 _read_message(request, body)
                 receive = replay(body, receive)
@@ -152,7 +152,7 @@ class GuardMiddleware:
 
     def _judge_addresses(self, request: GuardedRequest) -> None:
         """Host before Origin: a page that reached us under a strange name is nobody's page."""
-        headers, repeated = request.asked.headers, request.asked.repeated
+        headers, repeated = request.headers.by_name, request.headers.repeated
         addresses = self._settings.addresses
         addresses.require_host(None if b"host" in repeated else headers.get(b"host"))
         origin = headers.get(b"origin")
@@ -161,16 +161,16 @@ class GuardMiddleware:
             request.origin = origin
 
     def _judge_session(self, request: GuardedRequest, caller: Identity) -> None:
-        headers, repeated = request.asked.headers, request.asked.repeated
+        headers, repeated = request.headers.by_name, request.headers.repeated
         # Of two ids the application might take the other one.
         only = b"" if b"mcp-session-id" in repeated else headers[b"mcp-session-id"]
         self._sessions.require_own(only, caller)
 
     async def _permit(self, request: GuardedRequest, send: Send) -> None:
         """Answer OPTIONS before any token is asked for: browsers send none along."""
-        origin, asked = request.origin, request.asked
-        if origin is not None and cors.is_preflight(request.http_method, asked):
-            await deliver(Response(204, []), send, cors.preflight_headers(origin, asked))
+        origin, headers = request.origin, request.headers
+        if origin is not None and cors.is_preflight(request.http_method, headers):
+            await deliver(Response(204, []), send, cors.preflight_headers(origin, headers))
         else:
             allow = [(b"allow", ALLOW.encode("ascii"))]
             await deliver(Response(204, allow), send, cors.readable_headers(origin))
@@ -215,9 +215,9 @@ def _operation(envelope: Envelope) -> Operation:
 
 
 def _read_message(request: GuardedRequest, body: bytes) -> None:
-    asked = request.asked
-    headers = request.scope["headers"] if asked.repeated else asked.headers
-    request.envelope = envelope = read_envelope(body, headers)
+    headers = request.headers
+    once = request.scope["headers"] if headers.repeated else headers.by_name
+    request.envelope = envelope = read_envelope(body, once)
     request.operation = _operation(envelope)
     require_normal_uris(envelope)
     # Decided by the rule for GET or DELETE, a method of the application's own would run without one.

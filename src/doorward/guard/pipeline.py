@@ -1,7 +1,7 @@
 """What every guarded request goes through: who is calling, may they, and what is written down."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from copy import copy
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ from doorward.correlation_id import new_correlation_id
 from doorward.errors import NotPermitted, RequestRefused, ScopeMissing, Unavailable
 from doorward.guard.audit import events as audit
 from doorward.guard.http.bearer import read_bearer, require_token
-from doorward.guard.http.request_headers import RequestHeaders, look_at
+from doorward.guard.http.request_headers import RequestHeaders, read_headers
 from doorward.guard.http.responses import Response, refusal_answer
 from doorward.guard.refusals import KindNotAllowed, UnknownName
 from doorward.identity import Identity
@@ -46,19 +46,24 @@ class GuardedRequest:
 
     def __init__(self, scope: Scope, operation: Operation | None = None) -> None:
         self.scope = scope
-        self.asked: RequestHeaders = look_at(scope["headers"])
+        self.headers: RequestHeaders = read_headers(scope["headers"])
         self.http_method: str = scope["method"]
         self.operation = operation
         self.correlation_id = new_correlation_id()
+
+
+# Raises a refusal unless the request proves that its sender has the key that the token is bound to.
+ProofCheck = Callable[[GuardedRequest, bytes], Awaitable[None]]
 
 
 class Pipeline:
     """
     The checks of one guard, in the order in which every way in runs them.
 
-    The MCP endpoint and the FastAPI routes call ``authenticate``, then ``authorize``, then
-    ``record`` or ``refuse``. A check that belongs to every guarded request is written here.
+    The MCP endpoint, FastAPI routes and a gateway behind the guard call ``authenticate``, then
+    ``authorize``, then ``record`` or ``refuse``. A check for every guarded request belongs here.
     ``hides`` answers for an operation that the caller may not do as for an unknown one.
+    ``proof_check`` sees each request and its token before the cache of verified tokens does.
     """
 
     def __init__(
@@ -69,8 +74,10 @@ class Pipeline:
         clock: Callable[[], float],
         *,
         hides: bool = False,
+        proof_check: ProofCheck | None = None,
     ) -> None:
         self.verifier = verifier
+        self.proof_check = proof_check
         self.challenge = challenge
         self._audit = audit
         self._clock = clock
@@ -100,7 +107,11 @@ class Pipeline:
 
         Spec: RFC 6750 §2.1, §3.1
         """
-        token = read_bearer(request.asked, request.scope["query_string"])
+        token = read_bearer(request.headers, request.scope["query_string"])
+        if self.proof_check is not None:
+            # Before the cache: that a token was valid a moment ago says nothing about its sender.
+            require_token(token)
+            await self.proof_check(request, token)
         # A remembered token was well-formed when it was verified.
         identity = self.verifier.recall(token) or await self._verify(token)
         request.token = token

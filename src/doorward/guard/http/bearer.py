@@ -10,7 +10,7 @@ _SCHEME = b"bearer"
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 
 
-def read_bearer(asked: RequestHeaders, query: bytes) -> bytes:
+def read_bearer(headers: RequestHeaders, query: bytes) -> bytes:
     """
     Return what a request sends as its access token; ``require_token`` says whether it can be one.
 
@@ -24,9 +24,9 @@ def read_bearer(asked: RequestHeaders, query: bytes) -> bytes:
     # good one stands in its place.
     if query and any(name == "access_token" for name, _ in _pairs(query)):
         raise AmbiguousToken("access_token in the query")
-    if b"authorization" in asked.repeated:
+    if b"authorization" in headers.repeated:
         raise AmbiguousToken("several Authorization headers")
-    header = asked.headers.get(b"authorization")
+    header = headers.by_name.get(b"authorization")
     if header is None:
         raise MissingToken("no Authorization header")
     scheme, _, token = header.strip(b" \t").partition(b" ")

@@ -5,7 +5,7 @@ from doorward.guard.http.request_headers import RequestHeaders
 from doorward.wire.asgi import Message, Receive
 
 
-def require_json(asked: RequestHeaders) -> None:
+def require_json(headers: RequestHeaders) -> None:
     """
     Let a message pass that both guard and application read as UTF-8 JSON.
 
@@ -15,16 +15,16 @@ def require_json(asked: RequestHeaders) -> None:
 
     Spec: MCP 2026-07-28 basic/transports/streamable-http §Sending Messages
     """
-    if asked.repeated:
+    if headers.repeated:
         for name in (b"content-type", b"content-length", b"content-encoding"):
-            if name in asked.repeated:
+            if name in headers.repeated:
                 raise BadRequest(f"several {name.decode()} headers")
-    given = asked.headers.get(b"content-type", b"")
+    given = headers.by_name.get(b"content-type", b"")
     if given != b"application/json":
         kind, _, parameters = given.partition(b";")
         if kind.strip().lower() != b"application/json" or _other_charset(parameters):
             raise MediaTypeRefused(f"Content-Type={given[:100]!r}")
-    encoding = asked.headers.get(b"content-encoding")
+    encoding = headers.by_name.get(b"content-encoding")
     if encoding is not None and encoding.strip().lower() not in (b"identity", b""):
         raise MediaTypeRefused(f"Content-Encoding={encoding[:100]!r}")
 

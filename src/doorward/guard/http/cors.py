@@ -39,12 +39,12 @@ FOR_METADATA: Headers = [
 ]
 
 
-def is_preflight(method: str, asked: RequestHeaders) -> bool:
+def is_preflight(method: str, headers: RequestHeaders) -> bool:
     """Say whether a browser asks for permission rather than for an answer."""
-    return method == "OPTIONS" and b"access-control-request-method" in asked.headers
+    return method == "OPTIONS" and b"access-control-request-method" in headers.by_name
 
 
-def preflight_headers(origin: bytes, asked: RequestHeaders) -> Headers:
+def preflight_headers(origin: bytes, headers: RequestHeaders) -> Headers:
     """
     Return the permission for a page of ``origin``, which was judged before.
 
@@ -52,7 +52,7 @@ def preflight_headers(origin: bytes, asked: RequestHeaders) -> Headers:
 
     Spec: Fetch §CORS-preflight
     """
-    wanted = asked.headers.get(b"access-control-request-headers", b"")
+    wanted = headers.by_name.get(b"access-control-request-headers", b"")
     names = [name.strip().lower() for name in wanted.split(b",")[:64]]
     granted = [name for name in names if name in SENDABLE or PARAMETER.fullmatch(name)]
     return [
