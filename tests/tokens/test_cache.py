@@ -67,11 +67,11 @@ def digest(number: int) -> bytes:
 )
 def test_whoever_is_recalled_is_whoever_was_kept(changes: dict[str, Any]) -> None:
     cache = VerifiedTokenCache(entries=10, ttl=60)
-    cache.keep(digest(0), caller(0), Keys(), 0, NOW)
+    cache.put(digest(0), caller(0), Keys(), 0, NOW)
     wanted = caller(1, **changes)
 
-    handed_out = cache.keep(digest(1), wanted, Keys(), 0, NOW)
-    recalled = cache.recall(digest(1), NOW)
+    handed_out = cache.put(digest(1), wanted, Keys(), 0, NOW)
+    recalled = cache.get(digest(1), NOW)
 
     assert recalled is not None
     assert recalled == handed_out
@@ -85,9 +85,9 @@ def test_nobody_is_shown_with_what_another_token_said() -> None:
     cache = VerifiedTokenCache(entries=10, ttl=60)
     alice = caller(0, claims_json=b'{"email":"alice@example.com","team":"one"}')
     bob = caller(1, claims_json=b'{"email":"bob@example.com","team":"one"}')
-    cache.keep(digest(0), alice, Keys(), 0, NOW)
+    cache.put(digest(0), alice, Keys(), 0, NOW)
 
-    shown = repr(cache.keep(digest(1), bob, Keys(), 0, NOW))
+    shown = repr(cache.put(digest(1), bob, Keys(), 0, NOW))
 
     assert "bob@example.com" in shown
     assert "alice@example.com" not in shown
@@ -95,13 +95,13 @@ def test_nobody_is_shown_with_what_another_token_said() -> None:
 
 def test_ten_thousand_callers_take_less_than_five_megabytes() -> None:
     cache, keys = VerifiedTokenCache(entries=10_000, ttl=600), Keys()
-    cache.keep(digest(0), caller(0), keys, 0, NOW)
+    cache.put(digest(0), caller(0), keys, 0, NOW)
     gc.collect()
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
         for number in range(10_000):
-            cache.keep(digest(number), caller(number), keys, 0, NOW)
+            cache.put(digest(number), caller(number), keys, 0, NOW)
         gc.collect()
         after, _ = tracemalloc.get_traced_memory()
     finally:
@@ -116,21 +116,21 @@ def test_more_shapes_than_are_shared_are_remembered_as_well() -> None:
 
     for number in range(3_000):
         one = caller(number, client_id=f"client-{number}")
-        cache.keep(digest(number), one, Keys(), 0, NOW)
+        cache.put(digest(number), one, Keys(), 0, NOW)
 
     for number in (0, 1_500, 2_999):
-        recalled = cache.recall(digest(number), NOW)
+        recalled = cache.get(digest(number), NOW)
         assert recalled is not None
         assert recalled.client_id == f"client-{number}"
 
 
 def test_a_change_of_keys_empties_it() -> None:
     cache, keys = VerifiedTokenCache(entries=10, ttl=60), Keys()
-    cache.keep(digest(1), caller(1), keys, 0, NOW)
+    cache.put(digest(1), caller(1), keys, 0, NOW)
 
     keys.generation = 1
 
-    assert cache.recall(digest(1), NOW) is None
+    assert cache.get(digest(1), NOW) is None
     assert len(cache) == 0
 
 
@@ -140,5 +140,5 @@ def test_zero_turns_it_off(settings: dict[str, Any]) -> None:
     one = caller(1)
 
     assert cache.is_off
-    assert cache.keep(digest(1), one, Keys(), 0, NOW) is one
-    assert cache.recall(digest(1), NOW) is None
+    assert cache.put(digest(1), one, Keys(), 0, NOW) is one
+    assert cache.get(digest(1), NOW) is None

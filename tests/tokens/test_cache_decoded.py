@@ -38,11 +38,11 @@ def named(number: int) -> bytes:
 def test_many_callers_are_recalled_as_themselves_again_and_again() -> None:
     cache, dependency = VerifiedTokenCache(entries=1000, ttl=300), Dependency()
     for number in range(600):
-        cache.keep(named(number), caller(number), dependency, 1, NOW)
+        cache.put(named(number), caller(number), dependency, 1, NOW)
 
     for _ in range(2):
         for number in range(600):
-            found = cache.recall(named(number), NOW)
+            found = cache.get(named(number), NOW)
             assert found is not None
             assert (found.subject, found.claims) == (
                 f"user-{number}",
@@ -52,11 +52,11 @@ def test_many_callers_are_recalled_as_themselves_again_and_again() -> None:
 
 def test_whoever_is_found_out_anew_is_recalled_as_found_last() -> None:
     cache, dependency = VerifiedTokenCache(entries=10, ttl=300), Dependency()
-    cache.keep(named(1), caller(1, "wide"), dependency, 1, NOW)
-    before = cache.recall(named(1), NOW)
-    cache.keep(named(1), caller(1, "narrow"), dependency, 1, NOW)
+    cache.put(named(1), caller(1, "wide"), dependency, 1, NOW)
+    before = cache.get(named(1), NOW)
+    cache.put(named(1), caller(1, "narrow"), dependency, 1, NOW)
 
-    after = cache.recall(named(1), NOW)
+    after = cache.get(named(1), NOW)
 
     assert before is not None
     assert before.scopes == {"wide"}
@@ -67,13 +67,13 @@ def test_whoever_is_found_out_anew_is_recalled_as_found_last() -> None:
 def test_nobody_is_at_hand_once_the_token_the_keys_or_the_memory_is_over() -> None:
     cache, dependency = VerifiedTokenCache(entries=10, ttl=300), Dependency()
     for number in range(3):
-        cache.keep(named(number), caller(number), dependency, 1, NOW)
-        assert cache.recall(named(number), NOW) is not None
+        cache.put(named(number), caller(number), dependency, 1, NOW)
+        assert cache.get(named(number), NOW) is not None
 
-    assert cache.recall(named(0), NOW + 61) is None
+    assert cache.get(named(0), NOW + 61) is None
     cache.clear()
-    assert cache.recall(named(1), NOW) is None
-    cache.keep(named(2), caller(2), dependency, 1, NOW)
-    assert cache.recall(named(2), NOW) is not None
+    assert cache.get(named(1), NOW) is None
+    cache.put(named(2), caller(2), dependency, 1, NOW)
+    assert cache.get(named(2), NOW) is not None
     dependency.generation = 2
-    assert cache.recall(named(2), NOW) is None
+    assert cache.get(named(2), NOW) is None

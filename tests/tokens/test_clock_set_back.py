@@ -122,11 +122,11 @@ async def test_a_pause_is_over() -> None:
 
 def test_whoever_was_remembered_is_looked_at_again() -> None:
     cache = VerifiedTokenCache(entries=10, ttl=60)
-    cache.keep(digest(1), caller(), Keys(), 0, NOW)
-    assert cache.recall(digest(1), NOW - 1) is None
+    cache.put(digest(1), caller(), Keys(), 0, NOW)
+    assert cache.get(digest(1), NOW - 1) is None
 
-    cache.keep(digest(1), caller(), Keys(), 0, NOW)
-    assert cache.recall(digest(1), NOW + 59) == caller()
+    cache.put(digest(1), caller(), Keys(), 0, NOW)
+    assert cache.get(digest(1), NOW + 59) == caller()
 
 
 def test_the_keys_of_a_server_in_this_process_are_read_again() -> None:

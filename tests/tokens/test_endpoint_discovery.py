@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from doorward.net import FetchFailed
-from doorward.tokens.endpoint_discovery import Endpoint
+from doorward.tokens.endpoint_discovery import IssuerEndpoint
 from doorward.wire.oauth import server_metadata
 from tests.tokens.clock import FakeClock
 from tests.tokens.provider import Provider, until
@@ -15,11 +15,11 @@ WHERE = "/realm/.well-known/openid-configuration"
 
 
 def endpoint(
-    provider: Provider, *, set_to: str | None = None, clock: FakeClock | None = None
-) -> Endpoint:
-    return Endpoint(
+    provider: Provider, *, configured: str | None = None, clock: FakeClock | None = None
+) -> IssuerEndpoint:
+    return IssuerEndpoint(
         "a token endpoint",
-        set_to,
+        configured,
         server_metadata.parse_token_endpoint,
         issuer=PUBLIC,
         internal_url=f"{provider.url}/realm",
@@ -42,11 +42,11 @@ async def test_what_is_under_the_public_origin_is_reached_inside_and_nothing_els
 ) -> None:
     provider.describe(WHERE, issuer=PUBLIC, token_endpoint=named)
 
-    assert await endpoint(provider).found() == reached.format(inside=provider.url)
+    assert await endpoint(provider).url() == reached.format(inside=provider.url)
 
 
 async def test_what_the_operator_set_is_asked_as_it_is(provider: Provider) -> None:
-    assert await endpoint(provider, set_to=f"{PUBLIC}/token").found() == f"{PUBLIC}/token"
+    assert await endpoint(provider, configured=f"{PUBLIC}/token").url() == f"{PUBLIC}/token"
     assert provider.asked == []
 
 
@@ -59,7 +59,7 @@ async def test_what_the_metadata_says_is_believed_for_an_hour_and_not_before_it_
     read = []
     for passed in (0, 3599, 1, 3599, -7200, 3599):
         time.now += passed
-        await sought.found()
+        await sought.url()
         read.append(provider.asked.count(WHERE))
 
     assert read == [1, 1, 2, 2, 3, 3]
@@ -70,7 +70,7 @@ async def test_many_who_come_at_once_read_the_metadata_once(provider: Provider) 
     sought = endpoint(provider)
     provider.gate.clear()
 
-    waiting = [asyncio.create_task(sought.found()) for _ in range(20)]
+    waiting = [asyncio.create_task(sought.url()) for _ in range(20)]
     await until(lambda: bool(provider.asked))
     provider.gate.set()
 
@@ -86,7 +86,7 @@ async def test_metadata_is_read_up_to_a_size(
     sought = endpoint(provider)
 
     if is_read:
-        assert await sought.found() == f"{provider.url}/realm/token"
+        assert await sought.url() == f"{provider.url}/realm/token"
     else:
         with pytest.raises(FetchFailed, match=WHERE):
-            await sought.found()
+            await sought.url()

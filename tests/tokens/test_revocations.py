@@ -34,7 +34,7 @@ class Register:
 class Judge:
     """A verifier that asks the register, on a clock of its own."""
 
-    def __init__(self, signer: Signer, patience: float = 1.0) -> None:
+    def __init__(self, signer: Signer, timeout: float = 1.0) -> None:
         self.time = FakeClock()
         self.register = Register()
         self.verifier = Verifier(
@@ -44,7 +44,7 @@ class Judge:
                     audience=RESOURCE,
                     algorithms=(signer.alg,),
                     keys=keys(signer.jwk),
-                    revocations=Revocations(self.register.read, clock=self.time, patience=patience),
+                    revocations=Revocations(self.register.read, clock=self.time, timeout=timeout),
                 ),
                 TrustedIssuer(
                     issuer="https://other.example",
@@ -178,7 +178,7 @@ async def test_many_who_come_at_once_cause_one_read(verifier: Judge, signer: Sig
 
 @proves("S196", "refuses")
 async def test_a_list_that_does_not_come_is_waited_for_once(signer: Signer) -> None:
-    verifier = Judge(signer, patience=0.01)
+    verifier = Judge(signer, timeout=0.01)
     verifier.register.open.clear()
     good = token(signer)
 
@@ -192,7 +192,7 @@ async def test_a_list_that_does_not_come_is_waited_for_once(signer: Signer) -> N
 
 @proves("S196", "refuses")
 async def test_a_list_that_came_late_counts_from_when_it_was_asked_for(signer: Signer) -> None:
-    verifier = Judge(signer, patience=0.01)
+    verifier = Judge(signer, timeout=0.01)
     verifier.register.open.clear()
     good = token(signer)
     assert await verifier.refused(good) is RevocationsUnavailable

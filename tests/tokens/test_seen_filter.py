@@ -16,7 +16,7 @@ def test_whatever_was_added_came_before() -> None:
     for number in range(1000):
         seen.add(token(number))
 
-    assert all(seen.again(token(number)) for number in range(1000))
+    assert all(seen.seen_before(token(number)) for number in range(1000))
 
 
 def test_few_others_are_taken_for_it() -> None:
@@ -24,7 +24,7 @@ def test_few_others_are_taken_for_it() -> None:
     for number in range(1000):
         seen.add(token(number))
 
-    mistaken = sum(seen.again(token(number)) for number in range(1000, 11_000))
+    mistaken = sum(seen.seen_before(token(number)) for number in range(1000, 11_000))
 
     # One mark in eight is taken at most; twice that would be another rule.
     assert mistaken < 2500
@@ -35,29 +35,29 @@ def test_what_does_not_come_again_is_new_after_many_others_and_what_does_is_not(
     seen.add(token(0))
     seen.add(token(1))
     # Python's hashes differ from run to run: of few marks, another token's may be the same.
-    place = hash(token(1)) & seen._within
+    place = hash(token(1)) & seen._mask
     others = (token(number) for number in range(2, 2000))
-    elsewhere = [other for other in others if hash(other) & seen._within != place]
+    elsewhere = [other for other in others if hash(other) & seen._mask != place]
 
     for other in elsewhere[:28]:
         seen.add(other)
-        assert seen.again(token(0))
+        assert seen.seen_before(token(0))
 
-    assert seen.again(token(1)) is (hash(token(0)) & seen._within == place)
+    assert seen.seen_before(token(1)) is (hash(token(0)) & seen._mask == place)
 
 
 def test_an_old_one_never_comes_back_to_life() -> None:
     seen = SeenFilter(1)
     seen.add(token(0))
-    place = hash(token(0)) & seen._within
+    place = hash(token(0)) & seen._mask
     others = (token(number) for number in range(1, 2000))
-    elsewhere = [other for other in others if hash(other) & seen._within != place]
+    elsewhere = [other for other in others if hash(other) & seen._mask != place]
 
     lives = []
     for other in elsewhere[:1000]:
         seen.add(other)
         # Looked at and not asked: to ask is to come again.
-        lives.append(seen._marks[place] >= seen._time - 1)
+        lives.append(seen._slots[place] >= seen._period - 1)
 
     assert lives[:2] == [True, False]
     assert not any(lives[1:])
@@ -69,7 +69,7 @@ def test_what_is_cleared_is_forgotten() -> None:
 
     seen.clear()
 
-    assert not seen.again(token(0))
+    assert not seen.seen_before(token(0))
 
 
 def test_it_takes_little_room_and_no_more_later() -> None:

@@ -6,7 +6,7 @@ from doorward.downstream.responses import MAX_RESPONSE, read_answer
 from doorward.downstream.token import DownstreamToken
 from doorward.net import AnswerUnusable, Clock, Fetcher, FetchFailed, FetchRefused
 from doorward.net.circuit_breaker import RETRY, CircuitBreaker
-from doorward.tokens.endpoint_discovery import Endpoint
+from doorward.tokens.endpoint_discovery import IssuerEndpoint
 from doorward.wire.oauth import server_metadata
 
 
@@ -38,7 +38,7 @@ class TokenEndpoint:
         self._fetcher = fetcher
         self._clock = clock
         self._circuit_breaker = circuit_breaker
-        self._endpoint = Endpoint(
+        self._endpoint = IssuerEndpoint(
             "a token endpoint",
             grant.token_endpoint,
             server_metadata.parse_token_endpoint,
@@ -76,7 +76,7 @@ class TokenEndpoint:
 
     async def _url(self) -> str:
         try:
-            return await self._endpoint.found()
+            return await self._endpoint.url()
         except FetchFailed as error:
             raise DownstreamUnavailable(
                 f"{self._name}: {error.detail}", retry_after=RETRY, hold=RETRY

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from doorward.errors import ConfigurationError
-from doorward.tokens.opaque.client_authentication import AsClient, require_secure
+from doorward.tokens.opaque.client_authentication import ConfidentialClient, require_secure
 from doorward.wire import address
 from doorward.wire.oauth.scope import build_scope, parse_scope
 
@@ -19,7 +19,7 @@ Fields = dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DownstreamGrant(AsClient, ABC):
+class DownstreamGrant(ConfidentialClient, ABC):
     """
     What was arranged with the issuer that serves the next server.
 

@@ -137,7 +137,7 @@ class CredentialVerifier:
     def recall(self, token: bytes) -> Identity | None:
         """Return whose token this is when it was verified a moment ago, without waiting."""
         if token.startswith(_PREFIX):
-            return self._keys.recall(sha256(token).digest(), self._clock())
+            return self._keys.get(sha256(token).digest(), self._clock())
         if self._jwts is not None and (known := self._jwts.recall(token)) is not None:
             return known
         return self._opaque.recall(sha256(token).digest())
@@ -166,13 +166,13 @@ class CredentialVerifier:
         if self._verifier is None:
             raise MalformedToken("an API key, where none are accepted")
         digest = sha256(token).digest()
-        known = self._keys.recall(digest, self._clock())
+        known = self._keys.get(digest, self._clock())
         if known is not None:
             return known
         # Taken before the key is looked up: when the keys change in between, nothing is remembered.
         generation = self._verifier.generation
         identity = self._verifier.verify(token.decode("ascii", "replace"))
-        return self._keys.keep(digest, identity, self._verifier, generation, self._clock())
+        return self._keys.put(digest, identity, self._verifier, generation, self._clock())
 
     def describe(self) -> list[dict[str, Any]]:
         """Return what is trusted, for a log line or a status page; nothing in it is secret."""

@@ -1,4 +1,4 @@
-"""Where an issuer is asked: as it was set, or as the issuer's own metadata describes it."""
+"""The URL of an issuer's endpoint: the configured one, or the one in the issuer's metadata."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,26 +8,26 @@ from doorward.net import ALWAYS, NEVER, Clock, Fetcher, FetchFailed, SingleFligh
 from doorward.wire import address, strict_json
 from doorward.wire.oauth import server_metadata
 
-LARGEST_METADATA = 64 * 1024
-# For how many seconds the endpoint that the metadata names is believed.
-_BELIEVED = 3600.0
+MAX_METADATA = 64 * 1024
+# For how many seconds an endpoint from the metadata is used.
+_METADATA_TTL = 3600.0
 
 Parse = Callable[[Mapping[str, Any], str], str]
 
 
 async def find_endpoint(
-    sought: str, parse: Parse, *, issuer: str, internal_url: str | None, fetcher: Fetcher
+    name: str, parse: Parse, *, issuer: str, internal_url: str | None, fetcher: Fetcher
 ) -> str:
     """
-    Return where this process reaches what ``parse`` finds in the metadata of ``issuer``.
+    Return the URL at which this process reaches what ``parse`` reads from the issuer's metadata.
 
-    ``sought`` is what the failure calls it: ``"a token endpoint"``.
+    ``name`` is for error messages, such as ``"a token endpoint"``.
 
-    ``internal_url`` is only fetched from: what the metadata says is compared to ``issuer``, and an
-    endpoint under the issuer's public origin is reached where the metadata was.
+    Only the fetch goes to ``internal_url``: the metadata is still compared to ``issuer``. An
+    endpoint under the issuer's public origin is reached at the internal one.
 
     Raises:
-        FetchFailed: with what was wrong at each place where the metadata may be.
+        FetchFailed: with the problem at each URL where the metadata may be.
 
     Spec: RFC 8414 §3; OpenID Connect Discovery 1.0 §4
     """
@@ -35,30 +35,31 @@ async def find_endpoint(
     failures = []
     for url in server_metadata.metadata_urls(reached_at):
         try:
-            fetched = await fetcher.fetch(url, limit=LARGEST_METADATA)
+            fetched = await fetcher.fetch(url, limit=MAX_METADATA)
             endpoint = parse(strict_json.parse_object(fetched.body), issuer)
         except (DoorwardError, strict_json.NotStrictJson) as error:
             failures.append(f"{url}: {error}")
             continue
-        public, inside = address.origin_of(issuer), address.origin_of(reached_at)
+        public, internal = address.origin_of(issuer), address.origin_of(reached_at)
+        # With the slash: a host that only begins like the issuer's is another host.
         if endpoint.startswith(public + "/"):
-            return inside + endpoint[len(public) :]
+            return internal + endpoint[len(public) :]
         return endpoint
-    raise FetchFailed(f"no metadata leads to {sought}: " + "; ".join(failures))
+    raise FetchFailed(f"no metadata leads to {name}: " + "; ".join(failures))
 
 
-class Endpoint:
+class IssuerEndpoint:
     """
     One endpoint of an issuer.
 
-    ``url`` is what the operator set; without it, what ``parse`` finds in the issuer's metadata is
-    believed for an hour and then looked for again, once for all who wait.
+    ``configured`` is the URL that the operator set. Without it, ``parse`` finds the URL in the
+    issuer's metadata. That URL is used for an hour; concurrent callers share one lookup.
     """
 
     def __init__(
         self,
-        sought: str,
-        url: str | None,
+        name: str,
+        configured: str | None,
         parse: Parse,
         *,
         issuer: str | None,
@@ -66,9 +67,9 @@ class Endpoint:
         fetcher: Fetcher,
         clock: Clock,
     ) -> None:
-        self._sought = sought
-        self._url = url
-        self._believed = NEVER if url is None else ALWAYS
+        self._name = name
+        self._url = configured
+        self._valid = NEVER if configured is None else ALWAYS
         self._parse = parse
         self._issuer = issuer
         self._internal_url = internal_url
@@ -76,26 +77,26 @@ class Endpoint:
         self._clock = clock
         self._flight: SingleFlight[str, str] = SingleFlight()
 
-    async def found(self) -> str:
+    async def url(self) -> str:
         """
-        Return the URL to ask.
+        Return the URL of the endpoint.
 
         Raises:
             FetchFailed: no metadata leads to it.
         """
-        if self._url is not None and self._believed.holds(self._clock()):
+        if self._url is not None and self._valid.holds(self._clock()):
             return self._url
-        return await self._flight.run("metadata", self._find)
+        return await self._flight.run("metadata", self._discover)
 
-    async def _find(self) -> str:
-        assert self._issuer is not None, "an endpoint that was not set belongs to an issuer"
+    async def _discover(self) -> str:
+        assert self._issuer is not None, "an endpoint without a configured URL has an issuer"
         found = await find_endpoint(
-            self._sought,
+            self._name,
             self._parse,
             issuer=self._issuer,
             internal_url=self._internal_url,
             fetcher=self._fetcher,
         )
         now = self._clock()
-        self._url, self._believed = found, Span(now, now + _BELIEVED)
+        self._url, self._valid = found, Span(now, now + _METADATA_TTL)
         return found

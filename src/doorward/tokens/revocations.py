@@ -1,4 +1,4 @@
-"""Tokens that were revoked before they are over."""
+"""The revoked tokens of an issuer, which are refused before they expire."""
 
 import asyncio
 import time
@@ -15,13 +15,13 @@ class Revocations:
     """
     The revoked tokens of one issuer, read again when the list is ``recheck`` seconds old.
 
-    ``read`` returns ids: the ``jti`` of a token, or what stands before its first dot, which in our
-    own authorization server is the grant with all its tokens. A revoked token is refused within
-    ``recheck`` seconds, also when it was remembered. While ``read`` fails, the last list counts until
-    it is ``trusted_for`` seconds old; then every token of the issuer is answered 503. Nobody waits
-    longer than ``patience`` seconds for a read.
+    ``read`` returns ids. An id is the ``jti`` of a token, or the part before its first dot: in our
+    own authorization server, that part names the grant and so all its tokens. A revoked token is
+    refused within ``recheck`` seconds, also when it is cached. While ``read`` fails, the last list
+    is used until it is ``trusted_for`` seconds old. After that, every token of the issuer gets a
+    503. A request waits at most ``timeout`` seconds for a read.
 
-    Does not end a stream that was opened before.
+    Does not end a stream that is already open.
 
     Raises:
         ConfigurationError: with reason ``not-a-limit``.
@@ -36,7 +36,7 @@ class Revocations:
         clock: Clock = time.time,
         recheck: float = 2.0,
         trusted_for: float = 10.0,
-        patience: float = 1.0,
+        timeout: float = 1.0,
     ) -> None:
         if not 0 < recheck <= trusted_for <= 60:
             raise ConfigurationError(
@@ -48,23 +48,27 @@ class Revocations:
         self._clock = clock
         self._recheck = recheck
         self._trusted_for = trusted_for
-        self._patience = patience
+        self._timeout = timeout
         self._flight: SingleFlight[str, None] = SingleFlight()
         self._ids: frozenset[str] = frozenset()
         self._fresh = self._trusted = self._pause = NEVER
         self._problem = "not read yet"
 
     def admits(self, token_id: str | None, now: float) -> bool:
-        """Say, without waiting, whether the list is fresh and the token is not on it."""
+        """
+        Say, without waiting, whether the list is fresh and the token is not on it.
+
+        The quick path of ``require``: False means "ask ``require``", and never "revoked".
+        """
         fresh, ids = self._fresh, self._ids
-        # Part of every call, so nothing is called that need not be.
+        # Part of every call, so it calls as little as possible.
         if token_id is None or not fresh.since <= now < fresh.until:
             return False
-        return not ids or not self._names(token_id)
+        return not ids or not self._contains(token_id)
 
     async def require(self, token_id: str | None) -> None:
         """
-        Return when the token is not revoked, reading the list when it is too old.
+        Return when the token is not revoked, after reading the list if it is too old.
 
         Raises:
             MissingClaim: 401, the token has no ``jti`` to look for.
@@ -77,22 +81,22 @@ class Revocations:
             await self._refresh()
         if not self._trusted.holds(self._clock()):
             raise RevocationsUnavailable(self._problem)
-        if self._names(token_id):
+        if self._contains(token_id):
             raise RevokedToken(f"jti={token_id[:200]!r}")
 
-    def _names(self, token_id: str) -> bool:
+    def _contains(self, token_id: str) -> bool:
         return token_id in self._ids or token_id.partition(".")[0] in self._ids
 
     async def _refresh(self) -> None:
         if self._pause.holds(self._clock()):
             return
         try:
-            await asyncio.wait_for(self._read_lately(), self._patience)
+            await asyncio.wait_for(self._load_after_now(), self._timeout)
         except TimeoutError:
             self._failed("the list did not come in time")
 
-    async def _read_lately(self) -> None:
-        # A read that was under way may have been asked for too long ago to count.
+    async def _load_after_now(self) -> None:
+        # A read in flight may have started too long ago for its list to count.
         while self._flight.in_flight(_FLIGHT):
             await self._flight.run(_FLIGHT, self._load)
             if self._fresh.holds(self._clock()) or self._pause.holds(self._clock()):
@@ -100,26 +104,26 @@ class Revocations:
         await self._flight.run(_FLIGHT, self._load)
 
     async def _load(self) -> None:
-        # What is revoked after this moment may be missing, however long the answer takes.
-        asked = self._clock()
+        # The list may lack what is revoked after this moment, however long the answer takes.
+        started = self._clock()
         try:
             ids = frozenset(await asyncio.wait_for(self._read(), self._trusted_for))
         except Exception as error:  # noqa: BLE001 - whatever failed: without a list, nobody is let in
             self._failed(type(error).__name__)
             return
         self._ids = ids
-        self._fresh = Span(asked, asked + self._recheck)
-        self._trusted = Span(asked, asked + self._trusted_for)
+        self._fresh = Span(started, started + self._recheck)
+        self._trusted = Span(started, started + self._trusted_for)
         self._pause = NEVER
 
     def _failed(self, problem: str) -> None:
         now = self._clock()
         self._problem = problem
-        # Until the next try, nobody waits: the last list decides, or nobody can.
+        # Nobody waits until the next try: the last list decides, or the answer is 503.
         self._pause = Span(now, now + self._recheck)
         if self._trusted.holds(now):
             self._fresh = Span(now, min(self._pause.until, self._trusted.until))
-        # Brought in by the first warning, as it weighs 10 MB.
+        # Imported by the first warning, because it takes 10 MB.
         import structlog
 
         structlog.get_logger("doorward.tokens").warning("revocations-unavailable", problem=problem)

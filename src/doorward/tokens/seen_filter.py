@@ -1,49 +1,50 @@
-"""Which tokens came before, roughly, and in little room."""
+"""A filter of tokens that were presented before: approximate, and small."""
 
-_LATEST = 255
+_LAST_PERIOD = 255
 
 
 class SeenFilter:
     """
-    Tells a token that came before from one that comes for the first time.
+    Tells a token that was presented before from one that is new, approximately.
 
-    Wrong now and then, both ways: two tokens may share a mark, and after ``most`` others a token that
-    did not come again is a new one. So this says what is worth looking for, and never who somebody is.
-    Takes some 8 to 16 bytes for each of ``most``.
+    It errs both ways: two tokens can share a slot, and a token that is not presented again is
+    forgotten after ``capacity`` others. So it decides what is worth caching, and never who the
+    caller is. It takes 8 to 16 bytes for each of ``capacity`` tokens.
     """
 
-    def __init__(self, most: int) -> None:
-        # Eight marks for each token, so that few share one.
-        size = 1 << (8 * most).bit_length()
-        self._marks = bytearray(size)
-        self._within = size - 1
-        self._most = self._left = most
-        # Marks carry the number of their time; what is older than the time before is no mark.
-        self._time = 2
+    def __init__(self, capacity: int) -> None:
+        # Eight slots for each token, so that few share one.
+        size = 1 << (8 * capacity).bit_length()
+        self._slots = bytearray(size)
+        self._mask = size - 1
+        self._capacity = self._left = capacity
+        # A slot holds the period in which its token was last seen. Two periods count: this one and
+        # the one before.
+        self._period = 2
 
-    def again(self, token: bytes) -> bool:
-        """Say whether ``token`` came before, and if so, that it came now."""
-        # Python's own hash of bytes, which nobody outside this process can foresee.
-        place = hash(token) & self._within
-        if self._marks[place] < self._time - 1:
+    def seen_before(self, token: bytes) -> bool:
+        """Say whether ``token`` was seen before; if so, it counts as seen now."""
+        # Python's own hash of bytes: its key is random, so nobody outside can choose collisions.
+        slot = hash(token) & self._mask
+        if self._slots[slot] < self._period - 1:
             return False
-        self._marks[place] = self._time
+        self._slots[slot] = self._period
         return True
 
     def add(self, token: bytes) -> None:
-        """Take note of a token that came for the first time."""
+        """Record a token that is new."""
         if not self._left:
-            self._begin_another_time()
+            self._begin_period()
         self._left -= 1
-        self._marks[hash(token) & self._within] = self._time
+        self._slots[hash(token) & self._mask] = self._period
 
-    def _begin_another_time(self) -> None:
-        self._left = self._most
-        self._time += 1
-        if self._time > _LATEST:
+    def _begin_period(self) -> None:
+        self._left = self._capacity
+        self._period += 1
+        if self._period > _LAST_PERIOD:
             self.clear()
 
     def clear(self) -> None:
         """Forget every token."""
-        self._marks = bytearray(len(self._marks))
-        self._time = 2
+        self._slots = bytearray(len(self._slots))
+        self._period = 2

@@ -81,7 +81,7 @@ def test_roles_of_several_paths_add_up() -> None:
     [({}, "person"), ({"sub": "client-1"}, "service"), ({"gty": "cc"}, "service"), ({"m": 1}, "service")],
 )  # fmt: skip
 def test_a_token_without_a_person_is_told_by_its_marks(changes: dict[str, Any], kind: str) -> None:
-    profile = TokenProfile(name="x", types=frozenset(), service_marks={"gty": "cc", "m": None})
+    profile = TokenProfile(name="x", types=frozenset(), service_claims={"gty": "cc", "m": None})
     said = claims(**changes)
     assert read_identity(said, profile, dumps(said)).kind == kind
 
@@ -111,7 +111,7 @@ def test_a_service_may_be_known_by_how_its_subject_is_written(
 def test_a_service_may_be_known_by_what_only_people_have(
     changes: dict[str, Any], kind: str
 ) -> None:
-    profile = TokenProfile(name="x", types=frozenset(), person_marks=frozenset({"scp"}))
+    profile = TokenProfile(name="x", types=frozenset(), person_claims=frozenset({"scp"}))
     said = claims(**changes)
     assert read_identity(said, profile, dumps(said)).kind == kind
 

@@ -9,7 +9,7 @@ from doorward.errors import KeysUnavailable
 from doorward.jose.public_key import MOST_KEYS
 from doorward.net import Fetcher
 from doorward.tokens import RemoteKeys
-from doorward.tokens.jwt.remote_keys import LARGEST_JWKS
+from doorward.tokens.jwt.remote_keys import MAX_JWKS
 from tests.ledger import proves
 from tests.tokens.clock import FakeClock
 from tests.tokens.provider import Provider, remote, started, until
@@ -51,7 +51,7 @@ async def test_many_first_tokens_cause_one_fetch(provider: Provider, signer: Sig
         pytest.param(b'{"keys":[],"keys":[]}', id="member-twice"),
         pytest.param(b'{"keys":{}}', id="no-list"),
         pytest.param(json.dumps({"keys": [{}] * (MOST_KEYS + 1)}).encode(), id="too-many-keys"),
-        pytest.param(b'{"keys":[' + b" " * LARGEST_JWKS + b"]}", id="too-large"),
+        pytest.param(b'{"keys":[' + b" " * MAX_JWKS + b"]}", id="too-large"),
     ],
 )
 async def test_a_document_that_is_no_key_set_replaces_nothing(

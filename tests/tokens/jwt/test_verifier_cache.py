@@ -79,7 +79,7 @@ async def test_at_most_so_many_tokens_are_remembered_and_none_in_clear(signer: S
         await come_twice(verifier, token)
 
     assert [verifier.recall(token) is None for token in tokens] == [True, False, False]
-    kept = repr(verifier._remembered._entries)
+    kept = repr(verifier._cache._entries)
     assert not any(part.decode() in kept for token in tokens for part in token.split(b"."))
 
 
@@ -88,7 +88,7 @@ async def test_a_refusal_is_not_remembered_as_anything(signer: Signer) -> None:
     for _ in range(2):
         with pytest.raises(TokenRejected):
             await verifier.verify(signer.token(claims(aud="x")))
-    assert len(verifier._remembered) == 0
+    assert len(verifier._cache) == 0
 
 
 @proves("S135", "accepts")

@@ -25,7 +25,7 @@ _PROFILE = TokenProfile(
     role_paths=("roles", "groups"),
     name_claims=("name", "username"),
     required_claims=frozenset({"iat", "jti"}),
-    service_marks={"aut": "APPLICATION"},
+    service_claims={"aut": "APPLICATION"},
 )
 
 ASGARDEO = Preset(

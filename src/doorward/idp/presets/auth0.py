@@ -46,7 +46,7 @@ AUTH0 = Preset(
         # Permissions are what the user may do, not what he let this client do: they are roles here.
         role_paths=("permissions",),
         service_subjects=("{client}", "{client}@clients"),
-        service_marks={"gty": "client-credentials"},
+        service_claims={"gty": "client-credentials"},
     ),
     claims=_PROFILES.says(
         "typ is JWT with azp, or at+jwt with client_id and jti in the RFC 9068 profile; scope is a text."

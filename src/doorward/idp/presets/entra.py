@@ -107,9 +107,9 @@ ENTRA_V2 = Preset(
         name_claims=("name", "preferred_username"),
         token_id_claims=("uti",),
         required_values={"ver": "2.0"},
-        service_marks={"idtyp": "app"},
+        service_claims={"idtyp": "app"},
         # idtyp is there only where the API asks for it.
-        person_marks=frozenset({"scp"}),
+        person_claims=frozenset({"scp"}),
     ),
     claims=_CLAIMS.says(
         "aud is always the client id; azp is the client; scp a text; oid the user."
@@ -138,9 +138,9 @@ ENTRA_V1 = Preset(
         name_claims=("name", "unique_name", "upn"),
         token_id_claims=("uti",),
         required_values={"ver": "1.0"},
-        service_marks={"idtyp": "app"},
+        service_claims={"idtyp": "app"},
         # idtyp is there only where the API asks for it.
-        person_marks=frozenset({"scp"}),
+        person_claims=frozenset({"scp"}),
     ),
     claims=_CLAIMS.says("appid is the client; scp a text; oid the user; aud is either form."),
     facts=(_SUBJECT, _SCOPES, _SERVICE),

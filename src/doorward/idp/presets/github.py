@@ -36,7 +36,7 @@ GITHUB = Preset(
         type_may_be_absent=True,
         name_claims=("preferred_username",),
         required_claims=frozenset(),
-        service_marks={"user_type": "Bot"},
+        service_claims={"user_type": "Bot"},
     ),
     facts=(
         _COPY.says(

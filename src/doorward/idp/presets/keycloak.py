@@ -47,7 +47,7 @@ KEYCLOAK = Preset(
         # versions put it into access tokens as well.
         required_values={"typ": "Bearer"},
         forbidden_claims=frozenset({"at_hash", "c_hash", "events"}),
-        service_marks={"client_id": None},
+        service_claims={"client_id": None},
     ),
     # Its answers name the client of every token in client_id, and leave clientHost out; and a person
     # may be called service-account-something. What stands before the colon is Keycloak's alone.
@@ -59,7 +59,7 @@ KEYCLOAK = Preset(
         role_paths=("realm_access.roles",),
         required_claims=frozenset(),
         required_values={"typ": "Bearer"},
-        service_marks={"jti": re.compile("[a-z]{4}cc:.+")},
+        service_claims={"jti": re.compile("[a-z]{4}cc:.+")},
     ),
     claims=_CODE.says(
         "The payload's typ is Bearer in access tokens and something else in all others; azp is the client, scope a text, realm_access.roles a list."

@@ -113,10 +113,10 @@ def _kind(claims: Claims, profile: TokenProfile, subject: str, client: str | Non
         for form in profile.service_subjects:
             if subject == (client if form == "{client}" else form.replace("{client}", client)):
                 return "service"
-    marks = profile.service_marks
+    marks = profile.service_claims
     if marks and any(name in claims and _fits(claims[name], marks[name]) for name in marks):
         return "service"
-    if profile.person_marks and profile.person_marks.isdisjoint(claims):
+    if profile.person_claims and profile.person_claims.isdisjoint(claims):
         return "service"
     return "person"
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from doorward.tokens.revocations import Revocations
 
 # What providers sign with unless told otherwise.
-USUAL_ALGORITHMS = ("RS256", "ES256")
+DEFAULT_ALGORITHMS = ("RS256", "ES256")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class TrustedIssuer:
 
     issuer: str
     audience: str | tuple[str, ...]
-    algorithms: tuple[str, ...] = USUAL_ALGORITHMS
+    algorithms: tuple[str, ...] = DEFAULT_ALGORITHMS
     keys: KeySource | None = field(default=None, repr=False)
     profile: TokenProfile = RFC9068
     jwks_uri: str | None = None

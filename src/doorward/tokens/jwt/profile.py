@@ -21,8 +21,8 @@ class TokenProfile:
 
     A token without a person is a service's. It is known by its subject, which is one of
     ``service_subjects`` with the client's id in it (the standard's way: the client's id itself); or
-    by one of ``service_marks``, claims that only such a token has: with that value, with one that
-    fits the pattern, or with any where it is ``None``; or because it has none of ``person_marks``, when there are any.
+    by one of ``service_claims``, claims that only such a token has: with that value, with one that
+    fits the pattern, or with any where it is ``None``; or because it has none of ``person_claims``, when there are any.
 
     Spec: RFC 9068 §2; RFC 8725 §3.11, §3.12
     """
@@ -42,10 +42,10 @@ class TokenProfile:
     required_values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     forbidden_claims: frozenset[str] = frozenset({"nonce", "at_hash", "c_hash", "events"})
     service_subjects: tuple[str, ...] = ("{client}",)
-    service_marks: Mapping[str, str | Pattern[str] | None] = field(
+    service_claims: Mapping[str, str | Pattern[str] | None] = field(
         default_factory=lambda: MappingProxyType({})
     )
-    person_marks: frozenset[str] = frozenset()
+    person_claims: frozenset[str] = frozenset()
 
 
 RFC9068 = TokenProfile(

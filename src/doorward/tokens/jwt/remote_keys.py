@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from doorward.jose.public_key import Key
 
 # Thirty RSA keys with certificate chains; Entra's set is the largest we know, at 20 kB.
-LARGEST_JWKS = 256 * 1024
+MAX_JWKS = 256 * 1024
 _FLIGHT = "keys"
 
 
@@ -62,7 +62,7 @@ class RemoteKeys:
         self._uri = jwks_uri
         self._fetcher = fetcher
         self._clock = clock
-        self._fresh = freshness or Freshness()
+        self._freshness = freshness or Freshness()
         self._flight: SingleFlight[str, None] = SingleFlight()
         self._keys: KeySet | None = None
         self._content: bytes = b""
@@ -70,8 +70,10 @@ class RemoteKeys:
         self._trusted = NEVER
         self._stale_until = float("-inf")
         self._pause = NEVER
-        self._for_unknown = TokenBucket(self._fresh.unknown_kid_burst, self._fresh.unknown_kid)
-        self._behind: asyncio.Task[None] | None = None
+        self._unknown_kid_limit = TokenBucket(
+            self._freshness.unknown_kid_burst, self._freshness.unknown_kid
+        )
+        self._background_refresh: asyncio.Task[None] | None = None
         self._problem: str | None = None
 
     @property
@@ -117,13 +119,13 @@ class RemoteKeys:
         old = not self._trusted.holds(self._clock())
         joins = self._flight.in_flight(_FLIGHT)
         if old:
-            stand_in = self._stand_in(kid, algorithm)
+            stand_in = self._stale_key(kid, algorithm)
             if stand_in is not None:
                 return stand_in
             await self._refresh()
         found = self._usable().find(kid, algorithm)
         if found is None and (joins or not old):
-            found = await self._ask_for_unknown(kid, algorithm)
+            found = await self._fetch_for_unknown_kid(kid, algorithm)
         if found is not None:
             return found
         if self._problem is not None:
@@ -137,24 +139,26 @@ class RemoteKeys:
             raise KeysUnavailable(f"no keys from {self._uri}: {self._problem}")
         return self._keys
 
-    def _stand_in(self, kid: str | None, algorithm: str) -> "Key | None":
+    def _stale_key(self, kid: str | None, algorithm: str) -> "Key | None":
         """Return an old key at once while the issuer fails, and go on asking behind it."""
         # Whoever waits for an issuer that hangs waits for the fetcher's whole timeout: at the first
         # failure somebody has to, afterwards nobody whose key is at hand.
         if self._problem is None or self._keys is None or not self._clock() < self._stale_until:
             return None
         found = self._keys.find(kid, algorithm)
-        if found is not None and (self._behind is None or self._behind.done()):
-            self._behind = asyncio.create_task(self._refresh())
+        if found is not None and (
+            self._background_refresh is None or self._background_refresh.done()
+        ):
+            self._background_refresh = asyncio.create_task(self._refresh())
         return found
 
-    async def _ask_for_unknown(self, kid: str | None, algorithm: str) -> "Key | None":
+    async def _fetch_for_unknown_kid(self, kid: str | None, algorithm: str) -> "Key | None":
         # Whoever arrives while the set is on its way waits for it: a key that was just rotated in is
         # named by many requests at once, and all but the first would be refused. The one that is on
         # its way may have left before the rotation, so it is not the last word.
         for _ in range(2):
             joins = self._flight.in_flight(_FLIGHT)
-            if not joins and not self._may_ask_for_unknown():
+            if not joins and not self._may_fetch_for_unknown_kid():
                 return None
             await self._refresh()
             found = self._usable().find(kid, algorithm)
@@ -162,9 +166,9 @@ class RemoteKeys:
                 return found
         return None
 
-    def _may_ask_for_unknown(self) -> bool:
+    def _may_fetch_for_unknown_kid(self) -> bool:
         now = self._clock()
-        return not self._pause.holds(now) and self._for_unknown.take(now)
+        return not self._pause.holds(now) and self._unknown_kid_limit.take(now)
 
     async def _refresh(self) -> None:
         if self._pause.holds(self._clock()):
@@ -175,7 +179,7 @@ class RemoteKeys:
         try:
             content, max_age = await self._fetch()
         except FetchFailed as error:
-            self._keep_old(f"{type(error).__name__}: {error}")
+            self._keep_stale(f"{type(error).__name__}: {error}")
             return
         # Brought in with the first keys: a server can start without, and with the cryptography
         # that it stands on it is a tenth of what one loads.
@@ -184,18 +188,18 @@ class RemoteKeys:
         try:
             keys = KeySet(strict_json.parse_object(content))
         except (NotAKeySet, strict_json.NotStrictJson) as error:
-            self._keep_old(f"{type(error).__name__}: {error}")
+            self._keep_stale(f"{type(error).__name__}: {error}")
             return
-        self._adopt(content, keys, max_age)
+        self._replace(content, keys, max_age)
 
     async def _fetch(self) -> tuple[bytes, float | None]:
         fetched = await self._fetcher.fetch(
-            self._uri, accept="application/jwk-set+json, application/json", limit=LARGEST_JWKS
+            self._uri, accept="application/jwk-set+json, application/json", limit=MAX_JWKS
         )
         return fetched.body, fetched.max_age
 
-    def _adopt(self, content: bytes, keys: "KeySet", max_age: float | None) -> None:
-        fresh = self._fresh
+    def _replace(self, content: bytes, keys: "KeySet", max_age: float | None) -> None:
+        fresh = self._freshness
         wanted = fresh.usual if max_age is None else max_age
         now = self._clock()
         self._trusted = Span(now, now + min(max(wanted, fresh.shortest), fresh.longest))
@@ -208,10 +212,10 @@ class RemoteKeys:
             for reason in keys.ignored:
                 _warn("issuer-key-ignored", jwks_uri=self._uri, reason=reason)
 
-    def _keep_old(self, problem: str) -> None:
+    def _keep_stale(self, problem: str) -> None:
         now = self._clock()
         self._problem = problem
-        self._pause = Span(now, now + self._fresh.retry)
+        self._pause = Span(now, now + self._freshness.retry)
         if self._keys is not None and self._trusted.until <= now < self._stale_until:
             self._trusted = Span(self._trusted.since, min(self._pause.until, self._stale_until))
         _warn("issuer-keys-unavailable", jwks_uri=self._uri, problem=problem)

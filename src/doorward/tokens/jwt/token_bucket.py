@@ -1,25 +1,25 @@
-"""How often something may be done that strangers can cause."""
+"""A rate limit for actions that unauthenticated callers can trigger."""
 
 
 class TokenBucket:
     """
-    So many at once, and one more every ``every`` seconds; what is not used is saved up to ``most``.
+    Allows ``capacity`` actions at once, and one more every ``interval`` seconds.
 
-    Whoever uses it all up delays the others by ``every`` seconds at most, however long it goes on.
+    Whoever uses up the bucket delays others by at most ``interval`` seconds.
     """
 
-    def __init__(self, most: int, every: float) -> None:
-        self._saved = (most - 1) * every
-        self._every = every
+    def __init__(self, capacity: int, interval: float) -> None:
+        self._burst = (capacity - 1) * interval
+        self._interval = interval
         self._next = float("-inf")
 
     def take(self, now: float) -> bool:
-        """Take one if there is one, and say so."""
-        if self._next > now + self._every:
-            # No turn is ever that far away: the clock was set back.
+        """Say whether an action is allowed now, and count it."""
+        if self._next > now + self._interval:
+            # The next action is never that far away: the clock was set back.
             self._next = now
-        due = max(self._next, now - self._saved)
+        due = max(self._next, now - self._burst)
         if not due <= now:
             return False
-        self._next = due + self._every
+        self._next = due + self._interval
         return True

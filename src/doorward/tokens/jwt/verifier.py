@@ -27,7 +27,7 @@ from doorward.tokens.seen_filter import SeenFilter
 
 # Headers repeat: an issuer has one per key. Whoever sends invented ones pushes the others out,
 # which costs microseconds and no memory.
-_MOST_HEADERS = 256
+_MAX_HEADERS = 256
 
 
 class _Trusted:
@@ -91,8 +91,8 @@ class Verifier:
         self._revocations = {
             one.issuer: one.revocations for one in issuers if one.revocations is not None
         }
-        self._remembered = VerifiedTokenCache(entries=cache_entries, ttl=cache_ttl)
-        self._seen = None if self._remembered.is_off else SeenFilter(cache_entries)
+        self._cache = VerifiedTokenCache(entries=cache_entries, ttl=cache_ttl)
+        self._seen = None if self._cache.is_off else SeenFilter(cache_entries)
         self._headers: dict[bytes, Header] = {}
 
     def _source(self, issuer: TrustedIssuer) -> KeySource:
@@ -116,7 +116,7 @@ class Verifier:
 
     async def aclose(self) -> None:
         """Forget every verified token, and let go of the fetcher when it was made here."""
-        self._remembered.clear()
+        self._cache.clear()
         if self._seen is not None:
             self._seen.clear()
         # A server that is stopped while its keys are on their way leaves no task behind. Keys that
@@ -129,10 +129,10 @@ class Verifier:
     def recall(self, token: bytes) -> Identity | None:
         """Return whose token this is when it was verified a moment ago, without waiting."""
         # Most that are not known were never met, and need not be hashed for that.
-        if self._seen is None or not self._seen.again(token):
+        if self._seen is None or not self._seen.seen_before(token):
             return None
         now = self._clock()
-        known = self._remembered.recall(sha256(token).digest(), now)
+        known = self._cache.get(sha256(token).digest(), now)
         if known is None or not self._revocations:
             return known
         revocations = self._revocations.get(known.issuer)
@@ -176,9 +176,9 @@ class Verifier:
         # keep them all costs as much as half their check, and pushes out the others.
         if self._seen is None:
             return identity
-        if self._seen.again(token):
+        if self._seen.seen_before(token):
             digest = sha256(token).digest()
-            return self._remembered.keep(digest, identity, keys, generation, now)
+            return self._cache.put(digest, identity, keys, generation, now)
         self._seen.add(token)
         return identity
 
@@ -203,7 +203,7 @@ class Verifier:
 
     def _read_header(self, segment: bytes) -> Header:
         header = read_header(segment)
-        while len(self._headers) >= _MOST_HEADERS:
+        while len(self._headers) >= _MAX_HEADERS:
             self._headers.pop(next(iter(self._headers)), None)
         self._headers[segment] = header
         return header

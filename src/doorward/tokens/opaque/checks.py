@@ -15,7 +15,7 @@ from doorward.tokens.refusals import WrongClient
 
 # Of a token without an end, nobody knows when it was last good. Its identity ends after this many
 # seconds, so that a stream is opened anew and the issuer asked again.
-LONGEST_UNENDING = 3600.0
+MAX_LIFE_WITHOUT_EXP = 3600.0
 # To the year 9999, which some issuers write for "never". Beyond it are milliseconds, and numbers
 # that no clock and no float can hold.
 _LONGEST_LIFE = 2.6e11
@@ -28,25 +28,27 @@ _encode = msgspec.json.encode
 OpaqueCheck = Callable[[PresentedToken, OpaqueIssuer], None]
 
 
-def kind(case: PresentedToken, _trusted: OpaqueIssuer) -> None:
+def kind(presented: PresentedToken, _trusted: OpaqueIssuer) -> None:
     """
     Refuse what lives and is no access token: refresh tokens and ID tokens, which issuers look up as
     readily, and for which a refresh token's days would count as an access token's minutes.
 
     Spec: RFC 7662 §2.1 (the hint is a hint), §2.2
     """
-    claims, profile = case.claims, case.expected.profile
-    said, use = claims.get("token_type"), claims.get("token_use")
-    if isinstance(said, str) and said.lower() == "dpop":
+    claims, profile = presented.claims, presented.expected.profile
+    token_type, token_use = claims.get("token_type"), claims.get("token_use")
+    if isinstance(token_type, str) and token_type.lower() == "dpop":
         raise BoundToken("token_type=DPoP, and the token came without proof of the key")
     # One of the two must say so, and neither may say otherwise: several issuers say nothing at all
     # of a refresh token's type.
-    if said is None and use is None:
+    if token_type is None and token_use is None:
         raise WrongType("the issuer does not say what it is: no token_type in its answer")
-    if said is not None and not (isinstance(said, str) and said.lower() in _ACCESS):
-        raise WrongType(f"token_type={str(said)[:100]!r}, want Bearer")
-    if use is not None and not (isinstance(use, str) and use in _USES):
-        raise WrongType(f"token_use={str(use)[:100]!r}, want access_token")
+    if token_type is not None and not (
+        isinstance(token_type, str) and token_type.lower() in _ACCESS
+    ):
+        raise WrongType(f"token_type={str(token_type)[:100]!r}, want Bearer")
+    if token_use is not None and not (isinstance(token_use, str) and token_use in _USES):
+        raise WrongType(f"token_use={str(token_use)[:100]!r}, want access_token")
     if not profile.forbidden_claims.isdisjoint(claims):
         strange = sorted(profile.forbidden_claims & claims.keys())
         raise WrongType(f"claims {strange} are those of another kind of token")
@@ -55,23 +57,23 @@ def kind(case: PresentedToken, _trusted: OpaqueIssuer) -> None:
             raise WrongType(f"{name}={str(claims.get(name))[:100]!r}, want {value!r}")
 
 
-def unbound(case: PresentedToken, _trusted: OpaqueIssuer) -> None:
+def unbound(presented: PresentedToken, _trusted: OpaqueIssuer) -> None:
     """Refuse a token that is bound to a key. Spec: RFC 8705 §3.2; RFC 9449 §6.2"""
-    checks.unbound(case)
+    checks.unbound(presented)
 
 
-def issuer(case: PresentedToken, _trusted: OpaqueIssuer) -> None:
+def issuer(presented: PresentedToken, _trusted: OpaqueIssuer) -> None:
     """Refuse what the asked issuer says of another issuer's token."""
-    checks.issuer(case)
+    checks.issuer(presented)
 
 
-def audience(case: PresentedToken, trusted: OpaqueIssuer) -> None:
+def audience(presented: PresentedToken, trusted: OpaqueIssuer) -> None:
     """Refuse a token that was issued for somebody else, where audiences are named."""
     if trusted.audiences:
-        checks.audience(case)
+        checks.audience(presented)
 
 
-def client(case: PresentedToken, trusted: OpaqueIssuer) -> None:
+def client(presented: PresentedToken, trusted: OpaqueIssuer) -> None:
     """
     Refuse a token that was issued to another client, where clients are named.
 
@@ -79,21 +81,23 @@ def client(case: PresentedToken, trusted: OpaqueIssuer) -> None:
     """
     if not trusted.client_ids:
         return
-    profile = case.expected.profile
-    name = next((one for one in profile.client_claims if one in case.claims), None)
-    said = case.claims[name] if name is not None else None
-    if not isinstance(said, str) or said not in trusted.client_ids:
-        raise WrongClient(f"{name}={str(said)[:200]!r}, want one of {sorted(trusted.client_ids)}")
+    profile = presented.expected.profile
+    name = next((one for one in profile.client_claims if one in presented.claims), None)
+    client_id = presented.claims[name] if name is not None else None
+    if not isinstance(client_id, str) or client_id not in trusted.client_ids:
+        raise WrongClient(
+            f"{name}={str(client_id)[:200]!r}, want one of {sorted(trusted.client_ids)}"
+        )
 
 
-def lifetime(case: PresentedToken, _trusted: OpaqueIssuer) -> None:
+def lifetime(presented: PresentedToken, _trusted: OpaqueIssuer) -> None:
     """Refuse a token that is over or has not begun, whatever else the issuer says of it."""
-    checks.lifetime(case)
+    checks.lifetime(presented)
 
 
-def completeness(case: PresentedToken, _trusted: OpaqueIssuer) -> None:
+def completeness(presented: PresentedToken, _trusted: OpaqueIssuer) -> None:
     """Refuse an answer that does not say who is calling."""
-    checks.completeness(case)
+    checks.completeness(presented)
 
 
 # First what it is, because the others speak of an access token; then whose, for whom and to whom;
@@ -101,16 +105,18 @@ def completeness(case: PresentedToken, _trusted: OpaqueIssuer) -> None:
 CHECKS: tuple[OpaqueCheck, ...] = (kind, unbound, issuer, audience, client, lifetime, completeness)
 
 
-def judge(said: Mapping[str, Any], trusted: OpaqueIssuer, *, leeway: float, now: float) -> Identity:
+def identity_from_response(
+    response: Mapping[str, Any], trusted: OpaqueIssuer, *, leeway: float, now: float
+) -> Identity:
     """
-    Return who is calling with a token of which its issuer says ``said``.
+    Return who is calling with a token of which its issuer says ``response``.
 
     Raises:
         TokenRejected: 401 ``invalid_token``, as the subclass that names the reason.
 
     Spec: RFC 7662 §2.2
     """
-    claims = _completed(said, trusted, now)
+    claims = _completed(response, trusted, now)
     expected = Expected(
         issuer=trusted.issuer,
         audiences=frozenset(trusted.audiences),
@@ -119,18 +125,18 @@ def judge(said: Mapping[str, Any], trusted: OpaqueIssuer, *, leeway: float, now:
         # Asked again at every turn, a token may live as long as its issuer lets it.
         longest_life=_LONGEST_LIFE,
     )
-    case = PresentedToken(None, claims, expected, now)
+    presented = PresentedToken(None, claims, expected, now)
     for check in CHECKS:
-        check(case, trusted)
+        check(presented, trusted)
     return read_identity(claims, trusted.profile, _encode(claims))
 
 
-def _completed(said: Mapping[str, Any], trusted: OpaqueIssuer, now: float) -> dict[str, Any]:
-    """Return ``said`` with what an issuer may leave out because it goes without saying."""
-    claims = {name: value for name, value in said.items() if value is not None}
+def _completed(response: Mapping[str, Any], trusted: OpaqueIssuer, now: float) -> dict[str, Any]:
+    """Return ``response`` with what an issuer may leave out because it goes without saying."""
+    claims = {name: value for name, value in response.items() if value is not None}
     claims.pop("active", None)
     claims.setdefault("iss", trusted.issuer)
-    claims.setdefault("exp", now + LONGEST_UNENDING)
+    claims.setdefault("exp", now + MAX_LIFE_WITHOUT_EXP)
     profile = trusted.profile
     if not any(name in claims for name in profile.subject_claims):
         client_id = next((claims[one] for one in profile.client_claims if one in claims), None)

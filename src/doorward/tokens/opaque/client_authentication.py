@@ -48,7 +48,7 @@ class ClientAuthentication(ClientCredential):
         return basic_authorization(self.client_id, self.client_secret or "")
 
     def form(self, fields: Mapping[str, str], *, issuer: str, now: float) -> FetchRequest:
-        """Return the question that posts ``fields`` to ``issuer`` as this client."""
+        """Return the request that posts ``fields`` to ``issuer`` as this client."""
         full, headers = CLIENT_AUTH_METHODS[self.method].apply(self, fields, issuer, now)
         return FetchRequest(
             method="POST",
@@ -59,7 +59,7 @@ class ClientAuthentication(ClientCredential):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AsClient:
+class ConfidentialClient:
     """
     What an operator writes down wherever this server asks an issuer as its confidential client.
 
@@ -101,8 +101,8 @@ def require_secure(url: str, reason: str) -> None:
         )
 
 
-def json_question(fields: Mapping[str, str], *, authorization: str, accept: str) -> FetchRequest:
-    """Return the question that posts ``fields`` as JSON."""
+def json_request(fields: Mapping[str, str], *, authorization: str, accept: str) -> FetchRequest:
+    """Return the request that posts ``fields`` as JSON."""
     return FetchRequest(
         method="POST",
         accept=accept,

@@ -9,11 +9,11 @@ from urllib.parse import quote
 from doorward.errors import MissingClaim
 from doorward.tokens.opaque.client_authentication import (
     ClientAuthentication,
-    json_question,
+    json_request,
     require_secure,
 )
 from doorward.tokens.opaque.introspection import INSECURE, require_cache_ttl
-from doorward.tokens.opaque.issuer import Answer, Ask, LookupContext
+from doorward.tokens.opaque.issuer import LookupContext, LookupFunction, LookupResult
 from doorward.tokens.opaque.responses import ask, read
 from doorward.tokens.refusals import LookupUnavailable
 
@@ -62,31 +62,31 @@ class GitHubTokenCheck:
         """Say whether the token begins as those of apps do."""
         return token.startswith(_PREFIXES)
 
-    def begin(self, asking: LookupContext) -> Ask:
+    def begin(self, context: LookupContext) -> LookupFunction:
         """Return the function that asks about one token."""
         url = f"{self.api}/applications/{quote(self.client_id, safe='')}/token"
         authorization = self.client.basic()
 
-        async def ask_github(token: str) -> Answer:
-            question = json_question(
+        async def ask_github(token: str) -> LookupResult:
+            request = json_request(
                 {"access_token": token}, authorization=authorization, accept=_ACCEPT
             )
-            answer = await ask(asking.fetcher, url, question)
+            response = await ask(context.fetcher, url, request)
             # 422 is for what does not even look like a token.
-            if answer.status in (404, 422):
+            if response.status in (404, 422):
                 return None
-            return _claims(read(answer, "GitHub"))
+            return _claims(read(response, "GitHub"))
 
         return ask_github
 
 
-def _claims(said: Mapping[str, Any]) -> dict[str, Any]:
+def _claims(body: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return GitHub's answer in the words of RFC 7662.
+    Return GitHub's response in the words of RFC 7662.
 
     Nothing else of it: it repeats the token, and is ten times as long.
     """
-    user, app = _object(said, "user"), _object(said, "app")
+    user, app = _object(body, "user"), _object(body, "app")
     if type(user.get("id")) is not int:
         raise MissingClaim("GitHub names no user")
     claims: dict[str, Any] = {
@@ -94,25 +94,25 @@ def _claims(said: Mapping[str, Any]) -> dict[str, Any]:
         "sub": str(user["id"]),
         "client_id": app.get("client_id"),
         "token_type": "Bearer",
-        "scope": said.get("scopes") or [],
+        "scope": body.get("scopes") or [],
         "preferred_username": user.get("login"),
         "user_type": user.get("type"),
     }
-    if said.get("expires_at") is not None:
-        claims["exp"] = _seconds(said["expires_at"])
+    if body.get("expires_at") is not None:
+        claims["exp"] = _seconds(body["expires_at"])
     return claims
 
 
-def _seconds(said: object) -> int:
+def _seconds(body: object) -> int:
     """Return a time that is written as 2026-11-22T03:04:05Z in seconds since 1970."""
     try:
-        when = datetime.fromisoformat(str(said))
+        when = datetime.fromisoformat(str(body))
     except ValueError:
-        raise LookupUnavailable(f"GitHub says expires_at={str(said)[:50]!r}") from None
+        raise LookupUnavailable(f"GitHub says expires_at={str(body)[:50]!r}") from None
     # Without its zone it would be a time of wherever this process runs.
     return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
 
 
-def _object(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = said.get(name)
+def _object(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = body.get(name)
     return value if isinstance(value, Mapping) else {}

@@ -8,7 +8,7 @@ from doorward.errors import MissingClaim
 from doorward.net import FetchRequest
 from doorward.tokens.opaque.client_authentication import require_secure
 from doorward.tokens.opaque.introspection import INSECURE, require_cache_ttl
-from doorward.tokens.opaque.issuer import Answer, Ask, LookupContext
+from doorward.tokens.opaque.issuer import LookupContext, LookupFunction, LookupResult
 from doorward.tokens.opaque.responses import ask, json_object, read, without
 from doorward.tokens.refusals import LookupUnavailable
 
@@ -45,44 +45,44 @@ class GoogleTokenInfo:
         """Say whether the token begins as Google's access tokens do."""
         return token.startswith("ya29.")
 
-    def begin(self, asking: LookupContext) -> Ask:
+    def begin(self, context: LookupContext) -> LookupFunction:
         """Return the function that asks about one token."""
 
-        async def ask_google(token: str) -> Answer:
+        async def ask_google(token: str) -> LookupResult:
             # In a header: the address with the token in it, as most examples have it, is what ends
             # up in logs.
-            question = FetchRequest(authorization=f"Bearer {token}")
-            answer = await ask(asking.fetcher, self.endpoint, question)
-            if answer.status in (400, 401) and _is_refusal(json_object(answer, "Google")):
+            request = FetchRequest(authorization=f"Bearer {token}")
+            response = await ask(context.fetcher, self.endpoint, request)
+            if response.status in (400, 401) and _is_refusal(json_object(response, "Google")):
                 return None
-            return _claims(without(token, read(answer, "Google")), asking.clock())
+            return _claims(without(token, read(response, "Google")), context.clock())
 
         return ask_google
 
 
-def _is_refusal(said: Mapping[str, Any]) -> bool:
-    return said.get("error") == "invalid_token" or said.get("error_description") == "Invalid Value"
+def _is_refusal(body: Mapping[str, Any]) -> bool:
+    return body.get("error") == "invalid_token" or body.get("error_description") == "Invalid Value"
 
 
-def _claims(said: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """Return Google's answer in the words of RFC 7662."""
-    if "sub" not in said:
+def _claims(body: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return Google's response in the words of RFC 7662."""
+    if "sub" not in body:
         raise MissingClaim("Google names no sub: the client must ask for the scope openid")
-    issued_to = said.get("azp", said.get("aud"))
-    claims = {name: said[name] for name in ("sub", "aud", "scope", "email") if name in said}
+    issued_to = body.get("azp", body.get("aud"))
+    claims = {name: body[name] for name in ("sub", "aud", "scope", "email") if name in body}
     return claims | {
         "client_id": issued_to,
         "token_type": "Bearer",
-        "exp": _seconds(said, now),
+        "exp": _seconds(body, now),
         # Google writes its truth values as texts here.
-        "email_verified": str(said.get("email_verified", "")).lower() == "true",
+        "email_verified": str(body.get("email_verified", "")).lower() == "true",
     }
 
 
-def _seconds(said: Mapping[str, Any], now: float) -> int:
+def _seconds(body: Mapping[str, Any], now: float) -> int:
     """Return when it ends; Google writes numbers as texts here."""
     for name, begin in (("exp", 0), ("expires_in", int(now))):
-        value = str(said.get(name, ""))
+        value = str(body.get(name, ""))
         if value.isascii() and value.isdigit() and len(value) < 12:
             return begin + int(value)
     raise LookupUnavailable("Google says neither exp nor expires_in")

@@ -7,9 +7,9 @@ from typing import Any
 from doorward.errors import ConfigurationError
 from doorward.net import FetchFailed
 from doorward.net.circuit_breaker import RETRY
-from doorward.tokens.endpoint_discovery import Endpoint
-from doorward.tokens.opaque.client_authentication import AsClient, require_secure
-from doorward.tokens.opaque.issuer import Answer, Ask, LookupContext
+from doorward.tokens.endpoint_discovery import IssuerEndpoint
+from doorward.tokens.opaque.client_authentication import ConfidentialClient, require_secure
+from doorward.tokens.opaque.issuer import LookupContext, LookupFunction, LookupResult
 from doorward.tokens.opaque.responses import ask, read, without
 from doorward.tokens.refusals import LookupUnavailable
 from doorward.wire.oauth import server_metadata
@@ -19,7 +19,7 @@ INSECURE = "insecure-lookup"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Introspection(AsClient):
+class Introspection(ConfidentialClient):
     """
     Asks the issuer's introspection endpoint about each token, as a client with credentials.
 
@@ -28,7 +28,7 @@ class Introspection(AsClient):
     holds for ``cache_ttl`` seconds and never beyond the token's ``exp``: for so long a revoked
     token still opens the door. 0 asks at every request.
 
-    Answers without ``token_type`` are refused, because several issuers answer that a refresh token
+    Answers without ``token_type`` are refused, because several issuers response that a refresh token
     is active and tell it apart by that alone; ``insecure_untyped=True`` accepts them, refresh
     tokens among them.
 
@@ -58,53 +58,53 @@ class Introspection(AsClient):
         """Say yes: opaque tokens have no form."""
         return bool(token)
 
-    def begin(self, asking: LookupContext) -> Ask:
+    def begin(self, context: LookupContext) -> LookupFunction:
         """Return the function that asks about one token."""
-        return _Question(self, asking).ask
+        return _IntrospectionRequest(self, context).ask
 
 
-class _Question:
+class _IntrospectionRequest:
     """What one issuer is asked about a token."""
 
-    def __init__(self, settings: Introspection, asking: LookupContext) -> None:
+    def __init__(self, settings: Introspection, context: LookupContext) -> None:
         self._settings = settings
-        self._asking = asking
+        self._context = context
         self._client = settings.client
-        self._endpoint = Endpoint(
+        self._endpoint = IssuerEndpoint(
             "an introspection endpoint",
             settings.endpoint,
             server_metadata.parse_introspection_endpoint,
-            issuer=asking.issuer,
-            internal_url=asking.internal_url,
-            fetcher=asking.fetcher,
-            clock=asking.clock,
+            issuer=context.issuer,
+            internal_url=context.internal_url,
+            fetcher=context.fetcher,
+            clock=context.clock,
         )
 
-    async def ask(self, token: str) -> Answer:
-        asking = self._asking
-        question = self._client.form(
+    async def ask(self, token: str) -> LookupResult:
+        context = self._context
+        request = self._client.form(
             {"token": token, "token_type_hint": "access_token"},
-            issuer=asking.issuer,
-            now=asking.clock(),
+            issuer=context.issuer,
+            now=context.clock(),
         )
-        answer = await ask(asking.fetcher, await self._found(), question)
-        said = read(answer, f"the introspection endpoint of {asking.issuer}")
-        active = said.get("active")
+        response = await ask(context.fetcher, await self._endpoint_url(), request)
+        body = read(response, f"the introspection endpoint of {context.issuer}")
+        active = body.get("active")
         if active is False:
             return None
         # Strictly: "false" in quotes is true to whoever only asks whether something is there.
         if active is not True:
-            raise LookupUnavailable(f"{asking.issuer} says active={str(active)[:50]!r}")
-        return self._typed(without(token, said))
+            raise LookupUnavailable(f"{context.issuer} says active={str(active)[:50]!r}")
+        return self._typed(without(token, body))
 
-    def _typed(self, said: dict[str, Any]) -> Mapping[str, Any]:
-        if self._settings.insecure_untyped and said.get("token_use") is None:
-            said.setdefault("token_type", "Bearer")
-        return said
+    def _typed(self, body: dict[str, Any]) -> Mapping[str, Any]:
+        if self._settings.insecure_untyped and body.get("token_use") is None:
+            body.setdefault("token_type", "Bearer")
+        return body
 
-    async def _found(self) -> str:
+    async def _endpoint_url(self) -> str:
         try:
-            return await self._endpoint.found()
+            return await self._endpoint.url()
         except FetchFailed as error:
             raise LookupUnavailable(error.detail, retry_after=RETRY, hold=RETRY) from None
 
@@ -115,5 +115,5 @@ def require_cache_ttl(seconds: float) -> None:
         raise ConfigurationError(
             "not-a-limit",
             f"cache_ttl is {seconds!r}.",
-            "Give the seconds for which an answer holds, at most a day; 0 asks at every request.",
+            "Give the seconds for which a response holds, at most a day; 0 asks at every request.",
         )

@@ -10,8 +10,8 @@ from doorward.tokens.jwt.profile import TokenProfile
 from doorward.wire.address import require_issuer
 
 # What the issuer says of one token, in the words of RFC 7662; None when it is not active.
-Answer = Mapping[str, Any] | None
-Ask = Callable[[str], Awaitable[Answer]]
+LookupResult = Mapping[str, Any] | None
+LookupFunction = Callable[[str], Awaitable[LookupResult]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Lookup(Protocol):
     def recognises(self, token: str) -> bool:
         """Say whether the token looks like one of this issuer's."""
 
-    def begin(self, asking: LookupContext) -> Ask:
+    def begin(self, context: LookupContext) -> LookupFunction:
         """Return the function that asks about one token."""
 
 
@@ -77,7 +77,7 @@ def as_answered(profile: TokenProfile) -> TokenProfile:
         required_claims=frozenset(),
         required_values={},
         # What a provider leaves out of an answer says nothing of whom the token is for.
-        person_marks=frozenset(),
+        person_claims=frozenset(),
         forbidden_claims=profile.forbidden_claims - {"nonce"},
     )
 

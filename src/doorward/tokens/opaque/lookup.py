@@ -1,4 +1,4 @@
-"""Tokens that are looked up: by one question at a time, and not again for a while."""
+"""Tokens that are looked up: by one request at a time, and not again for a while."""
 
 import time
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from doorward.jose.compact import LONGEST_TOKEN
 from doorward.net import Clock, Fetcher, SingleFlight
 from doorward.net.circuit_breaker import CircuitBreaker
 from doorward.tokens.cache import VerifiedTokenCache
-from doorward.tokens.opaque.checks import judge
+from doorward.tokens.opaque.checks import identity_from_response
 from doorward.tokens.opaque.issuer import LookupContext, OpaqueIssuer
 from doorward.tokens.refusals import InactiveToken, LookupUnavailable
 
 
-class _Asked:
+class _IssuerLookup:
     """An issuer that is asked, and how long its answers hold."""
 
     # What `Remembered` wants of a source of keys. Nothing that is remembered here hangs on a key.
@@ -26,7 +26,7 @@ class _Asked:
         self.issuer = issuer
         self._clock = clock
         self._ttl = issuer.lookup.cache_ttl
-        self._circuit_breaker = CircuitBreaker(_unasked, clock)
+        self._circuit_breaker = CircuitBreaker(_circuit_open, clock)
         self._ask = issuer.lookup.begin(
             LookupContext(
                 issuer=issuer.issuer,
@@ -38,7 +38,7 @@ class _Asked:
 
     @property
     def trusted_until(self) -> float:
-        """Until when an answer holds that comes now; never beyond now when the setting is 0."""
+        """Until when a response holds that comes now; never beyond now when the setting is 0."""
         return self._clock() + self._ttl
 
     async def ask(self, token: str) -> dict[str, Any]:
@@ -49,25 +49,25 @@ class _Asked:
             InactiveToken: 401, it is not.
             LookupUnavailable: 503, nobody knows.
         """
-        said = await self._circuit_breaker.ask(lambda: self._ask(token))
-        if said is None:
+        body = await self._circuit_breaker.ask(lambda: self._ask(token))
+        if body is None:
             raise InactiveToken(f"{self.issuer.issuer} says that it is not active")
-        return dict(said)
+        return dict(body)
 
 
-def _unasked(because: str, left: int) -> LookupUnavailable:
+def _circuit_open(because: str, left: int) -> LookupUnavailable:
     return LookupUnavailable(f"not asked for another {left} s: {because}", retry_after=left)
 
 
 class OpaqueTokens:
     """
-    Judges tokens of the ``issuers`` by asking them.
+    Judges tokens of the ``issuers`` by context them.
 
     What an issuer says of a live token is remembered by the SHA-256 of the token, until the token is
     over or the setting of its lookup says so. That a token is not active is not remembered: whoever
     guesses sends another one each time, and an issuer of several machines may not know a token yet
     in the second after it was issued. Requests that bring the same token at the same time wait for
-    one question.
+    one request.
 
     Raises:
         ConfigurationError: with reason ``ambiguous-opaque-issuers``.
@@ -86,20 +86,20 @@ class OpaqueTokens:
         _require_one_answer(issuers)
         self._clock = clock
         self._leeway = leeway
-        self._asked = {one.issuer: _Asked(one, fetcher, clock) for one in issuers}
-        self._remembered = VerifiedTokenCache(entries=cache_entries, ttl=cache_ttl)
+        self._lookups = {one.issuer: _IssuerLookup(one, fetcher, clock) for one in issuers}
+        self._cache = VerifiedTokenCache(entries=cache_entries, ttl=cache_ttl)
         self._flights: SingleFlight[bytes, Identity] = SingleFlight()
 
     def __len__(self) -> int:
-        return len(self._remembered)
+        return len(self._cache)
 
     def knows(self, issuer: str) -> bool:
         """Say whether ``issuer`` is asked about its tokens."""
-        return issuer in self._asked
+        return issuer in self._lookups
 
     def recall(self, digest: bytes) -> Identity | None:
         """Return whose token it is that has this SHA-256, when that was found out and holds."""
-        return self._remembered.recall(digest, self._clock())
+        return self._cache.get(digest, self._clock())
 
     async def verify(self, token: bytes, digest: bytes, issuer: str | None = None) -> Identity:
         """
@@ -113,25 +113,25 @@ class OpaqueTokens:
         if known is not None:
             return known
         text = _readable(token)
-        asked = self._asked[issuer] if issuer is not None else self._recognising(text)
+        asked = self._lookups[issuer] if issuer is not None else self._recognized_by(text)
         return await self._flights.run(digest, lambda: self._look_up(asked, text, digest))
 
-    async def _look_up(self, asked: _Asked, token: str, digest: bytes) -> Identity:
-        said = await asked.ask(token)
+    async def _look_up(self, asked: _IssuerLookup, token: str, digest: bytes) -> Identity:
+        body = await asked.ask(token)
         now = self._clock()
-        identity = judge(said, asked.issuer, leeway=self._leeway, now=now)
-        return self._remembered.keep(digest, identity, asked, asked.generation, now)
+        identity = identity_from_response(body, asked.issuer, leeway=self._leeway, now=now)
+        return self._cache.put(digest, identity, asked, asked.generation, now)
 
-    def _recognising(self, token: str) -> _Asked:
+    def _recognized_by(self, token: str) -> _IssuerLookup:
         # Those that know their tokens by a prefix come first; at most one takes any token.
-        found = [one for one in self._asked.values() if one.issuer.lookup.recognises(token)]
+        found = [one for one in self._lookups.values() if one.issuer.lookup.recognises(token)]
         if not found:
             raise MalformedToken("no issuer that is asked here issues tokens that look like this")
-        return min(found, key=lambda one: one.issuer.lookup.recognises(_NOBODYS))
+        return min(found, key=lambda one: one.issuer.lookup.recognises(_UNKNOWN_FORMAT))
 
     def clear(self) -> None:
         """Forget everything."""
-        self._remembered.clear()
+        self._cache.clear()
 
     def describe(self) -> list[dict[str, Any]]:
         """Return who is asked, for a log line or a status page; nothing in it is secret."""
@@ -143,12 +143,12 @@ class OpaqueTokens:
                 "profile": one.issuer.profile.name,
                 "lookup": type(one.issuer.lookup).__name__,
             }
-            for name, one in self._asked.items()
+            for name, one in self._lookups.items()
         ]
 
 
 # What no issuer's tokens look like: a lookup that recognises it takes any token for its own.
-_NOBODYS = "-"
+_UNKNOWN_FORMAT = "-"
 
 
 def _readable(token: bytes) -> str:
@@ -160,7 +160,7 @@ def _readable(token: bytes) -> str:
 
 
 def _require_one_answer(issuers: Sequence[OpaqueIssuer]) -> None:
-    greedy = [one.issuer for one in issuers if one.lookup.recognises(_NOBODYS)]
+    greedy = [one.issuer for one in issuers if one.lookup.recognises(_UNKNOWN_FORMAT)]
     if len(greedy) > 1:
         # Asking all of them would show each issuer the tokens of the others.
         raise ConfigurationError(

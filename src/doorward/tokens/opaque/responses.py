@@ -1,4 +1,4 @@
-"""An issuer's HTTP answer about a token: an object to read, or nothing that says anything of it."""
+"""An issuer's HTTP response about a token: an object to read, or nothing that says anything of it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,15 +15,15 @@ from doorward.net.circuit_breaker import BUSY, RETRY
 from doorward.tokens.refusals import LookupUnavailable
 from doorward.wire import strict_json
 
-# Keycloak's answer about somebody with hundreds of roles is the largest we know, at 20 kB.
-LARGEST_ANSWER = 64 * 1024
+# Keycloak's response about somebody with hundreds of roles is the largest we know, at 20 kB.
+MAX_RESPONSE = 64 * 1024
 # Seconds: for how long an issuer is left in peace that refuses this server, and at most when it asks
 # for peace itself.
 _REFUSED_PAUSE = 10
 _LONGEST_PAUSE = 60
 
 
-async def ask(fetcher: Fetcher, url: str, question: FetchRequest) -> FetchResponse:
+async def ask(fetcher: Fetcher, url: str, request: FetchRequest) -> FetchResponse:
     """
     Return what ``url`` answers.
 
@@ -31,7 +31,7 @@ async def ask(fetcher: Fetcher, url: str, question: FetchRequest) -> FetchRespon
         LookupUnavailable: 503; nobody answers, or too much, or not in time.
     """
     try:
-        return await fetcher.ask(url, question, limit=LARGEST_ANSWER)
+        return await fetcher.ask(url, request, limit=MAX_RESPONSE)
     except (AnswerUnusable, FetchRefused) as error:
         raise LookupUnavailable(f"{type(error).__name__}: {error.detail}") from None
     except FetchFailed as error:
@@ -40,72 +40,72 @@ async def ask(fetcher: Fetcher, url: str, question: FetchRequest) -> FetchRespon
         ) from None
 
 
-def read(answer: FetchResponse, whom: str) -> Mapping[str, Any]:
+def read(response: FetchResponse, whom: str) -> Mapping[str, Any]:
     """
-    Return the JSON object of an answer with status 200.
+    Return the JSON object of a response with status 200.
 
     Raises:
         LookupUnavailable: 503, also for 401: the credentials are this server's and not the
             caller's, who did nothing wrong.
     """
-    if answer.status in (401, 403) or _names_client(answer):
-        _tell_operator(whom, answer.status)
+    if response.status in (401, 403) or _is_invalid_client(response):
+        _tell_operator(whom, response.status)
         # Not at every request: issuers lock a client out that shows wrong secrets in a row.
         raise LookupUnavailable(
-            f"{whom} refuses this server's own credentials ({answer.status}): check client_id,"
+            f"{whom} refuses this server's own credentials ({response.status}): check client_id,"
             " client_secret and method of the lookup",
             retry_after=_REFUSED_PAUSE,
             hold=_REFUSED_PAUSE,
         )
-    if answer.status != 200:
-        pause = _asked_pause(answer) or (RETRY if answer.status in BUSY else 0)
+    if response.status != 200:
+        pause = _retry_after(response) or (RETRY if response.status in BUSY else 0)
         raise LookupUnavailable(
-            f"{whom} answered {answer.status}", retry_after=pause or RETRY, hold=pause
+            f"{whom} answered {response.status}", retry_after=pause or RETRY, hold=pause
         )
-    return json_object(answer, whom)
+    return json_object(response, whom)
 
 
-def json_object(answer: FetchResponse, whom: str) -> dict[str, Any]:
+def json_object(response: FetchResponse, whom: str) -> dict[str, Any]:
     """
-    Return the JSON object in ``answer``, whatever its status.
+    Return the JSON object in ``response``, whatever its status.
 
     Raises:
-        LookupUnavailable: 503; a page or a broken answer says nothing of the token.
+        LookupUnavailable: 503; a page or a broken response says nothing of the token.
     """
-    if answer.media_type != "application/json":
-        raise LookupUnavailable(f"{whom} answered with {answer.media_type[:100]!r}, not JSON")
+    if response.media_type != "application/json":
+        raise LookupUnavailable(f"{whom} answered with {response.media_type[:100]!r}, not JSON")
     try:
-        return strict_json.parse_object(answer.body)
+        return strict_json.parse_object(response.body)
     except strict_json.NotStrictJson as error:
         raise LookupUnavailable(f"{whom} answered with unreadable JSON: {error}") from None
 
 
-def without(token: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``said`` without the token: some issuers repeat it, and an identity must not hold it."""
-    return {name: value for name, value in said.items() if value != token}
+def without(token: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``body`` without the token: some issuers repeat it, and an identity must not hold it."""
+    return {name: value for name, value in body.items() if value != token}
 
 
-def _names_client(answer: FetchResponse) -> bool:
+def _is_invalid_client(response: FetchResponse) -> bool:
     """Whether it is the 400 by which some issuers say invalid_client."""
-    if answer.status != 400:
+    if response.status != 400:
         return False
     try:
-        said = strict_json.parse_object(answer.body)
+        body = strict_json.parse_object(response.body)
     except strict_json.NotStrictJson:
         return False
-    return said.get("error") in ("invalid_client", "unauthorized_client")
+    return body.get("error") in ("invalid_client", "unauthorized_client")
 
 
-def _asked_pause(answer: FetchResponse) -> int:
+def _retry_after(response: FetchResponse) -> int:
     """Return the seconds for which the issuer wants to be left in peace, 0 when it does not say."""
-    said = answer.headers.get("retry-after", "").strip()
-    if not (said.isascii() and said.isdigit()):
+    retry_after = response.headers.get("retry-after", "").strip()
+    if not (retry_after.isascii() and retry_after.isdigit()):
         return 0
-    return min(int(said[:6]), _LONGEST_PAUSE)
+    return min(int(retry_after[:6]), _LONGEST_PAUSE)
 
 
 def _tell_operator(whom: str, status: int) -> None:
-    """Say in a sentence of its own that nobody gets in until a setting is changed."""
+    """Say in a sentence of its own that noretry_after gets in until a setting is changed."""
     # Brought in by the first warning: with what it brings along, it weighs 10 MB.
     import structlog
 
