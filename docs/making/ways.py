@@ -44,7 +44,7 @@ WAYS: Mapping[str, Sequence[Call]] = {
         Call(
             _VERIFIER, "tokens/jwt/checks", "admit", "A tuple of checks; its order is the policy."
         ),
-        Call(_VERIFIER, "tokens/cache", "keep", "Remembered under its SHA-256 until it expires."),
+        Call(_VERIFIER, "tokens/cache", "put", "Cached under its SHA-256 until it expires."),
     ),
     "sign-in": (
         Call(
