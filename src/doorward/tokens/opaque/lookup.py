@@ -61,7 +61,7 @@ def _circuit_open(because: str, left: int) -> LookupUnavailable:
 
 class OpaqueTokens:
     """
-    Judges tokens of the ``issuers`` by context them.
+    Judges tokens of the ``issuers`` by asking them.
 
     What an issuer says of a live token is remembered by the SHA-256 of the token, until the token is
     over or the setting of its lookup says so. That a token is not active is not remembered: whoever
