@@ -144,8 +144,9 @@ def _components(rng: Random, kind: str, options: Mapping[str, Any]) -> list[Comp
         *(("template", one) for one in _some(rng, TEMPLATES, 0, 2)),
         *(("route", one) for one in (_some(rng, ROUTES, 1, 3) if kind == "fastapi" else ())),
     ]  # fmt: skip
-    if options.get("remote"):
-        # FastMCP's proxy gives these URIs other paths.
+    if _public("resource", "file:///x", options) != "file:///x":
+        # FastMCP's namespaces put a host into these URIs, and its proxy, its cache and a second
+        # namespace then change the path: nobody can read what lists show.
         drawn = [(what, inner) for what, inner in drawn if not inner.startswith("file:///")]
     found: list[Component] = []
     for place, (what, inner) in enumerate(drawn):
