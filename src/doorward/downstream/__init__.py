@@ -1,5 +1,5 @@
 """
-Get a token for the next server in the caller's name, without ever passing on the one that came in.
+Tokens for the next server on behalf of the caller; the caller's own token is never passed on.
 
 ```python
 guard = Guard(..., downstream={"orders": TokenExchange(issuer=..., client_id=..., audience=...)})
@@ -59,7 +59,7 @@ __all__ = [
     "TokenForUs",
 ]
 
-# Each is brought in when it is first used: whoever only names a refusal needs no keys and sockets.
+# Imported at first use: code that only names an error needs no cryptography and sockets.
 _PARTS = {
     "AnswerRefused": "refusals",
     "DownstreamGrant": "grants",

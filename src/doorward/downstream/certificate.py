@@ -1,4 +1,4 @@
-"""A signing key whose certificate the issuer knows, as Microsoft Entra asks for."""
+"""A signing key with a certificate, as Microsoft Entra requires."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -14,7 +14,7 @@ from doorward.net.client_authentication import Signer
 
 class CertifiedKey:
     """
-    ``key``, whose assertions name the certificate in ``pem`` and not the key.
+    ``key`` with the certificate in ``pem``, which its assertions name by ``x5t#S256``.
 
     ```python
     key = CertifiedKey(PrivateKey.from_pem(key_pem), certificate_pem)
@@ -33,8 +33,8 @@ class CertifiedKey:
         except ValueError:
             raise ConfigurationError(
                 "unreadable-certificate",
-                "The certificate is not one in PEM form.",
-                "Give the file that begins with -----BEGIN CERTIFICATE-----.",
+                "The certificate is not in PEM form.",
+                "Give a file that begins with -----BEGIN CERTIFICATE-----.",
             ) from None
         self.thumbprint = encode_segment(sha256(certificate).digest())
         self._key = key

@@ -1,4 +1,4 @@
-"""The token endpoint of one arrangement: where it is, and one question to it."""
+"""The token endpoint of one grant: discovers it, and requests tokens."""
 
 from doorward.downstream.grants import DownstreamGrant
 from doorward.downstream.refusals import DownstreamUnavailable
@@ -11,15 +11,15 @@ from doorward.wire.oauth import server_metadata
 
 
 def circuit_open(because: str, left: int) -> DownstreamUnavailable:
-    """Return the refusal of whoever comes while the issuer is left in peace."""
-    return DownstreamUnavailable(f"not asked for another {left} s: {because}", retry_after=left)
+    """Return the error while the circuit breaker is open."""
+    return DownstreamUnavailable(f"not retried for another {left} s: {because}", retry_after=left)
 
 
 class TokenEndpoint:
     """
-    Asks for tokens by one arrangement.
+    Requests tokens with one grant.
 
-    ``respite`` is that of the issuer, for all arrangements there: it is down for all of them.
+    ``circuit_breaker`` is shared by all grants at one issuer.
 
     Spec: RFC 8414 §3; RFC 6749 §3.2
     """

@@ -1,4 +1,4 @@
-"""How a token for the next server is asked for: one class for each grant."""
+"""The grants that get a token for a downstream server: one class each."""
 
 import re
 from abc import ABC, abstractmethod
@@ -21,21 +21,20 @@ Fields = dict[str, str]
 @dataclass(frozen=True, kw_only=True)
 class DownstreamGrant(ConfidentialClient, ABC):
     """
-    What was arranged with the issuer that serves the next server.
+    How to get tokens from the issuer of a downstream server.
 
     This server is the issuer's confidential client ``client_id``, with a ``client_secret`` or a
-    ``private_key`` (``doorward.client.PrivateKey``). Give the ``issuer``, whose metadata then names
-    the ``token_endpoint``, or that endpoint alone; ``internal_url`` is where this process reaches
-    the issuer, and may be plain http: then the secret, the callers' tokens and the new ones travel
-    in the clear, and whoever is on that network can read them. ``scopes`` are asked for when a tool
-    names none.
+    ``private_key`` (``doorward.client.PrivateKey``). Set ``issuer``, whose metadata has the token
+    endpoint, or only ``token_endpoint``. ``internal_url`` is the issuer's URL in this network. It
+    may be plain http, but then others in that network can read the secret and all tokens.
+    ``scopes`` are the default if a tool names none.
 
     Raises:
         ConfigurationError: ``no-token-endpoint``, ``insecure-token-endpoint``, ``not-a-scope``,
             ``no-lookup-credentials``.
     """
 
-    # Whether the token is got in the caller's name, and so kept for each caller.
+    # Whether the token is on behalf of the caller, and so cached per caller.
     for_caller: ClassVar[bool] = True
 
     issuer: str | None = None
@@ -48,8 +47,8 @@ class DownstreamGrant(ConfidentialClient, ABC):
         if self.issuer is None and self.token_endpoint is None:
             raise ConfigurationError(
                 "no-token-endpoint",
-                "Neither issuer nor token_endpoint is set, so nobody could be asked for a token.",
-                "Set issuer to the address of the authorization server, as it names itself.",
+                "Neither issuer nor token_endpoint is set.",
+                "Set issuer to the issuer in the authorization server's metadata.",
             )
         if self.issuer is not None:
             address.require_issuer(self.issuer)
@@ -58,23 +57,25 @@ class DownstreamGrant(ConfidentialClient, ABC):
         for scope in self._default_scopes:
             if parse_scope(scope) != frozenset({scope}):
                 raise ConfigurationError(
-                    "not-a-scope", f"{scope!r} cannot be a scope.", "A scope is one word."
+                    "not-a-scope",
+                    f"{scope!r} is not a valid scope.",
+                    "Use one word per scope, without spaces and quotes.",
                 )
 
     @property
     def named_urls(self) -> tuple[str, ...]:
-        """The addresses that the operator wrote down, which may be private."""
+        """The URLs in the configuration, which may be private."""
         named = (self.issuer, self.token_endpoint, self.internal_url)
         return tuple(url for url in named if url is not None)
 
     @property
     def subject_issuers(self) -> frozenset[str]:
-        """Whose tokens may be shown to this issuer: its own, and nobody else's."""
+        """The issuers whose tokens may be sent to this issuer: only itself."""
         return frozenset() if self.issuer is None else frozenset({self.issuer})
 
     @property
     def assertion_audience(self) -> str | None:
-        """For whom a client assertion is meant, where that is not the issuer's name."""
+        """The audience of a client assertion, if it is not the issuer."""
         return None
 
     @abstractmethod
@@ -82,7 +83,7 @@ class DownstreamGrant(ConfidentialClient, ABC):
         """Return the parameters of the token request, without the client's credentials."""
 
     def wanted(self, scopes: frozenset[str]) -> frozenset[str]:
-        """Return what is asked for when a tool names ``scopes``."""
+        """Return the scopes to request for ``scopes`` of a tool."""
         return scopes or self._default_scopes
 
     @property
@@ -93,10 +94,10 @@ class DownstreamGrant(ConfidentialClient, ABC):
 @dataclass(frozen=True, kw_only=True)
 class TokenExchange(DownstreamGrant):
     """
-    The caller's token for one at the next server, from the issuer of both.
+    Exchanges the caller's token for one at the downstream server, at their common issuer.
 
-    ``audience`` is the next server's name at the issuer, ``resource`` its address; issuers differ
-    in which they read. At Keycloak, ``audience`` is a client id.
+    ``audience`` is the downstream server's name at the issuer, ``resource`` its URL; issuers support
+    one or both. At Keycloak, ``audience`` is a client id.
 
     ```python
     TokenExchange(
@@ -107,12 +108,12 @@ class TokenExchange(DownstreamGrant):
     )
     ```
 
-    ``trusted_issuers`` are further issuers whose tokens this one exchanges. A token is shown to
-    nobody else: whoever sees it can use it here.
+    ``trusted_issuers`` are other issuers whose tokens this issuer exchanges. No other token is sent
+    to it: an issuer could use the token at this server.
 
     Raises:
         ConfigurationError: as in ``DownstreamGrant``; ``no-target`` without audience and resource;
-            ``no-subject-issuer`` where nothing says whose tokens the endpoint may see.
+            ``no-subject-issuer`` without ``issuer`` and ``trusted_issuers``.
 
     Spec: RFC 8693 §2.1; RFC 8707 §2.2
     """
@@ -126,19 +127,19 @@ class TokenExchange(DownstreamGrant):
         if not self.audience and not self.resource:
             raise ConfigurationError(
                 "no-target",
-                "Neither audience nor resource is set: the new token could be for anybody.",
-                "Set audience to the next server's name at the issuer, or resource to its address.",
+                "Neither audience nor resource is set, so the new token could be for any server.",
+                "Set audience to the server's name at the issuer, or resource to its URL.",
             )
         if not self.subject_issuers:
             raise ConfigurationError(
                 "no-subject-issuer",
-                "Nothing says whose tokens may be shown to this token endpoint.",
-                "Set issuer, or name in trusted_issuers those whose tokens it exchanges.",
+                "Neither issuer nor trusted_issuers is set.",
+                "Set issuer, or set trusted_issuers to the issuers whose tokens may be sent there.",
             )
 
     @property
     def subject_issuers(self) -> frozenset[str]:
-        """Whose tokens may be shown to this issuer."""
+        """The issuers whose tokens may be sent to this issuer."""
         return super().subject_issuers | frozenset(self.trusted_issuers)
 
     def fields(self, subject_token: str, scopes: frozenset[str]) -> Fields:
@@ -176,31 +177,31 @@ class OnBehalfOf(DownstreamGrant):
     authority: str = "https://login.microsoftonline.com"
 
     def __post_init__(self) -> None:
-        # A name would do for Entra; issuers in tokens have the id, and those are compared.
+        # Entra accepts names too, but the issuers in tokens have the id, and they are compared.
         if not _GUID.fullmatch(self.tenant):
             raise ConfigurationError(
                 "not-a-tenant",
                 f"{self.tenant!r} is not a tenant id.",
-                "Give the Directory (tenant) ID, a GUID; a domain name or 'common' does not do.",
+                "Use the Directory (tenant) ID, a GUID, not a domain name or 'common'.",
             )
         if self.token_endpoint is None:
             url = f"{self.authority}/{self.tenant}/oauth2/v2.0/token"
             object.__setattr__(self, "token_endpoint", url)
-        # Entra documents the secret in the body, and nowhere else.
+        # Entra documents client_secret_post only.
         if self.method is None and self.private_key is None:
             object.__setattr__(self, "method", "client_secret_post")
         super().__post_init__()
 
     @property
     def subject_issuers(self) -> frozenset[str]:
-        """Both names of the tenant: the API's own setting decides which of them its tokens have."""
+        """Both issuers of the tenant, v2.0 and v1.0; the API's manifest decides between them."""
         return frozenset(
             {f"{self.authority}/{self.tenant}/v2.0", f"https://sts.windows.net/{self.tenant}/"}
         )
 
     @property
     def assertion_audience(self) -> str | None:
-        """The token endpoint, as Entra wants it."""
+        """The token endpoint, as Entra requires."""
         return self.token_endpoint
 
     def fields(self, subject_token: str, scopes: frozenset[str]) -> Fields:
@@ -216,10 +217,9 @@ class OnBehalfOf(DownstreamGrant):
 @dataclass(frozen=True, kw_only=True)
 class ClientCredentials(DownstreamGrant):
     """
-    A token in this server's own name, the same for every caller.
+    Gets a token for this server itself, the same for every caller.
 
-    What it may do at the next server, every caller of the tool may do through it: the tool's own
-    rule is all that stands between.
+    Every caller of the tool can do what this token allows: only the tool's own rule limits them.
 
     Spec: RFC 6749 §4.4; RFC 8707 §2.2
     """
@@ -230,7 +230,7 @@ class ClientCredentials(DownstreamGrant):
     resource: str | None = None
 
     def fields(self, subject_token: str, scopes: frozenset[str]) -> Fields:  # noqa: ARG002
-        """Return the parameters of the token request, which the caller's token is not among."""
+        """Return the parameters of the token request, without the caller's token."""
         found = {"grant_type": "client_credentials"}
         return found | _targets(self.audience, self.resource) | _scope(self.wanted(scopes))
 

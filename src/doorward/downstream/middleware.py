@@ -1,4 +1,4 @@
-"""Between the door and the application: the caller's token goes no further than here."""
+"""Middleware after the guard: keeps the caller's token from the application."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +14,9 @@ Headers = list[tuple[bytes, bytes]]
 
 class _CallerToken:
     """
-    The token that the caller of one request came with.
+    The caller's token in one request.
 
-    It can be exchanged and not read: it is in no representation, and cannot be copied or pickled.
+    Code can exchange it but not read it: it has no representation, and cannot be pickled.
     """
 
     __slots__ = ("_downstream", "_identity", "_token")
@@ -33,8 +33,7 @@ class _CallerToken:
         raise TypeError("a caller's token stays in its request")
 
     async def __call__(self, identity: Identity, name: str, scopes: frozenset[str]) -> str:
-        # An identity that was put aside in another request would otherwise act with this caller's
-        # token, or this caller with that one's name in the cache.
+        # An identity kept from another request must not use this caller's token or cache entry.
         if identity != self._identity:
             raise NobodyToActFor(name, "the identity is not the caller of this request")
         return await self._downstream.token_for(identity, self._token, name, scopes)
@@ -48,7 +47,7 @@ class _CallerToken:
 def use_caller_token(
     identity: Identity, token: str, downstream: DownstreamTokens
 ) -> Iterator[None]:
-    """Let ``identity.token_for`` work in what runs meanwhile, with ``token`` to exchange."""
+    """Enable ``identity.token_for`` during the block, with ``token`` to exchange."""
     before = set_giving(_CallerToken(identity, token, downstream))
     try:
         yield
@@ -63,16 +62,16 @@ def current_caller(downstream: DownstreamTokens) -> Identity | None:
 
 
 def strip_authorization(headers: Headers) -> Headers:
-    """Return the headers that an application may see: what it cannot see, it cannot pass on."""
+    """Return the headers without ``Authorization``: an application cannot forward what is missing."""
     return [pair for pair in headers if pair[0] != b"authorization"]
 
 
 class DownstreamMiddleware:
     """
-    ``app``, in which ``identity.token_for`` works.
+    Wraps ``app`` so that ``identity.token_for`` works in it.
 
-    The ``Authorization`` header is taken out of what the application sees, so that a proxy that
-    forwards the headers of its callers cannot pass it on either.
+    Removes the ``Authorization`` header, so that an application that forwards all headers does not
+    forward the token.
 
     Spec: MCP 2026-07-28 security best practices, "Token Passthrough"
     """
@@ -82,13 +81,13 @@ class DownstreamMiddleware:
         self._downstream = downstream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one ASGI scope that the door let in."""
+        """Handle one ASGI scope that the guard admitted."""
         identity = scope.get(SCOPE_KEY)
         if identity is None:
             await self._app(scope, receive, send)
             return
         headers = scope["headers"]
-        # The door has seen to it that there is exactly one, and a bearer token in it.
+        # The guard has checked that there is exactly one, with a bearer token.
         header = next(value for name, value in headers if name == b"authorization")
         token = header.strip().partition(b" ")[2].strip().decode("ascii")
         with use_caller_token(identity, token, self._downstream):

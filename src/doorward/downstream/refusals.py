@@ -15,9 +15,9 @@ HttpError
 └── Unavailable
     └── DownstreamUnavailable   the issuer cannot be asked                               503
 
-The status is that of a plain route whose author lets one of these through; a tool's caller reads
-the public sentence in its result. 403 says that another caller may fare better, 502 that nobody
-will until an operator has acted; neither sends a client with a good token to sign in for nothing.
+The status is the one of a plain route that does not catch the error; a tool's caller reads the
+public sentence in the result. 403 means that another caller may succeed, 502 that an operator must
+act. Neither makes a client with a valid token sign in again.
 """
 
 import base64

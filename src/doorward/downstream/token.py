@@ -1,15 +1,15 @@
-"""An access token for the next server."""
+"""An access token for a downstream server."""
 
 from typing import Self
 
 
 class DownstreamToken(str):
     """
-    An access token: a text for headers, and not for logs.
+    An access token for a header, protected from logs.
 
-    Put into a text it is the token; its representation, which tracebacks and loggers show, is not.
-    ``scopes`` is what the issuer says was granted, or ``None``; ``expires_at`` is in seconds since
-    1970, or ``None`` when the issuer did not say.
+    ``str`` and f-strings give the token; ``repr``, which tracebacks and loggers use, does not.
+    ``scopes`` are the granted scopes, ``expires_at`` is in seconds since 1970; both are ``None`` if
+    the issuer did not send them.
     """
 
     __slots__ = ("expires_at", "scopes")

@@ -1,4 +1,4 @@
-"""Where tools get tokens for the next server, in the name of whoever is calling."""
+"""Gets and caches tokens for downstream servers on behalf of the caller."""
 
 import json
 import time
@@ -17,8 +17,8 @@ from doorward.net import Clock, Expiring, Fetcher, SingleFlightCache
 from doorward.net.circuit_breaker import CircuitBreaker
 from doorward.net.url import pairs_of
 
-# A token that is about to be over is not handed out: it would be over when it arrives. In seconds,
-# and for short-lived ones as a part of their life.
+# A token that is about to expire is not returned: it could expire on the way. In seconds; for
+# short-lived tokens, a part of the lifetime.
 _BEFORE_THE_END = 30.0
 _PART_OF_LIFE = 0.1
 
@@ -27,16 +27,15 @@ _Key = tuple[object, ...]
 
 class DownstreamTokens:
     """
-    Gets tokens for the next servers, and keeps them.
+    Gets tokens for downstream servers, and caches them.
 
-    A token is kept for one caller and one set of scopes, until shortly before its end and for
-    ``max_age`` seconds at most. Two tokens are of one caller when they say the same, but for
-    their own ids and times. Of more than ``entries``, the least recently used goes. Who asks with
-    the same token while one is being got waits for that one. Refusals are not kept: the user may
-    have agreed meanwhile. An issuer that does not answer is left in peace for seconds, in which
-    everybody is refused at once.
+    A token is cached for one caller and one set of scopes, until shortly before it expires and for
+    at most ``max_age`` seconds. Two tokens are of one caller if their claims are equal, except ids
+    and times. The cache has at most ``max_entries``, and drops the least recently used. Concurrent
+    requests with the same token share one token request. Refusals are not cached: the user may
+    consent meanwhile. A circuit breaker refuses requests at once while an issuer does not answer.
 
-    ``own_audiences`` are the names of this server: a token for one of them is never handed out.
+    ``own_audiences`` are the names of this server: a token for one of them is never returned.
 
     Raises:
         ConfigurationError: ``not-an-arrangement``, ``not-a-limit``.
@@ -56,14 +55,14 @@ class DownstreamTokens:
             if not name or not isinstance(one, DownstreamGrant):
                 raise ConfigurationError(
                     "not-an-arrangement",
-                    f"downstream[{name!r}] is a {type(one).__name__}.",
-                    "Give a TokenExchange, an OnBehalfOf or a ClientCredentials.",
+                    f"Expected a grant for downstream[{name!r}], got a {type(one).__name__}.",
+                    "Use TokenExchange, OnBehalfOf or ClientCredentials, under a name.",
                 )
         if max_entries < 1 or not 0 <= max_age <= 86400:
             raise ConfigurationError(
                 "not-a-limit",
                 f"max_entries={max_entries!r}, max_age={max_age!r}.",
-                "Keep one token at least, and none for longer than a day.",
+                "Set max_entries to 1 or more, and max_age to 0 to 86400 seconds.",
             )
         fetcher = fetcher or Fetcher(
             allow_private_hosts=pairs_of(url for one in grants.values() for url in one.named_urls)
@@ -86,19 +85,19 @@ class DownstreamTokens:
         self, identity: Identity, inbound: str, name: str, scopes: frozenset[str]
     ) -> DownstreamToken:
         """
-        Return a token for ``name``; ``inbound`` is the token that ``identity`` came with.
+        Return a token for ``name``; ``inbound`` is the caller's token.
 
         Raises:
             ConfigurationError: ``unknown-downstream``.
-            NobodyToActFor: the caller's token is not one to show to that issuer.
-            DownstreamUnavailable, DownstreamRefused, AnswerRefused: there is no token.
+            NobodyToActFor: the caller's token must not be sent to that issuer.
+            DownstreamUnavailable, DownstreamRefused, AnswerRefused: the token request failed.
         """
         grant = self._grants.get(name)
         if grant is None:
             raise ConfigurationError(
                 "unknown-downstream",
-                f"Nothing is arranged under {name!r}; there is {sorted(self._grants)}.",
-                "Add it to the guard's downstream={...}.",
+                f"There is no grant {name!r}, only {sorted(self._grants)}.",
+                "Add it to Guard(downstream={...}).",
             )
         if grant.for_caller:
             _require_exchangeable(name, grant, identity)
@@ -110,13 +109,13 @@ class DownstreamTokens:
             require_other(name, token, inbound, self._own)
             return Expiring(token, self._cache_seconds(token))
 
-        # Whoever waits gets the refusal too: a session that was withdrawn must not fail another one
-        # of the same user, so each token waits for its own.
+        # Waiting requests share a refusal too. A revoked session must not fail another session of
+        # the same user, so only requests with the same token wait for each other.
         asker = sha256(inbound.encode()).digest() if grant.for_caller else None
         return await self._cache.get(key, load, asker=asker)
 
     def _cache_seconds(self, token: DownstreamToken) -> float:
-        # An issuer that does not say how long is asked again each time.
+        # Without expires_in, the token is not cached.
         if token.expires_at is None:
             return 0.0
         life = token.expires_at - self._clock()
@@ -125,23 +124,23 @@ class DownstreamTokens:
 
 def _require_exchangeable(name: str, grant: DownstreamGrant, identity: Identity) -> None:
     if identity.kind == "key":
-        raise NobodyToActFor(name, "an API key of this server is nothing that an issuer exchanges")
-    # A token of one issuer, shown to another, can be used by that other one here.
+        raise NobodyToActFor(name, "the caller has an API key, which no issuer exchanges")
+    # An issuer that gets a token of another issuer could use it at this server.
     if identity.issuer not in grant.subject_issuers:
         raise NobodyToActFor(
             name,
             f"the caller's token is from {identity.issuer!r},"
-            f" to be shown here are those of {sorted(grant.subject_issuers)}",
+            f" expected one of {sorted(grant.subject_issuers)}",
         )
 
 
-# What differs between two tokens that say the same.
+# Claims that differ between two tokens of one caller.
 _OF_ONE_TOKEN = frozenset({"iat", "nbf", "exp", "jti"})
 
 
 def _caller(identity: Identity) -> _Key:
-    # All that the token says, and not only who it is: what is got for it may follow from any of it.
-    # An agent's token must not be handed to the user, nor one for a user's other organization.
+    # All claims, not only the subject: the downstream token can depend on each of them. A token of an
+    # agent, or of another organization, must not be returned to the user.
     claims = {name: value for name, value in identity.claims.items() if name not in _OF_ONE_TOKEN}
     digest = sha256(json.dumps(claims, sort_keys=True).encode()).digest()
     return (*identity.key, identity.client_id, identity.scopes, identity.roles, digest)

@@ -1,4 +1,4 @@
-"""Messages of a stdio client, carried to a protected HTTP server and back."""
+"""Forwards the messages of a stdio client to a protected HTTP server, and back."""
 
 import asyncio
 import json
@@ -36,12 +36,12 @@ _INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 
 class Bridge:
     """
-    Carries the messages of one stdio client to the MCP server at ``url``, each by itself.
+    Forwards each message of one stdio client to the MCP server at ``url``.
 
-    The client chooses the era, by how it begins; here the headers are added that HTTP wants. What
-    goes wrong on the way is the answer to the message that met it. ``http`` signs the requests.
-    A session that the server lost is begun again with the client's own greeting, and the message
-    that found out is sent once more: it was not served, so nothing is done twice.
+    The client chooses the protocol version; the bridge adds the HTTP headers, and ``http`` adds the
+    token. An error becomes the JSON-RPC error response to its message. A lost session is initialized
+    again with the client's own ``initialize``, and the message is sent once more. The server refused
+    it the first time, so nothing is done twice.
 
     Spec: MCP 2026-07-28 and 2025-11-25, stdio and streamable HTTP
     """
@@ -58,7 +58,7 @@ class Bridge:
         self._cancelled_ids: tuple[str | int, ...] = ()
 
     async def run(self, incoming: AsyncIterator[bytes], send: Send) -> None:
-        """Carry every line of ``incoming`` until it ends, or this is cancelled, then hang up."""
+        """Forward every line of ``incoming`` until its end, then end the session."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 try:
@@ -100,11 +100,11 @@ class Bridge:
         try:
             return parse_object(line)
         except NotStrictJson:
-            await send(_failure(None, _PARSE_ERROR, "This line is no JSON-RPC message.", None))
+            await send(_failure(None, _PARSE_ERROR, "The line is not a JSON-RPC message.", None))
             return None
 
     def _is_cancelled(self, message: Mapping[str, Any]) -> bool:
-        """End what the client does not want any more; in the new era, hanging up says so."""
+        """Cancel a request by closing its stream; return whether that was enough (2026-07-28)."""
         if message.get("method") != CANCELLED or self._session is not None:
             return False
         self._cancel_task(message)
@@ -122,24 +122,24 @@ class Bridge:
         try:
             await self._send(message, send)
         except DoorwardError as refusal:
-            # A refused notification has nobody who waits for its answer.
+            # A notification has no response.
             if number is not None:
                 await send(_error_response(number, refusal))
         except OSError:
-            # The client beyond does not read any more.
+            # The stdio client has closed its input.
             raise
         except Exception as error:  # noqa: BLE001  (one message must not end all the others)
             if number is not None:
                 await send(_internal_error(number, error))
         if message.get("method") == CANCELLED:
-            # The server was told, and ends the stream without an answer: a loss to make good else.
+            # The server now ends the stream without a response; otherwise it would be resumed.
             self._cancel_task(message)
 
     async def _send(self, message: Mapping[str, Any], send: Send) -> None:
         if message.get("method") == "initialize":
             self._initialize_message, self._session = message, None
         async with self._session_lock:
-            # Nothing goes out between two sessions, where it would belong to neither.
+            # Wait while a new session is being initialized.
             session = self._session
         try:
             await self._exchange(message, send)
@@ -156,7 +156,7 @@ class Bridge:
             await self._forward_response(message, response, send)
 
     async def _reinitialize(self, lost: str | None) -> None:
-        """Greet the server anew; only the first of those that found the session lost does it."""
+        """Initialize a new session, once for all requests that found the old one lost."""
         async with self._session_lock:
             if self._session != lost or self._initialize_message is None:
                 return
@@ -170,7 +170,7 @@ class Bridge:
             finally:
                 met, self._version = self._version, agreed
             if met != agreed:
-                # The client beyond was told the version once, and cannot be told another.
+                # The stdio client has already negotiated a version, and cannot change it.
                 self._initialize_message, self._session = None, lost
                 raise SessionLost(self._url)
             await self._exchange(_INITIALIZED, _discard)
@@ -232,7 +232,7 @@ class Bridge:
         return False, last
 
     async def _forward_message(self, request: Mapping[str, Any], body: bytes, send: Send) -> bool:
-        """Pass one message on; say whether it is the answer to ``asked``."""
+        """Forward one message; return whether it is the response to ``request``."""
         try:
             message = parse_object(body)
         except NotStrictJson as error:
@@ -242,7 +242,7 @@ class Bridge:
         answers = "method" not in message and message.get("id") == request.get("id")
         if answers and isinstance(result := message.get("result"), dict):
             self._learn(request, result)
-        # In ASCII: some readers of lines take U+2028 and its like for the end of one.
+        # ASCII only: some line readers treat U+2028 and similar characters as a line end.
         await send(json.dumps(message, separators=(",", ":")).encode())
         return answers
 
@@ -254,23 +254,23 @@ class Bridge:
         if request.get("method") == "tools/list" and isinstance(tools, list):
             self._learn_schemas(request, tools)
             if self._version is None:
-                # The client beyond does not know these marks; whoever speaks HTTP judges them.
+                # The stdio client does not know ``x-mcp-header``; the HTTP side must check it.
                 result["tools"] = [tool for tool in tools if _is_callable(tool)]
 
     def _learn_schemas(self, request: Mapping[str, Any], tools: list[Any]) -> None:
-        """Keep the schemas that ask for headers; those of the list before go with its first page."""
+        """Store the schemas with header parameters; the first page of a list replaces them all."""
         params = request.get("params")
         if not (isinstance(params, dict) and params.get("cursor")):
             self._schemas.clear()
         for tool in tools:
             schema = tool.get("inputSchema") if isinstance(tool, dict) else None
-            # A server that names others each time would fill this process's memory.
+            # A server with ever new tools could otherwise fill the memory.
             room = len(self._schemas) < _MAX_SCHEMAS
             if room and isinstance(schema, dict) and marked_parameters(schema):
                 self._schemas[str(tool.get("name"))] = schema
 
     async def _listen(self, send: Send) -> None:
-        """Pass on what an old server says outside of any answer, while it offers a stream."""
+        """Forward messages of an older server outside of responses, as long as it offers a stream."""
         last: str | None = None
         begun: str | None = None
         while True:
@@ -299,7 +299,7 @@ class Bridge:
         }
         if after is not None:
             headers["Last-Event-ID"] = after
-        # HTML has an event's id sent back as the UTF-8 that it came in.
+        # The HTML standard sends an event id back as UTF-8.
         encoded = httpx2.Headers(headers, encoding="utf-8")
         return HttpExchange(
             self._http, self._http.build_request("GET", self._url, headers=encoded), {}
@@ -312,7 +312,7 @@ class Bridge:
         request = self._http.build_request("DELETE", self._url, headers=headers)
         greeting = (self._initialize_message or {}).get("id")
         left = [number for number in self._cancelled_ids if number != greeting]
-        # Before the session ends: a server need not let its clients end one.
+        # Before the DELETE: a server may not support it.
         headers = {**build_headers({}, version=self._version), **self._session_headers()}
         await send_cancelled(self._http, self._url, headers, left)
         with suppress(DoorwardError), anyio.move_on_after(5, shield=True):
@@ -321,7 +321,7 @@ class Bridge:
 
 
 async def _discard(line: bytes) -> None:
-    """Take what the client beyond has heard already."""
+    """Discard a message that the stdio client has already received."""
 
 
 def _is_callable(tool: Any) -> bool:
@@ -339,7 +339,7 @@ def _error_response(number: str | int, refusal: DoorwardError) -> bytes:
 
 
 def _internal_error(number: str | int, error: Exception) -> bytes:
-    text = f"This message could not be carried ({type(error).__name__})."
+    text = f"The message could not be forwarded ({type(error).__name__})."
     return _failure(number, _INTERNAL_ERROR, text, {"reason": FAULT})
 
 

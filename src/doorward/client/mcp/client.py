@@ -19,15 +19,15 @@ from doorward.client.refusals import CallFailed, DiscoveryFailed, ProtocolBroken
 
 _MAX_PAGES = 100
 MAX_LIST = 16 * 1024 * 1024
-"""Octets of all pages of a list together."""
+"""Bytes of all pages of a list together."""
 _MAX_ROUNDS = 10
-# Each is a question to the user.
+# Each one asks the user.
 _MAX_URL_VISITS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """One tool, as its server describes it."""
+    """One tool in the server's list."""
 
     name: str
     title: str | None = None
@@ -38,7 +38,7 @@ class Tool:
 
 @dataclass(frozen=True, kw_only=True)
 class ToolResult:
-    """What a tool gave: ``content`` as MCP has it, and ``structured`` where there is more."""
+    """The result of a tool call: ``content`` as in MCP, and ``structured`` content, if any."""
 
     content: tuple[Mapping[str, Any], ...] = field(repr=False)
     structured: Any = field(default=None, repr=False)
@@ -62,11 +62,11 @@ class McpClient:
         result = await client.call_tool("add", {"a": 2, "b": 3})
     ```
 
-    Speaks 2026-07-28, and greets a server that does not with ``initialize``; ``initialize`` greets
-    at once. Follows no redirect and keeps no cookie. ``timeout`` is in seconds. It covers one answer
-    as a whole, or all pages of a list, and not the user's sign-in. ``elicit`` is asked what the
-    server asks its user in the middle of a call: forms, and with ``"url"`` among the ``modes``
-    whether they open a page, which nothing here ever does.
+    Speaks 2026-07-28, and falls back to a session with ``initialize`` for older servers; with
+    ``initialize=True`` it starts with the session. Follows no redirect and keeps no cookie.
+    ``timeout`` is in seconds, for one whole response or all pages of a list, without the user's
+    sign-in. ``elicit`` answers the server's elicitations: forms, and with ``"url"`` in ``modes``
+    also URLs, which this client never opens.
 
     Spec: MCP 2026-07-28 streamable HTTP, backward compatibility
     """
@@ -123,7 +123,7 @@ class McpClient:
 
     async def challenge(self) -> BearerChallenge | None:
         """
-        Ask without a token; return the server's challenge, or ``None`` when it served the request.
+        Send a request without a token; return the challenge, or ``None`` if none is needed.
 
         Spec: MCP 2026-07-28 authorization server location
         """
@@ -137,18 +137,18 @@ class McpClient:
 
     async def list_tools(self) -> tuple[Tool, ...]:
         """
-        Return the server's tools, all pages of them.
+        Return the server's tools from all pages.
 
-        A tool whose ``x-mcp-header`` marks break the rules is left out.
+        Leaves out tools with invalid ``x-mcp-header`` annotations.
 
         Raises:
             ProtocolBroken: with reason ``too-many-pages`` or ``too-large``.
-            ClientRefused: whatever else went wrong, by its class.
+            ClientRefused: the request or the sign-in failed; the class says which.
 
         Spec: MCP 2026-07-28 tools, listing; pagination
         """
         found: list[Tool] = []
-        # One limit for all pages: with one for each, a server could send a hundred times as much.
+        # One limit for all pages: with one per page, a server could send a hundred times as much.
         limit = self._session.limit(MAX_LIST)
         params: dict[str, Any] = {}
         for _ in range(_MAX_PAGES):
@@ -162,16 +162,16 @@ class McpClient:
         raise ProtocolBroken(
             "too-many-pages",
             f"The server's list of tools has more than {_MAX_PAGES} pages.",
-            "Tell the server's operator; the list may not end.",
+            "The server's operator must fix the list; it may be endless.",
         )
 
     async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
         """
-        Return what the tool ``name`` gives for ``arguments``; an error of the tool is a result.
+        Call the tool ``name`` and return its result, also if the tool reports an error.
 
         Raises:
-            CallFailed: the server knows no such tool, or could not read the arguments.
-            ClientRefused: whatever else went wrong, by its class.
+            CallFailed: the tool is unknown, or the arguments are invalid.
+            ClientRefused: the request or the sign-in failed; the class says which.
 
         Spec: MCP 2026-07-28 tools, calling
         """
@@ -181,8 +181,8 @@ class McpClient:
         if result.get("resultType", "complete") != "complete":
             raise ProtocolBroken(
                 "input-required",
-                f"The tool {name!r} wants to ask something first, which this client cannot answer.",
-                "Call it from a client that can.",
+                f"The tool {name!r} needs more input, which this client cannot give.",
+                "Call it from a client that supports elicitation.",
             )
         return ToolResult(
             content=tuple(_list(result, "content")),
@@ -195,12 +195,12 @@ class McpClient:
         self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         """
-        Return the result of one MCP request, in whichever era the server lives.
+        Return the result of one MCP request, in any supported protocol version.
 
-        What the server asks its user in between is answered, and the request tried again.
+        Answers the server's elicitations, and repeats the request.
 
         Raises:
-            ClientRefused: whatever went wrong, by its class.
+            ClientRefused: the request or the sign-in failed; the class says which.
 
         Spec: MCP 2026-07-28 multi-round-trip requests
         """
@@ -228,7 +228,7 @@ class McpClient:
         headers: Mapping[str, str] | None,
         limit: ResponseLimit | None,
     ) -> dict[str, Any]:
-        """Return the result, after the pages that the user has to go to before there is one."""
+        """Return the result, after visits to URLs that the server requires."""
         for _ in range(_MAX_URL_VISITS):
             try:
                 return await self._session.request(method, params, headers, limit)
@@ -242,19 +242,19 @@ class McpClient:
 
 def _url_policy_of(url: str, transport: httpx2.AsyncBaseTransport) -> UrlPolicy | None:
     if isinstance(transport, PinnedTransport):
-        # This one knows where the server's name leads.
+        # Its policy knows the server's addresses.
         return transport.url_policy
     try:
         return UrlPolicy(url)
     except DiscoveryFailed:
-        # Whoever brings a transport of their own may call a server by any name.
+        # With a custom transport, the server can have any name.
         return None
 
 
 def _list(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     entries = document.get(name)
     if not isinstance(entries, list):
-        raise ProtocolBroken("malformed-answer", f"The server's answer has no list of {name}.")
+        raise ProtocolBroken("malformed-answer", f"The server's result has no list of {name}.")
     return [entry for entry in entries if isinstance(entry, dict)]
 
 

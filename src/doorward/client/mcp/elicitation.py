@@ -1,4 +1,4 @@
-"""What a server asks the user in the middle of a call, and how the answer is given."""
+"""Elicitation: a server's questions to the user during a call, and the answers."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
@@ -10,12 +10,12 @@ from doorward.wire.safe_text import visible
 
 Elicit = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """
-Is given the parameters of ``elicitation/create``: ``message``, and ``requestedSchema`` or ``url``. In
-the message, in titles and in descriptions, characters that a reader would not see are spelled out.
+Gets the parameters of ``elicitation/create``: ``message``, and ``requestedSchema`` or ``url``.
+Invisible characters in the message, in titles and in descriptions are escaped.
 
 Returns ``{"action": "accept", "content": {...}}``, or the action ``decline`` or ``cancel``. With a
-``url``, ``{"action": "accept"}`` says that the user has seen all of it and opens it: nothing here
-ever opens or fetches one, and ``read_elicitation_url`` says what to show.
+``url``, ``accept`` means that the user has seen the whole URL and opens it. This client never opens
+or fetches it; ``read_elicitation_url`` returns what to show.
 """
 
 Mode = Literal["form", "url"]
@@ -26,7 +26,7 @@ _SHOWN = frozenset({"message", "title", "description", "enumNames"})
 
 
 def capabilities_of(elicit: Elicit | None, modes: tuple[Mode, ...]) -> dict[str, Any]:
-    """Return what the client says about itself; nothing of modes where forms are the only one."""
+    """Return the client capabilities; without modes if forms are the only one."""
     if elicit is None or not modes:
         return {}
     named: dict[str, Any] = {} if set(modes) == {"form"} else {mode: {} for mode in sorted(modes)}
@@ -40,13 +40,13 @@ async def answer_elicitation(
     url_policy: UrlPolicy | None = None,
 ) -> dict[str, Any]:
     """
-    Return the user's answer; what an accepted form leaves out gets the default of its schema.
+    Return the user's answer; fields missing in an accepted form get the schema's defaults.
 
     ``url_policy`` is that of the server that asks.
 
     Raises:
-        ProtocolBroken: with reason ``not-declared``: this client never said that it can show a page
-            (or a form); or ``unsafe-page``. The user is not asked.
+        ProtocolBroken: ``not-declared`` for a mode that this client did not declare, or
+            ``unsafe-page``. The user is not asked.
 
     Spec: MCP 2025-11-25 elicitation, default values; error handling
     """
@@ -54,13 +54,13 @@ async def answer_elicitation(
     if mode not in modes:
         raise ProtocolBroken(
             "not-declared",
-            f"The server asks in the mode {str(mode)[:20]!r}, which this client did not offer.",
+            f"The server used the mode {str(mode)[:20]!r}, which this client did not declare.",
         )
     shown = _readable(params)
     if mode == "url":
         read_elicitation_url(params, url_policy)
         action = (await elicit(shown)).get("action")
-        # The action alone: what else a function returns is not for the server to see.
+        # Only the action: the server must not see anything else that the function returns.
         return {"action": action if action in ("accept", "decline") else "cancel"}
     answer = dict(await elicit(shown))
     if answer.get("action") != "accept" or "requestedSchema" not in params:
@@ -76,7 +76,7 @@ async def answer_elicitation(
 
 
 def _readable(value: Any, *, shown: bool = False) -> Any:
-    """Return ``value`` with what is only ever shown in it made safe to read; the rest is data."""
+    """Return ``value`` with escaped display texts; the rest is data, and unchanged."""
     if isinstance(value, str):
         return visible(value) if shown else value
     if isinstance(value, list):
@@ -93,7 +93,7 @@ async def visited_required_urls(
     url_policy: UrlPolicy | None = None,
 ) -> bool:
     """
-    Say whether the user went to every page that a request was refused for, so that it is tried again.
+    Return whether the user opened every URL that the refused request requires.
 
     Raises:
         ProtocolBroken: with reason ``unsafe-page``.
@@ -122,13 +122,13 @@ async def retry_params(
     url_policy: UrlPolicy | None = None,
 ) -> dict[str, Any]:
     """
-    Return the parameters of the next try of a request that was answered ``input_required``.
+    Return the parameters that repeat a request after the result ``input_required``.
 
-    ``params`` are those of the first try: nothing of an earlier round is sent a second time.
-    ``requestState`` goes back byte for byte, and only if there was one.
+    ``params`` are those of the first request: answers of earlier rounds are not sent again.
+    ``requestState`` is returned unchanged, if there was one.
 
     Raises:
-        ProtocolBroken: with reason ``input-required``; nobody here can answer. Also as
+        ProtocolBroken: with reason ``input-required``: this client cannot answer. Also as
             ``answer_elicitation``.
 
     Spec: MCP 2026-07-28 multi-round-trip requests
@@ -152,7 +152,6 @@ async def retry_params(
 def _unanswerable(params: Mapping[str, Any]) -> ProtocolBroken:
     return ProtocolBroken(
         "input-required",
-        f"{params.get('name', 'The server')!r} wants to ask something first, "
-        "which this client cannot answer.",
-        "Call it from a client that can.",
+        f"{params.get('name', 'The server')!r} needs more input, which this client cannot give.",
+        "Call it from a client that supports elicitation.",
     )

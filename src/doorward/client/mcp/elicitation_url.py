@@ -1,4 +1,4 @@
-"""A page that a server wants its user to open, checked before anybody sees it."""
+"""A URL that a server asks the user to open, checked before it is shown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ _LONGEST = 8192
 @dataclass(frozen=True, kw_only=True)
 class ElicitationUrl:
     """
-    What to show to the user before they agree: the whole ``url``, and apart from it its ``host``.
+    What to show before the user agrees: the whole ``url``, and separately its ``host``.
 
-    ``warning`` says what may be wrong with it, if anything.
+    ``warning`` describes a risk, if there is one.
     """
 
     url: str
@@ -30,16 +30,16 @@ def read_elicitation_url(
     params: Mapping[str, Any], url_policy: UrlPolicy | None = None
 ) -> ElicitationUrl:
     """
-    Return the page that the parameters of an ``elicitation/create`` with the mode ``url`` name.
+    Return the URL in the parameters of an ``elicitation/create`` with the mode ``url``.
 
-    ``url_policy`` is that of the server that asks. A public server may not send its user to a page of
-    their own machine or network: what answers there takes the click for the user's wish.
+    ``url_policy`` is that of the server. A public server may not send its user to their own machine
+    or network: a page there would take the click for the user's own action.
 
-    Does not open it, fetch it or look its host up: that is for the user to agree to.
+    Does not open or fetch the URL, and does not resolve its host.
 
     Raises:
-        ProtocolBroken: with reason ``unsafe-page``: neither https nor of this machine, refused
-            by ``url_policy``, with a password, or not a URL.
+        ProtocolBroken: with reason ``unsafe-page``: not https or loopback, refused by
+            ``url_policy``, with a password, or not a URL.
 
     Spec: MCP 2026-07-28, client/elicitation, "Safe URL Handling"
     """
@@ -47,19 +47,19 @@ def read_elicitation_url(
     place = url.partition("#")[0] if isinstance(url, str) and len(url) <= _LONGEST else ""
     target = parse_unambiguous(place)
     if target is None or not (target.scheme == "https" or address.is_loopback_host(target.host)):
-        raise _unsafe("something that is no https address")
+        raise _unsafe("something that is not an https URL")
     if url_policy is not None:
         try:
             url_policy.require(place, "page")
         except DiscoveryFailed as refusal:
             raise _unsafe(
-                f"a page of {target.host}, which is no place of the internet"
+                f"a page of {target.host}, which is not on the public internet"
             ) from refusal
     return ElicitationUrl(
         url=str(url),
         host=target.host,
         message=visible(message) if isinstance(message, str) else "",
-        warning="Letters of this host only look like others (Punycode)."
+        warning="Letters of this host can be mistaken for others (Punycode)."
         if address.is_punycode(target.host)
         else None,
     )
@@ -68,6 +68,6 @@ def read_elicitation_url(
 def _unsafe(what: str) -> ProtocolBroken:
     return ProtocolBroken(
         "unsafe-page",
-        f"The server wants its user to open {what}.",
-        "Do not open it; tell the server's operator.",
+        f"The server asks the user to open {what}.",
+        "Do not open it. Tell the server's operator.",
     )

@@ -1,4 +1,4 @@
-"""Server-sent events, read as they come."""
+"""A streaming parser for server-sent events."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from doorward.client.http.http_client import require_identity
 from doorward.client.refusals import ProtocolBroken
 
 MAX_RETRY = 60.0
-"""Seconds; a server that asks for a longer pause is asked again after this one."""
+"""Seconds; a longer ``retry`` of the server is cut to this."""
 
 MAX_EVENT_ID = 1024
-"""Characters; an event with a longer id is read, and the stream is not taken up after it."""
+"""Characters; an event with a longer id is delivered, but the stream cannot resume after it."""
 
 _MARK = b"\xef\xbb\xbf"
 
@@ -20,7 +20,7 @@ _MARK = b"\xef\xbb\xbf"
 @dataclass(frozen=True)
 class Event:
     """
-    One event: ``data`` is its lines joined, empty for one that only moves the place in the stream.
+    One event; ``data`` is empty for an event that only sets the id or the retry time.
 
     ``id`` is the last id that the stream gave, ``retry`` the last pause in seconds.
     """
@@ -32,9 +32,9 @@ class Event:
 
 class EventReader:
     """
-    Builds events from lines; remembers the id and the pause across events.
+    Builds events from lines; keeps the id and the retry time across events.
 
-    ``held`` is how many octets of an event that is not complete are kept.
+    ``held`` is the number of buffered bytes of an incomplete event.
 
     Spec: WHATWG HTML §9.2.6
     """
@@ -47,7 +47,7 @@ class EventReader:
 
     @property
     def held(self) -> int:
-        """The octets of the event that is under way."""
+        """The buffered bytes of the incomplete event."""
         return len(self._data)
 
     def take(self, line: bytes) -> Event | None:
@@ -81,11 +81,10 @@ def _sendable_id(value: bytes) -> str | None:
 
 class LineReader:
     """
-    Cuts what comes into lines that end with LF, CR or both.
+    Splits chunks into lines that end with LF, CR or CRLF.
 
-    Each octet is looked at once, however small the chunks are in which it comes: a reader that
-    begins again at the start of the line takes seconds for a line of 80 kB in chunks of one octet.
-    ``held`` is how many octets of an incomplete line are kept.
+    Reads each byte once: a reader that starts again at the beginning of the line takes seconds for
+    a line of 80 kB in chunks of one byte. ``held`` is the number of buffered bytes.
     """
 
     def __init__(self) -> None:
@@ -94,14 +93,14 @@ class LineReader:
 
     @property
     def held(self) -> int:
-        """The octets of the line that is under way."""
+        """The buffered bytes of the incomplete line."""
         return len(self._rest)
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Take the next octets; return the lines that they complete, without their ends."""
+        """Add a chunk; return the completed lines, without their line ends."""
         if not chunk:
             return []
-        # The first half of a line end completed the line; this is the other half.
+        # The LF of a CRLF that was split between two chunks.
         body = chunk[1:] if self._ended_with_cr and chunk.startswith(b"\n") else chunk
         self._ended_with_cr = chunk.endswith(b"\r")
         first, *others = _split(body)
@@ -119,7 +118,7 @@ class LineReader:
 
 async def read_events(response: httpx2.Response, limit: int) -> AsyncIterator[Event]:
     """
-    Yield the events of a streamed response until it ends; ``limit`` is in octets for one event.
+    Yield the events of a streamed response; ``limit`` is in bytes for one event.
 
     Raises:
         ProtocolBroken: it is compressed, or an event is too long.
@@ -134,7 +133,7 @@ async def read_events(response: httpx2.Response, limit: int) -> AsyncIterator[Ev
                 yield event
             _require_bounds(response, reader.held, limit)
         _require_bounds(response, reader.held + lines.held, limit)
-    # What servers leave out at the end of their last event is the empty line after it.
+    # Some servers omit the empty line after the last event.
     last = lines.end()
     for line in (last if begun else last.removeprefix(_MARK), b""):
         event = reader.take(line)
@@ -146,8 +145,8 @@ def _require_bounds(response: httpx2.Response, held: int, limit: int) -> None:
     if held > limit:
         raise ProtocolBroken(
             "too-large",
-            f"{response.url.host} sent an event of more than {limit} octets.",
-            "No honest answer is so long.",
+            f"{response.url.host} sent an event of more than {limit} bytes.",
+            "The server's operator must send shorter events.",
         )
 
 

@@ -1,4 +1,4 @@
-"""One HTTP exchange with an MCP server, and what its status says to the user."""
+"""One HTTP request to an MCP server, and the error for its status."""
 
 import ssl
 from collections.abc import Iterable, Mapping
@@ -30,14 +30,14 @@ _CANCEL_TIMEOUT = 2.0
 
 
 class SessionLost(ProtocolBroken):
-    """The server began anew, or this session was idle for too long."""
+    """The server restarted, or ended the session after inactivity."""
 
     def __init__(self, url: str) -> None:
-        super().__init__("no-session", f"{url} does not know this session any more.")
+        super().__init__("no-session", f"{url} no longer knows this session.")
 
 
 class HttpExchange:
-    """One request and its streamed answer, as a context manager that closes it."""
+    """One request; the context manager yields its streamed response and closes it."""
 
     def __init__(
         self, http: httpx2.AsyncClient, request: httpx2.Request, options: dict[str, Any]
@@ -61,7 +61,7 @@ class HttpExchange:
         if self._response is not None:
             with anyio.CancelScope(shield=True):
                 await self._response.aclose()
-        # A broken TLS record in the middle of an answer is passed on as it is.
+        # A TLS error in the middle of a response is not an httpx2 error.
         if isinstance(error, httpx2.HTTPError | ssl.SSLError):
             raise connection_error(str(self._request.url), error) from error
 
@@ -70,11 +70,10 @@ async def send_cancelled(
     http: httpx2.AsyncClient, url: str, headers: Mapping[str, str], numbers: Iterable[str | int]
 ) -> None:
     """
-    Tell a session of the ``initialize`` era that nobody waits for these requests any more.
+    Notify a session of the ``initialize`` era that these requests are cancelled.
 
-    Runs even while the caller is being cancelled, for at most ``_CANCEL_TIMEOUT`` seconds in all, and
-    says nothing of what goes wrong: whoever gives up has no use for it. Never asks the user to sign
-    in. In the 2026-07-28 era the closed stream says the same, and nothing is to be sent.
+    Runs even while the caller is being cancelled, for at most ``_CANCEL_TIMEOUT`` seconds, and
+    ignores errors. Never starts a sign-in. In 2026-07-28, closing the stream is the notification.
 
     Spec: MCP 2025-11-25 cancellation
     """
@@ -98,12 +97,12 @@ async def send_cancelled(
 
 async def raise_for_status(url: str, response: httpx2.Response) -> None:
     """
-    Return when the server at ``url`` served the request.
+    Return if the server at ``url`` served the request.
 
     Raises:
         SignInNeeded: 401.
         InsufficientScope: 403 with the scopes that are needed.
-        ServerRefused: 403 otherwise; no scope would help.
+        ServerRefused: 403 without scopes.
         CallFailed: another 4xx with a JSON-RPC error.
         Unreachable: 5xx.
         ProtocolBroken: anything else.
@@ -114,12 +113,12 @@ async def raise_for_status(url: str, response: httpx2.Response) -> None:
     if status < 300:
         return
     if status == 401:
-        raise SignInNeeded("sign-in-needed", f"{url} wants you to sign in.", login_hint(url))
+        raise SignInNeeded("sign-in-needed", f"{url} requires a sign-in.", login_hint(url))
     if status >= 500:
         raise Unreachable(
             "server-error",
             f"{url} answered {status}.",
-            "The server has a problem of its own. Try again soon.",
+            "The server has an internal error. Try again soon.",
         )
     error = await read_error(response)
     if status == 403:

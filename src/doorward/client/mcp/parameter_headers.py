@@ -1,4 +1,4 @@
-"""Tool parameters that a server wants repeated in headers: ``x-mcp-header``."""
+"""Tool parameters that are repeated in HTTP headers: ``x-mcp-header``."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,10 +15,10 @@ Path = tuple[str, ...]
 
 def marked_parameters(schema: Mapping[str, Any]) -> dict[Path, str] | None:
     """
-    Return which parameters are mirrored under which header name; ``None`` for a broken schema.
+    Return the header name of each annotated parameter; ``None`` for an invalid schema.
 
-    ``{("region",): "Region"}`` asks for ``Mcp-Param-Region``. A tool whose marks break a rule is
-    to be left out of the list of tools.
+    ``{("region",): "Region"}`` means ``Mcp-Param-Region``. A client must ignore a tool with invalid
+    annotations.
 
     Spec: MCP 2026-07-28 streamable HTTP, custom headers from tool parameters
     """
@@ -69,7 +69,7 @@ def _properties(schema: Mapping[str, Any], above: Path) -> Iterator[tuple[Path, 
 
 
 def _count(node: Any) -> int:
-    """Count the marks anywhere; one that no chain of ``properties`` reaches is a broken rule."""
+    """Count all annotations; one outside of nested ``properties`` is invalid."""
     if isinstance(node, dict):
         below = sum(_count(value) for value in node.values())
         return below + (_MARK in node and isinstance(node[_MARK], str))

@@ -1,4 +1,4 @@
-"""The wire side of one MCP client: requests go out, results come back, in either era."""
+"""Sends requests and receives results, with 2026-07-28 or with a session of older versions."""
 
 import asyncio
 from collections.abc import Mapping
@@ -35,8 +35,8 @@ from doorward.wire.jsonrpc.envelope import (
     MODERN_VERSIONS,
 )
 
-# -32020 header mismatch, -32021 missing capability, -32022 unsupported version: only a server of
-# the new era says these, so there is no point in greeting it in the old way.
+# -32020 header mismatch, -32021 missing capability, -32022 unsupported version: only a 2026-07-28
+# server sends these, so ``initialize`` would not help.
 _UNSUPPORTED_VERSION = -32022
 _MODERN_ERRORS = frozenset({-32020, -32021, _UNSUPPORTED_VERSION})
 _MAX_RESUMPTIONS = 10
@@ -45,7 +45,7 @@ _PAUSE = 1.0
 
 @dataclass(frozen=True)
 class _ClientRequest:
-    """One request of the caller's, as it is sent to a server of either era."""
+    """One request of the caller, in a form for both eras."""
 
     method: str
     params: Mapping[str, Any]
@@ -55,13 +55,12 @@ class _ClientRequest:
 
 class Session:
     """
-    Speaks 2026-07-28, and greets a server that does not with ``initialize``.
+    Speaks 2026-07-28, and falls back to a session with ``initialize`` for older servers.
 
-    ``initialize`` greets in the old way at once. ``elicit`` answers what the server asks its user;
-    without it the server is told that nobody can. A stream of the old era that ends before its
-    answer is taken up again where it ended, after the pause that the server asked for. A session
-    that the server lost is begun again, once per request. A session is told when the caller gives
-    a request up, or when its answer takes too long.
+    ``initialize=True`` starts with the session. ``elicit`` answers the server's elicitations;
+    without it, the client declares no such capability. A stream of an older server that ends early
+    is resumed after the server's retry time. A lost session is initialized again, once per request.
+    The server is notified when the caller cancels a request, or when the response takes too long.
 
     Spec: MCP 2026-07-28 streamable HTTP, backward compatibility; MCP 2025-11-25 resumability,
     cancellation
@@ -91,7 +90,7 @@ class Session:
         self._listener: asyncio.Task[None] | None = None
 
     def limit(self, octets: int = MAX_RESPONSE) -> ResponseLimit:
-        """Return a fresh limit for one answer."""
+        """Return a new limit for one response."""
         return ResponseLimit(self._seconds, octets)
 
     async def request(
@@ -102,10 +101,10 @@ class Session:
         limit: ResponseLimit | None = None,
     ) -> dict[str, Any]:
         """
-        Return the result of one request; several that share a ``limit`` are one answer to it.
+        Return the result of one request; several requests can share a ``limit``.
 
         Raises:
-            ClientRefused: whatever went wrong, by its class.
+            ClientRefused: the request or the sign-in failed; the class says which.
         """
         request = _ClientRequest(method, params, headers or {}, limit or self.limit())
         if self.version is None and self._initialize:
@@ -131,7 +130,7 @@ class Session:
         limit: ResponseLimit | None = None,
         **options: Any,
     ) -> HttpExchange:
-        """Return the exchange that posts ``message``, to be entered."""
+        """Return the exchange that posts ``message``; enter it to send."""
         headers = {
             **build_headers(message, version=version),
             **self._session_headers(),
@@ -159,7 +158,7 @@ class Session:
         )
 
     async def aclose(self) -> None:
-        """Stop listening for what the server asks."""
+        """Stop listening for requests of the server."""
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
@@ -201,13 +200,13 @@ class Session:
             raise
 
     async def _cancel_request(self, number: int, version: str) -> None:
-        """Tell a session that its answer is not waited for; a closed stream does not say that."""
+        """Notify the session of the cancellation; a closed stream is not a notification there."""
         if self._session_id is not None:
             headers = {**build_headers({}, version=version), **self._session_headers()}
             await send_cancelled(self._http, self.url, headers, [number])
 
     async def _initialize_session(self) -> str:
-        """Return the version that a server of the ``initialize`` era agreed to."""
+        """Start a session with ``initialize``; return the negotiated version."""
         offer = LEGACY_VERSIONS[-1]
         params = {
             "protocolVersion": offer,
@@ -222,7 +221,10 @@ class Session:
             answer = result_of(await self._read_response(response, message["id"], limit))
         agreed = answer.get("protocolVersion")
         if agreed not in LEGACY_VERSIONS:
-            raise ProtocolBroken("no-common-version", f"The server wants MCP {agreed!r}.")
+            raise ProtocolBroken(
+                "no-common-version",
+                f"The server wants MCP {agreed!r}, expected one of {', '.join(LEGACY_VERSIONS)}.",
+            )
         note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
         async with self.post(note, str(agreed)) as response:
             await raise_for_status(self.url, response)
@@ -302,7 +304,7 @@ class Session:
             return {"error": {"code": INVALID_PARAMS, "message": refusal.problem}}
 
     async def _listen(self, version: str) -> None:
-        """Answer what the server asks outside of any call, for as long as it offers a stream."""
+        """Answer requests of the server outside of calls, as long as it offers a stream."""
         last: str | None = None
         while True:
             try:
@@ -328,12 +330,12 @@ class Session:
         }
         if after is not None:
             headers["Last-Event-ID"] = after
-        # A stream on which nothing happens is alive for as long as its connection is.
+        # An idle stream is alive as long as its connection is.
         timeout = httpx2.Timeout(30.0, read=None)
         request = self._http.build_request(
             "GET",
             self.url,
-            # HTML has an event's id sent back as the UTF-8 that it came in.
+            # The HTML standard sends an event id back as UTF-8.
             headers=httpx2.Headers(headers, encoding="utf-8"),
             timeout=timeout,
             extensions={EXTENSION: limit},
@@ -362,7 +364,7 @@ async def _pause(seconds: float, limit: ResponseLimit, url: str) -> None:
 
 async def _may_be_legacy(response: httpx2.Response) -> bool:
     """
-    Say whether this answer leaves room for a server of the ``initialize`` era.
+    Return whether the response can be from a server of the ``initialize`` era.
 
     Spec: MCP 2026-07-28 streamable HTTP, backward compatibility
     """

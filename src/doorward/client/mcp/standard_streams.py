@@ -1,4 +1,4 @@
-"""Stdin and stdout as a stdio MCP server uses them."""
+"""Stdin and stdout of a stdio MCP server."""
 
 import asyncio
 import sys
@@ -12,15 +12,15 @@ from doorward.client.mcp.messages import MAX_RESPONSE
 Send = Callable[[bytes], Awaitable[None]]
 
 TOO_LONG = b"too long"
-"""What is yielded in place of a line that is too long; it is no message."""
+"""Replaces a line that is too long; it is not a valid message."""
 
 
 @asynccontextmanager
 async def standard_streams() -> AsyncIterator[tuple[AsyncIterator[bytes], Send]]:
     """
-    Yield the lines of stdin, and what writes a line to stdout.
+    Yield the lines of stdin, and a function that writes a line to stdout.
 
-    In place of a line of more than ``MAX_RESPONSE`` octets comes ``TOO_LONG``.
+    Replaces a line of more than ``MAX_RESPONSE`` bytes by ``TOO_LONG``.
 
     Spec: MCP 2026-07-28 stdio
     """
@@ -44,8 +44,8 @@ async def standard_streams() -> AsyncIterator[tuple[AsyncIterator[bytes], Send]]
             if len(line) < MAX_RESPONSE or line.endswith(b"\n"):
                 yield line
                 continue
-            # The rest is no line of its own: whoever writes an argument of one call could place
-            # another call there, which nobody agreed to.
+            # The rest is not a line of its own: an argument of one call could otherwise contain
+            # another call, which the user did not approve.
             while (rest := await read()) and not rest.endswith(b"\n"):
                 pass
             yield TOO_LONG
