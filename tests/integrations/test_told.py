@@ -193,7 +193,7 @@ async def test_what_the_operator_forgot_is_for_the_operator(
         said
         == f"It failed. The operator of this server finds the reason under {own['correlation_id']}."
     )
-    assert "Nothing is arranged" in own["traceback"]
+    assert "There is no grant" in own["traceback"]
 
 
 async def test_prompts_and_resources_give_nothing_away_either(

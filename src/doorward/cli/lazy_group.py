@@ -1,6 +1,7 @@
 """A command group that imports a verb's module only when the verb runs."""
 
 import importlib
+import inspect
 from typing import Any
 
 import typer
@@ -43,9 +44,16 @@ class ListedVerb(TyperCommand):
                 no_args_is_help=True,
                 commands=listed(self._verb.name),
             )
+        callback = getattr(module, function)
         single = typer.Typer(add_completion=False)
-        single.command(self.name, epilog=module.EPILOG)(getattr(module, function))
+        single.command(self.name, help=unwrapped(callback), epilog=module.EPILOG)(callback)
         return get_command(single)
+
+
+def unwrapped(function: Any) -> str:
+    """Return the docstring with one line per paragraph, for terminals of any width."""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def listed(group: str) -> dict[str, Any]:

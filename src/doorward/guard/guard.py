@@ -152,7 +152,9 @@ class Guard:
         self._hides = hide_refused
         if hide_refused:
             require_hideable(policy)
-        self.desk = _desk(downstream, resource, self.issuers, clock) if downstream else None
+        self.downstream_tokens = (
+            _downstream_tokens(downstream, resource, self.issuers, clock) if downstream else None
+        )
         paths = EndpointPaths(resource, path)
         first = frozenset(policy.base.scopes if challenge_scopes is None else challenge_scopes)
         self._scopes_supported = scopes_supported
@@ -200,10 +202,10 @@ class Guard:
         ``current_identity()`` answers while the application runs; the message is under
         ``doorward.envelope``, so that nothing needs to be parsed again.
         """
-        if self.desk is not None:
+        if self.downstream_tokens is not None:
             from doorward.downstream.middleware import DownstreamMiddleware
 
-            app = DownstreamMiddleware(app, self.desk)
+            app = DownstreamMiddleware(app, self.downstream_tokens)
         if policy is None:
             return GuardMiddleware(app, self._settings)
         self.require_hideable(policy)
@@ -253,7 +255,7 @@ def _verifier(
     return CredentialVerifier(issuers, api_keys=api_keys, clock=clock, **settings)
 
 
-def _desk(
+def _downstream_tokens(
     downstream: "Mapping[str, DownstreamGrant]",
     resource: str,
     issuers: Sequence[Issuer],

@@ -132,15 +132,15 @@ def _known(guard: Guard, request: Request) -> Identity | None:
     """Return whom this guard verified before, for this very request, and has the token of."""
     # Never whom a door left in the scope: it may be another guard's, for another server, and trust
     # issuers that this one has never heard of. The header is still there to be judged here; our own
-    # door takes it away only where it keeps the token for our desk.
+    # middleware removes it only if it exchanges the token.
     by, caller = request.scope.get(_VERIFIED_KEY, (None, None))
     if by is guard:
         return cast(Identity, caller)
-    if guard.desk is None:
+    if guard.downstream_tokens is None:
         return None
     from doorward.downstream.middleware import current_caller
 
-    return current_caller(guard.desk)
+    return current_caller(guard.downstream_tokens)
 
 
 @contextmanager
@@ -154,7 +154,7 @@ def _as_in_a_tool(
     request.scope[_VERIFIED_KEY] = (guard, caller)
     before = set_current_identity(caller)
     try:
-        if guard.desk is None:
+        if guard.downstream_tokens is None:
             yield
             return
         from doorward.downstream.middleware import strip_authorization, use_caller_token
@@ -162,7 +162,7 @@ def _as_in_a_tool(
         request.scope["headers"] = strip_authorization(request.scope["headers"])
         # The view of them that a request makes once and keeps; the route has this very request.
         vars(request).pop("_headers", None)
-        with use_caller_token(caller, token.decode("ascii"), guard.desk):
+        with use_caller_token(caller, token.decode("ascii"), guard.downstream_tokens):
             yield
     finally:
         reset_current_identity(before)

@@ -52,8 +52,9 @@ def call(
     """
     Call a tool and print its result.
 
-    Uses the token that "doorward login" stored, and renews it when it has expired. A service needs
-    no "doorward login": it gets its token here, and stores it under its own account.
+    Uses the token that "doorward login" stored, and renews it when it has expired. With "--service",
+    it needs no "doorward login": the secret is in $DOORWARD_CLIENT_SECRET, "--client-secret-file" or
+    "--client-key".
     """
 
     output = Output(as_json=as_json)

@@ -93,8 +93,11 @@ def login(
 
     Opens the sign-in page of the server's authorization server in the browser, and waits for the
     redirect on a loopback port. Over SSH, use "--paste" or "--device". The tokens are stored in a
-    file that only you can read, encrypted with a key in the system keyring if there is one. The
-    tokens of a service are stored under "--account", or under its client id.
+    file that only you can read, encrypted with a key in the system keyring if there is one.
+
+    With "--service", signs in without a browser, with the secret in $DOORWARD_CLIENT_SECRET,
+    "--client-secret-file" or "--client-key". The tokens are stored under "--account", or under the
+    client id.
     """
 
     output = Output(as_json=as_json)

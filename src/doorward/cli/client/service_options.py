@@ -24,8 +24,7 @@ AsService = Annotated[
     bool,
     typer.Option(
         "--service",
-        help=f"Sign in as the service --client-id, with the secret in ${SECRET}, "
-        "--client-secret-file or --client-key.",
+        help="Sign in as the service --client-id, with a client secret or a private key.",
     ),
 ]
 ClientId = Annotated[
