@@ -27,8 +27,8 @@ from tests.client.fake_issuer import SERVER, FakeIssuer
 from tests.client.test_bridge_sessions import GREETING, INITIALIZED
 from tests.client.test_streams import Chunks, Script, result
 from tests.integrations.stage import Stage
-from tests.mcp_server.over_loopback import serving
-from tests.mcp_server.speaking import person
+from tests.mcp_server.loopback_server import serving
+from tests.mcp_server.rpc_client import person
 
 CANCELLED = "notifications/cancelled"
 URL = "https://mcp.example/mcp"

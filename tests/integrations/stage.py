@@ -13,7 +13,7 @@ from doorward.policy import Policy, Rule
 from doorward.testing import TokenMint
 from doorward.tokens import LocalKeys, TrustedIssuer
 from tests.e2e.processes import free_port
-from tests.mcp_server import over_loopback as loopback
+from tests.mcp_server import loopback_server as loopback
 from tests.net.plain import TRUSTS_NOBODY
 
 BASE = Policy(base=Rule(scopes={"mcp:read"}))

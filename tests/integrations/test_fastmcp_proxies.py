@@ -18,7 +18,7 @@ from tests.e2e.processes import free_port
 from tests.integrations.stage import Stage
 from tests.integrations.test_tools_and_lists import names
 from tests.ledger import proves
-from tests.mcp_server import over_loopback as loopback
+from tests.mcp_server import loopback_server as loopback
 
 READ = Rule(scopes={"mcp:read"})
 OPEN = Policy(

@@ -8,7 +8,7 @@ import httpx2
 
 from doorward import Guard, Identity, McpServer, Policy, Rule
 from tests.keycloak.running import RESOURCE
-from tests.mcp_server.speaking import Answer, Peer
+from tests.mcp_server.rpc_client import Response, RpcClient
 
 
 class Clock:
@@ -57,16 +57,16 @@ class Guarded:
             base_url="http://localhost:9000",
         )
 
-    async def call(self, token: str, tool: str = "who_am_i", /, **arguments: str) -> Answer:
+    async def call(self, token: str, tool: str = "who_am_i", /, **arguments: str) -> Response:
         """Call a tool with that token."""
         headers = {"authorization": f"Bearer {token}"}
-        return await Peer(self.http).call(tool, headers, **arguments)
+        return await RpcClient(self.http).call(tool, headers, **arguments)
 
-    async def greet(self, token: str) -> Answer:
+    async def greet(self, token: str) -> Response:
         """Ask for the prompt with that token."""
         params = {"name": "greeting", "arguments": {"name": "Ada"}}
         headers = {"authorization": f"Bearer {token}"}
-        return await Peer(self.http).ask("prompts/get", params, headers=headers)
+        return await RpcClient(self.http).ask("prompts/get", params, headers=headers)
 
 
 @asynccontextmanager

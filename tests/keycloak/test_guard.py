@@ -42,8 +42,8 @@ async def test_an_honest_user_is_served_and_known(
 ) -> None:
     token = running_keycloak.token("mcp-admin")
 
-    assert (await served.call(token)).words == "mcp-test-client admin"
-    assert (await served.call(token, "echo", text="hello")).words == "hello"
+    assert (await served.call(token)).content_text == "mcp-test-client admin"
+    assert (await served.call(token, "echo", text="hello")).content_text == "hello"
     assert (await served.greet(token)).status == 200
 
 
@@ -52,7 +52,7 @@ async def test_a_service_is_served_as_one(
 ) -> None:
     token = running_keycloak.service_grant()["access_token"]
 
-    assert (await served.call(token)).words == "mcp-service service"
+    assert (await served.call(token)).content_text == "mcp-service service"
 
 
 @pytest.mark.parametrize(("username", "missing"), [("mcp-readonly", "mcp:tools")])
@@ -67,7 +67,7 @@ async def test_a_user_without_a_scope_is_told_which_one_is_needed(
     assert 'error="insufficient_scope"' in challenge
     assert f'scope="mcp:read {missing}"' in challenge
     # The same user is served where the scope is not needed.
-    assert (await served.call(token)).words == "mcp-test-client guest"
+    assert (await served.call(token)).content_text == "mcp-test-client guest"
 
 
 async def test_a_user_without_the_prompts_scope_may_use_tools_alone(
@@ -75,7 +75,7 @@ async def test_a_user_without_the_prompts_scope_may_use_tools_alone(
 ) -> None:
     token = running_keycloak.token("mcp-user")
 
-    assert (await served.call(token, "echo", text="hello")).words == "hello"
+    assert (await served.call(token, "echo", text="hello")).content_text == "hello"
     refused = await served.greet(token)
     assert refused.status == 403
     assert "mcp:prompts" in refused.headers["www-authenticate"]

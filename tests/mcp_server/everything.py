@@ -1,9 +1,9 @@
-"""A server with all that the conformance suite calls by name."""
+"""The server that the conformance suite expects, with every feature."""
 
 from doorward.mcp_server import McpServer
-from tests.mcp_server.everything_asking import add_asking_tools
 from tests.mcp_server.everything_plain import add_plain
-from tests.mcp_server.everything_rounds import add_rounds
+from tests.mcp_server.everything_round_trips import add_rounds
+from tests.mcp_server.everything_session import add_session_tools
 from tests.mcp_server.everything_tasks import add_tasks
 
 
@@ -11,7 +11,7 @@ def everything() -> McpServer:
     """Return the server."""
     server = McpServer("everything", version="1.0", instructions="For tests.", subscriptions=True)
     add_plain(server)
-    add_asking_tools(server)
+    add_session_tools(server)
     add_rounds(server)
     add_tasks(server)
     return server

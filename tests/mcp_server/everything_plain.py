@@ -1,4 +1,4 @@
-"""Tools, prompts and resources of the conformance suite that answer at once."""
+"""Tools, prompts and resources of the conformance suite that need one request."""
 
 import base64
 from typing import Annotated

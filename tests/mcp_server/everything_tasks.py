@@ -3,7 +3,7 @@
 import asyncio
 
 from doorward.mcp_server import Context, Elicit, InternalFailure, McpServer, ToolError
-from tests.mcp_server.everything_rounds import Name
+from tests.mcp_server.everything_round_trips import Name
 
 CONFIRM = {
     "type": "object",

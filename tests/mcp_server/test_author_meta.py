@@ -1,7 +1,7 @@
-"""What an author puts into ``meta`` is in the answers, and cannot pretend to be another server."""
+"""An author's ``meta`` is in every result, and cannot replace the server's own name."""
 
 from doorward.mcp_server import McpServer
-from tests.mcp_server.speaking import CLIENT, peer_of
+from tests.mcp_server.rpc_client import CLIENT, rpc_client
 
 SAID = {"example.org/oauth": {"issuer": "https://login.example"}}
 
@@ -13,7 +13,7 @@ async def test_the_authors_meta_is_in_every_modern_result() -> None:
     async def echo(message: str) -> str:
         return message
 
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         for answer in (await peer.ask("server/discover"), await peer.call("echo", message="a")):
             meta = answer.result["_meta"]
             assert meta["example.org/oauth"] == SAID["example.org/oauth"]
@@ -21,7 +21,7 @@ async def test_the_authors_meta_is_in_every_modern_result() -> None:
 
 
 async def test_the_authors_meta_is_in_the_first_answer_of_the_era_before() -> None:
-    async with peer_of(McpServer("demo", version="1", meta=SAID), "2025-11-25") as peer:
+    async with rpc_client(McpServer("demo", version="1", meta=SAID), "2025-11-25") as peer:
         begun = await peer.ask("initialize", CLIENT)
         ping = await peer.ask("ping")
 
@@ -31,7 +31,7 @@ async def test_the_authors_meta_is_in_the_first_answer_of_the_era_before() -> No
 
 async def test_the_server_says_itself_who_it_is() -> None:
     meta = {"io.modelcontextprotocol/serverInfo": {"name": "another", "version": "9"}}
-    async with peer_of(McpServer("demo", version="1", meta=meta)) as peer:
+    async with rpc_client(McpServer("demo", version="1", meta=meta)) as peer:
         found = await peer.ask("server/discover")
 
     assert found.result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "demo"

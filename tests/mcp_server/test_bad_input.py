@@ -1,4 +1,4 @@
-"""Bad input: each a clear error of the right status, and a server that still serves."""
+"""Bad input gets an error with the right status, and the server continues to serve."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from doorward.mcp_server import McpServer
 from doorward.wire.jsonrpc.envelope import SCOPE_KEY, Envelope
 from tests.ledger import proves
-from tests.mcp_server.speaking import CLIENT, META, MODERN, Peer, peer_of
+from tests.mcp_server.rpc_client import CLIENT, META, MODERN, RpcClient, rpc_client
 
 LIMIT = 10_000
 
@@ -45,18 +45,18 @@ HEADERS = {"mcp-protocol-version": MODERN, "mcp-method": "tools/call", "mcp-name
 GOOD_PARAMS = json.dumps({"name": "count", "arguments": {}, "_meta": META})[1:-1]
 
 
-async def still_serves(peer: Peer, calls: list[int]) -> None:
+async def still_serves(peer: RpcClient, calls: list[int]) -> None:
     calls.clear()
-    assert (await peer.call("count")).words == "1"
+    assert (await peer.call("count")).content_text == "1"
 
 
 @proves("S151", "accepts")
 async def test_one_message_that_everybody_reads_alike_is_served() -> None:
     server, calls = counting_server()
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         answer = await peer.post(request_text(), HEADERS, "tools/call")
 
-    assert answer.words == "1"
+    assert answer.content_text == "1"
     assert calls == [1]
 
 
@@ -111,7 +111,7 @@ async def test_what_two_parsers_could_read_differently_is_refused_and_runs_nothi
     body: bytes, code: int
 ) -> None:
     server, calls = counting_server()
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         answer = await peer.post(body, HEADERS)
         assert (answer.status, answer.error["code"]) == (400, code)
         assert not calls
@@ -122,7 +122,7 @@ async def test_a_request_without_an_id_runs_nothing_and_is_told_so() -> None:
     server, calls = counting_server()
     body = json.loads(request_text())
     del body["id"]
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         answer = await peer.post(body, HEADERS)
 
     assert (answer.status, answer.error["code"]) == (400, -32600)
@@ -133,10 +133,10 @@ async def test_a_request_without_an_id_runs_nothing_and_is_told_so() -> None:
 @pytest.mark.parametrize("name", ["count", "=?base64?Y291bnQ=?="])
 async def test_headers_like_the_body_are_served(name: str) -> None:
     server, _ = counting_server()
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         answer = await peer.post(request_text(), {**HEADERS, "mcp-name": name}, "tools/call")
 
-    assert answer.words == "1"
+    assert answer.content_text == "1"
 
 
 @proves("S150", "refuses")
@@ -159,7 +159,7 @@ async def test_headers_unlike_the_body_are_refused_and_run_nothing(
 ) -> None:
     server, calls = counting_server()
     headers = {name: value for name, value in {**HEADERS, **changed}.items() if value is not None}
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         answer = await peer.post(request_text(), headers)
 
     assert (answer.status, answer.error["code"]) == (400, -32020)
@@ -171,7 +171,7 @@ async def test_a_modern_request_without_its_metadata_is_refused(missing: str) ->
     server, _ = counting_server()
     meta = {name: value for name, value in META.items() if not name.endswith(missing)}
     body = {"jsonrpc": "2.0", "id": 5, "method": "tools/list", "params": {"_meta": meta}}
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         headers = {"mcp-protocol-version": MODERN, "mcp-method": "tools/list"}
         answer = await peer.post(body, headers)
 
@@ -182,7 +182,7 @@ async def test_a_version_that_nobody_speaks_is_answered_with_those_that_are_spok
     server, _ = counting_server()
     meta = {**META, "io.modelcontextprotocol/protocolVersion": "2099-01-01"}
     body = {"jsonrpc": "2.0", "id": 5, "method": "server/discover", "params": {"_meta": meta}}
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         headers = {"mcp-protocol-version": "2099-01-01", "mcp-method": "server/discover"}
         answer = await peer.post(body, headers)
 
@@ -194,10 +194,10 @@ async def test_a_version_that_nobody_speaks_is_answered_with_those_that_are_spok
 async def test_a_body_of_exactly_the_limit_is_read() -> None:
     server, _ = counting_server()
     body = request_text()
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         answer = await peer.post(body + b" " * (LIMIT - len(body)), HEADERS, "tools/call")
 
-    assert answer.words == "1"
+    assert answer.content_text == "1"
 
 
 @proves("S165", "refuses")
@@ -211,7 +211,7 @@ async def test_a_body_over_the_limit_is_refused_before_it_is_parsed(announced: b
         yield body[:5000]
         yield body[5000:]
 
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         headers = {**HEADERS, "content-type": "application/json"}
         content = body if announced else chunks()
         response = await peer.http.post("/mcp", content=content, headers=headers)
@@ -233,7 +233,7 @@ async def test_a_body_over_the_limit_is_refused_before_it_is_parsed(announced: b
 )
 async def test_a_body_that_a_web_form_could_send_is_refused(kind: str) -> None:
     server, calls = counting_server()
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         answer = await peer.post(request_text(), {**HEADERS, "content-type": kind})
 
     assert answer.status == 415
@@ -243,10 +243,10 @@ async def test_a_body_that_a_web_form_could_send_is_refused(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON"])
 async def test_json_may_be_spelled_in_other_ways(kind: str) -> None:
     server, _ = counting_server()
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         answer = await peer.post(request_text(), {**HEADERS, "content-type": kind}, "tools/call")
 
-    assert answer.words == "1"
+    assert answer.content_text == "1"
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ async def test_json_may_be_spelled_in_other_ways(kind: str) -> None:
 )
 async def test_a_client_that_cannot_read_json_is_told_so(accept: str, status: int) -> None:
     server, _ = counting_server()
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         answer = await peer.post(request_text(), {**HEADERS, "accept": accept}, "tools/call")
 
     assert answer.status == status
@@ -331,7 +331,7 @@ async def test_whatever_is_sent_is_answered(
     headers = {"mcp-method": method}
     headers["mcp-protocol-version"] = MODERN if modern else "2025-11-25"
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    async with peer_of(server, headers["mcp-protocol-version"]) as peer:
+    async with rpc_client(server, headers["mcp-protocol-version"]) as peer:
         answer = await peer.post(body, headers, method)
 
     assert answer.status in (200, 400, 404)

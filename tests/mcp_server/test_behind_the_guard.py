@@ -1,4 +1,4 @@
-"""The transport where it is meant to stand: behind a guard, told who calls by a verified token."""
+"""The server behind a guard, with identities from verified tokens."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from doorward.policy import Policy, Rule
 from doorward.testing.mint import TokenMint
 from doorward.tokens import LocalKeys, TrustedIssuer
 from tests.ledger import proves
-from tests.mcp_server.speaking import MODERN, Answer, Peer
+from tests.mcp_server.rpc_client import MODERN, Response, RpcClient
 
 RESOURCE = "https://mcp.example/mcp"
 NOW = 1_800_000_000.0
@@ -47,7 +47,7 @@ def demo() -> McpServer:
 @asynccontextmanager
 async def behind_the_guard(
     token: str, version: str = MODERN, *, in_fastapi: bool = False
-) -> AsyncIterator[Peer]:
+) -> AsyncIterator[RpcClient]:
     server = demo()
     policy = Policy(base=Rule(frozenset({"mcp:read"})), rules=server.rules)
     server.decide = lambda who, what: who is not None and policy.decide(who, what).allowed
@@ -67,7 +67,7 @@ async def behind_the_guard(
         headers={"authorization": f"Bearer {token}"},
     )
     async with http:
-        yield Peer(http, version)
+        yield RpcClient(http, version)
 
 
 @proves("S146", "accepts")
@@ -75,8 +75,8 @@ async def behind_the_guard(
 @pytest.mark.parametrize("in_fastapi", [False, True], ids=["alone", "in-fastapi"])
 async def test_a_tool_is_told_whom_the_token_names(version: str, in_fastapi: bool) -> None:
     async with behind_the_guard(ALICE, version, in_fastapi=in_fastapi) as peer:
-        assert (await peer.call("whoami")).words == "alice"
-        assert (await peer.call("whoami_in_a_thread")).words == "alice alice"
+        assert (await peer.call("whoami")).content_text == "alice"
+        assert (await peer.call("whoami_in_a_thread")).content_text == "alice alice"
 
 
 @proves("S146", "refuses")
@@ -89,7 +89,7 @@ async def test_nothing_else_in_the_request_names_the_caller(headers: Mapping[str
         answer = await peer.ask("tools/call", params, headers=headers)
         injected = await peer.call("whoami", user={"subject": "root"})
 
-    assert answer.words == "alice"
+    assert answer.content_text == "alice"
     assert injected.result["isError"] is True
 
 
@@ -135,11 +135,11 @@ async def test_a_session_id_of_somebody_else_lends_nothing() -> None:
         answer = await peer.call("whoami", {"mcp-session-id": "root"})
 
     assert "mcp-session-id" not in opened.headers
-    assert answer.words == "alice"
+    assert answer.content_text == "alice"
 
 
 async def test_a_tool_that_fails_behind_the_guard_tells_nobody_the_token() -> None:
-    server_answer: Answer
+    server_answer: Response
     with capture_logs() as logs:
         async with behind_the_guard(ALICE) as peer:
             server_answer = await peer.call("whoami", surprise=ALICE)

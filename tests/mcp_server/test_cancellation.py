@@ -1,4 +1,4 @@
-"""A client of a session takes a request back: that one, its own, and without an answer."""
+"""Cancellation in a session: only the own request is cancelled, and it gets no response."""
 
 import asyncio
 import json
@@ -16,8 +16,8 @@ from doorward.mcp_server.streams.response_stream import ResponseStream
 from doorward.mcp_server.streams.session import Session
 from doorward.policy import Policy, Rule
 from doorward.tokens import LocalKeys, TrustedIssuer
-from tests.mcp_server.speaking import judge, person
-from tests.mcp_server.streaming import EVENTS, Caller, caller_of
+from tests.mcp_server.rpc_client import person, validate_message
+from tests.mcp_server.session_client import EVENTS, SessionClient, session_client
 from tests.mcp_server.test_behind_the_guard import ADMIN as GUARDED_ADMIN
 from tests.mcp_server.test_behind_the_guard import ALICE as GUARDED_ALICE
 from tests.mcp_server.test_behind_the_guard import MINT, NOW, RESOURCE
@@ -72,7 +72,7 @@ class Workshop:
             await self.more.wait_for(lambda: set(names) <= set(where))
 
 
-async def cancel(caller: Caller, request_id: Any, **params: Any) -> int:
+async def cancel(caller: SessionClient, request_id: Any, **params: Any) -> int:
     told = {"requestId": request_id, **params}
     message = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": told}
     return (await caller.post(message)).status_code
@@ -90,7 +90,7 @@ def waiting(name: str = "", **options: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("say", [False, True], ids=["silent", "speaking"])
 async def test_a_cancelled_call_is_stopped_and_gets_no_answer(version: str, say: bool) -> None:
     shop = Workshop()
-    async with caller_of(shop.server, version, identity=ALICE) as caller:
+    async with session_client(shop.server, version, identity=ALICE) as caller:
         await caller.initialize()
         asked = asyncio.create_task(_stream(caller, waiting("a", say=say), 7))
         await shop.until(shop.begun, "a")
@@ -106,7 +106,7 @@ async def test_a_cancelled_call_is_stopped_and_gets_no_answer(version: str, say:
 
 async def test_only_the_named_request_is_stopped() -> None:
     shop = Workshop()
-    async with caller_of(shop.server, "2025-11-25", identity=ALICE) as caller:
+    async with session_client(shop.server, "2025-11-25", identity=ALICE) as caller:
         await caller.initialize()
         asked = [
             asyncio.create_task(_stream(caller, waiting(name), number))
@@ -136,9 +136,11 @@ async def test_nobody_else_can_stop_a_call(who: Identity | None, status: int) ->
     shop = Workshop()
     async with AsyncExitStack() as stack:
         caller = await stack.enter_async_context(
-            caller_of(shop.server, "2025-11-25", identity=ALICE)
+            session_client(shop.server, "2025-11-25", identity=ALICE)
         )
-        other = await stack.enter_async_context(caller_of(shop.server, "2025-11-25", identity=who))
+        other = await stack.enter_async_context(
+            session_client(shop.server, "2025-11-25", identity=who)
+        )
         await caller.initialize()
         await other.initialize()
         if who is not ALICE:
@@ -170,7 +172,7 @@ async def test_nobody_else_can_stop_a_call(who: Identity | None, status: int) ->
 )
 async def test_what_names_no_call_under_way_is_ignored(named: Any) -> None:
     shop = Workshop()
-    async with caller_of(shop.server, "2025-11-25", identity=ALICE) as caller:
+    async with session_client(shop.server, "2025-11-25", identity=ALICE) as caller:
         await caller.initialize()
         asked = [
             asyncio.create_task(_stream(caller, waiting(name), number))
@@ -189,7 +191,7 @@ async def test_what_names_no_call_under_way_is_ignored(named: Any) -> None:
 async def test_a_finished_call_is_not_stopped_and_its_id_may_be_used_again() -> None:
     shop = Workshop()
     shop.go_on.set()
-    async with caller_of(shop.server, "2025-11-25", identity=ALICE) as caller:
+    async with session_client(shop.server, "2025-11-25", identity=ALICE) as caller:
         await caller.initialize()
         await _stream(caller, waiting("first"), 7)
         status = await cancel(caller, 7)
@@ -202,7 +204,7 @@ async def test_a_finished_call_is_not_stopped_and_its_id_may_be_used_again() -> 
 @pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
 async def test_without_a_session_a_cancellation_reaches_nobody(version: str) -> None:
     shop = Workshop()
-    async with caller_of(shop.server, version, identity=ALICE) as caller:
+    async with session_client(shop.server, version, identity=ALICE) as caller:
         asked = asyncio.create_task(_stream(caller, waiting("a"), 7))
         await shop.until(shop.begun, "a")
         status = await cancel(caller, 7)
@@ -216,7 +218,7 @@ async def test_without_a_session_a_cancellation_reaches_nobody(version: str) -> 
 
 async def test_initialize_cannot_be_cancelled() -> None:
     shop = Workshop()
-    async with caller_of(shop.server, "2025-11-25", identity=ALICE) as caller:
+    async with session_client(shop.server, "2025-11-25", identity=ALICE) as caller:
         await caller.initialize()
         status = await cancel(caller, 0)
         listed = await caller.ask("tools/list")
@@ -227,7 +229,7 @@ async def test_initialize_cannot_be_cancelled() -> None:
 
 async def test_a_tool_that_will_not_stop_is_stopped_once_and_not_answered() -> None:
     shop = Workshop()
-    async with caller_of(shop.server, "2025-11-25", identity=ALICE) as caller:
+    async with session_client(shop.server, "2025-11-25", identity=ALICE) as caller:
         await caller.initialize()
         asked = asyncio.create_task(_stream(caller, {"name": "stubborn", "arguments": {}}, 7))
         await shop.until(shop.begun, "stubborn")
@@ -243,16 +245,16 @@ async def test_a_tool_that_will_not_stop_is_stopped_once_and_not_answered() -> N
 
 async def test_a_client_that_comes_back_for_a_cancelled_call_is_told_to_stay_away() -> None:
     shop = Workshop()
-    async with caller_of(shop.server, "2025-11-25", identity=ALICE) as caller:
+    async with session_client(shop.server, "2025-11-25", identity=ALICE) as caller:
         await caller.initialize()
         params = waiting("a", let_go=True)
         async with caller.stream("tools/call", params, 7) as events:
             await events.rest()
         await shop.until(shop.begun, "a")
-        async with caller.standing(events.ids[0]) as back:
+        async with caller.standalone_stream(events.ids[0]) as back:
             await cancel(caller, 7)
             missed = await back.rest()  # what it had heard, and no answer
-        async with caller.standing(events.ids[0]) as again:
+        async with caller.standalone_stream(events.ids[0]) as again:
             status = again.status
 
     assert shop.stopped == ["a"]
@@ -262,7 +264,7 @@ async def test_a_client_that_comes_back_for_a_cancelled_call_is_told_to_stay_awa
 
 async def test_a_client_that_reads_no_stream_gets_an_empty_answer() -> None:
     shop = Workshop()
-    async with caller_of(shop.server, "2025-11-25", identity=ALICE) as caller:
+    async with session_client(shop.server, "2025-11-25", identity=ALICE) as caller:
         await caller.initialize()
         body = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": CALL}
         headers = {**EVENTS, **caller.headers(), "accept": "application/json"}
@@ -274,7 +276,9 @@ async def test_a_client_that_reads_no_stream_gets_an_empty_answer() -> None:
     assert (answer.status_code, answer.content) == (202, b"")
 
 
-async def _stream(caller: Caller, params: dict[str, Any], number: Any) -> list[dict[str, Any]]:
+async def _stream(
+    caller: SessionClient, params: dict[str, Any], number: Any
+) -> list[dict[str, Any]]:
     async with caller.stream("tools/call", params, number) as events:
         assert events.status == 200
         # Every call here answers with a stream: a document would be an answer unseen.
@@ -301,7 +305,7 @@ async def test_behind_a_guard_only_the_token_that_began_a_session_stops_its_call
     transport = httpx2.ASGITransport(app=guard.protect(shop.server.asgi))
     async with httpx2.AsyncClient(transport=transport, base_url="https://mcp.example") as http:
         http.headers["authorization"] = f"Bearer {GUARDED_ALICE}"
-        caller = Caller(http, "2025-11-25")
+        caller = SessionClient(http, "2025-11-25")
         await caller.initialize()
         asked = asyncio.create_task(caller.ask("tools/call", waiting("a")))
         await shop.until(shop.begun, "a")
@@ -326,7 +330,7 @@ async def test_of_several_questions_those_that_nobody_answers_in_time_are_taken_
 
     async def send(message: Any) -> None:
         told = json.loads(message["body"].split(b"data: ")[1])
-        judge(told, "2025-11-25")
+        validate_message(told, "2025-11-25")
         sent.append(told)
         if told["method"] == "roots/list":
             session.deliver_response(told["id"], {"result": {"roots": []}})

@@ -18,7 +18,7 @@ from tests.e2e.bearer_proxy import BearerProxy
 from tests.e2e.conformance import run_server
 from tests.e2e.processes import free_port
 from tests.mcp_server.everything import everything
-from tests.mcp_server.over_loopback import serving
+from tests.mcp_server.loopback_server import serving
 
 REQUIREMENTS = ROOT / "tests/clients/node_modules/@modelcontextprotocol/conformance/requirements"
 REVISIONS = ("2025-11-25", "2026-07-28")

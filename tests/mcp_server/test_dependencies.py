@@ -1,4 +1,4 @@
-"""``Depends`` in a tool, as in a FastAPI route."""
+"""FastAPI's ``Depends`` in a tool."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from doorward.errors import ConfigurationError
 from doorward.identity import Identity, current_identity
 from doorward.mcp_server import McpServer
 from tests.ledger import proves
-from tests.mcp_server.speaking import Peer, peer_of, person
+from tests.mcp_server.rpc_client import RpcClient, person, rpc_client
 
 LOG: list[str] = []
 
@@ -53,19 +53,19 @@ def server() -> McpServer:
 
 async def test_what_a_tool_depends_on_is_opened_shared_and_closed() -> None:
     LOG.clear()
-    async with peer_of(server(), identity=person("alice")) as peer:
+    async with rpc_client(server(), identity=person("alice")) as peer:
         answer = await peer.call("show", {"traceparent": "t1"}, city="Graz")
         threaded = await peer.call("in_a_thread")
 
-    assert answer.words == "Graz settings of db 1 db POST t1"
+    assert answer.content_text == "Graz settings of db 1 db POST t1"
     assert LOG[:3] == ["open", "run", "closed"]
-    assert threaded.words == "settings of db 1 alice"
+    assert threaded.content_text == "settings of db 1 alice"
 
 
 @proves("S146", "refuses")
 @pytest.mark.parametrize("name", ["cfg", "db", "by"])
 async def test_no_peer_can_send_what_a_tool_depends_on(name: str) -> None:
-    async with peer_of(server()) as peer:
+    async with rpc_client(server()) as peer:
         tools = (await peer.ask("tools/list")).result["tools"]
         answer = await peer.call("show", city="Graz", **{name: "evil"})
 
@@ -79,9 +79,9 @@ async def test_an_application_may_override_what_its_tools_depend_on() -> None:
     app.dependency_overrides[settings] = lambda: "overridden"
     transport = httpx2.ASGITransport(app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http:
-        answer = await Peer(http).call("show", city="Graz")
+        answer = await RpcClient(http).call("show", city="Graz")
 
-    assert answer.words == "Graz overridden db POST none"
+    assert answer.content_text == "Graz overridden db POST none"
 
 
 def forbidden() -> None:
@@ -106,11 +106,11 @@ async def test_a_dependency_that_refuses_is_heard_by_the_model(dependency: Any, 
     async def act(needed: Annotated[None, Depends(dependency)]) -> str:
         return "acted"
 
-    async with peer_of(made) as peer:
+    async with rpc_client(made) as peer:
         answer = await peer.call("act")
 
     assert answer.result["isError"] is True
-    assert answer.words.startswith(said)
+    assert answer.content_text.startswith(said)
     assert "secret" not in answer.text
 
 
@@ -121,12 +121,12 @@ async def test_a_dependency_without_its_header_is_a_failure_and_not_a_run() -> N
     async def act(needed: Annotated[str, Depends(reads_header)]) -> str:
         return needed
 
-    async with peer_of(made) as peer:
+    async with rpc_client(made) as peer:
         lacking = await peer.call("act")
         there = await peer.call("act", {"x-needed": "here"})
 
     assert lacking.error["code"] == -32603
-    assert there.words == "here"
+    assert there.content_text == "here"
 
 
 def reads_body(payload: Annotated[dict[str, str], Body()]) -> str:
@@ -163,7 +163,7 @@ async def test_a_dependency_may_ask_who_the_guard_let_in() -> None:
     async def who(name: Annotated[str, Depends(whoever)]) -> str:
         return name
 
-    async with peer_of(made, identity=person("alice")) as peer:
+    async with rpc_client(made, identity=person("alice")) as peer:
         answer = await peer.ask("resources/read", {"uri": "who://ami"})
 
     assert answer.result["contents"][0]["text"] == "alice"

@@ -1,4 +1,4 @@
-"""Prompts: typed functions whose arguments come as text."""
+"""Prompts: typed functions whose arguments are strings on the wire."""
 
 from typing import Annotated, Any, Literal
 
@@ -7,7 +7,7 @@ from pydantic import Field
 from structlog.testing import capture_logs
 
 from doorward.mcp_server import Image, McpServer, Message, ToolError
-from tests.mcp_server.speaking import ERAS, MODERN, Peer, peer_of
+from tests.mcp_server.rpc_client import MODERN, REVISIONS, RpcClient, rpc_client
 
 
 def server_with_prompts() -> McpServer:
@@ -37,13 +37,13 @@ def server_with_prompts() -> McpServer:
     return server
 
 
-async def get(peer: Peer, name: str, /, **arguments: Any) -> Any:
+async def get(peer: RpcClient, name: str, /, **arguments: Any) -> Any:
     return await peer.ask("prompts/get", {"name": name, "arguments": arguments})
 
 
-@pytest.mark.parametrize("version", ERAS)
+@pytest.mark.parametrize("version", REVISIONS)
 async def test_a_prompt_is_filled_in_with_its_arguments_in_every_era(version: str) -> None:
-    async with peer_of(server_with_prompts(), version) as peer:
+    async with rpc_client(server_with_prompts(), version) as peer:
         answer = await get(peer, "greeting", name="Ada", times="2")
 
     assert answer.result["description"] == "Greet somebody."
@@ -53,9 +53,9 @@ async def test_a_prompt_is_filled_in_with_its_arguments_in_every_era(version: st
     assert ("resultType" in answer.result) is (version == MODERN)
 
 
-@pytest.mark.parametrize("version", ERAS)
+@pytest.mark.parametrize("version", REVISIONS)
 async def test_prompts_are_listed_with_their_arguments(version: str) -> None:
-    async with peer_of(server_with_prompts(), version) as peer:
+    async with rpc_client(server_with_prompts(), version) as peer:
         first = (await peer.ask("prompts/list")).result["prompts"][0]
 
     assert first["arguments"] == [
@@ -73,7 +73,7 @@ async def test_an_argument_may_go_by_another_name_and_be_described() -> None:
     async def fetch(from_: Annotated[str, Field(alias="from", description="Where.")]) -> str:
         return from_
 
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         (listed,) = (await peer.ask("prompts/list")).result["prompts"]
         answer = await get(peer, "fetch", **{"from": "here"})
 
@@ -82,7 +82,7 @@ async def test_an_argument_may_go_by_another_name_and_be_described() -> None:
 
 
 async def test_a_prompt_may_be_several_turns_of_several_kinds() -> None:
-    async with peer_of(server_with_prompts()) as peer:
+    async with rpc_client(server_with_prompts()) as peer:
         messages = (await get(peer, "review")).result["messages"]
 
     assert [message["role"] for message in messages] == ["user", "user", "assistant"]
@@ -104,7 +104,7 @@ async def test_a_prompt_may_be_several_turns_of_several_kinds() -> None:
 async def test_arguments_that_a_prompt_does_not_take_are_a_protocol_error(
     version: str, status: int, arguments: dict[str, Any]
 ) -> None:
-    async with peer_of(server_with_prompts(), version) as peer:
+    async with rpc_client(server_with_prompts(), version) as peer:
         answer = await get(peer, "greeting", **arguments)
 
     assert (answer.status, answer.error["code"]) == (status, -32602)
@@ -113,7 +113,7 @@ async def test_arguments_that_a_prompt_does_not_take_are_a_protocol_error(
 
 @pytest.mark.parametrize("sent", [2, None, True, ["2"], {"n": "2"}], ids=repr)
 async def test_an_argument_that_is_not_text_is_named_as_that(sent: Any) -> None:
-    async with peer_of(server_with_prompts()) as peer:
+    async with rpc_client(server_with_prompts()) as peer:
         answer = await get(peer, "greeting", name="Ada", times=sent)
 
     assert answer.error["message"].endswith("Every argument of a prompt is a string.")
@@ -122,7 +122,7 @@ async def test_an_argument_that_is_not_text_is_named_as_that(sent: Any) -> None:
 @pytest.mark.parametrize("name", ["boom", "odd"])
 async def test_what_a_prompt_raises_stays_in_the_log(name: str) -> None:
     with capture_logs() as logs:
-        async with peer_of(server_with_prompts()) as peer:
+        async with rpc_client(server_with_prompts()) as peer:
             answer = await get(peer, name)
 
     assert (answer.status, answer.error["code"]) == (500, -32603)
@@ -132,14 +132,14 @@ async def test_what_a_prompt_raises_stays_in_the_log(name: str) -> None:
 
 
 async def test_a_prompt_may_refuse_in_its_authors_words() -> None:
-    async with peer_of(server_with_prompts()) as peer:
+    async with rpc_client(server_with_prompts()) as peer:
         answer = await get(peer, "picky", day="Blursday")
 
     assert answer.error == {"code": -32602, "message": "Blursday is not a day."}
 
 
 async def test_an_unknown_prompt_is_a_protocol_error() -> None:
-    async with peer_of(server_with_prompts()) as peer:
+    async with rpc_client(server_with_prompts()) as peer:
         assert (await get(peer, "nope")).error == {
             "code": -32602,
             "message": "Unknown prompt: nope",

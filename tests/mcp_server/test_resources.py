@@ -1,4 +1,4 @@
-"""Resources, templates, completion, pages: what can be read, by whom, and what it looks like."""
+"""Resources, templates, completion and pagination: who can read what, and its form."""
 
 import base64
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from doorward.identity import Identity
 from doorward.mcp_server import EmbeddedResource, McpServer, ToolError
 from doorward.policy import Policy, Rule
 from tests.ledger import proves
-from tests.mcp_server.speaking import ERAS, MODERN, peer_of, person
+from tests.mcp_server.rpc_client import MODERN, REVISIONS, person, rpc_client
 
 ALICE = person("alice", "mcp:notes")
 BOB = person("bob")
@@ -57,9 +57,9 @@ def notes() -> McpServer:
     return server
 
 
-@pytest.mark.parametrize("version", ERAS)
+@pytest.mark.parametrize("version", REVISIONS)
 async def test_text_bytes_data_and_several_things_are_read_as_what_they_are(version: str) -> None:
-    async with peer_of(notes(), version, identity=ALICE) as peer:
+    async with rpc_client(notes(), version, identity=ALICE) as peer:
         contents = {}
         for uri in ("notes://about", "notes://logo", "notes://all", "notes://7/page"):
             contents[uri] = (await peer.ask("resources/read", {"uri": uri})).result["contents"]
@@ -75,7 +75,7 @@ async def test_text_bytes_data_and_several_things_are_read_as_what_they_are(vers
 
 
 async def test_resources_and_templates_are_listed_apart_and_as_their_author_says() -> None:
-    async with peer_of(notes(), identity=ALICE) as peer:
+    async with rpc_client(notes(), identity=ALICE) as peer:
         fixed = (await peer.ask("resources/list")).result
         templates = (await peer.ask("resources/templates/list")).result
         capabilities = (await peer.ask("server/discover")).result["capabilities"]
@@ -97,7 +97,7 @@ async def test_resources_and_templates_are_listed_apart_and_as_their_author_says
 
 @proves("S146", "accepts")
 async def test_a_resource_knows_its_reader() -> None:
-    async with peer_of(notes(), identity=ALICE) as peer:
+    async with rpc_client(notes(), identity=ALICE) as peer:
         answer = await peer.ask("resources/read", {"uri": "notes://mine"})
 
     assert answer.result["contents"][0]["text"] == "notes of alice"
@@ -105,7 +105,7 @@ async def test_a_resource_knows_its_reader() -> None:
 
 
 async def test_only_what_its_author_calls_shared_may_be_given_to_others() -> None:
-    async with peer_of(notes(), identity=ALICE) as peer:
+    async with rpc_client(notes(), identity=ALICE) as peer:
         shared = (await peer.ask("resources/read", {"uri": "notes://7/page"})).result
         private = (await peer.ask("resources/read", {"uri": "notes://about"})).result
 
@@ -134,7 +134,7 @@ async def test_only_what_its_author_calls_shared_may_be_given_to_others() -> Non
 )
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
 async def test_what_is_not_there_is_not_found(uri: str, version: str) -> None:
-    async with peer_of(notes(), version, identity=ALICE) as peer:
+    async with rpc_client(notes(), version, identity=ALICE) as peer:
         answer = await peer.ask("resources/read", {"uri": uri})
 
     assert answer.error["code"] == (-32602 if version == MODERN else -32002)
@@ -148,7 +148,7 @@ async def test_what_is_hidden_is_not_found_and_not_listed(uri: str) -> None:
     server = notes()
     policy = Policy(rules=server.rules)
     server.decide = lambda who, what: who is not None and policy.decide(who, what).allowed
-    async with peer_of(server, identity=BOB) as peer:
+    async with rpc_client(server, identity=BOB) as peer:
         hidden = await peer.ask("resources/read", {"uri": uri})
         missing = await peer.ask("resources/read", {"uri": "notes://none"})
         listed = (await peer.ask("resources/list")).result["resources"]
@@ -167,7 +167,7 @@ async def test_a_failure_of_the_author_is_no_resource_and_tells_nothing() -> Non
     def broken() -> str:
         raise OSError("/etc/secret")
 
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         answer = await peer.ask("resources/read", {"uri": "a://b"})
 
     assert (answer.status, answer.error["code"]) == (500, -32603)
@@ -229,9 +229,9 @@ PROMPT = {"type": "ref/prompt", "name": "review"}
 TEMPLATE = {"type": "ref/resource", "uri": "notes://{owner}/{+path}"}
 
 
-@pytest.mark.parametrize("version", ERAS)
+@pytest.mark.parametrize("version", REVISIONS)
 async def test_an_argument_is_completed_in_the_light_of_the_others(version: str) -> None:
-    async with peer_of(completing(), version, identity=ALICE) as peer:
+    async with rpc_client(completing(), version, identity=ALICE) as peer:
         params = asked(PROMPT, "framework", "fl", language="python")
         answer = await peer.ask("completion/complete", params)
         unknown = await peer.ask("completion/complete", asked(PROMPT, "language", "p"))
@@ -241,7 +241,7 @@ async def test_an_argument_is_completed_in_the_light_of_the_others(version: str)
 
 
 async def test_at_most_a_hundred_suggestions_are_made() -> None:
-    async with peer_of(completing(), identity=ALICE) as peer:
+    async with rpc_client(completing(), identity=ALICE) as peer:
         answer = await peer.ask("completion/complete", asked(TEMPLATE, "owner", "a"))
 
     completion = answer.result["completion"]
@@ -255,7 +255,7 @@ async def test_who_may_not_use_a_thing_may_not_have_it_completed(ref: dict[str, 
     server = completing()
     policy = Policy(rules=server.rules)
     server.decide = lambda who, what: who is not None and policy.decide(who, what).allowed
-    async with peer_of(server, identity=BOB) as peer:
+    async with rpc_client(server, identity=BOB) as peer:
         answer = await peer.ask("completion/complete", asked(ref, "owner", "a"))
 
     assert (answer.status, answer.error["code"]) == (400, -32602)
@@ -276,7 +276,7 @@ async def test_who_may_not_use_a_thing_may_not_have_it_completed(ref: dict[str, 
     ],
 )
 async def test_a_completion_of_nothing_is_refused(params: dict[str, Any]) -> None:
-    async with peer_of(completing(), identity=ALICE) as peer:
+    async with rpc_client(completing(), identity=ALICE) as peer:
         answer = await peer.ask("completion/complete", params)
 
     assert answer.error["code"] == -32602
@@ -291,7 +291,7 @@ def paged() -> McpServer:
 
 
 async def test_pages_follow_each_other_until_the_last() -> None:
-    async with peer_of(paged(), identity=ALICE) as peer:
+    async with rpc_client(paged(), identity=ALICE) as peer:
         first = (await peer.ask("tools/list")).result
         second = (await peer.ask("tools/list", {"cursor": first["nextCursor"]})).result
 
@@ -306,7 +306,7 @@ async def test_pages_follow_each_other_until_the_last() -> None:
     "cursor", ["", "b", 5, {}, "====", base64.b64encode(b"secret").decode(), "w6Q", "\ud800"]
 )
 async def test_a_cursor_that_was_not_given_tells_nothing(cursor: Any) -> None:
-    async with peer_of(paged(), identity=ALICE) as peer:
+    async with rpc_client(paged(), identity=ALICE) as peer:
         answer = await peer.ask("tools/list", {"cursor": cursor})
 
     assert (answer.error["code"], answer.error["message"]) == (
@@ -326,9 +326,9 @@ async def test_a_schema_of_the_authors_own_is_published_as_it_is() -> None:
     def add(a: int) -> int:
         return a
 
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         (tool,) = (await peer.ask("tools/list")).result["tools"]
-        assert (await peer.call("add", a=1)).words == "1"
+        assert (await peer.call("add", a=1)).content_text == "1"
         refused = await peer.call("add", a="1")
 
     assert tool["inputSchema"] == schema

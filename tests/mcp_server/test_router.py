@@ -1,4 +1,4 @@
-"""The endpoint inside a FastAPI application: both paths, no redirect, under any prefix."""
+"""The endpoint inside a FastAPI application: both paths, no redirect, any prefix."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from doorward.errors import ConfigurationError
 from doorward.mcp_server import McpServer
 from doorward.mcp_server.streams.subscriptions import Subscription
-from tests.mcp_server.speaking import META, MODERN
+from tests.mcp_server.rpc_client import META, MODERN
 
 HEADERS = {"mcp-protocol-version": MODERN, "mcp-method": "tools/list"}
 BODY = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}

@@ -1,4 +1,4 @@
-"""Sessions of the initialize era: begun where something takes one, and closed to everybody else."""
+"""Sessions: begun if the server needs one, and closed to other principals."""
 
 import asyncio
 from typing import Any
@@ -12,8 +12,8 @@ from doorward.mcp_server.principal import principal_of
 from doorward.mcp_server.streams.session import MAX_SESSIONS_PER_CALLER, Session, Sessions
 from doorward.policy import Policy, Rule
 from tests.ledger import proves
-from tests.mcp_server.speaking import LEGACY, MODERN, judge, peer_of, person
-from tests.mcp_server.streaming import Caller, caller_of
+from tests.mcp_server.rpc_client import LEGACY, MODERN, person, rpc_client, validate_message
+from tests.mcp_server.session_client import SessionClient, session_client
 
 ALL: dict[str, Any] = {"elicitation": {}, "sampling": {}, "roots": {}}
 FORM = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
@@ -53,14 +53,14 @@ def asking() -> McpServer:
     return server
 
 
-async def answer(caller: Caller, question: dict[str, Any], **message: Any) -> int:
+async def answer(caller: SessionClient, question: dict[str, Any], **message: Any) -> int:
     response = await caller.post({"jsonrpc": "2.0", "id": question["id"], **message})
     return response.status_code
 
 
 @pytest.mark.parametrize("version", LEGACY[1:])
 async def test_a_tool_asks_on_its_own_stream_and_waits_where_it_stands(version: str) -> None:
-    async with caller_of(asking(), version, identity=ALICE) as caller:
+    async with session_client(asking(), version, identity=ALICE) as caller:
         session = await caller.initialize(ALL)
         async with caller.stream("tools/call", {"name": "greet", "arguments": {}}) as events:
             question = await events.next()
@@ -77,7 +77,7 @@ async def test_a_tool_asks_on_its_own_stream_and_waits_where_it_stands(version: 
 
 
 async def test_several_questions_are_asked_at_once() -> None:
-    async with caller_of(asking(), "2025-11-25") as caller:
+    async with session_client(asking(), "2025-11-25") as caller:
         await caller.initialize(ALL)
         async with caller.stream("tools/call", {"name": "both", "arguments": {}}) as events:
             asked = [await events.next(), await events.next()]
@@ -100,7 +100,7 @@ async def test_several_questions_are_asked_at_once() -> None:
     ],
 )
 async def test_a_bad_answer_is_the_tools_failure(message: dict[str, Any]) -> None:
-    async with caller_of(asking(), "2025-11-25") as caller:
+    async with session_client(asking(), "2025-11-25") as caller:
         await caller.initialize(ALL)
         async with caller.stream("tools/call", {"name": "greet", "arguments": {}}) as events:
             question = await events.next()
@@ -113,7 +113,7 @@ async def test_a_bad_answer_is_the_tools_failure(message: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("declared", [None, {"sampling": {}}])
 async def test_a_client_that_cannot_be_asked_is_not(declared: dict[str, Any] | None) -> None:
-    async with caller_of(asking(), "2025-11-25") as caller:
+    async with session_client(asking(), "2025-11-25") as caller:
         if declared is not None:
             await caller.initialize(declared)
         message = await caller.ask("tools/call", {"name": "greet", "arguments": {}})
@@ -125,9 +125,9 @@ async def test_a_client_that_cannot_be_asked_is_not(declared: dict[str, Any] | N
 @pytest.mark.parametrize("other", [BOB, None, person("alice2")], ids=["bob", "nobody", "alice2"])
 async def test_a_session_is_closed_to_everybody_else(other: Identity | None) -> None:
     server = asking()
-    async with caller_of(server, "2025-11-25", identity=ALICE) as caller:
+    async with session_client(server, "2025-11-25", identity=ALICE) as caller:
         taken = await caller.initialize(ALL)
-    async with caller_of(server, "2025-11-25", identity=other) as thief:
+    async with session_client(server, "2025-11-25", identity=other) as thief:
         thief.session = taken
         listed = await thief.http.post(
             "/mcp",
@@ -139,7 +139,7 @@ async def test_a_session_is_closed_to_everybody_else(other: Identity | None) -> 
         ended = await thief.http.delete("/mcp", headers=thief.headers())
         thief.session = "unknown"
         unknown = await thief.http.delete("/mcp", headers=thief.headers())
-    async with caller_of(server, "2025-11-25", identity=ALICE) as caller:
+    async with session_client(server, "2025-11-25", identity=ALICE) as caller:
         caller.session = taken
         still = await caller.ask("tools/list")
 
@@ -152,7 +152,7 @@ async def test_a_session_is_closed_to_everybody_else(other: Identity | None) -> 
 
 @proves("S142", "accepts")
 async def test_a_session_that_was_ended_is_over() -> None:
-    async with caller_of(asking(), "2025-11-25", identity=ALICE) as caller:
+    async with session_client(asking(), "2025-11-25", identity=ALICE) as caller:
         await caller.initialize()
         own = await caller.ask("tools/list")
         ended = await caller.http.delete("/mcp", headers=caller.headers())
@@ -163,7 +163,7 @@ async def test_a_session_that_was_ended_is_over() -> None:
 
 
 async def test_a_request_without_its_session_is_served_for_what_it_is() -> None:
-    async with caller_of(asking(), "2025-11-25") as caller:
+    async with session_client(asking(), "2025-11-25") as caller:
         listed = await caller.ask("tools/list")
         subscribed = await caller.ask("resources/subscribe", {"uri": "notes://a"})
         levelled = await caller.ask("logging/setLevel", {"level": "info"})
@@ -175,18 +175,18 @@ async def test_a_request_without_its_session_is_served_for_what_it_is() -> None:
 
 
 async def test_a_modern_client_needs_no_session_and_gets_none() -> None:
-    async with peer_of(asking(), MODERN) as peer:
+    async with rpc_client(asking(), MODERN) as peer:
         headers = {"mcp-session-id": "whatever"}
         answer = await peer.ask("tools/list", headers=headers)
 
     assert "result" in answer.message
 
 
-async def test_a_subscribed_resource_is_heard_of_on_the_standing_stream() -> None:
-    async with caller_of(asking(), "2025-11-25") as caller:
+async def test_a_subscribed_resource_is_heard_of_on_the_standalone_stream() -> None:
+    async with session_client(asking(), "2025-11-25") as caller:
         await caller.initialize()
         assert "result" in await caller.ask("resources/subscribe", {"uri": "notes://a"})
-        async with caller.standing() as events:
+        async with caller.standalone_stream() as events:
             await caller.ask("resources/subscribe", {"uri": "notes://b"})
             await caller.ask("resources/unsubscribe", {"uri": "notes://a"})
             for uri in ("notes://a", "notes://b"):
@@ -198,7 +198,7 @@ async def test_a_subscribed_resource_is_heard_of_on_the_standing_stream() -> Non
 
 
 async def test_what_is_not_there_cannot_be_subscribed_to() -> None:
-    async with caller_of(asking(), "2025-11-25") as caller:
+    async with session_client(asking(), "2025-11-25") as caller:
         await caller.initialize()
         message = await caller.ask("resources/subscribe", {"uri": "notes://a/b"})
 
@@ -222,7 +222,7 @@ async def test_a_uri_with_a_rule_of_its_own_is_subscribed_to_by_that_rule(decide
         closed.append("notes://plan")
 
     for who, refused in ((person("bob"), True), (person("root", "admin"), False)):
-        async with caller_of(server, "2025-11-25", identity=who) as caller:
+        async with session_client(server, "2025-11-25", identity=who) as caller:
             await caller.initialize()
             open_to_all = await caller.ask("resources/subscribe", {"uri": "notes://a"})
             answers = [await caller.ask("resources/subscribe", {"uri": one}) for one in closed]
@@ -231,23 +231,23 @@ async def test_a_uri_with_a_rule_of_its_own_is_subscribed_to_by_that_rule(decide
         assert ["error" in one for one in answers] == [refused] * len(closed)
 
 
-async def test_a_second_standing_stream_takes_the_place_of_the_first() -> None:
-    async with caller_of(asking(), "2025-11-25") as caller:
+async def test_a_second_standalone_stream_takes_the_place_of_the_first() -> None:
+    async with session_client(asking(), "2025-11-25") as caller:
         await caller.initialize()
-        async with caller.standing() as first, caller.standing():
+        async with caller.standalone_stream() as first, caller.standalone_stream():
             assert await first.rest() == []
 
 
 async def test_a_client_may_hang_up_and_come_back_for_the_answer() -> None:
-    async with caller_of(asking(), "2025-11-25") as caller:
+    async with session_client(asking(), "2025-11-25") as caller:
         await caller.initialize()
         await caller.ask("logging/setLevel", {"level": "debug"})
         params = {"name": "work", "arguments": {}, "_meta": {"progressToken": 1}}
         async with caller.stream("tools/call", params, 9) as events:
             first = await events.rest()
-        async with caller.standing(events.ids[0]) as again:
+        async with caller.standalone_stream(events.ids[0]) as again:
             everything = await again.rest()
-        async with caller.standing(events.ids[-1]) as rest:
+        async with caller.standalone_stream(events.ids[-1]) as rest:
             missed = await rest.rest()
 
     assert [one["method"] for one in first] == ["notifications/message"]
@@ -271,11 +271,11 @@ async def test_work_goes_on_while_its_client_is_away(monkeypatch: pytest.MonkeyP
         await back.wait()
         return "waited"
 
-    async with caller_of(server, "2025-11-25") as caller:
+    async with session_client(server, "2025-11-25") as caller:
         await caller.initialize()
         async with caller.stream("tools/call", {"name": "wait", "arguments": {}}) as events:
             assert await events.rest() == []
-        async with caller.standing(events.ids[0]) as again:
+        async with caller.standalone_stream(events.ids[0]) as again:
             back.set()
             missed = await again.rest()
 
@@ -285,23 +285,23 @@ async def test_work_goes_on_while_its_client_is_away(monkeypatch: pytest.MonkeyP
 @proves("S142", "refuses")
 async def test_nobody_else_can_come_back_for_an_answer() -> None:
     server = asking()
-    async with caller_of(server, "2025-11-25", identity=ALICE) as caller:
+    async with session_client(server, "2025-11-25", identity=ALICE) as caller:
         session = await caller.initialize()
         async with caller.stream("tools/call", {"name": "work", "arguments": {}}) as events:
             await events.rest()
-    async with caller_of(server, "2025-11-25", identity=BOB) as thief:
+    async with session_client(server, "2025-11-25", identity=BOB) as thief:
         thief.session = session
-        async with thief.standing(events.ids[0]) as stolen:
+        async with thief.standalone_stream(events.ids[0]) as stolen:
             assert stolen.status == 404
         await thief.initialize()
-        async with thief.standing(events.ids[0]) as empty:
+        async with thief.standalone_stream(events.ids[0]) as empty:
             assert empty.status == 200
             server.close()
             assert await empty.rest() == []
 
 
 async def test_older_clients_get_no_event_without_a_message() -> None:
-    async with caller_of(asking(), "2025-06-18") as caller:
+    async with session_client(asking(), "2025-06-18") as caller:
         await caller.initialize()
         await caller.ask("logging/setLevel", {"level": "debug"})
         async with caller.stream("tools/call", {"name": "work", "arguments": {}}) as events:
@@ -313,7 +313,7 @@ async def test_older_clients_get_no_event_without_a_message() -> None:
 
 @pytest.mark.parametrize("level", [None, "loud", 5])
 async def test_a_level_that_is_none_is_refused(level: Any) -> None:
-    async with caller_of(asking(), "2025-11-25") as caller:
+    async with session_client(asking(), "2025-11-25") as caller:
         await caller.initialize()
         message = await caller.ask("logging/setLevel", {"level": level})
 
@@ -356,7 +356,7 @@ def test_one_caller_cannot_push_out_the_sessions_of_another() -> None:
 
 
 async def test_an_answer_to_nothing_is_taken_and_dropped() -> None:
-    async with caller_of(asking(), "2025-11-25") as caller:
+    async with session_client(asking(), "2025-11-25") as caller:
         await caller.initialize(ALL)
         response = await caller.post({"jsonrpc": "2.0", "id": "guess", "result": {}})
 
@@ -374,11 +374,11 @@ async def test_a_client_that_hangs_up_over_a_question_stops_the_tool() -> None:
         finally:
             stopped.set()
 
-    async with caller_of(server, "2025-11-25") as caller:
+    async with session_client(server, "2025-11-25") as caller:
         await caller.initialize(ALL)
         async with caller.stream("tools/call", {"name": "ask", "arguments": {}}) as events:
             question = await events.next()
             assert question is not None
-            judge(question, "2025-11-25")
+            validate_message(question, "2025-11-25")
         async with asyncio.timeout(5):
             await stopped.wait()

@@ -1,4 +1,4 @@
-"""Clients that people already have, over real HTTP, in both eras."""
+"""Existing clients over real HTTP, in all protocol revisions."""
 
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ from fastmcp import Client as FastMcpClient
 from mcp import Client, MCPError
 
 from tests.mcp_server.everything import everything
-from tests.mcp_server.over_loopback import serving
+from tests.mcp_server.loopback_server import serving
 
 pytestmark = pytest.mark.e2e
 

@@ -1,4 +1,4 @@
-"""Progress, log messages, subscriptions: what is said while a request is still open."""
+"""Progress, log messages and subscriptions: what the server sends during a request."""
 
 import asyncio
 from typing import Any
@@ -8,8 +8,8 @@ import pytest
 from doorward.errors import ConfigurationError
 from doorward.mcp_server import Context, McpServer
 from tests.ledger import proves
-from tests.mcp_server.speaking import LEGACY, MODERN, peer_of, person
-from tests.mcp_server.streaming import Caller, Events, caller_of
+from tests.mcp_server.rpc_client import LEGACY, MODERN, person, rpc_client
+from tests.mcp_server.session_client import EventReader, SessionClient, session_client
 
 ALICE = person("alice")
 LOG_LEVEL = "io.modelcontextprotocol/logLevel"
@@ -40,7 +40,7 @@ def calling(name: str = "work", **meta: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("version", [*LEGACY, MODERN])
 async def test_progress_is_told_on_the_stream_of_its_request_and_only_grows(version: str) -> None:
-    async with peer_of(server_that_reports(), version) as peer:
+    async with rpc_client(server_that_reports(), version) as peer:
         answer = await peer.ask("tools/call", calling(progressToken="t"))
 
     told = [one["params"] for one in answer.messages[:-1]]
@@ -50,29 +50,29 @@ async def test_progress_is_told_on_the_stream_of_its_request_and_only_grows(vers
         ("t", 1, 2),
         ("t", 2, 2),
     ]
-    assert answer.words == "done"
+    assert answer.content_text == "done"
 
 
 @pytest.mark.parametrize("token", [None, True, [], {}])
 async def test_without_a_token_the_answer_is_plain_json(token: Any) -> None:
-    async with peer_of(server_that_reports()) as peer:
+    async with rpc_client(server_that_reports()) as peer:
         answer = await peer.ask("tools/call", calling(**{"progressToken": token} if token else {}))
 
     assert answer.headers["content-type"] == "application/json"
-    assert answer.words == "done"
+    assert answer.content_text == "done"
 
 
 async def test_a_client_that_reads_no_streams_gets_the_answer_alone() -> None:
-    async with peer_of(server_that_reports()) as peer:
+    async with rpc_client(server_that_reports()) as peer:
         headers = {"accept": "application/json"}
         answer = await peer.ask("tools/call", calling(progressToken=1), headers=headers)
 
     assert answer.headers["content-type"] == "application/json"
-    assert answer.words == "done"
+    assert answer.content_text == "done"
 
 
 async def test_log_messages_are_those_of_the_level_the_request_asks_for() -> None:
-    async with peer_of(server_that_reports()) as peer:
+    async with rpc_client(server_that_reports()) as peer:
         everything = await peer.ask("tools/call", calling(**{LOG_LEVEL: "debug"}))
         errors = await peer.ask("tools/call", calling(**{LOG_LEVEL: "error"}))
         nonsense = await peer.ask("tools/call", calling(**{LOG_LEVEL: "loud"}))
@@ -84,7 +84,7 @@ async def test_log_messages_are_those_of_the_level_the_request_asks_for() -> Non
 
 
 async def test_a_failure_after_the_first_report_is_still_an_answer() -> None:
-    async with peer_of(server_that_reports()) as peer:
+    async with rpc_client(server_that_reports()) as peer:
         answer = await peer.ask("tools/call", calling("fail", progressToken=1))
 
     assert answer.status == 200
@@ -105,7 +105,7 @@ async def test_hanging_up_in_the_middle_of_a_stream_stops_the_work() -> None:
             stopped.set()
         return "never"
 
-    async with caller_of(server) as caller:
+    async with session_client(server) as caller:
         async with caller.stream("tools/call", calling("hang", progressToken=1)) as events:
             assert (await events.next() or {})["method"] == "notifications/progress"
         async with asyncio.timeout(5):
@@ -141,7 +141,7 @@ def watched() -> McpServer:
 ID = "io.modelcontextprotocol/subscriptionId"
 
 
-async def acknowledged(events: Events) -> dict[str, Any]:
+async def acknowledged(events: EventReader) -> dict[str, Any]:
     first = await events.next()
     assert first is not None
     assert first["method"] == "notifications/subscriptions/acknowledged"
@@ -151,7 +151,7 @@ async def acknowledged(events: Events) -> dict[str, Any]:
 
 async def test_a_listener_hears_of_what_it_asked_for_and_of_nothing_else() -> None:
     wanted = {"toolsListChanged": True, "resourceSubscriptions": ["notes://open"]}
-    async with caller_of(watched()) as caller:
+    async with session_client(watched()) as caller:
         params = {"notifications": wanted}
         async with caller.stream("subscriptions/listen", params, 7) as events:
             assert await acknowledged(events) == wanted
@@ -174,7 +174,7 @@ async def test_a_listener_hears_of_what_it_asked_for_and_of_nothing_else() -> No
 @proves("S145", "refuses")
 async def test_a_listener_is_granted_only_what_it_may_read() -> None:
     asked = ["notes://open", "notes://closed", "notes://none", "notes://of/alice", "notes://of/.."]
-    async with caller_of(watched()) as caller:
+    async with session_client(watched()) as caller:
         params = {"notifications": {"resourceSubscriptions": asked, "promptsListChanged": False}}
         async with caller.stream("subscriptions/listen", params) as events:
             granted = await acknowledged(events)
@@ -193,14 +193,14 @@ async def test_a_listener_is_granted_only_what_it_may_read() -> None:
     ],
 )
 async def test_a_filter_that_is_none_is_refused(params: dict[str, Any]) -> None:
-    async with peer_of(watched()) as peer:
+    async with rpc_client(watched()) as peer:
         answer = await peer.ask("subscriptions/listen", params)
 
     assert (answer.status, answer.error["code"]) == (400, -32602)
 
 
 async def test_a_listener_that_reads_no_streams_is_told_so() -> None:
-    async with peer_of(watched()) as peer:
+    async with rpc_client(watched()) as peer:
         headers = {"accept": "application/json"}
         answer = await peer.ask("subscriptions/listen", {"notifications": {}}, headers=headers)
 
@@ -209,7 +209,7 @@ async def test_a_listener_that_reads_no_streams_is_told_so() -> None:
 
 async def test_a_server_that_offers_no_subscriptions_has_no_such_method() -> None:
     server = server_that_reports()
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         answer = await peer.ask("subscriptions/listen", {"notifications": {}})
         capabilities = (await peer.ask("server/discover")).result["capabilities"]
 
@@ -223,7 +223,7 @@ async def test_a_server_that_offers_no_subscriptions_has_no_such_method() -> Non
 async def test_the_end_of_the_process_ends_every_stream_with_a_last_word() -> None:
     server = watched()
     async with (
-        caller_of(server) as caller,
+        session_client(server) as caller,
         caller.stream("subscriptions/listen", {"notifications": {}}, 3) as events,
     ):
         await acknowledged(events)
@@ -241,7 +241,7 @@ async def test_a_quiet_stream_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> 
         "doorward.mcp_server.features.subscription_streams.KEEP_ALIVE_SECONDS", 0.01
     )
     server = watched()
-    async with caller_of(server) as caller:
+    async with session_client(server) as caller:
         params = {"notifications": {"toolsListChanged": True}}
         async with caller.stream("subscriptions/listen", params) as events:
             await acknowledged(events)
@@ -269,7 +269,7 @@ async def test_a_slow_listener_is_told_once_of_many_changes() -> None:
 @pytest.mark.e2e
 async def test_a_thousand_streams_hear_of_a_change() -> None:
     server = watched()
-    async with caller_of(server) as caller:
+    async with session_client(server) as caller:
 
         async def hear(number: int) -> str:
             params = {"notifications": {"toolsListChanged": True}}
@@ -292,8 +292,8 @@ async def test_a_thousand_streams_hear_of_a_change() -> None:
 
 async def test_what_was_listened_to_is_forgotten_when_the_client_hangs_up() -> None:
     server = watched()
-    async with caller_of(server) as caller:
-        assert isinstance(caller, Caller)
+    async with session_client(server) as caller:
+        assert isinstance(caller, SessionClient)
         params = {"notifications": {"toolsListChanged": True}}
         async with caller.stream("subscriptions/listen", params) as events:
             await acknowledged(events)

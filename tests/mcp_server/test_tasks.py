@@ -1,4 +1,4 @@
-"""Tasks: handles of one principal, and what they say of work that goes on."""
+"""Tasks: only their principal can use them; their status and results."""
 
 import asyncio
 from typing import Any
@@ -10,8 +10,8 @@ from doorward.mcp_server import Context, Elicit, InternalFailure, McpServer, Too
 from doorward.mcp_server.features.tasks import EXTENSION, MAX_PER_CALLER
 from doorward.policy import EVERY, Policy
 from tests.ledger import proves
-from tests.mcp_server.speaking import Answer, Peer, peer_of, person
-from tests.mcp_server.streaming import caller_of
+from tests.mcp_server.rpc_client import Response, RpcClient, person, rpc_client
+from tests.mcp_server.session_client import session_client
 
 TASKS: dict[str, Any] = {"elicitation": {}, "extensions": {EXTENSION: {}}}
 FORM = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
@@ -66,18 +66,18 @@ def working(clock: Clock | None = None, **settings: Any) -> McpServer:
     return server
 
 
-async def begin(peer: Peer, name: str = "work", **arguments: Any) -> str:
+async def begin(peer: RpcClient, name: str = "work", **arguments: Any) -> str:
     result = (await peer.call(name, **arguments)).result
     assert result["resultType"] == "task"
     task: str = result["taskId"]
     return task
 
 
-async def get(peer: Peer, task: str) -> Answer:
+async def get(peer: RpcClient, task: str) -> Response:
     return await peer.ask("tasks/get", {"taskId": task}, headers={"mcp-name": task})
 
 
-async def until(peer: Peer, task: str, *statuses: str) -> dict[str, Any]:
+async def until(peer: RpcClient, task: str, *statuses: str) -> dict[str, Any]:
     async with asyncio.timeout(5):
         while (found := (await get(peer, task)).result)["status"] not in statuses:
             await asyncio.sleep(0)
@@ -93,7 +93,7 @@ async def until(peer: Peer, task: str, *statuses: str) -> dict[str, Any]:
     ],
 )
 async def test_a_task_ends_as_its_tool_does(then: str, status: str, member: str) -> None:
-    async with peer_of(working(), capabilities=TASKS, identity=ALICE) as peer:
+    async with rpc_client(working(), capabilities=TASKS, identity=ALICE) as peer:
         created = (await peer.call("work", then=then)).result
         found = await until(peer, created["taskId"], "completed", "failed")
 
@@ -111,7 +111,7 @@ async def test_a_task_ends_as_its_tool_does(then: str, status: str, member: str)
 
 
 async def test_a_task_that_stops_itself_is_not_polled_for_ever() -> None:
-    async with peer_of(working(), capabilities=TASKS, identity=ALICE) as peer:
+    async with rpc_client(working(), capabilities=TASKS, identity=ALICE) as peer:
         found = await until(peer, await begin(peer, "work", then="stop"), "failed")
 
     assert found["error"]["message"] == "The work was stopped."
@@ -119,7 +119,7 @@ async def test_a_task_that_stops_itself_is_not_polled_for_ever() -> None:
 
 @proves("S144", "accepts")
 async def test_a_task_is_its_principals_to_follow_answer_and_cancel() -> None:
-    async with peer_of(working(), capabilities=TASKS, identity=ALICE) as peer:
+    async with rpc_client(working(), capabilities=TASKS, identity=ALICE) as peer:
         task = await begin(peer, "work", then="hang")
         followed = (await get(peer, task)).result
         cancelled = await peer.ask("tasks/cancel", {"taskId": task})
@@ -149,13 +149,13 @@ async def test_a_task_is_closed_to_others_who_know_its_id(
     method: str, other: Identity | None
 ) -> None:
     server = working()
-    async with peer_of(server, capabilities=TASKS, identity=varied()) as peer:
+    async with rpc_client(server, capabilities=TASKS, identity=varied()) as peer:
         task = await begin(peer, "work", then="hang")
-    async with peer_of(server, capabilities=TASKS, identity=other) as thief:
+    async with rpc_client(server, capabilities=TASKS, identity=other) as thief:
         params: dict[str, Any] = {"inputResponses": {}}
         refused = await thief.ask(method, {**params, "taskId": task})
         unknown = await thief.ask(method, {**params, "taskId": "none"})
-    async with peer_of(server, capabilities=TASKS, identity=varied()) as peer:
+    async with rpc_client(server, capabilities=TASKS, identity=varied()) as peer:
         still = (await get(peer, task)).result
         await peer.ask("tasks/cancel", {"taskId": task})
 
@@ -169,9 +169,9 @@ async def test_a_task_is_closed_to_its_principal_too_once_the_tool_is() -> None:
     server = working()
     policy = Policy(rules=server.rules)
     server.decide = lambda who, what: who is not None and policy.decide(who, what).allowed
-    async with peer_of(server, capabilities=TASKS, identity=ALICE) as peer:
+    async with rpc_client(server, capabilities=TASKS, identity=ALICE) as peer:
         task = await begin(peer)
-    async with peer_of(server, capabilities=TASKS, identity=person("alice")) as peer:
+    async with rpc_client(server, capabilities=TASKS, identity=person("alice")) as peer:
         assert (await get(peer, task)).error["message"] == "Unknown task"
 
 
@@ -182,12 +182,12 @@ async def test_without_a_decision_a_task_is_for_a_token_that_holds_what_the_firs
 ):
     server = working(subscriptions=True)
     strong, weak = person("alice", "mcp:work", "mcp:more"), person("alice", "mcp:more")
-    async with peer_of(server, capabilities=TASKS, identity=person("alice", "mcp:work")) as peer:
+    async with rpc_client(server, capabilities=TASKS, identity=person("alice", "mcp:work")) as peer:
         task = await begin(peer)
         await until(peer, task, "completed")
-    async with peer_of(server, capabilities=TASKS, identity=strong) as peer:
+    async with rpc_client(server, capabilities=TASKS, identity=strong) as peer:
         same = await get(peer, task)
-    async with peer_of(server, capabilities=TASKS, identity=weak) as peer:
+    async with rpc_client(server, capabilities=TASKS, identity=weak) as peer:
         others = [
             await get(peer, task),
             await peer.ask("tasks/update", {"taskId": task, "inputResponses": {}}),
@@ -195,7 +195,7 @@ async def test_without_a_decision_a_task_is_for_a_token_that_holds_what_the_firs
         ]
     params = {"notifications": {"taskIds": [task]}}
     async with (
-        caller_of(server, identity=weak, capabilities=TASKS) as caller,
+        session_client(server, identity=weak, capabilities=TASKS) as caller,
         caller.stream("subscriptions/listen", params) as events,
     ):
         first = await events.next()
@@ -209,13 +209,13 @@ async def test_without_a_decision_a_task_is_for_a_token_that_holds_what_the_firs
 @proves("S144", "refuses")
 async def test_nobody_else_hears_of_a_task() -> None:
     server = working(subscriptions=True)
-    async with peer_of(server, capabilities=TASKS, identity=ALICE) as peer:
+    async with rpc_client(server, capabilities=TASKS, identity=ALICE) as peer:
         task = await begin(peer, "work", then="hang")
     params = {"notifications": {"taskIds": [task, "none"]}}
     granted = []
     for who in (ALICE, BOB):
         async with (
-            caller_of(server, identity=who, capabilities=TASKS) as caller,
+            session_client(server, identity=who, capabilities=TASKS) as caller,
             caller.stream("subscriptions/listen", params) as events,
         ):
             first = await events.next()
@@ -234,21 +234,21 @@ async def test_nobody_else_hears_of_a_task() -> None:
 
 
 async def test_a_client_that_does_not_know_tasks_gets_the_result_or_a_reason() -> None:
-    async with peer_of(working(), identity=ALICE) as peer:
+    async with rpc_client(working(), identity=ALICE) as peer:
         at_once = await peer.call("work")
         refused = [await peer.call("only_as_task"), await peer.call("ask_first")]
         refused += [await peer.ask("tasks/get", {"taskId": "x"})]
-    async with peer_of(working(), "2025-11-25", identity=ALICE) as peer:
-        elder = await peer.call("work")
+    async with rpc_client(working(), "2025-11-25", identity=ALICE) as peer:
+        older = await peer.call("work")
 
-    assert at_once.words == elder.words == "done for alice"
+    assert at_once.content_text == older.content_text == "done for alice"
     for answer in refused:
         assert (answer.status, answer.error["code"]) == (400, -32021)
         assert answer.error["data"] == {"requiredCapabilities": {"extensions": {EXTENSION: {}}}}
 
 
 async def test_a_task_asks_and_goes_on_when_all_is_answered() -> None:
-    async with peer_of(working(), capabilities=TASKS) as peer:
+    async with rpc_client(working(), capabilities=TASKS) as peer:
         task = await begin(peer, "ask")
         asked = await until(peer, task, "input_required")
         bad = await peer.ask("tasks/update", {"taskId": task, "inputResponses": {"one": {}}})
@@ -269,7 +269,7 @@ async def test_a_task_asks_and_goes_on_when_all_is_answered() -> None:
 
 
 async def test_a_tool_may_ask_in_rounds_and_become_a_task_then() -> None:
-    async with peer_of(working(), capabilities=TASKS) as peer:
+    async with rpc_client(working(), capabilities=TASKS) as peer:
         at_once = await peer.call("ask_first", at_once=True)
         first = (await peer.call("ask_first")).result
         retry = {"requestState": first["requestState"], "inputResponses": {"first": YES}}
@@ -282,7 +282,7 @@ async def test_a_tool_may_ask_in_rounds_and_become_a_task_then() -> None:
         await peer.ask("tasks/update", {"taskId": task, "inputResponses": answers})
         done = await until(peer, task, "completed")
 
-    assert at_once.words == "at once"
+    assert at_once.content_text == "at once"
     assert first["resultType"] == "input_required"
     assert "taskId" not in first
     assert "requestState" not in created
@@ -291,7 +291,7 @@ async def test_a_tool_may_ask_in_rounds_and_become_a_task_then() -> None:
 
 async def test_tasks_are_forgotten_when_their_time_is_over() -> None:
     clock = Clock()
-    async with peer_of(working(clock), capabilities=TASKS, identity=ALICE) as peer:
+    async with rpc_client(working(clock), capabilities=TASKS, identity=ALICE) as peer:
         task = await begin(peer, "work", then="hang")
         clock.now += 3599
         before = await get(peer, task)
@@ -304,11 +304,11 @@ async def test_tasks_are_forgotten_when_their_time_is_over() -> None:
 
 async def test_one_caller_cannot_have_all_tasks() -> None:
     server = working()
-    async with peer_of(server, capabilities=TASKS, identity=ALICE) as peer:
+    async with rpc_client(server, capabilities=TASKS, identity=ALICE) as peer:
         for _ in range(MAX_PER_CALLER):
             await begin(peer)
         refused = await peer.call("work")
-    async with peer_of(server, capabilities=TASKS, identity=BOB) as peer:
+    async with rpc_client(server, capabilities=TASKS, identity=BOB) as peer:
         await begin(peer)
 
     assert (refused.status, refused.error["code"]) == (503, -32603)
@@ -316,10 +316,10 @@ async def test_one_caller_cannot_have_all_tasks() -> None:
 
 async def test_the_extension_is_announced_where_a_tool_has_it() -> None:
     server = working()
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         capabilities = (await peer.ask("server/discover")).result["capabilities"]
         removed = [await peer.ask("tasks/list"), await peer.ask("tasks/result", {"taskId": "x"})]
-    async with peer_of(McpServer("none", version="1.0"), capabilities=TASKS) as peer:
+    async with rpc_client(McpServer("none", version="1.0"), capabilities=TASKS) as peer:
         absent = await peer.ask("tasks/get", {"taskId": "x"})
 
     assert capabilities["extensions"] == {EXTENSION: {}}

@@ -1,4 +1,4 @@
-"""Tools: typed functions in, schemas and results out, and nothing that the schema refuses."""
+"""Tools: schemas, arguments and results of typed functions."""
 
 import threading
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from doorward.mcp_server import (
     Text,
     ToolError,
 )
-from tests.mcp_server.speaking import ERAS, LEGACY, MODERN, peer_of
+from tests.mcp_server.rpc_client import LEGACY, MODERN, REVISIONS, rpc_client
 
 
 class Colour(StrEnum):
@@ -50,19 +50,19 @@ async def add(a: int, b: int) -> int:
     return a + b
 
 
-@pytest.mark.parametrize("version", ERAS)
+@pytest.mark.parametrize("version", REVISIONS)
 async def test_a_tool_is_called_with_its_arguments_and_answers_in_every_era(version: str) -> None:
-    async with peer_of(server_with(add), version) as peer:
+    async with rpc_client(server_with(add), version) as peer:
         answer = await peer.call("add", a=20, b=22)
 
     assert answer.status == 200
     assert answer.message["id"] == 1
-    assert answer.words == "42"
+    assert answer.content_text == "42"
     assert answer.result["isError"] is False
 
 
 async def test_a_modern_result_says_that_it_is_complete_and_who_answers() -> None:
-    async with peer_of(server_with(add)) as peer:
+    async with rpc_client(server_with(add)) as peer:
         result = (await peer.call("add", a=1, b=2)).result
 
     assert result["resultType"] == "complete"
@@ -75,7 +75,7 @@ async def test_a_modern_result_says_that_it_is_complete_and_who_answers() -> Non
 
 @pytest.mark.parametrize("version", LEGACY)
 async def test_a_result_of_the_initialize_era_has_no_type_and_no_meta(version: str) -> None:
-    async with peer_of(server_with(add), version) as peer:
+    async with rpc_client(server_with(add), version) as peer:
         result = (await peer.call("add", a=1, b=2)).result
 
     assert "resultType" not in result
@@ -98,7 +98,7 @@ async def test_the_schemas_are_those_of_the_signature() -> None:
         """
         return Weather(1.5, "fine")
 
-    async with peer_of(server_with(ship)) as peer:
+    async with rpc_client(server_with(ship)) as peer:
         (tool,) = (await peer.ask("tools/list")).result["tools"]
         answer = await peer.call("ship", to={"street": "High"}, colour="red")
 
@@ -111,17 +111,17 @@ async def test_the_schemas_are_those_of_the_signature() -> None:
     assert schema["properties"]["to"]["description"] == "Where it goes."
     jsonschema.validate(answer.result["structuredContent"], tool["outputSchema"])
     assert answer.result["structuredContent"] == {"celsius": 1.5, "words": "fine"}
-    assert answer.words == '{"celsius":1.5,"words":"fine"}'
+    assert answer.content_text == '{"celsius":1.5,"words":"fine"}'
 
 
 async def test_a_tool_named_like_a_method_of_a_model_keeps_its_parameter_names() -> None:
     async def save(copy: int, json: str, schema: bool, model_config: int = 0) -> str:
         return f"{copy} {json} {schema}"
 
-    async with peer_of(server_with(save)) as peer:
+    async with rpc_client(server_with(save)) as peer:
         answer = await peer.call("save", copy=1, json="x", schema=True)
 
-    assert answer.words == "1 x True"
+    assert answer.content_text == "1 x True"
 
 
 async def test_a_default_is_made_anew_for_each_call() -> None:
@@ -131,7 +131,7 @@ async def test_a_default_is_made_anew_for_each_call() -> None:
         into.append(item)
         return into
 
-    async with peer_of(server_with(collect)) as peer:
+    async with rpc_client(server_with(collect)) as peer:
         await peer.call("collect", item="a")
         answer = await peer.call("collect", item="b")
 
@@ -159,35 +159,35 @@ async def test_arguments_that_the_schema_refuses_never_reach_the_function(
         reached.append((a, b))
         return a + b
 
-    async with peer_of(server_with(add), version) as peer:
+    async with rpc_client(server_with(add), version) as peer:
         answer = await peer.call("add", **arguments)
 
     assert answer.status == 200
     assert answer.result["isError"] is True
-    assert f"{named}: " in answer.words
+    assert f"{named}: " in answer.content_text
     assert not reached
 
 
 async def test_a_refusal_of_arguments_does_not_repeat_them() -> None:
-    async with peer_of(server_with(add)) as peer:
+    async with rpc_client(server_with(add)) as peer:
         answer = await peer.call("add", a="hunter2", b=1)
 
     assert "hunter2" not in answer.text
 
 
 async def test_more_problems_than_a_model_can_read_are_cut_short() -> None:
-    async with peer_of(server_with(add)) as peer:
+    async with rpc_client(server_with(add)) as peer:
         answer = await peer.call("add", a=1, b=1, **{f"x{n}": n for n in range(500)})
 
-    assert len(answer.words) < 1000
+    assert len(answer.content_text) < 1000
 
 
 async def test_a_number_too_large_for_other_languages_is_the_same_number_here() -> None:
     with capture_logs() as logs:
-        async with peer_of(server_with(add)) as peer:
+        async with rpc_client(server_with(add)) as peer:
             answer = await peer.call("add", a=2**70, b=1)
 
-    assert answer.words == str(2**70 + 1)
+    assert answer.content_text == str(2**70 + 1)
     assert not logs
 
 
@@ -197,7 +197,7 @@ async def test_a_number_too_large_for_a_double_is_not_turned_into_nothing() -> N
 
     body = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":%b}'
     params = b'{"name":"show","arguments":{"x":1e999}}'
-    async with peer_of(server_with(show), "2025-11-25") as peer:
+    async with rpc_client(server_with(show), "2025-11-25") as peer:
         answer = await peer.post(body % params, method="tools/call")
 
     assert "None" not in answer.text
@@ -205,7 +205,7 @@ async def test_a_number_too_large_for_a_double_is_not_turned_into_nothing() -> N
 
 @pytest.mark.parametrize("arguments", [[], "a", 1, False], ids=repr)
 async def test_arguments_that_are_no_object_are_a_protocol_error(arguments: Any) -> None:
-    async with peer_of(server_with(add)) as peer:
+    async with rpc_client(server_with(add)) as peer:
         answer = await peer.ask("tools/call", {"name": "add", "arguments": arguments})
 
     assert (answer.status, answer.error["code"]) == (400, -32602)
@@ -215,27 +215,27 @@ async def test_a_tool_without_parameters_may_be_called_without_arguments() -> No
     async def now() -> str:
         return "noon"
 
-    async with peer_of(server_with(now)) as peer:
-        assert (await peer.ask("tools/call", {"name": "now"})).words == "noon"
+    async with rpc_client(server_with(now)) as peer:
+        assert (await peer.ask("tools/call", {"name": "now"})).content_text == "noon"
 
 
 async def test_a_function_that_blocks_runs_in_a_thread_of_its_own() -> None:
     def where() -> bool:
         return threading.current_thread() is threading.main_thread()
 
-    async with peer_of(server_with(where)) as peer:
-        assert (await peer.call("where")).words == "false"
+    async with rpc_client(server_with(where)) as peer:
+        assert (await peer.call("where")).content_text == "false"
 
 
 async def test_a_tool_error_reaches_the_model_in_the_authors_words() -> None:
     async def book(day: str) -> str:
         raise ToolError(f"No flight on {day}.")
 
-    async with peer_of(server_with(book)) as peer:
+    async with rpc_client(server_with(book)) as peer:
         answer = await peer.call("book", day="Monday")
 
     assert answer.result["isError"] is True
-    assert answer.words == "No flight on Monday."
+    assert answer.content_text == "No flight on Monday."
 
 
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
@@ -244,7 +244,7 @@ async def test_what_else_a_tool_raises_stays_in_the_log(version: str) -> None:
         raise RuntimeError("password=hunter2")
 
     with capture_logs() as logs:
-        async with peer_of(server_with(boom, add), version) as peer:
+        async with rpc_client(server_with(boom, add), version) as peer:
             answer = await peer.call("boom")
             after = await peer.call("add", a=1, b=1)
 
@@ -252,9 +252,9 @@ async def test_what_else_a_tool_raises_stays_in_the_log(version: str) -> None:
     assert "hunter2" not in answer.text
     (record,) = logs
     assert record["event"] == "tool-failed"
-    assert record["correlation_id"] in answer.words
+    assert record["correlation_id"] in answer.content_text
     assert "hunter2" in record["traceback"]
-    assert after.words == "2"
+    assert after.content_text == "2"
 
 
 @pytest.mark.parametrize("raised", [StopIteration, SystemExit, RecursionError, AssertionError])
@@ -271,9 +271,9 @@ async def test_no_exception_of_a_tool_takes_the_server_with_it(
     server = server_with(add)
     server.tool(name="boom")(blocking if in_a_thread else waiting)
     with capture_logs():
-        async with peer_of(server) as peer:
+        async with rpc_client(server) as peer:
             assert (await peer.call("boom")).result["isError"] is True
-            assert (await peer.call("add", a=1, b=1)).words == "2"
+            assert (await peer.call("add", a=1, b=1)).content_text == "2"
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ async def test_a_result_that_is_not_json_is_an_error_and_not_a_crash(value: Any)
         return value
 
     with capture_logs() as logs:
-        async with peer_of(server_with(give)) as peer:
+        async with rpc_client(server_with(give)) as peer:
             answer = await peer.call("give")
 
     assert answer.result["isError"] is True
@@ -298,7 +298,7 @@ async def test_a_result_that_is_not_what_the_schema_promises_is_an_error() -> No
         return "three"  # type: ignore[return-value]
 
     with capture_logs():
-        async with peer_of(server_with(lie)) as peer:
+        async with rpc_client(server_with(lie)) as peer:
             assert (await peer.call("lie")).result["isError"] is True
 
 
@@ -308,7 +308,7 @@ async def test_a_number_that_json_does_not_have_is_an_error(number: float) -> No
         return number
 
     with capture_logs():
-        async with peer_of(server_with(divide)) as peer:
+        async with rpc_client(server_with(divide)) as peer:
             assert (await peer.call("divide")).result["isError"] is True
 
 
@@ -319,7 +319,7 @@ async def test_a_model_result_sends_its_own_fields_and_no_more() -> None:
     async def find() -> Address:
         return Secretive(street="High")
 
-    async with peer_of(server_with(find)) as peer:
+    async with rpc_client(server_with(find)) as peer:
         answer = await peer.call("find")
 
     assert answer.result["structuredContent"] == {"street": "High", "number": 1}
@@ -337,7 +337,7 @@ async def test_every_kind_of_content_arrives_as_its_block() -> None:
             EmbeddedResource(uri="a://d", data=b"\x00", mime_type="x/y"),
         ]
 
-    async with peer_of(server_with(show)) as peer:
+    async with rpc_client(server_with(show)) as peer:
         (tool,) = (await peer.ask("tools/list")).result["tools"]
         answer = await peer.call("show")
 
@@ -351,7 +351,7 @@ async def test_every_kind_of_content_arrives_as_its_block() -> None:
 async def test_a_tool_that_returns_nothing_says_nothing() -> None:
     async def forget() -> None: ...
 
-    async with peer_of(server_with(forget)) as peer:
+    async with rpc_client(server_with(forget)) as peer:
         assert (await peer.call("forget")).result["content"] == []
 
 
@@ -359,7 +359,7 @@ async def test_a_recursive_result_has_an_object_at_the_root_of_its_schema() -> N
     async def tree() -> Tree:
         return Tree(children=[Tree()])
 
-    async with peer_of(server_with(tree)) as peer:
+    async with rpc_client(server_with(tree)) as peer:
         (tool,) = (await peer.ask("tools/list")).result["tools"]
         answer = await peer.call("tree")
 

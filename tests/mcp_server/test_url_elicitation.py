@@ -1,4 +1,4 @@
-"""Asking the user to open a page: who may be asked, with what address, and whose the page is."""
+"""URL elicitation: which clients get it, which URLs are allowed, whose each page is."""
 
 import asyncio
 from typing import Any
@@ -10,8 +10,8 @@ from mcp_types._v2025_11_25 import ElicitRequestURLParams, URLElicitationRequire
 
 from doorward.errors import ConfigurationError
 from doorward.mcp_server import Context, Elicit, ElicitUrl, McpServer
-from tests.mcp_server.speaking import MODERN, Answer, Peer, peer_of, person
-from tests.mcp_server.streaming import caller_of
+from tests.mcp_server.rpc_client import MODERN, Response, RpcClient, person, rpc_client
+from tests.mcp_server.session_client import session_client
 
 ISSUER = "https://as.example"
 ALICE, BOB = person("alice"), person("bob")
@@ -62,15 +62,19 @@ def id_in(url: str) -> str:
 
 
 async def again(
-    peer: Peer, first: Answer, answers: dict[str, Any], name: str = "connect", **arguments: Any
-) -> Answer:
+    peer: RpcClient,
+    first: Response,
+    answers: dict[str, Any],
+    name: str = "connect",
+    **arguments: Any,
+) -> Response:
     params = {"name": name, "arguments": arguments, "inputResponses": answers}
     return await peer.ask("tools/call", {**params, "requestState": first.result["requestState"]})
 
 
 async def test_a_user_is_asked_to_open_a_page_and_the_tool_hears_of_its_end() -> None:
     server = calendar()
-    async with peer_of(server, capabilities=PAGES, identity=ALICE) as peer:
+    async with rpc_client(server, capabilities=PAGES, identity=ALICE) as peer:
         first = await peer.call("connect")
         asked = first.result["inputRequests"]["page"]["params"]
         early = await again(peer, first, {"page": OK})
@@ -80,12 +84,12 @@ async def test_a_user_is_asked_to_open_a_page_and_the_tool_hears_of_its_end() ->
     assert set(asked) == {"mode", "message", "url"}
     assert (asked["mode"], asked["message"]) == ("url", "Connect your calendar.")
     assert asked["url"].startswith(PAGE + "&elicitationId=")
-    assert (early.words, late.words) == ("accept False", "accept True")
+    assert (early.content_text, late.content_text) == ("accept False", "accept True")
 
 
 async def test_a_tool_waits_for_the_end_of_a_page() -> None:
     server = calendar()
-    async with peer_of(server, capabilities=PAGES, identity=ALICE) as peer:
+    async with rpc_client(server, capabilities=PAGES, identity=ALICE) as peer:
         first = await peer.call("connect", wait=5)
         url = first.result["inputRequests"]["page"]["params"]["url"]
         waiting = asyncio.create_task(again(peer, first, {"page": OK}, wait=5))
@@ -95,21 +99,21 @@ async def test_a_tool_waits_for_the_end_of_a_page() -> None:
         await server.pending_pages.complete(id_in(url), issuer=ISSUER, subject="alice")
         answer = await waiting
 
-    assert answer.words == "accept True"
+    assert answer.content_text == "accept True"
 
 
 async def test_a_tool_does_not_wait_for_ever() -> None:
-    async with peer_of(calendar(), capabilities=PAGES, identity=ALICE) as peer:
+    async with rpc_client(calendar(), capabilities=PAGES, identity=ALICE) as peer:
         first = await peer.call("connect", wait=0.01)
         answer = await again(peer, first, {"page": OK}, wait=0.01)
 
-    assert answer.words == "accept False"
+    assert answer.content_text == "accept False"
 
 
 async def test_the_page_of_one_round_is_that_of_the_next() -> None:
     server = calendar()
     capabilities: dict[str, Any] = {"elicitation": {"url": {}, "form": {}}}
-    async with peer_of(server, capabilities=capabilities, identity=ALICE) as peer:
+    async with rpc_client(server, capabilities=capabilities, identity=ALICE) as peer:
         first = await peer.call("both")
         url = first.result["inputRequests"]["page"]["params"]["url"]
         form = {"action": "decline"}
@@ -117,31 +121,31 @@ async def test_the_page_of_one_round_is_that_of_the_next() -> None:
         await server.pending_pages.complete(id_in(url), issuer=ISSUER, subject="alice")
         third = await again(peer, second, {"more": form}, "both")
 
-    assert third.words == "True decline decline"
+    assert third.content_text == "True decline decline"
 
 
 async def test_an_answer_to_a_page_that_was_never_shown_completes_nothing() -> None:
-    async with peer_of(calendar(), capabilities=PAGES, identity=ALICE) as peer:
+    async with rpc_client(calendar(), capabilities=PAGES, identity=ALICE) as peer:
         answer = await peer.ask("tools/call", {**CONNECT, "inputResponses": {"page": OK}})
 
-    assert answer.words == "accept False"
+    assert answer.content_text == "accept False"
 
 
 @pytest.mark.parametrize("action", ["decline", "cancel"])
 async def test_a_user_who_will_not_open_the_page_has_not_completed_it(action: str) -> None:
     server = calendar()
-    async with peer_of(server, capabilities=PAGES, identity=ALICE) as peer:
+    async with rpc_client(server, capabilities=PAGES, identity=ALICE) as peer:
         first = await peer.call("connect")
         url = first.result["inputRequests"]["page"]["params"]["url"]
         await server.pending_pages.complete(id_in(url), issuer=ISSUER, subject="alice")
         answer = await again(peer, first, {"page": {"action": action}})
 
-    assert answer.words == f"{action} False"
+    assert answer.content_text == f"{action} False"
 
 
 @pytest.mark.parametrize("answered", [{}, {"action": "opened"}, {"content": {}}], ids=repr)
 async def test_what_is_no_answer_to_a_page_is_refused(answered: dict[str, Any]) -> None:
-    async with peer_of(calendar(), capabilities=PAGES, identity=ALICE) as peer:
+    async with rpc_client(calendar(), capabilities=PAGES, identity=ALICE) as peer:
         answer = await again(peer, await peer.call("connect"), {"page": answered})
 
     assert (answer.status, answer.error["code"]) == (400, -32602)
@@ -156,9 +160,9 @@ async def test_what_is_no_answer_to_a_page_is_refused(answered: dict[str, Any]) 
 async def test_a_client_that_shows_no_pages_is_not_asked_to(
     tool: str, declared: dict[str, Any]
 ) -> None:
-    async with peer_of(calendar(), capabilities=declared, identity=ALICE) as peer:
+    async with rpc_client(calendar(), capabilities=declared, identity=ALICE) as peer:
         answer = await peer.call(tool)
-    async with caller_of(calendar(), "2025-11-25", identity=ALICE) as caller:
+    async with session_client(calendar(), "2025-11-25", identity=ALICE) as caller:
         await caller.initialize(declared)
         legacy = await caller.ask("tools/call", {"name": tool, "arguments": {}})
 
@@ -172,7 +176,7 @@ async def test_a_client_that_shows_no_pages_is_not_asked_to(
 async def test_a_client_of_a_revision_without_pages_is_not_asked_to(
     version: str, tool: str
 ) -> None:
-    async with caller_of(calendar(), version, identity=ALICE) as caller:
+    async with session_client(calendar(), version, identity=ALICE) as caller:
         await caller.initialize(PAGES)
         message = await caller.ask("tools/call", {"name": tool, "arguments": {}})
 
@@ -181,7 +185,7 @@ async def test_a_client_of_a_revision_without_pages_is_not_asked_to(
 
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
 async def test_nobody_is_asked_where_nobody_knows_who_that_is(version: str) -> None:
-    async with caller_of(calendar(), version, capabilities=PAGES) as caller:
+    async with session_client(calendar(), version, capabilities=PAGES) as caller:
         if version != MODERN:
             await caller.initialize(PAGES)
         message = await caller.ask("tools/call", CONNECT)
@@ -193,17 +197,17 @@ async def test_nobody_is_asked_where_nobody_knows_who_that_is(version: str) -> N
 async def test_in_a_session_the_tool_asks_where_it_stands_and_the_client_hears_of_the_end() -> None:
     server = calendar()
     async with (
-        caller_of(server, "2025-11-25", identity=ALICE) as caller,
-        caller_of(server, "2025-11-25", identity=ALICE) as elsewhere,
-        caller_of(server, "2025-11-25", identity=BOB) as bob,
+        session_client(server, "2025-11-25", identity=ALICE) as caller,
+        session_client(server, "2025-11-25", identity=ALICE) as elsewhere,
+        session_client(server, "2025-11-25", identity=BOB) as bob,
     ):
         for one in (caller, elsewhere, bob):
             await one.initialize(PAGES)
         params = {"name": "connect", "arguments": {"wait": 5}}
         async with (
-            caller.standing() as told,
-            elsewhere.standing() as hers,
-            bob.standing() as his,
+            caller.standalone_stream() as told,
+            elsewhere.standalone_stream() as hers,
+            bob.standalone_stream() as his,
             caller.stream("tools/call", params, 5) as events,
         ):
             question = await events.next()
@@ -228,7 +232,7 @@ async def test_in_a_session_the_tool_asks_where_it_stands_and_the_client_hears_o
 
 async def test_a_request_that_needs_a_page_first_says_so_in_2025_11_25() -> None:
     server = calendar()
-    async with caller_of(server, "2025-11-25", identity=ALICE) as caller:
+    async with session_client(server, "2025-11-25", identity=ALICE) as caller:
         await caller.initialize(PAGES)
         message = await caller.ask("tools/call", {"name": "need", "arguments": {}})
 
@@ -253,14 +257,14 @@ async def test_a_request_that_needs_a_page_first_asks_for_it_in_a_round(
     answered: dict[str, Any], completed: bool, told: str
 ) -> None:
     server = calendar()
-    async with peer_of(server, capabilities=PAGES, identity=ALICE) as peer:
+    async with rpc_client(server, capabilities=PAGES, identity=ALICE) as peer:
         first = await peer.call("need")
         url = first.result["inputRequests"]["page"]["params"]["url"]
         if completed:
             await server.pending_pages.complete(id_in(url), issuer=ISSUER, subject="alice")
         answer = await again(peer, first, {"page": answered}, "need")
 
-    assert answer.words == told
+    assert answer.content_text == told
 
 
 @pytest.mark.parametrize(
@@ -306,7 +310,7 @@ def test_a_page_of_an_honest_address_may_be_asked_for(url: str) -> None:
 async def test_a_page_of_any_other_address_is_the_authors_mistake(url: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         ElicitUrl("Open it.", url)
-    async with peer_of(calendar(), capabilities=PAGES, identity=ALICE) as peer:
+    async with rpc_client(calendar(), capabilities=PAGES, identity=ALICE) as peer:
         answer = await peer.call("astray", url=url)
 
     assert refusal.value.reason == "unusable-page"

@@ -9,7 +9,7 @@ from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types.methods import validate_server_result
 
-from tests.mcp_server.over_loopback import serving
+from tests.mcp_server.loopback_server import serving
 from tests.tutorial.attacks import STEPS
 from tests.tutorial.stage import ADDRESS, PROVIDER, application, mint
 from tests.tutorial.transcripts import transcript

@@ -1,4 +1,4 @@
-"""Speaking to a server in either era, with the SDK's own models as the judge of every answer."""
+"""A client for any protocol revision; the SDK's models validate every response."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -17,7 +17,7 @@ from doorward.wire.jsonrpc.routing_headers import encode_name
 
 MODERN = "2026-07-28"
 LEGACY = ("2025-03-26", "2025-06-18", "2025-11-25")
-ERAS = (*LEGACY, MODERN)
+REVISIONS = (*LEGACY, MODERN)
 
 META = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
@@ -34,7 +34,7 @@ CLIENT = {
 def person(
     subject: str, *scopes: str, roles: tuple[str, ...] = (), kind: Kind = "person"
 ) -> Identity:
-    """Return somebody whose token was verified."""
+    """Return the identity of a verified caller."""
     return Identity(
         issuer="https://as.example",
         subject=subject,
@@ -46,8 +46,8 @@ def person(
     )
 
 
-class Answer:
-    """An HTTP answer, whose JSON-RPC message the SDK's models have accepted."""
+class Response:
+    """An HTTP response whose JSON-RPC message the SDK's models have validated."""
 
     def __init__(self, response: httpx2.Response, method: str, version: str) -> None:
         self.status = response.status_code
@@ -56,7 +56,7 @@ class Answer:
         self.messages = messages_in(response)
         self.message: dict[str, Any] = self.messages[-1] if self.messages else {}
         for told in self.messages[:-1]:
-            judge(told, version)
+            validate_message(told, version)
         if "result" in self.message and not _is_of_tasks(method, self.message["result"]):
             validate_server_result(method, version, self.message["result"])
         elif "error" in self.message:
@@ -77,15 +77,15 @@ class Answer:
         return found
 
     @property
-    def words(self) -> str:
+    def content_text(self) -> str:
         """Return the text of the only content block."""
         (block,) = self.result["content"]
         text: str = block["text"]
         return text
 
 
-def judge(message: Mapping[str, Any], version: str) -> None:
-    """Have the SDK's models accept a notification or a request of the server."""
+def validate_message(message: Mapping[str, Any], version: str) -> None:
+    """Validate a notification or a request of the server with the SDK's models."""
     known = SERVER_REQUESTS if "id" in message else SERVER_NOTIFICATIONS
     known[(message["method"], version)].model_validate(message)
 
@@ -96,7 +96,7 @@ def _is_of_tasks(method: str, result: Mapping[str, Any]) -> bool:
 
 
 def messages_in(response: httpx2.Response) -> list[dict[str, Any]]:
-    """Return every message of an answer, which may be a stream of them."""
+    """Return every message of a response, which can be a stream."""
     if not response.text:
         return []
     if response.headers.get("content-type") != "text/event-stream":
@@ -108,8 +108,8 @@ def messages_in(response: httpx2.Response) -> list[dict[str, Any]]:
     ]
 
 
-class Peer:
-    """A client of one server, in one era."""
+class RpcClient:
+    """A client of one server, with one protocol revision."""
 
     def __init__(self, http: httpx2.AsyncClient, version: str = MODERN) -> None:
         self.http = http
@@ -123,8 +123,8 @@ class Peer:
         *,
         headers: Mapping[str, str] | None = None,
         id: str | int = 1,  # noqa: A002
-    ) -> Answer:
-        """Send a request as a conforming client of this era does."""
+    ) -> Response:
+        """Send a request as a conforming client of this revision does."""
         body: dict[str, Any] = {"jsonrpc": "2.0", "id": id, "method": method}
         body["params"] = dict(params or {})
         sent = {"mcp-protocol-version": self.version}
@@ -141,14 +141,14 @@ class Peer:
 
     async def call(
         self, name: str, headers: Mapping[str, str] | None = None, /, **arguments: Any
-    ) -> Answer:
+    ) -> Response:
         """Call a tool."""
         params = {"name": name, "arguments": arguments}
         return await self.ask("tools/call", params, headers=headers)
 
     async def post(
         self, body: Any, headers: Mapping[str, str] | None = None, method: str = ""
-    ) -> Answer:
+    ) -> Response:
         """Send whatever is given; bytes as they are."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         sent = {
@@ -157,21 +157,21 @@ class Peer:
             **(headers or {}),
         }
         response = await self.http.post("/mcp", content=content, headers=sent)
-        return Answer(response, method, self.version)
+        return Response(response, method, self.version)
 
     async def tools(self) -> list[str]:
-        """Return the names of the tools that are listed for this peer."""
+        """Return the names of the tools that are listed for this client."""
         return [tool["name"] for tool in (await self.ask("tools/list")).result["tools"]]
 
 
 @asynccontextmanager
-async def peer_of(
+async def rpc_client(
     server: McpServer,
     version: str = MODERN,
     *,
     identity: Identity | None = None,
     capabilities: Mapping[str, Any] | None = None,
-) -> AsyncIterator[Peer]:
+) -> AsyncIterator[RpcClient]:
     """Open a connection to the server; ``identity`` is what a guard in front would have found."""
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
@@ -181,6 +181,6 @@ async def peer_of(
 
     transport = httpx2.ASGITransport(app=guarded)
     async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http:
-        peer = Peer(http, version)
+        peer = RpcClient(http, version)
         peer.capabilities = dict(capabilities or {})
         yield peer

@@ -1,4 +1,4 @@
-"""Asking the client in rounds: what travels, what is refused when it comes back."""
+"""Multi round-trip requests: what the client carries, and which state is refused."""
 
 import asyncio
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from doorward.errors import ConfigurationError
 from doorward.identity import Identity
 from doorward.mcp_server import Context, Elicit, ListRoots, McpServer, MissingCapability, Sample
 from tests.ledger import proves
-from tests.mcp_server.speaking import Answer, Peer, peer_of, person
+from tests.mcp_server.rpc_client import Response, RpcClient, person, rpc_client
 
 ALL: dict[str, Any] = {"elicitation": {}, "sampling": {}, "roots": {}}
 ALICE = person("alice")
@@ -96,13 +96,13 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 
 
-async def first_round(peer: Peer, seat: str = "5A") -> str:
+async def first_round(peer: RpcClient, seat: str = "5A") -> str:
     answer = await peer.call("book", seat=seat)
     state: str = answer.result["requestState"]
     return state
 
 
-async def again(peer: Peer, state: Any, answers: Any, seat: str = "5A") -> Answer:
+async def again(peer: RpcClient, state: Any, answers: Any, seat: str = "5A") -> Response:
     params = {"name": "book", "arguments": {"seat": seat}}
     return await peer.ask(
         "tools/call", {**params, "requestState": state, "inputResponses": answers}
@@ -110,7 +110,7 @@ async def again(peer: Peer, state: Any, answers: Any, seat: str = "5A") -> Answe
 
 
 async def test_a_tool_asks_and_goes_on_with_all_earlier_answers() -> None:
-    async with peer_of(travel(), capabilities=ALL, identity=ALICE) as peer:
+    async with rpc_client(travel(), capabilities=ALL, identity=ALICE) as peer:
         first = (await peer.call("book", seat="5A")).result
         second = (await again(peer, first["requestState"], {"trip": TRIP})).result
         (key,) = second["inputRequests"]
@@ -136,13 +136,13 @@ async def test_a_tool_asks_and_goes_on_with_all_earlier_answers() -> None:
         }
     }
     assert second["inputRequests"][key]["method"] == "sampling/createMessage"
-    assert third.words == "5A to Graz 2 yes 3"
+    assert third.content_text == "5A to Graz 2 yes 3"
     assert "Graz" not in second["requestState"]
 
 
 @pytest.mark.parametrize("method", METHODS)
 async def test_every_method_that_may_ask_does(method: str) -> None:
-    async with peer_of(travel(), capabilities=ALL) as peer:
+    async with rpc_client(travel(), capabilities=ALL) as peer:
         first = (await peer.ask(method, METHODS[method])).result
         params = {**METHODS[method], "requestState": first["requestState"]}
         second = await peer.ask(method, {**params, "inputResponses": {"trip": TRIP}})
@@ -154,7 +154,7 @@ async def test_every_method_that_may_ask_does(method: str) -> None:
 
 async def test_several_things_are_asked_at_once_and_only_what_is_missing_again() -> None:
     roots = {"roots": [{"uri": "file:///home", "name": "home"}]}
-    async with peer_of(travel(), capabilities=ALL) as peer:
+    async with rpc_client(travel(), capabilities=ALL) as peer:
         first = (await peer.call("book_all")).result
         params = {"name": "book_all", "arguments": {}, "requestState": first["requestState"]}
         some = {"trip": TRIP, "r": roots, "invented": SAID}
@@ -164,21 +164,21 @@ async def test_several_things_are_asked_at_once_and_only_what_is_missing_again()
 
     assert set(first["inputRequests"]) == {"trip", "model", "r"}
     assert set(second["inputRequests"]) == {"model"}
-    assert third.words == "Graz yes file:///home"
+    assert third.content_text == "Graz yes file:///home"
 
 
 @pytest.mark.parametrize("action", ["decline", "cancel"])
 async def test_a_user_may_refuse(action: str) -> None:
-    async with peer_of(travel(), capabilities=ALL) as peer:
+    async with rpc_client(travel(), capabilities=ALL) as peer:
         answer = await again(peer, await first_round(peer), {"trip": {"action": action}})
 
-    assert answer.words == f"not booked: {action}"
+    assert answer.content_text == f"not booked: {action}"
 
 
 @proves("S143", "accepts")
 async def test_a_state_is_good_for_its_caller_request_and_time() -> None:
     clock = Clock()
-    async with peer_of(travel(clock), capabilities=ALL, identity=ALICE) as peer:
+    async with rpc_client(travel(clock), capabilities=ALL, identity=ALICE) as peer:
         state = await first_round(peer)
         clock.now += 599
         answer = await again(peer, state, {"trip": TRIP})
@@ -201,7 +201,7 @@ async def test_a_state_is_good_for_its_caller_request_and_time() -> None:
     ],
 )
 async def test_an_altered_state_is_refused(altered: Any) -> None:
-    async with peer_of(travel(), capabilities=ALL, identity=ALICE) as peer:
+    async with rpc_client(travel(), capabilities=ALL, identity=ALICE) as peer:
         answer = await again(peer, altered(await first_round(peer)), {"trip": TRIP})
 
     assert (answer.status, answer.error["code"]) == (400, -32602)
@@ -210,7 +210,7 @@ async def test_an_altered_state_is_refused(altered: Any) -> None:
 @proves("S143", "refuses")
 async def test_a_state_that_has_expired_is_refused() -> None:
     clock = Clock()
-    async with peer_of(travel(clock), capabilities=ALL, identity=ALICE) as peer:
+    async with rpc_client(travel(clock), capabilities=ALL, identity=ALICE) as peer:
         state = await first_round(peer)
         clock.now += 600
         answer = await again(peer, state, {"trip": TRIP})
@@ -232,10 +232,10 @@ def varied(**changes: Any) -> Identity:
 )
 async def test_a_state_of_somebody_else_is_refused(other: Identity | None) -> None:
     server = travel(state_key=KEY)
-    async with peer_of(server, capabilities=ALL, identity=varied()) as peer:
+    async with rpc_client(server, capabilities=ALL, identity=varied()) as peer:
         state = await first_round(peer)
         own = await again(peer, state, {"trip": TRIP})
-    async with peer_of(server, capabilities=ALL, identity=other) as peer:
+    async with rpc_client(server, capabilities=ALL, identity=other) as peer:
         answer = await again(peer, state, {"trip": TRIP})
 
     assert "result" in own.message
@@ -244,7 +244,7 @@ async def test_a_state_of_somebody_else_is_refused(other: Identity | None) -> No
 
 @proves("S143", "refuses")
 async def test_a_state_of_another_request_is_refused() -> None:
-    async with peer_of(travel(), capabilities=ALL, identity=ALICE) as peer:
+    async with rpc_client(travel(), capabilities=ALL, identity=ALICE) as peer:
         state = await first_round(peer)
         other_arguments = await again(peer, state, {"trip": TRIP}, seat="1A")
         params: dict[str, Any] = {"requestState": state, "inputResponses": {"trip": TRIP}}
@@ -260,7 +260,7 @@ async def test_a_state_of_another_request_is_refused() -> None:
 
 @proves("S143", "refuses")
 async def test_a_state_of_another_server_or_key_is_refused() -> None:
-    async with peer_of(travel(state_key=KEY), capabilities=ALL) as peer:
+    async with rpc_client(travel(state_key=KEY), capabilities=ALL) as peer:
         state = await first_round(peer)
     others: list[dict[str, Any]] = [
         {},
@@ -268,9 +268,9 @@ async def test_a_state_of_another_server_or_key_is_refused() -> None:
         {"state_key": KEY, "name": "other"},
     ]
     for settings in others:
-        async with peer_of(travel(**settings), capabilities=ALL) as peer:
+        async with rpc_client(travel(**settings), capabilities=ALL) as peer:
             assert "error" in (await again(peer, state, {"trip": TRIP})).message
-    async with peer_of(travel(state_key=[b"n" * 32, KEY]), capabilities=ALL) as peer:
+    async with rpc_client(travel(state_key=[b"n" * 32, KEY]), capabilities=ALL) as peer:
         assert "result" in (await again(peer, state, {"trip": TRIP})).message
 
 
@@ -298,21 +298,21 @@ def test_a_key_that_is_none_is_refused_at_start(key: Any) -> None:
     ids=repr,
 )
 async def test_an_answer_that_is_none_is_refused(answers: Any) -> None:
-    async with peer_of(travel(), capabilities=ALL) as peer:
+    async with rpc_client(travel(), capabilities=ALL) as peer:
         answer = await again(peer, await first_round(peer), answers)
 
     assert (answer.status, answer.error["code"]) == (400, -32602)
 
 
 async def test_answers_under_other_keys_are_left_aside_and_the_question_asked_again() -> None:
-    async with peer_of(travel(), capabilities=ALL) as peer:
+    async with rpc_client(travel(), capabilities=ALL) as peer:
         answer = await again(peer, await first_round(peer), {"wrong": TRIP})
 
     assert set(answer.result["inputRequests"]) == {"trip"}
 
 
 async def test_what_was_never_asked_is_not_carried_on() -> None:
-    async with peer_of(travel(), capabilities=ALL) as peer:
+    async with rpc_client(travel(), capabilities=ALL) as peer:
         answers = {"trip": TRIP, "invented": {"padding": "x" * 10_000}}
         answer = await again(peer, await first_round(peer), answers)
 
@@ -323,7 +323,7 @@ async def test_what_was_never_asked_is_not_carried_on() -> None:
     "declared", [{}, {"sampling": {}}, {"elicitation": {"url": {}}}, {"elicitation": True}]
 )
 async def test_a_client_is_not_asked_what_it_cannot_answer(declared: dict[str, Any]) -> None:
-    async with peer_of(travel(), capabilities=declared) as peer:
+    async with rpc_client(travel(), capabilities=declared) as peer:
         answer = await peer.call("book", seat="5A")
 
     assert (answer.status, answer.error["code"]) == (400, -32021)
@@ -331,7 +331,7 @@ async def test_a_client_is_not_asked_what_it_cannot_answer(declared: dict[str, A
 
 
 async def test_a_key_that_is_used_twice_is_the_authors_mistake() -> None:
-    async with peer_of(travel(), capabilities=ALL) as peer:
+    async with rpc_client(travel(), capabilities=ALL) as peer:
         params = {"name": "ask_twice", "inputResponses": {"same": TRIP}}
         answer = await peer.ask("tools/call", params)
 
@@ -339,7 +339,7 @@ async def test_a_key_that_is_used_twice_is_the_authors_mistake() -> None:
 
 
 async def test_an_authors_net_for_exceptions_does_not_catch_a_question() -> None:
-    async with peer_of(travel(), capabilities=ALL) as peer:
+    async with rpc_client(travel(), capabilities=ALL) as peer:
         assert (await peer.call("swallow")).result["resultType"] == "input_required"
 
 
@@ -362,7 +362,7 @@ async def test_a_question_from_within_a_group_of_tasks_is_asked() -> None:
     async def stopping() -> str:
         raise BaseExceptionGroup("stop", [KeyboardInterrupt()])
 
-    async with peer_of(server, capabilities=ALL) as peer:
+    async with rpc_client(server, capabilities=ALL) as peer:
         assert set((await peer.call("grouped")).result["inputRequests"]) == {"trip"}
         with pytest.raises(BaseExceptionGroup, match="stop"):
             await peer.call("stopping")
@@ -383,5 +383,5 @@ async def test_a_form_that_no_client_can_draw_is_the_authors_mistake() -> None:
     async def ask(ctx: Context) -> str:
         return str(await ctx.elicit("?", Nested))
 
-    async with peer_of(server, capabilities=ALL) as peer:
+    async with rpc_client(server, capabilities=ALL) as peer:
         assert (await peer.call("ask")).result["isError"] is True

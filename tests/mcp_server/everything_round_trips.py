@@ -1,4 +1,4 @@
-"""Tools and prompts of the conformance suite that take several rounds."""
+"""Tools and prompts of the conformance suite that need several round trips."""
 
 from dataclasses import dataclass
 

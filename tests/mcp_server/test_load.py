@@ -1,4 +1,4 @@
-"""Clients that are slow, impatient, half gone or many; and streams behind the guard."""
+"""Slow, disconnected and many clients; and streams behind the guard."""
 
 import asyncio
 import json
@@ -15,9 +15,9 @@ from doorward.policy import Policy, Rule
 from doorward.testing.mint import TokenMint
 from doorward.tokens import LocalKeys, TrustedIssuer
 from tests.ledger import proves
-from tests.mcp_server.over_loopback import serving
-from tests.mcp_server.speaking import META, MODERN
-from tests.mcp_server.streaming import Caller
+from tests.mcp_server.loopback_server import serving
+from tests.mcp_server.rpc_client import META, MODERN
+from tests.mcp_server.session_client import SessionClient
 
 NOW = 1_800_000_000.0
 RESOURCE = "http://localhost/mcp"
@@ -100,7 +100,7 @@ async def test_a_client_that_goes_in_the_middle_of_its_request_leaves_others_ser
         writer.write_eof()
         await reader.read()
         async with httpx2.AsyncClient(base_url=base) as http:
-            message = await Caller(http, MODERN).ask(
+            message = await SessionClient(http, MODERN).ask(
                 "tools/call", {"name": "echo", "arguments": {"text": "whole"}}
             )
 
@@ -113,9 +113,9 @@ async def test_a_deep_message_is_refused_and_breaks_nothing(member: str) -> None
     body = request("x").partition(b"\r\n\r\n")[2].replace(b'"_meta"', b'"was"', 1)
     body = body.replace(b'"params": {', b'"params": {"%b":%b,' % (member.encode(), deep), 1)
     async with serving(plain().asgi) as base, httpx2.AsyncClient(base_url=base) as http:
-        headers = Caller(http, MODERN).headers("tools/call", "echo")
+        headers = SessionClient(http, MODERN).headers("tools/call", "echo")
         refused = await http.post("/mcp", content=body, headers=headers)
-        message = await Caller(http, MODERN).ask("tools/list")
+        message = await SessionClient(http, MODERN).ask("tools/list")
 
     assert refused.status_code == 400
     assert "result" in message
@@ -124,7 +124,7 @@ async def test_a_deep_message_is_refused_and_breaks_nothing(member: str) -> None
 @asynccontextmanager
 async def guarded(
     token: str, version: str = MODERN, *, seconds_left: float = 600.0
-) -> AsyncIterator[tuple[Caller, McpServer]]:
+) -> AsyncIterator[tuple[SessionClient, McpServer]]:
     server = plain()
     policy = Policy(base=Rule(frozenset({"mcp:read"})), rules=server.rules)
     server.decide = lambda who, what: who is not None and policy.decide(who, what).allowed
@@ -143,7 +143,7 @@ async def guarded(
         serving(guard.protect(server.asgi)) as base,
         httpx2.AsyncClient(base_url=base, headers=headers) as http,
     ):
-        yield Caller(http, version), server
+        yield SessionClient(http, version), server
 
 
 def token_of(subject: str) -> str:

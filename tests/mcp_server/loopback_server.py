@@ -1,4 +1,4 @@
-"""A server on a real socket of this machine, for clients that bring their own HTTP."""
+"""A server on a real socket of localhost, for clients with their own HTTP stack."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Speaking to a server over a socket, so that a stream is read while it is written."""
+"""A client over a real socket, which reads a stream while the server writes it."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -10,15 +10,15 @@ import httpx2
 from doorward.identity import SCOPE_KEY, Identity
 from doorward.mcp_server import McpServer
 from doorward.wire.asgi import Receive, Scope, Send
-from tests.mcp_server.over_loopback import serving
-from tests.mcp_server.speaking import CLIENT, META, MODERN, Peer, judge
+from tests.mcp_server.loopback_server import serving
+from tests.mcp_server.rpc_client import CLIENT, META, MODERN, RpcClient, validate_message
 from tests.net.plain import TRUSTS_NOBODY
 
 EVENTS = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
 
 
-class Events:
-    """The messages of a stream as they come; the SDK's models judge each that is no answer."""
+class EventReader:
+    """The messages of a stream as they come; the SDK's models validate notifications."""
 
     def __init__(self, response: httpx2.Response, version: str) -> None:
         self.status = response.status_code
@@ -38,7 +38,7 @@ class Events:
             elif line.startswith("data: {"):
                 message: dict[str, Any] = json.loads(line.removeprefix("data: "))
                 if "method" in message and message["method"] != "notifications/tasks":
-                    judge(message, self._version)
+                    validate_message(message, self._version)
                 return message
         return None
 
@@ -50,8 +50,8 @@ class Events:
         return found
 
 
-class Caller:
-    """A client of a listening server, in one era and perhaps in one session."""
+class SessionClient:
+    """A client of a listening server, with one protocol revision and at most one session."""
 
     def __init__(self, http: httpx2.AsyncClient, version: str) -> None:
         self.http = http
@@ -60,7 +60,7 @@ class Caller:
         self.capabilities: dict[str, Any] = {}
 
     def headers(self, method: str | None = None, name: str | None = None) -> dict[str, str]:
-        """Return what a conforming client of the era sends along."""
+        """Return the headers of a conforming client of this revision."""
         found = {**EVENTS, "mcp-protocol-version": self.version}
         if self.session is not None:
             found["mcp-session-id"] = self.session
@@ -73,8 +73,8 @@ class Caller:
     @asynccontextmanager
     async def stream(
         self, method: str, params: Mapping[str, Any] | None = None, request_id: int = 1
-    ) -> AsyncIterator[Events]:
-        """Open the stream that answers a request."""
+    ) -> AsyncIterator[EventReader]:
+        """Open the response stream of a request."""
         told = dict(params or {})
         if self.version == MODERN:
             capabilities = {"io.modelcontextprotocol/clientCapabilities": self.capabilities}
@@ -82,20 +82,22 @@ class Caller:
         body = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": told}
         headers = self.headers(method, told.get("name"))
         async with self.http.stream("POST", "/mcp", json=body, headers=headers) as response:
-            yield Events(response, self.version)
+            yield EventReader(response, self.version)
 
     @asynccontextmanager
-    async def standing(self, last_event_id: str | None = None) -> AsyncIterator[Events]:
-        """Open the standing stream of the session, or the rest of one that was cut."""
+    async def standalone_stream(
+        self, last_event_id: str | None = None
+    ) -> AsyncIterator[EventReader]:
+        """Open the standalone stream of the session, or resume an interrupted one."""
         headers = self.headers()
         if last_event_id is not None:
             headers["last-event-id"] = last_event_id
         async with self.http.stream("GET", "/mcp", headers=headers) as response:
-            yield Events(response, self.version)
+            yield EventReader(response, self.version)
 
     async def ask(self, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return the answer to a request, however it travels."""
-        peer = Peer(self.http, self.version)
+        """Return the response to a request, as JSON or from a stream."""
+        peer = RpcClient(self.http, self.version)
         peer.capabilities = self.capabilities
         headers = {} if self.session is None else {"mcp-session-id": self.session}
         return (await peer.ask(method, params, headers=headers)).message
@@ -115,13 +117,13 @@ class Caller:
 
 
 @asynccontextmanager
-async def caller_of(
+async def session_client(
     server: McpServer,
     version: str = MODERN,
     *,
     identity: Identity | None = None,
     capabilities: Mapping[str, Any] | None = None,
-) -> AsyncIterator[Caller]:
+) -> AsyncIterator[SessionClient]:
     """Serve on a socket and connect; ``identity`` is what a guard in front would have found."""
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
@@ -134,6 +136,6 @@ async def caller_of(
         serving(guarded) as base,
         httpx2.AsyncClient(base_url=base, limits=limits, timeout=20, verify=TRUSTS_NOBODY) as http,
     ):
-        caller = Caller(http, version)
+        caller = SessionClient(http, version)
         caller.capabilities = dict(capabilities or {})
         yield caller

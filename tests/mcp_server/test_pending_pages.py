@@ -1,4 +1,4 @@
-"""The page that a user was asked to open: it is theirs, for its time, and nobody else's."""
+"""Pages for users: each is for one user and a limited time."""
 
 import asyncio
 from typing import Any
@@ -9,7 +9,7 @@ from doorward.identity import Identity
 from doorward.mcp_server import McpServer, NotAsked
 from doorward.mcp_server.elicitation.pending_pages import MAX_PER_USER, PendingPages
 from doorward.mcp_server.elicitation.request_state import RequestStateCipher
-from tests.mcp_server.speaking import peer_of
+from tests.mcp_server.rpc_client import rpc_client
 from tests.mcp_server.test_url_elicitation import (
     ALICE,
     BOB,
@@ -26,7 +26,7 @@ def _other(page: str) -> str:
 
 
 async def page_of(server: McpServer, who: Identity = ALICE) -> tuple[str, str]:
-    async with peer_of(server, capabilities=PAGES, identity=who) as peer:
+    async with rpc_client(server, capabilities=PAGES, identity=who) as peer:
         result = (await peer.call("connect")).result
     return id_in(result["inputRequests"]["page"]["params"]["url"]), result["requestState"]
 

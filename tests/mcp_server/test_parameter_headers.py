@@ -1,4 +1,4 @@
-"""Arguments that are repeated in headers: both tell one story, or nothing runs."""
+"""Headers that repeat arguments: they match the body, or the tool does not run."""
 
 import base64
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from doorward.errors import ConfigurationError
 from doorward.mcp_server import McpServer
 from tests.ledger import proves
-from tests.mcp_server.speaking import META, MODERN, peer_of
+from tests.mcp_server.rpc_client import META, MODERN, rpc_client
 
 
 def mirrored(name: Any) -> Any:
@@ -53,11 +53,11 @@ def sentinel(text: str) -> str:
 async def test_a_header_that_says_what_the_argument_says_is_served(
     arguments: dict[str, Any], headers: dict[str, str]
 ) -> None:
-    async with peer_of(server()) as peer:
+    async with rpc_client(server()) as peer:
         answer = await peer.call("query", headers, **arguments)
 
     assert answer.result["isError"] is False
-    assert answer.words.startswith(arguments["region"])
+    assert answer.content_text.startswith(arguments["region"])
 
 
 @proves("S150", "refuses")
@@ -82,7 +82,7 @@ async def test_a_header_that_says_what_the_argument_says_is_served(
 async def test_a_header_that_says_something_else_is_refused(
     arguments: dict[str, Any], headers: dict[str, str]
 ) -> None:
-    async with peer_of(server()) as peer:
+    async with rpc_client(server()) as peer:
         answer = await peer.call("query", headers, **arguments)
 
     assert (answer.status, answer.error["code"], answer.message["id"]) == (400, -32020, 1)
@@ -91,7 +91,7 @@ async def test_a_header_that_says_something_else_is_refused(
 @proves("S150", "refuses")
 @pytest.mark.parametrize("second", ["eu", "us"])
 async def test_a_header_that_came_twice_is_refused(second: str) -> None:
-    async with peer_of(server()) as peer:
+    async with rpc_client(server()) as peer:
         raw = [("mcp-param-region", "eu"), ("mcp-param-region", second)]
         answer = await _twice(peer.http, raw)
 
@@ -111,21 +111,21 @@ async def _twice(http: Any, raw: list[tuple[str, str]]) -> Any:
 
 
 async def test_a_header_with_characters_no_header_may_have_is_refused() -> None:
-    async with peer_of(server()) as peer:
+    async with rpc_client(server()) as peer:
         answer = await _twice(peer.http, [("mcp-param-region", b"e\xffu")])  # type: ignore[list-item]
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32020)
 
 
 async def test_the_initialize_era_knows_no_such_headers() -> None:
-    async with peer_of(server(), "2025-11-25") as peer:
+    async with rpc_client(server(), "2025-11-25") as peer:
         answer = await peer.call("query", {"mcp-param-region": "us"}, region="eu")
 
-    assert answer.words == "eu 10 False"
+    assert answer.content_text == "eu 10 False"
 
 
 async def test_an_argument_that_no_header_can_say_is_left_to_the_schema() -> None:
-    async with peer_of(server()) as peer:
+    async with rpc_client(server()) as peer:
         answer = await peer.call("query", region=["eu"])
 
     assert answer.result["isError"] is True

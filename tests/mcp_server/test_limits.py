@@ -1,4 +1,4 @@
-"""What one client may keep of a server's memory."""
+"""Limits on the memory that one client can use."""
 
 import pytest
 

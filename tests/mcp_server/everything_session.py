@@ -1,4 +1,4 @@
-"""Tools of the conformance suite that report, log, and ask where they stand."""
+"""Tools of the conformance suite that report, log, and ask the client over a session."""
 
 import asyncio
 from typing import Any
@@ -52,7 +52,7 @@ PERSON = {
 }
 
 
-def add_asking_tools(server: McpServer) -> None:
+def add_session_tools(server: McpServer) -> None:
     """Offer the tools."""
     _reporting(server)
 

@@ -1,4 +1,4 @@
-"""Two eras on one endpoint: how a conversation opens, and what each may ask."""
+"""All protocol revisions at one endpoint: handshake, headers and methods of each."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from doorward.mcp_server import McpServer
 from tests.ledger import proves
-from tests.mcp_server.speaking import CLIENT, LEGACY, MODERN, peer_of
+from tests.mcp_server.rpc_client import CLIENT, LEGACY, MODERN, rpc_client
 
 
 def server() -> McpServer:
@@ -20,7 +20,7 @@ def server() -> McpServer:
 
 
 async def test_discover_says_what_this_server_is_and_speaks() -> None:
-    async with peer_of(server()) as peer:
+    async with rpc_client(server()) as peer:
         result = (await peer.ask("server/discover")).result
 
     assert result["supportedVersions"] == [MODERN]
@@ -35,7 +35,7 @@ async def test_discover_says_what_this_server_is_and_speaks() -> None:
 
 @pytest.mark.parametrize("version", LEGACY)
 async def test_initialize_agrees_to_a_version_that_is_spoken_here(version: str) -> None:
-    async with peer_of(server(), version) as peer:
+    async with rpc_client(server(), version) as peer:
         result = (await peer.ask("initialize", {**CLIENT, "protocolVersion": version})).result
 
     assert result["protocolVersion"] == version
@@ -48,7 +48,7 @@ async def test_initialize_agrees_to_a_version_that_is_spoken_here(version: str) 
 async def test_initialize_offers_the_latest_of_its_era_instead_of_what_is_unknown(
     requested: str,
 ) -> None:
-    async with peer_of(server(), "2025-11-25") as peer:
+    async with rpc_client(server(), "2025-11-25") as peer:
         result = (await peer.ask("initialize", {**CLIENT, "protocolVersion": requested})).result
 
     assert result["protocolVersion"] == "2025-11-25"
@@ -60,31 +60,31 @@ async def test_initialize_offers_the_latest_of_its_era_instead_of_what_is_unknow
     ids=lambda broken: next(iter(broken)),
 )
 async def test_initialize_needs_to_know_what_the_client_is(broken: dict[str, Any]) -> None:
-    async with peer_of(server(), "2025-11-25") as peer:
+    async with rpc_client(server(), "2025-11-25") as peer:
         answer = await peer.ask("initialize", {**CLIENT, **broken})
 
     assert (answer.status, answer.error["code"]) == (200, -32602)
 
 
 async def test_a_client_of_the_first_streamable_version_sends_no_header_and_is_served() -> None:
-    async with peer_of(server(), "2025-03-26") as peer:
+    async with rpc_client(server(), "2025-03-26") as peer:
         body = {"jsonrpc": "2.0", "id": 7, "method": "tools/call"}
         body["params"] = {"name": "add", "arguments": {"a": 1, "b": 2}}
         answer = await peer.post(body, method="tools/call")
 
-    assert answer.words == "3"
+    assert answer.content_text == "3"
     assert "structuredContent" not in answer.result
 
 
 async def test_ping_is_answered_with_nothing() -> None:
-    async with peer_of(server(), "2025-06-18") as peer:
+    async with rpc_client(server(), "2025-06-18") as peer:
         assert (await peer.ask("ping")).result == {}
 
 
 @pytest.mark.parametrize("version", [*LEGACY, MODERN])
 @pytest.mark.parametrize("method", ["notifications/initialized", "notifications/cancelled"])
 async def test_a_notification_is_taken_note_of(version: str, method: str) -> None:
-    async with peer_of(server(), version) as peer:
+    async with rpc_client(server(), version) as peer:
         headers = {"mcp-protocol-version": version, "mcp-method": method}
         answer = await peer.post({"jsonrpc": "2.0", "method": method}, headers)
 
@@ -96,7 +96,7 @@ async def test_a_notification_is_taken_note_of(version: str, method: str) -> Non
     ["initialize", "ping", "logging/setLevel", "resources/subscribe", "Tools/List", "nonsense"],
 )
 async def test_a_method_that_the_modern_era_does_not_have_is_404(method: str) -> None:
-    async with peer_of(server()) as peer:
+    async with rpc_client(server()) as peer:
         answer = await peer.ask(method, {"uri": "a://b"} if "/subscribe" in method else None)
 
     assert (answer.status, answer.error["code"]) == (404, -32601)
@@ -105,8 +105,8 @@ async def test_a_method_that_the_modern_era_does_not_have_is_404(method: str) ->
 
 @pytest.mark.parametrize("method", ["server/discover", "prompts/list", "prompts/get", "nonsense"])
 async def test_a_method_that_the_initialize_era_does_not_have_is_no_http_error(method: str) -> None:
-    # 404 tells a client of that era that its session is over.
-    async with peer_of(server(), "2025-11-25") as peer:
+    # A client of these revisions takes 404 for the end of its session.
+    async with rpc_client(server(), "2025-11-25") as peer:
         answer = await peer.ask(method)
 
     assert (answer.status, answer.error["code"]) == (200, -32601)
@@ -114,7 +114,7 @@ async def test_a_method_that_the_initialize_era_does_not_have_is_no_http_error(m
 
 @pytest.mark.parametrize("method", ["prompts/list", "prompts/get"])
 async def test_what_is_not_offered_is_an_unknown_method(method: str) -> None:
-    async with peer_of(server()) as peer:
+    async with rpc_client(server()) as peer:
         answer = await peer.ask(method, {"name": "x"} if method.endswith("get") else None)
 
     assert (answer.status, answer.error["code"]) == (404, -32601)
@@ -122,7 +122,7 @@ async def test_what_is_not_offered_is_an_unknown_method(method: str) -> None:
 
 async def test_what_is_offered_later_is_announced_from_then_on() -> None:
     made = server()
-    async with peer_of(made) as peer:
+    async with rpc_client(made) as peer:
         before = (await peer.ask("server/discover")).result["capabilities"]
         made.prompt(name="hi")(lambda: "hi")
         after = (await peer.ask("server/discover")).result["capabilities"]
@@ -132,7 +132,7 @@ async def test_what_is_offered_later_is_announced_from_then_on() -> None:
 
 @pytest.mark.parametrize("given", [0, -1, 2**53 - 1, "", 'a"b', "ä"], ids=repr)
 async def test_an_answer_has_the_id_of_its_question(given: int | str) -> None:
-    async with peer_of(server()) as peer:
+    async with rpc_client(server()) as peer:
         assert (await peer.ask("tools/list", id=given)).message["id"] == given
 
 
@@ -140,17 +140,17 @@ async def test_an_answer_has_the_id_of_its_question(given: int | str) -> None:
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
 async def test_a_foreign_session_id_is_ignored(version: str) -> None:
     headers = {"mcp-session-id": "somebody-elses", "last-event-id": "9"}
-    async with peer_of(server(), version) as peer:
+    async with rpc_client(server(), version) as peer:
         answer = await peer.call("add", headers, a=1, b=2)
 
-    assert answer.words == "3"
+    assert answer.content_text == "3"
     assert "somebody-elses" not in f"{answer.headers} {answer.text}"
 
 
 @proves("S142", "refuses")
 @pytest.mark.parametrize("version", [MODERN, *LEGACY])
 async def test_no_session_is_begun_that_somebody_could_take_over(version: str) -> None:
-    async with peer_of(server(), version) as peer:
+    async with rpc_client(server(), version) as peer:
         opening = "server/discover" if version == MODERN else "initialize"
         answer = await peer.ask(opening, CLIENT)
 
@@ -161,7 +161,7 @@ async def test_no_session_is_begun_that_somebody_could_take_over(version: str) -
 @proves("S142", "refuses")
 @pytest.mark.parametrize("verb", ["GET", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"])
 async def test_there_is_no_session_to_listen_to_or_to_end(verb: str) -> None:
-    async with peer_of(server()) as peer:
+    async with rpc_client(server()) as peer:
         response = await peer.http.request(verb, "/mcp", headers={"mcp-session-id": "known"})
 
     assert response.status_code == 405

@@ -1,4 +1,4 @@
-"""Clients that people already have, when the server asks, reports and changes, in both eras."""
+"""Existing clients that answer questions and receive notifications."""
 
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ from fastmcp import Client as FastMcpClient
 from mcp import Client
 
 from tests.mcp_server.everything import everything
-from tests.mcp_server.over_loopback import serving
+from tests.mcp_server.loopback_server import serving
 
 pytestmark = pytest.mark.e2e
 MODES = [("auto", "2026-07-28"), ("legacy", "2025-11-25")]
@@ -30,7 +30,7 @@ async def roots(context: Any) -> types.ListRootsResult:
     return types.ListRootsResult(roots=[types.Root.model_validate({"uri": "file:///home"})])
 
 
-def words(result: Any) -> str:
+def content_text(result: Any) -> str:
     (block,) = result.content
     text: str = block.text
     return text
@@ -56,10 +56,10 @@ async def test_the_official_python_client_answers_what_a_tool_asks(
         listed = await client.call_tool("test_input_required_result_list_roots", {})
         at_once = await client.call_tool("test_input_required_result_multiple_inputs", {})
 
-    assert words(rounds) == "Name(name='blue') Color(color='blue')"
-    assert words(sampled) == "Paris"
-    assert "file:///home" in words(listed)
-    assert words(at_once) == "Paris Name(name='blue')"
+    assert content_text(rounds) == "Name(name='blue') Color(color='blue')"
+    assert content_text(sampled) == "Paris"
+    assert "file:///home" in content_text(listed)
+    assert content_text(at_once) == "Paris Name(name='blue')"
 
 
 @pytest.mark.parametrize(("mode", "version"), MODES)
@@ -99,5 +99,5 @@ async def test_the_fastmcp_client_answers_what_a_tool_asks(mode: Mode) -> None:
         greeted = await client.call_tool("test_input_required_result_elicitation", {})
         text = await client.read_resource("test://static-text")
 
-    assert words(greeted) == "Hello, Al!"
+    assert content_text(greeted) == "Hello, Al!"
     assert text[0].text.startswith("This is the content")

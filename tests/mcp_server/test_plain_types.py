@@ -1,4 +1,4 @@
-"""Plain arguments and results take the short way, and nothing else does."""
+"""Plain arguments and results skip pydantic, with the same outcome."""
 
 import json
 from typing import Annotated, Any
@@ -10,8 +10,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from doorward.mcp_server.functions.signature import read_signature
+from doorward.mcp_server.refusals import InvalidArguments
 from doorward.mcp_server.schemas.plain_types import are_plain, plain_types
-from doorward.mcp_server.schemas.pydantic_types import UntitledSchema, typed_dict
+from doorward.mcp_server.schemas.pydantic_types import UntitledSchema, typed_dict, validate
 from doorward.mcp_server.schemas.results import ResultSchema, read_result_schema
 
 
@@ -52,6 +53,31 @@ def test_what_takes_the_short_way_is_what_the_schema_admits_unchanged(
     judged = validator.validate_json(to_json(values), strict=True)
     assert judged == values
     assert {key: type(one) for key, one in judged.items()} == SIGNATURE.plain
+
+
+def read_by_pydantic(values: dict[str, Any]) -> Any:
+    """Return what pydantic reads, or the text of its refusal."""
+    try:
+        return validate(SIGNATURE.arguments, values, "json")
+    except InvalidArguments as error:
+        return str(error)
+
+
+def read_by_signature(values: dict[str, Any]) -> Any:
+    """Return what the function would get, or the text of the refusal."""
+    try:
+        return SIGNATURE.read(values)
+    except InvalidArguments as error:
+        return str(error)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["count", "name", "sure", "more"]), _JSON, max_size=4)
+    | st.fixed_dictionaries({"count": _JSON, "name": _JSON, "sure": _JSON})
+    | st.fixed_dictionaries({"count": st.integers(), "name": st.text(), "sure": st.booleans()})
+)
+def test_arguments_are_read_as_pydantic_reads_them(values: dict[str, Any]) -> None:
+    assert read_by_signature(values) == read_by_pydantic(values)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The endpoint in front of an application: the two paths of its own, everything else handed on."""
+"""``in_front_of``: the endpoint has two paths, the application all others."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI, HTTPException
 from doorward.errors import ConfigurationError
 from doorward.mcp_server import McpServer
 from doorward.mcp_server.http.middleware import McpMiddleware
-from tests.mcp_server.speaking import META, MODERN
+from tests.mcp_server.rpc_client import META, MODERN
 
 HEADERS = {"mcp-protocol-version": MODERN, "mcp-method": "tools/list"}
 BODY = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}

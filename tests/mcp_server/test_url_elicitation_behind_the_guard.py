@@ -1,4 +1,4 @@
-"""A page from end to end: a verified caller, our own client, a user who goes there, and a thief."""
+"""URL elicitation from end to end: guard, our client, a user, and an attacker."""
 
 from collections.abc import Generator, Mapping
 from typing import Any
@@ -86,10 +86,10 @@ class Calendars:
         )
 
 
-ERAS = pytest.mark.parametrize("initialize", [False, True], ids=["2026-07-28", "2025-11-25"])
+REVISIONS = pytest.mark.parametrize("initialize", [False, True], ids=["2026-07-28", "2025-11-25"])
 
 
-@ERAS
+@REVISIONS
 async def test_a_user_goes_to_the_page_and_the_call_goes_on(initialize: bool) -> None:
     calendars = Calendars()
     async with calendars.client(
@@ -100,7 +100,7 @@ async def test_a_user_goes_to_the_page_and_the_call_goes_on(initialize: bool) ->
     assert found.text == "the events of alice"
 
 
-@ERAS
+@REVISIONS
 async def test_a_page_that_was_sent_on_to_somebody_else_connects_nobody(initialize: bool) -> None:
     calendars = Calendars()
     calendars.signed_in = "root"

@@ -1,4 +1,4 @@
-"""The line to the client: when it goes dead, the work stops; when the server stops, it says so."""
+"""Disconnects cancel the work; a cancelled server does not look like a disconnect."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ import pytest
 
 from doorward.mcp_server import McpServer
 from tests.ledger import proves
-from tests.mcp_server.speaking import META, MODERN
+from tests.mcp_server.rpc_client import META, MODERN
 
 HEADERS = [
     (b"host", b"localhost"),
@@ -33,18 +33,18 @@ def body() -> bytes:
     ).encode()
 
 
-class Line:
-    """A client that sends its request, and hangs up when told to."""
+class DisconnectingClient:
+    """A client that sends its request, and disconnects when ``disconnected`` is set."""
 
     def __init__(self, *first: dict[str, Any]) -> None:
         self.messages = list(first) or [{"type": "http.request", "body": body()}]
-        self.dead = asyncio.Event()
+        self.disconnected = asyncio.Event()
         self.sent: list[dict[str, Any]] = []
 
     async def receive(self) -> dict[str, Any]:
         if self.messages:
             return self.messages.pop(0)
-        await self.dead.wait()
+        await self.disconnected.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Any) -> None:
@@ -80,14 +80,14 @@ async def test_a_client_that_hangs_up_stops_the_work_and_gets_nothing(
     wait: Callable[[], Any],
 ) -> None:
     server, begun, cancelled = waiting_server(wait)
-    line = Line()
-    serving = asyncio.create_task(server.asgi(scope(), line.receive, line.send))
+    client = DisconnectingClient()
+    serving = asyncio.create_task(server.asgi(scope(), client.receive, client.send))
     await begun.wait()
-    line.dead.set()
+    client.disconnected.set()
     await serving
 
     assert cancelled.is_set()
-    assert line.sent == []
+    assert client.sent == []
     assert not serving.cancelled()
 
 
@@ -101,23 +101,23 @@ async def test_nobody_waits_for_a_thread_whose_caller_hung_up() -> None:
         release.wait(30)
         return "too late"
 
-    line = Line()
-    serving = asyncio.create_task(server.asgi(scope(), line.receive, line.send))
+    client = DisconnectingClient()
+    serving = asyncio.create_task(server.asgi(scope(), client.receive, client.send))
     await asyncio.to_thread(begun.wait)
-    line.dead.set()
+    client.disconnected.set()
     await serving
     release.set()
 
-    assert line.sent == []
+    assert client.sent == []
 
 
 async def test_the_end_of_a_body_that_the_guard_replays_is_not_taken_for_a_hang_up() -> None:
     server, begun, cancelled = waiting_server(asyncio.Event().wait)
     request = {"type": "http.request", "body": body()}
-    line = Line(request, {"type": "http.request", "body": b""})
-    serving = asyncio.create_task(server.asgi(scope(), line.receive, line.send))
+    client = DisconnectingClient(request, {"type": "http.request", "body": b""})
+    serving = asyncio.create_task(server.asgi(scope(), client.receive, client.send))
     await begun.wait()
-    line.dead.set()
+    client.disconnected.set()
     await serving
 
     assert cancelled.is_set()
@@ -126,13 +126,13 @@ async def test_the_end_of_a_body_that_the_guard_replays_is_not_taken_for_a_hang_
 async def test_a_tool_that_outlives_the_first_moment_still_answers() -> None:
     release = asyncio.Event()
     server, _, _ = waiting_server(release.wait)
-    line = Line()
-    serving = asyncio.create_task(server.asgi(scope(), line.receive, line.send))
+    client = DisconnectingClient()
+    serving = asyncio.create_task(server.asgi(scope(), client.receive, client.send))
     asyncio.get_running_loop().call_later(0.05, release.set)
     await serving
 
-    assert line.sent[0]["status"] == 200
-    assert b'"text":"done"' in line.sent[1]["body"]
+    assert client.sent[0]["status"] == 200
+    assert b'"text":"done"' in client.sent[1]["body"]
 
 
 async def test_a_tool_that_will_not_be_cancelled_leaves_no_cancellation_behind() -> None:
@@ -143,10 +143,10 @@ async def test_a_tool_that_will_not_be_cancelled_leaves_no_cancellation_behind()
             return
 
     server, begun, _ = waiting_server(stubborn)
-    line = Line()
-    serving = asyncio.create_task(server.asgi(scope(), line.receive, line.send))
+    client = DisconnectingClient()
+    serving = asyncio.create_task(server.asgi(scope(), client.receive, client.send))
     await begun.wait()
-    line.dead.set()
+    client.disconnected.set()
     await serving
 
     assert serving.cancelling() == 0
@@ -154,8 +154,8 @@ async def test_a_tool_that_will_not_be_cancelled_leaves_no_cancellation_behind()
 
 async def test_a_server_that_stops_is_not_mistaken_for_a_client_that_hung_up() -> None:
     server, begun, cancelled = waiting_server(asyncio.Event().wait)
-    line = Line()
-    serving = asyncio.create_task(server.asgi(scope(), line.receive, line.send))
+    client = DisconnectingClient()
+    serving = asyncio.create_task(server.asgi(scope(), client.receive, client.send))
     await begun.wait()
     serving.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -166,24 +166,24 @@ async def test_a_server_that_stops_is_not_mistaken_for_a_client_that_hung_up() -
 
 async def test_a_client_that_hangs_up_in_its_own_sentence_is_no_error() -> None:
     server, begun, _ = waiting_server(asyncio.Event().wait)
-    line = Line({"type": "http.request", "body": body()[:10], "more_body": True})
-    line.dead.set()
-    await server.asgi(scope(), line.receive, line.send)
+    client = DisconnectingClient({"type": "http.request", "body": body()[:10], "more_body": True})
+    client.disconnected.set()
+    await server.asgi(scope(), client.receive, client.send)
 
-    assert line.sent == []
+    assert client.sent == []
     assert not begun.is_set()
 
 
 @proves("S165", "refuses")
 @pytest.mark.parametrize("announced", [b"4194305", b"9" * 5000])
 async def test_a_body_that_announces_itself_as_too_large_is_not_even_read(announced: bytes) -> None:
-    line = Line()
+    client = DisconnectingClient()
     asked = scope()
     asked["headers"].append((b"content-length", announced))
-    await McpServer("test", version="1").asgi(asked, line.receive, line.send)
+    await McpServer("test", version="1").asgi(asked, client.receive, client.send)
 
-    assert line.sent[0]["status"] == 413
-    assert line.messages
+    assert client.sent[0]["status"] == 413
+    assert client.messages
 
 
 async def test_a_body_in_pieces_is_put_together() -> None:
@@ -191,25 +191,25 @@ async def test_a_body_in_pieces_is_put_together() -> None:
     text = body()
     pieces = [text[:7], b"", text[7:]]
     messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
-    line = Line(*messages, {"type": "http.request"})
-    await server.asgi(scope(), line.receive, line.send)
+    client = DisconnectingClient(*messages, {"type": "http.request"})
+    await server.asgi(scope(), client.receive, client.send)
 
-    assert b'"text":"done"' in line.sent[1]["body"]
+    assert b'"text":"done"' in client.sent[1]["body"]
 
 
 async def test_the_endpoint_lives_and_dies_with_its_process() -> None:
     server = McpServer("test", version="1")
-    line = Line({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
-    await server.asgi({"type": "lifespan"}, line.receive, line.send)
+    client = DisconnectingClient({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
+    await server.asgi({"type": "lifespan"}, client.receive, client.send)
 
-    assert [message["type"] for message in line.sent] == [
+    assert [message["type"] for message in client.sent] == [
         "lifespan.startup.complete",
         "lifespan.shutdown.complete",
     ]
 
 
 async def test_a_web_socket_is_closed() -> None:
-    line = Line()
-    await McpServer("test", version="1").asgi({"type": "websocket"}, line.receive, line.send)
+    client = DisconnectingClient()
+    await McpServer("test", version="1").asgi({"type": "websocket"}, client.receive, client.send)
 
-    assert line.sent == [{"type": "websocket.close", "code": 1002}]
+    assert client.sent == [{"type": "websocket.close", "code": 1002}]

@@ -1,10 +1,10 @@
-"""Host and Origin where no guard stands in front."""
+"""Host and Origin of requests without a guard."""
 
 import pytest
 
 from doorward.mcp_server import McpServer
 from tests.ledger import proves
-from tests.mcp_server.speaking import peer_of, person
+from tests.mcp_server.rpc_client import person, rpc_client
 
 
 def server() -> McpServer:
@@ -35,8 +35,8 @@ def server() -> McpServer:
     ids=str,
 )
 async def test_a_neighbour_is_served(headers: dict[str, str]) -> None:
-    async with peer_of(server()) as peer:
-        assert (await peer.call("hello", headers)).words == "hello"
+    async with rpc_client(server()) as peer:
+        assert (await peer.call("hello", headers)).content_text == "hello"
 
 
 @proves("S162", "refuses")
@@ -61,7 +61,7 @@ async def test_a_neighbour_is_served(headers: dict[str, str]) -> None:
     ],
 )
 async def test_a_host_that_is_not_ours_is_refused(host: str) -> None:
-    async with peer_of(server()) as peer:
+    async with rpc_client(server()) as peer:
         answer = await peer.call("hello", {"host": host})
 
     assert answer.status == 421
@@ -86,7 +86,7 @@ async def test_a_host_that_is_not_ours_is_refused(host: str) -> None:
     ],
 )
 async def test_a_web_page_from_elsewhere_is_refused(origin: str) -> None:
-    async with peer_of(server()) as peer:
+    async with rpc_client(server()) as peer:
         answer = await peer.call("hello", {"origin": origin})
 
     assert answer.status == 403
@@ -94,7 +94,7 @@ async def test_a_web_page_from_elsewhere_is_refused(origin: str) -> None:
 
 @proves("S162", "refuses")
 async def test_a_preflight_is_not_granted() -> None:
-    async with peer_of(server()) as peer:
+    async with rpc_client(server()) as peer:
         response = await peer.http.options(
             "/mcp",
             headers={"origin": "https://evil.example", "access-control-request-method": "POST"},
@@ -108,7 +108,7 @@ async def test_nothing_has_run_when_a_web_page_from_elsewhere_is_refused() -> No
     ran: list[int] = []
     made = McpServer("test", version="1")
     made.tool(name="run")(lambda: ran.append(1))
-    async with peer_of(made) as peer:
+    async with rpc_client(made) as peer:
         await peer.call("run", {"origin": "https://evil.example"})
         assert not ran
         await peer.call("run")
@@ -118,7 +118,7 @@ async def test_nothing_has_run_when_a_web_page_from_elsewhere_is_refused() -> No
 
 async def test_somebody_whom_no_envelope_accompanies_is_still_asked_where_they_come_from() -> None:
     # An application that names callers in its own way is not our guard: it checked no Host.
-    async with peer_of(server(), identity=person("alice")) as peer:
+    async with rpc_client(server(), identity=person("alice")) as peer:
         answer = await peer.call("hello", {"host": "evil.example"})
 
     assert answer.status == 421

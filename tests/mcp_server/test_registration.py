@@ -1,4 +1,4 @@
-"""Offering tools: what an author may write, what a list then says, and what is refused at start."""
+"""Registering tools: what authors can write, what lists contain, and what is refused."""
 
 import threading
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 from doorward.errors import ConfigurationError
 from doorward.identity import Kind
 from doorward.mcp_server import McpServer
-from tests.mcp_server.speaking import peer_of, person
+from tests.mcp_server.rpc_client import person, rpc_client
 
 
 def server_with(*functions: Callable[..., Any]) -> McpServer:
@@ -28,7 +28,7 @@ async def test_tools_are_listed_in_the_order_they_came() -> None:
     async def zebra() -> None: ...
     async def ape() -> None: ...
 
-    async with peer_of(server_with(zebra, add, ape)) as peer:
+    async with rpc_client(server_with(zebra, add, ape)) as peer:
         assert await peer.tools() == ["zebra", "add", "ape"]
 
 
@@ -37,19 +37,19 @@ async def test_what_an_author_says_of_a_tool_is_in_its_listing() -> None:
     server.tool(
         name="sum.of-two", title="Sum", description="Adds.", annotations={"readOnlyHint": True}
     )(add)
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         (tool,) = (await peer.ask("tools/list")).result["tools"]
-    async with peer_of(server, "2025-03-26") as peer:
-        (elder,) = (await peer.ask("tools/list")).result["tools"]
+    async with rpc_client(server, "2025-03-26") as peer:
+        (older,) = (await peer.ask("tools/list")).result["tools"]
 
     assert (tool["name"], tool["title"], tool["description"]) == ("sum.of-two", "Sum", "Adds.")
     assert tool["annotations"] == {"readOnlyHint": True}
-    # Neither titles nor output schemas were known to that era.
-    assert set(elder) == {"name", "description", "inputSchema", "annotations"}
+    # That revision has neither titles nor output schemas.
+    assert set(older) == {"name", "description", "inputSchema", "annotations"}
 
 
 async def test_a_list_has_one_page() -> None:
-    async with peer_of(server_with(add)) as peer:
+    async with rpc_client(server_with(add)) as peer:
         answer = await peer.ask("tools/list", {"cursor": "page-2"})
 
     assert (answer.status, answer.error["code"]) == (400, -32602)
@@ -125,7 +125,7 @@ async def test_a_tool_for_people_alone_is_not_shown_to_programs() -> None:
     server.tool(kinds={"person"})(add)
     shown = {}
     for kind in get_args(Kind):
-        async with peer_of(server, identity=person("somebody", kind=kind)) as peer:
+        async with rpc_client(server, identity=person("somebody", kind=kind)) as peer:
             shown[kind] = await peer.tools()
 
     assert shown == {"person": ["add"], "service": [], "key": []}

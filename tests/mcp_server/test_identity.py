@@ -1,4 +1,4 @@
-"""The caller: injected from what the guard verified, and from nowhere else."""
+"""The caller's identity: injected from the guard, and from nothing else."""
 
 import asyncio
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from doorward.identity import Identity
 from doorward.mcp_server import McpServer
 from doorward.policy import Operation, Policy, Rule
 from tests.ledger import proves
-from tests.mcp_server.speaking import ERAS, MODERN, Peer, peer_of, person
+from tests.mcp_server.rpc_client import MODERN, REVISIONS, RpcClient, person, rpc_client
 
 ALICE = person("alice", "mcp:read", "mcp:tools")
 ADMIN = person("root", "mcp:read", "mcp:tools", "mcp:admin", roles=("admin",))
@@ -45,15 +45,15 @@ def decided_by_policy(server: McpServer) -> None:
 
 
 @proves("S146", "accepts")
-@pytest.mark.parametrize("version", ERAS)
+@pytest.mark.parametrize("version", REVISIONS)
 async def test_a_tool_is_told_who_the_guard_found(version: str) -> None:
-    async with peer_of(demo(), version, identity=ALICE) as peer:
-        assert (await peer.call("whoami")).words == "alice"
+    async with rpc_client(demo(), version, identity=ALICE) as peer:
+        assert (await peer.call("whoami")).content_text == "alice"
 
 
 @proves("S146", "refuses")
 async def test_the_caller_is_in_no_schema() -> None:
-    async with peer_of(demo(), identity=ADMIN) as peer:
+    async with rpc_client(demo(), identity=ADMIN) as peer:
         tools = (await peer.ask("tools/list")).result["tools"]
         prompts = (await peer.ask("prompts/list")).result["prompts"]
 
@@ -64,16 +64,16 @@ async def test_the_caller_is_in_no_schema() -> None:
 @proves("S146", "refuses")
 @pytest.mark.parametrize("sent", ["root", {"subject": "root"}, None], ids=repr)
 async def test_an_argument_cannot_be_the_caller(sent: Any) -> None:
-    async with peer_of(demo(), identity=ALICE) as peer:
+    async with rpc_client(demo(), identity=ALICE) as peer:
         answer = await peer.call("whoami", user=sent)
 
     assert answer.result["isError"] is True
-    assert "user: " in answer.words
+    assert "user: " in answer.content_text
 
 
 @proves("S146", "refuses")
 async def test_a_prompt_argument_cannot_be_the_caller() -> None:
-    async with peer_of(demo(), identity=ALICE) as peer:
+    async with rpc_client(demo(), identity=ALICE) as peer:
         answer = await peer.ask("prompts/get", {"name": "greeting", "arguments": {"user": "root"}})
 
     assert answer.error["code"] == -32602
@@ -85,22 +85,22 @@ async def test_a_prompt_argument_cannot_be_the_caller() -> None:
     ["x-user", "x-forwarded-user", "x-mcp-authorized", "remote-user", "doorward.identity"],
 )
 async def test_a_header_cannot_be_the_caller(header: str) -> None:
-    async with peer_of(demo(), identity=ALICE) as peer:
-        assert (await peer.call("whoami", {header: "root"})).words == "alice"
+    async with rpc_client(demo(), identity=ALICE) as peer:
+        assert (await peer.call("whoami", {header: "root"})).content_text == "alice"
 
 
 @proves("S146", "refuses")
 async def test_meta_cannot_be_the_caller() -> None:
     meta = {"doorward.identity": {"subject": "root"}, "user": "root"}
-    async with peer_of(demo(), identity=ALICE) as peer:
+    async with rpc_client(demo(), identity=ALICE) as peer:
         answer = await peer.ask("tools/call", {"name": "whoami", "_meta": meta})
 
-    assert answer.words == "alice"
+    assert answer.content_text == "alice"
 
 
 @proves("S146", "refuses")
 async def test_something_in_the_scope_that_is_no_identity_is_nobody() -> None:
-    async with peer_of(demo(), identity={"subject": "root"}) as peer:  # type: ignore[arg-type]
+    async with rpc_client(demo(), identity={"subject": "root"}) as peer:  # type: ignore[arg-type]
         answer = await peer.call("whoami")
 
     assert answer.error["code"] == -32602
@@ -131,14 +131,14 @@ async def test_a_tool_that_needs_its_caller_says_so_when_no_guard_stands_in_fron
         return user.subject if user else "stranger"
 
     with capture_logs() as logs:
-        async with peer_of(server, version) as peer:
+        async with rpc_client(server, version) as peer:
             needed = await peer.call("whoami")
             optional = await peer.call("hello")
 
     assert needed.result["isError"] is True
-    assert "no guard" in needed.words
+    assert "no guard" in needed.content_text
     assert logs[0]["event"] == "tool-needs-a-guard"
-    assert optional.words == "stranger"
+    assert optional.content_text == "stranger"
 
 
 async def test_a_prompt_that_needs_its_caller_says_so_when_no_guard_stands_in_front() -> None:
@@ -149,7 +149,7 @@ async def test_a_prompt_that_needs_its_caller_says_so_when_no_guard_stands_in_fr
         return user.subject
 
     with capture_logs():
-        async with peer_of(server) as peer:
+        async with rpc_client(server) as peer:
             answer = await peer.ask("prompts/get", {"name": "whoami"})
 
     assert (answer.status, answer.error["code"]) == (500, -32603)
@@ -168,14 +168,14 @@ async def test_callers_that_overlap_are_each_told_their_own_name() -> None:
         return user.subject
 
     async def ask(name: str) -> str:
-        async with peer_of(server, identity=person(name)) as peer:
-            return (await peer.call("whoami")).words
+        async with rpc_client(server, identity=person(name)) as peer:
+            return (await peer.call("whoami")).content_text
 
     names = [f"person-{n}" for n in range(8)]
     assert await asyncio.gather(*(ask(name) for name in names)) == names
 
 
-async def scopes_of(peer: Peer) -> list[str]:
+async def scopes_of(peer: RpcClient) -> list[str]:
     methods = ("server/discover", "tools/list", "prompts/list")
     return [(await peer.ask(method)).result["cacheScope"] for method in methods]
 
@@ -185,14 +185,14 @@ async def test_what_is_the_same_for_everybody_may_be_cached_for_everybody() -> N
     server = McpServer("test", version="1", list_ttl_ms=5000)
     server.tool(name="hello")(lambda: "hello")
     server.prompt(name="hi")(lambda: "hi")
-    async with peer_of(server) as peer:
+    async with rpc_client(server) as peer:
         assert await scopes_of(peer) == ["public"] * 3
         assert (await peer.ask("tools/list")).result["ttlMs"] == 5000
 
 
 @proves("S145", "refuses")
 async def test_what_an_identified_caller_is_shown_is_cached_for_nobody_else() -> None:
-    async with peer_of(demo(), identity=ALICE) as peer:
+    async with rpc_client(demo(), identity=ALICE) as peer:
         assert await scopes_of(peer) == ["private"] * 3
 
 
@@ -201,13 +201,13 @@ async def test_what_needs_no_rule_is_still_cached_for_nobody_else_where_callers_
     server = McpServer("test", version="1")
     server.tool(name="hello")(lambda: "hello")
     server.prompt(name="hi")(lambda: "hi")
-    async with peer_of(server, identity=ALICE) as peer:
+    async with rpc_client(server, identity=ALICE) as peer:
         assert await scopes_of(peer) == ["private"] * 3
 
 
 @proves("S145", "refuses")
 async def test_a_list_that_rules_cut_short_is_cached_for_nobody_else() -> None:
-    async with peer_of(demo()) as peer:
+    async with rpc_client(demo()) as peer:
         listed = (await peer.ask("tools/list")).result
 
     assert (listed["tools"], listed["cacheScope"]) == ([], "private")
@@ -224,10 +224,10 @@ async def test_a_list_shows_what_its_caller_may_use(version: str, by_policy: boo
     if by_policy:
         decided_by_policy(server)
 
-    async with peer_of(server, version, identity=ALICE) as peer:
+    async with rpc_client(server, version, identity=ALICE) as peer:
         seen = await peer.tools()
         prompts = [prompt["name"] for prompt in (await peer.ask("prompts/list")).result["prompts"]]
-    async with peer_of(server, version, identity=ADMIN) as peer:
+    async with rpc_client(server, version, identity=ADMIN) as peer:
         seen_by_admin = await peer.tools()
 
     assert (seen, prompts) == (["whoami"], ["greeting"])
@@ -238,8 +238,8 @@ async def test_a_list_shows_what_its_caller_may_use(version: str, by_policy: boo
 async def test_a_tool_that_is_not_hidden_answers() -> None:
     server = demo()
     decided_by_policy(server)
-    async with peer_of(server, identity=ADMIN) as peer:
-        assert (await peer.call("shut_down", at="one")).words == "root at one"
+    async with rpc_client(server, identity=ADMIN) as peer:
+        assert (await peer.call("shut_down", at="one")).content_text == "root at one"
 
 
 @proves("S147", "refuses")
@@ -251,7 +251,7 @@ async def test_a_hidden_tool_and_an_unknown_tool_are_the_same_to_their_caller(ve
     texts = []
     for server in (hidden, unknown):
         decided_by_policy(server)
-        async with peer_of(server, version, identity=ALICE) as peer:
+        async with rpc_client(server, version, identity=ALICE) as peer:
             tool = await peer.call("shut_down", at=1)
             prompt = await peer.ask("prompts/get", {"name": "eulogy"})
             texts.append((tool.status, tool.text, prompt.status, prompt.text))
@@ -262,7 +262,7 @@ async def test_a_hidden_tool_and_an_unknown_tool_are_the_same_to_their_caller(ve
 
 @proves("S147", "refuses")
 async def test_without_a_guard_what_has_a_rule_is_not_served() -> None:
-    async with peer_of(demo()) as peer:
+    async with rpc_client(demo()) as peer:
         answer = await peer.call("whoami")
 
     assert answer.error == {"code": -32602, "message": "Unknown tool: whoami"}
@@ -273,8 +273,8 @@ async def test_without_a_decision_of_its_own_a_call_is_left_to_the_guard_that_le
 ):
     # The guard's policy may know that one scope contains another; the rules alone do not.
     broad = person("alice", "mcp:everything")
-    async with peer_of(demo(), identity=broad) as peer:
-        assert (await peer.call("whoami")).words == "alice"
+    async with rpc_client(demo(), identity=broad) as peer:
+        assert (await peer.call("whoami")).content_text == "alice"
 
 
 async def test_the_decision_is_asked_about_the_operation_itself() -> None:
@@ -286,7 +286,7 @@ async def test_the_decision_is_asked_about_the_operation_itself() -> None:
         return True
 
     server.decide = decide
-    async with peer_of(server, identity=ALICE) as peer:
+    async with rpc_client(server, identity=ALICE) as peer:
         await peer.call("whoami")
 
     assert server.decide is decide
