@@ -1,4 +1,4 @@
-"""The quick way of reading a request says what the careful way says, or nothing."""
+"""The fast path reads a request as the full path does, or leaves it to that."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doorward.wire.jsonrpc.envelope import Envelope, Malformed, read_envelope
-from doorward.wire.jsonrpc.fast_path import read_usual
+from doorward.wire.jsonrpc.fast_path import read_common_request
 from tests.wire.test_envelope import META, MODERN, headers, modern
 
 
@@ -21,10 +21,10 @@ def verdict(body: bytes, sent: Any) -> Envelope | tuple[str, int, object]:
 
 
 def test_a_call_as_clients_send_it_is_read_at_one_look() -> None:
-    usual = read_usual(modern(arguments={"a": 1}), dict(headers()))
+    common = read_common_request(modern(arguments={"a": 1}), dict(headers()))
 
-    assert usual is not None
-    request_id, method, params, name, version = usual
+    assert common is not None
+    request_id, method, params, name, version = common
     assert (request_id, method, name, version) == (1, "tools/call", "add", MODERN)
     assert params["arguments"] == {"a": 1}
 
@@ -55,7 +55,7 @@ def test_a_call_as_clients_send_it_is_read_at_one_look() -> None:
 def test_whatever_is_unusual_is_left_to_the_careful_way(
     changed: dict[str, Any], sent: list[tuple[bytes, bytes]]
 ) -> None:
-    assert read_usual({**modern(), **changed}, dict(sent)) is None
+    assert read_common_request({**modern(), **changed}, dict(sent)) is None
 
 
 _NAMES = st.sampled_from(["add", "Add", " add", "=?base64?YWRk?=", "a\tb", "ä", "", "=x"])

@@ -12,14 +12,14 @@ import msgspec
 
 from doorward.wire.jsonrpc.fast_path import (
     CAPABILITIES_META,
+    KNOWN_META,
+    KNOWN_PARAMS,
     LARGEST_ID,
     META,
     MIRRORED,
     PARAMS,
-    USUAL_META,
-    USUAL_PARAMS,
     VERSION_META,
-    read_usual,
+    read_common_request,
 )
 from doorward.wire.jsonrpc.malformed import (
     HEADER_MISMATCH,
@@ -134,16 +134,16 @@ def read_envelope(body: bytes, headers: Headers) -> Envelope:
     except NotStrictJson as error:
         raise NotJson(str(error)) from None
     if type(message) is dict and type(headers) is dict:
-        usual = read_usual(message, headers)
-        if usual is not None:
-            request_id, method, params, name, version = usual
+        common = read_common_request(message, headers)
+        if common is not None:
+            request_id, method, params, name, version = common
             accept = headers.get(b"accept")
             return Envelope(method, request_id, False, params, name, version, body, accept)
-    return _read_carefully(_message(message), headers, body)
+    return _read_any(_message(message), headers, body)
 
 
-def _read_carefully(message: dict[str, Any], headers: Headers, body: bytes) -> Envelope:
-    """Return what ``read_envelope`` returns, by the way that can say what is wrong."""
+def _read_any(message: dict[str, Any], headers: Headers, body: bytes) -> Envelope:
+    """Return what ``read_envelope`` returns, for any message, with the reason of a refusal."""
     request_id = _id(message)
     if "method" not in message:
         return _response(message, request_id, headers, body)
@@ -211,12 +211,12 @@ def _params(message: dict[str, Any], request_id: str | int | None) -> dict[str, 
     params = message.get("params", {})
     if type(params) is not dict:
         raise Malformed("params is not an object", id=request_id)
-    if not USUAL_PARAMS.issuperset(params):
+    if not KNOWN_PARAMS.issuperset(params):
         _refuse_lookalikes(params, _FOLDED_PARAMS, request_id)
     meta = params.get("_meta", {})
     if type(meta) is not dict:
         raise MalformedParams("_meta is not an object", id=request_id)
-    if not USUAL_META.issuperset(meta):
+    if not KNOWN_META.issuperset(meta):
         _refuse_lookalikes(meta, _FOLDED_META, request_id)
     return params
 
