@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.mcp_server.asgi import ClientDisconnected, Receive
 from doorward.mcp_server.http import disconnect
 from doorward.mcp_server.http.disconnect import watched, while_connected
+from doorward.wire.asgi import ClientDisconnected, Receive
 
 Watch = Callable[[Receive, Awaitable[str]], Awaitable[str]]
 
