@@ -246,8 +246,11 @@ async def test_a_quiet_stream_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> 
         async with caller.stream("subscriptions/listen", params) as events:
             await acknowledged(events)
             before = events.comments
-            asyncio.get_running_loop().call_later(0.2, server.close)
-            await events.rest()
+            rest = asyncio.create_task(events.rest())
+            while events.comments == before and not rest.done():
+                await asyncio.sleep(0)
+            server.close()
+            await rest
 
     assert events.comments > before
 
