@@ -1,4 +1,4 @@
-"""What a token endpoint answered, read into a token or into the reason why there is none."""
+"""Parses a token response into a token, or into the error."""
 
 import re
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ def read_answer(target: str, answer: FetchResponse, *, now: float) -> Downstream
     Spec: RFC 6749 §5.1, §5.2; RFC 8693 §2.2
     """
     if answer.status >= 500 or answer.status == 429:
-        pause = _asked_pause(answer)
+        pause = _retry_after(answer)
         raise DownstreamUnavailable(
             f"{target}: the token endpoint answered {answer.status}",
             retry_after=RETRY if pause is None else pause,
@@ -79,7 +79,7 @@ def _token(target: str, document: Mapping[str, Any], now: float) -> DownstreamTo
     value, kind = document.get("access_token"), document.get("token_type")
     if not isinstance(value, str) or not _SENDABLE.fullmatch(value):
         raise AnswerRefused(target, "no access_token in the answer that a header can carry")
-    # Another type, such as DPoP, cannot be used by whoever only puts it into a header.
+    # Another type, such as DPoP, does not work in a plain Authorization header.
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise AnswerRefused(target, f"token_type={str(kind)[:40]!r}, want Bearer")
     issued = document.get("issued_token_type")
@@ -95,9 +95,9 @@ def _token(target: str, document: Mapping[str, Any], now: float) -> DownstreamTo
 
 def require_other(target: str, token: str, inbound: str, own_audiences: frozenset[str]) -> None:
     """
-    Refuse a token that is the one that came in, or that opens this server.
+    Refuse a token that equals the caller's token, or has this server as audience.
 
-    An opaque token shows nobody its audience; of such a one only the first can be told.
+    The audience of an opaque token cannot be checked.
 
     Raises:
         SameToken, TokenForUs.
@@ -105,7 +105,7 @@ def require_other(target: str, token: str, inbound: str, own_audiences: frozense
     Spec: MCP 2026-07-28 security best practices, "Token Passthrough"
     """
     if token == inbound:
-        raise SameToken(target, "the issuer gave back the token that came in")
+        raise SameToken(target, "the issuer returned the caller's own token")
     try:
         audience = unverified_claims(token).get("aud")
     except NotCompact:
@@ -119,7 +119,7 @@ def _refusal(target: str, status: int, document: Mapping[str, Any]) -> Exception
     error = document.get("error")
     error_code = error if isinstance(error, str) and error.isprintable() else "unknown"
     error_code = error_code[:80]
-    # Numbers and words, and not the description: some issuers repeat what was sent in it.
+    # Only codes, not the description: some issuers repeat the request in it.
     codes = document.get("error_codes")
     numbers = [one for one in codes if type(one) is int][:5] if isinstance(codes, list) else []
     detail = f"{status} {error_code}" + (f" {numbers}" if numbers else "")
@@ -139,32 +139,23 @@ def _refusal(target: str, status: int, document: Mapping[str, Any]) -> Exception
     return kind(target, detail, error_code)
 
 
-def _claims(document: object) -> str | None:
+def _claims(value: object) -> str | None:
     """Return a claims challenge when it is one: it is about to be put into a header."""
-    if not isinstance(document, str) or not 0 < len(document) <= _MAX_CLAIMS:
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_CLAIMS:
         return None
     try:
-        parse_object(document.encode())
+        parse_object(value.encode())
     except (NotStrictJson, UnicodeEncodeError):
         return None
-    return document
+    return value
 
 
-def _seconds(document: object) -> float | None:
-    if (
-        isinstance(document, str)
-        and document.isascii()
-        and document.isdigit()
-        and len(document) < 10
-    ):
-        return float(document)
-    return float(document) if type(document) in (int, float) and 0 < document < 1e9 else None  # type: ignore[operator,arg-type]
+def _seconds(value: object) -> float | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        return float(value)
+    return float(value) if type(value) in (int, float) and 0 < value < 1e9 else None  # type: ignore[operator,arg-type]
 
 
-def _asked_pause(answer: FetchResponse) -> int | None:
-    document = answer.headers.get("retry-after", "").strip()
-    return (
-        min(int(document), 300)
-        if document.isascii() and document.isdigit() and len(document) < 6
-        else None
-    )
+def _retry_after(answer: FetchResponse) -> int | None:
+    value = answer.headers.get("retry-after", "").strip()
+    return min(int(value), 300) if value.isascii() and value.isdigit() and len(value) < 6 else None

@@ -1,4 +1,4 @@
-"""What ``doorward demo`` shows: where it is, who can sign in, and every decision as it is made."""
+"""The output of ``doorward demo``: addresses, users, and each decision."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -32,7 +32,7 @@ ALARMING = frozenset({"client-document.changed", "sign-in.failed", "code.reused"
 
 
 class RichScreen:
-    """For people: a page of what one needs to know, then a line for each decision."""
+    """Text output: the addresses and users, then one line per decision."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False, soft_wrap=True)
@@ -89,7 +89,7 @@ class RichScreen:
 
 
 class JsonScreen:
-    """For programs: one JSON object on a line, first ``listening``, then one for each decision."""
+    """JSON output: one object per line, first ``listening``, then one per decision."""
 
     def __init__(self, dump: Callable[[Any], str], write: Callable[[str], None] = print) -> None:
         self._dump = dump

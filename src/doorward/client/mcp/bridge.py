@@ -237,7 +237,7 @@ class Bridge:
             message = parse_object(body)
         except NotStrictJson as error:
             raise ProtocolBroken(
-                "answer-not-json", f"The server sent something that is no JSON object ({error})."
+                "answer-not-json", f"The server sent something other than a JSON object ({error})."
             ) from error
         answers = "method" not in message and message.get("id") == request.get("id")
         if answers and isinstance(result := message.get("result"), dict):

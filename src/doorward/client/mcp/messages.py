@@ -188,7 +188,7 @@ def parse_message(document: bytes, response: httpx2.Response) -> dict[str, Any]:
     except NotStrictJson as error:
         raise ProtocolBroken(
             "answer-not-json",
-            f"The server answered {response.status_code} with something that is no JSON object "
+            f"The server answered {response.status_code} with something other than a JSON object "
             f"({error}).",
             "Check that the address is that of an MCP endpoint, often ending in /mcp.",
         ) from error

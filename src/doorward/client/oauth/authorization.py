@@ -12,8 +12,8 @@ from doorward.wire.oauth.pkce import METHOD, challenge_of
 from doorward.wire.oauth.scope import build_scope
 from doorward.wire.oauth.server_metadata import ServerMetadata
 
-# RFC 6749 §4.1.2.1 and OpenID Connect. Anything else is shown as "another error": the text comes
-# through the browser, where whoever can write a link can write it.
+# RFC 6749 §4.1.2.1 and OpenID Connect. Other errors are not shown: the text comes through the
+# browser, and an attacker can put it into a link.
 _KNOWN_ERRORS = {
     "access_denied": "The request was denied.",
     "invalid_scope": "The authorization server refused a requested scope.",

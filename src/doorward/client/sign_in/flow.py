@@ -63,7 +63,7 @@ class SignIn:
     ``resource``, ``issuer``, ``client``, ``browser``, ``answer``, ``tokens``. ``timeout`` is how
     long to wait for the person, in seconds. ``port`` is where to listen, for authorization servers that
     know one exact redirect URI; 0 is the port of the last time, or any free one. With ``paste``
-    nobody listens, and the answer is a line that the user pastes. ``prompt`` is passed on to the
+    there is no listener, and the user pastes the redirect URL. ``prompt`` is passed on to the
     authorization server, ``select_account`` for example.
     """
 

@@ -179,7 +179,9 @@ def _member(body: bytes, name: str, place: str) -> str:
     try:
         return str(parse_object(body).get(name))
     except NotStrictJson as error:
-        raise ProtocolBroken("answer-not-json", f"{place} answered with no JSON object.") from error
+        raise ProtocolBroken(
+            "answer-not-json", f"{place} did not answer with a JSON object."
+        ) from error
 
 
 def require_jwt(text: str, place: str) -> str:

@@ -1,4 +1,4 @@
-"""Signing in without a person: a service, a workload, or an employee whose company decides."""
+"""Sign-in without a user: client credentials, workload identity, enterprise-managed."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -24,19 +24,19 @@ ID_JAG = "urn:ietf:params:oauth:token-type:id-jag"
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105  (a name)
 
 TokenSource = Callable[[str], Awaitable[str]]
-"""Is given the audience, and returns a JWT that says who runs here."""
+"""Gets the audience, and returns a JWT of the workload."""
 
 
 class ServiceGrant(Protocol):
-    """A way to tokens that needs nobody in front of a screen."""
+    """A grant that needs no user."""
 
     async def form(self, found: DiscoveredIssuer, scopes: frozenset[str]) -> dict[str, str]:
-        """Return what is posted to the token endpoint of ``found``, without resource and scope."""
+        """Return the token request for ``found``, without resource and scope."""
 
 
 class ClientCredentials:
     """
-    The service itself is who is signed in: its secret or its private key is all it shows.
+    The service signs in as itself, with its secret or its private key.
 
     Spec: RFC 6749 §4.4; MCP extension OAuth client credentials
     """
@@ -53,12 +53,12 @@ class ClientCredentials:
 @dataclass(frozen=True)
 class WorkloadIdentity:
     """
-    The platform says who runs here, in a JWT made for the issuer; ``source`` fetches it.
+    The workload signs in with a JWT of its platform; ``source`` fetches the JWT.
 
-    A JWT is sent only where it is meant for: its ``aud`` must name the issuer or its token endpoint,
-    and nobody else. ``audience`` is for platforms that call the issuer by another name, as Azure
-    calls it by an application; then ``aud`` must be exactly that. Never give the audience of another
-    service, such as ``sts.amazonaws.com``: the issuer could use the JWT there.
+    The JWT's ``aud`` must be the issuer or its token endpoint, and nothing else. ``audience`` is for
+    platforms with another name for the issuer, such as an application at Azure; ``aud`` must then be
+    exactly that name. Never set the audience of another service, such as ``sts.amazonaws.com``: the
+    issuer could use the JWT there.
 
     Spec: RFC 7523 §2.1, §3; MCP extension workload identity federation
     """
@@ -72,7 +72,7 @@ class WorkloadIdentity:
         scopes: frozenset[str],  # noqa: ARG002  (the signature is Grant's)
     ) -> dict[str, str]:
         """
-        Return the grant with a JWT made for the issuer of ``found``.
+        Return the grant with a JWT for the issuer of ``found``.
 
         Raises:
             ProtocolBroken: with reason ``wrong-workload-audience``; nothing is sent.
@@ -88,12 +88,11 @@ class WorkloadIdentity:
 @dataclass(frozen=True, kw_only=True)
 class EnterpriseManaged:
     """
-    The company's identity provider says which servers its people may use.
+    The company's identity provider decides which servers its employees may use.
 
-    Two legs: the provider at ``token_endpoint`` gives an identity assertion for the server in
-    exchange for what ``subject_token`` returns, the ID token of the person's single sign-on; the
-    server's issuer gives tokens for the assertion. ``client_id`` and ``client_secret`` are those
-    that the identity provider knows this client by.
+    Two steps: the provider at ``token_endpoint`` exchanges the ID token from ``subject_token`` for an
+    identity assertion (ID-JAG); the server's issuer exchanges the assertion for tokens.
+    ``client_id`` and ``client_secret`` are this client's credentials at the identity provider.
 
     Spec: MCP extension enterprise-managed authorization; RFC 8693 §2.1; RFC 7523 §2.1
     """
@@ -106,7 +105,7 @@ class EnterpriseManaged:
     transport: httpx2.AsyncBaseTransport | None = field(default=None, repr=False)
 
     async def form(self, found: DiscoveredIssuer, scopes: frozenset[str]) -> dict[str, str]:
-        """Return the second leg's grant, with the assertion that the first leg gave."""
+        """Return the grant of the second step, with the assertion from the first."""
         form = {
             "grant_type": TOKEN_EXCHANGE,
             "requested_token_type": ID_JAG,
@@ -130,30 +129,30 @@ class EnterpriseManaged:
 
 
 def _require_audience(token: str, expected: set[str], issuer: str) -> None:
-    # Whoever gets a JWT for several audiences can show it to each of the others.
+    # A recipient of a JWT with several audiences can use it at the others.
     audiences = _audiences(token)
     if audiences and audiences <= expected:
         return
     raise ProtocolBroken(
         "wrong-workload-audience",
-        f"The platform's JWT is for {', '.join(sorted(audiences)) or 'nobody'}, and not for {issuer} "
-        "alone.",
-        "Nothing was sent. Have the platform make one whose audience is the issuer.",
+        f"The platform's JWT has the audience {', '.join(sorted(audiences)) or '(none)'}, expected "
+        f"only {issuer}.",
+        "Nothing was sent. Configure the platform to issue a JWT whose audience is the issuer.",
     )
 
 
 def _audiences(token: str) -> frozenset[str]:
-    """Return whom a JWT names in ``aud``; it is read, not verified: the issuer does that."""
+    """Return the audiences of a JWT, without verification: the issuer verifies it."""
     try:
-        document = unverified_claims(token).get("aud")
+        audience = unverified_claims(token).get("aud")
     except NotCompact:
         return frozenset()
-    values: list[Any] = document if isinstance(document, list) else [document]
+    values: list[Any] = audience if isinstance(audience, list) else [audience]
     return frozenset(values) if all(isinstance(value, str) for value in values) else frozenset()
 
 
 def _assertion(answer: HttpResponse) -> str:
-    """Return the identity assertion in the provider's answer, and nothing that only looks so."""
+    """Return the identity assertion in the provider's response."""
     if answer.status >= 500:
         raise Unreachable(
             "server-error", f"The identity provider answered {answer.status}.", "Try again soon."
@@ -162,13 +161,13 @@ def _assertion(answer: HttpResponse) -> str:
         raise SignInFailed(
             "identity-provider-refused",
             f"The identity provider refused ({answer.status}).",
-            "Sign in there again, or ask your administrator for leave to use this server.",
+            "Sign in there again, or ask your administrator for access to this server.",
         )
     document = answer.document()
     token = document.get("access_token")
     if document.get("issued_token_type") != ID_JAG or not is_sendable(token):
         raise ProtocolBroken(
-            "no-identity-assertion", "The identity provider gave something else than was asked."
+            "no-identity-assertion", "The identity provider did not return an identity assertion."
         )
     return str(token)
 
@@ -176,7 +175,7 @@ def _assertion(answer: HttpResponse) -> str:
 @dataclass(frozen=True, kw_only=True)
 class ServiceSignIn(SignIn):
     """
-    Signs in to an MCP server without a person, by ``grant``; ``client_config`` says as which client.
+    Signs in to an MCP server with ``grant`` and the client in ``client_config``, without a user.
 
     ```python
     key = PrivateKey.from_pem(pem)
@@ -209,24 +208,24 @@ class ServiceSignIn(SignIn):
         return self.client_config.client_id or self.client_config.document
 
     def tokens_for(self, server_url: str) -> Tokens | None:
-        """Return the tokens of this client from its issuer; another's are not what it may use."""
+        """Return the stored tokens of this client from its issuer, or ``None``."""
         kept = super().tokens_for(server_url)
         ours = (self.client_config.issuer, self._client_id)
         return kept if kept is not None and (kept.issuer, kept.client_id) == ours else None
 
     async def refresh(self, server_url: str, old: Tokens) -> Tokens:
         """
-        Return tokens newer than ``old``: those another process has just got, or our own.
+        Return tokens newer than ``old``: stored by another process, or requested here.
 
         Raises:
-            ClientRefused: whatever went wrong, by its class.
+            ClientRefused: the token request failed; the class says why.
         """
         async with self.token_store.lock(old.issuer, old.resource):
             kept = self.tokens_for(server_url)
             if kept and kept.access_token != old.access_token and kept.is_fresh(self.clock()):
                 return kept
-            form = BearerChallenge(scopes=old.scopes or None, dpop=old.proof_key is not None)
-            return await self.sign_in(server_url, form)
+            challenge = BearerChallenge(scopes=old.scopes or None, dpop=old.proof_key is not None)
+            return await self.sign_in(server_url, challenge)
 
     async def _authorize(
         self, found: DiscoveredIssuer, scopes: frozenset[str], prover: DpopProver | None
@@ -236,7 +235,7 @@ class ServiceSignIn(SignIn):
             raise SignInFailed(
                 "no-client",
                 f"No client is configured for {found.server.issuer}.",
-                "Register one there by hand and give its id; a service registers none by itself.",
+                "Register a client there, and set its id. A service does not register itself.",
             )
         self.progress("client", f"{registration.client_id} ({registration.kind})")
         form = {**await self.grant.form(found, scopes), "resource": found.resource.resource}
