@@ -1,8 +1,8 @@
 """
-Is this access token acceptable here? Answers an Identity or says why not.
+Verification of credentials: an Identity, or a refusal with its reason.
 
-What is not about JWTs is brought in when it is first used, because most servers never see anything
-else; and so is what reads keys, because a server can start without.
+Opaque tokens, API keys and key parsing are imported on first use. Most servers only see JWTs, and a
+server can start without keys.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Every kind of credential on one endpoint: JWTs, opaque tokens, API keys."""
+"""A verifier of every kind of credential: JWTs, opaque tokens and API keys."""
 
 import time
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ _NO_ISSUER = object()
 
 
 class TokenVerifier(Protocol):
-    """Whatever tells from a token who is calling: ``Verifier`` and ``CredentialVerifier``."""
+    """Verifies tokens: implemented by ``Verifier`` and ``CredentialVerifier``."""
 
     async def start(self) -> None:
-        """Fetch ahead what the first token needs. Never fails."""
+        """Fetch what the first token needs. Never fails."""
 
     async def aclose(self) -> None:
         """Forget every verified token."""
@@ -49,20 +49,19 @@ class TokenVerifier(Protocol):
 
 class CredentialVerifier:
     """
-    Judge JWTs of some issuers, opaque tokens of others, and API keys; each in its own way alone.
+    Verifies JWTs, opaque tokens and API keys, each kind in its own way.
 
-    Which way a token goes is decided by its form before anything is verified, and is final:
+    The form of a token decides, before anything is verified, and the decision is final:
 
-    - what begins as an API key is one, and is never sent anywhere;
-    - a JWT goes to the issuer that it names: verified by key, or looked up there, as that issuer
-      was configured;
-    - everything else is looked up at the issuer that recognises it.
+    - A token with the prefix of API keys is one. It is never sent anywhere.
+    - A JWT is verified by key, or looked up at the issuer it names, as that issuer is configured.
+    - Every other token is looked up at the issuer that recognises it.
 
-    A JWT that fails its verification is not looked up instead. Issuers say "active" of ID tokens,
-    of refresh tokens and of tokens for other servers; asked second, they would let in what the
-    verifier has just refused, and every forged token would cost them a request.
+    A JWT that fails verification is not looked up instead. Issuers report ID tokens, refresh tokens
+    and tokens for other servers as active. They would admit what the verifier has just refused, and
+    each forged token would cost them a request.
 
-    Of each way, ``cache_entries`` are remembered for at most ``cache_ttl`` seconds; 0 turns that
+    For each kind, ``cache_entries`` are cached for at most ``cache_ttl`` seconds; 0 turns the cache
     off. Times are in seconds.
 
     Raises:
@@ -84,7 +83,7 @@ class CredentialVerifier:
     ) -> None:
         signed = [one for one in issuers if isinstance(one, TrustedIssuer)]
         opaque = [one for one in issuers if isinstance(one, OpaqueIssuer)]
-        # Where nobody issues tokens, keys alone may open the door.
+        # A server may accept API keys alone, without any issuer.
         if issuers or api_keys is None:
             require_distinct([one.issuer for one in issuers])
         self._clock = clock
@@ -121,7 +120,7 @@ class CredentialVerifier:
         self._keys = VerifiedTokenCache(entries=cache_entries, ttl=cache_ttl)
 
     async def start(self) -> None:
-        """Fetch the keys of issuers ahead of the first token; one that is down is logged."""
+        """Fetch the keys of all issuers; an issuer that is down is logged."""
         if self._jwts is not None:
             await self._jwts.start()
 
@@ -148,9 +147,9 @@ class CredentialVerifier:
 
         Raises:
             TokenRejected: 401 ``invalid_token``; the subclass names the reason.
-            Unavailable: 503, whoever must be asked does not answer.
+            Unavailable: 503, an issuer that must be asked does not answer.
         """
-        # Also where there are no keys: a key for this server is nothing to show to an issuer.
+        # Also when no keys are accepted: an issuer must not see a key of this server.
         if token.startswith(_PREFIX):
             return self._verify_key(token)
         named = _issuer_named_by(token)
@@ -169,7 +168,7 @@ class CredentialVerifier:
         known = self._keys.get(digest, self._clock())
         if known is not None:
             return known
-        # Taken before the key is looked up: when the keys change in between, nothing is remembered.
+        # Read before the lookup: if the keys change in between, the entry is invalid from the start.
         generation = self._verifier.generation
         identity = self._verifier.verify(token.decode("ascii", "replace"))
         return self._keys.put(digest, identity, self._verifier, generation, self._clock())
@@ -183,10 +182,10 @@ class CredentialVerifier:
 
 def _issuer_named_by(token: bytes) -> object:
     """
-    Return what stands in ``iss`` of what is a JWS by its form, or ``_NO_ISSUER`` for other forms.
+    Return the ``iss`` of a token in the form of a JWS, or ``_NO_ISSUER`` for any other form.
 
-    Not verified: it only says who is to judge. A JWS that cannot be read names nobody, and is not
-    taken for an opaque token instead: a token that one issuer signed is not to be shown to another.
+    The value is not verified: it only selects who verifies. A JWS that cannot be read is not taken
+    for an opaque token: a token that one issuer signed must not be sent to another.
     """
     segments = token.split(b".")
     try:

@@ -1,1 +1,1 @@
-"""API keys: how they are written, kept and verified."""
+"""API keys: their format, their storage and their verification."""

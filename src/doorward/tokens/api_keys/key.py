@@ -1,4 +1,4 @@
-"""API keys: how they are written, and what is kept of one."""
+"""The format of API keys, and the record that is stored of one."""
 
 import hmac
 import secrets
@@ -11,22 +11,22 @@ from doorward.errors import ConfigurationError, MalformedToken
 from doorward.wire.oauth.scope import parse_scope
 
 PREFIX = "dw_"
-"""What every key begins with, so that scanners of code and logs find one that was left there."""
+"""The prefix of every key, by which secret scanners find one in code and logs."""
 
 _LETTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _ID, _SECRET, _CHECK = 12, 43, 6
-# 43 letters out of 62 are 256 bits: nobody guesses one, so a plain SHA-256 keeps it as well as a
-# slow hash would, and takes a microsecond.
+# 43 letters out of 62 are 256 bits, which nobody can guess. So SHA-256 protects a secret as well as
+# a slow hash would, and takes a microsecond.
 _LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKey:
     """
-    What is kept of a key: everything but its secret.
+    The stored record of a key: everything but its secret.
 
-    ``secret_sha256`` is in hexadecimal. Times are in seconds since 1970. ``name`` says in people's
-    words what the key is for. A key is its own subject: two keys of one job are two callers.
+    ``secret_sha256`` is in hexadecimal. Times are in seconds since 1970. ``name`` describes what the
+    key is for. A key is its own subject: two keys of one job are two callers.
 
     Raises:
         ConfigurationError: with reason ``not-an-api-key``.
@@ -52,18 +52,18 @@ class ApiKey:
         for scope in self.scopes:
             if parse_scope(scope) != frozenset({scope}):
                 raise _not_a_key(f"{scope[:50]!r} is no scope")
-        # Written as what is allowed: NaN is not less than anything, and infinity is no end.
+        # The condition says what is allowed, so that NaN and infinity are refused.
         if not 0 < self.created_at < self.expires_at < 1e11:
             raise _not_a_key("it does not end after it was created")
 
     def proves(self, secret: str) -> bool:
-        """Say whether ``secret`` is this key's, in a time that does not depend on how it differs."""
+        """Say whether ``secret`` is this key's, in constant time."""
         return hmac.compare_digest(sha256(secret.encode()).hexdigest(), self.secret_sha256)
 
 
 @dataclass(frozen=True)
 class PresentedKey:
-    """A key as a caller sends it, taken apart; nothing of it was compared to anything yet."""
+    """The parts of a key that a caller sent. Nothing in it is verified."""
 
     id: str
     secret: str = field(repr=False)
@@ -78,10 +78,9 @@ def new_api_key(
     roles: frozenset[str] = frozenset(),
 ) -> tuple[str, ApiKey]:
     """
-    Return a fresh key as its holder needs it, and what to keep of it.
+    Return a new key for its holder, and the record to store.
 
-    The first is nowhere else: show it once and forget it. ``lifetime`` is in seconds; every key
-    ends.
+    The key itself is stored nowhere: show it once. ``lifetime`` is in seconds; every key expires.
 
     Raises:
         ConfigurationError: with reason ``not-an-api-key``.
@@ -104,8 +103,8 @@ def read_api_key(text: str) -> PresentedKey:
     """
     Return the parts of ``dw_{id}_{secret}_{checksum}``.
 
-    The checksum keeps nobody out; it tells a key that was cut or mistyped from one that is unknown,
-    without asking the store.
+    The checksum is no protection. It distinguishes a key that was cut or mistyped from one that is
+    unknown, without a lookup.
 
     Raises:
         MalformedToken: 401 ``invalid_token``.

@@ -26,13 +26,12 @@ class ApiKeyFile:
     """
     The keys in the file at ``path``, as ``doorward api-key`` writes them.
 
-    Read again when it has changed, which is looked at every ``recheck`` seconds: so long does a
-    revoked key still open the door. While the file cannot be read, every key is answered 503:
-    nobody knows which of them were revoked in it.
+    Every ``recheck`` seconds, the file is read again if it has changed. A revoked key works for that
+    long. While the file cannot be read, every key gets a 503, because it may have been revoked.
 
     Raises:
         ConfigurationError: with reason ``no-api-keys``, ``exposed-api-keys`` or
-            ``unreadable-api-keys``, when it is made.
+            ``unreadable-api-keys``, at start-up.
     """
 
     def __init__(self, path: str | Path, *, clock: Clock = time.time, recheck: float = 1.0) -> None:
@@ -48,13 +47,13 @@ class ApiKeyFile:
 
     @property
     def generation(self) -> int:
-        """How often the file was found changed."""
+        """How often the file has changed."""
         self._look()
         return self._generation
 
     def find(self, key_id: str) -> ApiKey | None:
         """
-        Return what is kept of the key with this id.
+        Return the record of the key with this id.
 
         Raises:
             ApiKeysUnavailable: 503, the file cannot be read.
@@ -72,7 +71,7 @@ class ApiKeyFile:
         stamp = _stamp(self._path)
         if stamp is not None and stamp == self._stamp:
             return
-        # Before anything can go wrong: what was remembered of the old file is over either way.
+        # Before anything can fail: entries cached from the old file are invalid in any case.
         self._generation += 1
         self._stamp = None
         try:
@@ -87,13 +86,13 @@ def _stamp(path: Path) -> _Stamp | None:
         found = path.stat()
     except OSError:
         return None
-    # The inode too: a file that is replaced twice within one tick of the clock is another file.
+    # With the inode, because a file can be replaced twice within one tick of the clock.
     return (found.st_mtime_ns, found.st_ino, found.st_size)
 
 
 def read_keys(path: Path) -> tuple[ApiKey, ...]:
     """
-    Return the keys in ``path``, in the order in which they were made.
+    Return the keys in ``path``, in the order of their creation.
 
     Raises:
         ConfigurationError: with reason ``no-api-keys``, ``exposed-api-keys`` or
@@ -112,7 +111,7 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
     except OSError as error:
         raise _unreadable(path, str(error.strerror)) from error
     except Exposed as found:
-        # Whoever may write here may add a key with every scope; who may read, learns who holds one.
+        # Write access lets another user add a key with every scope; read access shows who has one.
         raise ConfigurationError(
             "exposed-api-keys",
             f"{path} is open to other users of this machine (mode {found.mode}).",
@@ -156,7 +155,7 @@ def _text(value: object) -> str:
 
 
 def _texts(value: object) -> frozenset[str]:
-    # A text is a collection of its letters, and each of them could be a scope.
+    # A string is a collection of its letters, and each letter could be a scope.
     if not isinstance(value, list):
         raise TypeError("a list is something else")
     return frozenset(_text(one) for one in value)
@@ -164,9 +163,9 @@ def _texts(value: object) -> frozenset[str]:
 
 def write_keys(path: Path, keys: Iterable[ApiKey]) -> None:
     """
-    Put ``keys`` into ``path``, with mode 0600, at once or not at all.
+    Write ``keys`` to ``path`` atomically, with mode 0600.
 
-    A link stays one and what it leads to is written; a file that is there stays its owner's.
+    A symbolic link stays, and its target is written. An existing file keeps its owner.
 
     Raises:
         ConfigurationError: with reason ``unwritable-api-keys``.
@@ -174,7 +173,7 @@ def write_keys(path: Path, keys: Iterable[ApiKey]) -> None:
     entries = [
         {**vars(key), "scopes": sorted(key.scopes), "roles": sorted(key.roles)} for key in keys
     ]
-    # Put in the place of the link, a revocation would never reach the server that reads the file.
+    # If the link were replaced, a revocation would not reach the server that reads the target.
     path = path.resolve()
     content = json.dumps({"version": _VERSION, "keys": entries}, indent=1).encode() + b"\n"
     try:
@@ -194,9 +193,9 @@ def write_keys(path: Path, keys: Iterable[ApiKey]) -> None:
 
 def remove_left(path: Path) -> None:
     """
-    Remove what processes left beside ``path`` that were killed while they wrote it.
+    Remove the temporary files of processes that were killed while they wrote ``path``.
 
-    Call it under the lock under which the file is written: what is under way looks the same.
+    Hold the lock for writing: the temporary file of a running process looks the same.
     """
     path = path.resolve()
     with suppress(OSError):
@@ -205,12 +204,12 @@ def remove_left(path: Path) -> None:
 
 
 def _temporary(path: Path) -> str:
-    # Each file has a lock of its own, and a folder may hold several.
+    # With the name, because each file has its own lock and a folder can hold several files.
     return f".api-keys-{path.name}-"
 
 
 def _keep_owner(descriptor: int, path: Path) -> None:
-    """Leave the file to whom it belongs: written by root, its server could not read it any more."""
+    """Keep the owner of the file: a file that root owns could not be read by its server."""
     if sys.platform != "win32":
         with suppress(OSError):
             owner = path.stat()

@@ -1,4 +1,4 @@
-"""Where API keys are kept, and what one that comes with a request is worth."""
+"""The verifier of API keys, and the interface of what stores them."""
 
 import time
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from doorward.tokens.api_keys.key import ApiKey, read_api_key
 from doorward.tokens.refusals import ApiKeyExpired, ApiKeyRevoked, UnknownApiKey
 
 ISSUER = "doorward:api-key"
-"""Who vouches for a key: this server and nobody else. No authorization server can have this name."""
+"""The issuer of every key: this server. No authorization server can have this name."""
 
 
 class ApiKeys(Protocol):
@@ -18,7 +18,7 @@ class ApiKeys(Protocol):
 
     @property
     def generation(self) -> int:
-        """A number that changes with the keys: whatever was verified before it is forgotten."""
+        """A number that changes with the keys; cached identities are then invalid."""
 
     def find(self, key_id: str) -> ApiKey | None:
         """
@@ -30,7 +30,7 @@ class ApiKeys(Protocol):
 
 
 class ApiKeyList:
-    """Keys in memory: for tests, and for whoever keeps them in a place of their own."""
+    """Keys in memory, for tests and for custom storage."""
 
     def __init__(self, keys: Iterable[ApiKey] = ()) -> None:
         self._keys: dict[str, ApiKey] = {}
@@ -43,7 +43,7 @@ class ApiKeyList:
         return self._generation
 
     def replace(self, keys: Iterable[ApiKey]) -> None:
-        """Put ``keys`` in the place of all that were there."""
+        """Replace all keys by ``keys``."""
         self._keys = {key.id: key for key in keys}
         self._generation += 1
 
@@ -52,20 +52,21 @@ class ApiKeyList:
         return self._keys.get(key_id)
 
 
-# Compared with where no key has the id, so that looking takes as long as it does where one has.
-_NOBODY = ApiKey(id="0" * 12, secret_sha256="0" * 64, name="nobody", created_at=1.0, expires_at=2.0)
+# Compared with when the id is unknown, so that timing does not show which ids exist.
+_UNKNOWN = ApiKey(
+    id="0" * 12, secret_sha256="0" * 64, name="nobody", created_at=1.0, expires_at=2.0
+)
 
 
 class ApiKeyVerifier:
     """
-    Judges API keys.
+    Verifies API keys.
 
-    A key comes as every other credential does, in ``Authorization: Bearer``. There is no X-API-Key:
-    with two headers, one request can carry two callers, and proxies that keep credentials out of
-    logs know the one.
+    A key is sent like every other credential, in ``Authorization: Bearer``. There is no X-API-Key:
+    with two headers, one request could carry two callers, and proxies redact only the standard one.
     """
 
-    # Lets `Remembered` keep what was found until the key ends or the keys change.
+    # For the cache: an entry is valid until the key expires or the keys change.
     trusted_until = float("inf")
 
     def __init__(self, keys: ApiKeys, *, clock: Clock = time.time) -> None:
@@ -74,12 +75,12 @@ class ApiKeyVerifier:
 
     @property
     def generation(self) -> int:
-        """That of the keys."""
+        """The generation of the keys."""
         return self._keys.generation
 
     def verify(self, token: str) -> Identity:
         """
-        Return the caller that the key stands for.
+        Return the caller that the key identifies.
 
         Raises:
             TokenRejected: 401 ``invalid_token``; the subclass names the reason.
@@ -87,12 +88,12 @@ class ApiKeyVerifier:
         """
         presented = read_api_key(token)
         found = self._keys.find(presented.id)
-        proved = (found or _NOBODY).proves(presented.secret)
+        proved = (found or _UNKNOWN).proves(presented.secret)
         if found is None or not proved:
             raise UnknownApiKey(
                 f"id={presented.id!r}, {'no such key' if found is None else 'another secret'}"
             )
-        # Only whoever holds the secret is told what became of the key.
+        # Only a caller with the secret learns that the key is revoked or expired.
         if found.revoked_at is not None:
             raise ApiKeyRevoked(f"id={found.id!r}, revoked at {found.revoked_at:.0f}")
         if not self._clock() < found.expires_at:

@@ -1,4 +1,4 @@
-"""What the claims of a genuine token must say before it is accepted here."""
+"""The checks that the claims of a token with a good signature must pass."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ _NUMBERS = (int, float)
 
 
 class Expected(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """What the server expects of this issuer's tokens; times in seconds."""
+    """What the server requires of an issuer's tokens; times in seconds."""
 
     issuer: str
     audiences: frozenset[str]
@@ -30,7 +30,7 @@ class Expected(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class PresentedToken(msgspec.Struct, frozen=True, gc=False):
-    """A genuine token before its judges: its ``typ``, its claims, what is expected, and the time."""
+    """A token with a good signature: its ``typ``, its claims, what is required, and the time."""
 
     type: str | None
     claims: Claims
@@ -43,7 +43,7 @@ Check = Callable[[PresentedToken], None]
 
 def kind(presented: PresentedToken) -> None:
     """
-    Refuse what is genuine and no access token: ID tokens, logout tokens, DPoP proofs, grants.
+    Refuse a JWT of another kind: ID token, logout token, DPoP proof, assertion grant.
 
     Spec: RFC 9068 §4; RFC 8725 §3.11, §3.12
     """
@@ -64,7 +64,7 @@ def kind(presented: PresentedToken) -> None:
 
 def unbound(presented: PresentedToken) -> None:
     """
-    Refuse a token that is bound to a key: whoever sends it as a bearer token proves no key.
+    Refuse a token that is bound to a key: a bearer token proves no key.
 
     Spec: RFC 9449 §7.2; RFC 8705 §3; RFC 7800 §3.1
     """
@@ -74,7 +74,7 @@ def unbound(presented: PresentedToken) -> None:
 
 def issuer(presented: PresentedToken) -> None:
     """
-    Refuse a token that another issuer speaks in.
+    Refuse a token whose ``iss`` is another issuer.
 
     Spec: RFC 9068 §4; RFC 8725 §3.8
     """
@@ -85,13 +85,13 @@ def issuer(presented: PresentedToken) -> None:
 
 def audience(presented: PresentedToken) -> None:
     """
-    Refuse a token that was minted for somebody else.
+    Refuse a token that was issued for another server.
 
     Spec: RFC 9068 §4; RFC 7519 §4.1.3 (a string or an array); RFC 8707 §2
     """
     name, expected = presented.expected.profile.audience_claim, presented.expected.audiences
     named = presented.claims.get(name)
-    # The name is looked for among ours and never ours in the name: `in` on a str is a substring
+    # `aud` is looked up in the expected set, never the other way round: `in` on a str is a substring
     # test, and ".../mcp" is a substring of ".../mcp-admin".
     if isinstance(named, str):
         admitted = named in expected
@@ -108,15 +108,15 @@ def audience(presented: PresentedToken) -> None:
 
 def lifetime(presented: PresentedToken) -> None:
     """
-    Refuse a token that is over, has not begun, or would outlive ``longest_life``.
+    Refuse a token that has expired, is not valid yet, or expires after ``longest_life``.
 
     Spec: RFC 9068 §4; RFC 7519 §4.1.4, §4.1.5, §4.1.6
     """
     claims, now, expected = presented.claims, presented.now, presented.expected
     leeway, longest = expected.leeway, expected.longest_life
     exp: Any = claims.get("exp")
-    # By exact type, so that True is no number. Windows rather than deadlines, written as what is
-    # allowed: every comparison with NaN is false, so a NaN that gets here is refused as well.
+    # The exact type, because True is an int. The conditions say what is allowed: every comparison
+    # with NaN is false, so NaN is refused too.
     if type(exp) not in _NUMBERS:
         raise OutsideLifetime(f"exp={_shortened(exp)} is not a NumericDate")
     if not now - leeway < exp <= now + leeway + longest:
@@ -135,7 +135,7 @@ def lifetime(presented: PresentedToken) -> None:
 
 def completeness(presented: PresentedToken) -> None:
     """
-    Refuse a token that lacks a claim its profile requires, or gives one the wrong type.
+    Refuse a token that lacks a claim its profile requires, or has one of the wrong type.
 
     Spec: RFC 9068 §2.2
     """
@@ -147,16 +147,16 @@ def completeness(presented: PresentedToken) -> None:
     _text(claims, profile.token_id_claims, required=False)
 
 
-# Order is policy: the first check that fails names the refusal, and each may rely on those before
-# it. First what the thing is, because every later sentence speaks of an access token; then who
-# issued it and whom it is for, because "expired" makes a client refresh and "for another server"
-# must not; then whether it lives; last what only a broken issuer leaves out.
+# The order is policy: the first check that fails names the refusal, and each relies on those before
+# it. First the kind, because all others assume an access token. Then issuer and audience, because
+# "expired" makes a client refresh, and "for another server" must not. Then the lifetime. Last, what
+# only a broken issuer leaves out.
 CHECKS: tuple[Check, ...] = (kind, unbound, issuer, audience, lifetime, completeness)
 
 
 def admit(presented: PresentedToken) -> None:
     """
-    Return when every check passes, or raise what the first failing one says.
+    Return when every check passes.
 
     Does not verify the signature and does not look at scopes.
 
@@ -178,6 +178,6 @@ def _text(claims: Claims, names: tuple[str, ...], *, required: bool) -> None:
 
 
 def _shortened(value: Any) -> str:
-    """Return ``value`` for the log: a peer chose it, so it is cut."""
+    """Return ``value`` for the log, cut: a peer chose it."""
     text = repr(value)
     return text if len(text) <= 200 else text[:200] + "…"

@@ -1,4 +1,4 @@
-"""Keys of an issuer that is known by its name alone."""
+"""Keys that the metadata of an issuer leads to."""
 
 import time
 
@@ -10,11 +10,11 @@ from doorward.wire.oauth import server_metadata
 
 class DiscoveredKeys(RemoteKeys):
     """
-    The keys to which the issuer's own metadata leads.
+    The keys at the ``jwks_uri`` in the issuer's metadata.
 
-    ``internal_url`` is where this process reaches the issuer when that is not the address that
-    users and tokens know (``http://keycloak:8080/realms/x`` inside a network of containers). It is
-    only fetched from: what metadata and tokens say is still compared to ``issuer``.
+    ``internal_url`` is where this process reaches the issuer, if that is not its public address
+    (``http://keycloak:8080/realms/x`` in a network of containers). Only the fetch goes there:
+    metadata and tokens are still compared to ``issuer``.
 
     Spec: RFC 8414 §3; OpenID Connect Discovery 1.0 §4
     """
@@ -33,7 +33,7 @@ class DiscoveredKeys(RemoteKeys):
         self._internal_url = internal_url
 
     async def _fetch(self) -> tuple[bytes, float | None]:
-        # Asked each time, and not only once: when a provider moves its keys, it says so here.
+        # Read for each fetch: when a provider moves its keys, its metadata says so.
         self._uri = await find_endpoint(
             "keys",
             server_metadata.parse_jwks_uri,

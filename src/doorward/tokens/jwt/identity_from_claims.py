@@ -1,4 +1,4 @@
-"""From admitted claims to the Identity that every room above shares."""
+"""The Identity that verified claims describe."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -12,7 +12,7 @@ from doorward.wire.oauth.scope import parse_scope
 
 Claims = Mapping[str, Any]
 _NONE: frozenset[str] = frozenset()
-# The same few scope texts come in every token; only issuers we trust get theirs in here.
+# Tokens repeat a few scope strings. Only verified tokens reach this cache.
 _parse_scope = lru_cache(maxsize=512)(parse_scope)
 
 
@@ -20,10 +20,10 @@ def read_identity(claims: Claims, profile: TokenProfile, payload: bytes) -> Iden
     """
     Return who is calling. ``payload`` is the JSON that ``claims`` were read from.
 
-    Does not check anything that ``checks`` has checked.
+    Does not repeat what ``checks`` has checked.
 
     Raises:
-        MissingClaim: scopes are there and are neither a text nor a list of texts.
+        MissingClaim: the scopes are neither a string nor a list of strings.
 
     Spec: RFC 9068 §2.2, §5
     """
@@ -45,10 +45,10 @@ def read_identity(claims: Claims, profile: TokenProfile, payload: bytes) -> Iden
 
 def read_scopes(claims: Claims, names: tuple[str, ...]) -> frozenset[str]:
     """
-    Return the scopes under the first of ``names`` that is there: a text or a list, either is known.
+    Return the scopes in the first of ``names`` that the token has: a string or a list.
 
     Raises:
-        MissingClaim: neither, or a text that is no list of scopes.
+        MissingClaim: it is neither, or not a valid scope string.
 
     Spec: RFC 9068 §2.2.3; RFC 8693 §4.2; RFC 6749 §3.3
     """
@@ -59,7 +59,7 @@ def read_scopes(claims: Claims, names: tuple[str, ...]) -> frozenset[str]:
         if type(value) is str:
             scopes = _parse_scope(value)
         elif isinstance(value, list) and all(isinstance(one, str) for one in value):
-            # One scope per entry: "a b" inside a list is no scope, and would be two if it were split.
+            # One scope per entry: "a b" in a list is not a scope, and split it would grant two.
             scopes = (
                 parse_scope(" ".join(value))
                 if all(one and " " not in one for one in value)
@@ -75,14 +75,14 @@ def read_scopes(claims: Claims, names: tuple[str, ...]) -> frozenset[str]:
 
 def read_roles(claims: Claims, paths: tuple[ClaimPath, ...]) -> frozenset[str]:
     """
-    Return the roles found under ``paths``, all together.
+    Return all roles under ``paths``.
 
-    What is not a text or a list of texts gives no roles: roles only ever add, so nothing is lost by
-    reading less.
+    A value that is neither a string nor a list of strings gives no roles. Roles only add
+    permissions, so reading fewer is safe.
     """
     found: list[str] = []
     for path in paths:
-        # The whole name first: "https://mcp.example/roles" is one claim and has dots in it.
+        # The whole name first: "https://mcp.example/roles" is one claim, with dots in its name.
         value = claims[path] if isinstance(path, str) and path in claims else _at(claims, path)
         if type(value) is list:
             found += [one for one in value if type(one) is str]

@@ -1,4 +1,4 @@
-"""Who may issue tokens for this server, for whom, and signed how."""
+"""An issuer of JWTs that this server trusts, and on which conditions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,21 +13,21 @@ from doorward.wire.address import is_loopback_host, require_issuer, split
 if TYPE_CHECKING:
     from doorward.tokens.revocations import Revocations
 
-# What providers sign with unless told otherwise.
+# What providers sign with by default.
 DEFAULT_ALGORITHMS = ("RS256", "ES256")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrustedIssuer:
     """
-    An issuer whose tokens are accepted, and under which conditions.
+    An issuer whose tokens are accepted, and on which conditions.
 
     ``issuer`` is compared to the token's ``iss`` byte for byte. ``audience`` is what ``aud`` must
-    name: usually this server's own URL; several values mean any one of them. ``keys`` is where its
-    keys come from; left out, they are found through ``jwks_uri`` or the issuer's metadata.
-    ``internal_url`` is where this process reaches the issuer, when that differs from its name; it
-    may be plain http, and then whoever is on that network can hand out keys. ``revocations`` tells
-    which of its tokens were revoked; without it, a token is good until it is over.
+    contain, usually this server's URL; of several values, one is enough. ``keys`` provides the
+    issuer's keys. Without it, they come from ``jwks_uri`` or the issuer's metadata.
+    ``internal_url`` is where this process reaches the issuer, if that differs from ``issuer``. It
+    may be plain http; then anyone on that network can serve false keys. ``revocations`` lists its
+    revoked tokens; without it, a token is valid until it expires.
 
     Raises:
         ConfigurationError: with reason ``not-an-issuer``, ``insecure-issuer``,
@@ -50,8 +50,8 @@ class TrustedIssuer:
         require_algorithms(self.algorithms, self.issuer)
         _require_key_url(self.jwks_uri)
         audiences = self.audiences
-        # There is no way to leave it open: without an audience, a token that the user gave to any
-        # other server of this issuer opens this one too.
+        # There is no way to turn this off: without an audience, a token that the user gave to any
+        # other server of this issuer is accepted here too.
         if not audiences or not all(audiences):
             raise ConfigurationError(
                 "undecided-audience",
@@ -67,7 +67,7 @@ class TrustedIssuer:
 
 def require_distinct(names: Sequence[str]) -> None:
     """
-    Refuse to trust nobody, and to trust one issuer under two conditions.
+    Refuse an empty list of issuers, and an issuer that is listed twice.
 
     Raises:
         ConfigurationError: with reason ``no-issuers`` or ``issuer-twice``.

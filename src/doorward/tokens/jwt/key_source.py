@@ -1,4 +1,4 @@
-"""Where an issuer's keys come from."""
+"""The interface of whatever provides an issuer's keys."""
 
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,21 +11,21 @@ class KeySource(Protocol):
 
     @property
     def generation(self) -> int:
-        """A number that grows when the keys change; what was verified before it is forgotten."""
+        """A number that grows when the keys change; cached tokens are then invalid."""
 
     @property
     def trusted_until(self) -> float:
-        """Until when, in seconds since 1970, the keys may be used without asking again."""
+        """Until when, in seconds since 1970, the keys may be used without another fetch."""
 
     async def start(self) -> None:
-        """Fetch the keys ahead of the first token. Never fails: what is missing is asked later."""
+        """Fetch the keys. Never fails: missing keys are fetched later."""
 
     def known(self, kid: str | None, algorithm: str) -> "Key | None":
-        """Return the key when it is at hand and still trusted, without waiting."""
+        """Return the key without waiting, if it was fetched and is still trusted."""
 
     async def key(self, kid: str | None, algorithm: str) -> "Key":
         """
-        Return the key, fetching it if need be.
+        Return the key, and fetch it if necessary.
 
         Raises:
             UnknownKey: the issuer has no such key.

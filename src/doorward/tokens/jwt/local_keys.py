@@ -1,4 +1,4 @@
-"""Keys of an authorization server in this process."""
+"""Keys of an authorization server that runs in this process."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,9 +14,9 @@ class LocalKeys:
     """
     The keys of an authorization server in this process.
 
-    ``read`` returns its JWKS document; it is read again when ``recheck`` seconds have passed, and
-    at once when a token names a key that is not in it. So a new key works at once, and one that was
-    withdrawn stops within ``recheck``.
+    ``read`` returns its JWKS document. It is read again after ``recheck`` seconds, and at once when
+    a token names a key that is not in it. So a new key works at once, and a withdrawn one stops
+    working within ``recheck``.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class LocalKeys:
 
     @property
     def trusted_until(self) -> float:
-        """Always: a change shows in ``generation`` within ``recheck``."""
+        """No limit: a change shows in ``generation`` within ``recheck``."""
         return float("inf")
 
     async def start(self) -> None:
@@ -75,7 +75,7 @@ class LocalKeys:
         jwks = self._read()["keys"]
         if jwks != self._jwks:
             self._keys = KeySet({"keys": jwks})
-            # A copy: a server that changes its own list in place would otherwise change ours, and
-            # the two would compare equal for ever.
+            # A copy: a server that changes its list in place would change this one too, and the two
+            # would always be equal.
             self._jwks = [dict(key) for key in jwks]
             self._generation += 1

@@ -1,4 +1,4 @@
-"""How an issuer writes its access tokens."""
+"""The shape of an issuer's access tokens."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,17 +12,19 @@ ClaimPath = str | tuple[str, ...]
 @dataclass(frozen=True, kw_only=True)
 class TokenProfile:
     """
-    The shape of an issuer's access tokens, and what tells them from its other tokens.
+    The shape of an issuer's access tokens, and what distinguishes them from its other tokens.
 
-    Where several names are listed, the first one that the token has is used. ``types`` are the
-    accepted values of ``typ``, in lower case and without ``application/``. ``required_values`` must
-    be equal; ``forbidden_claims`` must be absent: where ``typ`` says only ``JWT``, they are what
-    keeps an ID token out.
+    Of several names, the first one that the token has is used. ``types`` are the accepted values of
+    ``typ``, in lower case and without ``application/``. ``required_values`` must be equal, and
+    ``forbidden_claims`` must be absent: where ``typ`` is only ``JWT``, they keep ID tokens out.
 
-    A token without a person is a service's. It is known by its subject, which is one of
-    ``service_subjects`` with the client's id in it (the standard's way: the client's id itself); or
-    by one of ``service_claims``, claims that only such a token has: with that value, with one that
-    fits the pattern, or with any where it is ``None``; or because it has none of ``person_claims``, when there are any.
+    A token without a person belongs to a service. One of three things shows that:
+
+    - Its subject is one of ``service_subjects``, with the client id filled in. In RFC 9068, that is
+      the client id itself.
+    - It has one of ``service_claims``: with this value, a value that fits the pattern, or any value
+      where it is ``None``.
+    - It has none of ``person_claims``, if any are listed.
 
     Spec: RFC 9068 §2; RFC 8725 §3.11, §3.12
     """
@@ -51,8 +53,8 @@ class TokenProfile:
 RFC9068 = TokenProfile(
     name="rfc9068",
     types=frozenset({"at+jwt"}),
-    # Not groups: in many directories people join those by themselves.
+    # Not groups: in many directories, users can join groups on their own.
     role_paths=("roles",),
     required_claims=frozenset({"iat", "jti"}),
 )
-"""The standard's own shape, and the default: ``typ`` is ``at+jwt`` and nothing required is absent."""
+"""Tokens as RFC 9068 defines them, and the default: ``typ`` is ``at+jwt``."""

@@ -1,4 +1,4 @@
-"""Keys that an issuer publishes under a URL."""
+"""Keys that an issuer publishes at a URL."""
 
 import asyncio
 import time
@@ -22,13 +22,12 @@ _FLIGHT = "keys"
 @dataclass(frozen=True, kw_only=True)
 class Freshness:
     """
-    How long keys are believed, in seconds.
+    How long a key set is used, in seconds.
 
-    ``shortest`` and ``longest`` bound what the issuer's Cache-Control says; ``usual`` applies when
-    it says nothing. ``stale`` is how long after that the old keys still serve while the issuer
-    cannot be reached. For the sake of keys that are not in the set it is fetched
-    ``unknown_kid_burst`` times at once, and then once in ``unknown_kid`` seconds. ``retry`` is the
-    least time between two tries after a failure.
+    ``shortest`` and ``longest`` bound the issuer's Cache-Control; ``usual`` applies without one.
+    ``stale`` is how much longer old keys are used while the issuer cannot be reached. A ``kid`` that
+    is not in the set causes at most ``unknown_kid_burst`` fetches at once, and then one every
+    ``unknown_kid`` seconds. ``retry`` is the least time between two fetches after a failure.
     """
 
     shortest: float = 60.0
@@ -42,11 +41,10 @@ class Freshness:
 
 class RemoteKeys:
     """
-    The keys under ``jwks_uri``, fetched when needed, by one request at a time.
+    The keys at ``jwks_uri``, fetched when needed, by one request at a time.
 
-    A key that is not in the set is asked for at once. Whoever sends tokens with invented ``kid``
-    values causes one fetch per ``unknown_kid`` seconds in the long run, and delays a key that was
-    rotated in meanwhile by no more than that.
+    A ``kid`` that is not in the set causes a fetch at once. Tokens with invented ``kid`` values
+    cause at most one fetch per ``unknown_kid`` seconds, and delay a new key by no more than that.
 
     Spec: RFC 7517 §5; RFC 9111 §4.2.4 (stale-if-error, bounded)
     """
@@ -83,23 +81,23 @@ class RemoteKeys:
 
     @property
     def trusted_until(self) -> float:
-        """Until when the keys serve without asking again."""
+        """Until when the keys are used without another fetch."""
         return self._trusted.until
 
     @property
     def problem(self) -> str | None:
-        """What went wrong at the last fetch, for the log and for whoever describes this process."""
+        """What went wrong at the last fetch, for logs and status pages."""
         return self._problem
 
     async def start(self) -> None:
         """
-        Fetch the keys. A failure is logged: the provider may start after us, and until it answers
-        every token gets a 503.
+        Fetch the keys. A failure is logged: the provider may start after this server. Until it
+        answers, every token gets a 503.
         """
         await self._refresh()
 
     async def aclose(self) -> None:
-        """End a fetch that is under way; the keys that are here stay."""
+        """Cancel a fetch in flight, and keep the keys that were fetched before."""
         await self._flight.aclose()
 
     def known(self, kid: str | None, algorithm: str) -> "Key | None":
@@ -129,8 +127,8 @@ class RemoteKeys:
         if found is not None:
             return found
         if self._problem is not None:
-            # The set is old and the issuer is silent: the key may well be a new one of its own, and
-            # a 401 would make clients throw good tokens away.
+            # The set is old and the issuer does not answer: the key may be a new one, and a 401
+            # would make clients discard valid tokens.
             raise KeysUnavailable(f"kid={kid!r} is not in the last set, and {self._problem}")
         raise UnknownKey(f"kid={kid!r} alg={algorithm!r}, have {sorted(self._usable().kids)}")
 
@@ -140,9 +138,9 @@ class RemoteKeys:
         return self._keys
 
     def _stale_key(self, kid: str | None, algorithm: str) -> "Key | None":
-        """Return an old key at once while the issuer fails, and go on asking behind it."""
-        # Whoever waits for an issuer that hangs waits for the fetcher's whole timeout: at the first
-        # failure somebody has to, afterwards nobody whose key is at hand.
+        """Return a stale key at once while the issuer fails, and fetch in the background."""
+        # An issuer that hangs costs the fetcher's whole timeout. Only the first request pays that;
+        # after a failure, no request waits whose key is in the old set.
         if self._problem is None or self._keys is None or not self._clock() < self._stale_until:
             return None
         found = self._keys.find(kid, algorithm)
@@ -153,9 +151,9 @@ class RemoteKeys:
         return found
 
     async def _fetch_for_unknown_kid(self, kid: str | None, algorithm: str) -> "Key | None":
-        # Whoever arrives while the set is on its way waits for it: a key that was just rotated in is
-        # named by many requests at once, and all but the first would be refused. The one that is on
-        # its way may have left before the rotation, so it is not the last word.
+        # A request that arrives during a fetch waits for it: many requests name a new key at once,
+        # and all but the first would be refused. That fetch may have started before the rotation,
+        # so a second one follows.
         for _ in range(2):
             joins = self._flight.in_flight(_FLIGHT)
             if not joins and not self._may_fetch_for_unknown_kid():
@@ -181,8 +179,7 @@ class RemoteKeys:
         except FetchFailed as error:
             self._keep_stale(f"{type(error).__name__}: {error}")
             return
-        # Brought in with the first keys: a server can start without, and with the cryptography
-        # that it stands on it is a tenth of what one loads.
+        # Imported with the first keys: with the cryptography below, it is a tenth of start-up.
         from doorward.jose.key_set import KeySet, NotAKeySet
 
         try:
@@ -222,7 +219,7 @@ class RemoteKeys:
 
 
 def _warn(event: str, **facts: str) -> None:
-    # Brought in by the first warning: with what it brings along, it weighs 10 MB.
+    # Imported by the first warning, because it takes 10 MB.
     import structlog
 
     structlog.get_logger("doorward.tokens").warning(event, **facts)

@@ -1,4 +1,4 @@
-"""Is this access token acceptable here? An Identity, or a refusal that says why not."""
+"""The verifier of JWT access tokens."""
 
 import asyncio
 import time
@@ -25,13 +25,13 @@ from doorward.tokens.jwt.key_source import KeySource
 from doorward.tokens.jwt.remote_keys import RemoteKeys
 from doorward.tokens.seen_filter import SeenFilter
 
-# Headers repeat: an issuer has one per key. Whoever sends invented ones pushes the others out,
-# which costs microseconds and no memory.
+# Parsed headers are cached: an issuer has one per key. Invented headers push the others out, which
+# costs microseconds and no memory.
 _MAX_HEADERS = 256
 
 
 class _Trusted:
-    """A trusted issuer, prepared so that a request looks nothing up twice."""
+    """A trusted issuer, with what each request needs computed at start-up."""
 
     __slots__ = ("algorithms", "expected", "issuer", "keys")
 
@@ -52,12 +52,12 @@ class _Trusted:
 
 class Verifier:
     """
-    Judge access tokens of the ``issuers``, and of nobody else.
+    Verifies access tokens of the ``issuers``, and of no other issuer.
 
-    ``leeway`` is how far clocks may differ and ``longest_life`` how far ahead a token may expire,
-    both in seconds and both for every issuer. Of verified tokens that come again, ``cache_entries``
-    are remembered for at most ``cache_ttl`` seconds; 0 turns that off. ``fetcher`` gets keys and
-    metadata; one that is made here may go to the hosts that the issuers name, and to public ones.
+    ``leeway`` is how far clocks may differ, ``longest_life`` how far ahead a token may expire. Both
+    are in seconds and apply to every issuer. Tokens that are used again are cached: at most
+    ``cache_entries``, for at most ``cache_ttl`` seconds; 0 turns the cache off. ``fetcher`` gets
+    keys and metadata. The default one reaches public hosts and the hosts that the issuers name.
 
     Raises:
         ConfigurationError: with reason ``no-issuers`` or ``issuer-twice``.
@@ -111,16 +111,16 @@ class Verifier:
         return keys
 
     async def start(self) -> None:
-        """Fetch every issuer's keys ahead of the first token; an issuer that is down is logged."""
+        """Fetch the keys of every issuer; an issuer that is down is logged."""
         await asyncio.gather(*(one.keys.start() for one in self._trusted.values()))
 
     async def aclose(self) -> None:
-        """Forget every verified token, and let go of the fetcher when it was made here."""
+        """Forget every verified token, and close the fetcher if it was created here."""
         self._cache.clear()
         if self._seen is not None:
             self._seen.clear()
-        # A server that is stopped while its keys are on their way leaves no task behind. Keys that
-        # were given may be on their way for another verifier.
+        # A server that stops during a fetch leaves no task behind. Keys that were passed in may be
+        # in use by another verifier.
         for keys in self._own_keys:
             await keys.aclose()
         if self._owns_fetcher:
@@ -128,7 +128,8 @@ class Verifier:
 
     def recall(self, token: bytes) -> Identity | None:
         """Return whose token this is when it was verified a moment ago, without waiting."""
-        # Most that are not known were never met, and need not be hashed for that.
+        # The quick path of ``verify``. Most tokens that are not cached were never seen, and this
+        # tells so without hashing them.
         if self._seen is None or not self._seen.seen_before(token):
             return None
         now = self._clock()
@@ -142,18 +143,18 @@ class Verifier:
         """
         Return whose access token this is.
 
-        Does not look at what the operation needs: that is ``policy``.
+        Does not check what the operation needs: that is ``policy``.
 
         Raises:
             TokenRejected: 401 ``invalid_token``; the subclass names the reason.
-            KeysUnavailable: 503, the issuer's keys cannot be had.
-            RevocationsUnavailable: 503, nobody can say whether it was revoked.
+            KeysUnavailable: 503, the issuer's keys cannot be fetched.
+            RevocationsUnavailable: 503, the list of revoked tokens cannot be read.
         """
         if (known := self.recall(token)) is not None:
             return known
         header, claims, trusted, parts = self._read(token)
         keys = trusted.keys
-        # Taken before the key is: when the keys change in between, nothing is remembered.
+        # Read before the key: if the keys change in between, the entry is invalid from the start.
         generation = keys.generation
         key = keys.known(header.kid, header.algorithm)
         if key is None:
@@ -171,9 +172,9 @@ class Verifier:
     def _keep(
         self, token: bytes, identity: Identity, keys: KeySource, generation: int, now: float
     ) -> Identity:
-        """Remember who it was when the token comes for the second time."""
-        # Whoever comes twice comes often, as a rule. Where each request brings a token of its own, to
-        # keep them all costs as much as half their check, and pushes out the others.
+        """Cache ``identity`` when the token is used for the second time."""
+        # A token that is used twice is usually used often. Caching tokens that are used once costs
+        # half as much as verifying them, and pushes out the others.
         if self._seen is None:
             return identity
         if self._seen.seen_before(token):
@@ -189,7 +190,7 @@ class Verifier:
             claims = read_object(parts.payload)
         except NotCompact as error:
             raise MalformedToken(str(error)) from None
-        # Not yet verified: `iss` only picks whose keys to try, and only theirs are tried.
+        # Not yet verified: `iss` only selects the issuer whose keys are tried, and no others are.
         issuer = claims.get("iss")
         trusted = self._trusted.get(issuer) if isinstance(issuer, str) else None
         if trusted is None:
