@@ -1,4 +1,4 @@
-"""What an issuer must say of a token before it is accepted here. Pure."""
+"""The checks that an issuer's response about a token must pass."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,8 +13,8 @@ from doorward.tokens.jwt.identity_from_claims import read_identity
 from doorward.tokens.opaque.issuer import OpaqueIssuer
 from doorward.tokens.refusals import WrongClient
 
-# Of a token without an end, nobody knows when it was last good. Its identity ends after this many
-# seconds, so that a stream is opened anew and the issuer asked again.
+# The identity of a token without ``exp`` ends after this many seconds. Then a stream must be opened
+# again, and the issuer is asked again.
 MAX_LIFE_WITHOUT_EXP = 3600.0
 # To the year 9999, which some issuers write for "never". Beyond it are milliseconds, and numbers
 # that no clock and no float can hold.
@@ -30,8 +30,9 @@ OpaqueCheck = Callable[[PresentedToken, OpaqueIssuer], None]
 
 def kind(presented: PresentedToken, _trusted: OpaqueIssuer) -> None:
     """
-    Refuse what lives and is no access token: refresh tokens and ID tokens, which issuers look up as
-    readily, and for which a refresh token's days would count as an access token's minutes.
+    Refuse an active token of another kind: refresh tokens and ID tokens, which issuers look up too.
+
+    A refresh token lives for days, and would be accepted for as long.
 
     Spec: RFC 7662 §2.1 (the hint is a hint), §2.2
     """
@@ -63,19 +64,19 @@ def unbound(presented: PresentedToken, _trusted: OpaqueIssuer) -> None:
 
 
 def issuer(presented: PresentedToken, _trusted: OpaqueIssuer) -> None:
-    """Refuse what the asked issuer says of another issuer's token."""
+    """Refuse a response about another issuer's token."""
     checks.issuer(presented)
 
 
 def audience(presented: PresentedToken, trusted: OpaqueIssuer) -> None:
-    """Refuse a token that was issued for somebody else, where audiences are named."""
+    """Refuse a token for another server, if audiences are configured."""
     if trusted.audiences:
         checks.audience(presented)
 
 
 def client(presented: PresentedToken, trusted: OpaqueIssuer) -> None:
     """
-    Refuse a token that was issued to another client, where clients are named.
+    Refuse a token that was issued to another client, if clients are configured.
 
     Spec: RFC 6819 §4.6.4; RFC 9700 §2.3
     """
@@ -91,17 +92,17 @@ def client(presented: PresentedToken, trusted: OpaqueIssuer) -> None:
 
 
 def lifetime(presented: PresentedToken, _trusted: OpaqueIssuer) -> None:
-    """Refuse a token that is over or has not begun, whatever else the issuer says of it."""
+    """Refuse a token that has expired or is not valid yet, even if the issuer says it is active."""
     checks.lifetime(presented)
 
 
 def completeness(presented: PresentedToken, _trusted: OpaqueIssuer) -> None:
-    """Refuse an answer that does not say who is calling."""
+    """Refuse a response that does not say who is calling."""
     checks.completeness(presented)
 
 
-# First what it is, because the others speak of an access token; then whose, for whom and to whom;
-# then whether it lives.
+# First the kind, because all others assume an access token; then issuer, audience and client; then
+# the lifetime.
 CHECKS: tuple[OpaqueCheck, ...] = (kind, unbound, issuer, audience, client, lifetime, completeness)
 
 
@@ -109,7 +110,7 @@ def identity_from_response(
     response: Mapping[str, Any], trusted: OpaqueIssuer, *, leeway: float, now: float
 ) -> Identity:
     """
-    Return who is calling with a token of which its issuer says ``response``.
+    Return who is calling, from the issuer's ``response`` about the token.
 
     Raises:
         TokenRejected: 401 ``invalid_token``, as the subclass that names the reason.
@@ -122,7 +123,7 @@ def identity_from_response(
         audiences=frozenset(trusted.audiences),
         profile=trusted.profile,
         leeway=leeway,
-        # Asked again at every turn, a token may live as long as its issuer lets it.
+        # The issuer is asked again and again, so it alone decides how long a token lives.
         longest_life=_LONGEST_LIFE,
     )
     presented = PresentedToken(None, claims, expected, now)
@@ -132,7 +133,7 @@ def identity_from_response(
 
 
 def _completed(response: Mapping[str, Any], trusted: OpaqueIssuer, now: float) -> dict[str, Any]:
-    """Return ``response`` with what an issuer may leave out because it goes without saying."""
+    """Return ``response`` with the claims that an issuer may omit."""
     claims = {name: value for name, value in response.items() if value is not None}
     claims.pop("active", None)
     claims.setdefault("iss", trusted.issuer)
@@ -140,8 +141,8 @@ def _completed(response: Mapping[str, Any], trusted: OpaqueIssuer, now: float) -
     profile = trusted.profile
     if not any(name in claims for name in profile.subject_claims):
         client_id = next((claims[one] for one in profile.client_claims if one in claims), None)
-        # Without a person, the client is the subject. But a name without a subject is a person's:
-        # as the client, all people who use it would be one and the same, and a service.
+        # Without a person, the client is the subject. But a name without a subject belongs to a
+        # person: with the client as subject, all its users would be one caller, and a service.
         if client_id is None or any(name in claims for name in profile.name_claims):
             raise MissingClaim(f"without any of {list(profile.subject_claims)}")
         claims[profile.subject_claims[0]] = client_id

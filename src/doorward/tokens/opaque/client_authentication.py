@@ -1,4 +1,4 @@
-"""How this server shows an issuer who is asking."""
+"""How this server authenticates to an issuer as a client."""
 
 import json
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ FORM = "application/x-www-form-urlencoded"
 @dataclass(frozen=True, kw_only=True)
 class ClientAuthentication(ClientCredential):
     """
-    This server as a client of the issuer that it asks.
+    This server as a client of an issuer.
 
     Raises:
-        ConfigurationError: with reason ``no-lookup-credentials``: issuers answer no strangers.
+        ConfigurationError: with reason ``no-lookup-credentials``.
 
     Spec: RFC 7662 §2.1, §4; RFC 6749 §2.3.1; RFC 7523 §2.2
     """
@@ -39,7 +39,7 @@ class ClientAuthentication(ClientCredential):
         if not self.client_id or not method.has_what_it_needs(self):
             raise ConfigurationError(
                 "no-lookup-credentials",
-                "Tokens can be looked up by a client with credentials alone, and there are none.",
+                "Only a client with credentials can look tokens up, and there are none.",
                 f"Set client_id and {method.needs} to those of a confidential client of this server.",
             )
 
@@ -61,7 +61,7 @@ class ClientAuthentication(ClientCredential):
 @dataclass(frozen=True, kw_only=True)
 class ConfidentialClient:
     """
-    What an operator writes down wherever this server asks an issuer as its confidential client.
+    The settings of this server as a confidential client of an issuer.
 
     ``method`` is ``client_secret_basic`` unless ``private_key`` is given.
 
@@ -75,12 +75,12 @@ class ConfidentialClient:
     method: Method | None = None
 
     def __post_init__(self) -> None:
-        # Made once, so that credentials which cannot do are refused at start-up.
+        # Missing credentials are refused at start-up, not at the first token.
         _ = self.client
 
     @property
     def client(self) -> ClientAuthentication:
-        """Whom this server asks as."""
+        """The client as which this server authenticates."""
         usual: Method = "client_secret_basic" if self.private_key is None else "private_key_jwt"
         return ClientAuthentication(
             client_id=self.client_id,

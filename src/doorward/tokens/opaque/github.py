@@ -1,4 +1,4 @@
-"""Asking GitHub about one of its access tokens."""
+"""Token lookup at GitHub."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,17 +20,17 @@ from doorward.tokens.refusals import LookupUnavailable
 API = "https://api.github.com"
 _ACCEPT = "application/vnd.github+json"
 # OAuth apps, and GitHub Apps for users. Personal tokens (ghp_, github_pat_) belong to no app and are
-# not even sent there.
+# never sent.
 _PREFIXES = ("gho_", "ghu_")
 
 
 @dataclass(frozen=True, kw_only=True)
 class GitHubTokenCheck:
     """
-    Asks GitHub whether each token is one that it issued to this app.
+    Looks tokens up at GitHub, and accepts those that were issued to this app.
 
-    ``client_id`` and ``client_secret`` are the app's. GitHub says 404 of every token that is not
-    its own, however alive; ``GET /user`` would say yes to any. ``api`` is for GitHub Enterprise
+    ``client_id`` and ``client_secret`` are the app's. GitHub answers 404 for a token of another app,
+    while ``GET /user`` accepts any active token. ``api`` is for GitHub Enterprise
     Server: ``https://{host}/api/v3``. ``cache_ttl`` is in seconds, as in ``Introspection``.
 
     Raises:
@@ -50,20 +50,20 @@ class GitHubTokenCheck:
 
     @property
     def client(self) -> ClientAuthentication:
-        """Whom this server asks as."""
+        """The client as which this server authenticates."""
         return ClientAuthentication(client_id=self.client_id, client_secret=self.client_secret)
 
     @property
     def named_urls(self) -> tuple[str, ...]:
-        """None, unless it is not the public GitHub."""
+        """The API, if it is not the public one."""
         return () if self.api == API else (self.api,)
 
     def recognises(self, token: str) -> bool:
-        """Say whether the token begins as those of apps do."""
+        """Say whether the token has the prefix of app tokens."""
         return token.startswith(_PREFIXES)
 
     def begin(self, context: LookupContext) -> LookupFunction:
-        """Return the function that asks about one token."""
+        """Return the function that looks up one token."""
         url = f"{self.api}/applications/{quote(self.client_id, safe='')}/token"
         authorization = self.client.basic()
 
@@ -72,7 +72,7 @@ class GitHubTokenCheck:
                 {"access_token": token}, authorization=authorization, accept=_ACCEPT
             )
             response = await ask(context.fetcher, url, request)
-            # 422 is for what does not even look like a token.
+            # 422 is for a malformed token.
             if response.status in (404, 422):
                 return None
             return _claims(read(response, "GitHub"))
@@ -90,7 +90,7 @@ def _claims(body: Mapping[str, Any]) -> dict[str, Any]:
     if type(user.get("id")) is not int:
         raise MissingClaim("GitHub names no user")
     claims: dict[str, Any] = {
-        # The number: a login can be given up and taken by somebody else.
+        # The number: a login can be released and taken by another user.
         "sub": str(user["id"]),
         "client_id": app.get("client_id"),
         "token_type": "Bearer",
@@ -104,12 +104,12 @@ def _claims(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _seconds(body: object) -> int:
-    """Return a time that is written as 2026-11-22T03:04:05Z in seconds since 1970."""
+    """Return a time such as 2026-11-22T03:04:05Z in seconds since 1970."""
     try:
         when = datetime.fromisoformat(str(body))
     except ValueError:
         raise LookupUnavailable(f"GitHub says expires_at={str(body)[:50]!r}") from None
-    # Without its zone it would be a time of wherever this process runs.
+    # Without a zone, Python would read it in the zone of this machine.
     return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
 
 

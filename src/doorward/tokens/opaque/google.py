@@ -1,4 +1,4 @@
-"""Asking Google about one of its access tokens."""
+"""Token lookup at Google."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ TOKENINFO = "https://oauth2.googleapis.com/tokeninfo"
 @dataclass(frozen=True, kw_only=True)
 class GoogleTokenInfo:
     """
-    Asks Google's tokeninfo about each token.
+    Looks tokens up at Google's tokeninfo endpoint.
 
-    It answers anybody, so it says only that a token lives: name the clients whose tokens you accept
-    in ``OpaqueIssuer(client_ids=…)``, which are compared to ``azp``, and in its ``audience``, which
-    is compared to ``aud``. The user must have granted ``openid``, or Google does not say who it is.
+    It answers everybody, so it only shows that a token is active. Set which tokens you accept in
+    ``OpaqueIssuer``: ``client_ids`` is compared to ``azp``, and ``audience`` to ``aud``. The user
+    must have granted ``openid``; otherwise Google names no user.
     ``cache_ttl`` is in seconds, as in ``Introspection``.
 
     Raises:
@@ -38,19 +38,18 @@ class GoogleTokenInfo:
 
     @property
     def named_urls(self) -> tuple[str, ...]:
-        """None, unless it is not Google's."""
+        """The endpoint, if it is not Google's."""
         return () if self.endpoint == TOKENINFO else (self.endpoint,)
 
     def recognises(self, token: str) -> bool:
-        """Say whether the token begins as Google's access tokens do."""
+        """Say whether the token has the prefix of Google's access tokens."""
         return token.startswith("ya29.")
 
     def begin(self, context: LookupContext) -> LookupFunction:
-        """Return the function that asks about one token."""
+        """Return the function that looks up one token."""
 
         async def ask_google(token: str) -> LookupResult:
-            # In a header: the address with the token in it, as most examples have it, is what ends
-            # up in logs.
+            # In a header. Most examples put the token into the URL, which ends up in logs.
             request = FetchRequest(authorization=f"Bearer {token}")
             response = await ask(context.fetcher, self.endpoint, request)
             if response.status in (400, 401) and _is_refusal(json_object(response, "Google")):
@@ -74,13 +73,13 @@ def _claims(body: Mapping[str, Any], now: float) -> dict[str, Any]:
         "client_id": issued_to,
         "token_type": "Bearer",
         "exp": _seconds(body, now),
-        # Google writes its truth values as texts here.
+        # Google sends booleans as strings here.
         "email_verified": str(body.get("email_verified", "")).lower() == "true",
     }
 
 
 def _seconds(body: Mapping[str, Any], now: float) -> int:
-    """Return when it ends; Google writes numbers as texts here."""
+    """Return the expiry; Google sends numbers as strings here."""
     for name, begin in (("exp", 0), ("expires_in", int(now))):
         value = str(body.get(name, ""))
         if value.isascii() and value.isdigit() and len(value) < 12:

@@ -1,4 +1,4 @@
-"""Asking an issuer about a token by RFC 7662."""
+"""Token lookup by introspection."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from doorward.tokens.opaque.responses import ask, read, without
 from doorward.tokens.refusals import LookupUnavailable
 from doorward.wire.oauth import server_metadata
 
-# The reason of whoever would show a token to an issuer in the clear.
+# The reason code for a lookup URL without TLS.
 INSECURE = "insecure-lookup"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Introspection(ConfidentialClient):
     """
-    Asks the issuer's introspection endpoint about each token, as a client with credentials.
+    Looks tokens up at the issuer's introspection endpoint, as a client with credentials.
 
-    ``endpoint`` is found through the issuer's metadata when left out. ``method`` is how the client
-    authenticates, ``client_secret_basic`` unless ``private_key`` is given. What the issuer says
-    holds for ``cache_ttl`` seconds and never beyond the token's ``exp``: for so long a revoked
-    token still opens the door. 0 asks at every request.
+    Without ``endpoint``, it is found in the issuer's metadata. ``method`` is how the client
+    authenticates: ``client_secret_basic``, unless ``private_key`` is given. A response is cached for
+    ``cache_ttl`` seconds, and never beyond the token's ``exp``. A revoked token still works for that
+    long. 0 asks at every request.
 
     Answers without ``token_type`` are refused, because several issuers response that a refresh token
     is active and tell it apart by that alone; ``insecure_untyped=True`` accepts them, refresh
@@ -51,20 +51,20 @@ class Introspection(ConfidentialClient):
 
     @property
     def named_urls(self) -> tuple[str, ...]:
-        """The endpoint, where the operator named it."""
+        """The endpoint, if the operator configured one."""
         return () if self.endpoint is None else (self.endpoint,)
 
     def recognises(self, token: str) -> bool:
-        """Say yes: opaque tokens have no form."""
+        """Say yes, because opaque tokens have no common format."""
         return bool(token)
 
     def begin(self, context: LookupContext) -> LookupFunction:
-        """Return the function that asks about one token."""
+        """Return the function that looks up one token."""
         return _IntrospectionRequest(self, context).ask
 
 
 class _IntrospectionRequest:
-    """What one issuer is asked about a token."""
+    """An introspection request to one issuer."""
 
     def __init__(self, settings: Introspection, context: LookupContext) -> None:
         self._settings = settings
@@ -92,7 +92,7 @@ class _IntrospectionRequest:
         active = body.get("active")
         if active is False:
             return None
-        # Strictly: "false" in quotes is true to whoever only asks whether something is there.
+        # Exactly true: the string "false" is truthy.
         if active is not True:
             raise LookupUnavailable(f"{context.issuer} says active={str(active)[:50]!r}")
         return self._typed(without(token, body))

@@ -1,4 +1,4 @@
-"""Issuers whose tokens say nothing to anybody but themselves, and must be asked about each one."""
+"""An issuer of opaque tokens, and the interface of a way to look them up."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ LookupFunction = Callable[[str], Awaitable[LookupResult]]
 
 @dataclass(frozen=True, kw_only=True)
 class LookupContext:
-    """With what an issuer is asked: its name, the way to it, the fetcher and the time."""
+    """What a lookup works with: the issuer, its internal URL, the fetcher and the clock."""
 
     issuer: str
     internal_url: str | None
@@ -26,24 +26,24 @@ class LookupContext:
 
 class Lookup(Protocol):
     """
-    A way to ask an issuer about a token.
+    A way to look a token up at its issuer.
 
-    Its secrets are in no representation of it.
+    Its ``repr`` contains no secrets.
     """
 
     @property
     def cache_ttl(self) -> float:
-        """For how many seconds an answer holds."""
+        """For how many seconds a result is cached."""
 
     @property
     def named_urls(self) -> tuple[str, ...]:
-        """The addresses that the operator wrote down; they may be in a private network."""
+        """The URLs that the operator configured; they may be in a private network."""
 
     def recognises(self, token: str) -> bool:
-        """Say whether the token looks like one of this issuer's."""
+        """Say whether the token has the format of this issuer's tokens."""
 
     def begin(self, context: LookupContext) -> LookupFunction:
-        """Return the function that asks about one token."""
+        """Return the function that looks up one token."""
 
 
 INTROSPECTED = TokenProfile(
@@ -56,12 +56,12 @@ INTROSPECTED = TokenProfile(
     required_claims=frozenset(),
     forbidden_claims=frozenset({"at_hash", "c_hash", "events"}),
 )
-"""The answers that RFC 7662 describes, and the default."""
+"""Responses as RFC 7662 defines them, and the default."""
 
 
 def as_answered(profile: TokenProfile) -> TokenProfile:
     """
-    Return how an issuer that writes its tokens as ``profile`` answers about them.
+    Return the profile of introspection responses about tokens of ``profile``.
 
     The names of RFC 7662 come first, then the provider's own.
     """
@@ -76,7 +76,7 @@ def as_answered(profile: TokenProfile) -> TokenProfile:
         name_claims=(*profile.name_claims, "username"),
         required_claims=frozenset(),
         required_values={},
-        # What a provider leaves out of an answer says nothing of whom the token is for.
+        # A claim that is missing in a response does not show that the token is a service's.
         person_claims=frozenset(),
         forbidden_claims=profile.forbidden_claims - {"nonce"},
     )
@@ -89,15 +89,13 @@ def _first(name: str, others: tuple[str, ...]) -> tuple[str, ...]:
 @dataclass(frozen=True, kw_only=True)
 class OpaqueIssuer:
     """
-    An issuer whose tokens are looked up one by one, and under which conditions.
+    An issuer whose tokens are looked up, and on which conditions they are accepted.
 
-    That a token lives is not enough: it must be meant for this server. Either ``audience`` is what
-    the issuer says in ``aud``, usually this server's own URL, and several values mean any one of
-    them; or ``client_ids`` are the clients whose tokens are welcome, where the issuer knows no
-    audience; or both, and then both must hold. ``internal_url`` is where this process reaches the
-    issuer, when that differs from its name; it may be plain http, and then the tokens and the
-    secret of the lookup travel in the clear: whoever is on that network can read them, and answer
-    in the issuer's place.
+    An active token must also be for this server. ``audience`` is what ``aud`` must contain, usually
+    this server's URL; of several values, one is enough. ``client_ids`` are the clients whose tokens
+    are accepted, for issuers without audiences. With both, both must hold. ``internal_url`` is where
+    this process reaches the issuer, if that differs from ``issuer``. It may be plain http; then
+    anyone on that network can read the tokens and the client secret, and forge responses.
 
     ```python
     OpaqueIssuer(
@@ -123,8 +121,8 @@ class OpaqueIssuer:
 
     def __post_init__(self) -> None:
         require_issuer(self.issuer)
-        # A live token of the same issuer may be anybody's: every site that people sign in to there
-        # holds one, and each of them could come here in its users' names.
+        # Every site that people sign in to with this issuer holds an active token. Without this
+        # check, each of them could act here as its users.
         named = (*self.audiences, *self.client_ids)
         if not named or not all(named):
             raise ConfigurationError(
@@ -136,5 +134,5 @@ class OpaqueIssuer:
 
     @property
     def audiences(self) -> tuple[str, ...]:
-        """The accepted audiences, always as a tuple; empty where ``client_ids`` alone decide."""
+        """The accepted audiences, as a tuple; empty if only ``client_ids`` decide."""
         return (self.audience,) if isinstance(self.audience, str) else tuple(self.audience)

@@ -1,4 +1,4 @@
-"""Tokens that are looked up: by one request at a time, and not again for a while."""
+"""The verifier of opaque tokens: looks each up at its issuer, and caches the result."""
 
 import time
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from doorward.tokens.refusals import InactiveToken, LookupUnavailable
 
 
 class _IssuerLookup:
-    """An issuer that is asked, and how long its answers hold."""
+    """The lookup at one issuer, with its circuit breaker and the lifetime of its results."""
 
-    # What `Remembered` wants of a source of keys. Nothing that is remembered here hangs on a key.
+    # For the cache: nothing here depends on keys, so the generation never changes.
     generation = 0
 
     def __init__(self, issuer: OpaqueIssuer, fetcher: Fetcher, clock: Clock) -> None:
@@ -43,11 +43,11 @@ class _IssuerLookup:
 
     async def ask(self, token: str) -> dict[str, Any]:
         """
-        Return what the issuer says of a token that is active.
+        Return the issuer's response about an active token.
 
         Raises:
-            InactiveToken: 401, it is not.
-            LookupUnavailable: 503, nobody knows.
+            InactiveToken: 401, the token is not active.
+            LookupUnavailable: 503, the issuer cannot be asked.
         """
         body = await self._circuit_breaker.ask(lambda: self._ask(token))
         if body is None:
@@ -61,13 +61,12 @@ def _circuit_open(because: str, left: int) -> LookupUnavailable:
 
 class OpaqueTokens:
     """
-    Judges tokens of the ``issuers`` by asking them.
+    Verifies tokens of the ``issuers`` by looking them up.
 
-    What an issuer says of a live token is remembered by the SHA-256 of the token, until the token is
-    over or the setting of its lookup says so. That a token is not active is not remembered: whoever
-    guesses sends another one each time, and an issuer of several machines may not know a token yet
-    in the second after it was issued. Requests that bring the same token at the same time wait for
-    one request.
+    The identity of an active token is cached by the SHA-256 of the token, until the token expires or
+    the lookup's ``cache_ttl`` is over. Refusals are not cached: each guess is another token, and an
+    issuer with several machines may not know a token in its first second. Concurrent requests with
+    the same token share one lookup.
 
     Raises:
         ConfigurationError: with reason ``ambiguous-opaque-issuers``.
@@ -94,16 +93,16 @@ class OpaqueTokens:
         return len(self._cache)
 
     def knows(self, issuer: str) -> bool:
-        """Say whether ``issuer`` is asked about its tokens."""
+        """Say whether tokens of ``issuer`` are looked up."""
         return issuer in self._lookups
 
     def recall(self, digest: bytes) -> Identity | None:
-        """Return whose token it is that has this SHA-256, when that was found out and holds."""
+        """Return the cached identity of the token with this SHA-256."""
         return self._cache.get(digest, self._clock())
 
     async def verify(self, token: bytes, digest: bytes, issuer: str | None = None) -> Identity:
         """
-        Return whose token this is: of ``issuer``, or of whoever recognises it.
+        Return whose token this is, looked up at ``issuer`` or at the one that recognises it.
 
         Raises:
             TokenRejected: 401 ``invalid_token``; the subclass names the reason.
@@ -123,10 +122,10 @@ class OpaqueTokens:
         return self._cache.put(digest, identity, asked, asked.generation, now)
 
     def _recognized_by(self, token: str) -> _IssuerLookup:
-        # Those that know their tokens by a prefix come first; at most one takes any token.
+        # Issuers that know their tokens by a prefix come first. At most one accepts any format.
         found = [one for one in self._lookups.values() if one.issuer.lookup.recognises(token)]
         if not found:
-            raise MalformedToken("no issuer that is asked here issues tokens that look like this")
+            raise MalformedToken("no issuer here has tokens of this format")
         return min(found, key=lambda one: one.issuer.lookup.recognises(_UNKNOWN_FORMAT))
 
     def clear(self) -> None:
@@ -134,7 +133,7 @@ class OpaqueTokens:
         self._cache.clear()
 
     def describe(self) -> list[dict[str, Any]]:
-        """Return who is asked, for a log line or a status page; nothing in it is secret."""
+        """Return which issuers are asked, for a log line or a status page, without secrets."""
         return [
             {
                 "issuer": name,
@@ -147,7 +146,7 @@ class OpaqueTokens:
         ]
 
 
-# What no issuer's tokens look like: a lookup that recognises it takes any token for its own.
+# No issuer's tokens look like this: a lookup that recognises it accepts any format.
 _UNKNOWN_FORMAT = "-"
 
 
@@ -162,7 +161,7 @@ def _readable(token: bytes) -> str:
 def _require_one_answer(issuers: Sequence[OpaqueIssuer]) -> None:
     greedy = [one.issuer for one in issuers if one.lookup.recognises(_UNKNOWN_FORMAT)]
     if len(greedy) > 1:
-        # Asking all of them would show each issuer the tokens of the others.
+        # If all were asked, each issuer would see the tokens of the others.
         raise ConfigurationError(
             "ambiguous-opaque-issuers",
             f"{greedy[0]!r} and {greedy[1]!r} both issue tokens that nothing tells apart.",

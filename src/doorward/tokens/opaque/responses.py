@@ -1,4 +1,4 @@
-"""An issuer's HTTP response about a token: an object to read, or nothing that says anything of it."""
+"""An issuer's HTTP response about a token: a JSON object, or a refusal as unavailable."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,8 +17,8 @@ from doorward.wire import strict_json
 
 # Keycloak's response about somebody with hundreds of roles is the largest we know, at 20 kB.
 MAX_RESPONSE = 64 * 1024
-# Seconds: for how long an issuer is left in peace that refuses this server, and at most when it asks
-# for peace itself.
+# Seconds without a request: after the issuer refused this server's credentials, and at most when it
+# sends Retry-After.
 _REFUSED_PAUSE = 10
 _LONGEST_PAUSE = 60
 
@@ -28,7 +28,7 @@ async def ask(fetcher: Fetcher, url: str, request: FetchRequest) -> FetchRespons
     Return what ``url`` answers.
 
     Raises:
-        LookupUnavailable: 503; nobody answers, or too much, or not in time.
+        LookupUnavailable: 503; no response, or one that is too large or too late.
     """
     try:
         return await fetcher.ask(url, request, limit=MAX_RESPONSE)
@@ -45,12 +45,12 @@ def read(response: FetchResponse, whom: str) -> Mapping[str, Any]:
     Return the JSON object of a response with status 200.
 
     Raises:
-        LookupUnavailable: 503, also for 401: the credentials are this server's and not the
-            caller's, who did nothing wrong.
+        LookupUnavailable: 503, also for a 401: those are this server's credentials, not the
+            caller's.
     """
     if response.status in (401, 403) or _is_invalid_client(response):
         _tell_operator(whom, response.status)
-        # Not at every request: issuers lock a client out that shows wrong secrets in a row.
+        # Not at every request: issuers lock out a client that repeats a wrong secret.
         raise LookupUnavailable(
             f"{whom} refuses this server's own credentials ({response.status}): check client_id,"
             " client_secret and method of the lookup",
@@ -70,7 +70,7 @@ def json_object(response: FetchResponse, whom: str) -> dict[str, Any]:
     Return the JSON object in ``response``, whatever its status.
 
     Raises:
-        LookupUnavailable: 503; a page or a broken response says nothing of the token.
+        LookupUnavailable: 503; an HTML page or broken JSON says nothing about the token.
     """
     if response.media_type != "application/json":
         raise LookupUnavailable(f"{whom} answered with {response.media_type[:100]!r}, not JSON")
@@ -81,12 +81,12 @@ def json_object(response: FetchResponse, whom: str) -> dict[str, Any]:
 
 
 def without(token: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``body`` without the token: some issuers repeat it, and an identity must not hold it."""
+    """Return ``body`` without the token: some issuers repeat it, and an identity must not contain it."""
     return {name: value for name, value in body.items() if value != token}
 
 
 def _is_invalid_client(response: FetchResponse) -> bool:
-    """Whether it is the 400 by which some issuers say invalid_client."""
+    """Say whether this is a 400 with ``invalid_client``, which some issuers send instead of 401."""
     if response.status != 400:
         return False
     try:
@@ -97,7 +97,7 @@ def _is_invalid_client(response: FetchResponse) -> bool:
 
 
 def _retry_after(response: FetchResponse) -> int:
-    """Return the seconds for which the issuer wants to be left in peace, 0 when it does not say."""
+    """Return the seconds in Retry-After, 0 without one."""
     retry_after = response.headers.get("retry-after", "").strip()
     if not (retry_after.isascii() and retry_after.isdigit()):
         return 0
@@ -105,8 +105,8 @@ def _retry_after(response: FetchResponse) -> int:
 
 
 def _tell_operator(whom: str, status: int) -> None:
-    """Say in a sentence of its own that noretry_after gets in until a setting is changed."""
-    # Brought in by the first warning: with what it brings along, it weighs 10 MB.
+    """Log that every token is refused until a setting is changed."""
+    # Imported by the first warning, because it takes 10 MB.
     import structlog
 
     structlog.get_logger("doorward.tokens").warning(
