@@ -1,6 +1,7 @@
 """The pages that are generated say what the code does."""
 
 import ast
+import pkgutil
 import re
 import subprocess
 import sys
@@ -137,3 +138,22 @@ def test_the_folders_that_the_page_on_architecture_names_exist() -> None:
 
     assert len(folders) > 20
     assert [str(folder) for folder in folders if not folder.is_dir()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_name_that_a_page_writes_in_full_exists(page: Path) -> None:
+    text = page.read_text("utf-8")
+    if page.name == "CHANGELOG.md":
+        # What a released version had may be gone since.
+        text = text.partition("## [Unreleased]")[2].partition("\n## [")[0]
+    names = set(re.findall(r"`(doorward(?:\.[A-Za-z_]+)+)(?:\(|`)", text))
+
+    assert [name for name in sorted(names) if name != "doorward.toml" and not _exists(name)] == []
+
+
+def _exists(name: str) -> bool:
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True

@@ -13,7 +13,7 @@ async def kept(log: EventLog) -> list[bytes]:
 
 
 async def test_a_log_keeps_its_last_events_and_no_more() -> None:
-    log = EventLog("s1")
+    log = EventLog("s1", None)
     for number in range(MAX_EVENTS * 2):
         log.add(b"%d" % number)
     found = await kept(log)
@@ -23,7 +23,7 @@ async def test_a_log_keeps_its_last_events_and_no_more() -> None:
 
 
 async def test_a_log_of_large_events_keeps_few_and_always_the_answer() -> None:
-    log = EventLog("s1")
+    log = EventLog("s1", None)
     for _ in range(10):
         log.add(b"x" * (MAX_BYTES // 3))
     log.add(b"y" * (MAX_BYTES * 2))
@@ -35,29 +35,29 @@ async def test_a_log_of_large_events_keeps_few_and_always_the_answer() -> None:
 
 def test_a_session_keeps_its_last_logs() -> None:
     session = Session(None, {}, resumable=True)
-    logs = [session.new_event_log() for _ in range(MAX_LOGS + 1)]
+    logs = [session.new_event_log(None) for _ in range(MAX_LOGS + 1)]
     first, last = logs[0], logs[-1]
     assert first is not None
     assert last is not None
 
-    assert session.find_event_log(f"{first.name}.0") is None
-    assert session.find_event_log(f"{last.name}.7") == (last, 7)
+    assert session.find_event_log(f"{first.name}.0", None) is None
+    assert session.find_event_log(f"{last.name}.7", None) == (last, 7)
 
 
 @pytest.mark.parametrize("event_id", ["", "s1", "s1.", "s1.x", "s1.-1", "s1.1e3", "s1." + "9" * 20])
 def test_an_event_id_that_was_not_given_is_of_no_stream(event_id: str) -> None:
     session = Session(None, {}, resumable=True)
-    session.new_event_log()
+    session.new_event_log(None)
 
-    assert session.find_event_log(event_id) is None
+    assert session.find_event_log(event_id, None) is None
 
 
 def test_a_session_subscribes_to_so_many_resources_and_no_more() -> None:
     session = Session(None, {}, resumable=True)
     for number in range(MAX_SUBSCRIBED):
-        session.subscribe(f"a://{number}")
+        session.subscribe(f"a://{number}", None)
     with pytest.raises(InvalidParams):
-        session.subscribe("a://more")
+        session.subscribe("a://more", None)
 
 
 def test_of_what_a_client_declares_only_what_is_asked_for_is_kept() -> None:

@@ -231,6 +231,50 @@ async def test_a_uri_with_a_rule_of_its_own_is_subscribed_to_by_that_rule(decide
         assert ["error" in one for one in answers] == [refused] * len(closed)
 
 
+@proves("S197", "refuses")
+@proves("S142", "refuses")
+async def test_a_weaker_token_hears_nothing_of_what_a_stronger_one_subscribed_to() -> None:
+    server = asking()
+    strong, weak = person("alice", "admin"), person("alice")
+    async with (
+        session_client(server, "2025-11-25", identity=strong) as caller,
+        session_client(server, "2025-11-25", identity=weak) as weaker,
+    ):
+        weaker.session = await caller.initialize()
+        await caller.ask("resources/subscribe", {"uri": "notes://a"})
+        async with weaker.standalone_stream() as events:
+            await weaker.ask("resources/subscribe", {"uri": "notes://b"})
+            for uri in ("notes://a", "notes://b"):
+                await caller.ask("tools/call", {"name": "touch", "arguments": {"uri": uri}})
+            heard = await events.next()
+        async with caller.standalone_stream() as events:
+            await caller.ask("tools/call", {"name": "touch", "arguments": {"uri": "notes://a"}})
+            heard_by_the_stronger = await events.next()
+
+    assert heard is not None
+    assert heard["params"] == {"uri": "notes://b"}
+    assert heard_by_the_stronger is not None
+    assert heard_by_the_stronger["params"] == {"uri": "notes://a"}
+
+
+@proves("S142", "refuses")
+async def test_a_weaker_token_does_not_come_back_for_the_answer_to_a_stronger_one() -> None:
+    server = asking()
+    strong, weak = person("alice", "admin"), person("alice")
+    async with (
+        session_client(server, "2025-11-25", identity=strong) as caller,
+        session_client(server, "2025-11-25", identity=weak) as weaker,
+    ):
+        weaker.session = await caller.initialize()
+        async with caller.stream("tools/call", {"name": "work", "arguments": {}}, 9) as events:
+            await events.rest()
+        async with weaker.standalone_stream(events.ids[0]) as empty:
+            server.close()
+            stolen = await empty.rest()
+
+    assert stolen == []
+
+
 async def test_a_second_standalone_stream_takes_the_place_of_the_first() -> None:
     async with session_client(asking(), "2025-11-25") as caller:
         await caller.initialize()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from doorward.identity import Identity
 from doorward.mcp_server.elicitation.round_trips import MultiRoundTrips
 from doorward.mcp_server.features.resources import not_found
 from doorward.mcp_server.features.subscription_streams import MaySubscribe, SubscriptionStreams
@@ -57,14 +58,14 @@ class ServerState:
         session, uri = _session_and_uri(request)
         if not self.may_read(request, uri):
             raise not_found(uri, request.revision)
-        session.subscribe(uri)
+        session.subscribe(uri, request.identity)
         self.subscription_streams.update_topics(session)
         return {}
 
     async def unsubscribe(self, request: RequestContext) -> Result:
         """Answer ``resources/unsubscribe``. Raises: InvalidParams."""
         session, uri = _session_and_uri(request)
-        session.subscribed.discard(uri)
+        session.subscribed.pop(uri, None)
         self.subscription_streams.update_topics(session)
         return {}
 
@@ -72,11 +73,12 @@ class ServerState:
         self,
         send: Send,
         session: Session,
+        identity: Identity | None,
         headers: list[tuple[bytes, bytes]],
         last_event_id: str | None,
     ) -> None:
         """
-        Serve a GET: the standalone stream of a session, or the rest of an interrupted stream.
+        Serve a GET of this caller: the standalone stream of a session, or the rest of an interrupted one.
 
         Raises:
             NotAcceptable: the client does not accept event streams.
@@ -85,9 +87,11 @@ class ServerState:
         """
         if not accepts_event_stream(headers):
             raise NotAcceptable("no text/event-stream in accept")
-        found = session.find_event_log(last_event_id) if last_event_id is not None else None
+        found = (
+            session.find_event_log(last_event_id, identity) if last_event_id is not None else None
+        )
         if found is None:
-            await self.subscription_streams.serve_standalone_stream(send, session)
+            await self.subscription_streams.serve_standalone_stream(send, session, identity)
             return
         log, number = found
         if log.abandoned:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from doorward.identity import Identity
 from doorward.mcp_server.refusals import InvalidParams, NotAcceptable
 from doorward.mcp_server.request_context import RequestContext, ResponseSent, Result
 from doorward.mcp_server.streams.event_log import format_event
@@ -88,14 +89,17 @@ class SubscriptionStreams:
         await request.send({"type": "http.response.body", "body": format_event(answer)})
         raise ResponseSent
 
-    async def serve_standalone_stream(self, send: Send, session: Session) -> None:
+    async def serve_standalone_stream(
+        self, send: Send, session: Session, identity: Identity | None
+    ) -> None:
         """
-        Serve the standalone stream of a session; a new one replaces the old one.
+        Serve the standalone stream of a session to this caller; a new one replaces the old one.
 
         Spec: MCP 2025-11-25, transports, "Listening for Messages from the Server"
         """
         if session.standalone_stream is not None:
             session.standalone_stream.end()
+        session.stream_identity = identity
         subscription = Subscription(_topics_of(session))
         session.standalone_stream = subscription
         self._subscriptions.add(subscription)
@@ -144,7 +148,10 @@ class SubscriptionStreams:
 
 
 def _topics_of(session: Session) -> list[str]:
-    return [*LIST_CHANGED, *(resource_topic(uri) for uri in session.subscribed)]
+    return [
+        *LIST_CHANGED,
+        *(resource_topic(uri) for uri in session.audible_to(session.stream_identity)),
+    ]
 
 
 def _names(value: Any, member: str) -> list[str]:

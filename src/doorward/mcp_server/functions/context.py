@@ -304,7 +304,11 @@ class Context:
     async def _stream(self) -> ResponseStream | None:
         request = self._request
         if request.stream is None and accepts_event_stream(request.headers):
-            log = request.session.new_event_log() if request.session is not None else None
+            log = (
+                request.session.new_event_log(request.identity)
+                if request.session is not None
+                else None
+            )
             request.stream = await ResponseStream.begin(request.send, log, request.response_headers)
         return request.stream
 

@@ -45,14 +45,15 @@ async def serve_get_or_delete(
     has_sessions = state.needs_sessions()
     if not has_sessions or scope["method"] not in ("GET", "DELETE"):
         raise NotPost(f"method={scope['method']}", sessions=has_sessions)
-    if verified_identity(scope) is None:
+    identity = verified_identity(scope)
+    if identity is None:
         host_check.admit(scope["headers"])
     session = find_session(state, scope)
     if session is None:
         raise NoSession("no mcp-session-id")
     if scope["method"] == "GET":
         last_event_id = _single_header(scope, b"last-event-id")
-        stream = state.serve_stream(send, session, scope["headers"], last_event_id)
+        stream = state.serve_stream(send, session, identity, scope["headers"], last_event_id)
         await while_connected(receive, stream)
         return
     state.sessions.end(session)

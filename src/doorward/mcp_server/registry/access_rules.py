@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity, Kind
+from doorward.mcp_server.principal import holds_all_of
 from doorward.policy import EVERY, Operation, Policy, Rule
 
 Decide = Callable[[Identity | None, Operation], bool]
@@ -73,11 +74,7 @@ class AccessRules:
         """
         if self.decide is not None or identity is None or before is None:
             return self.may_use(identity, operation)
-        return (
-            identity.kind == before.kind
-            and identity.scopes >= before.scopes
-            and identity.roles >= before.roles
-        )
+        return holds_all_of(identity, before)
 
     def varies_by_caller(self, identity: Identity | None) -> bool:
         """Say whether a list for this caller can be wrong for another."""

@@ -4,6 +4,8 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 
+from doorward.identity import Identity
+
 # A client that missed more than 500 events had better send its request again.
 MAX_EVENTS = 500
 MAX_BYTES = 1024 * 1024
@@ -20,13 +22,15 @@ class EventLog:
     """
     The events of one stream of a session, past and future.
 
-    ``name`` is unique in the session; event ids are ``name.number``.
+    ``name`` is unique in the session; event ids are ``name.number``. ``identity`` is the caller whose
+    request began the stream.
 
     Spec: MCP 2025-11-25, transports, "Resumability and Redelivery"
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, identity: Identity | None) -> None:
         self.name = name
+        self.identity = identity
         self._events: deque[tuple[int, bytes]] = deque()
         self._count = 0
         self._bytes = 0

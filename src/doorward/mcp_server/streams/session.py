@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from doorward.errors import SessionRefused
-from doorward.mcp_server.principal import Principal
+from doorward.identity import Identity
+from doorward.mcp_server.principal import Principal, holds_all_of
 from doorward.mcp_server.refusals import InvalidParams, ToolError
 from doorward.mcp_server.streams.event_log import EventLog
 from doorward.mcp_server.streams.in_flight import InFlight
@@ -40,38 +41,52 @@ class Session:
         self.capabilities = _relevant_capabilities(capabilities)
         self.resumable = resumable
         self.log_level: LogLevel | None = None
-        self.subscribed: set[str] = set()
+        # By URI, who subscribed: a weaker token of the same principal does not hear of it.
+        self.subscribed: dict[str, Identity | None] = {}
         self.standalone_stream: Subscription | None = None
+        self.stream_identity: Identity | None = None
         self.last_used = 0.0
         self.in_flight = InFlight()
         self._logs: OrderedDict[str, EventLog] = OrderedDict()
         self._pending_responses: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
         self._count = 0
 
-    def new_event_log(self) -> EventLog | None:
-        """Return the log of a new stream; ``None`` if the session is not resumable."""
+    def new_event_log(self, identity: Identity | None) -> EventLog | None:
+        """Return the log of a new stream of this caller; ``None`` if the session is not resumable."""
         if not self.resumable:
             return None
         self._count += 1
-        log = EventLog(f"s{self._count}")
+        log = EventLog(f"s{self._count}", identity)
         self._logs[log.name] = log
         while len(self._logs) > MAX_LOGS:
             self._logs.popitem(last=False)
         return log
 
-    def find_event_log(self, event_id: str) -> tuple[EventLog, int] | None:
-        """Return the log and the number of an event, or ``None``."""
+    def find_event_log(
+        self, event_id: str, identity: Identity | None
+    ) -> tuple[EventLog, int] | None:
+        """
+        Return the log and the number of an event, or ``None``.
+
+        A log has responses. A token that cannot have caused them does not read them either.
+        """
         name, _, number = event_id.partition(".")
         log = self._logs.get(name)
-        if log is None or not (number.isascii() and number.isdigit() and len(number) < 16):
+        if log is None or not holds_all_of(identity, log.identity):
+            return None
+        if not (number.isascii() and number.isdigit() and len(number) < 16):
             return None
         return log, int(number)
 
-    def subscribe(self, uri: str) -> None:
-        """Subscribe to a resource. Raises: InvalidParams."""
+    def subscribe(self, uri: str, identity: Identity | None) -> None:
+        """Subscribe this caller to a resource. Raises: InvalidParams."""
         if len(self.subscribed) >= MAX_SUBSCRIBED:
             raise InvalidParams(f"A session has at most {MAX_SUBSCRIBED} subscriptions")
-        self.subscribed.add(uri)
+        self.subscribed[uri] = identity
+
+    def audible_to(self, identity: Identity | None) -> list[str]:
+        """Return the subscribed URIs whose changes this caller may hear of."""
+        return [uri for uri, by in self.subscribed.items() if holds_all_of(identity, by)]
 
     def expect_response(self) -> tuple[str, asyncio.Future[Mapping[str, Any]]]:
         """Return an id for a request to the client, and the future of its response."""
