@@ -4,8 +4,8 @@ Adds: one JSON-RPC message per POST, parsed and checked, in both eras of MCP: `i
 2025-11-25, and `server/discover` in 2026-07-28, where each request says in `_meta` what it speaks,
 and in `Mcp-Method` and `Mcp-Name` what it asks for.
 
-From the toolkit: `Neighbours`. Step 1 listened on loopback; this reads `Host` and `Origin` of every
-request as well, so a foreign web page gets no answer.
+From the toolkit: `HostOriginPolicy`. Step 1 listened on loopback; this also checks `Host` and
+`Origin` of every request, so a foreign web page gets no answer.
 
 Still suffers: two readers, two meanings. `{"method": "a", "method": "b"}` is "a" to one parser and
 "b" to another, and nobody compares the headers with the body. A proxy that decides by the one, in
