@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from doorward.errors import ConfigurationError
 from doorward.gateway import Gateway, Route
-from doorward.gateway.headers import request_headers, require_passable
+from doorward.gateway.headers import request_headers, require_forwardable
 from tests.gateway.stand import PUBLIC, standing
 from tests.gateway.test_forwarding import TOKEN, _head
 from tests.ledger import proves
@@ -119,7 +119,7 @@ def test_no_invented_name_arrives(names: list[bytes]) -> None:
     given = [(name, b"claim") for name in names]
     known = {name.lower().encode() for name in KNOWN}
 
-    passed = request_headers(given, anew=[(b"host", b"ours")])
+    passed = request_headers(given, added=[(b"host", b"ours")])
 
     assert passed[-1] == (b"host", b"ours")
     for name, _ in passed[:-1]:
@@ -184,6 +184,6 @@ def test_the_operator_cannot_add_a_name_by_which_proxies_say_who_calls(name: str
 @pytest.mark.parametrize("name", ["", "X Tenant", "X-Tenant:", "X-Tenänt", "X-Tenant\r\nHost"])
 def test_what_is_no_header_name_is_refused_at_the_start(name: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        require_passable(name)
+        require_forwardable(name)
 
     assert refused.value.reason == "not-a-header"

@@ -56,7 +56,7 @@ class Bench:
             **options,
         }
         self.guard = Guard(**given)
-        self.door = self.guard.protect(self.app)
+        self.guarded = self.guard.protect(self.app)
         origin = self.guard.resource.split("/", 3)
         self.base = "/".join(origin[:3])
         self.path = "/" + "/".join(origin[3:])
@@ -78,7 +78,7 @@ class Bench:
 
     def client(self) -> httpx2.AsyncClient:
         """Return a client that speaks to the guarded application in this process."""
-        transport = httpx2.ASGITransport(self.door)
+        transport = httpx2.ASGITransport(self.guarded)
         return httpx2.AsyncClient(transport=transport, base_url=self.base)
 
     async def ask(

@@ -155,7 +155,7 @@ def test_any_text_becomes_one_printable_line_of_bounded_length(text: str) -> Non
 async def test_without_a_sink_of_its_own_the_guard_writes_to_structlog() -> None:
     guard = Guard(resource=RESOURCE, policy=POLICY, issuers=[trusted()], clock=lambda: NOW)
     bench = Bench()
-    bench.door = guard.protect(bench.app)
+    bench.guarded = guard.protect(bench.app)
 
     with structlog.testing.capture_logs() as logs:
         answer = await bench.call(token=token("mcp:read"))
@@ -174,7 +174,7 @@ async def test_without_a_sink_of_its_own_the_guard_writes_to_structlog() -> None
 async def served_without_a_sink() -> None:
     guard = Guard(resource=RESOURCE, policy=POLICY, issuers=[trusted()], clock=lambda: NOW)
     bench = Bench()
-    bench.door = guard.protect(bench.app)
+    bench.guarded = guard.protect(bench.app)
     answer = await bench.call(token=token("mcp:read", "mcp:tools"))
     assert answer.status_code == 200
 

@@ -197,7 +197,7 @@ async def test_callers_at_the_same_time_are_never_taken_for_each_other() -> None
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
-    bench.door = bench.guard.protect(app)
+    bench.guarded = bench.guard.protect(app)
     names = [f"user-{number}" for number in range(20)]
     answers = await asyncio.gather(
         *(
@@ -216,7 +216,7 @@ async def test_a_failing_application_leaves_no_caller_behind() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise RuntimeError("the application's own mistake")
 
-    bench.door = bench.guard.protect(app)
+    bench.guarded = bench.guard.protect(app)
     with pytest.raises(RuntimeError):
         await bench.call(token=token("mcp:read", "mcp:tools"))
 

@@ -43,7 +43,7 @@ async def test_a_server_of_the_official_sdk_is_guarded_in_both_eras() -> None:
 
     app = server.streamable_http_app(stateless_http=True, json_response=True)
     bench = Bench(resource=LOCAL, issuers=[trusted(audience=LOCAL)])
-    bench.door = bench.guard.protect(app)
+    bench.guarded = bench.guard.protect(app)
     call: dict[str, Any] = {"name": "who", "arguments": {"greeting": "hi"}}
     everything = local_token("mcp:read", "mcp:tools")
 
@@ -78,7 +78,7 @@ async def test_an_application_mounted_under_a_prefix_keeps_its_metadata_and_redi
 
     inner = Starlette(routes=[Route("/mcp", answer, methods=["POST"])])
     bench = Bench(resource="https://mcp.example/api/mcp", issuers=[trusted()])
-    bench.door = bench.guard.protect(Starlette(routes=[Mount("/api", inner)]))
+    bench.guarded = bench.guard.protect(Starlette(routes=[Mount("/api", inner)]))
 
     served = await bench.ask(path=path, json=message("ping"), headers=bearer(token("mcp:read")))
     refused = await bench.ask(path=path, json=message("ping"))
@@ -109,7 +109,7 @@ async def test_the_routes_and_the_lifespan_of_a_fastapi_application_stay_its_own
         return {"subject": request.scope["doorward.identity"].subject}
 
     bench = Bench(serve_other_paths=True)
-    bench.door = bench.guard.protect(web)
+    bench.guarded = bench.guard.protect(web)
     coming = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
     told: list[str] = []
 
@@ -119,7 +119,7 @@ async def test_the_routes_and_the_lifespan_of_a_fastapi_application_stay_its_own
     async def send(part: Any) -> None:
         told.append(part["type"])
 
-    await bench.door({"type": "lifespan", "asgi": {}, "state": {}}, receive, send)
+    await bench.guarded({"type": "lifespan", "asgi": {}, "state": {}}, receive, send)
     health_answer = await bench.ask("GET", "/health", headers={"host": "10.0.0.1"})
     answer = await bench.ask(json=message("ping"), headers=bearer(token("mcp:read")))
 

@@ -67,7 +67,7 @@ class Callers:
             resource=RESOURCE, issuer=provider.issuer, policy=Policy(), clock=clock,
             algorithms=("ES256",), longest_life=100_000, audit=lambda event: None,
         )  # fmt: skip
-        self.door = guard.protect(who_am_i)
+        self.guarded = guard.protect(who_am_i)
 
     async def ask(self, token: bytes) -> tuple[int, str]:
         """Return the status and the subject that one caller is answered."""
@@ -88,7 +88,7 @@ class Callers:
         async def send(message: Any) -> None:
             got.append(message)
 
-        await self.door(scope, receive, send)
+        await self.guarded(scope, receive, send)
         return got[0]["status"], b"".join(one.get("body", b"") for one in got).decode()
 
     async def all(self, tokens: Iterable[tuple[str, bytes]]) -> Counter[int | str]:

@@ -214,7 +214,7 @@ async def sent_in_pieces(
         "headers": [(b"host", b"mcp.example")]
         + [(name.encode(), value.encode()) for name, value in headers.items()],
     }
-    await bench.door(scope, receive, send)
+    await bench.guarded(scope, receive, send)
     return (answers[0]["status"] if answers else 0), taken
 
 
@@ -274,7 +274,7 @@ async def test_a_client_that_leaves_mid_message_gets_no_answer_and_runs_nothing(
         "query_string": b"",
         "headers": [(b"host", b"mcp.example"), *headers],
     }
-    await bench.door(scope, receive, send)
+    await bench.guarded(scope, receive, send)
 
     assert answers == []
     assert bench.seen == []
@@ -341,7 +341,7 @@ async def test_after_the_body_the_application_hears_that_its_client_has_left() -
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         heard.extend([(await receive())["type"], (await receive())["type"]])
 
-    bench.door = bench.guard.protect(app)
+    bench.guarded = bench.guard.protect(app)
     await sent_in_pieces(bench, [json.dumps(message("ping")).encode()], {**GOOD, **JSON})
 
     assert heard == ["http.request", "http.disconnect"]

@@ -26,7 +26,7 @@ class Server:
         self._socket = listening()
         self.port: int = self._socket.getsockname()[1]
         self.bench = Bench(resource=f"http://127.0.0.1:{self.port}/mcp", issuers=[trusted()])
-        config = uvicorn.Config(self.bench.door, http=http, loop="asyncio", log_config=None)
+        config = uvicorn.Config(self.bench.guarded, http=http, loop="asyncio", log_config=None)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
 

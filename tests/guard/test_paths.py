@@ -70,7 +70,7 @@ async def raw(bench: Bench, path: str, raw_path: bytes | None) -> httpx2.Respons
     }
     if raw_path is not None:
         scope["raw_path"] = raw_path
-    await bench.door(scope, receive, send)
+    await bench.guarded(scope, receive, send)
     status = sent[0]["status"]
     assert isinstance(status, int)
     return httpx2.Response(status, content=b"".join(part.get("body", b"") for part in sent))  # type: ignore[misc]
@@ -197,7 +197,7 @@ async def test_a_websocket_at_the_endpoint_is_closed_unheard() -> None:
         sent.append(part)
 
     scope = {"type": "websocket", "path": "/mcp", "raw_path": b"/mcp", "headers": []}
-    await bench.door(scope, receive, send)
+    await bench.guarded(scope, receive, send)
 
     assert sent == [{"type": "websocket.close", "code": 1008}]
     assert bench.seen == []

@@ -221,7 +221,7 @@ class Served:
 
     async def __aenter__(self) -> Bench:
         scope: Scope = {"type": "lifespan", "asgi": {}}
-        self.living = asyncio.create_task(self.bench.door(scope, self.coming.get, self.told.put))
+        self.living = asyncio.create_task(self.bench.guarded(scope, self.coming.get, self.told.put))
         await self.coming.put({"type": "lifespan.startup"})
         async with asyncio.timeout(5):
             told = await self.told.get()

@@ -16,7 +16,7 @@ LEEWAY = 30
 
 async def watch(bench: Bench, app: object) -> list[Message]:
     """Open a stream with alice's token and return everything that was sent on it."""
-    bench.door = bench.guard.protect(app)  # type: ignore[arg-type]
+    bench.guarded = bench.guard.protect(app)  # type: ignore[arg-type]
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -35,7 +35,7 @@ async def watch(bench: Bench, app: object) -> list[Message]:
         "headers": [(b"host", b"mcp.example"), (b"authorization", header)],
     }
     async with asyncio.timeout(5):
-        await bench.door(scope, receive, send)
+        await bench.guarded(scope, receive, send)
     return sent
 
 

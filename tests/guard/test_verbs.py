@@ -23,7 +23,7 @@ class Careless:
         self.bench = Bench(**options)
         self.bodies: list[bytes] = []
         self.received: list[str] = []
-        self.door = self.bench.guard.protect(self.app)
+        self.guarded = self.bench.guard.protect(self.app)
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take the whole body, then wait for the client to leave."""
@@ -55,7 +55,7 @@ class Careless:
             "query_string": b"",
             "headers": [(b"host", b"mcp.example"), *_raw(GOOD), *headers],
         }
-        await self.door(scope, receive, send)
+        await self.guarded(scope, receive, send)
         sent = {name.decode(): value.decode() for name, value in answers[0]["headers"]}
         body = answers[-1]["body"]
         return answers[0]["status"], sent, json.loads(body) if b"error" in body else None

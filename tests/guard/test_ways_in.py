@@ -94,7 +94,7 @@ class Ways:
         self, way: str, headers: list[tuple[bytes, bytes]], query: str = ""
     ) -> httpx2.Response:
         """Come in by one of the ways."""
-        app: Any = {"endpoint": self.bench.door, "route": self.web, "gateway": self.gateway}[way]
+        app: Any = {"endpoint": self.bench.guarded, "route": self.web, "gateway": self.gateway}[way]
         async with httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app), base_url="https://mcp.example"
         ) as client:

@@ -9,7 +9,7 @@ import pytest
 from doorward import Guard, Identity, McpServer, Policy, Rule
 from doorward.errors import ConfigurationError
 from doorward.integrations.declared_rules import requires
-from doorward.integrations.effective_policy import deciding
+from doorward.integrations.effective_policy import effective_policy_of
 from doorward.policy import Operation
 from doorward.policy.matrix import matrix_of, policy_of, who
 from doorward.policy.why import explain
@@ -187,7 +187,7 @@ async def test_the_matrix_has_every_operation_also_those_without_a_rule(
     """Asked within a running event loop, as in a test of a user's own."""
     source = shop(guard(), library, public=False)[named]
 
-    rows = {row.name: who(row) for row in matrix_of(deciding(source).policy).rows}
+    rows = {row.name: who(row) for row in matrix_of(effective_policy_of(source).policy).rows}
 
     assert rows == {"refund": "anybody with admin and mcp:read", "look": "nobody"}
 
@@ -202,7 +202,7 @@ def test_what_the_base_rule_opens_is_in_the_matrix(library: str, named: str) -> 
     )
     source = shop(opened, library, public=False)[named]
 
-    rows = {row.name: who(row) for row in matrix_of(deciding(source).policy).rows}
+    rows = {row.name: who(row) for row in matrix_of(effective_policy_of(source).policy).rows}
 
     assert rows["look"] == "anybody with mcp:read"
 
@@ -226,10 +226,10 @@ def test_a_tool_for_admins_that_becomes_public_fails_the_snapshot(
 def test_an_explanation_knows_the_tools_of_the_server(library: str, named: str) -> None:
     source = shop(guard(), library, public=False)[named]
 
-    told = explain(deciding(source).policy, caller("mcp:read", "admin"), REFUND)
+    told = explain(effective_policy_of(source).policy, caller("mcp:read", "admin"), REFUND)
 
     assert told.decision.allowed
-    assert deciding(source).verifier is not None
+    assert effective_policy_of(source).verifier is not None
 
 
 @proves("S193", "refuses")
@@ -272,7 +272,7 @@ def test_a_guard_that_waits_for_its_fastmcp_server_fails_even_with_rules_of_its_
     waiting = guard(report=Rule("reports"))
     GuardAuth(waiting)
     with pytest.raises(ConfigurationError) as refusal:
-        deciding(waiting)
+        effective_policy_of(waiting)
 
     assert refusal.value.reason == "unseen-server"
     assert "module:mcp" in refusal.value.hint
@@ -283,7 +283,7 @@ def test_a_guard_in_front_of_two_servers_does_not_choose_one() -> None:
     both = guard()
     apps = [shop(both, "sdk", public=public)["app"] for public in (False, True)]
     with pytest.raises(ConfigurationError) as refusal:
-        deciding(both)
+        effective_policy_of(both)
 
     assert refusal.value.reason == "several-servers"
-    assert all(deciding(app).policy for app in apps)
+    assert all(effective_policy_of(app).policy for app in apps)

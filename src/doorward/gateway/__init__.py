@@ -1,4 +1,4 @@
-"""The gateway: forward what is on a list to servers that cannot be changed, and nothing else."""
+"""The gateway: forwards listed paths to servers that cannot be changed, and nothing else."""
 
 from doorward.gateway.forwarder import Gateway
 from doorward.gateway.realm import realm_routes

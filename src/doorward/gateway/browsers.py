@@ -1,4 +1,4 @@
-"""CORS in place of the server behind: which pages may ask it, and what they may read."""
+"""CORS in place of the upstream server: which pages may call it, and what they may read."""
 
 from doorward.errors import RequestRefused
 from doorward.gateway.headers import Header
@@ -16,7 +16,7 @@ def allowed_origin(
     """
     Return the origin whose pages may read the answer; ``*`` for everybody, ``None`` for nobody.
 
-    Does not refuse: a form that a person sends from another page is the provider's to judge.
+    Does not refuse: the identity provider decides about forms that other pages send.
     """
     origin = headers.by_name.get(b"origin")
     if pages == "everybody":
@@ -32,10 +32,10 @@ def allowed_origin(
 
 def preflight_headers(origin: bytes | None, headers: RequestHeaders) -> list[Header]:
     """
-    Return the permission that a browser asks for; nothing of it where there is none.
+    Return the headers that answer a preflight; without ``origin``, they grant nothing.
 
-    Credentials are never permitted: with them, a page could ask in the name of whoever is signed in
-    at the provider.
+    Never permits credentials: with them, a page could act as the user who is signed in at the
+    provider.
 
     Spec: Fetch §CORS-preflight
     """
@@ -53,7 +53,7 @@ def preflight_headers(origin: bytes | None, headers: RequestHeaders) -> list[Hea
 
 
 def with_cors(headers: list[Header], pages: Pages, origin: bytes | None) -> list[Header]:
-    """Return an answer's headers with this permission in place of the one that came with it."""
+    """Return the response headers with the gateway's CORS headers in place of the upstream's."""
     if pages == "as-behind":
         return headers
     kept = [one for one in headers if not one[0].startswith(b"access-control-")]

@@ -1,4 +1,4 @@
-"""A realm's metadata on its way through: whole, and naming the issuer that callers know."""
+"""Reads a realm's metadata from upstream, and checks the issuer that it names."""
 
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ _KEPT = frozenset({b"content-type", b"cache-control", b"etag", b"content-length"
 
 @dataclass(frozen=True)
 class Document:
-    """An answer that was read to its end and judged."""
+    """A response that was read completely and checked."""
 
     status: int
     headers: list[Header]

@@ -13,7 +13,7 @@ _LONGEST = 64 * 1024
 
 @dataclass(frozen=True)
 class Environment:
-    """The value of each name that was asked for; ``notes`` say in a sentence what was not set."""
+    """The value of each requested name; ``notes`` has one sentence for each that was not set."""
 
     values: Mapping[str, str]
     notes: tuple[str, ...]
@@ -70,7 +70,7 @@ def parse_env(data: bytes, name: str) -> dict[str, str]:
         if not text or text.startswith("#"):
             continue
         found = _LINE.fullmatch(text)
-        # Not shown: a line that was pasted here by mistake may be a secret.
+        # Does not show the line: a line pasted by mistake may hold a secret.
         if found is None:
             raise _malformed(f"Line {number} of {name} is not NAME=VALUE.")
         written[found[1]] = _unquoted(found[2])

@@ -1,4 +1,4 @@
-"""The gateway itself: one ASGI application in front of servers somewhere else."""
+"""The gateway: an ASGI application in front of upstream servers."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from doorward.correlation_id import new_correlation_id
 from doorward.errors import BadRequest, RequestRefused, Unavailable
 from doorward.gateway import browsers
 from doorward.gateway.document import read_document
-from doorward.gateway.headers import Header, request_headers, require_passable
+from doorward.gateway.headers import Header, request_headers, require_forwardable
 from doorward.gateway.refusals import METHODS, MethodNotForwarded
 from doorward.gateway.routes import Route, authority_of, find, require_origin
 from doorward.gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse
@@ -44,11 +44,11 @@ class ForwardedRequest:
 
 class Gateway:
     """
-    Forward what is on the list ``routes`` to servers behind, and refuse everything else.
+    Forward the paths of ``routes`` to upstream servers, and refuse everything else.
 
-    ``public`` is the origin under which callers reach this gateway. The servers behind are told
-    that name in ``Host`` and ``X-Forwarded-Host``, whatever the caller wrote there, so that they
-    give the addresses and the issuer that callers know. Of a request's headers, those that MCP,
+    ``public`` is the origin under which clients reach this gateway. Upstream servers get that name
+    in ``Host`` and ``X-Forwarded-Host``, whatever the client sent, so that they answer with the
+    addresses and the issuer that clients know. Of a request's headers, those that MCP,
     tracing, content negotiation and sign-in pages need arrive behind, and ``pass_headers``.
     ``max_body`` is in bytes, ``patience`` in seconds. ``record`` is told of every request.
 
@@ -75,7 +75,7 @@ class Gateway:
         self.routes = tuple(routes)
         self._public = urlsplit(require_origin(public))
         self._addresses = HostOriginPolicy(public, allowed_hosts, allowed_origins)
-        self._more_headers = frozenset(require_passable(name) for name in pass_headers)
+        self._more_headers = frozenset(require_forwardable(name) for name in pass_headers)
         self._max_body = max_body
         self._record = record
         tls = any(route.upstream.startswith("https:") for route in self.routes)
@@ -100,7 +100,7 @@ class Gateway:
 
 
 class _RequestCycle:
-    """One request on its way through."""
+    """One request, from the checks to the end of its response."""
 
     def __init__(self, gateway: Gateway, scope: Scope, send: Send) -> None:
         self._gateway = gateway
@@ -117,16 +117,16 @@ class _RequestCycle:
         try:
             question = await self._read(receive)
             if question is not None:
-                await _while_there(self._forward(question), receive)
+                await _until_disconnect(self._forward(question), receive)
         except ClientDisconnected:
             return
         except (RequestRefused, Unavailable) as refusal:
             await self._refuse(refusal)
 
     async def _read(self, receive: Receive) -> UpstreamRequest | None:
-        """Judge the request, in this order, and return what is to be asked behind."""
+        """Check the request, in this order, and return the upstream request."""
         gateway, scope, headers = self._gateway, self._scope, self._headers
-        # A page that gave its own name this machine's address comes with that name as Host.
+        # A page whose name was rebound to this machine's address sends that name as Host.
         host = None if b"host" in headers.repeated else headers.by_name.get(b"host")
         gateway._addresses.require_host(host)
         self._route = route = find(gateway.routes, scope["path"], scope.get("raw_path"))
@@ -143,12 +143,12 @@ class _RequestCycle:
             origin=route.upstream,
             target=_target(route, scope),
             headers=request_headers(
-                scope["headers"], anew=self._said_anew(), more=gateway._more_headers
+                scope["headers"], added=self._forwarding_headers(), more=gateway._more_headers
             ),
             body=body,
         )
 
-    def _said_anew(self) -> list[Header]:
+    def _forwarding_headers(self) -> list[Header]:
         public = self._gateway._public
         host = authority_of(public.geturl()).encode()
         port = str(public.port or {"http": 80, "https": 443}[public.scheme])
@@ -171,11 +171,11 @@ class _RequestCycle:
             await self._answer(document.status, document.headers, document.body)
             return
         async with self._gateway._upstream.ask(question) as answer:
-            await self._pass_on(answer)
+            await self._stream_response(answer)
 
-    async def _pass_on(self, answer: UpstreamResponse) -> None:
+    async def _stream_response(self, answer: UpstreamResponse) -> None:
         assert self._route is not None
-        # Our own server dates the answer.
+        # Our own server adds Date.
         headers = [one for one in answer.headers if one[0] != b"date"]
         await self._start(
             answer.status, browsers.with_cors(headers, self._route.pages, self._origin)
@@ -185,7 +185,7 @@ class _RequestCycle:
         await self._send({"type": "http.response.body", "body": b""})
 
     async def _answer(self, status: int, headers: list[Header], body: bytes = b"") -> None:
-        """Send an answer that is whole."""
+        """Send a complete response."""
         assert self._route is not None
         if not any(name == b"access-control-allow-methods" for name, _ in headers):
             headers = browsers.with_cors(headers, self._route.pages, self._origin)
@@ -195,13 +195,13 @@ class _RequestCycle:
 
     async def _start(self, status: int, headers: list[Header]) -> None:
         self._status = status
-        self._tell(status, "forwarded")
+        self._log(status, "forwarded")
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def _refuse(self, refusal: RequestRefused | Unavailable) -> None:
         if self._status is not None:
-            # The answer has begun. Left without its end, it cannot be taken for a whole one.
-            self._tell(self._status, refusal.code, refusal.detail)
+            # The response has begun. Without its end, no client takes it for a complete one.
+            self._log(self._status, refusal.code, refusal.detail)
             return
         said = {**oauth_body(refusal), "error": refusal.code, "correlation_id": self._id}
         body = json.dumps(said).encode()
@@ -214,13 +214,13 @@ class _RequestCycle:
         ]
         if self._route is not None:
             headers = browsers.with_cors(headers, self._route.pages, self._origin)
-        self._tell(refusal.status, refusal.code, refusal.detail)
+        self._log(refusal.status, refusal.code, refusal.detail)
         await self._send(
             {"type": "http.response.start", "status": refusal.status, "headers": headers}
         )
         await self._send({"type": "http.response.body", "body": body})
 
-    def _tell(self, status: int, reason: str, detail: str = "") -> None:
+    def _log(self, status: int, reason: str, detail: str = "") -> None:
         self._gateway._record(
             ForwardedRequest(
                 method=self._scope["method"],
@@ -243,10 +243,10 @@ def _target(route: Route, scope: Scope) -> bytes:
     return path + (b"?" + query if query else b"")
 
 
-async def _while_there(work: Coroutine[object, object, None], receive: Receive) -> None:
-    """Do ``work`` for as long as the caller is there to read it."""
+async def _until_disconnect(work: Coroutine[object, object, None], receive: Receive) -> None:
+    """Run ``work`` until it is done or the client disconnects."""
     doing = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_left(receive))
+    leaving = asyncio.ensure_future(_disconnected(receive))
     try:
         await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -257,6 +257,6 @@ async def _while_there(work: Coroutine[object, object, None], receive: Receive) 
         raise failure
 
 
-async def _left(receive: Receive) -> None:
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

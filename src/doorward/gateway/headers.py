@@ -1,4 +1,4 @@
-"""Which headers travel on, and which end at the gateway."""
+"""Which headers the gateway forwards, and which it drops."""
 
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -8,7 +8,7 @@ from doorward.guard.http.cors import PARAMETER, SENDABLE
 
 Header = tuple[bytes, bytes]
 
-# They speak of one connection, and ours to the server behind is another one.
+# They describe one connection; the connection to the upstream server is another one.
 _HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -23,11 +23,11 @@ _HOP_BY_HOP = frozenset(
         b"http2-settings",
     }
 )
-# Host and length are said anew for what is really sent. Expect was answered by our own server.
-_SAID_ANEW = frozenset({b"host", b"content-length", b"expect", b"via"})
-# What arrives behind, beside what MCP and tracing need: content negotiation, and what a person's
-# browser and a provider's sign-in pages tell each other.
-_PASSED = frozenset(SENDABLE) | {
+# Host and length are set for the request that is really sent. Our own server answered Expect.
+_REPLACED = frozenset({b"host", b"content-length", b"expect", b"via"})
+# Forwarded besides the headers of MCP and tracing: content negotiation, and the headers that
+# browsers and the sign-in pages of a provider exchange.
+_FORWARDED = frozenset(SENDABLE) | {
     b"accept-charset",
     b"accept-encoding",
     b"accept-language",
@@ -56,16 +56,16 @@ _PASSED = frozenset(SENDABLE) | {
     b"user-agent",
 }
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
-# Proxies tell by headers with these words who called, with which certificate, and for what. A server
-# that believes one of them believes every caller, so no setting passes it on.
-_WORDS_OF_PROXIES = frozenset(
+# Proxies name the caller, its certificate or the target in headers with these words. A server that
+# trusts such a header trusts every caller, so no setting forwards it.
+_PROXY_HEADER_WORDS = frozenset(
     b"auth authenticated authenticator authorization authorized cert certificate client claims"
     b" email envoy forwarded group groups host identity ip jwt method oidc original principal proxy"
     b" remote rewrite role roles saml ssl subject uri url user userid username webauth".split()
 )
 
 
-def require_passable(name: str) -> bytes:
+def require_forwardable(name: str) -> bytes:
     """
     Return ``name`` in lower case, as a header that an operator may pass on beside the usual ones.
 
@@ -82,7 +82,7 @@ def require_passable(name: str) -> bytes:
         )
     # Some servers read an underscore as a hyphen: "X_User" is the same claim.
     plain = lowered.replace(b"_", b"-")
-    if plain in _HOP_BY_HOP | _SAID_ANEW or not _WORDS_OF_PROXIES.isdisjoint(plain.split(b"-")):
+    if plain in _HOP_BY_HOP | _REPLACED or not _PROXY_HEADER_WORDS.isdisjoint(plain.split(b"-")):
         raise ConfigurationError(
             "header-not-passed",
             f"{name!r} is a header by which a proxy could say who called, or how to read a message.",
@@ -92,7 +92,7 @@ def require_passable(name: str) -> bytes:
 
 
 def request_headers(
-    given: Sequence[Header], *, anew: Iterable[Header], more: Collection[bytes] = ()
+    given: Sequence[Header], *, added: Iterable[Header], more: Collection[bytes] = ()
 ) -> list[Header]:
     """
     Return the headers for the server behind: those on the list or in ``more``, and then ``anew``.
@@ -108,9 +108,9 @@ def request_headers(
         (name, value)
         for name, value in given
         if (lowered := name.lower()) not in dropped
-        and (lowered in _PASSED or lowered in more or PARAMETER.fullmatch(lowered))
+        and (lowered in _FORWARDED or lowered in more or PARAMETER.fullmatch(lowered))
     ]
-    return [*kept, *anew]
+    return [*kept, *added]
 
 
 def response_headers(given: Sequence[Header]) -> list[Header]:

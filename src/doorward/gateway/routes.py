@@ -1,4 +1,4 @@
-"""Which path leads where."""
+"""The routes of the gateway: which path goes to which upstream server."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from doorward.wire.address import origin_of, split
 # behind says; in the last case its own CORS headers are left as they are.
 Pages = Literal["everybody", "listed", "as-behind"]
 
-# What every reader takes for the same path: nothing encoded, no dot segments, no empty ones.
+# Paths that every parser reads alike: nothing encoded, no dot segments, no empty segments.
 _SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,=:@-]+"
 _PLAIN = re.compile(rf"/(?:{_SEGMENT}/)*(?:{_SEGMENT})?")
 
@@ -22,7 +22,7 @@ _PLAIN = re.compile(rf"/(?:{_SEGMENT}/)*(?:{_SEGMENT})?")
 @dataclass(frozen=True, kw_only=True)
 class Route:
     """
-    One line of the list.
+    One route.
 
     ``path`` is exact, or a prefix when it ends in a slash. ``upstream`` is the origin of the server
     behind, ``target`` the path that it is asked for instead of the caller's. With ``issuer``, the
@@ -43,14 +43,14 @@ class Route:
             require_path(path)
         require_origin(self.upstream)
 
-    def leads(self, path: str) -> bool:
-        """Say whether this line is about ``path``."""
+    def matches(self, path: str) -> bool:
+        """Return whether this route is for ``path``."""
         return path.startswith(self.path) if self.path.endswith("/") else path == self.path
 
 
 def find(routes: Sequence[Route], path: str, raw_path: bytes | None) -> Route:
     """
-    Return the first route that leads from ``path``.
+    Return the first route for ``path``.
 
     Raises:
         AmbiguousPath: 400, two readers could see two paths.
@@ -61,13 +61,13 @@ def find(routes: Sequence[Route], path: str, raw_path: bytes | None) -> Route:
     if written != path or not _PLAIN.fullmatch(path):
         raise AmbiguousPath(f"path={path[:200]!r} raw={written[:200]!r}")
     for route in routes:
-        if route.leads(path):
+        if route.matches(path):
             return route
     raise NotForwarded(f"path={path[:200]!r}")
 
 
 def require_path(path: str) -> str:
-    """Return ``path`` if everybody reads it alike, and raise ``ConfigurationError`` otherwise."""
+    """Return ``path`` if every parser reads it alike; raise ``ConfigurationError`` otherwise."""
     if not _PLAIN.fullmatch(path):
         raise ConfigurationError(
             "not-a-path",

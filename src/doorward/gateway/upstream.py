@@ -1,4 +1,4 @@
-"""The server behind: one question, and its answer while it is still arriving."""
+"""One request to an upstream server, and its response while it arrives."""
 
 import asyncio
 import ssl
@@ -16,7 +16,7 @@ _CONNECT_WITHIN = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class UpstreamRequest:
-    """What is sent on: a whole body, so that its length is known and nobody else frames it."""
+    """A request to send upstream; the body is complete, so its length is known."""
 
     method: str
     origin: str
@@ -28,7 +28,7 @@ class UpstreamRequest:
 
 @dataclass(frozen=True)
 class UpstreamResponse:
-    """An answer whose body is still arriving."""
+    """A response whose body is still arriving."""
 
     status: int
     headers: list[Header] = field(repr=False)
@@ -44,7 +44,7 @@ class Upstream:
     def __init__(self, *, patience: float, connections: int, tls: bool) -> None:
         self._patience = patience
         self._pool = httpcore2.AsyncConnectionPool(
-            # Where all servers behind are plain http, no authority needs to be read.
+            # If all upstream servers use plain http, no CA certificates need to be loaded.
             ssl_context=ssl.create_default_context() if tls else None,
             max_connections=connections,
             keepalive_expiry=15.0,

@@ -1,4 +1,4 @@
-"""The door: ASGI middleware, protected-resource metadata, challenges, audit events."""
+"""The guard of a resource server: ASGI middleware, metadata, challenges, audit events."""
 
 from doorward.guard.audit.events import AuditEvent, AuditSink
 from doorward.guard.guard import Guard

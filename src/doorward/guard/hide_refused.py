@@ -1,4 +1,4 @@
-"""Whether a guard can answer for what a caller may not do as for what does not exist."""
+"""Checks at start-up that a guard can hide the operations it refuses."""
 
 from collections.abc import Collection
 from itertools import permutations
@@ -12,10 +12,10 @@ from doorward.wire.uri_template import is_template
 
 def require_hideable(policy: Policy) -> None:
     """
-    Refuse a policy that lets callers tell a hidden operation from an unknown one.
+    Refuse a policy under which callers can tell a hidden operation from an unknown one.
 
-    A name that a rule for many names allows is answered by the application, in its own words; a
-    name that a stricter rule refuses is answered by the guard.
+    The application answers for a name that a rule for many names allows. The guard answers for a
+    name that a stricter rule refuses. The two answers differ.
 
     Raises:
         ConfigurationError: with reason ``cannot-hide``.

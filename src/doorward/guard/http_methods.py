@@ -1,4 +1,4 @@
-"""What each HTTP method asks of the MCP endpoint: POST carries a message, the others carry none."""
+"""The operation of each HTTP method at the MCP endpoint; POST alone carries a message."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from doorward.policy import Operation
 from doorward.policy.rules import END_SESSION, OPEN_STREAM
 from doorward.wire.asgi import Message, Receive
 
-# HEAD asks for what GET asks, without the body of the answer. OPTIONS is answered by the guard.
+# HEAD is GET without the response body. The guard answers OPTIONS itself.
 WITHOUT_MESSAGE: Mapping[str, Operation | None] = {
     "GET": OPEN_STREAM,
     "HEAD": OPEN_STREAM,
@@ -19,7 +19,7 @@ ALLOW = "POST, GET, HEAD, DELETE, OPTIONS"
 NOT_IN_MESSAGES = frozenset(one.method for one in (OPEN_STREAM, END_SESSION))
 
 
-def operation_of(verb: str, headers: RequestHeaders) -> Operation | None:
+def operation_of(http_method: str, headers: RequestHeaders) -> Operation | None:
     """
     Return what a request with ``verb`` and without a message asks for.
 
@@ -30,9 +30,9 @@ def operation_of(verb: str, headers: RequestHeaders) -> Operation | None:
 
     Spec: MCP 2026-07-28 basic/transports/streamable-http; RFC 9110 §9.3.1, §15.5.6
     """
-    if verb not in WITHOUT_MESSAGE:
+    if http_method not in WITHOUT_MESSAGE:
         raise MethodRefused(
-            f"method={verb!r}, want one of POST {' '.join(WITHOUT_MESSAGE)}",
+            f"method={http_method!r}, want one of POST {' '.join(WITHOUT_MESSAGE)}",
             allow=ALLOW,
             description="Send messages by POST. GET opens a stream and DELETE ends a session.",
         )
@@ -40,15 +40,15 @@ def operation_of(verb: str, headers: RequestHeaders) -> Operation | None:
         b"" if b"content-length" in headers.repeated else headers.by_name.get(b"content-length")
     )
     if length not in (None, b"0") or b"transfer-encoding" in headers.by_name:
-        raise UnexpectedBody(f"{verb} with a body")
-    return WITHOUT_MESSAGE[verb]
+        raise UnexpectedBody(f"{http_method} with a body")
+    return WITHOUT_MESSAGE[http_method]
 
 
 def without_body(receive: Receive) -> Receive:
     """
-    Return a ``receive`` that gives an empty body, and then tells when the client leaves.
+    Return a ``receive`` that gives an empty body, and then the disconnect.
 
-    HTTP/2 carries a body that no header announces.
+    In HTTP/2, a body can come without a header that announces it.
     """
     given = False
 

@@ -34,7 +34,7 @@ class IssuerOptions:
         return self == IssuerOptions()
 
     @property
-    def way_to_ask(self) -> "Introspection | None":
+    def introspection_settings(self) -> "Introspection | None":
         """How to ask about a token, by RFC 7662, if anything was said of it."""
         if self.introspection is not None or self.client_id is None:
             return self.introspection
@@ -44,7 +44,7 @@ class IssuerOptions:
 
 
 def trusted(
-    resource: str, issuers: Sequence[Issuer], named: IssuerOptions, *, keys_only: bool = False
+    resource: str, issuers: Sequence[Issuer], options: IssuerOptions, *, keys_only: bool = False
 ) -> tuple[Issuer, ...]:
     """
     Return the issuers that a guard of ``resource`` trusts; with ``keys_only`` there may be none.
@@ -54,14 +54,14 @@ def trusted(
             ``opaque-tokens``, ``undecided-audience``, ``unused-setting``, ``no-introspection``, and
             what ``TrustedIssuer``, ``OpaqueIssuer`` and ``Introspection`` refuse.
     """
-    if issuers and not named.is_empty:
+    if issuers and not options.is_empty:
         raise ConfigurationError(
             "two-ways-to-name-issuers",
             "Both issuers and issuer (or idp, audience, algorithms, a client) are set.",
             "Give issuer for one issuer with the usual conditions, or issuers with all of them.",
         )
-    if not named.is_empty:
-        return (_one(resource, named),)
+    if not options.is_empty:
+        return (_one(resource, options),)
     if not issuers and not keys_only:
         raise ConfigurationError(
             "no-issuers",
@@ -71,27 +71,27 @@ def trusted(
     return tuple(issuers)
 
 
-def _one(resource: str, named: IssuerOptions) -> Issuer:
-    preset = _preset(named.idp)
-    issuer = _issuer(resource, named, preset)
+def _one(resource: str, options: IssuerOptions) -> Issuer:
+    preset = _preset(options.idp)
+    issuer = _issuer(resource, options, preset)
     if preset is not None and preset.own_lookup is not None:
-        return _by_own_lookup(issuer, preset, named)
-    way = named.way_to_ask
-    if way is not None:
-        return _asked(resource, issuer, way, preset, named)
-    if named.client_ids:
+        return _by_own_lookup(issuer, preset, options)
+    lookup = options.introspection_settings
+    if lookup is not None:
+        return _introspected(resource, issuer, lookup, preset, options)
+    if options.client_ids:
         raise ConfigurationError(
             "unused-setting",
             "client_ids is for tokens that are looked up, and nothing says how.",
             "Set introspection, or leave client_ids out: a JWT is accepted by its audience.",
         )
     if preset is not None:
-        return _of_provider(resource, issuer, preset, named)
+        return _of_provider(resource, issuer, preset, options)
     # The audience is the resource, byte for byte: it is what a client sends as `resource`.
-    audience = resource if named.audience is None else named.audience
-    if named.algorithms is None:
+    audience = resource if options.audience is None else options.audience
+    if options.algorithms is None:
         return TrustedIssuer(issuer=issuer, audience=audience)
-    return TrustedIssuer(issuer=issuer, audience=audience, algorithms=named.algorithms)
+    return TrustedIssuer(issuer=issuer, audience=audience, algorithms=options.algorithms)
 
 
 def _preset(idp: str | None) -> "Preset | None":
@@ -103,9 +103,9 @@ def _preset(idp: str | None) -> "Preset | None":
     return find(idp)
 
 
-def _issuer(resource: str, named: IssuerOptions, preset: "Preset | None") -> str:
-    if named.issuer is not None:
-        return named.issuer
+def _issuer(resource: str, options: IssuerOptions, preset: "Preset | None") -> str:
+    if options.issuer is not None:
+        return options.issuer
     # A provider with one issuer for everybody; all others have braces where the customer's name goes.
     if preset is not None and preset.own_lookup is not None:
         return preset.issuer
@@ -116,25 +116,27 @@ def _issuer(resource: str, named: IssuerOptions, preset: "Preset | None") -> str
     )
 
 
-def _by_own_lookup(issuer: str, preset: "Preset", named: IssuerOptions) -> "OpaqueIssuer":
+def _by_own_lookup(issuer: str, preset: "Preset", options: IssuerOptions) -> "OpaqueIssuer":
     from doorward.tokens import INTROSPECTED, GitHubTokenCheck, GoogleTokenInfo, OpaqueIssuer
 
     profile = preset.introspected or INTROSPECTED
-    if preset.own_lookup == "google" and named.client_ids:
+    if preset.own_lookup == "google" and options.client_ids:
         return OpaqueIssuer(
             issuer=issuer,
             lookup=GoogleTokenInfo(),
             # Both azp and aud: where one application gets tokens for another one of its project,
             # they differ, and either alone would let a stranger's in.
-            audience=named.client_ids,
-            client_ids=named.client_ids,
+            audience=options.client_ids,
+            client_ids=options.client_ids,
             profile=profile,
         )
-    if preset.own_lookup == "github" and named.client_id and named.client_secret:
+    if preset.own_lookup == "github" and options.client_id and options.client_secret:
         return OpaqueIssuer(
             issuer=issuer,
-            lookup=GitHubTokenCheck(client_id=named.client_id, client_secret=named.client_secret),
-            client_ids=(named.client_id,),
+            lookup=GitHubTokenCheck(
+                client_id=options.client_id, client_secret=options.client_secret
+            ),
+            client_ids=(options.client_id,),
             profile=profile,
         )
     wanted = {
@@ -144,19 +146,23 @@ def _by_own_lookup(issuer: str, preset: "Preset", named: IssuerOptions) -> "Opaq
     raise _opaque(preset, wanted[preset.own_lookup or ""])
 
 
-def _asked(
-    resource: str, issuer: str, way: "Introspection", preset: "Preset | None", named: IssuerOptions
+def _introspected(
+    resource: str,
+    issuer: str,
+    lookup: "Introspection",
+    preset: "Preset | None",
+    options: IssuerOptions,
 ) -> "OpaqueIssuer":
     from doorward.tokens import INTROSPECTED, OpaqueIssuer
     from doorward.tokens.opaque.issuer import as_answered
 
-    if named.algorithms is not None:
+    if options.algorithms is not None:
         raise ConfigurationError(
             "unused-setting",
             "algorithms is for JWTs, and these tokens are looked up.",
             "Leave out algorithms, or introspection.",
         )
-    _require_introspection(preset, way)
+    _require_introspection(preset, lookup)
     profile = INTROSPECTED
     if preset is not None and preset.profile is not None:
         profile = as_answered(preset.profile)
@@ -164,21 +170,21 @@ def _asked(
         profile = preset.introspected
     return OpaqueIssuer(
         issuer=issuer,
-        lookup=way,
-        audience=_audience(resource, preset, named),
-        client_ids=named.client_ids,
+        lookup=lookup,
+        audience=_audience(resource, preset, options),
+        client_ids=options.client_ids,
         profile=profile,
     )
 
 
-def _require_introspection(preset: "Preset | None", way: "Introspection") -> None:
+def _require_introspection(preset: "Preset | None", lookup: "Introspection") -> None:
     from doorward.idp import Answer
 
-    if preset is None or preset.matrix is None or way.endpoint is not None:
+    if preset is None or preset.matrix is None or lookup.endpoint is not None:
         return
-    told = preset.matrix.introspection
+    fact = preset.matrix.introspection
     # Otherwise every request would be answered 503, for want of an endpoint that never was.
-    if told.value is Answer.NO and told.verified:
+    if fact.value is Answer.NO and fact.verified:
         raise ConfigurationError(
             "no-introspection",
             f"{preset.title} has no introspection endpoint that its metadata names.",
@@ -187,10 +193,10 @@ def _require_introspection(preset: "Preset | None", way: "Introspection") -> Non
         )
 
 
-def _audience(resource: str, preset: "Preset | None", named: IssuerOptions) -> Audience:
-    if named.audience is not None:
-        return named.audience
-    if named.client_ids:
+def _audience(resource: str, preset: "Preset | None", options: IssuerOptions) -> Audience:
+    if options.audience is not None:
+        return options.audience
+    if options.client_ids:
         return ()
     if preset is None or preset.audience_is_resource:
         return resource
@@ -198,16 +204,16 @@ def _audience(resource: str, preset: "Preset | None", named: IssuerOptions) -> A
 
 
 def _of_provider(
-    resource: str, issuer: str, preset: "Preset", named: IssuerOptions
+    resource: str, issuer: str, preset: "Preset", options: IssuerOptions
 ) -> TrustedIssuer:
     if preset.profile is None:
         raise _opaque(preset, "Set introspection, and the audience or client_ids that you accept.")
-    if named.audience is None and not preset.audience_is_resource:
+    if options.audience is None and not preset.audience_is_resource:
         raise _undecided(resource, preset, "audience")
     return TrustedIssuer(
         issuer=issuer,
-        audience=resource if named.audience is None else named.audience,
-        algorithms=preset.algorithms if named.algorithms is None else named.algorithms,
+        audience=resource if options.audience is None else options.audience,
+        algorithms=preset.algorithms if options.algorithms is None else options.algorithms,
         profile=preset.profile,
     )
 

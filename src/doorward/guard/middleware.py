@@ -1,4 +1,4 @@
-"""The door itself: one ASGI application in front of another."""
+"""The guard as ASGI middleware in front of an application."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class GuardSettings:
-    """Everything a door needs, decided once at start-up."""
+    """Everything the middleware needs, decided once at start-up."""
 
     paths: EndpointPaths
     addresses: HostOriginPolicy
@@ -50,7 +50,7 @@ class GuardSettings:
 
 class GuardMiddleware:
     """
-    ``app`` behind a door: the endpoint is guarded, the metadata is answered here.
+    ``app`` behind a guard: the endpoint is checked, and the metadata is answered here.
 
     Other paths are refused unless the settings serve them.
     """
@@ -63,12 +63,12 @@ class GuardMiddleware:
 
     @property
     def policy(self) -> Policy:
-        """What decides behind this door, with the rules that an adapter found beside the tools."""
+        """The policy that decides here, with the rules that an adapter found at the tools."""
         return self._settings.policy
 
     @property
     def verifier(self) -> "TokenVerifier":
-        """What tells from a token who is calling."""
+        """The verifier of access tokens."""
         return self._pipeline.verifier
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +88,7 @@ class GuardMiddleware:
         elif kind == "http":
             await self._unguarded(place, scope, send)
         else:
-            # A websocket on a guarded path: nothing here knows how to judge one.
+            # A websocket on a guarded path: the guard cannot check its messages.
             await receive()
             await send({"type": "websocket.close", "code": 1008})
 
@@ -96,8 +96,8 @@ class GuardMiddleware:
         return self._settings.serve_other_paths or path in self._settings.open_paths
 
     async def _unguarded(self, place: Place, scope: Scope, send: Send) -> None:
-        """Answer what is neither the endpoint nor the application's: metadata, or nothing."""
-        # Pages look for metadata in many places and must be able to read that there is none.
+        """Answer paths that are neither the endpoint's nor the application's: metadata, or a refusal."""
+        # Browser clients look for metadata in many places, and must be able to read a 404.
         public = cors.FOR_METADATA if "/.well-known/" in scope["path"] else []
         try:
             if place == "ambiguous":
@@ -127,14 +127,14 @@ class GuardMiddleware:
             if not is_post:
                 request.operation = operation_of(request.http_method, headers)
                 receive = without_body(receive)
-            self._judge_addresses(request)
+            self._check_host_and_origin(request)
             if not is_post and request.http_method == "OPTIONS":
-                await self._permit(request, send)
+                await self._answer_options(request, send)
                 return
-            # Who is asking comes before what is asked: a stranger's body is not even read.
+            # The token comes first: the body of an unauthenticated request is not even read.
             caller = await self._pipeline.authenticate(request)
             if b"mcp-session-id" in headers.by_name:
-                self._judge_session(request, caller)
+                self._check_session(request, caller)
             if is_post:
                 require_json(headers)
                 declared = headers.by_name.get(b"content-length")
@@ -150,8 +150,8 @@ class GuardMiddleware:
             return
         await self._serve(request, caller, receive, send)
 
-    def _judge_addresses(self, request: GuardedRequest) -> None:
-        """Host before Origin: a page that reached us under a strange name is nobody's page."""
+    def _check_host_and_origin(self, request: GuardedRequest) -> None:
+        """Check Host before Origin: under a foreign Host, no origin can be trusted."""
         headers, repeated = request.headers.by_name, request.headers.repeated
         addresses = self._settings.addresses
         addresses.require_host(None if b"host" in repeated else headers.get(b"host"))
@@ -160,14 +160,14 @@ class GuardMiddleware:
             addresses.require_origin(b"" if b"origin" in repeated else origin)
             request.origin = origin
 
-    def _judge_session(self, request: GuardedRequest, caller: Identity) -> None:
+    def _check_session(self, request: GuardedRequest, caller: Identity) -> None:
         headers, repeated = request.headers.by_name, request.headers.repeated
-        # Of two ids the application might take the other one.
+        # Of two ids, the application could take the other one.
         only = b"" if b"mcp-session-id" in repeated else headers[b"mcp-session-id"]
         self._sessions.require_own(only, caller)
 
-    async def _permit(self, request: GuardedRequest, send: Send) -> None:
-        """Answer OPTIONS before any token is asked for: browsers send none along."""
+    async def _answer_options(self, request: GuardedRequest, send: Send) -> None:
+        """Answer OPTIONS without a token: browsers send none with a preflight."""
         origin, headers = request.origin, request.headers
         if origin is not None and cors.is_preflight(request.http_method, headers):
             await deliver(Response(204, []), send, cors.preflight_headers(origin, headers))
@@ -194,7 +194,7 @@ class GuardMiddleware:
             self._pipeline.record(request, "allowed", status, served=True)
 
         origin = request.origin
-        exchange = ResponseStream(
+        stream = ResponseStream(
             send,
             [correlation] if origin is None else [correlation, *cors.readable_headers(origin)],
             began,
@@ -202,13 +202,13 @@ class GuardMiddleware:
             settings.leeway,
             settings.clock,
         )
-        return exchange.run(self._app, inner, receive)
+        return stream.run(self._app, inner, receive)
 
 
 def _operation(envelope: Envelope) -> Operation:
     if envelope.method != "completion/complete" or envelope.name is None:
         return Operation(envelope.method, envelope.name)
-    # There is a name only where there is a reference.
+    # The envelope has a name only where params has a reference.
     kind = envelope.params["ref"].get("type")
     reaches = REFERENCES.get(kind) if isinstance(kind, str) else None
     return Operation(envelope.method, envelope.name, reaches)
@@ -220,7 +220,7 @@ def _read_message(request: GuardedRequest, body: bytes) -> None:
     request.envelope = envelope = read_envelope(body, once)
     request.operation = _operation(envelope)
     require_normal_uris(envelope)
-    # Decided by the rule for GET or DELETE, a method of the application's own would run without one.
+    # With the rule for GET or DELETE, a method of the application would run without its own.
     if envelope.method in NOT_IN_MESSAGES:
         detail = f"{envelope.method} is not a method of messages"
         raise UnknownMethod(UnknownMethod.public, detail=detail)

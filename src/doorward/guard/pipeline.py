@@ -1,4 +1,4 @@
-"""What every guarded request goes through: who is calling, may they, and what is written down."""
+"""The steps of every guarded request: authenticate, authorize, and write the audit event."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -28,20 +28,20 @@ _HIDEABLE = frozenset({*NAMED, "completion/complete"})
 
 class GuardedRequest:
     """
-    One HTTP request, and what has become known of it so far.
+    One HTTP request, and what the pipeline has found out about it.
 
-    ``operation`` is what the caller wants, as policy sees it; ``None`` until that is known.
+    ``operation`` is what the policy decides on; ``None`` until the message is read.
     """
 
-    # Defaults of the class: to set each of them anew would cost every request.
+    # Class attributes: setting each on the instance would cost every request.
     token: bytes | None = None
     identity: Identity | None = None
     envelope: Envelope | None = None
-    # Set once the origin was judged: only then may its pages read the answer.
+    # Set after the origin was checked: only then may its pages read the answer.
     origin: bytes | None = None
-    # All that the operation needs, as policy decided.
+    # All scopes that the operation needs.
     scopes: frozenset[str] = frozenset()
-    # Why it was refused, where the caller is not told that the operation exists.
+    # The true reason, where the answer hides that the operation exists.
     hidden_reason: str | None = None
 
     def __init__(self, scope: Scope, operation: Operation | None = None) -> None:
@@ -97,13 +97,13 @@ class Pipeline:
 
     async def authenticate(self, request: GuardedRequest) -> Identity:
         """
-        Return who sent ``request``, and note it there.
+        Return the caller, and store it in ``request``.
 
         Raises:
             MissingToken: 401, no bearer token came.
             AmbiguousToken: 400, two credentials came, or one in the query.
             TokenRejected: 401, the token is malformed or not acceptable here.
-            Unavailable: 503, nobody can say.
+            Unavailable: 503, the token cannot be checked now.
 
         Spec: RFC 6750 §2.1, §3.1
         """
@@ -119,20 +119,20 @@ class Pipeline:
         return identity
 
     async def _verify(self, token: bytes) -> Identity:
-        # Before the verifier: it may ask an issuer, and a malformed credential is nobody's to see.
+        # Before the verifier, which may send the token to an issuer: malformed ones go nowhere.
         require_token(token)
         if not self._started:
             # A server without lifespan events starts the verifier with its first token.
             await self.start()
         identity = await self.verifier.verify(token)
-        # First the checks of all who came together, then what they asked for. The two push each
-        # other out of the processor's caches: taken in turns, both cost a tenth more.
+        # Verify all waiting requests first, then serve them. Alternating costs both a tenth more,
+        # because each evicts the other from the processor's caches.
         await asyncio.sleep(0)
         return identity
 
     def authorize(self, request: GuardedRequest, policy: Policy) -> None:
         """
-        Let pass what ``policy`` allows the caller.
+        Return if ``policy`` allows the operation to the caller.
 
         Raises:
             RequestRefused: 403, or 400 or 404 for an operation that no rule names.
@@ -146,7 +146,7 @@ class Pipeline:
             raise self._refusal_of(request, decision, operation, identity)
 
     def refuse(self, request: GuardedRequest, refusal: RequestRefused | Unavailable) -> Response:
-        """Return the one answer to ``refusal``, which is recorded."""
+        """Return the HTTP answer to ``refusal``, and write its audit event."""
         envelope = request.envelope
         answer = refusal_answer(
             refusal,
@@ -183,7 +183,7 @@ class Pipeline:
         identity: Identity,
     ) -> RequestRefused:
         refusal = _refusal_of(decision, operation, identity)
-        # What has no name, such as a list, is no secret: a client may ask for its scopes.
+        # Operations without a name, such as lists, are not hidden: a client may request their scopes.
         if not self._hides or operation.name is None or operation.method not in _HIDEABLE:
             return refusal
         request.hidden_reason = refusal.code

@@ -1,4 +1,4 @@
-"""Whose session is whose, in front of applications of the ``initialize`` era that keep sessions."""
+"""The owners of sessions, for applications of the ``initialize`` era."""
 
 from collections import OrderedDict
 
@@ -10,11 +10,11 @@ _Owner = tuple[str, str, str | None]
 
 class SessionOwners:
     """
-    The sessions that one application opened, and for whom; the last ``entries`` of them.
+    The owner of each session that one application opened; the last ``entries`` of them.
 
-    A session id travels in logs and proxies and is no credential: with it and a token of their own,
-    somebody else could read a stream or speak in a conversation that is not theirs. A token that
-    was refreshed names the same owner and keeps the session.
+    A session id appears in logs and proxies, so it is not a credential. With it and a token of
+    their own, attackers could read another caller's stream or send messages into the session. A
+    refreshed token has the same owner and keeps the session.
     """
 
     def __init__(self, entries: int = 10_000) -> None:
@@ -30,20 +30,19 @@ class SessionOwners:
 
     def require_own(self, session: bytes, caller: Identity) -> None:
         """
-        Let a request pass that belongs to no session of somebody else.
+        Return if the session is the caller's own.
 
-        An application that never opened a session has none to protect, and ids that older
-        deployments gave out pass it by.
+        Does not check ids while the application has opened no session: there is nothing to protect.
 
         Raises:
-            SessionRefused: 404, as for a session that is over: the client begins another.
+            SessionRefused: 404, as for a session that has ended: the client begins another.
 
         Spec: MCP 2025-11-25 basic/transports §Session Management
         """
         if self._owners and self._owners.get(session) != _owner(caller):
-            # A forgotten owner is not this caller either: else whoever opens enough sessions
-            # makes everybody's free to take.
-            raise SessionRefused(f"a session that is not of {caller.key!r}")
+            # A forgotten owner counts as another caller. Otherwise an attacker who opens enough
+            # sessions could take over all older ones.
+            raise SessionRefused(f"not a session of {caller.key!r}")
 
 
 def _owner(caller: Identity) -> _Owner:

@@ -1,4 +1,4 @@
-"""Rules that authors write beside their tools, and the policy that adds them to the operator's."""
+"""Rules that authors declare at their tools, and the policy that adds them to the operator's."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class AuthorizationContext(Protocol):
-    """What FastMCP asks a check about: the caller's token, and what is called."""
+    """What FastMCP gives to an auth check: the caller's token, and the component."""
 
     token: Any
     component: Any
@@ -72,7 +72,7 @@ class requires:  # noqa: N801 - it is written as a decorator
     def __call__(self, target: AuthorizationContext) -> bool: ...
 
     def __call__(self, target: Any) -> Any:
-        """Mark a function and return it; or, asked by FastMCP, say whether the caller may."""
+        """Mark a function and return it; called by FastMCP, return whether the caller may."""
         if callable(target):
             setattr(target, _MARK, (*getattr(target, _MARK, ()), self.rule))
             return target
@@ -95,8 +95,8 @@ def _marks(function: Any, depth: int) -> tuple[Rule, ...]:
     if found or depth == 0:
         return found
     inner = unwrap(function)
-    # A wrapper that does not say what it wraps still holds it. A rule that is lost on the way
-    # would be a lock that somebody took off without a word.
+    # A wrapper without __wrapped__ still holds the function. A rule that gets lost in a wrapper
+    # would leave the tool unprotected.
     cells = (
         cell.cell_contents for cell in getattr(inner, "__closure__", None) or () if _full(cell)
     )
@@ -119,10 +119,10 @@ def _full(cell: CellType) -> bool:
 
 
 class Declarations(Protocol):
-    """Where an adapter finds what a server's author wrote beside each tool."""
+    """How an adapter finds the rules that a server's author declared."""
 
     def rules_of(self, operation: Operation) -> Sequence[Rule]:
-        """Return every rule declared for ``operation``, as the server stands now."""
+        """Return every rule that is now declared for ``operation``."""
 
     def declared(self) -> Mapping[tuple[str, str], Sequence[Rule]]:
         """Return all that is declared, by method and name."""
@@ -131,16 +131,16 @@ class Declarations(Protocol):
         """Return all that the server offers, declared or not, by method and name."""
 
     async def read(self) -> None:
-        """Read what cannot be looked up at any time."""
+        """Read the declarations that cannot be looked up while a request is decided."""
 
     def listed(self, operation: Operation) -> Operation:
-        """Return ``operation`` by the name that lists have for it."""
+        """Return ``operation`` with the name that lists show."""
 
     def others(self, operation: Operation) -> Sequence[Operation]:
-        """Return the other names of what ``operation`` runs."""
+        """Return the operations that run the same component under another name."""
 
     def beside(self, component: Any) -> Sequence[Rule]:
-        """Return every rule that stands beside ``component``, whatever its name is."""
+        """Return every rule declared at ``component``, whatever its name is."""
 
 
 class OneNameEach:
@@ -166,8 +166,8 @@ class OneNameEach:
         return ()
 
 
-class _Asked(NamedTuple):
-    """All of a caller that a policy looks at, and what the caller wants."""
+class _DecisionKey(NamedTuple):
+    """The key of a remembered decision: all that a policy looks at."""
 
     kind: Kind
     scopes: frozenset[str]
@@ -176,7 +176,7 @@ class _Asked(NamedTuple):
 
 
 class _Said(NamedTuple):
-    """What holds for an operation besides the operator's rule for its name."""
+    """What applies to an operation besides the operator's rule for its name."""
 
     rules: Sequence[Rule]
     # Other names of the same thing for which the operator wrote a rule.
@@ -206,9 +206,9 @@ class DeclaredPolicy(Policy):
             if is_template(name) and (template := read_uri_template(name)) is not None
         ]
         self._alone: dict[Rule, Policy] = {}
-        # A policy of an operator's own making may look at more than a caller's scopes and roles.
+        # A subclass of Policy may look at more than a caller's scopes and roles.
         self._remembers = type(policy) is Policy
-        self._decided: dict[_Asked, tuple[_Said, Decision]] = {}
+        self._decided: dict[_DecisionKey, tuple[_Said, Decision]] = {}
 
     def decide(self, identity: Identity, operation: Operation) -> Decision:
         """Return whether ``identity`` may do ``operation``, and all that both sides need."""
@@ -216,16 +216,16 @@ class DeclaredPolicy(Policy):
         said = self._said_of(operation)
         if not said.rules and not said.others:
             return self._written.decide(identity, operation)
-        asked = _Asked(identity.kind, identity.scopes, identity.roles, operation)
-        known = self._decided.get(asked)
-        # What was decided holds as long as the same rules stand.
+        key = _DecisionKey(identity.kind, identity.scopes, identity.roles, operation)
+        known = self._decided.get(key)
+        # A remembered decision is valid while the rules are the same.
         if known is not None and known[0] == said:
             return known[1]
         decision = self._decide(identity, operation, said)
         if self._remembers:
             if len(self._decided) >= _REMEMBERED:
                 self._decided.clear()
-            self._decided[asked] = (said, decision)
+            self._decided[key] = (said, decision)
         return decision
 
     def _decide(self, identity: Identity, operation: Operation, said: "_Said") -> Decision:
@@ -233,8 +233,8 @@ class DeclaredPolicy(Policy):
         if decision.reason in ("uri-not-normal", "no-template-fits"):
             return decision
         if decision.reason == "unknown-operation":
-            # Known after all. What else is written still holds, such as a rule for the same URI in
-            # another case.
+            # The declared rule makes it known. Other rules of the operator still apply, such as one
+            # for the same URI in another case.
             decision = self._written.decide_known(identity, operation)
         for other in said.others:
             decision = _both(decision, self._written.decide(identity, other))
@@ -243,7 +243,7 @@ class DeclaredPolicy(Policy):
         return decision
 
     def decide_rules(self, identity: Identity, rules: Sequence[Rule]) -> Decision:
-        """Return whether ``identity`` meets all of ``rules``, which an author wrote."""
+        """Return whether ``identity`` meets all of ``rules``, which an author declared."""
         decision = _NOTHING_NEEDED
         for rule in rules:
             decision = _both(decision, self._judge(identity, rule))
@@ -296,7 +296,7 @@ class DeclaredPolicy(Policy):
         reached = reached_by(operation.method, operation.name, operation.reaches)
         if not reached:
             return self._said_of_one(operation)
-        # To complete a prompt's argument is to reach the prompt.
+        # Completing an argument of a prompt needs the rules of the prompt.
         said = [self._said_of_one(Operation(method, operation.name)) for method in reached]
         return _Said(
             [rule for one in said for rule in one.rules],
@@ -320,7 +320,7 @@ class DeclaredPolicy(Policy):
     def _judge(self, identity: Identity, rule: Rule) -> Decision:
         alone = self._alone.get(rule)
         if alone is None:
-            # One for each rule that somebody wrote: no peer can make this grow.
+            # One for each declared rule: no peer can make this grow.
             alone = self._alone[rule] = Policy(base=rule)
         if not rule.scopes <= identity.scopes:
             reached = frozenset(one for one in rule.scopes if self._written.reaches(identity, one))
@@ -328,7 +328,7 @@ class DeclaredPolicy(Policy):
         return alone.decide(identity, _ANYTHING)
 
 
-# Which refusal is told when both sides refuse: what no scope can mend comes first.
+# Which refusal is reported when both sides refuse: first those that no scope can fix.
 _GRAVITY = {
     "allowed": 0,
     "role-missing": 1,
@@ -357,5 +357,5 @@ def _joined(
 def _both(one: Decision, other: Decision) -> Decision:
     told = one if _GRAVITY[one.reason] >= _GRAVITY[other.reason] else other
     scopes = one.scopes | other.scopes
-    # All at once: a client that is told one missing scope at a time asks its user once for each.
+    # All scopes at once: otherwise a client asks its user once for each missing scope.
     return told if scopes == told.scopes else msgspec.structs.replace(told, scopes=scopes)

@@ -1,4 +1,4 @@
-"""What decides at a server that somebody names: its guard, its application, or the server itself."""
+"""Finds the policy that decides at a given server, application or guard."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class EffectivePolicy(NamedTuple):
-    """A policy that knows the operations it decides, and the verifier in front, if there is one."""
+    """The policy, which knows its operations, and the verifier of its guard, if there is one."""
 
     policy: Policy
     verifier: "TokenVerifier | None"
 
 
-def deciding(source: object) -> EffectivePolicy:
+def effective_policy_of(source: object) -> EffectivePolicy:
     """
     Return what decides at ``source``, with what the server behind it offers.
 
@@ -36,11 +36,11 @@ def deciding(source: object) -> EffectivePolicy:
     policies, verifier = _policies(source)
     for policy in policies:
         if isinstance(policy, DeclaredPolicy):
-            # In a thread: a test that asks may have an event loop of its own.
+            # In a thread: a test that calls this may have a running event loop.
             with ThreadPoolExecutor(1) as thread:
                 thread.submit(asyncio.run, policy.declarations.read()).result()
     first, *others = [matrix_of(policy) for policy in policies]
-    # One server may have been put behind its guard several times.
+    # protect() may have been called several times for one server.
     if any(other != first for other in others):
         raise ConfigurationError(
             "several-servers",

@@ -1,4 +1,4 @@
-"""What stood between a tool and the next server, told to its caller as our own transport does."""
+"""Reports to the caller why a tool got no token for the next server, as ``McpServer`` does."""
 
 import traceback
 from collections.abc import Awaitable, Callable
@@ -9,53 +9,52 @@ from doorward.correlation_id import new_correlation_id
 from doorward.downstream.refusals import DownstreamProblem
 from doorward.errors import ConfigurationError, HttpError, Unavailable
 
-# What a library raised around a tool's own exception: that one, or None where it speaks itself.
+# Returns the tool's own exception from the one that a library raised; None if that is its own.
 Unwrap = Callable[[Exception], BaseException | None]
 CallTool = TypeVar("CallTool", bound=Callable[..., Awaitable[Any]])
 
 
-def telling(
+def report_to_caller(
     call_tool: CallTool, unwrap: Unwrap, tool_error: Callable[[str], Exception]
 ) -> CallTool:
     """
-    Return ``call_tool``, whose callers are told what only they can mend, and nothing beyond that.
+    Return ``call_tool``, which tells its callers what they can fix, and nothing else.
 
-    A library either hides all of an exception or shows all of it. Of a refusal the public sentence
-    goes out, whatever the library's setting is; its detail is the issuer's answer, and is written
-    down.
+    A library either hides an exception or shows all of it. Whatever its setting is, the caller gets
+    the public sentence of a refusal. The detail, which is the issuer's answer, goes to the log.
     """
 
     @wraps(call_tool)
-    async def told(*given: Any, **options: Any) -> Any:
+    async def call_and_report(*given: Any, **options: Any) -> Any:
         try:
             return await call_tool(*given, **options)
         except Exception as error:
-            said = sentence_of(unwrap(error), str(given[0] if given else ""))
-            if said is None:
+            sentence = public_sentence(unwrap(error), str(given[0] if given else ""))
+            if sentence is None:
                 raise
-            raise tool_error(said) from None
+            raise tool_error(sentence) from None
 
-    return cast(CallTool, told)
+    return cast(CallTool, call_and_report)
 
 
-def sentence_of(error: BaseException | None, name: str) -> str | None:
-    """Return what a peer may read of ``error``, which is written down; ``None`` of an author's."""
+def public_sentence(error: BaseException | None, name: str) -> str | None:
+    """Return the sentence that the peer may read, and log ``error``; ``None`` for other errors."""
     if isinstance(error, DownstreamProblem | Unavailable):
-        _write_down("tool-without-token", name, error)
+        _log_error("tool-without-token", name, error)
         return error.public
     if isinstance(error, ConfigurationError):
-        correlation_id = _write_down("tool-failed", name, error)
+        correlation_id = _log_error("tool-failed", name, error)
         return f"It failed. The operator of this server finds the reason under {correlation_id}."
     return None
 
 
 def log_route_error(problem: HttpError, route: str) -> str:
     """Log why ``route`` got no token for the next server, and return the correlation id."""
-    return _write_down("route-without-token", route, problem)
+    return _log_error("route-without-token", route, problem)
 
 
-def _write_down(event: str, name: str, error: BaseException) -> str:
-    # Brought in by the first failure: with what it brings along, it weighs 10 MB.
+def _log_error(event: str, name: str, error: BaseException) -> str:
+    # Imported by the first failure: with its dependencies it takes 10 MB.
     import structlog
 
     correlation_id = new_correlation_id()
@@ -64,7 +63,7 @@ def _write_down(event: str, name: str, error: BaseException) -> str:
         name=name,
         correlation_id=correlation_id,
         error=type(error).__name__,
-        # Without local variables: arguments and identities are in those.
+        # Without local variables: they hold arguments and identities.
         traceback="".join(traceback.format_exception(error)),
     )
     return correlation_id

@@ -22,7 +22,7 @@ from doorward.integrations.error_reporting import log_route_error
 from doorward.policy import Operation, Rule
 from doorward.wire.error_response import BearerChallenge, error_object, error_response
 
-# Where a dependency leaves in an ASGI scope whom it verified, and for which guard.
+# The key in an ASGI scope for the identity that a dependency verified, and its guard.
 _VERIFIED_KEY = "doorward.verified"
 
 __all__ = ["CurrentUser", "current_user", "signed_in"]
@@ -44,7 +44,7 @@ def current_user(request: Request) -> Identity:
 async def _current_user(
     request: Request, user: Annotated[Identity, Depends(current_user)]
 ) -> AsyncIterator[Identity]:
-    with _told(request):
+    with _answer_errors(request):
         yield user
 
 
@@ -83,19 +83,19 @@ def signed_in(
     Spec: RFC 6750 §3
     """
     rule = requires(scopes=scopes, roles=roles, kinds=kinds).rule
-    # The base rule, and this one: no rule of the operator's speaks of plain routes.
-    policy = DeclaredPolicy(guard.policy, _Always(rule))
+    # The base rule and this one: the operator has no rules for plain routes.
+    policy = DeclaredPolicy(guard.policy, _OneRule(rule))
 
     async def validate_authorization_response(request: Request) -> AsyncIterator[Identity]:
-        caller, token = await _judge(guard, policy, request)
-        with _told(request), _as_in_a_tool(guard, caller, token, request):
+        caller, token = await _authenticate_and_authorize(guard, policy, request)
+        with _answer_errors(request), _tool_context(guard, caller, token, request):
             yield caller
 
     return validate_authorization_response
 
 
-class _Always(OneNameEach):
-    """One rule for whatever is asked."""
+class _OneRule(OneNameEach):
+    """One rule for every operation."""
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
@@ -105,18 +105,18 @@ class _Always(OneNameEach):
         return (self._rule,)
 
     def declared(self) -> Mapping[tuple[str, str], Sequence[Rule]]:
-        """Return nothing: the rule is of no operation of the server."""
+        """Return nothing: the rule does not belong to an operation of the server."""
         return {}
 
 
-async def _judge(
+async def _authenticate_and_authorize(
     guard: Guard, policy: DeclaredPolicy, request: Request
 ) -> tuple[Identity, bytes | None]:
-    """Return the caller, and the token if it was looked at here and not by somebody before."""
+    """Return the caller, and the token if it was verified here and not before."""
     # The path of the scope and never a URL put together from Host: "Host: a/?x=" moves that.
     operation = Operation("http", f"{request.method} {request.scope['path']}")
     guarded = GuardedRequest(request.scope, operation)
-    guarded.identity = _known(guard, request)
+    guarded.identity = _already_verified(guard, request)
     try:
         caller = guarded.identity or await guard.pipeline.authenticate(guarded)
         guard.pipeline.authorize(guarded, policy)
@@ -128,11 +128,11 @@ async def _judge(
     return caller, guarded.token
 
 
-def _known(guard: Guard, request: Request) -> Identity | None:
-    """Return whom this guard verified before, for this very request, and has the token of."""
-    # Never whom a door left in the scope: it may be another guard's, for another server, and trust
-    # issuers that this one has never heard of. The header is still there to be judged here; our own
-    # middleware removes it only if it exchanges the token.
+def _already_verified(guard: Guard, request: Request) -> Identity | None:
+    """Return the caller that this guard verified before for this request, if it has the token."""
+    # Never the identity in the scope: another guard may have put it there, for another server, and
+    # that guard may trust issuers that this one does not. The header is still there to be verified;
+    # our own middleware removes it only where it keeps the token for downstream calls.
     by, caller = request.scope.get(_VERIFIED_KEY, (None, None))
     if by is guard:
         return cast(Identity, caller)
@@ -144,11 +144,11 @@ def _known(guard: Guard, request: Request) -> Identity | None:
 
 
 @contextmanager
-def _as_in_a_tool(
+def _tool_context(
     guard: Guard, caller: Identity, token: bytes | None, request: Request
 ) -> Iterator[None]:
     if token is None:
-        # All of this was done by whoever looked at the token.
+        # The dependency that verified the token did all of this.
         yield
         return
     request.scope[_VERIFIED_KEY] = (guard, caller)
@@ -160,7 +160,7 @@ def _as_in_a_tool(
         from doorward.downstream.middleware import strip_authorization, use_caller_token
 
         request.scope["headers"] = strip_authorization(request.scope["headers"])
-        # The view of them that a request makes once and keeps; the route has this very request.
+        # Starlette caches the headers in the request, and the route gets this same request.
         vars(request).pop("_headers", None)
         with use_caller_token(caller, token.decode("ascii"), guard.downstream_tokens):
             yield
@@ -169,13 +169,15 @@ def _as_in_a_tool(
 
 
 @contextmanager
-def _told(request: Request) -> Iterator[None]:
-    """Answer what stands between the route and the next server: a bare 500 says nobody's fault."""
+def _answer_errors(request: Request) -> Iterator[None]:
+    """Answer errors between the route and the next server, which would be a bare 500 otherwise."""
     try:
         yield
     except (DownstreamProblem, Unavailable) as problem:
-        own = request.app.exception_handlers
-        if any(kind in own for kind in type(problem).__mro__ if issubclass(kind, DoorwardError)):
+        handlers = request.app.exception_handlers
+        if any(
+            kind in handlers for kind in type(problem).__mro__ if issubclass(kind, DoorwardError)
+        ):
             raise
         correlation_id = log_route_error(problem, f"{request.method} {request.scope['path']}")
         raise _as_exception(problem, correlation_id) from None

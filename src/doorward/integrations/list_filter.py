@@ -1,4 +1,4 @@
-"""Lists that name only what their reader may use."""
+"""Filters lists: they show only what the caller may use."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -63,6 +63,6 @@ def without_subscriptions(
 
 
 def _name(entry: Any, member: str) -> str | None:
-    # Without a name, or with one that is no string, no rule speaks of it.
+    # No rule can name an entry without a name, or with one that is not a string.
     name = entry.get(member) if isinstance(entry, Mapping) else None
     return name if isinstance(name, str) else None

@@ -1,4 +1,4 @@
-"""May this identity do this operation? Scopes, hierarchy, roles, kinds, rules. Pure."""
+"""Decides whether an identity may do an operation: scopes, hierarchy, roles, kinds. Pure."""
 
 from doorward.policy.decide import Decision, Policy, Requirement
 from doorward.policy.rules import EVERY, EVERY_KIND, Operation, Rule

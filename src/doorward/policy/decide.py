@@ -1,4 +1,4 @@
-"""May this identity do this operation? One pure question, answered with all it needs at once."""
+"""The policy: decides whether an identity may do an operation, and names all that it needs."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One line of the permission matrix: an operation, all that it needs, and who may come."""
+    """One row of the permission matrix: an operation, all that it needs, and the kinds of callers."""
 
     operation: Operation
     scopes: frozenset[str]
@@ -52,12 +52,12 @@ _Refused = Literal["unknown-operation", "no-template-fits", "uri-not-normal"]
 
 
 class _Needs(NamedTuple):
-    """What several rules need together: every scope, one role out of each set, a kind of all."""
+    """What several rules need together: every scope, one role of each set, a kind that all admit."""
 
     scopes: frozenset[str]
     role_sets: tuple[frozenset[str], ...]
     kinds: frozenset[Kind]
-    # The answer to whoever has it all, made once.
+    # The decision that allows, built once.
     allowed: Decision
 
 
@@ -97,8 +97,8 @@ class Policy:
         for rule in (base, *self.rules.values()):
             _require_scopes(rule.scopes)
             _require_somebody(base, rule)
-        # Names come from the peer, so nothing is remembered for a name: a memory that grows with
-        # every invented one is a leak. What the rules say is worked out here, once.
+        # Names come from the peer, so no cache is keyed by name: it would grow with every invented
+        # name. The needs of each rule are computed here, once.
         self._base = self._together([])
         self._rulings = Rulings({key: self._together([one]) for key, one in self.rules.items()})
         self._named = {key: _all_of(self._rulings.of(*key).said) for key in self.rules}
@@ -129,12 +129,11 @@ class Policy:
 
     def _met(self, identity: Identity, needs: _Needs) -> Decision:
         scopes, role_sets, kinds, allowed = needs
-        # Before the scopes: a service that may not come whatever it holds is not to be sent away
-        # for more scopes first.
+        # Kinds before scopes: a service that is never admitted must not be sent to get more scopes.
         if identity.kind not in kinds:
             return Decision(False, "kind-not-allowed", scopes, _named(role_sets), kinds)
         held = identity.scopes
-        # `<=` answers the usual case in one step; only then is the hierarchy worth walking.
+        # `<=` decides the usual case in one step; the hierarchy is walked only if it fails.
         if not scopes <= held and not all(self._reaches(held, scope) for scope in scopes):
             return Decision(False, "scope-missing", scopes, _named(role_sets), kinds)
         for roles in role_sets:
@@ -143,7 +142,7 @@ class Policy:
         return allowed
 
     def reaches(self, identity: Identity, scope: str) -> bool:
-        """Say whether the caller holds ``scope`` or a broader one that contains it."""
+        """Return whether the caller holds ``scope`` or a broader one that contains it."""
         return self._reaches(identity.scopes, scope)
 
     def matrix(self) -> Iterator[Requirement]:
@@ -161,7 +160,7 @@ class Policy:
         return _required(operation, self._needs_of(operation))
 
     def requirement_if_known(self, operation: Operation) -> Requirement | None:
-        """Return what ``requirement`` does for an operation that a rule elsewhere makes known."""
+        """Return ``requirement`` of an operation that a rule elsewhere makes known."""
         return _required(operation, self._needs_of(operation, is_known=True))
 
     def forbids(self, operation: Operation) -> bool:
@@ -244,7 +243,7 @@ def _broader(hierarchy: Mapping[str, Collection[str]]) -> dict[str, frozenset[st
         _require_scopes([broad, *narrow])
         reached: set[str] = set()
         todo = list(narrow)
-        # Seen scopes are not entered again, so two scopes may contain each other.
+        # Visited scopes are skipped, so two scopes may contain each other.
         while todo:
             scope = todo.pop()
             if scope not in reached:

@@ -1,4 +1,4 @@
-"""Who can do what: the permission matrix of a server, row by row."""
+"""The permission matrix of a server: who may do what, row by row."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ Clauses = frozenset[frozenset[str]]
 
 @runtime_checkable
 class HasPolicy(Protocol):
-    """Whatever decides by a policy: a guard, or an application behind one."""
+    """An object that decides by a policy: a guard, or an application behind one."""
 
     @property
     def policy(self) -> Policy:
@@ -26,7 +26,7 @@ class HasPolicy(Protocol):
 
 @runtime_checkable
 class HasRules(Protocol):
-    """Whatever its authors wrote rules beside, such as an ``McpServer``."""
+    """An object with declared rules, such as an ``McpServer``."""
 
     @property
     def rules(self) -> Mapping[tuple[str, str], Rule]:
@@ -80,7 +80,7 @@ class Row:
 
     @property
     def template(self) -> UriTemplate | None:
-        """The template that its name is, when it is one."""
+        """The URI template, if the name is one."""
         return read_uri_template(self.name) if is_template(self.name) else None
 
     def admits_only(self, other: "Row") -> bool:
@@ -196,7 +196,7 @@ def row_of(policy: Policy, needs: Requirement) -> Row:
 
 
 def who(row: Row) -> str:
-    """Return in words who may: ``"a person with mcp:read and mcp:tools, as admin or auditor"``."""
+    """Return who may, in words: ``"a person with mcp:read and mcp:tools, as admin or auditor"``."""
     if not row.kinds:
         return "nobody"
     kinds = "anybody" if row.kinds == EVERY_KIND else " or ".join(sorted(row.kinds))

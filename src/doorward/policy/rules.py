@@ -1,4 +1,4 @@
-"""Rules and operations: what is asked for, and what one must hold to get it."""
+"""Operations, and the rules that say what a caller must hold for them."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Rule:
 
 def _kinds(given: Collection[Kind] | Kind) -> frozenset[Kind]:
     named = frozenset(kind for kind in EVERY_KIND if kind in _names(given))
-    # A misspelt kind would shut out everybody whom it was meant to let in.
+    # A misspelt kind would refuse every caller that it should admit.
     if unknown := sorted(_names(given) - EVERY_KIND):
         raise ConfigurationError(
             "not-a-kind",
@@ -57,7 +57,7 @@ def _kinds(given: Collection[Kind] | Kind) -> frozenset[Kind]:
 
 
 def _names(given: Collection[str]) -> frozenset[str]:
-    # A string is a collection of its letters, and a rule on letters would be met by nobody.
+    # A string is a collection of letters, and no caller would meet a rule about letters.
     return frozenset([given] if isinstance(given, str) else given)
 
 
@@ -77,8 +77,8 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
     reaches: Reached | None = None
 
 
-# What GET and DELETE ask of an MCP endpoint. No message may use these names: a rule for them is a
-# rule for the HTTP method.
+# The operations of GET and DELETE at an MCP endpoint. No message may use these names: a rule for
+# them is a rule for the HTTP method.
 OPEN_STREAM = Operation("stream/open")
 END_SESSION = Operation("session/end")
 
@@ -107,8 +107,8 @@ CONVERSATION = frozenset(
     }
 )
 
-# Operations that reach a prompt or a resource by another door. They are decided by the rules of
-# what they reach: whoever may not read a resource may not have its template completed either.
+# Operations that reach a prompt or a resource by another method. The rules of their target decide:
+# a caller who may not read a resource may not complete its template either.
 REACHES = {
     "completion/complete": ("prompts/get", "resources/read"),
     "resources/subscribe": ("resources/read",),

@@ -1,4 +1,4 @@
-"""Which rules speak of an operation: found by its method and name, or by the URI that its name is."""
+"""Finds the rules for an operation: by method and name, or by the URI that the name is."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,7 +65,7 @@ class Rulings(Generic[T]):
             if name == EVERY:
                 continue
             if is_template(name):
-                # A server may have templates that no rule can be written for.
+                # A server may have templates for which no rule can be written.
                 if (template := read_uri_template(name)) is not None:
                     self._templates.setdefault(method, []).append(_template(method, template, one))
             elif method in URI_METHODS:
@@ -193,7 +193,7 @@ def require_rulable(method: str, name: str) -> None:
     Raises:
         ConfigurationError: with reason ``not-an-operation`` or ``uri-not-normal``.
     """
-    # A rule that never applies leaves what it was written for to a wider one.
+    # A rule that never applies would leave its operation to a wider rule.
     meant = _WRITTEN.get(method.strip().casefold(), method)
     if not method or not name or meant != method:
         raise ConfigurationError(

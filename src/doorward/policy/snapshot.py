@@ -1,4 +1,4 @@
-"""A permission matrix written down, and what has become wider since."""
+"""Snapshots of a permission matrix, and what became wider since."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ _VARIABLE = re.compile(r"\{[^}]*\}")
 
 @dataclass(frozen=True)
 class Change:
-    """One difference to a snapshot: ``wider`` means that more people may than may be."""
+    """One difference to a snapshot; ``wider`` means that more callers may than the snapshot allows."""
 
     title: str
     what: Literal["wider", "narrower"]
@@ -39,7 +39,7 @@ def changes(before: Matrix, policy: Policy) -> Iterator[Change]:
         if (row.method, row.name) not in _names(now):
             yield from _change(row.title, row, _decided(policy, row.method, row.name), new=False)
             yield from _let_go(row, before, policy)
-    yield from _by_another_door(before, now, policy)
+    yield from _by_other_methods(before, now, policy)
     yield from _change(
         "what describes the server", before.conversation, now.conversation, new=False
     )
@@ -71,7 +71,7 @@ def _sample(name: str) -> str:
 
 
 def _earlier(row: Row, before: Matrix, now: Matrix) -> Row | None:
-    """Return who might do before what ``row`` is about."""
+    """Return who was allowed to do the operation of ``row`` before."""
     if (row.method, row.name) in _names(before):
         return before.row(row.method, row.name)
     others: list[Row] = []
@@ -86,22 +86,22 @@ def _earlier(row: Row, before: Matrix, now: Matrix) -> Row | None:
     return before.strictest(row.method, row.name, others)
 
 
-def _by_another_door(before: Matrix, now: Matrix, policy: Policy) -> Iterator[Change]:
+def _by_other_methods(before: Matrix, now: Matrix, policy: Policy) -> Iterator[Change]:
     """Yield what became wider for methods that are decided by the rules of what they reach."""
     named = _names(before) | _names(now)
     for method, targets in REACHES.items():
         for name in sorted({name for target, name in named if target in targets}):
             if (method, name) not in named:
                 earlier, later = before.row(method, _sample(name)), _decided(policy, method, name)
-                if later is not None and not _is_told(before, now, policy, targets, name):
+                if later is not None and not _is_reported(before, now, policy, targets, name):
                     found = _change(f"{method} {name}", earlier, later, new=False)
                     yield from (one for one in found if one.what == "wider")
 
 
-def _is_told(
+def _is_reported(
     before: Matrix, now: Matrix, policy: Policy, targets: tuple[str, ...], name: str
 ) -> bool:
-    """Say whether one of the targets became wider itself, which is told where it stands."""
+    """Return whether one of the targets became wider itself, which is reported there."""
     return any(
         change.what == "wider"
         for target in targets
@@ -137,13 +137,13 @@ def document_of(matrix: Matrix) -> dict[str, Any]:
 
 
 def _plain(row: Row) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "scopes": sorted(row.scopes),
         "roles": [sorted(roles) for roles in row.roles],
         "kinds": sorted(row.kinds),
     }
     contained = {scope: sorted(broad) for scope, broad in row.contained_in.items() if broad}
-    return {**told, "contained_in": dict(sorted(contained.items()))} if contained else told
+    return {**entry, "contained_in": dict(sorted(contained.items()))} if contained else entry
 
 
 def matrix_in(document: Any) -> Matrix:
@@ -156,7 +156,7 @@ def matrix_in(document: Any) -> Matrix:
     try:
         if document["format"] != FORMAT:
             raise KeyError("format")
-        rows = tuple(_titled(title, told) for title, told in document["operations"].items())
+        rows = tuple(_titled(title, entry) for title, entry in document["operations"].items())
         rest = document["rest"]
         return Matrix(
             rows=rows,
@@ -171,20 +171,20 @@ def matrix_in(document: Any) -> Matrix:
         ) from None
 
 
-def _titled(title: str, told: Mapping[str, Any]) -> Row:
+def _titled(title: str, entry: Mapping[str, Any]) -> Row:
     method, _, name = title.partition(" ")
-    return _read(method, name or EVERY, told)
+    return _read(method, name or EVERY, entry)
 
 
-def _read(method: str, name: str, told: Mapping[str, Any]) -> Row:
+def _read(method: str, name: str, entry: Mapping[str, Any]) -> Row:
     return Row(
         method=method,
         name=name,
-        scopes=frozenset(told["scopes"]),
-        roles=tuple(frozenset(roles) for roles in told["roles"]),
+        scopes=frozenset(entry["scopes"]),
+        roles=tuple(frozenset(roles) for roles in entry["roles"]),
         # Read as a rule is, so that an invented kind is no wider than one that exists.
-        kinds=Rule(kinds=told["kinds"]).kinds if told["kinds"] else frozenset(),
+        kinds=Rule(kinds=entry["kinds"]).kinds if entry["kinds"] else frozenset(),
         contained_in={
-            scope: frozenset(broad) for scope, broad in told.get("contained_in", {}).items()
+            scope: frozenset(broad) for scope, broad in entry.get("contained_in", {}).items()
         },
     )

@@ -1,4 +1,4 @@
-"""One decision, told step by step in the order in which it is made."""
+"""Explains one decision, step by step, in the order in which it is made."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -47,7 +47,7 @@ def explain(policy: Policy, identity: Identity, operation: Operation) -> Explana
     steps = [Step("rule", "a rule", _rule(policy, operation), passed=True), _kind(needs, identity)]
     steps += [_scope(policy, identity, scope) for scope in sorted(needs.scopes)]
     steps += [_role(roles, identity) for roles in needs.roles]
-    return Explanation(decision, tuple(_asked(steps)))
+    return Explanation(decision, tuple(_mark_skipped(steps)))
 
 
 def _nobody(decision: Decision, operation: Operation) -> Step:
@@ -91,12 +91,12 @@ def _role(roles: frozenset[str], identity: Identity) -> Step:
     return Step("role", wanted, held[0] if held else "none of them", passed=bool(held))
 
 
-def _asked(steps: list[Step]) -> list[Step]:
-    """Mark what is not asked any more: nothing of a later question once an earlier one said no."""
+def _mark_skipped(steps: list[Step]) -> list[Step]:
+    """Mark the steps after the first failed question as skipped."""
     failed: Question | None = None
     told = []
     for step in steps:
-        # All scopes are one question: a client is told every one that is needed, at once.
+        # All scopes are one question: the client gets all that are needed at once.
         if failed is not None and step.question != failed:
             told.append(Step(step.question, step.wanted, "not asked", passed=None))
         else:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from doorward.integrations.effective_policy import deciding
+from doorward.integrations.effective_policy import effective_policy_of
 from doorward.policy.matrix import matrix_of
 from doorward.policy.snapshot import Change, changes, document_of, matrix_in
 from doorward.wire.strict_json import parse
@@ -35,7 +35,7 @@ def assert_permissions_unchanged(source: object, path: str | os.PathLike[str]) -
             ``several-servers``, ``not-a-snapshot``.
     """
     file = Path(path)
-    policy = deciding(source).policy
+    policy = effective_policy_of(source).policy
     if os.environ.get(UPDATE) == "1":
         write_permissions(policy, file)
         return []
@@ -56,12 +56,12 @@ def read_changes(source: object, file: Path) -> Sequence[Change]:
         document: Any = parse(file.read_bytes())
     except ValueError:
         document = None
-    return list(changes(matrix_in(document), deciding(source).policy))
+    return list(changes(matrix_in(document), effective_policy_of(source).policy))
 
 
 def write_permissions(source: object, file: Path) -> None:
     """Write the snapshot of ``source``: one operation on a line, so that a review shows which."""
-    document = document_of(matrix_of(deciding(source).policy))
+    document = document_of(matrix_of(effective_policy_of(source).policy))
     operations = ",\n".join(
         f"    {json.dumps(title)}: {json.dumps(told)}"
         for title, told in document["operations"].items()

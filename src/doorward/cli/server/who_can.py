@@ -11,7 +11,7 @@ from doorward.cli.output import Output
 from doorward.cli.running import fail
 from doorward.cli.server.target import Target, load
 from doorward.errors import DoorwardError
-from doorward.integrations.effective_policy import deciding
+from doorward.integrations.effective_policy import effective_policy_of
 from doorward.policy.matrix import matrix_of
 from doorward.policy.rules import EVERY_KIND
 from doorward.policy.snapshot import document_of
@@ -57,7 +57,7 @@ def who_can(
 
     output = Output(as_json=as_json)
     try:
-        source = deciding(load(target)).policy
+        source = effective_policy_of(load(target)).policy
         matrix = matrix_of(source)
         if write is not None:
             _write(output, source, write)

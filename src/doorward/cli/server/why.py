@@ -14,7 +14,7 @@ from doorward.cli.running import fail
 from doorward.cli.server.target import load
 from doorward.errors import DoorwardError, MalformedToken, RequestRefused
 from doorward.identity import Identity
-from doorward.integrations.effective_policy import deciding
+from doorward.integrations.effective_policy import effective_policy_of
 from doorward.jose.compact import NotCompact, read_object, split
 from doorward.policy import Operation, Rule
 from doorward.policy.why import explain
@@ -66,7 +66,7 @@ def why(
 
     output = Output(as_json=as_json)
     try:
-        policy, verifier = deciding(load(at))
+        policy, verifier = effective_policy_of(load(at))
         if user == "-":
             caller = _from_token(output, verifier)
         else:

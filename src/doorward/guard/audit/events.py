@@ -1,4 +1,4 @@
-"""One event per decision: who asked for what, what was answered and why."""
+"""One event per decision: caller, operation, answer and reason."""
 
 import sys
 from collections.abc import Callable
@@ -20,9 +20,9 @@ class AuditEvent(
     One decision of the guard.
 
     ``time`` is in seconds since 1970. ``reason`` is ``allowed`` or the code of the refusal.
-    ``method`` and ``name`` are what was asked for, empty where the request was refused before it
-    was read. ``detail`` says what was got and what was expected; it belongs in a log and not on
-    the wire. Never holds a token or an argument, and no text in it can end a line or move a cursor.
+    ``method`` and ``name`` are of the operation, and empty if the request was refused before it
+    was read. ``detail`` says what was found and what was expected; it is for the log, not for the
+    peer. No field holds a token or an argument, and no text can end a line or move a cursor.
     """
 
     time: float
@@ -57,13 +57,13 @@ def event(
     detail: str = "",
     served: bool = False,
 ) -> AuditEvent:
-    """Return the event of one decision, with everything a peer wrote made harmless."""
+    """Return the event of one decision, with all text of the peer escaped."""
     method, name = (operation.method, operation.name) if operation else ("", None)
     issuer = subject = client_id = kind = None
     if identity is not None:
         issuer, subject = identity.issuer, identity.subject
         client_id, kind = identity.client_id, identity.kind
-    # All at once, because as a rule there is nothing to do in any of them.
+    # Checked in one piece: as a rule, nothing needs to be escaped.
     if not _is_harmless(f"{http_method}{method}{name}{issuer}{subject}{client_id}{detail}"):
         http_method, method, detail = harmless(http_method), harmless(method), harmless(detail)
         name, issuer, subject, client_id = map(_harmless, (name, issuer, subject, client_id))
@@ -95,7 +95,7 @@ def _harmless(text: str | None) -> str | None:
 
 def harmless(text: str) -> str:
     """
-    Return ``text`` with every character escaped that could forge a log line or steer a terminal.
+    Return ``text`` with every character escaped that could forge a log line or control a terminal.
 
     Line ends, ANSI sequences, bidirectional and invisible characters become ``\\u…``.
     """
@@ -108,13 +108,13 @@ def harmless(text: str) -> str:
 
 def log(entry: AuditEvent) -> None:
     """
-    Write an event to structlog where the process has configured it, else to standard output.
+    Write an event to structlog if the process configured it, otherwise to standard output.
 
-    There it is one line of JSON, written before the event loop next waits for anything. In
-    structlog, refusals are warnings and the rest is information.
+    On standard output it is one line of JSON, written before the event loop waits again. In
+    structlog, refusals have level warning and other events level info.
     """
-    # Whoever configured it has brought it in. For everybody else it would weigh 10 MB, and its
-    # console output four times what the rest of the guard costs.
+    # A process that configured structlog has imported it. Importing it here would cost the others
+    # 10 MB, and its console output four times what the rest of the guard costs.
     structlog = sys.modules.get("structlog")
     if structlog is None or not structlog.is_configured():
         LINES.add(entry)

@@ -1,4 +1,4 @@
-"""Audit events on their way to standard output, as lines of JSON."""
+"""Writes audit events to standard output, as lines of JSON."""
 
 import asyncio
 import atexit
@@ -13,10 +13,10 @@ _encode_lines = msgspec.json.Encoder(order="deterministic").encode_lines
 
 class AuditLines:
     """
-    Events that go out together, at the end of the event loop's turn in which they came.
+    A buffer of events, written at the end of the event loop's turn in which they came.
 
-    A write each costs a busy server more than to decide: it serves many requests in one turn.
-    Where no loop runs, and at the end of the process, nothing waits.
+    A busy server serves many requests in one turn, and one write per event would cost it more than
+    the decision. Without a running loop, and at the end of the process, events are written at once.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class AuditLines:
     def add(self, event: msgspec.Struct) -> None:
         """Write ``event`` before the loop waits for anything else."""
         self._waiting.append(event)
-        # A write is under way already. Unless its loop was stopped before it came to that.
+        # A write is scheduled already, unless its loop was stopped before.
         if self._loop is not None and self._loop.is_running():
             return
         try:
@@ -37,13 +37,13 @@ class AuditLines:
             self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
-        """Write what waits, in one piece, and out of this process."""
+        """Write all buffered events in one piece."""
         self._loop = None
         events, self._waiting = self._waiting, []
         if not events:
             return
         text = _encode_lines(events)
-        # As UTF-8 whatever the terminal speaks.
+        # As UTF-8, whatever the terminal's encoding.
         binary = getattr(sys.stdout, "buffer", None)
         if binary is not None:
             binary.write(text)
@@ -52,7 +52,7 @@ class AuditLines:
             sys.stdout.write(text.decode())
 
     def forget(self) -> None:
-        """Leave what waits to the process that it happened in."""
+        """Drop the buffered events; the process where they happened writes them."""
         self._loop = None
         self._waiting = []
 
@@ -60,5 +60,5 @@ class AuditLines:
 LINES = AuditLines()
 atexit.register(LINES.flush)
 if hasattr(os, "register_at_fork"):
-    # A worker that is forked in the middle of a turn would write everything a second time.
+    # A worker that is forked in the middle of a turn would write every event a second time.
     os.register_at_fork(after_in_child=LINES.forget)

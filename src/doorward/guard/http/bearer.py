@@ -1,4 +1,4 @@
-"""Where a token may travel: one Authorization header, and nowhere else."""
+"""Reads the bearer token: from one Authorization header, and from nowhere else."""
 
 from urllib.parse import parse_qsl
 
@@ -12,16 +12,16 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~
 
 def read_bearer(headers: RequestHeaders, query: bytes) -> bytes:
     """
-    Return what a request sends as its access token; ``require_token`` says whether it can be one.
+    Return the access token as the request sends it; ``require_token`` checks its characters.
 
     Raises:
-        MissingToken: none came, or another scheme's: the challenge names no error.
+        MissingToken: no token came, or another scheme; the challenge names no error.
         AmbiguousToken: two credentials came, or one in the query.
 
     Spec: RFC 6750 §2.1, §3.1; MCP 2026-07-28 authorization §Token Requirements
     """
-    # Queries end up in logs, histories and Referer headers; a token there is refused even when a
-    # good one stands in its place.
+    # Queries end up in logs, histories and Referer headers. A token there is refused even if a
+    # valid one is in the header.
     if query and any(name == "access_token" for name, _ in _pairs(query)):
         raise AmbiguousToken("access_token in the query")
     if b"authorization" in headers.repeated:
@@ -31,14 +31,14 @@ def read_bearer(headers: RequestHeaders, query: bytes) -> bytes:
         raise MissingToken("no Authorization header")
     scheme, _, token = header.strip(b" \t").partition(b" ")
     if scheme.lower() != _SCHEME:
-        # Another scheme is no credential here, and asking for one is the answer that helps.
+        # Another scheme is not a credential here; the challenge tells the client what to send.
         raise MissingToken("an Authorization header of another scheme")
     return token.lstrip(b" ")
 
 
 def require_token(token: bytes) -> None:
     """
-    Let pass what is written as a token.
+    Return if ``token`` has the syntax of a bearer token.
 
     Raises:
         MalformedToken: a Bearer header came without exactly one token in it.

@@ -40,13 +40,13 @@ FOR_METADATA: Headers = [
 
 
 def is_preflight(method: str, headers: RequestHeaders) -> bool:
-    """Say whether a browser asks for permission rather than for an answer."""
+    """Return whether this is a CORS preflight."""
     return method == "OPTIONS" and b"access-control-request-method" in headers.by_name
 
 
 def preflight_headers(origin: bytes, headers: RequestHeaders) -> Headers:
     """
-    Return the permission for a page of ``origin``, which was judged before.
+    Return the CORS headers for a preflight from ``origin``, which was checked before.
 
     Does not permit credentials: a token travels in a header that the page sets itself.
 

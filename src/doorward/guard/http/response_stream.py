@@ -1,4 +1,4 @@
-"""The application's answer on its way out: readable by pages, written down, and over in time."""
+"""The application's response: with CORS headers, audited, and ended when the token expires."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,12 +11,11 @@ from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
 
 class ResponseStream:
     """
-    One answer of the application to ``caller``, which also gets the headers ``extra``.
+    One response of the application to ``caller``, with the headers ``extra`` added.
 
-    ``began`` is called once, when the answer begins or when it is known that none will come: with
-    its status, and the id of the session it belongs to, if any. A stream that is still open
-    ``leeway`` seconds after the caller's token expired by ``clock`` is ended: that token would not
-    open it again.
+    ``began`` is called once with the status and the session id, if any: when the response begins,
+    or when it is known that none will come. A stream that is open ``leeway`` seconds after the
+    caller's token expired by ``clock`` is ended: that token could not open it again.
     """
 
     __slots__ = (
@@ -48,13 +47,13 @@ class ResponseStream:
         self._leeway = leeway
         self._clock = clock
         self._started = False
-        # Whether the answer is a stream that goes on, and whose task it is.
+        # Whether the response is an open stream, and its task.
         self._open = False
         self._task: asyncio.Task[object] | None = None
         self._deadline: Deadline | None = None
 
     async def run(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
-        """Let the application answer, and end its stream when the token's time is over."""
+        """Run the application, and end its stream when the token expires."""
         # Here and not where the stream begins: an application may send it from a task of its own.
         self._task = asyncio.current_task()
         before = set_current_identity(self._caller)
@@ -76,23 +75,23 @@ class ResponseStream:
             left = self._caller.expires_at + self._leeway - self._clock()
             self._deadline = Deadline(self._task, max(0.0, left))
 
-    # Not a coroutine of its own round the one that sends: there are two messages in every answer.
+    # Returns the awaitable of send: a coroutine of its own would cost twice per response.
     def _pass_on(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self._started = True
             headers = list(message.get("headers", ()))
             known = dict(headers)
-            # Only a stream can outlive its token; what says its length needs no timer.
+            # Only a stream can outlive its token; a response with a length needs no timer.
             if b"content-length" not in known:
                 self._open = True
                 self._limit()
-            # The first is the correlation id; all that may follow is permission for one page.
+            # The first is the correlation id; the others are CORS headers.
             if len(self._extra) > 1:
                 headers = without_cors(headers)
             message = {**message, "headers": headers + self._extra}
             self._began(message["status"], known.get(b"mcp-session-id"))
         elif self._open and not message.get("more_body"):
-            # The answer is whole; what the application still does behind it is its own affair.
+            # The response is complete; what the application does after it is not limited.
             self._open = False
             if self._deadline is not None:
                 self._deadline.lift()

@@ -43,7 +43,7 @@ def refusal_answer(
 
 
 async def deliver(answer: Response, send: Send, extra: Headers) -> None:
-    """Send ``answer`` with ``extra`` headers."""
+    """Send ``answer`` with the headers ``extra`` added."""
     headers = [*answer.headers, *extra]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

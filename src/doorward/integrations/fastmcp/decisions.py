@@ -103,17 +103,19 @@ def _running(server: FastMCP[Any], method: str, run: Callable[..., Awaitable[Any
 def _listed(server: FastMCP[Any], listing: Callable[..., Awaitable[Sequence[Any]]]) -> Any:
     @wraps(listing)
     async def permitted(**options: Any) -> Sequence[Any]:
-        asked = _asked(server)
+        current = _current_request(server)
         # Whoever lists a mounted server on its way to a longer list shortens that one. A proxy
         # keeps a list for all of its callers.
-        if asked is None or _listing.get() or asked.names.is_beyond(server):
+        if current is None or _listing.get() or current.names.is_beyond(server):
             return await listing(**options)
         token = _listing.set(True)
         try:
             found = await listing(**options)
         finally:
             _listing.reset(token)
-        return [one for one in found if (await _decide(asked, server, *name_of(one), one)).allowed]
+        return [
+            one for one in found if (await _decide(current, server, *name_of(one), one)).allowed
+        ]
 
     return permitted
 
@@ -122,31 +124,33 @@ def _checked(server: FastMCP[Any], check: Callable[..., Awaitable[None]]) -> Any
     @wraps(check)
     async def checked(uri: str, *given: Any, **options: Any) -> None:
         await check(uri, *given, **options)
-        asked = _asked(server)
-        if asked is None or asked.names.is_beyond(server):
+        current = _current_request(server)
+        if current is None or current.names.is_beyond(server):
             return
         component = await _resolved(server, _READ, uri, None)
-        if not (await _decide(asked, server, _READ, uri, component)).allowed:
+        if not (await _decide(current, server, _READ, uri, component)).allowed:
             raise AuthorizationError("The policy does not allow this resource.")
 
     return checked
 
 
-class _Asked(NamedTuple):
+class _CurrentRequest(NamedTuple):
     """A message that is being served, and the names of the server that serves it."""
 
     asking: SdkRequest
     names: ComponentNames
 
 
-def _asked(server: FastMCP[Any]) -> _Asked | None:
+def _current_request(server: FastMCP[Any]) -> _CurrentRequest | None:
     """Return who asks, where that is a caller of a guard that this server stands behind."""
     found = asking()
     if isinstance(found, SdkRequest):
         declarations = getattr(found.policy, "declarations", None)
         names = getattr(declarations, "names", None)
         return (
-            _Asked(found, names) if isinstance(names, ComponentNames) and server in names else None
+            _CurrentRequest(found, names)
+            if isinstance(names, ComponentNames) and server in names
+            else None
         )
     if found is None:
         _require_no_caller()
@@ -167,24 +171,24 @@ async def _admit(server: FastMCP[Any], method: str, name: str, version: Any) -> 
     Raises:
         FastMCPError: the caller may not run it.
     """
-    asked = _asked(server)
+    current = _current_request(server)
     here, known = (id(server), method, name), _admitted.get()
-    if asked is None or here == known.own:
+    if current is None or here == known.own:
         return None
     component = await _resolved(server, method, name, version)
-    decision = _beside(asked, component)
+    decision = _component_decision(current, component)
     if here not in known.passed_on:
-        decision = await _decide(asked, server, method, name, component)
+        decision = await _decide(current, server, method, name, component)
     elif not decision.allowed:
         # By its public name it was allowed: what was read of it holds no longer.
-        await asked.names.look_again()
+        await current.names.look_again()
     if not decision.allowed:
-        raise _refused(asked.asking, method, name, decision)
-    return _Admitted(here, frozenset(_passed_on(asked.names, method, name, component)))
+        raise _refused(current.asking, method, name, decision)
+    return _Admitted(here, frozenset(_passed_on(current.names, method, name, component)))
 
 
-def _refused(asked: SdkRequest, method: str, name: str, decision: Decision) -> FastMCPError:
-    refusal, correlation_id = asked.refuse(Operation(method, name), decision)
+def _refused(current: SdkRequest, method: str, name: str, decision: Decision) -> FastMCPError:
+    refusal, correlation_id = current.refuse(Operation(method, name), decision)
     error = _ERRORS[method](f"{refusal.description} ({refusal.code}, {correlation_id})")
     error.doorward_data = {  # type: ignore[attr-defined]
         "reason": refusal.code,
@@ -213,11 +217,11 @@ async def _resolved(server: FastMCP[Any], method: str, name: str, version: Any) 
 
 
 async def _decide(
-    asked: _Asked, server: FastMCP[Any], method: str, name: str, component: Any
+    current: _CurrentRequest, server: FastMCP[Any], method: str, name: str, component: Any
 ) -> Decision:
     """Return whether the caller may do all that one public name of the component stands for."""
-    (caller, policy, _), names = asked
-    beside = _beside(asked, component)
+    (caller, policy, _), names = current
+    beside = _component_decision(current, component)
     if not beside.allowed:
         return beside
     decision: Decision | None = None
@@ -230,13 +234,13 @@ async def _decide(
     return decision or Decision(False, "unknown-operation")
 
 
-def _beside(asked: _Asked, component: Any) -> Decision:
+def _component_decision(current: _CurrentRequest, component: Any) -> Decision:
     """
     Return whether the caller meets the rules that stand beside the very thing that is to run.
 
     It may have appeared, or taken the place of another one, since the server was read.
     """
-    caller, policy, _ = asked.asking
+    caller, policy, _ = current.asking
     assert isinstance(policy, DeclaredPolicy)
     return policy.decide_rules(caller, policy.declarations.beside(component))
 

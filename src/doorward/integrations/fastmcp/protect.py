@@ -22,7 +22,7 @@ from doorward.guard.guard import Guard
 from doorward.guard.middleware import GuardMiddleware
 from doorward.identity import Identity, current_identity
 from doorward.integrations.declared_rules import DeclaredPolicy, requires
-from doorward.integrations.error_reporting import telling
+from doorward.integrations.error_reporting import report_to_caller
 from doorward.integrations.fastmcp.declared_rules import FastMcpDeclarations
 from doorward.integrations.fastmcp.input_schemas import InputSchemas
 from doorward.integrations.mcp_sdk.adapter import KEPT_BY_THE_GUARD, SdkAdapter, connect
@@ -79,11 +79,11 @@ def protect(
         )
     if app is None:
         own = {"path": guard.path, "host_origin_protection": False, **options}
-        return _door(server, guard, server.http_app(**own), mounted=False)
-    return _door(server, guard, app, mounted=True)
+        return _guarded_app(server, guard, server.http_app(**own), mounted=False)
+    return _guarded_app(server, guard, app, mounted=True)
 
 
-def _door(
+def _guarded_app(
     server: FastMCP[Any],
     guard: Guard,
     app: ASGIApp,
@@ -118,9 +118,9 @@ def _door(
 
 def _tell(server: FastMCP[Any]) -> None:
     # Not as a middleware of FastMCP's: others of those would be shown what no peer may see.
-    server.call_tool = telling(server.call_tool, _raised, ToolError)  # type: ignore[method-assign]
-    server.render_prompt = telling(server.render_prompt, _raised, PromptError)  # type: ignore[method-assign]
-    server.read_resource = telling(server.read_resource, _raised, ResourceError)  # type: ignore[method-assign]
+    server.call_tool = report_to_caller(server.call_tool, _raised, ToolError)  # type: ignore[method-assign]
+    server.render_prompt = report_to_caller(server.render_prompt, _raised, PromptError)  # type: ignore[method-assign]
+    server.read_resource = report_to_caller(server.read_resource, _raised, ResourceError)  # type: ignore[method-assign]
 
 
 # How FastMCP begins what it says of an exception that did not mean to speak to a caller. An author's
@@ -221,5 +221,7 @@ class _GuardInFront:
             web.user_middleware = [one for one in web.user_middleware if one.cls not in here]
             inner = web.build_middleware_stack()
             server: FastMCP[Any] = web.state.fastmcp_server
-            web.middleware_stack = _door(server, self._guard, inner, mounted=True, header=_STAND_IN)
+            web.middleware_stack = _guarded_app(
+                server, self._guard, inner, mounted=True, header=_STAND_IN
+            )
         await web.middleware_stack(scope, receive, send)

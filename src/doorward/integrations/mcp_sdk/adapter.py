@@ -1,4 +1,4 @@
-"""Between the door and a server on the official SDK: the caller, as that server knows callers."""
+"""Adapts a guard to a server of the official SDK: the caller becomes the SDK's own user."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -28,17 +28,17 @@ from doorward.guard.http.responses import INSIDE_KEY
 from doorward.guard.issuers import Issuer
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity, reset_current_identity, set_current_identity
-from doorward.integrations.error_reporting import sentence_of
+from doorward.integrations.error_reporting import public_sentence
 from doorward.integrations.list_filter import LISTS, only_permitted, without_subscriptions
 from doorward.integrations.mcp_sdk.tasks import note_task, require_own_tool
 from doorward.policy import Decision, Operation, Policy
 from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
 
-# Where the seat leaves its policy in an ASGI scope, for lists made behind it.
+# The key in an ASGI scope for the policy that shortens lists.
 _POLICY_KEY = "doorward.policy"
 
-# How that begins which stands where the SDK keeps a caller's token. The guard has the token and
-# nobody else: a server that sends it on would be the confused deputy that MCP forbids.
+# The prefix of the placeholder for the caller's token. Only the guard has the token: a server that
+# forwards it would be the confused deputy that MCP forbids.
 KEPT_BY_THE_GUARD = "kept-by-the-guard"
 
 _REMEMBERED = 1024
@@ -49,7 +49,7 @@ _KEPT = ":/?#[]@!$&'()*+,;="
 
 
 class SdkRequest(NamedTuple):
-    """Who sent the message that is being served, and what decides for them behind the guard."""
+    """The caller of the current message, and the policy that decides behind the guard."""
 
     caller: Identity
     policy: Policy
@@ -65,7 +65,7 @@ asking = _asking.get
 
 @contextmanager
 def nobody_asks() -> Iterator[None]:
-    """Let the server do something on its own account: nothing is decided for a caller."""
+    """Let the server act on its own behalf: no decision for a caller is made."""
     token = _asking.set("the-server-itself")
     try:
         yield
@@ -114,7 +114,7 @@ class SdkAdapter:
         self._users: dict[_Key, tuple[Identity, AuthenticatedUser, AuthCredentials]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one ASGI scope that the door let in."""
+        """Answer one ASGI scope that the guard let through."""
         identity = scope.get(IDENTITY_KEY)
         if identity is None:
             await self._app(scope, receive, self._announcing(scope, send))
@@ -122,7 +122,7 @@ class SdkAdapter:
         _, user, credentials = self._user(identity)
         scope = {**scope, _POLICY_KEY: self._policy, "user": user, "auth": credentials}
         if not self._mounted:
-            # The whole path is the application's own, wherever the door itself was mounted.
+            # The whole path is the application's own, wherever the guard was mounted.
             scope["root_path"] = ""
             scope["app"] = self._app
         if self._hides_token:
@@ -131,8 +131,8 @@ class SdkAdapter:
             scope["headers"] = [*scope["headers"], self._header]
         if self._before is not None:
             self._before()
-        # First the door for all who came together, then the application, which needs the processor's
-        # caches to itself: so that both cost less, and nobody waits at the door behind a long answer.
+        # The guard serves all waiting requests before the application runs. Both cost less, because
+        # they do not evict each other from the processor's caches.
         await asyncio.sleep(0)
         token = auth_context_var.set(user)
         try:
@@ -230,7 +230,7 @@ async def through_the_guard(
     scope = ctx.request.scope
     identity, policy = scope.get(IDENTITY_KEY), scope.get(_POLICY_KEY)
     if identity is None or policy is None:
-        # The same server, reachable by a second door that nobody locked.
+        # The same server, reached through a second path that has no guard.
         raise MCPError(INVALID_REQUEST, "This server is reached through its guard alone.")
     if any(name == b"mcp-session-id" for name, _ in scope["headers"]):
         ctx = _without_strange_session(ctx)
@@ -249,10 +249,10 @@ async def through_the_guard(
         raise _with_reason(error) from error.__cause__
     except Exception as error:
         # A handler of a low-level server, which nothing stands around.
-        said = sentence_of(error, str((ctx.params or {}).get("name", ctx.method)))
+        said = public_sentence(error, str((ctx.params or {}).get("name", ctx.method)))
         if said is None:
             raise
-        return _told(ctx.method, said)
+        return _error_result(ctx.method, said)
     finally:
         _asking.reset(asked)
         reset_current_identity(token)
@@ -282,7 +282,7 @@ def _with_reason(error: MCPError) -> MCPError:
     return MCPError(INVALID_PARAMS, str(error.__cause__), data)
 
 
-def _told(method: str, said: str) -> HandlerResult:
+def _error_result(method: str, said: str) -> HandlerResult:
     if method != "tools/call":
         raise MCPError(INTERNAL_ERROR, said)
     return CallToolResult(content=[TextContent(type="text", text=said)], is_error=True)

@@ -18,7 +18,7 @@ from doorward.guard.guard import Guard
 from doorward.guard.middleware import GuardMiddleware
 from doorward.identity import Identity, current_identity
 from doorward.integrations.declared_rules import DeclaredPolicy, OneNameEach, requires, rules_on
-from doorward.integrations.error_reporting import telling
+from doorward.integrations.error_reporting import report_to_caller
 from doorward.integrations.mcp_sdk.adapter import SdkAdapter, connect
 from doorward.integrations.mcp_sdk.events import keep_events_apart
 from doorward.integrations.mcp_sdk.nested_calls import decide_nested_calls
@@ -84,8 +84,8 @@ def protect(
     connect(core)
     if isinstance(server, MCPServer):
         decide_nested_calls(server)
-        # The only place between a tool and the answer made of its exception.
-        server.call_tool = telling(server.call_tool, _raised, ToolError)  # type: ignore[method-assign]
+        # The only place between a tool and the result that the SDK makes of its exception.
+        server.call_tool = report_to_caller(server.call_tool, _raised, ToolError)  # type: ignore[method-assign]
     # The guard knows which names this server answers to; the SDK's own list would refuse them.
     unjudged = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     if app is None:
@@ -111,9 +111,9 @@ def protect(
 
 
 def _raised(error: BaseException) -> BaseException | None:
-    """Return what a tool raised that did not mean to speak to its caller."""
+    """Return the exception of a tool, unless its text is meant for the caller."""
     cause: BaseException | None = error
-    # One around another where a tool called a tool.
+    # Exceptions are nested where a tool called a tool.
     while isinstance(cause, UnexpectedToolError):
         cause = cause.__cause__
     return None if cause is error else cause
@@ -131,7 +131,7 @@ def _manager_of(server: MCPServer[Any] | Server[Any]) -> Any:
 
 
 class _SdkDeclarations(OneNameEach):
-    """What the functions of a server carry; a low-level ``Server`` has handlers and no tools."""
+    """The rules declared at the functions of a server; a low-level ``Server`` has no tools."""
 
     def __init__(
         self, server: MCPServer[Any] | Server[Any], ruled: Collection[tuple[str, str]]
