@@ -289,7 +289,7 @@ async def test_the_page_says_what_happened_and_when_to_try_again(
     assert page.status_code == 429
     assert 300 - passed <= int(page.headers["retry-after"]) <= 301 - passed
     assert words(page) == (
-        f"Too many wrong passwords for this name from your network. Try again in {told}."
+        f"Too many wrong passwords for this username from your network. Try again in {told}."
     )
     clock.advance(301 - passed)
     assert is_sign_in(await tried(harness, client, harness.browser(STRANGER), "wrong"))

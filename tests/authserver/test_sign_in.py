@@ -138,7 +138,7 @@ async def test_a_wrong_password_is_asked_for_again_and_says_nothing_about_the_na
         again = await browser.sign_in(page, name, password)
         assert is_sign_in(again)
         assert harness.server.services.cookies.session_name not in browser.http.cookies
-        texts.append("That name and password do not belong together" in again.text)
+        texts.append("Wrong username or password" in again.text)
 
     assert texts == [True, True, True]
 

@@ -114,9 +114,7 @@ CONTINUE = ContinuePage(
 
 STATES: dict[str, Page] = {
     "sign-in": SIGN_IN,
-    "sign-in-wrong": replace(
-        SIGN_IN, username="alice", problem="That username and password do not belong together."
-    ),
+    "sign-in-wrong": replace(SIGN_IN, username="alice", problem="Wrong username or password."),
     "sign-in-demo": replace(SIGN_IN, client=SITE, demo_users=("alice", "bob", "admin", "guest")),
     "sign-in-alone": replace(SIGN_IN, client=None),
     "consent": CONSENT,

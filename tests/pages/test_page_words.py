@@ -118,7 +118,7 @@ def test_a_problem_is_announced_and_tied_to_the_fields() -> None:
     document = read(STATES["sign-in-wrong"])
     (alert,) = [e for e in document.elements if e.attributes.get("role") == "alert"]
 
-    assert alert.text == "That username and password do not belong together."
+    assert alert.text == "Wrong username or password."
     for element in document.all("input"):
         if element.attributes["type"] != "hidden":
             assert element.attributes["aria-describedby"] == alert.attributes["id"]

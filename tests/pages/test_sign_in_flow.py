@@ -126,7 +126,7 @@ def test_a_wrong_password_is_told_and_the_name_is_kept(watched: Watched, program
     page.goto(program.authorize_url())
     sign_in(page, "alice", "wrong")
 
-    expect(page.get_by_role("alert")).to_contain_text("do not belong together")
+    expect(page.get_by_role("alert")).to_contain_text("Wrong username or password")
     expect(page.get_by_label("Username")).to_have_value("alice")
     expect(page.get_by_label("Password")).to_be_focused()
     page.keyboard.type(PASSWORDS["alice"])

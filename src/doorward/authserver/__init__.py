@@ -1,4 +1,4 @@
-"""The authorization server: endpoints, checks in visible order, sign-in, consent, keys, store."""
+"""An OAuth 2.1 authorization server for MCP: endpoints, sign-in, consent, keys and store."""
 
 from doorward.authserver.events import ServerEvent
 from doorward.authserver.exchange_policy import ExchangePolicy

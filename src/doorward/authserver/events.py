@@ -1,4 +1,4 @@
-"""What happened, for the log and for whoever watches: names and ids, never a token or a secret."""
+"""Events of the authorization server. They hold names and ids, never a token or a secret."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ _log = structlog.get_logger("doorward.authserver")
 @dataclass(frozen=True, kw_only=True)
 class ServerEvent:
     """
-    Something an operator may want to know; ``kind`` is stable.
+    An event for operators; ``kind`` is a stable name.
 
-    ``code.reused`` and ``refresh.reused`` say that somebody may hold a copy of a secret.
+    ``code.reused`` and ``refresh.reused`` mean that a code or token may have been stolen.
     """
 
     kind: str
@@ -26,7 +26,7 @@ Recorder = Callable[[ServerEvent], None]
 
 
 def log_event(event: ServerEvent) -> None:
-    """Write the event to the structured log; reuse and failures as warnings."""
-    alarming = event.kind.endswith((".reused", ".failed", ".changed"))
-    write = _log.warning if alarming else _log.info
+    """Write the event to the structured log; reuse, failures and changes are warnings."""
+    is_warning = event.kind.endswith((".reused", ".failed", ".changed"))
+    write = _log.warning if is_warning else _log.info
     write(event.kind, at=event.at, **event.facts)

@@ -1,4 +1,4 @@
-"""Which servers may act at other servers for the people who call them, as the operator decides."""
+"""Token exchange policies: which server may call which other server on behalf of its users."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,15 +26,15 @@ class _Client(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class ExchangePolicy:
     """
-    A server that may exchange the tokens it receives for tokens at one other server.
+    A permission for one server to exchange the tokens it receives for tokens of one other server.
 
-    ``client_id`` is a configured client with a secret: the server itself. ``resource`` is its own
-    address, which the tokens it presents must be for; ``target`` is where the new ones are for.
-    ``scopes`` says what a caller's scope is worth at the target:
-    ``{"mcp:tools": {"orders:read"}}``. What is not named is worth nothing, and nobody gets a scope
-    there that the user does not have.
+    ``client_id`` is the server's own configured client, which must have a secret. ``resource`` is
+    the server's URI, the audience of the tokens it presents. ``target`` is the audience of the new
+    tokens. ``scopes`` maps a caller's scope to scopes at the target:
+    ``{"mcp:tools": {"orders:read"}}``. Scopes without an entry give nothing, and a new token never
+    has a scope that the user does not hold.
 
-    The user is not asked: by writing this down, the operator vouches for the server.
+    The user is not asked for consent: the operator vouches for the server with this policy.
 
     Spec: RFC 8693 §2.1, §5
     """
@@ -45,7 +45,7 @@ class ExchangePolicy:
     scopes: Mapping[str, frozenset[str]]
 
     def reachable(self, held: frozenset[str]) -> frozenset[str]:
-        """Return what a token with the scopes ``held`` is worth at the target."""
+        """Return the scopes at the target for a token with the scopes ``held``."""
         return frozenset[str]().union(*(self.scopes.get(scope, frozenset()) for scope in held))
 
 
@@ -53,7 +53,7 @@ def require_exchanges(
     exchanges: Sequence[ExchangePolicy], clients: Sequence[_Client], resources: Sequence[_Resource]
 ) -> None:
     """
-    Refuse an exchange that could not work, or that would work for anybody.
+    Refuse a policy that cannot work, or that would let anybody exchange tokens.
 
     Raises:
         ConfigurationError: ``exchange-client``, ``exchange-resource``, ``exchange-scope`` or
@@ -65,33 +65,33 @@ def require_exchanges(
         if one.client_id not in confidential:
             raise ConfigurationError(
                 "exchange-client",
-                f"{one.client_id!r} is to exchange tokens and is no configured client with a secret.",
-                "Add a ConfiguredClient with a secret: without one, anybody could be it.",
+                f"The exchange for {one.client_id!r} needs a configured client with a secret.",
+                "Add a ConfiguredClient of that id with a secret.",
             )
         if one.resource not in known or one.target not in known or one.resource == one.target:
             raise ConfigurationError(
                 "exchange-resource",
-                f"An exchange from {one.resource!r} to {one.target!r} has no two resources.",
-                "Name the uri of two different resources.",
+                f"The exchange from {one.resource!r} to {one.target!r} does not name two resources.",
+                "Set resource and target to the uri of two different resources.",
             )
         _require_scopes(one, known[one.resource], known[one.target])
     named = [(one.client_id, one.target) for one in exchanges]
     if len(set(named)) != len(named):
         raise ConfigurationError(
             "exchange-twice",
-            "Two exchanges are for the same client and target.",
-            "Write them as one, with all of their scopes.",
+            "Two exchanges have the same client and target.",
+            "Merge them into one exchange with all of the scopes.",
         )
 
 
 def _require_scopes(exchange: ExchangePolicy, source: _Resource, target: _Resource) -> None:
-    strange = set(exchange.scopes) - set(source.scopes)
-    strange |= frozenset[str]().union(*exchange.scopes.values()) - set(target.scopes)
-    if strange or not exchange.scopes:
+    unknown = set(exchange.scopes) - set(source.scopes)
+    unknown |= frozenset[str]().union(*exchange.scopes.values()) - set(target.scopes)
+    if unknown or not exchange.scopes:
         raise ConfigurationError(
             "exchange-scope",
-            f"No resource of the exchange has {sorted(strange)}."
-            if strange
-            else "An exchange without scopes gives nothing.",
+            f"The exchange maps unknown scopes: {sorted(unknown)}."
+            if unknown
+            else "The exchange maps no scopes, so it can never give a token.",
             "Map scopes of the resource to scopes of the target: {'mcp:tools': {'orders:read'}}.",
         )

@@ -1,4 +1,4 @@
-"""The first question of every request: was it meant for this server?"""
+"""Middleware that refuses requests for another host."""
 
 from starlette.requests import Request
 
@@ -11,11 +11,11 @@ from doorward.wire.host_origin import only_value
 
 class HostMiddleware:
     """
-    ``app`` for requests whose Host is the issuer's or a listed one; 421 for all others.
+    Passes requests whose Host is the issuer's or an allowed one; answers 421 to all others.
 
-    The attack: a web page gives its own host name the address of this server. To the browser, the
-    page and this server are then one site: the page can read every answer, also the code that
-    ``sign_in_as`` gives without asking anybody.
+    The attack is DNS rebinding: a web page points its own host name to this server. The browser
+    then treats both as one site, so the page can read every response, even the code that
+    ``sign_in_as`` issues without a user.
 
     Spec: RFC 9110 §7.2, §15.5.20
     """

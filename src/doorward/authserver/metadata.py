@@ -44,7 +44,7 @@ def oauth_metadata(settings: AuthServerSettings) -> dict[str, Any]:
 
 
 def registration_policy(settings: AuthServerSettings) -> RegistrationPolicy:
-    """Return what a client may register for at ``/register``."""
+    """Return the policy of ``/register``."""
     return RegistrationPolicy(
         auth_methods=tuple(method.name for method in AUTH_METHODS),
         grant_types=tuple(grant.name for grant in GRANT_TYPES if grant.registrable),
@@ -53,17 +53,17 @@ def registration_policy(settings: AuthServerSettings) -> RegistrationPolicy:
 
 
 def document_policy(settings: AuthServerSettings) -> RegistrationPolicy:
-    """Return what a client's own metadata document may say: nobody shares a secret with it."""
+    """Return the policy for client ID metadata documents, which cannot hold a secret."""
     public = tuple(method.name for method in AUTH_METHODS if not method.confidential)
     return replace(registration_policy(settings), auth_methods=public)
 
 
 def openid_metadata(settings: AuthServerSettings) -> dict[str, Any]:
     """
-    Return the same with the members that OpenID Connect discovery asks for.
+    Return the same metadata with the members that OpenID Connect Discovery requires.
 
-    No ID tokens are issued here, and the list of their algorithms is empty: clients that look for
-    an authorization server in this place find one, and are promised nothing else.
+    This server issues no ID tokens, so the list of their algorithms is empty. The document is for
+    clients that look for an authorization server only at this path.
 
     Spec: OpenID Connect Discovery 1.0 §3; RFC 8414 §5
     """
@@ -76,10 +76,10 @@ def openid_metadata(settings: AuthServerSettings) -> dict[str, Any]:
 
 def well_known_paths(settings: AuthServerSettings) -> dict[str, dict[str, Any]]:
     """
-    Return every path at which a client may look, with the document that is there.
+    Return every path at which clients look for metadata, with its document.
 
-    Before the issuer's path as RFC 8414 has it and behind it as OpenID Connect does, for both
-    documents: clients differ in which they try.
+    RFC 8414 inserts the well-known path before the issuer's path, and OpenID Connect appends it.
+    Both documents are served at both paths, because clients differ in which one they try.
 
     Spec: RFC 8414 §3.1, §5; MCP 2026-07-28 authorization server discovery
     """

@@ -1,4 +1,4 @@
-"""How often something may be asked, per address, per name and in all."""
+"""Rate limits per network address, per username and in total."""
 
 import ipaddress
 from collections import OrderedDict
@@ -17,10 +17,10 @@ _MOST_COUNTERS = 50_000
 
 class InMemoryCounters(Storage):
     """
-    Counters of this process, on the server's own clock and bounded in number.
+    Counters in this process, with the server's clock and a maximum number of keys.
 
-    The storage that comes with ``limits`` reads the wall clock and keeps every key it ever saw,
-    which is one per address that an attacker can invent.
+    The storage of ``limits`` reads the wall clock and never drops a key, and an attacker can create
+    a key with every new address.
     """
 
     STORAGE_SCHEME = None
@@ -28,16 +28,16 @@ class InMemoryCounters(Storage):
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self._clock = clock
-        # How many, and their window.
+        # Each key has a count and the window that it counts in.
         self._counters: OrderedDict[str, tuple[int, Span]] = OrderedDict()
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """Nothing in here fails."""
+        """The exceptions of this storage; nothing raises one."""
         return OSError
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Count ``amount`` more under ``key`` and return the count of its window."""
+        """Add ``amount`` to ``key`` and return the count in the current window."""
         now = self._clock()
         count, window = self._counters.get(key, (0, NEVER))
         if not window.holds(now):
@@ -59,22 +59,22 @@ class InMemoryCounters(Storage):
         return self._clock() if found is None else found[1].until
 
     def check(self) -> bool:
-        """Say that this storage works."""
+        """Return ``True``: the storage is always available."""
         return True
 
     def reset(self) -> int | None:
-        """Forget every counter."""
+        """Remove every counter and return how many there were."""
         forgotten = len(self._counters)
         self._counters.clear()
         return forgotten
 
     def clear(self, key: str) -> None:
-        """Forget the counter of ``key``."""
+        """Remove the counter of ``key``."""
         self._counters.pop(key, None)
 
 
 class RateLimits:
-    """Refuses what comes too often."""
+    """Refuses requests that exceed a rate."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -84,7 +84,7 @@ class RateLimits:
 
     def count(self, rate: str, *keys: str) -> None:
         """
-        Count one request under ``keys``, at most ``rate`` (``"20/hour"``) of them.
+        Count one request under ``keys``, and refuse it when it exceeds ``rate`` (``"20/hour"``).
 
         Raises:
             TooManyRequests: 429, with the seconds to wait.
@@ -95,7 +95,7 @@ class RateLimits:
 
     def require_below_limit(self, rate: str, *keys: str) -> None:
         """
-        Refuse when ``keys`` are used up already; does not count.
+        Refuse when ``keys`` have reached ``rate``; does not count.
 
         Raises:
             TooManyRequests: 429.
@@ -105,9 +105,9 @@ class RateLimits:
             raise self._refusal(item, keys)
 
     def uncount(self, rate: str, *keys: str) -> None:
-        """Take one count back: it was none of what is limited."""
+        """Subtract one from ``keys``: the request turned out not to count."""
         item = self._item(rate)
-        # A window that has ended meanwhile has nothing to give back.
+        # In a window that has ended, there is nothing to subtract.
         if self._storage.get(item.key_for(*keys)) > 0:
             self._storage.incr(item.key_for(*keys), item.get_expiry(), -1)
 
@@ -122,10 +122,10 @@ class RateLimits:
 
 def address_key(connection: HTTPConnection, trusted_proxies: Sequence[str]) -> str:
     """
-    Return whom to count a request under: an IPv4 address, or the /64 of an IPv6 one.
+    Return the key that a request is counted under: an IPv4 address, or the /64 of an IPv6 address.
 
-    ``X-Forwarded-For`` counts only when the peer itself is a trusted proxy, and then the rightmost
-    address that is not one: everything further left was written by whoever asked.
+    ``X-Forwarded-For`` is read only from a trusted proxy. The rightmost address that is not a
+    trusted proxy counts; the client can write everything to the left of it.
     """
     peer = connection.client.host if connection.client else "unknown"
     forwarded = ",".join(connection.headers.getlist("x-forwarded-for"))
@@ -155,8 +155,8 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 def _normalised(host: str) -> str:
     address = _address(host)
     if address is None:
-        # One shared bucket: text that is no address must not make a fresh key for every request.
+        # One shared key: text that is not an address must not create a new key for each request.
         return "unknown"
-    # Everybody with IPv6 has at least 2^64 addresses; limiting one at a time limits nobody.
+    # An IPv6 user has at least 2^64 addresses, so a limit per address would limit nobody.
     prefix = 64 if address.version == 6 else 32
     return str(ipaddress.ip_network(f"{address}/{prefix}", strict=False))

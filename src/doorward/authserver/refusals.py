@@ -1,4 +1,4 @@
-"""What the authorization server refuses, each with its OAuth error code and HTTP status.
+"""The refusals of the authorization server, with OAuth error code and HTTP status.
 
 RequestRefused
 ├── OAuthRefused
@@ -68,14 +68,14 @@ class InvalidClient(OAuthRefused):
 
 
 class UnknownClient(InvalidClient):
-    """Nobody has registered this client here, or its registration has lapsed."""
+    """No client has this id, or its registration has expired."""
 
     code = "unknown-client"
     hint = "Register the client again; registrations that nobody uses are deleted."
 
 
 class InvalidGrant(OAuthRefused):
-    """The code or refresh token is unknown, over, or belongs to other circumstances."""
+    """The code or refresh token is unknown, expired, or does not match the request."""
 
     code = "invalid-grant"
     wire_error = "invalid_grant"
@@ -84,7 +84,7 @@ class InvalidGrant(OAuthRefused):
 
 
 class GrantReused(InvalidGrant):
-    """A spent code or refresh token came again, so somebody else may hold a copy."""
+    """A used code or refresh token was sent again, so it may have been stolen."""
 
     code = "grant-reused"
     hint = "Start a new sign-in. If the client did not repeat itself, suspect a stolen token."
@@ -121,7 +121,7 @@ class UnsupportedGrantType(OAuthRefused):
 
 
 class UnsupportedResponseType(OAuthRefused):
-    """Only codes are issued here."""
+    """The response type is not ``code``."""
 
     code = "unsupported-response-type"
     wire_error = "unsupported_response_type"
@@ -130,7 +130,7 @@ class UnsupportedResponseType(OAuthRefused):
 
 
 class InvalidScope(OAuthRefused):
-    """No scope remains, or more is asked for than was granted."""
+    """No requested scope is available, or more is requested than was granted."""
 
     code = "invalid-scope"
     wire_error = "invalid_scope"
@@ -148,7 +148,7 @@ class InvalidTarget(OAuthRefused):
 
 
 class AccessDenied(OAuthRefused):
-    """The user, or a rule about the user, said no."""
+    """The user or a policy denied the request."""
 
     code = "access-denied"
     status = 403
@@ -158,7 +158,7 @@ class AccessDenied(OAuthRefused):
 
 
 class LoginRequired(OAuthRefused):
-    """Nobody is signed in, and the request forbids asking."""
+    """No user is signed in, and the request has ``prompt=none``."""
 
     code = "login-required"
     wire_error = "login_required"
@@ -167,7 +167,7 @@ class LoginRequired(OAuthRefused):
 
 
 class ConsentRequired(OAuthRefused):
-    """The user has not agreed yet, and the request forbids asking."""
+    """The user has not consented, and the request has ``prompt=none``."""
 
     code = "consent-required"
     wire_error = "consent_required"
@@ -176,7 +176,7 @@ class ConsentRequired(OAuthRefused):
 
 
 class TooManyRequests(OAuthRefused):
-    """A limit was reached; ``retry_after`` is in seconds."""
+    """A rate limit was reached; ``retry_after`` is in seconds."""
 
     code = "too-many-requests"
     status = 429
@@ -195,7 +195,7 @@ class TooManyRequests(OAuthRefused):
 
 
 class FormRefused(OAuthRefused):
-    """The form was not given to this browser, is over, or was answered already."""
+    """The form belongs to another browser, has expired, or was submitted before."""
 
     code = "form-refused"
     status = 403
@@ -205,7 +205,7 @@ class FormRefused(OAuthRefused):
 
 
 class StoreUnavailable(Unavailable):
-    """The database cannot be reached, so nothing can be claimed and nothing is granted."""
+    """The database cannot be reached, so nothing is granted."""
 
     code = "store-unavailable"
     wire_error = "temporarily_unavailable"

@@ -1,4 +1,4 @@
-"""The one place where what happened becomes HTTP."""
+"""HTTP responses of the authorization server: JSON, pages and refusals."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -30,7 +30,7 @@ _PRIVATE = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-# Any web page may speak to these endpoints, as itself: without cookies there is nothing to borrow.
+# Any web page may call these endpoints: they use no cookies, so there is no session to abuse.
 _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "WWW-Authenticate, Retry-After, X-Correlation-Id",
@@ -40,7 +40,7 @@ _CORS = {
 def json_response(
     body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return a JSON answer that nobody keeps."""
+    """Return a JSON response that is not cached."""
     return Response(
         json.dumps(body, ensure_ascii=False, separators=(",", ":")),
         status,
@@ -50,14 +50,14 @@ def json_response(
 
 
 def cacheable_json_response(body: Mapping[str, Any], max_age: int) -> Response:
-    """Return a JSON answer that says the same to everybody and may be kept ``max_age`` seconds."""
+    """Return a public JSON response that may be cached for ``max_age`` seconds."""
     response = json_response(body, headers={"Cache-Control": f"public, max-age={max_age}"})
     del response.headers["Pragma"]
     return response
 
 
 def page_response(page: pages.Page, status: int = 200) -> Response:
-    """Return a page with the headers that keep it out of frames, caches and referrers."""
+    """Return a page with headers against framing, caching and referrers."""
     response = Response(pages.render(page), status, media_type="text/html; charset=utf-8")
     for name, value in pages.SECURITY_HEADERS:
         response.headers[name] = value
@@ -66,7 +66,7 @@ def page_response(page: pages.Page, status: int = 200) -> Response:
 
 async def read_body(request: Request, limit: int) -> bytes:
     """
-    Return the request body, of at most ``limit`` bytes.
+    Return the body of at most ``limit`` bytes, and stop reading beyond that.
 
     Raises:
         BodyTooLarge: 413.
@@ -78,14 +78,14 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 def json_endpoint(handler: Handler) -> Handler:
-    """Let any origin call ``handler``, and answer what it refuses as OAuth JSON."""
+    """Return ``handler`` with CORS for any origin and with refusals as OAuth JSON."""
 
     async def answered(request: Request) -> Response:
         try:
             response = await handler(request)
         except (RequestRefused, Unavailable) as refusal:
             response = _refusal_in_json(request, refusal)
-        except Exception as error:  # noqa: BLE001 - the last line: no trace may reach a peer
+        except Exception as error:  # noqa: BLE001 - no traceback may reach a peer
             response = _failure_in_json(request, error)
         response.headers.update(_CORS)
         return response
@@ -94,22 +94,22 @@ def json_endpoint(handler: Handler) -> Handler:
 
 
 def page_endpoint(service: str, handler: Handler) -> Handler:
-    """Answer what ``handler`` refuses with a page; no other origin may read it."""
+    """Return ``handler`` with refusals as HTML pages; no other origin may read them."""
 
     async def answered(request: Request) -> Response:
         try:
             return await handler(request)
         except (RequestRefused, Unavailable) as refusal:
             return _refusal_on_page(request, service, refusal)
-        except Exception as error:  # noqa: BLE001 - the last line: no trace may reach a peer
+        except Exception as error:  # noqa: BLE001 - no traceback may reach a peer
             return _failure_on_page(request, service, error)
 
     return answered
 
 
 def misdirected_response(request: Request, service: str, refusal: HostRefused) -> Response:
-    """Return the answer to a request for another host: a page for a browser, else JSON."""
-    # The path does not say who asks: under a foreign host, no path is served.
+    """Return the 421 for a request to another host: a page for a browser, else JSON."""
+    # The Accept header decides, because no path is served under another host.
     if "text/html" in request.headers.get("accept", ""):
         return _refusal_on_page(request, service, refusal)
     return _refusal_in_json(request, refusal)
@@ -117,7 +117,7 @@ def misdirected_response(request: Request, service: str, refusal: HostRefused) -
 
 async def preflight_response(_request: Request) -> Response:
     """
-    Let a browser send what these endpoints take.
+    Return the response to a CORS preflight request.
 
     Spec: Fetch, CORS-preflight request
     """

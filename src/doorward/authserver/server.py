@@ -1,4 +1,4 @@
-"""The authorization server: its parts put together, and every address it answers."""
+"""The authorization server: its services and its routes."""
 
 import time
 from contextlib import suppress
@@ -52,12 +52,12 @@ class AuthorizationServer:
     """
     An OAuth 2.1 authorization server for MCP.
 
-    ``app`` is an ASGI application that answers under the issuer's own path and at the well-known
-    addresses before it. Call ``start`` before the first request and ``aclose`` after the last.
-    ``fetcher`` reads client ID metadata documents; without one the guarded fetcher does.
+    ``app`` is an ASGI application. It serves the issuer's path and the well-known paths at the
+    root. Call ``start`` before the first request and ``aclose`` after the last. ``fetcher`` fetches
+    client ID metadata documents; the default one refuses private addresses.
 
     Raises:
-        ConfigurationError: something in ``settings`` must be changed first.
+        ConfigurationError: ``settings`` must be changed first.
     """
 
     def __init__(
@@ -101,12 +101,12 @@ class AuthorizationServer:
             middleware=[Middleware(HostMiddleware, settings)],
             exception_handlers={404: _not_found, 405: _wrong_method},
         )
-        # "/token/" is not "/token": a redirect would carry a body with secrets to a second address.
+        # "/token/" is not "/token": a redirect would send the secrets in a body to a second URL.
         self.app.router.redirect_slashes = False
 
     async def start(self) -> None:
         """
-        Make the database ready, write the configured clients, and load or make the keys.
+        Migrate the database, write the configured clients, and load or generate the signing keys.
 
         Raises:
             ConfigurationError: ``wrong-secret``.
@@ -117,7 +117,7 @@ class AuthorizationServer:
             await self.services.clients.start()
             await self.keys.start()
         except BaseException:
-            # Whoever could not start has nothing to close; the connections must go all the same.
+            # A caller does not close what did not start, but connections may be open already.
             await self.aclose()
             raise
 
@@ -135,7 +135,7 @@ class AuthorizationServer:
         return await read_revoked(self.services.store, self.services.clock())
 
     async def aclose(self) -> None:
-        """Close the database; a temporary one is gone."""
+        """Close the database; a temporary one is deleted."""
         await self.services.store.aclose()
 
 
@@ -190,7 +190,7 @@ def _document(document: dict[str, Any]) -> Handler:
 
 def _key_set(services: Services) -> Handler:
     async def answer(_request: Request) -> Response:
-        # The keys in memory are good while the database is away, and tokens out there need them.
+        # While the database is unavailable, the keys in memory still verify the tokens in use.
         with suppress(StoreUnavailable):
             await services.keys.rotate_if_due()
         return cacheable_json_response(services.keys.public_set(), 60)

@@ -1,4 +1,4 @@
-"""The parts of the authorization server that its endpoints are given."""
+"""The services that every endpoint of the authorization server gets."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from doorward.net.clock import Clock
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Everything an endpoint may need, made once in ``server``."""
+    """The services of one authorization server; ``server`` makes them once."""
 
     settings: AuthServerSettings
     clock: Clock
@@ -36,5 +36,5 @@ class Services:
     record: Recorder
 
     def record_event(self, kind: str, **facts: str) -> None:
-        """Record an event at the present time."""
+        """Record an event with the current time."""
         self.record(ServerEvent(kind=kind, at=self.clock(), facts=facts))

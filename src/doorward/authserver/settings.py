@@ -1,4 +1,4 @@
-"""What an operator decides, checked before anything starts."""
+"""The settings of the authorization server, checked at construction."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from doorward.wire.oauth.redirect_uri import EDITOR_SCHEMES, problem_with
 from doorward.wire.oauth.scope import parse_scope
 
 SHORTEST_SECRET = 32
-# Values that stand in somebody's documentation are known to everybody.
+# Secrets from documentation are public.
 _EXAMPLES = (
     "secret",
     "changeme",
@@ -38,8 +38,8 @@ class Resource:
     """
     A protected MCP server that tokens are issued for.
 
-    ``scopes`` maps each scope to the sentence shown on the consent page. ``default_scopes`` are
-    used when a request names none; ``None`` means all.
+    ``scopes`` maps each scope to its description on the consent page. A request without a scope
+    gets ``default_scopes``; ``None`` means all.
     """
 
     uri: str
@@ -51,9 +51,9 @@ class Resource:
 @dataclass(frozen=True, kw_only=True)
 class ConfiguredClient:
     """
-    A client that the operator vouches for.
+    A client that the operator registers in the settings.
 
-    With ``introspects`` it is a resource server: it may ask about tokens for that resource.
+    ``introspects`` makes it a resource server that may introspect tokens for that resource.
     """
 
     client_id: str
@@ -67,13 +67,13 @@ class ConfiguredClient:
 
 @dataclass(frozen=True, kw_only=True)
 class Lifetimes:
-    """How long things live, in seconds."""
+    """Lifetimes in seconds."""
 
     code: float = 60
     access_token: float = 600
     refresh_idle: float = 14 * 86400
     refresh_absolute: float = 90 * 86400
-    # How long the same refresh token gets the same answer again, for an answer lost on the way.
+    # A refresh token that is sent again within this time gets the same response again.
     refresh_grace: float = 30
     session_idle: float = 2 * 3600
     session_absolute: float = 12 * 3600
@@ -88,12 +88,12 @@ class Lifetimes:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How often things may be asked, in the notation of the ``limits`` package."""
+    """Rate limits, in the notation of the ``limits`` package."""
 
     registrations_per_address: str = "30/10 minutes"
     registrations: str = "500/hour"
-    # Wrong passwords for one name: in one network or known browser, and in all networks together,
-    # known browsers apart. All counts are kept by each process on its own.
+    # Wrong passwords for one username: per network or known browser, and from all networks together
+    # without known browsers. Each process counts on its own.
     sign_in_failures_per_name_and_address: str = "10/5 minutes"
     sign_in_failures_per_name: str = "300/hour"
     sign_ins_per_address: str = "60/5 minutes"
@@ -106,18 +106,18 @@ class Limits:
 @dataclass(frozen=True, kw_only=True)
 class AuthServerSettings:
     """
-    Everything an operator decides about an authorization server.
+    The settings of an authorization server.
 
-    ``issuer`` and the resources are used byte for byte. Without ``database_url`` everything lives
-    in a private temporary file and is forgotten at the end. A kept database needs ``secret`` or
-    ``secret_file`` (made, readable by its owner alone, when it does not exist).
-    The server answers under the issuer's own host; ``allowed_hosts`` adds others, such as the name
-    by which a health check or a proxy reaches it (``"auth.internal:8080"``).
-    ``sign_in_as`` signs that user in without asking, and ``demo_users`` are offered on the sign-in
-    page: both only where the issuer is this machine.
+    ``issuer`` and the resource URIs are compared byte for byte. Without ``database_url``, the data
+    is in a temporary file that is deleted at the end. With it, set ``secret`` or ``secret_file``;
+    the file is created with mode 0600 if it does not exist.
+    The server accepts requests for the issuer's host; ``allowed_hosts`` adds others, such as the
+    host name of a health check or a proxy (``"auth.internal:8080"``).
+    ``sign_in_as`` signs that user in without a password. ``demo_users`` are shown on the sign-in
+    page. Both work only if the issuer is on localhost.
 
     Raises:
-        ConfigurationError: at construction, with a reason, the problem and what to change.
+        ConfigurationError: at construction; it names the problem and the setting to change.
     """
 
     issuer: str
@@ -131,12 +131,12 @@ class AuthServerSettings:
     limits: Limits = field(default_factory=Limits)
     registration: Literal["open", "closed"] = "open"
     clients: tuple[ConfiguredClient, ...] = ()
-    # Without any, tokens are exchanged for nobody and the grant is not advertised.
+    # Without an exchange, the token exchange grant is off and not in the metadata.
     exchanges: tuple[ExchangePolicy, ...] = ()
     client_documents: bool = True
-    # Exact host:port pairs whose documents may come over http from a private address.
+    # Exact host:port pairs. Their client documents may use http and a private address.
     insecure_document_hosts: frozenset[str] = frozenset()
-    # Asked at /authorize and at /token alike, also when the document is cached.
+    # Called at /authorize and at /token, even if the document is cached.
     trust_client: Callable[[str], bool] | None = None
     documents_same_origin: bool = False
     private_schemes: frozenset[str] = EDITOR_SCHEMES
@@ -152,34 +152,34 @@ class AuthServerSettings:
 
     @property
     def is_local(self) -> bool:
-        """Whether the issuer is this machine under one of its three agreed names."""
+        """Whether the issuer's host is localhost, 127.0.0.1 or [::1]."""
         return address.is_loopback_host(urlsplit(self.issuer).hostname)
 
     @property
     def prefix(self) -> str:
-        """The path in front of every endpoint: the issuer's own, without a slash at its end."""
+        """The issuer's path without a trailing slash; every endpoint begins with it."""
         return self.issuer[len(address.origin_of(self.issuer)) :].rstrip("/")
 
     def addresses(self) -> HostOriginPolicy:
-        """Return the hosts that this server answers to."""
+        """Return the policy for the hosts of this server."""
         return HostOriginPolicy(self.issuer, self.allowed_hosts)
 
     def url(self, path: str) -> str:
-        """Return the absolute URL of an endpoint; nothing but the issuer decides it."""
+        """Return the absolute URL of an endpoint, built from the issuer alone."""
         return address.origin_of(self.issuer) + self.prefix + path
 
     def resource(self, uri: str) -> Resource | None:
         """
-        Return the resource a client means by ``uri``, or ``None``.
+        Return the resource that ``uri`` names, or ``None``.
 
-        Scheme and host may be written in capitals, as MCP asks servers to allow; the path may not.
+        Scheme and host may be in upper case, as MCP requires of servers; the path may not.
         """
         exact = next((one for one in self.resources if one.uri == uri), None)
         if exact is not None or address.split(uri) is None:
             return exact
         origin = address.origin_of(uri)
         rest = uri[len(origin) :]
-        # Whatever urlsplit rebuilt differently is not the same text, and so not the same resource.
+        # If urlsplit rebuilds the origin differently, the text differs, and so does the resource.
         if not uri.lower().startswith(origin.lower()):
             return None
         lowered = origin.lower() + rest
@@ -199,7 +199,7 @@ def _resources(settings: AuthServerSettings) -> None:
         raise ConfigurationError(
             "no-resource",
             "The authorization server has no resource to issue tokens for.",
-            "Name at least one Resource with its uri and scopes.",
+            "Set resources to at least one Resource with a uri and scopes.",
         )
     for resource in settings.resources:
         address.require_resource(resource.uri)
@@ -207,8 +207,8 @@ def _resources(settings: AuthServerSettings) -> None:
             if parse_scope(scope) != frozenset({scope}):
                 raise ConfigurationError(
                     "not-a-scope",
-                    f"{scope!r} is not a scope.",
-                    "A scope has no spaces, quotes or backslashes.",
+                    f"{scope!r} is not a valid scope.",
+                    "Remove spaces, quotes and backslashes from the scope.",
                 )
     if len({resource.uri for resource in settings.resources}) != len(settings.resources):
         raise ConfigurationError(
@@ -222,21 +222,21 @@ def _secret(settings: AuthServerSettings) -> None:
         if settings.database_url is not None and settings.secret_file is None:
             raise ConfigurationError(
                 "no-secret",
-                "A database that is kept needs a secret to seal its keys with, and there is none.",
-                "Give secret_file a path; the file is made if it does not exist.",
+                "database_url is set, but there is no secret to encrypt the signing keys with.",
+                "Set secret_file to a path; the file is created if it does not exist.",
             )
         return
     plain = secret.lower()
     if len(secret) < SHORTEST_SECRET or len(set(secret)) < 8:
         raise ConfigurationError(
             "weak-secret",
-            f"The secret has {len(secret)} characters or too few different ones.",
+            f"The secret is too weak: {len(secret)} characters, {len(set(secret))} of them different.",
             f"Use at least {SHORTEST_SECRET} random characters: openssl rand -base64 32.",
         )
     if any(example in plain for example in _EXAMPLES):
         raise ConfigurationError(
             "default-secret",
-            "The secret looks like one from an example.",
+            "The secret contains a word from an example, such as 'changeme'.",
             "Use random characters: openssl rand -base64 32.",
         )
 
@@ -252,8 +252,8 @@ def _demo(settings: AuthServerSettings) -> None:
         if wanted:
             raise ConfigurationError(
                 "demo-off-loopback",
-                f"{name} is set and the issuer {settings.issuer!r} is not this machine.",
-                f"Leave {name} out, or use an issuer on http://localhost.",
+                f"{name} is set, but the issuer {settings.issuer!r} is not on localhost.",
+                f"Remove {name}, or set issuer to a URL on http://localhost.",
             )
 
 
@@ -262,20 +262,20 @@ def _lifetimes(settings: AuthServerSettings) -> None:
     if not 0 < life.code <= 60:
         raise ConfigurationError(
             "code-too-long",
-            f"Authorization codes would live {life.code} seconds.",
-            "Let them live 60 seconds at most.",
+            f"lifetimes.code is {life.code} seconds; it must be more than 0 and at most 60.",
+            "Set lifetimes.code to 60 or less.",
         )
     if not 0 < life.access_token <= 86400:
         raise ConfigurationError(
             "access-token-too-long",
-            f"Access tokens would live {life.access_token} seconds.",
-            "Let them live a day at most; minutes are better.",
+            f"lifetimes.access_token is {life.access_token} seconds; a day is the most.",
+            "Set lifetimes.access_token to 86400 or less; 600 is the default.",
         )
     if not 0 <= life.refresh_grace <= 120:
         raise ConfigurationError(
             "grace-too-long",
-            f"A spent refresh token would be answered again for {life.refresh_grace} seconds.",
-            "Use 120 seconds at most.",
+            f"lifetimes.refresh_grace is {life.refresh_grace} seconds; it must be from 0 to 120.",
+            "Set lifetimes.refresh_grace to 120 or less.",
         )
 
 
@@ -294,7 +294,7 @@ def _clients(settings: AuthServerSettings) -> None:
                 "client-secret",
                 f"Client {client.client_id!r} has auth_method {client.auth_method} and "
                 f"{'no secret' if secret is None else 'a secret'}.",
-                "Give a secret exactly when auth_method is not none.",
+                "Set a secret if auth_method is not none, and no secret if it is.",
             )
         if secret is not None and len(secret) < SHORTEST_SECRET:
             raise ConfigurationError(
@@ -305,8 +305,8 @@ def _clients(settings: AuthServerSettings) -> None:
         if client.introspects is not None and settings.resource(client.introspects) is None:
             raise ConfigurationError(
                 "unknown-resource",
-                f"Client {client.client_id!r} introspects for {client.introspects!r}.",
-                "Name the uri of one of the resources.",
+                f"Client {client.client_id!r} introspects for the unknown resource {client.introspects!r}.",
+                "Set introspects to the uri of one of the resources.",
             )
 
 

@@ -1,1 +1,1 @@
-"""From an authorization request to a code: checks, sign-in, consent, the way back."""
+"""``/authorize``: checks of the request, sign-in, consent, and the response to the client."""

@@ -1,4 +1,4 @@
-"""What an authorization request must be, in the order in which it is asked."""
+"""The checks of an authorization request, in the order in which they run."""
 
 from collections.abc import Callable
 
@@ -25,13 +25,13 @@ def validated_redirect_uri(
     parameters: Parameters, client: Client, settings: AuthServerSettings
 ) -> str:
     """
-    Return the redirect URI that may receive an answer, right or wrong.
+    Return the redirect URI that may receive a response, be it a code or an error.
 
-    Until this returns, nothing is redirected anywhere: the errors of a request with an unproven
-    address would make this server an open redirector.
+    Nothing is redirected before this returns: redirecting errors to an unchecked URI would make
+    this server an open redirector.
 
     Raises:
-        InvalidRequest: shown on a page of ours.
+        InvalidRequest: shown on an error page of this server.
 
     Spec: OAuth 2.1 §4.1.1, §7.12; RFC 8252 §7.3
     """
@@ -44,7 +44,7 @@ def validated_redirect_uri(
                 say="The application registered several addresses and did not say which to use.",
             )
         requested = registered[0]
-    # On record is not enough: it may be from before a rule was added or a scheme was taken away.
+    # A registered URI is checked again: the rules may be stricter now than at its registration.
     problem = problem_with(requested, private_schemes=settings.private_schemes)
     if problem is not None or not any(matches(one, requested) for one in registered):
         raise InvalidRequest(
@@ -56,7 +56,7 @@ def validated_redirect_uri(
 
 def response_type(parameters: Parameters) -> None:
     """
-    Admit ``response_type=code`` alone: a token in a URL ends up in histories and logs.
+    Require ``response_type=code``: a token in a URL ends up in histories and logs.
 
     Spec: OAuth 2.1 §4.1.1, §10.1
     """
@@ -68,7 +68,7 @@ def response_type(parameters: Parameters) -> None:
 
 def response_mode(parameters: Parameters) -> None:
     """
-    Admit the answer in the query, where this server puts it.
+    Require ``response_mode=query`` or none.
 
     Spec: OAuth 2.0 Multiple Response Type Encoding Practices §2.1
     """
@@ -81,7 +81,7 @@ def response_mode(parameters: Parameters) -> None:
 
 def request_object(parameters: Parameters) -> None:
     """
-    Refuse parameters in a signed object: unread, it would say something else than what is done.
+    Refuse request objects: parameters in an unread object could contradict the ones that are used.
 
     ``request_uri`` is never fetched.
 
@@ -94,11 +94,11 @@ def request_object(parameters: Parameters) -> None:
 
 def code_challenge(parameters: Parameters) -> None:
     """
-    Admit a SHA-256 challenge whose method is spelt out, from every kind of client.
+    Require PKCE with ``code_challenge_method=S256`` from every client.
 
     Spec: RFC 7636 §4.2, §4.3; OAuth 2.1 §4.1.1, §7.5
     """
-    # An absent method means "plain" in RFC 7636, and plain protects nobody.
+    # Without a method, RFC 7636 means "plain", which does not protect the code.
     if parameters.one("code_challenge_method") != pkce.METHOD:
         raise InvalidRequest(
             f"code_challenge_method {parameters.one('code_challenge_method')!r}",
@@ -113,7 +113,7 @@ def code_challenge(parameters: Parameters) -> None:
 
 def prompt(parameters: Parameters) -> None:
     """
-    Admit the four prompts, ``none`` only by itself.
+    Require known values of ``prompt``; ``none`` must be the only one.
 
     Spec: OpenID Connect Core 1.0 §3.1.2.1
     """
@@ -122,9 +122,8 @@ def prompt(parameters: Parameters) -> None:
         raise InvalidRequest(f"prompt {requested!r}", say="The value of prompt is not supported.")
 
 
-# Order is policy. The shape of the answer first: an error is of no use to a client that expects it
-# elsewhere. Then that nothing is hidden in a request object, since the later checks read what they
-# see. Then the proof of possession, and last what only decides how much is shown.
+# The order matters. The form of the response comes first, because a client that expects it elsewhere
+# cannot read an error. Request objects come next, because later checks read the query only.
 CHECKS: tuple[Check, ...] = (response_type, response_mode, request_object, code_challenge, prompt)
 
 
@@ -132,12 +131,12 @@ def read_request(
     parameters: Parameters, client: Client, redirect_uri: str, settings: AuthServerSettings
 ) -> AuthorizationRequest:
     """
-    Return the request when every check admits it, or raise what the first that fails says.
+    Return the authorization request that passed every check.
 
-    Does not ask who the user is.
+    Does not look at the user.
 
     Raises:
-        OAuthRefused: sent to the client at ``redirect_uri``.
+        OAuthRefused: of the first check that fails; it is sent to the client at ``redirect_uri``.
     """
     for check in CHECKS:
         check(parameters)
@@ -155,9 +154,9 @@ def read_request(
 
 def requested_resource(parameters: Parameters, settings: AuthServerSettings) -> Resource:
     """
-    Return the one resource that tokens are asked for.
+    Return the one resource that tokens are requested for.
 
-    Clients older than RFC 8707 name none, which is clear enough when there is exactly one.
+    Clients that predate RFC 8707 name none; a server with exactly one resource uses that one.
 
     Spec: RFC 8707 §2
     """
@@ -174,10 +173,10 @@ def requested_resource(parameters: Parameters, settings: AuthServerSettings) -> 
 
 def requested_scopes(parameters: Parameters, client: Client, resource: Resource) -> frozenset[str]:
     """
-    Return the scopes that are asked for, without those the resource does not know.
+    Return the requested scopes that the resource has.
 
-    Clients ask for ``openid`` or ``offline_access`` out of habit; dropping them quietly is what
-    lets those finish. The answer names what was granted.
+    Many clients request ``openid`` or ``offline_access`` everywhere. Such scopes are dropped, not
+    refused, so that these clients can sign in. The token response names the granted scopes.
 
     Spec: RFC 6749 §3.3
     """

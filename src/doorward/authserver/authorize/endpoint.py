@@ -1,4 +1,4 @@
-"""``/authorize``: an application sends somebody here to be signed in."""
+"""``/authorize``: the authorization endpoint."""
 
 import ipaddress
 
@@ -40,13 +40,13 @@ class AuthorizeEndpoint:
         self._services = services
 
     async def get(self, request: Request) -> Response:
-        """Answer a page, or send the browser back to the client with a code or an error."""
+        """Return a page, or the redirect to the client with a code or an error."""
         settings = self._services.settings
         peer = address_key(request, settings.trusted_proxies)
         self._services.limits.count(settings.limits.authorizations_per_address, "authorize", peer)
         parameters = _parameters(request)
-        # Who asks, and where an answer may go, comes before every other question: until both are
-        # proven, whatever is wrong is shown here and nobody is redirected.
+        # Client and redirect URI are checked first. Until both are valid, errors are shown on a page
+        # here and nothing is redirected.
         client = await self._client(parameters)
         redirect_uri = validated_redirect_uri(parameters, client, settings)
         try:
@@ -75,7 +75,7 @@ class AuthorizeEndpoint:
             )
         browser = services.cookies.browser(request)
         user = await services.sessions.user(browser.session_id)
-        # Asked to sign somebody in afresh, an existing session is as good as none.
+        # With prompt=login or select_account, an existing session does not count.
         known = None if {"login", "select_account"} & set(authorization.prompts) else user
         if known is None and "none" in authorization.prompts:
             raise LoginRequired("nobody is signed in")
@@ -101,10 +101,10 @@ class AuthorizeEndpoint:
         self, request: Request, authorization: AuthorizationRequest, client: Client, username: str
     ) -> Response:
         """
-        Sign the configured user in and consent, for clients that have no one at the keyboard.
+        Return a code for the configured user, for clients that run without a person.
 
-        Only for a peer on this machine, and only towards this machine: any web page can make a
-        browser here open this address, and must not receive the code.
+        Both the peer and the redirect URI must be on this machine. Any web page can make a browser
+        on this machine open this URL, and it must not receive the code.
         """
         if not _is_local_peer(request) or not is_loopback(authorization.redirect_uri):
             raise AccessDenied(

@@ -1,4 +1,4 @@
-"""The way back to the client: a redirect with a code, or with an error."""
+"""Authorization responses: a redirect to the client with a code or an error."""
 
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -17,7 +17,7 @@ def authorization_response_url(
     redirect_uri: str, issuer: str, state: str | None, **members: str
 ) -> str:
     """
-    Return the URL that carries an answer: its members, ``state`` as it came, and ``iss`` once.
+    Return the redirect URI with the response parameters, the unchanged ``state`` and one ``iss``.
 
     Spec: RFC 6749 §4.1.2; RFC 9207 §2
     """
@@ -31,7 +31,7 @@ def authorization_response_url(
 def code_response(
     settings: AuthServerSettings, client: Client, redirect_uri: str, state: str | None, code: str
 ) -> Response:
-    """Send the browser back to the client with a code."""
+    """Return the redirect to the client with a code."""
     url = authorization_response_url(redirect_uri, settings.issuer, state, code=code)
     return _redirect_to_client(settings, client, redirect_uri, url)
 
@@ -43,13 +43,13 @@ def error_response(
     state: str | None,
     refused: RequestRefused,
 ) -> Response:
-    """Send the browser back to the client with an error whose text is ours alone."""
+    """Return the redirect to the client with an error; its text never repeats the request."""
     url = authorization_response_url(redirect_uri, settings.issuer, state, **oauth_body(refused))
     return _redirect_to_client(settings, client, redirect_uri, url)
 
 
 def client_card(client: Client, redirect_uri: str) -> pages.ClientCard:
-    """Return what a page shows of a client."""
+    """Return what pages show about a client."""
     from_document = client.origin == "document"
     registered = client.metadata.redirect_uris
     host = None if is_private_scheme(redirect_uri) else urlsplit(redirect_uri).netloc
@@ -67,10 +67,10 @@ def _redirect_to_client(
     settings: AuthServerSettings, client: Client, redirect_uri: str, url: str
 ) -> Response:
     if is_private_scheme(redirect_uri):
-        # A redirect to an application leaves the tab as it was, with a form that looks unanswered.
+        # A redirect to an application would leave the tab open on a form that looks unanswered.
         card = client_card(client, redirect_uri)
         shown = pages.ContinuePage(service=settings.service_name, client=card, target=url)
         return page_response(shown, 200)
-    # 303: what follows is a GET whatever came before, so no form with a password is sent along.
+    # 303: the browser follows with GET, so it never sends a form with a password again.
     headers = {"Location": url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
     return Response(status_code=303, headers={**headers, "X-Content-Type-Options": "nosniff"})

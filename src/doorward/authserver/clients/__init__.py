@@ -1,1 +1,1 @@
-"""OAuth clients: registered, configured, or described by their own document."""
+"""OAuth clients: registered, configured, or described by a client ID metadata document."""

@@ -1,4 +1,4 @@
-"""Client ID Metadata Documents: fetched through the guard, judged, and kept for a while."""
+"""Client ID metadata documents: fetched with the guarded HTTP client, checked and cached."""
 
 from collections import OrderedDict
 from typing import Protocol
@@ -25,7 +25,7 @@ _MOST_DOCUMENTS = 1000
 
 
 class DocumentFetcher(Protocol):
-    """What is needed of the guarded fetcher."""
+    """The part of the guarded fetcher that is used here."""
 
     async def fetch(self, url: str, *, accept: str = ..., limit: int = ...) -> FetchResponse:
         """Return the answer with status 200, or raise ``FetchFailed``."""
@@ -34,7 +34,7 @@ class DocumentFetcher(Protocol):
 
 class ClientMetadataDocuments:
     """
-    The documents behind client_id URLs.
+    Fetches and caches the documents behind client_id URLs.
 
     Spec: draft-ietf-oauth-client-id-metadata-document §4, §6; MCP 2026-07-28 client registration
     """
@@ -59,15 +59,15 @@ class ClientMetadataDocuments:
 
     async def read(self, client_id: str) -> tuple[ClientMetadata, bool]:
         """
-        Return what the document says, and whether that differs from the time before.
+        Return the metadata in the document, and whether it has changed since the last time.
 
         Raises:
-            ClientDocumentUnavailable: 401 ``invalid_client``, one sentence for every cause.
+            ClientDocumentUnavailable: 401 ``invalid_client``; the message is the same for all causes.
         """
         local = self._settings.insecure_document_hosts
         if not is_client_id_url(client_id, local_hosts=local):
             raise ClientDocumentUnavailable("the client_id is not a URL that a document may have")
-        # Before the cache: who is no longer trusted is refused although the document is at hand.
+        # Before the cache: a client that is no longer trusted is refused even if its document is cached.
         trusted = self._settings.trust_client
         if trusted is not None and not trusted(client_id):
             raise ClientDocumentUnavailable(f"{client_id!r} is not trusted here")
@@ -102,7 +102,7 @@ def _is_json(media_type: str) -> bool:
 
 
 def _require_same_origin(client_id: str, metadata: ClientMetadata) -> None:
-    """Refuse a document that names one redirect URI elsewhere, used in this request or not."""
+    """Refuse a document with any redirect URI at another origin, even if this request uses none."""
     for uri in metadata.redirect_uris:
         if urlsplit(uri).scheme != "https" or origin_of(uri) != origin_of(client_id):
             raise ClientDocumentUnavailable("a redirect URI is not at the client's own origin")

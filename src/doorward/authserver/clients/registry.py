@@ -1,4 +1,4 @@
-"""The clients: registered here, configured by the operator, or described by their own document."""
+"""The registry of clients: registered, configured, or described by a metadata document."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -25,17 +25,17 @@ from doorward.wire.oauth.client_metadata import (
     looks_like_url,
 )
 
-# Not written at every request: once in this many seconds is enough to know what is in use.
+# The time of last use is written at most once in this many seconds.
 _TOUCH_INTERVAL = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Client:
     """
-    A client that may be talked to. ``origin`` says who vouches for ``metadata``.
+    An OAuth client. ``origin`` says who vouches for ``metadata``.
 
-    ``registered``: nobody. ``configured``: the operator. ``document``: whoever holds the host name
-    in the client_id.
+    ``registered``: nobody. ``configured``: the operator. ``document``: the owner of the host name in
+    the client_id.
     """
 
     client_id: str
@@ -46,18 +46,18 @@ class Client:
 
     @property
     def is_confidential(self) -> bool:
-        """Whether the client authenticates; a public one cannot."""
+        """Whether the client authenticates; a public client does not."""
         return _is_confidential(self.metadata)
 
     def has_secret(self, secret: str) -> bool:
-        """Say whether ``secret`` is this client's; never true for a client without one."""
+        """Say whether ``secret`` is this client's; a client without a secret has none that matches."""
         if self.secret_hash is None or not secret:
             return False
         return compare_digest(self.secret_hash, hash_secret(secret))
 
 
 class Clients:
-    """Where clients are looked up, and registered ones kept."""
+    """Finds clients, and stores registered and configured ones."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Clients:
         self._record = record
 
     async def start(self) -> None:
-        """Write the operator's clients, and remove those the operator no longer names."""
+        """Write the configured clients, and remove those that are no longer configured."""
         named = [client.client_id for client in self._settings.clients]
         async with self._store.exclusive() as connection:
             await connection.execute(
@@ -90,9 +90,9 @@ class Clients:
         Return the client of that id.
 
         Raises:
-            UnknownClient: nobody of that id, or its registration has lapsed.
-            ClientDocumentUnavailable: the document behind the URL cannot be had or used.
-            StoreUnavailable: 503; whether the client exists is not known.
+            UnknownClient: no client has that id, or its registration has expired.
+            ClientDocumentUnavailable: the client's document cannot be fetched or used.
+            StoreUnavailable: 503; it is unknown whether the client exists.
         """
         if not 0 < len(client_id) <= LONGEST_CLIENT_ID or not client_id.isprintable():
             raise UnknownClient("the client_id is too long or unreadable")
@@ -109,14 +109,14 @@ class Clients:
 
     async def register(self, metadata: ClientMetadata) -> tuple[Client, str | None]:
         """
-        Keep a new client and return it with its secret, which is shown this once.
+        Store a new client, and return it with its secret; only the secret's hash is stored.
 
         Raises:
-            TooManyRequests: 429, when as many clients are kept as may be.
+            TooManyRequests: 429, the maximum number of clients is registered.
         """
         secret = new_secret() if _is_confidential(metadata) else None
         client = Client(
-            # Not a URL, whatever comes: a URL is looked up as a document.
+            # Never a URL: URLs are looked up as documents.
             client_id=f"dw-{uuid4().hex}",
             origin="registered",
             metadata=metadata,
@@ -143,7 +143,7 @@ class Clients:
         return client, secret
 
     async def touch(self, client: Client) -> None:
-        """Note that a registered client was used for a grant, so that it is kept."""
+        """Note that a registered client was used, so that its registration does not expire."""
         if client.origin != "registered":
             return
         now = self._clock()

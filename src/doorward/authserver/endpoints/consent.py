@@ -1,4 +1,4 @@
-"""``/consent``: may this application act in your name?"""
+"""``/consent``: the consent page and the user's decision."""
 
 from hmac import compare_digest
 
@@ -24,13 +24,13 @@ from doorward.wire.oauth.parameters import parse_parameters
 
 
 class ConsentEndpoint:
-    """Shows what is asked for, and takes the answer once."""
+    """Shows the consent page, and takes one decision per transaction."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     async def get(self, request: Request) -> Response:
-        """Go on after sign-in: ask, or answer at once what was agreed to before."""
+        """Return the consent page, or the redirect to the client if the user consented before."""
         services = self._services
         query = parse_parameters(request.scope["query_string"])
         browser = services.cookies.browser(request)
@@ -50,7 +50,7 @@ class ConsentEndpoint:
             return await self._refused(transaction, browser, client, user, refused)
 
     async def post(self, request: Request) -> Response:
-        """Take the answer: a code for allow, ``access_denied`` for everything else."""
+        """Return the redirect with a code for ``allow``, and with ``access_denied`` for all else."""
         services = self._services
         form = await read_form(request)
         handle = form.one("transaction") or ""
@@ -66,8 +66,8 @@ class ConsentEndpoint:
             shown = consent_binding(transaction.request, client, user)
             expected = services.cookies.consent_token(browser, handle, shown)
             if not compare_digest(expected.encode(), (form.one("csrf") or "").encode()):
-                # The client or the account changed while the page was open: the answer was to
-                # another question.
+                # The client or the account changed while the page was open, so the user decided about
+                # something else.
                 return await consent_page(services, transaction, client, user, browser)
             claim = (transaction, browser)
             return await complete_authorization(services, transaction.request, client, user, claim)
@@ -77,9 +77,9 @@ class ConsentEndpoint:
             return await self._refused(transaction, browser, client, user, refused)
 
     async def _signed_in(self, browser: Browser, transaction: Transaction) -> User | None:
-        """Return the user who signed in for this very transaction, if the session is still theirs."""
+        """Return the user who signed in for this transaction, if the session is still theirs."""
         user = await self._services.sessions.user(browser.session_id)
-        # A session alone is not enough: with prompt=login it is older than the request.
+        # A session alone is not enough: with prompt=login, it must be newer than the request.
         return user if user is not None and user.id == transaction.user_id else None
 
     async def _refused(

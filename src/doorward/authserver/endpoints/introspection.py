@@ -1,4 +1,4 @@
-"""``/introspect``: a resource server asks whether a token is alive."""
+"""``/introspect``: token introspection for resource servers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,13 +12,13 @@ from doorward.authserver.services import Services
 from doorward.authserver.token.client_authentication import authenticate_client
 from doorward.authserver.token.client_request import failures_limited, read_request
 
-# Beside them ``act``, where somebody acts for the user.
+# Plus ``act``, if a server acts for the user.
 _RESPONSE_CLAIMS = ("iss", "sub", "aud", "client_id", "scope", "roles", "exp", "iat", "jti")
 
 
 class IntrospectionEndpoint:
     """
-    Tells a resource server about tokens that were issued for it.
+    The introspection endpoint. A resource server can introspect only tokens for itself.
 
     Spec: RFC 7662 §2; RFC 9068 §2.2
     """
@@ -27,7 +27,7 @@ class IntrospectionEndpoint:
         self._services = services
 
     async def post(self, request: Request) -> Response:
-        """Answer what a live token says, or that it is not active and nothing else."""
+        """Return the claims of an active token, or only ``"active": false``."""
         with failures_limited(self._services, request):
             form = await read_request(request)
             caller = await authenticate_client(request, form, self._services.clients)
@@ -40,17 +40,17 @@ class IntrospectionEndpoint:
 
     async def _answer(self, token: str, resource: str) -> dict[str, Any]:
         claims = self._services.access_tokens.read(token)
-        # One answer for over, revoked, forged and somebody else's: no member says which.
+        # One response for expired, revoked, forged and foreign tokens: it must not tell them apart.
         if claims is None or claims.get("aud") != resource:
             return {"active": False}
         async with self._services.store.reading() as connection:
             if not await self._services.access_tokens.is_alive(connection, claims):
                 return {"active": False}
-        told = {name: claims[name] for name in _RESPONSE_CLAIMS} | _actor(claims)
+        response = {name: claims[name] for name in _RESPONSE_CLAIMS} | _actor(claims)
         return {
             "active": True,
             "token_type": "Bearer",
-            **told,
+            **response,
             "username": claims["preferred_username"],
         }
 

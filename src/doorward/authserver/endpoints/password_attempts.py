@@ -1,4 +1,4 @@
-"""How often a password may be tried, without letting a stranger shut out the owner of a name."""
+"""Rate limits of password attempts that do not let strangers lock out a user."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -13,23 +13,23 @@ from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import canonical_username
 
 _FROM_NETWORK = "Too many sign-ins from your network. Try again in {wait}."
-_OF_NETWORK = "Too many wrong passwords for this name from your network. Try again in {wait}."
-_OF_BROWSER = "Too many wrong passwords for this name in this browser. Try again in {wait}."
+_OF_NETWORK = "Too many wrong passwords for this username from your network. Try again in {wait}."
+_OF_BROWSER = "Too many wrong passwords for this username in this browser. Try again in {wait}."
 _OF_NAME = (
-    "Too many wrong passwords for this name from several networks. Try again in {wait}, "
+    "Too many wrong passwords for this username from several networks. Try again in {wait}, "
     "or use a browser in which you have signed in before."
 )
 
 
 @dataclass(frozen=True)
 class PasswordAttempt:
-    """One try with a password, counted as a failure until it is known to be none."""
+    """One password attempt, which counts as a failure until ``uncount`` is called."""
 
     limits: RateLimits
     counted: tuple[tuple[str, ...], ...]
 
     def uncount(self) -> None:
-        """Count it as no failure: the password was right, or could not be checked."""
+        """Stop counting the attempt: the password was right, or could not be checked."""
         for rate, *keys in self.counted:
             self.limits.uncount(rate, *keys)
 
@@ -38,17 +38,16 @@ async def begin_attempt(
     services: Services, request: Request, browser: Browser, username: str
 ) -> PasswordAttempt:
     """
-    Count one try of a password for ``username``, before the password is checked.
+    Count one password attempt for ``username``, before the password is checked.
 
-    A browser in which this user signed in before has a limit of its own, whatever strangers do.
-    Everybody else shares three: of the network, of the network for this name, and of this name in
-    all networks. The last bounds a guess from many networks; it can make the owner wait in a
-    browser that is new.
+    A browser in which this user signed in before has its own limit, which strangers cannot reach.
+    All other attempts share three limits: per network, per network and username, and per username.
+    The last one limits guesses from many networks. It can make the user wait in a new browser.
 
-    Does not look at whether anybody has the name: all names are answered alike.
+    Does not look up the username: all usernames get the same response.
 
     Raises:
-        TooManyRequests: 429, with what happened and when to try again.
+        TooManyRequests: 429, with the reason and the time to wait.
     """
     settings = services.settings.limits
     name = canonical_username(username)[:200]
@@ -58,8 +57,8 @@ async def begin_attempt(
         return _counted(services.limits, (_OF_BROWSER, per_source, "sign-in-browser", name, source))
     peer = address_key(request, services.settings.trusted_proxies)
     _count(services.limits, _FROM_NETWORK, settings.sign_ins_per_address, "sign-in-address", peer)
-    # The name in all networks comes last: what is refused before it does not count towards it, or
-    # one network alone could use it up.
+    # The limit per username comes last. Attempts that another limit refused do not count towards it,
+    # or one network alone could use it up.
     return _counted(
         services.limits,
         (_OF_NETWORK, per_source, "sign-in-name-address", name, peer),

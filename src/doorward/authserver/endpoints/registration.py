@@ -1,4 +1,4 @@
-"""``/register``: a client introduces itself."""
+"""``/register``: dynamic client registration."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ _DEEPEST = 8
 
 class RegistrationEndpoint:
     """
-    Open registration, limited per address and in all; what nobody uses is forgotten.
+    The registration endpoint. It is open, rate-limited, and unused registrations expire.
 
     Spec: RFC 7591 §3
     """
@@ -35,11 +35,11 @@ class RegistrationEndpoint:
         self._policy = registration_policy(services.settings)
 
     async def post(self, request: Request) -> Response:
-        """Register a client, and answer with everything that was kept of what it said."""
+        """Register a client, and return the metadata that was accepted."""
         services = self._services
         limits = services.settings.limits
         peer = address_key(request, services.settings.trusted_proxies)
-        # Per address first: one that is over its own limit must not use up everybody's.
+        # Per address first: an address that exceeds its limit must not use up the limit of all.
         services.limits.count(limits.registrations_per_address, "register-address", peer)
         services.limits.count(limits.registrations, "register", "all")
         metadata = await self._read(request)
@@ -61,7 +61,7 @@ class RegistrationEndpoint:
 
 
 def with_known_scopes(metadata: ClientMetadata, settings: AuthServerSettings) -> ClientMetadata:
-    """Return the metadata with the scopes of the catalogue alone."""
+    """Return the metadata without scopes that no resource has."""
     if metadata.scope is None:
         return metadata
     catalogue = {name for resource in settings.resources for name in resource.scopes}
@@ -71,7 +71,7 @@ def with_known_scopes(metadata: ClientMetadata, settings: AuthServerSettings) ->
 
 def registration_response(client: Client, secret: str | None, now: float) -> dict[str, Any]:
     """
-    Return the registration as RFC 7591 answers it; absent members are left out.
+    Return the client information response; members without a value are left out.
 
     Spec: RFC 7591 §3.2.1
     """

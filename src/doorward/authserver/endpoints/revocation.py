@@ -1,4 +1,4 @@
-"""``/revoke``: a client gives a token back."""
+"""``/revoke``: token revocation."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +14,7 @@ from doorward.authserver.token.client_request import failures_limited, read_requ
 
 class RevocationEndpoint:
     """
-    Revokes a client's own tokens, and answers alike for all others.
+    The revocation endpoint. A client can revoke only its own tokens.
 
     Spec: RFC 7009 §2
     """
@@ -32,12 +32,12 @@ class RevocationEndpoint:
         if token is None:
             raise InvalidRequest("no token", say="token is missing.")
         await self._revoke(token, client.client_id)
-        # 200 whatever it was: otherwise this endpoint says which tokens exist.
+        # 200 for every token: otherwise the response would tell which tokens exist.
         return json_response({})
 
     async def _revoke(self, token: str, client_id: str) -> None:
         services = self._services
-        # token_type_hint is not read: a wrong hint must change nothing, and telling is cheap.
+        # token_type_hint is ignored: a wrong hint must not matter, and both look-ups are cheap.
         claims = services.access_tokens.read(token)
         async with services.store.writing() as connection:
             kept = await find_refresh_token(connection, token, client_id)

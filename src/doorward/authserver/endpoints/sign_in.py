@@ -1,4 +1,4 @@
-"""``/sign-in``, ``/sign-out`` and ``/switch-account``: who is at the keyboard."""
+"""``/sign-in``, ``/sign-out`` and ``/switch-account``."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,12 +15,12 @@ from doorward.wire.oauth.parameters import Parameters, parse_parameters
 
 LONGEST_FORM = 16 * 1024
 
-_WRONG = "That name and password do not belong together."
+_WRONG_CREDENTIALS = "Wrong username or password."
 
 
 async def read_form(request: Request) -> Parameters:
     """
-    Return the fields of a form that a page of ours sent.
+    Return the fields of an HTML form.
 
     Raises:
         FormRefused: 403, another content type.
@@ -33,13 +33,13 @@ async def read_form(request: Request) -> Parameters:
 
 
 class SignInEndpoint:
-    """Signs people in and out by their password."""
+    """Signs users in with their password, and out."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     async def post(self, request: Request) -> Response:
-        """Check a name and a password, and go on with the transaction under a new session."""
+        """Check username and password, and resume the transaction in a new session."""
         services = self._services
         form = await read_form(request)
         transaction, browser = await self._transaction(request, form)
@@ -54,17 +54,17 @@ class SignInEndpoint:
         try:
             user = await services.users.authenticate(username, password)
         except BaseException:
-            # A database that is away must not lock out those who try again.
+            # An outage of the database must not count as wrong passwords.
             attempt.uncount()
             raise
         if user is None:
             await self._record_failure(username, "wrong-password")
-            return await self._again(transaction, browser, username, _WRONG, 200)
+            return await self._again(transaction, browser, username, _WRONG_CREDENTIALS, 200)
         attempt.uncount()
         return await complete_sign_in(services, browser, transaction, user, amr=["pwd"])
 
     async def switch(self, request: Request) -> Response:
-        """Sign out, and ask again who is there for the same transaction."""
+        """Sign out, and return the sign-in page for the same transaction."""
         services = self._services
         form = await read_form(request)
         transaction, browser = await self._transaction(request, form)
@@ -76,10 +76,10 @@ class SignInEndpoint:
         return response
 
     async def sign_out(self, request: Request) -> Response:
-        """End the session, here and not only in the browser. Goes nowhere afterwards."""
+        """End the session on the server, and return a page. Never redirects."""
         services = self._services
-        # No target to return to is read: there is none to get wrong. A form from elsewhere may
-        # not sign anybody out; a link that is followed (GET) only asks.
+        # No return URL is read, so there is no open redirect. A form on another site must not sign
+        # anybody out.
         if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
             raise FormRefused("asked to sign out from another site")
         await services.sessions.end(services.cookies.browser(request).session_id)
@@ -98,7 +98,7 @@ class SignInEndpoint:
         return await self._services.transactions.find(handle, browser), browser
 
     async def _record_failure(self, username: str, reason: str) -> None:
-        # Only a name that somebody has goes into the log: people type passwords into that field.
+        # Only the id of an existing user is logged: people type passwords into the username field.
         known = await self._services.users.find(username)
         self._services.record_event(
             "sign-in.failed", user=known.id if known else "unknown", reason=reason

@@ -1,4 +1,4 @@
-"""Access tokens: what is in them, and whether one that comes back is still good."""
+"""Access tokens: issued as JWTs, read back, and revoked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ TYPE = "at+jwt"
 
 @dataclass(frozen=True, kw_only=True)
 class IssuedToken:
-    """A signed access token, and how many seconds it lives."""
+    """A signed access token, and its lifetime in seconds."""
 
     token: str
     expires_in: int
@@ -32,7 +32,7 @@ class IssuedToken:
 
 class AccessTokens:
     """
-    Signs access tokens and judges those that come back.
+    Issues access tokens, and checks those that clients and resource servers send back.
 
     Spec: RFC 9068 §2
     """
@@ -56,9 +56,8 @@ class AccessTokens:
         """
         Return a token for one user, one client and exactly one resource.
 
-        The grant is the first half of ``jti``, so that a revoked grant takes its tokens along
-        without a row for each. ``expires_by`` ends it sooner than usual; ``actor`` is who uses it
-        in the user's name.
+        ``jti`` begins with the id of the grant, so that revoking the grant revokes its tokens without
+        a row for each. ``expires_by`` limits the lifetime; ``actor`` becomes the claim ``act``.
         """
         now = self._clock()
         usual = int(self._settings.lifetimes.access_token)
@@ -83,9 +82,9 @@ class AccessTokens:
 
     def read(self, token: str) -> Mapping[str, Any] | None:
         """
-        Return the claims of a token of ours that is not over, or ``None``.
+        Return the claims of an unexpired token of this server, or ``None``.
 
-        Does not know whether it was revoked: ``is_alive`` does.
+        Does not check revocation; ``is_alive`` does.
         """
         claims = self._keys.open(token, TYPE)
         if claims is None:
@@ -94,12 +93,12 @@ class AccessTokens:
         issued, expires = claims.get("iat"), claims.get("exp")
         if not isinstance(issued, int) or not isinstance(expires, int):
             return None
-        # A clock that was set back does not make a token of tomorrow valid today.
+        # A clock that is set back must not make a token from the future valid.
         alive = self._settings.revoke_before <= issued <= now + CLOCK_SKEW and now < expires
         return claims if alive else None
 
     async def is_alive(self, connection: AsyncConnection, claims: Mapping[str, Any]) -> bool:
-        """Say whether neither the token nor its grant was revoked and its user still exists."""
+        """Say whether the token and its grant are not revoked, and its user is active."""
         token_id = str(claims["jti"])
         revoked = await connection.execute(
             select(revoked_tokens.c.token_id).where(revoked_tokens.c.token_id == token_id)
@@ -115,6 +114,6 @@ class AccessTokens:
         return row is not None and await find_user(connection, row.user_id) is not None
 
     async def revoke(self, connection: AsyncConnection, claims: Mapping[str, Any]) -> None:
-        """Put one token on the list of revoked tokens until it is over."""
+        """Revoke one token: keep it on the list of revoked tokens until it expires."""
         until = {str(claims["jti"]): float(claims["exp"])}
         await add_revoked_tokens(connection, until, self._clock())

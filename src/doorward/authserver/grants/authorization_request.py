@@ -7,10 +7,10 @@ from typing import Any
 @dataclass(frozen=True, kw_only=True)
 class AuthorizationRequest:
     """
-    What a client asks for, after every check.
+    An authorization request that passed every check.
 
-    ``resource`` is the configured string, ``scopes`` are in its catalogue. ``state`` is the
-    client's and is never looked into. Only ``checks.read_request`` and the store make one.
+    ``resource`` is the configured URI, and ``scopes`` are scopes of that resource. ``state`` is
+    opaque. Only ``checks.read_request`` and the store create one.
 
     Spec: RFC 6749 §4.1.1; RFC 7636 §4.3; RFC 8707 §2.1
     """

@@ -1,4 +1,4 @@
-"""Authorization codes: issued, and claimed once."""
+"""Authorization codes: issued, and redeemed once."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ from doorward.net.clock import CLOCK_SKEW
 @dataclass(frozen=True, kw_only=True)
 class PresentedCode:
     """
-    A code and everything that must agree with it.
+    A code in a token request, with the parameters that must match it.
 
-    ``redirect_uri`` and ``resource`` are ``None`` when the token request does not repeat them.
+    ``redirect_uri`` and ``resource`` are ``None`` if the token request does not repeat them.
     """
 
     code: str
@@ -27,19 +27,19 @@ class PresentedCode:
     resource: str | None
 
     def __repr__(self) -> str:
-        return f"Presented(client_id={self.client_id!r})"
+        return f"PresentedCode(client_id={self.client_id!r})"
 
 
 @dataclass(frozen=True)
 class SpentCode:
-    """The code was claimed before: somebody holds a copy, and ``grant_id`` is compromised."""
+    """The code was redeemed before: somebody has a copy, so the grant must be revoked."""
 
     grant_id: str
 
 
 @dataclass(frozen=True)
 class ClaimedCode:
-    """The code was good, and is spent from now on."""
+    """The code was valid, and cannot be redeemed again."""
 
     grant_id: str
 
@@ -51,7 +51,7 @@ async def issue_code(
     grant_id: str,
     now: float,
 ) -> str:
-    """Return a fresh code for the grant; only its hash is kept."""
+    """Return a fresh code for the grant; only its hash is stored."""
     code = new_secret()
     await connection.execute(
         insert(codes).values(
@@ -73,11 +73,11 @@ async def claim_code(
     connection: AsyncConnection, settings: AuthServerSettings, presented: PresentedCode, now: float
 ) -> ClaimedCode | SpentCode | None:
     """
-    Claim a code, or say that it was spent, or that it is nothing (``None``).
+    Claim a code; return ``SpentCode`` if it was used before, and ``None`` if it is not valid.
 
-    Everything that must agree stands in the one statement that claims. Looked up first and claimed
-    after, two requests find the same unspent code; claimed first and compared after, a stranger
-    with a stolen code and no verifier burns it for its owner.
+    One statement compares and claims. If the code were looked up first, two requests could find the
+    same unused code. If it were claimed first and compared later, an attacker with a stolen code and
+    no verifier could use it up.
     """
     table = codes.c
     digest = hash_secret(presented.code)
@@ -108,7 +108,7 @@ async def claim_code(
 async def challenge_was_used(
     connection: AsyncConnection, authorization: AuthorizationRequest
 ) -> bool:
-    """Say whether this client got a code for the same challenge: the request is a replay."""
+    """Say whether this client got a code for this challenge before, so the request is a replay."""
     same = (codes.c.client_id == authorization.client_id) & (
         codes.c.challenge == authorization.challenge
     )
@@ -118,7 +118,7 @@ async def challenge_was_used(
 async def _failed(
     connection: AsyncConnection, digest: bytes, client_id: str, now: float
 ) -> SpentCode | None:
-    # What was seen to be over stays over, also when the clock is set back afterwards.
+    # An expired code stays expired, even if the clock is set back afterwards.
     over = case((codes.c.expires_at <= now, 0.0), else_=codes.c.expires_at)
     row = (
         await connection.execute(

@@ -1,4 +1,4 @@
-"""What a user has agreed to: per client, address to return to and resource, with the scopes."""
+"""Consents: the scopes that a user allowed, per client, redirect URI and resource."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -21,19 +21,19 @@ _INSERT: Mapping[str, Callable[[Table], postgresql.Insert | sqlite.Insert]] = {
 
 def client_digest(client: Client) -> bytes:
     """
-    Return a digest of what a person was told about a client when they agreed.
+    Return a digest of what the consent page shows about a client.
 
-    A document that later names another application, or other addresses, was not agreed to.
+    If the client's document later has another name or other redirect URIs, the consent is void.
     """
     metadata = client.metadata
-    told = [metadata.client_name, metadata.client_uri, sorted(metadata.redirect_uris)]
-    return sha256(json.dumps(told).encode()).digest()
+    displayed = [metadata.client_name, metadata.client_uri, sorted(metadata.redirect_uris)]
+    return sha256(json.dumps(displayed).encode()).digest()
 
 
 async def remembered_scopes(
     connection: AsyncConnection, user_id: str, client: Client, redirect_uri: str, resource: str
 ) -> frozenset[str]:
-    """Return the scopes that need no new question; empty when the client shows another face."""
+    """Return the scopes that need no new consent; none if the client's metadata has changed."""
     row = (
         await connection.execute(
             select(consents).where(_key(user_id, client.client_id, redirect_uri, resource))
@@ -47,7 +47,7 @@ async def remembered_scopes(
 async def consented_scopes(
     connection: AsyncConnection, user_id: str, client_id: str, redirect_uri: str, resource: str
 ) -> frozenset[str] | None:
-    """Return the scopes of a consent that was not withdrawn, or ``None``; for a refresh."""
+    """Return the scopes of a consent for a refresh, or ``None`` if it was withdrawn."""
     row = (
         await connection.execute(
             select(consents.c.scopes).where(_key(user_id, client_id, redirect_uri, resource))
@@ -66,7 +66,7 @@ async def remember(
     scopes: Iterable[str],
     now: float,
 ) -> None:
-    """Keep an answer, together with what was agreed to before while the client is the same."""
+    """Store a consent; while the client is unchanged, it adds to the earlier scopes."""
     before = await remembered_scopes(connection, user_id, client, redirect_uri, resource)
     answer = {
         "scopes": sorted(before | frozenset(scopes)),
@@ -82,12 +82,12 @@ async def remember(
         resource=resource,
         **answer,
     )
-    # One statement: two answers at once are two answers, and not one of them a failure.
+    # One statement: two consents at the same time must both succeed.
     await connection.execute(kept.on_conflict_do_update(index_elements=["digest"], set_=answer))
 
 
 async def withdraw(connection: AsyncConnection, user_id: str, client_id: str, now: float) -> None:
-    """Forget everything a user agreed to for one client, and revoke all tokens that came of it."""
+    """Delete a user's consents for one client, and revoke all tokens of it."""
     theirs = (grants.c.user_id == user_id) & (grants.c.client_id == client_id)
     await revoke_grants(connection, theirs, "consent-withdrawn", now)
     await connection.execute(
@@ -96,9 +96,9 @@ async def withdraw(connection: AsyncConnection, user_id: str, client_id: str, no
 
 
 def consent_digest(user_id: str, client_id: str, redirect_uri: str, resource: str) -> bytes:
-    """Return what one consent is found by: 32 bytes, however long its parts are."""
-    # JSON keeps the parts apart. Joined as they are, another client and another address could spell
-    # the same text, and the one would be let in by what was agreed for the other.
+    """Return the key of a consent: 32 bytes, however long its parts are."""
+    # JSON keeps the parts apart. Plainly joined, another client and another redirect URI could give
+    # the same text, and one client would get the consent of the other.
     parts = [user_id, client_id, without_port(redirect_uri), resource]
     return sha256(json.dumps(parts).encode()).digest()
 

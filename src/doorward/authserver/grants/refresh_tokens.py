@@ -1,4 +1,4 @@
-"""Refresh tokens: issued, rotated, and answered again when the answer was lost."""
+"""Refresh tokens: issued, rotated, and answered again if a response was lost."""
 
 import json
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _CONTEXT = "doorward refresh answer"
 
 @dataclass(frozen=True, kw_only=True)
 class StoredRefreshToken:
-    """What is known of a refresh token that this client was given."""
+    """A refresh token as it is stored."""
 
     digest: bytes
     grant_id: str
@@ -31,7 +31,7 @@ class StoredRefreshToken:
 async def issue_refresh_token(
     connection: AsyncConnection, settings: AuthServerSettings, grant: Grant, now: float
 ) -> str:
-    """Return a fresh token of the grant; it is over when idle too long, or with the grant."""
+    """Return a fresh refresh token; it expires when it is idle too long, or with the grant."""
     token = new_secret()
     await connection.execute(
         insert(refresh_tokens).values(
@@ -47,12 +47,12 @@ async def issue_refresh_token(
 async def find_refresh_token(
     connection: AsyncConnection, token: str, client_id: str
 ) -> StoredRefreshToken | None:
-    """Return the token when this client was given it; another client's does not exist."""
+    """Return the token if it belongs to this client, or ``None``."""
     return await _find(connection, hash_secret(token), client_id)
 
 
 async def was_rotated(connection: AsyncConnection, digest: bytes | None) -> bool:
-    """Say whether the token with that hash was rotated already."""
+    """Say whether the token with that hash was rotated."""
     row = (
         await connection.execute(
             select(refresh_tokens.c.rotated_at).where(refresh_tokens.c.token_hash == digest)
@@ -72,10 +72,10 @@ async def rotate(
     now: float,
 ) -> bool:
     """
-    Spend a token for its successor and keep the answer sealed; say whether it was unspent.
+    Replace a token by its successor and store the encrypted response; say whether it was unused.
 
-    The answer is sealed under a key made from the spent token. Whoever has the database has only
-    the token's hash, and whoever lost the answer still has the token.
+    The response is encrypted under a key derived from the old token. The database holds only that
+    token's hash, so it cannot decrypt the response. A client that lost the response has the token.
     """
     sealed = seal(derive(token, _CONTEXT), json.dumps([retry_key, answer]).encode(), _CONTEXT)
     rotated = await connection.execute(
@@ -88,7 +88,7 @@ async def rotate(
 
 
 def retry_response(kept: StoredRefreshToken, token: str, retry_key: str) -> dict[str, Any] | None:
-    """Return the answer that ``token`` got, if the same was asked for then."""
+    """Return the response that ``token`` got, if the request was the same."""
     plain = unseal(derive(token, _CONTEXT), kept.sealed_answer or b"", _CONTEXT)
     if plain is None:
         return None

@@ -1,4 +1,4 @@
-"""One authorization request on its way through sign-in and consent."""
+"""Authorization transactions: requests that wait for sign-in and consent."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from doorward.net.clock import CLOCK_SKEW, Clock
 
 @dataclass(frozen=True, kw_only=True)
 class Transaction:
-    """A request that waits for somebody. ``user_id`` is who signed in for it, if anybody did."""
+    """An authorization request in progress; ``user_id`` is the user who signed in for it."""
 
     handle: str
     request: AuthorizationRequest
@@ -28,7 +28,7 @@ class Transaction:
 
 
 class Transactions:
-    """The table of requests under way, each bound to the browser in which it began."""
+    """The table of transactions, each bound to the browser in which it began."""
 
     def __init__(self, store: Store, settings: AuthServerSettings, clock: Clock) -> None:
         self._store = store
@@ -38,7 +38,7 @@ class Transactions:
     async def create(
         self, authorization: AuthorizationRequest, browser: Browser, user_id: str | None
     ) -> Transaction:
-        """Keep a request and return it with its handle."""
+        """Store a request, and return it with its handle."""
         handle = new_secret()
         now = self._clock()
         async with self._store.writing() as connection:
@@ -57,7 +57,7 @@ class Transactions:
 
     async def find(self, handle: str, browser: Browser) -> Transaction:
         """
-        Return the transaction that this browser began and nobody has finished.
+        Return the unfinished transaction of this browser.
 
         Raises:
             FormRefused: 403.
@@ -78,10 +78,10 @@ class Transactions:
 
     async def set_user(self, handle: str, browser: Browser, user_id: str | None) -> None:
         """
-        Note who signed in for the transaction; ``None`` takes it back.
+        Set the user who signed in for the transaction; ``None`` removes it.
 
         Raises:
-            FormRefused: 403, when it was finished meanwhile.
+            FormRefused: 403, the transaction was finished meanwhile.
         """
         async with self._store.writing() as connection:
             changed = await connection.execute(
@@ -96,12 +96,12 @@ class Transactions:
         self, connection: AsyncConnection, handle: str, browser: Browser, user_id: str
     ) -> None:
         """
-        Finish the transaction inside the caller's own, once.
+        Finish the transaction, once, inside the caller's database transaction.
 
         One conditional statement: of two clicks on Allow, in two processes, one finds a row.
 
         Raises:
-            FormRefused: 403, when it was finished, is over, or is somebody else's.
+            FormRefused: 403, the transaction is finished, expired, or another user's.
         """
         now = self._clock()
         claimed = await connection.execute(
@@ -120,6 +120,6 @@ class Transactions:
             table.browser_hash == browser.digest,
             table.finished_at.is_(None),
             table.expires_at > now,
-            # A clock set back by more than a minute does not bring old requests to life.
+            # A clock that is set back by more than a minute must not revive old requests.
             table.created_at <= now + CLOCK_SKEW,
         )

@@ -1,4 +1,4 @@
-"""Random strings, what is kept of them, and bytes that only the holder of a secret can read."""
+"""Random secrets, their hashes, derived keys and authenticated encryption."""
 
 import os
 import secrets
@@ -28,33 +28,33 @@ def hash_secret(secret: str) -> bytes:
     """
     Return the SHA-256 under which a random secret is stored.
 
-    No salt and no stretching: 256 random bits cannot be guessed from their hash. Passwords can,
-    and go through argon2 instead.
+    Without salt or stretching: 256 random bits cannot be guessed from their hash. Passwords can, so
+    they are hashed with argon2.
     """
     return sha256(secret.encode("utf-8")).digest()
 
 
 def derive(secret: str, purpose: str) -> bytes:
-    """Return a 256-bit key for one purpose; keys for two purposes say nothing of each other."""
+    """Return a 256-bit key for one purpose; keys for other purposes are independent of it."""
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose.encode()).derive(
         secret.encode("utf-8")
     )
 
 
 def authenticate(key: bytes, *parts: str) -> str:
-    """Return a keyed hash over ``parts``, which cannot run into one another."""
+    """Return an HMAC over ``parts``, each with its length, so that they cannot be shifted."""
     message = b"".join(len(part).to_bytes(4, "big") + part.encode("utf-8") for part in parts)
     return hmac_new(key, message, "sha256").hexdigest()
 
 
 def seal(key: bytes, plain: bytes, context: str) -> bytes:
-    """Return ``plain`` encrypted and authenticated, readable only under the same ``context``."""
+    """Return ``plain`` encrypted and authenticated; decryption needs the same ``context``."""
     nonce = os.urandom(_NONCE)
     return nonce + AESGCM(key).encrypt(nonce, plain, context.encode())
 
 
 def unseal(key: bytes, sealed: bytes, context: str) -> bytes | None:
-    """Return what was sealed, or ``None`` when the key or the context is another one."""
+    """Return the plaintext, or ``None`` if the key or the context differs."""
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], context.encode())
     except (InvalidTag, ValueError):
@@ -63,13 +63,12 @@ def unseal(key: bytes, sealed: bytes, context: str) -> bytes | None:
 
 def master_secret(settings: AuthServerSettings) -> str:
     """
-    Return the secret that everything kept in the database is sealed with.
+    Return the secret from which all keys of this server are derived.
 
-    A secret file is made on first use, readable by its owner alone. Without a kept database the
-    secret is as short-lived as the rest.
+    A secret file is created on first use with mode 0600. Without a database, the secret is random.
 
     Raises:
-        ConfigurationError: ``secret-file``, when it cannot be read or others may read it.
+        ConfigurationError: ``secret-file``, it cannot be read, or other accounts can read it.
     """
     if settings.secret is not None:
         return settings.secret
@@ -82,7 +81,7 @@ def master_secret(settings: AuthServerSettings) -> str:
 
 def _make(path: Path) -> None:
     try:
-        # O_EXCL: two processes that start together agree on the one that was first.
+        # O_EXCL: of two processes that start at once, the second reads the file of the first.
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise

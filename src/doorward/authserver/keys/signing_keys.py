@@ -1,4 +1,4 @@
-"""The signing keys: made, kept sealed, published, retired, and forgotten when nobody needs them."""
+"""Signing keys: generated, stored encrypted, published, rotated and deleted."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ from doorward.jose.compact import NotCompact, read_header, read_object, split
 from doorward.jose.private_key import PrivateKey
 from doorward.net.clock import Clock
 
-# A token signed in the last second of a key's life is accepted a little longer elsewhere.
+# Other servers accept a token a little longer than its lifetime.
 _MARGIN = 300.0
-_LOOK_EVERY = 60.0
+_RELOAD_INTERVAL = 60.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class SigningKey:
 
 class KeyRing:
     """
-    The keys of one issuer, kept in its database sealed under its secret.
+    The keys of one issuer, stored in its database encrypted under its secret.
 
     The newest key of the configured algorithm signs. Older ones stay in the published set until
     the last token they signed is over.
@@ -61,37 +61,37 @@ class KeyRing:
 
     async def start(self) -> None:
         """
-        Load the keys, and make one when there is none that may sign now.
+        Load the keys, and generate one if none can sign.
 
         Raises:
-            ConfigurationError: ``wrong-secret``, when the kept keys cannot be read.
+            ConfigurationError: ``wrong-secret``, the stored keys cannot be decrypted.
         """
         await self._exchange(force=False)
 
     async def rotate(self) -> str:
-        """Make a new signing key, retire the others, and return the new ``kid``."""
+        """Generate a new signing key, retire the others, and return the new ``kid``."""
         await self._exchange(force=True)
         return self.current().kid
 
     async def rotate_if_due(self) -> None:
         """
-        Rotate when the signing key has served its time, and notice what other processes did.
+        Rotate the signing key if it is too old, and load the keys of other processes.
 
-        Looks into the database once a minute at most. A process that never looked would go on
-        signing with a key that another one has retired and is about to stop publishing.
+        Reads the database at most once a minute. Without that, this process could sign with a key
+        that another process has retired and will stop publishing.
         """
         now = self._clock()
         aged = now >= self.current().created_at + self._lifetimes.signing_key
-        if aged or not 0 <= now - self._loaded_at < _LOOK_EVERY:
+        if aged or not 0 <= now - self._loaded_at < _RELOAD_INTERVAL:
             await self._exchange(force=False)
 
     def current(self) -> SigningKey:
-        """Return the key that signs now."""
+        """Return the key that signs."""
         return next(key for key in reversed(self._keys) if key.retired_at is None)
 
     def public_set(self) -> dict[str, Any]:
         """
-        Return the key set that is published: public members alone.
+        Return the published key set, with public members only.
 
         Spec: RFC 7517 §5
         """
@@ -167,8 +167,8 @@ class KeyRing:
         if plain is None:
             raise ConfigurationError(
                 "wrong-secret",
-                "The signing keys in the database were sealed under another secret.",
-                "Start with the secret that they were made with, or with an empty database.",
+                "The signing keys in the database were encrypted with another secret.",
+                "Start with the same secret as before, or with an empty database.",
             )
         return SigningKey(
             private=PrivateKey.from_pem(plain),

@@ -1,4 +1,4 @@
-"""Where the browser goes after consent, as a person should be told it."""
+"""The kind of place that a redirect URI leads to, for the consent page."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,9 +14,9 @@ Kind = Literal["this-computer", "application", "site"]
 @dataclass(frozen=True)
 class Destination:
     """
-    One of three: a port of this computer, an application that owns a URI scheme, or a web site.
+    A port of this computer, an application with its own URI scheme, or a web site.
 
-    ``scheme`` is set for an application alone, and ``host`` for the other two.
+    ``scheme`` is set for an application, and ``host`` for the other two.
     """
 
     kind: Kind
@@ -26,10 +26,10 @@ class Destination:
 
 def read_destination(redirect_uri: str, *, loopback_only: bool) -> Destination:
     """
-    Return what kind of place ``redirect_uri`` is.
+    Return the kind of place that ``redirect_uri`` leads to.
 
-    Whatever cannot be read as a web address counts as an application's: the page warns there, and
-    shows the address itself.
+    A URI that is not a web address counts as an application's: the page then shows a warning and
+    the whole URI.
 
     Spec: RFC 8252 §7; MCP 2026-07-28, authorization (localhost redirect URI risks)
     """
@@ -40,7 +40,7 @@ def read_destination(redirect_uri: str, *, loopback_only: bool) -> Destination:
         return Destination("application", scheme=plain(redirect_uri.partition(":")[0], 40))
     if parts.scheme not in ("http", "https") or not host:
         return Destination("application", scheme=plain(parts.scheme, 40))
-    # The host with its port, and without credentials: what stands before an @ is no host at all.
+    # The host with its port, without credentials: the text before an @ is not part of the host.
     shown = read_host(parts.netloc.rpartition("@")[2])
     if loopback_only or is_loopback_host(host):
         return Destination("this-computer", host=shown)

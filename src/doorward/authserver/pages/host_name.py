@@ -1,7 +1,7 @@
-"""A host name, taken apart so that a person sees which part of it decides.
+"""Host names, split so that a page can emphasize the domain that owns the host.
 
 ``accounts.google.com.sign-in.example`` is a machine of ``sign-in.example``, and ``аррӏе.com`` in
-Cyrillic letters is not ``apple.com``. A page that prints either as it came helps the impostor.
+Cyrillic letters is not ``apple.com``. Showing either unchanged helps phishing.
 """
 
 import ipaddress
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from doorward.authserver.pages.safe_text import plain, visible_uri
 
-# Under these, each name belongs to somebody else, so one more label is part of the tail. Far from
-# complete, and it need not be: the list moves an emphasis, it admits and refuses nothing.
+# Under these domains, each subdomain has another owner, so the tail has one more label. The list is
+# not complete: it only changes what a page emphasizes.
 _SHARED = frozenset(
     {"amazonaws.com", "azurewebsites.net", "cloudfront.net", "deno.dev", "fly.dev", "github.io"}
     | {"gitlab.io", "herokuapp.com", "lovable.app", "netlify.app", "ngrok-free.app", "ngrok.app"}
@@ -26,11 +26,11 @@ _LONGEST_LABEL = 63
 @dataclass(frozen=True)
 class HostName:
     """
-    A host as it should be shown: ``lead`` quietly, ``tail`` strongly, ``port`` after both.
+    A host name for display: ``lead`` without emphasis, ``tail`` with emphasis, then ``port``.
 
-    ``reads_as`` is the name in its own script where it has letters beyond ASCII; lead and tail
-    are always the ASCII form, which nobody can forge. ``deep`` says that the lead is long enough
-    to mislead and that a sentence should point at the tail.
+    ``tail`` is the domain that owns the host. Both parts are ASCII, so that no look-alike letters
+    are shown; ``reads_as`` is the name in its own script, if it has one. ``deep`` means that the
+    lead is long enough to mislead, so the page should point to the tail.
     """
 
     lead: str
@@ -47,9 +47,9 @@ class HostName:
 
 def read_host(host: str) -> HostName:
     """
-    Return ``host``, with or without a port, as the parts in which it should be shown.
+    Return ``host``, with or without a port, split for display.
 
-    Does not look anything up, and does not judge whether the name is to be trusted.
+    Does not resolve the name, and does not check whether it can be trusted.
 
     Spec: draft-ietf-oauth-client-id-metadata-document §6.4; RFC 3492; RFC 5890 §2.3.2.1
     """
@@ -110,5 +110,5 @@ def _from_ascii(label: str) -> str:
 
 
 def _shortened(lead: str) -> str:
-    # The tail is never cut; what stands before it may be anything its owner likes.
+    # Only the lead is shortened; its owner can choose any text for it.
     return lead if len(lead) <= _LONG else f"{lead[: _LONG // 2]}…{lead[-_LONG // 4 :]}"

@@ -1,8 +1,7 @@
-"""The pages that people see: what each one shows, and the bytes and headers that show it.
+"""The HTML pages: the data of each one, and the rendered bytes and headers.
 
-Every field is raw. Escaping is the template engine's, for all of them; text that a stranger chose
-(a client's name, its addresses) is neutralised by the templates on its way out, so that a caller
-cannot forget to.
+All fields are unescaped. The template engine escapes them, and the templates filter text that
+strangers chose (a client's name and URIs), so that no caller can forget it.
 """
 
 import base64
@@ -13,12 +12,12 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from doorward.authserver.pages import safe_text as neutral
+from doorward.authserver.pages import safe_text
 from doorward.authserver.pages.destination import Destination, read_destination
 from doorward.authserver.pages.host_name import read_host
 
 _TEMPLATES = Path(__file__).parent / "templates"
-# Read in text mode, so that the hash is of the line endings which a browser sees.
+# Read in text mode, so that the hash covers the line endings that a browser sees.
 _STYLE = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode("ascii")
 
@@ -26,11 +25,10 @@ _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode(
 @dataclass(frozen=True, kw_only=True)
 class ClientCard:
     """
-    What is known of the application that asks.
+    What pages show about the client.
 
-    ``name`` is what it says of itself and nobody has checked. ``identifier_host`` is the host of a
-    ``client_id`` that is a URL and was fetched; ``None`` for a registered client.
-    ``redirect_host`` is empty for a private-use scheme.
+    ``name`` is unverified. ``identifier_host`` is the host of a ``client_id`` URL whose document was
+    fetched; ``None`` for a registered client. ``redirect_host`` is empty for a private-use scheme.
     """
 
     name: str | None
@@ -43,7 +41,7 @@ class ClientCard:
 
 @dataclass(frozen=True, kw_only=True)
 class SignInPage:
-    """Ask who is there. Posts ``transaction``, ``csrf``, ``username`` and ``password``."""
+    """The sign-in form. Posts ``transaction``, ``csrf``, ``username`` and ``password``."""
 
     service: str
     action: str
@@ -57,7 +55,7 @@ class SignInPage:
 
 @dataclass(frozen=True, kw_only=True)
 class ScopeLine:
-    """One scope that is asked for; ``new`` when this user has not granted it before."""
+    """One requested scope; ``new`` if the user has not consented to it before."""
 
     name: str
     description: str
@@ -67,7 +65,7 @@ class ScopeLine:
 @dataclass(frozen=True, kw_only=True)
 class ConsentPage:
     """
-    Ask whether the application may. Posts ``transaction``, ``csrf`` and ``decision``.
+    The consent form. Posts ``transaction``, ``csrf`` and ``decision``.
 
     ``decision`` is ``allow`` or ``deny``. ``switch_account_action`` gets a POST of ``transaction``
     and ``csrf``; without it the page offers no other account.
@@ -87,7 +85,7 @@ class ConsentPage:
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorPage:
-    """Say what happened, what to do about it, and the two words that support will ask for."""
+    """An error: what happened, what to do, the reason code and the correlation id."""
 
     service: str
     title: str
@@ -99,7 +97,7 @@ class ErrorPage:
 
 @dataclass(frozen=True, kw_only=True)
 class MessagePage:
-    """Say one thing that needs no answer."""
+    """A message without a form."""
 
     service: str
     title: str
@@ -108,7 +106,7 @@ class MessagePage:
 
 @dataclass(frozen=True, kw_only=True)
 class ContinuePage:
-    """Lead on to an application whose address is not a web page, and stay readable behind it."""
+    """A link to an application with a private-use scheme; the page stays open behind it."""
 
     service: str
     client: ClientCard
@@ -117,9 +115,9 @@ class ContinuePage:
 
 Page = SignInPage | ConsentPage | ErrorPage | MessagePage | ContinuePage
 
-# No form-action: Chromium holds the redirect that answers a POST to it as well, and that redirect
-# goes to whatever callback the client registered. Allow would do nothing.
-# data: is for the icon in the tab; no other image is on any page.
+# No form-action: Chromium applies it to the redirect after a POST too, which goes to the client's
+# redirect URI. The Allow button would do nothing.
+# data: is for the icon of the tab; the pages have no other image.
 _CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -156,11 +154,11 @@ def _environment() -> jinja2.Environment:
         auto_reload=False,
     )
     environment.globals["style"] = Markup(_STYLE)  # noqa: S704 - our own file
-    environment.filters["plain"] = neutral.plain
-    environment.filters["quoted"] = neutral.quoted
-    environment.filters["uri"] = neutral.visible_uri
+    environment.filters["plain"] = safe_text.plain
+    environment.filters["quoted"] = safe_text.quoted
+    environment.filters["uri"] = safe_text.visible_uri
     environment.filters["host"] = read_host
-    environment.filters["link"] = neutral.link
+    environment.filters["link"] = safe_text.link
     environment.filters["destination"] = _destination_of
     return environment
 
@@ -170,7 +168,7 @@ _ENVIRONMENT = _environment()
 
 def render(page: Page) -> bytes:
     """
-    Return ``page`` as a whole HTML document in UTF-8, to be sent with ``SECURITY_HEADERS``.
+    Return ``page`` as an HTML document in UTF-8; send it with ``SECURITY_HEADERS``.
 
     Spec: MCP 2026-07-28, security best practices (consent UI requirements)
     """

@@ -1,9 +1,8 @@
-"""Text that a stranger chose, made safe to read.
+"""Filters for untrusted text on pages.
 
-Escaping stops text from becoming markup. What is here stops it from becoming a different sentence:
-turned round by a bidirectional override, padded with what cannot be seen, closing our quotation
-marks, or pushing everything else off the screen. Nothing here is an admission check: what is shown
-may differ from what is compared.
+Escaping stops text from becoming markup. These filters stop it from misleading a reader: with
+bidirectional overrides, invisible characters, closing quotation marks or extreme length. They are
+not validation: the shown text may differ from the compared one.
 """
 
 import re
@@ -15,7 +14,7 @@ from doorward.wire.safe_text import BLANKS, seen
 _QUOTES = str.maketrans(dict.fromkeys('"“”„‟«»〝〞＂', "'"))
 _EVERY_URI_CHARACTER = "%:/?#[]@!$&'()*+,;=-._~"
 
-# What an address of an application may never start with: a browser would run or read it here.
+# A browser would run these schemes, or open local content.
 _LINK = re.compile(r"(?P<scheme>[a-z][a-z0-9+.\-]*):[\x21\x23-\x3b\x3d\x3f-\x7e]+", re.IGNORECASE)
 _NEVER_A_LINK = frozenset(
     {"about", "blob", "data", "file", "filesystem", "javascript", "vbscript", "view-source"}
@@ -24,15 +23,15 @@ _NEVER_A_LINK = frozenset(
 
 def plain(text: str, limit: int = 80) -> str:
     """
-    Return ``text`` on one line with everything in it visible, at most ``limit`` characters long.
+    Return ``text`` on one line, without invisible characters, at most ``limit`` characters long.
 
-    ``"pay\\u200bpal\\n"`` becomes ``"paypal"``. Control, format and bidirectional characters go,
-    blanks become one space, and of many combining marks on one letter two stay, since a tower of
-    them paints over its neighbours. Does not escape markup.
+    ``"pay\\u200bpal\\n"`` becomes ``"paypal"``. Control, format and bidirectional characters are
+    removed, and blanks become one space. A letter keeps at most two combining marks, because more
+    would cover other lines. Does not escape markup.
 
     Spec: RFC 7591 §5; UTS #36 §2
     """
-    # Cut first: the rest of ten megabytes need not be read to show eighty characters.
+    # Cut first: to show 80 characters, the rest of a huge text need not be read.
     composed = unicodedata.normalize("NFC", text[: limit * 8])
     shown = " ".join("".join(_visible(composed)).split())
     if len(shown) > limit or len(text) > limit * 8:
@@ -42,19 +41,19 @@ def plain(text: str, limit: int = 80) -> str:
 
 def quoted(text: str, limit: int = 80) -> str:
     """
-    Return ``text`` as ``plain`` does, and unable to close the quotation marks it is shown in.
+    Return ``plain(text)`` without quotation marks that could end the quotation around it.
 
-    Without this the name ``Mail” by the bank “`` reads as a statement of ours.
+    Otherwise, the name ``Mail” by the bank “`` would read like a statement of this server.
     """
     return plain(text, limit).translate(_QUOTES)
 
 
 def visible_uri(uri: str, limit: int = 160) -> str:
     """
-    Return ``uri`` in ASCII, with everything else percent-encoded, at most ``limit`` characters.
+    Return ``uri`` in ASCII, with other characters percent-encoded, at most ``limit`` characters.
 
-    A longer one loses its middle: the beginning names the host, and the end is what differs
-    between two addresses of one application.
+    A longer URI is shortened in the middle: its start names the host, and its end tells two URIs of
+    one application apart.
     """
     shown = quote(uri[: limit * 8], safe=_EVERY_URI_CHARACTER, errors="replace")
     if len(shown) <= limit and len(uri) <= limit * 8:
@@ -65,9 +64,9 @@ def visible_uri(uri: str, limit: int = 160) -> str:
 
 def link(uri: str) -> str | None:
     """
-    Return ``uri`` when a person may be led there by a link, and ``None`` when it must not be one.
+    Return ``uri`` if it may be the target of a link, or ``None``.
 
-    Escaping does not help here: ``javascript:`` needs no quotation mark.
+    Escaping does not make ``javascript:`` safe.
 
     Spec: RFC 8252 §7.1; RFC 9700 §4.11
     """

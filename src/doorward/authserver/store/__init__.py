@@ -1,1 +1,1 @@
-"""Where the authorization server keeps things: one schema, one engine, a transaction per claim."""
+"""The database: one schema, one engine, and the grants."""

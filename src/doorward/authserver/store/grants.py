@@ -1,4 +1,4 @@
-"""A grant: what one user allowed one client at one time, and every token that came of it."""
+"""Grants: what a user allowed a client once; all tokens of it are revoked together."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from doorward.wire.oauth.redirect_uri import without_port
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """A grant that was not revoked and is not over. ``scopes`` is the most its tokens may carry."""
+    """An active grant. ``scopes`` is the most that its tokens may have."""
 
     id: str
     user_id: str
@@ -38,9 +38,9 @@ async def create_grant(
     scopes: Iterable[str],
     now: float,
 ) -> str:
-    """Keep a new grant, clear away those long over, and return its id."""
+    """Store a new grant, delete long expired ones, and return its id."""
     grant_id = uuid4().hex
-    # A day longer than its last token: introspection still has something to look up.
+    # A day longer than its last token, so that introspection still finds it.
     await connection.execute(delete(grants).where(grants.c.expires_at < now - 86400))
     await connection.execute(
         insert(grants).values(
@@ -60,14 +60,14 @@ async def create_grant(
 async def find_active_grant(
     connection: AsyncConnection, settings: AuthServerSettings, grant_id: str, now: float
 ) -> Grant | None:
-    """Return the grant when it may still give tokens, or ``None``."""
+    """Return the grant, or ``None`` if it is revoked or expired."""
     row = (
         await connection.execute(
             select(grants).where(
                 grants.c.id == grant_id,
                 grants.c.revoked_at.is_(None),
                 grants.c.expires_at > now,
-                # Everything from before the cut-off is void, whatever it says of itself.
+                # Every grant from before the cut-off is void.
                 grants.c.created_at >= settings.revoke_before,
                 grants.c.created_at <= now + CLOCK_SKEW,
             )
@@ -87,14 +87,14 @@ async def find_active_grant(
 
 
 async def revoke_grant(connection: AsyncConnection, grant_id: str, reason: str, now: float) -> bool:
-    """Revoke a grant with every token of it; say whether it was alive until now."""
+    """Revoke a grant with all of its tokens; say whether it was active."""
     return await revoke_grants(connection, grants.c.id == grant_id, reason, now) == 1
 
 
 async def revoke_grants(
     connection: AsyncConnection, which: ColumnElement[bool], reason: str, now: float
 ) -> int:
-    """Revoke grants with every token of them; return how many were alive until now."""
+    """Revoke grants with all of their tokens; return how many were active."""
     revoked = (
         await connection.execute(
             update(grants)
@@ -103,7 +103,7 @@ async def revoke_grants(
             .returning(grants.c.id, grants.c.tokens_until)
         )
     ).all()
-    # A grant that never gave an access token has none to refuse.
+    # A grant without an access token has none to revoke.
     until = {row.id: row.tokens_until for row in revoked if row.tokens_until is not None}
     await add_revoked_tokens(connection, until, now)
     return len(revoked)
@@ -112,9 +112,9 @@ async def revoke_grants(
 async def record_access_token(
     connection: AsyncConnection, grant_id: str, expires_at: float
 ) -> bool:
-    """Note until when an access token of the grant lives; say whether the grant may give it."""
+    """Note when an access token of the grant expires; say whether the grant is not revoked."""
     until = grants.c.tokens_until
-    # A grant that is revoked at this moment does not know of this token: it must not be given out.
+    # A grant that is being revoked right now does not know this token, so it must not be issued.
     changed = await connection.execute(
         update(grants)
         .where(grants.c.id == grant_id, grants.c.revoked_at.is_(None))

@@ -1,4 +1,4 @@
-"""The list of revoked tokens and grants whose access tokens are not over yet."""
+"""The list of revoked tokens and grants whose access tokens have not expired."""
 
 import time
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from doorward.net.clock import Clock
 
 # Resource servers accept a token for a while after its end, because clocks differ.
 LATE = 600.0
-# What fits into the memory of every guard. Beyond it, guards answer 503.
+# What fits into the memory of a guard. Beyond it, guards answer 503.
 MOST = 100_000
 
 
@@ -21,8 +21,8 @@ class RevokedTokens:
     """
     Read which tokens an authorization server has revoked, from its database.
 
-    For a guard in another process: ``Revocations(RevokedTokens(database_url).read)``. It reads and
-    never writes, and needs no secret.
+    For a guard in another process: ``Revocations(RevokedTokens(database_url).read)``. It never
+    writes, and needs no secret.
     """
 
     def __init__(self, database_url: str, *, clock: Clock = time.time) -> None:
@@ -45,7 +45,7 @@ class RevokedTokens:
 
 async def read_revoked(store: Store, now: float) -> frozenset[str]:
     """
-    Return the ids of what is revoked and not over yet.
+    Return the ids of revoked tokens and grants that have not expired.
 
     Raises:
         StoreUnavailable: 503; also when there are more than ``MOST``.
@@ -53,7 +53,7 @@ async def read_revoked(store: Store, now: float) -> frozenset[str]:
     alive = select(revoked_tokens.c.token_id).where(revoked_tokens.c.expires_at > now - LATE)
     async with store.reading() as connection:
         found = (await connection.execute(alive.limit(MOST + 1))).scalars().all()
-    # Cut short, the list would let in whoever is not on it.
+    # A truncated list would let revoked tokens in.
     if len(found) > MOST:
         raise StoreUnavailable(f"more than {MOST} revoked tokens")
     return frozenset(found)
@@ -62,7 +62,7 @@ async def read_revoked(store: Store, now: float) -> frozenset[str]:
 async def add_revoked_tokens(
     connection: AsyncConnection, until: Mapping[str, float], now: float
 ) -> None:
-    """Put ids on the list, each until its tokens are over, and clear away what is over."""
+    """Add ids to the list until their tokens expire, and delete expired ones."""
     table = revoked_tokens.c
     await connection.execute(delete(revoked_tokens).where(table.expires_at < now - LATE))
     for token_id, expires_at in until.items():

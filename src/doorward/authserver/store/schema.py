@@ -1,4 +1,4 @@
-"""The tables. Everything a thief could replay is kept as a SHA-256 or sealed."""
+"""The tables. Secrets that could be replayed are stored as SHA-256 hashes or encrypted."""
 
 from sqlalchemy import (
     JSON,
@@ -41,7 +41,7 @@ clients = Table(
     Column("introspects", Text),
     Column("created_at", Float, nullable=False),
     Column("used_at", Float),
-    # A registration that is used stays; one that nobody uses goes.
+    # Using a client extends its registration.
     Column("expires_at", Float),
     Index("clients_expiry", "expires_at"),
 )
@@ -73,7 +73,7 @@ transactions = Table(
     "transactions",
     metadata,
     Column("handle_hash", LargeBinary(32), primary_key=True),
-    # The browser that began, by a hash of its cookie: nobody else may finish.
+    # The hash of the cookie of the browser that began; no other browser may finish.
     Column("browser_hash", LargeBinary(32), nullable=False),
     Column("request", JSON, nullable=False),
     Column("user_id", ForeignKey("users.id", ondelete="CASCADE")),
@@ -86,14 +86,14 @@ transactions = Table(
 consents = Table(
     "consents",
     metadata,
-    # Of user, client, redirect URI and resource, which are too long for an index of PostgreSQL.
+    # Of user, client, redirect URI and resource; together they are too long for a PostgreSQL index.
     Column("digest", LargeBinary(32), primary_key=True),
     Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("client_id", String(2048), nullable=False),
     Column("redirect_uri", String(2048), nullable=False),
     Column("resource", String(2048), nullable=False),
     Column("scopes", JSON, nullable=False),
-    # What the page showed of the client; another name or other addresses need a new answer.
+    # A digest of what the page showed; another client name or redirect URI needs a new consent.
     Column("shown", LargeBinary(32), nullable=False),
     Column("given_at", Float, nullable=False),
     Index("consents_party", "user_id", "client_id"),
@@ -110,7 +110,7 @@ grants = Table(
     Column("scopes", JSON, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float, nullable=False),
-    # Until when its last access token lives; for that long, a revocation must be known.
+    # When its last access token expires; until then, guards must learn of a revocation.
     Column("tokens_until", Float),
     Column("revoked_at", Float),
     Column("revoked_for", String(64)),
@@ -144,7 +144,7 @@ refresh_tokens = Table(
     Column("expires_at", Float, nullable=False),
     Column("rotated_at", Float),
     Column("successor_hash", LargeBinary(32)),
-    # Sealed under a key made from the token itself, which is not in this database.
+    # Encrypted under a key derived from the token itself, which is not in this database.
     Column("sealed_answer", LargeBinary),
     Index("refresh_tokens_grant", "grant_id"),
 )
@@ -163,7 +163,7 @@ signing_keys = Table(
     Column("algorithm", String(16), nullable=False),
     Column("sealed_key", LargeBinary, nullable=False),
     Column("created_at", Float, nullable=False),
-    # Until when tokens signed with it may be alive; it is published until then.
+    # When the last token signed with it expires; the key is published until then.
     Column("retired_at", Float),
     Column("needed_until", Float),
 )

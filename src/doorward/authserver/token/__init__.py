@@ -1,1 +1,1 @@
-"""``/token``: who asks, and what a code or a refresh token is exchanged for."""
+"""``/token``: client authentication and the grants."""

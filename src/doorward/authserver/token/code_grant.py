@@ -1,4 +1,4 @@
-"""``grant_type=authorization_code``: a code and its verifier for tokens."""
+"""``grant_type=authorization_code``: tokens for a code and its PKCE verifier."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ async def redeem_code(services: Services, client: Client, form: Parameters) -> d
     """
     Return tokens for a code, once.
 
-    A code that comes a second time revokes the grant with everything issued for it: one of the two
-    who hold it stole it, and nobody here can say which.
+    A code that is used twice revokes the grant and all of its tokens: one of the two users has
+    stolen it, and the server cannot know which.
 
     Raises:
         InvalidRequest: a parameter is missing or of the wrong shape.
-        InvalidGrant: 400; the code is unknown, over, spent, or bound to something else.
+        InvalidGrant: 400; the code is unknown, expired, used, or issued for other parameters.
         InvalidTarget: 400; the resource is not the one that was consented to.
 
     Spec: OAuth 2.1 §4.1.3; RFC 7636 §4.6; RFC 8707 §2.2
@@ -52,7 +52,7 @@ async def redeem_code(services: Services, client: Client, form: Parameters) -> d
                     refresh = await issue_refresh_token(connection, services.settings, grant, now)
                 if await record_access_token(connection, grant.id, now + access.expires_in):
                     return token_response(access, scopes, refresh)
-    # Raised out here: inside, the revocation and the count of attempts would be rolled back.
+    # Raised here: inside, the revocation and the count of attempts would be rolled back.
     if isinstance(outcome, SpentCode):
         services.record_event("code.reused", client_id=client.client_id, grant=outcome.grant_id)
         raise GrantReused("the code was redeemed before")

@@ -1,4 +1,4 @@
-"""``grant_type=…token-exchange``: a server's token from its caller for one at the next server."""
+"""``grant_type=…token-exchange``: a token for the next server on behalf of the same user."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,18 +21,18 @@ from doorward.wire.oauth.scope import parse_scope
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 
-# A server that calls a server that calls a server: longer chains are a loop, or somebody's attempt
-# to bury the first actor under others.
+# Servers can call each other in a chain. A longer chain is a loop, or an attempt to hide the first
+# actor.
 MOST_ACTORS = 4
 
 
 async def exchange_token(services: Services, client: Client, form: Parameters) -> dict[str, Any]:
     """
-    Return a token for the next server, in the name of whoever the subject token is for.
+    Return a token for the next server, for the user of the subject token.
 
-    It carries what the operator says the caller's scopes are worth there and what the user has, and
-    nothing else; it is over when the subject token is, falls with the same grant, cannot be
-    refreshed, and names the server that acts in ``act``.
+    Its scopes are those that the exchange policy gives for the caller's scopes and the user holds.
+    It expires with the subject token, is revoked with the same grant, and cannot be refreshed.
+    ``act`` names the acting server.
 
     Raises:
         InvalidRequest: 400; a parameter is missing, of another type, or asks for impersonation.
@@ -47,7 +47,7 @@ async def exchange_token(services: Services, client: Client, form: Parameters) -
     claims = services.access_tokens.read(token)
     if claims is None:
         raise SubjectTokenRefused("not an access token of ours, or over")
-    # A token for another server, which this one got hold of, is worth nothing in its hands.
+    # A server must not exchange a token that was issued for another server.
     if claims.get("aud") != exchange.resource:
         raise SubjectTokenRefused("a token for another server")
     async with services.store.reading() as connection:
@@ -82,7 +82,7 @@ def _subject_token(form: Parameters) -> str:
     token = form.one("subject_token")
     if token is None:
         raise InvalidRequest("no subject_token", say="subject_token is missing.")
-    # An ID token says who somebody is and grants nothing; so does every other type.
+    # Only access tokens grant access; an ID token only identifies a user.
     if form.one("subject_token_type") != ACCESS_TOKEN:
         raise InvalidRequest(
             "another subject_token_type", say="subject_token_type must be that of an access token."
@@ -91,7 +91,7 @@ def _subject_token(form: Parameters) -> str:
         raise InvalidRequest(
             "another requested_token_type", say="Only access tokens are issued here."
         )
-    # The actor is the client that authenticated, and nobody whom it names.
+    # The actor is always the authenticated client.
     if "actor_token" in form or "actor_token_type" in form:
         raise InvalidRequest("an actor_token", say="actor_token is not supported.")
     return token
@@ -122,7 +122,7 @@ def _scopes(form: Parameters, worth: frozenset[str]) -> frozenset[str]:
 
 
 def _actor(client_id: str, claims: Mapping[str, Any]) -> dict[str, Any]:
-    """Return who acts: this client, and inside it whoever acted before."""
+    """Return the claim ``act``: this client, and nested in it the earlier actors."""
     earlier = claims.get("act")
     depth, inner = 1, earlier
     while isinstance(inner, Mapping):

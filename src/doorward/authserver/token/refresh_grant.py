@@ -1,4 +1,4 @@
-"""``grant_type=refresh_token``: a refresh token for the next one, without ever forking."""
+"""``grant_type=refresh_token``: rotation with reuse detection."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +46,7 @@ class _RefreshRequest:
 
     @property
     def retry_key(self) -> str:
-        """What a retry must repeat to get the same answer again."""
+        """What a retry must repeat to get the same response."""
         return f"{build_scope(self.scopes or frozenset())}|{self.resource or ''}"
 
     def __repr__(self) -> str:
@@ -55,14 +55,14 @@ class _RefreshRequest:
 
 async def refresh(services: Services, client: Client, form: Parameters) -> dict[str, Any]:
     """
-    Return new tokens for a refresh token and spend it.
+    Return new tokens for a refresh token, and rotate it.
 
-    The same token again within the grace window, before its successor was used, gets the identical
-    answer: the first one was lost on the way. Later than that it is a copy in other hands, and the
-    grant is revoked with everything issued for it.
+    The same token within the grace period, before its successor is used, gets the same response:
+    the first response was lost. Any later use means that the token was stolen, so the grant is
+    revoked with all of its tokens.
 
     Raises:
-        InvalidGrant: 400; unknown, another client's, over, revoked, or its user is gone.
+        InvalidGrant: 400; the token is unknown, another client's, expired or revoked.
         InvalidScope: 400; more than was granted.
         InvalidTarget: 400; another resource than was granted.
 
@@ -71,7 +71,7 @@ async def refresh(services: Services, client: Client, form: Parameters) -> dict[
     requested = _read(services, form)
     async with services.store.writing() as connection:
         outcome = await _exchange(connection, services, client, requested)
-    # Raised out here: inside, the revocation would be rolled back with everything else.
+    # Raised here: inside, the revocation would be rolled back.
     if isinstance(outcome, GrantReused):
         services.record_event("refresh.reused", client_id=client.client_id)
     if isinstance(outcome, OAuthRefused):
@@ -102,7 +102,7 @@ async def _exchange(
     if grant is None or now < kept.issued_at - CLOCK_SKEW:
         return InvalidGrant("the grant is over or revoked, or the clock was set back")
     if now >= kept.expires_at:
-        # Written down: setting the clock back afterwards must not bring it to life again.
+        # Stored, so that setting the clock back does not revive the token.
         await revoke_grant(connection, grant.id, "idle-too-long", now)
         return InvalidGrant("the refresh token was not used for too long")
     if kept.rotated_at is not None:
@@ -125,10 +125,10 @@ async def _again(
     requested: _RefreshRequest,
     now: float,
 ) -> dict[str, Any] | OAuthRefused:
-    """Answer a token that was spent before: the same once more, or the end of the grant."""
+    """Return the same response for a retry of a used token, or revoke the grant."""
     rotated_at = kept.rotated_at or 0
     recent = 0 <= now - rotated_at <= services.settings.lifetimes.refresh_grace
-    # A successor in use proves that its owner got the answer. This one is not the owner's retry.
+    # A used successor proves that the client got the response, so this is not its retry.
     if recent and not await was_rotated(connection, kept.successor):
         answer = retry_response(kept, requested.token, requested.retry_key)
         return answer or InvalidRequest("a retry that asks for something else")
@@ -139,7 +139,7 @@ async def _again(
 async def _still_allowed(
     connection: AsyncConnection, grant: Grant, client: Client, requested: frozenset[str] | None
 ) -> tuple[User | None, frozenset[str]]:
-    """Return the user and what may still be granted; nobody when account, consent or scope went."""
+    """Return the user and the scopes that remain; no user if the account or consent is gone."""
     user = await find_user(connection, grant.user_id)
     agreed = await consented_scopes(
         connection, grant.user_id, client.client_id, grant.redirect_uri, grant.resource
@@ -148,7 +148,7 @@ async def _still_allowed(
         return None, frozenset()
     left = grant.scopes & user.scopes & agreed
     scopes = left if requested is None else left & requested
-    # What was asked for may be gone while the rest is not; a token without scopes helps nobody.
+    # The requested scopes may be gone while others remain; a token without scopes is useless.
     if grant.scopes and not scopes:
         return None, frozenset()
     return user, scopes
@@ -184,5 +184,5 @@ async def _next(
         retry_key=requested.retry_key,
         now=now,
     )
-    # Lost to another request between the look and the claim; its answer is the one that counts.
+    # Another request has rotated the token since it was read.
     return answer if spent else InvalidGrant("spent by another request at the same moment")

@@ -1,4 +1,4 @@
-"""What the token endpoint answers when it grants."""
+"""The successful token response."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,7 @@ def token_response(
     access: IssuedToken, scopes: Iterable[str], refresh_token: str | None
 ) -> dict[str, Any]:
     """
-    Return the members of a token response; ``scope`` is always named, as granted.
+    Return the members of a token response; ``scope`` is always the granted scope.
 
     Spec: RFC 6749 §5.1
     """

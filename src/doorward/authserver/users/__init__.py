@@ -1,1 +1,1 @@
-"""Users, their browser sessions, and what they consented to."""
+"""Users, their sessions, cookies and known browsers."""

@@ -1,4 +1,4 @@
-"""The cookies: which browser this is, who is signed in there, and whether anybody ever was."""
+"""Cookies: the browser binding, the session and the known browser; and form tokens."""
 
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -12,7 +12,7 @@ from doorward.authserver.refusals import FormRefused
 from doorward.authserver.settings import AuthServerSettings
 from doorward.wire.address import origin_of
 
-# A browser says where a form was sent from; these are the answers for a form of ours.
+# The values of Sec-Fetch-Site for a form on a page of this server.
 _OUR_FETCH_SITES = frozenset({"same-origin", "none"})
 
 
@@ -33,7 +33,7 @@ class Browser:
 
     @property
     def digest(self) -> bytes:
-        """What is stored of it."""
+        """The hash of the binding, which is stored."""
         return hash_secret(self.binding)
 
     def __repr__(self) -> str:
@@ -42,10 +42,10 @@ class Browser:
 
 class Cookies:
     """
-    Reads and writes the cookies, and ties every form to the browser that it was given to.
+    Reads and writes the cookies, and binds every form to the browser that it was sent to.
 
-    On https they are ``__Host-`` cookies: no other host can set them, and none but this can read
-    them. Browsers refuse that prefix on plain http, where the port keeps two servers apart.
+    On https they have the prefix ``__Host-``, so that no other host can set or read them. Browsers
+    refuse that prefix on plain http; there, the port in the name keeps two servers apart.
 
     Spec: RFC 6265bis §4.1.3.2; OAuth 2.1 §7.9
     """
@@ -85,24 +85,24 @@ class Cookies:
         self._set(response, self.session_name, "", 0)
 
     def set_known_browser(self, response: Response, secret: str) -> None:
-        """Set the cookie that stays when the session is over."""
+        """Set the known-browser cookie, which outlives the session."""
         self._set(response, self.known_name, secret, self._known_life)
 
     def form_token(self, browser: Browser, transaction: str) -> str:
-        """Return what a form must bring back: good in one browser, for one transaction."""
+        """Return the CSRF token of a form, valid in one browser for one transaction."""
         return authenticate(self._form_key, browser.binding, transaction)
 
     def consent_token(self, browser: Browser, transaction: str, shown: tuple[str, ...]) -> str:
-        """Return a form token that also says what the page showed, so that no more is agreed to."""
+        """Return a form token that is also bound to what the consent page showed."""
         seen = authenticate(self._form_key, browser.binding, transaction, *shown)
         return f"{self.form_token(browser, transaction)}.{seen}"
 
     def require_own_form(self, request: Request, transaction: str, token: str | None) -> Browser:
         """
-        Return the browser when the form it sent is one that it was given.
+        Return the browser if this server sent it the form that it submits.
 
-        The attack: somebody starts a transaction in their own browser and has another one send
-        the form, with a token that is genuine. It belongs to the first browser's cookie.
+        The attack: an attacker starts a transaction and makes a victim's browser submit the form,
+        with a genuine token. The token is bound to the cookie of the attacker's browser.
 
         Raises:
             FormRefused: 403.
@@ -110,7 +110,7 @@ class Cookies:
         site = request.headers.get("sec-fetch-site", "none")
         origin = request.headers.get("origin", "null")
         browser = self.browser(request)
-        # "null" is what a browser sends from our own pages: they are served with no-referrer.
+        # Browsers send "null" from pages of this server, because their Referrer-Policy is no-referrer.
         if site not in _OUR_FETCH_SITES or origin not in (self._issuer_origin, "null"):
             raise FormRefused(f"the form was sent from {site!r} {origin!r}")
         expected = self.form_token(browser, transaction)
@@ -121,7 +121,7 @@ class Cookies:
 
     def _secret(self, request: Request, name: str) -> str | None:
         secret = request.cookies.get(name)
-        # Only what we could have set ourselves is taken.
+        # Only a value that this server could have set is accepted.
         if secret is None or len(secret) != len(new_secret()) or not secret.isascii():
             return None
         return secret

@@ -1,4 +1,4 @@
-"""The browsers in which somebody has signed in before, so that strangers cannot shut them out."""
+"""Browsers in which a user signed in before; password attempts there have their own limit."""
 
 from sqlalchemy import delete, exists, insert, select, update
 
@@ -14,10 +14,10 @@ MOST_PER_USER = 20
 
 class KnownBrowsers:
     """
-    The table of known browsers: per browser, the users who have signed in there.
+    The table of known browsers, with the users who signed in there.
 
-    A known browser is nobody's session. Its cookie takes the place of the network when wrong
-    passwords are counted, and opens nothing without the password. Only its hash is stored.
+    A known browser is not a session. Wrong passwords are counted per known browser instead of per
+    network; the cookie gives no access without the password. Only its hash is stored.
     """
 
     def __init__(self, store: Store, settings: AuthServerSettings, clock: Clock) -> None:
@@ -26,9 +26,9 @@ class KnownBrowsers:
         self._clock = clock
 
     async def is_known(self, secret: str | None, username: str) -> bool:
-        """Say whether the user of that name, in its stored spelling, has signed in there."""
+        """Say whether the user with that canonical username has signed in there before."""
         now = self._clock()
-        # Asked also without a cookie, and by name: a name that nobody has takes as long.
+        # The query runs without a cookie and for unknown usernames too, so that all take as long.
         condition = (
             select(known_browsers.c.user_id)
             .join(users, users.c.id == known_browsers.c.user_id)
@@ -46,8 +46,8 @@ class KnownBrowsers:
         """
         Return a fresh secret for the browser in which ``user`` has just signed in.
 
-        It replaces ``previous``, the secret until now, for everybody who is known there: a copy of
-        an older cookie is worth nothing.
+        It replaces the secret ``previous`` for all users of the browser, so that copies of an older
+        cookie stop working.
         """
         secret = new_secret()
         table, digest, now = known_browsers.c, hash_secret(secret), self._clock()

@@ -1,4 +1,4 @@
-"""Who is signed in: a random id in the browser, everything else here."""
+"""Browser sessions: the browser has a random id, the database has the rest."""
 
 from sqlalchemy import delete, insert, select, update
 
@@ -24,7 +24,7 @@ class Sessions:
         """
         Return a fresh session id for ``user``, and end the ``previous`` one of that browser.
 
-        Fresh at every sign-in: an id that somebody planted before must be worth nothing after.
+        Every sign-in gets a fresh id: one that an attacker planted before must not become valid.
         """
         session_id = new_secret()
         now = self._clock()
@@ -45,7 +45,7 @@ class Sessions:
         return session_id
 
     async def user(self, session_id: str | None) -> User | None:
-        """Return who is signed in under that id, or ``None``."""
+        """Return the user of the session, or ``None`` if there is no active session of that id."""
         if not session_id:
             return None
         now = self._clock()
@@ -54,7 +54,7 @@ class Sessions:
             row = (
                 await connection.execute(select(sessions).where(sessions.c.id_hash == digest))
             ).one_or_none()
-            # started_at <= now: setting the clock back does not bring a session to life again.
+            # started_at <= now: a clock that is set back must not revive a session.
             if row is None or not self._is_alive(row.started_at, row.seen_at, row.expires_at, now):
                 return None
             user = await find_user(connection, row.user_id)
@@ -63,7 +63,7 @@ class Sessions:
         return user
 
     async def end(self, session_id: str | None) -> None:
-        """End a session here; a copy of its cookie is worth nothing from now on."""
+        """End a session on the server, so that copies of its cookie stop working."""
         if session_id:
             async with self._store.writing() as connection:
                 ended = sessions.c.id_hash == hash_secret(session_id)

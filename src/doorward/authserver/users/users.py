@@ -1,4 +1,4 @@
-"""The users of this server: who they are, what they may do, and whether a password is theirs."""
+"""The users of this server: their scopes, roles and passwords."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -22,13 +22,13 @@ from doorward.net.clock import Clock
 LONGEST_PASSWORD = 1024
 
 _hasher = PasswordHasher()
-# Each hash takes 64 MiB for some tens of milliseconds; without a limit, sign-ins are a memory bomb.
+# Each hash uses 64 MiB for tens of milliseconds. Without a limit, sign-ins could exhaust the memory.
 _MOST_AT_ONCE = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class User:
-    """Somebody who can sign in. ``scopes`` is all that any client may get in this name."""
+    """A user. ``scopes`` is the most that a client can get on behalf of this user."""
 
     id: str
     username: str
@@ -67,13 +67,15 @@ class Users:
         name = canonical_username(username)
         if not name or len(name) > 200 or not name.isprintable():
             raise ConfigurationError(
-                "not-a-username", f"{username!r} cannot be a user name.", "Use 1 to 200 characters."
+                "not-a-username",
+                f"{username!r} is not a valid username.",
+                "Use 1 to 200 printable characters.",
             )
         if password is not None and not 0 < len(password) <= LONGEST_PASSWORD:
             raise ConfigurationError(
                 "not-a-password",
-                "A password must have 1 to 1024 characters.",
-                "Choose another password.",
+                "The password is empty or longer than 1024 characters.",
+                "Choose a password with 1 to 1024 characters.",
             )
         values = {
             "password_hash": None if password is None else await self._hash(password),
@@ -97,13 +99,13 @@ class Users:
         return found
 
     async def find(self, username: str) -> User | None:
-        """Return the user of that name, or ``None``."""
+        """Return the user with that username, or ``None``."""
         async with self._store.reading() as connection:
             return await _find(connection, users.c.username == canonical_username(username))
 
     async def authenticate(self, username: str, password: str) -> User | None:
         """
-        Return the user whose name and password these are, or ``None``.
+        Return the user with that username and password, or ``None``.
 
         Takes as long for an unknown username, and for a user who is disabled or has no password.
         """
@@ -123,7 +125,7 @@ class Users:
         return _user(row._mapping)
 
     async def disable(self, username: str) -> None:
-        """Sign the user out everywhere and let nobody in under that name; all tokens are revoked."""
+        """Disable the user, end all sessions, and revoke all tokens."""
         async with self._store.writing() as connection:
             found = await _find(connection, users.c.username == canonical_username(username))
             if found is None:
@@ -140,12 +142,12 @@ class Users:
             )
 
     async def remove(self, username: str) -> None:
-        """Delete the user with all sessions, consents and grants; all tokens are revoked."""
+        """Delete the user with all sessions, consents and grants, and revoke all tokens."""
         async with self._store.writing() as connection:
             found = await _find(connection, users.c.username == canonical_username(username))
             if found is None:
                 return
-            # First revoked: a grant that is gone cannot be told from one whose tokens are good.
+            # Revoke before the grants are deleted: guards must learn of the revocation.
             await revoke_grants(
                 connection, grants.c.user_id == found.id, "user-removed", self._clock()
             )
@@ -154,7 +156,7 @@ class Users:
     async def set_permissions(
         self, username: str, scopes: Iterable[str], roles: Iterable[str]
     ) -> None:
-        """Set what the user may do; tokens follow at their next refresh."""
+        """Set the user's scopes and roles; tokens get them at their next refresh."""
         async with self._store.writing() as connection:
             await connection.execute(
                 update(users)
@@ -172,13 +174,13 @@ class Users:
 
 
 async def find_user(connection: AsyncConnection, user_id: str) -> User | None:
-    """Return the user with that id when the account may still be used, or ``None``."""
+    """Return the user with that id, or ``None`` if there is none or it is disabled."""
     found = await _find(connection, users.c.id == user_id)
     return None if found is None or found.disabled else found
 
 
 def canonical_username(username: str) -> str:
-    """Return the one spelling under which a name is stored: trimmed, NFKC, lower case."""
+    """Return the username as it is stored: trimmed, NFKC, lower case."""
     return normalize("NFKC", username).strip().casefold()
 
 
