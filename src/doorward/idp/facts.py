@@ -1,4 +1,4 @@
-"""The shape of what is known: a value, where it was read, when, and whether that was verified."""
+"""Facts about providers: a value with its source, its date, and whether it is verified."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -23,10 +23,10 @@ class Answer(StrEnum):
 @dataclass(frozen=True)
 class Fact(Generic[T]):
     """
-    Something that a provider does.
+    Something a provider does.
 
-    ``note`` says what the value alone does not. When ``verified`` is false, the source does not say
-    it outright: it was inferred, or is general knowledge, and may be wrong.
+    ``note`` adds what the value alone does not say. If ``verified`` is false, the source does not
+    state it: it was inferred, or is general knowledge, and may be wrong.
     """
 
     value: T
@@ -38,31 +38,31 @@ class Fact(Generic[T]):
 
 @dataclass(frozen=True)
 class Source:
-    """Somewhere that facts were read, and the day on which they were."""
+    """A source of facts, and the day on which it was read."""
 
     where: str
     seen: date
 
     def says(self, value: T, note: str = "") -> Fact[T]:
-        """Return ``value`` as a fact that this source states."""
+        """Return ``value`` as a verified fact: this source states it."""
         return Fact(value, self.where, self.seen, note)
 
     def suggests(self, value: T, note: str = "") -> Fact[T]:
-        """Return ``value`` as a claim that this source does not state outright."""
+        """Return ``value`` as a fact that is not verified: this source does not state it."""
         return Fact(value, self.where, self.seen, note, verified=False)
 
 
 UNSOURCED = Source("no source found; general knowledge", date(2026, 11, 21))
-"""For claims that nobody published where we looked; only ever ``suggests``."""
+"""For facts without a published source. Use it with ``suggests`` only."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quirk:
     """
-    Where a provider does something else than clients and servers expect.
+    Where a provider differs from what clients and servers expect.
 
-    ``departs_from`` names what it differs from. ``remedy`` is what an operator does, in the words
-    of the provider's own screens.
+    ``departs_from`` names the rule. ``remedy`` tells an operator what to do, in the terms of the
+    provider's own screens.
     """
 
     departs_from: str
@@ -76,9 +76,9 @@ Cell = Fact[Answer]
 @dataclass(frozen=True, kw_only=True)
 class Matrix:
     """
-    One provider's row: what it supports of what the MCP authorization pages build on.
+    One provider's row: what it supports of what MCP authorization builds on.
 
-    ``pkce`` is about what the metadata says, because that is what clients look at.
+    ``pkce`` is about the metadata, because clients look at that.
     """
 
     pkce: Cell

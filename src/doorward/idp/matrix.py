@@ -1,4 +1,4 @@
-"""The matrix: which columns there are, in which order, and what they ask."""
+"""The columns of the table of providers, in order."""
 
 from dataclasses import dataclass
 
@@ -25,4 +25,4 @@ COLUMNS: tuple[Column, ...] = (
     Column("introspection", "intro", "Can a token be looked up? (RFC 7662)"),
     Column("revocation", "revoc", "Can a token be revoked? (RFC 7009)"),
 )
-"""The first table's four columns, then those that decide interoperability now."""
+"""The four columns of the first table, then those that decide interoperability now."""

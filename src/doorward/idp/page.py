@@ -1,4 +1,4 @@
-"""The page about providers, written from the data so that it cannot say anything else. Pure."""
+"""The documentation page about providers, generated from the presets."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,18 +9,18 @@ from doorward.idp.seed import SOURCE
 
 
 def table(presets: Sequence[Preset]) -> str:
-    """Return the matrix as a Markdown table."""
+    """Return the table of providers as Markdown."""
     return _markdown(["Provider", *(column.title for column in COLUMNS)], map(row_texts, presets))
 
 
 def sources(presets: tuple[Preset, ...]) -> str:
-    """Return where every cell was read, and when, as a Markdown table."""
+    """Return the source and date of every cell as a Markdown table."""
     headings = ["Provider", "Column", "Answer", "Note", "Date", "Source"]
     return _markdown(headings, source_rows(presets))
 
 
 def providers_page(providers: tuple[Preset, ...]) -> str:
-    """Return the whole page: the matrix, one section for each provider, and the sources."""
+    """Return the page: the table, one section per provider, and the sources."""
     parts = [
         "# Identity providers\n",
         "What each provider supports of what MCP authorization builds on, and what to set where it differs.",
@@ -62,7 +62,7 @@ def _section(preset: Preset) -> str:
 def _told(name: str, value: str) -> str:
     if name not in ("issuer", "metadata"):
         return _escaped(value)
-    # Forms of addresses: as code, or pages make links of them that lead nowhere.
+    # URL templates as code: Markdown would turn them into broken links.
     form, space, rest = value.partition(" ")
     return f"`{form}`{space}{_escaped(rest)}"
 

@@ -1,4 +1,4 @@
-"""What is known of one identity provider."""
+"""The preset of one identity provider."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,19 +10,18 @@ from doorward.tokens import TokenProfile
 @dataclass(frozen=True, kw_only=True)
 class Preset:
     """
-    What is known of a provider and its access tokens.
+    The settings and facts of a provider and its access tokens.
 
-    ``issuer`` is the form of its issuer, with the parts that differ between customers in braces;
-    it is for people to read and for nothing to match. ``discovery`` are the forms of the addresses
-    that answer with its metadata. ``audience`` says in a sentence what its tokens name as their
-    audience, and ``audience_is_resource`` whether that can be the address of the MCP server.
-    ``claims`` says in a sentence where its tokens keep what ``profile`` reads.
+    ``issuer`` and ``discovery`` are URL templates of its issuer and its metadata, with the parts in
+    braces that differ between customers. They are for people, and nothing is matched against them.
+    ``audience`` describes the audience of its tokens, and ``audience_is_resource`` says whether that
+    can be the URL of the MCP server. ``claims`` describes where its tokens have what ``profile``
+    reads.
 
-    ``tokens`` is "jwt", "opaque", or "either" where the customer's settings decide; ``lookup`` is
-    how an opaque one is looked up: by RFC 7662, unless ``own_lookup`` names the provider whose own
-    way it is. ``profile`` is ``None`` where there are no JWTs to read; ``introspected`` is how the
-    provider answers about a token, where that does not follow from ``profile``.
-    ``matrix`` is ``None`` for what is no provider.
+    ``tokens`` is "jwt", "opaque", or "either" if the customer's settings decide. ``lookup`` describes
+    how an opaque token is looked up: by RFC 7662, unless ``own_lookup`` names another API.
+    ``profile`` is ``None`` without JWTs. ``introspected`` is the profile of introspection responses,
+    if it does not follow from ``profile``. ``matrix`` is ``None`` if this is not a provider.
 
     ```python
     TrustedIssuer(

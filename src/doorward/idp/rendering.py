@@ -1,4 +1,4 @@
-"""The matrix and the presets in words: what the command and the pages show. Pure."""
+"""The table and the presets as text and JSON, for the command line and the pages."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ LEGEND = (
 
 
 def cell_of(preset: Preset, column: Column) -> Cell:
-    """Return what is known of ``preset`` in ``column``; unknown where it has no row."""
+    """Return the cell of ``preset`` in ``column``; unknown without a row."""
     if preset.matrix is None:
         return Fact(Answer.UNKNOWN, "", preset.claims.seen, verified=False)
     found: Cell = getattr(preset.matrix, column.key)
@@ -22,7 +22,7 @@ def cell_of(preset: Preset, column: Column) -> Cell:
 
 
 def cell_text(preset: Preset, column: Column) -> str:
-    """Return a cell as it stands in the table: the answer, with its marks."""
+    """Return the text of a cell: the answer, with its marks."""
     cell = cell_of(preset, column)
     if cell.value is Answer.UNKNOWN:
         return "?"
@@ -32,12 +32,12 @@ def cell_text(preset: Preset, column: Column) -> str:
 
 
 def row_texts(preset: Preset) -> list[str]:
-    """Return a row of the table: the provider's name and its cells."""
+    """Return the row of a provider: its name and its cells."""
     return [preset.name, *(cell_text(preset, column) for column in COLUMNS)]
 
 
 def source_rows(presets: tuple[Preset, ...]) -> list[list[str]]:
-    """Return one row for each cell: provider, column, answer, note, date, source."""
+    """Return one row per cell: provider, column, answer, note, date, source."""
     return [
         [
             preset.name,
@@ -61,7 +61,7 @@ def _noted(preset: Preset, column: Column) -> str:
 
 
 def fact_document(fact: Fact[Any]) -> dict[str, Any]:
-    """Return a fact as it stands in JSON."""
+    """Return a fact for JSON."""
     document = {
         "value": fact.value,
         "source": fact.source,
@@ -72,7 +72,7 @@ def fact_document(fact: Fact[Any]) -> dict[str, Any]:
 
 
 def row_document(preset: Preset) -> dict[str, Any]:
-    """Return a row of the matrix as it stands in JSON."""
+    """Return the row of a provider for JSON."""
     cells = {}
     for column in COLUMNS:
         place = (preset.name, column.key)
@@ -84,7 +84,7 @@ def row_document(preset: Preset) -> dict[str, Any]:
 
 
 def preset_document(preset: Preset) -> dict[str, Any]:
-    """Return everything that is known of a provider as it stands in JSON."""
+    """Return everything about a provider for JSON."""
     return {
         **(row_document(preset) if preset.matrix else {"name": preset.name, "title": preset.title}),
         "issuer": preset.issuer,
@@ -108,12 +108,12 @@ def preset_document(preset: Preset) -> dict[str, Any]:
 
 
 def doubt(fact: Fact[Any]) -> str:
-    """Return the words that mark a claim which was not verified."""
+    """Return the suffix of a fact that is not verified."""
     return "" if fact.verified else " (not verified)"
 
 
 def facts_in_words(preset: Preset) -> list[tuple[str, str]]:
-    """Return what is known of a provider's tokens as names and sentences."""
+    """Return the facts about a provider's tokens as (name, sentence) pairs."""
     told = [
         ("issuer", preset.issuer),
         *(("metadata", url + doubt(preset.discovery)) for url in preset.discovery.value),

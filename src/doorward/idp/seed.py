@@ -1,4 +1,4 @@
-"""The table that this one grew from, and where it no longer holds."""
+"""The first published table of providers, and where it is out of date."""
 
 from types import MappingProxyType
 
@@ -22,7 +22,7 @@ SEED = MappingProxyType(
         for column, said in zip(COLUMNS, row, strict=True)
     }
 )
-"""What the first table said, by provider and column."""
+"""The cells of the first table, by provider and column."""
 
 OUTDATED = MappingProxyType(
     {
@@ -41,4 +41,4 @@ OUTDATED = MappingProxyType(
         ("entra", "rfc8707"): "checked since 2026: refused unless it is the resource of the scopes",
     }
 )
-"""Where that is out of date, and why."""
+"""The cells that are out of date, and why."""

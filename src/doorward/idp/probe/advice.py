@@ -1,4 +1,4 @@
-"""What keeps MCP clients out of a measured provider, and what to change. Pure."""
+"""Advice after a probe: what keeps MCP clients out, and what to change."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,7 +12,7 @@ Rule = Callable[[Row], Advice | None]
 
 
 def advise(row: Row) -> tuple[Advice, ...]:
-    """Return what to change, what keeps most clients out first."""
+    """Return the advice; what keeps most clients out comes first."""
     return tuple(found for rule in _RULES if (found := rule(row)) is not None)
 
 
@@ -35,7 +35,7 @@ def _found(row: Row) -> Advice | None:
 
 
 def _client_id(row: Row) -> Advice | None:
-    # What was not measured is no reason to send anybody to work.
+    # No advice about what was not measured.
     if row["rfc7591"].answer not in _SHUT or row["cimd"].answer is Answer.YES:
         return None
     return Advice(
@@ -72,5 +72,5 @@ def _issuer_named(row: Row) -> Advice | None:
     )
 
 
-# By how many clients are kept out: all, those without a client id, some.
+# In the order of how many clients are kept out: all, those without a client id, some.
 _RULES: tuple[Rule, ...] = (_pkce, _found, _client_id, _registration, _none, _issuer_named)

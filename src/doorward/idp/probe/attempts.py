@@ -1,4 +1,4 @@
-"""Telling advertised from working: requests that must be refused, and how they are."""
+"""Requests that must be refused: they show whether an advertised endpoint works."""
 
 import json
 import re
@@ -10,8 +10,8 @@ from doorward.idp.facts import Answer
 from doorward.net import Fetcher, FetchFailed, FetchRequest, FetchResponse
 from doorward.wire import address, strict_json
 
-# Wrong in three ways, so that no server may accept it: a redirect URI with a fragment (RFC 6749
-# §3.1.2), a host that cannot exist (RFC 6761 §6.4), and an authentication method nobody has.
+# Invalid in three ways, so that no server may accept it: a redirect URI with a fragment (RFC 6749
+# §3.1.2), a host that cannot exist (RFC 6761 §6.4), and an unknown authentication method.
 # Not an empty list of redirect URIs: some servers register that, for other grants.
 INVALID_REGISTRATION: Mapping[str, Any] = {
     "client_name": "invalid on purpose: please refuse",
@@ -20,7 +20,7 @@ INVALID_REGISTRATION: Mapping[str, Any] = {
     "response_types": ["code"],
     "token_endpoint_auth_method": "no-such-method",
 }
-# Wrong in its redirect URI alone: what a client on somebody's desk sends, but for the fragment.
+# Invalid in its redirect URI only: what a desktop client sends, but for the fragment.
 NEARLY_VALID_REGISTRATION: Mapping[str, Any] = {
     **INVALID_REGISTRATION,
     "redirect_uris": ["http://127.0.0.1/callback#fragment"],
@@ -35,7 +35,7 @@ _PLAIN = re.compile(r"[\x21-\x7e]{1,4096}")
 
 @dataclass(frozen=True)
 class ProbeAttempt:
-    """How an attempt ended; ``left_behind`` names what could not be taken back, if anything."""
+    """The result of an attempt; ``left_behind`` names what could not be deleted, if anything."""
 
     answer: Answer
     evidence: str
@@ -44,11 +44,11 @@ class ProbeAttempt:
 
 async def register(fetcher: Fetcher, endpoint: str) -> ProbeAttempt:
     """
-    Say whether a stranger's registration is judged at ``endpoint``, without registering.
+    Say whether ``endpoint`` accepts registrations of unknown clients, without registering one.
 
-    What is sent must be refused by everybody. Should it be accepted all the same, it is deleted.
-    Keycloak reads what was sent before it asks who may register: to such a server a second one is
-    sent, in which less is wrong.
+    Every server must refuse the request. If one accepts it, the registration is deleted. Keycloak
+    validates the request before its policies decide who may register. Such a server gets a second
+    request, which is less invalid.
 
     Spec: RFC 7591 §3.1, §3.2.2; RFC 7592 §2.3
     """
@@ -73,7 +73,7 @@ async def _send(fetcher: Fetcher, endpoint: str, registration: Mapping[str, Any]
 
 
 def judge_registration(status: int, error: str) -> ProbeAttempt:
-    """Return what a refusal of the invalid registration shows."""
+    """Return what the refusal of the invalid registration shows."""
     told = f"{status} {error}".strip()
     if status in _ABSENT:
         return ProbeAttempt(Answer.NO, f"advertised, and answered {told}")
@@ -92,7 +92,7 @@ async def _take_back(fetcher: Fetcher, endpoint: str, document: Mapping[str, Any
     )
     evidence = "accepted a registration that must be refused"
     usable = isinstance(token, str) and _PLAIN.fullmatch(token)
-    # Only where the client was made: elsewhere, the token would be a stranger's.
+    # Only at the origin that created the client: another one must not get its token.
     if not usable or not _is_beside(place, endpoint):
         return ProbeAttempt(Answer.YES, evidence, left_behind=f"client {client}")
     try:
@@ -113,7 +113,7 @@ def _is_beside(place: object, endpoint: str) -> bool:
 
 
 async def knock(fetcher: Fetcher, endpoint: str) -> ProbeAttempt:
-    """Say whether anybody is at ``endpoint``, by a form without a token or a client."""
+    """Say whether ``endpoint`` responds, by a form without a token or a client."""
     question = FetchRequest(
         method="POST", body=b"token=", content_type="application/x-www-form-urlencoded"
     )
@@ -138,5 +138,5 @@ def _document(answer: FetchResponse) -> Mapping[str, Any]:
 
 def _error(answer: FetchResponse) -> str:
     error = _document(answer).get("error")
-    # A code and nothing else: descriptions are a stranger's prose, and may repeat what we sent.
+    # The code only: descriptions are untrusted text, and may repeat what was sent.
     return error if isinstance(error, str) and _ERROR.fullmatch(error) else ""

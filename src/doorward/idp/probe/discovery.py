@@ -1,4 +1,4 @@
-"""Where an issuer describes itself: every form of address that somebody uses, tried once."""
+"""The metadata of an issuer, tried at every well-known URL in use."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from doorward.wire import address, strict_json
 from doorward.wire.oauth.server_metadata import OAUTH, OPENID
 
 LARGEST_METADATA = 128 * 1024
-# Of ID tokens and browser sessions: an OAuth document has no reason to repeat them.
+# About ID tokens and browser sessions: an OAuth document need not repeat them.
 _OPENID_ALONE = (
     "id_token_",
     "userinfo_",
@@ -24,7 +24,7 @@ _OPENID_ALONE = (
 
 @dataclass(frozen=True)
 class MetadataForm:
-    """One form of address: its name, and whether clients of MCP 2026-07-28 look there."""
+    """One well-known URL: its name, and whether clients of MCP 2026-07-28 look there."""
 
     name: str
     url: str
@@ -35,9 +35,9 @@ class MetadataForm:
 @dataclass(frozen=True)
 class TriedForm:
     """
-    What one form of address gave.
+    The result at one well-known URL.
 
-    ``status`` is ``None`` when nobody answered. ``problem`` says why there is no ``document``.
+    ``status`` is ``None`` without a response. ``problem`` says why there is no ``document``.
     """
 
     form: MetadataForm
@@ -52,7 +52,7 @@ class TriedForm:
 
 def forms(issuer: str) -> tuple[MetadataForm, ...]:
     """
-    Return where ``issuer`` may describe itself: first where clients look, in their order.
+    Return the well-known URLs of ``issuer``, in the order in which clients try them.
 
     Spec: MCP 2026-07-28 authorization server discovery; RFC 8414 §3.1, §5
     """
@@ -67,13 +67,13 @@ def forms(issuer: str) -> tuple[MetadataForm, ...]:
         MetadataForm("OAuth, before the path", origin + OAUTH + path, "oauth"),
         MetadataForm("OpenID, before the path", origin + OPENID + path, "openid"),
         MetadataForm("OpenID, behind the path", origin + path + OPENID, "openid"),
-        # In no list that clients follow, and the only OAuth form at several providers.
+        # Clients do not try this one, but it is the only OAuth URL at several providers.
         MetadataForm("OAuth, behind the path", origin + path + OAUTH, "oauth", for_clients=False),
     )
 
 
 async def look(fetcher: Fetcher, issuer: str) -> tuple[TriedForm, ...]:
-    """Return what every form of address of ``issuer`` gives, in the order of ``forms``."""
+    """Return the result at every well-known URL of ``issuer``, in the order of ``forms``."""
     return tuple(await asyncio.gather(*(_try(fetcher, form) for form in forms(issuer))))
 
 
@@ -92,7 +92,7 @@ async def _try(fetcher: Fetcher, form: MetadataForm) -> TriedForm:
 
 
 def differences(tried: tuple[TriedForm, ...], issuer: str) -> tuple[str, ...]:
-    """Return, in sentences, where the documents of ``issuer`` do not say the same."""
+    """Return sentences about where the documents of ``issuer`` differ."""
     speaking = [one for one in tried if one.document is not None and one.speaks_for(issuer)]
     if len(speaking) < 2:
         return ()
@@ -122,6 +122,6 @@ def _of_oauth(tried: TriedForm) -> dict[str, Any]:
 
 def _unlike(one: object, other: object) -> bool:
     if isinstance(one, list) and isinstance(other, list):
-        # Their order means nothing in metadata.
+        # In metadata, the order of a list has no meaning.
         return sorted(map(repr, one)) != sorted(map(repr, other))
     return one != other

@@ -1,4 +1,4 @@
-"""What documents and attempts show, as the row of the matrix that they make. Pure."""
+"""The row of the table that metadata and attempts show."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Advice:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A measured provider: one ``ProbeAttempt`` for each column, in the matrix's order."""
+    """A measured provider: one ``ProbeAttempt`` per column, in the order of the table."""
 
     issuer: str
     tried: tuple[TriedForm, ...]
@@ -32,12 +32,12 @@ class Measured:
 
     @property
     def left_behind(self) -> tuple[str, ...]:
-        """What the measurement could not take back; empty as a rule."""
+        """What the probe could not delete; usually empty."""
         return tuple(cell.left_behind for cell in self.row.values() if cell.left_behind)
 
 
 def for_clients(tried: tuple[TriedForm, ...], issuer: str) -> Mapping[str, Any]:
-    """Return the document that a client ends up with: the first that speaks for ``issuer``."""
+    """Return the document that a client uses: the first one that names ``issuer``."""
     found = next((one.document for one in tried if one.speaks_for(issuer)), None)
     return found or {}
 
@@ -51,7 +51,7 @@ def row_of(
     revocation: ProbeAttempt,
     keys: ProbeAttempt,
 ) -> dict[str, ProbeAttempt]:
-    """Return one cell for each column of the matrix."""
+    """Return one cell per column of the table."""
     document = for_clients(tried, issuer)
     return {
         "pkce": _pkce(document),
@@ -72,8 +72,8 @@ def _pkce(document: Mapping[str, Any]) -> ProbeAttempt:
     methods = document.get("code_challenge_methods_supported")
     if isinstance(methods, list) and "S256" in methods:
         return ProbeAttempt(Answer.YES, "S256 advertised; not measured, because nobody signed in")
-    # Whether it works is known only to whoever signs in: an authorization request without a real
-    # client is refused before anybody looks at the challenge.
+    # Only a sign-in shows whether it works: an authorization request without a real client is
+    # refused before the challenge is read.
     return ProbeAttempt(Answer.NO, "S256 not advertised; whether it works was not measured")
 
 

@@ -1,4 +1,4 @@
-"""Measuring a live provider, without leaving anything behind."""
+"""A probe that measures a live provider, and leaves nothing behind."""
 
 import asyncio
 from collections.abc import Mapping
@@ -21,11 +21,11 @@ async def probe(
     fetcher: Fetcher, issuer: str, tried: tuple[TriedForm, ...], *, registration: bool = True
 ) -> Measured:
     """
-    Return what ``issuer``, whose documents are ``tried``, says and does.
+    Return what ``issuer``, whose documents are ``tried``, advertises and does.
 
-    Sends a registration that must be refused (not with ``registration`` false), and a form without
-    a token to the introspection and revocation endpoints. Does not sign in, so what only a token
-    would show is said to be unknown.
+    Unless ``registration`` is false, it sends a registration that must be refused. It also sends a
+    form without a token to the introspection and revocation endpoints. It does not sign in, so what
+    only a token would show is unknown.
 
     Spec: RFC 8414 §2; RFC 7591 §3; RFC 7662 §2; RFC 7009 §2
     """
