@@ -1,4 +1,4 @@
-"""Who is calling: the one type that ``tokens`` makes and every room above shares."""
+"""The verified caller of a request."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextvars import ContextVar
@@ -11,8 +11,8 @@ from doorward.errors import ConfigurationError
 
 Kind = Literal["person", "service", "key"]
 
-# Where the guard leaves the verified identity in an ASGI scope, and where rooms that stand beside
-# the guard as strangers may look for it.
+# The key of the verified identity in an ASGI scope. The guard sets it; packages that cannot import the
+# guard read it.
 SCOPE_KEY = "doorward.identity"
 
 
@@ -20,9 +20,9 @@ class Identity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """
     A caller whose token was verified.
 
-    ``subject`` is unique only together with ``issuer``; ``key`` is the pair, and the only thing to
-    store a person under. ``expires_at`` is in seconds since 1970. The raw token is not here and
-    cannot be had from here, so it cannot be passed on by accident.
+    ``subject`` is unique only together with ``issuer``. Store a person under ``key``, the pair of both.
+    ``expires_at`` is in seconds since 1970. The raw token is not an attribute, so that it cannot be
+    passed on by accident.
 
     Spec: RFC 9068 §2.2; RFC 7519 §4.1
     """
@@ -36,12 +36,12 @@ class Identity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     kind: Kind = "person"
     name: str | None = None
     token_id: str | None = None
-    # Never as a dict, which costs five times as much: ten thousand of these live in a cache.
+    # Not a dict, which takes five times the memory: a cache holds ten thousand identities.
     claims_json: bytes = b"{}"
 
     @property
     def key(self) -> tuple[str, str]:
-        """The (issuer, subject) pair that names this caller for ever."""
+        """The (issuer, subject) pair, which identifies this caller permanently."""
         return (self.issuer, self.subject)
 
     @property
@@ -50,20 +50,19 @@ class Identity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return MappingProxyType(msgspec.json.decode(self.claims_json, type=dict[str, Any]))
 
     def has_scope(self, scope: str) -> bool:
-        """Say whether the token was granted exactly this scope."""
+        """Return whether the token was granted exactly this scope."""
         return scope in self.scopes
 
     def has_role(self, role: str) -> bool:
-        """Say whether the caller holds exactly this role."""
+        """Return whether the caller has exactly this role."""
         return role in self.roles
 
     async def token_for(self, name: str, *, scopes: Collection[str] = ()) -> str:
         """
-        Return an access token for the next server, got in the name of this caller.
+        Return an access token for the next server, issued for this caller.
 
-        ``name`` is one of those that the guard was given as ``downstream``. The token is not the
-        one that came in, and lives a moment longer at least. Works while the caller's request is
-        served, and for nobody but its caller.
+        ``name`` is one of the guard's ``downstream`` servers. The token is never the one that came in.
+        This works only while the caller's request is served, and only for its own caller.
 
         ```python
         token = await user.token_for("graph", scopes={"User.Read"})
@@ -72,8 +71,8 @@ class Identity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
         Raises:
             ConfigurationError: ``no-downstream``, ``unknown-downstream``.
-            DownstreamRefused: the issuer said no; ``SignInNeeded`` when the user can change that.
-            DownstreamUnavailable: the issuer cannot be asked.
+            DownstreamRefused: the issuer refused; ``SignInNeeded`` if the user can change that.
+            DownstreamUnavailable: the issuer does not answer.
 
         Spec: RFC 8693 §2; MCP 2026-07-28 authorization, "Access Token Privilege Restriction"
         """
@@ -81,14 +80,14 @@ class Identity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         if give is None:
             raise ConfigurationError(
                 "no-downstream",
-                f"There is no guarded request in which a token for {name!r} could be got.",
-                "Give the guard downstream={...}, and ask while the caller's request is served.",
+                f"A token for {name!r} was requested outside a guarded request.",
+                "Give the guard downstream={...}, and call this while the caller's request is served.",
             )
         wanted = frozenset([scopes] if isinstance(scopes, str) else scopes)
         return await give(self, name, wanted)
 
 
-# What gets tokens in the caller's name: (caller, name, scopes) in, an access token out.
+# Gets a downstream token: (caller, name, scopes) -> access token.
 Giving = Callable[[Identity, str, frozenset[str]], Awaitable[str]]
 
 _giving: ContextVar[Giving | None] = ContextVar("doorward_giving", default=None)

@@ -14,7 +14,7 @@ from doorward.gateway import Gateway, Route, realm_routes
 from doorward.gateway.forwarder import ForwardedRequest
 from doorward.serving import Connection
 from tests.e2e import raw_http
-from tests.net.server import Answer, Place, ok, saying, serving
+from tests.net.tls_server import Answer, Place, ok, saying, serving
 
 PUBLIC = "http://localhost:9090"
 ISSUER = f"{PUBLIC}/realms/mcp-realm"

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.gateway.stand import standing
-from tests.net.server import ok
+from tests.net.tls_server import ok
 
 TOKEN = "/realms/mcp-realm/protocol/openid-connect/token"
 PREFLIGHT = ("Access-Control-Request-Method", "POST")

@@ -5,7 +5,7 @@ import pytest
 from tests.e2e.raw_http import request
 from tests.gateway.stand import FORM, standing
 from tests.ledger import proves
-from tests.net.server import ok
+from tests.net.tls_server import ok
 
 TOKEN = "/realms/mcp-realm/protocol/openid-connect/token"
 

@@ -6,7 +6,7 @@ import pytest
 
 from doorward.gateway.realm import issuer_of
 from tests.gateway.stand import ISSUER, document, standing
-from tests.net.server import ok
+from tests.net.tls_server import ok
 
 BELOW = "/realms/mcp-realm/.well-known"
 

@@ -10,7 +10,7 @@ from doorward.gateway.headers import request_headers, require_forwardable
 from tests.gateway.stand import PUBLIC, standing
 from tests.gateway.test_forwarding import TOKEN, _head
 from tests.ledger import proves
-from tests.net.server import ok
+from tests.net.tls_server import ok
 
 TOLD = {
     "host",

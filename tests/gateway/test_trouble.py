@@ -8,7 +8,7 @@ from doorward.gateway import Gateway, Route
 from doorward.serving import listen
 from tests.e2e.raw_http import request
 from tests.gateway.stand import Stand, listening, open_until_left, standing
-from tests.net.server import Place, ok
+from tests.net.tls_server import Place, ok
 
 TOKEN = "/realms/mcp-realm/protocol/openid-connect/token"
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"

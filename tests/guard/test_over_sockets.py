@@ -13,7 +13,7 @@ import uvicorn
 from doorward.serving import Connection
 from tests.guard.bench import Bench, token, trusted
 from tests.ledger import proves
-from tests.net.plain import listening
+from tests.net.http_server import listening
 
 BODY = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}).encode()
 GOOD = f"Bearer {token('mcp:read')}"

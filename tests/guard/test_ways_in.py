@@ -23,7 +23,7 @@ from doorward.tokens.api_keys.key_file import write_keys
 from tests.guard.bench import MINT, NOW, Bench, bearer, message, token
 from tests.guard.bench import trusted as signed
 from tests.ledger import proves
-from tests.net.server import ok, saying, serving
+from tests.net.tls_server import ok, saying, serving
 from tests.tokens.clock import FakeClock
 from tests.tokens.stub_issuer import StubIssuer, answer, lookup, opaque
 

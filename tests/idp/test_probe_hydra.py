@@ -24,7 +24,7 @@ SECRET = "a-secret-of-this-test"
 
 
 async def measure(issuer: str) -> Measured:
-    fetcher = Fetcher(allow_private_hosts=frozenset({read_target(issuer).pair}), timeout=20)
+    fetcher = Fetcher(allow_private_hosts=frozenset({read_target(issuer).host_port}), timeout=20)
     return await probe(fetcher, issuer, await look(fetcher, issuer))
 
 

@@ -26,7 +26,7 @@ RESOURCE = Resource(uri="https://mcp.example/mcp", scopes={"mcp:read": "Read."})
 
 
 async def measure(issuer: str) -> Measured:
-    fetcher = Fetcher(allow_private_hosts=frozenset({read_target(issuer).pair}))
+    fetcher = Fetcher(allow_private_hosts=frozenset({read_target(issuer).host_port}))
     return await probe(fetcher, issuer, await look(fetcher, issuer))
 
 

@@ -164,7 +164,7 @@ async def measure(
 ) -> tuple[Measured, Seen]:
     seen = Seen()
     with listening(application(provider, seen)) as base:
-        fetcher = Fetcher(allow_private_hosts=frozenset({read_target(base).pair}))
+        fetcher = Fetcher(allow_private_hosts=frozenset({read_target(base).host_port}))
         tried = await look(fetcher, base + issuer)
         return await probe(fetcher, base + issuer, tried, registration=registration), seen
 
@@ -292,7 +292,7 @@ async def test_the_token_of_a_registration_goes_nowhere_but_where_it_was_made() 
         created = {**CREATED, "registration_client_uri": f"{other}/made"}
         lying = replace(hydra, posts={ENDPOINT: (201, created)})
         with listening(application(lying, ours)) as base:
-            allowed = frozenset({read_target(base).pair, read_target(other).pair})
+            allowed = frozenset({read_target(base).host_port, read_target(other).host_port})
             fetcher = Fetcher(allow_private_hosts=allowed)
             measured = await probe(fetcher, base, await look(fetcher, base))
 

@@ -14,7 +14,7 @@ from doorward.testing import TokenMint
 from doorward.tokens import LocalKeys, TrustedIssuer
 from tests.e2e.processes import free_port
 from tests.mcp_server import loopback_server as loopback
-from tests.net.plain import TRUSTS_NOBODY
+from tests.net.http_server import TRUSTS_NOBODY
 
 BASE = Policy(base=Rule(scopes={"mcp:read"}))
 ACCEPT = {"accept": "application/json, text/event-stream"}

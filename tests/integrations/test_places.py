@@ -29,7 +29,7 @@ from doorward.policy import Policy, Rule
 from tests.integrations.conftest import Library, add_tools
 from tests.integrations.stage import Stage
 from tests.integrations.test_tools_and_lists import names, result_of
-from tests.net.plain import listening
+from tests.net.http_server import listening
 
 METADATA = "/.well-known/oauth-protected-resource"
 

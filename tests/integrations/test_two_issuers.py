@@ -22,7 +22,7 @@ from tests.integrations.conftest import Library
 from tests.integrations.stage import ACCEPT, HELLO, META, Stage
 from tests.integrations.test_tools_and_lists import ERAS, result_of
 from tests.ledger import proves
-from tests.net.plain import TRUSTS_NOBODY
+from tests.net.http_server import TRUSTS_NOBODY
 
 A, B = "https://a.example", "https://b.example"
 TASKS: dict[str, Any] = {

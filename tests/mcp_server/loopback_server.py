@@ -8,7 +8,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.config import LifespanType
 
-from tests.net.plain import listening
+from tests.net.http_server import listening
 
 
 class _Quiet(uvicorn.Server):

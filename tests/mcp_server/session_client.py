@@ -12,7 +12,7 @@ from doorward.mcp_server import McpServer
 from doorward.wire.asgi import Receive, Scope, Send
 from tests.mcp_server.loopback_server import serving
 from tests.mcp_server.rpc_client import CLIENT, META, MODERN, RpcClient, validate_message
-from tests.net.plain import TRUSTS_NOBODY
+from tests.net.http_server import TRUSTS_NOBODY
 
 EVENTS = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.net.server import NAME, authority
+from tests.net.tls_server import NAME, authority
 
 
 @pytest.fixture(scope="session")

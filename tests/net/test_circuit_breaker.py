@@ -46,7 +46,7 @@ async def refused(circuit_breaker: CircuitBreaker, service: Service) -> int:
     """Return the seconds after which the refused one may come again."""
     before = service.questions
     with pytest.raises(Refused) as refusal:
-        await circuit_breaker.ask(service)
+        await circuit_breaker.call(service)
     assert (service.questions, refusal.value.detail) == (before, "nobody answers")
     return refusal.value.retry_after
 
@@ -55,7 +55,7 @@ async def fall_silent(circuit_breaker: CircuitBreaker, service: Service, hold: i
     """Let the service fall silent, for whoever asks next."""
     service.failure = silence(hold)
     with pytest.raises(LookupUnavailable):
-        await circuit_breaker.ask(service)
+        await circuit_breaker.call(service)
     service.failure = None
 
 
@@ -73,7 +73,7 @@ async def test_after_a_silence_everybody_is_refused_at_once_with_the_seconds_tha
     time.now += 0.1
 
     assert told == [5, 5, 2, 1]
-    assert await circuit_breaker.ask(service) == "ok"
+    assert await circuit_breaker.call(service) == "ok"
 
 
 async def test_after_the_pause_one_asks_and_the_others_wait_for_nothing() -> None:
@@ -83,13 +83,13 @@ async def test_after_the_pause_one_asks_and_the_others_wait_for_nothing() -> Non
     time.now += 5
     service.gate = asyncio.Event()
 
-    first = asyncio.create_task(circuit_breaker.ask(service))
+    first = asyncio.create_task(circuit_breaker.call(service))
     await asyncio.sleep(0)
     told = await refused(circuit_breaker, service)
     service.gate.set()
 
     assert (await first, told) == ("ok", 5)
-    assert await circuit_breaker.ask(service) == "ok"
+    assert await circuit_breaker.call(service) == "ok"
 
 
 async def test_a_try_that_fails_begins_the_pause_anew() -> None:
@@ -108,39 +108,39 @@ async def test_whoever_tries_and_hangs_up_leaves_the_turn_to_the_next() -> None:
     await fall_silent(circuit_breaker, service)
     time.now += 5
     service.gate = asyncio.Event()
-    first = asyncio.create_task(circuit_breaker.ask(service))
+    first = asyncio.create_task(circuit_breaker.call(service))
     await asyncio.sleep(0)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
     service.gate = None
 
-    assert await circuit_breaker.ask(service) == "ok"
+    assert await circuit_breaker.call(service) == "ok"
 
 
 async def test_one_callers_slow_question_is_no_outage_while_others_are_answered() -> None:
     time, service = FakeClock(), Service()
     circuit_breaker = breaker_of(time)
     service.failure, service.gate = silence(), asyncio.Event()
-    slow = asyncio.create_task(circuit_breaker.ask(service))
+    slow = asyncio.create_task(circuit_breaker.call(service))
     await asyncio.sleep(0)
     gate, service.failure, service.gate = service.gate, None, None
-    await circuit_breaker.ask(service)
+    await circuit_breaker.call(service)
     gate.set()
     with pytest.raises(LookupUnavailable):
         await slow
 
-    assert await circuit_breaker.ask(service) == "ok"
+    assert await circuit_breaker.call(service) == "ok"
 
 
 async def test_who_asks_for_peace_gets_it_although_others_were_answered() -> None:
     time, service = FakeClock(), Service()
     circuit_breaker = breaker_of(time)
     service.failure, service.gate = LookupUnavailable("nobody answers", hold=30), asyncio.Event()
-    busy = asyncio.create_task(circuit_breaker.ask(service))
+    busy = asyncio.create_task(circuit_breaker.call(service))
     await asyncio.sleep(0)
     gate, service.failure, service.gate = service.gate, None, None
-    await circuit_breaker.ask(service)
+    await circuit_breaker.call(service)
     gate.set()
     with pytest.raises(LookupUnavailable):
         await busy
@@ -156,9 +156,9 @@ async def test_a_refusal_is_an_answer(failure: DoorwardError) -> None:
     time.now += 5
     service.failure = failure
     with pytest.raises(type(failure)):
-        await circuit_breaker.ask(service)
+        await circuit_breaker.call(service)
     service.failure, service.gate = None, asyncio.Event()
-    both = asyncio.gather(circuit_breaker.ask(service), circuit_breaker.ask(service))
+    both = asyncio.gather(circuit_breaker.call(service), circuit_breaker.call(service))
     await asyncio.sleep(0)
     service.gate.set()
 
@@ -169,14 +169,14 @@ async def test_an_answer_that_was_on_its_way_ends_the_pause() -> None:
     time, service = FakeClock(), Service()
     circuit_breaker = breaker_of(time)
     service.gate = asyncio.Event()
-    early = asyncio.create_task(circuit_breaker.ask(service))
+    early = asyncio.create_task(circuit_breaker.call(service))
     await asyncio.sleep(0)
     gate, service.gate = service.gate, None
     await fall_silent(circuit_breaker, service)
     gate.set()
     await early
 
-    assert await circuit_breaker.ask(service) == "ok"
+    assert await circuit_breaker.call(service) == "ok"
 
 
 async def test_a_bug_in_the_question_closes_nothing_for_ever() -> None:
@@ -189,6 +189,6 @@ async def test_a_bug_in_the_question_closes_nothing_for_ever() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await circuit_breaker.ask(broken)
+        await circuit_breaker.call(broken)
 
-    assert await circuit_breaker.ask(service) == "ok"
+    assert await circuit_breaker.call(service) == "ok"

@@ -13,7 +13,7 @@ import pytest
 from doorward.net import Fetcher, FetchFailed, FetchRefused
 from doorward.net.connection import PinnedBackend, _require_peer
 from tests.ledger import proves
-from tests.net.server import NAME, Answer, Place, authority, ok, saying, serving, to
+from tests.net.tls_server import NAME, Answer, Place, authority, ok, saying, serving, to
 
 Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
 HOME = to("127.0.0.1")
@@ -98,7 +98,7 @@ async def test_anything_but_a_200_is_an_error_and_is_not_followed(
         with pytest.raises(FetchFailed) as failure:
             await fetcher(place, tls).fetch(place.url())
 
-    assert failure.value.code == "fetch-failed"
+    assert failure.value.code == "answer-unusable"
     assert len(place.requests) == 1
     assert status[:3] in failure.value.detail
 
@@ -194,7 +194,7 @@ async def test_a_name_that_does_not_resolve_is_a_failure() -> None:
 
 
 async def test_an_address_is_not_resolved() -> None:
-    backend = PinnedBackend(to("10.0.0.1"), anywhere=False)
+    backend = PinnedBackend(to("10.0.0.1"), any_address=False)
     assert list(await backend._checked("8.8.8.8", 443)) == ["8.8.8.8"]
 
 

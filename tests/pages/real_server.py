@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from doorward.authserver.server import AuthorizationServer
 from doorward.authserver.settings import AuthServerSettings, Limits, Resource
-from tests.net.plain import listening
+from tests.net.http_server import listening
 from tests.pages.browser import served
 
 PASSWORDS = {"alice": "correct horse", "bob": "battery staple"}

@@ -14,7 +14,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from doorward.serving import Connection, connection, new_event_loop, timeouts
-from tests.net.server import authority
+from tests.net.tls_server import authority
 from tests.serving.raw_client import FakeSocket, FakeTransport, RawClient
 
 

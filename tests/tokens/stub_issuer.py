@@ -61,7 +61,7 @@ class StubIssuer(Fetcher):
         self.says = says or (lambda _url: answer(active()))
         self.requests: list[tuple[str, FetchRequest]] = []
 
-    async def ask(self, url: str, question: FetchRequest, *, limit: int = 0) -> FetchResponse:
+    async def send(self, url: str, question: FetchRequest, *, limit: int = 0) -> FetchResponse:
         """Answer a question."""
         self.requests.append((url, question))
         return self._said(url)

@@ -105,7 +105,7 @@ async def test_a_pause_is_over() -> None:
 
     async def ask() -> int:
         with pytest.raises(LookupUnavailable) as refusal:
-            await circuit_breaker.ask(silent)
+            await circuit_breaker.call(silent)
         return refusal.value.retry_after
 
     await ask()

@@ -172,7 +172,7 @@ def test_a_private_key_that_others_can_read_is_not_used(
     run(monkeypatch, "--generate-keys")
     (keys / "mcp_private_key.pem").chmod(0o644)
 
-    with pytest.raises(SystemExit, match="can be read by other users"):
+    with pytest.raises(SystemExit, match="Other users of this machine can read"):
         run(monkeypatch, "--username", "alice")
 
 

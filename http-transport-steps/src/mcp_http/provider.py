@@ -93,7 +93,7 @@ def read_provider(
 
 def fetcher_of(issuer: str) -> Fetcher:
     """Return a fetcher that goes to public addresses, and to the issuer wherever it is."""
-    return Fetcher(allow_private_hosts=frozenset({read_target(issuer).pair}))
+    return Fetcher(allow_private_hosts=frozenset({read_target(issuer).host_port}))
 
 
 async def look(provider: Provider, say: Callable[[str], object] = print) -> None:
@@ -108,7 +108,7 @@ async def look(provider: Provider, say: Callable[[str], object] = print) -> None
     statuses = set()
     try:
         for url in metadata_urls(provider.issuer):
-            answer = await fetcher_of(provider.issuer).ask(url, FetchRequest(), limit=256 * 1024)
+            answer = await fetcher_of(provider.issuer).send(url, FetchRequest(), limit=256 * 1024)
             statuses.add(answer.status)
     except FetchFailed:
         say(

@@ -4,7 +4,7 @@ from doorward.downstream.grants import DownstreamGrant
 from doorward.downstream.refusals import DownstreamUnavailable
 from doorward.downstream.responses import MAX_RESPONSE, read_answer
 from doorward.downstream.token import DownstreamToken
-from doorward.net import AnswerUnusable, Clock, Fetcher, FetchFailed, FetchRefused
+from doorward.net import Clock, Fetcher, FetchFailed, FetchRefused, UnusableResponse
 from doorward.net.circuit_breaker import RETRY, CircuitBreaker
 from doorward.tokens.endpoint_discovery import IssuerEndpoint
 from doorward.wire.oauth import server_metadata
@@ -55,7 +55,7 @@ class TokenEndpoint:
         Raises:
             DownstreamUnavailable, DownstreamRefused, AnswerRefused.
         """
-        return await self._circuit_breaker.ask(lambda: self._request_token(subject_token, scopes))
+        return await self._circuit_breaker.call(lambda: self._request_token(subject_token, scopes))
 
     async def _request_token(self, subject_token: str, scopes: frozenset[str]) -> DownstreamToken:
         url = await self._url()
@@ -65,8 +65,8 @@ class TokenEndpoint:
             now=self._clock(),
         )
         try:
-            answer = await self._fetcher.ask(url, request, limit=MAX_RESPONSE)
-        except (AnswerUnusable, FetchRefused) as error:
+            answer = await self._fetcher.send(url, request, limit=MAX_RESPONSE)
+        except (UnusableResponse, FetchRefused) as error:
             raise DownstreamUnavailable(f"{self._name}: {error.detail}") from None
         except FetchFailed as error:
             raise DownstreamUnavailable(

@@ -16,7 +16,7 @@ from doorward.downstream.refusals import (
     TokenForUs,
 )
 from doorward.downstream.token import DownstreamToken
-from doorward.jose.compact import NotCompact, unverified_claims
+from doorward.jose.compact import MalformedJws, unverified_claims
 from doorward.net import FetchResponse
 from doorward.net.circuit_breaker import BUSY, RETRY
 from doorward.wire.oauth.scope import parse_scope
@@ -108,7 +108,7 @@ def require_other(target: str, token: str, inbound: str, own_audiences: frozense
         raise SameToken(target, "the issuer returned the caller's own token")
     try:
         audience = unverified_claims(token).get("aud")
-    except NotCompact:
+    except MalformedJws:
         return
     named = [audience] if isinstance(audience, str) else audience
     if isinstance(named, list) and not own_audiences.isdisjoint(str(one) for one in named):

@@ -15,7 +15,7 @@ from doorward.errors import ConfigurationError
 from doorward.identity import Identity
 from doorward.net import Clock, Expiring, Fetcher, SingleFlightCache
 from doorward.net.circuit_breaker import CircuitBreaker
-from doorward.net.url import pairs_of
+from doorward.net.url import host_ports_of
 
 # A token that is about to expire is not returned: it could expire on the way. In seconds; for
 # short-lived tokens, a part of the lifetime.
@@ -65,7 +65,9 @@ class DownstreamTokens:
                 "Set max_entries to 1 or more, and max_age to 0 to 86400 seconds.",
             )
         fetcher = fetcher or Fetcher(
-            allow_private_hosts=pairs_of(url for one in grants.values() for url in one.named_urls)
+            allow_private_hosts=host_ports_of(
+                url for one in grants.values() for url in one.named_urls
+            )
         )
         self._grants = dict(grants)
         circuit_breakers: dict[object, CircuitBreaker] = defaultdict(

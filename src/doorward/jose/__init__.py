@@ -1,1 +1,1 @@
-"""JWS and JWK: one strict compact form, algorithms pinned by the caller."""
+"""JWS and JWK: keys, signing and verifying in one strict compact form. Does not judge claims."""

@@ -1,4 +1,4 @@
-"""Signature algorithms, each as the one check that it is."""
+"""Signature algorithms: each makes a check of a signature over a message."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Check = Callable[[bytes, bytes], bool]
 @dataclass(frozen=True)
 class _RsaPkcs1:
     digest: Callable[[bytes], Any]
-    # What stands before the digest in that which is signed, in DER: RFC 8017 §9.2 note 1.
+    # The DER bytes before the digest in the signed block: RFC 8017 §9.2 note 1.
     prefix: bytes
 
     def fits(self, key: PublicKey) -> bool:
@@ -33,9 +33,9 @@ class _RsaPkcs1:
         def check(message: bytes, signature: bytes) -> bool:
             if len(signature) != size:
                 return False
-            # What was signed is compared as a whole and never read: readers of it have let forged
-            # signatures pass (CVE-2006-4339 and its many children). RFC 8017 §8.2.2 does the same;
-            # so does the library's `verify`, which takes a tenth longer.
+            # The signed block is compared as a whole and never parsed: parsers of it have accepted
+            # forged signatures (CVE-2006-4339 and its variants). RFC 8017 §8.2.2 does the same; so
+            # does the library's `verify`, which takes 10 % longer.
             try:
                 signed: bytes = recover(signature, how, None)
             except InvalidSignature:
@@ -71,7 +71,7 @@ class _RsaPss:
 
 
 def _size(key: RSAPublicKey) -> int:
-    """Return how many bytes a signature has."""
+    """Return the length of a signature in bytes."""
     return (key.key_size + 7) // 8
 
 
@@ -88,7 +88,7 @@ class _Ecdsa:
         verify, how, half = key.verify, ec.ECDSA(self.hash), self.half
 
         def check(message: bytes, signature: bytes) -> bool:
-            # r and s at their full width. DER, which is what libraries verify, never comes in.
+            # r and s at their full width; a DER signature is refused.
             if len(signature) != 2 * half:
                 return False
             r, s = int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
@@ -125,8 +125,7 @@ class _EdDsa:
 
 _SHA256, _SHA384, _SHA512 = hashes.SHA256(), hashes.SHA384(), hashes.SHA512()
 
-# All there is. No entry takes a shared secret, so none can be tricked into taking a public key
-# for one.
+# The whole list. No entry takes a shared secret, so a public key can never be used as one.
 _ALGORITHMS: dict[str, _RsaPkcs1 | _RsaPss | _Ecdsa | _EdDsa] = {
     "RS256": _RsaPkcs1(sha256, bytes.fromhex("3031300d060960864801650304020105000420")),
     "RS384": _RsaPkcs1(sha384, bytes.fromhex("3041300d060960864801650304020205000430")),
@@ -143,7 +142,7 @@ _ALGORITHMS: dict[str, _RsaPkcs1 | _RsaPss | _Ecdsa | _EdDsa] = {
 
 def checks_for(key: PublicKey) -> dict[str, Check]:
     """
-    Return, for each algorithm that ``key`` fits, the check of a signature over a message.
+    Return the signature check of each algorithm that ``key`` can be used with.
 
     Spec: RFC 7518 §3.1, §3.3 to §3.5; RFC 8037 §3.1
     """

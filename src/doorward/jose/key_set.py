@@ -1,23 +1,24 @@
-"""A JWKS document, read once into what the hot path asks of it."""
+"""A JWKS document as a lookup table from ``kid`` and algorithm to the key."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from doorward.jose.public_key import MOST_KEYS, Key, NotAKey, NotForSignatures, read_key
+from doorward.jose.public_key import MOST_KEYS, Key, NotASignatureKey, UnusableKey, read_key
 
 
-class NotAKeySet(ValueError):
-    """The document is no JWKS that can be used."""
+class InvalidKeySet(ValueError):
+    """The document is not a usable JWKS."""
 
 
 class KeySet:
     """
-    The keys of one issuer that may verify its tokens.
+    The keys of one issuer that can verify its tokens.
 
-    ``ignored`` says, for each other key that is not for another purpose, what is wrong. A set whose every key is ignored is a set.
+    ``ignored`` has one sentence for each key that cannot be used, except for keys with another
+    purpose. A set without a usable key is valid.
 
     Raises:
-        NotAKeySet: not an object with a list ``keys``, or more than ``MOST_KEYS`` of them.
+        InvalidKeySet: not an object with a list ``keys``, or more than ``MOST_KEYS`` of them.
 
     Spec: RFC 7517 §5
     """
@@ -25,9 +26,9 @@ class KeySet:
     def __init__(self, document: Any) -> None:
         keys = document.get("keys") if isinstance(document, Mapping) else None
         if not isinstance(keys, list):
-            raise NotAKeySet("there is no list of keys")
+            raise InvalidKeySet("there is no list of keys")
         if len(keys) > MOST_KEYS:
-            raise NotAKeySet(f"{len(keys)} keys, where {MOST_KEYS} are the most")
+            raise InvalidKeySet(f"{len(keys)} keys, at most {MOST_KEYS} are accepted")
         self.ignored: list[str] = []
         self._by_name: dict[tuple[str | None, str], Key] = {}
         self._index(self._readable(keys))
@@ -35,9 +36,9 @@ class KeySet:
 
     def find(self, kid: str | None, algorithm: str) -> Key | None:
         """
-        Return the key named ``kid`` that ``algorithm`` may be used with.
+        Return the key named ``kid`` that can be used with ``algorithm``.
 
-        Without a ``kid``: the only key of the set that fits, and none when there are several.
+        Without a ``kid``, return the only key that fits, and ``None`` when there are several.
 
         Spec: RFC 7515 §4.1.4, appendix D
         """
@@ -48,11 +49,11 @@ class KeySet:
         for position, jwk in enumerate(keys):
             try:
                 found.append(read_key(jwk))
-            except NotForSignatures:
-                # Keycloak and others publish encryption keys beside these. Nobody need be told.
+            except NotASignatureKey:
+                # Keycloak and others publish encryption keys too; that is no problem to report.
                 continue
-            except NotAKey as reason:
-                # Not a reason to refuse the set: one odd key must not lock everybody out.
+            except UnusableKey as reason:
+                # The set is still used: one unusable key must not lock out every user.
                 self.ignored.append(f"key {position}: {reason}")
         return found
 
@@ -67,5 +68,5 @@ class KeySet:
             if all(other.public == claimants[0].public for other in claimants):
                 self._by_name[name] = claimants[0]
             elif name[0] is not None:
-                # Two keys under one name: to try both is to let whoever added the second one sign.
+                # Two keys with one kid: trying both would let whoever added the second one sign.
                 self.ignored.append(f"kid {name[0]!r} names several keys for {name[1]}")

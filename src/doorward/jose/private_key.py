@@ -13,7 +13,7 @@ from doorward.errors import ConfigurationError
 from doorward.jose.algorithm_names import SigningAlgorithm
 from doorward.jose.compact import encode_segment
 from doorward.jose.public_jwk import build_public_jwk
-from doorward.jose.public_key import NotAKey
+from doorward.jose.public_key import UnusableKey
 
 _Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
@@ -35,7 +35,7 @@ class PrivateKey:
         self._key = key
         try:
             self._jwk, self.public_key = build_public_jwk(key.public_key())
-        except NotAKey as reason:
+        except UnusableKey as reason:
             raise _unsuitable(str(reason)) from None
         self.algorithm: SigningAlgorithm = self._jwk["alg"]
         self.thumbprint: str = self._jwk["kid"]

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from doorward.jose.algorithm_names import SigningAlgorithm
 from doorward.jose.compact import encode_segment
-from doorward.jose.public_key import Key, NotAKey, read_key
+from doorward.jose.public_key import Key, UnusableKey, read_key
 
 
 def build_public_jwk(public: object) -> tuple[dict[str, Any], Key]:
@@ -18,7 +18,7 @@ def build_public_jwk(public: object) -> tuple[dict[str, Any], Key]:
     ``kid`` is the key's own thumbprint.
 
     Raises:
-        NotAKey: this project does not sign with such a key, or would refuse its signatures.
+        UnusableKey: this project does not sign with such a key, or would refuse its signatures.
 
     Spec: RFC 7517 §4; RFC 7638 §3
     """
@@ -37,14 +37,14 @@ def _members(public: object) -> tuple[SigningAlgorithm, dict[str, str]]:
         return "RS256", {"kty": "RSA", "n": n, "e": e}
     if isinstance(public, ec.EllipticCurvePublicKey):
         if not isinstance(public.curve, ec.SECP256R1):
-            raise NotAKey(f"an EC key on {public.curve.name}")
+            raise UnusableKey(f"an EC key on {public.curve.name}")
         point = public.public_numbers()
         x, y = _integer(point.x, 32), _integer(point.y, 32)
         return "ES256", {"kty": "EC", "crv": "P-256", "x": x, "y": y}
     if isinstance(public, ed25519.Ed25519PublicKey):
         x = encode_segment(public.public_bytes_raw())
         return "EdDSA", {"kty": "OKP", "crv": "Ed25519", "x": x}
-    raise NotAKey(f"a {type(public).__name__}")
+    raise UnusableKey(f"a {type(public).__name__}")
 
 
 def _thumbprint(members: dict[str, str]) -> str:

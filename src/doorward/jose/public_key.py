@@ -1,4 +1,4 @@
-"""An issuer's public keys, as its JWKS document gives them."""
+"""A public key, read from a JWK."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 
 from doorward.jose.algorithms import Check, PublicKey, checks_for
-from doorward.jose.compact import NotCompact, decode_segment
+from doorward.jose.compact import MalformedJws, decode_segment
 
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _CURVES: dict[str, ec.EllipticCurve] = {
@@ -20,58 +20,58 @@ _CURVES: dict[str, ec.EllipticCurve] = {
     "P-521": ec.SECP521R1(),
 }
 _SMALLEST_RSA, _LARGEST_RSA = 2048, 8192
-# Twenty keys is a large provider in the middle of a rotation.
+# A large provider in the middle of a rotation has twenty keys.
 MOST_KEYS = 64
 
 
-class NotAKey(ValueError):
-    """The JWK is none that may verify access tokens; the message says why."""
+class UnusableKey(ValueError):
+    """The JWK cannot verify access tokens; the message says why."""
 
 
-class NotForSignatures(NotAKey):
-    """The JWK says of itself that it is for something else, such as encryption."""
+class NotASignatureKey(UnusableKey):
+    """The JWK is for another purpose, such as encryption."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """A public key: its ``kid``, and one check per algorithm that it may be used with."""
+    """A public key: its ``kid``, and one signature check for each algorithm it can be used with."""
 
     kid: str | None
     checks: Mapping[str, Check] = field(repr=False)
     public: PublicKey = field(repr=False, compare=False)
 
     def verify(self, algorithm: str, message: bytes, signature: bytes) -> bool:
-        """Say whether ``signature`` over ``message`` is this key's, by exactly ``algorithm``."""
+        """Return whether this key made ``signature`` over ``message``, with exactly ``algorithm``."""
         check = self.checks.get(algorithm)
         return check is not None and check(message, signature)
 
 
 def read_key(jwk: Any) -> Key:
     """
-    Return the key in ``jwk`` when it may verify signatures.
+    Return the key in ``jwk``.
 
     Raises:
-        NotForSignatures: a key for encryption.
-        NotAKey: a private or symmetric key, too small, or not a key at all.
+        NotASignatureKey: a key for encryption.
+        UnusableKey: a private or symmetric key, too small, or not a key at all.
 
     Spec: RFC 7517 §4; RFC 7518 §3.3, §6; RFC 8037 §2
     """
     if not isinstance(jwk, dict):
-        raise NotAKey("not an object")
-    # A private key that everybody can fetch signs for everybody.
+        raise UnusableKey("not an object")
+    # Whoever fetches a published private key can sign tokens.
     if leaked := _PRIVATE & jwk.keys():
-        raise NotAKey(f"it carries the private or symmetric member {min(leaked)!r}")
+        raise UnusableKey(f"it has the private or symmetric member {min(leaked)!r}")
     if jwk.get("use", "sig") != "sig" or "verify" not in _operations(jwk):
-        raise NotForSignatures("it is not for verifying signatures")
+        raise NotASignatureKey("it is not for verifying signatures")
     kid = jwk.get("kid")
     if kid is not None and not isinstance(kid, str):
-        raise NotAKey("its kid is not a string")
+        raise UnusableKey("its kid is not a string")
     public = _public(jwk)
     checks = checks_for(public)
     if "alg" in jwk:
         checks = {name: check for name, check in checks.items() if name == jwk["alg"]}
     if not checks:
-        raise NotAKey(f"its alg {jwk.get('alg')!r} does not fit its type")
+        raise UnusableKey(f"its alg {jwk.get('alg')!r} does not fit its type")
     return Key(kid, checks, public)
 
 
@@ -83,31 +83,31 @@ def _operations(jwk: dict[str, Any]) -> list[Any]:
 def _public(jwk: dict[str, Any]) -> PublicKey:
     read = _READERS.get(str(jwk.get("kty")))
     if read is None:
-        raise NotAKey(f"kty {jwk.get('kty')!r} has no public key")
+        raise UnusableKey(f"kty {jwk.get('kty')!r} has no public key")
     try:
         return read(jwk)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise NotAKey(f"its numbers make no key: {error}") from None
+        raise UnusableKey(f"its numbers make no key: {error}") from None
 
 
 def _rsa(jwk: dict[str, Any]) -> PublicKey:
     n, e = (int.from_bytes(_bytes(jwk, name), "big") for name in ("n", "e"))
-    # A modulus of a million bits would make every check take seconds.
+    # With a modulus of a million bits, every check takes seconds.
     if not _SMALLEST_RSA <= n.bit_length() <= _LARGEST_RSA:
-        raise NotAKey(f"an RSA key of {n.bit_length()} bits")
+        raise UnusableKey(f"an RSA key of {n.bit_length()} bits")
     if not 3 <= e < 2**33:
-        raise NotAKey("an RSA exponent out of range")
+        raise UnusableKey("an RSA exponent out of range")
     return RSAPublicNumbers(e, n).public_key()
 
 
 def _ec(jwk: dict[str, Any]) -> PublicKey:
     curve = _CURVES.get(str(jwk.get("crv")))
     if curve is None:
-        raise NotAKey(f"curve {jwk.get('crv')!r}")
+        raise UnusableKey(f"curve {jwk.get('crv')!r}")
     size = (curve.key_size + 7) // 8
     x, y = _bytes(jwk, "x"), _bytes(jwk, "y")
     if len(x) != size or len(y) != size:
-        raise NotAKey("coordinates of the wrong length")
+        raise UnusableKey("coordinates of the wrong length")
     return ec.EllipticCurvePublicKey.from_encoded_point(curve, b"\x04" + x + y)
 
 
@@ -116,7 +116,7 @@ def _okp(jwk: dict[str, Any]) -> PublicKey:
         return Ed25519PublicKey.from_public_bytes(_bytes(jwk, "x"))
     if jwk.get("crv") == "Ed448":
         return Ed448PublicKey.from_public_bytes(_bytes(jwk, "x"))
-    raise NotAKey(f"curve {jwk.get('crv')!r}")
+    raise UnusableKey(f"curve {jwk.get('crv')!r}")
 
 
 _READERS: dict[str, Callable[[dict[str, Any]], PublicKey]] = {"RSA": _rsa, "EC": _ec, "OKP": _okp}
@@ -125,8 +125,8 @@ _READERS: dict[str, Callable[[dict[str, Any]], PublicKey]] = {"RSA": _rsa, "EC":
 def _bytes(jwk: dict[str, Any], name: str) -> bytes:
     value = jwk.get(name)
     if not isinstance(value, str) or not value.isascii():
-        raise NotAKey(f"no {name!r}")
+        raise UnusableKey(f"no {name!r}")
     try:
         return decode_segment(value.encode())
-    except NotCompact:
-        raise NotAKey(f"{name!r} is not base64url") from None
+    except MalformedJws:
+        raise UnusableKey(f"{name!r} is not base64url") from None

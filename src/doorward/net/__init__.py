@@ -1,15 +1,14 @@
-"""The only room with sockets and the clock: one guarded fetcher, single-flight caches."""
+"""Outbound HTTP that is safe against SSRF, single-flight caches, a circuit breaker, and the clock."""
 
 from doorward.net.clock import ALWAYS, NEVER, Clock, Span
 from doorward.net.fetcher import Fetcher
 from doorward.net.messages import FetchRequest, FetchResponse
-from doorward.net.refusals import AnswerUnusable, FetchFailed, FetchRefused
+from doorward.net.refusals import FetchFailed, FetchRefused, UnusableResponse
 from doorward.net.single_flight import Expiring, SingleFlight, SingleFlightCache
 
 __all__ = [
     "ALWAYS",
     "NEVER",
-    "AnswerUnusable",
     "Clock",
     "Expiring",
     "FetchFailed",
@@ -20,4 +19,5 @@ __all__ = [
     "SingleFlight",
     "SingleFlightCache",
     "Span",
+    "UnusableResponse",
 ]

@@ -1,4 +1,4 @@
-"""Which addresses a stranger's URL may lead us to."""
+"""Which IP addresses a URL from a stranger may lead to."""
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -30,8 +30,8 @@ _NOT_PUBLIC_4 = tuple(
     )
 )
 
-# Everything outside is refused unseen: loopback, IPv4-mapped, NAT64 (64:ff9b::), unique local,
-# link local, multicast, and whatever is invented next.
+# Everything outside is refused: loopback, IPv4-mapped, NAT64 (64:ff9b::), unique local,
+# link local, multicast, and future ranges.
 _GLOBAL_6 = IPv6Network("2000::/3")
 _NOT_PUBLIC_6 = tuple(
     IPv6Network(network)
@@ -43,8 +43,8 @@ _NOT_PUBLIC_6 = tuple(
         "3fff::/20",
     )
 )
-# Where servers of a company or of this machine live. Link-local addresses are not among them:
-# 169.254.169.254 gives a cloud machine's credentials to whoever asks.
+# Networks of a company or of this machine. Link-local addresses are left out: 169.254.169.254 gives a
+# cloud machine's credentials to any caller.
 _INTERNAL_4 = tuple(
     IPv4Network(network)
     for network in (
@@ -62,13 +62,13 @@ _ISATAP = frozenset({0x00005EFE, 0x02005EFE})
 
 def is_public(address: str) -> bool:
     """
-    Say whether ``address`` is an ordinary unicast address of the public internet.
+    Return whether ``address`` is a unicast address of the public internet.
 
-    ``"203.0.113.7"``, ``"::ffff:8.8.8.8"`` and ``"fe80::1%eth0"`` are not, and neither is
-    anything that is not the usual spelling of an address.
+    ``"203.0.113.7"``, ``"::ffff:8.8.8.8"`` and ``"fe80::1%eth0"`` are not, and neither is an
+    unusual spelling of an address.
 
-    An IPv6 address that carries an IPv4 one is refused whatever it carries: a translator on
-    the way decides where it leads, not we.
+    An IPv6 address that contains an IPv4 address is always refused: a translator on the way decides
+    where it leads.
 
     Spec: RFC 6890 §2.2; RFC 4291 §2.5.5; RFC 5214 §6.1; RFC 6052 §2.1; RFC 8215
     """
@@ -83,7 +83,7 @@ def is_public(address: str) -> bool:
 
 def is_internal(address: str) -> bool:
     """
-    Say whether ``address`` is one of loopback, or of a network that its owner numbers privately.
+    Return whether ``address`` is on loopback or in a private network.
 
     Spec: RFC 1918 §3; RFC 4193 §3.1; RFC 6598 §7
     """
@@ -98,10 +98,10 @@ def is_internal(address: str) -> bool:
 
 def not_public(addresses: Iterable[str]) -> list[str]:
     """
-    Return those of a name's ``addresses`` that are not public.
+    Return the ``addresses`` of a name that are not public.
 
-    A single one is a reason to refuse the name as a whole: a name with public and private addresses
-    is a rebinding attempt, and using the public one only hides it.
+    One of them is enough to refuse the name. A name with public and private addresses is a rebinding
+    attempt, and using the public one would only hide it.
     """
     return [address for address in addresses if not is_public(address)]
 

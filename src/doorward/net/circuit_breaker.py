@@ -1,4 +1,4 @@
-"""Leaving a service in peace that does not answer, so that nobody waits for it in vain."""
+"""A circuit breaker: after an outage, callers fail at once while the service recovers."""
 
 from collections.abc import Awaitable, Callable
 from math import ceil
@@ -9,49 +9,48 @@ from doorward.net import NEVER, Clock, Span
 
 V = TypeVar("V")
 
-# For how many seconds nobody asks again after a silence.
+# For how many seconds no call is made after a call without an answer.
 RETRY = 5
-# What a service answers that is busy or away, whatever it was asked. A 500 may be about this one
-# question, and whoever can cause one must not lock the others out.
+# Statuses of a service that is busy or down. A 500 may be about one request only, and a caller who can
+# cause it must not lock out the others.
 BUSY = frozenset({429, 502, 503, 504})
 
 
 class CircuitBreaker:
     """
-    Lets questions through to a service, and after an outage none for a while.
+    Passes calls to a service, and refuses them for a while after an outage.
 
-    A failure says itself whether it is an outage: an ``Unavailable`` whose ``hold`` is a number of
-    seconds. For so long everybody is refused at once, with the seconds that are left. Then one
-    question goes out, and the others are refused until it is answered: they would wait together for
-    the same time-out again. Every other failure is an answer, and ends the pause.
+    An ``Unavailable`` with ``hold`` seconds opens the circuit. For so long every call is refused at
+    once, with the seconds that are left. Then one call is let through, and the others are refused until
+    it returns: otherwise all would wait for the same timeout. Any other failure closes the circuit.
 
-    A failure that is ``silent`` got no answer at all. It is no outage when somebody else was answered
-    meanwhile: one caller's token may be slow to judge, and must not lock the others out.
+    A ``silent`` failure got no answer. It does not open the circuit if another call was answered
+    meanwhile: one slow token must not lock out the other callers.
 
-    ``refuse`` makes the refusal, of the reason and the seconds.
+    ``refuse`` makes the exception from the reason and the seconds.
     """
 
     def __init__(self, refuse: Callable[[str, int], Unavailable], clock: Clock) -> None:
         self._refuse = refuse
         self._clock = clock
         self._pause = NEVER
-        # Why nobody is asked; None since the last answer.
+        # Why the circuit is open; None while it is closed.
         self._because: str | None = None
         self._trying = False
         self._answers = 0
 
-    async def ask(self, question: Callable[[], Awaitable[V]]) -> V:
+    async def call(self, function: Callable[[], Awaitable[V]]) -> V:
         """
-        Return what ``question`` gives.
+        Return the result of ``function``.
 
         Raises:
-            Unavailable: what ``refuse`` makes; nothing was asked.
-            DoorwardError: whatever the question raises.
+            Unavailable: made by ``refuse``; ``function`` was not called.
+            DoorwardError: whatever ``function`` raises.
         """
         tries = self._begin()
         answers = self._answers
         try:
-            found = await question()
+            found = await function()
         except Unavailable as failure:
             self._failed(failure, answers)
             raise
@@ -59,14 +58,14 @@ class CircuitBreaker:
             self._answered()
             raise
         finally:
-            # Also when whoever asked hangs up: the next one tries.
+            # Also when the caller is cancelled: the next caller tries.
             if tries:
                 self._trying = False
         self._answered()
         return found
 
     def _begin(self) -> bool:
-        """Refuse in the pause; else say whether this is the one question after it."""
+        """Refuse while the circuit is open; return whether this is the trial call after it."""
         if self._because is None:
             return False
         now = self._clock()

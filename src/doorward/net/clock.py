@@ -1,4 +1,4 @@
-"""Time as an argument, so that no test waits for it; and how long something lasts."""
+"""The clock as an argument, so that tests choose the time; and a span of time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ CLOCK_SKEW = 60
 @dataclass(frozen=True, slots=True)
 class Span:
     """
-    From when until when something lasts, in seconds since 1970.
+    A time range in seconds since 1970: ``since`` is in it, ``until`` is not.
 
-    It has a beginning because clocks are set back: what goes by its end alone, such as a pause or
-    what is believed of somebody, would last for as much longer.
+    It has a beginning because clocks are set back. A pause or a cached value that only has an end
+    would then last longer.
     """
 
     since: float
     until: float
 
     def holds(self, now: float) -> bool:
-        """Say whether ``now`` is in it; before its beginning it is over as well."""
+        """Return whether ``now`` is in the range."""
         return self.since <= now < self.until
 
 

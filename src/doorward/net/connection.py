@@ -1,4 +1,4 @@
-"""Connections that lead to the address that was checked, and to no other."""
+"""Connections to the address that was checked, and to no other."""
 
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
@@ -14,15 +14,15 @@ class PinnedBackend(httpcore2.AsyncNetworkBackend):
     """
     Resolve once, check every answer, connect to a checked address.
 
-    The name stays in the request, so ``Host`` and SNI are those of the name. With ``anywhere`` the
-    addresses are not judged: the operator named this host and port himself.
+    The name stays in the request, so ``Host`` and SNI are those of the name. With ``any_address`` the
+    addresses are not checked: the operator configured this host and port.
 
     Spec: MCP 2026-07-28, security best practices, "Server-Side Request Forgery"
     """
 
-    def __init__(self, resolver: Resolver, *, anywhere: bool) -> None:
+    def __init__(self, resolver: Resolver, *, any_address: bool) -> None:
         self._resolver = resolver
-        self._anywhere = anywhere
+        self._any_address = any_address
         self._tcp = httpcore2.AnyIOBackend()
 
     async def connect_tcp(
@@ -55,7 +55,7 @@ class PinnedBackend(httpcore2.AsyncNetworkBackend):
 
     async def _checked(self, host: str, port: int) -> Sequence[str]:
         addresses = await self._literal_or_resolved(host, port)
-        hidden = [] if self._anywhere else not_public(addresses)
+        hidden = [] if self._any_address else not_public(addresses)
         if hidden:
             raise FetchRefused(f"{host!r} leads to {', '.join(hidden)}, which is not public")
         if not addresses:

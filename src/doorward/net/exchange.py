@@ -1,4 +1,4 @@
-"""One question on the wire and its answer off it: the part of a fetch that needs an HTTP library."""
+"""One HTTP request and its response: the part of a fetch that needs an HTTP library."""
 
 import re
 import ssl
@@ -8,33 +8,32 @@ import httpcore2
 
 from doorward.net.connection import PinnedBackend
 from doorward.net.messages import FetchRequest, FetchResponse
-from doorward.net.refusals import AnswerUnusable, FetchFailed
+from doorward.net.refusals import FetchFailed, UnusableResponse
 from doorward.net.resolver import Resolver
 from doorward.net.url import FetchUrl
 
 _MAX_AGE = re.compile(r'(?:^|[,\s])(?:s-maxage|max-age)="?([0-9]{1,10})"?', re.IGNORECASE)
-_UNCACHED = re.compile(r"(?:^|[,\s])(?:no-store|no-cache)(?:$|[,\s=])", re.IGNORECASE)
+_NOT_CACHEABLE = re.compile(r"(?:^|[,\s])(?:no-store|no-cache)(?:$|[,\s=])", re.IGNORECASE)
 
 
 async def exchange(
     target: FetchUrl,
-    question: FetchRequest,
+    request: FetchRequest,
     *,
     resolver: Resolver,
-    anywhere: bool,
+    any_address: bool,
     tls: ssl.SSLContext | None,
     limit: int,
     any_status: bool,
 ) -> FetchResponse:
     """
-    Return what ``target`` answers, at most ``limit`` bytes of it, over a connection of its own.
+    Return the response of ``target``, of at most ``limit`` bytes, over a new connection.
 
-    ``anywhere`` is for a target that the operator named himself: its addresses are not judged.
+    ``any_address`` is for a target that the operator configured: its addresses are not checked.
 
     Raises:
-        FetchRefused: an address behind the target is none that this process goes to.
-        FetchFailed: no answer, one that is no HTTP, too long or encoded, or without ``any_status``
-            one other than a 200.
+        FetchRefused: an address of the target is not public.
+        FetchFailed: no response, invalid HTTP, too long, encoded, or not 200 without ``any_status``.
     """
     context = tls if target.scheme == "https" else None
     try:
@@ -43,18 +42,18 @@ async def exchange(
             httpcore2.AsyncConnectionPool(
                 ssl_context=context,
                 max_connections=1,
-                network_backend=PinnedBackend(resolver, anywhere=anywhere),
+                network_backend=PinnedBackend(resolver, any_address=any_address),
             ) as pool,
             pool.stream(
-                question.method,
+                request.method,
                 _url(target),
-                headers=question.headers(target),
-                content=question.body or None,
-            ) as answer,
+                headers=request.headers(target),
+                content=request.body or None,
+            ) as response,
         ):
-            return await _read(answer, target, limit, any_status=any_status)
+            return await _read(response, target, limit, any_status=any_status)
     except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException) as error:
-        raise FetchFailed(f"{target.pair!r}: {type(error).__name__}: {error}") from None
+        raise FetchFailed(f"{target.host_port!r}: {type(error).__name__}: {error}") from None
 
 
 def _url(target: FetchUrl) -> httpcore2.URL:
@@ -67,27 +66,27 @@ def _url(target: FetchUrl) -> httpcore2.URL:
 
 
 async def _read(
-    answer: httpcore2.Response, target: FetchUrl, limit: int, *, any_status: bool
+    response: httpcore2.Response, target: FetchUrl, limit: int, *, any_status: bool
 ) -> FetchResponse:
-    # Redirects too: the address behind one was never checked, and following it with a check of its
-    # own still lets the first host choose where this process goes next.
-    if answer.status != 200 and not any_status:
-        raise AnswerUnusable(f"{target.pair!r} answered {answer.status}")
-    headers = _headers(answer)
-    # We asked for none; whoever encodes regardless may send 5 kB that unpack to 5 GB.
+    # Redirects too: with a check of the new address, the first host could still choose where this
+    # process connects next.
+    if response.status != 200 and not any_status:
+        raise UnusableResponse(f"{target.host_port!r} answered {response.status}")
+    headers = _headers(response)
+    # The request asked for none. 5 kB of compressed data can unpack to 5 GB.
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise AnswerUnusable(f"{target.pair!r} answered with an encoded body")
+        raise UnusableResponse(f"{target.host_port!r} answered with an encoded body")
     body = bytearray()
-    async for part in answer.aiter_stream():
+    async for part in response.aiter_stream():
         body += part
         if len(body) > limit:
-            raise AnswerUnusable(f"{target.pair!r} sent more than {limit} bytes")
-    return FetchResponse(answer.status, headers, bytes(body), _max_age(headers))
+            raise UnusableResponse(f"{target.host_port!r} sent more than {limit} bytes")
+    return FetchResponse(response.status, headers, bytes(body), _max_age(headers))
 
 
-def _headers(answer: httpcore2.Response) -> dict[str, str]:
+def _headers(response: httpcore2.Response) -> dict[str, str]:
     merged: dict[str, str] = {}
-    for name, value in answer.headers:
+    for name, value in response.headers:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         merged[key] = f"{merged[key]}, {text}" if key in merged else text
     return merged
@@ -95,7 +94,7 @@ def _headers(answer: httpcore2.Response) -> dict[str, str]:
 
 def _max_age(headers: Mapping[str, str]) -> float | None:
     policy = headers.get("cache-control", "")
-    if _UNCACHED.search(policy):
+    if _NOT_CACHEABLE.search(policy):
         return 0.0
     found = _MAX_AGE.search(policy)
     if found is None:

@@ -1,4 +1,4 @@
-"""What is asked of a URL, and what it answers."""
+"""The requests and responses of the fetcher."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,27 +9,27 @@ from doorward.net.url import FetchUrl
 @dataclass(frozen=True, slots=True)
 class FetchResponse:
     """
-    An answer: from ``fetch`` always one with status 200.
+    A response; from ``fetch``, always with status 200.
 
-    ``headers`` has names in lower case. ``max_age`` is in seconds: how much longer its author lets
-    it be kept; ``None`` when nothing was said, 0 when it may not be kept.
+    ``headers`` has names in lower case. ``max_age`` is how many seconds it may be cached: ``None`` if
+    the server does not say, 0 if it must not be cached.
     """
 
     status: int
-    # Not in representations: a token endpoint's answer is a token, and a question to one a secret.
+    # Not in the representation: a token endpoint answers with tokens and is sent secrets.
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     max_age: float | None
 
     @property
     def media_type(self) -> str:
-        """The media type in lower case, without parameters; empty when none was named."""
+        """The media type in lower case, without parameters; empty if there is none."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """What is sent: ``body`` with its media type, and the media type that is wanted back."""
+    """A request: ``body`` with its media type, and the media type to accept."""
 
     method: str = "GET"
     accept: str = "application/json"
@@ -38,7 +38,7 @@ class FetchRequest:
     authorization: str | None = field(default=None, repr=False)
 
     def headers(self, target: FetchUrl) -> list[tuple[str, str]]:
-        """Return the headers of this question to ``target``."""
+        """Return the headers of this request to ``target``."""
         headers = [
             ("Host", target.host_header),
             ("Accept", self.accept),

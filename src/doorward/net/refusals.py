@@ -1,4 +1,4 @@
-"""What the guarded fetcher raises."""
+"""The exceptions of the fetcher."""
 
 from typing import ClassVar
 
@@ -7,10 +7,10 @@ from doorward.errors import DoorwardError
 
 class FetchFailed(DoorwardError):
     """
-    The document could not be had.
+    The document could not be fetched.
 
-    ``public`` is one sentence for every cause: told apart, "no such host", "refused" and "answered
-    403" would let a stranger map the network behind this server. ``detail`` is for the log.
+    ``public`` is the same for every cause: with different texts for "no such host", "refused" and
+    "answered 403", a stranger could map the network behind this server. ``detail`` is for the log.
     """
 
     code = "fetch-failed"
@@ -21,17 +21,17 @@ class FetchFailed(DoorwardError):
         self.detail = detail
 
 
-class AnswerUnusable(FetchFailed):
+class UnusableResponse(FetchFailed):
     """
-    Somebody answered, and with what is not to be used: too much, encoded, or another status.
+    The server answered with something unusable: too long, encoded, or with another status.
 
-    Told apart from silence because the peer is up: the next question may well be answered.
+    Its own class because the server is up: the next request may succeed.
     """
 
     code = "answer-unusable"
 
 
 class FetchRefused(FetchFailed):
-    """The URL is one that this process does not fetch; nothing was sent."""
+    """The URL is not allowed; nothing was sent."""
 
     code = "fetch-refused"

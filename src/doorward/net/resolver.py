@@ -1,4 +1,4 @@
-"""The addresses of a name, as this machine finds them."""
+"""The addresses of a host name, from the system's resolver."""
 
 import asyncio
 import socket

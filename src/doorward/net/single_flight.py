@@ -1,4 +1,4 @@
-"""Ask once for what many wait for, and keep the answer for a bounded time."""
+"""One load for all concurrent callers, and a cache with a time limit."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -13,40 +13,39 @@ V = TypeVar("V")
 
 class SingleFlight(Generic[K, V]):
     """
-    At most one load per key at a time; whoever asks meanwhile gets the same answer or exception.
+    At most one load per key at a time; concurrent callers get the same result or exception.
 
-    A waiter that is cancelled leaves; the load goes on for the others, and ends by its own limits
-    when there are none.
+    When a caller is cancelled, the load goes on for the others, or until its own time limit.
     """
 
     def __init__(self) -> None:
-        self._flying: dict[K, asyncio.Task[V]] = {}
+        self._tasks: dict[K, asyncio.Task[V]] = {}
 
     async def run(self, key: K, load: Callable[[], Awaitable[V]]) -> V:
-        """Return what ``load`` gives, starting it only when no load for ``key`` is under way."""
-        task = self._flying.get(key)
+        """Return the result of ``load``; join the load for ``key`` that is in flight, if there is one."""
+        task = self._tasks.get(key)
         if task is None:
             task = asyncio.create_task(_awaited(load))
-            self._flying[key] = task
-            task.add_done_callback(lambda done: self._landed(key, done))
-        # Without the shield, the first waiter to hang up takes the load away from all others. It also
-        # sees a failure for which nobody waits any more.
+            self._tasks[key] = task
+            task.add_done_callback(lambda done: self._remove(key, done))
+        # Without the shield, the first cancelled caller would cancel the load for all. The shield also
+        # retrieves an exception that no caller waits for any more.
         return await asyncio.shield(task)
 
     async def aclose(self) -> None:
-        """End every load that is under way; whoever waits for one is cancelled with it."""
-        flying = list(self._flying.values())
-        for task in flying:
+        """Cancel every load in flight, and its callers with it."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*flying, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def in_flight(self, key: K) -> bool:
-        """Say whether a load for ``key`` is under way, so that ``run`` would join it."""
-        return key in self._flying
+        """Return whether a load for ``key`` is in flight."""
+        return key in self._tasks
 
-    def _landed(self, key: K, task: asyncio.Task[V]) -> None:
-        if self._flying.get(key) is task:
-            del self._flying[key]
+    def _remove(self, key: K, task: asyncio.Task[V]) -> None:
+        if self._tasks.get(key) is task:
+            del self._tasks[key]
 
 
 async def _awaited(load: Callable[[], Awaitable[V]]) -> V:
@@ -55,7 +54,7 @@ async def _awaited(load: Callable[[], Awaitable[V]]) -> V:
 
 @dataclass(frozen=True, slots=True)
 class Expiring(Generic[V]):
-    """What a load gives: the value, and for how many seconds its author lets it be kept."""
+    """The result of a load: the value, and for how many seconds it may be cached."""
 
     value: V
     max_age: float | None = None
@@ -71,10 +70,9 @@ class SingleFlightCache(Generic[K, V]):
     """
     A bounded cache with one load per key in flight.
 
-    A value is kept for its own ``max_age``, but never shorter than ``floor`` nor longer than
-    ``ceiling`` seconds; without one, for ``floor``. The least recently used of more than
-    ``entries`` values goes. An exception is never kept: to remember a refusal, let ``load``
-    return a value that means it.
+    A value is cached for its ``max_age``, but at least ``floor`` and at most ``ceiling`` seconds;
+    without ``max_age``, for ``floor``. Beyond ``entries`` values, the least recently used one is
+    dropped. An exception is never cached: to cache a refusal, let ``load`` return a value for it.
 
     Spec: draft-ietf-oauth-client-id-metadata-document §4.4; RFC 9111 §4.2
     """
@@ -91,7 +89,7 @@ class SingleFlightCache(Generic[K, V]):
         return len(self._kept)
 
     def peek(self, key: K) -> V | None:
-        """Return the value that is kept for ``key`` and still good, without loading."""
+        """Return the cached value for ``key``, or ``None``; never load."""
         kept = self._good(key)
         return None if kept is None else kept.value
 
@@ -99,12 +97,12 @@ class SingleFlightCache(Generic[K, V]):
         self, key: K, load: Callable[[], Awaitable[Expiring[V]]], *, asker: Hashable = None
     ) -> V:
         """
-        Return the value for ``key``: the kept one while it is good, else what ``load`` gives.
+        Return the value for ``key``, from the cache or from ``load``.
 
-        Only loads of the same ``asker`` are waited for; what they give is kept for all.
+        Only loads of the same ``asker`` are joined; their results are cached for all.
 
         Raises:
-            Exception: whatever ``load`` raises, to everybody who waited for it.
+            Exception: whatever ``load`` raises, to each caller that joined it.
         """
         kept = self._good(key)
         if kept is not None:
@@ -112,7 +110,7 @@ class SingleFlightCache(Generic[K, V]):
         return await self._flights.run((key, asker), lambda: self._load(key, load))
 
     def forget(self, key: K) -> None:
-        """Drop what is kept for ``key``."""
+        """Drop the cached value for ``key``."""
         self._kept.pop(key, None)
 
     def _good(self, key: K) -> _Kept[V] | None:

@@ -1,4 +1,4 @@
-"""A URL, read in the one way that every parser reads it, or refused."""
+"""URLs that every parser reads alike; all others are refused."""
 
 import re
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ _PORTS = {"https": 443, "http": 80}
 
 @dataclass(frozen=True)
 class FetchUrl:
-    """Where a URL leads: ``host`` in lower case without brackets, ``path`` with its query."""
+    """The parts of a URL: ``host`` in lower case without brackets, ``path`` with its query."""
 
     scheme: str
     host: str
@@ -30,8 +30,8 @@ class FetchUrl:
     path: str
 
     @property
-    def pair(self) -> str:
-        """The ``host:port`` by which an operator allows this place."""
+    def host_port(self) -> str:
+        """``host:port``, as operators list it in ``allow_private_hosts``."""
         return f"{self.host}:{self.port}"
 
     @property
@@ -43,20 +43,22 @@ class FetchUrl:
 
 def read_target(url: str, *, longest: int = 2048) -> FetchUrl:
     """
-    Return where ``url`` leads; ``longest`` is in characters.
+    Return the parts of ``url``, of at most ``longest`` characters.
 
     Refuses credentials, fragments, backslashes, anything not printable ASCII, hosts ending in a
-    dot, and numbers that some resolver takes for an address (``127.1``, ``0x7f.1``,
-    ``2130706433``). Does not resolve, and does not judge addresses.
+    dot, and numbers that some resolvers read as an address (``127.1``, ``0x7f.1``,
+    ``2130706433``). Does not resolve names, and does not check addresses.
 
     Raises:
-        FetchRefused: the URL is none that everybody reads alike.
+        FetchRefused: parsers could read the URL differently.
 
     Spec: RFC 3986 §3.2; RFC 6943 §3.1.1
     """
     parts = _split(url, longest)
     if parts is None or parts.scheme not in _PORTS:
-        raise FetchRefused(f"not an absolute http(s) URL that everybody reads alike: {url[:200]!r}")
+        raise FetchRefused(
+            f"not an absolute http(s) URL that all parsers read alike: {url[:200]!r}"
+        )
     host = parts.hostname or ""
     if not _is_address(host) and not _is_name(host):
         raise FetchRefused(
@@ -93,12 +95,12 @@ def _is_name(host: str) -> bool:
     return not _NUMBER.fullmatch(host.rsplit(".", 1)[-1])
 
 
-def pairs_of(urls: Iterable[str | None]) -> frozenset[str]:
+def host_ports_of(urls: Iterable[str | None]) -> frozenset[str]:
     """
-    Return the ``host:port`` of each of ``urls``: those that an operator wrote down.
+    Return the ``host:port`` of each URL that an operator configured.
 
-    They may be private, a provider in the company's network being the usual case; what a
-    provider's metadata points to elsewhere must be public.
+    Such a host can be private, as a provider in the company's network is. Other hosts, to which a
+    provider's metadata points, must be public.
     """
     found = set()
     for url in urls:

@@ -1,5 +1,5 @@
 """
-What users import in their own tests: a token mint, bad tokens by name, a watch on permissions.
+Tools for your own tests: a token mint, bad tokens by name, and assertions about permissions.
 
 ```python
 from doorward.testing import BAD_TOKENS, TokenMint

@@ -1,4 +1,4 @@
-"""Bad tokens by name: each one a good token that is wrong in exactly one way."""
+"""Bad tokens by name: each is a good token with exactly one fault."""
 
 import hashlib
 import hmac
@@ -24,8 +24,8 @@ class BadToken:
         assert answer.status_code == 401
     ```
 
-    ``attack`` says what a server that accepts it has let in. ``make`` takes the mint that the
-    server trusts.
+    ``attack`` says what happens on a server that accepts it. ``make`` takes the mint that the server
+    trusts.
 
     Spec: RFC 6750 §3.1; RFC 8725
     """
@@ -141,7 +141,7 @@ def _four_parts(mint: TokenMint) -> str:
 
 
 BAD_TOKENS: tuple[BadToken, ...] = (
-    BadToken("expired", "a stolen token is good for ever", _expired),
+    BadToken("expired", "a stolen token works for ever", _expired),
     BadToken("not-yet-valid", "a token is used before its time", _not_yet_valid),
     BadToken("endless", "a token that lives for fifty years", _endless),
     BadToken("missing-exp", "a token that never ends", _with(exp=ABSENT)),
@@ -189,19 +189,19 @@ BAD_TOKENS: tuple[BadToken, ...] = (
     BadToken("padded", "one token has many spellings", _padded),
     BadToken("four-parts", "what follows the signature is not signed", _four_parts),
 )
-"""Every bad token there is a name for."""
+"""All bad tokens."""
 
 
 def bad_token(name: str, mint: TokenMint) -> str:
     """
-    Return the bad token called ``name``, as the issuer ``mint`` would have had to write it.
+    Return the bad token called ``name``, made with the issuer ``mint``.
 
-    ``bad_token("expired", mint)`` is genuine, and over.
+    ``bad_token("expired", mint)`` is genuine and expired.
 
     Raises:
-        KeyError: there is no bad token of this name; the message lists those there are.
+        KeyError: no bad token has this name; the message lists all names.
     """
     by_name = {bad.name: bad for bad in BAD_TOKENS}
     if name not in by_name:
-        raise KeyError(f"no bad token is called {name!r}; there are: {', '.join(by_name)}")
+        raise KeyError(f"no bad token is called {name!r}; choose one of {', '.join(by_name)}")
     return by_name[name].make(mint)

@@ -1,4 +1,4 @@
-"""An issuer in the process: makes a key, publishes it, mints access tokens."""
+"""A token issuer for tests: it has a key, publishes it and mints access tokens."""
 
 import secrets
 import time
@@ -28,11 +28,11 @@ class TokenMint:
     token = mint.mint("alice", scopes={"mcp:read", "mcp:tools"})
     expired = mint.mint("alice", exp=0)
     without_subject = mint.mint("alice", sub=ABSENT)
-    keys = mint.jwks()  # what the issuer publishes: hand it to the verifier under test
+    keys = mint.jwks()  # the published key set: give it to the verifier under test
     ```
 
-    ``lifetime`` is in seconds. ``clock`` answers seconds since 1970, so that a test can choose its
-    own time. The key is made on construction unless one is given.
+    ``lifetime`` is in seconds. ``clock`` returns seconds since 1970, so that a test can choose the
+    time. A key is generated unless you give one.
 
     Spec: RFC 9068 §2
     """
@@ -59,7 +59,7 @@ class TokenMint:
         return f"TokenMint({self.issuer!r}, {self.key!r})"
 
     def jwks(self) -> dict[str, Any]:
-        """Return the key set that this issuer publishes: public halves alone."""
+        """Return the key set that this issuer publishes, with public keys only."""
         return {"keys": [self.key.public_jwk()]}
 
     def claims(
@@ -72,7 +72,7 @@ class TokenMint:
         **overrides: Any,
     ) -> dict[str, Any]:
         """
-        Return the claims of a good token, with ``overrides`` put over them.
+        Return the claims of a good token, changed by ``overrides``.
 
         A claim overridden with ``ABSENT`` is left out.
 
@@ -96,7 +96,7 @@ class TokenMint:
         return {name: value for name, value in claims.items() if value is not ABSENT}
 
     def header(self, **overrides: Any) -> dict[str, Any]:
-        """Return the header of a good token, with ``overrides`` put over it."""
+        """Return the header of a good token, changed by ``overrides``."""
         header = {
             "alg": self.key.algorithm,
             "typ": "at+jwt",
@@ -110,7 +110,7 @@ class TokenMint:
         payload: Mapping[str, Any] | bytes,
         header: Mapping[str, Any] | bytes | None = None,
     ) -> str:
-        """Return ``payload`` signed with this issuer's key, whatever it says."""
+        """Return ``payload`` signed with this issuer's key; nothing is checked."""
         message = signing_input(self.header() if header is None else header, payload)
         return f"{message.decode('ascii')}.{encode_segment(self.key.signature(message))}"
 
@@ -125,9 +125,9 @@ class TokenMint:
         **overrides: Any,
     ) -> str:
         """
-        Return a good access token for ``subject``, or one that is wrong where you say so.
+        Return a good access token for ``subject``, or one with the faults that you name.
 
-        ``mint.mint("alice", scopes={"mcp:read"})`` is good; ``mint.mint("alice", exp=0)`` is over;
+        ``mint.mint("alice", scopes={"mcp:read"})`` is good; ``mint.mint("alice", exp=0)`` is expired;
         ``headers={"typ": "JWT"}`` changes the header.
 
         Spec: RFC 9068 §2.1, §2.2

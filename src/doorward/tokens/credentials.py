@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from doorward.errors import MalformedToken, UnknownIssuer
 from doorward.identity import Identity
-from doorward.jose.compact import NotCompact, decode_segment, read_object
+from doorward.jose.compact import MalformedJws, decode_segment, read_object
 from doorward.net import Clock, Fetcher
-from doorward.net.url import pairs_of
+from doorward.net.url import host_ports_of
 from doorward.tokens.api_keys.key import PREFIX
 from doorward.tokens.api_keys.verifier import ApiKeys, ApiKeyVerifier
 from doorward.tokens.cache import VerifiedTokenCache
@@ -89,7 +89,7 @@ class CredentialVerifier:
         self._clock = clock
         self._owns_fetcher = fetcher is None
         self._fetcher = fetcher or Fetcher(
-            allow_private_hosts=pairs_of(
+            allow_private_hosts=host_ports_of(
                 url
                 for one in opaque
                 for url in (one.issuer, one.internal_url, *one.lookup.named_urls)
@@ -191,9 +191,9 @@ def _issuer_named_by(token: bytes) -> object:
     try:
         if len(segments) != 3 or not decode_segment(segments[0]).lstrip().startswith(b"{"):
             return _NO_ISSUER
-    except NotCompact:
+    except MalformedJws:
         return _NO_ISSUER
     try:
         return read_object(decode_segment(segments[1])).get("iss")
-    except NotCompact:
+    except MalformedJws:
         return None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from doorward.net import AnswerUnusable, FetchFailed, FetchRefused, FetchResponse
+from doorward.net import FetchFailed, FetchRefused, FetchResponse, UnusableResponse
 from doorward.tokens import CredentialVerifier
 from doorward.tokens.refusals import InactiveToken, LookupUnavailable
 from tests.tokens.clock import FakeClock
@@ -53,7 +53,7 @@ async def test_an_issuer_that_is_down_is_not_asked_by_every_caller(
         pytest.param(answer({}, 500), id="broken-for-this-token"),
         pytest.param(answer({}, 404), id="not-there"),
         pytest.param(answer(b"<html>", media_type="text/html"), id="a-page"),
-        pytest.param(AnswerUnusable("sent more than 65536 bytes"), id="too-much"),
+        pytest.param(UnusableResponse("sent more than 65536 bytes"), id="too-much"),
         pytest.param(FetchRefused("leads to 10.0.0.1"), id="nothing-was-sent"),
     ],
 )

@@ -13,7 +13,7 @@ from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import signing_keys
 from doorward.errors import ConfigurationError
-from doorward.jose.compact import NotCompact, read_header, read_object, split
+from doorward.jose.compact import MalformedJws, read_header, read_object, split_jws
 from doorward.jose.private_key import PrivateKey
 from doorward.net.clock import Clock
 
@@ -110,10 +110,10 @@ class KeyRing:
         Does not look at ``exp``, audience or revocation.
         """
         try:
-            compact = split(token.encode("ascii", "replace"))
+            compact = split_jws(token.encode("ascii", "replace"))
             header = read_header(compact.header)
             claims = read_object(compact.payload)
-        except NotCompact:
+        except MalformedJws:
             return None
         key = next((key for key in self._keys if key.kid == header.kid), None)
         if key is None or not key.private.public_key.verify(

@@ -8,7 +8,7 @@ from typing import Any
 from doorward.client.oauth.token_store import TokenStore
 from doorward.client.oauth.tokens import Tokens
 from doorward.client.storage.open_store import open_store
-from doorward.jose.compact import NotCompact, unverified_claims
+from doorward.jose.compact import MalformedJws, unverified_claims
 
 
 def token_store_of(account: str | None) -> TokenStore:
@@ -80,7 +80,7 @@ def _span(seconds: float) -> str:
 def _claims(token: str) -> dict[str, Any]:
     try:
         return unverified_claims(token)
-    except NotCompact:
+    except MalformedJws:
         return {}
 
 

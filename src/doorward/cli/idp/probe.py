@@ -61,7 +61,7 @@ async def _probe(output: Output, issuer: str, idp: str | None, *, registration: 
     # The user named the issuer, so its host may be private; every other URL in its documents must
     # be public.
     fetcher = Fetcher(
-        allow_private_hosts=frozenset({read_target(require_issuer(issuer)).pair}), timeout=10
+        allow_private_hosts=frozenset({read_target(require_issuer(issuer)).host_port}), timeout=10
     )
     tried = await look(fetcher, issuer)
     _require_documents(issuer, tried)

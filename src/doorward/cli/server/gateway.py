@@ -141,9 +141,9 @@ async def _look_behind(output: Output, settings: "Environment") -> None:
 
     behind, realm = settings["KEYCLOAK_UPSTREAM_URL"], settings["KEYCLOAK_REALM"]
     url = f"{behind}/realms/{realm}/.well-known/openid-configuration"
-    fetcher = Fetcher(allow_private_hosts=frozenset({read_target(url).pair}))
+    fetcher = Fetcher(allow_private_hosts=frozenset({read_target(url).host_port}))
     try:
-        found = await fetcher.ask(url, FetchRequest(), limit=256 * 1024)
+        found = await fetcher.send(url, FetchRequest(), limit=256 * 1024)
     except FetchFailed:
         output.note(f"Nobody answers at {behind} yet. Start Keycloak; until then, callers get 502.")
         return

@@ -15,7 +15,7 @@ from doorward.cli.server.target import load
 from doorward.errors import DoorwardError, MalformedToken, RequestRefused
 from doorward.identity import Identity
 from doorward.integrations.effective_policy import effective_policy_of
-from doorward.jose.compact import NotCompact, read_object, split
+from doorward.jose.compact import MalformedJws, read_object, split_jws
 from doorward.policy import Operation, Rule
 from doorward.policy.why import explain
 from doorward.tokens import RFC9068
@@ -114,9 +114,9 @@ def _from_token(output: Output, verifier: Any) -> Any:
         return asyncio.run(_verified(verifier, token))
     output.note("token not verified: --at names no Guard")
     try:
-        parts = split(token)
+        parts = split_jws(token)
         claims = {"iss": "", "exp": 0, **read_object(parts.payload)}
-    except NotCompact as error:
+    except MalformedJws as error:
         raise MalformedToken(str(error)) from None
     return read_identity(claims, RFC9068, parts.payload)
 

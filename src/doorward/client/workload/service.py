@@ -15,7 +15,7 @@ from doorward.client.oauth.token_endpoint import exchange_grant
 from doorward.client.oauth.tokens import Tokens, is_sendable
 from doorward.client.refusals import ProtocolBroken, SignInFailed, Unreachable
 from doorward.client.sign_in.flow import SignIn
-from doorward.jose.compact import NotCompact, unverified_claims
+from doorward.jose.compact import MalformedJws, unverified_claims
 from doorward.wire.oauth.scope import build_scope
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -145,7 +145,7 @@ def _audiences(token: str) -> frozenset[str]:
     """Return the audiences of a JWT, without verification: the issuer verifies it."""
     try:
         audience = unverified_claims(token).get("aud")
-    except NotCompact:
+    except MalformedJws:
         return frozenset()
     values: list[Any] = audience if isinstance(audience, list) else [audience]
     return frozenset(values) if all(isinstance(value, str) for value in values) else frozenset()

@@ -69,7 +69,7 @@ async def _send(fetcher: Fetcher, endpoint: str, registration: Mapping[str, Any]
         body=json.dumps(registration).encode(),
         content_type="application/json",
     )
-    return await fetcher.ask(endpoint, question, limit=64 * 1024)
+    return await fetcher.send(endpoint, question, limit=64 * 1024)
 
 
 def judge_registration(status: int, error: str) -> ProbeAttempt:
@@ -96,7 +96,7 @@ async def _take_back(fetcher: Fetcher, endpoint: str, document: Mapping[str, Any
     if not usable or not _is_beside(place, endpoint):
         return ProbeAttempt(Answer.YES, evidence, left_behind=f"client {client}")
     try:
-        gone = await fetcher.ask(
+        gone = await fetcher.send(
             str(place), FetchRequest(method="DELETE", authorization=f"Bearer {token}")
         )
     except FetchFailed:
@@ -118,7 +118,7 @@ async def knock(fetcher: Fetcher, endpoint: str) -> ProbeAttempt:
         method="POST", body=b"token=", content_type="application/x-www-form-urlencoded"
     )
     try:
-        answer = await fetcher.ask(endpoint, question, limit=64 * 1024)
+        answer = await fetcher.send(endpoint, question, limit=64 * 1024)
     except FetchFailed as failure:
         return ProbeAttempt(Answer.UNKNOWN, f"advertised; not measured: {failure.detail}")
     told = f"{answer.status} {_error(answer)}".strip()

@@ -79,7 +79,7 @@ async def look(fetcher: Fetcher, issuer: str) -> tuple[TriedForm, ...]:
 
 async def _try(fetcher: Fetcher, form: MetadataForm) -> TriedForm:
     try:
-        answer = await fetcher.ask(form.url, FetchRequest(), limit=LARGEST_METADATA)
+        answer = await fetcher.send(form.url, FetchRequest(), limit=LARGEST_METADATA)
     except FetchFailed as failure:
         return TriedForm(form, None, failure.detail)
     if answer.status != 200:

@@ -71,7 +71,7 @@ async def _keys(fetcher: Fetcher, document: Mapping[str, Any]) -> ProbeAttempt:
     if not isinstance(place, str):
         return ProbeAttempt(Answer.UNKNOWN, f"no jwks_uri; {unknown}")
     try:
-        answer = await fetcher.ask(place, FetchRequest(), limit=LARGEST_KEYS)
+        answer = await fetcher.send(place, FetchRequest(), limit=LARGEST_KEYS)
         keys = strict_json.parse_object(answer.body).get("keys")
     except (FetchFailed, strict_json.NotStrictJson):
         keys = None

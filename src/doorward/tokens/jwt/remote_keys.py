@@ -180,11 +180,11 @@ class RemoteKeys:
             self._keep_stale(f"{type(error).__name__}: {error}")
             return
         # Imported with the first keys: with the cryptography below, it is a tenth of start-up.
-        from doorward.jose.key_set import KeySet, NotAKeySet
+        from doorward.jose.key_set import KeySet, InvalidKeySet
 
         try:
             keys = KeySet(strict_json.parse_object(content))
-        except (NotAKeySet, strict_json.NotStrictJson) as error:
+        except (InvalidKeySet, strict_json.NotStrictJson) as error:
             self._keep_stale(f"{type(error).__name__}: {error}")
             return
         self._replace(content, keys, max_age)

@@ -13,9 +13,9 @@ from doorward.errors import (
     WrongAlgorithm,
 )
 from doorward.identity import Identity
-from doorward.jose.compact import Header, NotCompact, read_header, read_object, split
+from doorward.jose.compact import JwsHeader, MalformedJws, read_header, read_object, split_jws
 from doorward.net import Clock, Fetcher
-from doorward.net.url import pairs_of
+from doorward.net.url import host_ports_of
 from doorward.tokens.cache import VerifiedTokenCache
 from doorward.tokens.jwt.checks import Expected, PresentedToken, admit
 from doorward.tokens.jwt.discovered_keys import DiscoveredKeys
@@ -80,7 +80,7 @@ class Verifier:
         self._clock = clock
         self._owns_fetcher = fetcher is None
         self._fetcher = fetcher or Fetcher(
-            allow_private_hosts=pairs_of(
+            allow_private_hosts=host_ports_of(
                 url for one in issuers for url in (one.issuer, one.internal_url, one.jwks_uri)
             )
         )
@@ -93,7 +93,7 @@ class Verifier:
         }
         self._cache = VerifiedTokenCache(entries=cache_entries, ttl=cache_ttl)
         self._seen = None if self._cache.is_off else SeenFilter(cache_entries)
-        self._headers: dict[bytes, Header] = {}
+        self._headers: dict[bytes, JwsHeader] = {}
 
     def _source(self, issuer: TrustedIssuer) -> KeySource:
         if issuer.keys is not None:
@@ -183,12 +183,12 @@ class Verifier:
         self._seen.add(token)
         return identity
 
-    def _read(self, token: bytes) -> tuple[Header, dict[str, Any], _Trusted, Any]:
+    def _read(self, token: bytes) -> tuple[JwsHeader, dict[str, Any], _Trusted, Any]:
         try:
-            parts = split(token)
+            parts = split_jws(token)
             header = self._headers.get(parts.header) or self._read_header(parts.header)
             claims = read_object(parts.payload)
-        except NotCompact as error:
+        except MalformedJws as error:
             raise MalformedToken(str(error)) from None
         # Not yet verified: `iss` only selects the issuer whose keys are tried, and no others are.
         issuer = claims.get("iss")
@@ -202,7 +202,7 @@ class Verifier:
             )
         return header, claims, trusted, parts
 
-    def _read_header(self, segment: bytes) -> Header:
+    def _read_header(self, segment: bytes) -> JwsHeader:
         header = read_header(segment)
         while len(self._headers) >= _MAX_HEADERS:
             self._headers.pop(next(iter(self._headers)), None)

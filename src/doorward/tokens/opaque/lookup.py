@@ -49,7 +49,7 @@ class _IssuerLookup:
             InactiveToken: 401, the token is not active.
             LookupUnavailable: 503, the issuer cannot be asked.
         """
-        body = await self._circuit_breaker.ask(lambda: self._ask(token))
+        body = await self._circuit_breaker.call(lambda: self._ask(token))
         if body is None:
             raise InactiveToken(f"{self.issuer.issuer} says that it is not active")
         return dict(body)

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from doorward.net import (
-    AnswerUnusable,
     Fetcher,
     FetchFailed,
     FetchRefused,
     FetchRequest,
     FetchResponse,
+    UnusableResponse,
 )
 from doorward.net.circuit_breaker import BUSY, RETRY
 from doorward.tokens.refusals import LookupUnavailable
@@ -31,8 +31,8 @@ async def ask(fetcher: Fetcher, url: str, request: FetchRequest) -> FetchRespons
         LookupUnavailable: 503; no response, or one that is too large or too late.
     """
     try:
-        return await fetcher.ask(url, request, limit=MAX_RESPONSE)
-    except (AnswerUnusable, FetchRefused) as error:
+        return await fetcher.send(url, request, limit=MAX_RESPONSE)
+    except (UnusableResponse, FetchRefused) as error:
         raise LookupUnavailable(f"{type(error).__name__}: {error.detail}") from None
     except FetchFailed as error:
         raise LookupUnavailable(

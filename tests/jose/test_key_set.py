@@ -6,8 +6,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from doorward.jose.algorithm_names import SUPPORTED
-from doorward.jose.key_set import KeySet, NotAKeySet
-from doorward.jose.public_key import MOST_KEYS, NotAKey, read_key
+from doorward.jose.key_set import InvalidKeySet, KeySet
+from doorward.jose.public_key import MOST_KEYS, UnusableKey, read_key
 from tests.ledger import proves
 from tests.tokens.signer import ALGORITHMS, Signer, b64, ec_jwk, rsa_jwk, rsa_key
 
@@ -72,13 +72,13 @@ def test_a_curve_without_an_algorithm_serves_the_one_that_is_made_for_it(kind: s
     ],
 )
 def test_a_key_that_may_not_verify_tokens_is_not_read(change: dict[str, Any]) -> None:
-    with pytest.raises(NotAKey):
+    with pytest.raises(UnusableKey):
         read_key({**RSA, **change})
 
 
 @pytest.mark.parametrize("jwk", [None, [], "key", 1], ids=str)
 def test_what_is_no_object_is_no_key(jwk: object) -> None:
-    with pytest.raises(NotAKey):
+    with pytest.raises(UnusableKey):
         read_key(jwk)
 
 
@@ -90,7 +90,7 @@ def test_what_is_no_object_is_no_key(jwk: object) -> None:
 def test_a_point_that_is_not_on_its_curve_is_no_key(change: dict[str, Any]) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     read_key(ec_jwk(key, "P-256", 32))
-    with pytest.raises(NotAKey):
+    with pytest.raises(UnusableKey):
         read_key({**ec_jwk(key, "P-256", 32), **change})
 
 
@@ -100,7 +100,7 @@ def test_a_point_that_is_not_on_its_curve_is_no_key(change: dict[str, Any]) -> N
     ids=["null", "list", "empty", "null-keys", "object", "too-many"],
 )
 def test_what_is_no_key_set_is_refused(document: object) -> None:
-    with pytest.raises(NotAKeySet):
+    with pytest.raises(InvalidKeySet):
         KeySet(document)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from doorward.net import Fetcher, FetchFailed, FetchRefused, FetchRequest
 from tests.ledger import proves
-from tests.net.server import ok, saying, serving, to
+from tests.net.tls_server import ok, saying, serving, to
 
 Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
 HOME = to("127.0.0.1")
@@ -21,7 +21,7 @@ async def test_every_status_is_an_answer_and_a_redirect_is_not_followed(
     said = f"HTTP/1.1 {status}\r\nLocation: /else\r\nContent-Length: 2\r\n\r\n{{}}".encode()
     async with serving(saying(said), tls[0]) as place:
         fetcher = Fetcher(allow_private_hosts=frozenset({place.pair}), resolver=HOME, tls=tls[1])
-        answer = await fetcher.ask(place.url("/register"), FetchRequest())
+        answer = await fetcher.send(place.url("/register"), FetchRequest())
 
     assert (answer.status, answer.body) == (int(status[:3]), b"{}")
     assert place.connections == 1
@@ -31,7 +31,7 @@ async def test_a_body_is_sent_with_its_length_and_its_type(tls: Contexts) -> Non
     question = FetchRequest(method="POST", body=b'{"a":1}', content_type="application/json")
     async with serving(saying(ok(b"{}")), tls[0]) as place:
         fetcher = Fetcher(allow_private_hosts=frozenset({place.pair}), resolver=HOME, tls=tls[1])
-        await fetcher.ask(place.url("/register"), question)
+        await fetcher.send(place.url("/register"), question)
 
     request = place.requests[0].lower()
     assert request.startswith("post /register http/1.1\r\n")
@@ -45,7 +45,7 @@ async def test_nothing_is_sent_to_an_address_inside(tls: Contexts) -> None:
     async with serving(saying(ok(b"{}")), tls[0]) as place:
         fetcher = Fetcher(resolver=HOME, tls=tls[1])
         with pytest.raises(FetchRefused):
-            await fetcher.ask(place.url(), FetchRequest(method="POST", body=b"x"))
+            await fetcher.send(place.url(), FetchRequest(method="POST", body=b"x"))
 
     assert place.connections == 0
 
@@ -55,7 +55,7 @@ async def test_a_long_answer_is_refused_whatever_its_status(tls: Contexts) -> No
     async with serving(saying(said), tls[0]) as place:
         fetcher = Fetcher(allow_private_hosts=frozenset({place.pair}), resolver=HOME, tls=tls[1])
         with pytest.raises(FetchFailed, match="more than 50 bytes"):
-            await fetcher.ask(place.url(), FetchRequest(), limit=50)
+            await fetcher.send(place.url(), FetchRequest(), limit=50)
 
 
 def test_what_authorizes_a_question_is_not_in_its_text() -> None:

@@ -24,7 +24,7 @@ from tests.ledger import proves
 def test_a_plain_url_leads_where_it_says(url: str, pair: str, path: str) -> None:
     target = read_target(url)
 
-    assert (target.pair, target.path) == (pair, path)
+    assert (target.host_port, target.path) == (pair, path)
 
 
 @proves("S69", "refuses")
