@@ -38,7 +38,7 @@ WAYS: Mapping[str, Sequence[Call]] = {
         Call(_GUARD, _PIPELINE, "record", "If so: the application runs, and one event is written."),
     ),
     "token": (
-        Call(_VERIFIER, "jose/compact", "split", "A token has exactly one reading."),
+        Call(_VERIFIER, "jose/compact", "split_jws", "A token has exactly one reading."),
         Call(_VERIFIER, "tokens/jwt/key_source", "key", "The issuer named in it has pinned keys."),
         Call(_VERIFIER, "jose/public_key", "verify", "The signature comes before every claim."),
         Call(
