@@ -180,7 +180,7 @@ class RemoteKeys:
             self._keep_stale(f"{type(error).__name__}: {error}")
             return
         # Imported with the first keys: with the cryptography below, it is a tenth of start-up.
-        from doorward.jose.key_set import KeySet, InvalidKeySet
+        from doorward.jose.key_set import InvalidKeySet, KeySet
 
         try:
             keys = KeySet(strict_json.parse_object(content))
