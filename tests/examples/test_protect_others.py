@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from doorward.testing import TokenMint
+from tests.examples.conftest import RESOURCE
 from tests.examples.test_protect_fastapi import call
 
 SERVERS = ["examples.protect_official_sdk", "examples.protect_fastmcp"]
@@ -57,6 +58,24 @@ async def test_the_example_serves_callers_by_name_and_refuses_with_all_that_is_n
     assert 'scope="orders:read orders:refund"' in narrow.headers["www-authenticate"]
     assert refunded.json()["result"]["structuredContent"] == {"result": "refunded 3.00 on 7"}
     assert nobody.status_code == 401
+
+
+async def test_the_example_in_an_application_serves_its_tools_and_leaves_its_routes_open(
+    issuer: TokenMint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISSUER", issuer.issuer)
+    reader = issuer.mint("alice", scopes={"orders:read"})
+    async with started(fresh("examples.protect_mounted").web) as http:
+        health, docs = await http.get("/health"), await http.get("/docs")
+        metadata = await http.get("/.well-known/oauth-protected-resource/mcp")
+        mine = await call(http, reader, "my_orders")
+        narrow = await call(http, reader, "refund")
+        nobody = await call(http, None, "my_orders")
+
+    assert (health.json(), docs.status_code) == ("well", 200)
+    assert metadata.json()["resource"] == RESOURCE
+    assert mine.json()["result"]["structuredContent"] == {"result": ["an order of alice"]}
+    assert (narrow.status_code, nobody.status_code) == (403, 401)
 
 
 async def test_the_example_with_plain_routes_judges_each_of_them_with_the_same_guard(

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from doorward.identity import Identity, current_identity
+from doorward.integrations.mcp_sdk import protect
 from tests.guard.bench import (
     MINT,
     Bench,
@@ -41,13 +42,12 @@ async def test_a_server_of_the_official_sdk_is_guarded_in_both_eras() -> None:
         caller = current_identity()
         return f"{greeting} {caller.subject if caller else 'nobody'}"
 
-    app = server.streamable_http_app(stateless_http=True, json_response=True)
     bench = Bench(resource=LOCAL, issuers=[trusted(audience=LOCAL)])
-    bench.guarded = bench.guard.protect(app)
+    bench.guarded = protect(server, bench.guard, stateless_http=True, json_response=True)
     call: dict[str, Any] = {"name": "who", "arguments": {"greeting": "hi"}}
     everything = local_token("mcp:read", "mcp:tools")
 
-    async with app.router.lifespan_context(app):
+    async with server.session_manager.run():
         new = {**ACCEPT, **routing("tools/call", "who")}
         for path in ("/mcp", "/mcp/"):
             body = modern("tools/call", **call)

@@ -1,7 +1,7 @@
 """``Guard``: what an operator says about a protected server, checked before it may start."""
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -178,7 +178,7 @@ class Guard:
             max_body=_require_limit(max_body),
             serve_other_paths=serve_other_paths,
             open_paths=frozenset(open_paths),
-            app_path=app_path or paths.endpoint,
+            app_path=app_path,
         )
 
     @property
@@ -191,12 +191,25 @@ class Guard:
         """The number of bytes that the largest message may have."""
         return self._settings.max_body
 
-    def protect(self, app: ASGIApp, *, policy: Policy | None = None) -> GuardMiddleware:
+    @property
+    def app_path(self) -> str:
+        """The path of the endpoint, as the application behind is told it."""
+        return self._settings.app_path or self.path
+
+    def protect(
+        self,
+        app: ASGIApp,
+        *,
+        policy: Policy | None = None,
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> GuardMiddleware:
         """
         Return ``app`` behind this guard.
 
         ``policy`` decides in place of the guard's own: an adapter's, which adds to that one what
-        the server's author wrote beside each tool. The metadata offers its scopes.
+        the server's author wrote beside each tool. The metadata offers its scopes. ``prepare`` is
+        awaited before the first request, for an application that was mounted: Starlette runs no
+        lifespan but that of the outermost one.
 
         The caller is in the ASGI scope under ``doorward.identity`` and is what
         ``current_identity()`` answers while the application runs; the message is under
@@ -207,11 +220,11 @@ class Guard:
 
             app = DownstreamMiddleware(app, self.downstream_tokens)
         if policy is None:
-            return GuardMiddleware(app, self._settings)
+            return GuardMiddleware(app, self._settings, prepare)
         self.require_hideable(policy)
         self.adapted.append(policy)
         return GuardMiddleware(
-            app, replace(self._settings, policy=policy, metadata=self._metadata_of(policy))
+            app, replace(self._settings, policy=policy, metadata=self._metadata_of(policy)), prepare
         )
 
     def require_hideable(self, policy: Policy) -> None:

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from doorward.errors import RequestRefused, Unavailable
+from doorward.errors import ConfigurationError, RequestRefused, Unavailable
 from doorward.guard.http import cors
 from doorward.guard.http.body import replay, require_json
 from doorward.guard.http.lifespan import run_lifespan
+from doorward.guard.http.mounts import path_served, require_no_mcp_server
 from doorward.guard.http.paths import EndpointPaths, Place
 from doorward.guard.http.response_stream import ResponseStream
 from doorward.guard.http.responses import INSIDE_KEY, Response, deliver
 from doorward.guard.http_methods import ALLOW, NOT_IN_MESSAGES, operation_of, without_body
 from doorward.guard.pipeline import GuardedRequest, Pipeline
-from doorward.guard.refusals import MethodRefused, NothingHere, PathRefused
+from doorward.guard.refusals import MethodRefused, NothingHere, NotReady, PathRefused
 from doorward.guard.sessions import SessionOwners
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity
@@ -55,9 +56,17 @@ class GuardMiddleware:
     Other paths are refused unless the settings serve them.
     """
 
-    def __init__(self, app: ASGIApp, settings: GuardSettings) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: GuardSettings,
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._app = app
         self._settings = settings
+        self._prepare = prepare
+        self._prepared = False
+        self._app_path = settings.app_path or settings.paths.endpoint
         self._pipeline = settings.pipeline
         self._sessions = SessionOwners()
 
@@ -75,8 +84,8 @@ class GuardMiddleware:
         """Answer one ASGI scope."""
         kind = scope["type"]
         if kind == "lifespan":
-            start, close = self._pipeline.start, self._pipeline.aclose
-            await run_lifespan(self._app, scope, receive, send, start=start, close=close)
+            close = self._pipeline.aclose
+            await run_lifespan(self._app, scope, receive, send, start=self._start, close=close)
             return
         # The path of the scope and never a URL put together from Host: "Host: a/?x=" moves that.
         path: str = scope["path"]
@@ -91,6 +100,29 @@ class GuardMiddleware:
             # A websocket on a guarded path: the guard cannot check its messages.
             await receive()
             await send({"type": "websocket.close", "code": 1008})
+
+    async def _start(self) -> None:
+        if self._prepare is None:
+            require_no_mcp_server(self._app, self._app_path)
+        await self._pipeline.start()
+
+    async def _get_ready(self) -> None:
+        """
+        Let the application start that was mounted, and so has had no lifespan.
+
+        Raises:
+            NotReady: 503, it cannot start, or is not to be served like this.
+        """
+        try:
+            if self._prepare is None:
+                require_no_mcp_server(self._app, self._app_path)
+            else:
+                await self._prepare()
+        except ConfigurationError as error:
+            raise NotReady(str(error)) from error
+        if self._settings.app_path is None:
+            self._app_path = path_served(self._app, self._app_path)
+        self._prepared = True
 
     def _is_open(self, path: str) -> bool:
         return self._settings.serve_other_paths or path in self._settings.open_paths
@@ -133,6 +165,8 @@ class GuardMiddleware:
                 return
             # The token comes first: the body of an unauthenticated request is not even read.
             caller = await self._pipeline.authenticate(request)
+            if not self._prepared:
+                await self._get_ready()
             if b"mcp-session-id" in headers.by_name:
                 self._check_session(request, caller)
             if is_post:
@@ -178,14 +212,14 @@ class GuardMiddleware:
     def _serve(
         self, request: GuardedRequest, caller: Identity, receive: Receive, send: Send
     ) -> Awaitable[None]:
-        settings, scope = self._settings, request.scope
+        settings, scope, app_path = self._settings, request.scope, self._app_path
         inner = {**scope, IDENTITY_KEY: caller}
         inner[INSIDE_KEY] = partial(self._pipeline.refuse_inside, request)
         if request.envelope is not None:
             inner[ENVELOPE_KEY] = request.envelope
-        if settings.app_path is not None and scope["path"] != settings.app_path:
-            inner["path"] = settings.app_path
-            inner["raw_path"] = settings.app_path.encode()
+        if scope["path"] != app_path:
+            inner["path"] = app_path
+            inner["raw_path"] = app_path.encode()
         correlation = (b"x-correlation-id", request.correlation_id.encode("ascii"))
 
         def began(status: int, session: bytes | None) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from doorward.errors import NotPermitted, RequestRefused
+from doorward.errors import NotPermitted, RequestRefused, Unavailable
 from doorward.wire.jsonrpc.envelope import INVALID_PARAMS
 
 
@@ -22,6 +22,14 @@ class NothingHere(RequestRefused):
     status = 404
     public = "There is nothing at this address."
     hint = "Use the endpoint's address. For other routes, set open_paths or serve_other_paths."
+
+
+class NotReady(Unavailable):
+    """The application behind the guard has not started, or cannot be served as it is mounted."""
+
+    code = "not-ready"
+    public = "This server is not ready. Its operator finds the reason in the log."
+    hint = "The audit event has what is wrong and what to write. The client can do nothing."
 
 
 class MethodRefused(RequestRefused):

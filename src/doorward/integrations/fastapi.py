@@ -1,5 +1,5 @@
 """
-FastAPI applications behind a guard: ``web.add_middleware(guard.protect)``.
+FastAPI applications with a Doorward server behind a guard: ``web.add_middleware(guard.protect)``.
 
 Routes of the same application are given the caller by ``CurrentUser``, or, where the guard lets
 every path through, checked one by one with ``signed_in``.

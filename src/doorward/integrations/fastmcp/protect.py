@@ -4,6 +4,7 @@ FastMCP servers behind a guard: ``mcp = FastMCP("orders", auth=GuardAuth(guard))
 Needs FastMCP, which whoever has such a server has: ``pip install 'doorward[fastmcp]'``.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastmcp import FastMCP
@@ -26,11 +27,14 @@ from doorward.integrations.error_reporting import report_to_caller
 from doorward.integrations.fastmcp.declared_rules import FastMcpDeclarations
 from doorward.integrations.fastmcp.input_schemas import InputSchemas
 from doorward.integrations.mcp_sdk.adapter import KEPT_BY_THE_GUARD, SdkAdapter, connect
+from doorward.integrations.mcp_sdk.lifespan import ServerLifespan, is_running, mounted_lifespan
 from doorward.wire.asgi import ASGIApp, Receive, Scope, Send
 from doorward.wire.oauth.resource_metadata import WELL_KNOWN
 
 # A FastMCP server with an auth provider serves nobody whose request has no such header.
 _STAND_IN = (b"authorization", f"Bearer {KEPT_BY_THE_GUARD}".encode())
+
+Lifespan = Callable[[bool], ServerLifespan | None]
 
 __all__ = ["CurrentUser", "GuardAuth", "current_user", "protect", "requires"]
 
@@ -79,14 +83,36 @@ def protect(
         )
     if app is None:
         own = {"path": guard.path, "host_origin_protection": False, **options}
-        return _guarded_app(server, guard, server.http_app(**own), mounted=False)
-    return _guarded_app(server, guard, app, mounted=True)
+        inner = server.http_app(**own)
+        return _guarded_app(server, guard, inner, _own_lifespan(inner, inner), mounted=False)
+
+    def lifespan(started: bool) -> ServerLifespan | None:
+        return mounted_lifespan(app, guard.app_path, server._mcp_server, None, started=started)
+
+    return _guarded_app(server, guard, app, lifespan, mounted=True)
+
+
+def _own_lifespan(web: Starlette, app: ASGIApp) -> Lifespan:
+    """Return the lifespan of ``web``, an application of FastMCP's, which ``app`` runs."""
+    endpoints = [one for one in _endpoints(web) if hasattr(one, "session_manager")]
+
+    def running() -> bool:
+        return any(is_running(one.session_manager) for one in endpoints)
+
+    # Another transport, whose lifespan leaves nothing to see.
+    return lambda _: ServerLifespan(app, running) if endpoints else None
+
+
+def _endpoints(web: Starlette) -> list[Any]:
+    endpoints = [getattr(route, "endpoint", None) for route in web.routes]
+    return [getattr(one, "app", one) for one in endpoints]
 
 
 def _guarded_app(
     server: FastMCP[Any],
     guard: Guard,
     app: ASGIApp,
+    lifespan: Lifespan,
     *,
     mounted: bool,
     header: tuple[bytes, bytes] | None = None,
@@ -107,13 +133,14 @@ def _guarded_app(
         issuers=guard.issuers,
         token_type=AccessToken,
         mounted=mounted,
+        lifespan=lifespan,
         started=read,
         before=InputSchemas(server).attend,
         # A proxy sends it on to whatever server stands behind.
         hides_token=True,
         header=header,
     )
-    return guard.protect(seat, policy=policy)
+    return guard.protect(seat, policy=policy, prepare=seat.prepare)
 
 
 def _tell(server: FastMCP[Any]) -> None:
@@ -221,7 +248,8 @@ class _GuardInFront:
             web.user_middleware = [one for one in web.user_middleware if one.cls not in here]
             inner = web.build_middleware_stack()
             server: FastMCP[Any] = web.state.fastmcp_server
+            lifespan = _own_lifespan(web, web.router)
             web.middleware_stack = _guarded_app(
-                server, self._guard, inner, mounted=True, header=_STAND_IN
+                server, self._guard, inner, lifespan, mounted=True, header=_STAND_IN
             )
         await web.middleware_stack(scope, receive, send)

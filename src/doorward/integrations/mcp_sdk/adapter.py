@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
@@ -23,13 +23,14 @@ from pydantic import BaseModel
 from starlette.authentication import AuthCredentials
 from starlette.requests import Request
 
-from doorward.errors import RequestRefused
+from doorward.errors import ConfigurationError, RequestRefused
 from doorward.guard.http.responses import INSIDE_KEY
 from doorward.guard.issuers import Issuer
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity, reset_current_identity, set_current_identity
 from doorward.integrations.error_reporting import public_sentence
 from doorward.integrations.list_filter import LISTS, only_permitted, without_subscriptions
+from doorward.integrations.mcp_sdk.lifespan import ServerLifespan
 from doorward.integrations.mcp_sdk.tasks import note_task, require_own_tool
 from doorward.policy import Decision, Operation, Policy
 from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
@@ -81,7 +82,8 @@ class SdkAdapter:
     principal. Where ``issuers`` are several, its ``client_id`` begins with the issuer and a space.
     ``mounted`` says that the application stands under a prefix of its own, which it goes on
     seeing. ``endpoint`` is where its routing would lead: the door has found the path already.
-    ``started`` is run once the application has started, ``before`` before each request.
+    ``lifespan`` finds the server's lifespan in the application, told whether the application's own
+    was run. ``started`` is run once the application has started, ``before`` before each request.
     ``hides_token`` is for an application that sends its callers' headers on by itself: it sees no
     ``Authorization`` header, or the one in ``header``, where it serves nobody without one.
     """
@@ -95,6 +97,7 @@ class SdkAdapter:
         token_type: type[AccessToken] = AccessToken,
         mounted: bool = False,
         endpoint: ASGIApp | None = None,
+        lifespan: Callable[[bool], ServerLifespan | None] | None = None,
         started: Callable[[], Awaitable[None]] | None = None,
         before: Callable[[], None] | None = None,
         hides_token: bool = False,
@@ -106,7 +109,10 @@ class SdkAdapter:
         self._token_type = token_type
         self._mounted = mounted
         self._endpoint = endpoint or app
-        self._start = started
+        self._lifespan = lifespan
+        self._started = started
+        self._running: ServerLifespan | None = None
+        self._preparing: asyncio.Task[None] | None = None
         self._before = before
         self._hides_token = hides_token
         self._header = header
@@ -117,7 +123,10 @@ class SdkAdapter:
         """Answer one ASGI scope that the guard let through."""
         identity = scope.get(IDENTITY_KEY)
         if identity is None:
-            await self._app(scope, receive, self._announcing(scope, send))
+            if scope["type"] == "lifespan":
+                await self._run_lifespan(scope, receive, send)
+            else:
+                await self._app(scope, receive, send)
             return
         _, user, credentials = self._user(identity)
         scope = {**scope, _POLICY_KEY: self._policy, "user": user, "auth": credentials}
@@ -183,17 +192,58 @@ class SdkAdapter:
             )
         return frozenset(one for one in self._scopes if self._policy.reaches(identity, one))
 
-    def _announcing(self, scope: Scope, send: Send) -> Send:
-        if scope["type"] != "lifespan" or self._start is None:
-            return send
-        start = self._start
+    async def prepare(self, *, lifespan: bool = False) -> None:
+        """
+        Start the server, unless it has started; ``lifespan`` says that its application just did.
 
-        async def announce(message: Message) -> None:
+        Raises:
+            ConfigurationError: it cannot start, or the application does not serve it.
+        """
+        if self._preparing is None:
+            task = asyncio.get_running_loop().create_task(
+                self._prepare(lifespan), context=Context()
+            )
+            self._preparing = task
+        await asyncio.shield(self._preparing)
+
+    async def _prepare(self, started: bool) -> None:
+        if self._lifespan is not None:
+            self._running = self._lifespan(started)
+        if self._running is not None:
+            await self._running.start()
+        if self._started is not None:
+            await self._started()
+
+    async def _run_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = False
+
+        async def send_once_ready(message: Message) -> None:
+            nonlocal refused
             if message["type"] == "lifespan.startup.complete":
-                await start()
-            await send(message)
+                try:
+                    await self.prepare(lifespan=True)
+                except ConfigurationError as error:
+                    refused = True
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    raise
+            # The application would say the same once more, with a traceback.
+            if not refused:
+                await send(message)
 
-        return announce
+        try:
+            await self._app(scope, self._stopping(receive), send_once_ready)
+        except ConfigurationError:
+            if not refused:
+                raise
+
+    def _stopping(self, receive: Receive) -> Receive:
+        async def receive_and_stop() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown" and self._running is not None:
+                await self._running.stop()
+            return message
+
+        return receive_and_stop
 
 
 def _digest(identity: Identity) -> str:

@@ -15,12 +15,14 @@ from mcp.server.transport_security import TransportSecuritySettings
 
 from doorward.errors import ConfigurationError
 from doorward.guard.guard import Guard
+from doorward.guard.http.mounts import applications_at, path_served, session_manager_at
 from doorward.guard.middleware import GuardMiddleware
 from doorward.identity import Identity, current_identity
 from doorward.integrations.declared_rules import DeclaredPolicy, OneNameEach, requires, rules_on
 from doorward.integrations.error_reporting import report_to_caller
 from doorward.integrations.mcp_sdk.adapter import SdkAdapter, connect
 from doorward.integrations.mcp_sdk.events import keep_events_apart
+from doorward.integrations.mcp_sdk.lifespan import ServerLifespan, is_running, mounted_lifespan
 from doorward.integrations.mcp_sdk.nested_calls import decide_nested_calls
 from doorward.policy import Operation, Rule
 from doorward.policy.ruling import is_usable, not_normal
@@ -97,17 +99,29 @@ def protect(
                 **options,
             }
         )
-        keep_events_apart(server.session_manager)
-        endpoint = server.session_manager.handle_request
-        return guard.protect(
-            SdkAdapter(own, policy, issuers=guard.issuers, endpoint=endpoint), policy=policy
+        manager = server.session_manager
+        keep_events_apart(manager)
+        adapter = SdkAdapter(
+            own,
+            policy,
+            issuers=guard.issuers,
+            endpoint=manager.handle_request,
+            lifespan=lambda _: ServerLifespan(own, lambda: is_running(manager)),
         )
-    manager = _manager_of(server)
+        return guard.protect(adapter, policy=policy, prepare=adapter.prepare)
+    manager = _manager_of(server, core, app, guard.app_path)
     manager.security_settings = unjudged
     keep_events_apart(manager)
-    return guard.protect(
-        SdkAdapter(app, policy, issuers=guard.issuers, mounted=True), policy=policy
+    adapter = SdkAdapter(
+        app,
+        policy,
+        issuers=guard.issuers,
+        mounted=True,
+        lifespan=lambda started: mounted_lifespan(
+            app, guard.app_path, core, manager, started=started
+        ),
     )
+    return guard.protect(adapter, policy=policy, prepare=adapter.prepare)
 
 
 def _raised(error: BaseException) -> BaseException | None:
@@ -119,7 +133,13 @@ def _raised(error: BaseException) -> BaseException | None:
     return None if cause is error else cause
 
 
-def _manager_of(server: MCPServer[Any] | Server[Any]) -> Any:
+def _manager_of(
+    server: MCPServer[Any] | Server[Any], core: Server[Any], app: ASGIApp, path: str
+) -> Any:
+    # One that the author made, as the SDK's pages show for a low-level server.
+    found = session_manager_at(applications_at(app, path_served(app, path)))
+    if found is not None and found.app is core:
+        return found
     try:
         return server.session_manager
     except RuntimeError:

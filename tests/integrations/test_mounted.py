@@ -1,0 +1,351 @@
+"""The forms in which people mount a guarded MCP server in an application: each works, or is told."""
+
+# mypy: disable-error-code="untyped-decorator"
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from fastmcp import FastMCP
+from mcp.server.lowlevel.server import Server
+from mcp.server.mcpserver import MCPServer
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp_types import ListToolsResult, Tool
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount
+
+from doorward.identity import current_identity
+from doorward.integrations import mcp_sdk as with_sdk
+from doorward.integrations.declared_rules import requires
+from doorward.mcp_server import McpServer
+from doorward.policy import Policy, Rule
+from tests.integrations.conftest import LIBRARIES, add_tools
+from tests.integrations.stage import BASE, Stage
+from tests.integrations.test_tools_and_lists import names, result_of
+
+METADATA = "/.well-known/oauth-protected-resource"
+MOUNTABLE = [LIBRARIES["official-sdk"], LIBRARIES["fastmcp"]]
+
+
+@pytest.fixture(params=[FastAPI, Starlette])
+def web(request: pytest.FixtureRequest) -> Any:
+    """Return an application that has a health route of its own."""
+
+    async def health(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("well")
+
+    web = request.param()
+    web.router.add_route("/health", health)
+    return web
+
+
+def inside(server: Any, path: str = "/mcp") -> Any:
+    """Return the application that the server's own library makes of it."""
+    if isinstance(server, FastMCP):
+        return server.http_app(path=path)
+    return server.streamable_http_app(streamable_http_path=path)
+
+
+async def started(app: Any) -> dict[str, Any]:
+    """Start ``app`` as uvicorn does, and return what it answers."""
+    told: list[Any] = []
+
+    async def receive() -> Any:
+        if told:
+            return {"type": "lifespan.shutdown"}
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
+    first: dict[str, Any] = told[0]
+    return first
+
+
+@pytest.mark.parametrize("library", MOUNTABLE, ids=lambda one: one.name)
+async def test_mounted_at_the_root_a_server_starts_and_the_applications_routes_stay_open(
+    library: Any, web: Any
+) -> None:
+    stage, server = Stage(), library.new()
+    add_tools(server, library.current_user)
+    web.mount("/", library.protect(server, stage.guard))
+
+    async with (
+        stage.serving(web),
+        stage.http("alice") as alice,
+        httpx2.AsyncClient(base_url=stage.base) as nobody,
+    ):
+        together = await asyncio.gather(
+            *(stage.modern(alice, "tools/call", name="who", arguments={}) for _ in range(5))
+        )
+        in_session = await stage.legacy(alice, "tools/call", name="who", arguments={})
+        listed = await stage.modern(alice, "tools/list")
+        refused = await stage.modern(alice, "tools/call", name="refund", arguments={})
+        health, found = await nobody.get("/health"), await nobody.get(f"{METADATA}/mcp")
+        challenged = await nobody.post("/mcp", json={})
+
+    for called in (*together, in_session):
+        assert result_of(called)["result"]["content"][0]["text"] == "alice alice"
+    assert names(listed, "tools") == {"who", "who_in_a_thread", "greet"}
+    assert (health.text, found.json()["resource"]) == ("well", stage.resource)
+    assert (refused.status_code, challenged.status_code) == (403, 401)
+
+
+@pytest.mark.parametrize("prefix", ["", "/mcp"])
+@pytest.mark.parametrize("library", MOUNTABLE, ids=lambda one: one.name)
+async def test_a_server_mounted_in_the_given_application_starts_with_it(
+    library: Any, web: Any, prefix: str
+) -> None:
+    stage, server = Stage(options={"open_paths": ["/health"]}), library.new()
+    add_tools(server, library.current_user)
+    web.mount(prefix or "/", inside(server, "/" if prefix else "/mcp"))
+    app = library.protect(server, stage.guard, app=web)
+
+    async with (
+        stage.serving(app),
+        stage.http("alice") as alice,
+        httpx2.AsyncClient(base_url=stage.base) as nobody,
+    ):
+        called = await stage.modern(alice, "tools/call", name="who", arguments={})
+        health, docs = await nobody.get("/health"), await nobody.get("/docs")
+
+    assert result_of(called)["result"]["content"][0]["text"] == "alice alice"
+    assert (health.text, docs.status_code) == ("well", 404)
+
+
+def as_middleware(web: Any, guard: Any) -> Any:
+    """Return ``web`` with the guard as its middleware."""
+    web.add_middleware(guard.protect)
+    return web
+
+
+def in_front(web: Any, guard: Any) -> Any:
+    """Return the guard in front of ``web``."""
+    return guard.protect(web)
+
+
+@pytest.mark.parametrize("guarded", [as_middleware, in_front])
+@pytest.mark.parametrize("prefix", ["", "/mcp"])
+@pytest.mark.parametrize("library", MOUNTABLE, ids=lambda one: one.name)
+async def test_a_guard_that_cannot_read_a_servers_rules_does_not_start_in_front_of_it(
+    library: Any, web: Any, prefix: str, guarded: Callable[..., Any]
+) -> None:
+    stage, server = Stage(), library.new()
+    web.mount(prefix or "/", inside(server, "/" if prefix else "/mcp"))
+
+    answer = await started(guarded(web, stage.guard))
+
+    assert answer["type"] == "lifespan.startup.failed"
+    assert "web.mount('/', protect(server, guard))" in answer["message"]
+    assert library.protect.__module__.removesuffix(".protect") in answer["message"]
+
+
+@pytest.mark.parametrize("prefix", ["", "/mcp"])
+@pytest.mark.parametrize("guarded", [as_middleware, in_front])
+async def test_a_guard_serves_our_own_server_wherever_it_is_mounted(
+    web: Any, prefix: str, guarded: Callable[..., Any]
+) -> None:
+    server = McpServer("shop", version="1")
+
+    @server.tool()
+    async def who() -> str:
+        caller = current_identity()
+        return caller.subject if caller else "nobody"
+
+    stage = Stage(Policy(base=BASE.base, rules=server.rules), options={"open_paths": ["/health"]})
+    web.mount(prefix, server.asgi)
+    async with (
+        stage.serving(guarded(web, stage.guard)),
+        stage.http("alice") as alice,
+        httpx2.AsyncClient(base_url=stage.base) as nobody,
+    ):
+        called = await stage.modern(alice, "tools/call", name="who", arguments={})
+        health = await nobody.get("/health")
+
+    assert result_of(called)["result"]["content"][0]["text"] == "alice"
+    assert health.text == "well"
+
+
+async def test_a_guard_without_a_lifespan_refuses_at_the_first_request_and_writes_down_why() -> (
+    None
+):
+    stage, server = Stage(), MCPServer("shop")
+    add_tools(server, with_sdk.CurrentUser)
+    web = FastAPI()
+    web.mount("/", stage.guard.protect(inside(server)))
+
+    async with stage.serving(web), stage.http("alice") as alice:
+        answer = await stage.modern(alice, "tools/list")
+
+    assert (answer.status_code, result_of(answer)["error"]["data"]["reason"]) == (503, "not-ready")
+    assert [(event.reason, event.status) for event in stage.events] == [("not-ready", 503)]
+    assert "protect(server, guard)" in stage.events[0].detail
+    assert "protect" not in answer.text
+
+
+async def test_a_server_that_cannot_start_is_not_written_down_as_allowed() -> None:
+    @asynccontextmanager
+    async def broken(_: Any) -> AsyncIterator[None]:
+        raise OSError("no database")
+        yield
+
+    stage = Stage()
+    server = MCPServer("shop", lifespan=broken)
+    add_tools(server, with_sdk.CurrentUser)
+    web = FastAPI()
+    web.mount("/", with_sdk.protect(server, stage.guard))
+
+    async with stage.serving(web), stage.http("alice") as alice:
+        first = await stage.modern(alice, "tools/list")
+        second = await stage.modern(alice, "tools/list")
+
+    assert (first.status_code, second.status_code) == (503, 503)
+    assert {event.reason for event in stage.events} == {"not-ready"}
+    assert "no database" in stage.events[0].detail
+    assert "no database" not in first.text
+
+
+async def test_what_a_server_starts_is_not_done_in_the_name_of_the_first_caller() -> None:
+    seen: list[Any] = []
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        seen.append(current_identity())
+        yield
+        seen.append("over")
+
+    stage = Stage()
+    server = MCPServer("shop", lifespan=lifespan)
+    add_tools(server, with_sdk.CurrentUser)
+    app = with_sdk.protect(server, stage.guard)
+    async with stage.serving(Starlette(routes=[Mount("/", app)])), stage.http("alice") as alice:
+        await stage.modern(alice, "tools/list")
+        others = [task for task in asyncio.all_tasks() if "ServerLifespan" in repr(task)]
+
+    # As a server's event loop does when it closes.
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others)
+
+    assert seen == [None, "over"]
+
+
+async def test_nobody_without_a_token_makes_a_server_start() -> None:
+    stage, server = Stage(), MCPServer("shop")
+    app = with_sdk.protect(server, stage.guard)
+    web = Starlette(routes=[Mount("/", app)])
+    async with stage.serving(web), httpx2.AsyncClient(base_url=stage.base) as nobody:
+        answer = await nobody.post("/mcp", json={})
+        assert server.session_manager._task_group is None
+
+    assert answer.status_code == 401
+
+
+async def test_another_server_at_the_guards_path_is_not_decided_by_this_ones_rules() -> None:
+    stage, ours, theirs = Stage(), MCPServer("ours"), MCPServer("theirs")
+    web = FastAPI()
+    web.mount("/ours", inside(ours))
+    web.mount("/", inside(theirs))
+
+    answer = await started(with_sdk.protect(ours, stage.guard, app=web))
+
+    assert answer["type"] == "lifespan.startup.failed"
+    assert "does not serve this MCP server at '/mcp'" in answer["message"]
+
+
+async def test_a_second_mount_of_a_guarded_server_serves_nobody() -> None:
+    stage = Stage(options={"serve_other_paths": True})
+    server = MCPServer("shop")
+    add_tools(server, with_sdk.CurrentUser)
+    web = FastAPI()
+    inner = inside(server)
+    web.mount("/second", inner)
+    web.mount("/", inner)
+    app = with_sdk.protect(server, stage.guard, app=web)
+
+    async with stage.serving(app), stage.http("alice") as alice:
+        called = await stage.modern(alice, "tools/call", name="who", arguments={})
+        stage.resource = f"{stage.base}/second/mcp"
+        around = await stage.modern(alice, "tools/call", name="who", arguments={})
+
+    assert result_of(called)["result"]["content"][0]["text"] == "alice alice"
+    assert "through its guard alone" in result_of(around)["error"]["message"]
+
+
+async def test_a_session_manager_made_by_hand_is_run_by_its_author_or_told_so() -> None:
+    async def tools(ctx: Any, params: Any) -> ListToolsResult:
+        return ListToolsResult(tools=[Tool(name="a", input_schema={"type": "object"})])
+
+    policy = Policy(base=BASE.base, rules={("tools/call", "a"): Rule(scopes={"shop:a"})})
+    stage = Stage(policy)
+
+    def made(*, runs: bool) -> Any:
+        manager = StreamableHTTPSessionManager(app=Server[Any]("low", on_list_tools=tools))
+
+        @asynccontextmanager
+        async def lifespan(_: Any) -> AsyncIterator[None]:
+            async with manager.run():
+                yield
+
+        web = Starlette(
+            routes=[Mount("/mcp", app=manager.handle_request)], lifespan=lifespan if runs else None
+        )
+        return with_sdk.protect(manager.app, stage.guard, app=web)
+
+    async with stage.serving(made(runs=True)), stage.http("alice") as alice:
+        listed = await stage.modern(alice, "tools/list")
+    answer = await started(made(runs=False))
+
+    assert names(listed, "tools") == set()
+    assert answer["type"] == "lifespan.startup.failed"
+    assert "manager.run()" in answer["message"]
+
+
+async def test_several_guarded_servers_stand_in_one_application_each_with_its_own_metadata() -> (
+    None
+):
+    web = FastAPI()
+    stages = {}
+    for name in ("orders", "billing"):
+        stage = stages[name] = Stage(path=f"/{name}/mcp")
+        library = LIBRARIES["fastmcp" if name == "billing" else "official-sdk"]
+        server = library.new()
+        server.tool(name=name)(requires()(_subject))
+        app = library.protect(server, stage.guard)
+        web.mount(f"/{name}", app)
+        web.mount(f"{METADATA}/{name}", app)
+    orders, billing = stages["orders"], stages["billing"]
+
+    async with (
+        orders.serving(web),
+        orders.http("alice") as alice,
+        billing.http("alice") as other,
+        httpx2.AsyncClient(base_url=orders.base) as nobody,
+    ):
+        billing.resource = f"{orders.base}/billing/mcp"
+        host = {"host": f"localhost:{billing.port}"}
+        other.headers.update(host)
+        called = await orders.modern(alice, "tools/call", name="orders", arguments={})
+        theirs = await billing.modern(other, "tools/call", name="billing", arguments={})
+        found = await nobody.get(f"{METADATA}/orders/mcp")
+        found_too = await nobody.get(f"{METADATA}/billing/mcp", headers=host)
+        other.headers.update({"authorization": alice.headers["authorization"]})
+        crossed = await billing.modern(other, "tools/call", name="billing", arguments={})
+
+    assert result_of(called)["result"]["content"][0]["text"] == "alice"
+    assert result_of(theirs)["result"]["content"][0]["text"] == "alice"
+    assert found.json()["resource"] == orders.guard.resource
+    assert found_too.json()["resource"] == billing.guard.resource
+    assert crossed.status_code == 401
+
+
+async def _subject() -> str:
+    caller = current_identity()
+    return caller.subject if caller else "nobody"
