@@ -153,3 +153,15 @@ async def test_a_mounted_endpoint_is_described_at_its_public_path() -> None:
 
     assert public.status_code == local.status_code == 200
     assert json.loads(public.content)["resource"] == "https://mcp.example/api/mcp"
+
+
+async def test_metadata_is_found_where_the_server_puts_the_proxys_prefix_before_every_path() -> (
+    None
+):
+    bench = Bench(resource="https://mcp.example/api/mcp")
+
+    # As uvicorn --root-path /api hands it on.
+    answer = await bench.ask("GET", "/api" + WELL_KNOWN + "/api/mcp")
+
+    assert json.loads(answer.content)["resource"] == "https://mcp.example/api/mcp"
+    assert (await bench.ask("GET", "/other" + WELL_KNOWN + "/api/mcp")).status_code == 404

@@ -279,6 +279,32 @@ async def test_a_second_mount_of_a_guarded_server_serves_nobody() -> None:
     assert "through its guard alone" in result_of(around)["error"]["message"]
 
 
+@pytest.mark.parametrize("mounted", [False, True])
+async def test_our_own_server_is_reached_through_its_guard_alone(mounted: bool) -> None:
+    server = McpServer("shop", version="1")
+
+    @server.tool()
+    async def who() -> str:
+        caller = current_identity()
+        return caller.subject if caller else "nobody"
+
+    policy = Policy(base=BASE.base, rules=server.rules)
+    stage = Stage(policy, options={"serve_other_paths": True})
+    web = FastAPI()
+    web.mount("/second", server.asgi)
+    if mounted:
+        web.mount("/mcp", server.asgi)
+    app = stage.guard.protect(web if mounted else server.in_front_of(web))
+
+    async with stage.serving(app), stage.http("alice") as alice:
+        called = await stage.modern(alice, "tools/call", name="who", arguments={})
+        stage.resource = f"{stage.base}/second/mcp"
+        around = await stage.modern(alice, "tools/call", name="who", arguments={})
+
+    assert result_of(called)["result"]["content"][0]["text"] == "alice"
+    assert around.status_code == 401
+
+
 async def test_a_session_manager_made_by_hand_is_run_by_its_author_or_told_so() -> None:
     async def tools(ctx: Any, params: Any) -> ListToolsResult:
         return ListToolsResult(tools=[Tool(name="a", input_schema={"type": "object"})])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from doorward.errors import ConfigurationError
 from doorward.guard.audit import events as audit_log
 from doorward.guard.hide_refused import require_hideable
+from doorward.guard.http.mounts import close_other_paths
 from doorward.guard.http.paths import EndpointPaths
 from doorward.guard.issuers import Audience, Issuer, IssuerOptions, trusted
 from doorward.guard.middleware import GuardMiddleware, GuardSettings
@@ -215,6 +216,7 @@ class Guard:
         ``current_identity()`` answers while the application runs; the message is under
         ``doorward.envelope``, so that nothing needs to be parsed again.
         """
+        close_other_paths(app, self.app_path)
         if self.downstream_tokens is not None:
             from doorward.downstream.middleware import DownstreamMiddleware
 

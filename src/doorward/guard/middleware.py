@@ -9,7 +9,7 @@ from doorward.errors import ConfigurationError, RequestRefused, Unavailable
 from doorward.guard.http import cors
 from doorward.guard.http.body import replay, require_json
 from doorward.guard.http.lifespan import run_lifespan
-from doorward.guard.http.mounts import path_served, require_no_mcp_server
+from doorward.guard.http.mounts import close_other_paths, path_served, require_no_mcp_server
 from doorward.guard.http.paths import EndpointPaths, Place
 from doorward.guard.http.response_stream import ResponseStream
 from doorward.guard.http.responses import INSIDE_KEY, Response, deliver
@@ -102,9 +102,13 @@ class GuardMiddleware:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _start(self) -> None:
+        self._look_at_application()
+        await self._pipeline.start()
+
+    def _look_at_application(self) -> None:
         if self._prepare is None:
             require_no_mcp_server(self._app, self._app_path)
-        await self._pipeline.start()
+            close_other_paths(self._app, self._app_path)
 
     async def _get_ready(self) -> None:
         """
@@ -114,9 +118,8 @@ class GuardMiddleware:
             NotReady: 503, it cannot start, or is not to be served like this.
         """
         try:
-            if self._prepare is None:
-                require_no_mcp_server(self._app, self._app_path)
-            else:
+            self._look_at_application()
+            if self._prepare is not None:
                 await self._prepare()
         except ConfigurationError as error:
             raise NotReady(str(error)) from error

@@ -84,6 +84,29 @@ def require_no_mcp_server(app: object, path: str) -> None:
     )
 
 
+def close_other_paths(app: object, path: str) -> None:
+    """
+    Let the Doorward server in ``app`` refuse what does not come through a guard.
+
+    Whatever else an application serves it at, nothing would verify the caller there.
+    """
+    inside = applications_at(app, path_served(app, path))
+    # Middleware in front of it is passed through even if the routes behind know no such path.
+    for one in (*_in_front(app), *inside):
+        require_guard = getattr(one, "require_guard", None)
+        if require_guard is not None:
+            require_guard()
+
+
+def _in_front(app: object) -> Iterable[object]:
+    here: object | None = app
+    for _ in range(_DEEPEST):
+        if here is None or hasattr(here, "routes"):
+            return
+        yield here
+        here = getattr(here, "_app", None)
+
+
 def _is_starlettes(route: object) -> bool:
     # By name: the gateway has routes of its own, and no Starlette to import.
     return any(kind.__module__ == "starlette.routing" for kind in type(route).__mro__)

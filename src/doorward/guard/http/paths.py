@@ -38,6 +38,9 @@ class EndpointPaths:
         self._metadata = {WELL_KNOWN + where for where in own}
         self._metadata |= {WELL_KNOWN + where + "/" for where in own}
         self._metadata |= {bare + WELL_KNOWN}
+        # uvicorn --root-path puts the prefix that a proxy takes away in front of every path.
+        prefixes = [_bare(public)[:at] for at, letter in enumerate(public) if letter == "/" and at]
+        self._metadata |= {prefix + WELL_KNOWN + _bare(public) for prefix in prefixes}
 
     def place(self, path: str, raw_path: bytes | None) -> Place:
         """

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from doorward.errors import MediaTypeRefused, RequestRefused
+from doorward.errors import MediaTypeRefused, MissingToken, RequestRefused
 from doorward.mcp_server.http.disconnect import while_connected
 from doorward.mcp_server.http.session_methods import (
     end_without_response,
@@ -70,6 +70,16 @@ class Endpoint:
         self._meta = msgspec.Raw(_encode(meta))
         self._host_check = host_check
         self._max_body = max_body
+        self._guarded = False
+
+    def require_guard(self) -> None:
+        """
+        Refuse every request that no guard has verified.
+
+        A guard calls this when it is put in front. A second path to the endpoint, which an
+        application serves without the guard, would otherwise serve what has no rule of its own.
+        """
+        self._guarded = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan of the process."""
@@ -77,6 +87,7 @@ class Endpoint:
             await self._serve_other(scope, receive, send)
             return
         try:
+            self._require_identity(scope)
             if scope["method"] != "POST":
                 await serve_get_or_delete(self.state, self._host_check, scope, receive, send)
                 return
@@ -101,6 +112,10 @@ class Endpoint:
                 await _send(send, status, body, request.response_headers)
             else:
                 await request.stream.finish(body)
+
+    def _require_identity(self, scope: Scope) -> None:
+        if self._guarded and verified_identity(scope) is None:
+            raise MissingToken("the endpoint was reached by a path that is not the guard's")
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

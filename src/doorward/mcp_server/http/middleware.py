@@ -24,6 +24,12 @@ class McpMiddleware:
         self._close = close
         self._paths = frozenset(path_variants(path))
 
+    def require_guard(self) -> None:
+        """Refuse every request to the endpoint that no guard has verified."""
+        require = getattr(self._endpoint, "require_guard", None)
+        if require is not None:
+            require()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan."""
         if scope["type"] == "http" and _below_root(scope) in self._paths:
