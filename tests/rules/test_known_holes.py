@@ -82,7 +82,7 @@ HOLES = {
         },
     ),
     "kinds-of-callers-on-routes": Hole(
-        "fastapi", {"doorward.integrations.fastapi._Always.rules_of": lambda *_: ()}
+        "fastapi", {"doorward.integrations.fastapi._OneRule.rules_of": lambda *_: ()}
     ),
     "lists-of-everything": Hole(
         "low-level",
