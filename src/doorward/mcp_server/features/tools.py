@@ -21,8 +21,8 @@ from doorward.mcp_server.registry.registry import Registry
 from doorward.mcp_server.request_context import RequestContext, Result
 from doorward.mcp_server.schemas.parameter_headers import ParameterHeader, read_parameter_headers
 from doorward.mcp_server.schemas.results import (
-    EncodedResult,
     ResultSchema,
+    ToolResult,
     read_result_schema,
     text_content,
 )
@@ -173,12 +173,12 @@ def arguments_of(request: RequestContext) -> dict[str, Any]:
     return arguments
 
 
-def _result(encoded: EncodedResult, revision: ProtocolRevision) -> Result:
-    result: Result = {"content": Raw(encoded.content), "isError": False}
+def _result(encoded: ToolResult, revision: ProtocolRevision) -> Result:
+    result: Result = {"content": encoded.content, "isError": False}
     if encoded.structured is not None and revision.structured_content:
-        result["structuredContent"] = Raw(encoded.structured)
+        result["structuredContent"] = encoded.structured
     return result
 
 
 def _failure(text: str) -> Result:
-    return {"content": Raw(text_content(text)), "isError": True}
+    return {"content": text_content(text), "isError": True}

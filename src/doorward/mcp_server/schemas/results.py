@@ -31,11 +31,16 @@ _UNSTRUCTURED: tuple[Any, ...] = (Any, None, type(None), NoReturn)
 _encode = msgspec.json.Encoder().encode
 
 
-class EncodedResult(msgspec.Struct, frozen=True, gc=False):
-    """A result as JSON: the ``content`` array, and ``structuredContent`` if there is one."""
+class ToolResult(msgspec.Struct, frozen=True, gc=False):
+    """
+    ``content``, and ``structuredContent`` if there is one: values that msgspec encodes.
 
-    content: bytes
-    structured: bytes | None = None
+    The response is encoded once, so a value that has no JSON must fail before: where the tool's own
+    errors are handled.
+    """
+
+    content: Any
+    structured: Any = None
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,9 @@ class ResultSchema:
     plain: type | None = None
     annotation: type | None = None
 
-    def encode(self, value: Any) -> EncodedResult:
+    def encode(self, value: Any) -> ToolResult:
         """
-        Return ``value`` as JSON that fits the output schema.
+        Return ``value`` as content, and as structured content that fits the output schema.
 
         A plain value needs no pydantic, and 2.6 µs less: a test holds the two paths equal.
 
@@ -69,27 +74,29 @@ class ResultSchema:
         if type(value) is self.plain:
             return _encode_plain(value)
         if self.schema is None:
-            return EncodedResult(_encode(_blocks(value)))
+            return ToolResult(Raw(_encode(_blocks(value))))
         from doorward.mcp_server.schemas.pydantic_types import plain_adapter, serialize
 
         adapter = plain_adapter(self.annotation) if self.annotation is not None else self.adapter
         assert adapter is not None
         validated, raw = serialize(adapter, value)
         text = validated if type(validated) is str else raw.decode()
-        structured = _encode({"result": Raw(raw)}) if self.wrapped else raw
-        return EncodedResult(text_content(text), structured)
+        return ToolResult(text_content(text), {"result": Raw(raw)} if self.wrapped else Raw(raw))
 
 
-def _encode_plain(value: Any) -> EncodedResult:
+def _encode_plain(value: Any) -> ToolResult:
+    if type(value) is str:
+        return ToolResult(text_content(value), {"result": value})
     # msgspec encodes no integer beyond 64 bits.
     raw = b"%d" % value if type(value) is int else _encode(value)
-    text = value if type(value) is str else raw.decode()
-    return EncodedResult(text_content(text), _encode({"result": Raw(raw)}))
+    return ToolResult(text_content(raw.decode()), {"result": Raw(raw)})
 
 
-def text_content(text: str) -> bytes:
+def text_content(text: str) -> list[dict[str, str]]:
     """Return a content array of one text block. Raises: ValueError, for a lone surrogate."""
-    return _encode([{"type": "text", "text": text}])
+    if not text.isascii():
+        text.encode()
+    return [{"type": "text", "text": text}]
 
 
 def read_result_schema(function: Callable[..., Any]) -> ResultSchema:
