@@ -44,6 +44,12 @@ WAYS: Mapping[str, Sequence[Call]] = {
         Call(
             _VERIFIER, "tokens/jwt/checks", "admit", "A tuple of checks; its order is the policy."
         ),
+        Call(
+            _VERIFIER,
+            "tokens/jwt/identity_from_claims",
+            "read_identity",
+            "The provider's profile says which claims are scopes and roles.",
+        ),
         Call(_VERIFIER, "tokens/cache", "put", "Cached under its SHA-256 until it expires."),
     ),
     "sign-in": (

@@ -116,8 +116,8 @@ class CredentialVerifier:
             cache_entries=cache_entries,
             cache_ttl=cache_ttl,
         )
-        self._verifier = None if api_keys is None else ApiKeyVerifier(api_keys, clock=clock)
-        self._keys = VerifiedTokenCache(entries=cache_entries, ttl=cache_ttl)
+        self._api_keys = None if api_keys is None else ApiKeyVerifier(api_keys, clock=clock)
+        self._api_key_cache = VerifiedTokenCache(entries=cache_entries, ttl=cache_ttl)
 
     async def start(self) -> None:
         """Fetch the keys of all issuers; an issuer that is down is logged."""
@@ -127,7 +127,7 @@ class CredentialVerifier:
     async def aclose(self) -> None:
         """Forget every verified token."""
         self._opaque.clear()
-        self._keys.clear()
+        self._api_key_cache.clear()
         if self._jwts is not None:
             await self._jwts.aclose()
         if self._owns_fetcher:
@@ -136,7 +136,7 @@ class CredentialVerifier:
     def recall(self, token: bytes) -> Identity | None:
         """Return whose token this is when it was verified a moment ago, without waiting."""
         if token.startswith(_PREFIX):
-            return self._keys.get(sha256(token).digest(), self._clock())
+            return self._api_key_cache.get(sha256(token).digest(), self._clock())
         if self._jwts is not None and (known := self._jwts.recall(token)) is not None:
             return known
         return self._opaque.recall(sha256(token).digest())
@@ -162,21 +162,21 @@ class CredentialVerifier:
         return await self._jwts.verify(token)
 
     def _verify_key(self, token: bytes) -> Identity:
-        if self._verifier is None:
+        if self._api_keys is None:
             raise MalformedToken("an API key, where none are accepted")
         digest = sha256(token).digest()
-        known = self._keys.get(digest, self._clock())
+        known = self._api_key_cache.get(digest, self._clock())
         if known is not None:
             return known
         # Read before the lookup: if the keys change in between, the entry is invalid from the start.
-        generation = self._verifier.generation
-        identity = self._verifier.verify(token.decode("ascii", "replace"))
-        return self._keys.put(digest, identity, self._verifier, generation, self._clock())
+        generation = self._api_keys.generation
+        identity = self._api_keys.verify(token.decode("ascii", "replace"))
+        return self._api_key_cache.put(digest, identity, self._api_keys, generation, self._clock())
 
     def describe(self) -> list[dict[str, Any]]:
         """Return what is trusted, for a log line or a status page; nothing in it is secret."""
         signed = [] if self._jwts is None else self._jwts.describe()
-        keys = [] if self._verifier is None else [{"api_keys": True}]
+        keys = [] if self._api_keys is None else [{"api_keys": True}]
         return [*signed, *self._opaque.describe(), *keys]
 
 

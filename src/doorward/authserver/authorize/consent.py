@@ -136,7 +136,7 @@ async def consent_page(
     resource = settings.resource(authorization.resource)
     scopes = grantable_scopes(authorization, user)
     known = await remembered_scopes(services, authorization, client, user)
-    registration_response = resource.scopes if resource else {}
+    descriptions = resource.scopes if resource else {}
     page = pages.ConsentPage(
         service=settings.service_name,
         action=settings.url("/consent"),
@@ -149,7 +149,7 @@ async def consent_page(
         resource_name=resource.name if resource else None,
         scopes=tuple(
             pages.ScopeLine(
-                name=name, description=registration_response.get(name, name), new=name not in known
+                name=name, description=descriptions.get(name, name), new=name not in known
             )
             for name in sorted(scopes)
         ),
