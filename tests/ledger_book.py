@@ -53,6 +53,7 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
 class Line(Entry, frozen=True, kw_only=True):
     """One line of the security checklist."""
 
+    title: str
     source: str
     rooms: tuple[str, ...]
 
@@ -85,6 +86,7 @@ class Mark(NamedTuple):
     entry: str
     side: str
     test: str
+    title: str = ""
 
 
 E = TypeVar("E", bound=Entry)
@@ -116,7 +118,8 @@ def marks_of(source: str, name: str) -> Iterator[Mark]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             for call in _proves_calls(node.decorator_list):
-                yield Mark(_word(call, 0), _word(call, 1), f"{name}::{node.name}")
+                title = _word(call, 2) if len(call.args) > 2 else ""
+                yield Mark(_word(call, 0), _word(call, 1), f"{name}::{node.name}", title)
 
 
 def _proves_calls(decorators: Iterable[ast.expr]) -> Iterator[ast.Call]:
@@ -155,10 +158,16 @@ def complaints(book: Book, marks: tuple[Mark, ...]) -> list[str]:
 
 def _about_marks(book: Book, marks: tuple[Mark, ...]) -> Iterator[str]:
     known = {entry.id for entry in book.entries}
+    titles = {line.id: line.title for line in book.lines}
     for mark in marks:
         name = mark.test.rpartition("::")[2]
         if mark.entry not in known:
             yield f"{mark.test} proves {mark.entry!r}, which is in no ledger"
+        if mark.title != titles.get(mark.entry, ""):
+            yield (
+                f"{mark.test} proves {mark.entry} as {mark.title!r}, and the ledger's title is"
+                f" {titles.get(mark.entry, '')!r}"
+            )
         if mark.side not in BOTH:
             yield f"{mark.test} proves {mark.entry} on an unknown side {mark.side!r}"
         if not name.startswith(("test_", "Test")):

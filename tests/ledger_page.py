@@ -72,7 +72,8 @@ def _sections(lines: Iterable[Line], marks: tuple[Mark, ...]) -> Iterator[str]:
 
 
 def _entry(entry: Entry, note: str, marks: tuple[Mark, ...]) -> str:
-    rows = [f"**{entry.id}** {SIGNS[entry.status]} {entry.text} *({note})*"]
+    title = f" {entry.title}" if isinstance(entry, Line) else ""
+    rows = [f"**{entry.id}{title}** {SIGNS[entry.status]} {entry.text} *({note})*"]
     rows.extend(f"- {word}: {said}" for word, said in _remarks(entry) if said)
     tests = proof(entry, marks)
     # A clause that leans on lines names them: their tests stand there already.

@@ -24,6 +24,7 @@ def line(**changed: Any) -> Line:
     fields: dict[str, Any] = {
         "id": "S1",
         "section": "s",
+        "title": "",
         "text": "t",
         "source": "RFC",
         "rooms": ("wire",),
@@ -100,6 +101,12 @@ def test_a_line_with_both_sides_is_proved() -> None:
             id="not-a-test",
         ),
         pytest.param(
+            book_with(line(title="one thing")),
+            (*WHOLE, Mark("S1", "refuses", "tests/a.py::test_x", "another")),
+            "ledger's title is 'one thing'",
+            id="another-title",
+        ),
+        pytest.param(
             book_with(line(status="later", waits_for="gateway")), WHOLE, "it is proved", id="stale"
         ),
         pytest.param(
@@ -153,7 +160,7 @@ def test_one_side_suffices_where_the_ledger_says_why() -> None:
 
 def test_marks_are_found_on_functions_classes_and_rows() -> None:
     source = """
-@proves("S1", "accepts")
+@proves("S1", "accepts", "one thing")
 async def test_plain(): ...
 
 @proves("S2", "refuses")
@@ -166,10 +173,10 @@ def test_table(x): ...
 def test_computed(): ...
 """
     assert [tuple(mark) for mark in marks_of(source, "f.py")] == [
-        ("S1", "accepts", "f.py::test_plain"),
-        ("S2", "refuses", "f.py::TestMany"),
-        ("S3", "refuses", "f.py::test_table"),
-        ("<not a literal, line 11>", "accepts", "f.py::test_computed"),
+        ("S1", "accepts", "f.py::test_plain", "one thing"),
+        ("S2", "refuses", "f.py::TestMany", ""),
+        ("S3", "refuses", "f.py::test_table", ""),
+        ("<not a literal, line 11>", "accepts", "f.py::test_computed", ""),
     ]
 
 

@@ -26,10 +26,10 @@ async def answered(harness: AuthServerHarness, **changes: Any) -> dict[str, str]
 STATES = ["ü€𝄞", "a&b=c#d+e %20", "x" * 4096, "<script>", "a'b\"c", "0"]
 
 
-@proves("S11", "accepts")
-@proves("S16", "accepts")
-@proves("S17", "accepts")
-@proves("S15", "accepts")
+@proves("S11", "accepts", "no redirect before the client is proven")
+@proves("S16", "accepts", "PKCE is mandatory")
+@proves("S17", "accepts", "challenge method must be S256")
+@proves("S15", "accepts", "response type is code")
 async def test_a_sound_request_shows_the_sign_in_page(harness: AuthServerHarness) -> None:
     client = await harness.register()
 
@@ -39,7 +39,7 @@ async def test_a_sound_request_shows_the_sign_in_page(harness: AuthServerHarness
     assert 'name="password"' in response.text
 
 
-@proves("S15", "refuses")
+@proves("S15", "refuses", "response type is code")
 @pytest.mark.parametrize(
     "response_type", ["token", "id_token", "code token", "code id_token", "none", "CODE", "code "]
 )
@@ -49,7 +49,7 @@ async def test_only_codes_are_given(harness: AuthServerHarness, response_type: s
     assert answer["error"] == "unsupported_response_type"
 
 
-@proves("S16", "refuses")
+@proves("S16", "refuses", "PKCE is mandatory")
 @pytest.mark.parametrize("method", ["none", "client_secret_basic", "client_secret_post"])
 async def test_no_kind_of_client_goes_without_pkce(harness: AuthServerHarness, method: str) -> None:
     client = await harness.register(token_endpoint_auth_method=method)
@@ -61,7 +61,7 @@ async def test_no_kind_of_client_goes_without_pkce(harness: AuthServerHarness, m
     assert answer_in(response.headers["location"])["error"] == "invalid_request"
 
 
-@proves("S17", "refuses")
+@proves("S17", "refuses", "challenge method must be S256")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -82,7 +82,7 @@ async def test_only_s256_spelt_out_is_a_method(
     assert "S256" in answer["error_description"]
 
 
-@proves("S18", "refuses")
+@proves("S18", "refuses", "a challenge has 43 characters")
 @pytest.mark.parametrize(
     "challenge", ["x", CHALLENGE[:42], CHALLENGE + "x", CHALLENGE + "=", CHALLENGE[:42] + "+"]
 )
@@ -92,7 +92,7 @@ async def test_a_challenge_of_another_shape_is_refused(
     assert (await answered(harness, code_challenge=challenge))["error"] == "invalid_request"
 
 
-@proves("S19", "refuses")
+@proves("S19", "refuses", "no parameter twice at authorize")
 @pytest.mark.parametrize(
     "name",
     [
@@ -121,8 +121,8 @@ async def test_a_parameter_that_comes_twice_is_refused(
     assert "repeated-parameter" in response.text
 
 
-@proves("S20", "accepts")
-@proves("S21", "accepts")
+@proves("S20", "accepts", "state comes back unchanged")
+@proves("S21", "accepts", "iss in each authorization response")
 @pytest.mark.parametrize("state", STATES)
 async def test_state_comes_back_as_it_was_with_a_code(
     harness: AuthServerHarness, state: str
@@ -139,8 +139,8 @@ async def test_state_comes_back_as_it_was_with_a_code(
     assert answer.keys() == {"code", "state", "iss"}
 
 
-@proves("S20", "accepts")
-@proves("S21", "refuses")
+@proves("S20", "accepts", "state comes back unchanged")
+@proves("S21", "refuses", "iss in each authorization response")
 @pytest.mark.parametrize("state", STATES)
 async def test_state_and_iss_come_back_with_an_error(
     harness: AuthServerHarness, state: str
@@ -152,18 +152,18 @@ async def test_state_and_iss_come_back_with_an_error(
     assert answer.keys() == {"error", "error_description", "state", "iss"}
 
 
-@proves("S20", "refuses")
+@proves("S20", "refuses", "state comes back unchanged")
 async def test_an_absent_state_stays_absent(harness: AuthServerHarness) -> None:
     assert "state" not in await answered(harness, without="state", response_type="token")
 
 
-@proves("S22", "refuses")
+@proves("S22", "refuses", "response modes and prompt=none")
 @pytest.mark.parametrize("mode", ["fragment", "web_message", "form_post", "query.jwt", "Query"])
 async def test_an_answer_is_given_in_the_query_alone(harness: AuthServerHarness, mode: str) -> None:
     assert (await answered(harness, response_mode=mode))["error"] == "invalid_request"
 
 
-@proves("S22", "accepts")
+@proves("S22", "accepts", "response modes and prompt=none")
 async def test_the_mode_that_is_served_may_be_named(harness: AuthServerHarness) -> None:
     client = await harness.register()
 
@@ -174,7 +174,7 @@ async def test_the_mode_that_is_served_may_be_named(harness: AuthServerHarness) 
     assert response.status_code == 200
 
 
-@proves("S22", "refuses")
+@proves("S22", "refuses", "response modes and prompt=none")
 async def test_prompt_none_without_a_session_says_that_sign_in_is_needed(
     harness: AuthServerHarness,
 ) -> None:
@@ -186,7 +186,7 @@ async def test_an_unknown_prompt_is_refused(harness: AuthServerHarness, prompt: 
     assert (await answered(harness, prompt=prompt))["error"] == "invalid_request"
 
 
-@proves("S25", "refuses")
+@proves("S25", "refuses", "request objects are refused")
 @pytest.mark.parametrize("name", ["request", "request_uri", "registration"])
 async def test_parameters_hidden_in_an_object_are_refused_and_not_fetched(
     start_authserver: StartAuthServer, name: str
@@ -202,7 +202,7 @@ async def test_parameters_hidden_in_an_object_are_refused_and_not_fetched(
     assert answer["error"] == "invalid_request"
 
 
-@proves("S25", "accepts")
+@proves("S25", "accepts", "request objects are refused")
 async def test_parameters_nobody_knows_are_ignored(harness: AuthServerHarness) -> None:
     client = await harness.register()
 
@@ -213,7 +213,7 @@ async def test_parameters_nobody_knows_are_ignored(harness: AuthServerHarness) -
     assert response.status_code == 200
 
 
-@proves("S26", "refuses")
+@proves("S26", "refuses", "oversized or control characters")
 @pytest.mark.parametrize(
     "query",
     [
@@ -243,7 +243,7 @@ async def test_a_request_that_cannot_be_read_is_answered_here(
     assert "x" not in response.headers
 
 
-@proves("S26", "accepts")
+@proves("S26", "accepts", "oversized or control characters")
 async def test_a_long_client_id_that_is_a_url_is_only_unknown(
     start_authserver: StartAuthServer,
 ) -> None:
@@ -257,7 +257,7 @@ async def test_a_long_client_id_that_is_a_url_is_only_unknown(
     assert "unknown-client" in response.text
 
 
-@proves("S93", "refuses")
+@proves("S93", "refuses", "resource may only narrow")
 @pytest.mark.parametrize(
     "resource",
     [
@@ -277,7 +277,7 @@ async def test_a_resource_that_is_not_ours_is_refused(
     assert (await answered(harness, resource=resource))["error"] == "invalid_target"
 
 
-@proves("S93", "accepts")
+@proves("S93", "accepts", "resource may only narrow")
 @pytest.mark.parametrize(
     "changes",
     [

@@ -20,7 +20,7 @@ async def with_code(
     return client, harness.code_fields(client["client_id"], code)
 
 
-@proves("S89", "accepts")
+@proves("S89", "accepts", "client authentication is exact")
 @pytest.mark.parametrize("repeat", [True, False])
 async def test_a_client_gets_in_by_basic_with_or_without_its_id_in_the_body(
     harness: AuthServerHarness, repeat: bool
@@ -36,7 +36,7 @@ async def test_a_client_gets_in_by_basic_with_or_without_its_id_in_the_body(
     assert tokens.response.status_code == 200
 
 
-@proves("S89", "accepts")
+@proves("S89", "accepts", "client authentication is exact")
 async def test_a_client_gets_in_by_post(harness: AuthServerHarness) -> None:
     client, fields = await with_code(harness, "client_secret_post")
 
@@ -45,7 +45,7 @@ async def test_a_client_gets_in_by_post(harness: AuthServerHarness) -> None:
     assert tokens.response.status_code == 200
 
 
-@proves("S89", "refuses")
+@proves("S89", "refuses", "client authentication is exact")
 @pytest.mark.parametrize(
     ("registered", "used"),
     [
@@ -73,7 +73,7 @@ async def test_another_method_than_the_registered_one_is_refused(
     assert tokens.response.headers["www-authenticate"].startswith("Basic ")
 
 
-@proves("S89", "refuses")
+@proves("S89", "refuses", "client authentication is exact")
 async def test_two_methods_at_once_are_refused(harness: AuthServerHarness) -> None:
     client, fields = await with_code(harness, "client_secret_basic")
     secret = client["client_secret"]
@@ -86,7 +86,7 @@ async def test_two_methods_at_once_are_refused(harness: AuthServerHarness) -> No
     assert tokens.body["error"] == "invalid_request"
 
 
-@proves("S89", "refuses")
+@proves("S89", "refuses", "client authentication is exact")
 async def test_two_authorization_headers_are_refused(harness: AuthServerHarness) -> None:
     client, fields = await with_code(harness, "client_secret_basic")
     header = basic(client["client_id"], client["client_secret"])["Authorization"]
@@ -100,7 +100,7 @@ async def test_two_authorization_headers_are_refused(harness: AuthServerHarness)
     assert response.status_code == 400
 
 
-@proves("S89", "refuses")
+@proves("S89", "refuses", "client authentication is exact")
 async def test_basic_that_another_parser_would_read_differently_is_refused(
     harness: AuthServerHarness,
 ) -> None:
@@ -127,7 +127,7 @@ async def test_basic_that_another_parser_would_read_differently_is_refused(
         assert tokens.response.status_code == 401
 
 
-@proves("S89", "accepts")
+@proves("S89", "accepts", "client authentication is exact")
 async def test_basic_in_lower_case_is_the_same_scheme(harness: AuthServerHarness) -> None:
     client, fields = await with_code(harness, "client_secret_basic")
     header = basic(client["client_id"], client["client_secret"])["Authorization"]
@@ -139,7 +139,7 @@ async def test_basic_in_lower_case_is_the_same_scheme(harness: AuthServerHarness
     assert tokens.response.status_code == 200
 
 
-@proves("S89", "refuses")
+@proves("S89", "refuses", "client authentication is exact")
 async def test_another_client_id_in_the_body_is_refused(harness: AuthServerHarness) -> None:
     client, fields = await with_code(harness, "client_secret_basic")
     other = await harness.register()
@@ -152,7 +152,7 @@ async def test_another_client_id_in_the_body_is_refused(harness: AuthServerHarne
     assert tokens.response.status_code == 400
 
 
-@proves("S89", "refuses")
+@proves("S89", "refuses", "client authentication is exact")
 async def test_a_client_assertion_does_not_fall_back_to_none(harness: AuthServerHarness) -> None:
     _, fields = await with_code(harness, "none")
 
@@ -167,7 +167,7 @@ async def test_a_client_assertion_does_not_fall_back_to_none(harness: AuthServer
     assert tokens.response.status_code == 401
 
 
-@proves("S89", "refuses")
+@proves("S89", "refuses", "client authentication is exact")
 async def test_a_request_that_names_no_client_is_refused(harness: AuthServerHarness) -> None:
     _, fields = await with_code(harness, "none")
     fields.pop("client_id")
@@ -175,7 +175,7 @@ async def test_a_request_that_names_no_client_is_refused(harness: AuthServerHarn
     assert (await harness.token(fields)).body["error"] == "invalid_request"
 
 
-@proves("S103", "refuses")
+@proves("S103", "refuses", "refusals look alike")
 async def test_unknown_client_wrong_secret_and_wrong_method_answer_alike(
     harness: AuthServerHarness,
 ) -> None:
@@ -197,7 +197,7 @@ async def test_unknown_client_wrong_secret_and_wrong_method_answer_alike(
     assert {tokens.response.status_code for tokens in tried} == {401}
 
 
-@proves("S103", "accepts")
+@proves("S103", "accepts", "refusals look alike")
 async def test_the_right_client_with_a_wrong_code_gets_an_answer_of_the_same_shape(
     harness: AuthServerHarness,
 ) -> None:

@@ -32,7 +32,7 @@ async def harness(
     return opened
 
 
-@proves("S76", "refuses")
+@proves("S76", "refuses", "same-origin redirect URIs")
 async def test_with_the_same_origin_rule_every_address_counts_used_or_not(
     start_authserver: StartAuthServer, fetcher: FakeDocumentFetcher
 ) -> None:
@@ -45,7 +45,7 @@ async def test_with_the_same_origin_rule_every_address_counts_used_or_not(
     assert response.status_code == 400
 
 
-@proves("S76", "accepts")
+@proves("S76", "accepts", "same-origin redirect URIs")
 async def test_with_the_same_origin_rule_addresses_at_home_are_accepted(
     start_authserver: StartAuthServer, fetcher: FakeDocumentFetcher
 ) -> None:
@@ -58,7 +58,7 @@ async def test_with_the_same_origin_rule_addresses_at_home_are_accepted(
     assert response.status_code == 200
 
 
-@proves("S77", "accepts")
+@proves("S77", "accepts", "document cache")
 @pytest.mark.parametrize(
     ("max_age", "kept_for"), [(None, 60), (0, 60), (600, 600), (10_000_000, 86400)]
 )
@@ -80,7 +80,7 @@ async def test_a_document_is_kept_as_long_as_it_says_within_bounds(
     assert len(fetcher.asked) == 2
 
 
-@proves("S77", "accepts")
+@proves("S77", "accepts", "document cache")
 async def test_many_who_ask_at_once_are_one_fetch(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher
 ) -> None:
@@ -91,7 +91,7 @@ async def test_many_who_ask_at_once_are_one_fetch(
     assert len(fetcher.asked) == 1
 
 
-@proves("S77", "refuses")
+@proves("S77", "refuses", "document cache")
 async def test_a_failure_is_not_kept(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher
 ) -> None:
@@ -103,7 +103,7 @@ async def test_a_failure_is_not_kept(
     assert (await harness.http.get(harness.authorize_url(URL))).status_code == 200
 
 
-@proves("S78", "refuses")
+@proves("S78", "refuses", "a changed document asks again")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -129,7 +129,7 @@ async def test_a_document_that_shows_another_face_is_asked_about_again(
     assert "client-document.changed" in harness.kinds()
 
 
-@proves("S78", "accepts")
+@proves("S78", "accepts", "a changed document asks again")
 async def test_a_document_that_stays_the_same_is_not_asked_about_again(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher, clock: StoppedClock
 ) -> None:
@@ -143,7 +143,7 @@ async def test_a_document_that_stays_the_same_is_not_asked_about_again(
     assert len(fetcher.asked) == 2
 
 
-@proves("S79", "refuses")
+@proves("S79", "refuses", "fetch errors tell nothing")
 @pytest.mark.parametrize(
     "failure",
     [
@@ -169,7 +169,7 @@ async def test_why_a_document_could_not_be_had_is_not_told(
             assert leak not in text
 
 
-@proves("S79", "accepts")
+@proves("S79", "accepts", "fetch errors tell nothing")
 async def test_the_person_is_told_that_the_application_could_not_be_checked(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher
 ) -> None:
@@ -180,7 +180,7 @@ async def test_the_person_is_told_that_the_application_could_not_be_checked(
     assert "client-document-unavailable" in page.text
 
 
-@proves("S80", "refuses")
+@proves("S80", "refuses", "trusted document hosts")
 async def test_a_client_that_is_no_longer_trusted_is_stopped_at_every_endpoint(
     start_authserver: StartAuthServer, fetcher: FakeDocumentFetcher
 ) -> None:
@@ -199,7 +199,7 @@ async def test_a_client_that_is_no_longer_trusted_is_stopped_at_every_endpoint(
     assert len(fetcher.asked) == 1
 
 
-@proves("S80", "accepts")
+@proves("S80", "accepts", "trusted document hosts")
 async def test_a_client_on_the_list_is_let_in(
     start_authserver: StartAuthServer, fetcher: FakeDocumentFetcher
 ) -> None:

@@ -27,8 +27,8 @@ async def harness(
     return opened
 
 
-@proves("S64", "accepts")
-@proves("S73", "accepts")
+@proves("S64", "accepts", "a document names its own id")
+@proves("S73", "accepts", "documents are strict JSON")
 async def test_a_client_that_nobody_registered_signs_somebody_in(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher
 ) -> None:
@@ -39,7 +39,7 @@ async def test_a_client_that_nobody_registered_signs_somebody_in(
     assert fetcher.asked == [URL]
 
 
-@proves("S34", "accepts")
+@proves("S34", "accepts", "what the consent page shows")
 async def test_the_page_shows_the_host_that_vouches_for_the_client(
     harness: AuthServerHarness,
 ) -> None:
@@ -51,7 +51,7 @@ async def test_the_page_shows_the_host_that_vouches_for_the_client(
     assert "app.example" in consent.text
 
 
-@proves("S81", "accepts")
+@proves("S81", "accepts", "documents of real clients")
 @pytest.mark.parametrize("name", DOCUMENTS)
 async def test_real_clients_are_led_to_the_sign_in_page(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher, name: str
@@ -67,7 +67,7 @@ async def test_real_clients_are_led_to_the_sign_in_page(
     assert 'name="password"' in response.text
 
 
-@proves("S63", "refuses")
+@proves("S63", "refuses", "client id URLs")
 @pytest.mark.parametrize(
     "url",
     [
@@ -97,7 +97,7 @@ async def test_a_client_id_that_is_no_proper_url_is_never_fetched(
     assert fetcher.asked == []
 
 
-@proves("S64", "refuses")
+@proves("S64", "refuses", "a document names its own id")
 async def test_a_document_that_names_another_client_is_refused(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher
 ) -> None:
@@ -106,7 +106,7 @@ async def test_a_document_that_names_another_client_is_refused(
     assert (await harness.http.get(harness.authorize_url(URL))).status_code == 400
 
 
-@proves("S73", "refuses")
+@proves("S73", "refuses", "documents are strict JSON")
 @pytest.mark.parametrize(
     "body",
     [
@@ -128,7 +128,7 @@ async def test_a_document_that_is_not_one_json_object_is_refused(
     assert (await harness.http.get(harness.authorize_url(URL))).status_code == 400
 
 
-@proves("S73", "refuses")
+@proves("S73", "refuses", "documents are strict JSON")
 @pytest.mark.parametrize("media_type", ["text/html", "", "text/plain", "application/xml"])
 async def test_a_document_of_another_type_is_refused(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher, media_type: str
@@ -138,7 +138,7 @@ async def test_a_document_of_another_type_is_refused(
     assert (await harness.http.get(harness.authorize_url(URL))).status_code == 400
 
 
-@proves("S74", "refuses")
+@proves("S74", "refuses", "documents hold no secrets")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -155,7 +155,7 @@ async def test_a_document_with_a_secret_in_it_is_refused(
     assert (await harness.http.get(harness.authorize_url(URL))).status_code == 400
 
 
-@proves("S75", "refuses")
+@proves("S75", "refuses", "links in documents")
 async def test_no_address_that_a_document_names_is_fetched(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher
 ) -> None:
@@ -172,7 +172,7 @@ async def test_no_address_that_a_document_names_is_fetched(
     assert set(fetcher.asked) == {URL}
 
 
-@proves("S75", "accepts")
+@proves("S75", "accepts", "links in documents")
 async def test_the_document_itself_is_fetched_through_the_guard(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher
 ) -> None:

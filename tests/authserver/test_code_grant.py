@@ -43,9 +43,9 @@ WRONG: dict[str, dict[str, Any]] = {
 }
 
 
-@proves("S83", "accepts")
-@proves("S88", "accepts")
-@proves("S101", "accepts")
+@proves("S83", "accepts", "a replayed code revokes")
+@proves("S88", "accepts", "what a code is bound to")
+@proves("S101", "accepts", "token errors are clean")
 async def test_a_code_is_redeemed_once_for_a_token_of_the_right_kind(
     harness: AuthServerHarness,
 ) -> None:
@@ -67,7 +67,7 @@ async def test_a_code_is_redeemed_once_for_a_token_of_the_right_kind(
     assert claims["jti"]
 
 
-@proves("S83", "refuses")
+@proves("S83", "refuses", "a replayed code revokes")
 async def test_a_code_that_comes_twice_takes_every_token_of_it_along(
     start_authserver: StartAuthServer,
 ) -> None:
@@ -89,7 +89,7 @@ async def test_a_code_that_comes_twice_takes_every_token_of_it_along(
     assert "code.reused" in harness.kinds()
 
 
-@proves("S83", "refuses")
+@proves("S83", "refuses", "a replayed code revokes")
 async def test_a_spent_code_in_another_clients_hands_revokes_nothing(
     harness: AuthServerHarness,
 ) -> None:
@@ -103,8 +103,8 @@ async def test_a_spent_code_in_another_clients_hands_revokes_nothing(
     assert (await harness.refresh(client["client_id"], first.refresh)).response.status_code == 200
 
 
-@proves("S85", "refuses")
-@proves("S88", "refuses")
+@proves("S85", "refuses", "a wrong try leaves the code")
+@proves("S88", "refuses", "what a code is bound to")
 @pytest.mark.parametrize("changes", WRONG.values(), ids=WRONG.keys())
 async def test_a_code_is_good_for_nothing_with_anything_that_differs(
     harness: AuthServerHarness, changes: dict[str, Any]
@@ -118,7 +118,7 @@ async def test_a_code_is_good_for_nothing_with_anything_that_differs(
     assert tokens.body["error"] == "invalid_grant"
 
 
-@proves("S85", "accepts")
+@proves("S85", "accepts", "a wrong try leaves the code")
 async def test_somebody_elses_attempts_do_not_burn_the_code_for_its_owner(
     harness: AuthServerHarness,
 ) -> None:
@@ -135,7 +135,7 @@ async def test_somebody_elses_attempts_do_not_burn_the_code_for_its_owner(
     assert (await harness.token(harness.code_fields(mine, code))).response.status_code == 200
 
 
-@proves("S85", "refuses")
+@proves("S85", "refuses", "a wrong try leaves the code")
 async def test_guessing_the_verifier_ends_after_five_attempts(harness: AuthServerHarness) -> None:
     client = await harness.register()
     code = await harness.code(client["client_id"])
@@ -147,7 +147,7 @@ async def test_guessing_the_verifier_ends_after_five_attempts(harness: AuthServe
     assert tokens.body["error"] == "invalid_grant"
 
 
-@proves("S85", "refuses")
+@proves("S85", "refuses", "a wrong try leaves the code")
 async def test_failures_of_one_address_are_limited(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
@@ -161,7 +161,7 @@ async def test_failures_of_one_address_are_limited(
     assert (await browser.http.post("/token", data=fields)).status_code == 401
 
 
-@proves("S88", "refuses")
+@proves("S88", "refuses", "what a code is bound to")
 async def test_a_code_of_one_client_is_nothing_to_another(harness: AuthServerHarness) -> None:
     client, other = await harness.register(), await harness.register()
     code = await harness.code(client["client_id"])
@@ -171,8 +171,8 @@ async def test_a_code_of_one_client_is_nothing_to_another(harness: AuthServerHar
     assert tokens.body["error"] == "invalid_grant"
 
 
-@proves("S88", "refuses")
-@proves("S105", "refuses")
+@proves("S88", "refuses", "what a code is bound to")
+@proves("S105", "refuses", "clock boundaries")
 async def test_a_code_is_over_after_sixty_seconds(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
@@ -187,7 +187,7 @@ async def test_a_code_is_over_after_sixty_seconds(
     assert (await harness.token(fields)).body["error"] == "invalid_grant"
 
 
-@proves("S105", "accepts")
+@proves("S105", "accepts", "clock boundaries")
 async def test_a_code_is_good_until_its_last_second(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
@@ -200,7 +200,7 @@ async def test_a_code_is_good_until_its_last_second(
     assert (await harness.token(fields)).response.status_code == 200
 
 
-@proves("S105", "refuses")
+@proves("S105", "refuses", "clock boundaries")
 async def test_a_clock_that_steps_back_does_not_bring_a_spent_code_back(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
@@ -213,7 +213,7 @@ async def test_a_clock_that_steps_back_does_not_bring_a_spent_code_back(
     assert (await harness.token(fields)).body["error"] == "invalid_grant"
 
 
-@proves("S86", "refuses")
+@proves("S86", "refuses", "verifier belongs to challenge")
 @pytest.mark.parametrize("verifier", [None, ""])
 async def test_a_code_without_its_verifier_is_refused(
     harness: AuthServerHarness, verifier: str | None
@@ -232,7 +232,7 @@ async def test_a_code_without_its_verifier_is_refused(
     assert (await harness.token(fields)).response.status_code == 200
 
 
-@proves("S86", "refuses")
+@proves("S86", "refuses", "verifier belongs to challenge")
 async def test_no_code_exists_that_a_verifier_could_be_left_out_for(
     harness: AuthServerHarness,
 ) -> None:
@@ -247,14 +247,14 @@ async def test_no_code_exists_that_a_verifier_could_be_left_out_for(
     assert "code" not in answer_in(response.headers["location"])
 
 
-@proves("S86", "accepts")
+@proves("S86", "accepts", "verifier belongs to challenge")
 async def test_a_code_with_its_verifier_is_good(harness: AuthServerHarness) -> None:
     client = await harness.register()
 
     assert (await harness.tokens(client["client_id"])).access
 
 
-@proves("S87", "refuses")
+@proves("S87", "refuses", "verifier syntax")
 @pytest.mark.parametrize("verifier", ["a" * 42, "a" * 129, "a" * 42 + "+", "ü" * 43, "a b" * 15])
 async def test_a_verifier_of_another_shape_is_refused(
     harness: AuthServerHarness, verifier: str
@@ -269,7 +269,7 @@ async def test_a_verifier_of_another_shape_is_refused(
     assert tokens.body["error"] == "invalid_grant"
 
 
-@proves("S93", "refuses")
+@proves("S93", "refuses", "resource may only narrow")
 @pytest.mark.parametrize(
     "resource",
     [
@@ -294,7 +294,7 @@ async def test_a_token_request_cannot_name_another_resource(
     assert tokens.body["error"] in ("invalid_target", "invalid_grant")
 
 
-@proves("S93", "accepts")
+@proves("S93", "accepts", "resource may only narrow")
 async def test_a_token_request_need_not_repeat_the_resource(harness: AuthServerHarness) -> None:
     client = await harness.register()
     code = await harness.code(client["client_id"])
@@ -304,8 +304,8 @@ async def test_a_token_request_need_not_repeat_the_resource(harness: AuthServerH
     assert claims_of(tokens.access)["aud"] == RESOURCE
 
 
-@proves("S94", "accepts")
-@proves("S94", "refuses")
+@proves("S94", "accepts", "audience is the resource")
+@proves("S94", "refuses", "audience is the resource")
 async def test_a_token_is_for_exactly_the_resource_that_was_asked_for(
     start_authserver: StartAuthServer,
 ) -> None:

@@ -10,7 +10,7 @@ from tests.authserver.steps import OTHER_CHALLENGE, consent_page, is_consent
 from tests.ledger import proves
 
 
-@proves("S29", "refuses")
+@proves("S29", "refuses", "consent before anything is issued")
 async def test_a_new_client_is_shown_to_somebody_who_is_already_signed_in(
     harness: AuthServerHarness,
 ) -> None:
@@ -24,8 +24,8 @@ async def test_a_new_client_is_shown_to_somebody_who_is_already_signed_in(
     assert "Second" in page.text
 
 
-@proves("S29", "accepts")
-@proves("S33", "accepts")
+@proves("S29", "accepts", "consent before anything is issued")
+@proves("S33", "accepts", "consent is remembered narrowly")
 async def test_a_known_client_that_asks_for_no_more_is_answered_at_once(
     harness: AuthServerHarness,
 ) -> None:
@@ -40,7 +40,7 @@ async def test_a_known_client_that_asks_for_no_more_is_answered_at_once(
         assert "code" in answer_in(response.headers["location"])
 
 
-@proves("S33", "refuses")
+@proves("S33", "refuses", "consent is remembered narrowly")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -72,7 +72,7 @@ async def test_whatever_grows_is_asked_again(
     assert is_consent(page)
 
 
-@proves("S33", "refuses")
+@proves("S33", "refuses", "consent is remembered narrowly")
 async def test_one_users_consent_is_not_anothers(harness: AuthServerHarness) -> None:
     await harness.add_user("bob")
     client = await harness.register()
@@ -86,7 +86,7 @@ async def test_one_users_consent_is_not_anothers(harness: AuthServerHarness) -> 
     assert is_consent(await browser.sign_in(page, "bob", PASSWORD))
 
 
-@proves("S27", "refuses")
+@proves("S27", "refuses", "a replayed authorization request")
 async def test_a_request_that_led_to_a_code_is_asked_about_when_it_comes_again(
     harness: AuthServerHarness,
 ) -> None:
@@ -98,7 +98,7 @@ async def test_a_request_that_led_to_a_code_is_asked_about_when_it_comes_again(
     assert is_consent(await browser.open(url))
 
 
-@proves("S27", "accepts")
+@proves("S27", "accepts", "a replayed authorization request")
 async def test_a_fresh_request_of_the_same_client_is_not(harness: AuthServerHarness) -> None:
     browser = harness.browser()
     client = await harness.register()
@@ -111,7 +111,7 @@ async def test_a_fresh_request_of_the_same_client_is_not(harness: AuthServerHarn
     assert "code" in answer_in(response.headers["location"])
 
 
-@proves("S38", "refuses")
+@proves("S38", "refuses", "deny, and decide once")
 @pytest.mark.parametrize("decision", ["deny", "", "ALLOW", "yes"])
 async def test_anything_but_allow_is_a_denial_that_the_client_is_told(
     harness: AuthServerHarness, decision: str
@@ -147,7 +147,7 @@ async def test_nobody_can_give_a_scope_that_they_do_not_hold(harness: AuthServer
     assert tokens.body["scope"] == "mcp:read"
 
 
-@proves("S33", "refuses")
+@proves("S33", "refuses", "consent is remembered narrowly")
 async def test_nobody_agrees_to_more_than_the_page_showed(harness: AuthServerHarness) -> None:
     client = await harness.register()
     browser = harness.browser()

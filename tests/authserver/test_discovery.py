@@ -32,8 +32,8 @@ async def documents(harness: AuthServerHarness) -> list[dict[str, Any]]:
     return found
 
 
-@proves("S1", "accepts")
-@proves("S2", "accepts")
+@proves("S1", "accepts", "metadata carries the configured issuer")
+@proves("S2", "accepts", "metadata forms of an issuer with a path")
 @pytest.mark.parametrize("issuer", ISSUERS)
 async def test_every_place_where_a_client_looks_names_the_issuer_byte_for_byte(
     start_authserver: StartAuthServer, issuer: str
@@ -47,7 +47,7 @@ async def test_every_place_where_a_client_looks_names_the_issuer_byte_for_byte(
         assert parse(response.json(), issuer).issuer == issuer
 
 
-@proves("S2", "accepts")
+@proves("S2", "accepts", "metadata forms of an issuer with a path")
 async def test_an_issuer_with_a_path_also_answers_with_the_oauth_document_behind_it(
     start_authserver: StartAuthServer,
 ) -> None:
@@ -58,8 +58,8 @@ async def test_an_issuer_with_a_path_also_answers_with_the_oauth_document_behind
     assert response.json()["token_endpoint"] == "http://localhost:9000/tenant/token"
 
 
-@proves("S1", "refuses")
-@proves("S2", "refuses")
+@proves("S1", "refuses", "metadata carries the configured issuer")
+@proves("S2", "refuses", "metadata forms of an issuer with a path")
 @pytest.mark.parametrize(
     "path", ["/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server/x"]
 )
@@ -74,7 +74,7 @@ async def test_another_issuer_on_the_same_host_is_not_described(
     assert response.json() == {"error": "not_found"}
 
 
-@proves("S3", "refuses")
+@proves("S3", "refuses", "Host never changes the issuer")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -92,7 +92,7 @@ async def test_no_header_changes_an_address_in_the_metadata(
         assert "evil" not in turned.text
 
 
-@proves("S3", "refuses")
+@proves("S3", "refuses", "Host never changes the issuer")
 @pytest.mark.parametrize("host", ["evil.example", "a/?x="])
 async def test_under_a_foreign_host_there_is_no_metadata(
     harness: AuthServerHarness, host: str
@@ -104,7 +104,7 @@ async def test_under_a_foreign_host_there_is_no_metadata(
         assert "evil" not in response.text
 
 
-@proves("S3", "accepts")
+@proves("S3", "accepts", "Host never changes the issuer")
 async def test_addresses_come_from_the_issuer_behind_any_proxy(
     start_authserver: StartAuthServer,
 ) -> None:
@@ -119,7 +119,7 @@ async def test_addresses_come_from_the_issuer_behind_any_proxy(
     assert response.json()["authorization_endpoint"] == "https://auth.example/as/authorize"
 
 
-@proves("S4", "refuses")
+@proves("S4", "refuses", "Host cannot move the path")
 @pytest.mark.parametrize("host", ["a/?x=", "localhost:9000/jwks.json?", "a#", "a/jwks.json\\"])
 async def test_a_host_header_with_a_path_in_it_opens_no_other_endpoint(
     harness: AuthServerHarness, host: str
@@ -131,7 +131,7 @@ async def test_a_host_header_with_a_path_in_it_opens_no_other_endpoint(
     assert response.status_code == 421
 
 
-@proves("S4", "accepts")
+@proves("S4", "accepts", "Host cannot move the path")
 async def test_a_host_header_in_capitals_does_not_keep_the_key_set_away(
     harness: AuthServerHarness,
 ) -> None:
@@ -140,7 +140,7 @@ async def test_a_host_header_in_capitals_does_not_keep_the_key_set_away(
     assert response.json()["keys"]
 
 
-@proves("S5", "accepts")
+@proves("S5", "accepts", "what is advertised works")
 async def test_every_advertised_grant_and_method_of_authentication_works(
     harness: AuthServerHarness,
 ) -> None:
@@ -162,7 +162,7 @@ async def test_every_advertised_grant_and_method_of_authentication_works(
         assert tokens.response.status_code == 200, (method, tokens.response.text)
 
 
-@proves("S5", "refuses")
+@proves("S5", "refuses", "what is advertised works")
 @pytest.mark.parametrize(
     "grant_type",
     [
@@ -186,7 +186,7 @@ async def test_a_grant_that_is_not_advertised_is_not_served(
     assert tokens.body["error"] == "unsupported_grant_type"
 
 
-@proves("S5", "refuses")
+@proves("S5", "refuses", "what is advertised works")
 async def test_a_method_of_authentication_that_is_not_advertised_is_not_registered(
     harness: AuthServerHarness,
 ) -> None:
@@ -198,13 +198,13 @@ async def test_a_method_of_authentication_that_is_not_advertised_is_not_register
         assert response.json()["error"] == "invalid_client_metadata"
 
 
-@proves("S6", "accepts")
+@proves("S6", "accepts", "S256 is the only challenge method")
 async def test_both_documents_offer_s256_and_nothing_else(harness: AuthServerHarness) -> None:
     for document in await documents(harness):
         assert document["code_challenge_methods_supported"] == ["S256"]
 
 
-@proves("S7", "accepts")
+@proves("S7", "accepts", "iss support is advertised truthfully")
 async def test_iss_is_advertised_and_sent(harness: AuthServerHarness) -> None:
     for document in await documents(harness):
         assert document["authorization_response_iss_parameter_supported"] is True
@@ -217,7 +217,7 @@ async def test_iss_is_advertised_and_sent(harness: AuthServerHarness) -> None:
     assert answer_in(response.headers["location"])["iss"] == harness.issuer
 
 
-@proves("S8", "accepts")
+@proves("S8", "accepts", "CIMD support is advertised truthfully")
 async def test_client_documents_are_advertised_when_they_are_read(
     harness: AuthServerHarness,
 ) -> None:
@@ -225,7 +225,7 @@ async def test_client_documents_are_advertised_when_they_are_read(
         assert document["client_id_metadata_document_supported"] is True
 
 
-@proves("S8", "refuses")
+@proves("S8", "refuses", "CIMD support is advertised truthfully")
 async def test_client_documents_are_neither_advertised_nor_read_when_switched_off(
     start_authserver: StartAuthServer,
 ) -> None:
@@ -256,7 +256,7 @@ async def test_the_openid_document_promises_no_id_tokens(harness: AuthServerHarn
     assert "openid" not in document["scopes_supported"]
 
 
-@proves("S9", "accepts")
+@proves("S9", "accepts", "the key set is public only")
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
 async def test_every_published_key_is_public_and_says_what_it_is_for(
     start_authserver: StartAuthServer, algorithm: str
@@ -271,7 +271,7 @@ async def test_every_published_key_is_public_and_says_what_it_is_for(
     assert keys[0]["use"] == "sig"
 
 
-@proves("S9", "refuses")
+@proves("S9", "refuses", "the key set is public only")
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
 async def test_no_published_key_has_a_private_member(
     start_authserver: StartAuthServer, algorithm: str
@@ -284,7 +284,7 @@ async def test_no_published_key_has_a_private_member(
         assert key["kty"] != "oct"
 
 
-@proves("S9", "accepts")
+@proves("S9", "accepts", "the key set is public only")
 async def test_a_retired_key_stays_until_its_last_token_is_over(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
@@ -331,7 +331,7 @@ async def test_the_scopes_of_all_resources_are_advertised(
     ]
 
 
-@proves("S6", "refuses")
+@proves("S6", "refuses", "S256 is the only challenge method")
 async def test_plain_is_neither_advertised_nor_taken(harness: AuthServerHarness) -> None:
     client = await harness.register()
 
@@ -342,7 +342,7 @@ async def test_plain_is_neither_advertised_nor_taken(harness: AuthServerHarness)
     assert answer_in(response.headers["location"])["error"] == "invalid_request"
 
 
-@proves("S7", "refuses")
+@proves("S7", "refuses", "iss support is advertised truthfully")
 async def test_an_error_carries_iss_as_well(harness: AuthServerHarness) -> None:
     client = await harness.register()
 

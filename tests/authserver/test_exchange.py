@@ -94,7 +94,7 @@ async def signed_in(harness: AuthServerHarness, scope: str = "mcp:read mcp:tools
     return (await harness.tokens(client, scope=scope)).access
 
 
-@proves("S110", "accepts")
+@proves("S110", "accepts", "token exchange never widens")
 async def test_a_callers_token_gives_one_for_the_next_server(harness: AuthServerHarness) -> None:
     token = await signed_in(harness)
 
@@ -116,7 +116,7 @@ async def test_the_audience_names_the_target_as_well(harness: AuthServerHarness)
     assert claims_of(got.access)["aud"] == ORDERS
 
 
-@proves("S110", "refuses")
+@proves("S110", "refuses", "token exchange never widens")
 async def test_without_asking_nobody_gets_more_than_user_and_token_have(
     harness: AuthServerHarness,
 ) -> None:
@@ -128,7 +128,7 @@ async def test_without_asking_nobody_gets_more_than_user_and_token_have(
     assert less.body["scope"] == "orders:read"
 
 
-@proves("S110", "refuses")
+@proves("S110", "refuses", "token exchange never widens")
 @pytest.mark.parametrize(
     ("held", "asked"),
     [
@@ -148,7 +148,7 @@ async def test_asking_for_more_is_refused(
     assert (got.response.status_code, got.body["error"]) == (400, "invalid_scope")
 
 
-@proves("S110", "refuses")
+@proves("S110", "refuses", "token exchange never widens")
 async def test_the_new_token_is_over_when_the_old_one_is(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
@@ -161,7 +161,7 @@ async def test_the_new_token_is_over_when_the_old_one_is(
     assert got.body["expires_in"] == 100
 
 
-@proves("S110", "refuses")
+@proves("S110", "refuses", "token exchange never widens")
 async def test_an_old_token_gives_nothing(harness: AuthServerHarness, clock: StoppedClock) -> None:
     token = await signed_in(harness)
     clock.advance(600)
@@ -171,7 +171,7 @@ async def test_an_old_token_gives_nothing(harness: AuthServerHarness, clock: Sto
     assert (got.response.status_code, got.body["error"]) == (400, "invalid_request")
 
 
-@proves("S111", "refuses")
+@proves("S111", "refuses", "what cannot be exchanged")
 @pytest.mark.parametrize("what", ["forged", "garbage", "refresh", "another-issuers", "revoked"])
 async def test_what_is_no_live_access_token_of_ours_gives_nothing(
     harness: AuthServerHarness, what: str
@@ -200,12 +200,12 @@ async def test_what_is_no_live_access_token_of_ours_gives_nothing(
     assert "access_token" not in got.body
 
 
-@proves("S111", "accepts")
+@proves("S111", "accepts", "what cannot be exchanged")
 async def test_the_same_token_unspoilt_does(harness: AuthServerHarness) -> None:
     assert (await exchange(harness, await signed_in(harness))).response.status_code == 200
 
 
-@proves("S111", "refuses")
+@proves("S111", "refuses", "what cannot be exchanged")
 @pytest.mark.parametrize(
     "kind",
     [

@@ -9,8 +9,8 @@ from tests.authserver.steps import consent_page, is_consent, is_sign_in
 from tests.ledger import proves
 
 
-@proves("S30", "refuses")
-@proves("S31", "refuses")
+@proves("S30", "refuses", "one browser per flow")
+@proves("S31", "refuses", "no cross-site consent")
 @pytest.mark.parametrize("field", ["password", "decision"])
 async def test_a_form_that_another_browser_was_given_is_refused(
     harness: AuthServerHarness, field: str
@@ -32,8 +32,8 @@ async def test_a_form_that_another_browser_was_given_is_refused(
     assert "location" not in response.headers
 
 
-@proves("S30", "accepts")
-@proves("S31", "accepts")
+@proves("S30", "accepts", "one browser per flow")
+@proves("S31", "accepts", "no cross-site consent")
 async def test_the_browser_that_was_given_the_form_may_answer_it(
     harness: AuthServerHarness,
 ) -> None:
@@ -45,7 +45,7 @@ async def test_the_browser_that_was_given_the_form_may_answer_it(
     assert "code" in answer_in(response.headers["location"])
 
 
-@proves("S30", "refuses")
+@proves("S30", "refuses", "one browser per flow")
 async def test_a_consent_page_opened_in_another_browser_shows_nothing(
     harness: AuthServerHarness,
 ) -> None:
@@ -58,7 +58,7 @@ async def test_a_consent_page_opened_in_another_browser_shows_nothing(
     assert response.status_code == 403
 
 
-@proves("S31", "refuses")
+@proves("S31", "refuses", "no cross-site consent")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -83,7 +83,7 @@ async def test_a_form_sent_from_another_site_is_refused(
     assert response.status_code == 403
 
 
-@proves("S31", "refuses")
+@proves("S31", "refuses", "no cross-site consent")
 @pytest.mark.parametrize("field", ["csrf", "transaction"])
 @pytest.mark.parametrize("value", ["", "x", "0" * 64])
 async def test_a_form_without_its_tokens_is_refused(
@@ -99,7 +99,7 @@ async def test_a_form_without_its_tokens_is_refused(
     assert response.status_code == 403
 
 
-@proves("S32", "refuses")
+@proves("S32", "refuses", "no provider state before consent")
 async def test_no_cookie_from_before_the_approval_stands_for_it(harness: AuthServerHarness) -> None:
     client = await harness.register()
     browser = harness.browser()
@@ -120,7 +120,7 @@ async def test_no_cookie_from_before_the_approval_stands_for_it(harness: AuthSer
     }
 
 
-@proves("S32", "accepts")
+@proves("S32", "accepts", "no provider state before consent")
 async def test_approval_is_kept_here_and_sets_no_cookie(harness: AuthServerHarness) -> None:
     client = await harness.register()
     browser = harness.browser()
@@ -131,7 +131,7 @@ async def test_approval_is_kept_here_and_sets_no_cookie(harness: AuthServerHarne
     assert "set-cookie" not in response.headers
 
 
-@proves("S38", "refuses")
+@proves("S38", "refuses", "deny, and decide once")
 @pytest.mark.parametrize("second", ["allow", "deny"])
 async def test_an_answered_question_cannot_be_answered_again(
     harness: AuthServerHarness, second: str
@@ -147,7 +147,7 @@ async def test_an_answered_question_cannot_be_answered_again(
     assert "location" not in response.headers
 
 
-@proves("S38", "accepts")
+@proves("S38", "accepts", "deny, and decide once")
 async def test_allow_is_an_answer_once(harness: AuthServerHarness) -> None:
     client = await harness.register()
     browser = harness.browser()
@@ -170,7 +170,7 @@ async def test_a_question_nobody_answers_is_over_after_ten_minutes(
     assert (await browser.decide(page)).status_code == 403
 
 
-@proves("S46", "refuses")
+@proves("S46", "refuses", "consent cookies are bounded")
 async def test_cookies_do_not_grow_with_the_number_of_clients(
     start_authserver: StartAuthServer,
 ) -> None:
@@ -187,7 +187,7 @@ async def test_cookies_do_not_grow_with_the_number_of_clients(
     assert sum(len(value) for value in browser.http.cookies.values()) < 200
 
 
-@proves("S46", "accepts")
+@proves("S46", "accepts", "consent cookies are bounded")
 async def test_the_browser_cookie_is_kept_from_one_request_to_the_next(
     harness: AuthServerHarness,
 ) -> None:
@@ -201,7 +201,7 @@ async def test_the_browser_cookie_is_kept_from_one_request_to_the_next(
     assert "set-cookie" not in second.headers
 
 
-@proves("S31", "accepts")
+@proves("S31", "accepts", "no cross-site consent")
 @pytest.mark.parametrize("origin", ["https://auth.example", "null"])
 async def test_a_form_sent_from_our_own_page_is_taken(
     start_authserver: StartAuthServer, origin: str

@@ -11,7 +11,7 @@ from tests.authserver.steps import consent_page, is_consent
 from tests.ledger import proves
 
 
-@proves("S34", "accepts")
+@proves("S34", "accepts", "what the consent page shows")
 async def test_the_page_shows_who_asks_for_what_and_where_the_answer_goes(
     harness: AuthServerHarness,
 ) -> None:
@@ -23,7 +23,7 @@ async def test_the_page_shows_who_asks_for_what_and_where_the_answer_goes(
     assert "this computer" in page.text.lower()
 
 
-@proves("S34", "refuses")
+@proves("S34", "refuses", "what the consent page shows")
 async def test_a_web_client_is_not_shown_as_one_on_this_computer(
     harness: AuthServerHarness,
 ) -> None:
@@ -36,7 +36,7 @@ async def test_a_web_client_is_not_shown_as_one_on_this_computer(
     assert "127.0.0.1" not in page.text
 
 
-@proves("S35", "refuses")
+@proves("S35", "refuses", "hostile text on pages")
 @pytest.mark.parametrize(
     "name", ["<script>alert(1)</script>", '"onx=alert(1) x="', "evil\u202egnp.exe", "a\u200bb\nc"]
 )
@@ -56,7 +56,7 @@ async def test_a_name_that_a_stranger_chose_cannot_become_part_of_the_page(
     assert "\u200b" not in page.text
 
 
-@proves("S35", "accepts")
+@proves("S35", "accepts", "hostile text on pages")
 async def test_a_name_in_any_script_is_shown_as_it_is(harness: AuthServerHarness) -> None:
     client = await harness.register(client_name="Größe 東京 & Co")
 
@@ -65,7 +65,7 @@ async def test_a_name_in_any_script_is_shown_as_it_is(harness: AuthServerHarness
     assert "Größe 東京 &amp; Co" in page.text
 
 
-@proves("S36", "refuses")
+@proves("S36", "refuses", "pages cannot be framed")
 async def test_no_page_can_be_framed_or_run_a_script(harness: AuthServerHarness) -> None:
     client = await harness.register()
     browser = harness.browser()
@@ -83,7 +83,7 @@ async def test_no_page_can_be_framed_or_run_a_script(harness: AuthServerHarness)
         assert "<script" not in page.text
 
 
-@proves("S36", "accepts")
+@proves("S36", "accepts", "pages cannot be framed")
 async def test_an_application_with_its_own_scheme_is_reached_by_a_visible_link(
     harness: AuthServerHarness,
 ) -> None:
@@ -100,7 +100,7 @@ async def test_an_application_with_its_own_scheme_is_reached_by_a_visible_link(
     assert "code" in answer_in(targets[0])
 
 
-@proves("S37", "refuses")
+@proves("S37", "refuses", "no client logos")
 async def test_no_picture_of_the_client_is_fetched_or_linked(
     start_authserver: StartAuthServer,
 ) -> None:
@@ -117,7 +117,7 @@ async def test_no_picture_of_the_client_is_fetched_or_linked(
     assert "tracker.example" not in page.text
 
 
-@proves("S37", "accepts")
+@proves("S37", "accepts", "no client logos")
 async def test_a_client_with_a_picture_is_registered_all_the_same(
     harness: AuthServerHarness,
 ) -> None:

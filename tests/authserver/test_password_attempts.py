@@ -56,7 +56,7 @@ def words(page: httpx2.Response) -> str:
     return found[1].strip() if found else ""
 
 
-@proves("S189", "accepts")
+@proves("S189", "accepts", "no lockout by strangers")
 async def test_a_stranger_does_not_shut_out_the_owner_of_the_name(
     harness: AuthServerHarness, client: str
 ) -> None:
@@ -65,7 +65,7 @@ async def test_a_stranger_does_not_shut_out_the_owner_of_the_name(
     assert is_consent(await tried(harness, client, harness.browser(OWNER), PASSWORD))
 
 
-@proves("S189", "refuses")
+@proves("S189", "refuses", "no lockout by strangers")
 async def test_the_right_password_does_not_help_a_network_that_failed_too_often(
     harness: AuthServerHarness, client: str
 ) -> None:
@@ -74,7 +74,7 @@ async def test_the_right_password_does_not_help_a_network_that_failed_too_often(
     assert (await tried(harness, client, harness.browser(STRANGER), PASSWORD)).status_code == 429
 
 
-@proves("S189", "refuses")
+@proves("S189", "refuses", "no lockout by strangers")
 async def test_the_addresses_of_one_ipv6_network_count_as_one(
     harness: AuthServerHarness, client: str
 ) -> None:
@@ -85,7 +85,7 @@ async def test_the_addresses_of_one_ipv6_network_count_as_one(
     assert await guesses(harness, client, "2001:db8:0:1::1", 1) == [200]
 
 
-@proves("S189", "accepts")
+@proves("S189", "accepts", "no lockout by strangers")
 async def test_a_known_browser_is_let_in_from_the_network_of_the_stranger(
     start_authserver: StartAuthServer,
 ) -> None:
@@ -99,7 +99,7 @@ async def test_a_known_browser_is_let_in_from_the_network_of_the_stranger(
     assert is_consent(await tried(harness, client, known, PASSWORD))
 
 
-@proves("S189", "refuses")
+@proves("S189", "refuses", "no lockout by strangers")
 async def test_guesses_from_many_networks_have_a_bound_together(
     start_authserver: StartAuthServer, clock: StoppedClock
 ) -> None:
@@ -124,7 +124,7 @@ async def test_guesses_from_many_networks_have_a_bound_together(
     assert is_consent(await tried(harness, client, harness.browser(OWNER), PASSWORD))
 
 
-@proves("S189", "refuses")
+@proves("S189", "refuses", "no lockout by strangers")
 async def test_one_network_alone_does_not_use_up_what_all_have_together(
     start_authserver: StartAuthServer,
 ) -> None:
@@ -136,7 +136,7 @@ async def test_one_network_alone_does_not_use_up_what_all_have_together(
     assert is_consent(await tried(harness, client, harness.browser(OWNER), PASSWORD))
 
 
-@proves("S189", "accepts")
+@proves("S189", "accepts", "no lockout by strangers")
 async def test_right_passwords_use_up_nothing(start_authserver: StartAuthServer) -> None:
     harness = await start_authserver(
         limits=Limits(
@@ -149,7 +149,7 @@ async def test_right_passwords_use_up_nothing(start_authserver: StartAuthServer)
         assert is_consent(await tried(harness, client, harness.browser(OWNER), PASSWORD))
 
 
-@proves("S189", "refuses")
+@proves("S189", "refuses", "no lockout by strangers")
 async def test_a_known_browser_may_guess_no_more_than_others(
     harness: AuthServerHarness, client: str
 ) -> None:
@@ -163,7 +163,7 @@ async def test_a_known_browser_may_guess_no_more_than_others(
     assert is_consent(await tried(harness, client, harness.browser("192.0.2.5"), PASSWORD))
 
 
-@proves("S189", "refuses")
+@proves("S189", "refuses", "no lockout by strangers")
 async def test_a_browser_is_known_for_the_names_that_signed_in_there(
     harness: AuthServerHarness, client: str
 ) -> None:
@@ -175,7 +175,7 @@ async def test_a_browser_is_known_for_the_names_that_signed_in_there(
     assert is_consent(await tried(harness, client, known, PASSWORD, "alice"))
 
 
-@proves("S189", "accepts")
+@proves("S189", "accepts", "no lockout by strangers")
 async def test_a_browser_of_two_people_is_known_for_both(
     harness: AuthServerHarness, client: str
 ) -> None:
@@ -189,7 +189,7 @@ async def test_a_browser_of_two_people_is_known_for_both(
         assert is_consent(await tried(harness, client, known, PASSWORD, name))
 
 
-@proves("S189", "refuses")
+@proves("S189", "refuses", "no lockout by strangers")
 @pytest.mark.parametrize("brought", ["older", "invented", "ümlaut", ""])
 async def test_a_cookie_that_was_replaced_or_invented_makes_no_browser_known(
     harness: AuthServerHarness, client: str, brought: str
@@ -216,7 +216,7 @@ async def test_a_cookie_that_was_replaced_or_invented_makes_no_browser_known(
     assert response.status_code == 429
 
 
-@proves("S189", "refuses")
+@proves("S189", "refuses", "no lockout by strangers")
 async def test_a_known_browser_is_forgotten_after_its_time(
     start_authserver: StartAuthServer, clock: StoppedClock
 ) -> None:
@@ -229,7 +229,7 @@ async def test_a_known_browser_is_forgotten_after_its_time(
     assert (await tried(harness, client, known, PASSWORD)).status_code == 429
 
 
-@proves("S189", "refuses")
+@proves("S189", "refuses", "no lockout by strangers")
 async def test_no_more_browsers_are_kept_than_one_person_has(
     harness: AuthServerHarness, client: str
 ) -> None:
@@ -241,7 +241,7 @@ async def test_no_more_browsers_are_kept_than_one_person_has(
         assert kept.scalar_one() == MOST_PER_USER
 
 
-@proves("S189", "refuses")
+@proves("S189", "refuses", "no lockout by strangers")
 async def test_guesses_at_the_same_moment_are_counted_before_they_are_checked(
     harness: AuthServerHarness, client: str
 ) -> None:
@@ -255,7 +255,7 @@ async def test_guesses_at_the_same_moment_are_counted_before_they_are_checked(
     assert sorted(answer.status_code for answer in answers) == [200] * 10 + [429] * 20
 
 
-@proves("S189", "accepts")
+@proves("S189", "accepts", "no lockout by strangers")
 async def test_a_failure_of_the_store_is_no_wrong_password(
     harness: AuthServerHarness, client: str
 ) -> None:
@@ -274,7 +274,7 @@ async def test_a_failure_of_the_store_is_no_wrong_password(
     assert is_consent(await browser.sign_in(page, "alice", PASSWORD))
 
 
-@proves("S189", "accepts")
+@proves("S189", "accepts", "no lockout by strangers")
 @pytest.mark.parametrize(
     ("passed", "told"), [(0, "5 minutes"), (200, "2 minutes"), (290, "1 minute")]
 )
@@ -309,7 +309,7 @@ def statements(harness: AuthServerHarness) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
-@proves("S189", "refuses")
+@proves("S189", "refuses", "no lockout by strangers")
 async def test_a_name_that_nobody_has_is_answered_as_one_that_somebody_has(
     harness: AuthServerHarness, client: str, statements: list[str]
 ) -> None:

@@ -17,14 +17,14 @@ def connection(peer: str | None, *forwarded: str) -> HTTPConnection:
     return HTTPConnection({"type": "http", "headers": headers, "client": client})
 
 
-@proves("S106", "refuses")
+@proves("S106", "refuses", "rate limit keys")
 @pytest.mark.parametrize("forwarded", ["198.51.100.7", "127.0.0.1", "1.1.1.1, 2.2.2.2", "::1", "x"])
 def test_what_an_unknown_peer_says_of_its_address_is_not_believed(forwarded: str) -> None:
     assert address_key(connection("203.0.113.9", forwarded), PROXY) == "203.0.113.9/32"
     assert address_key(connection("203.0.113.9", forwarded), ()) == "203.0.113.9/32"
 
 
-@proves("S106", "refuses")
+@proves("S106", "refuses", "rate limit keys")
 def test_behind_a_trusted_proxy_only_what_it_wrote_itself_counts() -> None:
     invented = "10.0.0.1, 198.51.100.7"
 
@@ -34,7 +34,7 @@ def test_behind_a_trusted_proxy_only_what_it_wrote_itself_counts() -> None:
     )
 
 
-@proves("S106", "accepts")
+@proves("S106", "accepts", "rate limit keys")
 def test_several_trusted_proxies_in_a_row_are_passed() -> None:
     forwarded = "198.51.100.7, 192.0.2.9, 2001:db8:ffff::1"
 
@@ -42,7 +42,7 @@ def test_several_trusted_proxies_in_a_row_are_passed() -> None:
     assert address_key(connection("192.0.2.1"), PROXY) == "192.0.2.1/32"
 
 
-@proves("S106", "accepts")
+@proves("S106", "accepts", "rate limit keys")
 @pytest.mark.parametrize(
     ("one", "other"),
     [

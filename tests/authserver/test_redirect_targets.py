@@ -9,7 +9,7 @@ from tests.authserver.harness import CALLBACK, PASSWORD, AuthServerHarness
 from tests.ledger import proves
 
 
-@proves("S11", "refuses")
+@proves("S11", "refuses", "no redirect before the client is proven")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -37,7 +37,7 @@ async def test_nobody_is_redirected_to_an_address_that_was_not_proven(
     assert response.headers["content-type"] == "text/html; charset=utf-8"
 
 
-@proves("S12", "refuses")
+@proves("S12", "refuses", "redirect URIs match exactly")
 @pytest.mark.parametrize(
     "requested",
     [
@@ -65,7 +65,7 @@ async def test_an_address_that_is_nearly_the_registered_one_gets_nothing(
     assert "location" not in response.headers
 
 
-@proves("S12", "accepts")
+@proves("S12", "accepts", "redirect URIs match exactly")
 async def test_the_registered_address_gets_the_answer_with_its_own_query(
     harness: AuthServerHarness,
 ) -> None:
@@ -79,7 +79,7 @@ async def test_the_registered_address_gets_the_answer_with_its_own_query(
     assert response.headers["location"].startswith(uri + "&error=login_required&")
 
 
-@proves("S13", "accepts")
+@proves("S13", "accepts", "loopback redirects may change the port")
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
 async def test_a_native_application_comes_back_on_any_port(
     harness: AuthServerHarness, host: str
@@ -93,7 +93,7 @@ async def test_a_native_application_comes_back_on_any_port(
     assert response.status_code == 200
 
 
-@proves("S13", "refuses")
+@proves("S13", "refuses", "loopback redirects may change the port")
 @pytest.mark.parametrize(
     "requested",
     [
@@ -118,7 +118,7 @@ async def test_a_native_application_comes_back_nowhere_else(
     assert response.status_code == 400
 
 
-@proves("S14", "accepts")
+@proves("S14", "accepts", "an omitted redirect URI")
 async def test_an_omitted_redirect_uri_is_the_only_registered_one(
     harness: AuthServerHarness,
 ) -> None:
@@ -133,7 +133,7 @@ async def test_an_omitted_redirect_uri_is_the_only_registered_one(
     assert (await harness.token(fields)).response.status_code == 200
 
 
-@proves("S14", "refuses")
+@proves("S14", "refuses", "an omitted redirect URI")
 async def test_an_omitted_redirect_uri_is_not_guessed_among_several(
     harness: AuthServerHarness,
 ) -> None:
@@ -147,7 +147,7 @@ async def test_an_omitted_redirect_uri_is_not_guessed_among_several(
     assert "location" not in response.headers
 
 
-@proves("S14", "refuses")
+@proves("S14", "refuses", "an omitted redirect URI")
 async def test_an_omitted_redirect_uri_does_not_let_the_token_request_name_another(
     harness: AuthServerHarness,
 ) -> None:
@@ -159,8 +159,8 @@ async def test_an_omitted_redirect_uri_does_not_let_the_token_request_name_anoth
     assert (await harness.token(fields)).body["error"] == "invalid_grant"
 
 
-@proves("S23", "accepts")
-@proves("S24", "accepts")
+@proves("S23", "accepts", "redirects are 302 or 303")
+@proves("S24", "accepts", "security headers at authorize")
 async def test_an_answer_is_a_303_that_nobody_keeps(harness: AuthServerHarness) -> None:
     client = await harness.register()
     browser = harness.browser()
@@ -176,8 +176,8 @@ async def test_an_answer_is_a_303_that_nobody_keeps(harness: AuthServerHarness) 
         assert shown.headers["x-content-type-options"] == "nosniff"
 
 
-@proves("S23", "refuses")
-@proves("S24", "refuses")
+@proves("S23", "refuses", "redirects are 302 or 303")
+@proves("S24", "refuses", "security headers at authorize")
 async def test_an_error_is_a_303_that_nobody_keeps(harness: AuthServerHarness) -> None:
     client = await harness.register()
 

@@ -20,7 +20,7 @@ async def rows(harness: AuthServerHarness, *conditions: Any) -> int:
         return int((await connection.execute(query)).scalar_one())
 
 
-@proves("S95", "accepts")
+@proves("S95", "accepts", "scope may only narrow")
 async def test_a_refresh_may_ask_for_less_and_is_told_what_it_got(
     harness: AuthServerHarness,
 ) -> None:
@@ -35,7 +35,7 @@ async def test_a_refresh_may_ask_for_less_and_is_told_what_it_got(
     assert full.body["scope"] == "mcp:read mcp:tools"
 
 
-@proves("S95", "refuses")
+@proves("S95", "refuses", "scope may only narrow")
 @pytest.mark.parametrize(
     "scope", ["mcp:read mcp:tools", "mcp:admin", "openid", "mcp:read unknown", 'a"b']
 )
@@ -50,7 +50,7 @@ async def test_a_refresh_cannot_ask_for_more(harness: AuthServerHarness, scope: 
     assert (await harness.refresh(client, tokens.refresh)).body["scope"] == "mcp:read"
 
 
-@proves("S93", "refuses")
+@proves("S93", "refuses", "resource may only narrow")
 async def test_a_refresh_cannot_name_another_resource(start_authserver: StartAuthServer) -> None:
     other = Resource(uri="http://localhost:9000/other", scopes=SCOPES)
     harness = await start_authserver(resources=(Resource(uri=RESOURCE, scopes=SCOPES), other))
@@ -64,8 +64,8 @@ async def test_a_refresh_cannot_name_another_resource(start_authserver: StartAut
     assert claims_of(same.access)["aud"] == RESOURCE
 
 
-@proves("S96", "refuses")
-@proves("S97", "refuses")
+@proves("S96", "refuses", "refresh reuse revokes the family")
+@proves("S97", "refuses", "grace for a lost answer")
 async def test_a_spent_token_after_its_successor_was_used_ends_everything(
     start_authserver: StartAuthServer,
 ) -> None:
@@ -86,7 +86,7 @@ async def test_a_spent_token_after_its_successor_was_used_ends_everything(
         assert refused.body["error"] == "invalid_grant"
 
 
-@proves("S96", "accepts")
+@proves("S96", "accepts", "refresh reuse revokes the family")
 async def test_a_chain_of_refreshes_goes_on(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
@@ -100,7 +100,7 @@ async def test_a_chain_of_refreshes_goes_on(
     assert "refresh.reused" not in harness.kinds()
 
 
-@proves("S97", "accepts")
+@proves("S97", "accepts", "grace for a lost answer")
 async def test_a_lost_answer_is_given_again_word_for_word(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
@@ -115,7 +115,7 @@ async def test_a_lost_answer_is_given_again_word_for_word(
     assert (await harness.refresh(client, again.refresh)).response.status_code == 200
 
 
-@proves("S97", "refuses")
+@proves("S97", "refuses", "grace for a lost answer")
 async def test_a_retry_that_asks_for_something_else_is_no_retry(harness: AuthServerHarness) -> None:
     client = (await harness.register())["client_id"]
     tokens = await harness.tokens(client)
@@ -127,7 +127,7 @@ async def test_a_retry_that_asks_for_something_else_is_no_retry(harness: AuthSer
     assert (await harness.refresh(client, first.refresh)).response.status_code == 200
 
 
-@proves("S97", "refuses")
+@proves("S97", "refuses", "grace for a lost answer")
 @pytest.mark.parametrize("seconds", [31, 3600, -1])
 async def test_outside_the_grace_window_a_spent_token_is_a_copy(
     harness: AuthServerHarness, clock: StoppedClock, seconds: float
@@ -143,8 +143,8 @@ async def test_outside_the_grace_window_a_spent_token_is_a_copy(
     assert (await harness.refresh(client, first.refresh)).body["error"] == "invalid_grant"
 
 
-@proves("S98", "refuses")
-@proves("S98", "accepts")
+@proves("S98", "refuses", "concurrent refreshes do not fork")
+@proves("S98", "accepts", "concurrent refreshes do not fork")
 async def test_many_refreshes_at_once_end_in_one_family(harness: AuthServerHarness) -> None:
     client = (await harness.register())["client_id"]
     tokens = await harness.tokens(client)
@@ -158,7 +158,7 @@ async def test_many_refreshes_at_once_end_in_one_family(harness: AuthServerHarne
     assert (await harness.refresh(client, answers[0].refresh)).response.status_code == 200
 
 
-@proves("S99", "refuses")
+@proves("S99", "refuses", "refresh tokens end")
 async def test_another_clients_token_does_not_exist(harness: AuthServerHarness) -> None:
     client, other = (await harness.register())["client_id"], (await harness.register())["client_id"]
     tokens = await harness.tokens(client)

@@ -27,8 +27,8 @@ async def withdraw(harness: AuthServerHarness, client_id: str) -> None:
         await consents.withdraw(connection, user.id, client_id, harness.clock())
 
 
-@proves("S99", "refuses")
-@proves("S105", "refuses")
+@proves("S99", "refuses", "refresh tokens end")
+@proves("S105", "refuses", "clock boundaries")
 async def test_a_token_that_is_idle_too_long_is_over_for_good(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
@@ -42,7 +42,7 @@ async def test_a_token_that_is_idle_too_long_is_over_for_good(
     assert (await harness.refresh(client, tokens.refresh)).body["error"] == "invalid_grant"
 
 
-@proves("S99", "refuses")
+@proves("S99", "refuses", "refresh tokens end")
 async def test_a_grant_is_over_however_often_it_was_refreshed(
     start_authserver: StartAuthServer, clock: StoppedClock
 ) -> None:
@@ -59,7 +59,7 @@ async def test_a_grant_is_over_however_often_it_was_refreshed(
     assert (await harness.refresh(client, tokens.refresh)).body["error"] == "invalid_grant"
 
 
-@proves("S99", "accepts")
+@proves("S99", "accepts", "refresh tokens end")
 async def test_a_token_in_use_outlives_its_idle_time(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
@@ -72,7 +72,7 @@ async def test_a_token_in_use_outlives_its_idle_time(
     assert tokens.response.status_code == 200
 
 
-@proves("S100", "refuses")
+@proves("S100", "refuses", "removal ends refresh")
 @pytest.mark.parametrize(
     "what", ["user-removed", "user-disabled", "consent-withdrawn", "client-removed", "scopes-lost"]
 )
@@ -97,7 +97,7 @@ async def test_whoever_may_no_longer_gets_no_more(harness: AuthServerHarness, wh
     assert refused.body["error"] == expected
 
 
-@proves("S100", "refuses")
+@proves("S100", "refuses", "removal ends refresh")
 async def test_a_user_who_was_disabled_behind_our_back_gets_no_more(
     harness: AuthServerHarness,
 ) -> None:
@@ -113,7 +113,7 @@ async def test_a_user_who_was_disabled_behind_our_back_gets_no_more(
     assert 'name="password"' in page.text
 
 
-@proves("S100", "refuses")
+@proves("S100", "refuses", "removal ends refresh")
 async def test_a_grant_that_died_does_not_live_again_with_the_scopes(
     harness: AuthServerHarness,
 ) -> None:
@@ -126,7 +126,7 @@ async def test_a_grant_that_died_does_not_live_again_with_the_scopes(
     assert (await harness.refresh(client, tokens.refresh)).body["error"] == "invalid_grant"
 
 
-@proves("S100", "accepts")
+@proves("S100", "accepts", "removal ends refresh")
 async def test_whoever_lost_one_scope_or_role_goes_on_with_the_rest(
     harness: AuthServerHarness,
 ) -> None:
@@ -140,7 +140,7 @@ async def test_whoever_lost_one_scope_or_role_goes_on_with_the_rest(
     assert claims_of(refreshed.access)["roles"] == ["reader"]
 
 
-@proves("S100", "refuses")
+@proves("S100", "refuses", "removal ends refresh")
 async def test_a_scope_gained_later_does_not_come_without_consent(
     harness: AuthServerHarness,
 ) -> None:
@@ -151,7 +151,7 @@ async def test_a_scope_gained_later_does_not_come_without_consent(
     assert (await harness.refresh(client, tokens.refresh)).body["scope"] == "mcp:read"
 
 
-@proves("S104", "refuses")
+@proves("S104", "refuses", "store down is 503")
 async def test_a_rotation_that_fails_halfway_leaves_nothing_behind(
     harness: AuthServerHarness,
 ) -> None:
@@ -174,7 +174,7 @@ async def test_a_rotation_that_fails_halfway_leaves_nothing_behind(
     assert (await harness.refresh(client, tokens.refresh)).response.status_code == 200
 
 
-@proves("S104", "refuses")
+@proves("S104", "refuses", "store down is 503")
 async def test_while_the_store_is_down_nothing_is_claimed_and_nothing_granted(
     harness: AuthServerHarness,
 ) -> None:
@@ -196,7 +196,7 @@ async def test_while_the_store_is_down_nothing_is_claimed_and_nothing_granted(
     assert (await harness.token(harness.code_fields(client, code))).response.status_code == 200
 
 
-@proves("S104", "accepts")
+@proves("S104", "accepts", "store down is 503")
 async def test_when_the_store_is_back_nothing_was_lost(harness: AuthServerHarness) -> None:
     client = (await harness.register())["client_id"]
     tokens = await harness.tokens(client)
@@ -206,7 +206,7 @@ async def test_when_the_store_is_back_nothing_was_lost(harness: AuthServerHarnes
     assert (await harness.refresh(client, tokens.refresh)).response.status_code == 200
 
 
-@proves("S105", "refuses")
+@proves("S105", "refuses", "clock boundaries")
 async def test_everything_from_before_the_cut_off_is_void(
     start_authserver: StartAuthServer, clock: StoppedClock, tmp_path: Any
 ) -> None:
@@ -228,7 +228,7 @@ async def test_everything_from_before_the_cut_off_is_void(
     assert not await is_active(harness, tokens.access)
 
 
-@proves("S105", "accepts")
+@proves("S105", "accepts", "clock boundaries")
 async def test_what_is_newer_than_the_cut_off_is_not(
     start_authserver: StartAuthServer, clock: StoppedClock
 ) -> None:

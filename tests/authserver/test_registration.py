@@ -19,7 +19,7 @@ async def refused(harness: AuthServerHarness, **metadata: Any) -> dict[str, Any]
     return body
 
 
-@proves("S61", "accepts")
+@proves("S61", "accepts", "registration answers are not stored")
 async def test_the_answer_repeats_everything_that_was_kept(harness: AuthServerHarness) -> None:
     said = {
         "client_name": "An app",
@@ -47,7 +47,7 @@ async def test_the_answer_repeats_everything_that_was_kept(harness: AuthServerHa
     assert body["client_id_issued_at"] == 1_800_000_000
 
 
-@proves("S61", "refuses")
+@proves("S61", "refuses", "registration answers are not stored")
 async def test_a_secret_is_shown_once_and_kept_as_a_hash(harness: AuthServerHarness) -> None:
     client = await harness.register(token_endpoint_auth_method="client_secret_basic")
 
@@ -59,7 +59,7 @@ async def test_a_secret_is_shown_once_and_kept_as_a_hash(harness: AuthServerHarn
     assert found.has_secret(client["client_secret"])
 
 
-@proves("S50", "refuses")
+@proves("S50", "refuses", "redirect URIs at registration")
 @pytest.mark.parametrize(
     "uris",
     [
@@ -84,7 +84,7 @@ async def test_an_address_that_must_never_receive_a_code_is_not_registered(
     assert (await refused(harness, redirect_uris=uris))["error"] == "invalid_redirect_uri"
 
 
-@proves("S50", "accepts")
+@proves("S50", "accepts", "redirect URIs at registration")
 async def test_the_three_addresses_of_cursor_are_registered_together(
     harness: AuthServerHarness,
 ) -> None:
@@ -97,14 +97,14 @@ async def test_the_three_addresses_of_cursor_are_registered_together(
     assert (await harness.register(redirect_uris=uris))["redirect_uris"] == uris
 
 
-@proves("S51", "refuses")
+@proves("S51", "refuses", "application_type decides redirects")
 async def test_a_web_client_cannot_register_an_address_on_this_computer(
     harness: AuthServerHarness,
 ) -> None:
     assert (await refused(harness, application_type="web"))["error"] == "invalid_redirect_uri"
 
 
-@proves("S51", "accepts")
+@proves("S51", "accepts", "application_type decides redirects")
 @pytest.mark.parametrize("kind", ["native", None])
 async def test_a_native_client_may_say_so_or_not(
     harness: AuthServerHarness, kind: str | None
@@ -114,7 +114,7 @@ async def test_a_native_client_may_say_so_or_not(
     assert client.get("application_type") == kind
 
 
-@proves("S52", "refuses")
+@proves("S52", "refuses", "scopes at registration")
 async def test_scopes_outside_the_catalogue_are_not_stored(harness: AuthServerHarness) -> None:
     client = await harness.register(scope="mcp:read openid superuser")
 
@@ -123,7 +123,7 @@ async def test_scopes_outside_the_catalogue_are_not_stored(harness: AuthServerHa
     assert kept.metadata.scope == frozenset({"mcp:read"})
 
 
-@proves("S52", "accepts")
+@proves("S52", "accepts", "scopes at registration")
 async def test_a_registered_scope_is_what_a_request_without_scope_means(
     harness: AuthServerHarness,
 ) -> None:
@@ -134,7 +134,7 @@ async def test_a_registered_scope_is_what_a_request_without_scope_means(
     assert tokens.body["scope"] == "mcp:tools"
 
 
-@proves("S53", "refuses")
+@proves("S53", "refuses", "grants of open registration")
 async def test_a_grant_without_a_user_is_neither_registered_nor_served(
     harness: AuthServerHarness,
 ) -> None:
@@ -154,7 +154,7 @@ async def test_a_grant_without_a_user_is_neither_registered_nor_served(
     assert tokens.body["error"] == "unsupported_grant_type"
 
 
-@proves("S53", "accepts")
+@proves("S53", "accepts", "grants of open registration")
 async def test_a_client_that_did_not_ask_for_refresh_tokens_gets_none(
     harness: AuthServerHarness,
 ) -> None:
@@ -165,12 +165,12 @@ async def test_a_client_that_did_not_ask_for_refresh_tokens_gets_none(
     assert "refresh_token" not in tokens.body
 
 
-@proves("S54", "accepts")
+@proves("S54", "accepts", "secrets by client type")
 async def test_a_public_client_gets_no_secret(harness: AuthServerHarness) -> None:
     assert "client_secret" not in await harness.register()
 
 
-@proves("S54", "refuses")
+@proves("S54", "refuses", "secrets by client type")
 @pytest.mark.parametrize("secret", [None, "", "wrong", "None", "null"])
 async def test_a_confidential_client_without_its_secret_never_gets_in(
     harness: AuthServerHarness, secret: str | None
@@ -183,7 +183,7 @@ async def test_a_confidential_client_without_its_secret_never_gets_in(
     assert (await harness.token(fields)).response.status_code == 401
 
 
-@proves("S55", "refuses")
+@proves("S55", "refuses", "client links and key sets")
 @pytest.mark.parametrize("link", ["http://app.example/", "javascript:alert(1)"])
 @pytest.mark.parametrize("name", ["client_uri", "logo_uri", "tos_uri", "policy_uri", "jwks_uri"])
 async def test_a_link_that_is_not_https_is_refused(
@@ -195,7 +195,7 @@ async def test_a_link_that_is_not_https_is_refused(
     assert name in body["error_description"]
 
 
-@proves("S56", "refuses")
+@proves("S56", "refuses", "client ids are no URLs")
 async def test_a_client_cannot_choose_its_id(harness: AuthServerHarness) -> None:
     wanted = "https://claude.ai/oauth/claude-code-client-metadata"
 
@@ -206,7 +206,7 @@ async def test_a_client_cannot_choose_its_id(harness: AuthServerHarness) -> None
     assert "client_secret" not in client
 
 
-@proves("S56", "accepts")
+@proves("S56", "accepts", "client ids are no URLs")
 async def test_two_registrations_are_two_clients(harness: AuthServerHarness) -> None:
     first, second = await harness.register(), await harness.register()
 

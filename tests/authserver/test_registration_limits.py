@@ -12,7 +12,7 @@ from tests.authserver.harness import CALLBACK, AuthServerHarness
 from tests.ledger import proves
 
 
-@proves("S57", "refuses")
+@proves("S57", "refuses", "registration is limited")
 async def test_one_address_cannot_register_without_end(
     start_authserver: StartAuthServer, clock: StoppedClock
 ) -> None:
@@ -31,7 +31,7 @@ async def test_one_address_cannot_register_without_end(
     assert await register("2001:db8::9") == 201
 
 
-@proves("S57", "refuses")
+@proves("S57", "refuses", "registration is limited")
 async def test_all_addresses_together_cannot_register_without_end(
     start_authserver: StartAuthServer,
 ) -> None:
@@ -47,7 +47,7 @@ async def test_all_addresses_together_cannot_register_without_end(
     assert int(answers[2].headers["retry-after"]) > 0
 
 
-@proves("S57", "refuses")
+@proves("S57", "refuses", "registration is limited")
 async def test_there_is_an_end_to_how_many_clients_are_kept(
     start_authserver: StartAuthServer,
 ) -> None:
@@ -60,7 +60,7 @@ async def test_there_is_an_end_to_how_many_clients_are_kept(
     assert response.status_code == 429
 
 
-@proves("S57", "accepts")
+@proves("S57", "accepts", "registration is limited")
 async def test_a_client_that_is_used_is_kept_and_one_that_is_not_is_forgotten(
     start_authserver: StartAuthServer, clock: StoppedClock
 ) -> None:
@@ -83,7 +83,7 @@ async def test_a_client_that_is_used_is_kept_and_one_that_is_not_is_forgotten(
     assert "connect again" in gone.text
 
 
-@proves("S58", "refuses")
+@proves("S58", "refuses", "hostile registration bodies")
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -112,7 +112,7 @@ async def test_a_body_that_is_too_long_or_can_be_read_in_two_ways_is_refused(
     assert response.json()["error"] in ("invalid_request", "invalid_client_metadata")
 
 
-@proves("S58", "refuses")
+@proves("S58", "refuses", "hostile registration bodies")
 async def test_a_body_without_a_declared_length_is_cut_off_as_well(
     harness: AuthServerHarness,
 ) -> None:
@@ -127,7 +127,7 @@ async def test_a_body_without_a_declared_length_is_cut_off_as_well(
     assert response.status_code == 413
 
 
-@proves("S58", "accepts")
+@proves("S58", "accepts", "hostile registration bodies")
 async def test_members_nobody_knows_are_ignored(harness: AuthServerHarness) -> None:
     client = await harness.register(**{"client_name#ja": "x", "contacts": ["a@b"], "x": {"y": [1]}})
 
@@ -142,7 +142,7 @@ async def test_another_content_type_is_refused(harness: AuthServerHarness) -> No
     assert response.status_code == 400
 
 
-@proves("S62", "accepts")
+@proves("S62", "accepts", "unknown client or store down")
 async def test_an_unknown_client_is_told_so_at_both_endpoints(harness: AuthServerHarness) -> None:
     at_authorize = await harness.http.get(harness.authorize_url("dw-unknown"))
     at_token = await harness.token(harness.code_fields("dw-unknown", "x"))
@@ -152,7 +152,7 @@ async def test_an_unknown_client_is_told_so_at_both_endpoints(harness: AuthServe
     assert at_token.body["error"] == "invalid_client"
 
 
-@proves("S62", "refuses")
+@proves("S62", "refuses", "unknown client or store down")
 async def test_a_client_is_not_called_unknown_while_the_store_is_down(
     harness: AuthServerHarness,
 ) -> None:
@@ -171,7 +171,7 @@ async def test_a_client_is_not_called_unknown_while_the_store_is_down(
     assert (await harness.http.get(harness.authorize_url(client["client_id"]))).status_code == 200
 
 
-@proves("S62", "accepts")
+@proves("S62", "accepts", "unknown client or store down")
 async def test_the_same_registration_at_the_same_time_gives_two_clients(
     harness: AuthServerHarness,
 ) -> None:

@@ -42,7 +42,7 @@ RESERVED = [
 ]
 
 
-@proves("S188", "accepts")
+@proves("S188", "accepts", "reserved redirect parameters")
 async def test_a_query_of_the_applications_own_is_kept(harness: AuthServerHarness) -> None:
     client = await harness.register(redirect_uris=[HONEST])
 
@@ -54,7 +54,7 @@ async def test_a_query_of_the_applications_own_is_kept(harness: AuthServerHarnes
     assert answer_in(location)["iss"] == harness.issuer
 
 
-@proves("S188", "refuses")
+@proves("S188", "refuses", "reserved redirect parameters")
 @pytest.mark.parametrize("uri", RESERVED)
 def test_a_reserved_parameter_is_refused_in_every_spelling(uri: str) -> None:
     assert not is_acceptable(uri)
@@ -62,7 +62,7 @@ def test_a_reserved_parameter_is_refused_in_every_spelling(uri: str) -> None:
     assert not is_acceptable(uri.replace("https://app.example", "com.example.app:"))
 
 
-@proves("S188", "refuses")
+@proves("S188", "refuses", "reserved redirect parameters")
 @pytest.mark.parametrize("uri", RESERVED[:4])
 async def test_no_such_address_can_be_registered(harness: AuthServerHarness, uri: str) -> None:
     response = await harness.http.post("/register", json={"redirect_uris": [uri]})
@@ -71,7 +71,7 @@ async def test_no_such_address_can_be_registered(harness: AuthServerHarness, uri
     assert response.json()["error"] == "invalid_redirect_uri"
 
 
-@proves("S188", "refuses")
+@proves("S188", "refuses", "reserved redirect parameters")
 @pytest.mark.parametrize("uri", RESERVED[:4])
 async def test_a_client_document_with_such_an_address_is_not_used(
     start_authserver: StartAuthServer, uri: str
@@ -86,7 +86,7 @@ async def test_a_client_document_with_such_an_address_is_not_used(
     assert "location" not in response.headers
 
 
-@proves("S188", "refuses")
+@proves("S188", "refuses", "reserved redirect parameters")
 @pytest.mark.parametrize("named", [True, False], ids=["named", "left-out"])
 @pytest.mark.parametrize("uri", RESERVED[:4])
 async def test_such_an_address_gets_no_answer_even_when_it_is_on_record(
@@ -108,7 +108,7 @@ async def test_such_an_address_gets_no_answer_even_when_it_is_on_record(
     assert "location" not in response.headers
 
 
-@proves("S188", "refuses")
+@proves("S188", "refuses", "reserved redirect parameters")
 @pytest.mark.parametrize("uri", [*RESERVED[:4], "javascript:alert(1)"])
 def test_the_operator_cannot_configure_such_an_address(uri: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:

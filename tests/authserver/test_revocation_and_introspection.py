@@ -35,7 +35,7 @@ async def revoke(harness: AuthServerHarness, client_id: str, token: str) -> None
     assert response.headers["cache-control"] == "no-store"
 
 
-@proves("S117", "accepts")
+@proves("S117", "accepts", "revocation")
 async def test_a_refresh_token_takes_its_whole_grant_along(harness: AuthServerHarness) -> None:
     client = (await harness.register())["client_id"]
     first = await harness.tokens(client)
@@ -48,7 +48,7 @@ async def test_a_refresh_token_takes_its_whole_grant_along(harness: AuthServerHa
     assert not await is_active(harness, second.access)
 
 
-@proves("S117", "accepts")
+@proves("S117", "accepts", "revocation")
 async def test_an_access_token_takes_only_itself(harness: AuthServerHarness) -> None:
     client = (await harness.register())["client_id"]
     first = await harness.tokens(client)
@@ -62,7 +62,7 @@ async def test_an_access_token_takes_only_itself(harness: AuthServerHarness) -> 
     assert (await harness.refresh(client, second.refresh)).response.status_code == 200
 
 
-@proves("S117", "refuses")
+@proves("S117", "refuses", "revocation")
 async def test_another_clients_token_is_left_alone_and_the_answer_is_the_same(
     harness: AuthServerHarness,
 ) -> None:
@@ -86,7 +86,7 @@ async def test_revocation_needs_a_known_client_and_a_token(harness: AuthServerHa
     assert nothing.status_code == 400
 
 
-@proves("S118", "accepts")
+@proves("S118", "accepts", "introspection")
 async def test_a_resource_server_is_told_about_a_live_token_of_its_own(
     harness: AuthServerHarness,
 ) -> None:
@@ -106,7 +106,7 @@ async def test_a_resource_server_is_told_about_a_live_token_of_its_own(
     assert body["username"] == "alice"
 
 
-@proves("S118", "refuses")
+@proves("S118", "refuses", "introspection")
 @pytest.mark.parametrize("what", ["forged", "refresh", "garbage", "over", "user-disabled"])
 async def test_about_everything_else_it_hears_inactive_and_nothing_more(
     harness: AuthServerHarness, clock: StoppedClock, what: str
@@ -131,7 +131,7 @@ async def test_about_everything_else_it_hears_inactive_and_nothing_more(
     assert response.json() == {"active": False}
 
 
-@proves("S118", "refuses")
+@proves("S118", "refuses", "introspection")
 async def test_another_resource_server_hears_nothing(harness: AuthServerHarness) -> None:
     client = (await harness.register())["client_id"]
     tokens = await harness.tokens(client)
@@ -144,7 +144,7 @@ async def test_another_resource_server_hears_nothing(harness: AuthServerHarness)
     assert response.json() == {"active": False}
 
 
-@proves("S118", "refuses")
+@proves("S118", "refuses", "introspection")
 async def test_nobody_asks_without_being_a_resource_server(harness: AuthServerHarness) -> None:
     client = await harness.register(token_endpoint_auth_method="client_secret_post")
     public = await harness.register()
@@ -167,7 +167,7 @@ async def test_nobody_asks_without_being_a_resource_server(harness: AuthServerHa
     assert unnamed.status_code == 400
 
 
-@proves("S105", "refuses")
+@proves("S105", "refuses", "clock boundaries")
 async def test_a_token_from_tomorrow_is_not_good_today(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:

@@ -141,8 +141,8 @@ async def redeemed(harness: AuthServerHarness, user: str = "alice") -> tuple[str
     return client, code, tokens
 
 
-@proves("S196", "accepts")
-@proves("S196", "refuses")
+@proves("S196", "accepts", "replayed code at the guard")
+@proves("S196", "refuses", "replayed code at the guard")
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: str(event.__name__))
 async def test_access_tokens_stop_at_the_guard_within_two_seconds(
     harness: AuthServerHarness, guarded: Guarded, clock: StoppedClock, event: Event
@@ -161,7 +161,7 @@ async def test_access_tokens_stop_at_the_guard_within_two_seconds(
         assert await guarded.status(honest.access) == (200, None)
 
 
-@proves("S196", "refuses")
+@proves("S196", "refuses", "replayed code at the guard")
 async def test_every_access_token_of_a_replayed_code_stops(
     harness: AuthServerHarness, guarded: Guarded, clock: StoppedClock
 ) -> None:
@@ -180,7 +180,7 @@ async def test_every_access_token_of_a_replayed_code_stops(
     assert await guarded.status(refreshed.access) == (401, "outside-lifetime")
 
 
-@proves("S196", "refuses")
+@proves("S196", "refuses", "replayed code at the guard")
 async def test_while_the_store_is_away_the_last_list_counts_and_then_none(
     harness: AuthServerHarness, guarded: Guarded, clock: StoppedClock
 ) -> None:
@@ -253,8 +253,8 @@ asyncio.run(main())
 
 
 @pytest.mark.e2e
-@proves("S196", "accepts")
-@proves("S196", "refuses")
+@proves("S196", "accepts", "replayed code at the guard")
+@proves("S196", "refuses", "replayed code at the guard")
 async def test_a_guard_in_another_process_reads_the_same_database(
     start_authserver: StartAuthServer, clock: StoppedClock, tmp_path: Path
 ) -> None:

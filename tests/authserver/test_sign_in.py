@@ -9,7 +9,7 @@ from tests.authserver.steps import OTHER_CHALLENGE, consent_page, is_consent, is
 from tests.ledger import proves
 
 
-@proves("S45", "refuses")
+@proves("S45", "refuses", "session cookies")
 async def test_a_session_id_from_before_the_sign_in_is_worth_nothing_after(
     harness: AuthServerHarness,
 ) -> None:
@@ -25,7 +25,7 @@ async def test_a_session_id_from_before_the_sign_in_is_worth_nothing_after(
     assert await harness.server.services.sessions.user(first) is None
 
 
-@proves("S45", "refuses")
+@proves("S45", "refuses", "session cookies")
 async def test_a_planted_session_id_is_not_adopted(harness: AuthServerHarness) -> None:
     client = await harness.register()
     browser = harness.browser()
@@ -37,7 +37,7 @@ async def test_a_planted_session_id_is_not_adopted(harness: AuthServerHarness) -
     assert await harness.server.services.sessions.user("planted") is None
 
 
-@proves("S45", "refuses")
+@proves("S45", "refuses", "session cookies")
 async def test_signing_out_ends_the_session_on_the_server(harness: AuthServerHarness) -> None:
     client = await harness.register()
     browser = harness.browser()
@@ -52,7 +52,7 @@ async def test_signing_out_ends_the_session_on_the_server(harness: AuthServerHar
     assert is_sign_in(await thief.open(harness.authorize_url(client["client_id"])))
 
 
-@proves("S45", "accepts")
+@proves("S45", "accepts", "session cookies")
 async def test_cookies_on_https_belong_to_this_host_alone(
     start_authserver: StartAuthServer,
 ) -> None:
@@ -75,7 +75,7 @@ async def test_cookies_on_https_belong_to_this_host_alone(
             assert "domain" not in attributes
 
 
-@proves("S45", "accepts")
+@proves("S45", "accepts", "session cookies")
 async def test_a_session_is_over_when_idle_and_when_old(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
@@ -90,7 +90,7 @@ async def test_a_session_is_over_when_idle_and_when_old(
     assert is_sign_in(await browser.open(url))
 
 
-@proves("S47", "refuses")
+@proves("S47", "refuses", "no open redirect at sign-in")
 @pytest.mark.parametrize(
     "parameters", ["return_to", "post_logout_redirect_uri", "next", "redirect_uri"]
 )
@@ -102,7 +102,7 @@ async def test_signing_out_leads_nowhere_else(harness: AuthServerHarness, parame
     assert "evil.example" not in response.text
 
 
-@proves("S47", "refuses")
+@proves("S47", "refuses", "no open redirect at sign-in")
 async def test_signing_in_leads_nowhere_else(harness: AuthServerHarness) -> None:
     client = await harness.register()
     browser = harness.browser()
@@ -122,7 +122,7 @@ async def test_signing_in_leads_nowhere_else(harness: AuthServerHarness) -> None
     assert response.headers["location"].startswith(harness.issuer + "/consent?transaction=")
 
 
-@proves("S47", "accepts")
+@proves("S47", "accepts", "no open redirect at sign-in")
 async def test_signing_out_shows_that_it_worked(harness: AuthServerHarness) -> None:
     assert "Signed out" in (await harness.http.post("/sign-out")).text
 
@@ -185,7 +185,7 @@ async def test_a_client_may_ask_for_a_fresh_sign_in(
     assert is_sign_in(await browser.open(f"/consent?transaction={handle}"))
 
 
-@proves("S22", "refuses")
+@proves("S22", "refuses", "response modes and prompt=none")
 async def test_prompt_none_without_consent_says_that_consent_is_needed(
     harness: AuthServerHarness,
 ) -> None:
@@ -198,7 +198,7 @@ async def test_prompt_none_without_consent_says_that_consent_is_needed(
     assert answer_in(response.headers["location"])["error"] == "consent_required"
 
 
-@proves("S22", "accepts")
+@proves("S22", "accepts", "response modes and prompt=none")
 async def test_prompt_none_with_session_and_consent_gets_a_code(harness: AuthServerHarness) -> None:
     browser = harness.browser()
     client = await harness.register()

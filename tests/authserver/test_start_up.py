@@ -24,7 +24,7 @@ GOOD = AuthServerSettings(
 RANDOM = "2Vx8pKq0ZbN5rTt7WcYd1Lm4Gh6Jf9Sa"
 
 
-@proves("S10", "accepts")
+@proves("S10", "accepts", "unsafe settings refuse to start")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -41,7 +41,7 @@ def test_sound_settings_are_accepted(changes: dict[str, Any]) -> None:
     assert settings.url("/token").startswith(settings.issuer.rstrip("/"))
 
 
-@proves("S10", "refuses")
+@proves("S10", "refuses", "unsafe settings refuse to start")
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -116,7 +116,7 @@ def kept(folder: Path) -> dict[str, Any]:
     }
 
 
-@proves("S107", "accepts")
+@proves("S107", "accepts", "secrets are stored as hashes")
 async def test_a_kept_server_comes_back_with_its_keys_users_and_clients(
     start_authserver: StartAuthServer, tmp_path: Path
 ) -> None:
@@ -134,7 +134,7 @@ async def test_a_kept_server_comes_back_with_its_keys_users_and_clients(
     assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
 
 
-@proves("S10", "refuses")
+@proves("S10", "refuses", "unsafe settings refuse to start")
 async def test_a_secret_file_that_others_can_read_is_refused(
     start_authserver: StartAuthServer, tmp_path: Path
 ) -> None:
@@ -157,7 +157,7 @@ async def test_a_secret_file_in_no_folder_is_refused(
     assert refusal.value.reason == "secret-file"
 
 
-@proves("S107", "refuses")
+@proves("S107", "refuses", "secrets are stored as hashes")
 async def test_keys_cannot_be_read_under_another_secret(
     start_authserver: StartAuthServer, tmp_path: Path
 ) -> None:

@@ -49,8 +49,8 @@ def kept(folder: Path) -> dict[str, Any]:
     return {"database_url": f"sqlite+aiosqlite:///{folder / 'doorward.db'}", "secret": SECRET}
 
 
-@proves("S84", "refuses")
-@proves("S84", "accepts")
+@proves("S84", "refuses", "concurrent redemptions")
+@proves("S84", "accepts", "concurrent redemptions")
 async def test_of_fifty_redemptions_at_once_one_succeeds(
     start_authserver: StartAuthServer, tmp_path: Path
 ) -> None:
@@ -73,8 +73,8 @@ async def test_of_fifty_redemptions_at_once_one_succeeds(
 
 
 @pytest.mark.e2e
-@proves("S84", "refuses")
-@proves("S84", "accepts")
+@proves("S84", "refuses", "concurrent redemptions")
+@proves("S84", "accepts", "concurrent redemptions")
 async def test_of_fifty_redemptions_in_two_processes_one_succeeds(
     start_authserver: StartAuthServer, tmp_path: Path
 ) -> None:
@@ -153,7 +153,7 @@ async def everything(harness: AuthServerHarness) -> dict[str, str]:
     }
 
 
-@proves("S107", "refuses")
+@proves("S107", "refuses", "secrets are stored as hashes")
 async def test_a_stolen_database_holds_nothing_that_can_be_replayed(
     start_authserver: StartAuthServer, tmp_path: Path
 ) -> None:
@@ -169,7 +169,7 @@ async def test_a_stolen_database_holds_nothing_that_can_be_replayed(
         assert secret.split(".")[-1].encode() not in stolen, name
 
 
-@proves("S107", "refuses")
+@proves("S107", "refuses", "secrets are stored as hashes")
 async def test_signing_keys_are_sealed_where_they_are_kept(
     start_authserver: StartAuthServer, tmp_path: Path
 ) -> None:

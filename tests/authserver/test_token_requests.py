@@ -22,7 +22,7 @@ PUBLIC = [
 ]
 
 
-@proves("S92", "accepts")
+@proves("S92", "accepts", "token endpoint takes forms")
 async def test_a_charset_on_the_content_type_is_no_other_type(harness: AuthServerHarness) -> None:
     client = await harness.register()
     code = await harness.code(client["client_id"])
@@ -50,7 +50,7 @@ async def test_a_client_without_the_grant_type_cannot_redeem_a_code(
         assert tokens.body.get("error") == (None if status == 200 else "unauthorized_client")
 
 
-@proves("S92", "refuses")
+@proves("S92", "refuses", "token endpoint takes forms")
 @pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect"])
 async def test_an_endpoint_for_secrets_takes_one_form_in_one_body(
     harness: AuthServerHarness, path: str
@@ -79,7 +79,7 @@ async def test_an_endpoint_for_secrets_takes_one_form_in_one_body(
     assert large.status_code == 413
 
 
-@proves("S101", "refuses")
+@proves("S101", "refuses", "token errors are clean")
 async def test_an_error_repeats_nothing_that_was_sent(harness: AuthServerHarness) -> None:
     client = await harness.register(token_endpoint_auth_method="client_secret_post")
     secrets = {
@@ -106,7 +106,7 @@ async def test_an_error_repeats_nothing_that_was_sent(harness: AuthServerHarness
         assert "Traceback" not in tokens.response.text
 
 
-@proves("S101", "refuses")
+@proves("S101", "refuses", "token errors are clean")
 async def test_a_failure_of_ours_shows_no_trace(
     harness: AuthServerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,7 +128,7 @@ async def test_a_failure_of_ours_shows_no_trace(
         assert "RuntimeError" not in text
 
 
-@proves("S102", "accepts")
+@proves("S102", "accepts", "CORS by endpoint")
 @pytest.mark.parametrize("path", OPEN + PUBLIC)
 async def test_any_page_may_call_what_needs_no_cookie(
     harness: AuthServerHarness, path: str
@@ -152,7 +152,7 @@ async def test_any_page_may_call_what_needs_no_cookie(
         assert "access-control-allow-credentials" not in response.headers
 
 
-@proves("S102", "refuses")
+@proves("S102", "refuses", "CORS by endpoint")
 @pytest.mark.parametrize("path", ["/authorize", "/consent", "/sign-in", "/sign-out"])
 async def test_no_page_from_elsewhere_reads_what_people_see(
     harness: AuthServerHarness, path: str

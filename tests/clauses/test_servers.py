@@ -96,7 +96,7 @@ def test_access_tokens_that_would_live_longer_than_a_day_are_refused_at_the_star
     assert refusal.value.reason == "access-token-too-long"
 
 
-@proves("S91", "accepts")
+@proves("S91", "accepts", "no empty audience")
 @pytest.mark.parametrize("audience", [RESOURCE, (RESOURCE,), (RESOURCE, "api://mcp")])
 def test_an_issuer_is_trusted_for_the_audiences_that_are_named(
     audience: str | tuple[str, ...],
@@ -104,7 +104,7 @@ def test_an_issuer_is_trusted_for_the_audiences_that_are_named(
     assert RESOURCE in TrustedIssuer(issuer=ISSUER, audience=audience).audiences
 
 
-@proves("S91", "refuses")
+@proves("S91", "refuses", "no empty audience")
 @pytest.mark.parametrize("audience", ["", (), ("",), (RESOURCE, "")])
 def test_no_audience_is_not_any_audience(audience: str | tuple[str, ...]) -> None:
     with pytest.raises(ConfigurationError) as refusal:

@@ -147,8 +147,8 @@ run(["api-key", "create", "--file", sys.argv[1], "--name", "lost", "--scopes", "
 """
 
 
-@proves("S232", "refuses")
-@proves("S232", "accepts")
+@proves("S232", "refuses", "token store folder")
+@proves("S232", "accepts", "token store folder")
 def test_what_a_killed_process_left_goes_with_the_next_edit_and_no_sooner(file: Path) -> None:
     run(make(file, "--scopes", "a"))
     others = [".api-keys-other.json-abcdefgh", ".api-keys-abcdefgh", ".api-keys-keys.json-short"]

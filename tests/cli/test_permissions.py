@@ -279,8 +279,8 @@ bare = guarded()
 """
 
 
-@proves("S193", "accepts")
-@proves("S193", "refuses")
+@proves("S193", "accepts", "an empty matrix fails")
+@proves("S193", "refuses", "an empty matrix fails")
 @pytest.mark.parametrize("target", ["guard", "app", "mcp", "web"])
 def test_what_other_servers_offer_is_written_checked_and_explained(
     doorward: Command, shop: Path, target: str
@@ -300,7 +300,7 @@ def test_what_other_servers_offer_is_written_checked_and_explained(
     assert ended.out.startswith("tools/call refund\twider\t")
 
 
-@proves("S193", "refuses")
+@proves("S193", "refuses", "an empty matrix fails")
 @pytest.mark.parametrize(
     ("target", "reason"), [("bare", "no-operations"), ("waiting", "unseen-server")]
 )

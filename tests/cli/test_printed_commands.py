@@ -106,7 +106,7 @@ def command_in(text: str) -> str | None:
     return command if found else None
 
 
-@proves("S223", "refuses")
+@proves("S223", "refuses", "printed commands are quoted")
 async def test_a_scope_that_a_shell_would_run_is_in_no_command() -> None:
     refusal = await refusal_for(f"mcp:read {ATTACK}")
 
@@ -116,7 +116,7 @@ async def test_a_scope_that_a_shell_would_run_is_in_no_command() -> None:
     assert refusal.scopes == {"mcp:read", ATTACK}
 
 
-@proves("S223", "accepts")
+@proves("S223", "accepts", "printed commands are quoted")
 async def test_honest_scopes_are_in_the_command_and_arrive(shell: Shell) -> None:
     refusal = await refusal_for(" ".join(HONEST))
 
@@ -125,7 +125,7 @@ async def test_honest_scopes_are_in_the_command_and_arrive(shell: Shell) -> None
     assert shell.run(command) == [["login", SERVER, "--scope", " ".join(sorted(HONEST))]]
 
 
-@proves("S223", "refuses")
+@proves("S223", "refuses", "printed commands are quoted")
 @settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -193,7 +193,7 @@ async def test_a_401_names_the_command_for_this_server(shell: Shell) -> None:
     assert shell.run(command_in(refusal.value.hint) or "") == [["login", url]]
 
 
-@proves("S223", "refuses")
+@proves("S223", "refuses", "printed commands are quoted")
 def test_the_command_line_prints_no_command_of_a_hostile_server(
     doorward: Command, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -160,7 +160,7 @@ def test_a_call_that_names_a_client_without_being_a_service_is_refused(
     assert "(not-a-service)" in refused.err
 
 
-@proves("S224", "refuses")
+@proves("S224", "refuses", "secrets to pinned issuers")
 @pytest.mark.parametrize("verb", [("login", SERVER), ADD], ids=["login", "call"])
 def test_a_secret_whose_issuer_the_user_never_named_is_not_sent(
     doorward: Command, fake_issuer: FakeIssuer, secret_file: Path, verb: tuple[str, ...]
@@ -174,7 +174,7 @@ def test_a_secret_whose_issuer_the_user_never_named_is_not_sent(
     assert "--issuer" in refused.err
 
 
-@proves("S224", "accepts")
+@proves("S224", "accepts", "secrets to pinned issuers")
 def test_an_issuer_is_named_once_and_kept_for_the_client(
     doorward: Command, fake_issuer: FakeIssuer, secret_file: Path
 ) -> None:
@@ -188,7 +188,7 @@ def test_an_issuer_is_named_once_and_kept_for_the_client(
     assert shown(fake_issuer) == [SECRET, SECRET]
 
 
-@proves("S224", "refuses")
+@proves("S224", "refuses", "secrets to pinned issuers")
 def test_a_server_that_names_a_thief_later_is_not_followed_and_the_user_is_told_what_to_run(
     doorward: Command, fake_issuer: FakeIssuer, secret_file: Path
 ) -> None:
@@ -205,7 +205,7 @@ def test_a_server_that_names_a_thief_later_is_not_followed_and_the_user_is_told_
     assert shown(fake_issuer) == [SECRET]
 
 
-@proves("S224", "accepts")
+@proves("S224", "accepts", "secrets to pinned issuers")
 def test_the_user_alone_moves_a_client_to_another_issuer(
     doorward: Command, fake_issuer: FakeIssuer, secret_file: Path
 ) -> None:

@@ -45,7 +45,7 @@ def refusing(message: str) -> httpx2.Response:
     return httpx2.Response(403, stream=httpx2.ByteStream(whole.content))
 
 
-@proves("S233", "refuses")
+@proves("S233", "refuses", "invisible characters")
 async def test_a_refusal_says_what_the_server_says_with_nothing_hidden() -> None:
     with pytest.raises(ServerRefused) as refusal:
         await raise_for_status(SERVER, refusing(TURNED))
@@ -56,7 +56,7 @@ async def test_a_refusal_says_what_the_server_says_with_nothing_hidden() -> None
     assert told.startswith(SHOWN)
 
 
-@proves("S233", "accepts")
+@proves("S233", "accepts", "invisible characters")
 async def test_an_honest_refusal_is_said_as_it_is() -> None:
     with pytest.raises(ServerRefused) as refusal:
         await raise_for_status(SERVER, refusing("Zugriff verweigert für Jürgen (日本語)."))
@@ -71,7 +71,7 @@ def test_a_json_rpc_error_is_said_with_nothing_hidden_and_passed_on_as_it_is() -
     assert refusal.message == TURNED
 
 
-@proves("S233", "refuses")
+@proves("S233", "refuses", "invisible characters")
 async def test_a_form_is_shown_with_nothing_hidden_and_its_data_stays() -> None:
     asked: list[Mapping[str, Any]] = []
 
@@ -94,7 +94,7 @@ async def test_a_form_is_shown_with_nothing_hidden_and_its_data_stays() -> None:
     assert met["title"]["default"] == answer["content"]["title"] == hidden
 
 
-@proves("S233", "refuses")
+@proves("S233", "refuses", "invisible characters")
 def test_a_page_says_nothing_hidden_and_warns_of_its_host() -> None:
     page = read_elicitation_url({"url": "https://xn--80ak6aa92e.example/", "message": "a\u202eb"})
 
@@ -102,7 +102,7 @@ def test_a_page_says_nothing_hidden_and_warns_of_its_host() -> None:
     assert page.warning is not None
 
 
-@proves("S233", "refuses")
+@proves("S233", "refuses", "invisible characters")
 def test_a_sign_in_warns_of_hosts_whose_letters_only_look_like_others(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -115,7 +115,7 @@ def test_a_sign_in_warns_of_hosts_whose_letters_only_look_like_others(
     assert capsys.readouterr().err.count("Warning: letters of xn--80ak6aa92e.example") == 3
 
 
-@proves("S233", "accepts")
+@proves("S233", "accepts", "invisible characters")
 def test_a_sign_in_at_a_host_in_ascii_warns_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     progress = LoginProgress(Output(), no_browser=True)
 
@@ -143,7 +143,7 @@ def test_the_tools_of_a_server_are_listed_with_nothing_hidden(
     assert (ended.status, ended.out) == (0, "p\\u0430y\t\ta\\u202eb\n")
 
 
-@proves("S233", "refuses")
+@proves("S233", "refuses", "invisible characters")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -161,7 +161,7 @@ def test_the_repr_of_an_answer_shows_no_body(answer: object) -> None:
     assert BODY not in repr(answer)
 
 
-@proves("S233", "accepts")
+@proves("S233", "accepts", "invisible characters")
 def test_the_repr_of_an_answer_says_where_it_came_from() -> None:
     answer = HttpResponse("https://issuer.example", 404, httpx2.Headers(), b"")
 

@@ -21,7 +21,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-@proves("S173", "accepts")
+@proves("S173", "accepts", "opening the browser")
 @pytest.mark.parametrize(
     "url",
     [
@@ -35,7 +35,7 @@ def test_a_web_address_is_opened_as_it_is(opened: list[str], url: str) -> None:
     assert opened == [url]
 
 
-@proves("S173", "refuses")
+@proves("S173", "refuses", "opening the browser")
 @pytest.mark.parametrize(
     "url",
     [

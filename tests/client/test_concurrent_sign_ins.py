@@ -32,7 +32,7 @@ def attempt_at(issuer: str) -> AuthorizationRequest:
     )
 
 
-@proves("S176", "accepts")
+@proves("S176", "accepts", "parallel flows")
 async def test_two_sign_ins_at_once_each_get_their_own_token(tmp_path: Path) -> None:
     fake_issuers = FakeIssuer(), FakeIssuer()
 
@@ -57,7 +57,7 @@ async def test_two_sign_ins_at_once_each_get_their_own_token(tmp_path: Path) -> 
     assert len({*states, *challenges}) == 4
 
 
-@proves("S176", "refuses")
+@proves("S176", "refuses", "parallel flows")
 def test_an_answer_to_one_attempt_does_not_fit_the_other() -> None:
     honest, other = attempt_at("https://honest.example"), attempt_at("https://other.example")
 

@@ -20,7 +20,7 @@ async def refusal_of(open_client: Open, device: Device) -> ClientRefused:
     return refusal.value
 
 
-@proves("S229", "refuses")
+@proves("S229", "refuses", "device flow limits")
 @pytest.mark.parametrize("member", ["verification_uri", "verification_uri_complete"])
 @pytest.mark.parametrize(
     ("address", "reason"),
@@ -48,7 +48,7 @@ async def test_an_address_that_is_not_https_is_not_shown(
     assert fake_issuer.forms(f"{ISSUER}/token") == []
 
 
-@proves("S229", "accepts")
+@proves("S229", "accepts", "device flow limits")
 @pytest.mark.parametrize(
     "address",
     [f"{ISSUER}/enter", "https://microsoft.example/devicelogin", f"{ISSUER}/app#/device"],
@@ -88,7 +88,7 @@ def local_house(fake_issuer: FakeIssuer, issuer: str) -> None:
     }
 
 
-@proves("S229", "accepts")
+@proves("S229", "accepts", "device flow limits")
 async def test_an_issuer_on_this_machine_may_use_plain_http(
     fake_issuer: FakeIssuer, token_store: TokenStore, clock: Clock
 ) -> None:
@@ -107,7 +107,7 @@ async def test_an_issuer_on_this_machine_may_use_plain_http(
     assert [code.address for code in device.shown] == ["http://127.0.0.1:9001/enter"]
 
 
-@proves("S229", "refuses")
+@proves("S229", "refuses", "device flow limits")
 async def test_an_issuer_elsewhere_does_not_lead_to_plain_http_on_this_machine(
     fake_issuer: FakeIssuer, token_store: TokenStore, clock: Clock
 ) -> None:
@@ -128,7 +128,7 @@ async def test_an_issuer_elsewhere_does_not_lead_to_plain_http_on_this_machine(
     assert device.shown == []
 
 
-@proves("S229", "refuses")
+@proves("S229", "refuses", "device flow limits")
 @pytest.mark.parametrize("interval", [0, 1e-9, 0.5, 1e-300])
 async def test_an_issuer_that_wants_to_be_flooded_is_asked_once_a_second(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock, interval: float
@@ -142,7 +142,7 @@ async def test_an_issuer_that_wants_to_be_flooded_is_asked_once_a_second(
     assert device.slept == [1.0] * 10
 
 
-@proves("S229", "accepts")
+@proves("S229", "accepts", "device flow limits")
 @pytest.mark.parametrize(("interval", "slept"), [(1, 1.0), (2.5, 2.5), (None, 5.0), (300, 300.0)])
 async def test_the_interval_of_the_issuer_is_kept(
     open_client: Open, fake_issuer: FakeIssuer, interval: float | None, slept: float
@@ -155,7 +155,7 @@ async def test_the_interval_of_the_issuer_is_kept(
     assert device.slept == [slept, slept]
 
 
-@proves("S229", "accepts")
+@proves("S229", "accepts", "device flow limits")
 async def test_every_slow_down_adds_five_seconds(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -178,7 +178,7 @@ async def test_a_broken_connection_never_makes_the_questions_more_frequent(
     assert device.slept == [90.0, 90.0, 90.0]
 
 
-@proves("S229", "refuses")
+@proves("S229", "refuses", "device flow limits")
 @pytest.mark.parametrize("member", ["interval", "expires_in"])
 @pytest.mark.parametrize(
     "value", [True, False, "5", "", -1, -0.5, 301e9, 10**400, [], {}, [5]], ids=str
@@ -194,7 +194,7 @@ async def test_a_time_that_is_no_number_of_seconds_is_refused(
     assert device.shown == []
 
 
-@proves("S229", "refuses")
+@proves("S229", "refuses", "device flow limits")
 @pytest.mark.parametrize("written", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
 async def test_a_time_that_json_does_not_know_is_refused(
     open_client: Open, fake_issuer: FakeIssuer, written: bytes
@@ -208,7 +208,7 @@ async def test_a_time_that_json_does_not_know_is_refused(
     assert refusal.reason == "answer-not-json"
 
 
-@proves("S229", "refuses")
+@proves("S229", "refuses", "device flow limits")
 @pytest.mark.parametrize(
     ("interval", "slept"), [(4, [4.0, 4.0, 2.0]), (10, [10.0]), (300, [10.0]), (7, [7.0, 3.0])]
 )
@@ -242,7 +242,7 @@ async def test_a_clock_that_is_set_back_does_not_lengthen_the_wait(
     assert device.slept == [5.0]
 
 
-@proves("S229", "accepts")
+@proves("S229", "accepts", "device flow limits")
 @pytest.mark.parametrize("code", ["WDJB-MJHT", "ABC-DEF-GHI", "a1b2c3", "123456789", "A" * 32])
 async def test_a_code_that_people_can_type_is_shown(
     open_client: Open, fake_issuer: FakeIssuer, code: str
@@ -255,7 +255,7 @@ async def test_a_code_that_people_can_type_is_shown(
     assert [shown.user_code for shown in device.shown] == [code]
 
 
-@proves("S229", "refuses")
+@proves("S229", "refuses", "device flow limits")
 @pytest.mark.parametrize(
     "code",
     [

@@ -59,7 +59,7 @@ async def test_where_the_server_named_a_place_nowhere_else_is_looked(
     assert fake_issuer.paths()[1:] == ["GET https://mcp.example/gone"]
 
 
-@proves("S167", "refuses")
+@proves("S167", "refuses", "metadata of another resource")
 @pytest.mark.parametrize(
     "resource",
     [
@@ -84,7 +84,7 @@ async def test_metadata_about_another_resource_ends_the_sign_in(
     assert not any(request.url.host == "issuer.example" for request in fake_issuer.asked)
 
 
-@proves("S167", "accepts")
+@proves("S167", "accepts", "metadata of another resource")
 @pytest.mark.parametrize(
     ("typed", "named"),
     [
@@ -122,7 +122,7 @@ async def test_the_metadata_at_the_root_may_name_the_whole_host(
     assert fake_issuer.authorizations[0]["resource"] == "https://mcp.example"
 
 
-@proves("S167", "refuses")
+@proves("S167", "refuses", "metadata of another resource")
 @pytest.mark.parametrize("named", ["https://mcp.example/other", "https://evil.example"])
 async def test_the_metadata_at_the_root_may_not_name_a_neighbour(
     open_client: Open, fake_issuer: FakeIssuer, named: str
@@ -138,7 +138,7 @@ async def test_the_metadata_at_the_root_may_not_name_a_neighbour(
     assert refusal.reason == "wrong-resource"
 
 
-@proves("S168", "refuses")
+@proves("S168", "refuses", "metadata of another issuer")
 @pytest.mark.parametrize(
     "issuer", [ISSUER + "/", "https://ISSUER.example", "https://evil.example", None, 7]
 )
@@ -153,7 +153,7 @@ async def test_metadata_of_another_issuer_ends_the_sign_in(
     assert fake_issuer.authorizations == []
 
 
-@proves("S169", "refuses")
+@proves("S169", "refuses", "S256 must be announced")
 @pytest.mark.parametrize("methods", [None, [], ["plain"], ["s256"]])
 async def test_an_issuer_that_does_not_offer_s256_is_refused(
     open_client: Open, fake_issuer: FakeIssuer, methods: Any
@@ -199,7 +199,7 @@ BAD_PLACES = [
 ]
 
 
-@proves("S166", "refuses")
+@proves("S166", "refuses", "discovered addresses are public https")
 @pytest.mark.parametrize("place", BAD_PLACES)
 @pytest.mark.parametrize(
     "member", ["authorization_endpoint", "token_endpoint", "registration_endpoint", "issuer"]
@@ -220,7 +220,7 @@ async def test_a_document_cannot_lead_to_a_private_or_unsafe_place(
     assert f"POST {ISSUER}/register" not in fake_issuer.paths()
 
 
-@proves("S166", "refuses")
+@proves("S166", "refuses", "discovered addresses are public https")
 @pytest.mark.parametrize("place", BAD_PLACES)
 async def test_a_challenge_cannot_lead_to_a_private_or_unsafe_place(
     open_client: Open, fake_issuer: FakeIssuer, place: str
@@ -232,7 +232,7 @@ async def test_a_challenge_cannot_lead_to_a_private_or_unsafe_place(
     assert fake_issuer.paths() == [f"POST {SERVER}"]
 
 
-@proves("S166", "refuses")
+@proves("S166", "refuses", "discovered addresses are public https")
 async def test_a_redirect_of_metadata_is_not_followed(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -245,14 +245,14 @@ async def test_a_redirect_of_metadata_is_not_followed(
     assert len(fake_issuer.asked) == 2
 
 
-@proves("S166", "accepts")
+@proves("S166", "accepts", "discovered addresses are public https")
 def test_a_loopback_server_leads_to_its_loopback_neighbour() -> None:
     url_policy = UrlPolicy("http://localhost:8000/mcp")
 
     assert url_policy.require("http://127.0.0.1:9000/", "issuer")
 
 
-@proves("S166", "accepts")
+@proves("S166", "accepts", "discovered addresses are public https")
 def test_a_name_is_judged_by_what_it_resolves_to() -> None:
     url_policy = UrlPolicy(SERVER)
 
@@ -260,7 +260,7 @@ def test_a_name_is_judged_by_what_it_resolves_to() -> None:
     assert url_policy.allows_addresses("issuer.example", ["8.8.4.4"])
 
 
-@proves("S166", "refuses")
+@proves("S166", "refuses", "discovered addresses are public https")
 @pytest.mark.parametrize("ip", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd00::1"])
 def test_a_public_server_cannot_name_a_host_that_resolves_inside(ip: str) -> None:
     url_policy = UrlPolicy(SERVER)
@@ -269,7 +269,7 @@ def test_a_public_server_cannot_name_a_host_that_resolves_inside(ip: str) -> Non
     assert not url_policy.allows_addresses("issuer.example", [ip])
 
 
-@proves("S166", "refuses")
+@proves("S166", "refuses", "discovered addresses are public https")
 def test_a_public_server_cannot_turn_private_between_two_questions() -> None:
     url_policy = UrlPolicy(SERVER)
     url_policy.allows_addresses("mcp.example", ["8.8.8.8"])
@@ -302,7 +302,7 @@ def test_an_address_that_is_no_server_is_refused(url: str, reason: str) -> None:
     assert refusal.value.reason == reason
 
 
-@proves("S180", "refuses")
+@proves("S180", "refuses", "hostile token answers")
 @pytest.mark.parametrize(
     ("response", "reason"),
     [

@@ -30,7 +30,7 @@ async def refusal_of(open_client: Open) -> ClientRefused:
     return refusal.value
 
 
-@proves("S230", "refuses")
+@proves("S230", "refuses", "issuer and endpoint queries")
 @pytest.mark.parametrize(
     "query",
     [
@@ -65,7 +65,7 @@ async def test_an_endpoint_that_answers_a_parameter_for_us_is_not_opened(
     assert f"POST {ISSUER}/register" not in fake_issuer.paths()
 
 
-@proves("S230", "accepts")
+@proves("S230", "accepts", "issuer and endpoint queries")
 @pytest.mark.parametrize(
     "query",
     ["p=B2C_1_sign_in", "tenant=one&ui_locales=de", "x=client_id", "my_state=x", "a=%26state%3Dx"],
@@ -89,7 +89,7 @@ async def test_an_endpoint_may_have_parameters_of_its_own(
     assert len(dict(sent)) == len(sent)
 
 
-@proves("S230", "refuses")
+@proves("S230", "refuses", "issuer and endpoint queries")
 @pytest.mark.parametrize("endpoint", ["token_endpoint", "device_authorization_endpoint"])
 @pytest.mark.parametrize("query", ["client_id=x", "resource=x&p=1", "Client-ID=x", "%72esource=x"])
 async def test_a_form_is_not_posted_to_an_address_that_fills_it_in(
@@ -106,7 +106,7 @@ async def test_a_form_is_not_posted_to_an_address_that_fills_it_in(
     assert not any(request.url.query for request in fake_issuer.asked)
 
 
-@proves("S230", "accepts")
+@proves("S230", "accepts", "issuer and endpoint queries")
 async def test_a_token_endpoint_may_have_parameters_of_its_own(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -127,7 +127,7 @@ def test_an_attempt_is_held_to_the_same_rule_by_whomever_it_is_made() -> None:
         assert refusal.value.reason == "colliding-parameters"
 
 
-@proves("S230", "accepts")
+@proves("S230", "accepts", "issuer and endpoint queries")
 async def test_an_endpoint_whose_query_is_empty_gets_one_question_mark(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -139,7 +139,7 @@ async def test_an_endpoint_whose_query_is_empty_gets_one_question_mark(
     assert fake_issuer.authorizations[0]["response_type"] == "code"
 
 
-@proves("S230", "refuses")
+@proves("S230", "refuses", "issuer and endpoint queries")
 @pytest.mark.parametrize("end", ["?", "?tenant=one", "/?", "#", "#x", "/path?x#y", "?#"])
 async def test_an_issuer_with_a_query_or_a_fragment_is_refused(
     open_client: Open, fake_issuer: FakeIssuer, end: str
@@ -159,7 +159,7 @@ async def test_an_issuer_with_a_query_or_a_fragment_is_refused(
     assert not any(request.url.host == "issuer.example" for request in fake_issuer.asked)
 
 
-@proves("S230", "accepts")
+@proves("S230", "accepts", "issuer and endpoint queries")
 async def test_an_issuer_with_a_path_is_asked(open_client: Open, fake_issuer: FakeIssuer) -> None:
     issuer = f"{ISSUER}/tenant"
     fake_issuer.resource["authorization_servers"] = [issuer]
@@ -189,7 +189,7 @@ TWICE = [
 ]
 
 
-@proves("S230", "refuses")
+@proves("S230", "refuses", "issuer and endpoint queries")
 @pytest.mark.parametrize("query", TWICE)
 async def test_an_answer_with_a_parameter_twice_is_not_taken_by_the_listener(query: str) -> None:
     async with await Listener.open() as listener:
@@ -202,7 +202,7 @@ async def test_an_answer_with_a_parameter_twice_is_not_taken_by_the_listener(que
     assert status == 404
 
 
-@proves("S230", "refuses")
+@proves("S230", "refuses", "issuer and endpoint queries")
 @pytest.mark.parametrize("query", TWICE)
 async def test_an_answer_with_a_parameter_twice_is_not_taken_when_it_is_pasted(query: str) -> None:
     lines: list[Any] = []
@@ -215,7 +215,7 @@ async def test_an_answer_with_a_parameter_twice_is_not_taken_when_it_is_pasted(q
     assert refusal.value.reason == "nothing-pasted"
 
 
-@proves("S230", "accepts")
+@proves("S230", "accepts", "issuer and endpoint queries")
 async def test_an_answer_with_each_parameter_once_is_taken_when_it_is_pasted() -> None:
     lines: list[Any] = []
     pasted_redirect = PastedRedirect(lambda: lines[0])

@@ -86,7 +86,7 @@ async def post(open_client: Open, transport: Refusing) -> httpx2.Response:
             return await http.post(SERVER, json=MESSAGE)
 
 
-@proves("S226", "refuses")
+@proves("S226", "refuses", "refusal bodies are bounded")
 @pytest.mark.parametrize("status", [401, 403])
 async def test_an_endless_refusal_is_not_swallowed_in_any_try(
     open_client: Open, fake_issuer: FakeIssuer, status: int
@@ -104,7 +104,7 @@ async def test_an_endless_refusal_is_not_swallowed_in_any_try(
     assert answer.content == b""
 
 
-@proves("S226", "refuses")
+@proves("S226", "refuses", "refusal bodies are bounded")
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_packed_refusal_is_not_unpacked_beyond_the_bound(
     open_client: Open, fake_issuer: FakeIssuer, status: int
@@ -129,7 +129,7 @@ async def test_a_packed_refusal_is_not_unpacked_beyond_the_bound(
     assert peak < 20_000_000
 
 
-@proves("S226", "accepts")
+@proves("S226", "accepts", "refusal bodies are bounded")
 @pytest.mark.parametrize(
     ("coding", "pack"),
     [

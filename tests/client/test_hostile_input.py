@@ -44,7 +44,7 @@ READABLE = ("https://xn--a/", "https://a.example/?a=%zz")
 PASSPHRASE = "correct horse battery"
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("url", [url for url in untrusted_input.URLS if url not in READABLE])
 async def test_an_address_that_is_read_in_two_ways_is_refused_by_name(url: str) -> None:
     http_client = HttpClient(
@@ -58,7 +58,7 @@ async def test_an_address_that_is_read_in_two_ways_is_refused_by_name(url: str) 
     assert len(str(refusal.value)) < 1000
 
 
-@proves("S228", "accepts")
+@proves("S228", "accepts", "hostile bytes end nothing")
 async def test_a_long_address_that_a_server_takes_is_carried() -> None:
     url = f"{ISSUER}/authorize?scope=" + "a" * (MAX_URL_LENGTH - 100)
     answering = httpx2.MockTransport(lambda _: httpx2.Response(200, stream=Chunks(b"{}")))
@@ -67,7 +67,7 @@ async def test_a_long_address_that_a_server_takes_is_carried() -> None:
     assert require_web_address(url) == url
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 async def test_nine_thousand_scopes_are_too_many_for_a_browser(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -89,7 +89,7 @@ def test_a_browser_that_cannot_be_started_is_none(monkeypatch: pytest.MonkeyPatc
     assert open_browser("https://issuer.example/") is False
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("session", ["é", "\x80", "x" * 2000, "", "a b"])
 async def test_a_session_that_no_header_can_carry_ends_one_message_and_not_the_bridge(
     session: str,
@@ -110,7 +110,7 @@ async def test_a_session_that_no_header_can_carry_ends_one_message_and_not_the_b
     assert "result" in said[2]
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 async def test_a_client_refuses_a_session_that_no_header_can_carry() -> None:
     def answer(_: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
         greeted = result(message, protocolVersion="2025-11-25")
@@ -159,7 +159,7 @@ async def test_an_event_id_is_sent_back_as_it_came_or_not_at_all(
     assert taken_up == ([] if sent is None else [sent])
 
 
-@proves("S228", "accepts")
+@proves("S228", "accepts", "hostile bytes end nothing")
 async def test_a_bridge_takes_up_a_stream_after_an_id_that_is_not_ascii() -> None:
     class Streaming(Forgetful):
         def answer(self, request: httpx2.Request, message: Any) -> httpx2.Response:
@@ -176,7 +176,7 @@ async def test_a_bridge_takes_up_a_stream_after_an_id_that_is_not_ascii() -> Non
     assert [message["id"] for message in said] == ["hello", 1, 2]
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize(
     "message",
     [
@@ -206,7 +206,7 @@ async def test_a_line_that_cannot_be_sent_is_answered_and_the_next_one_carried(
     assert said[1]["result"] == {"said": True}
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 async def test_a_version_that_no_header_can_carry_is_answered() -> None:
     meta = {"_meta": {"io.modelcontextprotocol/protocolVersion": "é\r\nx: y"}}
 
@@ -215,7 +215,7 @@ async def test_a_version_that_no_header_can_carry_is_answered() -> None:
     assert said[0]["error"]["data"] == {"reason": "malformed-request"}
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize(
     ("raised", "reason"),
     [
@@ -242,7 +242,7 @@ async def test_what_goes_wrong_with_one_message_is_its_answer(
     assert said[1]["result"] == {"said": True}
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 async def test_a_broken_tls_record_in_an_answer_ends_the_call_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,7 +266,7 @@ async def test_a_broken_tls_record_in_an_answer_ends_the_call_by_name(
     server.close()
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("target", ["//[", "[", "/callback[?state=right"])
 async def test_a_target_that_no_url_parser_reads_is_not_found(target: str) -> None:
     async with await Listener.open() as listener:
@@ -279,7 +279,7 @@ async def test_a_target_that_no_url_parser_reads_is_not_found(target: str) -> No
     assert status == 404
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("line", ["//[", "http://[", "\udcff", "", "http://[v1.x]/?state=right"])
 async def test_a_pasted_line_that_is_no_address_is_asked_for_again(line: str) -> None:
     lines = iter([line])
@@ -288,7 +288,7 @@ async def test_a_pasted_line_that_is_no_address_is_asked_for_again(line: str) ->
     assert (await paste.answer("right", 5))["code"] == "c"
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("ended", [EOFError(), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "x")])
 async def test_an_input_that_ends_or_is_no_text_is_nothing_pasted(ended: Exception) -> None:
     def paste() -> str:
@@ -306,7 +306,7 @@ def keep(store: FileStore, content: bytes) -> TokenStore:
     return TokenStore(store)
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("size", [0, 1, 17, 18, 19, 33, 34, 45, 46, 61, 62, 63])
 def test_a_sealed_file_that_was_cut_off_is_unreadable(tmp_path: Path, size: int) -> None:
     store = PassphraseStore(tmp_path, PASSPHRASE)
@@ -318,14 +318,14 @@ def test_a_sealed_file_that_was_cut_off_is_unreadable(tmp_path: Path, size: int)
     assert refusal.value.reason == ("wrong-passphrase" if size >= 62 else "unreadable-store")
 
 
-@proves("S228", "accepts")
+@proves("S228", "accepts", "hostile bytes end nothing")
 def test_a_sealed_file_that_is_whole_is_read(tmp_path: Path) -> None:
     store = PassphraseStore(tmp_path, PASSPHRASE)
 
     assert keep(store, store._encrypt(json.dumps(STORE).encode())).tokens_for(SERVER) is not None
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("content", [b"[" * 100_000, b'{"a":' * 100_000, b"\xff", b"", b'{"a":1'])
 def test_a_deep_or_broken_file_is_unreadable(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ConfigurationError) as refusal:
@@ -344,7 +344,7 @@ def test_a_passphrase_that_is_not_utf_8_opens_what_it_sealed(tmp_path: Path) -> 
     assert TokenStore(PassphraseStore(tmp_path, odd)).tokens_for(SERVER) is not None
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -363,7 +363,7 @@ def test_a_record_of_another_form_is_no_token(wrong: dict[str, Any]) -> None:
     assert Tokens.from_record({**RECORD, **wrong}) is None
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -383,7 +383,7 @@ def test_a_record_of_another_form_is_no_registration(wrong: dict[str, Any]) -> N
     assert Registration.from_record({**CLIENT, **wrong}, ISSUER) is None
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("supported", [7, {"a": 1}, "2025-11-25", True])
 async def test_versions_that_are_no_list_are_none(supported: Any) -> None:
     script = Script(lambda _, message: error(400, -32022, message, {"supported": supported}))
@@ -395,7 +395,7 @@ async def test_versions_that_are_no_list_are_none(supported: Any) -> None:
     assert refusal.value.code == "call-failed"  # type: ignore[attr-defined]
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("code", ["abc", [], {}, None, 1.5])
 async def test_an_error_whose_code_is_no_number_is_an_error(code: Any) -> None:
     def answer(_: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
@@ -409,7 +409,7 @@ async def test_an_error_whose_code_is_no_number_is_an_error(code: Any) -> None:
     assert refusal.value.code == "call-failed"  # type: ignore[attr-defined]
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("params", [[1], "x", 7, True])
 async def test_a_question_without_parameters_is_an_empty_one(params: Any) -> None:
     async def refuse(asked: Any) -> dict[str, Any]:
@@ -426,7 +426,7 @@ async def test_a_question_without_parameters_is_an_empty_one(params: Any) -> Non
         assert (await client.call_tool("ask", {})).text == ""
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize(
     "schema",
     [
@@ -441,7 +441,7 @@ def test_a_schema_of_another_form_says_what_it_says(schema: Any) -> None:
     assert parse_arguments(["a=1"], {"properties": {"a": schema}}) == {"a": 1}
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("required", [7, True, {"a": 1}, "a", None, [{}]])
 def test_parameters_are_listed_whatever_is_required(required: Any) -> None:
     schema = {"properties": {"a": {"type": "integer"}}, "required": required}
@@ -449,7 +449,7 @@ def test_parameters_are_listed_whatever_is_required(required: Any) -> None:
     assert _parameters(schema) == "[a=integer]"
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("text", ["[" * 100_000, "NaN", "Infinity", "9" * 5000, "\udcff"])
 @pytest.mark.parametrize("word", ["a={}", "a:={}"])
 def test_an_argument_that_is_no_json_is_refused_by_name(word: str, text: str) -> None:
@@ -459,7 +459,7 @@ def test_an_argument_that_is_no_json_is_refused_by_name(word: str, text: str) ->
     assert refusal.value.reason in ("malformed-argument", "wrong-argument-type")
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("state", ["right\udcff", "left\ud800"])
 def test_a_state_that_is_not_unicode_is_the_wrong_one(state: str) -> None:
     attempt = AuthorizationRequest(
@@ -474,7 +474,7 @@ def test_a_state_that_is_not_unicode_is_the_wrong_one(state: str) -> None:
     assert attempt.matches_state(attempt.state)
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 async def test_a_bridge_keeps_few_schemas_of_a_server_that_names_others_each_time() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string", "x-mcp-header": "A"}}}
 
@@ -493,7 +493,7 @@ async def test_a_bridge_keeps_few_schemas_of_a_server_that_names_others_each_tim
     assert len(bridge._schemas) == 1000
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 def test_text_that_is_not_unicode_is_not_sent() -> None:
     with pytest.raises(ProtocolBroken) as refusal:
         encode({"a": "\udcff"})

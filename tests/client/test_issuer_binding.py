@@ -14,7 +14,7 @@ from tests.client.fake_issuer import ISSUER, SERVER, FakeIssuer, changed
 from tests.ledger import proves
 
 
-@proves("S171", "accepts")
+@proves("S171", "accepts", "credentials stay with their issuer")
 async def test_a_refresh_goes_to_the_issuer_of_the_token(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
@@ -27,7 +27,7 @@ async def test_a_refresh_goes_to_the_issuer_of_the_token(
     assert posts.count(f"POST {ISSUER}/token") == 2
 
 
-@proves("S171", "refuses")
+@proves("S171", "refuses", "credentials stay with their issuer")
 async def test_nothing_of_the_old_issuer_is_sent_to_the_new_one(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -65,7 +65,7 @@ async def test_nothing_of_the_old_issuer_is_sent_to_the_new_one(
             assert secret.encode() not in seen
 
 
-@proves("S172", "accepts")
+@proves("S172", "accepts", "a static secret is pinned")
 async def test_a_static_secret_goes_to_its_own_issuer(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -78,7 +78,7 @@ async def test_a_static_secret_goes_to_its_own_issuer(
     assert fake_issuer.forms(f"{ISSUER}/token")[0]["client_secret"] == "s3cret"
 
 
-@proves("S172", "refuses")
+@proves("S172", "refuses", "a static secret is pinned")
 async def test_a_static_secret_is_not_sent_to_an_issuer_it_is_not_pinned_to(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -95,7 +95,7 @@ async def test_a_static_secret_is_not_sent_to_an_issuer_it_is_not_pinned_to(
     assert fake_issuer.authorizations == []
 
 
-@proves("S179", "refuses")
+@proves("S179", "refuses", "a token stays with its resource")
 @pytest.mark.parametrize(
     "url",
     [
@@ -118,7 +118,7 @@ async def test_a_token_is_not_put_on_a_request_to_another_place(
     assert "authorization" not in fake_issuer.asked[-1].headers
 
 
-@proves("S179", "refuses")
+@proves("S179", "refuses", "a token stays with its resource")
 async def test_a_redirect_takes_no_token_along(open_client: Open, fake_issuer: FakeIssuer) -> None:
     async with open_client() as connection:
         await connection.log_in()

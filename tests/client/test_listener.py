@@ -15,7 +15,7 @@ async def knocked(port: int, target: str, **options: str) -> tuple[int, dict[str
     return await asyncio.to_thread(send_request, port, target, **options)
 
 
-@proves("S174", "accepts")
+@proves("S174", "accepts", "the callback listener")
 async def test_the_expected_answer_is_taken_and_the_window_may_be_closed() -> None:
     async with await Listener.open() as listener:
         waiting = asyncio.create_task(listener.answer("right", timeout=5))
@@ -29,7 +29,7 @@ async def test_the_expected_answer_is_taken_and_the_window_may_be_closed() -> No
     assert headers["Referrer-Policy"] == "no-referrer"
 
 
-@proves("S174", "refuses")
+@proves("S174", "refuses", "the callback listener")
 @pytest.mark.parametrize(
     ("target", "options", "status"),
     [
@@ -62,7 +62,7 @@ async def test_everything_else_is_not_found_and_does_not_end_the_wait(
     assert got == status
 
 
-@proves("S174", "refuses")
+@proves("S174", "refuses", "the callback listener")
 async def test_an_answer_counts_once() -> None:
     async with await Listener.open() as listener:
         waiting = asyncio.create_task(listener.answer("right", timeout=5))
@@ -74,7 +74,7 @@ async def test_an_answer_counts_once() -> None:
     assert (first, second) == (200, 404)
 
 
-@proves("S174", "refuses")
+@proves("S174", "refuses", "the callback listener")
 async def test_nothing_of_the_request_is_put_on_a_page() -> None:
     async with await Listener.open() as listener:
         for target in ("/<script>alert(1)</script>", "/callback?state=<b>&error=<i>"):
@@ -118,7 +118,7 @@ async def test_an_idle_connection_does_not_hold_up_the_end() -> None:
     writer.close()
 
 
-@proves("S174", "refuses")
+@proves("S174", "refuses", "the callback listener")
 async def test_who_only_holds_connections_gives_way_to_the_browser(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -73,7 +73,7 @@ async def goes_on_meanwhile(
     await task
 
 
-@proves("S232", "accepts")
+@proves("S232", "accepts", "token store folder")
 async def test_a_sign_in_waits_for_another_writer_and_the_loop_does_not(
     open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path, refused: threading.Event
 ) -> None:
@@ -85,7 +85,7 @@ async def test_a_sign_in_waits_for_another_writer_and_the_loop_does_not(
             assert connection.token_store.registration_for(ISSUER) is not None
 
 
-@proves("S232", "accepts")
+@proves("S232", "accepts", "token store folder")
 async def test_a_refresh_waits_for_another_writer_and_the_loop_does_not(
     open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path, refused: threading.Event
 ) -> None:
@@ -100,7 +100,7 @@ async def test_a_refresh_waits_for_another_writer_and_the_loop_does_not(
     assert kept.access_token != old.access_token
 
 
-@proves("S232", "accepts")
+@proves("S232", "accepts", "token store folder")
 async def test_a_refresh_waits_for_another_refresh_and_the_loop_does_not(
     open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path, refused: threading.Event
 ) -> None:
@@ -117,7 +117,7 @@ async def locks_of(token_store: TokenStore, folder: Path) -> list[Path]:
         return [path for path in folder.glob("*.lock") if path.name != "tokens.lock"]
 
 
-@proves("S232", "accepts")
+@proves("S232", "accepts", "token store folder")
 async def test_a_dead_client_is_forgotten_off_the_loop(
     open_client: Open,
     fake_issuer: FakeIssuer,
@@ -134,7 +134,7 @@ async def test_a_dead_client_is_forgotten_off_the_loop(
         assert len(fake_issuer.clients) == 1
 
 
-@proves("S232", "refuses")
+@proves("S232", "refuses", "token store folder")
 async def test_a_task_that_is_cancelled_while_it_waits_leaves_the_lock_free(
     tmp_path: Path, refused: threading.Event
 ) -> None:
@@ -157,7 +157,7 @@ async def test_a_task_that_is_cancelled_while_it_waits_leaves_the_lock_free(
         pass
 
 
-@proves("S232", "refuses")
+@proves("S232", "refuses", "token store folder")
 async def test_a_lock_that_is_never_let_go_is_named(tmp_path: Path) -> None:
     with held_by_another_process(tmp_path / "lock"), pytest.raises(Unreachable) as refusal:
         async with async_lock(tmp_path / "lock", max_wait=0):
@@ -166,7 +166,7 @@ async def test_a_lock_that_is_never_let_go_is_named(tmp_path: Path) -> None:
     assert refusal.value.reason == "locked"
 
 
-@proves("S232", "accepts")
+@proves("S232", "accepts", "token store folder")
 async def test_opening_a_sealed_store_waits_for_nobody(tmp_path: Path) -> None:
     backend = FakeKeyring()
     with held_by_another_process(tmp_path / "key.lock"):

@@ -104,7 +104,7 @@ async def call_twice(
     return posted
 
 
-@proves("S224", "refuses")
+@proves("S224", "refuses", "secrets to pinned issuers")
 @pytest.mark.parametrize("kind", ["secret", "key", "projected", "company"])
 async def test_a_server_that_names_a_thief_after_the_first_call_gets_nothing_there(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock, tmp_path: Path, kind: str
@@ -118,7 +118,7 @@ async def test_a_server_that_names_a_thief_after_the_first_call_gets_nothing_the
     assert len(fake_issuer.forms(f"{ISSUER}/token")) == 1
 
 
-@proves("S224", "accepts")
+@proves("S224", "accepts", "secrets to pinned issuers")
 @pytest.mark.parametrize("kind", ["secret", "key", "projected", "company"])
 async def test_the_issuer_that_the_user_named_is_served_call_after_call(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock, tmp_path: Path, kind: str
@@ -133,7 +133,7 @@ async def test_the_issuer_that_the_user_named_is_served_call_after_call(
     assert len(fake_issuer.forms(f"{ISSUER}/token")) == 2
 
 
-@proves("S224", "refuses")
+@proves("S224", "refuses", "secrets to pinned issuers")
 async def test_a_server_that_lists_a_thief_first_does_not_choose(
     open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path
 ) -> None:
@@ -148,7 +148,7 @@ async def test_a_server_that_lists_a_thief_first_does_not_choose(
     assert len(fake_issuer.forms(f"{ISSUER}/token")) == 1
 
 
-@proves("S224", "refuses")
+@proves("S224", "refuses", "secrets to pinned issuers")
 @pytest.mark.parametrize(
     "credential", [{"client_secret": "s3cret"}, {"private_key": PrivateKey.generate()}]
 )
@@ -160,7 +160,7 @@ def test_a_credential_without_an_issuer_cannot_be_configured(credential: dict[st
     assert "s3cret" not in str(refusal.value)
 
 
-@proves("S224", "refuses")
+@proves("S224", "refuses", "secrets to pinned issuers")
 @pytest.mark.parametrize(
     "client_config",
     [ClientConfig(client_id="pod"), ClientConfig(document="https://me.example/client.json")],
@@ -180,7 +180,7 @@ def test_a_service_without_an_issuer_cannot_be_configured(
     assert refusal.value.reason == "no-issuer"
 
 
-@proves("S224", "accepts")
+@proves("S224", "accepts", "secrets to pinned issuers")
 async def test_a_public_client_of_a_person_needs_no_issuer(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -229,7 +229,7 @@ async def test_tokens_of_another_issuer_are_not_used_once_the_client_has_moved(
         assert connection.sign_in.tokens_for("https://mcp.example/mcp") is None
 
 
-@proves("S224", "refuses")
+@proves("S224", "refuses", "secrets to pinned issuers")
 @pytest.mark.parametrize(
     "content",
     [
@@ -261,7 +261,7 @@ async def test_a_projected_token_that_is_not_for_the_issuer_alone_stays_here(
     assert fake_issuer.forms(f"{ISSUER}/token") == []
 
 
-@proves("S224", "accepts")
+@proves("S224", "accepts", "secrets to pinned issuers")
 @pytest.mark.parametrize("audience", [ISSUER, [ISSUER], f"{ISSUER}/token"])
 async def test_a_projected_token_may_name_the_issuer_or_its_token_endpoint(
     open_client: Open, fake_issuer: FakeIssuer, tmp_path: Path, audience: Any
@@ -276,7 +276,7 @@ async def test_a_projected_token_may_name_the_issuer_or_its_token_endpoint(
     assert fake_issuer.forms(f"{ISSUER}/token")[0]["assertion"] == jwt_for(audience)
 
 
-@proves("S224", "accepts")
+@proves("S224", "accepts", "secrets to pinned issuers")
 async def test_a_platform_that_calls_the_issuer_by_another_name_is_asked_for_that_one(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -294,7 +294,7 @@ async def test_a_platform_that_calls_the_issuer_by_another_name_is_asked_for_tha
     assert asked == ["api://doorward"]
 
 
-@proves("S224", "refuses")
+@proves("S224", "refuses", "secrets to pinned issuers")
 async def test_a_platform_that_answers_with_another_audience_is_not_passed_on(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:

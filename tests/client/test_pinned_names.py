@@ -77,7 +77,7 @@ def trust(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
 
 
-@proves("S225", "accepts")
+@proves("S225", "accepts", "connections per host name")
 async def test_each_name_at_one_address_makes_its_own_handshake(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resolved: dict[str, list[str]]
 ) -> None:
@@ -94,7 +94,7 @@ async def test_each_name_at_one_address_makes_its_own_handshake(
     assert tls.asked == [FIRST, SECOND, SECOND]
 
 
-@proves("S225", "refuses")
+@proves("S225", "refuses", "connections per host name")
 @pytest.mark.parametrize("keep_alive", [True, False])
 async def test_a_name_without_a_certificate_cannot_use_the_connection_of_another(
     tmp_path: Path,
@@ -115,7 +115,7 @@ async def test_a_name_without_a_certificate_cannot_use_the_connection_of_another
     assert tls.asked == [FIRST, SECOND]
 
 
-@proves("S225", "refuses")
+@proves("S225", "refuses", "connections per host name")
 async def test_the_server_cannot_use_the_connection_of_a_name_that_it_gave(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resolved: dict[str, list[str]]
 ) -> None:
@@ -131,7 +131,7 @@ async def test_the_server_cannot_use_the_connection_of_a_name_that_it_gave(
                 await http.get(tls.url(FIRST))
 
 
-@proves("S227", "refuses")
+@proves("S227", "refuses", "mixed addresses are refused")
 @pytest.mark.parametrize("inside", ["::1", "127.0.0.1", "10.0.0.5", "169.254.169.254", "fd00::1"])
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_name_with_public_and_private_addresses_opens_nothing(inside: str, order: int) -> None:
@@ -145,7 +145,7 @@ def test_a_name_with_public_and_private_addresses_opens_nothing(inside: str, ord
     assert not url_policy.allows_host("10.0.0.5")
 
 
-@proves("S227", "refuses")
+@proves("S227", "refuses", "mixed addresses are refused")
 async def test_a_mixed_answer_is_refused_before_anything_is_sent(
     resolved: dict[str, list[str]],
 ) -> None:
@@ -159,7 +159,7 @@ async def test_a_mixed_answer_is_refused_before_anything_is_sent(
     assert refusal.value.reason == "private-address"
 
 
-@proves("S227", "refuses")
+@proves("S227", "refuses", "mixed addresses are refused")
 def test_a_mixed_answer_is_refused_of_a_name_that_an_intranet_server_gave_too() -> None:
     url_policy = UrlPolicy("https://mcp.corp.example/mcp")
     url_policy.allows_addresses("mcp.corp.example", ["10.0.0.7"])
@@ -167,7 +167,7 @@ def test_a_mixed_answer_is_refused_of_a_name_that_an_intranet_server_gave_too() 
     assert not url_policy.allows_addresses("sso.corp.example", ["10.0.0.8", "8.8.8.8"])
 
 
-@proves("S227", "accepts")
+@proves("S227", "accepts", "mixed addresses are refused")
 def test_a_name_whose_addresses_are_all_of_one_kind_is_admitted() -> None:
     assert UrlPolicy("https://a.example/").allows_addresses(
         "a.example", ["8.8.8.8", "2606:4700::1"]
@@ -178,7 +178,7 @@ def test_a_name_whose_addresses_are_all_of_one_kind_is_admitted() -> None:
     assert inside.allows_addresses("sso.corp.example", ["192.168.1.1", "fd00::8"])
 
 
-@proves("S227", "refuses")
+@proves("S227", "refuses", "mixed addresses are refused")
 def test_an_intranet_server_does_not_lead_to_the_metadata_service() -> None:
     url_policy = UrlPolicy("https://mcp.corp.example/mcp")
     url_policy.allows_addresses("mcp.corp.example", ["10.0.0.7"])
@@ -187,7 +187,7 @@ def test_an_intranet_server_does_not_lead_to_the_metadata_service() -> None:
     assert not url_policy.allows_host("169.254.169.254")
 
 
-@proves("S227", "refuses")
+@proves("S227", "refuses", "mixed addresses are refused")
 def test_a_server_that_moves_from_inside_to_the_public_closes_the_inside() -> None:
     url_policy = UrlPolicy("https://mcp.example/mcp")
     url_policy.allows_addresses("mcp.example", ["10.0.0.7"])
@@ -198,7 +198,7 @@ def test_a_server_that_moves_from_inside_to_the_public_closes_the_inside() -> No
     assert not url_policy.allows_addresses("mcp.example", ["10.0.0.7"])
 
 
-@proves("S227", "refuses")
+@proves("S227", "refuses", "mixed addresses are refused")
 def test_the_name_of_this_machine_is_not_taken_for_an_address_elsewhere() -> None:
     url_policy = UrlPolicy("http://localhost:8000/mcp")
 

@@ -91,7 +91,7 @@ async def test_a_certificate_for_another_name_is_not_taken(
                 await http.get(url)
 
 
-@proves("S166", "refuses")
+@proves("S166", "refuses", "discovered addresses are public https")
 async def test_a_name_that_resolves_inside_is_refused_before_anything_is_sent() -> None:
     transport = PinnedTransport(UrlPolicy("https://mcp.example/mcp"))
 

@@ -16,7 +16,7 @@ from tests.client.fake_issuer import ISSUER, FakeIssuer
 from tests.ledger import proves
 
 
-@proves("S181", "accepts")
+@proves("S181", "accepts", "order of registration")
 @pytest.mark.parametrize(
     ("client_config", "advertised", "client_id", "registers"),
     [
@@ -61,7 +61,7 @@ async def test_the_way_to_be_known_follows_the_order(
     assert (f"POST {ISSUER}/register" in fake_issuer.paths()) is registers
 
 
-@proves("S181", "refuses")
+@proves("S181", "refuses", "order of registration")
 async def test_without_any_way_to_be_known_the_user_is_asked(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -139,7 +139,7 @@ async def test_the_second_sign_in_listens_where_the_first_was_registered(
     assert fake_issuer.paths().count(f"POST {ISSUER}/register") == 1
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -167,7 +167,7 @@ async def test_an_id_that_cannot_be_used_is_not_remembered(
     assert tokens is not None
 
 
-@proves("S228", "accepts")
+@proves("S228", "accepts", "hostile bytes end nothing")
 @pytest.mark.parametrize("name", ["a" * 2048, "https://issuer.example/clients/7?a=b", "my client~"])
 async def test_an_id_of_visible_ascii_is_used(
     open_client: Open, fake_issuer: FakeIssuer, name: str

@@ -211,7 +211,7 @@ async def test_parallel_calls_that_need_more_scopes_send_the_user_away_once(
     assert len(fake_issuer.authorizations) == 2
 
 
-@proves("S177", "refuses")
+@proves("S177", "refuses", "step-up is bounded")
 async def test_a_scope_that_was_refused_once_is_not_asked_for_at_the_next_call(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -226,7 +226,7 @@ async def test_a_scope_that_was_refused_once_is_not_asked_for_at_the_next_call(
     assert len(fake_issuer.authorizations) == 2
 
 
-@proves("S177", "refuses")
+@proves("S177", "refuses", "step-up is bounded")
 async def test_a_user_who_said_no_to_a_scope_is_not_asked_again(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:

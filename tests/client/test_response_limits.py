@@ -39,7 +39,7 @@ def limited(clock: Clock, stream: httpx2.AsyncByteStream, **bounds: Any) -> Any:
     return httpx2.AsyncClient(transport=LimitedTransport(inner)), {EXTENSION: limit}
 
 
-@proves("S231", "accepts")
+@proves("S231", "accepts", "time and page limits")
 async def test_an_answer_in_many_pieces_within_its_time_is_read(clock: Clock) -> None:
     http, extensions = limited(clock, Drip(clock, *[b"x"] * 50, every=1.0))
 
@@ -49,7 +49,7 @@ async def test_an_answer_in_many_pieces_within_its_time_is_read(clock: Clock) ->
     assert answer.content == b"x" * 50
 
 
-@proves("S231", "refuses")
+@proves("S231", "refuses", "time and page limits")
 async def test_a_drip_that_is_never_late_ends_with_the_time_of_the_answer(clock: Clock) -> None:
     http, extensions = limited(clock, Drip(clock, *[b"x"] * 70, every=1.0))
     begun = clock.now
@@ -61,7 +61,7 @@ async def test_a_drip_that_is_never_late_ends_with_the_time_of_the_answer(clock:
     assert clock.now - begun == 60.0
 
 
-@proves("S231", "refuses")
+@proves("S231", "refuses", "time and page limits")
 async def test_a_second_request_for_the_same_answer_gets_what_is_left(clock: Clock) -> None:
     http, extensions = limited(clock, Drip(clock, *[b"x"] * 40, every=1.0))
 
@@ -113,7 +113,7 @@ async def scanned(monkeypatch: pytest.MonkeyPatch, *chunks: bytes) -> tuple[int,
     return sum(searched), found
 
 
-@proves("S231", "refuses")
+@proves("S231", "refuses", "time and page limits")
 @pytest.mark.parametrize(
     ("body", "count"),
     [
@@ -135,7 +135,7 @@ async def test_each_octet_of_a_stream_is_looked_at_once(
     assert octets <= len(body)
 
 
-@proves("S231", "refuses")
+@proves("S231", "refuses", "time and page limits")
 async def test_an_event_of_empty_lines_is_bounded_too() -> None:
     response = httpx2.Response(
         200, stream=Chunks(*[b"data\n"] * 2000), request=httpx2.Request("GET", URL)
@@ -147,7 +147,7 @@ async def test_an_event_of_empty_lines_is_bounded_too() -> None:
     assert refusal.value.reason == "too-large"
 
 
-@proves("S231", "accepts")
+@proves("S231", "accepts", "time and page limits")
 async def test_comments_for_months_do_not_end_a_stream() -> None:
     body = [b": still here\n\n"] * 2000 + [b"data: a\n\n"]
     response = httpx2.Response(200, stream=Chunks(*body), request=httpx2.Request("GET", URL))
@@ -167,7 +167,7 @@ def pages(size: int, most: int | None = None) -> Any:
     return answer
 
 
-@proves("S231", "accepts")
+@proves("S231", "accepts", "time and page limits")
 async def test_a_list_of_a_hundred_pages_is_read_to_its_end() -> None:
     async with McpClient(URL, transport=Script(pages(1, most=100))) as client:
         tools = await client.list_tools()
@@ -175,7 +175,7 @@ async def test_a_list_of_a_hundred_pages_is_read_to_its_end() -> None:
     assert len(tools) == 100
 
 
-@proves("S231", "refuses")
+@proves("S231", "refuses", "time and page limits")
 async def test_a_list_without_end_is_refused_and_not_cut_off() -> None:
     script = Script(pages(1))
 
@@ -187,7 +187,7 @@ async def test_a_list_without_end_is_refused_and_not_cut_off() -> None:
     assert len(script.asked) == 100
 
 
-@proves("S231", "refuses")
+@proves("S231", "refuses", "time and page limits")
 @pytest.mark.parametrize("initialize", [False, True])
 async def test_the_pages_of_a_list_are_bounded_together(
     monkeypatch: pytest.MonkeyPatch, initialize: bool
@@ -222,7 +222,7 @@ class Baker(httpx2.AsyncBaseTransport):
         return httpx2.Response(200, headers={"set-cookie": "a=b"}, stream=Chunks(body))
 
 
-@proves("S231", "refuses")
+@proves("S231", "refuses", "time and page limits")
 async def test_no_cookie_is_kept_between_two_requests() -> None:
     baker = Baker()
     http_client = HttpClient(UrlPolicy(URL), baker)

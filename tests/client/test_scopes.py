@@ -12,7 +12,7 @@ from tests.client.fake_issuer import ISSUER, SERVER, FakeIssuer, without
 from tests.ledger import proves
 
 
-@proves("S177", "accepts")
+@proves("S177", "accepts", "step-up is bounded")
 async def test_a_step_up_asks_for_the_union_of_old_and_new(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -25,7 +25,7 @@ async def test_a_step_up_asks_for_the_union_of_old_and_new(
     assert len(fake_issuer.authorizations) == 2
 
 
-@proves("S177", "refuses")
+@proves("S177", "refuses", "step-up is bounded")
 async def test_a_step_up_that_grants_nothing_is_not_repeated(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -41,7 +41,7 @@ async def test_a_step_up_that_grants_nothing_is_not_repeated(
     assert len(fake_issuer.authorizations) == 2
 
 
-@proves("S177", "refuses")
+@proves("S177", "refuses", "step-up is bounded")
 async def test_a_server_that_asks_for_ever_more_is_left_alone(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -116,7 +116,7 @@ async def test_an_account_that_may_do_nothing_is_not_asked_twice(
     assert len(fake_issuer.authorizations) == 1
 
 
-@proves("S177", "refuses")
+@proves("S177", "refuses", "step-up is bounded")
 @pytest.mark.parametrize("listed", ["", "a b", "é", 'a"b', "a\\b", "a\tb", "a\r\nb", "\x1b[2J"])
 async def test_what_can_be_no_scope_is_not_asked_for_and_the_token_is_kept(
     open_client: Open, fake_issuer: FakeIssuer, listed: str

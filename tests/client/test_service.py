@@ -250,7 +250,7 @@ async def test_a_service_without_a_client_registers_none(
     assert f"POST {ISSUER}/register" not in fake_issuer.paths()
 
 
-@proves("S172", "refuses")
+@proves("S172", "refuses", "a static secret is pinned")
 async def test_a_services_secret_is_not_sent_to_an_issuer_it_is_not_pinned_to(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:

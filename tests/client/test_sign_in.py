@@ -13,10 +13,10 @@ from tests.client.fake_issuer import ISSUER, SERVER, FakeIssuer, changed, withou
 from tests.ledger import proves
 
 
-@proves("S167", "accepts")
-@proves("S168", "accepts")
-@proves("S169", "accepts")
-@proves("S179", "accepts")
+@proves("S167", "accepts", "metadata of another resource")
+@proves("S168", "accepts", "metadata of another issuer")
+@proves("S169", "accepts", "S256 must be announced")
+@proves("S179", "accepts", "a token stays with its resource")
 async def test_a_call_signs_in_by_itself_and_gets_its_answer(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -61,8 +61,8 @@ async def test_a_fresh_client_registers_as_a_native_application_without_a_secret
     assert client["grant_types"] == ["authorization_code", "refresh_token"]
 
 
-@proves("S175", "accepts")
-@proves("S175", "refuses")
+@proves("S175", "accepts", "fresh state and verifier")
+@proves("S175", "refuses", "fresh state and verifier")
 async def test_state_and_verifier_are_two_secrets_and_fresh_each_time(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -75,7 +75,7 @@ async def test_state_and_verifier_are_two_secrets_and_fresh_each_time(
     assert len({*states, *verifiers}) == 4
 
 
-@proves("S170", "accepts")
+@proves("S170", "accepts", "iss in responses")
 @pytest.mark.parametrize(
     ("advertised", "bend"),
     [
@@ -94,7 +94,7 @@ async def test_an_answer_of_the_right_issuer_is_taken(
         assert await connection.log_in() is not None
 
 
-@proves("S170", "refuses")
+@proves("S170", "refuses", "iss in responses")
 @pytest.mark.parametrize("with_error", [False, True], ids=["code", "error"])
 @pytest.mark.parametrize(
     ("advertised", "bend", "reason"),
@@ -158,7 +158,7 @@ async def test_nothing_secret_is_in_a_representation(
     assert "refresh-" not in repr(tokens)
 
 
-@proves("S180", "accepts")
+@proves("S180", "accepts", "hostile token answers")
 @pytest.mark.parametrize(
     ("expires_in", "lives"),
     [
@@ -180,7 +180,7 @@ async def test_a_lifetime_is_read_within_reason(
     assert tokens.expires_at == (None if lives is None else clock.now + lives)
 
 
-@proves("S180", "refuses")
+@proves("S180", "refuses", "hostile token answers")
 @pytest.mark.parametrize(
     "change",
     [

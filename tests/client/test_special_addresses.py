@@ -27,7 +27,7 @@ SPECIAL = [
 ]
 
 
-@proves("S227", "refuses")
+@proves("S227", "refuses", "mixed addresses are refused")
 @pytest.mark.parametrize("address", SPECIAL)
 @pytest.mark.parametrize("inside", INSIDE)
 def test_a_server_at_a_special_address_does_not_lead_inside(address: str, inside: str) -> None:
@@ -39,7 +39,7 @@ def test_a_server_at_a_special_address_does_not_lead_inside(address: str, inside
     assert not url_policy.allows_host("localhost")
 
 
-@proves("S227", "refuses")
+@proves("S227", "refuses", "mixed addresses are refused")
 @pytest.mark.parametrize("address", ["64:ff9b::c633:6407", "2002:c633:6407::1", "fec0::1"])
 def test_a_server_that_is_named_by_a_special_address_does_not_lead_inside(address: str) -> None:
     url_policy = UrlPolicy(f"https://[{address}]/mcp")
@@ -49,7 +49,7 @@ def test_a_server_that_is_named_by_a_special_address_does_not_lead_inside(addres
     assert not url_policy.allows_addresses("router.example", ["10.0.0.5"])
 
 
-@proves("S227", "accepts")
+@proves("S227", "accepts", "mixed addresses are refused")
 @pytest.mark.parametrize("address", INSIDE)
 def test_a_server_inside_leads_inside(address: str) -> None:
     url_policy = UrlPolicy(SERVER)
@@ -58,7 +58,7 @@ def test_a_server_inside_leads_inside(address: str) -> None:
     assert url_policy.allows_addresses("login.example", ["10.0.0.9"])
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 async def test_a_name_without_any_address_is_a_connection_that_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -31,7 +31,7 @@ def ask(number: int, **params: Any) -> bytes:
     return json.dumps(message).encode()
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("length", [LARGEST, LARGEST + 1, 3 * LARGEST])
 async def test_the_rest_of_a_long_line_is_no_message(
     length: int, monkeypatch: pytest.MonkeyPatch
@@ -44,12 +44,12 @@ async def test_the_rest_of_a_long_line_is_no_message(
     assert lines == [standard_streams.TOO_LONG, ask(2, name="add") + b"\n"]
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 async def test_a_long_line_that_never_ends_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await lines_of(b"a" * 5 * LARGEST, monkeypatch) == [standard_streams.TOO_LONG]
 
 
-@proves("S228", "accepts")
+@proves("S228", "accepts", "hostile bytes end nothing")
 async def test_lines_up_to_the_limit_are_read_and_the_last_needs_no_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -58,7 +58,7 @@ async def test_lines_up_to_the_limit_are_read_and_the_last_needs_no_end(
     assert await lines_of(full + ask(2, name="add"), monkeypatch) == [full, ask(2, name="add")]
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\n", "\r", "\x0b", "\x1e"])
 async def test_no_character_of_a_server_ends_a_line_of_the_bridge(separator: str) -> None:
     sent: list[bytes] = []
@@ -82,7 +82,7 @@ def marked(_: httpx2.Request, message: Mapping[str, Any]) -> httpx2.Response:
     return result(dict(message), tools=tools, content=[])
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [

@@ -31,7 +31,7 @@ def folder_with(mode: int, path: Path) -> Path:
     return path
 
 
-@proves("S232", "accepts")
+@proves("S232", "accepts", "token store folder")
 @pytest.mark.parametrize("mode", [0o700, 0o750, 0o755, 0o711, 0o1700, 0o2755])
 def test_a_folder_that_its_owner_alone_can_write_is_used(tmp_path: Path, mode: int) -> None:
     token_store = TokenStore(FileStore(folder_with(mode, tmp_path / "home")))
@@ -41,7 +41,7 @@ def test_a_folder_that_its_owner_alone_can_write_is_used(tmp_path: Path, mode: i
     assert token_store.tokens_for(SERVER) == TOKENS
 
 
-@proves("S232", "refuses")
+@proves("S232", "refuses", "token store folder")
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770, 0o775, 0o720, 0o702, 0o3777])
 def test_a_folder_that_others_can_write_is_refused(tmp_path: Path, mode: int) -> None:
     home = folder_with(mode, tmp_path / "home")
@@ -54,7 +54,7 @@ def test_a_folder_that_others_can_write_is_refused(tmp_path: Path, mode: int) ->
     assert list(home.iterdir()) == []
 
 
-@proves("S232", "refuses")
+@proves("S232", "refuses", "token store folder")
 @pytest.mark.parametrize("kind", [KeyringStore, PassphraseStore])
 def test_a_sealed_file_needs_a_private_folder_too(tmp_path: Path, kind: Any) -> None:
     home = folder_with(0o777, tmp_path / "home")
@@ -66,7 +66,7 @@ def test_a_sealed_file_needs_a_private_folder_too(tmp_path: Path, kind: Any) -> 
     assert backend.entries == {}
 
 
-@proves("S232", "refuses")
+@proves("S232", "refuses", "token store folder")
 def test_a_folder_that_is_opened_later_is_refused_from_then_on(tmp_path: Path) -> None:
     home = folder_with(0o700, tmp_path / "home")
     store = FileStore(home)
@@ -79,7 +79,7 @@ def test_a_folder_that_is_opened_later_is_refused_from_then_on(tmp_path: Path) -
     assert store.path.read_bytes() == before
 
 
-@proves("S232", "refuses")
+@proves("S232", "refuses", "token store folder")
 def test_the_folder_of_another_account_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,7 +90,7 @@ def test_the_folder_of_another_account_is_refused(
     assert refusal_of(lambda: FileStore(home)).reason == "exposed-store"
 
 
-@proves("S232", "refuses")
+@proves("S232", "refuses", "token store folder")
 @pytest.mark.parametrize("mode", [0o777, 0o757, 0o2777])
 def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path, mode: int) -> None:
     shared = folder_with(mode, tmp_path / "shared")
@@ -101,7 +101,7 @@ def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path, mode: int) 
         assert str(shared) in refusal.problem
 
 
-@proves("S232", "accepts")
+@proves("S232", "accepts", "token store folder")
 def test_a_folder_of_ours_in_a_shared_one_with_the_sticky_bit_is_used(tmp_path: Path) -> None:
     shared = folder_with(0o1777, tmp_path / "shared")
 
@@ -110,7 +110,7 @@ def test_a_folder_of_ours_in_a_shared_one_with_the_sticky_bit_is_used(tmp_path: 
     assert stat.S_IMODE((shared / "home").stat().st_mode) == 0o700
 
 
-@proves("S232", "accepts")
+@proves("S232", "accepts", "token store folder")
 def test_every_folder_that_is_made_is_private(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
@@ -122,7 +122,7 @@ def test_every_folder_that_is_made_is_private(tmp_path: Path) -> None:
         assert stat.S_IMODE((tmp_path / made).stat().st_mode) == 0o700
 
 
-@proves("S232", "accepts")
+@proves("S232", "accepts", "token store folder")
 def test_a_link_of_ours_to_a_private_folder_is_followed(tmp_path: Path) -> None:
     home = folder_with(0o700, tmp_path / "home")
     (tmp_path / "link").symlink_to(home)
@@ -133,7 +133,7 @@ def test_a_link_of_ours_to_a_private_folder_is_followed(tmp_path: Path) -> None:
     assert (home / "tokens.json").exists()
 
 
-@proves("S232", "refuses")
+@proves("S232", "refuses", "token store folder")
 def test_a_link_is_judged_by_where_it_leads_and_where_it_lies(tmp_path: Path) -> None:
     shared = folder_with(0o777, tmp_path / "shared")
     private = folder_with(0o700, tmp_path / "private")
@@ -149,7 +149,7 @@ def test_a_link_is_judged_by_where_it_leads_and_where_it_lies(tmp_path: Path) ->
     assert refusal_of(lambda: FileStore(private / "round")).reason == "unwritable-store"
 
 
-@proves("S232", "refuses")
+@proves("S232", "refuses", "token store folder")
 def test_a_link_that_another_account_made_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,8 +179,8 @@ FileStore(Path(sys.argv[1])).put("two", {"b": 2})
 """
 
 
-@proves("S232", "refuses")
-@proves("S232", "accepts")
+@proves("S232", "refuses", "token store folder")
+@proves("S232", "accepts", "token store folder")
 def test_what_a_killed_process_left_goes_at_the_next_start_and_no_sooner(tmp_path: Path) -> None:
     FileStore(tmp_path).put("one", {"a": 1})
     strangers = [".tokens-", ".tokens-short", ".tokens-abcdefgh.bak", "x.tokens-abcdefgh", "mine"]
@@ -250,7 +250,7 @@ DAMAGED = {
 }
 
 
-@proves("S232", "refuses")
+@proves("S232", "refuses", "token store folder")
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_file_is_named_and_never_overwritten(tmp_path: Path, content: bytes) -> None:
     store = FileStore(tmp_path)
@@ -271,7 +271,7 @@ def test_a_damaged_file_is_named_and_never_overwritten(tmp_path: Path, content: 
     assert store.path.read_bytes() == content
 
 
-@proves("S232", "refuses")
+@proves("S232", "refuses", "token store folder")
 @pytest.mark.parametrize("kind", ["plain", "keyring", "passphrase"])
 def test_a_file_that_was_cut_off_anywhere_is_named_and_kept(tmp_path: Path, kind: str) -> None:
     backend = FakeKeyring()
@@ -296,7 +296,7 @@ def test_a_file_that_was_cut_off_anywhere_is_named_and_kept(tmp_path: Path, kind
         assert path.read_bytes() == whole[:cut]
 
 
-@proves("S232", "refuses")
+@proves("S232", "refuses", "token store folder")
 def test_a_seal_over_something_else_than_records_is_named(tmp_path: Path) -> None:
     store = KeyringStore(tmp_path, FakeKeyring())
     nested: Any = 1

@@ -67,7 +67,7 @@ def test_what_is_kept_comes_back_and_what_is_forgotten_does_not(any_wallet: Toke
     assert any_wallet.servers() == ()
 
 
-@proves("S171", "refuses")
+@proves("S171", "refuses", "credentials stay with their issuer")
 def test_a_registration_is_found_under_its_own_issuer_alone(any_wallet: TokenStore) -> None:
     mine = Registration(issuer=ISSUER, client_id="c", client_secret="s", kind="registered")
     any_wallet.save_registration(mine)
@@ -77,7 +77,7 @@ def test_a_registration_is_found_under_its_own_issuer_alone(any_wallet: TokenSto
     assert Registration.from_record(mine.to_record(), "https://evil.example") is None
 
 
-@proves("S178", "accepts")
+@proves("S178", "accepts", "token store is private")
 def test_the_file_is_for_its_owner_alone_from_its_first_moment(tmp_path: Path) -> None:
     before = os.umask(0)
     folder = tmp_path / "new" / "doorward"
@@ -91,7 +91,7 @@ def test_the_file_is_for_its_owner_alone_from_its_first_moment(tmp_path: Path) -
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-@proves("S178", "refuses")
+@proves("S178", "refuses", "token store is private")
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     token_store = TokenStore(FileStore(tmp_path))
     token_store.save_tokens(SERVER, TOKENS)
@@ -104,7 +104,7 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     assert "chmod 600" in refusal.value.hint
 
 
-@proves("S178", "refuses")
+@proves("S178", "refuses", "token store is private")
 def test_a_link_in_place_of_the_file_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("{}")
     (tmp_path / "tokens.json").symlink_to(tmp_path / "elsewhere")
@@ -147,7 +147,7 @@ def test_a_record_that_was_tampered_with_is_no_token(
     assert TokenStore(store).tokens_for(SERVER) is None
 
 
-@proves("S178", "refuses")
+@proves("S178", "refuses", "token store is private")
 def test_a_crash_while_writing_leaves_the_old_file_and_no_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,7 +177,7 @@ for number in range(40):
 
 
 @pytest.mark.e2e
-@proves("S178", "accepts")
+@proves("S178", "accepts", "token store is private")
 def test_two_processes_lose_nothing_of_each_other(tmp_path: Path) -> None:
     running = [
         subprocess.Popen(
@@ -202,7 +202,7 @@ def test_two_processes_lose_nothing_of_each_other(tmp_path: Path) -> None:
     assert len(FileStore(tmp_path).keys()) == 80
 
 
-@proves("S178", "accepts")
+@proves("S178", "accepts", "token store is private")
 async def test_requests_at_once_spend_a_refresh_token_once(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
@@ -220,7 +220,7 @@ async def test_requests_at_once_spend_a_refresh_token_once(
     ]
 
 
-@proves("S178", "refuses")
+@proves("S178", "refuses", "token store is private")
 async def test_a_lock_that_is_held_is_waited_for_and_then_named(tmp_path: Path) -> None:
     async with async_lock(tmp_path / "lock"):
         with pytest.raises(Unreachable) as refusal:
@@ -267,7 +267,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     assert "DOORWARD_HOME" in refusal.value.hint
 
 
-@proves("S178", "accepts")
+@proves("S178", "accepts", "token store is private")
 def test_a_sealed_file_tells_nothing_and_opens_with_the_keyrings_key(tmp_path: Path) -> None:
     backend = FakeKeyring()
     TokenStore(KeyringStore(tmp_path, backend)).save_tokens(SERVER, TOKENS)
@@ -279,7 +279,7 @@ def test_a_sealed_file_tells_nothing_and_opens_with_the_keyrings_key(tmp_path: P
     assert TokenStore(KeyringStore(tmp_path, backend)).tokens_for(SERVER) == TOKENS
 
 
-@proves("S178", "refuses")
+@proves("S178", "refuses", "token store is private")
 @pytest.mark.parametrize("harm", ["another-key", "one-bit", "plain-text", "cut"])
 def test_a_file_that_this_key_did_not_seal_is_refused(tmp_path: Path, harm: str) -> None:
     backend = FakeKeyring()
@@ -416,7 +416,7 @@ def test_the_passphrase_of_the_environment_goes_before_everything(
     assert isinstance(open_store(), PassphraseStore)
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 def test_a_user_without_a_home_is_told_to_choose_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     def nowhere() -> Path:
         raise RuntimeError("Could not determine home directory.")
@@ -432,7 +432,7 @@ def test_a_user_without_a_home_is_told_to_choose_a_folder(monkeypatch: pytest.Mo
     assert "DOORWARD_HOME" in refusal.value.hint
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 @pytest.mark.parametrize("backend", ["os.nothing", "no_such_module.Keyring", "builtins.int"])
 def test_a_keyring_that_cannot_be_loaded_is_not_taken_for_none(
     backend: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -450,7 +450,7 @@ def test_a_keyring_that_cannot_be_loaded_is_not_taken_for_none(
     assert refusal.value.reason == "unusable-keyring"
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 def test_a_keyring_that_gives_no_key_later_is_named(tmp_path: Path) -> None:
     from keyring.errors import KeyringLocked
 
@@ -465,7 +465,7 @@ def test_a_keyring_that_gives_no_key_later_is_named(tmp_path: Path) -> None:
     assert "\x1b" not in str(refusal.value)
 
 
-@proves("S228", "refuses")
+@proves("S228", "refuses", "hostile bytes end nothing")
 def test_a_store_that_would_be_too_long_is_named_and_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

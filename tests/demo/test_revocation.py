@@ -37,8 +37,8 @@ async def called(http: httpx2.AsyncClient, token: str) -> int:
     return answer.status_code
 
 
-@proves("S196", "accepts")
-@proves("S196", "refuses")
+@proves("S196", "accepts", "replayed code at the guard")
+@proves("S196", "refuses", "replayed code at the guard")
 async def test_the_access_token_of_a_replayed_code_stops_in_the_demo() -> None:
     clock = StoppedClock()
     demo = Demo(URL, DemoSettings(sign_in_as="alice"), Blank(), clock)

@@ -45,7 +45,7 @@ async def test_a_token_is_kept_for_nobody_else(
     assert len(issuer.forms) == 2
 
 
-@proves("S187", "refuses")
+@proves("S187", "refuses", "callers of two issuers")
 async def test_a_token_is_not_kept_for_the_same_subject_of_another_issuer(
     issuer: Issuer, clock: Clock
 ) -> None:

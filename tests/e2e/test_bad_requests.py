@@ -22,8 +22,8 @@ from tests.ledger import proves
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
 
 
-@proves("S123", "accepts")
-@proves("S165", "accepts")
+@proves("S123", "accepts", "garbage is not anonymous")
+@proves("S165", "accepts", "ambiguous framing")
 def test_an_honest_request_is_served(demo: RunningDemo, alice: SignedIn) -> None:
     assert_serves(demo, alice)
 
@@ -48,8 +48,8 @@ def _in_query_encoded(token: str) -> tuple[str, Headers]:
     return f"/mcp?x=1&access%5Ftoken={token}", ()
 
 
-@proves("S123", "refuses")
-@proves("S124", "refuses")
+@proves("S123", "refuses", "garbage is not anonymous")
+@proves("S124", "refuses", "no token in query or form")
 @pytest.mark.parametrize(
     "placed", [_twice, _two_schemes, _in_query, _in_query_too, _in_query_encoded]
 )
@@ -67,7 +67,7 @@ def test_a_token_that_is_not_in_exactly_one_header_is_refused_and_not_logged(
     assert_serves(demo, alice)
 
 
-@proves("S124", "refuses")
+@proves("S124", "refuses", "no token in query or form")
 def test_a_token_in_a_form_body_is_refused(demo: RunningDemo, alice: SignedIn) -> None:
     body = f"access_token={alice.access_token}".encode()
     form = ("Content-Type", "application/x-www-form-urlencoded")
@@ -78,7 +78,7 @@ def test_a_token_in_a_form_body_is_refused(demo: RunningDemo, alice: SignedIn) -
     assert_clear(answer, alice.access_token)
 
 
-@proves("S123", "refuses")
+@proves("S123", "refuses", "garbage is not anonymous")
 @pytest.mark.parametrize(
     "credentials",
     [
@@ -103,7 +103,7 @@ def test_what_is_no_token_is_never_an_anonymous_caller(
     assert_serves(demo, alice)
 
 
-@proves("S140", "refuses")
+@proves("S140", "refuses", "every request is checked")
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "HEAD", "PATCH"])
 def test_every_method_of_the_endpoint_needs_a_token(demo: RunningDemo, method: str) -> None:
     answer = send(demo.port, request(method, "/mcp", b"", host=at(demo)))
@@ -112,7 +112,7 @@ def test_every_method_of_the_endpoint_needs_a_token(demo: RunningDemo, method: s
     assert answer.status == 401 or method not in ("GET", "DELETE")
 
 
-@proves("S162", "refuses")
+@proves("S162", "refuses", "foreign origins on local ports")
 @pytest.mark.parametrize(
     ("host", "origin", "status"),
     [
@@ -140,7 +140,7 @@ def _head(*lines: str) -> bytes:
     return "\r\n".join((*lines, "", "")).encode("latin-1")
 
 
-@proves("S165", "refuses")
+@proves("S165", "refuses", "ambiguous framing")
 @pytest.mark.parametrize(
     "lines",
     [

@@ -148,8 +148,8 @@ def test_sign_in_as_signs_in_and_consents_without_a_page() -> None:
         assert demo.leaks() == []
 
 
-@proves("S66", "refuses")
-@proves("S79", "refuses")
+@proves("S66", "refuses", "special addresses are refused")
+@proves("S79", "refuses", "fetch errors tell nothing")
 def test_a_client_document_on_this_machine_is_not_fetched_unless_its_host_was_allowed(
     client_documents: ClientDocuments,
 ) -> None:

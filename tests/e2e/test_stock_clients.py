@@ -55,8 +55,8 @@ def _refusals(record: Record) -> list[dict[str, str]]:
     ]
 
 
-@proves("S122", "accepts")
-@proves("S122", "refuses")
+@proves("S122", "accepts", "401 and 403 challenges")
+@proves("S122", "refuses", "401 and 403 challenges")
 @pytest.mark.parametrize(("by_document", "mode", "protocol"), WAYS)
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_a_stock_client_signs_in_calls_a_tool_is_refused_the_admin_tool_and_refreshes(

@@ -43,9 +43,9 @@ def pending(demo: RunningDemo) -> PendingCode:
     return authorize(demo, "bob", "mcp:read")
 
 
-@proves("S84", "accepts")
-@proves("S84", "refuses")
-@proves("S83", "refuses")
+@proves("S84", "accepts", "concurrent redemptions")
+@proves("S84", "refuses", "concurrent redemptions")
+@proves("S83", "refuses", "a replayed code revokes")
 def test_a_code_redeemed_by_many_at_once_is_redeemed_exactly_once(
     demo: RunningDemo, pending: PendingCode
 ) -> None:
@@ -65,9 +65,9 @@ def test_a_code_redeemed_by_many_at_once_is_redeemed_exactly_once(
     )
 
 
-@proves("S97", "accepts")
-@proves("S98", "accepts")
-@proves("S98", "refuses")
+@proves("S97", "accepts", "grace for a lost answer")
+@proves("S98", "accepts", "concurrent refreshes do not fork")
+@proves("S98", "refuses", "concurrent refreshes do not fork")
 def test_a_refresh_token_used_by_many_at_once_gives_one_answer_and_no_fork(
     demo: RunningDemo,
 ) -> None:
@@ -83,9 +83,9 @@ def test_a_refresh_token_used_by_many_at_once_gives_one_answer_and_no_fork(
     assert len({one.json()["access_token"] for one in answers}) == 1
 
 
-@proves("S96", "accepts")
-@proves("S96", "refuses")
-@proves("S97", "refuses")
+@proves("S96", "accepts", "refresh reuse revokes the family")
+@proves("S96", "refuses", "refresh reuse revokes the family")
+@proves("S97", "refuses", "grace for a lost answer")
 def test_a_refresh_token_that_comes_back_after_its_successor_was_used_ends_the_whole_family(
     demo: RunningDemo,
 ) -> None:
@@ -100,8 +100,8 @@ def test_a_refresh_token_that_comes_back_after_its_successor_was_used_ends_the_w
     assert "refresh.reused" in demo.log()
 
 
-@proves("S99", "accepts")
-@proves("S99", "refuses")
+@proves("S99", "accepts", "refresh tokens end")
+@proves("S99", "refuses", "refresh tokens end")
 def test_a_refresh_token_does_not_exist_for_another_client_and_stays_good_for_its_own(
     demo: RunningDemo,
 ) -> None:
@@ -116,8 +116,8 @@ def test_a_refresh_token_does_not_exist_for_another_client_and_stays_good_for_it
     assert _refresh(demo, who.client_id, who.refresh_token).status_code == 200
 
 
-@proves("S117", "accepts")
-@proves("S117", "refuses")
+@proves("S117", "accepts", "revocation")
+@proves("S117", "refuses", "revocation")
 def test_only_its_own_client_can_revoke_a_refresh_token_and_everybody_gets_the_same_answer(
     demo: RunningDemo,
 ) -> None:

@@ -85,7 +85,7 @@ async def test_a_path_that_two_readers_read_differently_is_refused(path: str) ->
     assert stand.behind.requests == []
 
 
-@proves("S149", "refuses")
+@proves("S149", "refuses", "internal headers are stripped")
 @pytest.mark.parametrize(
     "claim",
     [
@@ -132,7 +132,7 @@ async def test_what_a_caller_claims_in_a_proxys_name_is_left_out(claim: str) -> 
     assert "/admin/" not in seen
 
 
-@proves("S149", "accepts")
+@proves("S149", "accepts", "internal headers are stripped")
 async def test_the_server_behind_is_told_the_public_name_whatever_the_caller_wrote() -> None:
     async with standing(ok(b"")) as stand:
         await stand.send(request("GET", TOKEN, b"", host="127.0.0.1:1"))
@@ -145,7 +145,7 @@ async def test_the_server_behind_is_told_the_public_name_whatever_the_caller_wro
     assert head["x-forwarded-for"] == ["127.0.0.1"]
 
 
-@proves("S158", "refuses")
+@proves("S158", "refuses", "no credentials to other origins")
 async def test_a_redirect_is_the_callers_to_follow_and_nothing_is_sent_on() -> None:
     async with standing(ok(b"never")) as other:
         away = f"http://127.0.0.1:{other.behind.port}/elsewhere"
@@ -158,7 +158,7 @@ async def test_a_redirect_is_the_callers_to_follow_and_nothing_is_sent_on() -> N
     assert other.behind.requests == []
 
 
-@proves("S158", "accepts")
+@proves("S158", "accepts", "no credentials to other origins")
 async def test_credentials_reach_the_one_server_that_the_path_leads_to() -> None:
     async with standing(ok(b"{}")) as stand:
         await stand.post(TOKEN, b"code=a-code", ("Authorization", "Basic eDp5"))
@@ -204,7 +204,7 @@ async def test_a_method_that_is_on_no_list_is_refused(method: str) -> None:
     assert stand.behind.requests == []
 
 
-@proves("S165", "refuses")
+@proves("S165", "refuses", "ambiguous framing")
 @pytest.mark.parametrize(
     "framing",
     [
@@ -239,7 +239,7 @@ async def test_a_chunked_body_arrives_behind_with_a_length() -> None:
     assert "transfer-encoding" not in head
 
 
-@proves("S165", "refuses")
+@proves("S165", "refuses", "ambiguous framing")
 async def test_a_body_over_the_limit_is_refused_before_anybody_is_asked() -> None:
     async with standing(ok(b"never"), max_body=10) as stand:
         declared = await stand.post(TOKEN, b"x" * 11)

@@ -72,7 +72,7 @@ IDENTITY = [
 ]
 
 
-@proves("S191", "accepts")
+@proves("S191", "accepts", "gateway header allow-list")
 async def test_what_mcp_tracing_and_negotiation_need_arrives_unchanged() -> None:
     async with standing(ok(b"")) as stand:
         await stand.get("/mcp", *KNOWN.items())
@@ -82,8 +82,8 @@ async def test_what_mcp_tracing_and_negotiation_need_arrives_unchanged() -> None
     assert missing == []
 
 
-@proves("S149", "refuses")
-@proves("S191", "refuses")
+@proves("S149", "refuses", "internal headers are stripped")
+@proves("S191", "refuses", "gateway header allow-list")
 @pytest.mark.parametrize("path", [TOKEN, "/mcp"])
 @pytest.mark.parametrize("name", IDENTITY)
 async def test_a_header_that_could_say_who_calls_does_not_arrive(name: str, path: str) -> None:
@@ -95,7 +95,7 @@ async def test_a_header_that_could_say_who_calls_does_not_arrive(name: str, path
     assert name.lower() not in _head(seen).keys() - TOLD
 
 
-@proves("S191", "refuses")
+@proves("S191", "refuses", "gateway header allow-list")
 async def test_a_known_header_that_the_connection_names_does_not_arrive() -> None:
     async with standing(ok(b"")) as stand:
         nominated = ("Connection", "Mcp-Name , x-forwarded-host,Host")
@@ -111,8 +111,8 @@ async def test_a_known_header_that_the_connection_names_does_not_arrive() -> Non
 _TOKENS = st.from_regex(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,30}", fullmatch=True)
 
 
-@proves("S149", "refuses")
-@proves("S191", "refuses")
+@proves("S149", "refuses", "internal headers are stripped")
+@proves("S191", "refuses", "gateway header allow-list")
 @given(names=st.lists(_TOKENS, max_size=20))
 @example(names=[name.encode() for name in IDENTITY])
 def test_no_invented_name_arrives(names: list[bytes]) -> None:
@@ -135,7 +135,7 @@ def test_no_invented_name_arrives(names: list[bytes]) -> None:
         )
 
 
-@proves("S191", "accepts")
+@proves("S191", "accepts", "gateway header allow-list")
 async def test_the_operator_can_add_a_name() -> None:
     async with standing(ok(b""), pass_headers=["X-Tenant"]) as stand:
         await stand.get("/mcp", ("x-tenant", "acme"), ("X-Tenants", "all"), ("X_Tenant", "all"))
@@ -145,7 +145,7 @@ async def test_the_operator_can_add_a_name() -> None:
     assert not {"x-tenants", "x_tenant"} & head.keys()
 
 
-@proves("S191", "refuses")
+@proves("S191", "refuses", "gateway header allow-list")
 @pytest.mark.parametrize(
     "name",
     [

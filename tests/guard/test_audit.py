@@ -36,7 +36,7 @@ from tests.guard.bench import (
 from tests.ledger import proves
 
 
-@proves("S164", "accepts")
+@proves("S164", "accepts", "audit events are safe")
 async def test_a_served_call_is_written_down_with_who_what_and_how() -> None:
     bench = Bench()
 
@@ -52,7 +52,7 @@ async def test_a_served_call_is_written_down_with_who_what_and_how() -> None:
     assert event.scopes == {"mcp:read", "mcp:tools"}
 
 
-@proves("S164", "refuses")
+@proves("S164", "refuses", "audit events are safe")
 async def test_every_refusal_is_written_down_with_its_reason() -> None:
     bench = Bench()
     read = bearer(token("mcp:read"))
@@ -81,7 +81,7 @@ async def test_every_refusal_is_written_down_with_its_reason() -> None:
     assert len({event.correlation_id for event in bench.events}) == 9
 
 
-@proves("S164", "refuses")
+@proves("S164", "refuses", "audit events are safe")
 async def test_a_refused_call_names_the_caller_and_what_was_got_and_expected() -> None:
     bench = Bench()
 
@@ -93,7 +93,7 @@ async def test_a_refused_call_names_the_caller_and_what_was_got_and_expected() -
     assert "['mcp:read']" in event.detail
 
 
-@proves("S164", "refuses")
+@proves("S164", "refuses", "audit events are safe")
 async def test_no_token_and_no_argument_is_ever_written_down() -> None:
     bench = Bench()
     tokens = [
@@ -120,7 +120,7 @@ async def test_no_token_and_no_argument_is_ever_written_down() -> None:
 EVIL = "line\r\nbreak \x1b[31mred\x1b[0m \u202etxt.exe\u200b"
 
 
-@proves("S164", "refuses")
+@proves("S164", "refuses", "audit events are safe")
 async def test_no_text_of_a_peer_can_forge_a_line_or_steer_a_terminal() -> None:
     bench = Bench()
 
@@ -138,7 +138,7 @@ async def test_no_text_of_a_peer_can_forge_a_line_or_steer_a_terminal() -> None:
     assert "\\u001b" in bench.events[0].subject
 
 
-@proves("S164", "accepts")
+@proves("S164", "accepts", "audit events are safe")
 @pytest.mark.parametrize("text", ["alice", "Zoë Ångström", "山田", "a b"])
 def test_plain_text_is_written_as_it_is(text: str) -> None:
     assert harmless(text) == text

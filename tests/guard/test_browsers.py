@@ -19,7 +19,7 @@ def preflight(origin: str, names: str = "authorization,content-type") -> dict[st
     }
 
 
-@proves("S162", "accepts")
+@proves("S162", "accepts", "foreign origins on local ports")
 @pytest.mark.parametrize("origin", [OWN, LISTED])
 async def test_a_browser_that_asks_before_it_has_a_token_gets_an_answer(origin: str) -> None:
     bench = Bench(allowed_origins=[LISTED])
@@ -38,7 +38,7 @@ async def test_a_browser_that_asks_before_it_has_a_token_gets_an_answer(origin: 
     assert bench.seen == []
 
 
-@proves("S162", "refuses")
+@proves("S162", "refuses", "foreign origins on local ports")
 @pytest.mark.parametrize(
     "origin",
     [
@@ -115,7 +115,7 @@ async def test_options_without_a_browser_says_what_can_be_done() -> None:
     assert answer.headers["allow"] == "POST, GET, HEAD, DELETE, OPTIONS"
 
 
-@proves("S162", "accepts")
+@proves("S162", "accepts", "foreign origins on local ports")
 @pytest.mark.parametrize(
     "origin", ["http://localhost:6274", "http://127.0.0.1:3000", "http://[::1]"]
 )
@@ -128,7 +128,7 @@ async def test_on_this_machine_pages_of_this_machine_may_use_the_server(origin: 
     assert answer.headers["access-control-allow-origin"] == origin
 
 
-@proves("S162", "refuses")
+@proves("S162", "refuses", "foreign origins on local ports")
 @pytest.mark.parametrize(
     "origin",
     [
@@ -146,7 +146,7 @@ async def test_on_this_machine_pages_from_elsewhere_may_not(origin: str) -> None
     assert (await bench.ask("OPTIONS", headers=preflight(origin))).status_code == 403
 
 
-@proves("S162", "accepts")
+@proves("S162", "accepts", "foreign origins on local ports")
 @pytest.mark.parametrize(
     ("resource", "host"),
     [
@@ -167,8 +167,8 @@ async def test_the_names_of_the_server_follow_from_its_address(resource: str, ho
     assert (await bench.call(host=host)).status_code == 401
 
 
-@proves("S152", "refuses")
-@proves("S162", "refuses")
+@proves("S152", "refuses", "path and host tricks")
+@proves("S162", "refuses", "foreign origins on local ports")
 @pytest.mark.parametrize(
     "host",
     [
@@ -195,8 +195,8 @@ async def test_a_strange_host_is_refused_with_the_name_of_the_setting(host: str)
     assert bench.seen == []
 
 
-@proves("S4", "refuses")
-@proves("S162", "refuses")
+@proves("S4", "refuses", "Host cannot move the path")
+@proves("S162", "refuses", "foreign origins on local ports")
 @pytest.mark.parametrize(
     "host",
     [

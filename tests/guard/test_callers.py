@@ -26,7 +26,7 @@ from tests.guard.bench import (
 from tests.ledger import proves
 
 
-@proves("S146", "accepts")
+@proves("S146", "accepts", "user from the token alone")
 async def test_the_application_is_told_who_calls() -> None:
     bench = Bench()
 
@@ -41,7 +41,7 @@ async def test_the_application_is_told_who_calls() -> None:
     assert current_identity() is None
 
 
-@proves("S146", "refuses")
+@proves("S146", "refuses", "user from the token alone")
 @pytest.mark.parametrize(
     "claim",
     [
@@ -64,7 +64,7 @@ async def test_no_header_makes_anybody_somebody_else(claim: dict[str, str]) -> N
     assert unknown.status_code == 401
 
 
-@proves("S146", "refuses")
+@proves("S146", "refuses", "user from the token alone")
 async def test_no_meta_and_no_argument_makes_anybody_somebody_else() -> None:
     bench = Bench()
     body = message("tools/call", name="add", arguments={"user": "admin"}, _meta={"user": "admin"})
@@ -75,8 +75,8 @@ async def test_no_meta_and_no_argument_makes_anybody_somebody_else() -> None:
     assert bench.seen[0][SCOPE_KEY].subject == "alice"
 
 
-@proves("S140", "accepts")
-@proves("S140", "refuses")
+@proves("S140", "accepts", "every request is checked")
+@proves("S140", "refuses", "every request is checked")
 @pytest.mark.parametrize("method", ["GET", "DELETE", "HEAD", "POST"])
 async def test_every_method_of_the_endpoint_needs_a_token(method: str) -> None:
     bench = Bench()
@@ -90,7 +90,7 @@ async def test_every_method_of_the_endpoint_needs_a_token(method: str) -> None:
     assert len(bench.seen) == 1
 
 
-@proves("S140", "refuses")
+@proves("S140", "refuses", "every request is checked")
 async def test_a_token_that_was_good_a_moment_ago_is_judged_again() -> None:
     bench = Bench()
     good = token("mcp:read", "mcp:tools")
@@ -103,7 +103,7 @@ async def test_a_token_that_was_good_a_moment_ago_is_judged_again() -> None:
     assert bench.events[-1].reason == "outside-lifetime"
 
 
-@proves("S140", "refuses")
+@proves("S140", "refuses", "every request is checked")
 async def test_listening_for_changes_needs_a_token_like_everything_else() -> None:
     bench = Bench()
 
@@ -115,7 +115,7 @@ async def test_listening_for_changes_needs_a_token_like_everything_else() -> Non
 ALL = {"mcp:read", "mcp:tools"}
 
 
-@proves("S142", "accepts")
+@proves("S142", "accepts", "foreign sessions and handles")
 async def test_without_sessions_an_old_session_id_says_nothing() -> None:
     bench = Bench()
 
@@ -124,7 +124,7 @@ async def test_without_sessions_an_old_session_id_says_nothing() -> None:
         assert answer.text == name
 
 
-@proves("S142", "accepts")
+@proves("S142", "accepts", "foreign sessions and handles")
 async def test_a_session_survives_the_refreshing_of_its_token() -> None:
     bench = Bench()
     bench.headers = [(b"mcp-session-id", b"s1")]
@@ -135,7 +135,7 @@ async def test_a_session_survives_the_refreshing_of_its_token() -> None:
     assert answer.status_code == 200
 
 
-@proves("S142", "refuses")
+@proves("S142", "refuses", "foreign sessions and handles")
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
 @pytest.mark.parametrize(
     "stranger",
@@ -183,8 +183,8 @@ def test_the_number_of_remembered_sessions_is_bounded_and_the_forgotten_are_nobo
         sessions.require_own(b"a", alice)
 
 
-@proves("S145", "accepts")
-@proves("S145", "refuses")
+@proves("S145", "accepts", "no result of another user")
+@proves("S145", "refuses", "no result of another user")
 async def test_callers_at_the_same_time_are_never_taken_for_each_other() -> None:
     bench = Bench()
     everybody_is_in = asyncio.Barrier(20)

@@ -25,8 +25,8 @@ from tests.guard.bench import (
 from tests.ledger import proves
 
 
-@proves("S121", "accepts")
-@proves("S123", "accepts")
+@proves("S121", "accepts", "401 without a token")
+@proves("S123", "accepts", "garbage is not anonymous")
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR", "Bearer  "])
 async def test_a_good_token_opens_the_door(scheme: str) -> None:
     bench = Bench()
@@ -38,7 +38,7 @@ async def test_a_good_token_opens_the_door(scheme: str) -> None:
     assert answer.text == "alice"
 
 
-@proves("S121", "refuses")
+@proves("S121", "refuses", "401 without a token")
 async def test_a_request_without_a_token_is_told_where_to_get_one_and_of_no_error() -> None:
     bench = Bench()
 
@@ -53,7 +53,7 @@ async def test_a_request_without_a_token_is_told_where_to_get_one_and_of_no_erro
     assert bench.seen == []
 
 
-@proves("S121", "refuses")
+@proves("S121", "refuses", "401 without a token")
 async def test_the_scopes_to_ask_for_at_first_are_few_and_never_offline_access() -> None:
     bench = Bench(challenge_scopes=["mcp:read", "mcp:tools", "offline_access"])
 
@@ -66,8 +66,8 @@ OTHER = TokenMint(issuer=ISSUER, audience=RESOURCE, clock=lambda: NOW)
 STRANGER = TokenMint(issuer="https://evil.example", audience=RESOURCE, clock=lambda: NOW)
 
 
-@proves("S122", "refuses")
-@proves("S123", "refuses")
+@proves("S122", "refuses", "401 and 403 challenges")
+@proves("S123", "refuses", "garbage is not anonymous")
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
@@ -120,7 +120,7 @@ async def test_the_reason_on_the_wire_and_the_detail_in_the_log_share_an_id() ->
     assert "other.example" not in challenge(answer)
 
 
-@proves("S123", "refuses")
+@proves("S123", "refuses", "garbage is not anonymous")
 @pytest.mark.parametrize("scheme", ["Basic YTpi", "DPoP x.y.z", "Bear x", "Token abc", "Bearerx y"])
 async def test_another_scheme_is_no_credential_and_never_anonymous_access(scheme: str) -> None:
     bench = Bench()
@@ -132,7 +132,7 @@ async def test_another_scheme_is_no_credential_and_never_anonymous_access(scheme
     assert bench.seen == []
 
 
-@proves("S123", "refuses")
+@proves("S123", "refuses", "garbage is not anonymous")
 async def test_two_authorization_headers_are_refused_even_when_both_are_good() -> None:
     bench = Bench()
     good = ("authorization", f"Bearer {token('mcp:read', 'mcp:tools')}")
@@ -145,7 +145,7 @@ async def test_two_authorization_headers_are_refused_even_when_both_are_good() -
     assert bench.seen == []
 
 
-@proves("S124", "refuses")
+@proves("S124", "refuses", "no token in query or form")
 @pytest.mark.parametrize(
     "name", ["access_token", "%61ccess_token", "access%5Ftoken", "x=1&access_token"]
 )
@@ -168,7 +168,7 @@ async def test_a_token_in_the_query_is_refused_wherever_else_one_is(
     assert bench.seen == []
 
 
-@proves("S124", "accepts")
+@proves("S124", "accepts", "no token in query or form")
 async def test_a_query_without_a_token_says_nothing() -> None:
     bench = Bench()
 
@@ -181,7 +181,7 @@ async def test_a_query_without_a_token_says_nothing() -> None:
     assert answer.status_code == 200
 
 
-@proves("S124", "refuses")
+@proves("S124", "refuses", "no token in query or form")
 async def test_a_token_in_a_form_is_no_token() -> None:
     bench = Bench()
 
@@ -191,8 +191,8 @@ async def test_a_token_in_a_form_is_no_token() -> None:
     assert bench.seen == []
 
 
-@proves("S122", "accepts")
-@proves("S122", "refuses")
+@proves("S122", "accepts", "401 and 403 challenges")
+@proves("S122", "refuses", "401 and 403 challenges")
 async def test_a_missing_scope_is_a_403_that_names_all_the_operation_needs() -> None:
     bench = Bench()
 

@@ -88,7 +88,7 @@ async def test_a_person_without_the_scope_is_still_asked_for_it() -> None:
 
 
 @pytest.mark.parametrize("place", ["x-api-key", "api-key", "query", "basic"])
-@proves("S123", "refuses")
+@proves("S123", "refuses", "garbage is not anonymous")
 async def test_a_key_travels_as_a_bearer_token_and_in_no_other_way(place: str) -> None:
     at = bench()
     path = f"{at.path}?api_key={KEY}" if place == "query" else at.path

@@ -61,8 +61,8 @@ def seen(answer: httpx2.Response) -> tuple[int, Mapping[str, str], dict[str, Any
     return answer.status_code, headers, body
 
 
-@proves("S192", "refuses")
-@proves("S147", "refuses")
+@proves("S192", "refuses", "hide_refused answers alike")
+@proves("S147", "refuses", "hidden is like unknown")
 @CASES
 @pytest.mark.parametrize("era", ["modern", "initialize"])
 async def test_a_hidden_operation_and_an_unknown_one_are_answered_alike(
@@ -81,8 +81,8 @@ async def test_a_hidden_operation_and_an_unknown_one_are_answered_alike(
     assert bench.seen == []
 
 
-@proves("S192", "accepts")
-@proves("S147", "accepts")
+@proves("S192", "accepts", "hide_refused answers alike")
+@proves("S147", "accepts", "hidden is like unknown")
 @pytest.mark.parametrize("tool", ["add", "drop"])
 async def test_whoever_may_use_it_is_served(tool: str) -> None:
     bench = Bench(policy=POLICY, hide_refused=True)
@@ -119,7 +119,7 @@ async def test_a_list_is_not_hidden() -> None:
     assert error(answer)["data"]["reason"] == "scope-missing"
 
 
-@proves("S192", "refuses")
+@proves("S192", "refuses", "hide_refused answers alike")
 @pytest.mark.parametrize(
     "policy",
     [
@@ -146,7 +146,7 @@ def test_a_policy_with_which_nothing_is_hidden_is_refused_at_start_up(policy: Po
     assert refusal.value.reason == "cannot-hide"
 
 
-@proves("S192", "accepts")
+@proves("S192", "accepts", "hide_refused answers alike")
 def test_a_template_that_shares_no_uri_hides_well() -> None:
     rules = {("resources/read", "notes://{name}"): Rule(), **RULES}
 
@@ -155,8 +155,8 @@ def test_a_template_that_shares_no_uri_hides_well() -> None:
     assert bench.guard.policy.rules == rules
 
 
-@proves("S192", "accepts")
-@proves("S192", "refuses")
+@proves("S192", "accepts", "hide_refused answers alike")
+@proves("S192", "refuses", "hide_refused answers alike")
 @pytest.mark.parametrize(
     ("uri", "starts"), [("files://drop", False), ("notes://drop", True)], ids=["shared", "apart"]
 )
@@ -227,8 +227,8 @@ def fastmcp(guard: Guard) -> Any:
     return protect(server, guard)
 
 
-@proves("S192", "refuses")
-@proves("S147", "refuses")
+@proves("S192", "refuses", "hide_refused answers alike")
+@proves("S147", "refuses", "hidden is like unknown")
 @pytest.mark.parametrize("build", [own, official_sdk, fastmcp])
 async def test_every_kind_of_server_is_hidden_alike(build: Any) -> None:
     guard = Guard(

@@ -16,8 +16,8 @@ JSON = {"content-type": "application/json"}
 ANYTHING = Policy(rules={("prompts/get", EVERY): Rule(), ("resources/read", EVERY): Rule()})
 
 
-@proves("S150", "accepts")
-@proves("S151", "accepts")
+@proves("S150", "accepts", "headers agree with the body")
+@proves("S151", "accepts", "one reading per message")
 async def test_the_application_gets_the_body_byte_for_byte_and_the_message_already_read() -> None:
     bench = Bench()
     body = json.dumps(modern("tools/call", name="add", arguments={"a": 1}), indent=3).encode()
@@ -31,7 +31,7 @@ async def test_the_application_gets_the_body_byte_for_byte_and_the_message_alrea
     assert bench.envelope.body == body
 
 
-@proves("S150", "refuses")
+@proves("S150", "refuses", "headers agree with the body")
 @pytest.mark.parametrize(
     "sent",
     [
@@ -52,7 +52,7 @@ async def test_policy_is_never_decided_by_a_header(sent: dict[str, str]) -> None
     assert bench.seen == []
 
 
-@proves("S151", "refuses")
+@proves("S151", "refuses", "one reading per message")
 @pytest.mark.parametrize(
     "ref",
     [
@@ -78,7 +78,7 @@ async def test_a_reference_that_can_be_read_in_two_ways_reaches_nobody(ref: obje
     assert bench.seen == []
 
 
-@proves("S151", "accepts")
+@proves("S151", "accepts", "one reading per message")
 @pytest.mark.parametrize(
     "ref",
     [{"type": "ref/prompt", "name": "a", "title": "A"}, {"type": "ref/resource", "uri": "a://{b}"}],
@@ -91,7 +91,7 @@ async def test_a_reference_to_one_thing_is_passed_on(ref: object) -> None:
     assert answer.status_code == 200
 
 
-@proves("S151", "refuses")
+@proves("S151", "refuses", "one reading per message")
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -143,7 +143,7 @@ async def test_a_version_nobody_speaks_is_answered_with_those_that_are() -> None
     assert error(answer)["data"]["requested"] == "v9"
 
 
-@proves("S153", "refuses")
+@proves("S153", "refuses", "denied under every name")
 async def test_a_method_without_a_rule_does_not_exist() -> None:
     bench = Bench()
 
@@ -158,7 +158,7 @@ async def test_a_method_without_a_rule_does_not_exist() -> None:
     assert bench.seen == []
 
 
-@proves("S153", "refuses")
+@proves("S153", "refuses", "denied under every name")
 async def test_a_prompt_without_a_rule_is_refused_before_the_application_runs() -> None:
     bench = Bench()
 
@@ -169,7 +169,7 @@ async def test_a_prompt_without_a_rule_is_refused_before_the_application_runs() 
     assert bench.seen == []
 
 
-@proves("S165", "accepts")
+@proves("S165", "accepts", "ambiguous framing")
 async def test_a_body_of_exactly_the_limit_is_read() -> None:
     body = json.dumps(message("ping", padding="x" * 100)).encode()
     bench = Bench(max_body=len(body))
@@ -177,7 +177,7 @@ async def test_a_body_of_exactly_the_limit_is_read() -> None:
     assert (await bench.ask(content=body, headers={**GOOD, **JSON})).status_code == 200
 
 
-@proves("S165", "refuses")
+@proves("S165", "refuses", "ambiguous framing")
 async def test_a_body_beyond_the_limit_is_refused_before_it_is_read() -> None:
     bench = Bench(max_body=100)
 
@@ -218,7 +218,7 @@ async def sent_in_pieces(
     return (answers[0]["status"] if answers else 0), taken
 
 
-@proves("S165", "refuses")
+@proves("S165", "refuses", "ambiguous framing")
 async def test_an_endless_body_is_cut_off_while_it_arrives() -> None:
     bench = Bench(max_body=100)
 
@@ -229,7 +229,7 @@ async def test_an_endless_body_is_cut_off_while_it_arrives() -> None:
     assert bench.seen == []
 
 
-@proves("S165", "refuses")
+@proves("S165", "refuses", "ambiguous framing")
 async def test_a_body_announced_as_too_long_is_not_waited_for() -> None:
     announced = {**GOOD, **JSON, "content-length": "101"}
 
@@ -280,7 +280,7 @@ async def test_a_client_that_leaves_mid_message_gets_no_answer_and_runs_nothing(
     assert bench.seen == []
 
 
-@proves("S151", "refuses")
+@proves("S151", "refuses", "one reading per message")
 @pytest.mark.parametrize(
     "sent",
     [
@@ -303,7 +303,7 @@ async def test_a_body_that_is_not_plain_utf_8_json_is_refused(sent: dict[str, st
     assert bench.seen == []
 
 
-@proves("S151", "accepts")
+@proves("S151", "accepts", "one reading per message")
 @pytest.mark.parametrize(
     "kind",
     ["application/json", "application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'],
@@ -316,7 +316,7 @@ async def test_json_may_be_announced_in_its_usual_spellings(kind: str) -> None:
     assert answer.status_code == 200
 
 
-@proves("S165", "refuses")
+@proves("S165", "refuses", "ambiguous framing")
 @pytest.mark.parametrize("name", ["content-type", "content-encoding", "content-length"])
 async def test_a_header_that_says_how_to_read_the_body_comes_once(name: str) -> None:
     bench = Bench()

@@ -10,7 +10,7 @@ from tests.ledger import proves
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 
-@proves("S139", "accepts")
+@proves("S139", "accepts", "resource metadata forms")
 @pytest.mark.parametrize(
     "path",
     [
@@ -46,7 +46,7 @@ async def test_the_address_in_the_challenge_is_the_address_that_answers() -> Non
     assert (await bench.ask("GET", named)).status_code == 200
 
 
-@proves("S139", "accepts")
+@proves("S139", "accepts", "resource metadata forms")
 @pytest.mark.parametrize(
     "resource",
     ["https://mcp.example", "https://mcp.example/", "https://mcp.example/a/mcp/", RESOURCE],
@@ -59,7 +59,7 @@ async def test_the_resource_is_published_byte_for_byte_as_it_was_set(resource: s
     assert json.loads(answer.content)["resource"] == resource
 
 
-@proves("S139", "refuses")
+@proves("S139", "refuses", "resource metadata forms")
 async def test_offline_access_is_not_offered() -> None:
     bench = Bench(scopes_supported=["mcp:read", "offline_access"])
 
@@ -68,7 +68,7 @@ async def test_offline_access_is_not_offered() -> None:
     assert json.loads(answer.content)["scopes_supported"] == ["mcp:read"]
 
 
-@proves("S139", "refuses")
+@proves("S139", "refuses", "resource metadata forms")
 @pytest.mark.parametrize("path", [WELL_KNOWN + "/other", WELL_KNOWN + "/mcp/x", WELL_KNOWN + "x"])
 @pytest.mark.parametrize("serve_other_paths", [True, False])
 async def test_metadata_of_nothing_is_a_404_in_json_and_no_page(
@@ -116,7 +116,7 @@ async def test_the_head_of_the_metadata_has_no_body() -> None:
     assert answer.content == b""
 
 
-@proves("S3", "refuses")
+@proves("S3", "refuses", "Host never changes the issuer")
 @pytest.mark.parametrize(
     "lie",
     [

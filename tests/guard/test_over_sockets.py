@@ -88,8 +88,8 @@ LENGTH = f"Content-Length: {len(BODY)}\n"
 AUTH = f"Authorization: {GOOD}\n"
 
 
-@proves("S165", "accepts")
-@proves("S152", "accepts")
+@proves("S165", "accepts", "ambiguous framing")
+@proves("S152", "accepts", "path and host tricks")
 async def test_an_honest_request_is_served(server: Server) -> None:
     assert await server.say(head(server, more=AUTH + LENGTH), leaves=False) == [200]
     chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
@@ -98,7 +98,7 @@ async def test_an_honest_request_is_served(server: Server) -> None:
     assert [bytes(body) for body in server.bench.bodies] == [BODY, BODY]
 
 
-@proves("S165", "refuses")
+@proves("S165", "refuses", "ambiguous framing")
 @pytest.mark.parametrize(
     "framing",
     [
@@ -121,8 +121,8 @@ async def test_framing_that_two_servers_read_differently_starts_nothing(
     assert server.bench.seen == []
 
 
-@proves("S123", "refuses")
-@proves("S165", "refuses")
+@proves("S123", "refuses", "garbage is not anonymous")
+@proves("S165", "refuses", "ambiguous framing")
 @pytest.mark.parametrize(
     "credentials",
     [
@@ -145,7 +145,7 @@ async def test_credentials_that_two_servers_read_differently_are_none(
     assert server.bench.seen == []
 
 
-@proves("S165", "refuses")
+@proves("S165", "refuses", "ambiguous framing")
 async def test_the_parser_of_the_demo_takes_no_header_folded_over_two_lines() -> None:
     with Server("httptools") as server:
         folded = AUTH.replace("Bearer ", "Bearer\n ")
@@ -156,8 +156,8 @@ async def test_the_parser_of_the_demo_takes_no_header_folded_over_two_lines() ->
     assert server.bench.seen == []
 
 
-@proves("S4", "refuses")
-@proves("S152", "refuses")
+@proves("S4", "refuses", "Host cannot move the path")
+@proves("S152", "refuses", "path and host tricks")
 @pytest.mark.parametrize(
     "target",
     [
@@ -178,9 +178,9 @@ async def test_no_spelling_of_the_target_skips_the_guard(server: Server, target:
     assert server.bench.seen == []
 
 
-@proves("S4", "refuses")
-@proves("S4", "accepts")
-@proves("S152", "refuses")
+@proves("S4", "refuses", "Host cannot move the path")
+@proves("S4", "accepts", "Host cannot move the path")
+@proves("S152", "refuses", "path and host tricks")
 @pytest.mark.parametrize("host", ["a/?x=", "127.0.0.1/?x=", "evil.example", "127.0.0.1.", "x y"])
 async def test_no_host_header_moves_the_path_past_the_guard(server: Server, host: str) -> None:
     refused = await server.say(head(server, host=host, more=AUTH + LENGTH))
@@ -190,7 +190,7 @@ async def test_no_host_header_moves_the_path_past_the_guard(server: Server, host
     assert served == [200]
 
 
-@proves("S152", "refuses")
+@proves("S152", "refuses", "path and host tricks")
 async def test_an_absolute_target_is_judged_like_any_other(server: Server) -> None:
     target = f"http://127.0.0.1:{server.port}/mcp"
 
@@ -201,7 +201,7 @@ async def test_an_absolute_target_is_judged_like_any_other(server: Server) -> No
     assert server.bench.seen == []
 
 
-@proves("S165", "refuses")
+@proves("S165", "refuses", "ambiguous framing")
 async def test_a_body_beyond_the_limit_is_refused_over_the_wire(server: Server) -> None:
     answers = await server.say(head(server, more=AUTH + "Content-Length: 99999999\n"))
 
@@ -216,8 +216,8 @@ async def test_after_all_of_this_the_server_still_serves(server: Server) -> None
     assert await server.say(head(server, more=AUTH + LENGTH)) == [200]
 
 
-@proves("S195", "accepts")
-@proves("S195", "refuses")
+@proves("S195", "accepts", "request line and framing")
+@proves("S195", "refuses", "request line and framing")
 async def test_our_own_server_and_the_guard_see_the_same_host() -> None:
     with Server(Connection) as ours:
         absolute = f"http://127.0.0.1:{ours.port}/mcp"

@@ -15,7 +15,7 @@ OPEN = {"serve_other_paths": True}
 PING = json.dumps(message("ping")).encode()
 
 
-@proves("S152", "accepts")
+@proves("S152", "accepts", "path and host tricks")
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/"])
 async def test_the_endpoint_answers_with_and_without_a_slash_and_redirects_neither(
     path: str,
@@ -76,7 +76,7 @@ async def raw(bench: Bench, path: str, raw_path: bytes | None) -> httpx2.Respons
     return httpx2.Response(status, content=b"".join(part.get("body", b"") for part in sent))  # type: ignore[misc]
 
 
-@proves("S152", "accepts")
+@proves("S152", "accepts", "path and host tricks")
 @pytest.mark.parametrize("raw_path", [b"/mcp", b"/mcp?x=1", None])
 async def test_the_plain_path_is_served_whatever_the_server_keeps_of_it(
     raw_path: bytes | None,
@@ -84,8 +84,8 @@ async def test_the_plain_path_is_served_whatever_the_server_keeps_of_it(
     assert (await raw(Bench(), "/mcp", raw_path)).status_code == 200
 
 
-@proves("S4", "refuses")
-@proves("S152", "refuses")
+@proves("S4", "refuses", "Host cannot move the path")
+@proves("S152", "refuses", "path and host tricks")
 @pytest.mark.parametrize(
     ("path", "raw_path"),
     [
@@ -133,7 +133,7 @@ async def test_a_path_that_somebody_could_read_as_the_endpoint_never_reaches_the
     assert bench.seen == []
 
 
-@proves("S152", "refuses")
+@proves("S152", "refuses", "path and host tricks")
 @pytest.mark.parametrize("path", ["/mcp/x", "/mcp/messages/", "/mcp/sse"])
 async def test_what_lies_below_the_endpoint_is_not_served_unguarded(path: str) -> None:
     bench = Bench(**OPEN)
@@ -142,7 +142,7 @@ async def test_what_lies_below_the_endpoint_is_not_served_unguarded(path: str) -
     assert bench.seen == []
 
 
-@proves("S140", "refuses")
+@proves("S140", "refuses", "every request is checked")
 @pytest.mark.parametrize("path", ["/sse", "/messages/", "/admin", "/mcp2"])
 async def test_other_paths_are_closed_unless_the_operator_opens_them(path: str) -> None:
     closed, opened = Bench(), Bench(**OPEN)
@@ -155,8 +155,8 @@ async def test_other_paths_are_closed_unless_the_operator_opens_them(path: str) 
     assert served.text == "nobody"
 
 
-@proves("S4", "accepts")
-@proves("S152", "accepts")
+@proves("S4", "accepts", "Host cannot move the path")
+@proves("S152", "accepts", "path and host tricks")
 async def test_an_open_path_reaches_the_application_as_it_was_sent() -> None:
     bench = Bench(**OPEN)
 

@@ -40,7 +40,7 @@ METHODS = [
 ]
 
 
-@proves("S184", "accepts")
+@proves("S184", "accepts", "every spelling of a URI")
 @pytest.mark.parametrize("method", METHODS)
 async def test_a_uri_in_normal_form_reaches_the_application(method: str) -> None:
     bench = Bench(policy=POLICY)
@@ -51,7 +51,7 @@ async def test_a_uri_in_normal_form_reaches_the_application(method: str) -> None
     assert len(bench.seen) == 1
 
 
-@proves("S184", "accepts")
+@proves("S184", "accepts", "every spelling of a URI")
 async def test_a_template_is_completed() -> None:
     bench = Bench(policy=POLICY)
     params = asking("completion/complete", "files://{name}")
@@ -61,7 +61,7 @@ async def test_a_template_is_completed() -> None:
     assert answer.status_code == 200
 
 
-@proves("S184", "accepts")
+@proves("S184", "accepts", "every spelling of a URI")
 async def test_a_prompt_may_have_any_name() -> None:
     bench = Bench(policy=POLICY)
     ref = {"type": "ref/prompt", "name": "Review: %61"}
@@ -71,7 +71,7 @@ async def test_a_prompt_may_have_any_name() -> None:
     assert answer.status_code == 200
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     "uri",
@@ -100,7 +100,7 @@ async def test_another_spelling_reaches_no_application(method: str, uri: str) ->
     assert [event.reason for event in bench.events] == ["ambiguous-uri"]
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 async def test_the_answer_names_the_normal_form_and_the_request() -> None:
     uri = "files://s%61laries.txt"
     bench = Bench(policy=POLICY)
@@ -113,7 +113,7 @@ async def test_the_answer_names_the_normal_form_and_the_request() -> None:
     assert "'files://salaries.txt'" in error(answer)["message"]
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 async def test_a_template_is_not_read() -> None:
     bench = Bench(policy=POLICY)
 
@@ -122,7 +122,7 @@ async def test_a_template_is_not_read() -> None:
     assert error(answer)["data"]["reason"] == "ambiguous-uri"
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize("uri", ["files://salaries.txt?x=1", "files://Salaries.txt"])
 async def test_what_an_application_may_take_for_a_resource_needs_its_scopes(uri: str) -> None:
     bench = Bench(policy=POLICY)
@@ -133,7 +133,7 @@ async def test_what_an_application_may_take_for_a_resource_needs_its_scopes(uri:
     assert bench.seen == []
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 async def test_what_begins_like_a_template_and_does_not_fit_is_not_served() -> None:
     bench = Bench(policy=POLICY)
 

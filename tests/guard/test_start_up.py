@@ -16,7 +16,7 @@ from tests.guard.bench import ISSUER, MINT, NOW, POLICY, RESOURCE, Bench, token,
 from tests.ledger import proves
 
 
-@proves("S10", "refuses")
+@proves("S10", "refuses", "unsafe settings refuse to start")
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -51,7 +51,7 @@ def test_an_undecided_or_unsafe_setting_stops_the_start_and_says_what_to_change(
     assert refusal.value.hint.endswith(".")
 
 
-@proves("S10", "accepts")
+@proves("S10", "accepts", "unsafe settings refuse to start")
 @pytest.mark.parametrize(
     "resource", ["https://mcp.example/mcp", "http://localhost:9000/mcp", "http://[::1]:9000/mcp"]
 )
@@ -59,7 +59,7 @@ def test_https_anywhere_and_http_on_this_machine_may_start(resource: str) -> Non
     assert Bench(resource=resource).guard.resource == resource
 
 
-@proves("S130", "refuses")
+@proves("S130", "refuses", "audience is this resource")
 @pytest.mark.parametrize("audience", ["", (), ("",)])
 def test_there_is_no_way_to_leave_the_audience_undecided(audience: Any) -> None:
     with pytest.raises(ConfigurationError) as refusal:
@@ -68,7 +68,7 @@ def test_there_is_no_way_to_leave_the_audience_undecided(audience: Any) -> None:
     assert refusal.value.reason == "undecided-audience"
 
 
-@proves("S130", "accepts")
+@proves("S130", "accepts", "audience is this resource")
 @pytest.mark.parametrize("resource", [RESOURCE, RESOURCE + "/", "https://mcp.example/"])
 def test_by_default_the_audience_is_the_resource_byte_for_byte(resource: str) -> None:
     guard = Guard(resource=resource, issuer="https://issuer.example/", policy=Policy())

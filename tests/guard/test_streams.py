@@ -60,7 +60,7 @@ class Stream:
             self.tidied_up = True
 
 
-@proves("S141", "refuses")
+@proves("S141", "refuses", "streams end with tokens")
 @pytest.mark.parametrize("events", [0, 3])
 async def test_a_stream_is_ended_when_its_token_is_over(events: int) -> None:
     bench = Bench()
@@ -74,7 +74,7 @@ async def test_a_stream_is_ended_when_its_token_is_over(events: int) -> None:
     assert app.tidied_up
 
 
-@proves("S141", "accepts")
+@proves("S141", "accepts", "streams end with tokens")
 async def test_a_stream_that_ends_in_time_is_left_alone() -> None:
     bench = Bench()
     bench.now = EXPIRES + LEEWAY - 0.02
@@ -84,7 +84,7 @@ async def test_a_stream_that_ends_in_time_is_left_alone() -> None:
     assert [part.get("body") for part in sent[1:]] == [b": hi\n\n", b": hi\n\n", b""]
 
 
-@proves("S141", "accepts")
+@proves("S141", "accepts", "streams end with tokens")
 async def test_what_the_application_does_after_its_answer_is_not_cut_short() -> None:
     bench = Bench()
     bench.now = EXPIRES + LEEWAY - 0.01
@@ -124,7 +124,7 @@ async def test_a_stream_leaves_no_timer_behind() -> None:
     assert handles == []
 
 
-@proves("S141", "refuses")
+@proves("S141", "refuses", "streams end with tokens")
 async def test_a_stream_that_another_task_of_the_application_sends_is_ended_too() -> None:
     bench = Bench()
     bench.now = EXPIRES + LEEWAY - 0.02

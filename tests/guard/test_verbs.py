@@ -69,7 +69,7 @@ LENGTH = (b"content-length", str(len(CALL)).encode())
 JSON = (b"content-type", b"application/json")
 
 
-@proves("S186", "refuses")
+@proves("S186", "refuses", "only POST carries a message")
 @pytest.mark.parametrize("method", OTHERS)
 async def test_another_verb_is_405_and_reaches_nobody(method: str) -> None:
     careless = Careless()
@@ -85,7 +85,7 @@ async def test_another_verb_is_405_and_reaches_nobody(method: str) -> None:
     assert (event.http_method, event.reason, event.status) == (method, "method-refused", 405)
 
 
-@proves("S186", "refuses")
+@proves("S186", "refuses", "only POST carries a message")
 async def test_another_verb_is_refused_before_anything_else_decides() -> None:
     bench = Bench()
 
@@ -95,7 +95,7 @@ async def test_another_verb_is_refused_before_anything_else_decides() -> None:
         assert answer.status_code == 405
 
 
-@proves("S186", "refuses")
+@proves("S186", "refuses", "only POST carries a message")
 @pytest.mark.parametrize("method", [*BODILESS, "OPTIONS"])
 @pytest.mark.parametrize(
     "announced",
@@ -123,7 +123,7 @@ async def test_a_body_with_a_verb_that_carries_none_is_refused(
     assert careless.bench.events[-1].http_method == method
 
 
-@proves("S186", "refuses")
+@proves("S186", "refuses", "only POST carries a message")
 @pytest.mark.parametrize("method", BODILESS)
 @pytest.mark.parametrize("pieces", [(CALL,), (b"", CALL), (CALL[:9], CALL[9:])])
 async def test_a_body_that_nobody_announced_does_not_reach_the_application(
@@ -139,7 +139,7 @@ async def test_a_body_that_nobody_announced_does_not_reach_the_application(
     assert careless.received == ["http.disconnect"]
 
 
-@proves("S186", "accepts")
+@proves("S186", "accepts", "only POST carries a message")
 @pytest.mark.parametrize("method", BODILESS)
 @pytest.mark.parametrize("announced", [[], [(b"content-length", b"0")]])
 async def test_a_stream_is_opened_and_a_session_ended_under_a_name(
@@ -155,7 +155,7 @@ async def test_a_stream_is_opened_and_a_session_ended_under_a_name(
     assert (event.decision, event.subject) == ("served", "alice")
 
 
-@proves("S186", "accepts")
+@proves("S186", "accepts", "only POST carries a message")
 async def test_post_carries_the_message() -> None:
     bench = Bench()
 
@@ -166,8 +166,8 @@ async def test_post_carries_the_message() -> None:
     assert [event.method for event in bench.events] == ["tools/call"]
 
 
-@proves("S186", "accepts")
-@proves("S186", "refuses")
+@proves("S186", "accepts", "only POST carries a message")
+@proves("S186", "refuses", "only POST carries a message")
 @pytest.mark.parametrize("method", BODILESS)
 async def test_a_rule_can_name_what_a_verb_does(method: str) -> None:
     rules = {**POLICY.rules, (BODILESS[method], EVERY): Rule(scopes={"mcp:stream"})}
@@ -180,7 +180,7 @@ async def test_a_rule_can_name_what_a_verb_does(method: str) -> None:
     assert [event.reason for event in bench.events] == ["scope-missing", "allowed"]
 
 
-@proves("S186", "refuses")
+@proves("S186", "refuses", "only POST carries a message")
 @pytest.mark.parametrize("method", ["stream/open", "session/end"])
 async def test_no_message_goes_by_the_name_of_what_a_verb_does(method: str) -> None:
     bench = Bench()

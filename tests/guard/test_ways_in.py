@@ -112,7 +112,7 @@ both_ways = pytest.mark.parametrize("way", ["endpoint", "route"])
 every_way = pytest.mark.parametrize("way", ["endpoint", "route", "gateway"])
 
 
-@proves("S194", "refuses")
+@proves("S194", "refuses", "malformed Authorization")
 @every_way
 @pytest.mark.parametrize("case", MALFORMED)
 async def test_a_malformed_credential_is_refused_before_any_issuer_is_asked(
@@ -130,7 +130,7 @@ async def test_a_malformed_credential_is_refused_before_any_issuer_is_asked(
     assert "opaque" not in f"{answer.text}{answer.headers}{ways.bench.events}"
 
 
-@proves("S194", "refuses")
+@proves("S194", "refuses", "malformed Authorization")
 @every_way
 async def test_a_token_in_the_query_is_refused_before_any_issuer_is_asked(way: str) -> None:
     ways = Ways()
@@ -141,7 +141,7 @@ async def test_a_token_in_the_query_is_refused_before_any_issuer_is_asked(way: s
     assert ways.bench.events[-1].reason == "ambiguous-token"
 
 
-@proves("S194", "accepts")
+@proves("S194", "accepts", "malformed Authorization")
 @both_ways
 @pytest.mark.parametrize(
     "given", [OPAQUE, "bearer opaque-of-alice", "BEARER  opaque-of-alice", f" {OPAQUE} "]
@@ -180,8 +180,8 @@ async def test_a_verifier_is_started_by_its_first_token_on_every_way_in(way: str
     assert started == [way]
 
 
-@proves("S136", "accepts")
-@proves("S136", "refuses")
+@proves("S136", "accepts", "revoked tokens are refused")
+@proves("S136", "refuses", "revoked tokens are refused")
 @both_ways
 @pytest.mark.parametrize(("given", "window"), [({}, 60), ({"cache_ttl": 30}, 30)])
 async def test_a_revoked_token_is_refused_within_the_documented_window(
@@ -203,7 +203,7 @@ async def test_a_revoked_token_is_refused_within_the_documented_window(
     assert {event.reason for event in ways.bench.events[-3:]} == {"inactive-token"}
 
 
-@proves("S136", "refuses")
+@proves("S136", "refuses", "revoked tokens are refused")
 @both_ways
 async def test_without_a_window_a_revoked_token_is_refused_at_once(way: str) -> None:
     ways = Ways(cache_ttl=0)
@@ -215,8 +215,8 @@ async def test_without_a_window_a_revoked_token_is_refused_at_once(way: str) -> 
     assert (await ways.ask(way, good)).status_code == 401
 
 
-@proves("S136", "accepts")
-@proves("S136", "refuses")
+@proves("S136", "accepts", "revoked tokens are refused")
+@proves("S136", "refuses", "revoked tokens are refused")
 @both_ways
 async def test_a_revoked_key_is_refused_within_a_second(way: str, tmp_path: Path) -> None:
     file = tmp_path / "keys.json"

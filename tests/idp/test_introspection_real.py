@@ -64,8 +64,8 @@ async def our_server() -> AsyncIterator[AuthServerHarness]:
             await serving
 
 
-@proves("S118", "accepts")
-@proves("S136", "refuses")
+@proves("S118", "accepts", "introspection")
+@proves("S136", "refuses", "revoked tokens are refused")
 async def test_our_own_server_is_asked_and_believed_until_the_token_is_revoked() -> None:
     async with our_server() as harness:
         client = (await harness.register())["client_id"]
@@ -86,7 +86,7 @@ async def test_our_own_server_is_asked_and_believed_until_the_token_is_revoked()
             await asked.verify(tokens.access.encode())
 
 
-@proves("S118", "refuses")
+@proves("S118", "refuses", "introspection")
 async def test_our_own_server_says_nothing_of_tokens_for_others_and_nothing_to_strangers() -> None:
     async with our_server() as harness:
         client = (await harness.register())["client_id"]
@@ -222,7 +222,7 @@ async def test_a_service_of_node_oidc_provider_is_a_service(node: OpaqueProvider
 
 
 @node_clients
-@proves("S136", "accepts")
+@proves("S136", "accepts", "revoked tokens are refused")
 async def test_a_revoked_token_is_known_for_as_long_as_the_setting_says_and_no_longer(
     node: OpaqueProvider,
 ) -> None:

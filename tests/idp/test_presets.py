@@ -256,7 +256,7 @@ each = pytest.mark.parametrize("sample", SAMPLES, ids=lambda one: f"{one.preset}
 
 
 @each
-@proves("S128", "accepts")
+@proves("S128", "accepts", "typ must be at+jwt")
 async def test_a_token_is_read_as_its_provider_means_it(sample: Sample, signer: Signer) -> None:
     identity = await judge(sample, signer).verify(token(sample, signer))
 
@@ -269,7 +269,7 @@ async def test_a_token_is_read_as_its_provider_means_it(sample: Sample, signer: 
 
 
 @each
-@proves("S130", "refuses")
+@proves("S130", "refuses", "audience is this resource")
 async def test_a_token_for_another_audience_is_refused(sample: Sample, signer: Signer) -> None:
     with pytest.raises(WrongAudience):
         await judge(sample, signer, sample.audience + "x").verify(token(sample, signer))
@@ -301,7 +301,7 @@ NOT_ACCESS: dict[str, dict[str, Any]] = {
 
 
 @each
-@proves("S128", "refuses")
+@proves("S128", "refuses", "typ must be at+jwt")
 async def test_an_id_token_of_the_same_provider_is_refused(sample: Sample, signer: Signer) -> None:
     with pytest.raises(TokenRejected) as refusal:
         await judge(sample, signer).verify(token(sample, signer, **NOT_ACCESS[sample.preset]))
@@ -310,7 +310,7 @@ async def test_an_id_token_of_the_same_provider_is_refused(sample: Sample, signe
 
 
 @each
-@proves("S128", "refuses")
+@proves("S128", "refuses", "typ must be at+jwt")
 @pytest.mark.parametrize("typ", ["logout+jwt", "dpop+jwt", "oauth-id-jag+jwt", "secevent+jwt"])
 async def test_other_kinds_of_token_are_refused_whatever_the_provider(
     sample: Sample, signer: Signer, typ: str

@@ -205,8 +205,8 @@ async def test_on_a_pipe_there_is_no_caller_and_the_tool_says_so(
     assert "signed in" in answer.content[0].text  # type: ignore[union-attr]
 
 
-@proves("S187", "accepts")
-@proves("S187", "refuses")
+@proves("S187", "accepts", "callers of two issuers")
+@proves("S187", "refuses", "callers of two issuers")
 async def test_a_question_that_one_caller_was_asked_is_not_answered_by_another() -> None:
     from mcp.server.mcpserver import Elicit, MCPServer, Resolve
     from pydantic import BaseModel

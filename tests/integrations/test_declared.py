@@ -99,7 +99,7 @@ def test_the_matrix_has_what_either_side_says() -> None:
     assert lines["own"].kinds == {"person"}
 
 
-@proves("S197", "accepts")
+@proves("S197", "accepts", "one decision everywhere")
 def test_the_matrix_has_the_operators_rule_for_every_name_where_an_author_wrote_one_too() -> None:
     base = Policy(rules={("tools/call", "*"): Rule(scopes={"y"})})
     policy = DeclaredPolicy(base, Written(own=Rule(scopes={"x"})))
@@ -177,7 +177,7 @@ def test_a_policy_of_an_operators_own_making_is_asked_every_time() -> None:
     assert not policy.decide(msgspec.structs.replace(caller(), subject="bob"), wanted).allowed
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize(
     ("uri", "reason"), [("a://b/c", "no-template-fits"), ("A://b", "uri-not-normal")]
 )
@@ -197,8 +197,8 @@ def test_an_authors_rule_opens_no_uri_that_the_operators_template_keeps_back(
     assert policy.decide(caller(), Operation("resources/read", "a://b")).allowed
 
 
-@proves("S184", "accepts")
-@proves("S184", "refuses")
+@proves("S184", "accepts", "every spelling of a URI")
+@proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize("uri", ["files://Salaries.txt", "files://salaries.txt?page=1"])
 def test_an_authors_rule_leaves_the_operators_for_a_uri_that_may_be_the_same(uri: str) -> None:
     written, operation = Written(), Operation("resources/read", uri)

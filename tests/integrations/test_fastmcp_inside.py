@@ -62,8 +62,8 @@ LISTS = {
 }  # fmt: skip
 
 
-@proves("S185", "accepts")
-@proves("S185", "refuses")
+@proves("S185", "accepts", "every name of a tool")
+@proves("S185", "refuses", "every name of a tool")
 @pytest.mark.parametrize(
     ("made", "asked", "openly", "closed"),
     [pytest.param(*case, id=name) for name, case in LISTS.items()],
@@ -95,7 +95,7 @@ async def test_lists_are_as_long_as_before_for_whoever_may_use_everything(made: 
         assert names(await stage.modern(mia, "tools/list"), "tools") == everything
 
 
-@proves("S185", "refuses")
+@proves("S185", "refuses", "every name of a tool")
 async def test_a_refusal_inside_is_told_with_its_reason_and_recorded_under_the_requests_id() -> (
     None
 ):
@@ -189,8 +189,8 @@ async def test_a_server_that_is_mounted_later_is_decided_inside_too() -> None:
     assert late.ran == ["look", "delete"]
 
 
-@proves("S185", "accepts")
-@proves("S185", "refuses")
+@proves("S185", "accepts", "every name of a tool")
+@proves("S185", "refuses", "every name of a tool")
 @pytest.mark.parametrize("when", ["mounted-later", "added-later", "replaced", "added-to-a-proxied"])
 @pytest.mark.parametrize("whose", ["operator", "author"])
 async def test_a_tool_that_appears_while_the_server_runs_has_its_rules(
@@ -434,7 +434,7 @@ async def test_tools_that_are_made_of_one_function_have_rules_of_their_own() -> 
     assert shop.ran == ["look"]
 
 
-@proves("S185", "refuses")
+@proves("S185", "refuses", "every name of a tool")
 @pytest.mark.parametrize("made", [REGEX, AS_TOOLS, with_transform(code_mode), inside(REGEX)])
 async def test_a_proxy_of_a_server_whose_tools_call_others_does_not_start(made: Made) -> None:
     shop = Shop()

@@ -22,8 +22,8 @@ async def call(
     return await getattr(stage, era)(http, "tools/call", name=name, arguments=arguments)
 
 
-@proves("S185", "accepts")
-@proves("S185", "refuses")
+@proves("S185", "accepts", "every name of a tool")
+@proves("S185", "refuses", "every name of a tool")
 @pytest.mark.parametrize("way", [pytest.param(way, id=name) for name, way in WAYS.items()])
 @ERAS
 async def test_what_runs_is_what_its_caller_may_use(way: Way, era: str) -> None:
@@ -45,8 +45,8 @@ async def test_what_runs_is_what_its_caller_may_use(way: Way, era: str) -> None:
     assert shop.ran == [way.openly, way.runs]
 
 
-@proves("S184", "accepts")
-@proves("S184", "refuses")
+@proves("S184", "accepts", "every spelling of a URI")
+@proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize("made", [AS_TOOLS, inside(AS_TOOLS)], ids=["own", "mounted"])
 @pytest.mark.parametrize(
     "uri",

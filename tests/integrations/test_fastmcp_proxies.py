@@ -99,8 +99,8 @@ ASKED = [
 ]
 
 
-@proves("S185", "accepts")
-@proves("S185", "refuses")
+@proves("S185", "accepts", "every name of a tool")
+@proves("S185", "refuses", "every name of a tool")
 @pytest.mark.parametrize("place", ["itself", "mounted", "mounted-with-a-prefix"])
 async def test_what_authors_wrote_in_a_server_of_this_process_holds_in_front_of_its_proxy(
     place: str,
@@ -135,8 +135,8 @@ async def test_what_authors_wrote_in_a_server_of_this_process_holds_in_front_of_
     assert ran == [name for _, name in ASKED]
 
 
-@proves("S185", "accepts")
-@proves("S185", "refuses")
+@proves("S185", "accepts", "every name of a tool")
+@proves("S185", "refuses", "every name of a tool")
 @pytest.mark.parametrize("by", ["call_tool_bulk", "forward"])
 async def test_a_tool_beyond_a_proxy_that_calls_others_calls_what_its_caller_may(by: str) -> None:
     server, ran = beyond()

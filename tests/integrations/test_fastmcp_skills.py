@@ -45,8 +45,8 @@ def policy(prefix: str) -> Policy:
     return Policy(base=READ, rules={**POLICY.rules, **methods, **closed})
 
 
-@proves("S185", "accepts")
-@proves("S185", "refuses")
+@proves("S185", "accepts", "every name of a tool")
+@proves("S185", "refuses", "every name of a tool")
 @pytest.mark.parametrize("is_mounted", [False, True], ids=["own", "mounted"])
 async def test_the_skills_extension_names_what_its_caller_may_read(is_mounted: bool) -> None:
     prefix = "child/" if is_mounted else ""

@@ -33,10 +33,10 @@ def working() -> FastMCP[Any]:
     return server
 
 
-@proves("S144", "accepts")
-@proves("S144", "refuses")
-@proves("S187", "accepts")
-@proves("S187", "refuses")
+@proves("S144", "accepts", "foreign tasks")
+@proves("S144", "refuses", "foreign tasks")
+@proves("S187", "accepts", "callers of two issuers")
+@proves("S187", "refuses", "callers of two issuers")
 async def test_a_task_is_closed_to_the_same_subject_of_another_issuer() -> None:
     stage = Stage(POLICY, issuers=(A, B))
     async with stage.serving(protect(working(), stage.guard)), alices(stage) as (mine, theirs):
@@ -48,7 +48,7 @@ async def test_a_task_is_closed_to_the_same_subject_of_another_issuer() -> None:
     assert "error" in seen[1]
 
 
-@proves("S144", "refuses")
+@proves("S144", "refuses", "foreign tasks")
 @pytest.mark.parametrize("issuers", [(A,), (A, B)])
 async def test_a_task_is_closed_to_another_subject(issuers: tuple[str, ...]) -> None:
     stage = Stage(POLICY, issuers=issuers)
@@ -65,8 +65,8 @@ async def test_a_task_is_closed_to_another_subject(issuers: tuple[str, ...]) -> 
     assert "error" in seen[1]
 
 
-@proves("S144", "accepts")
-@proves("S144", "refuses")
+@proves("S144", "accepts", "foreign tasks")
+@proves("S144", "refuses", "foreign tasks")
 async def test_a_task_is_closed_to_its_principal_too_once_the_tool_is() -> None:
     rules = {**POLICY.rules, ("tools/call", "work"): Rule(scopes={"shop:admin"})}
     stage = Stage(Policy(base=READ, rules=rules))
@@ -113,7 +113,7 @@ async def test_a_task_uses_no_component_for_a_caller_that_it_does_not_know() -> 
     assert said["result"]["isError"]
 
 
-@proves("S185", "refuses")
+@proves("S185", "refuses", "every name of a tool")
 async def test_a_tool_that_would_run_as_a_task_is_decided_before_under_each_of_its_names() -> None:
     child = working()
     server: FastMCP[Any] = FastMCP("parent")

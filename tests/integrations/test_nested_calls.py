@@ -84,8 +84,8 @@ async def call(stage: Stage, http: Any, tool: str, **arguments: str) -> dict[str
     return found
 
 
-@proves("S185", "accepts")
-@proves("S185", "refuses")
+@proves("S185", "accepts", "every name of a tool")
+@proves("S185", "refuses", "every name of a tool")
 @pytest.mark.parametrize(
     ("tool", "name", "openly"),
     [
@@ -122,8 +122,8 @@ async def test_what_a_tool_runs_by_a_name_that_came_as_an_argument_is_decided_fo
     assert by_alice[0].correlation_id == by_alice[1].correlation_id
 
 
-@proves("S197", "accepts")
-@proves("S197", "refuses")
+@proves("S197", "accepts", "one decision everywhere")
+@proves("S197", "refuses", "one decision everywhere")
 async def test_a_tool_that_lists_names_what_its_caller_may_use() -> None:
     stage = Stage(POLICY)
     server = with_helpers(shop([]), shop([]))

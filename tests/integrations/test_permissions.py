@@ -179,7 +179,7 @@ def written(source: object, file: Path, monkeypatch: pytest.MonkeyPatch) -> None
         assert_permissions_unchanged(source, file)
 
 
-@proves("S193", "accepts")
+@proves("S193", "accepts", "an empty matrix fails")
 @each_form
 async def test_the_matrix_has_every_operation_also_those_without_a_rule(
     library: str, named: str
@@ -192,7 +192,7 @@ async def test_the_matrix_has_every_operation_also_those_without_a_rule(
     assert rows == {"refund": "anybody with admin and mcp:read", "look": "nobody"}
 
 
-@proves("S193", "accepts")
+@proves("S193", "accepts", "an empty matrix fails")
 @each_form
 def test_what_the_base_rule_opens_is_in_the_matrix(library: str, named: str) -> None:
     opened = Guard(
@@ -207,7 +207,7 @@ def test_what_the_base_rule_opens_is_in_the_matrix(library: str, named: str) -> 
     assert rows["look"] == "anybody with mcp:read"
 
 
-@proves("S193", "refuses")
+@proves("S193", "refuses", "an empty matrix fails")
 @each_form
 def test_a_tool_for_admins_that_becomes_public_fails_the_snapshot(
     library: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -221,7 +221,7 @@ def test_a_tool_for_admins_that_becomes_public_fails_the_snapshot(
         assert_permissions_unchanged(after, file)
 
 
-@proves("S193", "accepts")
+@proves("S193", "accepts", "an empty matrix fails")
 @each_form
 def test_an_explanation_knows_the_tools_of_the_server(library: str, named: str) -> None:
     source = shop(guard(), library, public=False)[named]
@@ -232,7 +232,7 @@ def test_an_explanation_knows_the_tools_of_the_server(library: str, named: str) 
     assert effective_policy_of(source).verifier is not None
 
 
-@proves("S193", "refuses")
+@proves("S193", "refuses", "an empty matrix fails")
 def test_a_tool_that_gets_its_first_rule_is_wider_than_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,7 +243,7 @@ def test_a_tool_that_gets_its_first_rule_is_wider_than_nobody(
         assert_permissions_unchanged(shop(guard(look=Rule()), "sdk", public=True)["app"], file)
 
 
-@proves("S193", "refuses")
+@proves("S193", "refuses", "an empty matrix fails")
 @pytest.mark.parametrize(
     "source",
     [
@@ -265,7 +265,7 @@ def test_what_sees_no_operation_fails_and_says_what_to_name(
     assert "module:app" in refusal.value.hint
 
 
-@proves("S193", "refuses")
+@proves("S193", "refuses", "an empty matrix fails")
 def test_a_guard_that_waits_for_its_fastmcp_server_fails_even_with_rules_of_its_own() -> None:
     from doorward.integrations.fastmcp import GuardAuth
 
@@ -278,7 +278,7 @@ def test_a_guard_that_waits_for_its_fastmcp_server_fails_even_with_rules_of_its_
     assert "module:mcp" in refusal.value.hint
 
 
-@proves("S193", "refuses")
+@proves("S193", "refuses", "an empty matrix fails")
 def test_a_guard_in_front_of_two_servers_does_not_choose_one() -> None:
     both = guard()
     apps = [shop(both, "sdk", public=public)["app"] for public in (False, True)]

@@ -86,7 +86,7 @@ def own(guard: Guard, ran: list[str]) -> Any:
 each_server = pytest.mark.parametrize("build", [official_sdk, fastmcp, own])
 
 
-@proves("S184", "accepts")
+@proves("S184", "accepts", "every spelling of a URI")
 @each_server
 async def test_a_template_serves_its_uris_and_a_rule_of_its_own_opens_one(build: Build) -> None:
     ran: list[str] = []
@@ -100,7 +100,7 @@ async def test_a_template_serves_its_uris_and_a_rule_of_its_own_opens_one(build:
     assert ran == ["menu.txt", "salaries.txt"]
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 @each_server
 async def test_no_spelling_leads_round_the_rule_of_a_resource(build: Build) -> None:
     ran: list[str] = []
@@ -123,7 +123,7 @@ async def test_no_spelling_leads_round_the_rule_of_a_resource(build: Build) -> N
     assert set(statuses) <= {400, 403}
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize("uri", ["files://s%61laries.txt", "FILES://{name}", "salaries"])
 def test_a_resource_of_the_sdk_that_nobody_could_read_is_refused_at_start_up(uri: str) -> None:
     from mcp.server.mcpserver import MCPServer
@@ -142,7 +142,7 @@ def test_a_resource_of_the_sdk_that_nobody_could_read_is_refused_at_start_up(uri
     assert refusal.value.reason == "uri-not-normal"
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 async def test_the_rule_of_the_sdks_template_holds_where_the_policy_would_not_find_it() -> None:
     """The SDK takes several lists of variables apart in a way that no rule does."""
     from mcp.server.mcpserver import MCPServer

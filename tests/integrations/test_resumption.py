@@ -67,8 +67,8 @@ async def replayed(
     return text
 
 
-@proves("S142", "accepts")
-@proves("S142", "refuses")
+@proves("S142", "accepts", "foreign sessions and handles")
+@proves("S142", "refuses", "foreign sessions and handles")
 async def test_an_event_of_one_session_is_replayed_to_no_other(
     library: Library, shop: Any, stage: Stage
 ) -> None:
@@ -92,7 +92,7 @@ async def test_an_event_of_one_session_is_replayed_to_no_other(
     assert not [one for one in told if "refund" in one]
 
 
-@proves("S142", "refuses")
+@proves("S142", "refuses", "foreign sessions and handles")
 async def test_a_server_that_is_mounted_already_keeps_the_events_of_sessions_apart(
     stage: Stage,
 ) -> None:

@@ -14,8 +14,8 @@ from tests.policy.test_decide import caller
 POLICY = Policy(rules={("tools/call", "pay"): Rule("admin")})
 
 
-@proves("S144", "accepts")
-@proves("S144", "refuses")
+@proves("S144", "accepts", "foreign tasks")
+@proves("S144", "refuses", "foreign tasks")
 @pytest.mark.parametrize(
     "result",
     [

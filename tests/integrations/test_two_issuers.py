@@ -54,8 +54,8 @@ async def tool(stage: Stage, http: httpx2.AsyncClient, name: str, **arguments: A
     return result_of(answer)["result"]["content"][0]["text"]
 
 
-@proves("S187", "accepts")
-@proves("S187", "refuses")
+@proves("S187", "accepts", "callers of two issuers")
+@proves("S187", "refuses", "callers of two issuers")
 async def test_a_session_is_closed_to_the_same_subject_of_another_issuer(
     library: Library, shop: Any
 ) -> None:
@@ -76,8 +76,8 @@ async def test_a_session_is_closed_to_the_same_subject_of_another_issuer(
     assert result_of(own)["result"]["content"][0]["text"] == "alice alice"
 
 
-@proves("S187", "accepts")
-@proves("S187", "refuses")
+@proves("S187", "accepts", "callers of two issuers")
+@proves("S187", "refuses", "callers of two issuers")
 async def test_what_fastmcp_keeps_for_a_user_is_kept_from_the_other_issuers_user() -> None:
     server: FastMCP[Any] = FastMCP("shop")
 
@@ -102,8 +102,8 @@ async def test_what_fastmcp_keeps_for_a_user_is_kept_from_the_other_issuers_user
 
 @ERAS
 @pytest.mark.parametrize("stateless", [True, False], ids=["stateless", "sessions"])
-@proves("S145", "refuses")
-@proves("S187", "refuses")
+@proves("S145", "refuses", "no result of another user")
+@proves("S187", "refuses", "callers of two issuers")
 async def test_a_session_id_of_their_own_choice_opens_nothing_that_another_caller_keeps(
     era: str, stateless: bool
 ) -> None:
@@ -141,10 +141,10 @@ async def test_a_session_id_of_their_own_choice_opens_nothing_that_another_calle
     assert "mine" not in asked[1].text
 
 
-@proves("S145", "accepts")
-@proves("S145", "refuses")
-@proves("S187", "accepts")
-@proves("S187", "refuses")
+@proves("S145", "accepts", "no result of another user")
+@proves("S145", "refuses", "no result of another user")
+@proves("S187", "accepts", "callers of two issuers")
+@proves("S187", "refuses", "callers of two issuers")
 async def test_what_fastmcp_caches_for_a_caller_is_no_answer_to_another() -> None:
     server: FastMCP[Any] = FastMCP("shop", middleware=[ResponseCachingMiddleware()])
     asked: list[str] = []
@@ -168,9 +168,9 @@ async def test_what_fastmcp_caches_for_a_caller_is_no_answer_to_another() -> Non
     assert asked == ["alice", "alice", "bob"]
 
 
-@proves("S144", "accepts")
-@proves("S144", "refuses")
-@proves("S187", "refuses")
+@proves("S144", "accepts", "foreign tasks")
+@proves("S144", "refuses", "foreign tasks")
+@proves("S187", "refuses", "callers of two issuers")
 async def test_a_task_of_our_own_server_is_closed_to_the_other_issuers_alice() -> None:
     server = McpServer("working", version="1.0")
 

@@ -14,7 +14,7 @@ from tests.tokens.signer import ALGORITHMS, Signer, b64, ec_jwk, rsa_jwk, rsa_ke
 RSA = rsa_jwk(rsa_key(), kid="k1")
 
 
-@proves("S135", "accepts")
+@proves("S135", "accepts", "key rotation")
 @pytest.mark.parametrize("kind", ALGORITHMS)
 def test_a_public_key_of_every_algorithm_is_read(kind: str) -> None:
     signer = Signer(kind)
@@ -37,8 +37,8 @@ def test_a_curve_without_an_algorithm_serves_the_one_that_is_made_for_it(kind: s
     assert set(read_key(signer.jwk).checks) == {signer.alg}
 
 
-@proves("S134", "refuses")
-@proves("S135", "refuses")
+@proves("S134", "refuses", "key fetching is bounded")
+@proves("S135", "refuses", "key rotation")
 @pytest.mark.parametrize(
     "change",
     [
@@ -104,7 +104,7 @@ def test_what_is_no_key_set_is_refused(document: object) -> None:
         KeySet(document)
 
 
-@proves("S135", "accepts")
+@proves("S135", "accepts", "key rotation")
 def test_odd_keys_beside_a_good_one_are_left_aside_and_named() -> None:
     good = Signer("ES256", "good")
     keys = KeySet({"keys": [None, {"kty": "oct", "k": "eA"}, {**RSA, "use": "enc"}, good.jwk]})
@@ -123,7 +123,7 @@ def test_a_key_for_encryption_is_left_aside_and_nobody_is_told(purpose: dict[str
     assert keys.ignored == []
 
 
-@proves("S135", "accepts")
+@proves("S135", "accepts", "key rotation")
 def test_one_name_for_keys_of_different_types_is_told_apart_by_the_algorithm() -> None:
     curve = Signer("ES256", "k1")
     keys = KeySet({"keys": [RSA, curve.jwk]})
@@ -134,7 +134,7 @@ def test_one_name_for_keys_of_different_types_is_told_apart_by_the_algorithm() -
     assert rsa.public != ecdsa.public
 
 
-@proves("S135", "refuses")
+@proves("S135", "refuses", "key rotation")
 def test_one_name_for_two_keys_of_a_type_is_nobodys() -> None:
     keys = KeySet({"keys": [Signer("ES256").jwk, Signer("ES256").jwk]})
 

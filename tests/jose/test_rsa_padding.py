@@ -36,7 +36,7 @@ def sign(padded: bytes) -> bytes:
     return pow(int.from_bytes(padded, "big"), numbers.d, n).to_bytes(SIZE, "big")
 
 
-@proves("S125", "accepts")
+@proves("S125", "accepts", "key confusion")
 @pytest.mark.parametrize(
     ("algorithm", "info", "digest"),
     [
@@ -75,7 +75,7 @@ FORGED = {
 }
 
 
-@proves("S125", "refuses")
+@proves("S125", "refuses", "key confusion")
 @pytest.mark.parametrize("padded", FORGED.values(), ids=FORGED)
 def test_a_signature_padded_otherwise_is_refused_by_us_and_by_the_library(padded: bytes) -> None:
     forged = sign(padded)
@@ -85,7 +85,7 @@ def test_a_signature_padded_otherwise_is_refused_by_us_and_by_the_library(padded
         rsa_key().public_key().verify(forged, MESSAGE, padding.PKCS1v15(), hashes.SHA256())
 
 
-@proves("S125", "refuses")
+@proves("S125", "refuses", "key confusion")
 def test_a_second_number_for_the_same_signature_is_refused() -> None:
     key, good = read_key(Signer("RS256").jwk), sign(block(GOOD))
     n = rsa_key().public_key().public_numbers().n

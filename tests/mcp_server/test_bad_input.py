@@ -50,7 +50,7 @@ async def still_serves(peer: RpcClient, calls: list[int]) -> None:
     assert (await peer.call("count")).content_text == "1"
 
 
-@proves("S151", "accepts")
+@proves("S151", "accepts", "one reading per message")
 async def test_one_message_that_everybody_reads_alike_is_served() -> None:
     server, calls = counting_server()
     async with rpc_client(server) as peer:
@@ -60,7 +60,7 @@ async def test_one_message_that_everybody_reads_alike_is_served() -> None:
     assert calls == [1]
 
 
-@proves("S151", "refuses")
+@proves("S151", "refuses", "one reading per message")
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -129,7 +129,7 @@ async def test_a_request_without_an_id_runs_nothing_and_is_told_so() -> None:
     assert not calls
 
 
-@proves("S150", "accepts")
+@proves("S150", "accepts", "headers agree with the body")
 @pytest.mark.parametrize("name", ["count", "=?base64?Y291bnQ=?="])
 async def test_headers_like_the_body_are_served(name: str) -> None:
     server, _ = counting_server()
@@ -139,7 +139,7 @@ async def test_headers_like_the_body_are_served(name: str) -> None:
     assert answer.content_text == "1"
 
 
-@proves("S150", "refuses")
+@proves("S150", "refuses", "headers agree with the body")
 @pytest.mark.parametrize(
     "changed",
     [
@@ -190,7 +190,7 @@ async def test_a_version_that_nobody_speaks_is_answered_with_those_that_are_spok
     assert answer.error["data"] == {"supported": [MODERN], "requested": "2099-01-01"}
 
 
-@proves("S165", "accepts")
+@proves("S165", "accepts", "ambiguous framing")
 async def test_a_body_of_exactly_the_limit_is_read() -> None:
     server, _ = counting_server()
     body = request_text()
@@ -200,7 +200,7 @@ async def test_a_body_of_exactly_the_limit_is_read() -> None:
     assert answer.content_text == "1"
 
 
-@proves("S165", "refuses")
+@proves("S165", "refuses", "ambiguous framing")
 @pytest.mark.parametrize("announced", [True, False], ids=["announced", "in-chunks"])
 async def test_a_body_over_the_limit_is_refused_before_it_is_parsed(announced: bool) -> None:
     server, calls = counting_server()

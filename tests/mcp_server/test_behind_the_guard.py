@@ -70,7 +70,7 @@ async def behind_the_guard(
         yield RpcClient(http, version)
 
 
-@proves("S146", "accepts")
+@proves("S146", "accepts", "user from the token alone")
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25", "2025-03-26"])
 @pytest.mark.parametrize("in_fastapi", [False, True], ids=["alone", "in-fastapi"])
 async def test_a_tool_is_told_whom_the_token_names(version: str, in_fastapi: bool) -> None:
@@ -79,7 +79,7 @@ async def test_a_tool_is_told_whom_the_token_names(version: str, in_fastapi: boo
         assert (await peer.call("whoami_in_a_thread")).content_text == "alice alice"
 
 
-@proves("S146", "refuses")
+@proves("S146", "refuses", "user from the token alone")
 @pytest.mark.parametrize(
     "headers", [{"x-user": "root"}, {"x-forwarded-user": "root"}, {"x-mcp-authorized": "root"}]
 )
@@ -93,8 +93,8 @@ async def test_nothing_else_in_the_request_names_the_caller(headers: Mapping[str
     assert injected.result["isError"] is True
 
 
-@proves("S145", "accepts")
-@proves("S145", "refuses")
+@proves("S145", "accepts", "no result of another user")
+@proves("S145", "refuses", "no result of another user")
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
 async def test_a_list_is_its_callers_own(version: str) -> None:
     async with behind_the_guard(ALICE, version) as peer:
@@ -107,7 +107,7 @@ async def test_a_list_is_its_callers_own(version: str) -> None:
     assert seen.get("cacheScope", "private") == "private"
 
 
-@proves("S151", "refuses")
+@proves("S151", "refuses", "one reading per message")
 async def test_a_body_that_two_parsers_read_differently_reaches_no_tool() -> None:
     body = (
         b'{"jsonrpc":"2.0","id":1,"method":"tools/call",'
@@ -120,7 +120,7 @@ async def test_a_body_that_two_parsers_read_differently_reaches_no_tool() -> Non
     assert "off" not in answer.text
 
 
-@proves("S142", "refuses")
+@proves("S142", "refuses", "foreign sessions and handles")
 async def test_a_session_id_of_somebody_else_lends_nothing() -> None:
     async with behind_the_guard(ADMIN, "2025-11-25") as peer:
         opened = await peer.ask(

@@ -62,7 +62,7 @@ async def test_what_a_tool_depends_on_is_opened_shared_and_closed() -> None:
     assert threaded.content_text == "settings of db 1 alice"
 
 
-@proves("S146", "refuses")
+@proves("S146", "refuses", "user from the token alone")
 @pytest.mark.parametrize("name", ["cfg", "db", "by"])
 async def test_no_peer_can_send_what_a_tool_depends_on(name: str) -> None:
     async with rpc_client(server()) as peer:

@@ -18,7 +18,7 @@ def server() -> McpServer:
     return made
 
 
-@proves("S162", "accepts")
+@proves("S162", "accepts", "foreign origins on local ports")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -39,7 +39,7 @@ async def test_a_neighbour_is_served(headers: dict[str, str]) -> None:
         assert (await peer.call("hello", headers)).content_text == "hello"
 
 
-@proves("S162", "refuses")
+@proves("S162", "refuses", "foreign origins on local ports")
 @pytest.mark.parametrize(
     "host",
     [
@@ -69,7 +69,7 @@ async def test_a_host_that_is_not_ours_is_refused(host: str) -> None:
     assert not host or host not in answer.text
 
 
-@proves("S162", "refuses")
+@proves("S162", "refuses", "foreign origins on local ports")
 @pytest.mark.parametrize(
     "origin",
     [
@@ -92,7 +92,7 @@ async def test_a_web_page_from_elsewhere_is_refused(origin: str) -> None:
     assert answer.status == 403
 
 
-@proves("S162", "refuses")
+@proves("S162", "refuses", "foreign origins on local ports")
 async def test_a_preflight_is_not_granted() -> None:
     async with rpc_client(server()) as peer:
         response = await peer.http.options(

@@ -44,14 +44,14 @@ def decided_by_policy(server: McpServer) -> None:
     server.decide = lambda who, what: who is not None and policy.decide(who, what).allowed
 
 
-@proves("S146", "accepts")
+@proves("S146", "accepts", "user from the token alone")
 @pytest.mark.parametrize("version", REVISIONS)
 async def test_a_tool_is_told_who_the_guard_found(version: str) -> None:
     async with rpc_client(demo(), version, identity=ALICE) as peer:
         assert (await peer.call("whoami")).content_text == "alice"
 
 
-@proves("S146", "refuses")
+@proves("S146", "refuses", "user from the token alone")
 async def test_the_caller_is_in_no_schema() -> None:
     async with rpc_client(demo(), identity=ADMIN) as peer:
         tools = (await peer.ask("tools/list")).result["tools"]
@@ -61,7 +61,7 @@ async def test_the_caller_is_in_no_schema() -> None:
     assert [argument["name"] for argument in prompts[0]["arguments"]] == ["style"]
 
 
-@proves("S146", "refuses")
+@proves("S146", "refuses", "user from the token alone")
 @pytest.mark.parametrize("sent", ["root", {"subject": "root"}, None], ids=repr)
 async def test_an_argument_cannot_be_the_caller(sent: Any) -> None:
     async with rpc_client(demo(), identity=ALICE) as peer:
@@ -71,7 +71,7 @@ async def test_an_argument_cannot_be_the_caller(sent: Any) -> None:
     assert "user: " in answer.content_text
 
 
-@proves("S146", "refuses")
+@proves("S146", "refuses", "user from the token alone")
 async def test_a_prompt_argument_cannot_be_the_caller() -> None:
     async with rpc_client(demo(), identity=ALICE) as peer:
         answer = await peer.ask("prompts/get", {"name": "greeting", "arguments": {"user": "root"}})
@@ -79,7 +79,7 @@ async def test_a_prompt_argument_cannot_be_the_caller() -> None:
     assert answer.error["code"] == -32602
 
 
-@proves("S146", "refuses")
+@proves("S146", "refuses", "user from the token alone")
 @pytest.mark.parametrize(
     "header",
     ["x-user", "x-forwarded-user", "x-mcp-authorized", "remote-user", "doorward.identity"],
@@ -89,7 +89,7 @@ async def test_a_header_cannot_be_the_caller(header: str) -> None:
         assert (await peer.call("whoami", {header: "root"})).content_text == "alice"
 
 
-@proves("S146", "refuses")
+@proves("S146", "refuses", "user from the token alone")
 async def test_meta_cannot_be_the_caller() -> None:
     meta = {"doorward.identity": {"subject": "root"}, "user": "root"}
     async with rpc_client(demo(), identity=ALICE) as peer:
@@ -98,7 +98,7 @@ async def test_meta_cannot_be_the_caller() -> None:
     assert answer.content_text == "alice"
 
 
-@proves("S146", "refuses")
+@proves("S146", "refuses", "user from the token alone")
 async def test_something_in_the_scope_that_is_no_identity_is_nobody() -> None:
     async with rpc_client(demo(), identity={"subject": "root"}) as peer:  # type: ignore[arg-type]
         answer = await peer.call("whoami")
@@ -156,8 +156,8 @@ async def test_a_prompt_that_needs_its_caller_says_so_when_no_guard_stands_in_fr
     assert "no guard" in answer.error["message"]
 
 
-@proves("S145", "accepts")
-@proves("S145", "refuses")
+@proves("S145", "accepts", "no result of another user")
+@proves("S145", "refuses", "no result of another user")
 async def test_callers_that_overlap_are_each_told_their_own_name() -> None:
     server = McpServer("test", version="1")
     everybody_is_in = asyncio.Barrier(8)
@@ -180,7 +180,7 @@ async def scopes_of(peer: RpcClient) -> list[str]:
     return [(await peer.ask(method)).result["cacheScope"] for method in methods]
 
 
-@proves("S145", "accepts")
+@proves("S145", "accepts", "no result of another user")
 async def test_what_is_the_same_for_everybody_may_be_cached_for_everybody() -> None:
     server = McpServer("test", version="1", list_ttl_ms=5000)
     server.tool(name="hello")(lambda: "hello")
@@ -190,13 +190,13 @@ async def test_what_is_the_same_for_everybody_may_be_cached_for_everybody() -> N
         assert (await peer.ask("tools/list")).result["ttlMs"] == 5000
 
 
-@proves("S145", "refuses")
+@proves("S145", "refuses", "no result of another user")
 async def test_what_an_identified_caller_is_shown_is_cached_for_nobody_else() -> None:
     async with rpc_client(demo(), identity=ALICE) as peer:
         assert await scopes_of(peer) == ["private"] * 3
 
 
-@proves("S145", "refuses")
+@proves("S145", "refuses", "no result of another user")
 async def test_what_needs_no_rule_is_still_cached_for_nobody_else_where_callers_are_known() -> None:
     server = McpServer("test", version="1")
     server.tool(name="hello")(lambda: "hello")
@@ -205,7 +205,7 @@ async def test_what_needs_no_rule_is_still_cached_for_nobody_else_where_callers_
         assert await scopes_of(peer) == ["private"] * 3
 
 
-@proves("S145", "refuses")
+@proves("S145", "refuses", "no result of another user")
 async def test_a_list_that_rules_cut_short_is_cached_for_nobody_else() -> None:
     async with rpc_client(demo()) as peer:
         listed = (await peer.ask("tools/list")).result
@@ -213,8 +213,8 @@ async def test_a_list_that_rules_cut_short_is_cached_for_nobody_else() -> None:
     assert (listed["tools"], listed["cacheScope"]) == ([], "private")
 
 
-@proves("S153", "accepts")
-@proves("S153", "refuses")
+@proves("S153", "accepts", "denied under every name")
+@proves("S153", "refuses", "denied under every name")
 @pytest.mark.parametrize(
     "by_policy", [False, True], ids=["by-the-rules", "by-the-composers-policy"]
 )
@@ -234,7 +234,7 @@ async def test_a_list_shows_what_its_caller_may_use(version: str, by_policy: boo
     assert seen_by_admin == ["whoami", "shut_down"]
 
 
-@proves("S147", "accepts")
+@proves("S147", "accepts", "hidden is like unknown")
 async def test_a_tool_that_is_not_hidden_answers() -> None:
     server = demo()
     decided_by_policy(server)
@@ -242,7 +242,7 @@ async def test_a_tool_that_is_not_hidden_answers() -> None:
         assert (await peer.call("shut_down", at="one")).content_text == "root at one"
 
 
-@proves("S147", "refuses")
+@proves("S147", "refuses", "hidden is like unknown")
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
 async def test_a_hidden_tool_and_an_unknown_tool_are_the_same_to_their_caller(version: str) -> None:
     hidden, unknown = demo(), McpServer("demo", version="1.0")
@@ -260,7 +260,7 @@ async def test_a_hidden_tool_and_an_unknown_tool_are_the_same_to_their_caller(ve
     assert "Unknown tool: shut_down" in texts[0][1]
 
 
-@proves("S147", "refuses")
+@proves("S147", "refuses", "hidden is like unknown")
 async def test_without_a_guard_what_has_a_rule_is_not_served() -> None:
     async with rpc_client(demo()) as peer:
         answer = await peer.call("whoami")

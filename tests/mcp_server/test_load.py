@@ -150,7 +150,7 @@ def token_of(subject: str) -> str:
     return MINT.mint(subject, scopes={"mcp:read"})
 
 
-@proves("S141", "refuses")
+@proves("S141", "refuses", "streams end with tokens")
 async def test_a_listener_is_cut_off_when_its_token_is_over() -> None:
     wanted = {"notifications": {"toolsListChanged": True}}
     async with guarded(token_of("alice"), seconds_left=0.3) as (caller, server):
@@ -166,7 +166,7 @@ async def test_a_listener_is_cut_off_when_its_token_is_over() -> None:
     assert rest == []
 
 
-@proves("S142", "accepts")
+@proves("S142", "accepts", "foreign sessions and handles")
 async def test_a_session_lives_behind_the_guard() -> None:
     async with guarded(token_of("alice"), "2025-11-25") as (caller, _):
         session = await caller.initialize({"elicitation": {}})
@@ -183,7 +183,7 @@ async def test_a_session_lives_behind_the_guard() -> None:
     assert ended.status_code == 204
 
 
-@proves("S142", "refuses")
+@proves("S142", "refuses", "foreign sessions and handles")
 async def test_a_session_behind_the_guard_is_closed_to_others() -> None:
     async with guarded(token_of("alice"), "2025-11-25") as (caller, _):
         await caller.initialize({"elicitation": {}})

@@ -35,7 +35,7 @@ def sentinel(text: str) -> str:
     return f"=?base64?{base64.b64encode(text.encode()).decode()}?="
 
 
-@proves("S150", "accepts")
+@proves("S150", "accepts", "headers agree with the body")
 @pytest.mark.parametrize(
     ("arguments", "headers"),
     [
@@ -60,7 +60,7 @@ async def test_a_header_that_says_what_the_argument_says_is_served(
     assert answer.content_text.startswith(arguments["region"])
 
 
-@proves("S150", "refuses")
+@proves("S150", "refuses", "headers agree with the body")
 @pytest.mark.parametrize(
     ("arguments", "headers"),
     [
@@ -88,7 +88,7 @@ async def test_a_header_that_says_something_else_is_refused(
     assert (answer.status, answer.error["code"], answer.message["id"]) == (400, -32020, 1)
 
 
-@proves("S150", "refuses")
+@proves("S150", "refuses", "headers agree with the body")
 @pytest.mark.parametrize("second", ["eu", "us"])
 async def test_a_header_that_came_twice_is_refused(second: str) -> None:
     async with rpc_client(server()) as peer:

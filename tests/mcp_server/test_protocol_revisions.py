@@ -136,7 +136,7 @@ async def test_an_answer_has_the_id_of_its_question(given: int | str) -> None:
         assert (await peer.ask("tools/list", id=given)).message["id"] == given
 
 
-@proves("S142", "accepts")
+@proves("S142", "accepts", "foreign sessions and handles")
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
 async def test_a_foreign_session_id_is_ignored(version: str) -> None:
     headers = {"mcp-session-id": "somebody-elses", "last-event-id": "9"}
@@ -147,7 +147,7 @@ async def test_a_foreign_session_id_is_ignored(version: str) -> None:
     assert "somebody-elses" not in f"{answer.headers} {answer.text}"
 
 
-@proves("S142", "refuses")
+@proves("S142", "refuses", "foreign sessions and handles")
 @pytest.mark.parametrize("version", [MODERN, *LEGACY])
 async def test_no_session_is_begun_that_somebody_could_take_over(version: str) -> None:
     async with rpc_client(server(), version) as peer:
@@ -158,7 +158,7 @@ async def test_no_session_is_begun_that_somebody_could_take_over(version: str) -
     assert "mcp-session-id" not in answer.headers
 
 
-@proves("S142", "refuses")
+@proves("S142", "refuses", "foreign sessions and handles")
 @pytest.mark.parametrize("verb", ["GET", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"])
 async def test_there_is_no_session_to_listen_to_or_to_end(verb: str) -> None:
     async with rpc_client(server()) as peer:

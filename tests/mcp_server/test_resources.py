@@ -95,7 +95,7 @@ async def test_resources_and_templates_are_listed_apart_and_as_their_author_says
     assert (fixed["ttlMs"], fixed["cacheScope"]) == (60_000, "private")
 
 
-@proves("S146", "accepts")
+@proves("S146", "accepts", "user from the token alone")
 async def test_a_resource_knows_its_reader() -> None:
     async with rpc_client(notes(), identity=ALICE) as peer:
         answer = await peer.ask("resources/read", {"uri": "notes://mine"})
@@ -142,7 +142,7 @@ async def test_what_is_not_there_is_not_found(uri: str, version: str) -> None:
     assert answer.status == (400 if version == MODERN else 200)
 
 
-@proves("S145", "refuses")
+@proves("S145", "refuses", "no result of another user")
 @pytest.mark.parametrize("uri", ["notes://mine", "notes://alice/plan"])
 async def test_what_is_hidden_is_not_found_and_not_listed(uri: str) -> None:
     server = notes()
@@ -249,7 +249,7 @@ async def test_at_most_a_hundred_suggestions_are_made() -> None:
     assert (completion["total"], completion["hasMore"]) == (250, True)
 
 
-@proves("S145", "refuses")
+@proves("S145", "refuses", "no result of another user")
 @pytest.mark.parametrize("ref", [PROMPT, TEMPLATE])
 async def test_who_may_not_use_a_thing_may_not_have_it_completed(ref: dict[str, str]) -> None:
     server = completing()
@@ -301,7 +301,7 @@ async def test_pages_follow_each_other_until_the_last() -> None:
     assert first["cacheScope"] == second["cacheScope"] == "private"
 
 
-@proves("S145", "refuses")
+@proves("S145", "refuses", "no result of another user")
 @pytest.mark.parametrize(
     "cursor", ["", "b", 5, {}, "====", base64.b64encode(b"secret").decode(), "w6Q", "\ud800"]
 )
@@ -342,7 +342,7 @@ def test_a_schema_that_is_of_no_object_is_refused_at_start() -> None:
     assert refusal.value.reason == "unusable-schema"
 
 
-@proves("S122", "refuses")
+@proves("S122", "refuses", "401 and 403 challenges")
 def test_one_rule_of_a_template_is_the_rule_of_all_its_uris() -> None:
     policy = Policy(
         rules={

@@ -175,7 +175,7 @@ async def test_a_user_may_refuse(action: str) -> None:
     assert answer.content_text == f"not booked: {action}"
 
 
-@proves("S143", "accepts")
+@proves("S143", "accepts", "foreign requestState")
 async def test_a_state_is_good_for_its_caller_request_and_time() -> None:
     clock = Clock()
     async with rpc_client(travel(clock), capabilities=ALL, identity=ALICE) as peer:
@@ -186,7 +186,7 @@ async def test_a_state_is_good_for_its_caller_request_and_time() -> None:
     assert answer.result["resultType"] == "input_required"
 
 
-@proves("S143", "refuses")
+@proves("S143", "refuses", "foreign requestState")
 @pytest.mark.parametrize(
     "altered",
     [
@@ -207,7 +207,7 @@ async def test_an_altered_state_is_refused(altered: Any) -> None:
     assert (answer.status, answer.error["code"]) == (400, -32602)
 
 
-@proves("S143", "refuses")
+@proves("S143", "refuses", "foreign requestState")
 async def test_a_state_that_has_expired_is_refused() -> None:
     clock = Clock()
     async with rpc_client(travel(clock), capabilities=ALL, identity=ALICE) as peer:
@@ -224,7 +224,7 @@ def varied(**changes: Any) -> Identity:
     return Identity(**{**fields, **base, **changes})
 
 
-@proves("S143", "refuses")
+@proves("S143", "refuses", "foreign requestState")
 @pytest.mark.parametrize(
     "other",
     [varied(subject="bob"), varied(issuer="https://b.example"), varied(client_id="c2"), None],
@@ -242,7 +242,7 @@ async def test_a_state_of_somebody_else_is_refused(other: Identity | None) -> No
     assert answer.error["code"] == -32602
 
 
-@proves("S143", "refuses")
+@proves("S143", "refuses", "foreign requestState")
 async def test_a_state_of_another_request_is_refused() -> None:
     async with rpc_client(travel(), capabilities=ALL, identity=ALICE) as peer:
         state = await first_round(peer)
@@ -258,7 +258,7 @@ async def test_a_state_of_another_request_is_refused() -> None:
         assert answer.error["message"] == "requestState is not valid for this request"
 
 
-@proves("S143", "refuses")
+@proves("S143", "refuses", "foreign requestState")
 async def test_a_state_of_another_server_or_key_is_refused() -> None:
     async with rpc_client(travel(state_key=KEY), capabilities=ALL) as peer:
         state = await first_round(peer)

@@ -121,7 +121,7 @@ async def test_a_client_that_cannot_be_asked_is_not(declared: dict[str, Any] | N
     assert message["error"]["code"] == -32021
 
 
-@proves("S142", "refuses")
+@proves("S142", "refuses", "foreign sessions and handles")
 @pytest.mark.parametrize("other", [BOB, None, person("alice2")], ids=["bob", "nobody", "alice2"])
 async def test_a_session_is_closed_to_everybody_else(other: Identity | None) -> None:
     server = asking()
@@ -150,7 +150,7 @@ async def test_a_session_is_closed_to_everybody_else(other: Identity | None) -> 
     assert "result" in still
 
 
-@proves("S142", "accepts")
+@proves("S142", "accepts", "foreign sessions and handles")
 async def test_a_session_that_was_ended_is_over() -> None:
     async with session_client(asking(), "2025-11-25", identity=ALICE) as caller:
         await caller.initialize()
@@ -205,8 +205,8 @@ async def test_what_is_not_there_cannot_be_subscribed_to() -> None:
     assert message["error"]["code"] == -32002
 
 
-@proves("S197", "accepts")
-@proves("S197", "refuses")
+@proves("S197", "accepts", "one decision everywhere")
+@proves("S197", "refuses", "one decision everywhere")
 @pytest.mark.parametrize("decides", [True, False], ids=["by-the-policy", "by-its-rules"])
 async def test_a_uri_with_a_rule_of_its_own_is_subscribed_to_by_that_rule(decides: bool) -> None:
     server = asking()
@@ -231,8 +231,8 @@ async def test_a_uri_with_a_rule_of_its_own_is_subscribed_to_by_that_rule(decide
         assert ["error" in one for one in answers] == [refused] * len(closed)
 
 
-@proves("S197", "refuses")
-@proves("S142", "refuses")
+@proves("S197", "refuses", "one decision everywhere")
+@proves("S142", "refuses", "foreign sessions and handles")
 async def test_a_weaker_token_hears_nothing_of_what_a_stronger_one_subscribed_to() -> None:
     server = asking()
     strong, weak = person("alice", "admin"), person("alice")
@@ -257,7 +257,7 @@ async def test_a_weaker_token_hears_nothing_of_what_a_stronger_one_subscribed_to
     assert heard_by_the_stronger["params"] == {"uri": "notes://a"}
 
 
-@proves("S142", "refuses")
+@proves("S142", "refuses", "foreign sessions and handles")
 async def test_a_weaker_token_does_not_come_back_for_the_answer_to_a_stronger_one() -> None:
     server = asking()
     strong, weak = person("alice", "admin"), person("alice")
@@ -326,7 +326,7 @@ async def test_work_goes_on_while_its_client_is_away(monkeypatch: pytest.MonkeyP
     assert missed[0]["result"]["content"][0]["text"] == "waited"
 
 
-@proves("S142", "refuses")
+@proves("S142", "refuses", "foreign sessions and handles")
 async def test_nobody_else_can_come_back_for_an_answer() -> None:
     server = asking()
     async with session_client(server, "2025-11-25", identity=ALICE) as caller:

@@ -171,7 +171,7 @@ async def test_a_listener_hears_of_what_it_asked_for_and_of_nothing_else() -> No
     assert all(one["params"]["_meta"] == {ID: 7} for one in [*heard, then] if one)
 
 
-@proves("S145", "refuses")
+@proves("S145", "refuses", "no result of another user")
 async def test_a_listener_is_granted_only_what_it_may_read() -> None:
     asked = ["notes://open", "notes://closed", "notes://none", "notes://of/alice", "notes://of/.."]
     async with session_client(watched()) as caller:

@@ -117,7 +117,7 @@ async def test_a_task_that_stops_itself_is_not_polled_for_ever() -> None:
     assert found["error"]["message"] == "The work was stopped."
 
 
-@proves("S144", "accepts")
+@proves("S144", "accepts", "foreign tasks")
 async def test_a_task_is_its_principals_to_follow_answer_and_cancel() -> None:
     async with rpc_client(working(), capabilities=TASKS, identity=ALICE) as peer:
         task = await begin(peer, "work", then="hang")
@@ -137,8 +137,8 @@ def varied(**changes: Any) -> Identity:
     return Identity(**{**fields, **base, **changes})
 
 
-@proves("S144", "refuses")
-@proves("S142", "refuses")
+@proves("S144", "refuses", "foreign tasks")
+@proves("S142", "refuses", "foreign sessions and handles")
 @pytest.mark.parametrize(
     "other",
     [varied(subject="bob"), varied(issuer="https://b.example"), varied(client_id="c2"), None],
@@ -164,7 +164,7 @@ async def test_a_task_is_closed_to_others_who_know_its_id(
     assert still["status"] == "working"
 
 
-@proves("S144", "refuses")
+@proves("S144", "refuses", "foreign tasks")
 async def test_a_task_is_closed_to_its_principal_too_once_the_tool_is() -> None:
     server = working()
     policy = Policy(rules=server.rules)
@@ -175,8 +175,8 @@ async def test_a_task_is_closed_to_its_principal_too_once_the_tool_is() -> None:
         assert (await get(peer, task)).error["message"] == "Unknown task"
 
 
-@proves("S144", "accepts")
-@proves("S144", "refuses")
+@proves("S144", "accepts", "foreign tasks")
+@proves("S144", "refuses", "foreign tasks")
 async def test_without_a_decision_a_task_is_for_a_token_that_holds_what_the_first_one_held() -> (
     None
 ):
@@ -206,7 +206,7 @@ async def test_without_a_decision_a_task_is_for_a_token_that_holds_what_the_firs
     assert first["params"]["notifications"]["taskIds"] == []
 
 
-@proves("S144", "refuses")
+@proves("S144", "refuses", "foreign tasks")
 async def test_nobody_else_hears_of_a_task() -> None:
     server = working(subscriptions=True)
     async with rpc_client(server, capabilities=TASKS, identity=ALICE) as peer:

@@ -10,8 +10,8 @@ from doorward.net.addresses import is_public
 from tests.ledger import proves
 
 
-@proves("S66", "accepts")
-@proves("S67", "accepts")
+@proves("S66", "accepts", "special addresses are refused")
+@proves("S67", "accepts", "embedded IPv4 addresses")
 @pytest.mark.parametrize(
     "address",
     [
@@ -36,7 +36,7 @@ def test_an_ordinary_address_of_the_internet_is_public(address: str) -> None:
     assert is_public(address)
 
 
-@proves("S66", "refuses")
+@proves("S66", "refuses", "special addresses are refused")
 @pytest.mark.parametrize(
     "address",
     [
@@ -90,7 +90,7 @@ def test_an_address_of_a_special_range_is_not_public(address: str) -> None:
     assert not is_public(address)
 
 
-@proves("S67", "refuses")
+@proves("S67", "refuses", "embedded IPv4 addresses")
 @pytest.mark.parametrize(
     "address",
     [
@@ -109,7 +109,7 @@ def test_an_address_that_carries_another_one_is_not_public(address: str) -> None
     assert not is_public(address)
 
 
-@proves("S69", "refuses")
+@proves("S69", "refuses", "odd spellings of addresses")
 @pytest.mark.parametrize(
     "text",
     [
@@ -132,7 +132,7 @@ def test_what_is_not_the_usual_spelling_of_an_address_is_not_public(text: str) -
     assert not is_public(text)
 
 
-@proves("S66", "refuses")
+@proves("S66", "refuses", "special addresses are refused")
 @given(st.ip_addresses())
 def test_nothing_that_python_calls_private_or_special_is_public(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,

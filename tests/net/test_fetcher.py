@@ -30,8 +30,8 @@ def fetcher(place: Place, tls: Contexts, **options: object) -> Fetcher:
     return Fetcher(**settings)  # type: ignore[arg-type]
 
 
-@proves("S65", "accepts")
-@proves("S71", "accepts")
+@proves("S65", "accepts", "documents do not redirect")
+@proves("S71", "accepts", "TLS under a pinned address")
 async def test_a_document_is_fetched_with_the_name_in_host_and_sni(tls: Contexts) -> None:
     async with serving(
         saying(ok(b'{"keys":[]}', "Content-Type: application/json")), tls[0]
@@ -72,7 +72,7 @@ async def test_the_authorities_are_read_once_and_beside_the_event_loop(
     assert thread is not threading.main_thread()
 
 
-@proves("S65", "refuses")
+@proves("S65", "refuses", "documents do not redirect")
 @pytest.mark.parametrize(
     "status",
     [
@@ -103,8 +103,8 @@ async def test_anything_but_a_200_is_an_error_and_is_not_followed(
     assert status[:3] in failure.value.detail
 
 
-@proves("S66", "refuses")
-@proves("S68", "refuses")
+@proves("S66", "refuses", "special addresses are refused")
+@proves("S68", "refuses", "names are pinned")
 @pytest.mark.parametrize(
     "addresses",
     [
@@ -126,8 +126,8 @@ async def test_a_name_that_leads_inside_is_refused_before_anything_is_sent(
         assert place.connections == 0
 
 
-@proves("S66", "refuses")
-@proves("S69", "refuses")
+@proves("S66", "refuses", "special addresses are refused")
+@proves("S69", "refuses", "odd spellings of addresses")
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "[::1]", "169.254.169.254", "127.1", "2130706433", "[::ffff:127.0.0.1]"]
 )
@@ -149,7 +149,7 @@ async def test_the_private_host_is_allowed_at_its_own_port_alone(tls: Contexts) 
     assert other.connections == 0
 
 
-@proves("S68", "accepts")
+@proves("S68", "accepts", "names are pinned")
 async def test_a_name_is_resolved_once_and_the_next_address_tried(tls: Contexts) -> None:
     asked: list[str] = []
 
@@ -164,7 +164,7 @@ async def test_a_name_is_resolved_once_and_the_next_address_tried(tls: Contexts)
     assert asked == [NAME]
 
 
-@proves("S68", "refuses")
+@proves("S68", "refuses", "names are pinned")
 async def test_a_connection_that_ends_elsewhere_than_was_checked_is_dropped() -> None:
     class Elsewhere(httpcore2.AsyncNetworkStream):
         closed = False
@@ -198,13 +198,13 @@ async def test_an_address_is_not_resolved() -> None:
     assert list(await backend._checked("8.8.8.8", 443)) == ["8.8.8.8"]
 
 
-@proves("S71", "refuses")
+@proves("S71", "refuses", "TLS under a pinned address")
 async def test_plain_http_is_refused_even_to_a_public_address() -> None:
     with pytest.raises(FetchRefused):
         await Fetcher(resolver=to("8.8.8.8"), timeout=0.2).fetch("http://idp.test/")
 
 
-@proves("S71", "refuses")
+@proves("S71", "refuses", "TLS under a pinned address")
 async def test_plain_http_is_refused_unless_allowed(tls: Contexts) -> None:
     async with serving(saying(ok(b"{}")), None) as place:
         with pytest.raises(FetchRefused):
@@ -216,7 +216,7 @@ async def test_plain_http_is_refused_unless_allowed(tls: Contexts) -> None:
         assert (await fetcher(place, tls).fetch(place.url(scheme="http"))).body == b"{}"
 
 
-@proves("S71", "refuses")
+@proves("S71", "refuses", "TLS under a pinned address")
 async def test_a_certificate_of_an_unknown_authority_is_refused(tls: Contexts) -> None:
     async with serving(saying(ok(b"{}")), tls[0]) as place:
         with pytest.raises(FetchFailed):
@@ -225,7 +225,7 @@ async def test_a_certificate_of_an_unknown_authority_is_refused(tls: Contexts) -
     assert place.requests == []
 
 
-@proves("S71", "refuses")
+@proves("S71", "refuses", "TLS under a pinned address")
 async def test_a_certificate_for_another_name_is_refused(tmp_path: Path) -> None:
     server, client = authority(tmp_path, "other.test")
     async with serving(saying(ok(b"{}")), server) as place:
@@ -235,8 +235,8 @@ async def test_a_certificate_for_another_name_is_refused(tmp_path: Path) -> None
     assert place.requests == []
 
 
-@proves("S70", "accepts")
-@proves("S70", "refuses")
+@proves("S70", "accepts", "proxy settings do not bypass")
+@proves("S70", "refuses", "proxy settings do not bypass")
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "HTTP_PROXY"])
 async def test_a_proxy_from_the_environment_is_not_used(
     tls: Contexts, monkeypatch: pytest.MonkeyPatch, name: str
@@ -266,7 +266,7 @@ def dripping(head: bytes, piece: bytes) -> Answer:
     return lambda writer: _drip(writer, head, piece)
 
 
-@proves("S72", "refuses")
+@proves("S72", "refuses", "fetches are bounded")
 @pytest.mark.parametrize(
     ("head", "piece"),
     [
@@ -287,7 +287,7 @@ async def test_a_peer_that_drips_is_given_up_after_the_total_time(
                 await fetcher(place, tls, timeout=0.25).fetch(place.url())
 
 
-@proves("S72", "refuses")
+@proves("S72", "refuses", "fetches are bounded")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -316,13 +316,13 @@ async def test_more_than_the_limit_or_an_encoded_body_is_refused(
             await fetcher(place, tls).fetch(place.url())
 
 
-@proves("S72", "accepts")
+@proves("S72", "accepts", "fetches are bounded")
 async def test_a_document_of_exactly_the_limit_is_read(tls: Contexts) -> None:
     async with serving(saying(ok(b"a" * 5120)), tls[0]) as place:
         assert len((await fetcher(place, tls).fetch(place.url())).body) == 5120
 
 
-@proves("S77", "accepts")
+@proves("S77", "accepts", "document cache")
 @pytest.mark.parametrize(
     ("headers", "max_age"),
     [
@@ -346,8 +346,8 @@ async def test_what_the_author_says_about_keeping_is_passed_on(
         assert (await fetcher(place, tls).fetch(place.url())).max_age == max_age
 
 
-@proves("S79", "accepts")
-@proves("S79", "refuses")
+@proves("S79", "accepts", "fetch errors tell nothing")
+@proves("S79", "refuses", "fetch errors tell nothing")
 async def test_every_failure_reads_the_same_to_a_stranger(tls: Contexts) -> None:
     said = set()
     async with serving(

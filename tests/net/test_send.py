@@ -40,7 +40,7 @@ async def test_a_body_is_sent_with_its_length_and_its_type(tls: Contexts) -> Non
     assert "authorization" not in request
 
 
-@proves("S65", "refuses")
+@proves("S65", "refuses", "documents do not redirect")
 async def test_nothing_is_sent_to_an_address_inside(tls: Contexts) -> None:
     async with serving(saying(ok(b"{}")), tls[0]) as place:
         fetcher = Fetcher(resolver=HOME, tls=tls[1])

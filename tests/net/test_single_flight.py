@@ -38,7 +38,7 @@ def cache(time: Time, entries: int = 10) -> SingleFlightCache[str, int]:
     return SingleFlightCache(floor=60, ceiling=3600, entries=entries, clock=time)
 
 
-@proves("S77", "accepts")
+@proves("S77", "accepts", "document cache")
 @pytest.mark.parametrize(
     ("max_age", "kept"),
     [
@@ -63,7 +63,7 @@ async def test_a_value_is_kept_as_long_as_said_between_floor_and_ceiling(
     assert await values.get("a", source.load) == 2
 
 
-@proves("S77", "accepts")
+@proves("S77", "accepts", "document cache")
 async def test_many_who_ask_at_once_cause_one_load() -> None:
     source = Source()
     source.gate.clear()
@@ -76,7 +76,7 @@ async def test_many_who_ask_at_once_cause_one_load() -> None:
     assert source.asked == 1
 
 
-@proves("S77", "refuses")
+@proves("S77", "refuses", "document cache")
 async def test_an_error_reaches_all_who_wait_and_is_not_kept() -> None:
     source = Source()
     source.gate.clear()
@@ -94,7 +94,7 @@ async def test_an_error_reaches_all_who_wait_and_is_not_kept() -> None:
     assert await values.get("a", source.load) == 2
 
 
-@proves("S77", "refuses")
+@proves("S77", "refuses", "document cache")
 async def test_the_least_recently_used_value_goes_when_there_are_too_many() -> None:
     source, values = Source(), cache(Time(), entries=2)
     await values.get("a", source.load)

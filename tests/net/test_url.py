@@ -7,7 +7,7 @@ from doorward.net.url import read_target
 from tests.ledger import proves
 
 
-@proves("S69", "accepts")
+@proves("S69", "accepts", "odd spellings of addresses")
 @pytest.mark.parametrize(
     ("url", "pair", "path"),
     [
@@ -27,7 +27,7 @@ def test_a_plain_url_leads_where_it_says(url: str, pair: str, path: str) -> None
     assert (target.host_port, target.path) == (pair, path)
 
 
-@proves("S69", "refuses")
+@proves("S69", "refuses", "odd spellings of addresses")
 @pytest.mark.parametrize(
     "host",
     [

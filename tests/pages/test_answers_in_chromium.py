@@ -72,7 +72,7 @@ def answering(to: str) -> Any:
     )
 
 
-@proves("S36", "accepts")
+@proves("S36", "accepts", "pages cannot be framed")
 @pytest.mark.parametrize("decision", ["deny", "allow"])
 def test_an_answer_reaches_a_program_that_listens_on_this_computer(
     watched: Watched, callback: str, decision: str
@@ -90,7 +90,7 @@ def test_an_answer_reaches_a_program_that_listens_on_this_computer(
     assert watched.complaints == []
 
 
-@proves("S36", "accepts")
+@proves("S36", "accepts", "pages cannot be framed")
 def test_an_answer_reaches_an_application_with_a_scheme_of_its_own(watched: Watched) -> None:
     with served(answering(APP_CALLBACK)) as origin:
         watched.page.goto(f"{origin}/state/consent")
@@ -101,7 +101,7 @@ def test_an_answer_reaches_an_application_with_a_scheme_of_its_own(watched: Watc
     assert watched.complaints == []
 
 
-@proves("S36", "accepts")
+@proves("S36", "accepts", "pages cannot be framed")
 def test_the_page_that_leads_on_opens_the_application_by_itself_and_by_its_link(
     watched: Watched,
 ) -> None:
@@ -116,7 +116,7 @@ def test_the_page_that_leads_on_opens_the_application_by_itself_and_by_its_link(
     assert watched.page.inner_text("h1") == "You can go back to the application"
 
 
-@proves("S36", "refuses")
+@proves("S36", "refuses", "pages cannot be framed")
 @pytest.mark.parametrize("to", ["callback", "app"])
 def test_these_tests_would_notice_a_policy_that_holds_the_redirect(
     watched: Watched, callback: str, to: str

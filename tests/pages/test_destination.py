@@ -6,7 +6,7 @@ from doorward.authserver.pages.destination import read_destination
 from tests.ledger import proves
 
 
-@proves("S34", "accepts")
+@proves("S34", "accepts", "what the consent page shows")
 @pytest.mark.parametrize(
     ("uri", "loopback_only", "kind", "shown"),
     [
@@ -40,7 +40,7 @@ def test_a_private_use_scheme_is_told_by_its_name(uri: str, scheme: str) -> None
     assert (destination.kind, destination.scheme) == ("application", scheme)
 
 
-@proves("S34", "refuses")
+@proves("S34", "refuses", "what the consent page shows")
 @pytest.mark.parametrize(
     "uri",
     ["https://localhost.impostor.example/cb", "https://127.0.0.1.impostor.example/cb"],
@@ -53,7 +53,7 @@ def test_a_name_that_begins_like_this_computer_is_a_site(uri: str) -> None:
     assert destination.host.tail == "impostor.example"
 
 
-@proves("S82", "refuses")
+@proves("S82", "refuses", "look-alike client hosts")
 def test_what_stands_before_an_at_sign_is_not_shown_as_the_host() -> None:
     destination = read_destination("https://claude.ai@impostor.example/cb", loopback_only=False)
 

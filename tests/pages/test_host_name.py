@@ -8,7 +8,7 @@ from doorward.authserver.pages.host_name import read_host
 from tests.ledger import proves
 
 
-@proves("S82", "accepts")
+@proves("S82", "accepts", "look-alike client hosts")
 @pytest.mark.parametrize(
     ("host", "lead", "tail", "port"),
     [
@@ -30,7 +30,7 @@ def test_an_ordinary_host_is_shown_whole(host: str, lead: str, tail: str, port: 
     assert not shown.deep
 
 
-@proves("S82", "refuses")
+@proves("S82", "refuses", "look-alike client hosts")
 @pytest.mark.parametrize(
     ("host", "tail", "reads_as"),
     [
@@ -48,7 +48,7 @@ def test_letters_beyond_ascii_are_shown_in_both_forms(host: str, tail: str, read
     assert shown.text.isascii()
 
 
-@proves("S82", "refuses")
+@proves("S82", "refuses", "look-alike client hosts")
 @pytest.mark.parametrize(
     ("host", "tail"),
     [

@@ -27,7 +27,7 @@ FOCUSED = """() => {
 }"""
 
 
-@proves("S36", "accepts")
+@proves("S36", "accepts", "pages cannot be framed")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
 def test_every_state_fits_reads_well_can_be_touched_and_breaks_no_policy(
@@ -99,7 +99,7 @@ def test_what_support_needs_is_selected_by_reaching_it(browser: Browser, origin:
     assert selected == ["unknown-client", "5d3a0f6c1b9e4d7f8a2b6c0e9f1d3b57"]
 
 
-@proves("S35", "refuses")
+@proves("S35", "refuses", "hostile text on pages")
 def test_a_name_with_a_bidi_override_is_drawn_in_the_order_it_was_written(
     browser: Browser, origin: str
 ) -> None:
@@ -113,7 +113,7 @@ def test_a_name_with_a_bidi_override_is_drawn_in_the_order_it_was_written(
     assert watched.complaints == []
 
 
-@proves("S36", "refuses")
+@proves("S36", "refuses", "pages cannot be framed")
 def test_a_page_cannot_be_framed(browser: Browser, origin: str) -> None:
     async def frame(request: Request) -> Response:
         return HTMLResponse(f'<iframe src="{origin}/state/consent" width="900"></iframe>')

@@ -10,7 +10,7 @@ from doorward.authserver.pages.safe_text import link, plain, quoted, visible_uri
 from tests.ledger import proves
 
 
-@proves("S35", "accepts")
+@proves("S35", "accepts", "hostile text on pages")
 @pytest.mark.parametrize(
     "name",
     [
@@ -26,7 +26,7 @@ def test_an_honest_name_is_shown_as_it_is(name: str) -> None:
     assert plain(name) == name
 
 
-@proves("S35", "refuses")
+@proves("S35", "refuses", "hostile text on pages")
 @pytest.mark.parametrize(
     ("raw", "shown"),
     [
@@ -47,7 +47,7 @@ def test_what_cannot_be_seen_is_not_shown(raw: str, shown: str) -> None:
     assert plain(raw) == shown
 
 
-@proves("S35", "refuses")
+@proves("S35", "refuses", "hostile text on pages")
 @pytest.mark.parametrize("raw", ["w" * 10_000, "many words " * 1_000, "\u200b" * 700 + "x"])
 def test_a_long_name_is_cut_and_says_so(raw: str) -> None:
     shown = plain(raw, 80)
@@ -56,7 +56,7 @@ def test_a_long_name_is_cut_and_says_so(raw: str) -> None:
     assert shown.endswith("…")
 
 
-@proves("S35", "refuses")
+@proves("S35", "refuses", "hostile text on pages")
 def test_a_name_cannot_close_the_quotation_marks_around_it() -> None:
     assert quoted('N” — checked by your bank “, "so" «there»') == (
         "N' — checked by your bank ', 'so' 'there'"
@@ -83,14 +83,14 @@ def test_an_address_is_shown_in_plain_ascii(uri: str, limit: int) -> None:
     assert all("!" <= c <= "~" or c == "…" for c in shown)
 
 
-@proves("S35", "accepts")
+@proves("S35", "accepts", "hostile text on pages")
 def test_an_ordinary_address_is_shown_whole() -> None:
     uri = "https://app.example:8443/a%20b/cb?next=(x)&y='z'#f"
 
     assert visible_uri(uri) == uri
 
 
-@proves("S35", "refuses")
+@proves("S35", "refuses", "hostile text on pages")
 @pytest.mark.parametrize(
     ("uri", "shown"),
     [
@@ -111,7 +111,7 @@ def test_a_long_address_keeps_its_beginning_and_its_end() -> None:
     assert len(shown) == 60
 
 
-@proves("S36", "accepts")
+@proves("S36", "accepts", "pages cannot be framed")
 @pytest.mark.parametrize(
     "uri",
     [
@@ -125,7 +125,7 @@ def test_a_callback_may_be_led_to_by_a_link(uri: str) -> None:
     assert link(uri) == uri
 
 
-@proves("S36", "refuses")
+@proves("S36", "refuses", "pages cannot be framed")
 @pytest.mark.parametrize(
     "uri",
     [

@@ -79,7 +79,7 @@ def test_a_page_is_a_document_in_a_language_for_any_screen_and_no_search_engine(
     assert metas["viewport"] == "width=device-width, initial-scale=1"
 
 
-@proves("S36", "refuses")
+@proves("S36", "refuses", "pages cannot be framed")
 @every_state
 def test_a_page_has_no_script_and_nothing_that_could_become_one(page: Page) -> None:
     document = read(page)
@@ -93,7 +93,7 @@ def test_a_page_has_no_script_and_nothing_that_could_become_one(page: Page) -> N
         assert "srcdoc" not in element.attributes
 
 
-@proves("S36", "accepts")
+@proves("S36", "accepts", "pages cannot be framed")
 def test_the_policy_admits_the_one_style_of_the_pages_and_nothing_else() -> None:
     policy = dict(
         directive.strip().split(" ", 1)
@@ -111,8 +111,8 @@ def test_the_policy_admits_the_one_style_of_the_pages_and_nothing_else() -> None
     assert "form-action" not in policy
 
 
-@proves("S36", "refuses")
-@proves("S24", "refuses")
+@proves("S36", "refuses", "pages cannot be framed")
+@proves("S24", "refuses", "security headers at authorize")
 def test_a_page_may_not_be_framed_guessed_at_kept_or_mentioned() -> None:
     assert "frame-ancestors 'none'" in HEADERS["Content-Security-Policy"]
     assert HEADERS["X-Frame-Options"] == "DENY"
@@ -121,7 +121,7 @@ def test_a_page_may_not_be_framed_guessed_at_kept_or_mentioned() -> None:
     assert HEADERS["Cache-Control"] == "no-store"
 
 
-@proves("S37", "refuses")
+@proves("S37", "refuses", "no client logos")
 @every_state
 def test_a_page_loads_nothing_from_anywhere(page: Page) -> None:
     document = read(page)
@@ -135,7 +135,7 @@ def test_a_page_loads_nothing_from_anywhere(page: Page) -> None:
     assert "@import" not in document.all("style")[0].text
 
 
-@proves("S37", "accepts")
+@proves("S37", "accepts", "no client logos")
 def test_an_application_without_a_picture_is_known_by_its_words() -> None:
     document = read(STATES["consent-site"])
 
@@ -153,14 +153,14 @@ def test_every_field_that_people_meet_has_a_label(page: Page) -> None:
             assert field.attributes["id"] in labelled
 
 
-@proves("S35", "refuses")
+@proves("S35", "refuses", "hostile text on pages")
 @pytest.mark.parametrize("text", [text for text in HOSTILE if plain(text)])
 def test_nothing_that_a_stranger_writes_becomes_markup(text: str) -> None:
     for hostile, harmless in zip(pages_saying(text), pages_saying("harmless"), strict=True):
         assert shape(read(hostile)) == shape(read(harmless))
 
 
-@proves("S35", "refuses")
+@proves("S35", "refuses", "hostile text on pages")
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_that_a_stranger_writes_runs_hides_or_fills_the_screen(text: str) -> None:
     for page in pages_saying(text) + pages_leading_to(text):
@@ -171,14 +171,14 @@ def test_nothing_that_a_stranger_writes_runs_hides_or_fills_the_screen(text: str
         assert not [a for e in document.elements for a in e.attributes if a.startswith("on")]
 
 
-@proves("S35", "accepts")
+@proves("S35", "accepts", "hostile text on pages")
 def test_markup_in_a_name_is_shown_as_the_characters_it_is() -> None:
     page = replace(CONSENT, client=replace(SITE, name='<b>Tea</b> & "Co"'))
 
     assert "It says it is “<b>Tea</b> & 'Co'”" in read(page).text
 
 
-@proves("S36", "refuses")
+@proves("S36", "refuses", "pages cannot be framed")
 @pytest.mark.parametrize("target", ["javascript:alert(1)", "data:text/html,x", "app:a\r\nb"])
 def test_a_target_that_a_browser_would_run_is_neither_linked_nor_followed(target: str) -> None:
     document = read(replace(CONTINUE, target=target))
@@ -187,7 +187,7 @@ def test_a_target_that_a_browser_would_run_is_neither_linked_nor_followed(target
     assert not [m for m in document.all("meta") if "http-equiv" in m.attributes]
 
 
-@proves("S36", "accepts")
+@proves("S36", "accepts", "pages cannot be framed")
 def test_an_application_is_opened_at_once_and_by_a_link() -> None:
     document = read(CONTINUE)
     target = "nice-editor://anysphere.mcp/oauth/callback?code=abc&state=x%20y&iss=https%3A%2F%2Fa"

@@ -19,7 +19,7 @@ from tests.pages.states import (
 )
 
 
-@proves("S34", "accepts")
+@proves("S34", "accepts", "what the consent page shows")
 def test_consent_says_who_asks_where_it_leads_what_it_may_do_on_which_server_and_as_whom() -> None:
     document = read(STATES["consent-site"])
 
@@ -40,7 +40,7 @@ def test_consent_says_who_asks_where_it_leads_what_it_may_do_on_which_server_and
     assert not [e for e in document.elements if "warning" in e.attributes.get("class", "").split()]
 
 
-@proves("S34", "refuses")
+@proves("S34", "refuses", "what the consent page shows")
 def test_consent_warns_when_the_answer_goes_to_this_computer() -> None:
     document = read(CONSENT)
 
@@ -49,7 +49,7 @@ def test_consent_warns_when_the_answer_goes_to_this_computer() -> None:
     assert "This server has not checked it." in document.text
 
 
-@proves("S34", "refuses")
+@proves("S34", "refuses", "what the consent page shows")
 def test_a_published_address_is_not_called_checked_when_any_program_can_show_it() -> None:
     document = read(replace(CONSENT, client=SITE_ON_THIS_COMPUTER))
 
@@ -58,13 +58,13 @@ def test_a_published_address_is_not_called_checked_when_any_program_can_show_it(
     assert "could be asking, and any can show that address." in document.text
 
 
-@proves("S34", "refuses")
+@proves("S34", "refuses", "what the consent page shows")
 def test_sign_in_does_not_vouch_for_an_address_that_any_program_can_show() -> None:
     assert "“Tea Room” of tearoom.example" in read(replace(SIGN_IN, client=SITE)).text
     assert "tearoom" not in read(replace(SIGN_IN, client=SITE_ON_THIS_COMPUTER)).text
 
 
-@proves("S34", "refuses")
+@proves("S34", "refuses", "what the consent page shows")
 def test_consent_warns_when_the_answer_goes_to_whichever_app_claims_the_scheme() -> None:
     document = read(replace(CONSENT, client=APPLICATION))
 
@@ -72,7 +72,7 @@ def test_consent_warns_when_the_answer_goes_to_whichever_app_claims_the_scheme()
     assert "Any app on this device can claim these links." in document.text
 
 
-@proves("S82", "refuses")
+@proves("S82", "refuses", "look-alike client hosts")
 def test_consent_spells_out_a_lookalike_and_points_at_the_end_of_a_long_host() -> None:
     document = read(replace(CONSENT, client=LOOKALIKE))
 
@@ -81,7 +81,7 @@ def test_consent_spells_out_a_lookalike_and_points_at_the_end_of_a_long_host() -
     assert "What counts is the end of this address: impostor.example" in document.text
 
 
-@proves("S82", "accepts")
+@proves("S82", "accepts", "look-alike client hosts")
 def test_consent_says_nothing_more_about_an_ordinary_host() -> None:
     text = read(replace(CONSENT, client=SITE)).text
 
@@ -153,7 +153,7 @@ def test_consent_posts_one_of_two_answers(page: ConsentPage) -> None:
     assert {form.attributes["method"] for form in document.all("form")} == {"post"}
 
 
-@proves("S79", "accepts")
+@proves("S79", "accepts", "fetch errors tell nothing")
 def test_an_error_page_shows_what_to_do_and_what_to_quote() -> None:
     document = read(ERROR)
 

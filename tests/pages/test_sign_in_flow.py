@@ -62,7 +62,7 @@ def state_of(url: str) -> str:
     return parse_qs(urlsplit(url).query)["state"][0]
 
 
-@proves("S36", "accepts")
+@proves("S36", "accepts", "pages cannot be framed")
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
 def test_a_person_signs_in_allows_and_lands_at_the_program_with_a_code_that_works(
     browser: Browser, program: Program, size: ViewportSize
@@ -83,7 +83,7 @@ def test_a_person_signs_in_allows_and_lands_at_the_program_with_a_code_that_work
     assert token["scope"] == "mcp:read mcp:tools"
 
 
-@proves("S34", "accepts")
+@proves("S34", "accepts", "what the consent page shows")
 def test_the_consent_page_of_a_real_request_says_everything(
     watched: Watched, program: Program
 ) -> None:
@@ -148,7 +148,7 @@ def test_deny_is_told_to_the_program(watched: Watched, program: Program) -> None
     assert "code" not in answer
 
 
-@proves("S33", "accepts")
+@proves("S33", "accepts", "consent is remembered narrowly")
 def test_what_was_allowed_is_not_asked_again(watched: Watched, program: Program) -> None:
     watched.page.goto(program.authorize_url())
     sign_in(watched.page)
@@ -162,7 +162,7 @@ def test_what_was_allowed_is_not_asked_again(watched: Watched, program: Program)
     assert len(program.answers) == 2
 
 
-@proves("S33", "refuses")
+@proves("S33", "refuses", "consent is remembered narrowly")
 def test_what_was_allowed_to_one_program_is_asked_again_for_another(
     watched: Watched, program: Program
 ) -> None:
@@ -178,7 +178,7 @@ def test_what_was_allowed_to_one_program_is_asked_again_for_another(
     assert len(program.answers) == 1
 
 
-@proves("S33", "refuses")
+@proves("S33", "refuses", "consent is remembered narrowly")
 def test_only_what_is_new_is_marked_when_a_program_asks_for_more(
     watched: Watched, program: Program
 ) -> None:
@@ -209,7 +209,7 @@ def test_somebody_else_can_take_over_at_the_consent_page(
     assert "code" in arrive(page, program)
 
 
-@proves("S36", "accepts")
+@proves("S36", "accepts", "pages cannot be framed")
 def test_an_application_with_its_own_scheme_is_opened_from_a_page_that_stays(
     watched: Watched, program: Program
 ) -> None:
@@ -234,7 +234,7 @@ def test_an_application_with_its_own_scheme_is_opened_from_a_page_that_stays(
     assert watched.complaints == []
 
 
-@proves("S27", "refuses")
+@proves("S27", "refuses", "a replayed authorization request")
 def test_going_back_after_the_end_leads_to_a_page_that_helps(
     watched: Watched, program: Program
 ) -> None:
@@ -253,7 +253,7 @@ def test_going_back_after_the_end_leads_to_a_page_that_helps(
     assert len(program.answers) == 1
 
 
-@proves("S38", "refuses")
+@proves("S38", "refuses", "deny, and decide once")
 def test_an_answer_that_is_sent_again_gives_no_second_code(
     watched: Watched, program: Program
 ) -> None:
@@ -296,7 +296,7 @@ def test_a_request_that_must_not_be_answered_elsewhere_ends_on_a_page_of_ours(
     assert watched.page.url.startswith(program.issuer)
 
 
-@proves("S24", "accepts")
+@proves("S24", "accepts", "security headers at authorize")
 def test_every_answer_on_the_way_keeps_itself_private(watched: Watched, program: Program) -> None:
     answers: list[Response] = []
     watched.page.on("response", lambda answer: answers.append(answer))

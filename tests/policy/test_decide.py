@@ -39,7 +39,7 @@ def caller(*scopes: str, roles: frozenset[str] = frozenset()) -> Identity:
     )
 
 
-@proves("S122", "accepts")
+@proves("S122", "accepts", "401 and 403 challenges")
 def test_a_caller_with_every_scope_of_the_operation_may_do_it() -> None:
     decision = POLICY.decide(caller("mcp:read", "mcp:tools"), ADD)
 
@@ -47,7 +47,7 @@ def test_a_caller_with_every_scope_of_the_operation_may_do_it() -> None:
     assert decision.reason == "allowed"
 
 
-@proves("S122", "refuses")
+@proves("S122", "refuses", "401 and 403 challenges")
 @pytest.mark.parametrize("held", [(), ("mcp:read",), ("mcp:tools",), ("other",)])
 def test_whichever_scope_is_missing_all_that_are_needed_are_named(held: tuple[str, ...]) -> None:
     decision = POLICY.decide(caller(*held), ADD)
@@ -86,7 +86,7 @@ def test_a_role_of_the_base_rule_is_needed_besides_those_of_the_operation() -> N
     assert policy.decide(caller(roles=frozenset({"staff"})), operation).roles == {"admin"}
 
 
-@proves("S138", "accepts")
+@proves("S138", "accepts", "scope hierarchy")
 @pytest.mark.parametrize("held", ["mcp:tools", "mcp:write", "mcp:admin", "root"])
 def test_a_broad_scope_contains_narrower_ones_however_indirectly(held: str) -> None:
     policy = Policy(
@@ -102,7 +102,7 @@ def test_a_broad_scope_contains_narrower_ones_however_indirectly(held: str) -> N
     assert policy.reaches(caller(held), "mcp:tools")
 
 
-@proves("S138", "refuses")
+@proves("S138", "refuses", "scope hierarchy")
 @pytest.mark.parametrize(
     ("held", "needed"),
     [
@@ -123,7 +123,7 @@ def test_scopes_that_look_alike_do_not_stand_for_each_other(held: str, needed: s
     assert policy.decide(caller(held), ADD).reason == "scope-missing"
 
 
-@proves("S138", "refuses")
+@proves("S138", "refuses", "scope hierarchy")
 def test_a_narrow_scope_does_not_contain_the_broad_one() -> None:
     policy = Policy(
         rules={("tools/call", "add"): Rule(scopes=frozenset({"mcp:admin"}))},
@@ -160,7 +160,7 @@ def test_a_scope_reaches_exactly_what_steps_of_the_hierarchy_lead_to(
     assert Policy(hierarchy=hierarchy).reaches(caller(held), wanted) == (wanted in seen)
 
 
-@proves("S153", "refuses")
+@proves("S153", "refuses", "denied under every name")
 @pytest.mark.parametrize(
     "operation",
     [
@@ -227,8 +227,8 @@ def test_a_rule_for_every_name_yields_to_the_rule_of_one() -> None:
     assert policy.decide(caller(), Operation("tools/call", None)).scopes == {"a"}
 
 
-@proves("S153", "accepts")
-@proves("S153", "refuses")
+@proves("S153", "accepts", "denied under every name")
+@proves("S153", "refuses", "denied under every name")
 def test_whoever_may_not_get_a_prompt_may_not_have_it_completed() -> None:
     completing = Operation("completion/complete", "greeting")
 
@@ -236,8 +236,8 @@ def test_whoever_may_not_get_a_prompt_may_not_have_it_completed() -> None:
     assert POLICY.decide(caller("mcp:read"), completing).scopes == {"mcp:read", "mcp:prompts"}
 
 
-@proves("S153", "accepts")
-@proves("S153", "refuses")
+@proves("S153", "accepts", "denied under every name")
+@proves("S153", "refuses", "denied under every name")
 @pytest.mark.parametrize("name", ["secret", "files://secret"])
 def test_what_is_denied_is_denied_by_every_method_that_can_name_it(name: str) -> None:
     methods = {*NAMED, *REACHES, "completion/complete"}

@@ -32,7 +32,7 @@ def reason(asked: Policy, who: Identity, uri: str, method: str = READ) -> str:
     return asked.decide(who, Operation(method, uri)).reason
 
 
-@proves("S184", "accepts")
+@proves("S184", "accepts", "every spelling of a URI")
 def test_a_template_rules_its_uris_and_a_rule_of_its_own_the_one() -> None:
     assert reason(policy(), READER, "files://menu.txt") == "allowed"
     assert reason(policy(), READER, "files://menu.txt?lang=de") == "allowed"
@@ -40,7 +40,7 @@ def test_a_template_rules_its_uris_and_a_rule_of_its_own_the_one() -> None:
     assert reason(policy(), caller("admin"), "files://salaries.txt") == "allowed"
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     "uri",
@@ -63,7 +63,7 @@ def test_a_uri_that_is_not_in_normal_form_is_decided_by_no_rule(uri: str, method
         assert reason(asked, ADMIN, uri, method) == "uri-not-normal"
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize("method", METHODS[:3])
 @pytest.mark.parametrize(
     "uri",
@@ -83,7 +83,7 @@ def test_what_may_be_taken_for_a_resource_needs_its_rule_besides(uri: str, metho
     assert reason(policy(), ADMIN, uri, method) == "allowed"
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("uri", ["files://a/b", "files://", "files://a%2Fb", "files://a/b?x=1"])
 def test_a_uri_that_begins_like_a_template_is_decided_by_no_wider_rule(
@@ -93,7 +93,7 @@ def test_a_uri_that_begins_like_a_template_is_decided_by_no_wider_rule(
     assert reason(policy(every=Rule()), ADMIN, uri, method) == "no-template-fits"
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize("uri", ["files://salaries.txt%3Fx", "files://salaries.txt%23x"])
 def test_an_encoded_end_of_the_path_is_no_way_round_a_rule(uri: str) -> None:
     asked = Policy(rules={(READ, "files://salaries.txt"): Rule("admin"), (READ, EVERY): Rule()})
@@ -102,7 +102,7 @@ def test_an_encoded_end_of_the_path_is_no_way_round_a_rule(uri: str) -> None:
     assert reason(asked, READER, "files://salaries%3Fx") == "allowed"
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize("method", METHODS[:3])
 @pytest.mark.parametrize(
     "uri",
@@ -124,13 +124,13 @@ def test_a_uri_that_may_be_taken_for_one_that_begins_like_a_template_is_decided_
     assert reason(asked, READER, "files:///menu/a/b", method) == "allowed"
 
 
-@proves("S184", "accepts")
+@proves("S184", "accepts", "every spelling of a URI")
 def test_a_uri_that_begins_like_no_template_is_decided_by_the_rule_for_every_name() -> None:
     assert reason(policy(every=Rule("read")), READER, "notes://a") == "allowed"
     assert reason(policy(), READER, "notes://a") == "allowed"
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 def test_every_template_that_an_application_may_fit_counts() -> None:
     asked = Policy(
         rules={
@@ -159,7 +159,7 @@ def test_a_rule_with_a_query_is_the_rule_of_that_query() -> None:
     assert reason(asked, ADMIN, "list://all?short=2") == "unknown-operation"
 
 
-@proves("S184", "accepts")
+@proves("S184", "accepts", "every spelling of a URI")
 def test_a_prompt_whose_name_is_no_uri_is_completed() -> None:
     asked = Policy(rules={("prompts/get", "Review: %61"): Rule(), (READ, "a://{x}"): Rule()})
 
@@ -167,7 +167,7 @@ def test_a_prompt_whose_name_is_no_uri_is_completed() -> None:
     assert reason(asked, READER, "a://{x}", "completion/complete") == "allowed"
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     "uri",
@@ -203,7 +203,7 @@ def test_an_explanation_names_the_normal_form_and_the_template() -> None:
     assert "template" in begun.found
 
 
-@proves("S197", "accepts")
+@proves("S197", "accepts", "one decision everywhere")
 def test_a_rule_for_prompts_decides_the_completion_of_a_prompt() -> None:
     asked = Policy(rules={("prompts/get", "a:b"): Rule(), (READ, EVERY): Rule("admin")})
     letter = Operation("completion/complete", "a:b", "prompts/get")
@@ -211,7 +211,7 @@ def test_a_rule_for_prompts_decides_the_completion_of_a_prompt() -> None:
     assert asked.decide(READER, letter).allowed
 
 
-@proves("S197", "refuses")
+@proves("S197", "refuses", "one decision everywhere")
 def test_a_rule_for_resources_does_not_decide_the_completion_of_a_prompt() -> None:
     asked = Policy(rules={(READ, EVERY): Rule()})
 
@@ -221,7 +221,7 @@ def test_a_rule_for_resources_does_not_decide_the_completion_of_a_prompt() -> No
     assert (typed.reason, untyped.reason) == ("unknown-operation", "unknown-operation")
 
 
-@proves("S197", "refuses")
+@proves("S197", "refuses", "one decision everywhere")
 def test_whoever_can_read_no_uri_of_a_template_may_not_use_the_template() -> None:
     asked = Policy(rules={(READ, "a://{x}/{y}"): Rule("read"), (READ, "a://{+z}"): Rule("admin")})
 
@@ -232,8 +232,8 @@ def test_whoever_can_read_no_uri_of_a_template_may_not_use_the_template() -> Non
     assert needed == {"a://{x}/{y}": {"read", "admin"}, "a://{+z}": {"admin"}}
 
 
-@proves("S193", "accepts")
-@proves("S193", "refuses")
+@proves("S193", "accepts", "an empty matrix fails")
+@proves("S193", "refuses", "an empty matrix fails")
 def test_a_template_of_one_segment_says_nothing_of_one_that_spans_several() -> None:
     asked = Policy(
         rules={(READ, "files://{name}"): Rule("admin"), (READ, "files://{+path}"): Rule("read")}
@@ -250,8 +250,8 @@ def test_a_template_of_one_segment_says_nothing_of_one_that_spans_several() -> N
         assert row.scopes == scopes
 
 
-@proves("S197", "accepts")
-@proves("S197", "refuses")
+@proves("S197", "accepts", "one decision everywhere")
+@proves("S197", "refuses", "one decision everywhere")
 @pytest.mark.parametrize("method", METHODS[1:])
 def test_a_rule_for_every_name_does_not_open_what_the_method_reaches(method: str) -> None:
     asked = Policy(

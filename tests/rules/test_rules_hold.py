@@ -19,11 +19,11 @@ from tests.rules.checking import SERVERS, Count
 from tests.rules.property import EXAMPLES, compare, described, send
 
 
-@proves("S184", "refuses")
-@proves("S185", "refuses")
-@proves("S186", "refuses")
-@proves("S184", "accepts")
-@proves("S185", "accepts")
+@proves("S184", "refuses", "every spelling of a URI")
+@proves("S185", "refuses", "every name of a tool")
+@proves("S186", "refuses", "only POST carries a message")
+@proves("S184", "accepts", "every spelling of a URI")
+@proves("S185", "accepts", "every name of a tool")
 @pytest.mark.parametrize("kind", SERVERS)
 @pytest.mark.timeout(60 + EXAMPLES * 4)
 def test_what_ran_was_allowed_for_its_caller_however_it_was_asked_for(kind: str) -> None:
@@ -37,8 +37,8 @@ def test_what_ran_was_allowed_for_its_caller_however_it_was_asked_for(kind: str)
     assert count.refused > 0
 
 
-@proves("S197", "accepts")
-@proves("S197", "refuses")
+@proves("S197", "accepts", "one decision everywhere")
+@proves("S197", "refuses", "one decision everywhere")
 @pytest.mark.parametrize("kind", SERVERS)
 @pytest.mark.timeout(60 + EXAMPLES * 4)
 def test_lists_completion_subscriptions_and_the_matrix_say_what_calls_do(kind: str) -> None:

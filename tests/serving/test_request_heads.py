@@ -20,7 +20,7 @@ async def refused(sent: bytes, *pieces: bytes) -> tuple[int, str]:
     return status, json.loads(body)["error"]
 
 
-@proves("S195", "accepts")
+@proves("S195", "accepts", "request line and framing")
 @pytest.mark.parametrize(
     ("target", "host", "path", "query"),
     [
@@ -45,7 +45,7 @@ async def test_a_target_that_names_the_host_is_its_path(
     assert b"http" not in scope["raw_path"]
 
 
-@proves("S195", "refuses")
+@proves("S195", "refuses", "request line and framing")
 @pytest.mark.parametrize(
     ("target", "hosts"),
     [
@@ -79,7 +79,7 @@ async def test_a_target_that_names_another_host_or_none_is_400(
     assert status == 400
 
 
-@proves("S195", "accepts")
+@proves("S195", "accepts", "request line and framing")
 @pytest.mark.parametrize("said", [b"chunked", b"Chunked", b"  chunked "])
 async def test_a_chunked_body_is_read(said: bytes) -> None:
     client = RawClient(Echo())
@@ -92,7 +92,7 @@ async def test_a_chunked_body_is_read(said: bytes) -> None:
     assert client.answers("POST")[0][2] == b"abc"
 
 
-@proves("S195", "refuses")
+@proves("S195", "refuses", "request line and framing")
 @pytest.mark.parametrize("method", [b"POST", b"GET"])
 @pytest.mark.parametrize(
     "said",
@@ -117,7 +117,7 @@ async def test_a_transfer_coding_that_nobody_here_reads_is_501(method: bytes, sa
     )
 
 
-@proves("S195", "refuses")
+@proves("S195", "refuses", "request line and framing")
 @pytest.mark.parametrize(
     "said",
     [
@@ -136,7 +136,7 @@ async def test_a_body_whose_end_nobody_can_tell_is_400(said: bytes) -> None:
     assert status == 400
 
 
-@proves("S195", "refuses")
+@proves("S195", "refuses", "request line and framing")
 @pytest.mark.parametrize(
     "head",
     [
@@ -157,7 +157,7 @@ async def test_another_version_is_505(head: bytes) -> None:
     assert await refused(*(bytes([one]) for one in head)) == whole
 
 
-@proves("S195", "accepts")
+@proves("S195", "accepts", "request line and framing")
 @pytest.mark.parametrize("version", [b"1.0", b"1.1"])
 async def test_both_versions_of_http_1_are_served(version: bytes) -> None:
     client = RawClient(Echo())
@@ -166,7 +166,7 @@ async def test_both_versions_of_http_1_are_served(version: bytes) -> None:
     assert client.answers("GET")[0][0] == 200
 
 
-@proves("S195", "refuses")
+@proves("S195", "refuses", "request line and framing")
 async def test_a_refused_head_behind_a_good_request_calls_nobody() -> None:
     echo = Echo()
     client = RawClient(echo)

@@ -79,7 +79,7 @@ def token(signer: Signer, jti: str = "grant.1", **changes: object) -> bytes:
     return signer.token(claims(jti=jti, **changes))
 
 
-@proves("S196", "accepts")
+@proves("S196", "accepts", "replayed code at the guard")
 async def test_what_is_not_revoked_is_verified_and_remembered(
     verifier: Judge, signer: Signer
 ) -> None:
@@ -95,7 +95,7 @@ async def test_what_is_not_revoked_is_verified_and_remembered(
     assert verifier.register.reads == 2
 
 
-@proves("S196", "refuses")
+@proves("S196", "refuses", "replayed code at the guard")
 @pytest.mark.parametrize("revoked", ["grant", "grant.1"])
 @pytest.mark.parametrize("remembered", [True, False])
 async def test_a_revoked_token_is_refused_within_two_seconds(
@@ -112,7 +112,7 @@ async def test_a_revoked_token_is_refused_within_two_seconds(
     assert await verifier.refused(other) is None
 
 
-@proves("S196", "refuses")
+@proves("S196", "refuses", "replayed code at the guard")
 async def test_a_token_without_an_id_cannot_be_told_from_a_revoked_one(
     verifier: Judge, signer: Signer
 ) -> None:
@@ -122,7 +122,7 @@ async def test_a_token_without_an_id_cannot_be_told_from_a_revoked_one(
     assert await verifier.refused(signer.token(told)) is MissingClaim
 
 
-@proves("S196", "accepts")
+@proves("S196", "accepts", "replayed code at the guard")
 async def test_another_issuers_tokens_are_not_looked_for(verifier: Judge, signer: Signer) -> None:
     verifier.register.ids = {"grant"}
     other = token(signer, iss="https://other.example")
@@ -133,7 +133,7 @@ async def test_another_issuers_tokens_are_not_looked_for(verifier: Judge, signer
     assert verifier.register.reads == 0
 
 
-@proves("S196", "refuses")
+@proves("S196", "refuses", "replayed code at the guard")
 async def test_without_a_list_nobody_is_let_in(verifier: Judge, signer: Signer) -> None:
     verifier.register.failing = OSError("away")
 
@@ -146,7 +146,7 @@ async def test_without_a_list_nobody_is_let_in(verifier: Judge, signer: Signer) 
     assert await verifier.refused(token(signer)) is None
 
 
-@proves("S196", "refuses")
+@proves("S196", "refuses", "replayed code at the guard")
 async def test_the_last_list_counts_for_ten_seconds_and_no_longer(
     verifier: Judge, signer: Signer
 ) -> None:
@@ -167,7 +167,7 @@ async def test_the_last_list_counts_for_ten_seconds_and_no_longer(
     assert await verifier.refused(good) is None
 
 
-@proves("S196", "accepts")
+@proves("S196", "accepts", "replayed code at the guard")
 async def test_many_who_come_at_once_cause_one_read(verifier: Judge, signer: Signer) -> None:
     tokens = [token(signer, f"grant-{number}.1") for number in range(20)]
 
@@ -176,7 +176,7 @@ async def test_many_who_come_at_once_cause_one_read(verifier: Judge, signer: Sig
     assert verifier.register.reads == 1
 
 
-@proves("S196", "refuses")
+@proves("S196", "refuses", "replayed code at the guard")
 async def test_a_list_that_does_not_come_is_waited_for_once(signer: Signer) -> None:
     verifier = Judge(signer, timeout=0.01)
     verifier.register.open.clear()
@@ -190,7 +190,7 @@ async def test_a_list_that_does_not_come_is_waited_for_once(signer: Signer) -> N
     assert await verifier.refused(good) is None
 
 
-@proves("S196", "refuses")
+@proves("S196", "refuses", "replayed code at the guard")
 async def test_a_list_that_came_late_counts_from_when_it_was_asked_for(signer: Signer) -> None:
     verifier = Judge(signer, timeout=0.01)
     verifier.register.open.clear()
@@ -204,7 +204,7 @@ async def test_a_list_that_came_late_counts_from_when_it_was_asked_for(signer: S
     assert await verifier.refused(good) is RevokedToken
 
 
-@proves("S196", "refuses")
+@proves("S196", "refuses", "replayed code at the guard")
 async def test_a_clock_that_is_set_back_makes_no_list_last_longer(
     verifier: Judge, signer: Signer
 ) -> None:

@@ -24,14 +24,14 @@ GOOD = [
 ]
 
 
-@proves("S10", "accepts")
+@proves("S10", "accepts", "unsafe settings refuse to start")
 @pytest.mark.parametrize("url", GOOD)
 def test_an_address_is_returned_byte_for_byte(url: str) -> None:
     assert require_resource(url) == url
     assert require_issuer(url) == url
 
 
-@proves("S10", "refuses")
+@proves("S10", "refuses", "unsafe settings refuse to start")
 @pytest.mark.parametrize(
     "url",
     [
@@ -53,7 +53,7 @@ def test_plain_http_is_for_this_machine_alone(url: str) -> None:
     assert as_issuer.value.reason == "insecure-issuer"
 
 
-@proves("S10", "refuses")
+@proves("S10", "refuses", "unsafe settings refuse to start")
 @pytest.mark.parametrize(
     "url",
     [

@@ -82,8 +82,8 @@ def document(**changes: Any) -> dict[str, Any]:
     return {"client_id": URL, **registration(**changes)}
 
 
-@proves("S81", "accepts")
-@proves("S74", "accepts")
+@proves("S81", "accepts", "documents of real clients")
+@proves("S74", "accepts", "documents hold no secrets")
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_documents_of_real_clients_are_accepted(name: str) -> None:
     metadata = parse_client_document(DOCUMENTS[name], DOCUMENTS[name]["client_id"], PUBLIC_CLIENT)
@@ -92,7 +92,7 @@ def test_the_documents_of_real_clients_are_accepted(name: str) -> None:
     assert set(metadata.grant_types) <= {"authorization_code", "refresh_token"}
 
 
-@proves("S81", "refuses")
+@proves("S81", "refuses", "documents of real clients")
 def test_grant_types_nobody_knows_do_not_stand_in_for_the_one_that_is_needed() -> None:
     with pytest.raises(InvalidClientMetadata):
         parse_client_document(document(grant_types=["urn:example:other"]), URL, PUBLIC_CLIENT)
@@ -116,12 +116,12 @@ def test_an_operator_can_close_the_door_to_editor_schemes() -> None:
         )
 
 
-@proves("S64", "accepts")
+@proves("S64", "accepts", "a document names its own id")
 def test_a_document_that_names_the_url_it_came_from_is_accepted() -> None:
     assert parse_client_document(document(), URL, PUBLIC_CLIENT).client_name == "An app"
 
 
-@proves("S64", "refuses")
+@proves("S64", "refuses", "a document names its own id")
 @pytest.mark.parametrize(
     "client_id",
     [URL + "/", URL.upper(), URL.replace("app", "App"), URL.replace("o", "%6f"), "", None, [URL]],
@@ -131,7 +131,7 @@ def test_a_document_that_names_another_url_is_refused(client_id: Any) -> None:
         parse_client_document({**document(), "client_id": client_id}, URL, PUBLIC_CLIENT)
 
 
-@proves("S74", "refuses")
+@proves("S74", "refuses", "documents hold no secrets")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -156,7 +156,7 @@ def test_a_document_with_secrets_or_without_the_essentials_is_refused(
         parse_client_document(document(**changes), URL, PUBLIC_CLIENT)
 
 
-@proves("S63", "accepts")
+@proves("S63", "accepts", "client id URLs")
 @pytest.mark.parametrize(
     "url",
     [
@@ -171,7 +171,7 @@ def test_a_url_behind_which_a_document_may_stand(url: str) -> None:
     assert is_client_id_url(url)
 
 
-@proves("S63", "refuses")
+@proves("S63", "refuses", "client id URLs")
 @pytest.mark.parametrize(
     "url",
     [
@@ -223,7 +223,7 @@ def test_what_looks_like_a_url_is_never_looked_up_as_something_else(client_id: s
     assert looks_like_url(client_id)
 
 
-@proves("S54", "accepts")
+@proves("S54", "accepts", "secrets by client type")
 @pytest.mark.parametrize(
     ("asked", "kept"),
     [
@@ -240,7 +240,7 @@ def test_the_method_of_authentication_is_kept_or_is_the_default_of_the_rfc(
     assert metadata.token_endpoint_auth_method == kept
 
 
-@proves("S53", "refuses")
+@proves("S53", "refuses", "grants of open registration")
 @pytest.mark.parametrize(
     "grant_types",
     [
@@ -257,7 +257,7 @@ def test_a_stranger_gets_no_grant_that_goes_without_a_user(grant_types: list[str
     assert refusal.value.wire_error == "invalid_client_metadata"
 
 
-@proves("S53", "accepts")
+@proves("S53", "accepts", "grants of open registration")
 def test_grants_for_strangers_are_kept_out_of_a_longer_list() -> None:
     metadata = parse_registration(
         registration(grant_types=["client_credentials", "authorization_code", "refresh_token"]),
@@ -267,7 +267,7 @@ def test_grants_for_strangers_are_kept_out_of_a_longer_list() -> None:
     assert metadata.grant_types == ("authorization_code", "refresh_token")
 
 
-@proves("S55", "accepts")
+@proves("S55", "accepts", "client links and key sets")
 def test_links_over_https_are_kept() -> None:
     links = {
         name: f"https://app.example/{name}"
@@ -281,7 +281,7 @@ def test_links_over_https_are_kept() -> None:
     assert metadata.logo_uri == links["logo_uri"]
 
 
-@proves("S55", "refuses")
+@proves("S55", "refuses", "client links and key sets")
 @pytest.mark.parametrize("name", ["client_uri", "logo_uri", "tos_uri", "policy_uri", "jwks_uri"])
 @pytest.mark.parametrize("link", ["http://app.example/", "javascript:alert(1)", "data:,x", "/x", 1])
 def test_links_that_are_not_https_are_refused(name: str, link: Any) -> None:
@@ -289,7 +289,7 @@ def test_links_that_are_not_https_are_refused(name: str, link: Any) -> None:
         parse_registration(registration(**{name: link}), POLICY)
 
 
-@proves("S55", "refuses")
+@proves("S55", "refuses", "client links and key sets")
 @pytest.mark.parametrize(
     "jwks",
     [
@@ -305,7 +305,7 @@ def test_a_key_set_with_private_keys_is_refused(jwks: Any) -> None:
         parse_registration(registration(jwks=jwks), POLICY)
 
 
-@proves("S58", "refuses")
+@proves("S58", "refuses", "hostile registration bodies")
 @pytest.mark.parametrize(
     "changes",
     [

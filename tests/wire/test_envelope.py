@@ -53,8 +53,8 @@ def refused(body: Any, sent: Headers) -> Malformed:
     return refusal.value
 
 
-@proves("S150", "accepts")
-@proves("S151", "accepts")
+@proves("S150", "accepts", "headers agree with the body")
+@proves("S151", "accepts", "one reading per message")
 def test_a_modern_request_whose_headers_agree_is_read() -> None:
     body = json.dumps(modern(arguments={"a": 1})).encode()
 
@@ -128,7 +128,7 @@ def test_a_response_belongs_to_the_initialize_era(answer: dict[str, Any]) -> Non
     assert refused(with_params, []).code == "malformed-message"
 
 
-@proves("S151", "refuses")
+@proves("S151", "refuses", "one reading per message")
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -206,7 +206,7 @@ def test_what_parsers_could_disagree_about_is_refused(body: Any, code: int) -> N
     assert refused(body, headers()).jsonrpc_code == code
 
 
-@proves("S150", "refuses")
+@proves("S150", "refuses", "headers agree with the body")
 @pytest.mark.parametrize(
     "sent",
     [
@@ -239,7 +239,7 @@ def test_headers_that_tell_another_story_than_the_body_are_refused(sent: Headers
     assert "admin" not in refusal.description
 
 
-@proves("S150", "accepts")
+@proves("S150", "accepts", "headers agree with the body")
 @pytest.mark.parametrize(
     ("name", "header"),
     [
@@ -259,7 +259,7 @@ def test_a_name_may_be_encoded_in_its_header(name: str, header: bytes) -> None:
     assert read_envelope(json.dumps(modern(name=name)).encode(), sent).name == name
 
 
-@proves("S150", "refuses")
+@proves("S150", "refuses", "headers agree with the body")
 @pytest.mark.parametrize(
     ("name", "header"),
     [
@@ -285,7 +285,7 @@ def test_every_name_survives_its_header(name: str) -> None:
     assert decode_name(encoded) == name
 
 
-@proves("S150", "refuses")
+@proves("S150", "refuses", "headers agree with the body")
 @pytest.mark.parametrize(
     "sent",
     [

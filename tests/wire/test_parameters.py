@@ -17,7 +17,7 @@ from tests.ledger import proves
 PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r\n"), min_size=1)
 
 
-@proves("S20", "accepts")
+@proves("S20", "accepts", "state comes back unchanged")
 @given(st.dictionaries(PLAIN, PLAIN, max_size=8))
 def test_what_a_client_encodes_is_what_is_read(values: dict[str, str]) -> None:
     parsed = parse_parameters(urlencode(values).encode())
@@ -25,7 +25,7 @@ def test_what_a_client_encodes_is_what_is_read(values: dict[str, str]) -> None:
     assert {name: parsed.one(name) for name in values} == values
 
 
-@proves("S19", "refuses")
+@proves("S19", "refuses", "no parameter twice at authorize")
 @pytest.mark.parametrize(
     "query",
     [
@@ -43,7 +43,7 @@ def test_a_parameter_that_comes_twice_is_refused(query: bytes) -> None:
     assert refusal.value.wire_error == "invalid_request"
 
 
-@proves("S19", "accepts")
+@proves("S19", "accepts", "no parameter twice at authorize")
 def test_a_parameter_that_may_come_twice_keeps_its_order() -> None:
     parsed = parse_parameters(b"resource=b&resource=a&x=1", repeatable=frozenset({"resource"}))
 
@@ -51,7 +51,7 @@ def test_a_parameter_that_may_come_twice_keeps_its_order() -> None:
     assert parsed.one("x") == "1"
 
 
-@proves("S26", "refuses")
+@proves("S26", "refuses", "oversized or control characters")
 @pytest.mark.parametrize(
     "query",
     [

@@ -16,13 +16,13 @@ def test_the_example_of_the_rfc_comes_out() -> None:
     assert pkce.challenge_of(VERIFIER) == CHALLENGE
 
 
-@proves("S87", "accepts")
+@proves("S87", "accepts", "verifier syntax")
 @pytest.mark.parametrize("verifier", [VERIFIER, "a" * 43, "~._-" * 32])
 def test_a_verifier_opens_its_own_challenge(verifier: str) -> None:
     assert pkce.opens(verifier, pkce.challenge_of(verifier))
 
 
-@proves("S87", "refuses")
+@proves("S87", "refuses", "verifier syntax")
 @pytest.mark.parametrize(
     "verifier",
     [
@@ -45,7 +45,7 @@ def test_the_challenge_is_not_its_own_verifier() -> None:
     assert not pkce.opens(CHALLENGE, CHALLENGE)
 
 
-@proves("S18", "refuses")
+@proves("S18", "refuses", "a challenge has 43 characters")
 @pytest.mark.parametrize(
     "challenge",
     ["", "a", "a" * 42, "a" * 44, CHALLENGE + "=", CHALLENGE[:-1] + "+", CHALLENGE + "\n"],
@@ -54,7 +54,7 @@ def test_anything_but_43_characters_of_base64url_is_no_challenge(challenge: str)
     assert not pkce.is_challenge(challenge)
 
 
-@proves("S18", "accepts")
+@proves("S18", "accepts", "a challenge has 43 characters")
 @given(st.text(alphabet="abcXYZ019-._~", min_size=43, max_size=128))
 def test_every_verifier_has_a_challenge_of_the_right_shape(verifier: str) -> None:
     challenge = pkce.challenge_of(verifier)

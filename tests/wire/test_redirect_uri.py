@@ -8,7 +8,7 @@ from tests.ledger import proves
 REGISTERED = "https://app.example/cb"
 
 
-@proves("S12", "accepts")
+@proves("S12", "accepts", "redirect URIs match exactly")
 @pytest.mark.parametrize(
     "uri", [REGISTERED, "https://app.example/cb?tenant=1", "com.example.app:/cb"]
 )
@@ -16,7 +16,7 @@ def test_the_same_string_matches(uri: str) -> None:
     assert matches(uri, uri)
 
 
-@proves("S12", "refuses")
+@proves("S12", "refuses", "redirect URIs match exactly")
 @pytest.mark.parametrize(
     "requested",
     [
@@ -47,7 +47,7 @@ def test_anything_but_the_same_string_does_not_match(requested: str) -> None:
     assert not matches(REGISTERED, requested)
 
 
-@proves("S13", "accepts")
+@proves("S13", "accepts", "loopback redirects may change the port")
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
 @pytest.mark.parametrize("port", ["", ":1", ":41000", ":65535"])
 def test_on_loopback_the_port_may_be_any(host: str, port: str) -> None:
@@ -55,7 +55,7 @@ def test_on_loopback_the_port_may_be_any(host: str, port: str) -> None:
     assert matches(f"http://{host}:3000/callback", f"http://{host}{port}/callback")
 
 
-@proves("S13", "refuses")
+@proves("S13", "refuses", "loopback redirects may change the port")
 @pytest.mark.parametrize(
     "requested",
     [
@@ -85,7 +85,7 @@ def test_two_ports_of_a_web_host_are_two_addresses() -> None:
     assert not matches("https://app.example:8443/cb", "https://app.example:9443/cb")
 
 
-@proves("S50", "accepts")
+@proves("S50", "accepts", "redirect URIs at registration")
 @pytest.mark.parametrize(
     "uri",
     [
@@ -103,7 +103,7 @@ def test_addresses_of_real_clients_may_be_registered(uri: str) -> None:
     assert is_acceptable(uri)
 
 
-@proves("S50", "refuses")
+@proves("S50", "refuses", "redirect URIs at registration")
 @pytest.mark.parametrize(
     "uri",
     [
@@ -142,7 +142,7 @@ def test_an_address_that_must_never_receive_a_code_is_refused(uri: str) -> None:
     assert problem_with(uri)
 
 
-@proves("S51", "accepts")
+@proves("S51", "accepts", "application_type decides redirects")
 @pytest.mark.parametrize(
     ("uri", "application_type"),
     [
@@ -159,7 +159,7 @@ def test_each_kind_of_application_has_its_addresses(uri: str, application_type: 
     assert is_acceptable(uri, application_type)
 
 
-@proves("S51", "refuses")
+@proves("S51", "refuses", "application_type decides redirects")
 @pytest.mark.parametrize(
     "uri", ["http://localhost/cb", "http://127.0.0.1:1/cb", "com.example.app:/cb"]
 )

@@ -18,7 +18,7 @@ RESOURCE = "https://mcp.example/mcp"
 ISSUER = "https://login.example"
 
 
-@proves("S139", "accepts")
+@proves("S139", "accepts", "resource metadata forms")
 @pytest.mark.parametrize(
     ("resource", "url"),
     [
@@ -38,8 +38,8 @@ def test_a_resource_with_a_query_has_no_metadata_address() -> None:
         metadata_url("https://a.example/mcp?x=1")
 
 
-@proves("S139", "accepts")
-@proves("S167", "accepts")
+@proves("S139", "accepts", "resource metadata forms")
+@proves("S167", "accepts", "metadata of another resource")
 def test_a_document_comes_back_as_it_was_built_byte_for_byte() -> None:
     document = build(
         resource=RESOURCE + "/",
@@ -58,7 +58,7 @@ def test_a_document_comes_back_as_it_was_built_byte_for_byte() -> None:
     assert metadata.resource_documentation == "https://docs.example"
 
 
-@proves("S139", "refuses")
+@proves("S139", "refuses", "resource metadata forms")
 def test_a_refresh_token_is_no_business_of_the_resource() -> None:
     document = build(
         resource=RESOURCE,
@@ -84,7 +84,7 @@ def test_members_that_nobody_knows_are_passed_over() -> None:
     assert parse(document.encode(), RESOURCE).authorization_servers == (ISSUER,)
 
 
-@proves("S167", "refuses")
+@proves("S167", "refuses", "metadata of another resource")
 @pytest.mark.parametrize(
     "resource",
     [

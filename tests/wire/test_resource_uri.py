@@ -15,7 +15,7 @@ from doorward.wire.uri_template import read_uri_template
 from tests.ledger import proves
 
 
-@proves("S184", "accepts")
+@proves("S184", "accepts", "every spelling of a URI")
 @pytest.mark.parametrize(
     "uri",
     [
@@ -39,7 +39,7 @@ def test_a_uri_in_normal_form_is_accepted_as_it_is(uri: str) -> None:
     assert is_normal(uri)
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize(
     ("uri", "written"),
     [
@@ -69,7 +69,7 @@ def test_another_spelling_is_refused_and_its_normal_form_is_known(uri: str, writ
     assert normal_form(uri) == written
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize(
     "uri",
     [
@@ -169,7 +169,7 @@ def test_the_coarse_form_of_a_template_fits_the_coarse_form_of_its_uris(
     assert read.match(coarse_form(uri)) is not None
 
 
-@proves("S184", "refuses")
+@proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize(
     ("text", "normal"),
     [

@@ -62,14 +62,14 @@ LOOK_ALIKE = [
 ]
 
 
-@proves("S233", "refuses")
+@proves("S233", "refuses", "invisible characters")
 @pytest.mark.parametrize(("text", "shown"), UNSEEN)
 def test_what_a_reader_would_not_see_is_spelled_out(text: str, shown: str) -> None:
     assert visible(text) == shown
     assert visible_line(text) == shown
 
 
-@proves("S233", "refuses")
+@proves("S233", "refuses", "invisible characters")
 @pytest.mark.parametrize(("text", "shown"), UNSEEN)
 def test_pages_leave_out_what_terminals_spell(text: str, shown: str) -> None:
     unseen = {char for char, fit in seen(unicodedata.normalize("NFC", text)) if not fit}
@@ -81,14 +81,14 @@ def test_pages_leave_out_what_terminals_spell(text: str, shown: str) -> None:
     assert unseen.isdisjoint(left) or left.count("\u0302") == 2
 
 
-@proves("S233", "accepts")
+@proves("S233", "accepts", "invisible characters")
 @pytest.mark.parametrize("text", SEEN)
 def test_honest_text_of_many_languages_stays_as_it_is(text: str) -> None:
     assert visible(text) == unicodedata.normalize("NFC", text)
     assert visible_line(text) == " ".join(unicodedata.normalize("NFC", text).split())
 
 
-@proves("S233", "refuses")
+@proves("S233", "refuses", "invisible characters")
 @pytest.mark.parametrize(("text", "shown"), LOOK_ALIKE)
 def test_letters_that_only_look_like_others_are_spelled_out_in_a_line(
     text: str, shown: str | None

@@ -30,7 +30,7 @@ def good(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in document.items() if value is not None}
 
 
-@proves("S2", "accepts")
+@proves("S2", "accepts", "metadata forms of an issuer with a path")
 def test_an_issuer_with_a_path_is_looked_for_in_three_places_in_order() -> None:
     assert metadata_urls("https://as.example:8443/one/two/") == (
         "https://as.example:8443/.well-known/oauth-authorization-server/one/two",
@@ -55,7 +55,7 @@ def test_good_metadata_is_read() -> None:
     assert metadata.registration_endpoint is None
 
 
-@proves("S168", "refuses")
+@proves("S168", "refuses", "metadata of another issuer")
 @pytest.mark.parametrize(
     "issuer",
     [
@@ -76,15 +76,15 @@ def test_a_document_that_speaks_for_another_issuer_is_refused(issuer: Any) -> No
     assert refusal.value.code == "issuer-mismatch"
 
 
-@proves("S169", "refuses")
+@proves("S169", "refuses", "S256 must be announced")
 @pytest.mark.parametrize("methods", [None, [], ["plain"], ["s256"]])
 def test_a_server_that_does_not_offer_s256_is_refused(methods: Any) -> None:
     with pytest.raises(PkceNotOffered):
         parse(good(code_challenge_methods_supported=methods), ISSUER)
 
 
-@proves("S169", "accepts")
-@proves("S168", "accepts")
+@proves("S169", "accepts", "S256 must be announced")
+@proves("S168", "accepts", "metadata of another issuer")
 def test_a_server_that_offers_s256_among_others_is_accepted() -> None:
     assert parse(good(code_challenge_methods_supported=["plain", "S256"]), ISSUER).issuer == ISSUER
 

@@ -12,8 +12,8 @@ from doorward.wire.strict_json import NotStrictJson, parse, parse_by_reference, 
 from tests.ledger import proves
 
 
-@proves("S132", "accepts")
-@proves("S151", "accepts")
+@proves("S132", "accepts", "strict encodings")
+@proves("S151", "accepts", "one reading per message")
 @pytest.mark.parametrize(
     "text",
     [
@@ -32,8 +32,8 @@ def test_plain_json_is_read_as_everybody_reads_it(text: str) -> None:
     assert parse(text.encode()) == json.loads(text)
 
 
-@proves("S132", "refuses")
-@proves("S151", "refuses")
+@proves("S132", "refuses", "strict encodings")
+@proves("S151", "refuses", "one reading per message")
 @pytest.mark.parametrize(
     "data",
     [
@@ -144,7 +144,7 @@ def test_no_arrangement_of_duplicate_members_and_colons_slips_through(text: str)
     assert _verdict(parse, text.encode()) == _verdict(parse_by_reference, text.encode())
 
 
-@proves("S231", "refuses")
+@proves("S231", "refuses", "time and page limits")
 @pytest.mark.parametrize("value", ["{}", "[]", "1", '"ab"', '{"a":1}', '"\\""', '"\\\\"'])
 def test_more_values_than_the_limit_are_refused(
     value: str, monkeypatch: pytest.MonkeyPatch
@@ -155,7 +155,7 @@ def test_more_values_than_the_limit_are_refused(
         parse(f'{{"a":[{",".join([value] * 101)}]}}'.encode())
 
 
-@proves("S231", "accepts")
+@proves("S231", "accepts", "time and page limits")
 @pytest.mark.parametrize("text", ["{" * 500, ",[" * 500, '\\",{' * 500, "\\" * 501 + ",{[" * 200])
 def test_what_stands_in_a_text_is_not_counted(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strict_json, "MOST_VALUES", 100)
@@ -163,7 +163,7 @@ def test_what_stands_in_a_text_is_not_counted(text: str, monkeypatch: pytest.Mon
     assert parse(json.dumps({"a": text, "b": [1] * 90}).encode())["a"] == text
 
 
-@proves("S231", "refuses")
+@proves("S231", "refuses", "time and page limits")
 @pytest.mark.parametrize("text", ['"' + '\\"' * 500, '"' * 501 + "," * 200, '"\\'])
 def test_a_text_without_its_end_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strict_json, "MOST_VALUES", 1)

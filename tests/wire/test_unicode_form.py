@@ -53,7 +53,7 @@ def test_any_text_has_the_normal_form_that_the_standard_library_gives(
     assert normalized(form, text) == unicodedata.normalize(form, text)
 
 
-@proves("S231", "refuses")
+@proves("S231", "refuses", "time and page limits")
 @pytest.mark.parametrize(
     "read",
     [
@@ -72,7 +72,7 @@ def test_marks_on_one_letter_are_not_sorted_by_insertion(
     assert sorting.steps == 0
 
 
-@proves("S231", "accepts")
+@proves("S231", "accepts", "time and page limits")
 def test_a_long_honest_text_is_shown_composed() -> None:
     assert visible("de\u0301ja\u0300 vu, Tie\u0302\u0301ng Vie\u0323\u0302t " * 50) == (
         "déjà vu, Tiếng Việt " * 50

@@ -14,7 +14,7 @@ from tests.tokens.signer import RESOURCE, Signer, claims
 OAUTH, OPENID = "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"
 
 
-@proves("S75", "accepts")
+@proves("S75", "accepts", "links in documents")
 @pytest.mark.parametrize("where", [OAUTH + "/realm", OPENID + "/realm", "/realm" + OPENID])
 async def test_keys_are_found_through_the_issuers_metadata(
     provider: Provider, signer: Signer, where: str
@@ -28,7 +28,7 @@ async def test_keys_are_found_through_the_issuers_metadata(
     assert provider.asked[-2:] == [where, "/keys"]
 
 
-@proves("S75", "refuses")
+@proves("S75", "refuses", "links in documents")
 @pytest.mark.parametrize(
     "members",
     [

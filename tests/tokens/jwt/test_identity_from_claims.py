@@ -14,7 +14,7 @@ from tests.tokens.signer import NOW, Signer, claims, dumps
 NAMES = ("scope", "scp", "scopes")
 
 
-@proves("S131", "accepts")
+@proves("S131", "accepts", "claim types and lifetimes")
 @pytest.mark.parametrize(
     ("said", "scopes"),
     [
@@ -34,7 +34,7 @@ def test_scopes_are_read_from_a_text_or_a_list(said: dict[str, Any], scopes: set
     assert read_scopes(said, NAMES) == scopes
 
 
-@proves("S131", "refuses")
+@proves("S131", "refuses", "claim types and lifetimes")
 @pytest.mark.parametrize(
     "value",
     [None, 1, True, {"a": 1}, ["a", 1], [["a"]], ["a b"], "a  b", " a", "a\tb", 'a"b', "ä", [""]],

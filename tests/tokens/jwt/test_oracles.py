@@ -72,7 +72,7 @@ def pyjwt_accepts(kind: str, token: bytes) -> bool:
     return True
 
 
-@proves("S125", "accepts")
+@proves("S125", "accepts", "key confusion")
 @pytest.mark.parametrize("kind", ALGORITHMS)
 async def test_a_good_token_is_good_to_both_libraries_as_well(kind: str) -> None:
     assert await we_accept(kind, TOKENS[kind])
@@ -102,7 +102,7 @@ def mutated(draw: st.DrawFn) -> tuple[str, bytes]:
     return kind, bytes(token)
 
 
-@proves("S132", "refuses")
+@proves("S132", "refuses", "strict encodings")
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(mutated())
 async def test_what_we_accept_of_mangled_tokens_both_libraries_accept(
@@ -185,8 +185,8 @@ EXAMPLES = [
 ]
 
 
-@proves("S125", "accepts")
-@proves("S125", "refuses")
+@proves("S125", "accepts", "key confusion")
+@proves("S125", "refuses", "key confusion")
 @pytest.mark.parametrize(("algorithm", "jwk", "token"), EXAMPLES)
 def test_the_examples_of_the_rfcs_verify_and_their_neighbours_do_not(
     algorithm: str, jwk: dict[str, str], token: str
@@ -210,7 +210,7 @@ ORDER = {
 }
 
 
-@proves("S125", "refuses")
+@proves("S125", "refuses", "key confusion")
 @pytest.mark.parametrize("kind", ["ES256", "ES384"])
 @pytest.mark.parametrize(
     "edge", ["r0", "s0", "rn", "sn", "r+n", "swapped", "der", "both1", "long", "short"]
@@ -249,7 +249,7 @@ def test_a_signature_whose_numbers_are_out_of_range_is_refused(kind: str, edge: 
     assert not read_key(signer.jwk).verify(kind, b"message", raw)
 
 
-@proves("S125", "refuses")
+@proves("S125", "refuses", "key confusion")
 def test_a_pss_signature_with_another_salt_is_refused() -> None:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding
@@ -266,7 +266,7 @@ def test_a_pss_signature_with_another_salt_is_refused() -> None:
     assert not key.verify("PS256", b"message", signature)
 
 
-@proves("S132", "refuses")
+@proves("S132", "refuses", "strict encodings")
 @settings(max_examples=200, deadline=None)
 @given(st.binary(min_size=1, max_size=40), st.integers(1, 63))
 def test_a_second_spelling_of_the_same_bytes_is_refused(data: bytes, flip: int) -> None:

@@ -16,7 +16,7 @@ from tests.tokens.provider import Provider, remote, started, until
 from tests.tokens.signer import Signer
 
 
-@proves("S134", "accepts")
+@proves("S134", "accepts", "key fetching is bounded")
 async def test_keys_are_fetched_ahead_and_then_at_hand(provider: Provider, signer: Signer) -> None:
     provider.publish(signer.jwk)
     keys = remote(provider, FakeClock())
@@ -41,7 +41,7 @@ async def test_many_first_tokens_cause_one_fetch(provider: Provider, signer: Sig
     assert provider.asked == ["/keys"]
 
 
-@proves("S134", "refuses")
+@proves("S134", "refuses", "key fetching is bounded")
 @pytest.mark.parametrize(
     "document",
     [
@@ -66,8 +66,8 @@ async def test_a_document_that_is_no_key_set_replaces_nothing(
     assert keys.problem is not None
 
 
-@proves("S134", "refuses")
-@proves("S75", "refuses")
+@proves("S134", "refuses", "key fetching is bounded")
+@proves("S75", "refuses", "links in documents")
 async def test_a_key_url_that_leads_inside_is_not_fetched(provider: Provider) -> None:
     provider.publish(Signer("ES256").jwk)
     for url in (f"{provider.url}/keys", "https://169.254.169.254/keys", "https://127.1/keys"):
@@ -78,7 +78,7 @@ async def test_a_key_url_that_leads_inside_is_not_fetched(provider: Provider) ->
     assert provider.asked == []
 
 
-@proves("S134", "refuses")
+@proves("S134", "refuses", "key fetching is bounded")
 async def test_a_redirect_to_keys_is_not_followed(provider: Provider, signer: Signer) -> None:
     provider.publish(signer.jwk)
     provider.status, provider.headers = "302 Found", "Location: /keys\r\n"

@@ -13,7 +13,7 @@ from tests.tokens.provider import Provider, remote, started, until
 from tests.tokens.signer import NOW, RESOURCE, Signer, claims
 
 
-@proves("S77", "accepts")
+@proves("S77", "accepts", "document cache")
 @pytest.mark.parametrize(
     ("header", "life"),
     [
@@ -44,8 +44,8 @@ async def test_keys_are_believed_as_long_as_their_issuer_says_within_bounds(
     assert keys.generation == generation
 
 
-@proves("S134", "accepts")
-@proves("S134", "refuses")
+@proves("S134", "accepts", "key fetching is bounded")
+@proves("S134", "refuses", "key fetching is bounded")
 async def test_old_keys_serve_while_the_issuer_is_down_but_not_for_ever(
     provider: Provider, signer: Signer
 ) -> None:
@@ -106,7 +106,7 @@ async def test_an_issuer_that_is_back_is_believed_again(provider: Provider, sign
     assert keys.problem is None
 
 
-@proves("S134", "refuses")
+@proves("S134", "refuses", "key fetching is bounded")
 async def test_an_issuer_that_is_down_at_the_start_is_asked_again_and_not_hammered(
     provider: Provider, signer: Signer
 ) -> None:

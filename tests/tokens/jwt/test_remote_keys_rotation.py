@@ -13,7 +13,7 @@ from tests.tokens.provider import Provider, remote, started, until
 from tests.tokens.signer import NOW, RESOURCE, Signer, claims
 
 
-@proves("S134", "refuses")
+@proves("S134", "refuses", "key fetching is bounded")
 async def test_invented_key_names_cause_a_few_fetches_and_then_one_per_while(
     provider: Provider, signer: Signer
 ) -> None:
@@ -33,7 +33,7 @@ async def test_invented_key_names_cause_a_few_fetches_and_then_one_per_while(
     assert keys.known("k1", "ES256") is not None
 
 
-@proves("S135", "accepts")
+@proves("S135", "accepts", "key rotation")
 async def test_a_key_rotated_in_during_a_flood_of_invented_names_waits_for_seconds_alone(
     provider: Provider, signer: Signer
 ) -> None:
@@ -53,7 +53,7 @@ async def test_a_key_rotated_in_during_a_flood_of_invented_names_waits_for_secon
     assert (await keys.key("k2", "ES256")).kid == "k2"
 
 
-@proves("S135", "accepts")
+@proves("S135", "accepts", "key rotation")
 async def test_what_could_not_be_asked_for_counts_as_not_asked(
     provider: Provider, signer: Signer
 ) -> None:
@@ -71,7 +71,7 @@ async def test_what_could_not_be_asked_for_counts_as_not_asked(
     assert (await keys.key("k2", "ES256")).kid == "k2"
 
 
-@proves("S135", "accepts")
+@proves("S135", "accepts", "key rotation")
 async def test_a_set_that_left_before_the_rotation_is_not_the_last_word(
     provider: Provider, signer: Signer
 ) -> None:
@@ -93,7 +93,7 @@ async def test_a_set_that_left_before_the_rotation_is_not_the_last_word(
     assert len(provider.asked) == 3
 
 
-@proves("S135", "accepts")
+@proves("S135", "accepts", "key rotation")
 async def test_a_key_rotated_in_under_load_refuses_nobody_who_waits_for_it(
     provider: Provider, signer: Signer
 ) -> None:
@@ -110,7 +110,7 @@ async def test_a_key_rotated_in_under_load_refuses_nobody_who_waits_for_it(
     assert len(provider.asked) == 2
 
 
-@proves("S135", "accepts")
+@proves("S135", "accepts", "key rotation")
 async def test_a_new_key_works_at_once(provider: Provider, signer: Signer) -> None:
     provider.publish(signer.jwk)
     keys = remote(provider, FakeClock())
@@ -122,7 +122,7 @@ async def test_a_new_key_works_at_once(provider: Provider, signer: Signer) -> No
     assert keys.generation == generation + 1
 
 
-@proves("S135", "refuses")
+@proves("S135", "refuses", "key rotation")
 async def test_a_withdrawn_key_stops_within_its_time(provider: Provider, signer: Signer) -> None:
     time = FakeClock()
     provider.publish(signer.jwk)

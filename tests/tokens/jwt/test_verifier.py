@@ -35,7 +35,7 @@ from tests.tokens.signer import (
 )
 
 
-@proves("S125", "accepts")
+@proves("S125", "accepts", "key confusion")
 @pytest.mark.parametrize("kind", ALGORITHMS)
 async def test_a_token_is_verified_in_every_algorithm(kind: str) -> None:
     signer = Signer(kind)
@@ -50,7 +50,7 @@ async def test_a_token_is_verified_in_every_algorithm(kind: str) -> None:
     assert identity.claims["aud"] == RESOURCE
 
 
-@proves("S125", "refuses")
+@proves("S125", "refuses", "key confusion")
 @pytest.mark.parametrize("kind", ALGORITHMS)
 @pytest.mark.parametrize("other", ["alg", "signature", "message", "short", "long", "zeros", "ones"])
 async def test_a_signature_of_anything_else_is_refused(kind: str, other: str) -> None:
@@ -76,7 +76,7 @@ async def test_a_signature_of_anything_else_is_refused(kind: str, other: str) ->
     assert refusal.value.code == ("wrong-algorithm" if other == "alg" else "bad-signature")
 
 
-@proves("S125", "refuses")
+@proves("S125", "refuses", "key confusion")
 @pytest.mark.parametrize("alg", ["none", "None", "nOnE", "NONE", "", "HS256", "es256", "ES256K"])
 async def test_an_algorithm_that_is_not_pinned_is_refused(signer: Signer, alg: str) -> None:
     token = signer.token(header=signer.header(alg=alg))
@@ -84,7 +84,7 @@ async def test_an_algorithm_that_is_not_pinned_is_refused(signer: Signer, alg: s
         await make_verifier(signer).verify(token)
 
 
-@proves("S125", "refuses")
+@proves("S125", "refuses", "key confusion")
 async def test_a_public_key_is_no_shared_secret() -> None:
     mint = TokenMint(ISSUER, RESOURCE, algorithm="RS256", clock=FakeClock())
     message = f"{b64(dumps(mint.header(alg='HS256')))}.{b64(dumps(mint.claims()))}"
@@ -96,7 +96,7 @@ async def test_a_public_key_is_no_shared_secret() -> None:
         await Verifier([trusted], clock=FakeClock()).verify(f"{message}.{b64(forged)}".encode())
 
 
-@proves("S125", "refuses")
+@proves("S125", "refuses", "key confusion")
 @pytest.mark.parametrize(
     "kid",
     ["../../../dev/null", "k1' OR '1'='1", "https://evil.example/keys", "K1", "k1 ", "k1\x00", "", "/etc/passwd", "file:///dev/null", "k" * 512],
@@ -134,34 +134,34 @@ async def test_every_bad_token_that_has_a_name_is_refused(
     assert (refusal.value.status, refusal.value.wire_error) == (401, "invalid_token")
 
 
-@proves("S128", "refuses")
+@proves("S128", "refuses", "typ must be at+jwt")
 @pytest.mark.parametrize("typ", ["JWT", "logout+jwt", "dpop+jwt", "oauth-id-jag+jwt", None])
 async def test_a_genuine_token_of_another_type_is_refused(signer: Signer, typ: str | None) -> None:
     with pytest.raises(WrongType):
         await make_verifier(signer).verify(signer.token(header=signer.header(typ=typ)))
 
 
-@proves("S128", "accepts")
+@proves("S128", "accepts", "typ must be at+jwt")
 @pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"])
 async def test_the_type_is_a_media_type_and_case_says_nothing(signer: Signer, typ: str) -> None:
     await make_verifier(signer).verify(signer.token(header=signer.header(typ=typ)))
 
 
-@proves("S133", "refuses")
+@proves("S133", "refuses", "payload is an object")
 @pytest.mark.parametrize("payload", [b"[]", b'"x"', b"null", b"1", b"", b"[{}]"])
 async def test_a_payload_that_is_no_object_is_refused(signer: Signer, payload: bytes) -> None:
     with pytest.raises(MalformedToken):
         await make_verifier(signer).verify(signer.token(payload))
 
 
-@proves("S127", "refuses")
+@proves("S127", "refuses", "crit, zip and encryption")
 async def test_a_token_inside_a_token_is_refused(signer: Signer) -> None:
     for header in (signer.header(cty="JWT"), signer.header()):
         with pytest.raises(MalformedToken):
             await make_verifier(signer).verify(signer.token(signer.token(), header))
 
 
-@proves("S132", "refuses")
+@proves("S132", "refuses", "strict encodings")
 @pytest.mark.parametrize(
     "payload",
     [
@@ -179,8 +179,8 @@ async def test_claims_that_two_readers_read_differently_are_refused(
         await make_verifier(signer).verify(signer.token(payload(dumps(claims()))))
 
 
-@proves("S129", "accepts")
-@proves("S129", "refuses")
+@proves("S129", "accepts", "issuer and its own keys")
+@proves("S129", "refuses", "issuer and its own keys")
 async def test_the_key_of_one_issuer_does_not_sign_for_another() -> None:
     one, other = Signer("ES256", "one"), Signer("ES256", "other")
     there = "https://other.example"
@@ -206,7 +206,7 @@ async def test_the_key_of_one_issuer_does_not_sign_for_another() -> None:
         await verifier.verify(one.token(claims(iss=there)))
 
 
-@proves("S129", "refuses")
+@proves("S129", "refuses", "issuer and its own keys")
 @pytest.mark.parametrize("iss", [ISSUER + "/", "https://evil.example", None, 1, [ISSUER], {}, ...])
 async def test_an_issuer_that_nobody_trusts_is_refused(signer: Signer, iss: object) -> None:
     with pytest.raises(UnknownIssuer):

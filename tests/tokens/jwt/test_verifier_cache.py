@@ -91,8 +91,8 @@ async def test_a_refusal_is_not_remembered_as_anything(signer: Signer) -> None:
     assert len(verifier._cache) == 0
 
 
-@proves("S135", "accepts")
-@proves("S135", "refuses")
+@proves("S135", "accepts", "key rotation")
+@proves("S135", "refuses", "key rotation")
 async def test_a_new_key_works_at_once_and_a_withdrawn_one_stops(signer: Signer) -> None:
     time, published = FakeClock(), [signer.jwk]
     trusted = TrustedIssuer(

@@ -10,7 +10,7 @@ from tests.ledger import proves
 from tests.tokens.signer import ISSUER, RESOURCE
 
 
-@proves("S134", "refuses")
+@proves("S134", "refuses", "key fetching is bounded")
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -12,8 +12,8 @@ from tests.tokens.opaque.opaque_verifier import opaque_verifier
 from tests.tokens.stub_issuer import NOW, TOKEN, active, answer, lookup, opaque
 
 
-@proves("S136", "accepts")
-@proves("S136", "refuses")
+@proves("S136", "accepts", "revoked tokens are refused")
+@proves("S136", "refuses", "revoked tokens are refused")
 async def test_a_revoked_token_is_refused_when_the_time_of_the_answer_is_over() -> None:
     time = FakeClock()
     verifier, stub = opaque_verifier(clock=time, issuer=opaque(lookup=lookup(cache_ttl=60)))
@@ -31,7 +31,7 @@ async def test_a_revoked_token_is_refused_when_the_time_of_the_answer_is_over() 
 
 
 @pytest.mark.parametrize("options", [{"ttl": 0}, {"cache_ttl": 0}, {"cache_entries": 0}])
-@proves("S136", "refuses")
+@proves("S136", "refuses", "revoked tokens are refused")
 async def test_zero_asks_every_time(options: dict[str, Any]) -> None:
     way = lookup(cache_ttl=options.pop("ttl", 60))
     verifier, stub = opaque_verifier(issuer=opaque(lookup=way), **options)
