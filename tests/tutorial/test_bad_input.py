@@ -75,7 +75,7 @@ def test_with_an_expired_key_file_no_step_starts(step: int, keys: Path) -> None:
     said = end_of(step)
 
     assert "2020-12-31" in said
-    assert "make new keys" in said
+    assert "generate new keys" in said
 
 
 @pytest.mark.parametrize("step", [2, 9])

@@ -99,8 +99,11 @@ def no_issuer(who: str) -> ConfigurationError:
 def _is_whole(kept: Any) -> bool:
     """Return whether the members of a stored record have the right types."""
     secret = kept.client_secret
-    texts = _is_credential(kept.client_id) and kept.auth_method in CLIENT_AUTH_METHODS
-    if not texts or not (secret is None or isinstance(secret, str)) or kept.private_key is not None:
+    method = kept.auth_method
+    known = isinstance(method, str) and method in CLIENT_AUTH_METHODS
+    if not known or not _is_credential(kept.client_id):
+        return False
+    if not (secret is None or isinstance(secret, str)) or kept.private_key is not None:
         return False
     uri = kept.redirect_uri
     usable = uri is None or (isinstance(uri, str) and parse_unambiguous(uri) is not None)
@@ -203,7 +206,8 @@ def _read(document: dict[str, Any], server: ServerMetadata, redirect_uri: str) -
             "client_secret. Expected 1 to 2,048 visible ASCII characters.",
             "Register a client there yourself, and use its id with --client-id.",
         )
-    if method not in CLIENT_AUTH_METHODS or CLIENT_AUTH_METHODS[method].needs == "private_key":
+    known = CLIENT_AUTH_METHODS.get(method) if isinstance(method, str) else None
+    if known is None or known.needs == "private_key":
         raise SignInFailed(
             "unsupported-client-authentication",
             f"{server.issuer} registered the client for an unsupported authentication method.",
