@@ -137,7 +137,7 @@ def test_a_line_that_is_no_message_is_answered_and_ends_nothing(
         {
             "jsonrpc": "2.0",
             "id": None,
-            "error": {"code": -32700, "message": "This line is no JSON-RPC message."},
+            "error": {"code": -32700, "message": "The line is not a JSON-RPC message."},
         }
     ]
 
