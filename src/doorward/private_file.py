@@ -1,4 +1,4 @@
-"""Files and folders that belong to one account of this machine, and that no other may change."""
+"""Files and folders that only the current account can read or change."""
 
 import os
 import re
@@ -15,7 +15,7 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class Exposed(Exception):
-    """Other accounts may read or change the file; ``mode`` says in four octal digits who."""
+    """Other accounts can read or change the file; ``mode`` is its mode in four octal digits."""
 
     def __init__(self, mode: int) -> None:
         super().__init__(f"mode {mode:04o}")
@@ -24,10 +24,9 @@ class Exposed(Exception):
 
 class ExposedFolder(Exception):
     """
-    Other accounts may change what is in a folder, or put another one in its place.
+    Other accounts can change the contents of a folder, or replace the folder.
 
-    ``path`` is the folder or link that they can change. ``mode`` is ``None`` where it belongs to
-    one of them.
+    ``path`` is the folder or link that they can change. ``mode`` is ``None`` if one of them owns it.
     """
 
     def __init__(self, path: Path, mode: int | None = None) -> None:
@@ -41,26 +40,26 @@ class ExposedFolder(Exception):
 
 def read_private(path: Path, *, most: int = -1, through_links: bool = True) -> bytes:
     """
-    Return what the file at ``path`` holds, and of a longer one the first ``most`` bytes.
+    Return the content of the file at ``path``, at most the first ``most`` bytes.
 
-    Without ``through_links`` it must be a regular file. Else it may be a pipe, which is how shells
-    hand over a secret that is on no disk.
+    Without ``through_links`` it must be a regular file. Otherwise it may be a pipe: shells use one to
+    pass a secret without storing it.
 
     Raises:
-        Exposed: other accounts may read or change it.
-        OSError: it cannot be read, or is something else than a regular file where it must be one.
+        Exposed: other accounts can read or change it.
+        OSError: it cannot be read, or must be a regular file and is not.
     """
-    # Opening a pipe waits for its other end, and nobody may ever open that.
+    # Opening a pipe blocks until its other end is opened, which may never happen.
     further = 0 if through_links else getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | further)) as file:
-        # Of the file that is read, and not of what bears its name: that may be another one by now.
+        # Checks the open file, not its path: another file may have taken the path by now.
         found = os.fstat(file.fileno())
         mode = stat.S_IMODE(found.st_mode)
         if os.name == "posix" and mode & 0o077:
             raise Exposed(mode)
         if not (through_links or stat.S_ISREG(found.st_mode)):
             raise OSError(None, "it is not a regular file")
-        # Piece by piece: ``read`` takes memory for all that it may read.
+        # In pieces: ``read`` allocates memory for the most that it could read.
         return file.read() if most < 0 else b"".join(_pieces(file, most))
 
 
@@ -79,16 +78,17 @@ def replace_private(
     prepare: Callable[[int], None] | None = None,
 ) -> None:
     """
-    Put ``content`` in the place of what is at ``path``, at once or not at all; links are replaced.
+    Replace the file at ``path`` atomically with ``content``; a link is replaced, not followed.
 
-    Until then it is in a file beside it whose name begins with ``prefix``. ``prepare`` is given its
-    descriptor before anything is written. ``left_by_writers`` finds what a killed process left.
+    A temporary file in the same folder, whose name begins with ``prefix``, holds it until then.
+    ``prepare`` gets its descriptor before anything is written. ``left_by_writers`` finds the file that
+    a killed process left.
 
     Raises:
         OSError: it cannot be written.
     """
-    # mkstemp makes the file 0600 from its first moment. The rename is seen whole or not at all, so
-    # a reader never meets half a file and a crash loses nothing.
+    # mkstemp creates the file with mode 0600. The rename is atomic, so a reader never sees half a file
+    # and a crash loses nothing.
     descriptor, temporary = tempfile.mkstemp(prefix=prefix, dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -108,14 +108,14 @@ def replace_private(
 
 def left_by_writers(directory: Path, prefix: str) -> list[Path]:
     """
-    Return the files that ``replace_private`` has under way, or left when its process was killed.
+    Return the temporary files of ``replace_private``: in use, or left by a killed process.
 
-    Whoever removes them holds the lock under which they are written.
+    To remove them, hold the lock under which they are written.
 
     Raises:
         OSError: the folder cannot be read.
     """
-    # The names that mkstemp makes; anything else is somebody else's.
+    # The names that mkstemp creates; other files belong to other programs.
     ours = re.compile(re.escape(prefix) + r"[a-z0-9_]{8}")
     with os.scandir(directory) as entries:
         return [
@@ -127,15 +127,15 @@ def left_by_writers(directory: Path, prefix: str) -> list[Path]:
 
 def require_private_folder(path: Path) -> None:
     """
-    Return when this account alone can change what is in the folder at ``path``.
+    Return if only this account can change the contents of the folder at ``path``.
 
-    It belongs to this account, and nobody else can write to it or put another in its place: every
-    folder and link on the way belongs to this account or to root, and those that others can write
-    to have the sticky bit, as ``/tmp`` has. A group that has this account's name is its own.
+    This account must own it, and no other account may write to it or replace it. Every folder and link
+    on the way must belong to this account or to root. Those that others can write to must have the
+    sticky bit, as ``/tmp`` has. A group with this account's name counts as this account.
 
     Raises:
         ExposedFolder: another account can change or replace it.
-        OSError: it cannot be looked at.
+        OSError: it cannot be inspected.
     """
     if os.name != "posix":
         return
@@ -144,7 +144,7 @@ def require_private_folder(path: Path) -> None:
         if not stat.S_ISLNK(found.st_mode):
             _require_fixed(place, found)
         place, found = step, os.lstat(step)
-        # A link in a sticky folder stays where its maker put it, and its maker may be anybody.
+        # In a sticky folder, any account can create a link that nobody else can remove.
         if found.st_uid not in (0, os.geteuid()):
             raise ExposedFolder(place)
     if found.st_uid != os.geteuid():
@@ -154,7 +154,7 @@ def require_private_folder(path: Path) -> None:
 
 
 def _steps_to(path: Path) -> Iterator[Path]:
-    """Yield each folder and link that is passed on the way to ``path``, and the folder itself."""
+    """Yield each folder and link on the way to ``path``, and the folder itself."""
     place, links = Path("/"), 0
     ahead = list(reversed(path.absolute().parts[1:]))
     while ahead:
@@ -176,7 +176,7 @@ def _steps_to(path: Path) -> Iterator[Path]:
 
 
 def _require_fixed(place: Path, found: os.stat_result) -> None:
-    """Return when nobody else can replace what is in the folder ``place``."""
+    """Return if no other account can replace the contents of the folder ``place``."""
     writable = found.st_mode & _OTHERS_WRITE
     if writable == stat.S_IWGRP and _is_own_group(found.st_gid):
         return
@@ -185,7 +185,7 @@ def _require_fixed(place: Path, found: os.stat_result) -> None:
 
 
 def _is_own_group(group_id: int) -> bool:
-    # With a umask of 002, as Fedora and others set it, all folders are open to such a group.
+    # With a umask of 002, as on Fedora, such a group can write to every folder.
     import grp
     import pwd
 

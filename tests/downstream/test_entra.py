@@ -10,7 +10,7 @@ from doorward.downstream import (
     CertifiedKey,
     DownstreamTokens,
     GrantRefused,
-    NobodyToActFor,
+    NoSubjectToken,
     OnBehalfOf,
     SignInNeeded,
 )
@@ -146,7 +146,7 @@ async def test_a_token_for_another_application_is_refused_there(
 async def test_another_tenants_token_is_not_shown_to_this_one(
     issuer: Issuer, entra: Entra, clock: Clock, name: str
 ) -> None:
-    with pytest.raises(NobodyToActFor):
+    with pytest.raises(NoSubjectToken):
         await get(downstream_of(issuer, clock), caller(issuer, issuer=name))
 
     assert issuer.forms == []

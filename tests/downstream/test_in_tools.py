@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from doorward import Guard, Identity, McpServer, Policy, current_identity
-from doorward.downstream import NobodyToActFor, SignInNeeded, TokenExchange
+from doorward.downstream import NoSubjectToken, SignInNeeded, TokenExchange
 from doorward.errors import ConfigurationError
 from doorward.identity import _giving
 from doorward.testing import TokenMint
@@ -186,7 +186,7 @@ async def test_an_identity_put_aside_does_not_act_in_anothers_request(
         user = current_identity()
         assert user is not None
         kept.append(user)
-        with pytest.raises(NobodyToActFor):
+        with pytest.raises(NoSubjectToken):
             await kept[0].token_for("orders")
         return "refused"
 

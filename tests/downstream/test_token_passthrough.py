@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from doorward.downstream import NobodyToActFor, SameToken, TokenForUs
+from doorward.downstream import NoSubjectToken, SameToken, TokenForUs
 from doorward.testing import TokenMint
 from tests.downstream.conftest import OURS, Clock
 from tests.downstream.issuer import Issuer, granting
@@ -44,7 +44,7 @@ async def test_a_token_for_the_next_server_alone_is(issuer: Issuer, clock: Clock
 
 
 async def test_a_token_is_shown_to_its_own_issuer_alone(issuer: Issuer, clock: Clock) -> None:
-    with pytest.raises(NobodyToActFor):
+    with pytest.raises(NoSubjectToken):
         await get(downstream_of(issuer, clock), issuer, issuer="https://other.example")
 
     assert issuer.forms == []
@@ -60,7 +60,7 @@ async def test_an_issuer_that_exchanges_anothers_tokens_is_shown_them_when_that_
 
 
 async def test_an_api_key_is_shown_to_nobody(issuer: Issuer, clock: Clock) -> None:
-    with pytest.raises(NobodyToActFor):
+    with pytest.raises(NoSubjectToken):
         await get(downstream_of(issuer, clock), issuer, kind="key")
 
     assert issuer.forms == []

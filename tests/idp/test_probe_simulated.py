@@ -222,7 +222,7 @@ async def test_documents_that_say_the_same_in_another_order_do_not_differ() -> N
     [
         ("entra", "does not offer PKCE"),
         ("cognito", "does not offer PKCE"),
-        ("auth0", "registration endpoint does not serve strangers"),
+        ("auth0", "registration endpoint does not accept unknown clients"),
         ("google", "cannot get a client id by itself"),
         ("okta", "do not say who sent them"),
     ],

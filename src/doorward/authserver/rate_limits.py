@@ -10,7 +10,7 @@ from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import HTTPConnection
 
 from doorward.authserver.refusals import TooManyRequests
-from doorward.net.clock import NEVER, Clock, Span
+from doorward.net.clock import NEVER, Clock, TimeRange
 
 _MOST_COUNTERS = 50_000
 
@@ -29,7 +29,7 @@ class InMemoryCounters(Storage):
         super().__init__()
         self._clock = clock
         # Each key has a count and the window that it counts in.
-        self._counters: OrderedDict[str, tuple[int, Span]] = OrderedDict()
+        self._counters: OrderedDict[str, tuple[int, TimeRange]] = OrderedDict()
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -40,8 +40,8 @@ class InMemoryCounters(Storage):
         """Add ``amount`` to ``key`` and return the count in the current window."""
         now = self._clock()
         count, window = self._counters.get(key, (0, NEVER))
-        if not window.holds(now):
-            count, window = 0, Span(now, now + expiry)
+        if not window.contains(now):
+            count, window = 0, TimeRange(now, now + expiry)
         self._counters[key] = (count + amount, window)
         self._counters.move_to_end(key)
         while len(self._counters) > _MOST_COUNTERS:
@@ -51,7 +51,7 @@ class InMemoryCounters(Storage):
     def get(self, key: str) -> int:
         """Return the count under ``key``."""
         count, window = self._counters.get(key, (0, NEVER))
-        return count if window.holds(self._clock()) else 0
+        return count if window.contains(self._clock()) else 0
 
     def get_expiry(self, key: str) -> float:
         """Return when the window of ``key`` ends."""

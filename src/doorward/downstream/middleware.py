@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from doorward.downstream.refusals import NobodyToActFor
+from doorward.downstream.refusals import NoSubjectToken
 from doorward.downstream.tokens import DownstreamTokens
 from doorward.identity import SCOPE_KEY, Identity, get_giving, reset_giving, set_giving
 from doorward.wire.asgi import ASGIApp, Receive, Scope, Send
@@ -35,7 +35,7 @@ class _CallerToken:
     async def __call__(self, identity: Identity, name: str, scopes: frozenset[str]) -> str:
         # An identity kept from another request must not use this caller's token or cache entry.
         if identity != self._identity:
-            raise NobodyToActFor(name, "the identity is not the caller of this request")
+            raise NoSubjectToken(name, "the identity is not the caller of this request")
         return await self._downstream.token_for(identity, self._token, name, scopes)
 
     def current_caller(self, downstream: DownstreamTokens) -> Identity | None:

@@ -1,23 +1,23 @@
 """
-Why there is no token for the next server.
+The errors of ``token_for``: why there is no token for the next server.
 
 HttpError
-├── DownstreamProblem           no token, and never the one that came in             502
-│   ├── NobodyToActFor          the caller is not this request's, or is none to act for  403
-│   ├── DownstreamRefused       the issuer said no
+├── DownstreamProblem           there is no token to send                            502
+│   ├── NoSubjectToken          this caller has no token that the issuer exchanges   403
+│   ├── DownstreamRefused       the issuer refused
 │   │   ├── SignInNeeded        the user must sign in again, prove more, or agree    403, 401
 │   │   ├── GrantRefused        the issuer does not take the caller's token              403
 │   │   ├── NotGranted          the issuer does not grant this to this server            403
 │   │   └── ServerNotKnown      the issuer does not know this server's credentials
-│   └── AnswerRefused           the issuer's answer is not to be used
-│       ├── SameToken           the token that came in came back
-│       └── TokenForUs          the token opens this server too
+│   └── AnswerRefused           the issuer's response must not be used
+│       ├── SameToken           the issuer returned the caller's own token
+│       └── TokenForUs          the token is valid at this server too
 └── Unavailable
-    └── DownstreamUnavailable   the issuer cannot be asked                               503
+    └── DownstreamUnavailable   the issuer is unavailable                                503
 
-The status is the one of a plain route that does not catch the error; a tool's caller reads the
-public sentence in the result. 403 means that another caller may succeed, 502 that an operator must
-act. Neither makes a client with a valid token sign in again.
+A plain route that does not catch the error responds with this status. In a tool, the result has the
+public sentence. 403 means that another caller may succeed, 502 that an operator must act. Neither
+makes a client with a valid token sign in again.
 """
 
 import base64
@@ -29,9 +29,9 @@ from doorward.errors import HttpError, Unavailable
 
 class DownstreamProblem(HttpError):
     """
-    There is no token for the next server. ``public`` is for the peer, ``detail`` for the log.
+    There is no token for the next server. ``public`` is for the client, ``detail`` for the log.
 
-    ``target`` is the name that was asked for.
+    ``target`` is the name that was passed to ``token_for``.
     """
 
     code = "downstream"
@@ -44,7 +44,7 @@ class DownstreamProblem(HttpError):
         self.detail = detail
 
 
-class NobodyToActFor(DownstreamProblem):
+class NoSubjectToken(DownstreamProblem):
     """The identity is not the caller of this request, or its token is not the issuer's."""
 
     code = "nobody-to-act-for"
@@ -53,7 +53,7 @@ class NobodyToActFor(DownstreamProblem):
 
 
 class DownstreamRefused(DownstreamProblem):
-    """The issuer said no; ``error`` is its own word, such as ``invalid_grant``."""
+    """The issuer refused; ``error`` is its error code, such as ``invalid_grant``."""
 
     code = "downstream-refused"
     hint = "The log has the error code of the issuer; look it up in its documentation."
@@ -65,10 +65,10 @@ class DownstreamRefused(DownstreamProblem):
 
 class SignInNeeded(DownstreamRefused):
     """
-    Only the user can help: by signing in again, with more proof, or by agreeing.
+    The user must sign in again, prove more, or give consent.
 
-    ``claims`` is what the next sign-in must ask for, as JSON, where the issuer said so; Microsoft
-    Entra calls it a claims challenge.
+    ``claims`` is the JSON that the next sign-in must request, if the issuer sent it. Microsoft Entra
+    calls it a claims challenge.
     """
 
     code = "downstream-sign-in-needed"
@@ -79,13 +79,13 @@ class SignInNeeded(DownstreamRefused):
     def __init__(self, target: str, detail: str, error: str, claims: str | None = None) -> None:
         super().__init__(target, detail, error)
         self.claims = claims
-        # 401 only where the issuer said what the next sign-in must ask for (RFC 9110 §15.5.2).
+        # A 401 needs a challenge (RFC 9110 §15.5.2), and only claims give one.
         if claims is not None:
             self.status = 401
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """``WWW-Authenticate``, where the issuer said what the next sign-in must ask for."""
+        """``WWW-Authenticate``, if the issuer sent claims."""
         return {} if self.challenge is None else {"WWW-Authenticate": self.challenge}
 
     @property
@@ -98,7 +98,7 @@ class SignInNeeded(DownstreamRefused):
 
 
 class GrantRefused(DownstreamRefused):
-    """The issuer does not take the caller's token: it is over, revoked, or not for this server."""
+    """The issuer does not accept the caller's token: it is expired, revoked, or not for this server."""
 
     code = "downstream-grant-refused"
     status = 403
@@ -106,7 +106,7 @@ class GrantRefused(DownstreamRefused):
 
 
 class NotGranted(DownstreamRefused):
-    """The issuer does not let this server have this: a scope, a target, or the grant itself."""
+    """The issuer does not grant this server the scope, the target, or the grant type."""
 
     code = "downstream-not-granted"
     status = 403
@@ -123,14 +123,14 @@ class ServerNotKnown(DownstreamRefused):
 
 
 class AnswerRefused(DownstreamProblem):
-    """The issuer's answer cannot be used, or must not be."""
+    """The issuer's response must not be used."""
 
     code = "downstream-answer-refused"
     hint = "The log says what was wrong with the answer of the token endpoint."
 
 
 class SameToken(AnswerRefused):
-    """The token that came in came back; sent on, it would open this server to the next one."""
+    """The issuer returned the caller's own token. The next server could use it here."""
 
     code = "downstream-same-token"
     hint = "Set up token exchange at the issuer, so that it issues another token."
@@ -144,7 +144,7 @@ class TokenForUs(AnswerRefused):
 
 
 class DownstreamUnavailable(Unavailable):
-    """The issuer cannot be asked, so there is no token; nobody did anything wrong."""
+    """The issuer is unavailable, so there is no token; the request itself was valid."""
 
     code = "downstream-unavailable"
     public = "The service that this tool signs in at is unavailable. Try again soon."

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from doorward.downstream.endpoint import TokenEndpoint, circuit_open
 from doorward.downstream.grants import DownstreamGrant
-from doorward.downstream.refusals import NobodyToActFor
+from doorward.downstream.refusals import NoSubjectToken
 from doorward.downstream.responses import require_other
 from doorward.downstream.token import DownstreamToken
 from doorward.errors import ConfigurationError
@@ -91,7 +91,7 @@ class DownstreamTokens:
 
         Raises:
             ConfigurationError: ``unknown-downstream``.
-            NobodyToActFor: the caller's token must not be sent to that issuer.
+            NoSubjectToken: the caller's token must not be sent to that issuer.
             DownstreamUnavailable, DownstreamRefused, AnswerRefused: the token request failed.
         """
         grant = self._grants.get(name)
@@ -126,10 +126,10 @@ class DownstreamTokens:
 
 def _require_exchangeable(name: str, grant: DownstreamGrant, identity: Identity) -> None:
     if identity.kind == "key":
-        raise NobodyToActFor(name, "the caller has an API key, which no issuer exchanges")
+        raise NoSubjectToken(name, "the caller has an API key, which no issuer exchanges")
     # An issuer that gets a token of another issuer could use it at this server.
     if identity.issuer not in grant.subject_issuers:
-        raise NobodyToActFor(
+        raise NoSubjectToken(
             name,
             f"the caller's token is from {identity.issuer!r},"
             f" expected one of {sorted(grant.subject_issuers)}",

@@ -1,6 +1,6 @@
 """Outbound HTTP that is safe against SSRF, single-flight caches, a circuit breaker, and the clock."""
 
-from doorward.net.clock import ALWAYS, NEVER, Clock, Span
+from doorward.net.clock import ALWAYS, NEVER, Clock, TimeRange
 from doorward.net.fetcher import Fetcher
 from doorward.net.messages import FetchRequest, FetchResponse
 from doorward.net.refusals import FetchFailed, FetchRefused, UnusableResponse
@@ -18,6 +18,6 @@ __all__ = [
     "Fetcher",
     "SingleFlight",
     "SingleFlightCache",
-    "Span",
+    "TimeRange",
     "UnusableResponse",
 ]

@@ -1,18 +1,18 @@
-"""A circuit breaker: after an outage, callers fail at once while the service recovers."""
+"""A circuit breaker: after an outage, calls fail immediately until the service recovers."""
 
 from collections.abc import Awaitable, Callable
 from math import ceil
 from typing import TypeVar
 
 from doorward.errors import DoorwardError, Unavailable
-from doorward.net import NEVER, Clock, Span
+from doorward.net import NEVER, Clock, TimeRange
 
 V = TypeVar("V")
 
-# For how many seconds no call is made after a call without an answer.
+# How many seconds to wait after a call that got no response.
 RETRY = 5
-# Statuses of a service that is busy or down. A 500 may be about one request only, and a caller who can
-# cause it must not lock out the others.
+# Statuses of a service that is busy or down. Without 500, which can be about a single request: a
+# caller who can cause it must not block the others.
 BUSY = frozenset({429, 502, 503, 504})
 
 
@@ -20,12 +20,12 @@ class CircuitBreaker:
     """
     Passes calls to a service, and refuses them for a while after an outage.
 
-    An ``Unavailable`` with ``hold`` seconds opens the circuit. For so long every call is refused at
-    once, with the seconds that are left. Then one call is let through, and the others are refused until
-    it returns: otherwise all would wait for the same timeout. Any other failure closes the circuit.
+    An ``Unavailable`` with ``hold`` seconds opens the circuit. Until they have passed, every call is
+    refused with the seconds that are left. Then one trial call passes. The others are refused until it
+    returns, because all would wait for the same timeout. Any other failure closes the circuit.
 
-    A ``silent`` failure got no answer. It does not open the circuit if another call was answered
-    meanwhile: one slow token must not lock out the other callers.
+    A ``silent`` failure got no response. It does not open the circuit if another call got one in the
+    meantime: one slow token must not block the other callers.
 
     ``refuse`` makes the exception from the reason and the seconds.
     """
@@ -69,7 +69,7 @@ class CircuitBreaker:
         if self._because is None:
             return False
         now = self._clock()
-        left = self._pause.until - now if self._pause.holds(now) else 0
+        left = self._pause.until - now if self._pause.contains(now) else 0
         if left > 0 or self._trying:
             raise self._refuse(self._because, max(1, ceil(left)) if left > 0 else RETRY)
         self._trying = True
@@ -83,8 +83,8 @@ class CircuitBreaker:
             return
         self._because = failure.detail
         now = self._clock()
-        longest = self._pause.until if self._pause.holds(now) else now
-        self._pause = Span(now, max(longest, now + failure.hold))
+        longest = self._pause.until if self._pause.contains(now) else now
+        self._pause = TimeRange(now, max(longest, now + failure.hold))
 
     def _answered(self) -> None:
         self._answers += 1

@@ -1,4 +1,4 @@
-"""The clock as an argument, so that tests choose the time; and a span of time."""
+"""The type of a clock, which tests replace, and a time range."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,27 +6,26 @@ from dataclasses import dataclass
 # Seconds since 1970, as ``time.time`` gives them.
 Clock = Callable[[], float]
 
-# For how many seconds what was made here may lie in the future: clocks of two machines differ, and
-# time servers correct them. A clock that was set back further must not bring anything back to life.
+# How many seconds a timestamp may be in the future: clocks of two machines differ, and time servers
+# correct them. A clock that is set back further must not make an expired value valid again.
 CLOCK_SKEW = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeRange:
     """
-    A time range in seconds since 1970: ``since`` is in it, ``until`` is not.
+    A time range in seconds since 1970, from ``since`` (included) to ``until`` (excluded).
 
-    It has a beginning because clocks are set back. A pause or a cached value that only has an end
-    would then last longer.
+    A clock can be set back. A pause or a cached value without a start would then last longer.
     """
 
     since: float
     until: float
 
-    def holds(self, now: float) -> bool:
+    def contains(self, now: float) -> bool:
         """Return whether ``now`` is in the range."""
         return self.since <= now < self.until
 
 
-ALWAYS = Span(float("-inf"), float("inf"))
-NEVER = Span(float("-inf"), float("-inf"))
+ALWAYS = TimeRange(float("-inf"), float("inf"))
+NEVER = TimeRange(float("-inf"), float("-inf"))

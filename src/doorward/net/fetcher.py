@@ -1,4 +1,4 @@
-"""A client for documents at URLs from strangers, safe against SSRF."""
+"""An HTTP client for URLs from untrusted sources, protected against SSRF."""
 
 import asyncio
 import ssl
@@ -13,14 +13,13 @@ class Fetcher:
     """
     Fetches a document over https from a public address, within limits of size and time.
 
-    ``allow_private_hosts`` are exact ``host:port`` values (``"localhost:9000"``) that can be private
-    and plain http: an issuer on loopback, a provider in the same network. ``timeout`` covers the
+    ``allow_private_hosts`` are exact ``host:port`` values (``"localhost:9000"``) that may be private
+    and plain http, such as an issuer on loopback or a provider in the same network. ``timeout`` covers the
     whole fetch, in seconds. ``connections`` limits concurrent fetches.
 
-    Redirects are not followed, proxies from the environment are not used, cookies are not kept.
-    Connections are not kept either: one that stays open outlives the check of its address. The client
-    needs kept connections and streams, and has ``client.http`` for them, with the same rules on
-    addresses and URLs.
+    It does not follow redirects, use proxies from the environment, or keep cookies. It does not reuse
+    connections either: an open one outlives the check of its address. The client needs connection
+    reuse and streams. It has ``client.http``, with the same rules on addresses and URLs.
     """
 
     def __init__(
@@ -77,8 +76,8 @@ class Fetcher:
                 f"{target.host_port!r} is plain http and not among the allowed hosts"
             )
         try:
-            # One deadline for the whole fetch: with a timeout per read, a peer that sends one byte a
-            # second holds the connection without end.
+            # One deadline for the whole fetch. With a timeout per read, a peer that sends one byte a
+            # second keeps the connection forever.
             async with asyncio.timeout(self._timeout), self._slots:
                 await self._ensure_loaded(secure=target.scheme == "https")
                 # Imported by _ensure_loaded, beside the event loop.
@@ -99,9 +98,9 @@ class Fetcher:
             raise FetchFailed(f"{target.host_port!r}: {type(error).__name__}: {error}") from None
 
     async def _ensure_loaded(self, *, secure: bool) -> None:
-        # With the first fetch, because most processes that create a Fetcher at import never fetch. The
-        # HTTP library takes 60 ms and 5 MB, the certificate authorities 20 ms and 2 MB. In a thread,
-        # so that the event loop goes on.
+        # At the first fetch: most processes that create a Fetcher at import never fetch. The HTTP
+        # library takes 60 ms and 5 MB, the certificate authorities 20 ms and 2 MB. The thread keeps
+        # the event loop free.
         if not self._is_loaded or (secure and self._tls is None):
             await asyncio.to_thread(self._load, secure=secure)
 
@@ -113,4 +112,4 @@ class Fetcher:
         self._is_loaded = True
 
     async def aclose(self) -> None:
-        """Mark the end of use; there is no connection to close."""
+        """Do nothing: no connection stays open."""

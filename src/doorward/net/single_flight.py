@@ -1,11 +1,11 @@
-"""One load for all concurrent callers, and a cache with a time limit."""
+"""One load for all concurrent callers, and a cache whose entries expire."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from doorward.net.clock import Clock, Span
+from doorward.net.clock import Clock, TimeRange
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -15,7 +15,7 @@ class SingleFlight(Generic[K, V]):
     """
     At most one load per key at a time; concurrent callers get the same result or exception.
 
-    When a caller is cancelled, the load goes on for the others, or until its own time limit.
+    When a caller is cancelled, the load continues for the others, or until its own timeout.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class SingleFlight(Generic[K, V]):
             self._tasks[key] = task
             task.add_done_callback(lambda done: self._remove(key, done))
         # Without the shield, the first cancelled caller would cancel the load for all. The shield also
-        # retrieves an exception that no caller waits for any more.
+        # retrieves an exception that no caller awaits any more.
         return await asyncio.shield(task)
 
     async def aclose(self) -> None:
@@ -54,7 +54,7 @@ async def _awaited(load: Callable[[], Awaitable[V]]) -> V:
 
 @dataclass(frozen=True, slots=True)
 class Expiring(Generic[V]):
-    """The result of a load: the value, and for how many seconds it may be cached."""
+    """The result of a load: the value, and how many seconds it may be cached."""
 
     value: V
     max_age: float | None = None
@@ -63,7 +63,7 @@ class Expiring(Generic[V]):
 @dataclass(frozen=True, slots=True)
 class _Kept(Generic[V]):
     value: V
-    span: Span
+    valid: TimeRange
 
 
 class SingleFlightCache(Generic[K, V]):
@@ -115,7 +115,7 @@ class SingleFlightCache(Generic[K, V]):
 
     def _good(self, key: K) -> _Kept[V] | None:
         kept = self._kept.get(key)
-        if kept is None or not kept.span.holds(self._clock()):
+        if kept is None or not kept.valid.contains(self._clock()):
             return None
         self._kept[key] = self._kept.pop(key)  # now the most recently used
         return kept
@@ -126,7 +126,7 @@ class SingleFlightCache(Generic[K, V]):
         life = min(max(wanted, self._floor), self._ceiling)
         self._kept.pop(key, None)
         now = self._clock()
-        self._kept[key] = _Kept(loaded.value, Span(now, now + life))
+        self._kept[key] = _Kept(loaded.value, TimeRange(now, now + life))
         while len(self._kept) > self._entries:
             del self._kept[next(iter(self._kept))]
         return loaded.value

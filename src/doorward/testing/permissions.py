@@ -16,13 +16,13 @@ UPDATE = "DOORWARD_UPDATE_SNAPSHOT"
 
 def assert_permissions_unchanged(source: object, path: str | os.PathLike[str]) -> list[Change]:
     """
-    Return what became narrower since the snapshot at ``path``, or fail with what became wider.
+    Return permissions that became narrower since the snapshot at ``path``; fail if any became wider.
 
     ``source`` is a ``Guard``, what ``protect`` returned, a FastMCP server or application with
-    ``GuardAuth``, a ``Policy`` or an ``McpServer``. The snapshot is a file to keep with
-    the tests and to read in a review; it is written by ``doorward who-can module:server --write
-    PATH``, or by running the test with ``DOORWARD_UPDATE_SNAPSHOT=1``. Both are how a change is
-    accepted. A snapshot that is missing is a failure: else deleting it would accept anything.
+    ``GuardAuth``, a ``Policy`` or an ``McpServer``. Commit the snapshot with the
+    tests, so that a review shows its changes. To write it or to accept a change, run ``doorward who-can
+    module:server --write PATH``, or the test with ``DOORWARD_UPDATE_SNAPSHOT=1``. Without a snapshot
+    the test fails: otherwise deleting the file would accept anything.
 
     ```python
     def test_nobody_new_gets_in() -> None:
@@ -30,7 +30,7 @@ def assert_permissions_unchanged(source: object, path: str | os.PathLike[str]) -
     ```
 
     Raises:
-        AssertionError: an operation is new or more people may do it, or there is no snapshot.
+        AssertionError: an operation is new, more people may do it, or there is no snapshot.
         ConfigurationError: ``no-policy``, ``no-operations``, ``unseen-server``,
             ``several-servers``, ``not-a-snapshot``.
     """
@@ -39,7 +39,7 @@ def assert_permissions_unchanged(source: object, path: str | os.PathLike[str]) -
     if os.environ.get(UPDATE) == "1":
         write_permissions(policy, file)
         return []
-    accept = f"If that is meant, run this test once with {UPDATE}=1 and commit {file.name}."
+    accept = f"To accept this, run the test once with {UPDATE}=1 and commit {file.name}."
     if not file.exists():
         raise AssertionError(f"There is no snapshot of permissions at {file}. {accept}")
     found = read_changes(policy, file)
@@ -52,7 +52,7 @@ def assert_permissions_unchanged(source: object, path: str | os.PathLike[str]) -
 def read_changes(source: object, file: Path) -> Sequence[Change]:
     """Return every change since the snapshot in ``file``. Raises: ConfigurationError."""
     try:
-        # Strictly: of two lines on one operation, a review would see the first and this the last.
+        # Strict JSON: with two entries for one operation, a reviewer may read the first and this the last.
         document: Any = parse(file.read_bytes())
     except ValueError:
         document = None
@@ -60,7 +60,7 @@ def read_changes(source: object, file: Path) -> Sequence[Change]:
 
 
 def write_permissions(source: object, file: Path) -> None:
-    """Write the snapshot of ``source``: one operation on a line, so that a review shows which."""
+    """Write the snapshot of ``source``, one operation per line, so that a review shows each change."""
     document = document_of(matrix_of(effective_policy_of(source).policy))
     operations = ",\n".join(
         f"    {json.dumps(title)}: {json.dumps(told)}"

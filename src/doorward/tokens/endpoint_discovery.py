@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from doorward.errors import DoorwardError
-from doorward.net import ALWAYS, NEVER, Clock, Fetcher, FetchFailed, SingleFlight, Span
+from doorward.net import ALWAYS, NEVER, Clock, Fetcher, FetchFailed, SingleFlight, TimeRange
 from doorward.wire import address, strict_json
 from doorward.wire.oauth import server_metadata
 
@@ -84,7 +84,7 @@ class IssuerEndpoint:
         Raises:
             FetchFailed: no metadata leads to it.
         """
-        if self._url is not None and self._valid.holds(self._clock()):
+        if self._url is not None and self._valid.contains(self._clock()):
             return self._url
         return await self._flight.run("metadata", self._discover)
 
@@ -98,5 +98,5 @@ class IssuerEndpoint:
             fetcher=self._fetcher,
         )
         now = self._clock()
-        self._url, self._valid = found, Span(now, now + _METADATA_TTL)
+        self._url, self._valid = found, TimeRange(now, now + _METADATA_TTL)
         return found

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 
 from doorward.errors import ConfigurationError, MissingClaim
-from doorward.net import NEVER, Clock, SingleFlight, Span
+from doorward.net import NEVER, Clock, SingleFlight, TimeRange
 from doorward.tokens.refusals import RevocationsUnavailable, RevokedToken
 
 _FLIGHT = "revocations"
@@ -77,9 +77,9 @@ class Revocations:
         """
         if token_id is None:
             raise MissingClaim("no jti, by which revoked tokens are told")
-        if not self._fresh.holds(self._clock()):
+        if not self._fresh.contains(self._clock()):
             await self._refresh()
-        if not self._trusted.holds(self._clock()):
+        if not self._trusted.contains(self._clock()):
             raise RevocationsUnavailable(self._problem)
         if self._contains(token_id):
             raise RevokedToken(f"jti={token_id[:200]!r}")
@@ -88,7 +88,7 @@ class Revocations:
         return token_id in self._ids or token_id.partition(".")[0] in self._ids
 
     async def _refresh(self) -> None:
-        if self._pause.holds(self._clock()):
+        if self._pause.contains(self._clock()):
             return
         try:
             await asyncio.wait_for(self._load_after_now(), self._timeout)
@@ -99,7 +99,7 @@ class Revocations:
         # A read in flight may have started too long ago for its list to count.
         while self._flight.in_flight(_FLIGHT):
             await self._flight.run(_FLIGHT, self._load)
-            if self._fresh.holds(self._clock()) or self._pause.holds(self._clock()):
+            if self._fresh.contains(self._clock()) or self._pause.contains(self._clock()):
                 return
         await self._flight.run(_FLIGHT, self._load)
 
@@ -112,17 +112,17 @@ class Revocations:
             self._failed(type(error).__name__)
             return
         self._ids = ids
-        self._fresh = Span(started, started + self._recheck)
-        self._trusted = Span(started, started + self._trusted_for)
+        self._fresh = TimeRange(started, started + self._recheck)
+        self._trusted = TimeRange(started, started + self._trusted_for)
         self._pause = NEVER
 
     def _failed(self, problem: str) -> None:
         now = self._clock()
         self._problem = problem
         # Nobody waits until the next try: the last list decides, or the answer is 503.
-        self._pause = Span(now, now + self._recheck)
-        if self._trusted.holds(now):
-            self._fresh = Span(now, min(self._pause.until, self._trusted.until))
+        self._pause = TimeRange(now, now + self._recheck)
+        if self._trusted.contains(now):
+            self._fresh = TimeRange(now, min(self._pause.until, self._trusted.until))
         # Imported by the first warning, because it takes 10 MB.
         import structlog
 

@@ -16,7 +16,7 @@ from doorward.client.oauth.tokens import Tokens
 from doorward.client.refusals import ProtocolBroken, SignInFailed, Unreachable
 from doorward.client.sign_in.browser import require_web_address
 from doorward.client.sign_in.flow import SignIn
-from doorward.net import Span
+from doorward.net import TimeRange
 from doorward.wire import address
 from doorward.wire.oauth.scope import build_scope
 
@@ -107,11 +107,11 @@ class DeviceSignIn(SignIn):
         interval: float,
     ) -> Tokens:
         start = self.clock()
-        deadline = Span(start, start + min(expires_in, self.timeout))
+        deadline = TimeRange(start, start + min(expires_in, self.timeout))
         form = {"grant_type": GRANT, "device_code": code, "resource": found.resource.resource}
-        while deadline.holds(now := self.clock()):
+        while deadline.contains(now := self.clock()):
             await self.sleep(min(interval, deadline.until - now))
-            if not deadline.holds(self.clock()):
+            if not deadline.contains(self.clock()):
                 break
             try:
                 return await exchange_grant(

@@ -1,4 +1,4 @@
-"""Advice after a probe: what keeps MCP clients out, and what to change."""
+"""Advice after a probe: why MCP clients cannot connect, and what to change."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,7 +12,7 @@ Rule = Callable[[Row], Advice | None]
 
 
 def advise(row: Row) -> tuple[Advice, ...]:
-    """Return the advice; what keeps most clients out comes first."""
+    """Return the advice; the problem that affects most clients comes first."""
     return tuple(found for rule in _RULES if (found := rule(row)) is not None)
 
 
@@ -20,8 +20,8 @@ def _pkce(row: Row) -> Advice | None:
     if row["pkce"].answer is Answer.YES:
         return None
     return Advice(
-        "The metadata does not offer PKCE with S256, and clients must refuse to sign in then.",
-        'Publish code_challenge_methods_supported: ["S256"]; where that is no setting, put an authorization server of your own in front.',
+        "The metadata does not offer PKCE with S256, so clients must refuse to sign in.",
+        'Publish code_challenge_methods_supported: ["S256"]. If the provider has no such setting, put your own authorization server in front.',
     )
 
 
@@ -29,18 +29,18 @@ def _found(row: Row) -> Advice | None:
     if row["rfc8414"].answer is not Answer.PARTLY or row["oidc"].answer is Answer.YES:
         return None
     return Advice(
-        "The only document is behind the path, where clients do not look.",
+        "The only metadata document is after the issuer's path, where OAuth clients do not look.",
         "Route /.well-known/oauth-authorization-server{path} to it.",
     )
 
 
 def _client_id(row: Row) -> Advice | None:
-    # No advice about what was not measured.
+    # Advice is only for what was measured.
     if row["rfc7591"].answer not in _SHUT or row["cimd"].answer is Answer.YES:
         return None
     return Advice(
-        "A client cannot get a client id by itself here: neither by registering nor by a document.",
-        "Register one client by hand, with the client's redirect URIs, and type its client id into the client.",
+        "Clients cannot get a client id on their own: the provider supports neither registration nor client ID metadata documents.",
+        "Register a client manually, with its redirect URIs, and enter the client id in the MCP client.",
     )
 
 
@@ -49,8 +49,8 @@ def _registration(row: Row) -> Advice | None:
     if cell == NOT_ADVERTISED or cell.answer not in _SHUT:
         return None
     return Advice(
-        f"The registration endpoint does not serve strangers ({cell.evidence}).",
-        "Open it, or take it out of the metadata: clients try it first and stop there.",
+        f"The registration endpoint does not accept unknown clients ({cell.evidence}).",
+        "Open it, or remove it from the metadata: clients try it first and stop there.",
     )
 
 
@@ -58,8 +58,8 @@ def _none(row: Row) -> Advice | None:
     if row["cimd"].answer is not Answer.PARTLY:
         return None
     return Advice(
-        "Client ID metadata documents are offered to clients that can keep a secret alone.",
-        "Add none to token_endpoint_auth_methods_supported; some clients ignore the offer without it.",
+        "Only clients that can keep a secret can use client ID metadata documents here.",
+        "Add none to token_endpoint_auth_methods_supported; without it, some clients ignore these documents.",
     )
 
 
@@ -67,10 +67,10 @@ def _issuer_named(row: Row) -> Advice | None:
     if row["rfc9207"].answer is Answer.YES:
         return None
     return Advice(
-        "Authorization responses do not say who sent them, so answers of two servers can be mixed up.",
+        "Authorization responses do not name their issuer, so a client can mix up two providers.",
         "Turn on iss in authorization responses (RFC 9207), if the provider has it.",
     )
 
 
-# In the order of how many clients are kept out: all, those without a client id, some.
+# Sorted by how many clients cannot connect: all, those without a client id, some.
 _RULES: tuple[Rule, ...] = (_pkce, _found, _client_id, _registration, _none, _issuer_named)

@@ -44,11 +44,11 @@ class ProbeAttempt:
 
 async def register(fetcher: Fetcher, endpoint: str) -> ProbeAttempt:
     """
-    Say whether ``endpoint`` accepts registrations of unknown clients, without registering one.
+    Return whether ``endpoint`` lets unknown clients register, without registering one.
 
-    Every server must refuse the request. If one accepts it, the registration is deleted. Keycloak
-    validates the request before its policies decide who may register. Such a server gets a second
-    request, which is less invalid.
+    Every server must refuse the request. If one accepts it, the probe deletes the registration.
+    Keycloak validates the request before its policies decide who may register. Such a server gets a
+    second request with fewer errors.
 
     Spec: RFC 7591 §3.1, §3.2.2; RFC 7592 §2.3
     """
@@ -76,23 +76,23 @@ def judge_registration(status: int, error: str) -> ProbeAttempt:
     """Return what the refusal of the invalid registration shows."""
     told = f"{status} {error}".strip()
     if status in _ABSENT:
-        return ProbeAttempt(Answer.NO, f"advertised, and answered {told}")
+        return ProbeAttempt(Answer.NO, f"advertised, but responds {told}")
     if error in _JUDGED:
-        return ProbeAttempt(Answer.YES, f"a stranger's registration is judged: {told}")
+        return ProbeAttempt(Answer.YES, f"validates registrations of unknown clients: {told}")
     if status in (400, 401, 403) and (status != 400 or error not in ("", "invalid_request")):
-        return ProbeAttempt(Answer.PARTLY, f"advertised, and refuses strangers: {told}")
-    return ProbeAttempt(Answer.UNKNOWN, f"advertised; the answer shows nothing: {told}")
+        return ProbeAttempt(Answer.PARTLY, f"advertised, but refuses unknown clients: {told}")
+    return ProbeAttempt(Answer.UNKNOWN, f"advertised; inconclusive: {told}")
 
 
 async def _take_back(fetcher: Fetcher, endpoint: str, document: Mapping[str, Any]) -> ProbeAttempt:
-    client = str(document.get("client_id", "of unknown name"))[:200]
+    client = str(document.get("client_id", "without a client_id"))[:200]
     place, token = (
         document.get("registration_client_uri"),
         document.get("registration_access_token"),
     )
     evidence = "accepted a registration that must be refused"
     usable = isinstance(token, str) and _PLAIN.fullmatch(token)
-    # Only at the origin that created the client: another one must not get its token.
+    # Only at the origin that created the client: another origin must not get the token.
     if not usable or not _is_beside(place, endpoint):
         return ProbeAttempt(Answer.YES, evidence, left_behind=f"client {client}")
     try:
@@ -112,8 +112,8 @@ def _is_beside(place: object, endpoint: str) -> bool:
     return address.origin_of(place) == address.origin_of(endpoint)
 
 
-async def knock(fetcher: Fetcher, endpoint: str) -> ProbeAttempt:
-    """Say whether ``endpoint`` responds, by a form without a token or a client."""
+async def probe_endpoint(fetcher: Fetcher, endpoint: str) -> ProbeAttempt:
+    """Return whether ``endpoint`` responds to a form without a token or client credentials."""
     question = FetchRequest(
         method="POST", body=b"token=", content_type="application/x-www-form-urlencoded"
     )
@@ -123,10 +123,10 @@ async def knock(fetcher: Fetcher, endpoint: str) -> ProbeAttempt:
         return ProbeAttempt(Answer.UNKNOWN, f"advertised; not measured: {failure.detail}")
     told = f"{answer.status} {_error(answer)}".strip()
     if answer.status in _ABSENT:
-        return ProbeAttempt(Answer.NO, f"advertised, and answered {told}")
+        return ProbeAttempt(Answer.NO, f"advertised, but responds {told}")
     if answer.status in (200, 400, 401, 403):
-        return ProbeAttempt(Answer.YES, f"advertised, and there: {told}")
-    return ProbeAttempt(Answer.UNKNOWN, f"advertised; the answer shows nothing: {told}")
+        return ProbeAttempt(Answer.YES, f"advertised and responds: {told}")
+    return ProbeAttempt(Answer.UNKNOWN, f"advertised; inconclusive: {told}")
 
 
 def _document(answer: FetchResponse) -> Mapping[str, Any]:

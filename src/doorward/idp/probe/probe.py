@@ -1,4 +1,4 @@
-"""A probe that measures a live provider, and leaves nothing behind."""
+"""A probe that measures a live provider and deletes what it creates."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,26 +14,26 @@ from doorward.net import Fetcher, FetchFailed, FetchRequest
 from doorward.wire import strict_json
 
 LARGEST_KEYS = 256 * 1024
-_UNTRIED = ProbeAttempt(Answer.UNKNOWN, "advertised; not tried, as asked")
+_UNTRIED = ProbeAttempt(Answer.UNKNOWN, "advertised; not tried, as requested")
 
 
 async def probe(
     fetcher: Fetcher, issuer: str, tried: tuple[TriedForm, ...], *, registration: bool = True
 ) -> Measured:
     """
-    Return what ``issuer``, whose documents are ``tried``, advertises and does.
+    Return what ``issuer`` advertises and supports; ``tried`` are its metadata documents.
 
     Unless ``registration`` is false, it sends a registration that must be refused. It also sends a
-    form without a token to the introspection and revocation endpoints. It does not sign in, so what
-    only a token would show is unknown.
+    form without a token to the introspection and revocation endpoints. It does not sign in, so
+    anything that takes a token to see stays unknown.
 
     Spec: RFC 8414 §2; RFC 7591 §3; RFC 7662 §2; RFC 7009 §2
     """
     document = for_clients(tried, issuer)
     registered, introspected, revoked, keys = await asyncio.gather(
         _register(fetcher, document, wanted=registration),
-        _knock(fetcher, document, "introspection_endpoint"),
-        _knock(fetcher, document, "revocation_endpoint"),
+        _probe_endpoint(fetcher, document, "introspection_endpoint"),
+        _probe_endpoint(fetcher, document, "revocation_endpoint"),
         _keys(fetcher, document),
     )
     row = row_of(
@@ -60,9 +60,13 @@ async def _register(fetcher: Fetcher, document: Mapping[str, Any], *, wanted: bo
     return await attempts.register(fetcher, endpoint) if wanted else _UNTRIED
 
 
-async def _knock(fetcher: Fetcher, document: Mapping[str, Any], name: str) -> ProbeAttempt:
+async def _probe_endpoint(fetcher: Fetcher, document: Mapping[str, Any], name: str) -> ProbeAttempt:
     endpoint = document.get(name)
-    return await attempts.knock(fetcher, endpoint) if isinstance(endpoint, str) else NOT_ADVERTISED
+    return (
+        await attempts.probe_endpoint(fetcher, endpoint)
+        if isinstance(endpoint, str)
+        else NOT_ADVERTISED
+    )
 
 
 async def _keys(fetcher: Fetcher, document: Mapping[str, Any]) -> ProbeAttempt:

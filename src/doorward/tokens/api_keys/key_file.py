@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from doorward.errors import ConfigurationError
-from doorward.net import NEVER, Clock, Span
+from doorward.net import NEVER, Clock, TimeRange
 from doorward.private_file import Exposed, left_by_writers, read_private, replace_private
 from doorward.tokens.api_keys.key import ApiKey
 from doorward.tokens.refusals import ApiKeysUnavailable
@@ -65,9 +65,9 @@ class ApiKeyFile:
 
     def _look(self) -> None:
         now = self._clock()
-        if self._lately.holds(now):
+        if self._lately.contains(now):
             return
-        self._lately = Span(now, now + self._recheck)
+        self._lately = TimeRange(now, now + self._recheck)
         stamp = _stamp(self._path)
         if stamp is not None and stamp == self._stamp:
             return

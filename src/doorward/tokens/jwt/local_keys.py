@@ -7,7 +7,7 @@ from typing import Any
 from doorward.errors import UnknownKey
 from doorward.jose.key_set import KeySet
 from doorward.jose.public_key import Key
-from doorward.net import NEVER, Clock, Span
+from doorward.net import NEVER, Clock, TimeRange
 
 
 class LocalKeys:
@@ -37,7 +37,7 @@ class LocalKeys:
     @property
     def generation(self) -> int:
         """How often the keys have changed."""
-        if not self._lately.holds(self._clock()):
+        if not self._lately.contains(self._clock()):
             self._refresh()
         return self._generation
 
@@ -52,7 +52,7 @@ class LocalKeys:
 
     def known(self, kid: str | None, algorithm: str) -> Key | None:
         """Return the key when the server has it."""
-        if not self._lately.holds(self._clock()):
+        if not self._lately.contains(self._clock()):
             self._refresh()
         return self._keys.find(kid, algorithm)
 
@@ -71,7 +71,7 @@ class LocalKeys:
 
     def _refresh(self) -> None:
         now = self._clock()
-        self._lately = Span(now, now + self._recheck)
+        self._lately = TimeRange(now, now + self._recheck)
         jwks = self._read()["keys"]
         if jwks != self._jwks:
             self._keys = KeySet({"keys": jwks})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from doorward.errors import KeysUnavailable, UnknownKey
-from doorward.net import NEVER, Clock, Fetcher, FetchFailed, SingleFlight, Span
+from doorward.net import NEVER, Clock, Fetcher, FetchFailed, SingleFlight, TimeRange
 from doorward.tokens.jwt.token_bucket import TokenBucket
 from doorward.wire import strict_json
 
@@ -102,7 +102,7 @@ class RemoteKeys:
 
     def known(self, kid: str | None, algorithm: str) -> "Key | None":
         """Return the key when it was fetched and is still trusted."""
-        if self._keys is None or not self._trusted.holds(self._clock()):
+        if self._keys is None or not self._trusted.contains(self._clock()):
             return None
         return self._keys.find(kid, algorithm)
 
@@ -114,7 +114,7 @@ class RemoteKeys:
             UnknownKey: the issuer's set, fetched lately, has no such key.
             KeysUnavailable: there is no set that may still be used, or it could not be asked anew.
         """
-        old = not self._trusted.holds(self._clock())
+        old = not self._trusted.contains(self._clock())
         joins = self._flight.in_flight(_FLIGHT)
         if old:
             stand_in = self._stale_key(kid, algorithm)
@@ -166,10 +166,10 @@ class RemoteKeys:
 
     def _may_fetch_for_unknown_kid(self) -> bool:
         now = self._clock()
-        return not self._pause.holds(now) and self._unknown_kid_limit.take(now)
+        return not self._pause.contains(now) and self._unknown_kid_limit.take(now)
 
     async def _refresh(self) -> None:
-        if self._pause.holds(self._clock()):
+        if self._pause.contains(self._clock()):
             return
         await self._flight.run(_FLIGHT, self._load)
 
@@ -199,7 +199,7 @@ class RemoteKeys:
         fresh = self._freshness
         wanted = fresh.usual if max_age is None else max_age
         now = self._clock()
-        self._trusted = Span(now, now + min(max(wanted, fresh.shortest), fresh.longest))
+        self._trusted = TimeRange(now, now + min(max(wanted, fresh.shortest), fresh.longest))
         self._stale_until = self._trusted.until + fresh.stale
         self._pause = NEVER
         self._problem = None
@@ -212,9 +212,11 @@ class RemoteKeys:
     def _keep_stale(self, problem: str) -> None:
         now = self._clock()
         self._problem = problem
-        self._pause = Span(now, now + self._freshness.retry)
+        self._pause = TimeRange(now, now + self._freshness.retry)
         if self._keys is not None and self._trusted.until <= now < self._stale_until:
-            self._trusted = Span(self._trusted.since, min(self._pause.until, self._stale_until))
+            self._trusted = TimeRange(
+                self._trusted.since, min(self._pause.until, self._stale_until)
+            )
         _warn("issuer-keys-unavailable", jwks_uri=self._uri, problem=problem)
 
 
