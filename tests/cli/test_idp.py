@@ -98,7 +98,7 @@ def test_a_measurement_is_a_table_with_evidence_and_advice(
 
     assert ended.status == 0
     assert "PKCE\tyes\tS256 advertised" in ended.out
-    assert "7591\tunknown\tadvertised; not tried, as asked" in ended.out
+    assert "7591\tunknown\tadvertised; not tried, as requested" in ended.out
     assert "Included Custom Audience" in ended.out
 
 

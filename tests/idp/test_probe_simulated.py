@@ -223,8 +223,8 @@ async def test_documents_that_say_the_same_in_another_order_do_not_differ() -> N
         ("entra", "does not offer PKCE"),
         ("cognito", "does not offer PKCE"),
         ("auth0", "registration endpoint does not accept unknown clients"),
-        ("google", "cannot get a client id by itself"),
-        ("okta", "do not say who sent them"),
+        ("google", "cannot get a client id on their own"),
+        ("okta", "do not name their issuer"),
     ],
 )
 async def test_what_keeps_clients_out_is_said_with_what_to_change(name: str, problem: str) -> None:

@@ -1,4 +1,4 @@
-"""One JSON-RPC message, read in exactly one way, in both eras."""
+"""Unambiguous parsing of a JSON-RPC message, with and without ``initialize``."""
 
 import base64
 import json
@@ -33,7 +33,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 def modern(method: str = "tools/call", **params: Any) -> dict[str, Any]:
-    """Return a good request of the 2026 era."""
+    """Return a valid request of protocol revision 2026-07-28."""
     given = {"name": "add", **params} if method == "tools/call" else params
     return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": META, **given}}
 

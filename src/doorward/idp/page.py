@@ -23,8 +23,8 @@ def providers_page(providers: tuple[Preset, ...]) -> str:
     """Return the page: the table, one section per provider, and the sources."""
     parts = [
         "# Identity providers\n",
-        "What each provider supports of what MCP authorization builds on, and what to set where it differs.",
-        "The same in a terminal: `doorward idp table`, `doorward idp show NAME`. Your own provider, measured: `doorward idp probe ISSUER`.\n",
+        "Which standards of MCP authorization each provider supports, and what to set where it differs.",
+        "In a terminal, use `doorward idp table` and `doorward idp show NAME`. To measure your own provider, use `doorward idp probe ISSUER`.\n",
         "```python",
         "Guard(",
         '    idp="keycloak",',
@@ -33,15 +33,15 @@ def providers_page(providers: tuple[Preset, ...]) -> str:
         "    policy=policy,",
         ")",
         "```\n",
-        "Where tokens cannot name the MCP server as their audience, add `audience`; the section says what it is.\n",
+        "If a provider's tokens cannot name the MCP server as their audience, add `audience`; its section gives the value.\n",
         table(providers),
-        "`?` after an answer means that it was not verified; `?` alone that nothing is known; `exp.` is experimental.",
-        f"`*` marks where [the table in which the first four columns began]({SOURCE}) is out of date.\n",
+        "`?` after an answer means not verified, `?` alone means unknown, and `exp.` means experimental.",
+        f"`*` marks where [the source of the first four columns]({SOURCE}) is out of date.\n",
         *(f"- **{column.title}** {column.asks}" for column in COLUMNS),
         "",
         *(_section(preset) for preset in providers),
         "## Sources\n",
-        "`recorded:` names a document that is kept beside the tests, in `tests/idp/recorded`.\n",
+        "`recorded:` names a document in `tests/idp/recorded`.\n",
         sources(providers),
     ]
     return "\n".join(parts)

@@ -1,1 +1,1 @@
-"""What RFCs and MCP put on the wire: parsed, built, compared. No sockets, clock, randomness."""
+"""Parsers and builders for what RFCs and MCP put on the wire; no sockets, clock or randomness."""

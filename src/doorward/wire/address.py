@@ -1,4 +1,4 @@
-"""Issuers and resources: absolute URLs that are compared byte for byte and never normalised."""
+"""Issuers and resources: absolute URLs, compared byte for byte and never normalised."""
 
 import re
 from urllib.parse import SplitResult, urlsplit
@@ -11,10 +11,10 @@ _PLAIN = re.compile(r"[\x21-\x7e]+")
 
 def is_loopback_host(host: str | None) -> bool:
     """
-    Say whether ``host`` is one of the three names of this machine that everybody agrees on.
+    Return whether ``host`` is ``localhost``, ``127.0.0.1`` or ``::1``.
 
-    ``127.1``, ``0x7f.1``, ``localhost.example`` and ``::ffff:127.0.0.1`` are not: each is read
-    differently by somebody.
+    ``127.1``, ``0x7f.1``, ``localhost.example`` and ``::ffff:127.0.0.1`` are not: parsers disagree
+    about each of them.
 
     Spec: RFC 8252 §7.3
     """
@@ -23,7 +23,7 @@ def is_loopback_host(host: str | None) -> bool:
 
 def is_punycode(host: str) -> bool:
     """
-    Say whether ``host`` has letters beyond ASCII in it, any of which may look like another.
+    Return whether ``host`` has non-ASCII letters, any of which may look like another letter.
 
     Spec: RFC 5890 §2.3.2.1; UTS #39 §4
     """
@@ -31,7 +31,7 @@ def is_punycode(host: str) -> bool:
 
 
 def split(url: str) -> SplitResult | None:
-    """Return the parts of an absolute http(s) URL in plain ASCII, or ``None`` when it is not one."""
+    """Return the parts of an absolute http(s) URL in plain ASCII, or ``None`` if it is not one."""
     if not _PLAIN.fullmatch(url) or "\\" in url:
         return None
     try:
@@ -46,9 +46,9 @@ def split(url: str) -> SplitResult | None:
 
 def require_issuer(issuer: str) -> str:
     """
-    Return ``issuer`` unchanged when it may name an authorization server.
+    Return ``issuer`` unchanged if it may name an authorization server.
 
-    https everywhere, http on loopback alone; no query, no fragment, no credentials.
+    It needs https, or http on loopback, and has no query, fragment or credentials.
 
     Raises:
         ConfigurationError: with reason ``insecure-issuer`` or ``not-an-issuer``.
@@ -60,9 +60,9 @@ def require_issuer(issuer: str) -> str:
 
 def require_resource(resource: str) -> str:
     """
-    Return ``resource`` unchanged when it may name a protected resource.
+    Return ``resource`` unchanged if it may name a protected resource.
 
-    https everywhere, http on loopback alone; no fragment, no query, no credentials.
+    It needs https, or http on loopback, and has no query, fragment or credentials.
 
     Raises:
         ConfigurationError: with reason ``insecure-resource`` or ``not-a-resource``.
@@ -91,6 +91,6 @@ def _require(url: str, what: str) -> str:
 
 
 def origin_of(url: str) -> str:
-    """Return scheme, host and port of an absolute URL, as a browser writes an Origin."""
+    """Return scheme, host and port of an absolute URL, as in an Origin header."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"

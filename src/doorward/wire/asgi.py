@@ -1,4 +1,4 @@
-"""The types of ASGI under Starlette's names, and one way to read a request body."""
+"""The ASGI types under Starlette's names, and a reader for request bodies."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -13,15 +13,15 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class ClientDisconnected(Exception):
-    """The client closed the connection: nobody reads a response."""
+    """The client closed the connection and will not read a response."""
 
 
 async def read_body(receive: Receive, limit: int, content_length: bytes | None = None) -> bytes:
     """
     Return the request body, of at most ``limit`` bytes.
 
-    ``content_length`` is the value of that header, if you have it: a body that declares more than the
-    limit is not read at all.
+    ``content_length`` is the value of that header, if you have it. If it is above the limit, nothing
+    is read.
 
     Raises:
         BodyTooLarge: 413, the body or its Content-Length is above the limit.
@@ -47,7 +47,7 @@ async def read_body(receive: Receive, limit: int, content_length: bytes | None =
 def _require_length(content_length: bytes, limit: int) -> None:
     if not content_length.isdigit():
         raise BadRequest(f"Content-Length={content_length[:50]!r}")
-    # The digits are counted first: Python refuses to parse an integer of five thousand digits.
+    # Checks the number of digits first: Python raises ValueError for an integer of 5,000 digits.
     if len(content_length) > 18 or int(content_length) > limit:
         raise BodyTooLarge(f"Content-Length={content_length[:50]!r}, limit={limit}")
 

@@ -1,7 +1,7 @@
 """
-The one place where an error becomes HTTP: its status, its headers, and the body of each protocol.
+The HTTP response for every error: its status, its headers, and the body of each protocol.
 
-Guard, FastAPI routes, MCP server, authorization server and gateway all answer through this module.
+Guard, FastAPI routes, MCP server, authorization server and gateway all build their errors here.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ from doorward.wire.oauth.scope import build_scope
 
 class BearerChallenge(NamedTuple):
     """
-    What the challenges of one protected resource say.
+    The values for the challenges of one protected resource.
 
-    ``scopes`` are those that a client without a token should request: few, so that no user has to
-    consent to everything at once.
+    ``scopes`` are those that a client without a token should request. Keep them few, so that no user
+    has to consent to everything at once.
     """
 
     metadata_url: str
@@ -26,7 +26,7 @@ class BearerChallenge(NamedTuple):
 
     def answer_to(self, error: HttpError) -> str | None:
         """
-        Return the value of ``WWW-Authenticate``, or ``None`` where no token would help.
+        Return the value of ``WWW-Authenticate``, or ``None`` if no token would help.
 
         Spec: RFC 6750 §3; RFC 9728 §5.1; MCP 2026-07-28 authorization §Error Handling
         """
@@ -34,7 +34,7 @@ class BearerChallenge(NamedTuple):
             return None
         if error.status not in (401, 403) and error.wire_error is None:
             return None
-        # A client that is told to request scopes that change nothing signs in again and again.
+        # If new scopes would not help, a challenge makes the client sign in again and again.
         if isinstance(error, NotPermitted) or (error.status == 403 and not error.wire_error):
             return None
         params: list[tuple[str, str]] = []
@@ -49,7 +49,7 @@ class BearerChallenge(NamedTuple):
 
 
 class ErrorResponse(NamedTuple):
-    """Status and headers of an error; the protocol that was spoken gives the body."""
+    """Status and headers of an error; the body depends on the protocol."""
 
     status: int
     headers: dict[str, str]
@@ -62,9 +62,9 @@ def error_response(
     challenge: BearerChallenge | None = None,
 ) -> ErrorResponse:
     """
-    Return the status and the headers that ``error`` has in every protocol.
+    Return the status and the headers of ``error``, the same in every protocol.
 
-    Those are the correlation id, ``Allow``, ``Retry-After`` and ``WWW-Authenticate``.
+    The headers are the correlation id, ``Allow``, ``Retry-After`` and ``WWW-Authenticate``.
     """
     headers = {} if correlation_id is None else {"X-Correlation-Id": correlation_id}
     headers.update(error.headers)
@@ -75,7 +75,7 @@ def error_response(
 
 
 def as_asgi(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """Return ``headers`` as ASGI takes them."""
+    """Return ``headers`` in the form that ASGI expects."""
     return [
         (name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()
     ]
@@ -85,8 +85,8 @@ def error_object(error: HttpError, correlation_id: str) -> dict[str, Any]:
     """
     Return the ``error`` member of a JSON-RPC response: code, message, reason and correlation id.
 
-    The client reads the public sentence. What was found and what was expected is in the log alone,
-    under the same id.
+    The client gets the public sentence. Only the log, under the same id, says what was found and what
+    was expected.
     """
     code: int = getattr(error, "jsonrpc_code", error.status)
     more: Mapping[str, Any] = getattr(error, "data", None) or {}
@@ -99,7 +99,7 @@ def jsonrpc_body(
 ) -> bytes:
     """Return a whole JSON-RPC error response."""
     if isinstance(error, Malformed):
-        # None, where the request's own id could not be read.
+        # None if the request's id could not be read.
         request_id = error.id
     said = error_object(error, correlation_id)
     return jsonrpc_error(request_id, said["code"], said["message"], said["data"])

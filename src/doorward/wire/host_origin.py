@@ -1,4 +1,4 @@
-"""The hosts that a server answers to, and the web origins that may use it."""
+"""The hosts that a server accepts, and the web origins that may use it."""
 
 from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
@@ -18,12 +18,12 @@ class HostOriginPolicy:
     """
     The hosts and origins of one server, derived from its public address ``url``.
 
-    ``hosts`` and ``origins`` add to them; ``any_port`` adds hosts that count on every port when they
-    are given without one. A server on loopback answers to every loopback name and port.
+    ``hosts`` and ``origins`` add to them. ``any_port`` adds hosts; those without a port are allowed on
+    every port. A server on loopback accepts every loopback name and port.
 
-    An attacker can give a web page's own host name the address of this server. The browser then
-    sends that name as Host and takes the server's answers for the page's own (DNS rebinding), so
-    Host is checked and not only Origin.
+    An attacker can point the host name of a web page at this server (DNS rebinding). The browser then
+    sends that name as Host and treats the server's responses as same-origin. So Host is checked, and
+    not only Origin.
 
     Raises:
         ConfigurationError: with reason ``not-a-host`` or ``not-an-origin``.
@@ -68,7 +68,7 @@ class HostOriginPolicy:
 
     def require_host(self, host: bytes | None) -> None:
         """
-        Let a request pass whose Host is one of ours.
+        Return if ``host`` is allowed.
 
         Raises:
             HostRefused: 421, with the name of the setting.
@@ -86,7 +86,7 @@ class HostOriginPolicy:
 
     def require_origin(self, origin: bytes | None) -> None:
         """
-        Let a request pass that comes from one of our web pages; ``None`` stands for several origins.
+        Return if ``origin`` is allowed; ``None`` means that several came.
 
         Raises:
             OriginRefused: 403, with the name of the setting.
@@ -107,13 +107,13 @@ class HostOriginPolicy:
 
 
 def only_value(headers: Headers, name: bytes) -> bytes | None:
-    """Return the one value of a header; ``None`` for none and for several, which differ by reader."""
+    """Return the value of a header; ``None`` if it is missing or repeated, because parsers differ."""
     found = [value for each, value in headers if each == name]
     return found[0] if len(found) == 1 else None
 
 
 def _hostname(url: bytes) -> str | None:
-    """Return the host of a URL that is an origin and nothing more."""
+    """Return the host of a URL that is only an origin."""
     parts = split(url.decode("latin-1"))
     if parts is None or parts.path or parts.query or parts.fragment:
         return None

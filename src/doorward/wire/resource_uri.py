@@ -1,4 +1,4 @@
-"""Resource URIs in normal form: one spelling for each resource, in rules and in requests."""
+"""Resource URIs in normal form: each resource has one spelling, in rules and in requests."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -29,8 +29,8 @@ _QUERY_OR_FRAGMENT = re.compile(r"[?#]")
 _SEPARATORS = re.compile(r"[/\\]+")
 _RESERVED = "!$&'()*+,;=:@/[]"
 
-# URL parsers fold the host of these schemes, drop the default port and write "/" for no path. The
-# host of another scheme is a name that they leave alone, such as in "greeting://Alice".
+# For these schemes, URL parsers lower-case the host, drop the default port and write "/" for an
+# empty path. They leave the host of other schemes unchanged, such as "greeting://Alice".
 _DEFAULT_PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443", "ftp": "21", "file": ""}
 
 NORMAL_FORM = (
@@ -42,10 +42,11 @@ NORMAL_FORM = (
 
 def normal_form(uri: str) -> str | None:
     """
-    Return the one spelling in which ``uri`` is accepted, or ``None`` when no spelling of it is.
+    Return the normal form of ``uri``, or ``None`` if no spelling of it is accepted.
 
-    ``files://s%61laries.txt`` becomes ``files://salaries.txt``. No URI with an encoded control
-    character, with bytes that are not UTF-8, or with a ``..`` behind an encoded slash is accepted.
+    ``files://s%61laries.txt`` becomes ``files://salaries.txt``. A URI is not
+    accepted if it has an encoded control character, bytes that are not UTF-8, or ``..`` behind an
+    encoded slash.
 
     Spec: RFC 3986 §6.2.2, §6.2.3
     """
@@ -60,8 +61,10 @@ def normal_form(uri: str) -> str | None:
             return None
         if not path and _DEFAULT_PORTS.get(scheme):
             path = "/"
-    # Some applications take a host for the first segment of a path.
-    if _climbs(f"{authority or ''}/{path}") or (authority is None and path.startswith("//")):
+    # Some applications read the host as the first path segment.
+    if _has_dot_segment(f"{authority or ''}/{path}") or (
+        authority is None and path.startswith("//")
+    ):
         return None
     written = f"{scheme}:{'' if authority is None else f'//{authority}'}{path}"
     return f"{written}?{_escapes(query)}" if query else written
@@ -69,17 +72,17 @@ def normal_form(uri: str) -> str | None:
 
 def require_normal_uris(envelope: Envelope) -> None:
     """
-    Refuse a message that names a resource in any spelling but its normal form.
+    Refuse a message that names a resource in another spelling than its normal form.
 
     Raises:
-        AmbiguousUri: with the normal form, where there is one.
+        AmbiguousUri: with the normal form, if there is one.
 
     Spec: RFC 3986 §6.2.2
     """
     if envelope.method not in _CARRIERS:
         return
     for uri in _uris_in(envelope):
-        # What is completed is a template as often as a resource.
+        # ``completion/complete`` names a template or a resource.
         usable = is_normal_template if envelope.method == "completion/complete" else is_normal
         if not usable(uri):
             written = normal_form(uri)
@@ -107,44 +110,44 @@ def _is_of_resource(params: Mapping[str, Any]) -> bool:
 
 
 def is_normal(uri: str) -> bool:
-    """Say whether ``uri`` is in normal form."""
+    """Return whether ``uri`` is in normal form."""
     return normal_form(uri) == uri
 
 
 def is_normal_template(text: str) -> bool:
-    """Say whether ``text`` is a URI in normal form, or a template whose literals are."""
-    # A digit can stand anywhere, even in a port.
+    """Return whether ``text`` is a URI in normal form, or a template with such literals."""
+    # A digit is valid in every part of a URI, even in a port.
     return is_normal(_VARIABLE.sub("1", _QUERY_VARIABLE.sub("", text)))
 
 
 def without_query(uri: str) -> str:
-    """Return ``uri``, or a template, without its query: what an application may make of it."""
+    """Return ``uri``, or a template, without its query, which some applications drop."""
     return _QUERY_VARIABLE.sub("", uri).partition("?")[0]
 
 
 def coarse_form(uri: str) -> str:
     """
-    Return a spelling that ``uri`` shares with every URI that an application may take for it.
+    Return a form that is equal for all URIs that an application could read as one resource.
 
-    Some file systems ignore case, some applications decode a URI before they split it, or decode
-    it twice, some drop the query, the user, the port or a second slash. Two resources may share one
+    Some file systems ignore case. Some applications decode a URI before they split it, or decode it
+    twice. Some drop the query, the user, the port or a second slash. Two resources can share one
     coarse form, so use it only to add the rules of one to those of the other.
 
-    Does not judge whether ``uri`` is in normal form.
+    Does not check whether ``uri`` is in normal form.
     """
     scheme, _, rest = without_query(uri).partition(":")
     if rest.startswith("//"):
         authority, slash, path = rest[2:].partition("/")
         host = _HOST_AND_PORT.fullmatch(authority)
         rest = f"{host[2] if host else authority}{slash}{path}"
-    # A "?" or "#" that was encoded ends the path for whoever decodes first.
+    # An encoded "?" or "#" ends the path in applications that decode first.
     path = _QUERY_OR_FRAGMENT.split(_decoded(rest))[0]
-    # Some applications take the host for the first segment, and a path without one for relative.
+    # Some applications read the host as the first segment, or a path without a host as relative.
     return f"{scheme.casefold()}:{_coarse(path).strip('/')}"
 
 
 def coarse_template(text: str) -> str:
-    """Return the template that fits the coarse form of what ``text`` fits."""
+    """Return the template that matches the coarse form of every URI that ``text`` matches."""
     literals = _VARIABLE.split(text)
     scheme, colon, rest = literals[0].partition(":")
     first = f"{scheme.casefold()}{colon}{_coarse(rest).lstrip('/')}"
@@ -166,7 +169,7 @@ def _decoded(part: str) -> str:
 
 
 def _encoded(uri: str) -> str:
-    """Return ``uri`` with every character encoded that no URI has."""
+    """Return ``uri`` with every character encoded that URIs do not allow."""
     return quote(uri, safe=f"%?{_RESERVED}", errors="replace")
 
 
@@ -213,6 +216,6 @@ def _without_dot_segments(path: str) -> str:
     return "/".join(kept)
 
 
-def _climbs(path: str) -> bool:
-    """Say whether a path has a dot segment once its encoded separators are decoded."""
+def _has_dot_segment(path: str) -> bool:
+    """Return whether a path has a dot segment after its separators are decoded."""
     return not {".", ".."}.isdisjoint(_SEPARATORS.split(_decoded(path)))

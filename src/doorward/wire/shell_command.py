@@ -1,4 +1,4 @@
-"""Commands that are printed to be pasted into a shell."""
+"""Commands that users paste into a shell."""
 
 import re
 import shlex
@@ -6,16 +6,16 @@ from collections.abc import Iterable
 
 from doorward.wire.oauth.scope import build_scope
 
-# Read as one word, and as the same one, by sh, zsh, fish, PowerShell and cmd, within double quotation
-# marks or without. For more no marks are right in all of them: cmd runs what follows an "&" within
-# single ones, and sh what stands in "$(…)" within double ones.
+# Characters that sh, zsh, fish, PowerShell and cmd all read as one word, quoted or not. For others, no
+# quotation marks work in every shell: cmd runs what follows "&" in single quotes, sh runs "$(…)" in
+# double quotes.
 _ALIKE_EVERYWHERE = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_.:/+@-]*")
 _LONGEST = 1000
 
 
 def shell_command(*words: str) -> str:
     """
-    Return the command line that a POSIX shell reads as exactly ``words``.
+    Return the command line that a POSIX shell splits into exactly ``words``.
 
     ``("chmod", "600", "my key.pem")`` gives ``chmod 600 'my key.pem'``.
     """
@@ -26,8 +26,8 @@ def login_hint(url: str, *, scopes: Iterable[str] = (), account: str | None = No
     """
     Return the sentence that tells a user how to sign in to the MCP server at ``url``.
 
-    ``scopes`` are a server's words. Any scope token may hold ``$(…)``, so a command is given where
-    each of them means nothing to any shell, and otherwise the user is told to type it.
+    ``scopes`` come from a server, and a scope token can contain ``$(…)``. The sentence has a command
+    only if no shell can interpret them; otherwise it tells the user to type the command.
 
     Spec: RFC 6749 §3.3
     """

@@ -1,4 +1,4 @@
-"""JSON that two parsers cannot read differently."""
+"""A JSON parser that refuses every text that another parser could read differently."""
 
 import json
 import math
@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 MOST_VALUES = 1_000_000
-"""Values in one document. Python takes up to 230 octets for one that takes three here."""
+"""Values in one document. Python can need 230 bytes for a value that takes three in JSON."""
 
-# Without its end too: a search that fails and begins again at the next quotation mark would take
-# time that grows with the square of the length.
+# The closing quotation mark is optional: otherwise a search that fails would restart at the next
+# mark, and take quadratic time.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 
@@ -23,22 +23,22 @@ def parse(data: bytes, *, deepest: int = 64) -> Any:
     """
     Return the JSON value in ``data``, which must be UTF-8 without a byte order mark.
 
-    Refuses duplicate members, NaN and Infinity and numbers that would become one, lone surrogates,
-    trailing text, nesting beyond ``deepest`` levels, and more than ``MOST_VALUES`` values.
+    Refuses duplicate members, NaN, Infinity, numbers that overflow to Infinity, lone surrogates,
+    trailing text, more than ``deepest`` levels, and more than ``MOST_VALUES`` values.
 
     Raises:
         NotStrictJson: any of the above.
 
     Spec: RFC 8259 §4, §8.1; RFC 7493 §2
     """
-    # A document of 16 MB is 420 MB in memory when it is made of empty objects.
+    # A document of 16 MB with nothing but empty objects takes 420 MB of memory.
     if len(data) > MOST_VALUES:
         _require_few_values(data)
     try:
-        # A decoder that keeps one of two equal members cannot say that there were two. Writing the
-        # value again can: the text is the same, as that of most clients is. Or it is spaced and
-        # escaped in another way: each member has a colon of its own, and where no escape makes one,
-        # every other colon of the text stands in a string that is written again too.
+        # The fast decoder drops duplicate members silently. Encoding the value again reveals them.
+        # Most clients' text comes out identical. Otherwise, spaces and escapes may differ. Then the
+        # colons are counted: each member has one, all others are in strings that are encoded again,
+        # and without "\\u" no escape can produce a colon.
         if data.count(b"{") + data.count(b"[") <= deepest:
             value = _decode_quickly(data)
             again = _encode_quickly(value)
@@ -53,14 +53,14 @@ def parse(data: bytes, *, deepest: int = 64) -> Any:
 
 def parse_by_reference(data: bytes, *, deepest: int = 64) -> Any:
     """
-    Return what ``parse`` returns, by the slower way that looks at every pair of members.
+    Return what ``parse`` returns; slower, because it checks the members of every object.
 
-    Does not count the values.
+    Does not limit the number of values.
     """
     try:
         text = data.decode("utf-8")
         value = _decoder.decode(text)
-        # "\ud800" parses and cannot be written again; what cannot be echoed is refused here.
+        # "\ud800" parses, but cannot be encoded as UTF-8, so no response could repeat it.
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except NotStrictJson:
@@ -74,7 +74,7 @@ def parse_by_reference(data: bytes, *, deepest: int = 64) -> Any:
 
 def parse_object(data: bytes, *, deepest: int = 64) -> dict[str, Any]:
     """
-    Return the JSON object in ``data``; like ``parse``, and refuses every other kind of value.
+    Return the JSON object in ``data``; like ``parse``, but refuses any other value.
 
     Raises:
         NotStrictJson: not strict JSON, or not an object.
@@ -86,13 +86,13 @@ def parse_object(data: bytes, *, deepest: int = 64) -> dict[str, Any]:
 
 
 def _require_few_values(data: bytes) -> None:
-    # What stands in a string is no value: a long text may be JSON itself, or a program.
+    # Text in a string does not count: a long string may itself be JSON, or a program.
     if _marks(data) > MOST_VALUES and _marks(_STRING.sub(b"", data)) > MOST_VALUES:
         raise NotStrictJson(f"more than {MOST_VALUES:,} values")
 
 
 def _marks(data: bytes) -> int:
-    """Return how many values there may be: each follows a comma, or an opening bracket."""
+    """Return an upper bound of the number of values: each follows a comma or an opening bracket."""
     return data.count(b",") + data.count(b"{") + data.count(b"[")
 
 
@@ -102,7 +102,7 @@ def _refuse_constant(name: str) -> Any:
 
 def _finite(digits: str) -> float:
     number = float(digits)
-    # 1e999 is good JSON and becomes Infinity, which is not.
+    # 1e999 is valid JSON, but becomes Infinity, which is not.
     if not math.isfinite(number):
         raise NotStrictJson("a number is too large")
     return number
@@ -110,8 +110,8 @@ def _finite(digits: str) -> float:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
-    # Python keeps the last of two equal members, others the first: a policy that reads one and a
-    # handler that reads the other can be told two different stories in one body.
+    # Python keeps the last of two equal members, other parsers the first. The policy could allow one
+    # value while the handler runs the other.
     if len(members) != len(pairs):
         raise NotStrictJson("an object has the same member twice")
     return members

@@ -1,4 +1,4 @@
-"""Unicode normal forms of text that a stranger chose, in time that grows with its length alone."""
+"""Unicode normalization of untrusted text in linear time."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ _SHORT = 128
 
 def normalized(form: Form, text: str) -> str:
     """
-    Return ``text`` in the normal form ``form``, the same as ``unicodedata.normalize`` gives.
+    Return ``text`` in the normal form ``form``, the same as ``unicodedata.normalize``.
 
-    That function sorts the marks on one letter by insertion. 64,000 marks in 128 kB take it four
-    seconds, and ten times as many take a hundred times as long. Here they come to it in order.
+    That function sorts the marks on one letter in quadratic time: 64,000 marks (128 kB) take four
+    seconds. Here the marks are sorted first.
 
     Spec: UAX #15 §1.3; The Unicode Standard §3.11
     """
@@ -28,7 +28,7 @@ def _in_order(text: str, decomposition: Literal["NFD", "NFKD"]) -> Iterator[str]
     """Yield ``text`` decomposed, with the marks of each letter in canonical order."""
     marks: list[str] = []
     for char in text:
-        # One at a time: some characters are marks only after they are decomposed.
+        # One character at a time: some become marks only when they are decomposed.
         for part in char if char.isascii() else unicodedata.normalize(decomposition, char):
             if unicodedata.combining(part):
                 marks.append(part)

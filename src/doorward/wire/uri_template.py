@@ -1,4 +1,4 @@
-"""URI templates, as far as they can be read backwards without a doubt."""
+"""URI templates that can be matched unambiguously."""
 
 import re
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 @dataclass(frozen=True)
 class UriTemplate:
     """
-    A template such as ``notes://{owner}/{+path}``, and the values that a URI gives its variables.
+    A template such as ``notes://{owner}/{+path}``, which extracts its variables from a URI.
 
-    ``{name}`` stands for one segment, ``{+name}`` for several with their slashes.
+    ``{name}`` matches one segment, ``{+name}`` one or more segments with their slashes.
     """
 
     text: str
@@ -24,10 +24,10 @@ class UriTemplate:
 
     def match(self, uri: str) -> dict[str, str] | None:
         """
-        Return the decoded value of each variable, or ``None`` when the URI is not of this template.
+        Return the decoded value of each variable, or ``None`` if the URI does not match.
 
-        No value is empty or climbs: none contains ``..`` as a segment, a backslash, a control
-        character, or, where one segment is asked for, a slash; not even an encoded one.
+        No value is empty or leaves its folder: none contains a ``..`` segment, a backslash or a control
+        character, even encoded. The value of a single segment contains no slash.
 
         Spec: RFC 6570 §1.4, §3.2.2, §3.2.3
         """
@@ -37,13 +37,13 @@ class UriTemplate:
             return None
         values: dict[str, str] = {}
         start = len(first)
-        # Found from left to right and never tried again: a pattern with several wildcards would
-        # take quadratic time on a URI that is made for it.
+        # Matched from left to right without backtracking: a pattern with several wildcards would
+        # take quadratic time on a crafted URI.
         for name, following in zip(self.variables, self.literals[1:], strict=True):
             is_last = len(values) == len(self.variables) - 1
             stop = end if is_last else uri.find(following, start + 1, end)
             value = _decoded(uri[start:stop]) if stop > start else None
-            if value is None or not _is_tame(value, several=name in self.across_segments):
+            if value is None or not _is_safe(value, several=name in self.across_segments):
                 return None
             values[name] = value
             start = stop + len(following)
@@ -51,16 +51,16 @@ class UriTemplate:
 
 
 def is_template(text: str) -> bool:
-    """Say whether ``text`` has variables, so that it stands for many URIs."""
+    """Return whether ``text`` has variables, and so matches many URIs."""
     return "{" in text or "}" in text
 
 
 def read_uri_template(text: str) -> UriTemplate | None:
     """
-    Return the template in ``text``, or ``None`` when it could be read backwards in two ways.
+    Return the template in ``text``, or ``None`` if a URI could match it in two ways.
 
-    Each variable has a name of its own and is followed by some letter before the next one; all
-    operators of RFC 6570 but ``+`` are refused.
+    Variable names must be unique, with at least one character between two variables. Of the operators
+    of RFC 6570, only ``+`` is accepted.
     """
     parts = _VARIABLE.split(text)
     literals, operators, names = tuple(parts[0::3]), parts[1::3], tuple(parts[2::3])
@@ -83,7 +83,7 @@ def _decoded(value: str) -> str | None:
         return None
 
 
-def _is_tame(value: str, *, several: bool) -> bool:
+def _is_safe(value: str, *, several: bool) -> bool:
     if "\\" in value or not value.isprintable() or ".." in value.split("/"):
         return False
     return several or not any(letter in value for letter in "/?#")

@@ -59,7 +59,7 @@ async def register(fetcher: Fetcher, endpoint: str) -> ProbeAttempt:
     except FetchFailed as failure:
         return ProbeAttempt(Answer.UNKNOWN, f"advertised; not measured: {failure.detail}")
     if 200 <= answer.status < 300:
-        return await _take_back(fetcher, endpoint, _document(answer))
+        return await _delete_registration(fetcher, endpoint, _document(answer))
     return judge_registration(answer.status, _error(answer))
 
 
@@ -84,7 +84,9 @@ def judge_registration(status: int, error: str) -> ProbeAttempt:
     return ProbeAttempt(Answer.UNKNOWN, f"advertised; inconclusive: {told}")
 
 
-async def _take_back(fetcher: Fetcher, endpoint: str, document: Mapping[str, Any]) -> ProbeAttempt:
+async def _delete_registration(
+    fetcher: Fetcher, endpoint: str, document: Mapping[str, Any]
+) -> ProbeAttempt:
     client = str(document.get("client_id", "without a client_id"))[:200]
     place, token = (
         document.get("registration_client_uri"),
@@ -93,7 +95,7 @@ async def _take_back(fetcher: Fetcher, endpoint: str, document: Mapping[str, Any
     evidence = "accepted a registration that must be refused"
     usable = isinstance(token, str) and _PLAIN.fullmatch(token)
     # Only at the origin that created the client: another origin must not get the token.
-    if not usable or not _is_beside(place, endpoint):
+    if not usable or not _is_same_origin(place, endpoint):
         return ProbeAttempt(Answer.YES, evidence, left_behind=f"client {client}")
     try:
         gone = await fetcher.send(
@@ -106,7 +108,7 @@ async def _take_back(fetcher: Fetcher, endpoint: str, document: Mapping[str, Any
     return ProbeAttempt(Answer.YES, f"{evidence}; deleted again")
 
 
-def _is_beside(place: object, endpoint: str) -> bool:
+def _is_same_origin(place: object, endpoint: str) -> bool:
     if not isinstance(place, str) or address.split(place) is None:
         return False
     return address.origin_of(place) == address.origin_of(endpoint)

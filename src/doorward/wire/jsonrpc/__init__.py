@@ -1,1 +1,1 @@
-"""JSON-RPC messages of MCP and the headers that repeat them: read in exactly one way."""
+"""Unambiguous parsing of MCP's JSON-RPC messages and of the headers that repeat them."""

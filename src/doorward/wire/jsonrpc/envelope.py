@@ -1,7 +1,7 @@
-"""The JSON-RPC message of one MCP request, read in exactly one way or not at all.
+"""The parser for the JSON-RPC message of an MCP request; it refuses every ambiguity.
 
-A policy that reads the envelope and a server that executes it must never be told two stories, so
-everything another parser could read differently is refused here, before anyone decides.
+The policy and the server that runs the request must read the same message. Anything that another
+parser could read differently is refused before the policy decides.
 """
 
 import re
@@ -66,10 +66,10 @@ __all__ = [
     "unsupported_version",
 ]
 
-# Where the guard leaves the envelope in an ASGI scope, so that nothing is parsed twice.
+# The key in the ASGI scope under which the guard stores the envelope, to avoid parsing twice.
 SCOPE_KEY = "doorward.envelope"
 
-# The member of ``params`` that names what a request is about; the tasks extension adds its own.
+# The member of ``params`` that names the target of a request, with those of the tasks extension.
 NAMED: Mapping[str, str] = {
     **MIRRORED,
     "resources/subscribe": "uri",
@@ -80,7 +80,7 @@ NAMED: Mapping[str, str] = {
     "tasks/cancel": "taskId",
 }
 
-# What a reference in ``completion/complete`` names, by its type.
+# The member that names the target of a ``completion/complete`` reference, by type.
 _REFERRED: Mapping[str, str] = {"ref/prompt": "name", "ref/resource": "uri"}
 
 _MEMBERS = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
@@ -94,12 +94,12 @@ Headers = Iterable[tuple[bytes, bytes]] | dict[bytes, bytes]
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):
     """
-    One JSON-RPC message, read once and for everybody.
+    A JSON-RPC message, parsed once for all readers.
 
-    ``method`` is empty when the client posted a response. ``name`` is the tool, prompt, resource
-    or task that the message is about. ``protocol_version`` is that of the request's own ``_meta``
-    and ``None`` in the ``initialize`` era. ``accept`` is the header of that name, where it was read
-    with the others that each came once.
+    ``method`` is empty if the client posted a response. ``name`` is the tool, prompt, resource or task
+    that the message targets. ``protocol_version`` comes from the request's own ``_meta``; it is
+    ``None`` in protocol revisions with ``initialize``. ``accept`` is the Accept header, if
+    ``read_envelope`` got the headers by name.
     """
 
     method: str
@@ -113,19 +113,19 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_response(self) -> bool:
-        """Say whether the client answers a request of the server (``initialize`` era only)."""
+        """Return whether it answers a server's request (protocol revisions with ``initialize`` only)."""
         return not self.method
 
 
 def read_envelope(body: bytes, headers: Headers) -> Envelope:
     """
-    Return the one message in ``body``, when the headers agree with it.
+    Return the message in ``body`` if the headers agree with it.
 
-    ``headers`` are as ASGI gives them, names in lower case; or by name, when each came once. Does
-    not judge whether the method exists or whether anybody may call it.
+    ``headers`` are ASGI headers with lower-case names, or a dict if each came once. Does not check
+    whether the method exists or who may call it.
 
     Raises:
-        Malformed: with the JSON-RPC code the peer is told; the status is always 400.
+        Malformed: with the JSON-RPC code for the client; the status is always 400.
 
     Spec: MCP 2026-07-28 basic/index §Requests; basic/transports/streamable-http §Server Validation
     """
@@ -143,7 +143,7 @@ def read_envelope(body: bytes, headers: Headers) -> Envelope:
 
 
 def _read_any(message: dict[str, Any], headers: Headers, body: bytes) -> Envelope:
-    """Return what ``read_envelope`` returns, for any message, with the reason of a refusal."""
+    """Return what ``read_envelope`` returns, for any message; a refusal has its reason."""
     request_id = _id(message)
     if "method" not in message:
         return _response(message, request_id, headers, body)
@@ -157,7 +157,9 @@ def _read_any(message: dict[str, Any], headers: Headers, body: bytes) -> Envelop
     routing = _plain(headers, request_id)
     is_notification = "id" not in message
     version = _version(params, routing, request_id, required=not is_notification)
-    _agree(method, name, routing, request_id, required=version is not None and not is_notification)
+    _require_matching_headers(
+        method, name, routing, request_id, required=version is not None and not is_notification
+    )
     if version is not None and version not in MODERN_VERSIONS:
         raise unsupported_version(version, request_id)
     return Envelope(method, request_id, is_notification, params, name, version, body)
@@ -171,7 +173,7 @@ def _message(message: Any) -> dict[str, Any]:
     if type(message) is not dict:
         raise Malformed(f"a {type(message).__name__} where a message should be")
     if not _MEMBERS.issuperset(message):
-        # Go's decoder takes "Method" for "method", and the last of the two wins there.
+        # Go's decoder reads "Method" as "method" and keeps the last of the two.
         for member in message:
             if member not in _MEMBERS and member.casefold() in _MEMBERS:
                 raise Malformed(f"member {member!r} is read as {member.casefold()!r} by others")
@@ -202,7 +204,7 @@ def _response(
     version = _plain(headers, request_id).version
     if version is not None and version not in LEGACY_VERSIONS:
         if version in MODERN_VERSIONS:
-            raise Malformed("a response, which clients may not send in this era")
+            raise Malformed("a response, which clients may not send in this protocol revision")
         raise unsupported_version(version, None)
     return Envelope("", request_id, False, {}, None, None, body)
 
@@ -249,7 +251,7 @@ def _name(method: str, params: dict[str, Any], request_id: str | int | None) -> 
 
 
 def _referred(reference: dict[str, Any], request_id: str | int | None) -> str:
-    """Return the member that says what a reference is to; of two, readers could take either."""
+    """Return the member that names the target of a reference; with two, readers could differ."""
     _refuse_lookalikes(reference, _FOLDED_PARAMS, request_id)
     kind = reference.get("type")
     member = _REFERRED.get(kind) if type(kind) is str else None
@@ -274,7 +276,7 @@ def _plain(headers: Headers, request_id: str | int | None) -> Routing:
 def _version(
     params: dict[str, Any], routing: Routing, request_id: str | int | None, *, required: bool
 ) -> str | None:
-    """Return the version of a 2026-era message, or ``None`` for one of the ``initialize`` era."""
+    """Return the version since 2026-07-28, or ``None`` for protocol revisions with ``initialize``."""
     meta = params.get("_meta", {})
     said = meta.get(VERSION_META)
     if said is None and routing.version is None:
@@ -291,7 +293,7 @@ def _version(
                 description="Header mismatch: MCP-Protocol-Version is not the version in _meta.",
                 id=request_id,
             )
-        # The header and the body agree on an older version: the older rules hold.
+        # The header and the body agree on an older version, so the older rules apply.
         return None if said in LEGACY_VERSIONS else said
     return routing.version
 
@@ -309,7 +311,7 @@ def _require_meta(meta: dict[str, Any], request_id: str | int | None) -> None:
         )
 
 
-def _agree(
+def _require_matching_headers(
     method: str,
     name: str | None,
     routing: Routing,
@@ -317,7 +319,7 @@ def _agree(
     *,
     required: bool,
 ) -> None:
-    """Refuse headers that say something else than the body, or less than they must."""
+    """Refuse headers that contradict the body, or that are required and missing."""
     if routing.method != method and (required or routing.method is not None):
         raise HeaderMismatch(
             f"Mcp-Method={routing.method!r}, body says {method!r}",

@@ -1,4 +1,4 @@
-"""What is told to a client whose message cannot be read in exactly one way."""
+"""The errors for a message that cannot be parsed unambiguously."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ UNSUPPORTED_VERSION = -32022
 
 
 class Malformed(RequestRefused):
-    """The body is not one message that everybody reads alike."""
+    """The body is not one message that every parser reads alike."""
 
     code = "malformed-message"
     jsonrpc_code: ClassVar[int] = INVALID_REQUEST
@@ -48,7 +48,7 @@ class NotJson(Malformed):
 
 
 class MalformedParams(Malformed):
-    """The parameters lack what every request must have."""
+    """A parameter is missing or has the wrong type."""
 
     code = "malformed-params"
     jsonrpc_code = INVALID_PARAMS
@@ -58,7 +58,7 @@ class MalformedParams(Malformed):
 
 class AmbiguousUri(MalformedParams):
     """
-    The URI is not in normal form, so rules and application could take it for different resources.
+    The URI is not in normal form, so policy and application could read different resources.
 
     Spec: RFC 3986 §6.2.2
     """
@@ -69,7 +69,7 @@ class AmbiguousUri(MalformedParams):
 
 
 class HeaderMismatch(Malformed):
-    """The headers tell another story than the body, or too little of it."""
+    """The headers contradict the body, or a required one is missing."""
 
     code = "header-mismatch"
     jsonrpc_code = HEADER_MISMATCH
@@ -78,7 +78,7 @@ class HeaderMismatch(Malformed):
 
 
 class UnsupportedVersion(Malformed):
-    """The request speaks a protocol version that is not spoken here."""
+    """The server does not support the protocol version of the request."""
 
     code = "unsupported-version"
     jsonrpc_code = UNSUPPORTED_VERSION
@@ -87,7 +87,7 @@ class UnsupportedVersion(Malformed):
 
 
 def unsupported_version(requested: str, id: str | int | None) -> UnsupportedVersion:  # noqa: A002
-    """Return the refusal of a protocol version that is not spoken here."""
+    """Return the error for a protocol version that the server does not support."""
     return UnsupportedVersion(
         f"version={requested!r}, want one of {MODERN_VERSIONS + LEGACY_VERSIONS}",
         id=id,
@@ -102,7 +102,7 @@ def jsonrpc_error(
     data: Mapping[str, Any] | None = None,
 ) -> bytes:
     """
-    Return a JSON-RPC error response; without ``id`` when the request's could not be read.
+    Return a JSON-RPC error response; without ``id`` if the request's id could not be read.
 
     Spec: MCP 2026-07-28 basic/index §Error Responses
     """

@@ -1,4 +1,4 @@
-"""JSON-RPC errors about the request itself, which guard and MCP server share."""
+"""JSON-RPC errors about the request itself, shared by guard and MCP server."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ class ProtocolRefusal(RequestRefused):
     A JSON-RPC error: the request itself is wrong, and no model can correct it.
 
     ``message`` is for the client, ``detail`` for the log. ``status`` is the HTTP status since
-    2026-07-28. The ``initialize`` era answers 200 with the same body, because its clients read 404
-    as "your session is over".
+    2026-07-28. Protocol revisions with ``initialize`` use 200 with the same body, because their
+    clients read 404 as an expired session.
     """
 
     code = "protocol-refusal"
@@ -26,7 +26,7 @@ class ProtocolRefusal(RequestRefused):
 
 class UnknownMethod(ProtocolRefusal):
     """
-    This server does not serve the method, or no rule allows it to anybody.
+    The server does not have the method, or no rule allows it.
 
     Spec: MCP 2026-07-28 basic/transports/streamable-http §Protocol Version Header
     """

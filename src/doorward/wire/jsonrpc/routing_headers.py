@@ -1,4 +1,4 @@
-"""The three headers in which a client repeats what its body says."""
+"""The three headers that repeat values of the request body."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ _PREFIX, _SUFFIX = "=?base64?", "?="
 
 
 class Routing(NamedTuple):
-    """What the routing headers say; ``problem`` is set when they cannot be trusted to say one thing."""
+    """The values of the routing headers; ``problem`` is set if they are ambiguous."""
 
     version: str | None
     method: str | None
@@ -24,13 +24,13 @@ class Routing(NamedTuple):
 
 def read_routing(headers: Iterable[tuple[bytes, bytes]]) -> Routing:
     """
-    Return the routing headers, each at most once and in printable ASCII.
+    Return the routing headers; each must come at most once, in printable ASCII.
 
     Spec: MCP 2026-07-28 basic/transports/streamable-http §Request Metadata
     """
     found: dict[bytes, bytes] = {}
     for name, value in headers:
-        # One reader takes the first copy of a repeated header, another the last.
+        # Of a repeated header, some parsers take the first and some the last.
         if name in found and name in _SHOWN:
             return Routing(None, None, None, f"{_SHOWN[name]} came more than once")
         found[name] = value
@@ -68,9 +68,9 @@ def _is_plain(value: bytes) -> bool:
 
 def decode_name(value: str) -> str | None:
     """
-    Return the name that an Mcp-Name header carries, or ``None`` when its encoding is broken.
+    Return the name in an Mcp-Name header, or ``None`` if its encoding is invalid.
 
-    ``=?base64?…?=`` is decoded, everything else stands for itself.
+    ``=?base64?…?=`` is decoded; every other value is returned unchanged.
 
     Spec: MCP 2026-07-28 basic/transports/streamable-http §Value Encoding
     """
@@ -79,7 +79,7 @@ def decode_name(value: str) -> str | None:
     payload = value[len(_PREFIX) : -len(_SUFFIX)]
     try:
         decoded = base64.b64decode(payload, validate=True)
-        # Python ignores bits left over at the end: two headers would carry one name.
+        # Python ignores unused bits at the end, so two headers could give one name.
         if base64.b64encode(decoded).decode("ascii") != payload:
             return None
         return decoded.decode("utf-8")
@@ -88,7 +88,7 @@ def decode_name(value: str) -> str | None:
 
 
 def encode_name(name: str) -> str:
-    """Return ``name`` as an Mcp-Name header carries it."""
+    """Return ``name`` encoded for an Mcp-Name header."""
     plain = name.isascii() and name.isprintable() and name == name.strip()
     if plain and not (name.startswith(_PREFIX) and name.endswith(_SUFFIX)):
         return name

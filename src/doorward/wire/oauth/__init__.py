@@ -1,1 +1,1 @@
-"""OAuth documents, parameters, challenges and URIs: parsed, built, compared."""
+"""Parsers and builders for OAuth documents, parameters, challenges and URIs."""

@@ -1,4 +1,4 @@
-"""``WWW-Authenticate``: what a refusal tells a client to do, built and read back."""
+"""A builder and a parser for ``WWW-Authenticate`` challenges."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,16 +15,16 @@ _UNQUOTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 class MalformedChallenge(DoorwardError):
-    """A ``WWW-Authenticate`` header that does not follow the grammar, so it says nothing."""
+    """A ``WWW-Authenticate`` header does not follow the grammar."""
 
     code = "malformed-challenge"
 
 
 class Challenge(NamedTuple):
     """
-    One challenge: its scheme in lower case, and either parameters or one opaque ``token68``.
+    One challenge: its scheme, and either parameters or one opaque ``token68``.
 
-    Names of parameters are in lower case.
+    The scheme and the parameter names are in lower case.
     """
 
     scheme: str
@@ -34,10 +34,10 @@ class Challenge(NamedTuple):
 
 def build_challenge(scheme: str, params: Iterable[tuple[str, str]]) -> str:
     """
-    Return one challenge, every parameter quoted.
+    Return one challenge with every parameter quoted.
 
     ``build_challenge("Bearer", [("scope", "a b")])`` gives ``Bearer scope="a b"``. Characters that
-    no header may have become ``?``, so no value can end the header or begin another.
+    no header may contain become ``?``, so no value can inject another header.
 
     Spec: RFC 9110 §11.6.1; RFC 6750 §3
     """
@@ -51,10 +51,10 @@ def _quote(value: str) -> str:
 
 def parse_challenges(header: str) -> tuple[Challenge, ...]:
     """
-    Return the challenges of a ``WWW-Authenticate`` header, in their order.
+    Return the challenges of a ``WWW-Authenticate`` header, in order.
 
-    Several header lines are one, joined by ``", "``. A comma separates parameters and challenges
-    alike; what follows tells them apart.
+    Join several header lines with ``", "``. A comma separates both parameters and challenges; the text
+    after it shows which.
 
     Raises:
         MalformedChallenge: the header does not follow the grammar, or a parameter comes twice.
@@ -90,7 +90,7 @@ def _one(text: str, at: int) -> tuple[Challenge, int]:
 
 
 def _is_token68(text: str, match: re.Match[str]) -> bool:
-    # `Bearer a=b` is a parameter, `Negotiate a==` is a token: the value decides.
+    # `Bearer a=b` is a parameter, `Negotiate a==` is a token68.
     return (
         not _starts_parameter(text, match.start()) or text[match.start() : match.end()][-1] == "="
     )

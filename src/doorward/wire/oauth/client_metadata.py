@@ -1,4 +1,4 @@
-"""What a client says of itself: registrations (RFC 7591) and Client ID Metadata Documents."""
+"""Client metadata: registrations (RFC 7591) and Client ID Metadata Documents."""
 
 import re
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class InvalidClientMetadata(RequestRefused):
     hint = "Correct the member that error_description names."
 
     def __init__(self, problem: str) -> None:
-        # It names members, and never repeats their values.
+        # It names members and never repeats their values.
         super().__init__(problem, description=problem)
         self.problem = problem
 
@@ -67,9 +67,10 @@ PUBLIC_CLIENT = RegistrationPolicy(
 @dataclass(frozen=True, kw_only=True)
 class ClientMetadata:
     """
-    A client's own description after every rule was applied; what was not understood is not here.
+    A client's validated metadata, without unknown members.
 
-    ``scope`` is ``None`` when the client named none. Nothing in here is verified to be true.
+    ``scope`` is ``None`` if the client requested none. Only the form is verified: a client can claim any
+    name.
 
     Spec: RFC 7591 §2
     """
@@ -91,10 +92,10 @@ class ClientMetadata:
 
 def parse_registration(document: Mapping[str, Any], policy: RegistrationPolicy) -> ClientMetadata:
     """
-    Return what a registration request asks for, reduced to what ``policy`` accepts.
+    Return the metadata in a registration request, reduced to what ``policy`` accepts.
 
-    Other grant types and response types are left out, as RFC 7591 allows; the response says what
-    was kept. Does not know the scope catalogue.
+    Other grant types and response types are dropped, as RFC 7591 allows; the response lists the rest.
+    Does not check whether the scopes exist.
 
     Raises:
         InvalidRedirectUri: 400 ``invalid_redirect_uri``.
@@ -114,17 +115,17 @@ def parse_client_document(
     document: Mapping[str, Any], client_id: str, policy: RegistrationPolicy
 ) -> ClientMetadata:
     """
-    Return what the document behind a client_id URL says, when it is that client's document.
+    Return the metadata in the document at a client_id URL, if it is that client's document.
 
-    Grant types that ``policy`` does not have are ignored. A list ``token_endpoint_auth_methods_supported`` may
-    stand in for the single method. Nobody shares a secret with a public document.
+    Grant types that ``policy`` does not have are ignored. ``token_endpoint_auth_methods_supported`` can
+    replace the single method. The document is public, so it must not contain a secret.
 
     Raises:
         InvalidRedirectUri, InvalidClientMetadata: the document cannot be used.
 
     Spec: draft-ietf-oauth-client-id-metadata-document §4.1; MCP 2026-07-28 client registration
     """
-    # Byte for byte: a document that answers under two addresses is the document of one of them.
+    # Byte for byte: a document at two URLs belongs to one of them.
     if document.get("client_id") != client_id:
         raise InvalidClientMetadata("client_id in the document is not the URL it was fetched from.")
     secrets = [name for name in ("client_secret", "client_secret_expires_at") if name in document]
@@ -137,19 +138,20 @@ def parse_client_document(
 
 def is_client_id_url(text: str, *, local_hosts: frozenset[str] = frozenset()) -> bool:
     """
-    Say whether a client_id is a URL behind which its metadata may be looked for.
+    Return whether a client_id is a URL from which its metadata may be fetched.
 
-    https, a lower-case host name, a path beyond "/", no dot segments, fragment, credentials or
-    empty port. ``local_hosts`` are exact ``host:port`` pairs that may be http, for development.
+    It needs https, a lower-case host name and a path other than "/". Dot segments, a fragment,
+    credentials and an empty port are refused. ``local_hosts`` are exact ``host:port`` pairs that may
+    be http, for development.
 
-    Does not say whether the host may be contacted: the fetcher decides that.
+    Does not check whether the host may be contacted: the fetcher does that.
 
     Spec: draft-ietf-oauth-client-id-metadata-document §3
     """
     parts = address.split(text) if len(text) <= LONGEST_CLIENT_ID else None
     if parts is None or "#" in text or not text.startswith(f"{parts.scheme}://{parts.netloc}/"):
         return False
-    # Read after decoding as well: "%2e%2e" climbs as far as ".." does, on some servers.
+    # Checked after decoding too: some servers treat "%2e%2e" as "..".
     segments = re.sub("%2e", ".", parts.path, flags=re.IGNORECASE).split("/")
     if parts.path == "/" or "." in segments or ".." in segments or '"' in text or "<" in text:
         return False
@@ -162,7 +164,7 @@ def is_client_id_url(text: str, *, local_hosts: frozenset[str] = frozenset()) ->
 
 
 def looks_like_url(client_id: str) -> bool:
-    """Say whether a client_id claims to be a URL, so that it is never looked up as anything else."""
+    """Return whether a client_id looks like a URL, and so must not be looked up as anything else."""
     return "://" in client_id or client_id.lower().startswith(("http:", "https:"))
 
 
@@ -191,7 +193,7 @@ def _document_auth_method(document: Mapping[str, Any], policy: RegistrationPolic
     method = _text(document, "token_endpoint_auth_method", 64)
     offered = _texts(document, "token_endpoint_auth_methods_supported")
     if method is None:
-        # RFC 7591 would read an absent method as client_secret_basic, which no document can mean.
+        # RFC 7591 defaults to client_secret_basic, which a public document cannot use.
         method = "none" if offered is None or "none" in offered else offered[0] if offered else ""
     if method not in policy.auth_methods:
         accepted = " or ".join(policy.auth_methods)
@@ -258,7 +260,7 @@ def _link(document: Mapping[str, Any], name: str) -> str | None:
     if link is None:
         return None
     parts = address.split(link)
-    # A link on a consent page: http could be rewritten on the way, javascript would run.
+    # The consent page shows it: http could be changed in transit, and javascript would run.
     if parts is None or urlsplit(link).scheme != "https":
         raise InvalidClientMetadata(f"{name} must be an https URL.")
     return link

@@ -1,4 +1,4 @@
-"""``application/x-www-form-urlencoded``, read in exactly one way."""
+"""A strict parser for ``application/x-www-form-urlencoded``."""
 
 import re
 
@@ -6,17 +6,17 @@ from doorward.errors import BadRequest
 
 _PIECE = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*", re.DOTALL)
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-# A line break reaches a Location header, a NUL ends a string in C: neither means anything here.
+# A line break could split a Location header, and a NUL ends a C string; no parameter needs them.
 _FORBIDDEN = re.compile(r"[\x00\r\n]")
-# Readers of a query decode its names, and some cut them at a bracket ("iss[]") or drop spaces before
-# them. Only names that every reader reads alike are taken.
+# Some parsers cut a name at a bracket ("iss[]") or drop spaces before it. Only names that every parser
+# reads alike are accepted.
 _NAME = re.compile(r"[A-Za-z0-9._~-]*")
 
 MOST_PARAMETERS = 64
 
 
 class MalformedParameters(BadRequest):
-    """The query or form body is not urlencoded UTF-8, or holds a control character."""
+    """The query or form body is not urlencoded UTF-8, or contains NUL, CR or LF."""
 
     code = "malformed-parameters"
     public = "The parameters are not well-formed."
@@ -24,7 +24,7 @@ class MalformedParameters(BadRequest):
 
 
 class RepeatedParameter(BadRequest):
-    """A parameter came twice, so two readers could see two different requests."""
+    """A parameter came twice, so two parsers could read two different requests."""
 
     code = "repeated-parameter"
     public = "A parameter must not be sent more than once."
@@ -36,8 +36,8 @@ def parse_parameters(data: bytes, *, repeatable: frozenset[str] = frozenset()) -
     Return the parameters in a query string or form body.
 
     ``b"a=1&b=2"`` gives ``{"a": "1", "b": "2"}``. A parameter without a value counts as absent.
-    Names in ``repeatable`` may come several times (RFC 8707 allows it for ``resource``) and are
-    read with ``all_of``.
+    Names in ``repeatable`` may come several times (RFC 8707 allows it for ``resource``); read them
+    with ``all_of``.
 
     Raises:
         MalformedParameters: 400 ``invalid_request``.
@@ -52,7 +52,7 @@ def parse_parameters(data: bytes, *, repeatable: frozenset[str] = frozenset()) -
     for piece in pieces:
         name, _, value = piece.partition(b"=")
         found.setdefault(_decode(name), []).append(_decode(value))
-    # Counted before empty values are dropped: "state=&state=x" is two answers to one question.
+    # Counted before empty values are dropped: "state=&state=x" is a repeated parameter.
     for key, values in found.items():
         if len(values) > 1 and key not in repeatable:
             raise RepeatedParameter(f"{key[:64]!r} came {len(values)} times")
@@ -61,18 +61,18 @@ def parse_parameters(data: bytes, *, repeatable: frozenset[str] = frozenset()) -
 
 def problem_with_names(query: str, taken: frozenset[str], whose: str) -> str | None:
     """
-    Return what is wrong with the names in the ``query`` of a URL that gets more parameters added.
+    Return what is wrong with the names in ``query``, to which more parameters will be added.
 
-    ``taken`` are the names of those that ``whose`` sender adds. ``None`` means that no reader finds
-    one of them twice.
+    ``taken`` are the names that the sender of ``whose`` adds. ``None`` means that no parser finds one
+    of them twice.
 
     Spec: RFC 6749 §3.1
     """
-    # Some readers split at ";" as well.
+    # Some parsers split at ";" too.
     names = [pair.partition("=")[0] for pair in re.split("[&;]", query)]
     if not all(_NAME.fullmatch(name) for name in names):
         return "has a query parameter whose name has other characters than letters, digits, - . _ ~"
-    # Some readers ignore case, or take dots and dashes for underscores.
+    # Some parsers ignore case, or read dots and dashes as underscores.
     if not taken.isdisjoint(re.sub("[.-]", "_", name.lower()) for name in names):
         return f"has a query parameter that {whose} itself uses"
     return None
@@ -82,16 +82,16 @@ class Parameters(dict[str, list[str]]):
     """The parameters of one request: at most one value each, unless declared repeatable."""
 
     def one(self, name: str) -> str | None:
-        """Return the value of ``name``, or ``None`` when it is absent."""
+        """Return the value of ``name``, or ``None`` if it is absent."""
         values = super().get(name)
         return values[0] if values else None
 
     def all_of(self, name: str) -> tuple[str, ...]:
-        """Return every value of ``name``, in the order in which they came."""
+        """Return every value of ``name``, in order."""
         return tuple(super().get(name, ()))
 
     def __repr__(self) -> str:
-        # Codes, passwords and verifiers travel in here; only the names may reach a log.
+        # Values can be codes, passwords and verifiers; only the names may reach a log.
         return f"Parameters({sorted(self)})"
 
 

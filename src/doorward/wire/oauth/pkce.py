@@ -1,4 +1,4 @@
-"""Proof Key for Code Exchange, in the one form that is allowed here: S256."""
+"""Proof Key for Code Exchange (PKCE) with S256, the only method that is accepted."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 def is_verifier(text: str) -> bool:
     """
-    Say whether ``text`` may be a code verifier: 43 to 128 unreserved characters.
+    Return whether ``text`` has the form of a code verifier: 43 to 128 unreserved characters.
 
     Spec: RFC 7636 §4.1
     """
@@ -22,7 +22,7 @@ def is_verifier(text: str) -> bool:
 
 def is_challenge(text: str) -> bool:
     """
-    Say whether ``text`` may be an S256 challenge: a SHA-256 in base64url is 43 characters.
+    Return whether ``text`` has the form of an S256 challenge: 43 base64url characters.
 
     Spec: RFC 7636 §4.2
     """
@@ -31,7 +31,7 @@ def is_challenge(text: str) -> bool:
 
 def challenge_of(verifier: str) -> str:
     """
-    Return the S256 challenge that belongs to ``verifier``.
+    Return the S256 challenge of ``verifier``.
 
     Spec: RFC 7636 §4.2
     """

@@ -1,4 +1,4 @@
-"""Redirect URIs: which may be registered, and which requested one is the registered one."""
+"""Redirect URIs: validation at registration, and comparison with the registered ones."""
 
 import re
 from urllib.parse import SplitResult, urlsplit
@@ -6,8 +6,8 @@ from urllib.parse import SplitResult, urlsplit
 from doorward.wire.address import is_loopback_host
 from doorward.wire.oauth.parameters import problem_with_names
 
-# Schemes of editors that have no dot and still belong to one application each. Everything else
-# without a dot is refused: among them are javascript, data, file, blob, vbscript and about.
+# Schemes of editors without a dot; each belongs to one application. All other schemes without a dot
+# are refused, such as javascript, data, file, blob, vbscript and about.
 EDITOR_SCHEMES = frozenset(
     {"cursor", "vscode", "vscode-insiders", "windsurf", "vscodium", "code-oss"}
 )
@@ -17,13 +17,13 @@ LONGEST = 2048
 _PLAIN = re.compile(r"[\x21-\x7e]+")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _UNREADABLE = re.compile(r"[\\*<>\"'`{}|^]")
-# What an operating system or a browser opens by itself, dot or no dot.
+# Schemes that a browser or an operating system handles itself.
 _NEVER = frozenset(
     {"javascript", "data", "file", "blob", "vbscript", "about", "http", "https", "ws", "wss", "ftp"}
 )
 
-# What IANA's registry lists for authorization responses. Registered with "?iss=somebody", a client
-# finds two issuers in every answer and may read the first, which is not ours.
+# The parameters of authorization responses in IANA's registry. A URI registered with "?iss=other"
+# would give the client two issuers, and it may read the first, which is not the real one.
 _ANSWERS = frozenset(
     {"code", "state", "iss", "error", "error_description", "error_uri", "response", "session_state"}
     | {"access_token", "token_type", "expires_in", "scope", "id_token"}
@@ -32,10 +32,10 @@ _ANSWERS = frozenset(
 
 def matches(registered: str, requested: str) -> bool:
     """
-    Say whether ``requested`` is the redirect URI that was registered.
+    Return whether ``requested`` is the redirect URI ``registered``.
 
-    Exactly the same string; only on loopback may the port differ, because a native application
-    learns its port when it starts.
+    The strings must be equal. Only on loopback may the port differ, because a native application gets
+    its port when it starts.
 
     Spec: OAuth 2.1 §4.1.1; RFC 8252 §7.3
     """
@@ -47,34 +47,34 @@ def matches(registered: str, requested: str) -> bool:
 
 
 def is_loopback(uri: str) -> bool:
-    """Say whether ``uri`` is plain http to this machine by one of its three agreed names."""
+    """Return whether ``uri`` is plain http to ``localhost``, ``127.0.0.1`` or ``::1``."""
     parts = _split(uri)
     return parts is not None and parts.scheme == "http" and is_loopback_host(parts.hostname)
 
 
 def without_port(uri: str) -> str:
     """
-    Return a loopback ``uri`` without its port, and any other one unchanged.
+    Return a loopback ``uri`` without its port, and any other URI unchanged.
 
-    It is what consent is remembered under: the port of a native application changes every time.
+    Consent is stored under this form, because the port of a native application changes every time.
     """
     if not is_loopback(uri):
         return uri
     parts = urlsplit(uri)
-    # Compared as written otherwise: "LOCALHOST" is another string than "localhost".
+    # The rest is compared as written: "LOCALHOST" differs from "localhost".
     host = re.sub(r":[0-9]*$", "", parts.netloc)
     query = f"?{parts.query}" if "?" in uri else ""
     return f"{uri[: uri.index(':')]}://{host}{parts.path}{query}"
 
 
 def is_private_scheme(uri: str) -> bool:
-    """Say whether ``uri`` opens an application instead of a web page."""
+    """Return whether ``uri`` opens an application instead of a web page."""
     parts = _split(uri)
     return parts is not None and parts.scheme not in ("http", "https")
 
 
 def is_acceptable(uri: str, application_type: str | None = None) -> bool:
-    """Say whether ``uri`` may be registered; ``problem_with`` says why not."""
+    """Return whether ``uri`` may be registered; ``problem_with`` says why not."""
     return problem_with(uri, application_type) is None
 
 
@@ -85,13 +85,15 @@ def problem_with(
     private_schemes: frozenset[str] = EDITOR_SCHEMES,
 ) -> str | None:
     """
-    Return what is wrong with a redirect URI in a few words, or ``None`` when it may be registered.
+    Return what is wrong with a redirect URI in a few words, or ``None`` if it may be registered.
 
-    https with a host; http on loopback; a private-use scheme when it is a reversed domain name
-    (``com.example.app:/callback``) or is listed in ``private_schemes``. A client that calls itself
-    ``web`` gets https alone. Without ``application_type`` any of the three forms will do: its
-    default ``web`` belongs to OpenID Connect, and native MCP clients leave it out. In every form,
-    the query holds no parameter of the answer, and names its own parameters without escapes.
+    Three forms are accepted: https with a host, http on loopback, and private-use schemes. A private-use
+    scheme is a reversed domain name (``com.example.app:/callback``) or listed in ``private_schemes``.
+
+    The application type ``web`` allows https only. Without ``application_type`` all three forms are
+    accepted: its default ``web`` comes from OpenID Connect, and native MCP clients omit it.
+
+    The query must not contain a parameter of the authorization response, or escapes in a name.
 
     Spec: RFC 8252 §7.1, §7.3; OAuth 2.1 §2.3.1, §4.1.2; OpenID Connect Registration 1.0 §2;
     RFC 9207 §2
@@ -145,7 +147,7 @@ def _private_problem(
 
 def _split(uri: str) -> SplitResult | None:
     scheme, colon, _ = uri.partition(":")
-    # urlsplit lowers the scheme and drops tabs; what it would change is not taken.
+    # urlsplit lower-cases the scheme and drops tabs; a URI that it would change is refused.
     if not colon or not _SCHEME.fullmatch(scheme):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Protected-resource metadata: where a resource describes itself, and what it says."""
+"""Protected resource metadata: its URL and its members."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 
 class ResourceMetadataRefused(DoorwardError):
-    """A metadata document that must not be used; ``reason`` is a stable kebab-case word."""
+    """A metadata document must not be used; ``reason`` is a stable kebab-case code."""
 
     code = "resource-metadata-refused"
 
@@ -25,7 +25,7 @@ class ResourceMetadataRefused(DoorwardError):
 
 
 class ResourceMetadata(msgspec.Struct, frozen=True, kw_only=True):
-    """What a protected resource says of itself. ``resource`` is byte for byte what was asked for."""
+    """The metadata of a protected resource; ``resource`` equals the requested one byte for byte."""
 
     resource: str
     authorization_servers: tuple[str, ...]
@@ -38,9 +38,9 @@ class ResourceMetadata(msgspec.Struct, frozen=True, kw_only=True):
 
 def metadata_url(resource: str) -> str:
     """
-    Return the URL at which ``resource`` must describe itself.
+    Return the metadata URL of ``resource``.
 
-    The well-known string goes between host and path: ``https://api.example/mcp`` is described at
+    The well-known string goes between host and path: ``https://api.example/mcp`` gives
     ``https://api.example/.well-known/oauth-protected-resource/mcp``.
 
     Raises:
@@ -49,8 +49,8 @@ def metadata_url(resource: str) -> str:
     Spec: RFC 9728 §1.2, §3.1
     """
     parts = urlsplit(require_resource(resource))
-    # Only the slash right after the host goes. "/mcp/" and "/mcp" are two different resources, so
-    # a trailing slash further on is kept.
+    # Only the slash right after the host is dropped: "/mcp/" and "/mcp" are two resources, so another
+    # trailing slash stays.
     path = "" if parts.path == "/" else parts.path
     return urlunsplit((parts.scheme, parts.netloc, WELL_KNOWN + path, "", ""))
 
@@ -66,8 +66,8 @@ def build(
     """
     Return the metadata document of ``resource`` as JSON.
 
-    ``offline_access`` is left out of the scopes: a refresh token is a matter between the client
-    and the authorization server.
+    The scopes never include ``offline_access``: refresh tokens concern only the client and the
+    authorization server.
 
     Spec: RFC 9728 §2, §3.2; MCP 2026-07-28 authorization §Refresh Tokens
     """
@@ -76,7 +76,7 @@ def build(
         "authorization_servers": list(authorization_servers),
         "bearer_methods_supported": ["header"],
     }
-    # Where API keys alone are accepted there is none, and empty lists are left out.
+    # A server that accepts only API keys has none, and empty lists are omitted.
     if not authorization_servers:
         del document["authorization_servers"]
     scopes = [scope for scope in dict.fromkeys(scopes_supported) if scope != "offline_access"]
@@ -91,9 +91,9 @@ def build(
 
 def parse(document: bytes, expected_resource: str) -> ResourceMetadata:
     """
-    Return what ``document`` says, when it speaks of ``expected_resource`` and of nothing else.
+    Return the metadata in ``document`` if it describes ``expected_resource``.
 
-    Does not judge whether an authorization server may be contacted.
+    Does not check whether an authorization server may be contacted.
 
     Raises:
         ResourceMetadataRefused: with reason ``not-metadata`` or ``wrong-resource``.
@@ -108,8 +108,8 @@ def parse(document: bytes, expected_resource: str) -> ResourceMetadata:
         metadata = msgspec.convert(said, ResourceMetadata)
     except msgspec.ValidationError as error:
         raise ResourceMetadataRefused("not-metadata", str(error)) from None
-    # A document about another resource would send the user's consent, and then the token, to
-    # whoever wrote it.
+    # With a document about another resource, an attacker could choose the authorization server and
+    # get the user's consent and token.
     if metadata.resource != expected_resource:
         raise ResourceMetadataRefused(
             "wrong-resource", f"resource={metadata.resource!r}, want {expected_resource!r}"

@@ -1,4 +1,4 @@
-"""Scopes as they travel: a space-separated string whose order says nothing."""
+"""Scope strings: space-separated scopes in any order."""
 
 import re
 
@@ -8,7 +8,7 @@ _TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 def parse_scope(text: str) -> frozenset[str] | None:
     """
-    Return the scopes in ``text``, or ``None`` when it is not a scope string.
+    Return the scopes in ``text``, or ``None`` if it is not a scope string.
 
     ``"a b"`` gives ``{"a", "b"}``; the empty string gives the empty set.
 
@@ -21,5 +21,5 @@ def parse_scope(text: str) -> frozenset[str] | None:
 
 
 def build_scope(scopes: frozenset[str]) -> str:
-    """Return the scopes as one string, sorted so that equal sets are equal strings."""
+    """Return the scopes as one sorted string, so that equal sets give equal strings."""
     return " ".join(sorted(scopes))

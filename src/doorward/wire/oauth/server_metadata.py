@@ -1,4 +1,4 @@
-"""Authorization server metadata: where it is, what it says, and whether it may be believed."""
+"""Authorization server metadata: its URLs, its members, and their validation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ OPENID = "/.well-known/openid-configuration"
 
 
 class ServerMetadataRefused(DoorwardError):
-    """A metadata document that must not be used; ``detail`` says what was got and expected."""
+    """A metadata document must not be used; ``detail`` says what was found and expected."""
 
     code = "server-metadata-refused"
     public: ClassVar[str] = "The authorization server's metadata cannot be used."
@@ -23,20 +23,20 @@ class ServerMetadataRefused(DoorwardError):
 
 
 class IssuerMismatch(ServerMetadataRefused):
-    """The document speaks for another issuer than the one that was asked."""
+    """The document names another issuer than the one it was fetched for."""
 
     code = "issuer-mismatch"
     public = "The metadata names another issuer than the one it was fetched for."
 
 
 class MalformedMetadata(ServerMetadataRefused):
-    """A member is missing or is not of the type that the RFC gives it."""
+    """A member is missing or has the wrong type."""
 
     code = "malformed-metadata"
 
 
 class PkceNotOffered(ServerMetadataRefused):
-    """The server does not say that it supports S256, so signing in there would be unprotected."""
+    """The server does not advertise S256, so a stolen code could be redeemed by others."""
 
     code = "pkce-not-offered"
     public = "The authorization server does not offer PKCE with S256."
@@ -45,9 +45,9 @@ class PkceNotOffered(ServerMetadataRefused):
 @dataclass(frozen=True, kw_only=True)
 class ServerMetadata:
     """
-    What an authorization server says of itself, member for member as RFC 8414 names them.
+    The metadata of an authorization server, with the member names of RFC 8414.
 
-    ``None`` is "not said", which differs from an empty list. ``document`` is the whole answer.
+    ``None`` means that the member is absent, unlike an empty list. ``document`` is the whole document.
 
     Spec: RFC 8414 §2
     """
@@ -73,10 +73,10 @@ class ServerMetadata:
 
 def metadata_urls(issuer: str) -> tuple[str, ...]:
     """
-    Return the URLs at which ``issuer`` may describe itself, in the order a client tries them.
+    Return the metadata URLs of ``issuer``, in the order in which a client tries them.
 
-    ``https://as.example/one`` gives the OAuth and OpenID forms with the well-known string inserted
-    before the path, then the OpenID form behind the path. Without a path there are two.
+    ``https://as.example/one`` gives the OAuth and OpenID URLs with the well-known string before the
+    path, then the OpenID URL with it after the path. An issuer without a path has two.
 
     Spec: MCP 2026-07-28 authorization server discovery; RFC 8414 §3.1, §5
     """
@@ -89,12 +89,12 @@ def metadata_urls(issuer: str) -> tuple[str, ...]:
 
 def parse(document: Mapping[str, Any], expected_issuer: str) -> ServerMetadata:
     """
-    Return the metadata that a client may sign in with.
+    Return the metadata of an authorization server that a client may use to sign in.
 
-    The issuer is compared byte for byte, and S256 must be offered.
+    The issuer is compared byte for byte, and the server must advertise S256.
 
     Raises:
-        IssuerMismatch: the document speaks for somebody else.
+        IssuerMismatch: the document names another issuer.
         MalformedMetadata: a member is missing or has the wrong type.
         PkceNotOffered: ``code_challenge_methods_supported`` lacks S256.
 
@@ -118,12 +118,12 @@ def parse(document: Mapping[str, Any], expected_issuer: str) -> ServerMetadata:
 
 def parse_jwks_uri(document: Mapping[str, Any], expected_issuer: str) -> str:
     """
-    Return where the issuer publishes its keys, for a resource server that only checks tokens.
+    Return the issuer's ``jwks_uri``, for a resource server that only verifies tokens.
 
-    Does not ask for PKCE: several providers support it and do not say so, and no one signs in here.
+    Does not require PKCE: several providers support but do not advertise it, and nobody signs in here.
 
     Raises:
-        IssuerMismatch: the document speaks for somebody else.
+        IssuerMismatch: the document names another issuer.
         MalformedMetadata: there is no usable ``jwks_uri``.
 
     Spec: RFC 8414 §2, §3.3
@@ -134,10 +134,10 @@ def parse_jwks_uri(document: Mapping[str, Any], expected_issuer: str) -> str:
 
 def parse_introspection_endpoint(document: Mapping[str, Any], expected_issuer: str) -> str:
     """
-    Return where the issuer answers questions about its tokens.
+    Return the issuer's introspection endpoint.
 
     Raises:
-        IssuerMismatch: the document speaks for somebody else.
+        IssuerMismatch: the document names another issuer.
         MalformedMetadata: there is no usable ``introspection_endpoint``.
 
     Spec: RFC 8414 §2, §3.3; RFC 7662 §2
@@ -148,12 +148,12 @@ def parse_introspection_endpoint(document: Mapping[str, Any], expected_issuer: s
 
 def parse_token_endpoint(document: Mapping[str, Any], expected_issuer: str) -> str:
     """
-    Return where the issuer gives tokens, for a server that exchanges one.
+    Return the issuer's token endpoint, for a server that exchanges tokens.
 
-    Does not ask for PKCE: no one signs in here.
+    Does not require PKCE: nobody signs in here.
 
     Raises:
-        IssuerMismatch: the document speaks for somebody else.
+        IssuerMismatch: the document names another issuer.
         MalformedMetadata: there is no usable ``token_endpoint``.
 
     Spec: RFC 8414 §2, §3.3
@@ -185,7 +185,7 @@ _FLAGS = (
 
 def _require_issuer(document: Mapping[str, Any], expected: str) -> None:
     got = document.get("issuer")
-    # No case folding, no slash forgiven: two strings that "mean" the same host are two issuers.
+    # No normalization of case or slashes: two spellings of one host are two issuers.
     if not isinstance(got, str) or got != expected:
         raise IssuerMismatch(f"issuer={got!r}, expected {expected!r}")
 
@@ -204,7 +204,7 @@ def _endpoint(document: Mapping[str, Any], name: str) -> str | None:
     parts = address.split(value) if isinstance(value, str) else None
     if parts is None or "#" in value:
         raise MalformedMetadata(f"{name}={value!r} is not an absolute http(s) URL")
-    # A code or a secret is about to be sent there.
+    # The client sends codes and secrets there.
     if parts.scheme != "https" and not address.is_loopback_host(parts.hostname):
         raise MalformedMetadata(f"{name}={value!r} is plain http and not on this machine")
     return str(value)
