@@ -68,7 +68,7 @@ def test_every_page_of_the_docs_is_on_the_site(site: Path) -> None:
 
 def test_links_that_lead_nowhere_end_the_build_and_are_named(tmp_path: Path) -> None:
     wrong = ["docs/gone.md", "docs/cli.md#gone", "examples/gone.py", "/docs/cli.md"]
-    for name in ("CHANGELOG.md", "SECURITY.md", "mkdocs.yml"):
+    for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "mkdocs.yml"):
         (tmp_path / name).write_text((ROOT / name).read_text("utf-8"), "utf-8")
     for file in ROOT.glob("[a-z]*"):
         if file.is_dir():

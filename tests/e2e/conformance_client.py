@@ -169,7 +169,7 @@ def options() -> dict[str, Any]:
             subject_token=signed_on,
         )
         return {"grant": company}
-    return {"browser": walk, "patience": 10.0}
+    return {"browser": walk, "timeout": 10.0}
 
 
 async def main(url: str) -> None:
