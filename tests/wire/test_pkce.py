@@ -19,7 +19,7 @@ def test_the_example_of_the_rfc_comes_out() -> None:
 @proves("S87", "accepts", "verifier syntax")
 @pytest.mark.parametrize("verifier", [VERIFIER, "a" * 43, "~._-" * 32])
 def test_a_verifier_opens_its_own_challenge(verifier: str) -> None:
-    assert pkce.opens(verifier, pkce.challenge_of(verifier))
+    assert pkce.matches(verifier, pkce.challenge_of(verifier))
 
 
 @proves("S87", "refuses", "verifier syntax")
@@ -37,12 +37,12 @@ def test_a_verifier_opens_its_own_challenge(verifier: str) -> None:
 )
 def test_a_verifier_of_the_wrong_shape_opens_nothing(verifier: str) -> None:
     assert not pkce.is_verifier(verifier)
-    assert not pkce.opens(verifier, CHALLENGE)
+    assert not pkce.matches(verifier, CHALLENGE)
 
 
 def test_the_challenge_is_not_its_own_verifier() -> None:
     # What a server that reads an absent method as "plain" would accept.
-    assert not pkce.opens(CHALLENGE, CHALLENGE)
+    assert not pkce.matches(CHALLENGE, CHALLENGE)
 
 
 @proves("S18", "refuses", "a challenge has 43 characters")
@@ -60,5 +60,5 @@ def test_every_verifier_has_a_challenge_of_the_right_shape(verifier: str) -> Non
     challenge = pkce.challenge_of(verifier)
 
     assert pkce.is_challenge(challenge)
-    assert pkce.opens(verifier, challenge)
-    assert not pkce.opens(verifier[::-1] + "x", challenge) or verifier[::-1] + "x" == verifier
+    assert pkce.matches(verifier, challenge)
+    assert not pkce.matches(verifier[::-1] + "x", challenge) or verifier[::-1] + "x" == verifier

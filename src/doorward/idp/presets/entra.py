@@ -176,7 +176,7 @@ ENTRA_MULTITENANT = replace(
                 "The metadata of common and organizations names the issuer with a literal {tenantid}, which no token has."
             ),
             remedy=UNSOURCED.suggests(
-                "Give Guard issuers with one TrustedIssuer for each tenant id that you admit; whoever may sign in is then your decision."
+                "Give Guard issuers with one TrustedIssuer for each tenant id that you admit; you then decide who may sign in."
             ),
         ),
     ),

@@ -71,7 +71,7 @@ OKTA = Preset(
         name="okta",
         types=frozenset({"jwt", "at+jwt"}),
         type_may_be_absent=True,
-        # sub is the login, which an administrator may give to somebody else; uid is not reused.
+        # sub is the login, which an administrator may reassign; uid is not reused.
         subject_claims=("uid", "sub"),
         # ID tokens have no cid: requiring it is what keeps them out.
         client_claims=("cid",),

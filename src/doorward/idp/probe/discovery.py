@@ -46,7 +46,7 @@ class TriedForm:
     document: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def speaks_for(self, issuer: str) -> bool:
-        """Say whether there is a document and it names ``issuer``, byte for byte."""
+        """Return whether there is a document that names ``issuer``, byte for byte."""
         return self.document is not None and self.document.get("issuer") == issuer
 
 

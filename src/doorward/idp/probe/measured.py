@@ -71,7 +71,7 @@ def row_of(
 def _pkce(document: Mapping[str, Any]) -> ProbeAttempt:
     methods = document.get("code_challenge_methods_supported")
     if isinstance(methods, list) and "S256" in methods:
-        return ProbeAttempt(Answer.YES, "S256 advertised; not measured, because nobody signed in")
+        return ProbeAttempt(Answer.YES, "S256 advertised; not measured without a sign-in")
     # Only a sign-in shows whether it works: an authorization request without a real client is
     # refused before the challenge is read.
     return ProbeAttempt(Answer.NO, "S256 not advertised; whether it works was not measured")

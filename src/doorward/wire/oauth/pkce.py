@@ -39,11 +39,11 @@ def challenge_of(verifier: str) -> str:
     return urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
 
-def opens(verifier: str, challenge: str) -> bool:
+def matches(verifier: str, challenge: str) -> bool:
     """
-    Say whether ``verifier`` is the secret behind ``challenge``.
+    Return whether ``challenge`` is the S256 challenge of ``verifier``.
 
-    Compares in constant time. A verifier of the wrong shape opens nothing.
+    Compares in constant time. A malformed verifier matches no challenge.
 
     Spec: RFC 7636 §4.6
     """
