@@ -52,7 +52,7 @@ async def standing(answer: Answer | bytes, **options: Any) -> AsyncIterator[Stan
         gate = Gateway(
             public=PUBLIC,
             routes=(
-                Route(path="/mcp", upstream=origin, pages="as-behind"),
+                Route(path="/mcp", upstream=origin, cors="upstream"),
                 *realm_routes(public=PUBLIC, keycloak=origin, realm="mcp-realm"),
             ),
             record=told.append,

@@ -96,7 +96,7 @@ def test_an_mcp_server_at_the_same_address_is_forwarded_too() -> None:
         _settings(MCP_SERVER_URL="http://localhost:9090", MCP_UPSTREAM_URL="http://localhost:9000")
     )
 
-    mcp = {one.path: one.upstream for one in routes if one.pages == "as-behind"}
+    mcp = {one.path: one.upstream for one in routes if one.cors == "upstream"}
     assert mcp["/mcp"] == "http://localhost:9000"
     assert "/.well-known/oauth-protected-resource/mcp" in mcp
 

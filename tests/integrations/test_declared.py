@@ -8,7 +8,12 @@ import pytest
 
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity
-from doorward.integrations.declared_rules import DeclaredPolicy, OneNameEach, requires, rules_on
+from doorward.integrations.declared_rules import (
+    DeclaredPolicy,
+    SingleNameDeclarations,
+    requires,
+    rules_on,
+)
 from doorward.integrations.list_filter import only_permitted, without_subscriptions
 from doorward.policy import Decision, Operation, Policy, Rule
 from tests.ledger import proves
@@ -16,7 +21,7 @@ from tests.ledger import proves
 BASE = Policy(base=Rule(scopes={"mcp:read"}), rules={("tools/call", "both"): Rule(roles={"staff"})})
 
 
-class Written(OneNameEach):
+class Written(SingleNameDeclarations):
     """Rules by operation, that can be rewritten."""
 
     def __init__(self, **tools: Rule) -> None:

@@ -10,8 +10,8 @@ from fastmcp.server.providers.addressing import parse_hashed_backend_name
 
 from doorward.integrations.fastmcp.decisions import _admit
 from doorward.policy import Policy
+from doorward.policy.rule_index import _Lookup
 from doorward.policy.rules import Operation
-from doorward.policy.ruling import _Found
 from tests.rules.checking import Count
 from tests.rules.property import Found, compare, send
 
@@ -43,20 +43,20 @@ async def _no_addresses(server: Any, method: str, name: str, version: Any) -> An
     return await _admit(server, method, name, version)
 
 
-def _exact_name_alone(rulings: Any, method: str, name: str | None) -> Any:
-    every = rulings._said.get((method, "*"))
-    return _Found(rulings._named.get((method, name), [] if every is None else [every]), [])
+def _exact_name_alone(index: Any, method: str, name: str | None) -> Any:
+    every = index._entries.get((method, "*"))
+    return _Lookup(index._named.get((method, name), [] if every is None else [every]), [])
 
 
 ANY_SPELLING = {
     "doorward.guard.middleware.require_normal_uris": lambda _: None,
-    "doorward.policy.ruling.is_usable": lambda *_: True,
-    "doorward.policy.ruling.coarse_form": _identity,
+    "doorward.policy.rule_index.is_usable": lambda *_: True,
+    "doorward.policy.rule_index.coarse_form": _identity,
 }
 HOLES = {
     "another-spelling-of-a-uri": Hole("low-level", ANY_SPELLING),
     "rules-for-exact-names-alone": Hole(
-        "low-level", {"doorward.policy.ruling.Rulings._find": _exact_name_alone}
+        "low-level", {"doorward.policy.rule_index.RuleIndex._find": _exact_name_alone}
     ),
     "a-message-with-any-verb": Hole(
         "bare",
@@ -78,7 +78,7 @@ HOLES = {
             "doorward.integrations.fastmcp.declared_rules.FastMcpDeclarations.listed": lambda _, operation: (
                 operation
             ),
-            "doorward.integrations.fastmcp.declared_rules.FastMcpDeclarations.others": lambda *_: [],
+            "doorward.integrations.fastmcp.declared_rules.FastMcpDeclarations.other_names": lambda *_: [],
         },
     ),
     "kinds-of-callers-on-routes": Hole(
@@ -89,7 +89,7 @@ HOLES = {
         {"doorward.integrations.mcp_sdk.adapter.only_permitted": lambda _, result, __: result},
     ),
     "completion-by-the-base-rule": Hole(
-        "low-level", {"doorward.policy.ruling.reached_by": lambda *_: ()}
+        "low-level", {"doorward.policy.rule_index.reached_by": lambda *_: ()}
     ),
     "subscriptions-to-everything": Hole(
         "sdk", {"doorward.integrations.mcp_sdk.adapter.without_subscriptions": _identity}, compare

@@ -2,7 +2,7 @@
 
 from doorward.errors import RequestRefused
 from doorward.gateway.headers import Header
-from doorward.gateway.routes import Pages
+from doorward.gateway.routes import CorsPolicy
 from doorward.guard.http.request_headers import RequestHeaders
 from doorward.wire.host_origin import HostOriginPolicy
 
@@ -11,7 +11,7 @@ _SENDABLE = frozenset({b"accept", b"authorization", b"content-type", b"mcp-proto
 
 
 def allowed_origin(
-    pages: Pages, addresses: HostOriginPolicy, headers: RequestHeaders
+    cors: CorsPolicy, host_policy: HostOriginPolicy, headers: RequestHeaders
 ) -> bytes | None:
     """
     Return the origin whose pages may read the answer; ``*`` for everybody, ``None`` for nobody.
@@ -19,12 +19,12 @@ def allowed_origin(
     Does not refuse: the identity provider decides about forms that other pages send.
     """
     origin = headers.by_name.get(b"origin")
-    if pages == "everybody":
+    if cors == "any-origin":
         return b"*"
-    if pages == "as-behind" or origin is None or b"origin" in headers.repeated:
+    if cors == "upstream" or origin is None or b"origin" in headers.repeated:
         return None
     try:
-        addresses.require_origin(origin)
+        host_policy.require_origin(origin)
     except RequestRefused:
         return None
     return origin
@@ -52,9 +52,9 @@ def preflight_headers(origin: bytes | None, headers: RequestHeaders) -> list[Hea
     ]
 
 
-def with_cors(headers: list[Header], pages: Pages, origin: bytes | None) -> list[Header]:
+def with_cors(headers: list[Header], cors: CorsPolicy, origin: bytes | None) -> list[Header]:
     """Return the response headers with the gateway's CORS headers in place of the upstream's."""
-    if pages == "as-behind":
+    if cors == "upstream":
         return headers
     kept = [one for one in headers if not one[0].startswith(b"access-control-")]
     if origin is None:

@@ -7,8 +7,10 @@ from doorward.gateway.refusals import ForeignIssuer, MethodNotForwarded, Upstrea
 from doorward.gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse
 from doorward.wire.strict_json import NotStrictJson, parse_object
 
-_LONGEST = 256 * 1024
-_KEPT = frozenset({b"content-type", b"cache-control", b"etag", b"content-length", b"retry-after"})
+_MAX_BYTES = 256 * 1024
+_FORWARDED = frozenset(
+    {b"content-type", b"cache-control", b"etag", b"content-length", b"retry-after"}
+)
 
 
 @dataclass(frozen=True)
@@ -20,9 +22,11 @@ class Document:
     body: bytes = field(repr=False)
 
 
-async def read_document(upstream: Upstream, question: UpstreamRequest, *, issuer: str) -> Document:
+async def read_document(
+    upstream: Upstream, upstream_request: UpstreamRequest, *, issuer: str
+) -> Document:
     """
-    Return the metadata that ``question`` asks for, as it came.
+    Return the metadata that ``upstream_request`` asks for, as it came.
 
     What is not a document (404 for an unknown realm, 503) is passed on as it is.
 
@@ -33,32 +37,34 @@ async def read_document(upstream: Upstream, question: UpstreamRequest, *, issuer
 
     Spec: RFC 8414 §3.3
     """
-    if question.method not in ("GET", "HEAD"):
-        raise MethodNotForwarded(f"method={question.method!r} for a document")
-    plain = [
-        one for one in question.headers if one[0].lower() not in (b"accept-encoding", b"range")
+    if upstream_request.method not in ("GET", "HEAD"):
+        raise MethodNotForwarded(f"method={upstream_request.method!r} for a document")
+    headers_sent = [
+        one
+        for one in upstream_request.headers
+        if one[0].lower() not in (b"accept-encoding", b"range")
     ]
-    asked = UpstreamRequest(
+    plain_request = UpstreamRequest(
         method="GET",
-        origin=question.origin,
-        target=question.target,
-        headers=[*plain, (b"accept-encoding", b"identity")],
+        origin=upstream_request.origin,
+        target=upstream_request.target,
+        headers=[*headers_sent, (b"accept-encoding", b"identity")],
         body=b"",
     )
-    async with upstream.ask(asked) as answer:
-        body = await _read(answer)
-    headers = [one for one in answer.headers if one[0] in _KEPT]
-    if answer.status == 200:
+    async with upstream.send(plain_request) as response:
+        body = await _read(response)
+    headers = [one for one in response.headers if one[0] in _FORWARDED]
+    if response.status == 200:
         _require_issuer(body, issuer)
-    return Document(answer.status, headers, body)
+    return Document(response.status, headers, body)
 
 
-async def _read(answer: UpstreamResponse) -> bytes:
+async def _read(response: UpstreamResponse) -> bytes:
     body = bytearray()
-    async for chunk in answer.chunks:
+    async for chunk in response.chunks:
         body += chunk
-        if len(body) > _LONGEST:
-            raise UpstreamBroken(f"a document of more than {_LONGEST} bytes")
+        if len(body) > _MAX_BYTES:
+            raise UpstreamBroken(f"a document of more than {_MAX_BYTES} bytes")
     return bytes(body)
 
 

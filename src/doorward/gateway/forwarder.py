@@ -47,10 +47,10 @@ class Gateway:
     Forward the paths of ``routes`` to upstream servers, and refuse everything else.
 
     ``public`` is the origin under which clients reach this gateway. Upstream servers get that name
-    in ``Host`` and ``X-Forwarded-Host``, whatever the client sent, so that they answer with the
-    addresses and the issuer that clients know. Of a request's headers, those that MCP,
+    in ``Host`` and ``X-Forwarded-Host``, whatever the client sent, so that they response with the
+    host_policy and the issuer that clients know. Of a request's headers, those that MCP,
     tracing, content negotiation and sign-in pages need arrive behind, and ``pass_headers``.
-    ``max_body`` is in bytes, ``patience`` in seconds. ``record`` is told of every request.
+    ``max_body`` is in bytes, ``timeout`` in seconds. ``record`` is told of every request.
 
     Raises:
         ConfigurationError: ``not-an-origin``, ``not-a-host``, ``not-a-header``,
@@ -68,30 +68,30 @@ class Gateway:
         allowed_hosts: Collection[str] = (),
         pass_headers: Collection[str] = (),
         max_body: int = 4 * MEBIBYTE,
-        patience: float = 60.0,
+        timeout: float = 60.0,
         connections: int = 200,
         record: Callable[[ForwardedRequest], None] = lambda _one: None,
     ) -> None:
         self.routes = tuple(routes)
         self._public = urlsplit(require_origin(public))
-        self._addresses = HostOriginPolicy(public, allowed_hosts, allowed_origins)
+        self._host_policy = HostOriginPolicy(public, allowed_hosts, allowed_origins)
         self._more_headers = frozenset(require_forwardable(name) for name in pass_headers)
         self._max_body = max_body
         self._record = record
         tls = any(route.upstream.startswith("https:") for route in self.routes)
-        self._upstream = Upstream(patience=patience, connections=connections, tls=tls)
+        self._upstream = Upstream(timeout=timeout, connections=connections, tls=tls)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI scope."""
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._run_lifespan(receive, send)
         elif scope["type"] == "http":
             await _RequestCycle(self, scope, send).run(receive)
         else:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -115,9 +115,9 @@ class _RequestCycle:
 
     async def run(self, receive: Receive) -> None:
         try:
-            question = await self._read(receive)
-            if question is not None:
-                await _until_disconnect(self._forward(question), receive)
+            upstream_request = await self._read(receive)
+            if upstream_request is not None:
+                await _until_disconnect(self._forward(upstream_request), receive)
         except ClientDisconnected:
             return
         except (RequestRefused, Unavailable) as refusal:
@@ -128,12 +128,12 @@ class _RequestCycle:
         gateway, scope, headers = self._gateway, self._scope, self._headers
         # A page whose name was rebound to this machine's address sends that name as Host.
         host = None if b"host" in headers.repeated else headers.by_name.get(b"host")
-        gateway._addresses.require_host(host)
+        gateway._host_policy.require_host(host)
         self._route = route = find(gateway.routes, scope["path"], scope.get("raw_path"))
-        self._origin = browsers.allowed_origin(route.pages, gateway._addresses, headers)
+        self._origin = browsers.allowed_origin(route.cors, gateway._host_policy, headers)
         if scope["method"] not in METHODS:
             raise MethodNotForwarded(f"method={scope['method']!r}")
-        if route.pages != "as-behind" and is_preflight(scope["method"], headers):
+        if route.cors != "upstream" and is_preflight(scope["method"], headers):
             await self._answer(204, browsers.preflight_headers(self._origin, headers))
             return None
         declared = headers.by_name.get(b"content-length")
@@ -162,25 +162,25 @@ class _RequestCycle:
             (b"x-forwarded-port", port.encode()),
         ]
 
-    async def _forward(self, question: UpstreamRequest) -> None:
+    async def _forward(self, upstream_request: UpstreamRequest) -> None:
         assert self._route is not None
         if self._route.issuer is not None:
             document = await read_document(
-                self._gateway._upstream, question, issuer=self._route.issuer
+                self._gateway._upstream, upstream_request, issuer=self._route.issuer
             )
             await self._answer(document.status, document.headers, document.body)
             return
-        async with self._gateway._upstream.ask(question) as answer:
-            await self._stream_response(answer)
+        async with self._gateway._upstream.send(upstream_request) as response:
+            await self._stream_response(response)
 
-    async def _stream_response(self, answer: UpstreamResponse) -> None:
+    async def _stream_response(self, response: UpstreamResponse) -> None:
         assert self._route is not None
         # Our own server adds Date.
-        headers = [one for one in answer.headers if one[0] != b"date"]
+        headers = [one for one in response.headers if one[0] != b"date"]
         await self._start(
-            answer.status, browsers.with_cors(headers, self._route.pages, self._origin)
+            response.status, browsers.with_cors(headers, self._route.cors, self._origin)
         )
-        async for chunk in answer.chunks:
+        async for chunk in response.chunks:
             await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
         await self._send({"type": "http.response.body", "body": b""})
 
@@ -188,7 +188,7 @@ class _RequestCycle:
         """Send a complete response."""
         assert self._route is not None
         if not any(name == b"access-control-allow-methods" for name, _ in headers):
-            headers = browsers.with_cors(headers, self._route.pages, self._origin)
+            headers = browsers.with_cors(headers, self._route.cors, self._origin)
         await self._start(status, headers)
         sent = b"" if self._scope["method"] == "HEAD" else body
         await self._send({"type": "http.response.body", "body": sent})
@@ -205,15 +205,15 @@ class _RequestCycle:
             return
         said = {**oauth_body(refusal), "error": refusal.code, "correlation_id": self._id}
         body = json.dumps(said).encode()
-        answer = error_response(refusal)
+        response = error_response(refusal)
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
             (b"cache-control", b"no-store"),
-            *as_asgi(answer.headers),
+            *as_asgi(response.headers),
         ]
         if self._route is not None:
-            headers = browsers.with_cors(headers, self._route.pages, self._origin)
+            headers = browsers.with_cors(headers, self._route.cors, self._origin)
         self._log(refusal.status, refusal.code, refusal.detail)
         await self._send(
             {"type": "http.response.start", "status": refusal.status, "headers": headers}

@@ -41,7 +41,7 @@ def realm_routes(*, public: str, keycloak: str, realm: str) -> tuple[Route, ...]
     issuer = issuer_of(public, realm)
     below = f"/realms/{realm}"
     documents = [
-        Route(path=path, upstream=keycloak, target=appended, pages="everybody", issuer=issuer)
+        Route(path=path, upstream=keycloak, target=appended, cors="any-origin", issuer=issuer)
         for document in _DOCUMENTS
         for appended in (f"{below}/.well-known/{document}",)
         for path in (f"/.well-known/{document}", f"/.well-known/{document}{below}", appended)

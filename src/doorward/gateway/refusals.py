@@ -62,7 +62,7 @@ class UpstreamSlow(Unavailable):
     code = "upstream-slow"
     status = 504
     public = "The server behind this gateway did not answer in time."
-    hint = "Look into the log of the server behind the gateway, or raise patience."
+    hint = "Look into the log of the server behind the gateway, or raise timeout."
 
 
 class ForeignIssuer(Unavailable):

@@ -12,7 +12,7 @@ from doorward.wire.address import origin_of, split
 
 # Who may read the answer from a web page: everybody, pages of listed origins, or whom the server
 # behind says; in the last case its own CORS headers are left as they are.
-Pages = Literal["everybody", "listed", "as-behind"]
+CorsPolicy = Literal["any-origin", "allowed-origins", "upstream"]
 
 # Paths that every parser reads alike: nothing encoded, no dot segments, no empty segments.
 _SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,=:@-]+"
@@ -35,7 +35,7 @@ class Route:
     path: str
     upstream: str
     target: str | None = None
-    pages: Pages = "listed"
+    cors: CorsPolicy = "allowed-origins"
     issuer: str | None = None
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ import httpcore2
 from doorward.gateway.headers import Header, response_headers
 from doorward.gateway.refusals import UpstreamBroken, UpstreamSlow, UpstreamUnreachable
 
-_CONNECT_WITHIN = 5.0
+_CONNECT_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +37,12 @@ class UpstreamResponse:
 
 class Upstream:
     """
-    Asks the servers behind. ``patience`` is in seconds: for an answer to begin, and for each part
+    Asks the servers behind. ``timeout`` is in seconds: for an response to begin, and for each part
     of it that follows; a stream of events may be silent for as long as it likes.
     """
 
-    def __init__(self, *, patience: float, connections: int, tls: bool) -> None:
-        self._patience = patience
+    def __init__(self, *, timeout: float, connections: int, tls: bool) -> None:
+        self._timeout = timeout
         self._pool = httpcore2.AsyncConnectionPool(
             # If all upstream servers use plain http, no CA certificates need to be loaded.
             ssl_context=ssl.create_default_context() if tls else None,
@@ -51,62 +51,64 @@ class Upstream:
         )
 
     @asynccontextmanager
-    async def ask(self, question: UpstreamRequest) -> AsyncIterator[UpstreamResponse]:
+    async def send(self, request: UpstreamRequest) -> AsyncIterator[UpstreamResponse]:
         """
-        Give the answer to ``question``; leaving the block ends the request there too.
+        Give the response to ``request``; leaving the block ends the request there too.
 
         Raises:
             UpstreamUnreachable: 502, nobody listens there.
-            UpstreamSlow: 504, it did not begin to answer in time.
-            UpstreamBroken: 502, its answer is no HTTP.
+            UpstreamSlow: 504, it did not begin to response in time.
+            UpstreamBroken: 502, its response is no HTTP.
         """
-        where = question.origin
-        request = httpcore2.Request(
-            question.method,
-            f"{where}{question.target.decode('ascii')}",
-            headers=[*question.headers, *_framing(question)],
-            content=question.body,
-            extensions={"timeout": {"connect": _CONNECT_WITHIN, "write": self._patience}},
+        origin = request.origin
+        http_request = httpcore2.Request(
+            request.method,
+            f"{origin}{request.target.decode('ascii')}",
+            headers=[*request.headers, *_framing(request)],
+            content=request.body,
+            extensions={"timeout": {"connect": _CONNECT_TIMEOUT, "write": self._timeout}},
         )
         try:
-            async with asyncio.timeout(self._patience):
-                answer = await self._pool.handle_async_request(request)
+            async with asyncio.timeout(self._timeout):
+                response = await self._pool.handle_async_request(http_request)
         except (TimeoutError, httpcore2.PoolTimeout, httpcore2.WriteTimeout):
-            raise UpstreamSlow(f"{where} did not begin within {self._patience} s") from None
+            raise UpstreamSlow(f"{origin} did not begin within {self._timeout} s") from None
         except (httpcore2.ConnectError, httpcore2.ConnectTimeout, OSError) as error:
-            raise UpstreamUnreachable(f"{where}: {type(error).__name__}: {error}") from None
+            raise UpstreamUnreachable(f"{origin}: {type(error).__name__}: {error}") from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
-            raise UpstreamBroken(f"{where}: {type(error).__name__}: {error}") from None
+            raise UpstreamBroken(f"{origin}: {type(error).__name__}: {error}") from None
         try:
-            headers = response_headers(answer.headers)
-            yield UpstreamResponse(answer.status, headers, self._chunks(answer, headers, where))
+            headers = response_headers(response.headers)
+            yield UpstreamResponse(
+                response.status, headers, self._chunks(response, headers, origin)
+            )
         finally:
-            await answer.aclose()
+            await response.aclose()
 
     async def _chunks(
-        self, answer: httpcore2.Response, headers: Sequence[Header], where: str
+        self, response: httpcore2.Response, headers: Sequence[Header], origin: str
     ) -> AsyncIterator[bytes]:
         kind = dict(headers).get(b"content-type", b"").partition(b";")[0].strip().lower()
-        longest = None if kind == b"text/event-stream" else self._patience
-        parts = aiter(answer.aiter_stream())
+        timeout = None if kind == b"text/event-stream" else self._timeout
+        parts = aiter(response.aiter_stream())
         try:
             while True:
-                async with asyncio.timeout(longest):
+                async with asyncio.timeout(timeout):
                     part = await anext(parts, None)
                 if part is None:
                     return
                 yield part
         except TimeoutError:
-            raise UpstreamSlow(f"{where} went silent for {longest} s in its answer") from None
+            raise UpstreamSlow(f"{origin} went silent for {timeout} s in its response") from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
-            raise UpstreamBroken(f"{where}: {type(error).__name__}: {error}") from None
+            raise UpstreamBroken(f"{origin}: {type(error).__name__}: {error}") from None
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._pool.aclose()
 
 
-def _framing(question: UpstreamRequest) -> list[Header]:
-    if not question.body and question.method in ("GET", "HEAD", "OPTIONS", "DELETE"):
+def _framing(request: UpstreamRequest) -> list[Header]:
+    if not request.body and request.method in ("GET", "HEAD", "OPTIONS", "DELETE"):
         return []
-    return [(b"content-length", str(len(question.body)).encode())]
+    return [(b"content-length", str(len(request.body)).encode())]

@@ -5,7 +5,7 @@ from itertools import permutations
 
 from doorward.errors import ConfigurationError
 from doorward.policy import EVERY, Policy
-from doorward.policy.ruling import begins
+from doorward.policy.rule_index import literal_prefix
 from doorward.wire.jsonrpc.envelope import MIRRORED
 from doorward.wire.uri_template import is_template
 
@@ -34,7 +34,7 @@ def require_hideable(policy: Policy) -> None:
 
 def _overlapping(names: Collection[str]) -> tuple[str, str] | None:
     for many, one in permutations(sorted(names), 2):
-        if is_template(many) and one.startswith(begins(many)):
+        if is_template(many) and one.startswith(literal_prefix(many)):
             return many, one
     return None
 

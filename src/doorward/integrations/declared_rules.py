@@ -14,7 +14,7 @@ from doorward.policy import Decision, Operation, Policy, Requirement, Rule
 from doorward.policy.rules import reached_by
 from doorward.wire.uri_template import is_template, read_uri_template
 
-_MARK = "__doorward_rules__"
+_ATTRIBUTE = "__doorward_rules__"
 
 _ANYTHING = Operation("")
 _NOTHING_NEEDED = Decision(True, "allowed")
@@ -63,7 +63,7 @@ class requires:  # noqa: N801 - it is written as a decorator
                     "Write scopes={'mcp:tools'}, with braces.",
                 )
         self.rule = Rule(scopes, roles, kinds)
-        self._alone = Policy(base=self.rule)
+        self._policy_of_rule = Policy(base=self.rule)
 
     @overload
     def __call__(self, target: Function) -> Function: ...
@@ -74,7 +74,7 @@ class requires:  # noqa: N801 - it is written as a decorator
     def __call__(self, target: Any) -> Any:
         """Mark a function and return it; called by FastMCP, return whether the caller may."""
         if callable(target):
-            setattr(target, _MARK, (*getattr(target, _MARK, ()), self.rule))
+            setattr(target, _ATTRIBUTE, (*getattr(target, _ATTRIBUTE, ()), self.rule))
             return target
         caller = current_identity()
         if caller is None or target.token is None:
@@ -82,23 +82,25 @@ class requires:  # noqa: N801 - it is written as a decorator
         if not self.rule.scopes <= caller.scopes:
             # The token that FastMCP sees names what the held scopes contain too.
             caller = msgspec.structs.replace(caller, scopes=frozenset(target.token.scopes))
-        return self._alone.decide(caller, _ANYTHING).allowed
+        return self._policy_of_rule.decide(caller, _ANYTHING).allowed
 
 
 def rules_on(function: Any) -> tuple[Rule, ...]:
     """Return what ``requires`` says of ``function``, under whatever it was wrapped in since."""
-    return _marks(function, 4) if callable(function) else ()
+    return _attached_rules(function, 4) if callable(function) else ()
 
 
-def _marks(function: Any, depth: int) -> tuple[Rule, ...]:
-    found: tuple[Rule, ...] = getattr(function, _MARK, ())
+def _attached_rules(function: Any, depth: int) -> tuple[Rule, ...]:
+    found: tuple[Rule, ...] = getattr(function, _ATTRIBUTE, ())
     if found or depth == 0:
         return found
     inner = unwrap(function)
     # A wrapper without __wrapped__ still holds the function. A rule that gets lost in a wrapper
     # would leave the tool unprotected.
     cells = (
-        cell.cell_contents for cell in getattr(inner, "__closure__", None) or () if _full(cell)
+        cell.cell_contents
+        for cell in getattr(inner, "__closure__", None) or ()
+        if _has_content(cell)
     )
     held = inner if inner is not function else getattr(function, "func", None)
     return tuple(
@@ -106,12 +108,12 @@ def _marks(function: Any, depth: int) -> tuple[Rule, ...]:
             rule
             for one in (held, *cells)
             if isfunction(one) or ismethod(one)
-            for rule in _marks(one, depth - 1)
+            for rule in _attached_rules(one, depth - 1)
         )
     )
 
 
-def _full(cell: CellType) -> bool:
+def _has_content(cell: CellType) -> bool:
     try:
         return cell.cell_contents is not None
     except ValueError:
@@ -136,14 +138,14 @@ class Declarations(Protocol):
     def listed(self, operation: Operation) -> Operation:
         """Return ``operation`` with the name that lists show."""
 
-    def others(self, operation: Operation) -> Sequence[Operation]:
+    def other_names(self, operation: Operation) -> Sequence[Operation]:
         """Return the operations that run the same component under another name."""
 
-    def beside(self, component: Any) -> Sequence[Rule]:
+    def rules_of_component(self, component: Any) -> Sequence[Rule]:
         """Return every rule declared at ``component``, whatever its name is."""
 
 
-class OneNameEach:
+class SingleNameDeclarations:
     """The part of ``Declarations`` for a server whose components have one name each."""
 
     async def read(self) -> None:
@@ -157,12 +159,12 @@ class OneNameEach:
         """Return ``operation``."""
         return operation
 
-    def others(self, operation: Operation) -> Sequence[Operation]:  # noqa: ARG002 - there are none
+    def other_names(self, operation: Operation) -> Sequence[Operation]:  # noqa: ARG002 - there are none
         """Return nothing."""
         return ()
 
-    def beside(self, component: Any) -> Sequence[Rule]:  # noqa: ARG002 - its name says it all
-        """Return nothing besides what is said of its name."""
+    def rules_of_component(self, component: Any) -> Sequence[Rule]:  # noqa: ARG002 - its name says it all
+        """Return nothing besides what is added of its name."""
         return ()
 
 
@@ -175,15 +177,15 @@ class _DecisionKey(NamedTuple):
     operation: Operation
 
 
-class _Said(NamedTuple):
+class _AddedRules(NamedTuple):
     """What applies to an operation besides the operator's rule for its name."""
 
     rules: Sequence[Rule]
     # Other names of the same thing for which the operator wrote a rule.
-    others: Sequence[Operation]
+    other_names: Sequence[Operation]
 
 
-_REMEMBERED = 4096
+_CACHE_SIZE = 4096
 
 
 class DeclaredPolicy(Policy):
@@ -199,69 +201,77 @@ class DeclaredPolicy(Policy):
     def __init__(self, policy: Policy, declarations: Declarations) -> None:
         super().__init__(base=policy.base, rules=policy.rules, unknown=policy.unknown)
         self.declarations = declarations
-        self._written = policy
-        self._ruled_templates = [
+        self._operator_policy = policy
+        self._templates_with_rule = [
             (method, template)
             for method, name in policy.rules
             if is_template(name) and (template := read_uri_template(name)) is not None
         ]
-        self._alone: dict[Rule, Policy] = {}
+        self._policy_of_rule: dict[Rule, Policy] = {}
         # A subclass of Policy may look at more than a caller's scopes and roles.
-        self._remembers = type(policy) is Policy
-        self._decided: dict[_DecisionKey, tuple[_Said, Decision]] = {}
+        self._uses_cache = type(policy) is Policy
+        self._cache: dict[_DecisionKey, tuple[_AddedRules, Decision]] = {}
 
     def decide(self, identity: Identity, operation: Operation) -> Decision:
         """Return whether ``identity`` may do ``operation``, and all that both sides need."""
         operation = self.declarations.listed(operation)
-        said = self._said_of(operation)
-        if not said.rules and not said.others:
-            return self._written.decide(identity, operation)
+        added = self._added_rules(operation)
+        if not added.rules and not added.other_names:
+            return self._operator_policy.decide(identity, operation)
         key = _DecisionKey(identity.kind, identity.scopes, identity.roles, operation)
-        known = self._decided.get(key)
+        known = self._cache.get(key)
         # A remembered decision is valid while the rules are the same.
-        if known is not None and known[0] == said:
+        if known is not None and known[0] == added:
             return known[1]
-        decision = self._decide(identity, operation, said)
-        if self._remembers:
-            if len(self._decided) >= _REMEMBERED:
-                self._decided.clear()
-            self._decided[key] = (said, decision)
+        decision = self._decide(identity, operation, added)
+        if self._uses_cache:
+            if len(self._cache) >= _CACHE_SIZE:
+                self._cache.clear()
+            self._cache[key] = (added, decision)
         return decision
 
-    def _decide(self, identity: Identity, operation: Operation, said: "_Said") -> Decision:
-        decision = self._written.decide(identity, operation)
+    def _decide(self, identity: Identity, operation: Operation, added: "_AddedRules") -> Decision:
+        decision = self._operator_policy.decide(identity, operation)
         if decision.reason in ("uri-not-normal", "no-template-fits"):
             return decision
         if decision.reason == "unknown-operation":
             # The declared rule makes it known. Other rules of the operator still apply, such as one
             # for the same URI in another case.
-            decision = self._written.decide_known(identity, operation)
-        for other in said.others:
-            decision = _both(decision, self._written.decide(identity, other))
-        for rule in said.rules:
-            decision = _both(decision, self._judge(identity, rule))
+            decision = self._operator_policy.decide_known(identity, operation)
+        for other in added.other_names:
+            decision = _combine(decision, self._operator_policy.decide(identity, other))
+        for rule in added.rules:
+            decision = _combine(decision, self._decide_rule(identity, rule))
         return decision
 
     def decide_rules(self, identity: Identity, rules: Sequence[Rule]) -> Decision:
         """Return whether ``identity`` meets all of ``rules``, which an author declared."""
         decision = _NOTHING_NEEDED
         for rule in rules:
-            decision = _both(decision, self._judge(identity, rule))
+            decision = _combine(decision, self._decide_rule(identity, rule))
         return decision
 
     def reaches(self, identity: Identity, scope: str) -> bool:
         """Say whether the caller holds ``scope`` or a broader one that contains it."""
-        return self._written.reaches(identity, scope)
+        return self._operator_policy.reaches(identity, scope)
 
     def matrix(self) -> Iterator[Requirement]:
         """Yield every operation that has a rule on either side, with all that it needs."""
-        lines = {line.operation: line for line in self._written.matrix()}
+        requirements = {
+            requirement.operation: requirement for requirement in self._operator_policy.matrix()
+        }
         for method, name in self.declarations.declared():
             operation = Operation(method, name)
-            if any(self._said_of(operation)) and not self._written.forbids(operation):
-                lines[operation] = self._with(self._written.requirement(operation), operation)
+            if any(self._added_rules(operation)) and not self._operator_policy.forbids(operation):
+                requirements[operation] = self._add_declared(
+                    self._operator_policy.requirement(operation), operation
+                )
         yield from sorted(
-            lines.values(), key=lambda line: (line.operation.method, line.operation.name or "")
+            requirements.values(),
+            key=lambda requirement: (
+                requirement.operation.method,
+                requirement.operation.name or "",
+            ),
         )
 
     def offered(self) -> Iterator[Operation]:
@@ -271,65 +281,72 @@ class DeclaredPolicy(Policy):
     def requirement(self, operation: Operation) -> Requirement | None:
         """Return all that both sides need, or ``None`` when the operation is refused to everybody."""
         operation = self.declarations.listed(operation)
-        line = self._written.requirement(operation)
-        if self._written.forbids(operation) or not any(self._said_of(operation)):
-            return line
-        return self._with(line, operation)
+        requirement = self._operator_policy.requirement(operation)
+        if self._operator_policy.forbids(operation) or not any(self._added_rules(operation)):
+            return requirement
+        return self._add_declared(requirement, operation)
 
     def containing(self, scope: str) -> frozenset[str]:
         """Return the broader scopes, each of which contains ``scope``, without itself."""
-        return self._written.containing(scope)
+        return self._operator_policy.containing(scope)
 
-    def _with(self, line: Requirement | None, operation: Operation) -> Requirement:
-        line = line or self._written.requirement_if_known(operation)
-        assert line is not None, "the caller has ruled out what no rule can allow"
-        said = self._said_of(operation)
-        for other in said.others:
-            more = self._written.requirement(other)
+    def _add_declared(self, requirement: Requirement | None, operation: Operation) -> Requirement:
+        requirement = requirement or self._operator_policy.requirement_if_known(operation)
+        assert requirement is not None, "the caller has ruled out what no rule can allow"
+        added = self._added_rules(operation)
+        for other in added.other_names:
+            more = self._operator_policy.requirement(other)
             if more is not None:
-                line = _joined(line, more.scopes, more.roles, more.kinds)
-        for rule in said.rules:
-            line = _joined(line, rule.scopes, (rule.roles,) if rule.roles else (), rule.kinds)
-        return line
+                requirement = _with_requirements(requirement, more.scopes, more.roles, more.kinds)
+        for rule in added.rules:
+            requirement = _with_requirements(
+                requirement, rule.scopes, (rule.roles,) if rule.roles else (), rule.kinds
+            )
+        return requirement
 
-    def _said_of(self, operation: Operation) -> "_Said":
+    def _added_rules(self, operation: Operation) -> "_AddedRules":
         reached = reached_by(operation.method, operation.name, operation.reaches)
         if not reached:
-            return self._said_of_one(operation)
+            return self._added_rules_of_method(operation)
         # Completing an argument of a prompt needs the rules of the prompt.
-        said = [self._said_of_one(Operation(method, operation.name)) for method in reached]
-        return _Said(
-            [rule for one in said for rule in one.rules],
-            [other for one in said for other in one.others],
+        added = [
+            self._added_rules_of_method(Operation(method, operation.name)) for method in reached
+        ]
+        return _AddedRules(
+            [rule for one in added for rule in one.rules],
+            [other for one in added for other in one.other_names],
         )
 
-    def _said_of_one(self, operation: Operation) -> "_Said":
-        others = self.declarations.others(operation)
-        return _Said(
-            self.declarations.rules_of(operation), [one for one in others if self._rules_on(one)]
+    def _added_rules_of_method(self, operation: Operation) -> "_AddedRules":
+        others = self.declarations.other_names(operation)
+        return _AddedRules(
+            self.declarations.rules_of(operation),
+            [one for one in others if self._has_own_rule(one)],
         )
 
-    def _rules_on(self, operation: Operation) -> bool:
+    def _has_own_rule(self, operation: Operation) -> bool:
         """Say whether the operator wrote a rule for this very name, and not for every name."""
         method, name = operation.method, operation.name or ""
         return (method, name) in self.rules or any(
             method == ruled and template.match(name) is not None
-            for ruled, template in self._ruled_templates
+            for ruled, template in self._templates_with_rule
         )
 
-    def _judge(self, identity: Identity, rule: Rule) -> Decision:
-        alone = self._alone.get(rule)
+    def _decide_rule(self, identity: Identity, rule: Rule) -> Decision:
+        alone = self._policy_of_rule.get(rule)
         if alone is None:
             # One for each declared rule: no peer can make this grow.
-            alone = self._alone[rule] = Policy(base=rule)
+            alone = self._policy_of_rule[rule] = Policy(base=rule)
         if not rule.scopes <= identity.scopes:
-            reached = frozenset(one for one in rule.scopes if self._written.reaches(identity, one))
+            reached = frozenset(
+                one for one in rule.scopes if self._operator_policy.reaches(identity, one)
+            )
             identity = msgspec.structs.replace(identity, scopes=reached)
         return alone.decide(identity, _ANYTHING)
 
 
 # Which refusal is reported when both sides refuse: first those that no scope can fix.
-_GRAVITY = {
+_PRECEDENCE = {
     "allowed": 0,
     "role-missing": 1,
     "scope-missing": 2,
@@ -340,22 +357,24 @@ _GRAVITY = {
 }
 
 
-def _joined(
-    line: Requirement,
+def _with_requirements(
+    requirement: Requirement,
     scopes: frozenset[str],
     roles: tuple[frozenset[str], ...],
     kinds: frozenset[Kind],
 ) -> Requirement:
     return replace(
-        line,
-        scopes=line.scopes | scopes,
-        roles=tuple(dict.fromkeys((*line.roles, *roles))),
-        kinds=line.kinds & kinds,
+        requirement,
+        scopes=requirement.scopes | scopes,
+        roles=tuple(dict.fromkeys((*requirement.roles, *roles))),
+        kinds=requirement.kinds & kinds,
     )
 
 
-def _both(one: Decision, other: Decision) -> Decision:
-    told = one if _GRAVITY[one.reason] >= _GRAVITY[other.reason] else other
+def _combine(one: Decision, other: Decision) -> Decision:
+    reported = one if _PRECEDENCE[one.reason] >= _PRECEDENCE[other.reason] else other
     scopes = one.scopes | other.scopes
     # All scopes at once: otherwise a client asks its user once for each missing scope.
-    return told if scopes == told.scopes else msgspec.structs.replace(told, scopes=scopes)
+    return (
+        reported if scopes == reported.scopes else msgspec.structs.replace(reported, scopes=scopes)
+    )

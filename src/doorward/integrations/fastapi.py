@@ -17,7 +17,7 @@ from doorward.guard.guard import Guard
 from doorward.guard.pipeline import GuardedRequest
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
 from doorward.identity import Identity, Kind, reset_current_identity, set_current_identity
-from doorward.integrations.declared_rules import DeclaredPolicy, OneNameEach, requires
+from doorward.integrations.declared_rules import DeclaredPolicy, SingleNameDeclarations, requires
 from doorward.integrations.error_reporting import log_route_error
 from doorward.policy import Operation, Rule
 from doorward.wire.error_response import BearerChallenge, error_object, error_response
@@ -94,7 +94,7 @@ def signed_in(
     return validate_authorization_response
 
 
-class _OneRule(OneNameEach):
+class _OneRule(SingleNameDeclarations):
     """One rule for every operation."""
 
     def __init__(self, rule: Rule) -> None:

@@ -8,8 +8,8 @@ import msgspec
 
 from doorward.errors import ConfigurationError
 from doorward.identity import Identity, Kind
+from doorward.policy.rule_index import RuleIndex, require_valid_rule
 from doorward.policy.rules import EVERY_KIND, Operation, Rule
-from doorward.policy.ruling import Rulings, require_rulable
 from doorward.wire.oauth.scope import parse_scope
 
 Reason = Literal[
@@ -93,15 +93,17 @@ class Policy:
         self.unknown = unknown
         self._broader = _broader(hierarchy or {})
         for method, name in self.rules:
-            require_rulable(method, name)
+            require_valid_rule(method, name)
         for rule in (base, *self.rules.values()):
             _require_scopes(rule.scopes)
-            _require_somebody(base, rule)
+            _require_common_kind(base, rule)
         # Names come from the peer, so no cache is keyed by name: it would grow with every invented
         # name. The needs of each rule are computed here, once.
-        self._base = self._together([])
-        self._rulings = Rulings({key: self._together([one]) for key, one in self.rules.items()})
-        self._named = {key: _all_of(self._rulings.of(*key).said) for key in self.rules}
+        self._base = self._combine([])
+        self._rule_index = RuleIndex({key: self._combine([one]) for key, one in self.rules.items()})
+        self._named = {
+            key: _combine_needs(self._rule_index.lookup(*key).entries) for key in self.rules
+        }
 
     def decide(self, identity: Identity, operation: Operation) -> Decision:
         """
@@ -114,7 +116,7 @@ class Policy:
         needs = self._needs_of(operation)
         if isinstance(needs, str):
             return Decision(False, needs)
-        return self._met(identity, needs)
+        return self._decide_needs(identity, needs)
 
     def decide_known(self, identity: Identity, operation: Operation) -> Decision:
         """
@@ -125,9 +127,9 @@ class Policy:
         needs = self._needs_of(operation, is_known=True)
         if isinstance(needs, str):
             return Decision(False, needs)
-        return self._met(identity, needs)
+        return self._decide_needs(identity, needs)
 
-    def _met(self, identity: Identity, needs: _Needs) -> Decision:
+    def _decide_needs(self, identity: Identity, needs: _Needs) -> Decision:
         scopes, role_sets, kinds, allowed = needs
         # Kinds before scopes: a service that is never admitted must not be sent to get more scopes.
         if identity.kind not in kinds:
@@ -178,16 +180,16 @@ class Policy:
         method, name = operation.method, operation.name
         if name is not None and (own := self._named.get((method, name))) is not None:
             return own
-        known, said = self._rulings.of(method, name, operation.reaches)
-        if known == "no-template-fits" or known == "uri-not-normal":
-            return known
-        if known == "unknown" and self.unknown != "base" and not is_known:
+        status, entries = self._rule_index.lookup(method, name, operation.reaches)
+        if status == "no-template-fits" or status == "uri-not-normal":
+            return status
+        if status == "unknown" and self.unknown != "base" and not is_known:
             return "unknown-operation"
-        if len(said) == 1:
-            return said[0]
-        return _all_of(said) if said else self._base
+        if len(entries) == 1:
+            return entries[0]
+        return _combine_needs(entries) if entries else self._base
 
-    def _together(self, rules: list[Rule]) -> _Needs:
+    def _combine(self, rules: list[Rule]) -> _Needs:
         every = [self.base, *rules]
         scopes = frozenset[str]().union(*(rule.scopes for rule in every))
         role_sets = tuple(rule.roles for rule in every if rule.roles)
@@ -200,7 +202,7 @@ def _required(operation: Operation, needs: _Needs | _Refused) -> Requirement | N
     return Requirement(operation, needs.scopes, needs.role_sets, needs.kinds)
 
 
-def _all_of(some: list[_Needs]) -> _Needs:
+def _combine_needs(some: list[_Needs]) -> _Needs:
     scopes = frozenset[str]().union(*(one.scopes for one in some))
     role_sets = tuple(dict.fromkeys(roles for one in some for roles in one.role_sets))
     return _needs(scopes, role_sets, EVERY_KIND.intersection(*(one.kinds for one in some)))
@@ -227,7 +229,7 @@ def _require_scopes(scopes: Collection[str]) -> None:
             )
 
 
-def _require_somebody(base: Rule, rule: Rule) -> None:
+def _require_common_kind(base: Rule, rule: Rule) -> None:
     if not base.kinds & rule.kinds:
         raise ConfigurationError(
             "kinds-exclude-everybody",

@@ -8,8 +8,8 @@ from typing import Protocol, runtime_checkable
 from doorward.errors import ConfigurationError
 from doorward.identity import Kind
 from doorward.policy.decide import Policy, Requirement
+from doorward.policy.rule_index import RuleIndex
 from doorward.policy.rules import EVERY, EVERY_KIND, Operation, Rule
-from doorward.policy.ruling import Rulings
 from doorward.wire.uri_template import UriTemplate, is_template, read_uri_template
 
 Clauses = frozenset[frozenset[str]]
@@ -121,27 +121,27 @@ class Matrix:
 
     def row(self, method: str, name: str) -> Row | None:
         """Return who may do an operation, or ``None``: what the policy of these rows would say."""
-        known, said = self._rulings.of(method, name)
-        if known == "no-template-fits" or known == "uri-not-normal":
+        status, entries = self._rule_index.lookup(method, name)
+        if status == "no-template-fits" or status == "uri-not-normal":
             return None
-        if known == "ruled":
-            return _together(said, method, name)
-        otherwise = self.conversation if known == "conversation" else self.rest
-        if otherwise is None or not said:
+        if status == "ruled":
+            return _combine(entries, method, name)
+        otherwise = self.conversation if status == "conversation" else self.rest
+        if otherwise is None or not entries:
             return otherwise
-        return _together([otherwise, *said], method, name)
+        return _combine([otherwise, *entries], method, name)
 
     @cached_property
-    def _rulings(self) -> Rulings[Row]:
-        return Rulings({(row.method, row.name): row for row in self.rows})
+    def _rule_index(self) -> RuleIndex[Row]:
+        return RuleIndex({(row.method, row.name): row for row in self.rows})
 
     def strictest(self, method: str, name: str, others: Iterable[Row]) -> Row | None:
         """Return who may do an operation and each of ``others`` as well."""
         found = self.row(method, name)
-        return None if found is None else _together([found, *others], method, name)
+        return None if found is None else _combine([found, *others], method, name)
 
 
-def _together(rows: Iterable[Row], method: str, name: str) -> Row:
+def _combine(rows: Iterable[Row], method: str, name: str) -> Row:
     every = list(rows)
     return Row(
         method=method,

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from doorward.errors import ConfigurationError
 from doorward.policy.decide import Policy
 from doorward.policy.matrix import Matrix, Row, matrix_of, row_of, who
+from doorward.policy.rule_index import literal_prefix
 from doorward.policy.rules import EVERY, REACHES, Operation, Rule
-from doorward.policy.ruling import begins
 
 FORMAT = "doorward permissions 1"
 _VARIABLE = re.compile(r"\{[^}]*\}")
@@ -34,23 +34,23 @@ def changes(before: Matrix, policy: Policy) -> Iterator[Change]:
     now = matrix_of(policy)
     for row in now.rows:
         known = (row.method, row.name) in _names(before)
-        yield from _change(row.title, _earlier(row, before, now), row, new=not known)
+        yield from _change(row.title, _row_before(row, before, now), row, new=not known)
     for row in before.rows:
         if (row.method, row.name) not in _names(now):
-            yield from _change(row.title, row, _decided(policy, row.method, row.name), new=False)
-            yield from _let_go(row, before, policy)
-    yield from _by_other_methods(before, now, policy)
+            yield from _change(row.title, row, _row_now(policy, row.method, row.name), new=False)
+            yield from _widened_by_removed_template(row, before, policy)
+    yield from _widened_through_other_methods(before, now, policy)
     yield from _change(
         "what describes the server", before.conversation, now.conversation, new=False
     )
     yield from _change("everything without a rule", before.rest, now.rest, new=False)
 
 
-def _let_go(row: Row, before: Matrix, policy: Policy) -> Iterator[Change]:
+def _widened_by_removed_template(row: Row, before: Matrix, policy: Policy) -> Iterator[Change]:
     """Yield what became wider because a template is gone that kept back what only begins like it."""
     if row.template is not None:
-        start = begins(row.name)
-        later = _decided(policy, row.method, start)
+        start = literal_prefix(row.name)
+        later = _row_now(policy, row.method, start)
         found = _change(f"{row.title} (other URIs that begin with {start})",
                         before.row(row.method, start), later, new=False)  # fmt: skip
         yield from (one for one in found if one.what == "wider")
@@ -60,17 +60,17 @@ def _names(matrix: Matrix) -> set[tuple[str, str]]:
     return {(row.method, row.name) for row in matrix.rows}
 
 
-def _decided(policy: Policy, method: str, name: str) -> Row | None:
-    found = policy.requirement(Operation(method, _sample(name)))
+def _row_now(policy: Policy, method: str, name: str) -> Row | None:
+    found = policy.requirement(Operation(method, _sample_uri(name)))
     return None if found is None else row_of(policy, found)
 
 
-def _sample(name: str) -> str:
+def _sample_uri(name: str) -> str:
     """Return a name of those that a template stands for, so that what now takes it is found."""
     return _VARIABLE.sub("x", name)
 
 
-def _earlier(row: Row, before: Matrix, now: Matrix) -> Row | None:
+def _row_before(row: Row, before: Matrix, now: Matrix) -> Row | None:
     """Return who was allowed to do the operation of ``row`` before."""
     if (row.method, row.name) in _names(before):
         return before.row(row.method, row.name)
@@ -86,19 +86,22 @@ def _earlier(row: Row, before: Matrix, now: Matrix) -> Row | None:
     return before.strictest(row.method, row.name, others)
 
 
-def _by_other_methods(before: Matrix, now: Matrix, policy: Policy) -> Iterator[Change]:
+def _widened_through_other_methods(before: Matrix, now: Matrix, policy: Policy) -> Iterator[Change]:
     """Yield what became wider for methods that are decided by the rules of what they reach."""
     named = _names(before) | _names(now)
     for method, targets in REACHES.items():
         for name in sorted({name for target, name in named if target in targets}):
             if (method, name) not in named:
-                earlier, later = before.row(method, _sample(name)), _decided(policy, method, name)
-                if later is not None and not _is_reported(before, now, policy, targets, name):
+                earlier, later = (
+                    before.row(method, _sample_uri(name)),
+                    _row_now(policy, method, name),
+                )
+                if later is not None and not _target_is_wider(before, now, policy, targets, name):
                     found = _change(f"{method} {name}", earlier, later, new=False)
                     yield from (one for one in found if one.what == "wider")
 
 
-def _is_reported(
+def _target_is_wider(
     before: Matrix, now: Matrix, policy: Policy, targets: tuple[str, ...], name: str
 ) -> bool:
     """Return whether one of the targets became wider itself, which is reported there."""
@@ -107,7 +110,7 @@ def _is_reported(
         for target in targets
         if (target, name) in _names(before) | _names(now)
         for change in _change(
-            name, before.row(target, _sample(name)), _decided(policy, target, name), new=False
+            name, before.row(target, _sample_uri(name)), _row_now(policy, target, name), new=False
         )
     )
 
@@ -156,7 +159,7 @@ def matrix_in(document: Any) -> Matrix:
     try:
         if document["format"] != FORMAT:
             raise KeyError("format")
-        rows = tuple(_titled(title, entry) for title, entry in document["operations"].items())
+        rows = tuple(_row_of_title(title, entry) for title, entry in document["operations"].items())
         rest = document["rest"]
         return Matrix(
             rows=rows,
@@ -171,7 +174,7 @@ def matrix_in(document: Any) -> Matrix:
         ) from None
 
 
-def _titled(title: str, entry: Mapping[str, Any]) -> Row:
+def _row_of_title(title: str, entry: Mapping[str, Any]) -> Row:
     method, _, name = title.partition(" ")
     return _read(method, name or EVERY, entry)
 

@@ -106,7 +106,7 @@ def routes_of(settings: "Environment") -> "tuple[Route, ...]":
         )
     metadata = "/.well-known/oauth-protected-resource"
     paths = ("/mcp", "/mcp/", metadata, f"{metadata}/mcp")
-    return (*(Route(path=path, upstream=server, pages="as-behind") for path in paths), *realm)
+    return (*(Route(path=path, upstream=server, cors="upstream") for path in paths), *realm)
 
 
 async def _serve(

@@ -50,18 +50,18 @@ _PROXIED: Mapping[type[Any], str] = {
 }
 
 
-_KEPT: dict[type[Any], tuple[str | None, bool]] = {}
+_NAME_ATTRIBUTES: dict[type[Any], tuple[str | None, bool]] = {}
 
 
-def _name_kept(kind: type[Any]) -> tuple[str | None, bool]:
+def _name_attribute(kind: type[Any]) -> tuple[str | None, bool]:
     """Return where components of this class keep that name, and whether a mounted server runs it."""
-    known = _KEPT.get(kind)
+    known = _NAME_ATTRIBUTES.get(kind)
     if known is None:
-        known = _KEPT[kind] = _looked_up(kind)
+        known = _NAME_ATTRIBUTES[kind] = _find_name_attribute(kind)
     return known
 
 
-def _looked_up(kind: type[Any]) -> tuple[str | None, bool]:
+def _find_name_attribute(kind: type[Any]) -> tuple[str | None, bool]:
     for names, is_mounted in ((_MOUNTED, True), (_PROXIED, False)):
         for one, attribute in names.items():
             if issubclass(kind, one):
@@ -71,7 +71,7 @@ def _looked_up(kind: type[Any]) -> tuple[str | None, bool]:
 
 def server_behind(component: Any) -> FastMCP[Any] | None:
     """Return the mounted server on which a component runs."""
-    return component._server if _name_kept(type(component))[1] else None
+    return component._server if _name_attribute(type(component))[1] else None
 
 
 def name_of(component: Any) -> Name:
@@ -100,14 +100,14 @@ def providers_in(server: FastMCP[Any]) -> Iterator[Any]:
         todo += [one.server] if isinstance(one, FastMCPProvider) else []
 
 
-def held_alone(server: FastMCP[Any]) -> Mapping[str, Any] | None:
+def unmodified_components(server: FastMCP[Any]) -> Mapping[str, Any] | None:
     """Return what ``server`` holds itself, where that is all and nothing changes it on its way."""
     held = server._local_provider
     is_plain = server.providers == [held] and not server._transforms and not held._transforms
     return held._components if is_plain and type(server).get_tool is FastMCP.get_tool else None
 
 
-def _hiding(server: FastMCP[Any]) -> list[ContextVar[bool]]:
+def _bypass_switches(server: FastMCP[Any]) -> list[ContextVar[bool]]:
     """
     Return the switches by which search transforms leave the tools in a list that they replace.
 
@@ -130,7 +130,7 @@ def _hiding(server: FastMCP[Any]) -> list[ContextVar[bool]]:
     return found
 
 
-async def servers_beyond(server: FastMCP[Any]) -> list[FastMCP[Any]]:
+async def proxied_servers(server: FastMCP[Any]) -> list[FastMCP[Any]]:
     """Return every server of this process that ``server`` reaches through a proxy."""
     found: list[FastMCP[Any]] = []
     todo = [server]
@@ -221,7 +221,9 @@ class ServerComponents:
         if isinstance(component, TransformedTool):
             parent = component.parent_tool
             links += await self.chain(server, parent)
-        if (inner := server_behind(component) or await self._beyond(component)) is not None:
+        if (
+            inner := server_behind(component) or await self._server_behind_proxy(component)
+        ) is not None:
             method, name = name_of(component)
             # A proxy notes the name beyond only where it shows another one.
             wanted = (method, original_name(component) or name)
@@ -230,7 +232,7 @@ class ServerComponents:
                     links += await self.chain(inner, one)
         return links
 
-    async def _beyond(self, component: Any) -> FastMCP[Any] | None:
+    async def _server_behind_proxy(self, component: Any) -> FastMCP[Any] | None:
         """Return the server of this process that runs what a proxy shows."""
         # The proxy asks it as a client without a token, so that no check of its own is made there.
         factory = getattr(component, "_client_factory", None)
@@ -242,17 +244,17 @@ class ServerComponents:
 
 
 async def _offered(server: FastMCP[Any]) -> list[Any]:
-    hiding = _hiding(server)
+    switches = _bypass_switches(server)
     found = [
         *await server.list_tools(run_middleware=False),
         *await server.list_prompts(run_middleware=False),
         *await server.list_resources(run_middleware=False),
         *await server.list_resource_templates(run_middleware=False),
     ]
-    if not hiding:
+    if not switches:
         return found
     with ExitStack() as stack:
-        for bypass in hiding:
+        for bypass in switches:
             stack.callback(bypass.reset, bypass.set(True))
         hidden = await server.list_tools(run_middleware=False)
     known = {tool.key for tool in found}
@@ -261,12 +263,12 @@ async def _offered(server: FastMCP[Any]) -> list[Any]:
 
 def original_name(component: Any) -> str | None:
     """Return the name that a component has on the server or the backend which it stands for."""
-    attribute, _ = _name_kept(type(component))
+    attribute, _ = _name_attribute(type(component))
     found = None if attribute is None else getattr(component, attribute)
     return None if found is None else str(found)
 
 
-def what_runs(component: Any) -> Iterator[Any]:
+def implementation_keys(component: Any) -> Iterator[Any]:
     """Yield what is the same object wherever this very thing is run by another name."""
     # What a function wraps is not looked for: many tools may be made of one function.
     function = getattr(component, "fn", None)

@@ -27,13 +27,13 @@ from fastmcp.utilities.components import FastMCPComponent
 
 from doorward.integrations.declared_rules import DeclaredPolicy
 from doorward.integrations.fastmcp.components import (
-    held_alone,
     name_of,
     original_name,
     server_behind,
+    unmodified_components,
 )
 from doorward.integrations.fastmcp.names import ComponentNames
-from doorward.integrations.mcp_sdk.adapter import KEPT_BY_THE_GUARD, SdkRequest, asking
+from doorward.integrations.mcp_sdk.adapter import PLACEHOLDER_TOKEN, SdkRequest, current_sdk_request
 from doorward.policy import Decision, Operation
 
 _CALL, _GET, _READ = "tools/call", "prompts/get", "resources/read"
@@ -52,16 +52,16 @@ class _Admitted(NamedTuple):
     """What was decided already: a call, and the calls by which its component is run elsewhere."""
 
     own: _Place | None = None
-    passed_on: frozenset[_Place] = frozenset()
+    inner_calls: frozenset[_Place] = frozenset()
 
 
-_NOTHING = _Admitted()
-_admitted: ContextVar[_Admitted] = ContextVar("doorward_admitted", default=_NOTHING)
+_NOT_ADMITTED = _Admitted()
+_admitted: ContextVar[_Admitted] = ContextVar("doorward_admitted", default=_NOT_ADMITTED)
 _listing: ContextVar[bool] = ContextVar("doorward_listing", default=False)
-_DECIDED: WeakSet[FastMCP[Any]] = WeakSet()
+_PATCHED: WeakSet[FastMCP[Any]] = WeakSet()
 
 
-def decide_inside(server: FastMCP[Any]) -> None:
+def authorize_inner_calls(server: FastMCP[Any]) -> None:
     """
     Let ``server`` run and list for the caller of a guard only what the guard's policy allows.
 
@@ -69,23 +69,23 @@ def decide_inside(server: FastMCP[Any]) -> None:
     way to run a component goes through these methods of its server, and none through the guard.
     What no caller asked for, such as a call at start-up, is not decided.
     """
-    if server in _DECIDED:
+    if server in _PATCHED:
         return
-    _DECIDED.add(server)
+    _PATCHED.add(server)
     for attribute, method in (
         ("call_tool", _CALL),
         ("render_prompt", _GET),
         ("read_resource", _READ),
     ):
-        setattr(server, attribute, _running(server, method, getattr(server, attribute)))
+        setattr(server, attribute, _authorized_run(server, method, getattr(server, attribute)))
     for attribute in ("list_tools", "list_prompts", "list_resources", "list_resource_templates"):
-        setattr(server, attribute, _listed(server, getattr(server, attribute)))
+        setattr(server, attribute, _filtered_list(server, getattr(server, attribute)))
     # By which the Skills extension finds out what to name.
     if (check := getattr(server, "_check_resource_access", None)) is not None:
-        server._check_resource_access = _checked(server, check)  # type: ignore[method-assign]
+        server._check_resource_access = _authorized_check(server, check)  # type: ignore[method-assign]
 
 
-def _running(server: FastMCP[Any], method: str, run: Callable[..., Awaitable[Any]]) -> Any:
+def _authorized_run(server: FastMCP[Any], method: str, run: Callable[..., Awaitable[Any]]) -> Any:
     @wraps(run)
     async def decided(name: str, *given: Any, **options: Any) -> Any:
         admitted = await _admit(server, method, str(name), options.get("version"))
@@ -100,13 +100,13 @@ def _running(server: FastMCP[Any], method: str, run: Callable[..., Awaitable[Any
     return decided
 
 
-def _listed(server: FastMCP[Any], listing: Callable[..., Awaitable[Sequence[Any]]]) -> Any:
+def _filtered_list(server: FastMCP[Any], listing: Callable[..., Awaitable[Sequence[Any]]]) -> Any:
     @wraps(listing)
     async def permitted(**options: Any) -> Sequence[Any]:
         current = _current_request(server)
         # Whoever lists a mounted server on its way to a longer list shortens that one. A proxy
         # keeps a list for all of its callers.
-        if current is None or _listing.get() or current.names.is_beyond(server):
+        if current is None or _listing.get() or current.names.is_proxied(server):
             return await listing(**options)
         token = _listing.set(True)
         try:
@@ -120,12 +120,12 @@ def _listed(server: FastMCP[Any], listing: Callable[..., Awaitable[Sequence[Any]
     return permitted
 
 
-def _checked(server: FastMCP[Any], check: Callable[..., Awaitable[None]]) -> Any:
+def _authorized_check(server: FastMCP[Any], check: Callable[..., Awaitable[None]]) -> Any:
     @wraps(check)
     async def checked(uri: str, *given: Any, **options: Any) -> None:
         await check(uri, *given, **options)
         current = _current_request(server)
-        if current is None or current.names.is_beyond(server):
+        if current is None or current.names.is_proxied(server):
             return
         component = await _resolved(server, _READ, uri, None)
         if not (await _decide(current, server, _READ, uri, component)).allowed:
@@ -137,13 +137,13 @@ def _checked(server: FastMCP[Any], check: Callable[..., Awaitable[None]]) -> Any
 class _CurrentRequest(NamedTuple):
     """A message that is being served, and the names of the server that serves it."""
 
-    asking: SdkRequest
+    sdk_request: SdkRequest
     names: ComponentNames
 
 
 def _current_request(server: FastMCP[Any]) -> _CurrentRequest | None:
     """Return who asks, where that is a caller of a guard that this server stands behind."""
-    found = asking()
+    found = current_sdk_request()
     if isinstance(found, SdkRequest):
         declarations = getattr(found.policy, "declarations", None)
         names = getattr(declarations, "names", None)
@@ -160,7 +160,7 @@ def _current_request(server: FastMCP[Any]) -> _CurrentRequest | None:
 def _require_no_caller() -> None:
     # A task in the background acts for the caller who began it, and nothing else is known of them.
     token = get_access_token()
-    if token is not None and token.token.startswith(KEPT_BY_THE_GUARD):
+    if token is not None and token.token.startswith(PLACEHOLDER_TOKEN):
         raise ToolError("A background task cannot use other components of its server.")
 
 
@@ -177,14 +177,14 @@ async def _admit(server: FastMCP[Any], method: str, name: str, version: Any) -> 
         return None
     component = await _resolved(server, method, name, version)
     decision = _component_decision(current, component)
-    if here not in known.passed_on:
+    if here not in known.inner_calls:
         decision = await _decide(current, server, method, name, component)
     elif not decision.allowed:
         # By its public name it was allowed: what was read of it holds no longer.
-        await current.names.look_again()
+        await current.names.reload()
     if not decision.allowed:
-        raise _refused(current.asking, method, name, decision)
-    return _Admitted(here, frozenset(_passed_on(current.names, method, name, component)))
+        raise _refused(current.sdk_request, method, name, decision)
+    return _Admitted(here, frozenset(_inner_calls(current.names, method, name, component)))
 
 
 def _refused(current: SdkRequest, method: str, name: str, decision: Decision) -> FastMCPError:
@@ -199,7 +199,7 @@ def _refused(current: SdkRequest, method: str, name: str, decision: Decision) ->
 
 async def _resolved(server: FastMCP[Any], method: str, name: str, version: Any) -> Any:
     """Return the component that ``server`` would run; ``None`` where FastMCP finds none itself."""
-    held = held_alone(server)
+    held = unmodified_components(server)
     if held is not None and (found := held.get(f"{_KEYS[method].make_key(name)}@")) is not None:
         return found
     with suppress(FastMCPError):
@@ -221,9 +221,9 @@ async def _decide(
 ) -> Decision:
     """Return whether the caller may do all that one public name of the component stands for."""
     (caller, policy, _), names = current
-    beside = _component_decision(current, component)
-    if not beside.allowed:
-        return beside
+    own_rules = _component_decision(current, component)
+    if not own_rules.allowed:
+        return own_rules
     decision: Decision | None = None
     for spellings in await _public(names, server, method, name, component):
         decisions = [policy.decide(caller, Operation(method, one)) for one in spellings]
@@ -240,9 +240,9 @@ def _component_decision(current: _CurrentRequest, component: Any) -> Decision:
 
     It may have appeared, or taken the place of another one, since the server was read.
     """
-    caller, policy, _ = current.asking
+    caller, policy, _ = current.sdk_request
     assert isinstance(policy, DeclaredPolicy)
-    return policy.decide_rules(caller, policy.declarations.beside(component))
+    return policy.decide_rules(caller, policy.declarations.rules_of_component(component))
 
 
 async def _public(
@@ -252,7 +252,7 @@ async def _public(
     listed = name if component is None else name_of(component)[1]
     is_template = isinstance(component, ResourceTemplate) and name != listed
     if server is names.server and component is not None:
-        await names.notice(name_of(component))
+        await names.reload_if_unknown(name_of(component))
     if server is names.server or (component is None and name.startswith(_RENDERER)):
         # FastMCP drops a fragment, and a query that the template has no place for.
         resolved = name.partition("#")[0].partition("?")[0] if is_template else listed
@@ -264,7 +264,7 @@ async def _public(
     return [[forward_uri(one, params, ""), forward_uri(one, params, name)] for one in public]
 
 
-def _passed_on(names: ComponentNames, method: str, name: str, component: Any) -> Iterator[_Place]:
+def _inner_calls(names: ComponentNames, method: str, name: str, component: Any) -> Iterator[_Place]:
     """Yield the calls by which mounted servers are made to run this component."""
     while isinstance(component, TransformedTool):
         component = component.parent_tool
@@ -273,7 +273,7 @@ def _passed_on(names: ComponentNames, method: str, name: str, component: Any) ->
         if inner not in names:
             # Mounted since the last reading.
             names.add(inner)
-            decide_inside(inner)
+            authorize_inner_calls(inner)
         if isinstance(component, ResourceTemplate):
             original = forward_uri(original, component.matches(name) or {}, name)
         yield (id(inner), method, original)

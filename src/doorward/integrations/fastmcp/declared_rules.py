@@ -19,15 +19,15 @@ from doorward.integrations.fastmcp.components import (
     ServerComponents,
     name_of,
     providers_in,
+    proxied_servers,
     require_no_hidden_lists,
-    servers_beyond,
 )
-from doorward.integrations.fastmcp.decisions import decide_inside
+from doorward.integrations.fastmcp.decisions import authorize_inner_calls
 from doorward.integrations.fastmcp.names import ComponentNames
-from doorward.integrations.mcp_sdk.adapter import nobody_asks
+from doorward.integrations.mcp_sdk.adapter import without_caller
 from doorward.policy import Operation, Rule
 
-_REMEMBERED = 4096
+_CACHE_SIZE = 4096
 _KINDS: Mapping[str, tuple[type[Any], ...]] = {
     "tools/call": (Tool,),
     "prompts/get": (Prompt,),
@@ -49,8 +49,8 @@ class FastMcpDeclarations:
         self.names = ComponentNames(server, self.read)
         self._found: dict[tuple[str, str], list[Rule]] = {}
         self._templates: list[tuple[ResourceTemplate, list[Rule]]] = []
-        self._known: dict[int, tuple[Any, Any, list[Rule]]] = {}
-        decide_inside(server)
+        self._rules_cache: dict[int, tuple[Any, Any, list[Rule]]] = {}
+        authorize_inner_calls(server)
 
     async def read(self) -> None:
         """
@@ -59,19 +59,19 @@ class FastMcpDeclarations:
         Raises:
             ConfigurationError: ``unknown-transform``, ``proxied-transform``.
         """
-        beyond = await servers_beyond(self._server)
-        require_no_hidden_lists(self._server, beyond)
+        proxied = await proxied_servers(self._server)
+        require_no_hidden_lists(self._server, proxied)
         providers = list(providers_in(self._server))
         servers = [one for one in providers if isinstance(one, FastMCP)]
         reading = ServerComponents()
         # As on a pipe, where FastMCP asks nobody for a token: what is hidden from some is read too.
         token = set_transport("stdio")
         try:
-            with nobody_asks():
+            with without_caller():
                 for server in servers:
-                    _check_inside(server)
-                for server in (*servers, *beyond):
-                    decide_inside(server)
+                    _add_auth_checks(server)
+                for server in (*servers, *proxied):
+                    authorize_inner_calls(server)
                 chains = [
                     await reading.chain(self._server, component)
                     for component in await reading.offered(self._server)
@@ -79,10 +79,10 @@ class FastMcpDeclarations:
                 held = await reading.held(providers)
         finally:
             reset_transport(token)
-        self._take(chains)
-        self.names.learn(servers, beyond, chains, held)
+        self._store_rules(chains)
+        self.names.update(servers, proxied, chains, held)
 
-    def _take(self, chains: Sequence[Sequence[Component]]) -> None:
+    def _store_rules(self, chains: Sequence[Sequence[Component]]) -> None:
         found: dict[tuple[str, str], list[Rule]] = {}
         templates: list[tuple[ResourceTemplate, list[Rule]]] = []
         for chain in chains:
@@ -118,9 +118,9 @@ class FastMcpDeclarations:
         """Return ``operation`` by the name that lists have for it."""
         return self.names.listed(operation)
 
-    def others(self, operation: Operation) -> Sequence[Operation]:
+    def other_names(self, operation: Operation) -> Sequence[Operation]:
         """Return the other names of what ``operation`` runs."""
-        return self.names.others(operation)
+        return self.names.other_names(operation)
 
     def declared(self) -> Mapping[tuple[str, str], Sequence[Rule]]:
         """Return all that is declared, and what has several names, of which one may have a rule."""
@@ -130,7 +130,7 @@ class FastMcpDeclarations:
                 rules := _rules_of(component)
             ):
                 everything.setdefault(name_of(component), rules)
-        for name in self.names.with_others():
+        for name in self.names.with_other_names():
             everything.setdefault(name, [])
         return everything
 
@@ -140,7 +140,7 @@ class FastMcpDeclarations:
         kinds = (Tool, Prompt, Resource, ResourceTemplate)
         return {*self._found, *(name_of(one) for one in held if isinstance(one, kinds))}
 
-    def beside(self, component: Any) -> Sequence[Rule]:
+    def rules_of_component(self, component: Any) -> Sequence[Rule]:
         """Return what stands beside a component and those that it was made from."""
         rules = self._rules_of(component) if isinstance(component, FastMCPComponent) else []
         while isinstance(component, TransformedTool):
@@ -149,11 +149,15 @@ class FastMcpDeclarations:
         return rules
 
     def _rules_of(self, component: Any) -> list[Rule]:
-        known = self._known.get(id(component))
+        known = self._rules_cache.get(id(component))
         if known is None or known[0] is not component or known[1] is not component.auth:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            known = self._known[id(component)] = (component, component.auth, _rules_of(component))
+            if len(self._rules_cache) >= _CACHE_SIZE:
+                self._rules_cache.clear()
+            known = self._rules_cache[id(component)] = (
+                component,
+                component.auth,
+                _rules_of(component),
+            )
         return known[2]
 
     def _own(self, method: str, name: str) -> Iterator[Any]:
@@ -182,7 +186,7 @@ def _rules_of(component: Any) -> list[Rule]:
     return list(dict.fromkeys(rules))
 
 
-def _check_inside(server: FastMCP[Any]) -> None:
+def _add_auth_checks(server: FastMCP[Any]) -> None:
     """Let FastMCP check marked functions itself too, by whatever name a call comes to them."""
     held: Iterable[Any] = server._local_provider._components.values()
     for component in held:

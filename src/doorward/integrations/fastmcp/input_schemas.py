@@ -9,9 +9,9 @@ from fastmcp.server.middleware.dereference import DereferenceRefsMiddleware, _de
 from fastmcp.tools.base import Tool
 from fastmcp.utilities.versions import version_sort_key
 
-from doorward.integrations.fastmcp.components import held_alone
+from doorward.integrations.fastmcp.components import unmodified_components
 
-_REMEMBERED = 4096
+_CACHE_SIZE = 4096
 
 
 class InputSchemas:
@@ -20,7 +20,7 @@ class InputSchemas:
 
     FastMCP leaves the SDK to find a called tool in a list of all, made for each call. Where the
     list would hold what the server holds, and nothing changes it on its way, the tool is looked up
-    instead: ``attend`` says so to the SDK before each request, and otherwise lets it list.
+    instead: ``select_lookup`` says so to the SDK before each request, and otherwise lets it list.
 
     Spec: MCP 2026-07-28 basic/transports/streamable-http §Custom Headers from Tool Parameters
     """
@@ -29,15 +29,15 @@ class InputSchemas:
         self._server = server
         self._core = server._mcp_server
         own = self._core.get_tool_input_schema
-        self._own = own if own is not None and _is_an_authors(own) else None
+        self._own = own if own is not None and _is_author_hook(own) else None
         self._known: dict[int, tuple[Tool, Mapping[str, Any]]] = {}
 
-    def attend(self) -> None:
+    def select_lookup(self) -> None:
         """Let the SDK look a tool up, or list them all, as the server stands now."""
         self._core.get_tool_input_schema = self._own or (self._find if self._is_plain() else None)
 
     def _is_plain(self) -> bool:
-        return held_alone(self._server) is not None and all(
+        return unmodified_components(self._server) is not None and all(
             type(one) is DereferenceRefsMiddleware for one in self._server.middleware
         )
 
@@ -54,13 +54,13 @@ class InputSchemas:
         known = self._known.get(id(tool))
         if known is None or known[0] is not tool:
             shown = _dereference_tool(tool) if self._server.middleware else tool
-            if len(self._known) >= _REMEMBERED:
+            if len(self._known) >= _CACHE_SIZE:
                 self._known.clear()
             known = self._known[id(tool)] = (tool, shown.parameters)
         return known[1]
 
 
-def _is_an_authors(hook: Callable[[str], Mapping[str, Any] | None]) -> bool:
+def _is_author_hook(hook: Callable[[str], Mapping[str, Any] | None]) -> bool:
     # FastMCP's own hook knows no mounted or transformed tool before somebody has listed the tools,
     # and the SDK serves a call whose schema is not known: a false header would pass until then.
     made_by = getattr(hook, "__module__", None)

@@ -13,13 +13,13 @@ from doorward.integrations.fastmcp.components import (
     READ,
     Component,
     Name,
+    implementation_keys,
     name_of,
     original_name,
-    what_runs,
 )
 from doorward.policy import Operation
 
-_PAUSE = 1.0
+_RELOAD_INTERVAL = 1.0
 
 
 class ComponentNames:
@@ -37,21 +37,21 @@ class ComponentNames:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.server = server
-        self._read_again = read_again
+        self._reload = read_again
         self._servers: dict[int, FastMCP[Any]] = {id(server): server}
-        self._beyond: dict[int, FastMCP[Any]] = {}
+        self._proxied_by_id: dict[int, FastMCP[Any]] = {}
         self._public: dict[Name, Any] = {}
         self._inside: dict[tuple[int, str, str], set[str]] = {}
-        self._others: dict[Name, tuple[Operation, ...]] = {}
+        self._other_names: dict[Name, tuple[Operation, ...]] = {}
         self._templates: list[ResourceTemplate] = []
         self._hashed: dict[str, str] = {}
         self._clock = clock
-        self._read_from = 0.0
+        self._next_reload = 0.0
 
     def __contains__(self, server: FastMCP[Any]) -> bool:
-        return id(server) in self._servers or id(server) in self._beyond
+        return id(server) in self._servers or id(server) in self._proxied_by_id
 
-    def is_beyond(self, server: FastMCP[Any]) -> bool:
+    def is_proxied(self, server: FastMCP[Any]) -> bool:
         """Say whether ``server`` is reached through a proxy alone."""
         return id(server) not in self._servers
 
@@ -59,11 +59,11 @@ class ComponentNames:
         """Take in a server that has been mounted since the last reading."""
         self._servers[id(server)] = server
 
-    def with_others(self) -> Collection[Name]:
+    def with_other_names(self) -> Collection[Name]:
         """Return the public names whose components have other names too."""
-        return self._others
+        return self._other_names
 
-    def learn(
+    def update(
         self,
         servers: Iterable[FastMCP[Any]],
         beyond: Iterable[FastMCP[Any]],
@@ -77,7 +77,7 @@ class ComponentNames:
         in front of, and what providers hold.
         """
         self._servers = {id(one): one for one in servers}
-        self._beyond = {id(one): one for one in beyond}
+        self._proxied_by_id = {id(one): one for one in beyond}
         self._public = {name_of(chain[0].component): chain[0].component for chain in chains}
         self._templates = [
             one for one in self._public.values() if isinstance(one, ResourceTemplate)
@@ -85,39 +85,43 @@ class ComponentNames:
         self._inside, self._hashed = {}, {}
         alike: dict[Any, set[Name]] = {}
         for chain in chains:
-            self._note(chain, alike)
+            self._index_chain(chain, alike)
         # By what names the same has been known before.
         before: dict[Any, set[Name]] = {}
         for component in held:
-            for what in what_runs(component):
+            for what in implementation_keys(component):
                 before.setdefault(what, set()).add(name_of(component))
-        self._others = {
+        self._other_names = {
             name: others
             for chain in chains
             if (
-                others := self._others_of(name := name_of(chain[0].component), chain, alike, before)
+                others := self._find_other_names(
+                    name := name_of(chain[0].component), chain, alike, before
+                )
             )
         }
 
-    def _note(self, chain: Sequence[Component], alike: dict[Any, set[Name]]) -> None:
+    def _index_chain(self, chain: Sequence[Component], alike: dict[Any, set[Name]]) -> None:
         public = name_of(chain[0].component)
         for server, component in chain:
             if server is not self.server:
                 place = (id(server), *name_of(component))
                 self._inside.setdefault(place, set()).add(public[1])
-            for what in what_runs(component):
+            for what in implementation_keys(component):
                 alike.setdefault(what, set()).add(public)
             if isinstance(component, Tool) and (digest := tool_identity(component)):
                 self._hashed.setdefault(digest, public[1])
 
-    def _others_of(
+    def _find_other_names(
         self,
         public: Name,
         chain: Sequence[Component],
         alike: dict[Any, set[Name]],
         held: dict[Any, set[Name]],
     ) -> tuple[Operation, ...]:
-        same = {name for _, one in chain for what in what_runs(one) for name in alike[what]}
+        same = {
+            name for _, one in chain for what in implementation_keys(one) for name in alike[what]
+        }
         same |= {
             (public[0], name)
             for server, one in chain
@@ -128,22 +132,25 @@ class ComponentNames:
             (public[0], name) for _, one in chain if (name := original_name(one)) is not None
         }
         before |= {
-            name for _, one in chain for what in what_runs(one) for name in held.get(what, ())
+            name
+            for _, one in chain
+            for what in implementation_keys(one)
+            for name in held.get(what, ())
         }
         # A name that something else has now is about that.
         found = same | {name for name in before if name not in self._public}
         return tuple(Operation(*name) for name in sorted(found - {public}))
 
-    def others(self, operation: Operation) -> Sequence[Operation]:
+    def other_names(self, operation: Operation) -> Sequence[Operation]:
         """Return the other names of what ``operation`` runs."""
         method, name = operation.method, operation.name
-        if name is None or not self._others:
+        if name is None or not self._other_names:
             return ()
         if method != READ or (method, name) in self._public:
-            return self._others.get((method, name), ())
+            return self._other_names.get((method, name), ())
         found: list[Operation] = []
         for template in self._templates:
-            others = self._others.get((READ, template.uri_template))
+            others = self._other_names.get((READ, template.uri_template))
             if others and (params := template.matches(name)) is not None:
                 found += self._expanded(others, params)
         return found
@@ -173,16 +180,16 @@ class ComponentNames:
             return operation
         return Operation(operation.method, known)
 
-    async def notice(self, name: Name) -> None:
+    async def reload_if_unknown(self, name: Name) -> None:
         """Look again at what there is if the server itself has a component that is not known yet."""
         if name not in self._public:
-            await self.look_again()
+            await self.reload()
 
-    async def look_again(self) -> None:
-        """Read again what there is, once in ``_PAUSE`` seconds."""
-        if self._clock() >= self._read_from:
-            self._read_from = self._clock() + _PAUSE
-            await self._read_again()
+    async def reload(self) -> None:
+        """Read again what there is, once in ``_RELOAD_INTERVAL`` seconds."""
+        if self._clock() >= self._next_reload:
+            self._next_reload = self._clock() + _RELOAD_INTERVAL
+            await self._reload()
 
     async def public(
         self, server: FastMCP[Any], method: str, name: str, *, is_there: bool
@@ -191,9 +198,9 @@ class ComponentNames:
         Return the public names of what ``server``, which is mounted, knows as ``name``.
 
         ``is_there`` says that the server has it. Whether it appeared since the last reading is
-        then looked at, once in ``_PAUSE`` seconds: callers choose the names.
+        then looked at, once in ``_RELOAD_INTERVAL`` seconds: callers choose the names.
         """
         place = (id(server), method, name)
         if place not in self._inside and is_there:
-            await self.look_again()
+            await self.reload()
         return self._inside.get(place, ())

@@ -26,13 +26,13 @@ from doorward.integrations.declared_rules import DeclaredPolicy, requires
 from doorward.integrations.error_reporting import report_to_caller
 from doorward.integrations.fastmcp.declared_rules import FastMcpDeclarations
 from doorward.integrations.fastmcp.input_schemas import InputSchemas
-from doorward.integrations.mcp_sdk.adapter import KEPT_BY_THE_GUARD, SdkAdapter, connect
+from doorward.integrations.mcp_sdk.adapter import PLACEHOLDER_TOKEN, SdkAdapter, connect
 from doorward.integrations.mcp_sdk.lifespan import ServerLifespan, is_running, mounted_lifespan
 from doorward.wire.asgi import ASGIApp, Receive, Scope, Send
 from doorward.wire.oauth.resource_metadata import WELL_KNOWN
 
 # A FastMCP server with an auth provider serves nobody whose request has no such header.
-_STAND_IN = (b"authorization", f"Bearer {KEPT_BY_THE_GUARD}".encode())
+_PLACEHOLDER_HEADER = (b"authorization", f"Bearer {PLACEHOLDER_TOKEN}".encode())
 
 Lifespan = Callable[[bool], ServerLifespan | None]
 
@@ -120,14 +120,14 @@ def _guarded_app(
     declared = FastMcpDeclarations(server)
     policy = DeclaredPolicy(guard.policy, declared)
     connect(server._mcp_server)
-    _tell(server)
+    _report_errors(server)
 
     async def read() -> None:
         await declared.read()
         # What comes from mounted servers and providers is known only now.
         guard.require_hideable(policy)
 
-    seat = SdkAdapter(
+    adapter = SdkAdapter(
         app,
         policy,
         issuers=guard.issuers,
@@ -135,29 +135,29 @@ def _guarded_app(
         mounted=mounted,
         lifespan=lifespan,
         started=read,
-        before=InputSchemas(server).attend,
+        before=InputSchemas(server).select_lookup,
         # A proxy sends it on to whatever server stands behind.
         hides_token=True,
         header=header,
     )
-    return guard.protect(seat, policy=policy, prepare=seat.prepare)
+    return guard.protect(adapter, policy=policy, prepare=adapter.prepare)
 
 
-def _tell(server: FastMCP[Any]) -> None:
+def _report_errors(server: FastMCP[Any]) -> None:
     # Not as a middleware of FastMCP's: others of those would be shown what no peer may see.
-    server.call_tool = report_to_caller(server.call_tool, _raised, ToolError)  # type: ignore[method-assign]
-    server.render_prompt = report_to_caller(server.render_prompt, _raised, PromptError)  # type: ignore[method-assign]
-    server.read_resource = report_to_caller(server.read_resource, _raised, ResourceError)  # type: ignore[method-assign]
+    server.call_tool = report_to_caller(server.call_tool, _original_error, ToolError)  # type: ignore[method-assign]
+    server.render_prompt = report_to_caller(server.render_prompt, _original_error, PromptError)  # type: ignore[method-assign]
+    server.read_resource = report_to_caller(server.read_resource, _original_error, ResourceError)  # type: ignore[method-assign]
 
 
 # How FastMCP begins what it says of an exception that did not mean to speak to a caller. An author's
 # own error may have any cause, and is left alone.
-_ITS_WORDS = ("Error calling tool ", "Error rendering prompt ", "Error reading resource ")
+_FASTMCP_PREFIXES = ("Error calling tool ", "Error rendering prompt ", "Error reading resource ")
 
 
-def _raised(error: BaseException) -> BaseException | None:
+def _original_error(error: BaseException) -> BaseException | None:
     """Return what a tool, prompt or resource raised that FastMCP put words around."""
-    if not isinstance(error, FastMCPError) or not str(error).startswith(_ITS_WORDS):
+    if not isinstance(error, FastMCPError) or not str(error).startswith(_FASTMCP_PREFIXES):
         return None
     cause = error.__cause__
     unresolved = isinstance(cause, RuntimeError) and str(cause).startswith("Failed to resolve dep")
@@ -250,6 +250,6 @@ class _GuardInFront:
             server: FastMCP[Any] = web.state.fastmcp_server
             lifespan = _own_lifespan(web, web.router)
             web.middleware_stack = _guarded_app(
-                server, self._guard, inner, lifespan, mounted=True, header=_STAND_IN
+                server, self._guard, inner, lifespan, mounted=True, header=_PLACEHOLDER_HEADER
             )
         await web.middleware_stack(scope, receive, send)

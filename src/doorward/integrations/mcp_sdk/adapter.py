@@ -40,13 +40,13 @@ _POLICY_KEY = "doorward.policy"
 
 # The prefix of the placeholder for the caller's token. Only the guard has the token: a server that
 # forwards it would be the confused deputy that MCP forbids.
-KEPT_BY_THE_GUARD = "kept-by-the-guard"
+PLACEHOLDER_TOKEN = "kept-by-the-guard"
 
-_REMEMBERED = 1024
+_CACHE_SIZE = 1024
 _Key = tuple[str, str, str | None, float]
 
 # What a client id consists of besides letters and digits. A space, a "|" and a "%" are encoded.
-_KEPT = ":/?#[]@!$&'()*+,;="
+_UNENCODED = ":/?#[]@!$&'()*+,;="
 
 
 class SdkRequest(NamedTuple):
@@ -58,31 +58,31 @@ class SdkRequest(NamedTuple):
     """Records a refusal; returns it, with its correlation id."""
 
 
-_asking: ContextVar[SdkRequest | Literal["the-server-itself"] | None] = ContextVar(
-    "doorward_asking", default=None
+_sdk_request: ContextVar[SdkRequest | Literal["the-server-itself"] | None] = ContextVar(
+    "doorward_sdk_request", default=None
 )
-asking = _asking.get
+current_sdk_request = _sdk_request.get
 
 
 @contextmanager
-def nobody_asks() -> Iterator[None]:
+def without_caller() -> Iterator[None]:
     """Let the server act on its own behalf: no decision for a caller is made."""
-    token = _asking.set("the-server-itself")
+    token = _sdk_request.set("the-server-itself")
     try:
         yield
     finally:
-        _asking.reset(token)
+        _sdk_request.reset(token)
 
 
 class SdkAdapter:
     """
-    An application of the SDK that is told who calls, in the SDK's own words.
+    An application of the SDK that is fields who calls, in the SDK's own words.
 
     ``get_access_token()`` works in tools; sessions, request states and tasks belong to their
     principal. Where ``issuers`` are several, its ``client_id`` begins with the issuer and a space.
     ``mounted`` says that the application stands under a prefix of its own, which it goes on
     seeing. ``endpoint`` is where its routing would lead: the door has found the path already.
-    ``lifespan`` finds the server's lifespan in the application, told whether the application's own
+    ``lifespan`` finds the server's lifespan in the application, fields whether the application's own
     was run. ``started`` is run once the application has started, ``before`` before each request.
     ``hides_token`` is for an application that sends its callers' headers on by itself: it sees no
     ``Authorization`` header, or the one in ``header``, where it serves nobody without one.
@@ -156,7 +156,7 @@ class SdkAdapter:
         if known is not None and known[0] == identity:
             return known
         user = AuthenticatedUser(self._token_of(identity))
-        if len(self._users) >= _REMEMBERED:
+        if len(self._users) >= _CACHE_SIZE:
             self._users.clear()
         made = self._users[key] = (identity, user, AuthCredentials(user.scopes))
         return made
@@ -164,7 +164,7 @@ class SdkAdapter:
     def _token_of(self, identity: Identity) -> AccessToken:
         return self._token_type(
             # FastMCP keeps answers by it: the same for all, one caller's would be another's.
-            token=f"{KEPT_BY_THE_GUARD}:{_digest(identity)}",
+            token=f"{PLACEHOLDER_TOKEN}:{_digest(identity)}",
             client_id=self._client_of(identity),
             scopes=sorted(identity.scopes | self._implied(identity)),
             expires_at=int(identity.expires_at),
@@ -182,7 +182,7 @@ class SdkAdapter:
         if identity.issuer == self._sole_issuer and " " not in client and "|" not in client:
             return client
         # No issuer contains a space, so the first one ends it.
-        return f"{identity.issuer} {quote(client, safe=_KEPT)}"
+        return f"{identity.issuer} {quote(client, safe=_UNENCODED)}"
 
     def _implied(self, identity: Identity) -> frozenset[str]:
         """Return the scopes of rules that the caller's broader ones contain."""
@@ -248,7 +248,7 @@ class SdkAdapter:
 
 def _digest(identity: Identity) -> str:
     """Return what two callers have in common only if their tokens say the same."""
-    told = (
+    fields = (
         identity.issuer,
         identity.subject,
         identity.client_id,
@@ -259,10 +259,10 @@ def _digest(identity: Identity) -> str:
         identity.token_id,
         identity.claims_json,
     )
-    return sha256(msgspec.json.encode(told)).hexdigest()
+    return sha256(msgspec.json.encode(fields)).hexdigest()
 
 
-async def through_the_guard(
+async def guard_middleware(
     ctx: ServerRequestContext[Any, Any], call_next: CallNext
 ) -> HandlerResult:
     """
@@ -283,9 +283,9 @@ async def through_the_guard(
         # The same server, reached through a second path that has no guard.
         raise MCPError(INVALID_REQUEST, "This server is reached through its guard alone.")
     if any(name == b"mcp-session-id" for name, _ in scope["headers"]):
-        ctx = _without_strange_session(ctx)
+        ctx = _without_unknown_session(ctx)
     token = set_current_identity(identity)
-    asked = _asking.set(SdkRequest(identity, policy, scope[INSIDE_KEY]))
+    request_token = _sdk_request.set(SdkRequest(identity, policy, scope[INSIDE_KEY]))
     try:
         if ctx.method.startswith("tasks/"):
             require_own_tool(ctx.params, identity, policy)
@@ -293,22 +293,24 @@ async def through_the_guard(
             result = await call_next(ctx)
             if ctx.method == "tools/call":
                 note_task(ctx.params, result)
-            return _private(result)
-        return await _listed(ctx, call_next, lambda wanted: policy.decide(identity, wanted).allowed)
+            return _with_private_cache_scope(result)
+        return await _filtered_list(
+            ctx, call_next, lambda wanted: policy.decide(identity, wanted).allowed
+        )
     except MCPError as error:
         raise _with_reason(error) from error.__cause__
     except Exception as error:
         # A handler of a low-level server, which nothing stands around.
-        said = public_sentence(error, str((ctx.params or {}).get("name", ctx.method)))
-        if said is None:
+        text = public_sentence(error, str((ctx.params or {}).get("name", ctx.method)))
+        if text is None:
             raise
-        return _error_result(ctx.method, said)
+        return _error_result(ctx.method, text)
     finally:
-        _asking.reset(asked)
+        _sdk_request.reset(request_token)
         reset_current_identity(token)
 
 
-def _without_strange_session(
+def _without_unknown_session(
     ctx: ServerRequestContext[Any, Any],
 ) -> ServerRequestContext[Any, Any]:
     """
@@ -332,13 +334,13 @@ def _with_reason(error: MCPError) -> MCPError:
     return MCPError(INVALID_PARAMS, str(error.__cause__), data)
 
 
-def _error_result(method: str, said: str) -> HandlerResult:
+def _error_result(method: str, text: str) -> HandlerResult:
     if method != "tools/call":
-        raise MCPError(INTERNAL_ERROR, said)
-    return CallToolResult(content=[TextContent(type="text", text=said)], is_error=True)
+        raise MCPError(INTERNAL_ERROR, text)
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
 
 
-async def _listed(
+async def _filtered_list(
     ctx: ServerRequestContext[Any, Any], call_next: CallNext, permits: Callable[[Operation], bool]
 ) -> HandlerResult:
     if ctx.method == "subscriptions/listen" and ctx.params is not None:
@@ -349,13 +351,13 @@ async def _listed(
     return None if result is None else only_permitted(ctx.method, result, permits)
 
 
-def _private(result: HandlerResult) -> HandlerResult:
+def _with_private_cache_scope(result: HandlerResult) -> HandlerResult:
     if isinstance(result, dict) and result.get("cacheScope") == "public":
         return {**result, "cacheScope": "private"}
     return result
 
 
-class _WhenTraced(OpenTelemetryMiddleware):
+class _OptionalTracing(OpenTelemetryMiddleware):
     """
     The SDK's tracing, where there is anything to trace.
 
@@ -385,11 +387,11 @@ def _is_plain(ctx: ServerRequestContext[Any, Any]) -> bool:
 
 def connect(server: Server[Any]) -> None:
     """Let ``server`` serve HTTP through a guard alone; done twice it is done once."""
-    if through_the_guard in server.middleware:
+    if guard_middleware in server.middleware:
         return
     for place, one in enumerate(server.middleware):
         # That very class: a subclass is an author's own.
         if type(one) is OpenTelemetryMiddleware:
-            server.middleware[place] = _WhenTraced()
+            server.middleware[place] = _OptionalTracing()
     # Outermost: what it shortens is what goes out, whatever stands behind it.
-    server.middleware.insert(0, through_the_guard)
+    server.middleware.insert(0, guard_middleware)

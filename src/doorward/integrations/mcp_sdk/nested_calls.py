@@ -10,40 +10,42 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import MCPServerError, ResourceError, ToolError
 
 from doorward.integrations.declared_rules import DeclaredPolicy
-from doorward.integrations.mcp_sdk.adapter import SdkRequest, asking
+from doorward.integrations.mcp_sdk.adapter import SdkRequest, current_sdk_request
 from doorward.policy import Operation
 
 # Whether something of a server runs already. Its first call is the request, decided by the guard.
 _running: ContextVar[bool] = ContextVar("doorward_running", default=False)
-_DECIDED: WeakSet[MCPServer[Any]] = WeakSet()
+_PATCHED: WeakSet[MCPServer[Any]] = WeakSet()
 
 
-def decide_nested_calls(server: MCPServer[Any]) -> None:
+def authorize_nested_calls(server: MCPServer[Any]) -> None:
     """
     Let ``server`` run and list for its own tools only what their caller may use.
 
     A tool may read a resource or call a tool by a name that came as an argument, which the guard
-    has seen as an argument alone. What no caller of a guard asked for is not decided.
+    has seen as an argument alone. What no caller of a guard request for is not decided.
     """
-    if server in _DECIDED:
+    if server in _PATCHED:
         return
-    _DECIDED.add(server)
+    _PATCHED.add(server)
     for attribute, method, error in (
         ("call_tool", "tools/call", ToolError),
         ("get_prompt", "prompts/get", ToolError),
         ("read_resource", "resources/read", ResourceError),
     ):
-        setattr(server, attribute, _decided(server, method, error, getattr(server, attribute)))
+        setattr(
+            server, attribute, _authorized_run(server, method, error, getattr(server, attribute))
+        )
     for attribute, method, name in (
         ("list_tools", "tools/call", "name"),
         ("list_prompts", "prompts/get", "name"),
         ("list_resources", "resources/read", "uri"),
         ("list_resource_templates", "resources/read", "uri_template"),
     ):
-        setattr(server, attribute, _permitted(server, method, name, getattr(server, attribute)))
+        setattr(server, attribute, _filtered_list(server, method, name, getattr(server, attribute)))
 
 
-def _decided(
+def _authorized_run(
     server: MCPServer[Any],
     method: str,
     error: type[MCPServerError],
@@ -51,12 +53,12 @@ def _decided(
 ) -> Callable[..., Awaitable[Any]]:
     @wraps(run)
     async def decided(name: Any, *given: Any, **options: Any) -> Any:
-        asked = _nested_request(server)
-        if asked is not None:
+        request = _nested_request(server)
+        if request is not None:
             operation = Operation(method, str(name))
-            decision = asked.policy.decide(asked.caller, operation)
+            decision = request.policy.decide(request.caller, operation)
             if not decision.allowed:
-                refusal, correlation_id = asked.refuse(operation, decision)
+                refusal, correlation_id = request.refuse(operation, decision)
                 raise error(f"{refusal.description} ({refusal.code}, {correlation_id})")
         token = _running.set(True)
         try:
@@ -67,7 +69,7 @@ def _decided(
     return decided
 
 
-def _permitted(
+def _filtered_list(
     server: MCPServer[Any],
     method: str,
     name: str,
@@ -76,11 +78,11 @@ def _permitted(
     @wraps(listing)
     async def permitted(*given: Any, **options: Any) -> Sequence[Any]:
         found = await listing(*given, **options)
-        asked = _nested_request(server)
+        request = _nested_request(server)
         # A list that a client asks for is shortened where it goes out.
-        if asked is None:
+        if request is None:
             return found
-        decide, caller = asked.policy.decide, asked.caller
+        decide, caller = request.policy.decide, request.caller
         return [
             one
             for one in found
@@ -92,7 +94,7 @@ def _permitted(
 
 def _nested_request(server: MCPServer[Any]) -> SdkRequest | None:
     """Return who asks, where something of ``server`` runs for a caller of its guard."""
-    found = asking() if _running.get() else None
+    found = current_sdk_request() if _running.get() else None
     if not isinstance(found, SdkRequest) or not isinstance(found.policy, DeclaredPolicy):
         return None
     # Another server has other rules, and is its author's to call.

@@ -18,17 +18,22 @@ from doorward.guard.guard import Guard
 from doorward.guard.http.mounts import applications_at, path_served, session_manager_at
 from doorward.guard.middleware import GuardMiddleware
 from doorward.identity import Identity, current_identity
-from doorward.integrations.declared_rules import DeclaredPolicy, OneNameEach, requires, rules_on
+from doorward.integrations.declared_rules import (
+    DeclaredPolicy,
+    SingleNameDeclarations,
+    requires,
+    rules_on,
+)
 from doorward.integrations.error_reporting import report_to_caller
 from doorward.integrations.mcp_sdk.adapter import SdkAdapter, connect
 from doorward.integrations.mcp_sdk.events import keep_events_apart
 from doorward.integrations.mcp_sdk.lifespan import ServerLifespan, is_running, mounted_lifespan
-from doorward.integrations.mcp_sdk.nested_calls import decide_nested_calls
+from doorward.integrations.mcp_sdk.nested_calls import authorize_nested_calls
 from doorward.policy import Operation, Rule
-from doorward.policy.ruling import is_usable, not_normal
+from doorward.policy.rule_index import is_usable, not_normal
 from doorward.wire.asgi import ASGIApp
 
-_REMEMBERED = 4096
+_CACHE_SIZE = 4096
 
 __all__ = ["CurrentUser", "current_user", "protect", "requires"]
 
@@ -85,7 +90,7 @@ def protect(
     policy = DeclaredPolicy(guard.policy, declared)
     connect(core)
     if isinstance(server, MCPServer):
-        decide_nested_calls(server)
+        authorize_nested_calls(server)
         # The only place between a tool and the result that the SDK makes of its exception.
         server.call_tool = report_to_caller(server.call_tool, _raised, ToolError)  # type: ignore[method-assign]
     # The guard knows which names this server answers to; the SDK's own list would refuse them.
@@ -150,7 +155,7 @@ def _manager_of(
         ) from None
 
 
-class _SdkDeclarations(OneNameEach):
+class _SdkDeclarations(SingleNameDeclarations):
     """The rules declared at the functions of a server; a low-level ``Server`` has no tools."""
 
     def __init__(
@@ -180,7 +185,7 @@ class _SdkDeclarations(OneNameEach):
         """Return all that the server offers."""
         return [key for key, _ in self._all()]
 
-    def others(self, operation: Operation) -> Sequence[Operation]:
+    def other_names(self, operation: Operation) -> Sequence[Operation]:
         """
         Return the resource and the templates that the SDK would serve ``operation`` with.
 
@@ -209,7 +214,7 @@ class _SdkDeclarations(OneNameEach):
     def _rules(self, component: Any) -> tuple[Rule, ...]:
         known = self._known.get(id(component))
         if known is None or known[0] is not component:
-            if len(self._known) >= _REMEMBERED:
+            if len(self._known) >= _CACHE_SIZE:
                 self._known.clear()
             known = (component, rules_on(getattr(component, "fn", None)))
             self._known[id(component)] = known

@@ -21,34 +21,34 @@ from doorward.wire.uri_template import UriTemplate, is_template, read_uri_templa
 T = TypeVar("T")
 # As rules write it, and as FastMCP does.
 _ACROSS_SEGMENTS = re.compile(r"\{\+[^{}]*\}|\{[^{}]*\*\}")
-Known = Literal["ruled", "conversation", "unknown", "no-template-fits", "uri-not-normal"]
+MatchStatus = Literal["ruled", "conversation", "unknown", "no-template-fits", "uri-not-normal"]
 
 
 # How a method is written, by how somebody may have written it.
-_WRITTEN = {one.casefold(): one for one in {*NAMED, *CONVERSATION, *REACHES} if one}
+_CANONICAL_METHODS = {one.casefold(): one for one in {*NAMED, *CONVERSATION, *REACHES} if one}
 
 
-class Ruling(NamedTuple, Generic[T]):
+class RuleMatch(NamedTuple, Generic[T]):
     """How an operation is known, and what is said of it: all of that holds."""
 
-    known: Known
-    said: list[T]
+    status: MatchStatus
+    entries: list[T]
 
 
 class _Template(NamedTuple, Generic[T]):
     exact: UriTemplate
     coarse: UriTemplate | None
-    said: T
+    entry: T
 
 
-class _Found(NamedTuple, Generic[T]):
+class _Lookup(NamedTuple, Generic[T]):
     """What decides, and what holds besides because an application may take one URI for another."""
 
     deciding: list[T]
-    alike: list[T]
+    equivalent: list[T]
 
 
-class Rulings(Generic[T]):
+class RuleIndex(Generic[T]):
     """
     What is said of operations, by method and name: rules, or rows of a matrix.
 
@@ -57,11 +57,11 @@ class Rulings(Generic[T]):
     for: the same one without its query, in another case, or with an encoded slash.
     """
 
-    def __init__(self, said: Mapping[tuple[str, str], T]) -> None:
-        self._said = dict(said)
+    def __init__(self, entries: Mapping[tuple[str, str], T]) -> None:
+        self._entries = dict(entries)
         self._templates: dict[str, list[_Template[T]]] = {}
-        self._alike: dict[tuple[str, str], list[T]] = {}
-        for (method, name), one in said.items():
+        self._by_coarse_form: dict[tuple[str, str], list[T]] = {}
+        for (method, name), one in entries.items():
             if name == EVERY:
                 continue
             if is_template(name):
@@ -69,82 +69,86 @@ class Rulings(Generic[T]):
                 if (template := read_uri_template(name)) is not None:
                     self._templates.setdefault(method, []).append(_template(method, template, one))
             elif method in URI_METHODS:
-                self._alike.setdefault((method, coarse_form(name)), []).append(one)
-        self._ruled_uris = frozenset({*self._templates, *(method for method, _ in self._alike)})
+                self._by_coarse_form.setdefault((method, coarse_form(name)), []).append(one)
+        self._ruled_uris = frozenset(
+            {*self._templates, *(method for method, _ in self._by_coarse_form)}
+        )
 
-        self._named = {key: self._said_of(*key) for key in self._said if key[1] != EVERY}
+        self._named = {key: self._entries_for(*key) for key in self._entries if key[1] != EVERY}
 
-    def _said_of(self, method: str, name: str) -> list[T]:
+    def _entries_for(self, method: str, name: str) -> list[T]:
         """Return what is said of a name; of a template, what is said of every URI that fits it."""
-        own = self._said[(method, name)]
+        own = self._entries[(method, name)]
         # Whoever can use none of its URIs has no use for the template either.
         wider = [
-            one.said
+            one.entry
             for one in self._templates.get(method, ())
             if one.exact.text != name and is_template(name) and _covers(one.exact, name)
         ]
         return [own, *wider]
 
-    def of(self, method: str, name: str | None, reaches: Reached | None = None) -> Ruling[T]:
+    def lookup(self, method: str, name: str | None, reaches: Reached | None = None) -> RuleMatch[T]:
         """Return what is said of one operation, whose members these are."""
         if name is not None and name != EVERY:
             if (exact := self._named.get((method, name))) is not None:
-                return Ruling("ruled", exact)
+                return RuleMatch("ruled", exact)
             if not is_usable(method, name):
-                return Ruling("uri-not-normal", [])
+                return RuleMatch("uri-not-normal", [])
         found = self._find(method, name)
         if found is None:
-            return Ruling("no-template-fits", [])
+            return RuleMatch("no-template-fits", [])
         # A rule for every name of a method that reaches something says nothing of a name: whoever may
         # not read a resource may not hear of it either.
         if method in CONVERSATION and not found.deciding:
-            return Ruling("conversation", found.alike)
+            return RuleMatch("conversation", found.equivalent)
         return self._reached(reached_by(method, name, reaches), name, found)
 
-    def _reached(self, targets: Sequence[str], name: str | None, found: _Found[T]) -> Ruling[T]:
-        deciding, alike = [*found.deciding], [*found.alike]
+    def _reached(self, targets: Sequence[str], name: str | None, found: _Lookup[T]) -> RuleMatch[T]:
+        deciding, equivalent = [*found.deciding], [*found.equivalent]
         for target in targets:
             reached = self._find(target, name)
             if reached is None:
-                return Ruling("no-template-fits", [])
+                return RuleMatch("no-template-fits", [])
             deciding += reached.deciding
-            alike += reached.alike
-        return Ruling("ruled" if deciding else "unknown", deciding + alike)
+            equivalent += reached.equivalent
+        return RuleMatch("ruled" if deciding else "unknown", deciding + equivalent)
 
-    def _find(self, method: str, name: str | None) -> _Found[T] | None:
+    def _find(self, method: str, name: str | None) -> _Lookup[T] | None:
         """Return what is said under ``method``; ``None`` when a template begins alike and no more."""
-        every = self._said.get((method, EVERY))
+        every = self._entries.get((method, EVERY))
         otherwise = [] if every is None else [every]
         if name is None or name == EVERY:
-            return _Found(otherwise, [])
+            return _Lookup(otherwise, [])
         if (exact := self._named.get((method, name))) is not None:
-            return _Found(exact, [])
+            return _Lookup(exact, [])
         if method not in self._ruled_uris:
-            return _Found(otherwise, [])
+            return _Lookup(otherwise, [])
         templates = self._templates.get(method, [])
         # A rule for the URI with its query is what its author says of that query.
-        if with_query := [one for one in templates if _speaks_of_query(one.exact, name)]:
-            return _Found([one.said for one in with_query], [])
+        if with_query := [one for one in templates if _matches_with_query(one.exact, name)]:
+            return _Lookup([one.entry for one in with_query], [])
         fitting = [one for one in templates if _fits(one.exact, name)]
         coarse = coarse_form(name) if method in URI_METHODS else None
         # Decided by a wider rule, a spelling that only the application understands would go round
         # the template's own.
-        if not fitting and any(_begins_alike(one, name, coarse) for one in templates):
+        if not fitting and any(_shares_prefix(one, name, coarse) for one in templates):
             return None
-        deciding = [one.said for one in fitting] or otherwise
+        deciding = [one.entry for one in fitting] or otherwise
         if coarse is None:
-            return _Found(deciding, [])
-        return _Found(deciding, [*self._looks_alike(method, coarse, fitting)])
+            return _Lookup(deciding, [])
+        return _Lookup(deciding, [*self._equivalent_entries(method, coarse, fitting)])
 
-    def _looks_alike(self, method: str, coarse: str, fitting: list[_Template[T]]) -> Iterator[T]:
-        yield from self._alike.get((method, coarse), ())
+    def _equivalent_entries(
+        self, method: str, coarse: str, fitting: list[_Template[T]]
+    ) -> Iterator[T]:
+        yield from self._by_coarse_form.get((method, coarse), ())
         known = {id(one) for one in fitting}
         for one in self._templates.get(method, ()):
             if id(one) not in known and one.coarse is not None and one.coarse.match(coarse):
-                yield one.said
+                yield one.entry
 
 
-def _begins_alike(one: _Template[T], name: str, coarse: str | None) -> bool:
+def _shares_prefix(one: _Template[T], name: str, coarse: str | None) -> bool:
     """Say whether a name begins like a template's, or may be taken for one that does and not fit."""
     if name.startswith(one.exact.literals[0]):
         return True
@@ -160,7 +164,7 @@ def _covers(template: UriTemplate, text: str) -> bool:
     return all(template.match(one) is not None for one in some)
 
 
-def begins(text: str) -> str:
+def literal_prefix(text: str) -> str:
     """Return the URI with which every URI of a template begins, and which does not fit it."""
     return text.partition("{")[0]
 
@@ -175,7 +179,7 @@ def is_usable(method: str, name: str) -> bool:
     return not is_uri or is_normal_template(name)
 
 
-def _speaks_of_query(template: UriTemplate, name: str) -> bool:
+def _matches_with_query(template: UriTemplate, name: str) -> bool:
     return "?" in template.text and template.match(name) is not None
 
 
@@ -186,7 +190,7 @@ def _fits(template: UriTemplate, name: str) -> bool:
     )
 
 
-def require_rulable(method: str, name: str) -> None:
+def require_valid_rule(method: str, name: str) -> None:
     """
     Refuse a rule that no request could be decided by, or not in one way.
 
@@ -194,7 +198,7 @@ def require_rulable(method: str, name: str) -> None:
         ConfigurationError: with reason ``not-an-operation`` or ``uri-not-normal``.
     """
     # A rule that never applies would leave its operation to a wider rule.
-    meant = _WRITTEN.get(method.strip().casefold(), method)
+    meant = _CANONICAL_METHODS.get(method.strip().casefold(), method)
     if not method or not name or meant != method:
         raise ConfigurationError(
             "not-an-operation",
@@ -229,7 +233,7 @@ def not_normal(what: str, uri: str) -> ConfigurationError:
     )
 
 
-def _template(method: str, template: UriTemplate, said: T) -> _Template[T]:
+def _template(method: str, template: UriTemplate, entry: T) -> _Template[T]:
     is_uri = method in URI_METHODS
     coarse = read_uri_template(coarse_template(template.text)) if is_uri else None
-    return _Template(template, coarse, said)
+    return _Template(template, coarse, entry)
