@@ -29,11 +29,11 @@ async def refund(order: str, amount: float) -> str:
 guard = Guard(
     resource=os.environ.get("RESOURCE", "http://localhost:8000/mcp"),
     issuer=os.environ.get("ISSUER", "https://login.example.com"),
-    # This server is a client of the issuer, and asks it about each token that comes.
+    # This server is a client of the issuer, and looks up each new token there.
     introspection=Introspection(
         client_id=os.environ.get("CLIENT_ID", "orders-server"),
         client_secret=os.environ.get("CLIENT_SECRET", "not-a-secret-yet"),
-        # For so many seconds an answer holds, and a revoked token still opens the door.
+        # Answers are cached for so many seconds. A revoked token is accepted until then.
         cache_ttl=30.0,
     ),
     # Written by `doorward api-key create`. Only hashes are in it.

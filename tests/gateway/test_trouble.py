@@ -55,7 +55,7 @@ async def test_an_answer_that_does_not_begin_in_time_is_a_504() -> None:
     async def never(writer: asyncio.StreamWriter) -> None:
         await asyncio.Event().wait()
 
-    async with standing(never, patience=0.05) as stand:
+    async with standing(never, timeout=0.05) as stand:
         got = await stand.get(TOKEN)
 
     assert (got.status, got.json["error"]) == (504, "upstream-slow")
@@ -80,7 +80,7 @@ async def test_each_event_arrives_when_it_is_sent_and_silence_between_them_is_al
         writer.write(_chunk(b"data: 2\n\n") + b"0\r\n\r\n")
         await writer.drain()
 
-    async with standing(events, patience=0.05) as stand:
+    async with standing(events, timeout=0.05) as stand:
         reader, writer = await asyncio.open_connection("127.0.0.1", stand.port)
         writer.write(request("GET", "/mcp", b""))
         # The first is here although the second was not sent: nothing collects them on the way.

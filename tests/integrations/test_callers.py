@@ -13,7 +13,7 @@ from mcp.server.auth.middleware.auth_context import get_access_token as sdk_toke
 from doorward.errors import ConfigurationError
 from doorward.identity import current_identity
 from doorward.integrations.declared_rules import requires
-from doorward.integrations.mcp_sdk.adapter import PLACEHOLDER_TOKEN
+from doorward.integrations.mcp_sdk.adapter import BEARER_PLACEHOLDER
 from tests.integrations.conftest import Library
 from tests.integrations.stage import ACCEPT, HELLO, Stage
 from tests.integrations.test_tools_and_lists import result_of
@@ -127,7 +127,7 @@ async def test_the_servers_own_way_to_ask_for_the_token_names_the_caller_and_giv
 
     claims = stage.mint.claims("alice")
     kept, *known = result_of(answer)["result"]["structuredContent"]["result"]
-    assert kept.startswith(f"{PLACEHOLDER_TOKEN}:")
+    assert kept.startswith(f"{BEARER_PLACEHOLDER}:")
     assert kept not in alice.headers["authorization"]
     assert known == [
         claims["client_id"],

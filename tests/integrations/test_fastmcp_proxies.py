@@ -12,7 +12,7 @@ from fastmcp.server.dependencies import get_http_headers
 
 from doorward.integrations.declared_rules import requires
 from doorward.integrations.fastmcp import GuardAuth, protect
-from doorward.integrations.mcp_sdk.adapter import PLACEHOLDER_TOKEN
+from doorward.integrations.mcp_sdk.adapter import BEARER_PLACEHOLDER
 from doorward.policy import Policy, Rule
 from tests.e2e.processes import free_port
 from tests.integrations.stage import Stage
@@ -37,7 +37,7 @@ def with_auth(server: FastMCP[Any], guard: Any) -> Any:
 @proves("sec-no-passthrough", "refuses")
 @pytest.mark.parametrize(
     ("guarded", "sent_on"),
-    [(protect, None), (with_auth, f"Bearer {PLACEHOLDER_TOKEN}")],
+    [(protect, None), (with_auth, f"Bearer {BEARER_PLACEHOLDER}")],
     ids=["protect", "auth-provider"],
 )
 async def test_a_proxy_sends_the_headers_of_its_callers_on_without_their_token(

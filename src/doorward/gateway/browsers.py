@@ -1,4 +1,4 @@
-"""CORS in place of the upstream server: which pages may call it, and what they may read."""
+"""CORS headers for upstream servers: which web pages may call them, and what pages may read."""
 
 from doorward.errors import RequestRefused
 from doorward.gateway.headers import Header
@@ -14,7 +14,7 @@ def allowed_origin(
     cors: CorsPolicy, host_policy: HostOriginPolicy, headers: RequestHeaders
 ) -> bytes | None:
     """
-    Return the origin whose pages may read the answer; ``*`` for everybody, ``None`` for nobody.
+    Return the origin whose pages may read the response; ``*`` for everybody, ``None`` for nobody.
 
     Does not refuse: the identity provider decides about forms that other pages send.
     """

@@ -26,12 +26,12 @@ async def read_document(
     upstream: Upstream, upstream_request: UpstreamRequest, *, issuer: str
 ) -> Document:
     """
-    Return the metadata that ``upstream_request`` asks for, as it came.
+    Return the requested metadata, unchanged.
 
-    What is not a document (404 for an unknown realm, 503) is passed on as it is.
+    Other responses, such as 404 for an unknown realm or 503, are also forwarded unchanged.
 
     Raises:
-        MethodNotForwarded: 405, documents can only be read.
+        MethodNotForwarded: 405, documents are read-only.
         ForeignIssuer: 502, it names another issuer than ``issuer``.
         UpstreamBroken: 502, it is too long, or no JSON object.
 

@@ -27,7 +27,9 @@ MEBIBYTE = 1024 * 1024
 @dataclass(frozen=True, kw_only=True)
 class ForwardedRequest:
     """
-    One request, for the log. ``path`` is without its query: codes and tokens may stand there.
+    One forwarded or refused request, for the log.
+
+    ``path`` has no query, because queries can contain codes and tokens.
 
     ``status`` is what the caller got, ``reason`` ``forwarded`` or the code of a refusal.
     """
@@ -46,11 +48,11 @@ class Gateway:
     """
     Forward the paths of ``routes`` to upstream servers, and refuse everything else.
 
-    ``public`` is the origin under which clients reach this gateway. Upstream servers get that name
-    in ``Host`` and ``X-Forwarded-Host``, whatever the client sent, so that they response with the
-    host_policy and the issuer that clients know. Of a request's headers, those that MCP,
-    tracing, content negotiation and sign-in pages need arrive behind, and ``pass_headers``.
-    ``max_body`` is in bytes, ``timeout`` in seconds. ``record`` is told of every request.
+    ``public`` is the origin under which clients reach this gateway. The gateway sends it upstream
+    in ``Host`` and ``X-Forwarded-Host``, whatever the client sent. Upstream servers then name
+    addresses and an issuer that clients know. The gateway forwards the headers that MCP, tracing,
+    content negotiation and sign-in pages need, and ``pass_headers``. ``max_body`` is in bytes,
+    ``timeout`` in seconds. ``record`` is called for every request.
 
     Raises:
         ConfigurationError: ``not-an-origin``, ``not-a-host``, ``not-a-header``,
@@ -124,7 +126,7 @@ class _RequestCycle:
             await self._refuse(refusal)
 
     async def _read(self, receive: Receive) -> UpstreamRequest | None:
-        """Check the request, in this order, and return the upstream request."""
+        """Return the upstream request after all checks; ``None`` if the gateway has answered."""
         gateway, scope, headers = self._gateway, self._scope, self._headers
         # A page whose name was rebound to this machine's address sends that name as Host.
         host = None if b"host" in headers.repeated else headers.by_name.get(b"host")
@@ -203,8 +205,8 @@ class _RequestCycle:
             # The response has begun. Without its end, no client takes it for a complete one.
             self._log(self._status, refusal.code, refusal.detail)
             return
-        said = {**oauth_body(refusal), "error": refusal.code, "correlation_id": self._id}
-        body = json.dumps(said).encode()
+        error_body = {**oauth_body(refusal), "error": refusal.code, "correlation_id": self._id}
+        body = json.dumps(error_body).encode()
         response = error_response(refusal)
         headers = [
             (b"content-type", b"application/json"),

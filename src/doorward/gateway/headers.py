@@ -8,7 +8,7 @@ from doorward.guard.http.cors import PARAMETER, SENDABLE
 
 Header = tuple[bytes, bytes]
 
-# They describe one connection; the connection to the upstream server is another one.
+# These describe one connection. The connection to the upstream server is another one.
 _HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -23,7 +23,7 @@ _HOP_BY_HOP = frozenset(
         b"http2-settings",
     }
 )
-# Host and length are set for the request that is really sent. Our own server answered Expect.
+# The gateway sets Host and Content-Length for its own request. Our server has answered Expect.
 _REPLACED = frozenset({b"host", b"content-length", b"expect", b"via"})
 # Forwarded besides the headers of MCP and tracing: content negotiation, and the headers that
 # browsers and the sign-in pages of a provider exchange.
@@ -67,11 +67,11 @@ _PROXY_HEADER_WORDS = frozenset(
 
 def require_forwardable(name: str) -> bytes:
     """
-    Return ``name`` in lower case, as a header that an operator may pass on beside the usual ones.
+    Return ``name`` in lower case, if an operator may add it to the forwarded headers.
 
     Raises:
-        ConfigurationError: ``not-a-header``, or ``header-not-passed`` for a header of one
-            connection, and for one by which proxies say who called.
+        ConfigurationError: ``not-a-header``, or ``header-not-passed`` for a hop-by-hop
+            header, or for one in which proxies name the caller.
     """
     lowered = name.lower().encode("utf-8")
     if not _NAME.fullmatch(lowered):
@@ -95,10 +95,10 @@ def request_headers(
     given: Sequence[Header], *, added: Iterable[Header], more: Collection[bytes] = ()
 ) -> list[Header]:
     """
-    Return the headers for the server behind: those on the list or in ``more``, and then ``anew``.
+    Return the headers for the upstream server: allowed ones, those in ``more``, then ``added``.
 
-    A header of another name could say who called, or that somebody has checked it. No proxy stands
-    in front of the gateway, so whatever it says is a claim of the caller.
+    Any other header could name the caller, or claim that a proxy has checked the request. No proxy
+    is in front of the gateway, so only the caller can have sent it.
 
     Spec: RFC 9110 §7.6.1; RFC 7239 §8.1; RFC 9440 §4
     """
@@ -115,7 +115,7 @@ def request_headers(
 
 def response_headers(given: Sequence[Header]) -> list[Header]:
     """
-    Return the headers for the caller, in lower case; a length that a chunked body denies is gone.
+    Return the headers for the caller, in lower case. A chunked body has no Content-Length.
 
     Spec: RFC 9110 §7.6.1; RFC 9112 §6.3
     """

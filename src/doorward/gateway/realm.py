@@ -1,4 +1,4 @@
-"""The routes of one Keycloak realm, as clients look for it."""
+"""The routes of one Keycloak realm, with every metadata path that clients try."""
 
 import re
 
@@ -27,11 +27,11 @@ def issuer_of(origin: str, realm: str) -> str:
 
 def realm_routes(*, public: str, keycloak: str, realm: str) -> tuple[Route, ...]:
     """
-    Return what callers of ``public`` may reach of the Keycloak at the origin ``keycloak``.
+    Return the routes from ``public`` to one realm of the Keycloak at the origin ``keycloak``.
 
-    That is the realm, the files that its pages are made of, and its metadata in every place where
-    a client may look: at the root, with the realm's path inserted, and below the realm. The
-    console, the other realms and the management interface are not on the list.
+    They cover the realm, the static files of its pages, and its metadata at every path that clients
+    try: at the root, with the realm's path inserted, and below the realm. The console, the other
+    realms and the management interface have no route.
 
     Raises:
         ConfigurationError: ``not-a-realm``, ``not-an-origin``.

@@ -1,4 +1,4 @@
-"""What the gateway refuses, and its answers when the server behind it fails."""
+"""The gateway's refusals, and its errors when an upstream server fails."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 
 
 class NotForwarded(RequestRefused):
-    """No route has this path, so nothing that the server behind serves there can be reached."""
+    """No route has this path, so it is not forwarded to any upstream server."""
 
     code = "not-forwarded"
     status = 404
@@ -17,7 +17,7 @@ class NotForwarded(RequestRefused):
 
 
 class AmbiguousPath(RequestRefused):
-    """The path is spelled so that the server behind could read it as another path."""
+    """The upstream server could read the path as another one."""
 
     code = "ambiguous-path"
     public = "The path is ambiguous. Write it without encoding, dots or doubled slashes."
@@ -69,8 +69,8 @@ class ForeignIssuer(Unavailable):
     """
     The realm names an issuer that is not the gateway's address.
 
-    Rewritten here, the document would promise an issuer that neither the tokens nor the ``iss`` of
-    an answer name, and every client that compares them would refuse. So the document is withheld.
+    A rewritten document would name an issuer that differs from the one in the tokens and in ``iss``.
+    Clients compare them and would refuse. So the gateway does not forward the document.
     """
 
     code = "foreign-issuer"

@@ -10,8 +10,8 @@ from doorward.errors import ConfigurationError
 from doorward.gateway.refusals import AmbiguousPath, NotForwarded
 from doorward.wire.address import origin_of, split
 
-# Who may read the answer from a web page: everybody, pages of listed origins, or whom the server
-# behind says; in the last case its own CORS headers are left as they are.
+# Which web pages may read the response: those of any origin, those of the allowed origins, or those
+# that the upstream server names. In the last case the gateway keeps the upstream CORS headers.
 CorsPolicy = Literal["any-origin", "allowed-origins", "upstream"]
 
 # Paths that every parser reads alike: nothing encoded, no dot segments, no empty segments.
@@ -22,11 +22,11 @@ _PLAIN = re.compile(rf"/(?:{_SEGMENT}/)*(?:{_SEGMENT})?")
 @dataclass(frozen=True, kw_only=True)
 class Route:
     """
-    One route.
+    A path, and the upstream server that it is forwarded to.
 
-    ``path`` is exact, or a prefix when it ends in a slash. ``upstream`` is the origin of the server
-    behind, ``target`` the path that it is asked for instead of the caller's. With ``issuer``, the
-    answer is a metadata document, and is passed on only if that is the issuer it names.
+    ``path`` is exact, or a prefix if it ends in a slash. ``upstream`` is the origin of the upstream
+    server. ``target`` replaces the caller's path. With ``issuer``, the response is a metadata
+    document, and the gateway forwards it only if it names that issuer.
 
     Raises:
         ConfigurationError: ``not-a-path``, ``not-an-origin``.
@@ -53,11 +53,11 @@ def find(routes: Sequence[Route], path: str, raw_path: bytes | None) -> Route:
     Return the first route for ``path``.
 
     Raises:
-        AmbiguousPath: 400, two readers could see two paths.
-        NotForwarded: 404, it is on no line.
+        AmbiguousPath: 400, two parsers could read different paths.
+        NotForwarded: 404, no route matches.
     """
     written = path if raw_path is None else raw_path.partition(b"?")[0].decode("latin-1")
-    # "/realms/mcp-realm/..%2f..%2fadmin" is under the prefix here and under /admin to whoever decodes.
+    # "/realms/mcp-realm/..%2f..%2fadmin" is under the prefix here, and under /admin for a server that decodes.
     if written != path or not _PLAIN.fullmatch(path):
         raise AmbiguousPath(f"path={path[:200]!r} raw={written[:200]!r}")
     for route in routes:
@@ -90,5 +90,5 @@ def require_origin(url: str) -> str:
 
 
 def authority_of(origin: str) -> str:
-    """Return the ``host:port`` of an origin, as it stands in ``Host``."""
+    """Return the ``host:port`` of an origin, as written in ``Host``."""
     return urlsplit(origin).netloc

@@ -37,8 +37,10 @@ class UpstreamResponse:
 
 class Upstream:
     """
-    Asks the servers behind. ``timeout`` is in seconds: for an response to begin, and for each part
-    of it that follows; a stream of events may be silent for as long as it likes.
+    Sends requests to the upstream servers.
+
+    ``timeout`` is in seconds. It applies to the start of a response and to each later chunk, but not
+    to the chunks of an event stream.
     """
 
     def __init__(self, *, timeout: float, connections: int, tls: bool) -> None:
@@ -53,12 +55,12 @@ class Upstream:
     @asynccontextmanager
     async def send(self, request: UpstreamRequest) -> AsyncIterator[UpstreamResponse]:
         """
-        Give the response to ``request``; leaving the block ends the request there too.
+        Yield the response to ``request``. Leaving the block also cancels the request upstream.
 
         Raises:
-            UpstreamUnreachable: 502, nobody listens there.
-            UpstreamSlow: 504, it did not begin to response in time.
-            UpstreamBroken: 502, its response is no HTTP.
+            UpstreamUnreachable: 502, the server accepts no connection.
+            UpstreamSlow: 504, the response did not start in time.
+            UpstreamBroken: 502, the response is not HTTP.
         """
         origin = request.origin
         http_request = httpcore2.Request(
@@ -99,7 +101,7 @@ class Upstream:
                     return
                 yield part
         except TimeoutError:
-            raise UpstreamSlow(f"{origin} went silent for {timeout} s in its response") from None
+            raise UpstreamSlow(f"{origin} went silent for {timeout} s in its answer") from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
             raise UpstreamBroken(f"{origin}: {type(error).__name__}: {error}") from None
 

@@ -1,4 +1,4 @@
-"""``Guard``: what an operator says about a protected server, checked before it may start."""
+"""``Guard``: the settings of a protected server, checked before it starts."""
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -23,7 +23,7 @@ from doorward.wire.error_response import BearerChallenge
 from doorward.wire.host_origin import HostOriginPolicy
 from doorward.wire.oauth.resource_metadata import build, metadata_url
 
-# What most guards do without is brought in by those that need it: a server must start in no time.
+# Start-up is measured: modules that most guards do not need are imported on first use.
 if TYPE_CHECKING:
     from doorward.downstream.grants import DownstreamGrant
     from doorward.downstream.tokens import DownstreamTokens
@@ -34,7 +34,7 @@ MEBIBYTE = 1024 * 1024
 
 class Guard:
     """
-    Stand in front of an MCP server: know the caller, decide per operation, explain refusals.
+    Protects an MCP server: authenticates callers, authorizes each operation, explains refusals.
 
     ```python
     guard = Guard(
@@ -45,34 +45,33 @@ class Guard:
     app = guard.protect(app)
     ```
 
-    ``resource`` is the public address of the endpoint, as clients type it; every absolute URL is
-    made from it and none from a request. Give one ``issuer`` whose tokens name the resource as
-    their audience, or ``issuers`` with all their conditions. ``idp`` names the provider behind it
-    (``"keycloak"``; ``doorward idp table`` lists them), whose way of writing tokens is then used,
-    and ``audience`` is for those whose tokens cannot name the resource.
+    ``resource`` is the public URL of the endpoint, as clients type it. Every absolute URL is made
+    from it, and none from a request. Give one ``issuer`` whose tokens have the resource as their
+    audience, or ``issuers`` with all their conditions. ``idp`` names the provider (``"keycloak"``;
+    ``doorward idp table`` lists them), whose token format is then used. ``audience`` is for
+    providers whose tokens cannot name the resource.
 
-    Opaque tokens are looked up at their issuer: give ``introspection``, or for a provider with a
-    way of its own what that needs: ``idp="google"`` with the ``client_ids`` whose tokens are
-    accepted, ``idp="github"`` with the app's ``client_id`` and ``client_secret``.
-    ``api_keys`` are accepted beside tokens: the file that ``doorward api-key`` writes, or a store
-    of your own. They come in ``Authorization: Bearer`` as well.
+    Opaque tokens are looked up at their issuer. Give ``introspection``, or use a provider with its
+    own lookup: ``idp="google"`` with the ``client_ids`` whose tokens are accepted, ``idp="github"``
+    with the app's ``client_id`` and ``client_secret``. ``api_keys`` are accepted in addition to
+    tokens, also in ``Authorization: Bearer``: the file that ``doorward api-key`` writes, or your
+    own store.
 
-    ``scopes_supported`` is what the metadata offers, ``challenge_scopes`` what a client without a
-    token is told to ask for; both come from the policy when left out.
-    ``allowed_hosts`` and ``allowed_origins`` add to what follows from the resource; on loopback,
-    every port of this machine is allowed. ``path`` is the endpoint's path as this process sees it,
-    where a proxy takes a prefix away; ``app_path`` is the one that the application behind is told.
-    Other paths are refused, but for ``open_paths`` (health checks); ``serve_other_paths`` hands
-    all of them to the application, unguarded. ``leeway`` and ``longest_life`` are in seconds,
-    ``max_body`` in bytes.
+    ``scopes_supported`` are the scopes in the metadata. ``challenge_scopes`` are those that a client
+    without a token must request. Both default to the policy's. ``allowed_hosts`` and
+    ``allowed_origins`` add to the resource's own; on loopback, every port is allowed. ``path`` is
+    the endpoint's path in this process, if a proxy removes a prefix. ``app_path`` is its path in
+    the application. Other paths are refused, except ``open_paths`` (health checks);
+    ``serve_other_paths`` serves all of them without checks. ``leeway`` and ``longest_life`` are in
+    seconds, ``max_body`` in bytes.
 
-    ``hide_refused`` answers for a tool, prompt or resource that the caller may not use as for one
-    that does not exist. Its scopes are not named, so no client asks its user for them; the audit
-    log still has the reason. It needs a rule for each name.
+    With ``hide_refused``, a tool, prompt or resource that the caller may not use is answered like
+    one that does not exist. The answer names no scopes, so clients cannot request them. The audit
+    log still has the reason. Every name needs its own rule.
 
-    ``downstream`` names the next servers that tools call in the caller's name, each with what was
-    arranged for it; ``await identity.token_for(name)`` then gets a token. The application no
-    longer sees the ``Authorization`` header.
+    ``downstream`` has the servers that tools call in the caller's name, each with its grant.
+    ``await identity.token_for(name)`` gets a token. The application then no longer sees the
+    ``Authorization`` header.
 
     Raises:
         ConfigurationError: with reason ``insecure-resource``, ``not-a-resource``, ``no-issuers``,
@@ -147,7 +146,7 @@ class Guard:
             cache_entries=cache_entries,
             cache_ttl=cache_ttl,
         )
-        # What adapters decide by at the servers behind, and whether such a server is still to come.
+        # The policies of adapters, and whether an adapter is still to be connected.
         self.adapted: list[Policy] = []
         self.awaits_server = False
         self._hides = hide_refused
@@ -184,17 +183,17 @@ class Guard:
 
     @property
     def path(self) -> str:
-        """The path of the endpoint, as this process sees it."""
+        """The path of the endpoint in this process."""
         return self._settings.paths.endpoint
 
     @property
     def max_body(self) -> int:
-        """The number of bytes that the largest message may have."""
+        """The maximum size of a message, in bytes."""
         return self._settings.max_body
 
     @property
     def app_path(self) -> str:
-        """The path of the endpoint, as the application behind is told it."""
+        """The path of the endpoint in the application."""
         return self._settings.app_path or self.path
 
     def protect(
@@ -207,14 +206,12 @@ class Guard:
         """
         Return ``app`` behind this guard.
 
-        ``policy`` decides in place of the guard's own: an adapter's, which adds to that one what
-        the server's author wrote beside each tool. The metadata offers its scopes. ``prepare`` is
-        awaited before the first request, for an application that was mounted: Starlette runs no
-        lifespan but that of the outermost one.
+        ``policy`` replaces the guard's own. Adapters use it to add the rules that the server's
+        author declared. The metadata then has its scopes. ``prepare`` is awaited before the first
+        request. A mounted application needs it: Starlette runs only the outermost lifespan.
 
-        The caller is in the ASGI scope under ``doorward.identity`` and is what
-        ``current_identity()`` answers while the application runs; the message is under
-        ``doorward.envelope``, so that nothing needs to be parsed again.
+        The ASGI scope has the caller under ``doorward.identity``, which ``current_identity()``
+        returns, and the parsed message under ``doorward.envelope``.
         """
         close_other_paths(app, self.app_path)
         if self.downstream_tokens is not None:
@@ -231,7 +228,7 @@ class Guard:
 
     def require_hideable(self, policy: Policy) -> None:
         """
-        Let ``policy`` pass if this guard can hide what it refuses, or hides nothing.
+        Check that this guard can hide what ``policy`` refuses, if it hides anything.
 
         Raises:
             ConfigurationError: with reason ``cannot-hide``.
@@ -260,7 +257,7 @@ def _verifier(
     **settings: Any,
 ) -> "TokenVerifier":
     signed = [one for one in issuers if isinstance(one, TrustedIssuer)]
-    # The usual case pays nothing for the others.
+    # Most guards need only this verifier, and do not import the others.
     if api_keys is None and len(signed) == len(issuers):
         return Verifier(signed, clock=clock, **settings)
     from doorward.tokens import ApiKeyFile, CredentialVerifier
@@ -278,7 +275,7 @@ def _downstream_tokens(
 ) -> "DownstreamTokens":
     from doorward.downstream.tokens import DownstreamTokens
 
-    # Whatever this server would accept as meant for itself is not to be handed to another one.
+    # A token that this server accepts must never be sent to another server.
     own = {resource}.union(*(one.audiences for one in issuers))
     return DownstreamTokens(downstream, own_audiences=own, clock=clock)
 

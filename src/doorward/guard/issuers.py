@@ -1,4 +1,4 @@
-"""Whose tokens a guard trusts, from what the operator said of it."""
+"""Builds the issuers that a guard trusts from the operator's settings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ Issuer: TypeAlias = "TrustedIssuer | OpaqueIssuer"
 
 @dataclass(frozen=True, kw_only=True)
 class IssuerOptions:
-    """The short way to name one issuer: everything that ``Guard`` was told of it."""
+    """The settings of ``Guard`` that describe its only issuer."""
 
     issuer: str | None = None
     idp: str | None = None
@@ -30,12 +30,12 @@ class IssuerOptions:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was said."""
+        """Whether no option is set."""
         return self == IssuerOptions()
 
     @property
     def introspection_settings(self) -> "Introspection | None":
-        """How to ask about a token, by RFC 7662, if anything was said of it."""
+        """The introspection settings (RFC 7662), if any are set."""
         if self.introspection is not None or self.client_id is None:
             return self.introspection
         from doorward.tokens import Introspection
@@ -87,7 +87,7 @@ def _one(resource: str, options: IssuerOptions) -> Issuer:
         )
     if preset is not None:
         return _of_provider(resource, issuer, preset, options)
-    # The audience is the resource, byte for byte: it is what a client sends as `resource`.
+    # The audience is the resource, byte for byte: clients send it as `resource`.
     audience = resource if options.audience is None else options.audience
     if options.algorithms is None:
         return TrustedIssuer(issuer=issuer, audience=audience)
@@ -97,7 +97,7 @@ def _one(resource: str, options: IssuerOptions) -> Issuer:
 def _preset(idp: str | None) -> "Preset | None":
     if idp is None:
         return None
-    # Only here: what is known of two dozen providers is of no use to a guard that names none.
+    # Imported on use: a guard without idp does not need the presets.
     from doorward.idp import find
 
     return find(idp)
@@ -106,7 +106,7 @@ def _preset(idp: str | None) -> "Preset | None":
 def _issuer(resource: str, options: IssuerOptions, preset: "Preset | None") -> str:
     if options.issuer is not None:
         return options.issuer
-    # A provider with one issuer for everybody; all others have braces where the customer's name goes.
+    # This provider has one issuer for all customers. Others have a placeholder in it.
     if preset is not None and preset.own_lookup is not None:
         return preset.issuer
     raise ConfigurationError(
@@ -124,8 +124,8 @@ def _by_own_lookup(issuer: str, preset: "Preset", options: IssuerOptions) -> "Op
         return OpaqueIssuer(
             issuer=issuer,
             lookup=GoogleTokenInfo(),
-            # Both azp and aud: where one application gets tokens for another one of its project,
-            # they differ, and either alone would let a stranger's in.
+            # Both azp and aud: they differ if one application gets tokens for another one of its
+            # project. Checking only one would accept another application's tokens.
             audience=options.client_ids,
             client_ids=options.client_ids,
             profile=profile,
@@ -183,7 +183,7 @@ def _require_introspection(preset: "Preset | None", lookup: "Introspection") -> 
     if preset is None or preset.matrix is None or lookup.endpoint is not None:
         return
     fact = preset.matrix.introspection
-    # Otherwise every request would be answered 503, for want of an endpoint that never was.
+    # Without the endpoint, every request would get 503.
     if fact.value is Answer.NO and fact.verified:
         raise ConfigurationError(
             "no-introspection",

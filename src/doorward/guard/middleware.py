@@ -51,7 +51,7 @@ class GuardSettings:
 
 class GuardMiddleware:
     """
-    ``app`` behind a guard: the endpoint is checked, and the metadata is answered here.
+    ASGI middleware that checks requests to the endpoint of ``app`` and serves the metadata.
 
     Other paths are refused unless the settings serve them.
     """
@@ -72,7 +72,7 @@ class GuardMiddleware:
 
     @property
     def policy(self) -> Policy:
-        """The policy that decides here, with the rules that an adapter found at the tools."""
+        """The policy in use, with the rules that an adapter found on the tools."""
         return self._settings.policy
 
     @property
@@ -87,7 +87,7 @@ class GuardMiddleware:
             close = self._pipeline.aclose
             await run_lifespan(self._app, scope, receive, send, start=self._start, close=close)
             return
-        # The path of the scope and never a URL put together from Host: "Host: a/?x=" moves that.
+        # The path of the scope, never that of a URL made from Host: "Host: a/?x=" changes it.
         path: str = scope["path"]
         place = self._settings.paths.place(path, scope.get("raw_path"))
         if kind == "http" and place == "endpoint":
@@ -112,10 +112,10 @@ class GuardMiddleware:
 
     async def _get_ready(self) -> None:
         """
-        Let the application start that was mounted, and so has had no lifespan.
+        Start a mounted application, whose lifespan has not run.
 
         Raises:
-            NotReady: 503, it cannot start, or is not to be served like this.
+            NotReady: 503, it cannot start, or must not be served like this.
         """
         try:
             self._look_at_application()
@@ -131,7 +131,7 @@ class GuardMiddleware:
         return self._settings.serve_other_paths or path in self._settings.open_paths
 
     async def _unguarded(self, place: Place, scope: Scope, send: Send) -> None:
-        """Answer paths that are neither the endpoint's nor the application's: metadata, or a refusal."""
+        """Answer paths outside of the endpoint and the application: metadata, or a refusal."""
         # Browser clients look for metadata in many places, and must be able to read a 404.
         public = cors.FOR_METADATA if "/.well-known/" in scope["path"] else []
         try:
@@ -199,7 +199,7 @@ class GuardMiddleware:
 
     def _check_session(self, request: GuardedRequest, caller: Identity) -> None:
         headers, repeated = request.headers.by_name, request.headers.repeated
-        # Of two ids, the application could take the other one.
+        # If there are two ids, the application could use the other one.
         only = b"" if b"mcp-session-id" in repeated else headers[b"mcp-session-id"]
         self._sessions.require_own(only, caller)
 
@@ -257,7 +257,7 @@ def _read_message(request: GuardedRequest, body: bytes) -> None:
     request.envelope = envelope = read_envelope(body, once)
     request.operation = _operation(envelope)
     require_normal_uris(envelope)
-    # With the rule for GET or DELETE, a method of the application would run without its own.
+    # The rule for GET or DELETE would otherwise decide a message method of the application.
     if envelope.method in NOT_IN_MESSAGES:
         detail = f"{envelope.method} is not a method of messages"
         raise UnknownMethod(UnknownMethod.public, detail=detail)

@@ -1,4 +1,4 @@
-"""Rules that authors declare at their tools, and the policy that adds them to the operator's."""
+"""Rules that authors declare on their tools, and the policy that adds them to the operator's."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -31,7 +31,7 @@ class AuthorizationContext(Protocol):
 
 class requires:  # noqa: N801 - it is written as a decorator
     """
-    Say beside a tool, prompt or resource what a caller must hold.
+    Declare what the callers of a tool, prompt or resource must hold.
 
     ```python
     @server.tool()
@@ -39,10 +39,10 @@ class requires:  # noqa: N801 - it is written as a decorator
     async def refund(order: str) -> str: ...
     ```
 
-    Stands below the server's own decorator. The adapters of the official SDK and of FastMCP find
-    it there and the guard refuses with HTTP 403 whoever lacks something; lists leave the tool out.
-    What the operator's policy says of the tool holds as well. In FastMCP it is also a check:
-    ``@mcp.tool(auth=requires(scopes={"orders:refund"}))``. Alone it does nothing.
+    Write it below the server's own decorator. The adapters of the official SDK and of FastMCP read
+    it. The guard refuses other callers with HTTP 403, and lists leave the tool out. The operator's
+    rules for the tool apply as well. In FastMCP it is also an auth check:
+    ``@mcp.tool(auth=requires(scopes={"orders:refund"}))``. Without an adapter it has no effect.
 
     Raises:
         ConfigurationError: with reason ``not-a-collection``, and what ``Rule`` refuses.
@@ -80,13 +80,13 @@ class requires:  # noqa: N801 - it is written as a decorator
         if caller is None or target.token is None:
             return False
         if not self.rule.scopes <= caller.scopes:
-            # The token that FastMCP sees names what the held scopes contain too.
+            # The token that FastMCP sees also has the scopes that the held scopes contain.
             caller = msgspec.structs.replace(caller, scopes=frozenset(target.token.scopes))
         return self._policy_of_rule.decide(caller, _ANYTHING).allowed
 
 
 def rules_on(function: Any) -> tuple[Rule, ...]:
-    """Return what ``requires`` says of ``function``, under whatever it was wrapped in since."""
+    """Return the rules that ``requires`` attached to ``function``, inside any wrappers."""
     return _attached_rules(function, 4) if callable(function) else ()
 
 
@@ -95,8 +95,8 @@ def _attached_rules(function: Any, depth: int) -> tuple[Rule, ...]:
     if found or depth == 0:
         return found
     inner = unwrap(function)
-    # A wrapper without __wrapped__ still holds the function. A rule that gets lost in a wrapper
-    # would leave the tool unprotected.
+    # A wrapper without __wrapped__ still holds the function. If a wrapper hid the rule, the tool
+    # would be unprotected.
     cells = (
         cell.cell_contents
         for cell in getattr(inner, "__closure__", None) or ()
@@ -121,19 +121,19 @@ def _has_content(cell: CellType) -> bool:
 
 
 class Declarations(Protocol):
-    """How an adapter finds the rules that a server's author declared."""
+    """The interface through which an adapter reads the rules that a server's author declared."""
 
     def rules_of(self, operation: Operation) -> Sequence[Rule]:
-        """Return every rule that is now declared for ``operation``."""
+        """Return every rule that is declared for ``operation`` at this moment."""
 
     def declared(self) -> Mapping[tuple[str, str], Sequence[Rule]]:
-        """Return all that is declared, by method and name."""
+        """Return all declared rules, by method and name."""
 
     def offered(self) -> Collection[tuple[str, str]]:
-        """Return all that the server offers, declared or not, by method and name."""
+        """Return every operation of the server, with or without rules, by method and name."""
 
     async def read(self) -> None:
-        """Read the declarations that cannot be looked up while a request is decided."""
+        """Read the declarations that cannot be looked up during a request."""
 
     def listed(self, operation: Operation) -> Operation:
         """Return ``operation`` with the name that lists show."""
@@ -142,17 +142,17 @@ class Declarations(Protocol):
         """Return the operations that run the same component under another name."""
 
     def rules_of_component(self, component: Any) -> Sequence[Rule]:
-        """Return every rule declared at ``component``, whatever its name is."""
+        """Return every rule declared on ``component``, whatever its name is."""
 
 
 class SingleNameDeclarations:
     """The part of ``Declarations`` for a server whose components have one name each."""
 
     async def read(self) -> None:
-        """Read nothing: all of it can be looked up."""
+        """Read nothing: every declaration can be looked up during a request."""
 
     def offered(self) -> Collection[tuple[str, str]]:
-        """Return nothing besides what is declared."""
+        """Return nothing more than the declared operations."""
         return ()
 
     def listed(self, operation: Operation) -> Operation:
@@ -163,13 +163,13 @@ class SingleNameDeclarations:
         """Return nothing."""
         return ()
 
-    def rules_of_component(self, component: Any) -> Sequence[Rule]:  # noqa: ARG002 - its name says it all
-        """Return nothing besides what is added of its name."""
+    def rules_of_component(self, component: Any) -> Sequence[Rule]:  # noqa: ARG002 - the name decides
+        """Return nothing more than the rules of its name."""
         return ()
 
 
 class _DecisionKey(NamedTuple):
-    """The key of a remembered decision: all that a policy looks at."""
+    """The key of a cached decision: everything that a policy looks at."""
 
     kind: Kind
     scopes: frozenset[str]
@@ -178,10 +178,10 @@ class _DecisionKey(NamedTuple):
 
 
 class _AddedRules(NamedTuple):
-    """What applies to an operation besides the operator's rule for its name."""
+    """What applies to an operation in addition to the operator's rule for its name."""
 
     rules: Sequence[Rule]
-    # Other names of the same thing for which the operator wrote a rule.
+    # Other names of the same component that have a rule of the operator.
     other_names: Sequence[Operation]
 
 
@@ -190,12 +190,12 @@ _CACHE_SIZE = 4096
 
 class DeclaredPolicy(Policy):
     """
-    ``policy``, and all that authors declared: both must be met.
+    The operator's ``policy`` and the authors' declared rules. Callers must meet both.
 
-    An operation that one of the two speaks of is known; one that neither speaks of is refused, or
-    decided as ``policy`` decides unknown ones. A rule of ``policy`` for one name of a tool holds
-    under its other names too. Declarations are looked up for each request, so a
-    tool that was replaced is never decided by what held for its predecessor.
+    An operation with a rule on either side is known. ``policy`` decides the others as unknown
+    operations. A rule of ``policy`` for one name of a tool also applies to its other names.
+    Declarations are looked up for each request: the rules of a replaced tool must not decide calls
+    of its successor.
     """
 
     def __init__(self, policy: Policy, declarations: Declarations) -> None:
@@ -208,19 +208,19 @@ class DeclaredPolicy(Policy):
             if is_template(name) and (template := read_uri_template(name)) is not None
         ]
         self._policy_of_rule: dict[Rule, Policy] = {}
-        # A subclass of Policy may look at more than a caller's scopes and roles.
+        # A subclass of Policy can look at more than a caller's scopes and roles, so it is not cached.
         self._uses_cache = type(policy) is Policy
         self._cache: dict[_DecisionKey, tuple[_AddedRules, Decision]] = {}
 
     def decide(self, identity: Identity, operation: Operation) -> Decision:
-        """Return whether ``identity`` may do ``operation``, and all that both sides need."""
+        """Return whether ``identity`` may do ``operation``, and everything that both sides require."""
         operation = self.declarations.listed(operation)
         added = self._added_rules(operation)
         if not added.rules and not added.other_names:
             return self._operator_policy.decide(identity, operation)
         key = _DecisionKey(identity.kind, identity.scopes, identity.roles, operation)
         known = self._cache.get(key)
-        # A remembered decision is valid while the rules are the same.
+        # A cached decision is valid while the rules are the same.
         if known is not None and known[0] == added:
             return known[1]
         decision = self._decide(identity, operation, added)
@@ -235,7 +235,7 @@ class DeclaredPolicy(Policy):
         if decision.reason in ("uri-not-normal", "no-template-fits"):
             return decision
         if decision.reason == "unknown-operation":
-            # The declared rule makes it known. Other rules of the operator still apply, such as one
+            # A declared rule makes it known. Other rules of the operator still apply, such as a rule
             # for the same URI in another case.
             decision = self._operator_policy.decide_known(identity, operation)
         for other in added.other_names:
@@ -245,18 +245,18 @@ class DeclaredPolicy(Policy):
         return decision
 
     def decide_rules(self, identity: Identity, rules: Sequence[Rule]) -> Decision:
-        """Return whether ``identity`` meets all of ``rules``, which an author declared."""
+        """Return whether ``identity`` meets all of these declared ``rules``."""
         decision = _NOTHING_NEEDED
         for rule in rules:
             decision = _combine(decision, self._decide_rule(identity, rule))
         return decision
 
     def reaches(self, identity: Identity, scope: str) -> bool:
-        """Say whether the caller holds ``scope`` or a broader one that contains it."""
+        """Return whether the caller holds ``scope`` or a broader one that contains it."""
         return self._operator_policy.reaches(identity, scope)
 
     def matrix(self) -> Iterator[Requirement]:
-        """Yield every operation that has a rule on either side, with all that it needs."""
+        """Yield every operation with a rule on either side, and everything that it requires."""
         requirements = {
             requirement.operation: requirement for requirement in self._operator_policy.matrix()
         }
@@ -279,7 +279,7 @@ class DeclaredPolicy(Policy):
         return (Operation(*key) for key in self.declarations.offered())
 
     def requirement(self, operation: Operation) -> Requirement | None:
-        """Return all that both sides need, or ``None`` when the operation is refused to everybody."""
+        """Return what both sides require, or ``None`` if nobody may do the operation."""
         operation = self.declarations.listed(operation)
         requirement = self._operator_policy.requirement(operation)
         if self._operator_policy.forbids(operation) or not any(self._added_rules(operation)):
@@ -325,7 +325,7 @@ class DeclaredPolicy(Policy):
         )
 
     def _has_own_rule(self, operation: Operation) -> bool:
-        """Say whether the operator wrote a rule for this very name, and not for every name."""
+        """Return whether the operator wrote a rule for this name, and not only for ``"*"``."""
         method, name = operation.method, operation.name or ""
         return (method, name) in self.rules or any(
             method == ruled and template.match(name) is not None
@@ -335,7 +335,7 @@ class DeclaredPolicy(Policy):
     def _decide_rule(self, identity: Identity, rule: Rule) -> Decision:
         alone = self._policy_of_rule.get(rule)
         if alone is None:
-            # One for each declared rule: no peer can make this grow.
+            # One entry for each declared rule: no peer can make this cache grow.
             alone = self._policy_of_rule[rule] = Policy(base=rule)
         if not rule.scopes <= identity.scopes:
             reached = frozenset(
@@ -345,7 +345,7 @@ class DeclaredPolicy(Policy):
         return alone.decide(identity, _ANYTHING)
 
 
-# Which refusal is reported when both sides refuse: first those that no scope can fix.
+# If both sides refuse, the higher number is reported: refusals that no scope can fix come first.
 _PRECEDENCE = {
     "allowed": 0,
     "role-missing": 1,

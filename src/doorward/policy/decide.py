@@ -25,10 +25,10 @@ Reason = Literal[
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
     """
-    The answer, with everything the operation needs and not only what is missing.
+    The decision, with everything that the operation needs and not only what is missing.
 
-    A client that is told one missing scope at a time asks its user once for each. ``kinds`` are
-    those of the callers that may do it at all.
+    Told one missing scope at a time, a client would ask its user once for each. ``kinds`` are the
+    kinds of callers that the operation admits.
     """
 
     allowed: bool
@@ -120,9 +120,9 @@ class Policy:
 
     def decide_known(self, identity: Identity, operation: Operation) -> Decision:
         """
-        Return what ``decide`` does for an operation that a rule elsewhere makes known.
+        Return the decision for an operation that has a rule outside of this policy.
 
-        The base rule holds, and so do the rules for URIs that may be taken for this one.
+        The base rule applies, and so do the rules of URIs that can be mistaken for this one.
         """
         needs = self._needs_of(operation, is_known=True)
         if isinstance(needs, str):
@@ -162,11 +162,11 @@ class Policy:
         return _required(operation, self._needs_of(operation))
 
     def requirement_if_known(self, operation: Operation) -> Requirement | None:
-        """Return ``requirement`` of an operation that a rule elsewhere makes known."""
+        """Return the requirement of an operation that has a rule outside of this policy."""
         return _required(operation, self._needs_of(operation, is_known=True))
 
     def forbids(self, operation: Operation) -> bool:
-        """Say whether no rule can allow ``operation``: its URI is not one that a rule may decide."""
+        """Return whether no rule can allow ``operation``, because of its URI."""
         return self._needs_of(operation) in ("uri-not-normal", "no-template-fits")
 
     def containing(self, scope: str) -> frozenset[str]:

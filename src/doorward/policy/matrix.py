@@ -37,7 +37,7 @@ def policy_of(source: object) -> Policy:
     """
     Return the policy of ``source``: one itself, or anything with a ``policy`` or with ``rules``.
 
-    Rules alone are taken as they stand: without the base rule that a guard would add.
+    Rules alone are used as they are, without the base rule that a guard would add.
 
     Raises:
         ConfigurationError: ``no-policy``.
@@ -85,10 +85,10 @@ class Row:
 
     def admits_only(self, other: "Row") -> bool:
         """
-        Say whether everybody whom this row admits is admitted by ``other`` too.
+        Return whether ``other`` admits everybody whom this row admits.
 
-        Exact, and not a comparison of texts: whoever meets all of these clauses meets one of the
-        other's precisely when one of these is a part of it.
+        This is exact: callers of this row meet a clause of ``other`` if and only if one clause of
+        this row is a subset of it.
         """
         return (
             self.kinds <= other.kinds
@@ -120,7 +120,7 @@ class Matrix:
     rest: Row | None
 
     def row(self, method: str, name: str) -> Row | None:
-        """Return who may do an operation, or ``None``: what the policy of these rows would say."""
+        """Return who may do an operation, or ``None``: the decision of the policy with these rows."""
         status, entries = self._rule_index.lookup(method, name)
         if status == "no-template-fits" or status == "uri-not-normal":
             return None

@@ -1,4 +1,4 @@
-"""Finds the rules for an operation: by method and name, or by the URI that the name is."""
+"""Finds the rules for an operation by its method and its name, which can be a URI."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,17 +19,17 @@ from doorward.wire.resource_uri import (
 from doorward.wire.uri_template import UriTemplate, is_template, read_uri_template
 
 T = TypeVar("T")
-# As rules write it, and as FastMCP does.
+# The syntax of rules, and the one of FastMCP.
 _ACROSS_SEGMENTS = re.compile(r"\{\+[^{}]*\}|\{[^{}]*\*\}")
 MatchStatus = Literal["ruled", "conversation", "unknown", "no-template-fits", "uri-not-normal"]
 
 
-# How a method is written, by how somebody may have written it.
+# The exact spelling of each method, by its case-folded spelling.
 _CANONICAL_METHODS = {one.casefold(): one for one in {*NAMED, *CONVERSATION, *REACHES} if one}
 
 
 class RuleMatch(NamedTuple, Generic[T]):
-    """How an operation is known, and what is said of it: all of that holds."""
+    """How the index knows an operation, and the entries that apply to it. All of them apply."""
 
     status: MatchStatus
     entries: list[T]
@@ -42,7 +42,7 @@ class _Template(NamedTuple, Generic[T]):
 
 
 class _Lookup(NamedTuple, Generic[T]):
-    """What decides, and what holds besides because an application may take one URI for another."""
+    """The deciding entries, and those of URIs that an application can treat as the same one."""
 
     deciding: list[T]
     equivalent: list[T]
@@ -50,11 +50,12 @@ class _Lookup(NamedTuple, Generic[T]):
 
 class RuleIndex(Generic[T]):
     """
-    What is said of operations, by method and name: rules, or rows of a matrix.
+    An index of rules, or of rows of a matrix, by method and name.
 
-    The name itself comes first. Then come all templates that fit, then ``"*"``. Unless the name
-    itself is ruled, what is said of what the method reaches holds as well. A URI is also judged by what is said of those that an application may take it
-    for: the same one without its query, in another case, or with an encoded slash.
+    An entry for the exact name comes first, then all templates that fit, then ``"*"``. Without an
+    entry for the exact name, the entries of the methods that it reaches apply as well. So do the
+    entries of URIs that an application can treat as the same: without the query, in another case,
+    or with an encoded slash.
     """
 
     def __init__(self, entries: Mapping[tuple[str, str], T]) -> None:
@@ -65,7 +66,7 @@ class RuleIndex(Generic[T]):
             if name == EVERY:
                 continue
             if is_template(name):
-                # A server may have templates for which no rule can be written.
+                # A server can have templates for which no rule can be written.
                 if (template := read_uri_template(name)) is not None:
                     self._templates.setdefault(method, []).append(_template(method, template, one))
             elif method in URI_METHODS:
@@ -77,9 +78,9 @@ class RuleIndex(Generic[T]):
         self._named = {key: self._entries_for(*key) for key in self._entries if key[1] != EVERY}
 
     def _entries_for(self, method: str, name: str) -> list[T]:
-        """Return what is said of a name; of a template, what is said of every URI that fits it."""
+        """Return the entries of a name; for a template, also those of templates that cover it."""
         own = self._entries[(method, name)]
-        # Whoever can use none of its URIs has no use for the template either.
+        # A caller who can use none of the template's URIs does not need the template.
         wider = [
             one.entry
             for one in self._templates.get(method, ())
@@ -88,7 +89,7 @@ class RuleIndex(Generic[T]):
         return [own, *wider]
 
     def lookup(self, method: str, name: str | None, reaches: Reached | None = None) -> RuleMatch[T]:
-        """Return what is said of one operation, whose members these are."""
+        """Return the entries that apply to the operation with this method, name and target."""
         if name is not None and name != EVERY:
             if (exact := self._named.get((method, name))) is not None:
                 return RuleMatch("ruled", exact)
@@ -97,8 +98,8 @@ class RuleIndex(Generic[T]):
         found = self._find(method, name)
         if found is None:
             return RuleMatch("no-template-fits", [])
-        # A rule for every name of a method that reaches something says nothing of a name: whoever may
-        # not read a resource may not hear of it either.
+        # A "*" rule of a method that reaches resources does not replace the rule of the resource: a
+        # caller who may not read a resource may not subscribe to it.
         if method in CONVERSATION and not found.deciding:
             return RuleMatch("conversation", found.equivalent)
         return self._reached(reached_by(method, name, reaches), name, found)
@@ -114,7 +115,7 @@ class RuleIndex(Generic[T]):
         return RuleMatch("ruled" if deciding else "unknown", deciding + equivalent)
 
     def _find(self, method: str, name: str | None) -> _Lookup[T] | None:
-        """Return what is said under ``method``; ``None`` when a template begins alike and no more."""
+        """Return the entries of ``method``; ``None`` if a template only shares the prefix."""
         every = self._entries.get((method, EVERY))
         otherwise = [] if every is None else [every]
         if name is None or name == EVERY:
@@ -124,13 +125,13 @@ class RuleIndex(Generic[T]):
         if method not in self._ruled_uris:
             return _Lookup(otherwise, [])
         templates = self._templates.get(method, [])
-        # A rule for the URI with its query is what its author says of that query.
+        # A template with a query decides the URIs that have that query.
         if with_query := [one for one in templates if _matches_with_query(one.exact, name)]:
             return _Lookup([one.entry for one in with_query], [])
         fitting = [one for one in templates if _fits(one.exact, name)]
         coarse = coarse_form(name) if method in URI_METHODS else None
-        # Decided by a wider rule, a spelling that only the application understands would go round
-        # the template's own.
+        # No wider rule decides here: a spelling that only the application understands would bypass
+        # the template's rule.
         if not fitting and any(_shares_prefix(one, name, coarse) for one in templates):
             return None
         deciding = [one.entry for one in fitting] or otherwise
@@ -149,7 +150,7 @@ class RuleIndex(Generic[T]):
 
 
 def _shares_prefix(one: _Template[T], name: str, coarse: str | None) -> bool:
-    """Say whether a name begins like a template's, or may be taken for one that does and not fit."""
+    """Return whether a name, in either form, starts like a template and does not fit it."""
     if name.startswith(one.exact.literals[0]):
         return True
     if coarse is None or one.coarse is None or one.coarse.match(coarse) is not None:
@@ -158,22 +159,22 @@ def _shares_prefix(one: _Template[T], name: str, coarse: str | None) -> bool:
 
 
 def _covers(template: UriTemplate, text: str) -> bool:
-    """Say whether every URI of the template ``text`` fits ``template`` too."""
-    # Where URIs may have any number of segments, with few and with many.
+    """Return whether every URI of the template ``text`` also fits ``template``."""
+    # A variable can span any number of segments: try one and three.
     some = (_ACROSS_SEGMENTS.sub(segments, text) for segments in ("1", "1/1/1"))
     return all(template.match(one) is not None for one in some)
 
 
 def literal_prefix(text: str) -> str:
-    """Return the URI with which every URI of a template begins, and which does not fit it."""
+    """Return the literal text before the first variable of a template."""
     return text.partition("{")[0]
 
 
 def is_usable(method: str, name: str) -> bool:
     """
-    Say whether ``name`` can be the name of an operation of ``method``: a URI is in normal form.
+    Return whether ``name`` can name an operation of ``method``: a URI must be in normal form.
 
-    What ``completion/complete`` names is a URI where it is written as one, and a prompt otherwise.
+    In ``completion/complete``, a name with ``://`` is a URI; any other is a prompt.
     """
     is_uri = method in URI_METHODS or (method == "completion/complete" and "://" in name)
     return not is_uri or is_normal_template(name)
@@ -192,12 +193,12 @@ def _fits(template: UriTemplate, name: str) -> bool:
 
 def require_valid_rule(method: str, name: str) -> None:
     """
-    Refuse a rule that no request could be decided by, or not in one way.
+    Refuse a rule that can decide no request, or that is ambiguous.
 
     Raises:
         ConfigurationError: with reason ``not-an-operation`` or ``uri-not-normal``.
     """
-    # A rule that never applies would leave its operation to a wider rule.
+    # If a rule never applies, a wider rule decides its operation.
     meant = _CANONICAL_METHODS.get(method.strip().casefold(), method)
     if not method or not name or meant != method:
         raise ConfigurationError(
@@ -224,7 +225,7 @@ def require_valid_rule(method: str, name: str) -> None:
 
 
 def not_normal(what: str, uri: str) -> ConfigurationError:
-    """Return the refusal of ``what``, which is for a URI in another spelling than the normal form."""
+    """Return the error for ``what``, whose URI is not in normal form."""
     written = None if is_template(uri) else normal_form(uri)
     return ConfigurationError(
         "uri-not-normal",

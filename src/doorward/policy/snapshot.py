@@ -1,4 +1,4 @@
-"""Snapshots of a permission matrix, and what became wider since."""
+"""Snapshots of a permission matrix, and the permissions that became wider since."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ _VARIABLE = re.compile(r"\{[^}]*\}")
 
 @dataclass(frozen=True)
 class Change:
-    """One difference to a snapshot; ``wider`` means that more callers may than the snapshot allows."""
+    """One difference to a snapshot; ``wider`` means that more callers are allowed."""
 
     title: str
     what: Literal["wider", "narrower"]
@@ -26,10 +26,10 @@ class Change:
 
 def changes(before: Matrix, policy: Policy) -> Iterator[Change]:
     """
-    Yield how ``policy`` differs from what was written down, the wideners among them.
+    Yield every difference between the snapshot ``before`` and ``policy``, wider or narrower.
 
-    An operation that is new is wider unless whoever may do it could before under another rule. One
-    whose rule is gone is judged by the rule that decides it now.
+    A new operation is wider, unless an earlier rule allowed the same callers. An operation whose
+    rule was removed is compared with the rule that now decides it.
     """
     now = matrix_of(policy)
     for row in now.rows:
@@ -47,7 +47,7 @@ def changes(before: Matrix, policy: Policy) -> Iterator[Change]:
 
 
 def _widened_by_removed_template(row: Row, before: Matrix, policy: Policy) -> Iterator[Change]:
-    """Yield what became wider because a template is gone that kept back what only begins like it."""
+    """Yield what a removed template refused before: URIs that share its prefix and do not fit it."""
     if row.template is not None:
         start = literal_prefix(row.name)
         later = _row_now(policy, row.method, start)
@@ -66,17 +66,17 @@ def _row_now(policy: Policy, method: str, name: str) -> Row | None:
 
 
 def _sample_uri(name: str) -> str:
-    """Return a name of those that a template stands for, so that what now takes it is found."""
+    """Return a URI that fits the template ``name``, to look up the rule that decides it now."""
     return _VARIABLE.sub("x", name)
 
 
 def _row_before(row: Row, before: Matrix, now: Matrix) -> Row | None:
-    """Return who was allowed to do the operation of ``row`` before."""
+    """Return the row that decided the operation of ``row`` before."""
     if (row.method, row.name) in _names(before):
         return before.row(row.method, row.name)
     others: list[Row] = []
-    # A new rule for many names may take some of them from templates that are gone, and some that
-    # were decided by what they reach: it is compared with the strictest of all these.
+    # A new rule for many names can replace removed templates and rules of the methods it reaches.
+    # It is compared with the strictest of them.
     if row.template is not None:
         gone = _names(before) - _names(now)
         others += [one for one in before.rows if one.template and one.method == row.method
@@ -87,7 +87,7 @@ def _row_before(row: Row, before: Matrix, now: Matrix) -> Row | None:
 
 
 def _widened_through_other_methods(before: Matrix, now: Matrix, policy: Policy) -> Iterator[Change]:
-    """Yield what became wider for methods that are decided by the rules of what they reach."""
+    """Yield what became wider for methods that the rules of other methods decide."""
     named = _names(before) | _names(now)
     for method, targets in REACHES.items():
         for name in sorted({name for target, name in named if target in targets}):
@@ -104,7 +104,7 @@ def _widened_through_other_methods(before: Matrix, now: Matrix, policy: Policy) 
 def _target_is_wider(
     before: Matrix, now: Matrix, policy: Policy, targets: tuple[str, ...], name: str
 ) -> bool:
-    """Return whether one of the targets became wider itself, which is reported there."""
+    """Return whether a target itself became wider, and is reported under its own name."""
     return any(
         change.what == "wider"
         for target in targets
@@ -130,7 +130,7 @@ def _change(title: str, before: Row | None, after: Row | None, *, new: bool) -> 
 
 
 def document_of(matrix: Matrix) -> dict[str, Any]:
-    """Return the matrix as plain data: what ``matrix_in`` reads."""
+    """Return the matrix as plain data, which ``matrix_in`` reads."""
     return {
         "format": FORMAT,
         "operations": {row.title: _plain(row) for row in matrix.rows},
@@ -185,7 +185,7 @@ def _read(method: str, name: str, entry: Mapping[str, Any]) -> Row:
         name=name,
         scopes=frozenset(entry["scopes"]),
         roles=tuple(frozenset(roles) for roles in entry["roles"]),
-        # Read as a rule is, so that an invented kind is no wider than one that exists.
+        # ``Rule`` refuses unknown kinds. A made-up kind would count as wider than any real one.
         kinds=Rule(kinds=entry["kinds"]).kinds if entry["kinds"] else frozenset(),
         contained_in={
             scope: frozenset(broad) for scope, broad in entry.get("contained_in", {}).items()

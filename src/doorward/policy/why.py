@@ -14,9 +14,9 @@ Question = Literal["rule", "kind", "scope", "role"]
 @dataclass(frozen=True, slots=True)
 class Step:
     """
-    One question on the way to a decision. ``passed`` is ``None`` when it was not asked any more.
+    One check of a decision. ``passed`` is ``None`` if an earlier check had already failed.
 
-    ``wanted`` is what it asks for and ``found`` what there was, each as a sentence fragment.
+    ``wanted`` is what the check needs, ``found`` what the caller has; both are sentence fragments.
     """
 
     question: Question
@@ -35,10 +35,10 @@ class Explanation:
 
 def explain(policy: Policy, identity: Identity, operation: Operation) -> Explanation:
     """
-    Return what ``policy.decide`` answers, and why.
+    Return the decision of ``policy.decide``, and the steps that lead to it.
 
-    The steps stand in the order of the questions, and what comes after the first "no" is marked as
-    not asked. Each scope and each set of roles is a step of its own.
+    The steps have the order of the checks. Steps after the first failed check are marked as not
+    asked. Each scope and each set of roles is a separate step.
     """
     decision = policy.decide(identity, operation)
     needs = policy.requirement(operation)
@@ -94,12 +94,12 @@ def _role(roles: frozenset[str], identity: Identity) -> Step:
 def _mark_skipped(steps: list[Step]) -> list[Step]:
     """Mark the steps after the first failed question as skipped."""
     failed: Question | None = None
-    told = []
+    marked = []
     for step in steps:
         # All scopes are one question: the client gets all that are needed at once.
         if failed is not None and step.question != failed:
-            told.append(Step(step.question, step.wanted, "not asked", passed=None))
+            marked.append(Step(step.question, step.wanted, "not asked", passed=None))
         else:
-            told.append(step)
+            marked.append(step)
             failed = step.question if step.passed is False else failed
-    return told
+    return marked

@@ -1,4 +1,4 @@
-"""What a FastMCP server offers, and what runs behind each component of it."""
+"""The components of a FastMCP server, and the components that each of them runs."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -35,7 +35,7 @@ Name = tuple[str, str]
 READ = "resources/read"
 
 
-# Where a component that stands for another one keeps that one's name.
+# The attribute in which a component keeps the name of the component that it wraps.
 _MOUNTED: Mapping[type[Any], str] = {
     FastMCPProviderTool: "_original_name",
     FastMCPProviderPrompt: "_original_name",
@@ -54,7 +54,7 @@ _NAME_ATTRIBUTES: dict[type[Any], tuple[str | None, bool]] = {}
 
 
 def _name_attribute(kind: type[Any]) -> tuple[str | None, bool]:
-    """Return where components of this class keep that name, and whether a mounted server runs it."""
+    """Return the attribute with the wrapped name, and whether a mounted server runs it."""
     known = _NAME_ATTRIBUTES.get(kind)
     if known is None:
         known = _NAME_ATTRIBUTES[kind] = _find_name_attribute(kind)
@@ -70,7 +70,7 @@ def _find_name_attribute(kind: type[Any]) -> tuple[str | None, bool]:
 
 
 def server_behind(component: Any) -> FastMCP[Any] | None:
-    """Return the mounted server on which a component runs."""
+    """Return the mounted server that runs a component."""
     return component._server if _name_attribute(type(component))[1] else None
 
 
@@ -101,7 +101,7 @@ def providers_in(server: FastMCP[Any]) -> Iterator[Any]:
 
 
 def unmodified_components(server: FastMCP[Any]) -> Mapping[str, Any] | None:
-    """Return what ``server`` holds itself, where that is all and nothing changes it on its way."""
+    """Return the components of ``server``, if no provider or transform adds to or changes them."""
     held = server._local_provider
     is_plain = server.providers == [held] and not server._transforms and not held._transforms
     return held._components if is_plain and type(server).get_tool is FastMCP.get_tool else None
@@ -109,7 +109,7 @@ def unmodified_components(server: FastMCP[Any]) -> Mapping[str, Any] | None:
 
 def _bypass_switches(server: FastMCP[Any]) -> list[ContextVar[bool]]:
     """
-    Return the switches by which search transforms leave the tools in a list that they replace.
+    Return the context variables that make search transforms list the tools that they hide.
 
     Raises:
         ConfigurationError: ``unknown-transform``.
@@ -149,7 +149,7 @@ def require_no_hidden_lists(server: FastMCP[Any], beyond: Iterable[FastMCP[Any]]
     """
     Refuse a proxy of a server in this process that has tools which list or replace others.
 
-    A proxy keeps a list for all of its callers, so that no list beyond it is shortened.
+    A proxy caches one list for all of its callers, so lists behind it cannot be filtered.
 
     Raises:
         ConfigurationError: ``proxied-transform``.
@@ -168,11 +168,11 @@ def require_no_hidden_lists(server: FastMCP[Any], beyond: Iterable[FastMCP[Any]]
 
 
 async def _proxied(client_factory: Callable[[], Any]) -> FastMCP[Any] | None:
-    """Return the server of this process that a proxy is a client of, if it is of one."""
+    """Return the server in this process that a proxy connects to, if it does."""
     try:
         made = client_factory()
         client = await made if isawaitable(made) else made
-    except Exception:  # noqa: BLE001 - an author's own, which may need a request
+    except Exception:  # noqa: BLE001 - the author's code, which can need a request
         return None
     server = getattr(client.transport, "server", None)
     return server if isinstance(server, FastMCP) else None
@@ -186,25 +186,25 @@ class Component(NamedTuple):
 
 
 class ServerComponents:
-    """One reading of all that a server and those mounted in it offer."""
+    """A snapshot of all components of a server and of the servers mounted in it."""
 
     def __init__(self) -> None:
         self._offered: dict[int, list[Any]] = {}
         self._proxied: dict[Callable[[], Any], FastMCP[Any] | None] = {}
 
     async def offered(self, server: FastMCP[Any]) -> list[Any]:
-        """Return every component of ``server``, those included that a search transform hides."""
+        """Return every component of ``server``, including those that a search transform hides."""
         known = self._offered.get(id(server))
         if known is None:
             known = self._offered[id(server)] = await _offered(server)
         return known
 
     async def held(self, providers: Iterable[Any]) -> list[Any]:
-        """Return what ``providers`` hold themselves, by the names that it has before any transform."""
+        """Return the own components of ``providers``, with their names before any transform."""
         return [
             component
             for provider in providers
-            # What these have comes from others, or from a server far away.
+            # Components of these come from other providers, or from a remote server.
             if not isinstance(provider, (AggregateProvider, FastMCPProvider, ProxyProvider))
             and getattr(provider, "_inner", None) is None
             for component in (
@@ -216,7 +216,7 @@ class ServerComponents:
         ]
 
     async def chain(self, server: FastMCP[Any], component: Any) -> list[Component]:
-        """Return the component, and all that it stands in front of."""
+        """Return the component, and all components that it wraps."""
         links = [Component(server, component)]
         if isinstance(component, TransformedTool):
             parent = component.parent_tool
@@ -225,7 +225,7 @@ class ServerComponents:
             inner := server_behind(component) or await self._server_behind_proxy(component)
         ) is not None:
             method, name = name_of(component)
-            # A proxy notes the name beyond only where it shows another one.
+            # A proxy keeps the remote name only if it shows another one.
             wanted = (method, original_name(component) or name)
             for one in await self.offered(inner):
                 if name_of(one) == wanted:
@@ -233,8 +233,8 @@ class ServerComponents:
         return links
 
     async def _server_behind_proxy(self, component: Any) -> FastMCP[Any] | None:
-        """Return the server of this process that runs what a proxy shows."""
-        # The proxy asks it as a client without a token, so that no check of its own is made there.
+        """Return the server in this process that runs the proxy's component."""
+        # The proxy connects without a token, so that server makes no checks of its own.
         factory = getattr(component, "_client_factory", None)
         if factory is None:
             return None
@@ -262,15 +262,15 @@ async def _offered(server: FastMCP[Any]) -> list[Any]:
 
 
 def original_name(component: Any) -> str | None:
-    """Return the name that a component has on the server or the backend which it stands for."""
+    """Return the component's name on the mounted server or on the proxy's backend."""
     attribute, _ = _name_attribute(type(component))
     found = None if attribute is None else getattr(component, attribute)
     return None if found is None else str(found)
 
 
 def implementation_keys(component: Any) -> Iterator[Any]:
-    """Yield what is the same object wherever this very thing is run by another name."""
-    # What a function wraps is not looked for: many tools may be made of one function.
+    """Yield keys that are equal for all components that run the same code."""
+    # Wrapped functions are not followed: many tools can share one function.
     function = getattr(component, "fn", None)
     if ismethod(function):
         yield (id(function.__self__), function.__func__)

@@ -1,4 +1,4 @@
-"""Every component that a FastMCP server runs or lists is decided for its caller, by its public names."""
+"""Decides for the caller, by public names, which components a FastMCP server runs and lists."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -33,7 +33,11 @@ from doorward.integrations.fastmcp.components import (
     unmodified_components,
 )
 from doorward.integrations.fastmcp.names import ComponentNames
-from doorward.integrations.mcp_sdk.adapter import PLACEHOLDER_TOKEN, SdkRequest, current_sdk_request
+from doorward.integrations.mcp_sdk.adapter import (
+    BEARER_PLACEHOLDER,
+    SdkRequest,
+    current_sdk_request,
+)
 from doorward.policy import Decision, Operation
 
 _CALL, _GET, _READ = "tools/call", "prompts/get", "resources/read"
@@ -49,7 +53,7 @@ _Place = tuple[int, str, str]
 
 
 class _Admitted(NamedTuple):
-    """What was decided already: a call, and the calls by which its component is run elsewhere."""
+    """The call that was allowed, and the calls on mounted servers that it causes."""
 
     own: _Place | None = None
     inner_calls: frozenset[_Place] = frozenset()
@@ -65,9 +69,9 @@ def authorize_inner_calls(server: FastMCP[Any]) -> None:
     """
     Let ``server`` run and list for the caller of a guard only what the guard's policy allows.
 
-    A tool may call another tool by a name that came as an argument, as search transforms do. Every
-    way to run a component goes through these methods of its server, and none through the guard.
-    What no caller asked for, such as a call at start-up, is not decided.
+    A tool can call another tool by a name from its arguments, as search transforms do. The guard
+    does not see such calls, but all of them use these methods of the server. Calls without a
+    caller, such as those at start-up, are not checked.
     """
     if server in _PATCHED:
         return
@@ -80,7 +84,7 @@ def authorize_inner_calls(server: FastMCP[Any]) -> None:
         setattr(server, attribute, _authorized_run(server, method, getattr(server, attribute)))
     for attribute in ("list_tools", "list_prompts", "list_resources", "list_resource_templates"):
         setattr(server, attribute, _filtered_list(server, getattr(server, attribute)))
-    # By which the Skills extension finds out what to name.
+    # The Skills extension uses this check for its lists.
     if (check := getattr(server, "_check_resource_access", None)) is not None:
         server._check_resource_access = _authorized_check(server, check)  # type: ignore[method-assign]
 
@@ -104,8 +108,8 @@ def _filtered_list(server: FastMCP[Any], listing: Callable[..., Awaitable[Sequen
     @wraps(listing)
     async def permitted(**options: Any) -> Sequence[Any]:
         current = _current_request(server)
-        # Whoever lists a mounted server on its way to a longer list shortens that one. A proxy
-        # keeps a list for all of its callers.
+        # A list of a mounted server is filtered as part of the outer list. A proxy caches one list
+        # for all of its callers.
         if current is None or _listing.get() or current.names.is_proxied(server):
             return await listing(**options)
         token = _listing.set(True)
@@ -135,14 +139,14 @@ def _authorized_check(server: FastMCP[Any], check: Callable[..., Awaitable[None]
 
 
 class _CurrentRequest(NamedTuple):
-    """A message that is being served, and the names of the server that serves it."""
+    """The message that is being served, and the component names of its server."""
 
     sdk_request: SdkRequest
     names: ComponentNames
 
 
 def _current_request(server: FastMCP[Any]) -> _CurrentRequest | None:
-    """Return who asks, where that is a caller of a guard that this server stands behind."""
+    """Return the current request, if it came through the guard of this server."""
     found = current_sdk_request()
     if isinstance(found, SdkRequest):
         declarations = getattr(found.policy, "declarations", None)
@@ -158,15 +162,15 @@ def _current_request(server: FastMCP[Any]) -> _CurrentRequest | None:
 
 
 def _require_no_caller() -> None:
-    # A task in the background acts for the caller who began it, and nothing else is known of them.
+    # A background task acts for the caller who started it, whose permissions are not known here.
     token = get_access_token()
-    if token is not None and token.token.startswith(PLACEHOLDER_TOKEN):
+    if token is not None and token.token.startswith(BEARER_PLACEHOLDER):
         raise ToolError("A background task cannot use other components of its server.")
 
 
 async def _admit(server: FastMCP[Any], method: str, name: str, version: Any) -> _Admitted | None:
     """
-    Return what is decided with this call; ``None`` when there is nothing to decide.
+    Return the calls that this decision allows; ``None`` if nothing has to be decided.
 
     Raises:
         FastMCPError: the caller may not run it.
@@ -180,7 +184,7 @@ async def _admit(server: FastMCP[Any], method: str, name: str, version: Any) -> 
     if here not in known.inner_calls:
         decision = await _decide(current, server, method, name, component)
     elif not decision.allowed:
-        # By its public name it was allowed: what was read of it holds no longer.
+        # Its public name was allowed, so the last snapshot is out of date.
         await current.names.reload()
     if not decision.allowed:
         raise _refused(current.sdk_request, method, name, decision)
@@ -198,7 +202,7 @@ def _refused(current: SdkRequest, method: str, name: str, decision: Decision) ->
 
 
 async def _resolved(server: FastMCP[Any], method: str, name: str, version: Any) -> Any:
-    """Return the component that ``server`` would run; ``None`` where FastMCP finds none itself."""
+    """Return the component that ``server`` would run; ``None`` if FastMCP finds none."""
     held = unmodified_components(server)
     if held is not None and (found := held.get(f"{_KEYS[method].make_key(name)}@")) is not None:
         return found
@@ -219,7 +223,7 @@ async def _resolved(server: FastMCP[Any], method: str, name: str, version: Any) 
 async def _decide(
     current: _CurrentRequest, server: FastMCP[Any], method: str, name: str, component: Any
 ) -> Decision:
-    """Return whether the caller may do all that one public name of the component stands for."""
+    """Return whether the caller may use the component by one of its public names."""
     (caller, policy, _), names = current
     own_rules = _component_decision(current, component)
     if not own_rules.allowed:
@@ -230,15 +234,15 @@ async def _decide(
         decision = next((one for one in decisions if not one.allowed), decisions[0])
         if decision.allowed:
             return decision
-    # What has no public name at all is offered to nobody.
+    # A component without a public name is available to nobody.
     return decision or Decision(False, "unknown-operation")
 
 
 def _component_decision(current: _CurrentRequest, component: Any) -> Decision:
     """
-    Return whether the caller meets the rules that stand beside the very thing that is to run.
+    Return whether the caller meets the rules on the component itself.
 
-    It may have appeared, or taken the place of another one, since the server was read.
+    The component can be newer than the last snapshot of the server.
     """
     caller, policy, _ = current.sdk_request
     assert isinstance(policy, DeclaredPolicy)
@@ -248,7 +252,7 @@ def _component_decision(current: _CurrentRequest, component: Any) -> Decision:
 async def _public(
     names: ComponentNames, server: FastMCP[Any], method: str, name: str, component: Any
 ) -> list[list[str]]:
-    """Return the public names of a component, each with the spellings that all must be allowed."""
+    """Return the public names of a component, each with the spellings that must all be allowed."""
     listed = name if component is None else name_of(component)[1]
     is_template = isinstance(component, ResourceTemplate) and name != listed
     if server is names.server and component is not None:
@@ -265,13 +269,13 @@ async def _public(
 
 
 def _inner_calls(names: ComponentNames, method: str, name: str, component: Any) -> Iterator[_Place]:
-    """Yield the calls by which mounted servers are made to run this component."""
+    """Yield the calls on mounted servers that run this component."""
     while isinstance(component, TransformedTool):
         component = component.parent_tool
     inner, original = server_behind(component), original_name(component)
     if inner is not None and original is not None:
         if inner not in names:
-            # Mounted since the last reading.
+            # Mounted since the last snapshot.
             names.add(inner)
             authorize_inner_calls(inner)
         if isinstance(component, ResourceTemplate):

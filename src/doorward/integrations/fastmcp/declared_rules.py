@@ -1,4 +1,4 @@
-"""What a FastMCP server says of its tools, prompts and resources, however they are addressed."""
+"""The rules that a FastMCP server declares on its tools, prompts and resources."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -39,9 +39,9 @@ class FastMcpDeclarations:
     """
     The rules of one server: ``auth=`` of its components, and ``requires`` on their functions.
 
-    Components that the server holds itself are looked at for each request, and every component when
-    it is about to run. Those that come from elsewhere (mounted servers, providers, transforms) are
-    read by ``read``, also when one is asked for that was not there before.
+    The server's own components are looked up for each request, and every component again before it
+    runs. ``read`` takes a snapshot of the others (mounted servers, providers, transforms). A
+    request for an unknown component takes a new one.
     """
 
     def __init__(self, server: FastMCP[Any]) -> None:
@@ -54,7 +54,7 @@ class FastMcpDeclarations:
 
     async def read(self) -> None:
         """
-        Read what the server offers now, under the names that callers use.
+        Take a snapshot of the server's components, by the names that callers use.
 
         Raises:
             ConfigurationError: ``unknown-transform``, ``proxied-transform``.
@@ -64,7 +64,7 @@ class FastMcpDeclarations:
         providers = list(providers_in(self._server))
         servers = [one for one in providers if isinstance(one, FastMCP)]
         reading = ServerComponents()
-        # As on a pipe, where FastMCP asks nobody for a token: what is hidden from some is read too.
+        # On stdio, FastMCP checks no token and lists components that it hides from some callers.
         token = set_transport("stdio")
         try:
             with without_caller():
@@ -90,7 +90,7 @@ class FastMcpDeclarations:
             rules = list(
                 dict.fromkeys(rule for link in chain for rule in _rules_of(link.component))
             )
-            # Of several versions, a caller may name any: all of their rules hold.
+            # A caller can name any of several versions, so the rules of all of them apply.
             found.setdefault(name_of(component), []).extend(rules)
             if isinstance(component, ResourceTemplate):
                 templates.append((component, rules))
@@ -106,7 +106,7 @@ class FastMcpDeclarations:
             self._found.get((method, name), ()),
             *map(self._rules_of, self._own(method, name)),
         ):
-            # As a rule the two say the same, in the same words.
+            # Usually both have the same rules.
             rules += [rule for rule in some if rule not in rules]
         if method == "resources/read":
             rules += [
@@ -115,15 +115,15 @@ class FastMcpDeclarations:
         return rules
 
     def listed(self, operation: Operation) -> Operation:
-        """Return ``operation`` by the name that lists have for it."""
+        """Return ``operation`` with the name that lists show."""
         return self.names.listed(operation)
 
     def other_names(self, operation: Operation) -> Sequence[Operation]:
-        """Return the other names of what ``operation`` runs."""
+        """Return the operations that run the same component under another name."""
         return self.names.other_names(operation)
 
     def declared(self) -> Mapping[tuple[str, str], Sequence[Rule]]:
-        """Return all that is declared, and what has several names, of which one may have a rule."""
+        """Return all declared rules, and every component with several names."""
         everything = {key: list(rules) for key, rules in self._found.items() if rules}
         for component in self._server._local_provider._components.values():
             if isinstance(component, (Tool, Prompt, Resource, ResourceTemplate)) and (
@@ -135,13 +135,13 @@ class FastMcpDeclarations:
         return everything
 
     def offered(self) -> Collection[tuple[str, str]]:
-        """Return all that the server offered when it was read, and all that it holds itself."""
+        """Return all operations of the last snapshot, and those of the server's own components."""
         held = self._server._local_provider._components.values()
         kinds = (Tool, Prompt, Resource, ResourceTemplate)
         return {*self._found, *(name_of(one) for one in held if isinstance(one, kinds))}
 
     def rules_of_component(self, component: Any) -> Sequence[Rule]:
-        """Return what stands beside a component and those that it was made from."""
+        """Return the rules on a component and on those that it was transformed from."""
         rules = self._rules_of(component) if isinstance(component, FastMCPComponent) else []
         while isinstance(component, TransformedTool):
             component = component.parent_tool
@@ -172,7 +172,7 @@ class FastMcpDeclarations:
 
 
 def _rules_of(component: Any) -> list[Rule]:
-    """Return what the component itself says."""
+    """Return the rules on the component itself."""
     rules = [*rules_on(getattr(component, "fn", None))]
     checks = component.auth if isinstance(component.auth, list) else [component.auth]
     for check in checks:
@@ -182,12 +182,12 @@ def _rules_of(component: Any) -> list[Rule]:
             isinstance(check, _RestrictTag) and check.tag in component.tags
         ):
             rules.append(Rule(check.required_scopes))
-    # Said twice, as a check and by the function under it, it is still said once.
+    # The check and the function can declare the same rule.
     return list(dict.fromkeys(rules))
 
 
 def _add_auth_checks(server: FastMCP[Any]) -> None:
-    """Let FastMCP check marked functions itself too, by whatever name a call comes to them."""
+    """Add the rules of ``requires`` as FastMCP's auth checks, which apply to every name."""
     held: Iterable[Any] = server._local_provider._components.values()
     for component in held:
         checks = component.auth if isinstance(component.auth, list) else [component.auth]

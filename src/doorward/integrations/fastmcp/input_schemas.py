@@ -1,4 +1,4 @@
-"""A tool's input schema without listing every tool for it, which is what a FastMCP call does most."""
+"""Looks up a tool's input schema without listing every tool, the slowest part of a FastMCP call."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,11 +16,10 @@ _CACHE_SIZE = 4096
 
 class InputSchemas:
     """
-    The schemas by which the SDK judges ``Mcp-Param-*`` headers.
+    The schemas by which the SDK checks ``Mcp-Param-*`` headers.
 
-    FastMCP leaves the SDK to find a called tool in a list of all, made for each call. Where the
-    list would hold what the server holds, and nothing changes it on its way, the tool is looked up
-    instead: ``select_lookup`` says so to the SDK before each request, and otherwise lets it list.
+    With FastMCP, the SDK lists all tools for each call to find the called one. If no provider or
+    transform changes the list, ``select_lookup`` makes the SDK look up the tool directly.
 
     Spec: MCP 2026-07-28 basic/transports/streamable-http §Custom Headers from Tool Parameters
     """
@@ -33,7 +32,7 @@ class InputSchemas:
         self._known: dict[int, tuple[Tool, Mapping[str, Any]]] = {}
 
     def select_lookup(self) -> None:
-        """Let the SDK look a tool up, or list them all, as the server stands now."""
+        """Choose for the next request: look up the tool, or list all tools."""
         self._core.get_tool_input_schema = self._own or (self._find if self._is_plain() else None)
 
     def _is_plain(self) -> bool:
@@ -61,7 +60,7 @@ class InputSchemas:
 
 
 def _is_author_hook(hook: Callable[[str], Mapping[str, Any] | None]) -> bool:
-    # FastMCP's own hook knows no mounted or transformed tool before somebody has listed the tools,
-    # and the SDK serves a call whose schema is not known: a false header would pass until then.
+    # FastMCP's own hook knows no mounted or transformed tool before the tools were listed. The SDK
+    # serves a call without a known schema, so a false header would pass until then.
     made_by = getattr(hook, "__module__", None)
     return made_by not in (LowLevelServer.__module__, InputSchemas.__module__)

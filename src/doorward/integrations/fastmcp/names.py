@@ -24,10 +24,10 @@ _RELOAD_INTERVAL = 1.0
 
 class ComponentNames:
     """
-    What ``server`` offers by which names, and what each of them runs.
+    The public names of the components of ``server``, and the other names of each component.
 
-    Two public names of one component are other names of each other. So is the name that a component
-    has on a mounted server or had before a transform, unless something else has it in public.
+    A component can have two public names. Its name on a mounted server, or before a transform, is
+    also another name, unless it is the public name of another component.
     """
 
     def __init__(
@@ -52,15 +52,15 @@ class ComponentNames:
         return id(server) in self._servers or id(server) in self._proxied_by_id
 
     def is_proxied(self, server: FastMCP[Any]) -> bool:
-        """Say whether ``server`` is reached through a proxy alone."""
+        """Return whether ``server`` is reached only through a proxy."""
         return id(server) not in self._servers
 
     def add(self, server: FastMCP[Any]) -> None:
-        """Take in a server that has been mounted since the last reading."""
+        """Add a server that was mounted since the last snapshot."""
         self._servers[id(server)] = server
 
     def with_other_names(self) -> Collection[Name]:
-        """Return the public names whose components have other names too."""
+        """Return the public names of components that also have other names."""
         return self._other_names
 
     def update(
@@ -71,10 +71,10 @@ class ComponentNames:
         held: Iterable[Any],
     ) -> None:
         """
-        Take what a reading found.
+        Replace the names with those of a new snapshot.
 
-        That is the servers and those behind proxies, each public component with all that it stands
-        in front of, and what providers hold.
+        It has the servers, the servers behind proxies, each public component with all that it
+        wraps, and the providers' own components.
         """
         self._servers = {id(one): one for one in servers}
         self._proxied_by_id = {id(one): one for one in beyond}
@@ -86,7 +86,7 @@ class ComponentNames:
         alike: dict[Any, set[Name]] = {}
         for chain in chains:
             self._index_chain(chain, alike)
-        # By what names the same has been known before.
+        # The names of components before any transform.
         before: dict[Any, set[Name]] = {}
         for component in held:
             for what in implementation_keys(component):
@@ -137,12 +137,12 @@ class ComponentNames:
             for what in implementation_keys(one)
             for name in held.get(what, ())
         }
-        # A name that something else has now is about that.
+        # A name that is public now belongs to that public component.
         found = same | {name for name in before if name not in self._public}
         return tuple(Operation(*name) for name in sorted(found - {public}))
 
     def other_names(self, operation: Operation) -> Sequence[Operation]:
-        """Return the other names of what ``operation`` runs."""
+        """Return the operations that run the same component under another name."""
         method, name = operation.method, operation.name
         if name is None or not self._other_names:
             return ()
@@ -170,7 +170,7 @@ class ComponentNames:
         )
 
     def listed(self, operation: Operation) -> Operation:
-        """Return the operation by the name that lists have for it, where an app's tool is called."""
+        """Return ``operation`` with the name that lists show, if it addresses the tool of an app."""
         name = operation.name
         if not self._hashed or operation.method != "tools/call" or name is None:
             return operation
@@ -181,12 +181,12 @@ class ComponentNames:
         return Operation(operation.method, known)
 
     async def reload_if_unknown(self, name: Name) -> None:
-        """Look again at what there is if the server itself has a component that is not known yet."""
+        """Take a new snapshot if ``name`` is not known yet."""
         if name not in self._public:
             await self.reload()
 
     async def reload(self) -> None:
-        """Read again what there is, once in ``_RELOAD_INTERVAL`` seconds."""
+        """Take a new snapshot, at most once in ``_RELOAD_INTERVAL`` seconds."""
         if self._clock() >= self._next_reload:
             self._next_reload = self._clock() + _RELOAD_INTERVAL
             await self._reload()
@@ -195,10 +195,10 @@ class ComponentNames:
         self, server: FastMCP[Any], method: str, name: str, *, is_there: bool
     ) -> Collection[str]:
         """
-        Return the public names of what ``server``, which is mounted, knows as ``name``.
+        Return the public names of the component ``name`` of ``server``, a mounted server.
 
-        ``is_there`` says that the server has it. Whether it appeared since the last reading is
-        then looked at, once in ``_RELOAD_INTERVAL`` seconds: callers choose the names.
+        If ``is_there`` and the name is unknown, a new snapshot is taken, at most once in
+        ``_RELOAD_INTERVAL`` seconds: callers choose the names.
         """
         place = (id(server), method, name)
         if place not in self._inside and is_there:

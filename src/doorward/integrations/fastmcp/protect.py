@@ -1,7 +1,7 @@
 """
 FastMCP servers behind a guard: ``mcp = FastMCP("orders", auth=GuardAuth(guard))``.
 
-Needs FastMCP, which whoever has such a server has: ``pip install 'doorward[fastmcp]'``.
+Needs FastMCP: ``pip install 'doorward[fastmcp]'``.
 """
 
 from collections.abc import Callable
@@ -26,13 +26,13 @@ from doorward.integrations.declared_rules import DeclaredPolicy, requires
 from doorward.integrations.error_reporting import report_to_caller
 from doorward.integrations.fastmcp.declared_rules import FastMcpDeclarations
 from doorward.integrations.fastmcp.input_schemas import InputSchemas
-from doorward.integrations.mcp_sdk.adapter import PLACEHOLDER_TOKEN, SdkAdapter, connect
+from doorward.integrations.mcp_sdk.adapter import BEARER_PLACEHOLDER, SdkAdapter, connect
 from doorward.integrations.mcp_sdk.lifespan import ServerLifespan, is_running, mounted_lifespan
 from doorward.wire.asgi import ASGIApp, Receive, Scope, Send
 from doorward.wire.oauth.resource_metadata import WELL_KNOWN
 
-# A FastMCP server with an auth provider serves nobody whose request has no such header.
-_PLACEHOLDER_HEADER = (b"authorization", f"Bearer {PLACEHOLDER_TOKEN}".encode())
+# A FastMCP server with an auth provider refuses requests without this header.
+_PLACEHOLDER_HEADER = (b"authorization", f"Bearer {BEARER_PLACEHOLDER}".encode())
 
 Lifespan = Callable[[bool], ServerLifespan | None]
 
@@ -44,7 +44,7 @@ def current_user() -> Identity:
     Return the caller of the tool that is running.
 
     Raises:
-        ToolError: the server is not behind a guard, as on a pipe: there is nobody to name.
+        ToolError: the server is not behind a guard, so there is no caller.
     """
     caller = current_identity()
     if caller is None:
@@ -53,7 +53,7 @@ def current_user() -> Identity:
 
 
 CurrentUser = Annotated[Identity, Depends(current_user)]
-"""A tool's parameter that is its caller: no peer can send it, and no schema shows it."""
+"""A tool parameter with the caller. Peers cannot send it, and no schema shows it."""
 
 
 def protect(
@@ -66,11 +66,11 @@ def protect(
     app = protect(mcp, guard)
     ```
 
-    ``options`` are those of ``server.http_app``; the path is the guard's, and so is the judgement
-    on Host and Origin. ``app`` is for a server that is already mounted in an application, under a
-    prefix say; its other paths are served as the guard's settings have it (``open_paths``,
-    ``serve_other_paths``). Every tool needs a rule: its author's (``requires``, or ``auth=``), the
-    operator's, or ``Policy(unknown="base")``.
+    ``options`` are those of ``server.http_app``. The guard sets the path and checks Host and
+    Origin. Give ``app`` if the server is already mounted in an application, for example under a
+    prefix. The guard's settings ``open_paths`` and ``serve_other_paths`` decide about its other
+    paths. Every tool needs a rule: its author's (``requires``, or ``auth=``), the operator's, or
+    ``Policy(unknown="base")``.
 
     Raises:
         ConfigurationError: with reason ``two-judges``.
@@ -99,7 +99,7 @@ def _own_lifespan(web: Starlette, app: ASGIApp) -> Lifespan:
     def running() -> bool:
         return any(is_running(one.session_manager) for one in endpoints)
 
-    # Another transport, whose lifespan leaves nothing to see.
+    # Another transport: its lifespan leaves no session manager to check.
     return lambda _: ServerLifespan(app, running) if endpoints else None
 
 
@@ -124,7 +124,7 @@ def _guarded_app(
 
     async def read() -> None:
         await declared.read()
-        # What comes from mounted servers and providers is known only now.
+        # Components of mounted servers and providers are known only now.
         guard.require_hideable(policy)
 
     adapter = SdkAdapter(
@@ -136,7 +136,7 @@ def _guarded_app(
         lifespan=lifespan,
         started=read,
         before=InputSchemas(server).select_lookup,
-        # A proxy sends it on to whatever server stands behind.
+        # A FastMCP proxy would forward the token to its backend.
         hides_token=True,
         header=header,
     )
@@ -144,19 +144,19 @@ def _guarded_app(
 
 
 def _report_errors(server: FastMCP[Any]) -> None:
-    # Not as a middleware of FastMCP's: others of those would be shown what no peer may see.
+    # Not a FastMCP middleware: other middleware would see details that no peer may see.
     server.call_tool = report_to_caller(server.call_tool, _original_error, ToolError)  # type: ignore[method-assign]
     server.render_prompt = report_to_caller(server.render_prompt, _original_error, PromptError)  # type: ignore[method-assign]
     server.read_resource = report_to_caller(server.read_resource, _original_error, ResourceError)  # type: ignore[method-assign]
 
 
-# How FastMCP begins what it says of an exception that did not mean to speak to a caller. An author's
-# own error may have any cause, and is left alone.
+# The texts with which FastMCP wraps an unexpected exception. An author's own FastMCPError, with any
+# cause, is not changed.
 _FASTMCP_PREFIXES = ("Error calling tool ", "Error rendering prompt ", "Error reading resource ")
 
 
 def _original_error(error: BaseException) -> BaseException | None:
-    """Return what a tool, prompt or resource raised that FastMCP put words around."""
+    """Return the exception that FastMCP wrapped, raised by a tool, prompt or resource."""
     if not isinstance(error, FastMCPError) or not str(error).startswith(_FASTMCP_PREFIXES):
         return None
     cause = error.__cause__
@@ -173,9 +173,8 @@ class GuardAuth(AuthProvider):
     mcp.run(transport="http", port=8000)
     ```
 
-    The guard stands in front of everything FastMCP does for a request; only once it let one in
-    does FastMCP see it. Where ``mcp.http_app()`` is mounted in another application, that one
-    serves ``get_well_known_routes()`` at its root.
+    FastMCP sees a request only after the guard has allowed it. If ``mcp.http_app()`` is mounted in
+    another application, add ``get_well_known_routes()`` to the root of that application.
     """
 
     def __init__(self, guard: Guard) -> None:
@@ -184,16 +183,16 @@ class GuardAuth(AuthProvider):
         guard.awaits_server = True
 
     def policy_of(self, server: FastMCP[Any]) -> DeclaredPolicy:
-        """Return what decides at ``server``, which this is the auth provider of."""
+        """Return the policy that decides for ``server``, whose auth provider this is."""
         return DeclaredPolicy(self.guard.policy, FastMcpDeclarations(server))
 
     async def verify_token(self, token: str) -> AccessToken | None:  # noqa: ARG002 - FastMCP's hook
-        """Return nothing: no token is verified behind the guard, which verified it already."""
+        """Return ``None``: the guard has already verified the token."""
         return None
 
     def get_routes(self, mcp_path: str | None = None) -> list[Route]:
         """
-        Return no routes: the guard answers for the metadata itself.
+        Return no routes: the guard serves the metadata.
 
         Raises:
             ConfigurationError: with reason ``another-path``.
@@ -208,11 +207,11 @@ class GuardAuth(AuthProvider):
         return []
 
     def get_middleware(self) -> list[Middleware]:
-        """Return the place from which the guard moves to the front."""
+        """Return the middleware that puts the guard in front of the application."""
         return [Middleware(_GuardInFront, guard=self.guard)]
 
     def get_well_known_routes(self, mcp_path: str | None = None) -> list[Route]:  # noqa: ARG002
-        """Return the metadata's route, for the root of an application that this one is mounted in."""
+        """Return the metadata route, for the root of the outer application."""
         content = self.guard.metadata()
 
         async def metadata(_: Request) -> Response:
@@ -233,15 +232,15 @@ class _GuardInFront:
     """
     FastMCP's middleware slot, from which the guard moves in front of the whole application.
 
-    FastMCP judges Host and Origin and makes objects of a request before it comes to this slot; a
-    stranger's request is refused before all of that, and by the guard's lists of names alone.
+    FastMCP checks Host and Origin and parses a request before this slot. The guard must refuse an
+    unauthenticated request before that, by its own lists of hosts and origins.
     """
 
     def __init__(self, app: ASGIApp, guard: Guard) -> None:  # noqa: ARG002 - Starlette gives it
         self._guard = guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the one scope that comes here: the first, be it the start or a request."""
+        """Answer the first scope, a lifespan or a request. The guard answers all later ones."""
         web: Starlette = scope["app"]
         if not isinstance(web.middleware_stack, GuardMiddleware):
             here: set[object] = {HostOriginGuardMiddleware, _GuardInFront}

@@ -1,4 +1,4 @@
-"""Adapts a guard to a server of the official SDK: the caller becomes the SDK's own user."""
+"""Adapts a guard to a server of the official SDK: the caller becomes the SDK's user."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -38,19 +38,19 @@ from doorward.wire.asgi import ASGIApp, Message, Receive, Scope, Send
 # The key in an ASGI scope for the policy that shortens lists.
 _POLICY_KEY = "doorward.policy"
 
-# The prefix of the placeholder for the caller's token. Only the guard has the token: a server that
-# forwards it would be the confused deputy that MCP forbids.
-PLACEHOLDER_TOKEN = "kept-by-the-guard"
+# The prefix of the placeholder that replaces the caller's token. Only the guard has the token: a
+# server that forwards it would be the confused deputy that MCP forbids.
+BEARER_PLACEHOLDER = "kept-by-the-guard"
 
 _CACHE_SIZE = 1024
 _Key = tuple[str, str, str | None, float]
 
-# What a client id consists of besides letters and digits. A space, a "|" and a "%" are encoded.
+# Characters of a client id that are not encoded. A space, a "|" and a "%" are.
 _UNENCODED = ":/?#[]@!$&'()*+,;="
 
 
 class SdkRequest(NamedTuple):
-    """The caller of the current message, and the policy that decides behind the guard."""
+    """The caller of the current message, and the policy that decides its nested calls."""
 
     caller: Identity
     policy: Policy
@@ -66,7 +66,7 @@ current_sdk_request = _sdk_request.get
 
 @contextmanager
 def without_caller() -> Iterator[None]:
-    """Let the server act on its own behalf: no decision for a caller is made."""
+    """Run the block without a caller: nothing in it is decided by a policy."""
     token = _sdk_request.set("the-server-itself")
     try:
         yield
@@ -76,16 +76,16 @@ def without_caller() -> Iterator[None]:
 
 class SdkAdapter:
     """
-    An application of the SDK that is fields who calls, in the SDK's own words.
+    An application of the SDK that gets the guard's caller as the SDK's user.
 
-    ``get_access_token()`` works in tools; sessions, request states and tasks belong to their
-    principal. Where ``issuers`` are several, its ``client_id`` begins with the issuer and a space.
-    ``mounted`` says that the application stands under a prefix of its own, which it goes on
-    seeing. ``endpoint`` is where its routing would lead: the door has found the path already.
-    ``lifespan`` finds the server's lifespan in the application, fields whether the application's own
-    was run. ``started`` is run once the application has started, ``before`` before each request.
-    ``hides_token`` is for an application that sends its callers' headers on by itself: it sees no
-    ``Authorization`` header, or the one in ``header``, where it serves nobody without one.
+    ``get_access_token()`` works in tools. Sessions, request states and tasks belong to their
+    principal. With several ``issuers``, the principal's ``client_id`` starts with the issuer and a
+    space. ``mounted`` means that the application has a path prefix, which it keeps in its scope.
+    ``endpoint`` skips the application's routing: the guard has already matched the path.
+    ``lifespan`` returns the server's lifespan; its argument tells whether the application's own
+    lifespan ran. ``started`` runs once after start-up, ``before`` runs before each request.
+    ``hides_token`` removes the ``Authorization`` header from an application that forwards its
+    callers' headers. ``header`` replaces it, if the application requires one.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class SdkAdapter:
         _, user, credentials = self._user(identity)
         scope = {**scope, _POLICY_KEY: self._policy, "user": user, "auth": credentials}
         if not self._mounted:
-            # The whole path is the application's own, wherever the guard was mounted.
+            # The application sees the whole path, wherever the guard is mounted.
             scope["root_path"] = ""
             scope["app"] = self._app
         if self._hides_token:
@@ -152,7 +152,7 @@ class SdkAdapter:
     def _user(self, identity: Identity) -> tuple[Identity, AuthenticatedUser, AuthCredentials]:
         key = (identity.issuer, identity.subject, identity.token_id, identity.expires_at)
         known = self._users.get(key)
-        # What is found is of this very token only when all of it is the same.
+        # The key is not the whole token: only an equal identity is the same one.
         if known is not None and known[0] == identity:
             return known
         user = AuthenticatedUser(self._token_of(identity))
@@ -163,8 +163,8 @@ class SdkAdapter:
 
     def _token_of(self, identity: Identity) -> AccessToken:
         return self._token_type(
-            # FastMCP keeps answers by it: the same for all, one caller's would be another's.
-            token=f"{PLACEHOLDER_TOKEN}:{_digest(identity)}",
+            # FastMCP caches responses by token. With one value for all, callers would share them.
+            token=f"{BEARER_PLACEHOLDER}:{_digest(identity)}",
             client_id=self._client_of(identity),
             scopes=sorted(identity.scopes | self._implied(identity)),
             expires_at=int(identity.expires_at),
@@ -174,9 +174,9 @@ class SdkAdapter:
 
     def _client_of(self, identity: Identity) -> str:
         """
-        Return the client of ``identity`` so that no other issuer's client has the same name.
+        Return a client id for ``identity`` that is unique across issuers.
 
-        FastMCP's tasks belong to ``client_id|sub`` and know no issuer.
+        FastMCP's tasks belong to ``client_id|sub``, without an issuer.
         """
         client = identity.client_id or identity.subject
         if identity.issuer == self._sole_issuer and " " not in client and "|" not in client:
@@ -185,7 +185,7 @@ class SdkAdapter:
         return f"{identity.issuer} {quote(client, safe=_UNENCODED)}"
 
     def _implied(self, identity: Identity) -> frozenset[str]:
-        """Return the scopes of rules that the caller's broader ones contain."""
+        """Return the scopes of rules that the caller's broader scopes contain."""
         if self._scopes is None:
             self._scopes = frozenset(
                 scope for line in self._policy.matrix() for scope in line.scopes
@@ -226,7 +226,7 @@ class SdkAdapter:
                     refused = True
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     raise
-            # The application would say the same once more, with a traceback.
+            # The application would report the same failure again, with a traceback.
             if not refused:
                 await send(message)
 
@@ -247,7 +247,7 @@ class SdkAdapter:
 
 
 def _digest(identity: Identity) -> str:
-    """Return what two callers have in common only if their tokens say the same."""
+    """Return a digest that two callers share only if their tokens have the same content."""
     fields = (
         identity.issuer,
         identity.subject,
@@ -268,14 +268,14 @@ async def guard_middleware(
     """
     Serve one message as the middleware of a guarded server.
 
-    ``current_identity()`` is the caller of this very message, in whatever task it is served; lists
-    name what that caller may use.
+    ``current_identity()`` is the caller of this message, in whatever task it is served. Lists
+    contain only what that caller may use.
 
     Raises:
-        MCPError: an HTTP request that came round the guard.
+        MCPError: an HTTP request bypassed the guard.
     """
     if ctx.request is None:
-        # Not HTTP: a pipe of this machine's, and whoever holds it.
+        # Not HTTP: a pipe on this machine. Its owner is the caller.
         return await call_next(ctx)
     scope = ctx.request.scope
     identity, policy = scope.get(IDENTITY_KEY), scope.get(_POLICY_KEY)
@@ -300,7 +300,7 @@ async def guard_middleware(
     except MCPError as error:
         raise _with_reason(error) from error.__cause__
     except Exception as error:
-        # A handler of a low-level server, which nothing stands around.
+        # A handler of a low-level server, whose exceptions nothing else catches.
         text = public_sentence(error, str((ctx.params or {}).get("name", ctx.method)))
         if text is None:
             raise
@@ -316,7 +316,7 @@ def _without_unknown_session(
     """
     Return ``ctx`` without a session id that names no session of this server.
 
-    FastMCP keeps state under whatever the header says: two callers who say the same would share it.
+    FastMCP keeps state under the header's value: two callers who send the same would share it.
     """
     connection = getattr(ctx.session, "_connection", None)
     if ctx.request is None or getattr(connection, "session_id", None) is not None:
@@ -327,7 +327,7 @@ def _without_unknown_session(
 
 
 def _with_reason(error: MCPError) -> MCPError:
-    """Return ``error``, with the reason code of the refusal that it was made of."""
+    """Return ``error`` with the reason code of the refusal that caused it."""
     data = getattr(error.__cause__, "doorward_data", None)
     if data is None:
         return error
@@ -359,24 +359,24 @@ def _with_private_cache_scope(result: HandlerResult) -> HandlerResult:
 
 class _OptionalTracing(OpenTelemetryMiddleware):
     """
-    The SDK's tracing, where there is anything to trace.
+    The SDK's tracing, only if a tracer provider is set or the client sent a trace context.
 
-    Without a tracer provider its spans are empty, and cost a call an eighth of its time. What a
-    client sent along of a trace is passed on even then.
+    Without a tracer provider, spans are empty and take an eighth of a call's time. A trace context
+    of the client is passed on even then.
     """
 
     async def __call__(
         self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
     ) -> HandlerResult:
         """Serve one message."""
-        # The type itself: to ask an abstract class for its instances takes as long as the rest.
+        # Compares the type: isinstance() on an abstract class takes as long as the rest.
         if type(trace.get_tracer_provider()) is trace.ProxyTracerProvider and _is_plain(ctx):
             return await call_next(ctx)
         return await super().__call__(ctx, call_next)
 
 
 def _is_plain(ctx: ServerRequestContext[Any, Any]) -> bool:
-    """Say whether the message carries nothing that any propagator could read."""
+    """Return whether the message contains nothing that a propagator could read."""
     meta = ctx.params.get("_meta") if ctx.params else None
     if meta is None:
         return True
@@ -386,12 +386,12 @@ def _is_plain(ctx: ServerRequestContext[Any, Any]) -> bool:
 
 
 def connect(server: Server[Any]) -> None:
-    """Let ``server`` serve HTTP through a guard alone; done twice it is done once."""
+    """Make ``server`` refuse HTTP requests that bypass its guard. A second call does nothing."""
     if guard_middleware in server.middleware:
         return
     for place, one in enumerate(server.middleware):
-        # That very class: a subclass is an author's own.
+        # The exact class: a subclass belongs to the server's author.
         if type(one) is OpenTelemetryMiddleware:
             server.middleware[place] = _OptionalTracing()
-    # Outermost: what it shortens is what goes out, whatever stands behind it.
+    # Outermost: no later middleware can add entries to a filtered list.
     server.middleware.insert(0, guard_middleware)

@@ -1,4 +1,4 @@
-"""What a tool of a server calls, reads or lists on its own server is decided for its caller."""
+"""Applies the caller's permissions to what a tool calls, reads or lists on its own server."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
@@ -13,7 +13,7 @@ from doorward.integrations.declared_rules import DeclaredPolicy
 from doorward.integrations.mcp_sdk.adapter import SdkRequest, current_sdk_request
 from doorward.policy import Operation
 
-# Whether something of a server runs already. Its first call is the request, decided by the guard.
+# Whether a component runs already. The first call is the request, which the guard has decided.
 _running: ContextVar[bool] = ContextVar("doorward_running", default=False)
 _PATCHED: WeakSet[MCPServer[Any]] = WeakSet()
 
@@ -23,7 +23,7 @@ def authorize_nested_calls(server: MCPServer[Any]) -> None:
     Let ``server`` run and list for its own tools only what their caller may use.
 
     A tool may read a resource or call a tool by a name that came as an argument, which the guard
-    has seen as an argument alone. What no caller of a guard request for is not decided.
+    has seen only as an argument. Calls without a guarded caller are not checked.
     """
     if server in _PATCHED:
         return
@@ -79,7 +79,7 @@ def _filtered_list(
     async def permitted(*given: Any, **options: Any) -> Sequence[Any]:
         found = await listing(*given, **options)
         request = _nested_request(server)
-        # A list that a client asks for is shortened where it goes out.
+        # The middleware filters lists that a client requests.
         if request is None:
             return found
         decide, caller = request.policy.decide, request.caller

@@ -1,7 +1,7 @@
 """
 Servers of the official SDK behind a guard: ``app = protect(server, guard)``.
 
-Needs the SDK, which whoever has such a server has: ``pip install 'doorward[mcp]'``.
+Needs the SDK: ``pip install 'doorward[mcp]'``.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ def current_user() -> Identity:
     Return the caller of the tool that is running.
 
     Raises:
-        ToolError: the server is not behind a guard, as on a pipe: there is nobody to name.
+        ToolError: the server is not behind a guard, so there is no caller.
     """
     caller = current_identity()
     if caller is None:
@@ -52,7 +52,7 @@ def current_user() -> Identity:
 
 
 CurrentUser = Annotated[Identity, Resolve(current_user)]
-"""A tool's parameter that is its caller: no peer can send it, and no schema shows it."""
+"""A tool parameter with the caller. Peers cannot send it, and no schema shows it."""
 
 
 def protect(
@@ -69,11 +69,11 @@ def protect(
     app = protect(server, guard)
     ```
 
-    ``options`` are those of ``server.streamable_http_app``; the path is the guard's, and so is the
-    judgement on Host and Origin. ``app`` is for a server that is already mounted in an application,
-    under a prefix say; its other paths are served as the guard's settings have it
-    (``open_paths``, ``serve_other_paths``). Every tool needs a rule: its author's (``requires``),
-    the operator's, or ``Policy(unknown="base")``.
+    ``options`` are those of ``server.streamable_http_app``. The guard sets the path and checks Host
+    and Origin. Give ``app`` if the server is already mounted in an application, for example under a
+    prefix. The guard's settings ``open_paths`` and ``serve_other_paths`` decide about its other
+    paths. Every tool needs a rule: its author's (``requires``), the operator's, or
+    ``Policy(unknown="base")``.
 
     Raises:
         ConfigurationError: with reason ``two-judges``, ``not-mounted`` or ``uri-not-normal``.
@@ -93,14 +93,14 @@ def protect(
         authorize_nested_calls(server)
         # The only place between a tool and the result that the SDK makes of its exception.
         server.call_tool = report_to_caller(server.call_tool, _raised, ToolError)  # type: ignore[method-assign]
-    # The guard knows which names this server answers to; the SDK's own list would refuse them.
-    unjudged = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    # The guard has checked Host. The SDK's own list would refuse the public name.
+    unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     if app is None:
         own = server.streamable_http_app(
             **{
                 "streamable_http_path": guard.path,
                 "max_request_body_size": guard.max_body,
-                "transport_security": unjudged,
+                "transport_security": unchecked,
                 **options,
             }
         )
@@ -115,7 +115,7 @@ def protect(
         )
         return guard.protect(adapter, policy=policy, prepare=adapter.prepare)
     manager = _manager_of(server, core, app, guard.app_path)
-    manager.security_settings = unjudged
+    manager.security_settings = unchecked
     keep_events_apart(manager)
     adapter = SdkAdapter(
         app,
@@ -141,7 +141,7 @@ def _raised(error: BaseException) -> BaseException | None:
 def _manager_of(
     server: MCPServer[Any] | Server[Any], core: Server[Any], app: ASGIApp, path: str
 ) -> Any:
-    # One that the author made, as the SDK's pages show for a low-level server.
+    # The author's own manager, as the SDK's docs show for a low-level server.
     found = session_manager_at(applications_at(app, path_served(app, path)))
     if found is not None and found.app is core:
         return found
@@ -194,7 +194,7 @@ class _SdkDeclarations(SingleNameDeclarations):
         method, uri = operation.method, operation.name
         if method != "resources/read" or self.server is None or uri is None:
             return ()
-        # The operator's own rule for a URI is the one for it, as in every policy.
+        # An operator's rule for the exact URI decides alone, as in every policy.
         if (method, uri) in self._ruled:
             return ()
         keys = (_key_of(one) for one in self._resources(uri))
@@ -250,5 +250,5 @@ def _key_of(component: Any) -> str:
 def _fits(template: Any, uri: str) -> bool:
     try:
         return template.matches(uri) is not None
-    except Exception:  # noqa: BLE001 - it refuses paths that climb; whatever it refuses, it fits
+    except Exception:  # noqa: BLE001 - it refuses path traversal, and such a URI fits
         return True
