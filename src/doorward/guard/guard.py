@@ -15,6 +15,7 @@ from doorward.guard.http.paths import EndpointPaths
 from doorward.guard.issuers import Audience, Issuer, IssuerOptions, trusted
 from doorward.guard.middleware import GuardMiddleware, GuardSettings
 from doorward.guard.pipeline import Pipeline
+from doorward.net.clock import LEEWAY
 from doorward.policy import Policy
 from doorward.tokens import TrustedIssuer, Verifier
 from doorward.wire.address import require_resource
@@ -110,7 +111,7 @@ class Guard:
         serve_other_paths: bool = False,
         hide_refused: bool = False,
         max_body: int = 4 * MEBIBYTE,
-        leeway: float = 30.0,
+        leeway: float = LEEWAY,
         longest_life: float = 86400.0,
         cache_entries: int = 10_000,
         cache_ttl: float = 300.0,

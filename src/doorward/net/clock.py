@@ -10,6 +10,9 @@ Clock = Callable[[], float]
 # correct them. A clock that is set back further must not make an expired value valid again.
 CLOCK_SKEW = 60
 
+# How many seconds an expired token is still accepted, unless a guard says otherwise.
+LEEWAY = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:

@@ -9,6 +9,7 @@ from doorward.errors import MalformedToken, UnknownIssuer
 from doorward.identity import Identity
 from doorward.jose.compact import MalformedJws, decode_segment, read_object
 from doorward.net import Clock, Fetcher
+from doorward.net.clock import LEEWAY
 from doorward.net.url import host_ports_of
 from doorward.tokens.api_keys.key import PREFIX
 from doorward.tokens.api_keys.verifier import ApiKeys, ApiKeyVerifier
@@ -75,7 +76,7 @@ class CredentialVerifier:
         *,
         api_keys: ApiKeys | None = None,
         clock: Clock = time.time,
-        leeway: float = 30.0,
+        leeway: float = LEEWAY,
         longest_life: float = 86400.0,
         cache_entries: int = 10_000,
         cache_ttl: float = 300.0,

@@ -15,6 +15,7 @@ from doorward.errors import (
 from doorward.identity import Identity
 from doorward.jose.compact import JwsHeader, MalformedJws, read_header, read_object, split_jws
 from doorward.net import Clock, Fetcher
+from doorward.net.clock import LEEWAY
 from doorward.net.url import host_ports_of
 from doorward.tokens.cache import VerifiedTokenCache
 from doorward.tokens.jwt.checks import Expected, PresentedToken, admit
@@ -70,7 +71,7 @@ class Verifier:
         issuers: Sequence[TrustedIssuer],
         *,
         clock: Clock = time.time,
-        leeway: float = 30.0,
+        leeway: float = LEEWAY,
         longest_life: float = 86400.0,
         cache_entries: int = 10_000,
         cache_ttl: float = 300.0,

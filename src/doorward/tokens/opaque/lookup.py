@@ -10,6 +10,7 @@ from doorward.identity import Identity
 from doorward.jose.compact import LONGEST_TOKEN
 from doorward.net import Clock, Fetcher, SingleFlight
 from doorward.net.circuit_breaker import CircuitBreaker
+from doorward.net.clock import LEEWAY
 from doorward.tokens.cache import VerifiedTokenCache
 from doorward.tokens.opaque.checks import identity_from_response
 from doorward.tokens.opaque.issuer import LookupContext, OpaqueIssuer
@@ -78,7 +79,7 @@ class OpaqueTokens:
         *,
         fetcher: Fetcher,
         clock: Clock = time.time,
-        leeway: float = 30.0,
+        leeway: float = LEEWAY,
         cache_entries: int = 10_000,
         cache_ttl: float = 300.0,
     ) -> None:
