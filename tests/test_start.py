@@ -23,6 +23,7 @@ HEAVY = (
 SERVER = """
 import asyncio, json, sys
 from doorward import Guard, Identity, McpServer, Policy, Rule
+from doorward.identity import SCOPE_KEY
 
 server = McpServer("small", version="1.0")
 
@@ -45,6 +46,11 @@ async def whoami(user: Identity, greeting: str = "Hello") -> str:
 policy = Policy(base=Rule(), rules=server.rules)
 guard = Guard(resource="http://127.0.0.1/mcp", issuer="https://issuer.example", policy=policy)
 app = guard.protect(server.asgi)
+# Behind a guard, the endpoint serves verified callers alone.
+CALLER = Identity(
+    issuer="https://issuer.example", subject="alice", client_id="c", kind="person", expires_at=2e9,
+    scopes=frozenset({"mcp:tools"}), roles=frozenset(),
+)
 
 
 async def ask(app, method, params, **headers):
@@ -69,6 +75,7 @@ async def ask(app, method, params, **headers):
         "raw_path": b"/mcp",
         "query_string": b"",
         "headers": [(key.encode(), value.encode()) for key, value in named.items()],
+        SCOPE_KEY: CALLER if app is server.asgi else None,
     }
     told = []
 
