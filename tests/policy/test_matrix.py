@@ -269,6 +269,18 @@ def test_nobody_gets_in_anew_without_a_change_that_says_wider(
     assert not anew or wider(before, after)
 
 
+def test_a_new_rule_for_every_completion_is_wider_where_no_resource_had_a_rule() -> None:
+    everybody = Rule()
+    before = Policy(rules={("prompts/get", "*"): everybody})
+    after = Policy(rules={("prompts/get", "*"): everybody, ("completion/complete", "*"): everybody})
+    resource = Operation("completion/complete", "n://a", "resources/read")
+    alice = caller(frozenset(), frozenset(), "person")
+
+    assert not before.decide(alice, resource).allowed
+    assert after.decide(alice, resource).allowed
+    assert wider(before, after) == ["completion/complete (other resources)"]
+
+
 @given(policies, callers, operations)
 def test_an_explanation_says_what_the_decision_says(
     policy: Policy, who: Identity, operation: Operation

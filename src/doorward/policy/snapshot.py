@@ -12,6 +12,8 @@ from doorward.policy.rule_index import literal_prefix
 from doorward.policy.rules import EVERY, REACHES, Operation, Rule
 
 FORMAT = "doorward permissions 1"
+# A URI for which nobody writes a rule.
+_OTHER_URI = "other-resource://x"
 _VARIABLE = re.compile(r"\{[^}]*\}")
 
 
@@ -40,6 +42,7 @@ def changes(before: Matrix, policy: Policy) -> Iterator[Change]:
             yield from _change(row.title, row, _row_now(policy, row.method, row.name), new=False)
             yield from _widened_by_removed_template(row, before, policy)
     yield from _widened_through_other_methods(before, now, policy)
+    yield from _widened_for_other_resources(before, policy)
     yield from _change(
         "what describes the server", before.conversation, now.conversation, new=False
     )
@@ -113,6 +116,22 @@ def _target_is_wider(
             name, before.row(target, _sample_uri(name)), _row_now(policy, target, name), new=False
         )
     )
+
+
+def _widened_for_other_resources(before: Matrix, policy: Policy) -> Iterator[Change]:
+    """
+    Yield what became wider for resources without a rule, by a method that reaches prompts as well.
+
+    The row of such a method's "*" says who may do it for prompts.
+    """
+    ruled = {row.method for row in (*before.rows, *matrix_of(policy).rows)}
+    for method, targets in REACHES.items():
+        # Without a rule of its own, the rules of the targets decide, and they are reported.
+        if len(targets) > 1 and method in ruled:
+            earlier = before.row(method, _OTHER_URI)
+            found = _change(f"{method} (other resources)", earlier,
+                            _row_now(policy, method, _OTHER_URI), new=False)  # fmt: skip
+            yield from (one for one in found if one.what == "wider")
 
 
 def _change(title: str, before: Row | None, after: Row | None, *, new: bool) -> Iterator[Change]:
