@@ -249,7 +249,7 @@ def test_going_back_after_the_end_leads_to_a_page_that_helps(
     expect(page.get_by_role("heading", level=1)).to_have_text("This page is no longer good")
     expect(page.get_by_role("button", name="Allow", exact=True)).to_have_count(0)
     expect(page.get_by_text("What you can do")).to_be_visible()
-    expect(page.get_by_label("Id", exact=True)).to_have_value(re.compile("^[0-9a-f]{32}$"))
+    expect(page.get_by_label("Id", exact=True)).to_have_value(re.compile("^[0-9a-f]{16}$"))
     assert len(program.answers) == 1
 
 

@@ -30,7 +30,7 @@ BREAKS = (
         "if False:",
         "the server refuses to listen on every network",
     ),
-    Break(2, "neighbours.admit(request.headers.raw)", "return", "another host name is refused"),
+    Break(2, "host_check.admit(request.headers.raw)", "return", "another host name is refused"),
     Break(
         2,
         'for header in ("MCP-Protocol-Version", "Mcp-Method"):',
