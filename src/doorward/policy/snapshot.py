@@ -42,7 +42,7 @@ def changes(before: Matrix, policy: Policy) -> Iterator[Change]:
             yield from _change(row.title, row, _row_now(policy, row.method, row.name), new=False)
             yield from _widened_by_removed_template(row, before, policy)
     yield from _widened_through_other_methods(before, now, policy)
-    yield from _widened_for_other_resources(before, policy)
+    yield from _widened_for_other_resources(before, now, policy)
     yield from _change(
         "what describes the server", before.conversation, now.conversation, new=False
     )
@@ -118,13 +118,13 @@ def _target_is_wider(
     )
 
 
-def _widened_for_other_resources(before: Matrix, policy: Policy) -> Iterator[Change]:
+def _widened_for_other_resources(before: Matrix, now: Matrix, policy: Policy) -> Iterator[Change]:
     """
     Yield what became wider for resources without a rule, by a method that reaches prompts as well.
 
     The row of such a method's "*" says who may do it for prompts.
     """
-    ruled = {row.method for row in (*before.rows, *matrix_of(policy).rows)}
+    ruled = {row.method for row in (*before.rows, *now.rows)}
     for method, targets in REACHES.items():
         # Without a rule of its own, the rules of the targets decide, and they are reported.
         if len(targets) > 1 and method in ruled:
