@@ -5,7 +5,7 @@ import pytest
 from doorward.authserver.settings import ConfiguredClient, Resource
 from tests.authserver.conftest import StartAuthServer, StoppedClock
 from tests.authserver.harness import RESOURCE, SCOPES, AuthServerHarness, basic
-from tests.authserver.test_code_grant import RESOURCE_SERVER, RS_SECRET, is_active
+from tests.authserver.token.test_code_grant import RESOURCE_SERVER, RS_SECRET, is_active
 from tests.ledger import proves
 
 OTHER = "http://localhost:9000/other"

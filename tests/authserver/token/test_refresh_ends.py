@@ -10,7 +10,7 @@ from doorward.authserver.settings import Lifetimes
 from doorward.authserver.store.schema import grants, refresh_tokens
 from tests.authserver.conftest import StartAuthServer, StoppedClock
 from tests.authserver.harness import SCOPES, AuthServerHarness, claims_of
-from tests.authserver.test_code_grant import RESOURCE_SERVER, is_active
+from tests.authserver.token.test_code_grant import RESOURCE_SERVER, is_active
 from tests.ledger import proves
 
 

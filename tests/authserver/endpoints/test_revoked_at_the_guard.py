@@ -13,7 +13,7 @@ from doorward.policy import EVERY, Policy, Rule
 from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
 from tests.authserver.conftest import StartAuthServer, StoppedClock
 from tests.authserver.harness import AuthServerHarness, Tokens
-from tests.authserver.test_store import kept
+from tests.authserver.store.test_store import kept
 from tests.e2e.processes import started
 from tests.guard.bench import Bench
 from tests.ledger import proves
