@@ -23,6 +23,11 @@ def is_consent(page: httpx2.Response) -> bool:
     return page.status_code == 200 and 'name="decision"' in page.text
 
 
+def is_remembered(page: httpx2.Response) -> bool:
+    """Say whether the page asks for one click, for what the user allowed before."""
+    return is_consent(page) and "Continue to this application?" in page.text
+
+
 def is_sign_in(page: httpx2.Response) -> bool:
     """Say whether the page asks who is there."""
     return page.status_code == 200 and 'name="password"' in page.text

@@ -6,10 +6,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, Response, ViewportSize, expect
+from starlette.responses import RedirectResponse
 
 from doorward.authserver.pages.pages import SECURITY_HEADERS
 from tests.ledger import proves
-from tests.pages.browser import DESKTOP, SIZES, Watched, new_page
+from tests.pages.browser import DESKTOP, SIZES, Watched, new_page, served
 from tests.pages.real_server import PASSWORDS, Program, real_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("chromium")]
@@ -149,17 +150,39 @@ def test_deny_is_told_to_the_program(watched: Watched, program: Program) -> None
 
 
 @proves("S33", "accepts", "consent is remembered narrowly")
-def test_what_was_allowed_is_not_asked_again(watched: Watched, program: Program) -> None:
+def test_what_was_allowed_is_confirmed_with_one_click(watched: Watched, program: Program) -> None:
     watched.page.goto(program.authorize_url())
     sign_in(watched.page)
     decide(watched.page, "Allow")
     first = arrive(watched.page, program)
 
     watched.page.goto(program.authorize_url())
+    expect(
+        watched.page.get_by_role("heading", name="Continue to this application?")
+    ).to_be_visible()
+    decide(watched.page, "Allow")
     second = arrive(watched.page, program)
 
     assert second["code"] != first["code"]
     assert len(program.answers) == 2
+
+
+@proves("S201", "refuses", "no silent cross-site consent")
+def test_a_redirect_from_another_site_ends_at_a_page(watched: Watched, program: Program) -> None:
+    watched.page.goto(program.authorize_url())
+    sign_in(watched.page)
+    decide(watched.page, "Allow")
+    arrive(watched.page, program)
+
+    # A client opens the address of a malicious server, which redirects to the honest one. Chromium
+    # sends "Sec-Fetch-Site: none" to both, because no web page started the navigation.
+    with served(RedirectResponse(program.authorize_url())) as elsewhere:
+        watched.page.goto(elsewhere.replace("127.0.0.1", "localhost"))
+
+    expect(
+        watched.page.get_by_role("heading", name="Continue to this application?")
+    ).to_be_visible()
+    assert len(program.answers) == 1
 
 
 @proves("S33", "refuses", "consent is remembered narrowly")

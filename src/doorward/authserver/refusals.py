@@ -167,11 +167,11 @@ class LoginRequired(OAuthRefused):
 
 
 class ConsentRequired(OAuthRefused):
-    """The user has not consented, and the request has ``prompt=none``."""
+    """A code needs a click on the consent page, and the request has ``prompt=none``."""
 
     code = "consent-required"
     wire_error = "consent_required"
-    public = "The user has to agree first."
+    public = "The user has to confirm on a page."
     hint = "Send the request again without prompt=none."
 
 

@@ -6,7 +6,7 @@ from doorward.authserver.settings import Resource
 from tests.authserver.browser import answer_in
 from tests.authserver.conftest import StartAuthServer
 from tests.authserver.harness import PASSWORD, RESOURCE, SCOPES, AuthServerHarness, challenge_of
-from tests.authserver.steps import OTHER_CHALLENGE, consent_page, is_consent
+from tests.authserver.steps import OTHER_CHALLENGE, consent_page, is_consent, is_remembered
 from tests.ledger import proves
 
 
@@ -26,7 +26,7 @@ async def test_a_new_client_is_shown_to_somebody_who_is_already_signed_in(
 
 @proves("S29", "accepts", "consent before anything is issued")
 @proves("S33", "accepts", "consent is remembered narrowly")
-async def test_a_known_client_that_asks_for_no_more_is_answered_at_once(
+async def test_a_known_client_that_asks_for_no_more_is_confirmed_with_one_click(
     harness: AuthServerHarness,
 ) -> None:
     browser = harness.browser()
@@ -35,9 +35,9 @@ async def test_a_known_client_that_asks_for_no_more_is_answered_at_once(
 
     for changes in ({}, {"scope": "mcp:read"}, {"redirect_uri": "http://127.0.0.1:5/callback"}):
         changes = {"code_challenge": challenge_of("z" * 43 + str(changes)), **changes}
-        response = await browser.open(harness.authorize_url(client["client_id"], **changes))
-        assert response.status_code == 303
-        assert "code" in answer_in(response.headers["location"])
+        page = await browser.open(harness.authorize_url(client["client_id"], **changes))
+        assert is_remembered(page)
+        assert "code" in answer_in((await browser.decide(page)).headers["location"])
 
 
 @proves("S33", "refuses", "consent is remembered narrowly")
@@ -70,6 +70,7 @@ async def test_whatever_grows_is_asked_again(
     )
 
     assert is_consent(page)
+    assert not is_remembered(page)
 
 
 @proves("S33", "refuses", "consent is remembered narrowly")
@@ -83,7 +84,9 @@ async def test_one_users_consent_is_not_anothers(harness: AuthServerHarness) -> 
         harness.authorize_url(client["client_id"], code_challenge=OTHER_CHALLENGE)
     )
 
-    assert is_consent(await browser.sign_in(page, "bob", PASSWORD))
+    page = await browser.sign_in(page, "bob", PASSWORD)
+    assert is_consent(page)
+    assert not is_remembered(page)
 
 
 @proves("S27", "refuses", "a replayed authorization request")
@@ -95,7 +98,9 @@ async def test_a_request_that_led_to_a_code_is_asked_about_when_it_comes_again(
     url = harness.authorize_url(client["client_id"])
     await browser.go_through(url, "alice", PASSWORD)
 
-    assert is_consent(await browser.open(url))
+    page = await browser.open(url)
+    assert is_consent(page)
+    assert not is_remembered(page)
 
 
 @proves("S27", "accepts", "a replayed authorization request")
@@ -104,11 +109,12 @@ async def test_a_fresh_request_of_the_same_client_is_not(harness: AuthServerHarn
     client = await harness.register()
     await browser.go_through(harness.authorize_url(client["client_id"]), "alice", PASSWORD)
 
-    response = await browser.open(
+    page = await browser.open(
         harness.authorize_url(client["client_id"], code_challenge=OTHER_CHALLENGE)
     )
 
-    assert "code" in answer_in(response.headers["location"])
+    assert is_remembered(page)
+    assert "code" in answer_in((await browser.decide(page)).headers["location"])
 
 
 @proves("S38", "refuses", "deny, and decide once")

@@ -12,6 +12,7 @@ from tests.authserver.browser import answer_in
 from tests.authserver.conftest import StartAuthServer, StoppedClock
 from tests.authserver.document_fetcher import URL, FakeDocumentFetcher
 from tests.authserver.harness import CALLBACK, PASSWORD, AuthServerHarness, challenge_of
+from tests.authserver.steps import is_consent, is_remembered
 from tests.ledger import proves
 
 UNUSABLE = "The client&#39;s metadata document could not be used."
@@ -104,6 +105,7 @@ async def test_a_failure_is_not_kept(
 
 
 @proves("S78", "refuses", "a changed document asks again")
+@proves("S201", "refuses", "no silent cross-site consent")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -125,21 +127,23 @@ async def test_a_document_that_shows_another_face_is_asked_about_again(
 
     page = await browser.open(harness.authorize_url(URL, code_challenge=challenge_of("y" * 43)))
 
-    assert 'name="decision"' in page.text
+    assert is_consent(page)
+    assert not is_remembered(page)
     assert "client-document.changed" in harness.kinds()
 
 
 @proves("S78", "accepts", "a changed document asks again")
-async def test_a_document_that_stays_the_same_is_not_asked_about_again(
+async def test_a_document_that_stays_the_same_is_confirmed_with_one_click(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher, clock: StoppedClock
 ) -> None:
     browser = harness.browser()
     await browser.go_through(harness.authorize_url(URL), "alice", PASSWORD)
     clock.advance(61)
 
-    response = await browser.open(harness.authorize_url(URL, code_challenge=challenge_of("y" * 43)))
+    page = await browser.open(harness.authorize_url(URL, code_challenge=challenge_of("y" * 43)))
 
-    assert "code" in answer_in(response.headers["location"])
+    assert is_remembered(page)
+    assert "code" in answer_in((await browser.decide(page)).headers["location"])
     assert len(fetcher.asked) == 2
 
 

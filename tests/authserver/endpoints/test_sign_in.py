@@ -198,8 +198,10 @@ async def test_prompt_none_without_consent_says_that_consent_is_needed(
     assert answer_in(response.headers["location"])["error"] == "consent_required"
 
 
-@proves("S22", "accepts", "response modes and prompt=none")
-async def test_prompt_none_with_session_and_consent_gets_a_code(harness: AuthServerHarness) -> None:
+@proves("S201", "refuses", "no silent cross-site consent")
+async def test_prompt_none_gets_no_code_even_with_session_and_consent(
+    harness: AuthServerHarness,
+) -> None:
     browser = harness.browser()
     client = await harness.register()
     await browser.go_through(harness.authorize_url(client["client_id"]), "alice", PASSWORD)
@@ -208,7 +210,7 @@ async def test_prompt_none_with_session_and_consent_gets_a_code(harness: AuthSer
         harness.authorize_url(client["client_id"], prompt="none", code_challenge=OTHER_CHALLENGE)
     )
 
-    assert "code" in answer_in(response.headers["location"])
+    assert answer_in(response.headers["location"])["error"] == "consent_required"
 
 
 async def test_another_account_can_be_chosen_on_the_consent_page(

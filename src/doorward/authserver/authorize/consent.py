@@ -1,4 +1,14 @@
-"""Consent: which scopes a user can grant, whether to ask, and the code that follows."""
+"""
+Consent: which scopes a user can grant, the page that asks, and the code that follows.
+
+A code is issued only after a click on the consent page, even if the user consented before. The
+attack: a malicious MCP server names itself as its authorization server, and redirects the browser
+here with the client ID and redirect URI of the client that it serves. The client would get the code
+for this server, and would send it to the attacker. ``Sec-Fetch-Site`` cannot tell the two apart: it
+stays ``none`` over cross-site redirects when the client opened the first URL in a system browser.
+
+Spec: MCP 2026-07-28, security best practices (confused deputy); RFC 9700 §4.4
+"""
 
 from starlette.responses import Response
 
@@ -39,8 +49,8 @@ async def remembered_scopes(
     """
     Return the scopes that the user consented to before; empty when the user must be asked again.
 
-    A request that already led to a code must be confirmed again. Otherwise its URL, kept by
-    somebody, would give a second code without anybody looking.
+    A request that already led to a code is new again. Otherwise its URL, kept by somebody, would
+    look like one that the user has just started.
     """
     async with services.store.reading() as connection:
         if await codes.challenge_was_used(connection, authorization):
@@ -50,23 +60,19 @@ async def remembered_scopes(
         )
 
 
-async def needs_consent(
-    services: Services, authorization: AuthorizationRequest, client: Client, user: User
-) -> bool:
+def require_page_allowed(authorization: AuthorizationRequest, user: User) -> None:
     """
-    Say whether the user must see the consent page.
+    Refuse a request that permits no page, because a code needs a click on one.
 
     Raises:
-        ConsentRequired: yes, but the request has ``prompt=none``.
+        ConsentRequired: the request has ``prompt=none``.
         AccessDenied: the user holds none of the requested scopes.
+
+    Spec: OpenID Connect Core 1.0 §3.1.2.1, §3.1.2.6
     """
-    scopes = grantable_scopes(authorization, user)
-    known = await remembered_scopes(services, authorization, client, user)
-    # The empty set is a subset of every set; a request without scopes still needs a first consent.
-    agreed = bool(known) and scopes <= known and "consent" not in authorization.prompts
-    if not agreed and "none" in authorization.prompts:
-        raise ConsentRequired(f"user {user.id} has not agreed")
-    return not agreed
+    grantable_scopes(authorization, user)
+    if "none" in authorization.prompts:
+        raise ConsentRequired(f"user {user.id} has to confirm")
 
 
 async def complete_authorization(
@@ -137,6 +143,8 @@ async def consent_page(
     scopes = grantable_scopes(authorization, user)
     known = await remembered_scopes(services, authorization, client, user)
     descriptions = resource.scopes if resource else {}
+    # The empty set is a subset of every set; a request without scopes has its first consent too.
+    remembered = bool(known) and scopes <= known and "consent" not in authorization.prompts
     page = pages.ConsentPage(
         service=settings.service_name,
         action=settings.url("/consent"),
@@ -153,6 +161,7 @@ async def consent_page(
             )
             for name in sorted(scopes)
         ),
+        remembered=remembered,
         username=user.display_name or user.username,
         switch_account_action=settings.url("/switch-account"),
     )

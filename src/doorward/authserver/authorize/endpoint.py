@@ -9,7 +9,7 @@ from doorward.authserver.authorize.checks import read_request, validated_redirec
 from doorward.authserver.authorize.consent import (
     complete_authorization,
     consent_page,
-    needs_consent,
+    require_page_allowed,
 )
 from doorward.authserver.authorize.response import error_response
 from doorward.authserver.authorize.sign_in import sign_in_page
@@ -79,8 +79,8 @@ class AuthorizeEndpoint:
         known = None if {"login", "select_account"} & set(authorization.prompts) else user
         if known is None and "none" in authorization.prompts:
             raise LoginRequired("nobody is signed in")
-        if known is not None and not await needs_consent(services, authorization, client, known):
-            return await complete_authorization(services, authorization, client, known, None)
+        if known is not None:
+            require_page_allowed(authorization, known)
         return await self._ask(browser, authorization, client, known)
 
     async def _ask(

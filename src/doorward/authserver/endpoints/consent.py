@@ -9,7 +9,6 @@ from doorward.authserver.authorize.consent import (
     complete_authorization,
     consent_binding,
     consent_page,
-    needs_consent,
 )
 from doorward.authserver.authorize.response import error_response
 from doorward.authserver.authorize.sign_in import sign_in_page
@@ -30,7 +29,7 @@ class ConsentEndpoint:
         self._services = services
 
     async def get(self, request: Request) -> Response:
-        """Return the consent page, or the redirect to the client if the user consented before."""
+        """Return the consent page."""
         services = self._services
         query = parse_parameters(request.scope["query_string"])
         browser = services.cookies.browser(request)
@@ -40,12 +39,7 @@ class ConsentEndpoint:
         if user is None:
             return sign_in_page(services, transaction, client, browser)
         try:
-            if await needs_consent(services, transaction.request, client, user):
-                return await consent_page(services, transaction, client, user, browser)
-            claim = (transaction, browser)
-            return await complete_authorization(services, transaction.request, client, user, claim)
-        except FormRefused:
-            raise
+            return await consent_page(services, transaction, client, user, browser)
         except OAuthRefused as refused:
             return await self._refused(transaction, browser, client, user, refused)
 

@@ -67,8 +67,9 @@ class ConsentPage:
     """
     The consent form. Posts ``transaction``, ``csrf`` and ``decision``.
 
-    ``decision`` is ``allow`` or ``deny``. ``switch_account_action`` gets a POST of ``transaction``
-    and ``csrf``; without it the page offers no other account.
+    ``decision`` is ``allow`` or ``deny``. ``remembered``: the user allowed all of it before.
+    ``switch_account_action`` gets a POST of ``transaction`` and ``csrf``; without it the page offers
+    no other account.
     """
 
     service: str
@@ -79,6 +80,7 @@ class ConsentPage:
     resource: str
     resource_name: str | None
     scopes: tuple[ScopeLine, ...]
+    remembered: bool = False
     username: str
     switch_account_action: str | None
 
