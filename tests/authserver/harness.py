@@ -95,7 +95,7 @@ class AuthServerHarness:
             issuer=ISSUER, resources=(Resource(uri=RESOURCE, scopes=SCOPES, name="Demo"),)
         )
         settings = replace(settings, **changes)
-        server = AuthorizationServer(settings, clock=clock, fetcher=fetcher, record=events.append)
+        server = AuthorizationServer(settings, clock=clock, fetcher=fetcher, audit=events.append)
         await server.start()
         harness = cls(server, clock, events, settings.issuer, settings.resources[0].uri)
         await harness.add_user("alice", scopes=("mcp:read", "mcp:tools"), roles=("user",))

@@ -20,6 +20,12 @@ WHERE = DemoAddresses(
 AUTHSERVER = Path(__file__).parents[2] / "src" / "doorward" / "authserver"
 
 
+def server_event(kind: str, *, time: float, reason: str = "", **facts: str) -> ServerEvent:
+    return ServerEvent(
+        kind=kind, time=time, reason=reason or kind, correlation_id="c0ffee", facts=facts
+    )
+
+
 def screen() -> tuple[RichScreen, io.StringIO]:
     shown = io.StringIO()
     return RichScreen(Console(file=shown, width=100, highlight=False, soft_wrap=True)), shown
@@ -66,9 +72,7 @@ def test_a_refusal_names_who_what_why_and_the_id_to_look_up() -> None:
 def test_what_a_stranger_wrote_cannot_steer_the_terminal() -> None:
     rich, shown = screen()
 
-    rich.show_event(
-        ServerEvent(kind="client.registered", at=0, facts={"client_id": "\x1b[2J[red]\nevil"}), None
-    )
+    rich.show_event(server_event("client.registered", time=0, client_id="\x1b[2J[red]\nevil"), None)
 
     line = shown.getvalue()
     assert "\x1b" not in line
@@ -89,9 +93,16 @@ def test_every_event_of_the_authorization_server_has_a_sentence() -> None:
     assert told == SENTENCES.keys()
 
 
+def test_every_event_of_the_authorization_server_is_documented() -> None:
+    page = (AUTHSERVER.parents[2] / "docs" / "authorization-server.md").read_text()
+    table = page.partition("## Audit events")[2]
+
+    assert {kind for kind in SENTENCES if f"`{kind}`" not in table} == set()
+
+
 @pytest.mark.parametrize("kind", sorted(SENTENCES))
 def test_a_sentence_needs_no_more_than_its_event_tells(kind: str) -> None:
-    wanted = set(re.findall(r"{(\w+)}", SENTENCES[kind])) - {"who"}
+    wanted = set(re.findall(r"{(\w+)}", SENTENCES[kind])) - {"who", "reason"}
     calls = [
         call
         for source in AUTHSERVER.rglob("*.py")
@@ -111,10 +122,36 @@ def test_for_programs_every_line_is_one_json_object() -> None:
     printer = JsonScreen(json.dumps, lines.append)
 
     printer.show_addresses(WHERE)
-    printer.show_event(ServerEvent(kind="sign-in.succeeded", at=1, facts={"user": "u"}), "alice")
+    printer.show_event(server_event("sign-in.succeeded", time=1, user="u"), "alice")
 
     first, second = (json.loads(line) for line in lines)
     assert first["event"] == "listening"
     assert first["mcp"] == "http://localhost:9000/mcp"
     assert {one["username"] for one in first["users"]} == {"alice", "bob", "admin", "guest"}
     assert second == {"event": "sign-in.succeeded", "time": 1, "who": "alice", "user": "u"}
+
+
+def test_for_programs_a_refused_request_has_its_reason_and_correlation_id() -> None:
+    lines: list[str] = []
+    refused = server_event("request.refused", time=1, reason="invalid-client", path="/token")
+
+    JsonScreen(json.dumps, lines.append).show_event(refused, None)
+
+    assert json.loads(lines[0]) == {
+        "event": "request.refused",
+        "time": 1,
+        "who": None,
+        "reason": "invalid-client",
+        "correlation_id": "c0ffee",
+        "path": "/token",
+    }
+
+
+def test_a_refused_request_is_one_line_with_its_reason() -> None:
+    rich, shown = screen()
+
+    rich.show_event(
+        server_event("request.refused", time=0, reason="invalid-grant", path="/token"), None
+    )
+
+    assert "/token was refused: invalid-grant" in shown.getvalue()

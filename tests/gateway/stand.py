@@ -55,7 +55,7 @@ async def standing(answer: Answer | bytes, **options: Any) -> AsyncIterator[Stan
                 Route(path="/mcp", upstream=origin, cors="upstream"),
                 *realm_routes(public=PUBLIC, keycloak=origin, realm="mcp-realm"),
             ),
-            record=told.append,
+            audit=told.append,
             **options,
         )
         async with listening(gate) as port:

@@ -15,10 +15,11 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doorward.audit import escape_for_log
 from doorward.correlation_id import new_correlation_id
 from doorward.guard import Guard
 from doorward.guard.audit import events as audit
-from doorward.guard.audit.events import AuditEvent, harmless
+from doorward.guard.audit.events import AuditEvent
 from doorward.guard.audit.lines import AuditLines
 from doorward.policy import Operation
 from tests.guard.bench import (
@@ -141,12 +142,12 @@ async def test_no_text_of_a_peer_can_forge_a_line_or_steer_a_terminal() -> None:
 @proves("S164", "accepts", "audit events are safe")
 @pytest.mark.parametrize("text", ["alice", "Zoë Ångström", "山田", "a b"])
 def test_plain_text_is_written_as_it_is(text: str) -> None:
-    assert harmless(text) == text
+    assert escape_for_log(text) == text
 
 
 @given(st.text(max_size=700))
 def test_any_text_becomes_one_printable_line_of_bounded_length(text: str) -> None:
-    line = harmless(text)
+    line = escape_for_log(text)
 
     assert line.isprintable()
     assert len(line) <= 501 * 10

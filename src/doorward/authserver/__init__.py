@@ -1,6 +1,6 @@
 """An OAuth 2.1 authorization server for MCP: endpoints, sign-in, consent, keys and store."""
 
-from doorward.authserver.events import ServerEvent
+from doorward.authserver.events import AuditSink, ServerEvent, log_event
 from doorward.authserver.exchange_policy import ExchangePolicy
 from doorward.authserver.server import AuthorizationServer
 from doorward.authserver.settings import (
@@ -13,6 +13,7 @@ from doorward.authserver.settings import (
 from doorward.authserver.store.revoked_tokens import RevokedTokens
 
 __all__ = [
+    "AuditSink",
     "AuthServerSettings",
     "AuthorizationServer",
     "ConfiguredClient",
@@ -22,4 +23,5 @@ __all__ = [
     "Resource",
     "RevokedTokens",
     "ServerEvent",
+    "log_event",
 ]

@@ -2,6 +2,7 @@
 
 from starlette.requests import Request
 
+from doorward.authserver.events import EventRecorder, request_in_progress
 from doorward.authserver.responses import misdirected_response
 from doorward.authserver.settings import AuthServerSettings
 from doorward.errors import HostRefused
@@ -20,8 +21,9 @@ class HostMiddleware:
     Spec: RFC 9110 §7.2, §15.5.20
     """
 
-    def __init__(self, app: ASGIApp, settings: AuthServerSettings) -> None:
+    def __init__(self, app: ASGIApp, settings: AuthServerSettings, events: EventRecorder) -> None:
         self._app = app
+        self._events = events
         self._service = settings.service_name
         self._addresses = settings.addresses()
 
@@ -31,7 +33,10 @@ class HostMiddleware:
             try:
                 self._addresses.require_host(only_value(scope["headers"], b"host"))
             except HostRefused as refusal:
-                answer = misdirected_response(Request(scope), self._service, refusal)
+                with request_in_progress(scope["path"]):
+                    answer = misdirected_response(
+                        self._events, Request(scope), self._service, refusal
+                    )
                 await answer(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -4,10 +4,10 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward.authserver.events import EventRecorder, request_in_progress
 from doorward.authserver.pages import pages
 from doorward.authserver.refusals import (
     FormRefused,
@@ -15,12 +15,9 @@ from doorward.authserver.refusals import (
     TooManyRequests,
     UnknownClient,
 )
-from doorward.correlation_id import new_correlation_id
 from doorward.errors import HostRefused, RequestRefused, Unavailable
 from doorward.wire import asgi
 from doorward.wire.error_response import error_response, oauth_body
-
-_log = structlog.get_logger("doorward.authserver")
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -77,42 +74,46 @@ async def read_body(request: Request, limit: int) -> bytes:
     return await asgi.read_body(request.receive, limit, content_length)
 
 
-def json_endpoint(handler: Handler) -> Handler:
+def json_endpoint(events: EventRecorder, handler: Handler) -> Handler:
     """Return ``handler`` with CORS for any origin and with refusals as OAuth JSON."""
 
     async def answered(request: Request) -> Response:
-        try:
-            response = await handler(request)
-        except (RequestRefused, Unavailable) as refusal:
-            response = _refusal_in_json(request, refusal)
-        except Exception as error:  # noqa: BLE001 - no traceback may reach a peer
-            response = _failure_in_json(request, error)
+        with request_in_progress(request.scope["path"]):
+            try:
+                response = await handler(request)
+            except (RequestRefused, Unavailable) as refusal:
+                response = _refusal_in_json(events, refusal)
+            except Exception as error:  # noqa: BLE001 - no traceback may reach a peer
+                response = _failure_in_json(events, error)
         response.headers.update(_CORS)
         return response
 
     return answered
 
 
-def page_endpoint(service: str, handler: Handler) -> Handler:
+def page_endpoint(events: EventRecorder, service: str, handler: Handler) -> Handler:
     """Return ``handler`` with refusals as HTML pages; no other origin may read them."""
 
     async def answered(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except (RequestRefused, Unavailable) as refusal:
-            return _refusal_on_page(request, service, refusal)
-        except Exception as error:  # noqa: BLE001 - no traceback may reach a peer
-            return _failure_on_page(request, service, error)
+        with request_in_progress(request.scope["path"]):
+            try:
+                return await handler(request)
+            except (RequestRefused, Unavailable) as refusal:
+                return _refusal_on_page(events, service, refusal)
+            except Exception as error:  # noqa: BLE001 - no traceback may reach a peer
+                return _failure_on_page(events, service, error)
 
     return answered
 
 
-def misdirected_response(request: Request, service: str, refusal: HostRefused) -> Response:
+def misdirected_response(
+    events: EventRecorder, request: Request, service: str, refusal: HostRefused
+) -> Response:
     """Return the 421 for a request to another host: a page for a browser, else JSON."""
     # The Accept header decides, because no path is served under another host.
     if "text/html" in request.headers.get("accept", ""):
-        return _refusal_on_page(request, service, refusal)
-    return _refusal_in_json(request, refusal)
+        return _refusal_on_page(events, service, refusal)
+    return _refusal_in_json(events, refusal)
 
 
 async def preflight_response(_request: Request) -> Response:
@@ -132,8 +133,8 @@ async def preflight_response(_request: Request) -> Response:
     )
 
 
-def _refusal_in_json(request: Request, refusal: RequestRefused | Unavailable) -> Response:
-    answer = error_response(refusal, correlation_id=_note(request, refusal))
+def _refusal_in_json(events: EventRecorder, refusal: RequestRefused | Unavailable) -> Response:
+    answer = error_response(refusal, correlation_id=events.record_refusal(refusal))
     return json_response(oauth_body(refusal), answer.status, answer.headers)
 
 
@@ -161,9 +162,9 @@ _OTHERWISE = ("This request cannot be served", "Go back to the application and s
 
 
 def _refusal_on_page(
-    request: Request, service: str, refusal: RequestRefused | Unavailable
+    events: EventRecorder, service: str, refusal: RequestRefused | Unavailable
 ) -> Response:
-    correlation_id = _note(request, refusal)
+    correlation_id = events.record_refusal(refusal)
     title, advice = next(
         ((title, advice) for kind, title, advice in _ADVICE if isinstance(refusal, kind)),
         _OTHERWISE,
@@ -187,14 +188,14 @@ def _refusal_on_page(
     return response
 
 
-def _failure_in_json(request: Request, error: Exception) -> Response:
-    correlation_id = _record_failure(request, error)
+def _failure_in_json(events: EventRecorder, error: Exception) -> Response:
+    correlation_id = events.record_failure(error)
     body = {"error": "server_error", "error_description": "The server failed."}
     return json_response(body, 500, {"X-Correlation-Id": correlation_id})
 
 
-def _failure_on_page(request: Request, service: str, error: Exception) -> Response:
-    correlation_id = _record_failure(request, error)
+def _failure_on_page(events: EventRecorder, service: str, error: Exception) -> Response:
+    correlation_id = events.record_failure(error)
     page = pages.ErrorPage(
         service=service,
         title="Something went wrong here",
@@ -204,28 +205,3 @@ def _failure_on_page(request: Request, service: str, error: Exception) -> Respon
         correlation_id=correlation_id,
     )
     return page_response(page, 500)
-
-
-def _note(request: Request, refusal: RequestRefused | Unavailable) -> str:
-    correlation_id = new_correlation_id()
-    _log.info(
-        "refused",
-        path=request.scope["path"],
-        code=refusal.code,
-        status=refusal.status,
-        detail=refusal.detail,
-        correlation_id=correlation_id,
-    )
-    return correlation_id
-
-
-def _record_failure(request: Request, error: Exception) -> str:
-    correlation_id = new_correlation_id()
-    # The type alone: messages of drivers and parsers quote what they were given.
-    _log.error(
-        "failed",
-        path=request.scope["path"],
-        error=type(error).__name__,
-        correlation_id=correlation_id,
-    )
-    return correlation_id

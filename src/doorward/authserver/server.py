@@ -19,7 +19,7 @@ from doorward.authserver.endpoints.introspection import IntrospectionEndpoint
 from doorward.authserver.endpoints.registration import RegistrationEndpoint
 from doorward.authserver.endpoints.revocation import RevocationEndpoint
 from doorward.authserver.endpoints.sign_in import SignInEndpoint
-from doorward.authserver.events import Recorder, log_event
+from doorward.authserver.events import AuditSink, EventRecorder, log_event
 from doorward.authserver.grants.access_tokens import AccessTokens
 from doorward.authserver.grants.transactions import Transactions
 from doorward.authserver.host_middleware import HostMiddleware
@@ -54,7 +54,8 @@ class AuthorizationServer:
 
     ``app`` is an ASGI application. It serves the issuer's path and the well-known paths at the
     root. Call ``start`` before the first request and ``aclose`` after the last. ``fetcher`` fetches
-    client ID metadata documents; the default one refuses private addresses.
+    client ID metadata documents; the default one refuses private addresses. ``audit`` gets an event
+    for every issued token, sign-in and refusal; the default writes them to the log.
 
     Raises:
         ConfigurationError: ``settings`` must be changed first.
@@ -66,9 +67,10 @@ class AuthorizationServer:
         *,
         clock: Clock = time.time,
         fetcher: DocumentFetcher | None = None,
-        record: Recorder = log_event,
+        audit: AuditSink = log_event,
     ) -> None:
         secret = master_secret(settings)
+        events = EventRecorder(audit, clock)
         store = Store(settings.database_url)
         keys = KeyRing(store, settings, secret, clock)
         documents = None
@@ -88,17 +90,17 @@ class AuthorizationServer:
             keys=keys,
             access_tokens=AccessTokens(keys, settings, clock),
             users=self.users,
-            clients=Clients(store, documents, settings, clock, record),
+            clients=Clients(store, documents, settings, clock, events),
             cookies=Cookies(settings, secret),
             sessions=Sessions(store, settings, clock),
             known_browsers=KnownBrowsers(store, settings, clock),
             transactions=Transactions(store, settings, clock),
             limits=RateLimits(clock),
-            record=record,
+            events=events,
         )
         self.app = Starlette(
             routes=_routes(self.services),
-            middleware=[Middleware(HostMiddleware, settings)],
+            middleware=[Middleware(HostMiddleware, settings, events)],
             exception_handlers={404: _not_found, 405: _wrong_method},
         )
         # "/token/" is not "/token": a redirect would send the secrets in a body to a second URL.
@@ -159,14 +161,14 @@ def _routes(services: Services) -> list[Route]:
     ]
     if settings.registration == "open":
         calls.append(("POST", "/register", RegistrationEndpoint(services).post))
-    service = settings.service_name
+    service, events = settings.service_name, services.events
     routes = [
-        Route(prefix + path, page_endpoint(service, answer), methods=[verb])
+        Route(prefix + path, page_endpoint(events, service, answer), methods=[verb])
         for verb, path, answer in pages
     ]
-    routes += [_open_route(prefix + path, verb, answer) for verb, path, answer in calls]
+    routes += [_open_route(events, prefix + path, verb, answer) for verb, path, answer in calls]
     routes += [
-        _open_route(path, "GET", _document(document))
+        _open_route(events, path, "GET", _document(document))
         for path, document in metadata.well_known_paths(settings).items()
     ]
     routes += [
@@ -177,8 +179,8 @@ def _routes(services: Services) -> list[Route]:
     return routes
 
 
-def _open_route(path: str, verb: str, answer: Handler) -> Route:
-    return Route(path, json_endpoint(answer), methods=[verb], name="open")
+def _open_route(events: EventRecorder, path: str, verb: str, answer: Handler) -> Route:
+    return Route(path, json_endpoint(events, answer), methods=[verb], name="open")
 
 
 def _document(document: dict[str, Any]) -> Handler:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from doorward.authserver.clients.registry import Clients
-from doorward.authserver.events import Recorder, ServerEvent
+from doorward.authserver.events import EventRecorder
 from doorward.authserver.grants.access_tokens import AccessTokens
 from doorward.authserver.grants.transactions import Transactions
 from doorward.authserver.keys.signing_keys import KeyRing
@@ -33,8 +33,8 @@ class Services:
     known_browsers: KnownBrowsers
     transactions: Transactions
     limits: RateLimits
-    record: Recorder
+    events: EventRecorder
 
-    def record_event(self, kind: str, **facts: str) -> None:
-        """Record an event with the current time."""
-        self.record(ServerEvent(kind=kind, at=self.clock(), facts=facts))
+    def record_event(self, kind: str, *, reason: str | None = None, **facts: str) -> None:
+        """Record an event; ``reason`` says why something was refused or failed."""
+        self.events.record_event(kind, reason=reason, **facts)

@@ -90,7 +90,7 @@ class Demo:
         # Tokens carry a user id that never changes; the display shows the username instead.
         self._usernames: dict[str, str] = {}
         self._authserver = AuthorizationServer(
-            _authserver_settings(self.addresses, settings), clock=clock, record=self._show_event
+            _authserver_settings(self.addresses, settings), clock=clock, audit=self._show_event
         )
         self._clock = clock
         self.app = self._compose()

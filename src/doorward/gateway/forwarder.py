@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from doorward.audit import Outcome
 from doorward.correlation_id import new_correlation_id
 from doorward.errors import BadRequest, RequestRefused, Unavailable
 from doorward.gateway import browsers
@@ -34,6 +35,8 @@ class ForwardedRequest:
     ``status`` is what the caller got, ``reason`` ``forwarded`` or the code of a refusal.
     """
 
+    time: float
+    decision: Outcome
     method: str
     path: str
     upstream: str | None
@@ -52,7 +55,7 @@ class Gateway:
     in ``Host`` and ``X-Forwarded-Host``, whatever the client sent. Upstream servers then name
     addresses and an issuer that clients know. The gateway forwards the headers that MCP, tracing,
     content negotiation and sign-in pages need, and ``pass_headers``. ``max_body`` is in bytes,
-    ``timeout`` in seconds. ``record`` is called for every request.
+    ``timeout`` in seconds. ``audit`` gets an event for every request.
 
     Raises:
         ConfigurationError: ``not-an-origin``, ``not-a-host``, ``not-a-header``,
@@ -72,14 +75,14 @@ class Gateway:
         max_body: int = 4 * MEBIBYTE,
         timeout: float = 60.0,
         connections: int = 200,
-        record: Callable[[ForwardedRequest], None] = lambda _one: None,
+        audit: Callable[[ForwardedRequest], None] = lambda _event: None,
     ) -> None:
         self.routes = tuple(routes)
         self._public = urlsplit(require_origin(public))
         self._host_policy = HostOriginPolicy(public, allowed_hosts, allowed_origins)
         self._more_headers = frozenset(require_forwardable(name) for name in pass_headers)
         self._max_body = max_body
-        self._record = record
+        self._audit = audit
         tls = any(route.upstream.startswith("https:") for route in self.routes)
         self._upstream = Upstream(timeout=timeout, connections=connections, tls=tls)
 
@@ -223,8 +226,10 @@ class _RequestCycle:
         await self._send({"type": "http.response.body", "body": body})
 
     def _log(self, status: int, reason: str, detail: str = "") -> None:
-        self._gateway._record(
+        self._gateway._audit(
             ForwardedRequest(
+                time=time.time(),
+                decision="served" if reason == "forwarded" else "refused",
                 method=self._scope["method"],
                 path=self._scope["path"],
                 upstream=self._route.upstream if self._route else None,

@@ -28,7 +28,7 @@ async def main() -> None:
         resources=(Resource(uri=told["resource"], scopes={"mcp:read": "", "mcp:tools": ""}),),
         database_url=told["database_url"], secret=told["secret"],
     )
-    server = AuthorizationServer(settings, clock=lambda: told["now"], record=lambda event: None)
+    server = AuthorizationServer(settings, clock=lambda: told["now"], audit=lambda event: None)
     await server.start()
     print("ready", flush=True)
     sys.stdin.readline()

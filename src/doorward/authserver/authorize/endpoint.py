@@ -55,7 +55,7 @@ class AuthorizeEndpoint:
         except OAuthRefused as refused:
             state = parameters.one("state")
             self._services.record_event(
-                "authorization.refused", client_id=client.client_id, code=refused.code
+                "authorization.refused", client_id=client.client_id, reason=refused.code
             )
             return error_response(settings, client, redirect_uri, state, refused)
 

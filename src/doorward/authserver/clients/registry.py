@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.client_auth_methods import find_auth_method
 from doorward.authserver.clients.metadata_documents import ClientMetadataDocuments
-from doorward.authserver.events import Recorder, ServerEvent
+from doorward.authserver.events import EventRecorder
 from doorward.authserver.keys.secrets import hash_secret, new_secret
 from doorward.authserver.refusals import TooManyRequests, UnknownClient
 from doorward.authserver.settings import AuthServerSettings, ConfiguredClient
@@ -65,13 +65,13 @@ class Clients:
         documents: ClientMetadataDocuments | None,
         settings: AuthServerSettings,
         clock: Clock,
-        record: Recorder,
+        events: EventRecorder,
     ) -> None:
         self._store = store
         self._documents = documents
         self._settings = settings
         self._clock = clock
-        self._record = record
+        self._events = events
 
     async def start(self) -> None:
         """Write the configured clients, and remove those that are no longer configured."""
@@ -166,8 +166,7 @@ class Clients:
             raise UnknownClient("client_id is a URL and client documents are switched off")
         metadata, changed = await self._documents.read(client_id)
         if changed:
-            facts = {"client_id": client_id}
-            self._record(ServerEvent(kind="client-document.changed", at=self._clock(), facts=facts))
+            self._events.record_event("client-document.changed", client_id=client_id)
         return Client(client_id=client_id, origin="document", metadata=metadata)
 
     def _configured(self, client: ConfiguredClient) -> dict[str, Any]:

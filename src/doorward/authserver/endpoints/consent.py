@@ -90,7 +90,7 @@ class ConsentEndpoint:
             )
         authorization = transaction.request
         self._services.record_event(
-            "authorization.refused", client_id=client.client_id, code=refused.code
+            "authorization.refused", client_id=client.client_id, reason=refused.code
         )
         return error_response(
             self._services.settings,

@@ -10,6 +10,7 @@ from doorward.authserver.client_auth_methods import (
     Credentials,
 )
 from doorward.authserver.clients.registry import Client, Clients
+from doorward.authserver.events import note_facts
 from doorward.authserver.refusals import InvalidClient, InvalidRequest
 from doorward.wire.oauth.parameters import Parameters
 
@@ -26,6 +27,7 @@ async def authenticate_client(request: Request, form: Parameters, clients: Clien
     """
     method, credentials = read_credentials(request.headers.getlist("authorization"), form)
     client = await clients.find(credentials.client_id)
+    note_facts(client_id=client.client_id)
     registered = client.metadata.token_endpoint_auth_method
     if method.name != registered:
         raise InvalidClient(f"{method.name} used, {registered} is registered")

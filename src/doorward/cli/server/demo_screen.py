@@ -20,15 +20,25 @@ SENTENCES = {
     "client-document.changed": "the document of {client_id} changed",
     "sign-in.succeeded": "{who} signed in",
     "sign-in.failed": "a sign-in failed: {reason}",
-    "authorization.refused": "{client_id} was refused: {code}",
+    "authorization.refused": "{client_id} was refused: {reason}",
     "code.issued": "{who} let {client_id} in",
     "token.issued": "{client_id} got a token for {scope}",
     "token.exchanged": "{client_id} exchanged a token for one for {target}",
     "token.revoked": "{client_id} gave a token back",
+    "request.refused": "{path} was refused: {reason}",
+    "request.failed": "{path} failed: {error}",
     "code.reused": "a code of {client_id} came twice; what it had opened is closed",
     "refresh.reused": "a spent refresh token of {client_id} came back; its family is closed",
 }
-ALARMING = frozenset({"client-document.changed", "sign-in.failed", "code.reused", "refresh.reused"})
+ALARMING = frozenset(
+    {
+        "client-document.changed",
+        "sign-in.failed",
+        "request.failed",
+        "code.reused",
+        "refresh.reused",
+    }
+)
 
 
 class RichScreen:
@@ -62,10 +72,10 @@ class RichScreen:
 
     def show_event(self, event: ServerEvent, who: str | None) -> None:
         """Show one step of the authorization server on one line."""
-        told = {**event.facts, "who": who or "somebody"}
+        told = {**event.facts, "reason": event.reason, "who": who or "somebody"}
         sentence = SENTENCES.get(event.kind, event.kind).format_map(told)
         style = "yellow" if event.kind in ALARMING else "default"
-        self._line(event.at, Text("· ", "cyan"), Text(line(sentence), style))
+        self._line(event.time, Text("· ", "cyan"), Text(line(sentence), style))
 
     def show_decision(self, event: AuditEvent, who: str | None) -> None:
         """Show one decision on one line."""
@@ -123,7 +133,9 @@ class JsonScreen:
 
     def show_event(self, event: ServerEvent, who: str | None) -> None:
         """Write one step of the authorization server."""
-        self._put({"event": event.kind, "time": event.at, "who": who, **event.facts})
+        why = {"reason": event.reason, "correlation_id": event.correlation_id}
+        more = why if event.decision == "refused" else {}
+        self._put({"event": event.kind, "time": event.time, "who": who, **more, **event.facts})
 
     def show_decision(self, event: AuditEvent, who: str | None) -> None:
         """Write one decision."""

@@ -120,7 +120,7 @@ async def _serve(
         routes=routes,
         allowed_origins=options["allowed_origins"],
         pass_headers=options["pass_headers"],
-        record=lambda one: _show(output, one),
+        audit=lambda one: _show(output, one),
     )
     sockets = listen(port or urlsplit(public).port or 80)
     try:

@@ -2,15 +2,13 @@
 
 import sys
 from collections.abc import Callable
-from typing import Literal
 
 import msgspec
 
+from doorward.audit import Outcome, escape_for_log, fits_a_log
 from doorward.guard.audit.lines import LINES
 from doorward.identity import Identity, Kind
 from doorward.policy import Operation
-
-_LONGEST = 500
 
 
 class AuditEvent(
@@ -27,7 +25,7 @@ class AuditEvent(
 
     time: float
     correlation_id: str
-    decision: Literal["served", "refused"]
+    decision: Outcome
     reason: str
     status: int
     http_method: str
@@ -64,9 +62,9 @@ def event(
         issuer, subject = identity.issuer, identity.subject
         client_id, kind = identity.client_id, identity.kind
     # Checked in one piece: as a rule, nothing needs to be escaped.
-    if not _is_harmless(f"{http_method}{method}{name}{issuer}{subject}{client_id}{detail}"):
-        http_method, method, detail = harmless(http_method), harmless(method), harmless(detail)
-        name, issuer, subject, client_id = map(_harmless, (name, issuer, subject, client_id))
+    if not fits_a_log(f"{http_method}{method}{name}{issuer}{subject}{client_id}{detail}"):
+        http_method, method, detail = map(escape_for_log, (http_method, method, detail))
+        name, issuer, subject, client_id = map(_escaped, (name, issuer, subject, client_id))
     return AuditEvent(
         time=time,
         correlation_id=correlation_id,
@@ -85,25 +83,8 @@ def event(
     )
 
 
-def _is_harmless(text: str) -> bool:
-    return len(text) <= _LONGEST and text.isprintable()
-
-
-def _harmless(text: str | None) -> str | None:
-    return None if text is None else harmless(text)
-
-
-def harmless(text: str) -> str:
-    """
-    Return ``text`` with every character escaped that could forge a log line or control a terminal.
-
-    Line ends, ANSI sequences, bidirectional and invisible characters become ``\\u…``.
-    """
-    if _is_harmless(text):
-        return text
-    if len(text) > _LONGEST:
-        text = text[:_LONGEST] + "…"
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+def _escaped(text: str | None) -> str | None:
+    return None if text is None else escape_for_log(text)
 
 
 def log(entry: AuditEvent) -> None:
