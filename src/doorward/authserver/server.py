@@ -16,6 +16,7 @@ from doorward.authserver.clients.metadata_documents import ClientMetadataDocumen
 from doorward.authserver.clients.registry import Clients
 from doorward.authserver.endpoints.consent import ConsentEndpoint
 from doorward.authserver.endpoints.introspection import IntrospectionEndpoint
+from doorward.authserver.endpoints.provider_sign_in import ProviderSignInEndpoint
 from doorward.authserver.endpoints.registration import RegistrationEndpoint
 from doorward.authserver.endpoints.revocation import RevocationEndpoint
 from doorward.authserver.endpoints.sign_in import SignInEndpoint
@@ -40,12 +41,17 @@ from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.revoked_tokens import read_revoked
 from doorward.authserver.token.endpoint import TokenEndpoint
+from doorward.authserver.upstream.accounts import ProviderAccounts
+from doorward.authserver.upstream.logins import ProviderLogins
+from doorward.authserver.upstream.provider_client import ProviderClient
+from doorward.authserver.upstream.sessions import ProviderSessions
 from doorward.authserver.users.cookies import Cookies
 from doorward.authserver.users.known_browsers import KnownBrowsers
 from doorward.authserver.users.sessions import Sessions
 from doorward.authserver.users.users import Users
 from doorward.net.clock import Clock
 from doorward.net.fetcher import Fetcher
+from doorward.net.url import host_ports_of
 
 
 class AuthorizationServer:
@@ -54,8 +60,9 @@ class AuthorizationServer:
 
     ``app`` is an ASGI application. It serves the issuer's path and the well-known paths at the
     root. Call ``start`` before the first request and ``aclose`` after the last. ``fetcher`` fetches
-    client ID metadata documents; the default one refuses private addresses. ``audit`` gets an event
-    for every issued token, sign-in and refusal; the default writes them to the log.
+    client ID metadata documents; the default one refuses private addresses. ``provider_fetcher`` calls
+    identity providers; by default, only those in the settings may have a private address. ``audit``
+    gets an event for every issued token, sign-in and refusal; the default writes them to the log.
 
     Raises:
         ConfigurationError: ``settings`` must be changed first.
@@ -67,6 +74,7 @@ class AuthorizationServer:
         *,
         clock: Clock = time.time,
         fetcher: DocumentFetcher | None = None,
+        provider_fetcher: Fetcher | None = None,
         audit: AuditSink = log_event,
     ) -> None:
         secret = master_secret(settings)
@@ -97,6 +105,10 @@ class AuthorizationServer:
             transactions=Transactions(store, settings, clock),
             limits=RateLimits(clock),
             events=events,
+            providers=_provider_clients(settings, provider_fetcher, clock),
+            provider_logins=ProviderLogins(store, clock),
+            provider_accounts=ProviderAccounts(store, settings, clock),
+            provider_sessions=ProviderSessions(store, settings, secret, clock),
         )
         self.app = Starlette(
             routes=_routes(self.services),
@@ -141,6 +153,17 @@ class AuthorizationServer:
         await self.services.store.aclose()
 
 
+def _provider_clients(
+    settings: AuthServerSettings, fetcher: Fetcher | None, clock: Clock
+) -> dict[str, ProviderClient]:
+    """Return a client of each identity provider that is not disabled."""
+    enabled = [one for one in settings.identity_providers if not one.disabled]
+    # An address that the operator configured may be inside the company's network.
+    configured = host_ports_of(url for one in enabled for url in (one.issuer, one.internal_url))
+    caller = fetcher or Fetcher(allow_private_hosts=configured)
+    return {one.name: ProviderClient(one, caller, clock) for one in enabled}
+
+
 def _routes(services: Services) -> list[Route]:
     settings = services.settings
     prefix = settings.prefix
@@ -153,6 +176,12 @@ def _routes(services: Services) -> list[Route]:
         ("GET", "/consent", consent.get),
         ("POST", "/consent", consent.post),
     ]
+    if settings.identity_providers:
+        provider_sign_in = ProviderSignInEndpoint(services)
+        pages += [
+            ("POST", "/sign-in/{provider}", provider_sign_in.post),
+            ("GET", "/callback/{provider}", provider_sign_in.callback),
+        ]
     calls: list[tuple[str, str, Handler]] = [
         ("POST", "/token", TokenEndpoint(services).post),
         ("POST", "/revoke", RevocationEndpoint(services).post),

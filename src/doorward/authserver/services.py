@@ -1,5 +1,6 @@
 """The services that every endpoint of the authorization server gets."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from doorward.authserver.clients.registry import Clients
@@ -10,6 +11,10 @@ from doorward.authserver.keys.signing_keys import KeyRing
 from doorward.authserver.rate_limits import RateLimits
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.engine import Store
+from doorward.authserver.upstream.accounts import ProviderAccounts
+from doorward.authserver.upstream.logins import ProviderLogins
+from doorward.authserver.upstream.provider_client import ProviderClient
+from doorward.authserver.upstream.sessions import ProviderSessions
 from doorward.authserver.users.cookies import Cookies
 from doorward.authserver.users.known_browsers import KnownBrowsers
 from doorward.authserver.users.sessions import Sessions
@@ -34,6 +39,10 @@ class Services:
     transactions: Transactions
     limits: RateLimits
     events: EventRecorder
+    providers: Mapping[str, ProviderClient]
+    provider_logins: ProviderLogins
+    provider_accounts: ProviderAccounts
+    provider_sessions: ProviderSessions
 
     def record_event(self, kind: str, *, reason: str | None = None, **facts: str) -> None:
         """Record an event; ``reason`` says why something was refused or failed."""

@@ -12,6 +12,7 @@ from doorward.authserver.client_auth_methods import (
     find_auth_method,
 )
 from doorward.authserver.exchange_policy import ExchangePolicy, require_exchanges
+from doorward.authserver.identity_provider import IdentityProvider
 from doorward.errors import ConfigurationError
 from doorward.jose.algorithm_names import SigningAlgorithm
 from doorward.wire import address
@@ -113,6 +114,8 @@ class AuthServerSettings:
     the file is created with mode 0600 if it does not exist.
     The server accepts requests for the issuer's host; ``allowed_hosts`` adds others, such as the
     host name of a health check or a proxy (``"auth.internal:8080"``).
+    ``identity_providers`` sign users in; ``own_users`` can sign in with a password beside them. The
+    default is own users if there is no identity provider.
     ``sign_in_as`` signs that user in without a password. ``demo_users`` are shown on the sign-in
     page. Both work only if the issuer is on localhost.
 
@@ -131,6 +134,8 @@ class AuthServerSettings:
     limits: Limits = field(default_factory=Limits)
     registration: Literal["open", "closed"] = "open"
     clients: tuple[ConfiguredClient, ...] = ()
+    identity_providers: tuple[IdentityProvider, ...] = ()
+    own_users: bool | None = None
     # Without an exchange, the token exchange grant is off and not in the metadata.
     exchanges: tuple[ExchangePolicy, ...] = ()
     client_documents: bool = True
@@ -159,6 +164,22 @@ class AuthServerSettings:
     def prefix(self) -> str:
         """The issuer's path without a trailing slash; every endpoint begins with it."""
         return self.issuer[len(address.origin_of(self.issuer)) :].rstrip("/")
+
+    @property
+    def has_own_users(self) -> bool:
+        """Whether the sign-in page asks for a username and a password."""
+        return not self.identity_providers if self.own_users is None else self.own_users
+
+    @property
+    def known_scopes(self) -> frozenset[str]:
+        """The scopes of all resources."""
+        return frozenset(scope for resource in self.resources for scope in resource.scopes)
+
+    def identity_provider(self, name: str) -> IdentityProvider | None:
+        """Return the identity provider with that name, if it is not disabled."""
+        return next(
+            (one for one in self.identity_providers if one.name == name and not one.disabled), None
+        )
 
     def addresses(self) -> HostOriginPolicy:
         """Return the policy for the hosts of this server."""
@@ -321,6 +342,31 @@ def _redirect_uris(settings: AuthServerSettings) -> None:
                 )
 
 
+def _identity_providers(settings: AuthServerSettings) -> None:
+    names = [provider.name for provider in settings.identity_providers]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigurationError(
+            "provider-twice",
+            f"Two identity providers are called {twice[0]!r}.",
+            "Give each identity provider its own name; it is part of the callback URL.",
+        )
+    for provider in settings.identity_providers:
+        granted = set(provider.user_scopes or ())
+        granted |= {scope for scopes in provider.group_scopes.values() for scope in scopes}
+        if unknown := sorted(granted - settings.known_scopes):
+            raise ConfigurationError(
+                "provider-grants-unknown-scope",
+                f"The identity provider {provider.name!r} grants {unknown[0]!r}, which no resource has.",
+                f"Use scopes of the resources: {', '.join(sorted(settings.known_scopes))}.",
+            )
+    if settings.own_users is False and not settings.identity_providers:
+        raise ConfigurationError(
+            "no-way-to-sign-in",
+            "own_users is off, and there is no identity provider.",
+            "Add an IdentityProvider, or leave own_users out.",
+        )
+
+
 def _exchanges(settings: AuthServerSettings) -> None:
     require_exchanges(settings.exchanges, settings.clients, settings.resources)
 
@@ -334,5 +380,6 @@ _CHECKS: tuple[Callable[[AuthServerSettings], None], ...] = (
     _lifetimes,
     _clients,
     _redirect_uris,
+    _identity_providers,
     _exchanges,
 )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from doorward.idp.facts import Fact, Matrix, Quirk, TokenKind
+from doorward.idp.sign_in import ProviderSignIn
 from doorward.tokens import TokenProfile
 
 
@@ -22,6 +23,8 @@ class Preset:
     how an opaque token is looked up: by RFC 7662, unless ``own_lookup`` names another API.
     ``profile`` is ``None`` without JWTs. ``introspected`` is the profile of introspection responses,
     if it does not follow from ``profile``. ``matrix`` is ``None`` if this is not a provider.
+    ``sign_in`` describes how people sign in there through our authorization server; ``None`` if it is
+    plain OpenID Connect.
 
     ```python
     TrustedIssuer(
@@ -49,3 +52,4 @@ class Preset:
     facts: tuple[Fact[str], ...] = ()
     quirks: tuple[Quirk, ...] = ()
     matrix: Matrix | None = None
+    sign_in: ProviderSignIn | None = None

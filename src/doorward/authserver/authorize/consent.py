@@ -81,11 +81,14 @@ async def complete_authorization(
     client: Client,
     user: User,
     claim: tuple[Transaction, Browser] | None,
+    *,
+    approved: frozenset[str] | None = None,
+    provider_session_id: str | None = None,
 ) -> Response:
     """
     Return the response that takes a fresh code to the client.
 
-    One database transaction claims the authorization transaction and writes consent, grant and
+    ``approved`` are the scopes that the user left in; ``None`` means all. One database transaction claims the authorization transaction and writes consent, grant and
     code: all of them, or nothing.
 
     Raises:
@@ -93,6 +96,10 @@ async def complete_authorization(
         AccessDenied: the user holds none of the requested scopes.
     """
     scopes = grantable_scopes(authorization, user)
+    if approved is not None:
+        scopes &= approved
+        if authorization.scopes and not scopes:
+            raise AccessDenied(f"user {user.id} holds none of the scopes that were agreed to")
     now = services.clock()
     async with services.store.writing() as connection:
         if claim is not None:
@@ -116,6 +123,7 @@ async def complete_authorization(
             resource=authorization.resource,
             scopes=scopes,
             now=now,
+            provider_session_id=provider_session_id,
         )
         code = await codes.issue_code(connection, services.settings, authorization, grant_id, now)
     services.record_event(
@@ -124,6 +132,18 @@ async def complete_authorization(
     return code_response(
         services.settings, client, authorization.redirect_uri, authorization.state, code
     )
+
+
+def approved_scopes(transaction: Transaction, client: Client) -> frozenset[str] | None:
+    """
+    Return the scopes that were agreed to before the sign-in, or ``None`` if the user must be asked.
+
+    Not if the client has another name or other redirect URIs since: another page was agreed to.
+    """
+    consent = transaction.consent
+    if consent is None or consent.client_digest != client_digest(client).hex():
+        return None
+    return consent.scopes
 
 
 def consent_binding(
@@ -142,7 +162,6 @@ async def consent_page(
     resource = settings.resource(authorization.resource)
     scopes = grantable_scopes(authorization, user)
     known = await remembered_scopes(services, authorization, client, user)
-    descriptions = resource.scopes if resource else {}
     # The empty set is a subset of every set; a request without scopes has its first consent too.
     remembered = bool(known) and scopes <= known and "consent" not in authorization.prompts
     page = pages.ConsentPage(
@@ -155,12 +174,7 @@ async def consent_page(
         client=client_card(client, authorization.redirect_uri),
         resource=authorization.resource,
         resource_name=resource.name if resource else None,
-        scopes=tuple(
-            pages.ScopeLine(
-                name=name, description=descriptions.get(name, name), new=name not in known
-            )
-            for name in sorted(scopes)
-        ),
+        scopes=scope_lines(services, authorization, scopes, known),
         remembered=remembered,
         username=user.display_name or user.username,
         switch_account_action=settings.url("/switch-account"),
@@ -168,3 +182,18 @@ async def consent_page(
     response = page_response(page)
     services.cookies.set_browser(response, browser)
     return response
+
+
+def scope_lines(
+    services: Services,
+    authorization: AuthorizationRequest,
+    scopes: frozenset[str],
+    known: frozenset[str],
+) -> tuple[pages.ScopeLine, ...]:
+    """Return the lines of a consent page; scopes that are not ``known`` are marked as new."""
+    resource = services.settings.resource(authorization.resource)
+    descriptions = resource.scopes if resource else {}
+    return tuple(
+        pages.ScopeLine(name=name, description=descriptions.get(name, name), new=name not in known)
+        for name in sorted(scopes)
+    )

@@ -12,7 +12,7 @@ from doorward.authserver.authorize.consent import (
     require_page_allowed,
 )
 from doorward.authserver.authorize.response import error_response
-from doorward.authserver.authorize.sign_in import sign_in_page
+from doorward.authserver.authorize.sign_in import ask_to_sign_in
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
 from doorward.authserver.rate_limits import address_key
@@ -74,11 +74,13 @@ class AuthorizeEndpoint:
                 request, authorization, client, services.settings.sign_in_as
             )
         browser = services.cookies.browser(request)
-        user = await services.sessions.user(browser.session_id)
+        session = await services.sessions.find(browser.session_id)
         # With prompt=login or select_account, an existing session does not count.
-        known = None if {"login", "select_account"} & set(authorization.prompts) else user
-        if known is None and "none" in authorization.prompts:
+        if {"login", "select_account"} & set(authorization.prompts):
+            session = None
+        if session is None and "none" in authorization.prompts:
             raise LoginRequired("nobody is signed in")
+        known = None if session is None else session.user
         if known is not None:
             require_page_allowed(authorization, known)
         return await self._ask(browser, authorization, client, known)
@@ -94,7 +96,7 @@ class AuthorizeEndpoint:
         user_id = user.id if user else None
         transaction = await services.transactions.create(authorization, browser, user_id)
         if user is None:
-            return sign_in_page(services, transaction, client, browser)
+            return ask_to_sign_in(services, transaction, client, browser)
         return await consent_page(services, transaction, client, user, browser)
 
     async def _sign_in_as(

@@ -4,15 +4,43 @@ from collections.abc import Sequence
 
 from starlette.responses import RedirectResponse, Response
 
+from doorward.authserver.authorize.provider_consent import provider_card, provider_consent_page
 from doorward.authserver.authorize.response import client_card
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.transactions import Transaction
+from doorward.authserver.identity_provider import IdentityProvider
 from doorward.authserver.pages import pages
 from doorward.authserver.refusals import AccessDenied
 from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User
+
+
+def ask_to_sign_in(
+    services: Services,
+    transaction: Transaction,
+    client: Client,
+    browser: Browser,
+    *,
+    other_account: bool = False,
+) -> Response:
+    """
+    Return the first page for a browser in which nobody is signed in.
+
+    With one identity provider and no own users there is nothing to choose, so it asks for consent.
+    """
+    providers = enabled_providers(services)
+    if len(providers) == 1 and not services.settings.has_own_users:
+        return provider_consent_page(
+            services, transaction, client, providers[0], browser, other_account=other_account
+        )
+    return sign_in_page(services, transaction, client, browser, other_account=other_account)
+
+
+def enabled_providers(services: Services) -> tuple[IdentityProvider, ...]:
+    """Return the identity providers at which people can sign in."""
+    return tuple(one for one in services.settings.identity_providers if not one.disabled)
 
 
 def sign_in_page(
@@ -24,8 +52,9 @@ def sign_in_page(
     username: str = "",
     problem: str | None = None,
     status: int = 200,
+    other_account: bool = False,
 ) -> Response:
-    """Return the page that asks for a username and a password."""
+    """Return the page that asks for a username and a password, and names the identity providers."""
     settings = services.settings
     page = pages.SignInPage(
         service=settings.service_name,
@@ -36,6 +65,9 @@ def sign_in_page(
         username=username,
         problem=problem,
         demo_users=settings.demo_users,
+        providers=tuple(provider_card(settings, one) for one in enabled_providers(services)),
+        own_users=settings.has_own_users,
+        other_account=other_account,
     )
     response = page_response(page, status)
     services.cookies.set_browser(response, browser)
@@ -49,6 +81,7 @@ async def complete_sign_in(
     user: User,
     *,
     amr: Sequence[str],
+    provider_session_id: str | None = None,
 ) -> Response:
     """
     Return the redirect that resumes the transaction after a user has been authenticated.
@@ -56,6 +89,7 @@ async def complete_sign_in(
     Every way of signing in ends here. The transaction gets the user; the browser gets a fresh
     session and becomes a known browser. The redirect leads to ``/consent``, which asks for consent
     or answers the client. ``amr`` says how the user was authenticated, for the event log.
+    ``provider_session_id`` is the session at an identity provider, if the user signed in there.
 
     Raises:
         AccessDenied: the user is disabled.
@@ -67,7 +101,7 @@ async def complete_sign_in(
     if user.disabled:
         raise AccessDenied(f"user {user.id} is disabled", say="This account is disabled.")
     await services.transactions.set_user(transaction.handle, browser, user.id)
-    session_id = await services.sessions.create(user, browser.session_id)
+    session_id = await services.sessions.create(user, browser.session_id, provider_session_id)
     known_browser = await services.known_browsers.remember(user, browser.known_secret)
     services.record_event("sign-in.succeeded", user=user.id, amr=" ".join(amr))
     # 303: reloading the next page must not send a password or a provider's code again.

@@ -6,18 +6,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from doorward.authserver.authorize.consent import (
+    approved_scopes,
     complete_authorization,
     consent_binding,
     consent_page,
 )
 from doorward.authserver.authorize.response import error_response
-from doorward.authserver.authorize.sign_in import sign_in_page
+from doorward.authserver.authorize.sign_in import ask_to_sign_in
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.endpoints.sign_in import read_form
 from doorward.authserver.grants.transactions import Transaction
 from doorward.authserver.refusals import AccessDenied, FormRefused, OAuthRefused
 from doorward.authserver.services import Services
 from doorward.authserver.users.cookies import Browser
+from doorward.authserver.users.sessions import BrowserSession
 from doorward.authserver.users.users import User
 from doorward.wire.oauth.parameters import parse_parameters
 
@@ -29,17 +31,23 @@ class ConsentEndpoint:
         self._services = services
 
     async def get(self, request: Request) -> Response:
-        """Return the consent page."""
+        """Return the consent page, or the redirect to the client after consent before a sign-in."""
         services = self._services
         query = parse_parameters(request.scope["query_string"])
         browser = services.cookies.browser(request)
         transaction = await services.transactions.find(query.one("transaction") or "", browser)
         client = await services.clients.find(transaction.request.client_id)
-        user = await self._signed_in(browser, transaction)
-        if user is None:
-            return sign_in_page(services, transaction, client, browser)
+        session = await self._signed_in(browser, transaction)
+        if session is None:
+            return ask_to_sign_in(services, transaction, client, browser)
+        user = session.user
         try:
-            return await consent_page(services, transaction, client, user, browser)
+            approved = approved_scopes(transaction, client)
+            if approved is None:
+                return await consent_page(services, transaction, client, user, browser)
+            return await self._complete(transaction, browser, client, session, approved)
+        except FormRefused:
+            raise
         except OAuthRefused as refused:
             return await self._refused(transaction, browser, client, user, refused)
 
@@ -51,9 +59,10 @@ class ConsentEndpoint:
         browser = services.cookies.require_own_form(request, handle, form.one("csrf"))
         transaction = await services.transactions.find(handle, browser)
         client = await services.clients.find(transaction.request.client_id)
-        user = await self._signed_in(browser, transaction)
-        if user is None:
+        session = await self._signed_in(browser, transaction)
+        if session is None:
             raise FormRefused("nobody is signed in any more")
+        user = session.user
         try:
             if form.one("decision") != "allow":
                 raise AccessDenied("the user said no", say="The user denied the request.")
@@ -63,18 +72,36 @@ class ConsentEndpoint:
                 # The client or the account changed while the page was open, so the user decided about
                 # something else.
                 return await consent_page(services, transaction, client, user, browser)
-            claim = (transaction, browser)
-            return await complete_authorization(services, transaction.request, client, user, claim)
+            return await self._complete(transaction, browser, client, session, None)
         except FormRefused:
             raise
         except OAuthRefused as refused:
             return await self._refused(transaction, browser, client, user, refused)
 
-    async def _signed_in(self, browser: Browser, transaction: Transaction) -> User | None:
-        """Return the user who signed in for this transaction, if the session is still theirs."""
-        user = await self._services.sessions.user(browser.session_id)
+    async def _signed_in(self, browser: Browser, transaction: Transaction) -> BrowserSession | None:
+        """Return the session of the user who signed in for this transaction."""
+        session = await self._services.sessions.find(browser.session_id)
         # A session alone is not enough: with prompt=login, it must be newer than the request.
-        return user if user is not None and user.id == transaction.user_id else None
+        mine = session is not None and session.user.id == transaction.user_id
+        return session if mine else None
+
+    async def _complete(
+        self,
+        transaction: Transaction,
+        browser: Browser,
+        client: Client,
+        session: BrowserSession,
+        approved: frozenset[str] | None,
+    ) -> Response:
+        return await complete_authorization(
+            self._services,
+            transaction.request,
+            client,
+            session.user,
+            (transaction, browser),
+            approved=approved,
+            provider_session_id=session.provider_session_id,
+        )
 
     async def _refused(
         self,

@@ -3,7 +3,11 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from doorward.authserver.authorize.sign_in import complete_sign_in, sign_in_page
+from doorward.authserver.authorize.sign_in import (
+    ask_to_sign_in,
+    complete_sign_in,
+    sign_in_page,
+)
 from doorward.authserver.endpoints.password_attempts import begin_attempt
 from doorward.authserver.grants.transactions import Transaction
 from doorward.authserver.pages import pages
@@ -41,6 +45,8 @@ class SignInEndpoint:
     async def post(self, request: Request) -> Response:
         """Check username and password, and resume the transaction in a new session."""
         services = self._services
+        if not services.settings.has_own_users:
+            raise FormRefused("passwords are not accepted here")
         form = await read_form(request)
         transaction, browser = await self._transaction(request, form)
         username, password = form.one("username") or "", form.one("password") or ""
@@ -69,9 +75,10 @@ class SignInEndpoint:
         form = await read_form(request)
         transaction, browser = await self._transaction(request, form)
         await services.sessions.end(browser.session_id)
-        await services.transactions.set_user(transaction.handle, browser, None)
+        await services.transactions.forget_sign_in(transaction.handle, browser)
         client = await services.clients.find(transaction.request.client_id)
-        response = sign_in_page(services, transaction, client, browser)
+        # The provider would sign the same account in again, without asking.
+        response = ask_to_sign_in(services, transaction, client, browser, other_account=True)
         services.cookies.clear_session(response)
         return response
 

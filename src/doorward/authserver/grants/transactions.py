@@ -1,6 +1,8 @@
 """Authorization transactions: requests that wait for sign-in and consent."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,12 +18,40 @@ from doorward.net.clock import CLOCK_SKEW, Clock
 
 
 @dataclass(frozen=True, kw_only=True)
+class PriorConsent:
+    """
+    What was agreed to in this browser before the redirect to an identity provider.
+
+    ``client_digest`` is that of the client as the page showed it.
+    """
+
+    scopes: frozenset[str]
+    client_digest: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the consent as a JSON object."""
+        return {"scopes": sorted(self.scopes), "client": self.client_digest}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any] | None) -> "PriorConsent | None":
+        """Return the consent that ``to_json`` wrote."""
+        if document is None:
+            return None
+        return cls(scopes=frozenset(document["scopes"]), client_digest=document["client"])
+
+
+@dataclass(frozen=True, kw_only=True)
 class Transaction:
-    """An authorization request in progress; ``user_id`` is the user who signed in for it."""
+    """
+    An authorization request in progress; ``user_id`` is the user who signed in for it.
+
+    ``consent`` was given before the user was known.
+    """
 
     handle: str
     request: AuthorizationRequest
     user_id: str | None
+    consent: PriorConsent | None = None
 
     def __repr__(self) -> str:
         return f"Transaction(client_id={self.request.client_id!r})"
@@ -74,29 +104,56 @@ class Transactions:
             handle=handle,
             request=AuthorizationRequest.from_json(row.request),
             user_id=row.user_id,
+            consent=PriorConsent.from_json(row.consent),
         )
 
-    async def set_user(self, handle: str, browser: Browser, user_id: str | None) -> None:
+    async def set_user(self, handle: str, browser: Browser, user_id: str) -> None:
         """
-        Set the user who signed in for the transaction; ``None`` removes it.
+        Set the user who signed in for the transaction.
 
         Raises:
             FormRefused: 403, the transaction was finished meanwhile.
         """
+        await self._update(handle, browser, user_id=user_id)
+
+    async def set_consent(
+        self, handle: str, browser: Browser, scopes: Iterable[str], client_digest: bytes
+    ) -> None:
+        """
+        Store what was agreed to before the redirect to an identity provider.
+
+        Raises:
+            FormRefused: 403, the transaction was finished meanwhile.
+        """
+        given = PriorConsent(scopes=frozenset(scopes), client_digest=client_digest.hex())
+        await self._update(handle, browser, consent=given.to_json())
+
+    async def forget_sign_in(self, handle: str, browser: Browser) -> None:
+        """
+        Remove user and consent from the transaction: somebody else is about to sign in.
+
+        Raises:
+            FormRefused: 403, the transaction was finished meanwhile.
+        """
+        await self._update(handle, browser, user_id=None, consent=None)
+
+    async def _update(self, handle: str, browser: Browser, **values: Any) -> None:
         async with self._store.writing() as connection:
             changed = await connection.execute(
                 update(transactions)
                 .where(*self._open(handle, browser, self._clock()))
-                .values(user_id=user_id)
+                .values(**values)
             )
             if changed.rowcount != 1:
                 raise FormRefused("the transaction is over")
 
     async def claim(
-        self, connection: AsyncConnection, handle: str, browser: Browser, user_id: str
+        self, connection: AsyncConnection, handle: str, browser: Browser, user_id: str | None
     ) -> None:
         """
         Finish the transaction, once, inside the caller's database transaction.
+
+        ``user_id`` is ``None`` if nobody has signed in for it.
 
         One conditional statement: of two clicks on Allow, in two processes, one finds a row.
 

@@ -40,8 +40,22 @@ class ClientCard:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProviderCard:
+    """What pages show about an identity provider; ``action`` gets the POST that leads there."""
+
+    title: str
+    host: str
+    action: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SignInPage:
-    """The sign-in form. Posts ``transaction``, ``csrf``, ``username`` and ``password``."""
+    """
+    The sign-in form. Posts ``transaction``, ``csrf``, ``username`` and ``password``.
+
+    With ``providers``, it has a button for each; without ``own_users``, nothing else.
+    ``other_account`` makes them ask which account to use.
+    """
 
     service: str
     action: str
@@ -51,6 +65,9 @@ class SignInPage:
     username: str = ""
     problem: str | None = None
     demo_users: tuple[str, ...] = ()
+    providers: tuple[ProviderCard, ...] = ()
+    own_users: bool = True
+    other_account: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +86,8 @@ class ConsentPage:
 
     ``decision`` is ``allow`` or ``deny``. ``remembered``: the user allowed all of it before.
     ``switch_account_action`` gets a POST of ``transaction`` and ``csrf``; without it the page offers
-    no other account.
+    no other account. ``provider`` is where the user signs in next, if nobody is signed in yet;
+    ``username`` is then ``None``.
     """
 
     service: str
@@ -81,8 +99,10 @@ class ConsentPage:
     resource_name: str | None
     scopes: tuple[ScopeLine, ...]
     remembered: bool = False
-    username: str
+    username: str | None
     switch_account_action: str | None
+    provider: ProviderCard | None = None
+    other_account: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

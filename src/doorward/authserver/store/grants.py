@@ -25,6 +25,7 @@ class Grant:
     resource: str
     scopes: frozenset[str]
     expires_at: float
+    provider_session_id: str | None = None
 
 
 async def create_grant(
@@ -37,6 +38,7 @@ async def create_grant(
     resource: str,
     scopes: Iterable[str],
     now: float,
+    provider_session_id: str | None = None,
 ) -> str:
     """Store a new grant, delete long expired ones, and return its id."""
     grant_id = uuid4().hex
@@ -52,6 +54,7 @@ async def create_grant(
             scopes=sorted(scopes),
             created_at=now,
             expires_at=now + settings.lifetimes.refresh_absolute,
+            provider_session_id=provider_session_id,
         )
     )
     return grant_id
@@ -83,6 +86,7 @@ async def find_active_grant(
         resource=row.resource,
         scopes=frozenset(row.scopes),
         expires_at=row.expires_at,
+        provider_session_id=row.provider_session_id,
     )
 
 

@@ -54,6 +54,8 @@ sessions = Table(
     Column("started_at", Float, nullable=False),
     Column("seen_at", Float, nullable=False),
     Column("expires_at", Float, nullable=False),
+    # The session at an identity provider in which the user signed in.
+    Column("provider_session_id", String(64)),
     Index("sessions_expiry", "expires_at"),
 )
 
@@ -80,7 +82,62 @@ transactions = Table(
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float, nullable=False),
     Column("finished_at", Float),
+    # What was agreed to before the redirect to an identity provider: scopes and client_digest.
+    Column("consent", JSON(none_as_null=True)),
     Index("transactions_expiry", "expires_at"),
+)
+
+provider_accounts = Table(
+    "provider_accounts",
+    metadata,
+    # Of issuer and subject: nothing else identifies an account, and no e-mail address does.
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("email", Text),
+    Column("signed_in_at", Float, nullable=False),
+    Index("provider_accounts_user", "user_id"),
+)
+
+provider_logins = Table(
+    "provider_logins",
+    metadata,
+    Column("state_hash", LargeBinary(32), primary_key=True),
+    Column("provider", String(64), nullable=False),
+    Column("browser_hash", LargeBinary(32), nullable=False),
+    # Transaction, nonce and verifier, encrypted under a key derived from the state.
+    Column("sealed_leg", LargeBinary, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("claimed_at", Float),
+    Index("provider_logins_expiry", "expires_at"),
+)
+
+provider_sessions = Table(
+    "provider_sessions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("provider", String(64), nullable=False),
+    # With issuer and client id: tokens are void when the settings name another one.
+    Column("issuer", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    # The provider's own id of the session, for back-channel logout.
+    Column("sid", Text),
+    Column("sealed_tokens", LargeBinary, nullable=False),
+    Column("created_at", Float, nullable=False),
+    # When the provider last said that the account is good, and when it must be asked again.
+    Column("checked_at", Float, nullable=False),
+    Column("check_due_at", Float, nullable=False),
+    # One process at a time refreshes at the provider; its claim ends by itself if it dies.
+    Column("refreshing_until", Float),
+    Column("expires_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("ended_for", String(64)),
+    Index("provider_sessions_user", "user_id"),
+    Index("provider_sessions_expiry", "expires_at"),
 )
 
 consents = Table(
@@ -114,7 +171,9 @@ grants = Table(
     Column("tokens_until", Float),
     Column("revoked_at", Float),
     Column("revoked_for", String(64)),
+    Column("provider_session_id", String(64)),
     Index("grants_expiry", "expires_at"),
+    Index("grants_provider_session", "provider_session_id"),
     Index("grants_party", "user_id", "client_id"),
 )
 

@@ -1,5 +1,7 @@
 """Browser sessions: the browser has a random id, the database has the rest."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import delete, insert, select, update
 
 from doorward.authserver.keys.secrets import hash_secret, new_secret
@@ -12,6 +14,14 @@ from doorward.net.clock import Clock
 _TOUCH_INTERVAL = 60.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class BrowserSession:
+    """Who is signed in in a browser, and in which session at an identity provider, if any."""
+
+    user: User
+    provider_session_id: str | None
+
+
 class Sessions:
     """The table of sessions."""
 
@@ -20,7 +30,9 @@ class Sessions:
         self._settings = settings
         self._clock = clock
 
-    async def create(self, user: User, previous: str | None) -> str:
+    async def create(
+        self, user: User, previous: str | None, provider_session_id: str | None = None
+    ) -> str:
         """
         Return a fresh session id for ``user``, and end the ``previous`` one of that browser.
 
@@ -40,12 +52,18 @@ class Sessions:
                     started_at=now,
                     seen_at=now,
                     expires_at=now + self._settings.lifetimes.session_absolute,
+                    provider_session_id=provider_session_id,
                 )
             )
         return session_id
 
     async def user(self, session_id: str | None) -> User | None:
         """Return the user of the session, or ``None`` if there is no active session of that id."""
+        session = await self.find(session_id)
+        return None if session is None else session.user
+
+    async def find(self, session_id: str | None) -> BrowserSession | None:
+        """Return the active session of that id, or ``None``."""
         if not session_id:
             return None
         now = self._clock()
@@ -58,9 +76,11 @@ class Sessions:
             if row is None or not self._is_alive(row.started_at, row.seen_at, row.expires_at, now):
                 return None
             user = await find_user(connection, row.user_id)
-        if user is not None and now >= row.seen_at + _TOUCH_INTERVAL:
+        if user is None:
+            return None
+        if now >= row.seen_at + _TOUCH_INTERVAL:
             await self._touch(digest, now)
-        return user
+        return BrowserSession(user=user, provider_session_id=row.provider_session_id)
 
     async def end(self, session_id: str | None) -> None:
         """End a session on the server, so that copies of its cookie stop working."""

@@ -175,8 +175,13 @@ class Users:
 
 async def find_user(connection: AsyncConnection, user_id: str) -> User | None:
     """Return the user with that id, or ``None`` if there is none or it is disabled."""
-    found = await _find(connection, users.c.id == user_id)
+    found = await read_user(connection, user_id)
     return None if found is None or found.disabled else found
+
+
+async def read_user(connection: AsyncConnection, user_id: str) -> User | None:
+    """Return the user with that id, also if it is disabled, or ``None``."""
+    return await _find(connection, users.c.id == user_id)
 
 
 def canonical_username(username: str) -> str:

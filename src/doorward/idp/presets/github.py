@@ -4,6 +4,7 @@ from datetime import date
 
 from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.idp.sign_in import ProviderSignIn, SignInEndpoints
 from doorward.tokens import TokenProfile
 
 _DOCUMENT = Source("recorded: github_oauth.json", date(2026, 2, 10))
@@ -77,5 +78,22 @@ GITHUB = Preset(
         jwt=UNSOURCED.suggests(Answer.NO, "opaque"),
         introspection=UNSOURCED.suggests(Answer.NO),
         revocation=UNSOURCED.suggests(Answer.PARTLY, "by GitHub's own API"),
+    ),
+    sign_in=ProviderSignIn(
+        endpoints=SignInEndpoints(
+            authorization="https://github.com/login/oauth/authorize",
+            token="https://github.com/login/oauth/access_token",  # noqa: S106
+            userinfo="https://api.github.com/user",
+        ),
+        scopes=("read:user", "user:email"),
+        offline_scope=None,
+        client_auth_method="client_secret_post",
+        subject_claim="id",
+        name_claims=("name", "login"),
+        username_claims=("login",),
+        # The extension reads the addresses and says which one GitHub has verified.
+        email_verified="true",
+        organization_claims=("organizations",),
+        extensions=("github-emails", "github-organizations"),
     ),
 )

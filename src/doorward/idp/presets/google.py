@@ -4,6 +4,7 @@ from datetime import date
 
 from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.idp.sign_in import ProviderSignIn
 
 _SEEN = date(2026, 11, 21)
 _DOCUMENT = Source("recorded: google_2023.json", date(2023, 1, 1))
@@ -77,5 +78,14 @@ GOOGLE = Preset(
         jwt=_TOKENS.says(Answer.NO, "opaque"),
         introspection=_TOKENS.says(Answer.NO, "tokeninfo instead"),
         revocation=_DOCUMENT.says(Answer.YES),
+    ),
+    sign_in=ProviderSignIn(
+        # offline_access is unknown at Google, and ends on an error page.
+        offline_scope=None,
+        authorization_parameters={"access_type": "offline"},
+        # The domain of a Workspace account. A consumer account can have any verified address, also
+        # one of a company that its owner has left.
+        domain_claim="hd",
+        organization_claims=("hd",),
     ),
 )

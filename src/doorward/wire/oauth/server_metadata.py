@@ -67,6 +67,7 @@ class ServerMetadata:
     authorization_response_iss_parameter_supported: bool = False
     client_id_metadata_document_supported: bool = False
     device_authorization_endpoint: str | None = None
+    userinfo_endpoint: str | None = None
     dpop_signing_alg_values_supported: tuple[str, ...] = ()
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -100,20 +101,36 @@ def parse(document: Mapping[str, Any], expected_issuer: str) -> ServerMetadata:
 
     Spec: RFC 8414 §2, §3.3; MCP 2026-07-28 authorization, PKCE
     """
+    metadata = parse_identity_provider(document, expected_issuer)
+    if "S256" not in metadata.code_challenge_methods_supported:
+        raise PkceNotOffered(f"{expected_issuer} says {metadata.code_challenge_methods_supported}")
+    return metadata
+
+
+def parse_identity_provider(document: Mapping[str, Any], expected_issuer: str) -> ServerMetadata:
+    """
+    Return the metadata of a provider at which an authorization server signs people in.
+
+    Does not require PKCE: several providers support but do not advertise it. The authorization server
+    sends a challenge anyway, and authenticates with its client secret.
+
+    Raises:
+        IssuerMismatch: the document names another issuer.
+        MalformedMetadata: a member is missing or has the wrong type.
+
+    Spec: RFC 8414 §2, §3.3; OpenID Connect Discovery 1.0 §3, §4.3
+    """
     _require_issuer(document, expected_issuer)
     said: dict[str, Any] = {name: _endpoint(document, name) for name in _ENDPOINTS}
     said |= {name: _texts(document, name) for name in _LISTS if document.get(name) is not None}
     said |= {name: _flag(document, name) for name in _FLAGS}
-    metadata = ServerMetadata(
+    return ServerMetadata(
         issuer=expected_issuer,
         authorization_endpoint=_required_endpoint(document, "authorization_endpoint"),
         token_endpoint=_required_endpoint(document, "token_endpoint"),
         document=document,
         **said,
     )
-    if "S256" not in metadata.code_challenge_methods_supported:
-        raise PkceNotOffered(f"{expected_issuer} says {metadata.code_challenge_methods_supported}")
-    return metadata
 
 
 def parse_jwks_uri(document: Mapping[str, Any], expected_issuer: str) -> str:
@@ -168,6 +185,7 @@ _ENDPOINTS = (
     "revocation_endpoint",
     "introspection_endpoint",
     "device_authorization_endpoint",
+    "userinfo_endpoint",
 )
 _LISTS = (
     "scopes_supported",

@@ -1,0 +1,112 @@
+"""Who may sign in through an identity provider. Pure: claims in, yes or no out."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from doorward.errors import ConfigurationError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderAccount:
+    """
+    An account at an identity provider, as the provider describes it.
+
+    ``issuer`` and ``subject`` identify it; nothing else does. ``email`` is ``None`` unless the
+    provider says that it is verified. ``domains`` and ``organizations`` are those that the provider
+    vouches for. A claim that is absent or of another type is an empty set.
+
+    Spec: OpenID Connect Core 1.0 §5.1, §5.7
+    """
+
+    issuer: str
+    subject: str
+    username: str | None = None
+    name: str | None = None
+    email: str | None = None
+    domains: frozenset[str] = frozenset()
+    organizations: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def label(self) -> str:
+        """What pages call this account."""
+        return self.email or self.username or self.name or self.subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allow:
+    """
+    Which accounts of a provider may sign in.
+
+    Every condition that is set must hold: ``Allow(domains={"example.com"}, groups={"mcp"})`` admits
+    members of the group whose domain is ``example.com``. For alternatives, pass several ``Allow``.
+
+    ``domains`` are matched exactly: ``example.com`` does not admit ``mail.example.com``. ``emails``
+    admit an account only if the provider says that the address is verified; ``subjects`` are the
+    provider's own ids of accounts. ``check`` is called last, and admits by returning ``True``.
+    ``everyone`` admits every account: at a public provider, that is everyone in the world.
+
+    Raises:
+        ConfigurationError: ``nobody-allowed`` or ``not-a-set-of-names``.
+    """
+
+    domains: Iterable[str] = ()
+    organizations: Iterable[str] = ()
+    groups: Iterable[str] = ()
+    emails: Iterable[str] = ()
+    subjects: Iterable[str] = ()
+    check: Callable[[ProviderAccount], bool] | None = None
+    everyone: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("domains", "organizations", "groups", "emails", "subjects"):
+            names = _names(name, getattr(self, name))
+            folded = name in ("domains", "emails")
+            object.__setattr__(self, name, frozenset(map(str.lower, names)) if folded else names)
+        conditions = (self.domains, self.organizations, self.groups, self.emails, self.subjects)
+        if (any(conditions) or self.check is not None) == self.everyone:
+            raise ConfigurationError(
+                "nobody-allowed",
+                "Allow has everyone and a condition."
+                if self.everyone
+                else "Allow has no condition.",
+                "Set domains, organizations, groups, emails, subjects or check; or everyone=True alone.",
+            )
+
+    def admits(self, account: ProviderAccount) -> bool:
+        """Say whether the account may sign in."""
+        email = () if account.email is None else (account.email.lower(),)
+        return (
+            _share(self.domains, map(str.lower, account.domains))
+            and _share(self.organizations, account.organizations)
+            and _share(self.groups, account.groups)
+            and _share(self.emails, email)
+            and _share(self.subjects, (account.subject,))
+            # Not truthiness: a coroutine or a message would admit everyone.
+            and (self.check is None or self.check(account) is True)
+        )
+
+
+def is_admitted(rules: Iterable[Allow], account: ProviderAccount) -> bool:
+    """Say whether one of ``rules`` admits the account."""
+    return any(rule.admits(account) for rule in rules)
+
+
+def _names(what: str, given: Iterable[str]) -> frozenset[str]:
+    # A string is an iterable of its letters: domains="example.com" would admit the domain "e".
+    names: tuple[object, ...] = () if isinstance(given, str) else tuple(given)
+    if isinstance(given, str) or not all(isinstance(one, str) and one.strip() for one in names):
+        raise ConfigurationError(
+            "not-a-set-of-names",
+            f"Allow.{what} is {given!r}; it must be a set of names.",
+            f'Write {what}={{"…"}}.',
+        )
+    return frozenset(map(str, names))
+
+
+def _share(allowed: Iterable[str], held: Iterable[str]) -> bool:
+    """Say whether nothing is required, or something that is required is there."""
+    required = frozenset(allowed)
+    return not required or not required.isdisjoint(held)

@@ -1,0 +1,244 @@
+"""``/sign-in/{provider}`` and ``/callback/{provider}``: sign-in at an identity provider."""
+
+from hmac import compare_digest
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from doorward.authserver.admission import ProviderAccount, is_admitted
+from doorward.authserver.authorize.provider_consent import (
+    provider_consent_page,
+    provider_consent_token,
+)
+from doorward.authserver.authorize.response import error_response
+from doorward.authserver.authorize.sign_in import complete_sign_in, sign_in_page
+from doorward.authserver.clients.registry import Client
+from doorward.authserver.endpoints.sign_in import read_form
+from doorward.authserver.grants.consents import client_digest
+from doorward.authserver.grants.transactions import Transaction
+from doorward.authserver.pages import pages
+from doorward.authserver.rate_limits import address_key
+from doorward.authserver.refusals import AccessDenied, FormRefused, OAuthRefused
+from doorward.authserver.services import Services
+from doorward.authserver.upstream.logins import ProviderLogin
+from doorward.authserver.upstream.provider_client import ProviderClient
+from doorward.authserver.upstream.refusals import (
+    AccountNotAllowed,
+    ProviderAnswerRefused,
+    ProviderGrantEnded,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from doorward.authserver.upstream.responses import ProviderTokens, refusal_of
+from doorward.authserver.users.cookies import Browser
+from doorward.wire.oauth.parameters import Parameters, parse_parameters
+
+LONGEST_QUERY = 16 * 1024
+_LONGEST_CODE = 8 * 1024
+
+
+class ProviderSignInEndpoint:
+    """
+    Asks for consent, sends the browser to a provider, and signs in whoever comes back.
+
+    Spec: OpenID Connect Core 1.0 §3.1; MCP 2026-07-28 security best practices, "Confused Deputy"
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def post(self, request: Request) -> Response:
+        """Return the consent page; after consent, the redirect to the provider."""
+        services = self._services
+        provider = self._provider(request)
+        form = await read_form(request)
+        handle = form.one("transaction") or ""
+        browser = services.cookies.require_own_form(request, handle, form.one("csrf"))
+        transaction = await services.transactions.find(handle, browser)
+        client = await services.clients.find(transaction.request.client_id)
+        other_account = form.one("account") == "other"
+        decision = form.one("decision")
+        expected = provider_consent_token(services, transaction, client, provider.provider, browser)
+        unchanged = compare_digest(expected.encode(), (form.one("csrf") or "").encode())
+        if decision is None or (decision == "allow" and not unchanged):
+            # Not asked yet, or the client has changed while the page was open.
+            return provider_consent_page(
+                services,
+                transaction,
+                client,
+                provider.provider,
+                browser,
+                other_account=other_account,
+            )
+        if decision != "allow":
+            denied = AccessDenied("the user said no", say="The user denied the request.")
+            return await self._refused(transaction, browser, client, denied)
+        await services.transactions.set_consent(
+            handle, browser, transaction.request.scopes, client_digest(client)
+        )
+        return await self._redirect(provider, transaction, browser, other_account=other_account)
+
+    async def callback(self, request: Request) -> Response:
+        """Sign in the user of the provider's answer, and resume the transaction."""
+        services = self._services
+        provider = self._provider(request)
+        peer = address_key(request, services.settings.trusted_proxies)
+        limits = services.settings.limits
+        services.limits.count(limits.authorizations_per_address, "callback", peer)
+        query: bytes = request.scope["query_string"]
+        if len(query) > LONGEST_QUERY:
+            raise FormRefused("the query is too long")
+        answer = parse_parameters(query)
+        browser = services.cookies.browser(request)
+        # Claimed before anything else: a state that is not of this browser causes no request.
+        login = await services.provider_logins.claim(
+            provider.provider.name,
+            browser,
+            answer.one("state") or "",
+            self._callback_url(provider),
+        )
+        transaction = await services.transactions.find(login.transaction, browser)
+        client = await services.clients.find(transaction.request.client_id)
+        try:
+            account, tokens = await self._account(provider, login, answer)
+            return await self._sign_in(provider, browser, transaction, account, tokens)
+        except ProviderRefused as refused:
+            return await self._refused(transaction, browser, client, refused)
+        except (AccountNotAllowed, ProviderUnavailable, ProviderGrantEnded) as problem:
+            # Nothing is lost: the transaction is open, and the button begins another sign-in.
+            self._record(provider, problem)
+            retry = isinstance(problem, ProviderUnavailable)
+            page = sign_in_page(
+                services,
+                transaction,
+                client,
+                browser,
+                problem=problem.description,
+                status=503 if retry else 403,
+                other_account=isinstance(problem, AccountNotAllowed),
+            )
+            if retry:
+                page.headers["Retry-After"] = "5"
+            return page
+        except OAuthRefused as problem:
+            self._record(provider, problem)
+            raise
+
+    def _provider(self, request: Request) -> ProviderClient:
+        provider = self._services.providers.get(str(request.path_params["provider"]))
+        if provider is None:
+            raise FormRefused("no such identity provider, or it is disabled")
+        return provider
+
+    def _callback_url(self, provider: ProviderClient) -> str:
+        return self._services.settings.url(f"/callback/{provider.provider.name}")
+
+    async def _redirect(
+        self,
+        provider: ProviderClient,
+        transaction: Transaction,
+        browser: Browser,
+        *,
+        other_account: bool,
+    ) -> Response:
+        login = await self._services.provider_logins.begin(
+            provider.provider.name,
+            browser,
+            transaction.handle,
+            self._callback_url(provider),
+            _prompt(transaction, other_account=other_account),
+        )
+        url = await provider.authorization_url(login.leg)
+        # 303: the browser follows with GET, and sends the form to nobody else.
+        return RedirectResponse(url, 303, headers=dict(pages.SECURITY_HEADERS))
+
+    async def _account(
+        self, provider: ProviderClient, login: ProviderLogin, answer: Parameters
+    ) -> tuple[ProviderAccount, ProviderTokens]:
+        await self._require_issuer(provider, answer)
+        if (error := answer.one("error")) is not None:
+            raise refusal_of(provider.provider.name, error)
+        code = answer.one("code")
+        if code is None or not 0 < len(code) <= _LONGEST_CODE:
+            raise ProviderAnswerRefused("neither a code nor an error")
+        tokens = await provider.redeem(code, login.leg)
+        account = await provider.account(tokens, nonce=login.leg.nonce)
+        if not is_admitted(provider.provider.rules, account):
+            raise AccountNotAllowed(
+                f"no rule of {provider.provider.name!r} admits subject {account.subject!r}",
+                say=f"{account.label} may not sign in here. Use another account.",
+            )
+        return account, tokens
+
+    async def _require_issuer(self, provider: ProviderClient, answer: Parameters) -> None:
+        """
+        Refuse the answer of another issuer; one that says who it is must say so always.
+
+        Spec: RFC 9207 §2.4
+        """
+        iss = answer.one("iss")
+        metadata = await provider.metadata()
+        required = metadata.authorization_response_iss_parameter_supported
+        if iss is None and required:
+            raise ProviderAnswerRefused("iss is missing from the authorization response")
+        if iss is not None and iss != metadata.issuer:
+            raise ProviderAnswerRefused(f"iss={iss[:200]!r}, want {metadata.issuer!r}")
+
+    async def _sign_in(
+        self,
+        provider: ProviderClient,
+        browser: Browser,
+        transaction: Transaction,
+        account: ProviderAccount,
+        tokens: ProviderTokens,
+    ) -> Response:
+        services = self._services
+        user = await services.provider_accounts.user_of(provider.provider, account)
+        session_id = await services.provider_sessions.create(
+            provider.provider, account, user.id, tokens
+        )
+        return await complete_sign_in(
+            services,
+            browser,
+            transaction,
+            user,
+            amr=["fed"],
+            provider_session_id=session_id,
+        )
+
+    async def _refused(
+        self, transaction: Transaction, browser: Browser, client: Client, refused: OAuthRefused
+    ) -> Response:
+        services = self._services
+        async with services.store.writing() as connection:
+            await services.transactions.claim(
+                connection, transaction.handle, browser, transaction.user_id
+            )
+        services.record_event(
+            "authorization.refused", reason=refused.code, client_id=client.client_id
+        )
+        authorization = transaction.request
+        return error_response(
+            services.settings,
+            client,
+            authorization.redirect_uri,
+            authorization.state,
+            refused,
+        )
+
+    def _record(
+        self, provider: ProviderClient, problem: OAuthRefused | ProviderUnavailable
+    ) -> None:
+        self._services.record_event(
+            "provider-sign-in.failed",
+            provider=provider.provider.name,
+            reason=problem.code,
+            detail=problem.detail,
+        )
+
+
+def _prompt(transaction: Transaction, *, other_account: bool) -> str | None:
+    """Return what the provider must ask, although it may know the user."""
+    if other_account or "select_account" in transaction.request.prompts:
+        return "select_account"
+    return "login" if "login" in transaction.request.prompts else None

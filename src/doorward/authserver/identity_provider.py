@@ -1,0 +1,162 @@
+"""The settings of an identity provider at which the authorization server signs people in."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from doorward import idp
+from doorward.authserver.admission import Allow, ProviderAccount
+from doorward.errors import ConfigurationError
+from doorward.idp.sign_in import OPENID_SIGN_IN, ProviderSignIn
+from doorward.wire import address
+from doorward.wire.oauth.scope import parse_scope
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+
+
+def _nothing() -> Mapping[str, tuple[str, ...]]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityProvider:
+    """
+    An identity provider at which users sign in.
+
+    ``kind`` is a name from ``doorward idp table``, and ``issuer`` the issuer, where the kind does not
+    fix it. An OpenID provider of any other kind needs its ``issuer`` alone. ``name`` identifies it in
+    the callback URL, ``<issuer of this server>/callback/<name>``; the default is the kind.
+
+    ``allow`` admits accounts, ``user_scopes`` are the scopes of this server's resources that each of
+    them can grant; the default is every scope, or none with ``group_scopes``. ``group_scopes`` and
+    ``group_roles`` add scopes and roles to members of the provider's groups.
+
+    ``provider_scopes`` are requested from the provider in addition to those that a sign-in needs.
+    ``internal_url`` is where this process reaches the issuer, if that differs from ``issuer``.
+    A ``disabled`` provider admits nobody, neither at sign-in nor at the next refresh.
+
+    Raises:
+        ConfigurationError: at construction; it names the problem and the setting to change.
+    """
+
+    client_id: str
+    client_secret: str | None = field(default=None, repr=False)
+    kind: str | None = None
+    issuer: str | None = None
+    name: str = ""
+    title: str = ""
+    allow: Allow | tuple[Allow, ...] = ()
+    user_scopes: Iterable[str] | None = None
+    group_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=_nothing)
+    group_roles: Mapping[str, tuple[str, ...]] = field(default_factory=_nothing)
+    provider_scopes: tuple[str, ...] = ()
+    internal_url: str | None = None
+    disabled: bool = False
+
+    def __post_init__(self) -> None:
+        preset = None if self.kind is None else idp.find(self.kind)
+        if preset is not None and "{" not in preset.issuer and self.issuer is None:
+            self._set("issuer", preset.issuer)
+        if preset is not None and self.issuer is None:
+            raise ConfigurationError(
+                "provider-issuer",
+                f"The issuer of the {preset.title} provider is not set.",
+                f"Set issuer to {preset.issuer}, with your own values in the braces.",
+            )
+        if self.issuer is None:
+            raise ConfigurationError(
+                "provider-issuer",
+                "The identity provider has neither an issuer nor a kind.",
+                "Set issuer to the provider's issuer, or kind to a name from `doorward idp table`.",
+            )
+        address.require_issuer(self.issuer)
+        self._set("name", self.name or self.kind or "sso")
+        self._set("title", self.title or (preset and preset.title) or urlsplit(self.issuer).netloc)
+        self._set("allow", self.allow if isinstance(self.allow, tuple) else (self.allow,))
+        for check in (_name, _client, _allow, _scopes):
+            check(self)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    @property
+    def issuer_url(self) -> str:
+        """The issuer; also where the kind fixes it."""
+        assert self.issuer is not None, "checked at construction"
+        return self.issuer
+
+    @property
+    def rules(self) -> tuple[Allow, ...]:
+        """Who may sign in, always as a tuple."""
+        return self.allow if isinstance(self.allow, tuple) else (self.allow,)
+
+    @property
+    def sign_in(self) -> ProviderSignIn:
+        """How the provider differs from OpenID Connect."""
+        preset = None if self.kind is None else idp.find(self.kind)
+        return OPENID_SIGN_IN if preset is None else preset.sign_in or OPENID_SIGN_IN
+
+    def scopes_of(self, account: ProviderAccount, known: Iterable[str]) -> frozenset[str]:
+        """Return which of the ``known`` scopes of this server the account can grant."""
+        if self.user_scopes is not None:
+            granted = set(self.user_scopes)
+        else:
+            granted = set() if self.group_scopes else set(known)
+        return frozenset(granted | _of_groups(self.group_scopes, account)) & frozenset(known)
+
+    def roles_of(self, account: ProviderAccount) -> frozenset[str]:
+        """Return the roles of the account."""
+        return frozenset(_of_groups(self.group_roles, account))
+
+
+def _of_groups(table: Mapping[str, tuple[str, ...]], account: ProviderAccount) -> set[str]:
+    return {name for group in account.groups & table.keys() for name in table[group]}
+
+
+def _name(provider: IdentityProvider) -> None:
+    if not _NAME.fullmatch(provider.name):
+        raise ConfigurationError(
+            "provider-name",
+            f"{provider.name!r} is not a name for an identity provider.",
+            "Use 1 to 40 lower-case letters, digits and hyphens; it becomes part of the callback URL.",
+        )
+
+
+def _client(provider: IdentityProvider) -> None:
+    if not provider.client_id.strip() or provider.client_secret == "":
+        missing = "client_secret" if provider.client_id.strip() else "client_id"
+        raise ConfigurationError(
+            "provider-client",
+            f"{missing} of the identity provider {provider.name!r} is empty.",
+            f"Register an application at {provider.title}, and copy its {missing}.",
+        )
+
+
+def _allow(provider: IdentityProvider) -> None:
+    if not provider.rules and not provider.disabled:
+        raise ConfigurationError(
+            "provider-allows-nobody",
+            f"The identity provider {provider.name!r} has no allow rule, so nobody may sign in.",
+            'Set allow=Allow(domains={"example.com"}), or another condition.',
+        )
+
+
+def _scopes(provider: IdentityProvider) -> None:
+    # A text is a sequence of its letters, and ("mcp:read") without its comma is a text.
+    given: dict[str, object] = {"user_scopes": provider.user_scopes}
+    given |= dict(provider.group_scopes) | dict(provider.group_roles)
+    if texts := [name for name, value in given.items() if isinstance(value, str)]:
+        raise ConfigurationError(
+            "not-a-set-of-names",
+            f"{texts[0]!r} has a text where a list of names is expected.",
+            'Write ("mcp:read",), with the comma.',
+        )
+    for scope in provider.provider_scopes:
+        if parse_scope(scope) != frozenset({scope}):
+            raise ConfigurationError(
+                "not-a-scope",
+                f"{scope!r} is not a valid scope.",
+                "Remove spaces, quotes and backslashes from the scope.",
+            )

@@ -1,0 +1,115 @@
+"""Sign-ins in progress at a provider: each has a state, one browser and one transaction."""
+
+import json
+from dataclasses import dataclass
+
+from sqlalchemy import delete, insert, update
+
+from doorward.authserver.keys.secrets import derive, hash_secret, new_secret, seal, unseal
+from doorward.authserver.refusals import FormRefused
+from doorward.authserver.store.engine import Store
+from doorward.authserver.store.schema import provider_logins
+from doorward.authserver.upstream.provider_client import AuthorizationLeg
+from doorward.authserver.users.cookies import Browser
+from doorward.net.clock import CLOCK_SKEW, Clock
+
+# Ten minutes are enough for a password and a second factor.
+LIFETIME = 600.0
+_PURPOSE = "doorward provider sign-in"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderLogin:
+    """A sign-in in progress: the transaction that it is for, and what the redirect is bound to."""
+
+    transaction: str
+    leg: AuthorizationLeg
+
+    def __repr__(self) -> str:
+        return "ProviderLogin()"
+
+
+class ProviderLogins:
+    """The table of sign-ins in progress."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def begin(
+        self,
+        provider: str,
+        browser: Browser,
+        transaction: str,
+        redirect_uri: str,
+        prompt: str | None = None,
+    ) -> ProviderLogin:
+        """Store a sign-in with a fresh state, nonce and verifier, and return it."""
+        leg = AuthorizationLeg(
+            state=new_secret(),
+            nonce=new_secret(),
+            verifier=new_secret(),
+            redirect_uri=redirect_uri,
+            prompt=prompt,
+        )
+        kept = {"transaction": transaction, "nonce": leg.nonce, "verifier": leg.verifier}
+        now = self._clock()
+        async with self._store.writing() as connection:
+            expired = provider_logins.c.expires_at <= now
+            await connection.execute(delete(provider_logins).where(expired))
+            await connection.execute(
+                insert(provider_logins).values(
+                    state_hash=hash_secret(leg.state),
+                    provider=provider,
+                    browser_hash=browser.digest,
+                    # Whoever reads the database does not get the verifier: its key is the state.
+                    sealed_leg=seal(
+                        derive(leg.state, _PURPOSE), json.dumps(kept).encode(), provider
+                    ),
+                    created_at=now,
+                    expires_at=now + LIFETIME,
+                )
+            )
+        return ProviderLogin(transaction=transaction, leg=leg)
+
+    async def claim(
+        self, provider: str, browser: Browser, state: str, redirect_uri: str
+    ) -> ProviderLogin:
+        """
+        Return the sign-in of this state, once, before anything is sent to the provider.
+
+        One conditional statement: of two callbacks with one state, in two processes, one finds a
+        row. The state must be of this provider (another one's code must not be sent to it) and of
+        this browser (an attacker could finish a sign-in in a victim's browser, and be taken for the
+        victim from then on).
+
+        Raises:
+            FormRefused: 403.
+
+        Spec: RFC 9700 §4.4, §4.7
+        """
+        now = self._clock()
+        table = provider_logins.c
+        async with self._store.writing() as connection:
+            claimed = await connection.execute(
+                update(provider_logins)
+                .where(
+                    table.state_hash == hash_secret(state),
+                    table.provider == provider,
+                    table.browser_hash == browser.digest,
+                    table.claimed_at.is_(None),
+                    table.expires_at > now,
+                    table.created_at <= now + CLOCK_SKEW,
+                )
+                .values(claimed_at=now)
+                .returning(table.sealed_leg)
+            )
+            row = claimed.one_or_none()
+        opened = None if row is None else unseal(derive(state, _PURPOSE), row.sealed_leg, provider)
+        if opened is None:
+            raise FormRefused(f"no sign-in at {provider!r} with this state in this browser")
+        kept = json.loads(opened)
+        leg = AuthorizationLeg(
+            state=state, nonce=kept["nonce"], verifier=kept["verifier"], redirect_uri=redirect_uri
+        )
+        return ProviderLogin(transaction=kept["transaction"], leg=leg)

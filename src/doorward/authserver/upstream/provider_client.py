@@ -1,0 +1,287 @@
+"""One identity provider: its metadata, its authorization URL, its tokens and its users."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from doorward.authserver.admission import ProviderAccount
+from doorward.authserver.identity_provider import IdentityProvider
+from doorward.authserver.upstream.account import read_account
+from doorward.authserver.upstream.extensions import extend_claims
+from doorward.authserver.upstream.id_token import ExpectedIdToken, verify_id_token
+from doorward.authserver.upstream.refusals import ProviderAnswerRefused, ProviderUnavailable
+from doorward.authserver.upstream.responses import MAX_RESPONSE, ProviderTokens, read_tokens
+from doorward.errors import DoorwardError
+from doorward.net import (
+    Clock,
+    Expiring,
+    Fetcher,
+    FetchRequest,
+    FetchResponse,
+    SingleFlightCache,
+)
+from doorward.net.client_authentication import CLIENT_AUTH_METHODS, ClientCredential
+from doorward.net.refusals import FetchFailed, FetchRefused
+from doorward.tokens.endpoint_discovery import MAX_METADATA
+from doorward.tokens.jwt.discovered_keys import DiscoveredKeys
+from doorward.wire import address, strict_json
+from doorward.wire.oauth import pkce
+from doorward.wire.oauth.server_metadata import (
+    OPENID,
+    ServerMetadata,
+    metadata_urls,
+    parse_identity_provider,
+)
+
+_METADATA_TTL = 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorizationLeg:
+    """What one redirect to the provider is bound to; ``verifier`` and ``nonce`` stay here."""
+
+    state: str
+    nonce: str
+    verifier: str
+    redirect_uri: str
+    prompt: str | None = None
+
+
+class ProviderClient:
+    """
+    A client of one identity provider.
+
+    Metadata is used for an hour. Nothing is sent to an address that neither the operator configured
+    nor the provider's own metadata names.
+
+    Spec: OpenID Connect Core 1.0 §3.1, §5.3, §12; RFC 6749 §4.1, §6
+    """
+
+    def __init__(self, provider: IdentityProvider, fetcher: Fetcher, clock: Clock) -> None:
+        self.provider = provider
+        self._facts = provider.sign_in
+        self._fetcher = fetcher
+        self._clock = clock
+        self._metadata: SingleFlightCache[str, ServerMetadata] = SingleFlightCache(
+            floor=_METADATA_TTL, ceiling=_METADATA_TTL, entries=1, clock=clock
+        )
+        self.keys = DiscoveredKeys(
+            provider.issuer_url, fetcher=fetcher, clock=clock, internal_url=provider.internal_url
+        )
+
+    async def metadata(self) -> ServerMetadata:
+        """
+        Return the provider's metadata; for plain OAuth, from the preset.
+
+        Raises:
+            ProviderUnavailable: 503, no document at the issuer can be used.
+        """
+        return await self._metadata.get("metadata", self._load_metadata)
+
+    async def authorization_url(self, leg: AuthorizationLeg) -> str:
+        """
+        Return where the browser is sent to sign in.
+
+        Raises:
+            ProviderUnavailable: 503.
+
+        Spec: OpenID Connect Core 1.0 §3.1.2.1; RFC 7636 §4.3
+        """
+        metadata = await self.metadata()
+        parameters = {
+            "response_type": "code",
+            "client_id": self.provider.client_id,
+            "redirect_uri": leg.redirect_uri,
+            "scope": " ".join(self._scopes(metadata)),
+            "state": leg.state,
+            "code_challenge": pkce.challenge_of(leg.verifier),
+            "code_challenge_method": pkce.METHOD,
+            **self._facts.authorization_parameters,
+        }
+        if self._is_openid:
+            parameters["nonce"] = leg.nonce
+        if leg.prompt is not None:
+            parameters["prompt"] = leg.prompt
+        parts = urlsplit(metadata.authorization_endpoint)
+        # The endpoint may have parameters of its own (RFC 6749 §3.1), but not these.
+        own = [
+            (name, value)
+            for name, value in parse_qsl(parts.query, keep_blank_values=True)
+            if name not in parameters
+        ]
+        query = urlencode([*own, *parameters.items()], quote_via=quote, safe="")
+        return urlunsplit(parts._replace(query=query))
+
+    async def redeem(self, code: str, leg: AuthorizationLeg) -> ProviderTokens:
+        """
+        Return the tokens for a code.
+
+        Raises:
+            ProviderUnavailable: 503.
+            ProviderGrantEnded, ProviderRefused, ProviderMisconfigured, ProviderAnswerRefused.
+        """
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": leg.redirect_uri,
+            "code_verifier": leg.verifier,
+            **self._facts.token_parameters,
+        }
+        return await self._request_tokens(form)
+
+    async def refresh(self, refresh_token: str) -> ProviderTokens:
+        """
+        Return fresh tokens; ``refresh_token`` is ``None`` if the old one stays valid.
+
+        Raises:
+            ProviderUnavailable: 503.
+            ProviderGrantEnded: the provider does not accept the token any more.
+            ProviderRefused, ProviderMisconfigured, ProviderAnswerRefused.
+        """
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        if self._facts.refresh_with_scope:
+            form["scope"] = " ".join(self._scopes(await self.metadata()))
+        return await self._request_tokens({**form, **self._facts.refresh_parameters})
+
+    async def account(
+        self, tokens: ProviderTokens, *, nonce: str | None = None, subject: str | None = None
+    ) -> ProviderAccount:
+        """
+        Return whose tokens these are.
+
+        ``nonce`` is that of the sign-in. After a refresh it is ``None``, and ``subject`` is the
+        account that signed in.
+
+        Raises:
+            ProviderUnavailable: 503.
+            ProviderAnswerRefused: 502, a check failed, or the subject is another one.
+        """
+        claims: dict[str, Any] = {}
+        if self._is_openid and (tokens.id_token is not None or subject is None):
+            claims = await self._id_token_claims(tokens, nonce, subject)
+        userinfo = await self._userinfo_of(tokens, claims)
+        known = await extend_claims(self._facts, {**userinfo, **claims}, tokens, self._get)
+        account = read_account(self.provider.issuer_url, known, self._facts)
+        if subject is not None and account.subject != subject:
+            raise ProviderAnswerRefused("the refreshed tokens are of another account")
+        return account
+
+    @property
+    def _is_openid(self) -> bool:
+        return self._facts.endpoints is None
+
+    def _scopes(self, metadata: ServerMetadata) -> list[str]:
+        known = metadata.scopes_supported
+        offline = self._facts.offline_scope
+        wanted = [*self._facts.scopes, *self.provider.provider_scopes]
+        if offline is not None and (known is None or offline in known):
+            wanted.append(offline)
+        return list(dict.fromkeys(wanted))
+
+    async def _id_token_claims(
+        self, tokens: ProviderTokens, nonce: str | None, subject: str | None
+    ) -> dict[str, Any]:
+        if tokens.id_token is None:
+            raise ProviderAnswerRefused("no id_token in the answer: is the scope openid allowed?")
+        expected = ExpectedIdToken(
+            issuer=self.provider.issuer_url,
+            client_id=self.provider.client_id,
+            algorithms=self._facts.algorithms,
+            now=self._clock(),
+            nonce=nonce,
+            subject=subject,
+            access_token=tokens.access_token,
+        )
+        return await verify_id_token(tokens.id_token, self.keys, expected)
+
+    async def _userinfo_of(
+        self, tokens: ProviderTokens, claims: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Return the userinfo where the ID token has not got it all; it must be of the same user."""
+        if claims and not self._facts.userinfo:
+            return {}
+        endpoint = (await self.metadata()).userinfo_endpoint
+        if endpoint is None:
+            raise ProviderAnswerRefused("neither an id_token nor a userinfo endpoint")
+        userinfo = await self._get(self._internal(endpoint), tokens)
+        # Spec: OpenID Connect Core 1.0 §5.3.2: a token swapped in between would add its claims.
+        if claims and userinfo.get("sub") != claims.get("sub"):
+            raise ProviderAnswerRefused("sub of the userinfo is not that of the ID token")
+        return userinfo
+
+    async def _get(self, url: str, tokens: ProviderTokens) -> Mapping[str, Any]:
+        request = FetchRequest(authorization=f"Bearer {tokens.access_token}")
+        response = await self._send(url, request)
+        if response.status in (401, 403):
+            raise ProviderAnswerRefused(f"the API answered {response.status} to its own token")
+        if response.status != 200:
+            raise ProviderUnavailable(f"{self.provider.name}: an API answered {response.status}")
+        try:
+            value = strict_json.parse(response.body)
+        except strict_json.NotStrictJson:
+            raise ProviderUnavailable(f"{self.provider.name}: an API answered no JSON") from None
+        return value if isinstance(value, dict) else {"items": value}
+
+    async def _request_tokens(self, form: Mapping[str, str]) -> ProviderTokens:
+        metadata = await self.metadata()
+        credential = ClientCredential(
+            client_id=self.provider.client_id, client_secret=self.provider.client_secret
+        )
+        method = CLIENT_AUTH_METHODS[self._auth_method(metadata)]
+        authenticated = method.apply(credential, form, self.provider.issuer_url, self._clock())
+        request = FetchRequest(
+            method="POST",
+            body=urlencode(authenticated.form).encode("ascii"),
+            content_type="application/x-www-form-urlencoded",
+            authorization=authenticated.headers.get("Authorization"),
+        )
+        response = await self._send(self._internal(metadata.token_endpoint), request)
+        return read_tokens(self.provider.name, response, now=self._clock())
+
+    def _auth_method(self, metadata: ServerMetadata) -> str:
+        if self.provider.client_secret is None:
+            return "none"
+        if self._facts.client_auth_method is not None:
+            return self._facts.client_auth_method
+        offered = metadata.token_endpoint_auth_methods_supported
+        basic = "client_secret_basic" in offered or "client_secret_post" not in offered
+        return "client_secret_basic" if basic else "client_secret_post"
+
+    async def _send(self, url: str, request: FetchRequest) -> FetchResponse:
+        try:
+            return await self._fetcher.send(url, request, limit=MAX_RESPONSE)
+        except (FetchFailed, FetchRefused) as error:
+            raise ProviderUnavailable(f"{self.provider.name}: {error.detail}") from None
+
+    def _internal(self, url: str) -> str:
+        """Return where this process reaches an endpoint of the issuer."""
+        internal = self.provider.internal_url
+        origin = address.origin_of(self.provider.issuer_url)
+        if internal is None or not url.startswith(origin + "/"):
+            return url
+        return address.origin_of(internal) + url[len(origin) :]
+
+    async def _load_metadata(self) -> Expiring[ServerMetadata]:
+        if (fixed := self._facts.endpoints) is not None:
+            return Expiring(
+                ServerMetadata(
+                    issuer=self.provider.issuer_url,
+                    authorization_endpoint=fixed.authorization,
+                    token_endpoint=fixed.token,
+                    userinfo_endpoint=fixed.userinfo,
+                    revocation_endpoint=fixed.revocation,
+                )
+            )
+        problems = []
+        reached_at = self.provider.internal_url or self.provider.issuer_url
+        # The OpenID document first: the other one lacks userinfo at several providers.
+        urls = sorted(metadata_urls(reached_at), key=lambda url: OPENID not in url)
+        for url in urls:
+            try:
+                fetched = await self._fetcher.fetch(url, limit=MAX_METADATA)
+                document = strict_json.parse_object(fetched.body)
+                return Expiring(parse_identity_provider(document, self.provider.issuer_url))
+            except (DoorwardError, strict_json.NotStrictJson) as error:
+                problems.append(f"{url}: {error}")
+        raise ProviderUnavailable(f"{self.provider.name}: no metadata: " + "; ".join(problems))

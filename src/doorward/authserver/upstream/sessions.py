@@ -1,0 +1,127 @@
+"""Sessions at identity providers: who signed in there, and the sealed tokens of the provider."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from uuid import uuid4
+
+from sqlalchemy import Row, delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from doorward.authserver.admission import ProviderAccount
+from doorward.authserver.identity_provider import IdentityProvider
+from doorward.authserver.keys.secrets import derive, seal, unseal
+from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.engine import Store
+from doorward.authserver.store.schema import provider_sessions
+from doorward.authserver.upstream.responses import ProviderTokens
+from doorward.net.clock import Clock
+
+# How long a provider's word counts, where its token names no other time.
+_CHECK_INTERVAL = 3600.0
+_SHORTEST_INTERVAL = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderSession:
+    """A session at a provider; ``tokens`` is ``None`` if the settings have made them void."""
+
+    id: str
+    user_id: str
+    provider: str
+    subject: str
+    tokens: ProviderTokens | None = field(repr=False)
+    check_due_at: float
+    ended: bool
+
+
+class ProviderSessions:
+    """The table of sessions at identity providers."""
+
+    def __init__(
+        self, store: Store, settings: AuthServerSettings, secret: str, clock: Clock
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._sealing_key = derive(secret, "doorward provider tokens")
+        self._clock = clock
+
+    async def create(
+        self,
+        provider: IdentityProvider,
+        account: ProviderAccount,
+        user_id: str,
+        tokens: ProviderTokens,
+    ) -> str:
+        """Store a session, delete long expired ones, and return the new id."""
+        session_id = uuid4().hex
+        now = self._clock()
+        sid = account.claims.get("sid")
+        async with self._store.writing() as connection:
+            expired = provider_sessions.c.expires_at < now
+            await connection.execute(delete(provider_sessions).where(expired))
+            await connection.execute(
+                insert(provider_sessions).values(
+                    id=session_id,
+                    user_id=user_id,
+                    provider=provider.name,
+                    issuer=provider.issuer_url,
+                    client_id=provider.client_id,
+                    subject=account.subject,
+                    sid=sid if isinstance(sid, str) else None,
+                    sealed_tokens=self._sealed(session_id, tokens),
+                    created_at=now,
+                    checked_at=now,
+                    check_due_at=check_due_at(tokens, now),
+                    # Longer than any grant that hangs on it.
+                    expires_at=now + self._settings.lifetimes.refresh_absolute + 86400,
+                )
+            )
+        return session_id
+
+    async def find(self, connection: AsyncConnection, session_id: str) -> ProviderSession | None:
+        """Return the session, or ``None`` if there is none of that id."""
+        row = (
+            await connection.execute(
+                select(provider_sessions).where(provider_sessions.c.id == session_id)
+            )
+        ).one_or_none()
+        return None if row is None else self._read(row)
+
+    def _read(self, row: Row[tuple[object, ...]]) -> ProviderSession:
+        provider = self._settings.identity_provider(row.provider)
+        same = (
+            provider is not None
+            and provider.issuer_url == row.issuer
+            and provider.client_id == row.client_id
+        )
+        return ProviderSession(
+            id=row.id,
+            user_id=row.user_id,
+            provider=row.provider,
+            subject=row.subject,
+            # Tokens of another issuer or client must not be sent to the one that is configured now.
+            tokens=self._opened(row.id, row.sealed_tokens) if same else None,
+            check_due_at=row.check_due_at,
+            ended=row.ended_at is not None,
+        )
+
+    def _sealed(self, session_id: str, tokens: ProviderTokens) -> bytes:
+        document = asdict(tokens)
+        # Only what is used again: an ID token says who somebody is, and is needed once.
+        document["id_token"] = None
+        document["scopes"] = None if tokens.scopes is None else sorted(tokens.scopes)
+        return seal(self._sealing_key, json.dumps(document).encode(), session_id)
+
+    def _opened(self, session_id: str, sealed: bytes) -> ProviderTokens | None:
+        opened = unseal(self._sealing_key, sealed, session_id)
+        if opened is None:
+            return None
+        document = json.loads(opened)
+        scopes = document.pop("scopes")
+        return ProviderTokens(**document, scopes=None if scopes is None else frozenset(scopes))
+
+
+def check_due_at(tokens: ProviderTokens, now: float) -> float:
+    """Return when the provider must be asked again whether the account is still good."""
+    life = _CHECK_INTERVAL if tokens.expires_at is None else tokens.expires_at - now
+    return now + min(max(life, _SHORTEST_INTERVAL), _CHECK_INTERVAL)

@@ -1,0 +1,71 @@
+"""How people are signed in at a provider: data, with the defaults of OpenID Connect."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from doorward.idp.facts import Fact
+
+EmailVerified = Literal["true", "true or text", "always", "never"]
+
+
+def _nothing() -> Mapping[str, str]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInEndpoints:
+    """The endpoints of a provider that publishes no OpenID Connect metadata."""
+
+    authorization: str
+    token: str
+    userinfo: str
+    revocation: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderSignIn:
+    """
+    How an authorization server signs people in at a provider, and reads who they are.
+
+    ``endpoints`` is for plain OAuth. Without it, they come from the issuer's OpenID metadata, and an
+    ID token is required. ``offline_scope`` is requested for a refresh token, if the metadata does not
+    leave it out of ``scopes_supported``.
+
+    ``authorization_parameters``, ``token_parameters`` and ``refresh_parameters`` are added to these
+    requests. ``refresh_with_scope`` repeats the scopes when tokens are refreshed.
+
+    ``email_verified`` says when an e-mail address counts as verified: if the claim is true; if it is
+    true or the text "true"; always; or never. ``domain_claim`` is a claim with a domain that the
+    provider vouches for; it replaces the domain of the e-mail address. ``organization_claims`` and
+    ``groups_claim`` name what admission by organization and by group reads. ``extensions`` names
+    code in ``authserver/upstream`` for what data cannot say. ``redirect_screen`` tells where an
+    operator enters the callback URL.
+    """
+
+    endpoints: SignInEndpoints | None = None
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    offline_scope: str | None = "offline_access"
+    authorization_parameters: Mapping[str, str] = field(default_factory=_nothing)
+    token_parameters: Mapping[str, str] = field(default_factory=_nothing)
+    refresh_parameters: Mapping[str, str] = field(default_factory=_nothing)
+    refresh_with_scope: bool = False
+    algorithms: tuple[str, ...] = ("RS256",)
+    client_auth_method: Literal["client_secret_basic", "client_secret_post"] | None = None
+    userinfo: bool = False
+    subject_claim: str = "sub"
+    name_claims: tuple[str, ...] = ("name", "preferred_username", "nickname")
+    username_claims: tuple[str, ...] = ("preferred_username", "email")
+    email_claims: tuple[str, ...] = ("email",)
+    email_verified: EmailVerified = "true"
+    domain_claim: str | None = None
+    organization_claims: tuple[str, ...] = ()
+    groups_claim: str = "groups"
+    extensions: tuple[str, ...] = ()
+    redirect_screen: Fact[str] | None = None
+    facts: tuple[Fact[str], ...] = ()
+
+
+OPENID_SIGN_IN = ProviderSignIn()
+"""For any OpenID provider: what OpenID Connect Core and Discovery say."""
