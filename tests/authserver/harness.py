@@ -88,14 +88,25 @@ class AuthServerHarness:
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, clock: Callable[[], float], *, fetcher: Any = None, **changes: Any
+        cls,
+        clock: Callable[[], float],
+        *,
+        fetcher: Any = None,
+        provider_fetcher: Any = None,
+        **changes: Any,
     ) -> "AsyncIterator[AuthServerHarness]":
         events: list[ServerEvent] = []
         settings = AuthServerSettings(
             issuer=ISSUER, resources=(Resource(uri=RESOURCE, scopes=SCOPES, name="Demo"),)
         )
         settings = replace(settings, **changes)
-        server = AuthorizationServer(settings, clock=clock, fetcher=fetcher, audit=events.append)
+        server = AuthorizationServer(
+            settings,
+            clock=clock,
+            fetcher=fetcher,
+            provider_fetcher=provider_fetcher,
+            audit=events.append,
+        )
         await server.start()
         harness = cls(server, clock, events, settings.issuer, settings.resources[0].uri)
         await harness.add_user("alice", scopes=("mcp:read", "mcp:tools"), roles=("user",))
