@@ -5,7 +5,7 @@ import pytest
 from doorward.authserver.admission import Allow
 from tests.authserver.browser import answer_in, form_with, forms_of
 from tests.authserver.harness import PASSWORD, claims_of
-from tests.authserver.steps import is_consent, is_sign_in
+from tests.authserver.steps import OTHER_CHALLENGE, is_consent, is_sign_in
 from tests.authserver.upstream.conftest import Bridge, StartBridge, identity_provider
 from tests.ledger import proves
 
@@ -85,9 +85,8 @@ async def test_a_signed_in_browser_needs_no_second_visit_to_the_provider(bridge:
     await bridge.sign_in(browser, client)
     asked = len(bridge.provider.authorizations)
 
-    from tests.authserver.steps import OTHER_CHALLENGE
-
-    again = await browser.open(harness.authorize_url(client, code_challenge=OTHER_CHALLENGE))
+    page = await browser.open(harness.authorize_url(client, code_challenge=OTHER_CHALLENGE))
+    again = await browser.decide(page)
 
     assert "code" in answer_in(again.headers["location"])
     assert len(bridge.provider.authorizations) == asked
