@@ -10,6 +10,12 @@ import httpx2
 from doorward.client.http.error_body import limit_body
 from doorward.client.oauth.discovery import BearerChallenge, read_challenge
 from doorward.client.oauth.dpop import DpopProver
+from doorward.client.oauth.hints import (
+    HINT,
+    missing_scopes_hint,
+    refused_token_hint,
+    service_scopes_hint,
+)
 from doorward.client.oauth.tokens import Tokens
 from doorward.client.refusals import ClientRefused, SignInFailed, SignInNeeded, Unreachable
 from doorward.client.sign_in.flow import SignIn
@@ -106,13 +112,15 @@ class OAuth(httpx2.Auth):
                 await limit_body(response)
             if self._needs_nonce(response, tokens, retries):
                 continue
+            challenge = read_challenge(response.headers)
             if response.status_code == 401:
-                renewed = await self._after_401(tokens, read_challenge(response.headers), retries)
+                renewed = await self._after_401(tokens, challenge, retries)
             elif response.status_code == 403:
-                renewed = await self._after_403(tokens, read_challenge(response.headers), retries)
+                renewed = await self._after_403(tokens, challenge, retries)
             else:
                 return
             if renewed is None:
+                response.extensions[HINT] = self._hint(challenge, tokens)
                 return
             tokens = renewed
 
@@ -197,7 +205,7 @@ class OAuth(httpx2.Auth):
         async with self._sign_in_locks.lock:
             if newer := self._newer_than(tokens):
                 return newer
-            self._require_interaction(refusal)
+            self._require_interaction(tokens, refusal)
             return self._remember(await self._sign_in.sign_in(self.server_url, challenge))
 
     async def _refreshed(self, tokens: Tokens | None) -> Tokens:
@@ -246,6 +254,17 @@ class OAuth(httpx2.Auth):
             self._refused_scopes |= challenge.scopes - renewed.scopes
             return self._remember(renewed)
 
+    def _hint(self, challenge: BearerChallenge, tokens: Tokens | None) -> str:
+        """Return what the user can do, now that no token helped."""
+        account = self._sign_in.token_store.account
+        if tokens is None:
+            return login_hint(self.server_url, account=account)
+        if challenge.error != "insufficient_scope" or not challenge.scopes:
+            return refused_token_hint(self.server_url, account)
+        if not self._sign_in.needs_user:
+            return service_scopes_hint(challenge.scopes, tokens)
+        return missing_scopes_hint(self.server_url, challenge.scopes, tokens, account)
+
     def _stored(self) -> Tokens | None:
         return self._sign_in.tokens_for(self.server_url)
 
@@ -253,15 +272,22 @@ class OAuth(httpx2.Auth):
         self._tokens = tokens
         return tokens
 
-    def _require_interaction(self, refusal: ClientRefused | None) -> None:
+    def _require_interaction(self, tokens: Tokens | None, refusal: ClientRefused | None) -> None:
         if self._interactive:
             return
         if isinstance(refusal, Unreachable):
             raise refusal
+        account = self._sign_in.token_store.account
+        if tokens is not None and tokens.is_fresh(self._sign_in.clock(), margin=0.0):
+            raise SignInNeeded(
+                "sign-in-needed",
+                f"{self.server_url} does not accept the stored token.",
+                refused_token_hint(self.server_url, account),
+            )
         raise SignInNeeded(
             "sign-in-needed",
             f"You are not signed in to {self.server_url}.",
-            login_hint(self.server_url, account=self._sign_in.token_store.account),
+            login_hint(self.server_url, account=account),
         )
 
 

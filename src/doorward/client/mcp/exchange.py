@@ -12,7 +12,8 @@ import httpx2
 from doorward.client.auth import WITHOUT_SIGN_IN
 from doorward.client.http.url_policy import connection_error
 from doorward.client.mcp.messages import encode, read_error
-from doorward.client.oauth.discovery import BearerChallenge, read_challenge
+from doorward.client.oauth.discovery import read_challenge
+from doorward.client.oauth.hints import HINT
 from doorward.client.refusals import (
     CallFailed,
     InsufficientScope,
@@ -113,7 +114,8 @@ async def raise_for_status(url: str, response: httpx2.Response) -> None:
     if status < 300:
         return
     if status == 401:
-        raise SignInNeeded("sign-in-needed", f"{url} requires a sign-in.", login_hint(url))
+        hint = response.extensions.get(HINT) or login_hint(url)
+        raise SignInNeeded("sign-in-needed", f"{url} requires a sign-in.", hint)
     if status >= 500:
         raise Unreachable(
             "server-error",
@@ -122,7 +124,7 @@ async def raise_for_status(url: str, response: httpx2.Response) -> None:
         )
     error = await read_error(response)
     if status == 403:
-        raise _refused(url, read_challenge(response.headers), error)
+        raise _refused(url, response, error)
     if error is not None:
         raise CallFailed(error["code"], str(error.get("message", "")), error.get("data"))
     raise ProtocolBroken(
@@ -133,12 +135,13 @@ async def raise_for_status(url: str, response: httpx2.Response) -> None:
 
 
 def _refused(
-    url: str, challenge: BearerChallenge, error: Mapping[str, Any] | None
+    url: str, response: httpx2.Response, error: Mapping[str, Any] | None
 ) -> ServerRefused:
+    challenge = read_challenge(response.headers)
     if challenge.error == "insufficient_scope" and challenge.scopes:
         return InsufficientScope(
             f"This needs the scopes: {build_scope(challenge.scopes)}.",
-            login_hint(url, scopes=challenge.scopes),
+            response.extensions.get(HINT) or login_hint(url, scopes=challenge.scopes),
             challenge.scopes,
         )
     said = str((error or {}).get("message") or "The server refused the request.")

@@ -28,6 +28,18 @@ _KNOWN_ERRORS = {
     "interaction_required": "The authorization server needs more input from the user.",
 }
 
+_HINTS = {
+    # Also sent without a page, for an account that has none of the scopes.
+    "access_denied": "If you denied it on the page, sign in again and allow it. If no page asked you, "
+    "this account has none of the requested scopes: use another one, or ask the server's operator.",
+    "invalid_scope": "Request other scopes with --scope, or ask the server's operator which of them "
+    "this client may request.",
+    "invalid_target": "The server's operator must register the server's URL at its issuer.",
+    "unauthorized_client": "Allow this client the authorization code grant at the issuer.",
+    "server_error": "Try again. If it stays, tell the issuer's operator.",
+    "temporarily_unavailable": "Try again soon.",
+}
+
 # What ``AuthorizationRequest.url`` sends, and what would replace it: a request object (RFC 9101) or another way
 # for the answer to come back.
 _SENT = frozenset(
@@ -176,8 +188,7 @@ def _error(_: AuthorizationRequest, answer: Mapping[str, str]) -> None:
         return
     if error not in _KNOWN_ERRORS:
         raise SignInFailed("authorization-error", "The authorization server returned an error.")
-    hint = "To continue, consent on the page." if error == "access_denied" else ""
-    raise SignInFailed(error.replace("_", "-"), _KNOWN_ERRORS[error], hint)
+    raise SignInFailed(error.replace("_", "-"), _KNOWN_ERRORS[error], _HINTS.get(error, ""))
 
 
 def _code(_: AuthorizationRequest, answer: Mapping[str, str]) -> None:

@@ -1,6 +1,7 @@
 """Token requests: exchanges a code, a refresh token or an assertion for tokens."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from doorward.client.http.http_client import HttpClient, HttpResponse
 from doorward.client.oauth.authorization import AuthorizationRequest
@@ -32,6 +33,17 @@ _ERRORS = {
     "not_allowed": "The authorization server does not allow offline access for this account.",
     "expired_token": "The code was not entered in time.",
     "invalid_dpop_proof": "The authorization server refused the DPoP proof.",
+}
+
+
+_HINTS = {
+    "invalid_client": "Check the client id. If the client has a secret, check --client-secret-file; if "
+    "it has none, register it as a public client.",
+    "unauthorized_client": "Allow this client the grant at the issuer.",
+    "invalid_scope": "Request other scopes with --scope, or allow the client these scopes at the issuer.",
+    "invalid_target": "The server's operator must register the server's URL at its issuer.",
+    "access_denied": "To continue, allow the request on the page.",
+    "expired_token": "Start again.",
 }
 
 
@@ -123,7 +135,7 @@ async def exchange_refresh_token(
     document = answer.document()
     if document.get("refresh_token") is None:
         document["refresh_token"] = old.refresh_token
-    return read_tokens(
+    fresh = read_tokens(
         document,
         issuer=server.issuer,
         resource=old.resource,
@@ -132,6 +144,8 @@ async def exchange_refresh_token(
         now=clock(),
         proof_key=old.proof_key,
     )
+    # A refresh requests nothing new, so what the sign-in was refused stays refused.
+    return replace(fresh, refused_scopes=fresh.refused_scopes | old.refused_scopes)
 
 
 async def revoke_tokens(
@@ -229,11 +243,15 @@ def authenticated(
     return method.apply(credential, form, registration.issuer, clock())
 
 
-def _error_reason(answer: HttpResponse, what: str) -> tuple[str, str]:
+def _error_reason(answer: HttpResponse, what: str) -> tuple[str, str, str]:
     try:
         error = answer.document().get("error")
     except ProtocolBroken:
         error = None
     if isinstance(error, str) and error in _ERRORS:
-        return error.replace("_", "-"), _ERRORS[error]
-    return "token-request-refused", f"The {what} answered {answer.status}."
+        return error.replace("_", "-"), _ERRORS[error], _HINTS.get(error, "")
+    return (
+        "token-request-refused",
+        f"The {what} answered {answer.status}.",
+        "The log of the issuer says why.",
+    )

@@ -24,7 +24,7 @@ class Tokens:
     An access token with its refresh token, issuer, resource and scopes.
 
     ``expires_at`` is in seconds since 1970, or ``None`` if unknown. Every lookup needs the issuer
-    and the resource. ``proof_key`` is the DPoP private key in PEM form, ``None`` for a bearer token.
+    and the resource. ``refused_scopes`` were requested and not granted. ``proof_key`` is the DPoP private key in PEM form, ``None`` for a bearer token.
 
     Spec: RFC 6749 §5.1; RFC 8707 §2.2; RFC 9449 §5
     """
@@ -36,6 +36,7 @@ class Tokens:
     refresh_token: str | None = field(default=None, repr=False)
     expires_at: float | None = None
     scopes: frozenset[str] = frozenset()
+    refused_scopes: frozenset[str] = frozenset()
     proof_key: str | None = field(default=None, repr=False)
 
     def is_fresh(self, now: float, margin: float = 30.0) -> bool:
@@ -44,17 +45,22 @@ class Tokens:
 
     def to_record(self) -> dict[str, Any]:
         """Return the record for the token store."""
-        return {**asdict(self), "scopes": build_scope(self.scopes)}
+        return {
+            **asdict(self),
+            "scopes": build_scope(self.scopes),
+            "refused_scopes": build_scope(self.refused_scopes),
+        }
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "Tokens | None":
         """Return the tokens in ``record``, or ``None`` if it is not valid."""
         try:
             scopes = parse_scope(record["scopes"])
-            if scopes is None or not is_sendable(record["access_token"]):
+            refused = parse_scope(record.get("refused_scopes", ""))
+            if scopes is None or refused is None or not is_sendable(record["access_token"]):
                 return None
             # The constructor refuses unknown members, msgspec refuses wrong types.
-            found = cls(**{**record, "scopes": scopes})
+            found = cls(**{**record, "scopes": scopes, "refused_scopes": refused})
             found = msgspec.convert(vars(found), cls)
         except (KeyError, TypeError, AttributeError, msgspec.ValidationError):
             return None
@@ -94,6 +100,7 @@ def read_tokens(
     refresh_token = document.get("refresh_token")
     if refresh_token is not None and not (isinstance(refresh_token, str) and refresh_token):
         raise _malformed("refresh_token is not a string")
+    scopes = _granted(document.get("scope"), requested)
     return Tokens(
         issuer=issuer,
         resource=resource,
@@ -101,7 +108,8 @@ def read_tokens(
         access_token=str(access_token),
         refresh_token=refresh_token,
         expires_at=_expiry(document.get("expires_in"), now),
-        scopes=_granted(document.get("scope"), requested),
+        scopes=scopes,
+        refused_scopes=requested - scopes,
         proof_key=proof_key if kind == "dpop" else None,
     )
 
