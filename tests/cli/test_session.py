@@ -84,7 +84,9 @@ def test_scopes_that_were_not_granted_are_named(
     signed_in = doorward("login", demo.mcp, "--scope", "mcp:read,mcp:admin")
 
     assert signed_in.status == 0
-    assert signed_in.err.splitlines()[-1] == "Not granted: mcp:admin."
+    told = signed_in.err.splitlines()[-1]
+    assert told.startswith("Not granted: mcp:admin.")
+    assert "--account NAME" in told
 
 
 def test_an_expired_token_is_renewed_without_a_word(
@@ -155,8 +157,10 @@ def test_without_a_browser_the_address_is_printed_alone_on_its_line(
         pytest.param(("add", "a=1", "a=2"), 2, "malformed-argument", id="twice"),
         pytest.param(("add", "a"), 2, "malformed-argument", id="no-value"),
         pytest.param(("add", "a:=nope"), 2, "malformed-argument", id="no-json"),
-        pytest.param(("add", "a=1"), 5, "tool-error", id="missing-argument"),
-        pytest.param(("nope",), 1, "json-rpc-error", id="unknown-tool"),
+        pytest.param(("add", "a=1"), 2, "missing-argument", id="missing-argument"),
+        pytest.param(("add", "a=1", "b=2", "c=3"), 2, "unknown-argument", id="unknown-argument"),
+        pytest.param(("nope",), 2, "unknown-tool", id="unknown-tool"),
+        pytest.param(("get_time", "timezone=nowhere"), 5, "tool-error", id="tool"),
     ],
 )
 def test_a_call_that_cannot_be_made_says_so_with_its_own_status(

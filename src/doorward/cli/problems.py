@@ -13,6 +13,7 @@ from doorward.client.refusals import (
     ServerRefused,
     SignInFailed,
     Unreachable,
+    UntrustedCertificate,
 )
 from doorward.errors import ConfigurationError, DoorwardError
 
@@ -36,6 +37,7 @@ class ToolProblem(DoorwardError):
 _STATUS: tuple[tuple[type[DoorwardError], ExitCode], ...] = (
     (ConfigurationError, ExitCode.USAGE),
     (ToolProblem, ExitCode.TOOL),
+    (UntrustedCertificate, ExitCode.UNUSABLE),
     (Unreachable, ExitCode.UNREACHABLE),
     (SignInFailed, ExitCode.SIGN_IN),
     (ServerRefused, ExitCode.REFUSED),

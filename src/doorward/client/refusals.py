@@ -3,6 +3,7 @@ The errors of the client.
 
 ClientRefused             an error to show to the user
 ├── Unreachable           the server did not answer in time
+│   └── UntrustedCertificate   its certificate is not trusted
 ├── ProtocolBroken        the server's response is not valid
 ├── DiscoveryFailed       no trusted authorization server was found for the MCP server
 ├── SignInFailed          registration, authorization or the token request failed
@@ -37,6 +38,23 @@ class Unreachable(ClientRefused):
     """The server did not answer in time."""
 
     code = "unreachable"
+
+
+class UntrustedCertificate(Unreachable):
+    """The server's certificate is not trusted; nothing was sent to it."""
+
+    code = "certificate-refused"
+
+
+def untrusted_certificate(place: str, why: str) -> UntrustedCertificate:
+    """Return the error for a certificate at ``place`` that TLS does not trust."""
+    return UntrustedCertificate(
+        "untrusted-certificate",
+        f"The certificate of {place} is not trusted: {why}.",
+        "Use a host name that the certificate has. If an authority of your own issued it, set "
+        "SSL_CERT_FILE to a PEM file with that authority's certificate. Otherwise, do not sign in "
+        "there: another server may be answering.",
+    )
 
 
 class ProtocolBroken(ClientRefused):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import httpcore2
 
+from doorward.net.certificates import certificate_problem
 from doorward.net.connection import PinnedBackend
 from doorward.net.messages import FetchRequest, FetchResponse
 from doorward.net.refusals import FetchFailed, UnusableResponse
@@ -53,6 +54,10 @@ async def exchange(
         ):
             return await _read(response, target, limit, any_status=any_status)
     except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException) as error:
+        if why := certificate_problem(error):
+            raise FetchFailed(
+                f"the certificate of {target.host_port!r} is not trusted: {why}"
+            ) from None
         raise FetchFailed(f"{target.host_port!r}: {type(error).__name__}: {error}") from None
 
 

@@ -1,6 +1,8 @@
 """``doorward call``: call one tool."""
 
 import json
+from collections.abc import Collection
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
@@ -19,9 +21,12 @@ from doorward.cli.client.url_elicitation import UrlElicitation
 from doorward.cli.options import Account, AsJson, ServerUrl, examples
 from doorward.cli.output import Output
 from doorward.cli.plain_text import plain
-from doorward.cli.problems import ToolProblem
+from doorward.cli.problems import ToolProblem, UsageProblem
 from doorward.cli.running import run
 from doorward.client.connection import open_connection
+from doorward.client.refusals import CallFailed
+from doorward.wire.jsonrpc.envelope import INVALID_PARAMS
+from doorward.wire.shell_command import shell_command
 
 EPILOG = examples(
     "doorward call https://mcp.example/mcp add a=2 b=3",
@@ -80,13 +85,43 @@ async def _call(
         listed = {tool.name: tool for tool in await connection.client.list_tools()}
         # A tool that is not listed may be one that this user may not see: let the server refuse it.
         schema = listed[name].input_schema if name in listed else {}
-        result = await connection.client.call_tool(name, parse_arguments(words, schema))
+        arguments = parse_arguments(words, schema)
+        try:
+            result = await connection.client.call_tool(name, arguments)
+        except CallFailed as refusal:
+            if refusal.number != INVALID_PARAMS:
+                raise
+            tools = shell_command("doorward", "tools", url, *_as_account(token_store.account))
+            raise _invalid(name, listed, refusal, tools) from None
     if output.as_json:
         output.document(dict(result.document))
     if result.is_error:
         raise ToolProblem(name, result.text or "no reason given")
     if not output.as_json:
         _print(output, result)
+
+
+def _as_account(account: str | None) -> tuple[str, ...]:
+    return () if account is None else ("--account", account)
+
+
+def _invalid(
+    name: str, listed: Collection[str], refusal: CallFailed, tools: str
+) -> UsageProblem:
+    """Return the error for a name or arguments that the server does not take."""
+    if name in listed:
+        return UsageProblem(
+            "invalid-arguments",
+            f"The server does not take these arguments of {name}: {refusal.message.rstrip('.')}.",
+            f"To see the parameters, run: {tools}",
+        )
+    near = get_close_matches(name, listed, n=1)
+    meant = f"Did you mean {near[0]!r}? " if near else ""
+    return UsageProblem(
+        "unknown-tool",
+        f"The server has no tool {name!r} for this account.",
+        f"{meant}To see all tools, run: {tools}",
+    )
 
 
 def _print(output: Output, result: Any) -> None:

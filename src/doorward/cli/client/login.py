@@ -175,7 +175,10 @@ async def _login(
     _report(output, url, tokens, place)
     missing = sorted((wanted or frozenset()) - tokens.scopes) if tokens else []
     if missing:
-        output.note(f"Not granted: {' '.join(missing)}.")
+        output.note(
+            f"Not granted: {' '.join(missing)}. Ask the server's operator to allow it for this account, "
+            "or sign in to another one with --account NAME."
+        )
 
 
 def _report(output: Output, url: str, tokens: Any, place: str) -> None:

@@ -1,6 +1,7 @@
 """Parses ``name=value`` arguments by the tool's input schema."""
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from doorward.cli.problems import UsageProblem
@@ -42,7 +43,8 @@ def parse_arguments(words: Iterable[str], schema: Mapping[str, Any]) -> dict[str
     ``a:=[1, 2]`` is always JSON.
 
     Raises:
-        UsageProblem: with reason ``malformed-argument`` or ``wrong-argument-type``.
+        UsageProblem: with reason ``malformed-argument``, ``wrong-argument-type``,
+            ``missing-argument`` or ``unknown-argument``.
     """
     properties = schema.get("properties")
     known: Mapping[str, Any] = properties if isinstance(properties, dict) else {}
@@ -58,7 +60,37 @@ def parse_arguments(words: Iterable[str], schema: Mapping[str, Any]) -> dict[str
                 "Quote values with spaces, such as 'text=two words'.",
             )
         found[name] = _json(name, text) if is_json else _value(name, text, known.get(name))
+    _require_names(found, known, schema)
     return found
+
+
+def _require_names(
+    found: Mapping[str, Any], known: Mapping[str, Any], schema: Mapping[str, Any]
+) -> None:
+    """
+    Return if ``found`` has every required argument, and none that the schema excludes.
+
+    Servers check this too, and each words it in its own way, as a failure of the tool.
+    """
+    required = schema.get("required")
+    missing = [
+        name for name in (required if isinstance(required, list) else ()) if name not in found
+    ]
+    if missing:
+        raise UsageProblem(
+            "missing-argument",
+            f"The tool needs {', '.join(map(str, missing))}.",
+            f"Add {' '.join(f'{name}=VALUE' for name in missing)}.",
+        )
+    extra = [name for name in found if name not in known]
+    if extra and schema.get("additionalProperties") is False:
+        near = get_close_matches(extra[0], known, n=1)
+        meant = f"Did you mean {near[0]!r}? " if near else ""
+        raise UsageProblem(
+            "unknown-argument",
+            f"The tool has no argument {extra[0]!r}.",
+            f"{meant}Its arguments: {', '.join(known) or 'none'}.",
+        )
 
 
 def _json(name: str, text: str) -> Any:

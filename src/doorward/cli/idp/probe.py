@@ -8,7 +8,7 @@ from doorward.cli.idp.show import print_quirk
 from doorward.cli.options import AsJson, examples
 from doorward.cli.output import Output
 from doorward.cli.running import run
-from doorward.client.refusals import DiscoveryFailed, Unreachable
+from doorward.client.refusals import DiscoveryFailed, Unreachable, untrusted_certificate
 from doorward.idp import find
 from doorward.idp.matrix import COLUMNS
 from doorward.idp.probe.discovery import look
@@ -76,6 +76,8 @@ def _require_documents(issuer: str, tried: Any) -> None:
 
     if any(one.speaks_for(issuer) for one in tried):
         return
+    if tried[0].untrusted is not None:
+        raise untrusted_certificate(issuer, tried[0].untrusted)
     if all(one.status is None for one in tried):
         raise Unreachable(
             "unreachable",

@@ -8,8 +8,9 @@ from typing import Any
 import anyio
 import httpx2
 
-from doorward.client.refusals import DiscoveryFailed, Unreachable
+from doorward.client.refusals import DiscoveryFailed, Unreachable, untrusted_certificate
 from doorward.net.addresses import is_internal, not_public
+from doorward.net.certificates import certificate_problem
 from doorward.net.refusals import FetchFailed, FetchRefused
 from doorward.net.resolver import resolve
 from doorward.net.url import FetchUrl, read_target
@@ -221,6 +222,8 @@ def connection_error(url: str, error: Exception) -> Unreachable:
     place = parts.netloc if parts else url
     if isinstance(error, httpx2.TimeoutException | TimeoutError):
         return Unreachable("timeout", f"{place} did not answer in time.", "Try again later.")
+    if why := certificate_problem(error):
+        return untrusted_certificate(place, why)
     return Unreachable(
         "unreachable",
         f"Cannot connect to {place}.",

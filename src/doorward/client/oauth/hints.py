@@ -17,16 +17,15 @@ def missing_scopes_hint(
     A sign-in for scopes that the last one was refused ends in the same error, so the first step is
     then another one. The command names the scopes of the token too, because a sign-in replaces it.
     """
-    again = login_hint(url, scopes=needed | tokens.scopes, account=account)
     if needed <= tokens.scopes:
         return "Your token has them all. The server's operator must check what it requires."
     refused = needed & tokens.refused_scopes
     if not refused:
-        return again
-    other = shell_command("doorward", "login", url, "--account")
+        return login_hint(url, scopes=needed | tokens.scopes, account=account)
     return (
-        f"Your last sign-in requested {build_scope(refused)} and did not get it. Use another account "
-        f"({other} NAME), or ask the server's operator to allow it for yours. Then: {again}"
+        f"Your last sign-in requested {build_scope(refused)} and did not get it. Ask the server's "
+        "operator to allow it for this account, then sign in again with --scope. For another account, "
+        f"run: {shell_command('doorward', 'login', url, '--account')} NAME"
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from doorward.net import Fetcher, FetchFailed, FetchRequest
+from doorward.net.certificates import certificate_problem
 from doorward.wire import address, strict_json
 from doorward.wire.oauth.server_metadata import OAUTH, OPENID
 
@@ -37,13 +38,15 @@ class TriedForm:
     """
     The result at one well-known URL.
 
-    ``status`` is ``None`` without a response. ``problem`` says why there is no ``document``.
+    ``status`` is ``None`` without a response. ``problem`` says why there is no ``document``, and
+    ``untrusted`` why TLS does not trust the certificate.
     """
 
     form: MetadataForm
     status: int | None
     problem: str = ""
     document: Mapping[str, Any] | None = field(default=None, repr=False)
+    untrusted: str | None = None
 
     def speaks_for(self, issuer: str) -> bool:
         """Return whether there is a document that names ``issuer``, byte for byte."""
@@ -81,7 +84,7 @@ async def _try(fetcher: Fetcher, form: MetadataForm) -> TriedForm:
     try:
         answer = await fetcher.send(form.url, FetchRequest(), limit=LARGEST_METADATA)
     except FetchFailed as failure:
-        return TriedForm(form, None, failure.detail)
+        return TriedForm(form, None, failure.detail, untrusted=certificate_problem(failure))
     if answer.status != 200:
         return TriedForm(form, answer.status, f"answered {answer.status}")
     try:
