@@ -14,11 +14,18 @@ from doorward import current_identity
 
 load_dotenv()
 
-AUTH_ISSUER = os.getenv("AUTH_ISSUER")
-CLIENT_ID = os.getenv("CLIENT_ID")
-JWKS_URL = os.getenv("JWKS_URL")
-if not (AUTH_ISSUER and CLIENT_ID and JWKS_URL):
-    raise SystemExit("Copy .env.example to .env and set AUTH_ISSUER, CLIENT_ID and JWKS_URL.")
+AUTH_ISSUER = os.getenv("AUTH_ISSUER", "")
+CLIENT_ID = os.getenv("CLIENT_ID", "")
+JWKS_URL = os.getenv("JWKS_URL", "")
+for name, value in (
+    ("AUTH_ISSUER", AUTH_ISSUER),
+    ("CLIENT_ID", CLIENT_ID),
+    ("JWKS_URL", JWKS_URL),
+):
+    if not value:
+        raise SystemExit(f"{name} is not set. Copy .env.example to .env, and set {name} there.")
+    if "<" in value:
+        raise SystemExit(f"{name} is still {value}. Put your own value into .env.")
 
 MCP_URL = os.getenv("MCP_URL", "http://localhost:8000/mcp")
 # Asgardeo names the client id as audience until the MCP server is a resource there.

@@ -93,7 +93,9 @@ def test_an_unknown_tool_leads_to_a_similar_one_and_to_the_list(
 
     assert similar.status == other.status == 2
     assert "-32602" not in similar.err
-    assert hint_of(similar) == f"Did you mean 'add'? To see all tools, run: doorward tools {demo.mcp}"
+    assert (
+        hint_of(similar) == f"Did you mean 'add'? To see all tools, run: doorward tools {demo.mcp}"
+    )
     assert hint_of(other) == f"To see all tools, run: doorward tools {demo.mcp}"
 
 

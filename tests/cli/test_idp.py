@@ -79,6 +79,29 @@ def test_an_unknown_provider_is_a_usage_problem(doorward: Command) -> None:
     assert "'okta'" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ("forgerock", "ping-aic"),
+        ("PingAM", "ping-aic"),
+        ("azure", "entra"),
+        ("Keycloak", "keycloak"),
+    ],
+)
+def test_a_provider_is_found_by_its_other_names(doorward: Command, asked: str, shown: str) -> None:
+    assert doorward("idp", "show", asked, "--json").document["name"] == shown
+
+
+def test_no_two_providers_have_the_same_name() -> None:
+    names = [name for preset in PROVIDERS for name in (preset.name, *preset.aliases)]
+
+    assert len(set(names)) == len(names)
+
+
+def test_a_name_like_no_other_leads_to_the_table(doorward: Command) -> None:
+    assert "run: doorward idp table" in doorward("idp", "show", "zzz").err
+
+
 def test_a_running_server_is_measured(doorward: Command, demo: Running) -> None:
     ended = doorward("idp", "probe", demo.url, "--json")
 
@@ -100,6 +123,18 @@ def test_a_measurement_is_a_table_with_evidence_and_advice(
     assert "PKCE\tyes\tS256 advertised" in ended.out
     assert "7591\tunknown\tadvertised; not tried, as requested" in ended.out
     assert "Included Custom Audience" in ended.out
+
+
+def test_what_the_probe_found_to_be_done_is_not_listed_as_to_do(
+    doorward: Command, demo: Running
+) -> None:
+    told = doorward("idp", "probe", demo.url, "--idp", "keycloak")
+    untried = doorward("idp", "probe", demo.url, "--idp", "keycloak", "--skip-registration")
+
+    assert "Known of Keycloak and already done here: RFC 7591 §3." in told.err
+    assert "Trusted Hosts" not in told.out
+    assert "RFC 8707 §2 (not measured; check it)" in told.out
+    assert "RFC 7591 §3 (not measured; check it)" in untried.out
 
 
 def test_another_issuer_s_document_is_named_with_the_difference(

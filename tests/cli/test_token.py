@@ -54,6 +54,14 @@ def test_the_key_is_private_and_used_again(doorward: Command, tmp_path: Path, ho
     assert key.read_bytes() == first
 
 
+def test_an_audience_may_be_a_client_id(doorward: Command, home: Path) -> None:
+    ended = doorward(
+        "token", "--username", "a", "--audience", "my-client-id", "--generate-keys", "--json"
+    )
+
+    assert ended.document["claims"]["aud"] == "my-client-id"
+
+
 def test_a_guest_needs_no_scope(doorward: Command, home: Path) -> None:
     ended = doorward("token", "--username", "guest", "--scopes", "", "--generate-keys", "--json")
 
@@ -75,7 +83,10 @@ def test_a_guest_needs_no_scope(doorward: Command, home: Path) -> None:
         pytest.param(
             ("--issuer", "http://issuer.example", "--generate-keys"), "insecure-issuer", id="issuer"
         ),
-        pytest.param(("--audience", "mcp", "--generate-keys"), "not-a-resource", id="audience"),
+        pytest.param(("--audience", "http://mcp.example/mcp"), "insecure-resource", id="audience"),
+        pytest.param(("--audience", "ftp:mcp"), "not-a-resource", id="not-a-web-url"),
+        pytest.param(("--audience", "two ids"), "malformed-audience", id="two-audiences"),
+        pytest.param(("--audience", ""), "malformed-audience", id="no-audience"),
     ],
 )
 def test_what_cannot_be_minted_is_a_usage_problem(

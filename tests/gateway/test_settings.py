@@ -81,6 +81,19 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     assert refusal.value.reason == "malformed-env-file"
 
 
+@pytest.mark.parametrize("value", ["http://<your-host>:8080", "<realm>"])
+def test_a_value_that_is_still_the_example_s_is_refused_by_its_name(value: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        read_environment(None, WANTED, {"KEYCLOAK_URL": value})
+
+    assert refusal.value.reason == "placeholder-setting"
+    assert "KEYCLOAK_URL" in refusal.value.problem
+
+
+def test_an_angle_bracket_alone_is_no_placeholder() -> None:
+    assert read_environment(None, WANTED, {"EXTRA": "a<1"})["EXTRA"] == "a<1"
+
+
 def _settings(**changes: str) -> Environment:
     return Environment({**DEFAULTS, **changes}, ())
 

@@ -172,6 +172,19 @@ def test_without_its_settings_it_says_what_to_set(
         folder("main")
 
 
+@pytest.mark.parametrize("name", ["AUTH_ISSUER", "CLIENT_ID", "JWKS_URL"])
+def test_the_values_of_the_example_file_are_not_taken_for_settings(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    set_env(monkeypatch, Asgardeo("http://localhost:1"))
+    lines = (FOLDER / ".env.example").read_text("utf-8").splitlines()
+    (value,) = [line.partition("=")[2] for line in lines if line.startswith(f"{name}=")]
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SystemExit, match=f"{name} is still .*<your-"):
+        folder("main")
+
+
 async def test_the_taught_names_still_work(folder: Folder, asgardeo: Asgardeo) -> None:
     taught = folder("jwt_validator")
     validator = taught.create_jwt_validator(

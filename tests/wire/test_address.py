@@ -72,6 +72,10 @@ def test_plain_http_is_for_this_machine_alone(url: str) -> None:
         pytest.param("https://mcp.example/a b", id="space"),
         pytest.param("https://mcp.example/\n", id="newline"),
         pytest.param("https://mcp.exämple/", id="not-ascii"),
+        pytest.param("https://mcp.example/<your-tenant>", id="placeholder"),
+        pytest.param("https://mcp.example/{realm}", id="template"),
+        pytest.param('https://mcp.example/"', id="quotation-mark"),
+        pytest.param("https://mcp.example/a|b^`", id="no-url-characters"),
     ],
 )
 def test_what_is_no_address_of_ours_is_named_as_such(url: str) -> None:
@@ -80,6 +84,14 @@ def test_what_is_no_address_of_ours_is_named_as_such(url: str) -> None:
 
     assert refusal.value.reason == "not-a-resource"
     assert refusal.value.hint
+
+
+@pytest.mark.parametrize("placeholder", ["<your-tenant>", "{tenant}"])
+def test_the_placeholder_of_an_example_is_named(placeholder: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        require_issuer(f"https://login.example/t/{placeholder}/oauth2/token")
+
+    assert refusal.value.hint == f"Replace {placeholder} with your own value."
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "::1"])

@@ -15,6 +15,7 @@ from doorward.errors import ConfigurationError
 from doorward.gateway.env_file import read_environment
 from doorward.idp import find
 from doorward.net import Fetcher, FetchFailed, FetchRequest
+from doorward.net.certificates import certificate_problem
 from doorward.net.url import read_target
 from doorward.serving import listen, serve
 from doorward.tokens import TokenProfile
@@ -110,7 +111,13 @@ async def look(provider: Provider, say: Callable[[str], object] = print) -> None
         for url in metadata_urls(provider.issuer):
             answer = await fetcher_of(provider.issuer).send(url, FetchRequest(), limit=256 * 1024)
             statuses.add(answer.status)
-    except FetchFailed:
+    except FetchFailed as failure:
+        if why := certificate_problem(failure):
+            say(
+                f"The certificate of {provider.issuer} is not trusted: {why}. Set SSL_CERT_FILE to a PEM "
+                "file with the certificate of its authority, and start again."
+            )
+            return
         say(
             f"Nobody answers at {provider.issuer} yet. Start {provider.title}; until then, "
             "every caller gets 503."

@@ -9,6 +9,8 @@ from doorward.errors import ConfigurationError
 
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 _LONGEST = 64 * 1024
+# <your-tenant>: copied from an example. Not braces, which a value may have.
+_PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z _-]*>")
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ def read_environment(
     may be made of earlier values: ``{KEYCLOAK_URL}/realms/{KEYCLOAK_REALM}``.
 
     Raises:
-        ConfigurationError: ``malformed-env-file``, the file is there and cannot be read as one.
+        ConfigurationError: ``malformed-env-file``, the file is there and cannot be read as one;
+            ``placeholder-setting``, a value is still the example's.
     """
     notes: list[str] = []
     written: dict[str, str] = {}
@@ -47,6 +50,12 @@ def read_environment(
     values: dict[str, str] = {}
     for name, default in defaults.items():
         given = process.get(name) or written.get(name)
+        if given and (found := _PLACEHOLDER.search(given)):
+            raise ConfigurationError(
+                "placeholder-setting",
+                f"The setting {name} has the placeholder {found[0]}.",
+                f"Replace {found[0]} with your own value.",
+            )
         values[name] = given or default.format_map(values)
         if not given and default:
             notes.append(f"{name} is not set; using {values[name]}.")

@@ -19,17 +19,23 @@ PROVIDERS: tuple[Preset, ...] = tuple(preset for preset in PRESETS if preset.mat
 
 def find(name: str) -> Preset:
     """
-    Return the preset called ``name``.
+    Return the preset called ``name``, by its name or one of its aliases.
 
     Raises:
         ConfigurationError: ``unknown-provider``.
     """
-    found = next((preset for preset in PRESETS if preset.name == name), None)
+    known = {each: preset for preset in PRESETS for each in (*preset.aliases, preset.name)}
+    wanted = name.lower()
+    found = known.get(wanted)
     if found is None:
-        near = get_close_matches(name, [preset.name for preset in PRESETS], n=1)
+        near = get_close_matches(wanted, known, n=1) or [
+            each for each in known if wanted and (wanted in each or each in wanted)
+        ]
         raise ConfigurationError(
             "unknown-provider",
             f"No identity provider is called {name!r} here.",
-            f"Did you mean {near[0]!r}?" if near else "Names: doorward idp table.",
+            f"Did you mean {known[near[0]].name!r}?"
+            if near
+            else "To see all names, run: doorward idp table",
         )
     return found

@@ -13,6 +13,7 @@ class Preset:
     """
     The settings and facts of a provider and its access tokens.
 
+    ``aliases`` are other names of the product, by which ``find`` finds it too.
     ``issuer`` and ``discovery`` are URL templates of its issuer and its metadata, with the parts in
     braces that differ between customers. They are for people, and nothing is matched against them.
     ``audience`` describes the audience of its tokens, and ``audience_is_resource`` says whether that
@@ -38,6 +39,7 @@ class Preset:
 
     name: str
     title: str
+    aliases: tuple[str, ...] = ()
     issuer: str
     discovery: Fact[tuple[str, ...]]
     audience: str

@@ -6,7 +6,9 @@ from urllib.parse import SplitResult, urlsplit
 from doorward.errors import ConfigurationError
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_PLAIN = re.compile(r"[\x21-\x7e]+")
+# RFC 3986 §2: no URL has other characters, so "<your-tenant>" and "{realm}" are still an example's.
+_PLAIN = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")
+_PLACEHOLDER = re.compile(r"<[^<>]+>|\{[^{}]+\}")
 
 
 def is_loopback_host(host: str | None) -> bool:
@@ -31,8 +33,12 @@ def is_punycode(host: str) -> bool:
 
 
 def split(url: str) -> SplitResult | None:
-    """Return the parts of an absolute http(s) URL in plain ASCII, or ``None`` if it is not one."""
-    if not _PLAIN.fullmatch(url) or "\\" in url:
+    """
+    Return the parts of an absolute http(s) URL in plain ASCII, or ``None`` if it is not one.
+
+    Spec: RFC 3986 §2
+    """
+    if not _PLAIN.fullmatch(url):
         return None
     try:
         parts = urlsplit(url)
@@ -75,6 +81,12 @@ def require_resource(resource: str) -> str:
 def _require(url: str, what: str) -> str:
     parts = split(url)
     article = "an" if what == "issuer" else "a"
+    if found := _PLACEHOLDER.search(url):
+        raise ConfigurationError(
+            f"not-{article}-{what}",
+            f"The {what} {url!r} has the placeholder {found[0]}.",
+            f"Replace {found[0]} with your own value.",
+        )
     if parts is None or "?" in url or "#" in url:
         raise ConfigurationError(
             f"not-{article}-{what}",

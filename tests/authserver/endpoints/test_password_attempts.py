@@ -314,7 +314,7 @@ async def test_a_name_that_nobody_has_is_answered_as_one_that_somebody_has(
     harness: AuthServerHarness, client: str, statements: list[str]
 ) -> None:
     seen = []
-    await harness.server.users.add("upstream", None)
+    await harness.server.users.add("upstream", None, scopes=())
     for name, peer in (
         ("alice", "203.0.113.1"),
         ("nobody", "203.0.113.2"),
@@ -339,7 +339,7 @@ async def test_each_name_costs_one_verification_of_a_password(
     harness: AuthServerHarness, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     users = harness.server.users
-    await users.add("upstream", None)
+    await users.add("upstream", None, scopes=())
     await harness.add_user("disabled")
     await users.disable("disabled")
     await users.authenticate("alice", "wrong")
@@ -362,9 +362,9 @@ async def test_a_password_can_be_given_and_taken_away(harness: AuthServerHarness
     upstream = await users.add("upstream", None, scopes=("mcp:read",))
     assert await users.authenticate("upstream", "") is None
 
-    await users.add("upstream", PASSWORD)
+    await users.add("upstream", PASSWORD, scopes=())
     signed_in = await users.authenticate("upstream", PASSWORD)
-    await users.add("upstream", None)
+    await users.add("upstream", None, scopes=())
 
     assert signed_in is not None
     assert signed_in.id == upstream.id

@@ -52,14 +52,15 @@ class Users:
         self,
         username: str,
         password: str | None,
-        scopes: Iterable[str] = (),
+        scopes: Iterable[str],
         roles: Iterable[str] = (),
         display_name: str | None = None,
     ) -> User:
         """
         Add a user, or give an existing one these properties; return the user.
 
-        ``password=None`` is for a user who signs in some other way; it removes an existing password.
+        ``scopes`` are those that the user can grant to clients. A user without any is refused by
+        every client that requests a scope. ``password=None`` is for a user who signs in some other way; it removes an existing password.
 
         Raises:
             ConfigurationError: ``not-a-username`` or ``not-a-password``.

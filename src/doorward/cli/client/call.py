@@ -105,9 +105,7 @@ def _as_account(account: str | None) -> tuple[str, ...]:
     return () if account is None else ("--account", account)
 
 
-def _invalid(
-    name: str, listed: Collection[str], refusal: CallFailed, tools: str
-) -> UsageProblem:
+def _invalid(name: str, listed: Collection[str], refusal: CallFailed, tools: str) -> UsageProblem:
     """Return the error for a name or arguments that the server does not take."""
     if name in listed:
         return UsageProblem(

@@ -10,7 +10,9 @@ from doorward.cli.output import Output
 from doorward.cli.running import run
 from doorward.client.refusals import DiscoveryFailed, Unreachable, untrusted_certificate
 from doorward.idp import find
+from doorward.idp.facts import Answer
 from doorward.idp.matrix import COLUMNS
+from doorward.idp.probe.advice import measured_answer
 from doorward.idp.probe.discovery import look
 from doorward.idp.probe.probe import probe as measure
 from doorward.idp.rendering import preset_document
@@ -137,8 +139,26 @@ def _print(output: Output, measured: Any, preset: Any) -> None:
     for left in measured.left_behind:
         output.note(f"LEFT BEHIND: {left}. Delete it at the provider.")
     if preset is not None:
-        for quirk in preset.quirks:
-            print_quirk(output, quirk)
+        _print_quirks(output, measured, preset)
+
+
+def _print_quirks(output: Output, measured: Any, preset: Any) -> None:
+    """Print what ``preset`` says, without what the probe found to be done already."""
+    done = _done(measured, preset)
+    if done:
+        output.note(f"Known of {preset.title} and already done here: {', '.join(done)}.")
+    for quirk in preset.quirks:
+        if quirk.departs_from not in done:
+            unknown = measured_answer(quirk, measured.row) is Answer.UNKNOWN
+            print_quirk(output, quirk, " (not measured; check it)" if unknown else "")
+
+
+def _done(measured: Any, preset: Any) -> list[str]:
+    return [
+        quirk.departs_from
+        for quirk in preset.quirks
+        if measured_answer(quirk, measured.row) is Answer.YES
+    ]
 
 
 def _told(one: Any, issuer: str) -> str:
@@ -170,4 +190,6 @@ def _document(measured: Any, preset: Any) -> dict[str, Any]:
         "advice": [{"problem": one.problem, "change": one.change} for one in measured.advice],
         "left_behind": list(measured.left_behind),
     }
-    return document | ({"known": preset_document(preset)} if preset is not None else {})
+    if preset is None:
+        return document
+    return document | {"known": preset_document(preset), "known_done": _done(measured, preset)}

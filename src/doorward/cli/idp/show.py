@@ -51,11 +51,11 @@ def _support(preset: Any) -> list[tuple[str, str]]:
     return told
 
 
-def print_quirk(output: Output, quirk: Any) -> None:
+def print_quirk(output: Output, quirk: Any, state: str = "") -> None:
     """Print how a provider departs from a standard, the remedy, and the source."""
 
     output.facts(
-        quirk.departs_from,
+        quirk.departs_from + state,
         [
             ("does", quirk.fact.value + doubt(quirk.fact)),
             ("to do", quirk.remedy.value + doubt(quirk.remedy)),

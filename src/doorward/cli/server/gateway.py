@@ -17,6 +17,7 @@ from doorward.errors import ConfigurationError
 from doorward.gateway import Gateway, Route, realm_routes
 from doorward.gateway.env_file import Environment, read_environment
 from doorward.net import Fetcher, FetchFailed, FetchRequest
+from doorward.net.certificates import certificate_problem
 from doorward.net.url import read_target
 from doorward.serving import listen, new_event_loop, serve
 
@@ -144,8 +145,8 @@ async def _look_behind(output: Output, settings: "Environment") -> None:
     fetcher = Fetcher(allow_private_hosts=frozenset({read_target(url).host_port}))
     try:
         found = await fetcher.send(url, FetchRequest(), limit=256 * 1024)
-    except FetchFailed:
-        output.note(f"Nobody answers at {behind} yet. Start Keycloak; until then, callers get 502.")
+    except FetchFailed as failure:
+        output.note(f"{_why(failure, behind)} Until then, callers get 502.")
         return
     if found.status == 404:
         raise ConfigurationError(
@@ -153,6 +154,16 @@ async def _look_behind(output: Output, settings: "Environment") -> None:
             f"The Keycloak at {behind} has no realm {realm!r}.",
             "Set KEYCLOAK_REALM to an existing realm, or import the tutorial's.",
         )
+
+
+def _why(failure: FetchFailed, behind: str) -> str:
+    why = certificate_problem(failure)
+    if why is None:
+        return f"Nobody answers at {behind} yet. Start Keycloak."
+    return (
+        f"The certificate of {behind} is not trusted: {why}. Set SSL_CERT_FILE to a PEM file with the "
+        "certificate of its authority, and start again."
+    )
 
 
 def _show(output: Output, one: Any) -> None:

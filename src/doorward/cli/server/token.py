@@ -7,6 +7,7 @@ import typer
 
 from doorward.cli.options import AsJson, examples
 from doorward.cli.output import Output
+from doorward.cli.problems import UsageProblem
 from doorward.cli.running import fail
 from doorward.cli.server.key_file import make_key, read_key
 from doorward.cli.typed import seconds, words
@@ -17,6 +18,7 @@ from doorward.wire.address import require_issuer, require_resource
 EPILOG = examples(
     "doorward token --username alice --scopes mcp:read,mcp:tools --generate-keys",
     "doorward token --username admin --scopes mcp:read,mcp:tools,mcp:prompts --roles admin",
+    "doorward token --username alice --audience my-client-id",
     "curl -H \"Authorization: Bearer $(doorward token --username guest --scopes '')\" ...",
 )
 
@@ -26,7 +28,11 @@ def token(
     scopes: Annotated[str, typer.Option(help="The token's scopes, separated by commas.")] = "",
     roles: Annotated[str, typer.Option(help="The token's roles, separated by commas.")] = "",
     audience: Annotated[
-        str, typer.Option(help="The MCP server's resource URL: the token's audience.")
+        str,
+        typer.Option(
+            help="The token's audience: the MCP server's resource URL, or a client id as some providers "
+            "write it.",
+        ),
     ] = "http://localhost:9000/mcp",
     issuer: Annotated[
         str, typer.Option(help="The issuer that the MCP server trusts.")
@@ -58,6 +64,7 @@ def token(
 
     output = Output(as_json=as_json)
     try:
+        _require_audience(audience)
         signing_key = _key(output, key, algorithm, generate=generate_keys)
         claims = {
             "subject": username,
@@ -79,10 +86,21 @@ def _mint(
     key: Any, issuer: str, client_id: str, lifetime: int, claims: dict[str, Any]
 ) -> tuple[str, dict[str, Any]]:
 
-    require_resource(claims["audience"])
     mint = TokenMint(require_issuer(issuer), key=key, client_id=client_id, lifetime=lifetime)
     said = mint.claims(**claims)
     return mint.sign(said), said
+
+
+def _require_audience(audience: str) -> None:
+    # RFC 7519 §4.1.3: a StringOrURI. Only a URL can be the wrong URL, such as plain http.
+    if ":" in audience:
+        require_resource(audience)
+    elif not audience or not audience.isprintable() or " " in audience:
+        raise UsageProblem(
+            "malformed-audience",
+            f"{audience!r} is not an audience.",
+            "Give the MCP server's resource URL, or a client id.",
+        )
 
 
 def _key(output: Output, path: Path, algorithm: str, *, generate: bool) -> Any:

@@ -134,9 +134,7 @@ async def raise_for_status(url: str, response: httpx2.Response) -> None:
     )
 
 
-def _refused(
-    url: str, response: httpx2.Response, error: Mapping[str, Any] | None
-) -> ServerRefused:
+def _refused(url: str, response: httpx2.Response, error: Mapping[str, Any] | None) -> ServerRefused:
     challenge = read_challenge(response.headers)
     if challenge.error == "insufficient_scope" and challenge.scopes:
         return InsufficientScope(

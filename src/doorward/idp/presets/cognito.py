@@ -20,6 +20,7 @@ _NEWS = Source(
 
 COGNITO = Preset(
     name="cognito",
+    aliases=("aws", "amazon-cognito"),
     title="Amazon Cognito",
     issuer="https://cognito-idp.{region}.amazonaws.com/{pool}",
     discovery=_DOCUMENT.says(

@@ -88,6 +88,7 @@ _MATRIX = Matrix(
 
 ENTRA_V2 = Preset(
     name="entra",
+    aliases=("azure", "azure-ad", "aad", "microsoft"),
     title="Microsoft Entra ID (requestedAccessTokenVersion 2)",
     issuer="https://login.microsoftonline.com/{tenant id}/v2.0",
     discovery=_DOCUMENT.says(
@@ -162,6 +163,7 @@ ENTRA_V1 = Preset(
 ENTRA_MULTITENANT = replace(
     ENTRA_V2,
     name="entra-multitenant",
+    aliases=(),
     title="Microsoft Entra ID, several tenants",
     issuer="https://login.microsoftonline.com/{tenant id}/v2.0, once for each tenant",
     discovery=UNSOURCED.suggests(

@@ -14,6 +14,7 @@ _MEASURED = Source(
 
 HYDRA = Preset(
     name="hydra",
+    aliases=("ory", "ory-hydra"),
     title="Ory Hydra",
     issuer="https://{host}",
     discovery=_CODE.says(

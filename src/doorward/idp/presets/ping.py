@@ -137,6 +137,7 @@ PINGONE = Preset(
 
 PING_AIC = Preset(
     name="ping-aic",
+    aliases=("forgerock", "pingam", "ping-am", "openam", "pingone-aic"),
     title="PingOne Advanced Identity Cloud, PingAM (ForgeRock)",
     issuer="https://{tenant}/am/oauth2/realms/root/realms/{realm}",
     discovery=_AIC_DOCUMENT.says(

@@ -20,6 +20,7 @@ _MENU = Source("https://docs.skybridge.tech/api-reference/workos-provider", date
 
 WORKOS = Preset(
     name="workos",
+    aliases=("authkit",),
     title="WorkOS AuthKit",
     issuer="https://{name}.authkit.app",
     discovery=_OAUTH.says(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from doorward.idp.facts import Answer
+from doorward.idp.facts import Answer, Quirk
 from doorward.idp.probe.attempts import ProbeAttempt
 from doorward.idp.probe.measured import NOT_ADVERTISED, Advice
 
@@ -70,6 +70,22 @@ def _issuer_named(row: Row) -> Advice | None:
         "Authorization responses do not name their issuer, so a client can mix up two providers.",
         "Turn on iss in authorization responses (RFC 9207), if the provider has it.",
     )
+
+
+# The columns whose "yes" shows that there is nothing left to do about a quirk.
+_SHOWN_BY = {
+    "RFC 7591 §3": "rfc7591",
+    "RFC 8414 §2; MCP 2026-07-28 authorization, PKCE": "pkce",
+    "RFC 8414 §3": "rfc8414",
+    "RFC 8707 §2": "rfc8707",
+    "RFC 9207 §3": "rfc9207",
+}
+
+
+def measured_answer(quirk: Quirk, row: Row) -> Answer:
+    """Return what the probe measured of a known quirk: ``YES`` if the provider does not have it."""
+    column = _SHOWN_BY.get(quirk.departs_from)
+    return row[column].answer if column else Answer.UNKNOWN
 
 
 # Sorted by how many clients cannot connect: all, those without a client id, some.
