@@ -138,6 +138,13 @@ STATES: dict[str, Page] = {
         ),
         username="somebody.with.a.long.name@department.of.a.large.organisation.example",
     ),
+    "consent-many-scopes": replace(
+        CONSENT,
+        scopes=tuple(
+            ScopeLine(name=f"files:area{n}", description=f"Read the files of area {n}", new=True)
+            for n in range(14)
+        ),
+    ),
     "consent-hostile": replace(
         CONSENT,
         client=replace(SITE, name="Mail\u202e kcatta<script>window.broken=1</script> “N”"),

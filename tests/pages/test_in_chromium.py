@@ -26,6 +26,13 @@ FOCUSED = """() => {
   return [e.id || e.textContent.trim(), seen];
 }"""
 
+# Whether a user sees the middle of the button with this text.
+UNCOVERED = """(text) => {
+  const button = [...document.querySelectorAll("button")].find((b) => b.textContent === text);
+  const box = button.getBoundingClientRect();
+  return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === button;
+}"""
+
 
 @proves("S36", "accepts", "pages cannot be framed")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -62,6 +69,43 @@ def test_consent_begins_at_its_top_on_a_phone(browser: Browser, origin: str) -> 
         assert watched.page.evaluate("scrollY") == 0
 
 
+@pytest.mark.parametrize("state", ["consent", "consent-long", "consent-many-scopes"])
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
+def test_allow_is_in_reach_without_scrolling_however_long_the_list_is(
+    browser: Browser, origin: str, size: ViewportSize, state: str
+) -> None:
+    with new_page(browser, size) as watched:
+        watched.page.goto(f"{origin}/state/{state}")
+
+        assert watched.page.evaluate(UNCOVERED, "Allow")
+        assert watched.page.evaluate("scrollY") == 0
+
+
+@pytest.mark.parametrize("state", ["consent-long", "consent-many-scopes"])
+def test_the_answers_cover_nothing_that_has_the_focus_or_ends_the_page(
+    browser: Browser, origin: str, state: str
+) -> None:
+    with new_page(browser, PHONE) as watched:
+        watched.page.goto(f"{origin}/state/{state}")
+        watched.page.wait_for_function("document.activeElement.tagName === 'H1'")
+        assert not watched.page.evaluate(UNCOVERED, "Use another account")
+        watched.page.keyboard.press("Tab")
+        assert watched.page.evaluate(UNCOVERED, "Use another account")
+
+        watched.page.keyboard.press("End")
+        watched.page.wait_for_function(
+            "scrollY + innerHeight >= document.documentElement.scrollHeight - 1"
+        )
+        assert watched.page.evaluate(UNCOVERED, "Use another account")
+
+
+def test_a_low_screen_keeps_its_height_for_reading(browser: Browser, origin: str) -> None:
+    with new_page(browser, {"width": 740, "height": 360}) as watched:
+        watched.page.goto(f"{origin}/state/consent-many-scopes")
+
+        assert not watched.page.evaluate(UNCOVERED, "Allow")
+
+
 @pytest.mark.parametrize(
     ("state", "stops"),
     [
@@ -69,6 +113,10 @@ def test_consent_begins_at_its_top_on_a_phone(browser: Browser, origin: str) -> 
         ("sign-in-wrong", ["password", "Sign in"]),
         ("consent", ["Allow this application?", "Use another account", "Deny", "Allow"]),
         ("consent-app", ["Allow this application?", "Deny", "Allow"]),
+        (
+            "consent-many-scopes",
+            ["Allow this application?", "Use another account", "Deny", "Allow"],
+        ),
         ("continue", ["Open the application"]),
     ],
 )

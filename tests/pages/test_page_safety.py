@@ -175,7 +175,7 @@ def test_nothing_that_a_stranger_writes_runs_hides_or_fills_the_screen(text: str
 def test_markup_in_a_name_is_shown_as_the_characters_it_is() -> None:
     page = replace(CONSENT, client=replace(SITE, name='<b>Tea</b> & "Co"'))
 
-    assert "It says it is “<b>Tea</b> & 'Co'”" in read(page).text
+    assert "It calls itself “<b>Tea</b> & 'Co'”" in read(page).text
 
 
 @proves("S36", "refuses", "pages cannot be framed")

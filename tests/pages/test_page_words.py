@@ -24,8 +24,8 @@ def test_consent_says_who_asks_where_it_leads_what_it_may_do_on_which_server_and
     document = read(STATES["consent-site"])
 
     for words in (
-        "It says it is “Tea Room”",
-        "Checked: it is published at tearoom.example",
+        "It calls itself “Tea Room”",
+        "Verified: it is published at tearoom.example",
         "https://tearoom.example/oauth/client.json",
         "Where you will be sent tearoom.example",
         "https://tearoom.example/api/mcp/auth_callback",
@@ -36,7 +36,7 @@ def test_consent_says_who_asks_where_it_leads_what_it_may_do_on_which_server_and
         "Signed in as alice",
     ):
         assert words in document.text
-    assert "could be asking" not in document.text
+    assert "can make this request" not in document.text
     assert not [e for e in document.elements if "warning" in e.attributes.get("class", "").split()]
 
 
@@ -45,17 +45,17 @@ def test_consent_warns_when_the_answer_goes_to_this_computer() -> None:
     document = read(CONSENT)
 
     assert "Back to this computer, localhost:53682" in document.text
-    assert "Any program on this computer could be asking." in document.text
-    assert "This server has not checked it." in document.text
+    assert "Any program on this computer can make this request." in document.text
+    assert "This server has not verified it." in document.text
 
 
 @proves("S34", "refuses", "what the consent page shows")
-def test_a_published_address_is_not_called_checked_when_any_program_can_show_it() -> None:
+def test_a_published_address_is_not_called_verified_when_any_program_can_show_it() -> None:
     document = read(replace(CONSENT, client=SITE_ON_THIS_COMPUTER))
 
-    assert "Checked" not in document.text
-    assert "It shows the address of tearoom.example" in document.text
-    assert "could be asking, and any can show that address." in document.text
+    assert "Verified" not in document.text
+    assert "It claims to be from tearoom.example" in document.text
+    assert "can make this request, and can claim to be from that address." in document.text
 
 
 @proves("S34", "refuses", "what the consent page shows")
@@ -69,7 +69,7 @@ def test_consent_warns_when_the_answer_goes_to_whichever_app_claims_the_scheme()
     document = read(replace(CONSENT, client=APPLICATION))
 
     assert "An app on this device, through nice-editor:" in document.text
-    assert "Any app on this device can claim these links." in document.text
+    assert "Any app on this device can receive these links." in document.text
 
 
 @proves("S82", "refuses", "look-alike client hosts")
@@ -77,22 +77,22 @@ def test_consent_spells_out_a_lookalike_and_points_at_the_end_of_a_long_host() -
     document = read(replace(CONSENT, client=LOOKALIKE))
 
     assert "published at xn--80ak6aa92e.com" in document.text
-    assert "It reads “аррӏе.com” and may only look like one you know." in document.text
-    assert "What counts is the end of this address: impostor.example" in document.text
+    assert "It reads “аррӏе.com” and can imitate an address that you know." in document.text
+    assert "This address belongs to impostor.example" in document.text
 
 
 @proves("S82", "accepts", "look-alike client hosts")
 def test_consent_says_nothing_more_about_an_ordinary_host() -> None:
     text = read(replace(CONSENT, client=SITE)).text
 
-    assert "What counts" not in text
-    assert "may only look like" not in text
+    assert "This address belongs to" not in text
+    assert "can imitate" not in text
 
 
 def test_a_program_that_gives_no_name_is_said_to_have_none() -> None:
     for name in (None, "", "\u3164\u200b"):
         page = replace(CONSENT, client=replace(SITE, name=name))
-        assert "It says it is an application without a name" in read(page).text
+        assert "It calls itself an application without a name" in read(page).text
 
 
 def test_a_scope_without_a_description_is_shown_by_its_name() -> None:

@@ -94,9 +94,9 @@ def test_the_consent_page_of_a_real_request_says_everything(
 
     said = watched.page.locator("main").inner_text()
     for words in (
-        "It says it is “Inspector <b>”",
+        "It calls itself “Inspector <b>”",
         f"Back to this computer, 127.0.0.1:{urlsplit(program.redirect_uri).port}",
-        "Any program on this computer could be asking.",
+        "Any program on this computer can make this request.",
         "Use its tools mcp:tools new",
         "Harbour tools",
         program.resource,
@@ -269,10 +269,10 @@ def test_going_back_after_the_end_leads_to_a_page_that_helps(
 
     page.go_back()
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("This page is no longer good")
+    expect(page.get_by_role("heading", level=1)).to_have_text("This page has expired")
     expect(page.get_by_role("button", name="Allow", exact=True)).to_have_count(0)
     expect(page.get_by_text("What you can do")).to_be_visible()
-    expect(page.get_by_label("Id", exact=True)).to_have_value(re.compile("^[0-9a-f]{16}$"))
+    expect(page.get_by_label("ID", exact=True)).to_have_value(re.compile("^[0-9a-f]{16}$"))
     assert len(program.answers) == 1
 
 
@@ -304,7 +304,7 @@ def test_an_answer_that_is_sent_again_gives_no_second_code(
     ("changes", "title"),
     [
         ({"client_id": "nobody"}, "This application is not known here"),
-        ({"redirect_uri": "https://impostor.example/cb"}, "This request cannot be served"),
+        ({"redirect_uri": "https://impostor.example/cb"}, "This request was refused"),
     ],
 )
 def test_a_request_that_must_not_be_answered_elsewhere_ends_on_a_page_of_ours(

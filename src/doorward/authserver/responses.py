@@ -106,12 +106,16 @@ def page_endpoint(events: EventRecorder, service: str, handler: Handler) -> Hand
     return answered
 
 
+def wants_page(request: Request) -> bool:
+    """Return whether a browser sent a request that no route answers; else answer with JSON."""
+    return "text/html" in request.headers.get("accept", "")
+
+
 def misdirected_response(
     events: EventRecorder, request: Request, service: str, refusal: HostRefused
 ) -> Response:
     """Return the 421 for a request to another host: a page for a browser, else JSON."""
-    # The Accept header decides, because no path is served under another host.
-    if "text/html" in request.headers.get("accept", ""):
+    if wants_page(request):
         return _refusal_on_page(events, service, refusal)
     return _refusal_in_json(events, refusal)
 
@@ -142,23 +146,23 @@ _ADVICE: tuple[tuple[type[Exception], str, str], ...] = (
     (
         UnknownClient,
         "This application is not known here",
-        "Remove the connection in the application and connect again, so that it registers afresh.",
+        "Remove the connection in the application and connect again, so that it registers again.",
     ),
-    (InvalidClient, "This application could not be checked", "Try again from the application."),
-    (TooManyRequests, "Too many attempts", "Wait a little, then start again in the application."),
+    (InvalidClient, "This application could not be verified", "Try again in the application."),
+    (TooManyRequests, "Too many attempts", "Wait a minute, then start again in the application."),
     (
         FormRefused,
-        "This page is no longer good",
-        "If you answered it already, you are done here. Otherwise start again in the application.",
+        "This page has expired",
+        "If you have answered it, you can close it. Otherwise start again in the application.",
     ),
     (
         HostRefused,
-        "This server has another address",
-        "Go back to the application, and start again with the address that its operator gives you.",
+        "This is not the address of this server",
+        "Ask the operator of this server for its address, and use that one in the application.",
     ),
-    (Unavailable, "Not available right now", "Wait a moment, then try again."),
+    (Unavailable, "Temporarily unavailable", "Wait a minute, then try again."),
 )
-_OTHERWISE = ("This request cannot be served", "Go back to the application and start again.")
+_OTHERWISE = ("This request was refused", "Go back to the application and start again.")
 
 
 def _refusal_on_page(
@@ -198,9 +202,9 @@ def _failure_on_page(events: EventRecorder, service: str, error: Exception) -> R
     correlation_id = events.record_failure(error)
     page = pages.ErrorPage(
         service=service,
-        title="Something went wrong here",
-        explanation="The server failed while it worked on this request.",
-        what_to_do="Try again. If it happens again, tell whoever runs this server the id below.",
+        title="Something went wrong",
+        explanation="The server could not finish this request.",
+        what_to_do="Try again. If that fails too, send the details below to the operator of this server.",
         code="server-error",
         correlation_id=correlation_id,
     )

@@ -16,6 +16,7 @@ from doorward.authserver.clients.metadata_documents import ClientMetadataDocumen
 from doorward.authserver.clients.registry import Clients
 from doorward.authserver.endpoints.consent import ConsentEndpoint
 from doorward.authserver.endpoints.introspection import IntrospectionEndpoint
+from doorward.authserver.endpoints.no_route import NoRoute
 from doorward.authserver.endpoints.provider_sign_in import ProviderSignInEndpoint
 from doorward.authserver.endpoints.registration import RegistrationEndpoint
 from doorward.authserver.endpoints.revocation import RevocationEndpoint
@@ -32,7 +33,6 @@ from doorward.authserver.responses import (
     Handler,
     cacheable_json_response,
     json_endpoint,
-    json_response,
     page_endpoint,
     preflight_response,
 )
@@ -110,10 +110,11 @@ class AuthorizationServer:
             provider_accounts=ProviderAccounts(store, settings, clock),
             provider_sessions=ProviderSessions(store, settings, secret, clock),
         )
+        no_route = NoRoute(settings.service_name)
         self.app = Starlette(
             routes=_routes(self.services),
             middleware=[Middleware(HostMiddleware, settings, events)],
-            exception_handlers={404: _not_found, 405: _wrong_method},
+            exception_handlers={404: no_route.not_found, 405: no_route.wrong_method},
         )
         # "/token/" is not "/token": a redirect would send the secrets in a body to a second URL.
         self.app.router.redirect_slashes = False
@@ -227,13 +228,3 @@ def _key_set(services: Services) -> Handler:
         return cacheable_json_response(services.keys.public_set(), 60)
 
     return answer
-
-
-def _not_found(_request: Request, _error: Exception) -> Response:
-    return json_response({"error": "not_found"}, 404, {"Access-Control-Allow-Origin": "*"})
-
-
-def _wrong_method(_request: Request, error: Exception) -> Response:
-    allowed = getattr(error, "headers", None) or {}
-    body = {"error": "invalid_request", "error_description": "This method is not supported here."}
-    return json_response(body, 405, allowed)

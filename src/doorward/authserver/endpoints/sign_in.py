@@ -93,7 +93,7 @@ class SignInEndpoint:
         page = pages.MessagePage(
             service=services.settings.service_name,
             title="Signed out",
-            text="You are signed out here. Applications keep what you allowed them.",
+            text="You are signed out of this server. Applications keep the access that you allowed.",
         )
         response = page_response(page)
         services.cookies.clear_session(response)
