@@ -29,6 +29,9 @@ def test_alice_signs_in_calls_a_tool_and_signs_out(
         "answer",
     ]
     assert signed_in.out.startswith(f"Signed in to {demo.mcp}\n  user     Alice")
+    assert signed_in.out.endswith(
+        f"  storage  {home}/tokens.json, a plain file that only you can read (mode 0600)\n"
+    )
 
     tools = doorward("tools", demo.mcp)
     assert [line.split("\t")[0] for line in tools.out.splitlines()] == ["echo", "get_time", "add"]

@@ -1,9 +1,12 @@
 """The loopback listener, knocked on by browsers, scanners and strangers."""
 
 import asyncio
+import re
+from pathlib import Path
 
 import pytest
 
+from doorward.authserver.pages import pages
 from doorward.client.refusals import SignInFailed
 from doorward.client.sign_in import listener as listener_module
 from doorward.client.sign_in.listener import Listener
@@ -27,6 +30,44 @@ async def test_the_expected_answer_is_taken_and_the_window_may_be_closed() -> No
     assert "You can close this window" in page
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert headers["Referrer-Policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "title"),
+    [
+        ("code=c", "Go back to the terminal"),
+        ("error=access_denied", "Access was denied"),
+        ("error=server_error&error_description=call+0900", "The sign-in failed"),
+        # Neither is a sign-in, and validation refuses both.
+        ("error=access_denied&code=c", "Access was denied"),
+        ("nothing=x", "The sign-in failed"),
+    ],
+)
+async def test_the_page_differs_after_deny_and_after_an_error(parameters: str, title: str) -> None:
+    async with await Listener.open() as listener:
+        listener.expect("right")
+        status, _, page = await knocked(listener.port, f"/callback?state=right&{parameters}")
+
+    assert status == 200
+    assert f"<h1>{title}</h1>" in page
+    assert "You can close this window" in page
+    assert "0900" not in page
+
+
+async def test_the_page_has_the_colours_and_the_door_of_the_authorization_server() -> None:
+    templates = Path(pages.__file__).parent / "templates"
+    style, parts = ((templates / name).read_text() for name in ("style.css", "parts.html"))
+    async with await Listener.open() as listener:
+        listener.expect("right")
+        _, _, opened = await knocked(listener.port, "/callback?state=right&code=c")
+        _, _, shut = await knocked(listener.port, "/other")
+
+    colours = re.findall(r"--[a-z]+: #[0-9a-f]{6}", opened)
+    assert len(colours) == 18
+    assert [colour for colour in colours if colour not in style] == []
+    shapes = re.findall(r' d="[^"]+"', opened + shut)
+    assert len(shapes) == 6
+    assert [shape for shape in shapes if shape not in parts] == []
 
 
 @proves("S174", "refuses", "the callback listener")

@@ -257,6 +257,22 @@ def test_without_a_real_keyring_there_is_the_file(
         assert isinstance(open_store(), FileStore)
 
 
+def test_the_location_says_what_protects_the_file(tmp_path: Path) -> None:
+    plain = FileStore(tmp_path)
+    with_keyring = KeyringStore(tmp_path, FakeKeyring())
+    with_passphrase = PassphraseStore(tmp_path, "a long passphrase")
+
+    assert TokenStore(plain).location == (
+        f"{tmp_path}/tokens.json, a plain file that only you can read (mode 0600)"
+    )
+    assert with_keyring.location == (
+        f"{tmp_path}/tokens.sealed, encrypted with a key in the keyring (fake)"
+    )
+    assert with_passphrase.location == (
+        f"{tmp_path}/tokens.encrypted, encrypted with your passphrase"
+    )
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 

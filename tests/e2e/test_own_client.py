@@ -76,7 +76,7 @@ def test_with_a_desktops_keyring_the_file_is_sealed_and_opens_in_the_next_sessio
     stored_in = shell("login", demo.mcp, "--scope", "mcp:read mcp:tools")["stored_in"]
     called = shell("call", demo.mcp, "add", "a=2", "b=3")
 
-    assert "sealed with a key in the keyring" in stored_in
+    assert "encrypted with a key in the keyring" in stored_in
     assert called["structuredContent"]["result"] == 5
     (file,) = tmp_path.rglob("tokens.sealed")
     assert file.read_bytes().startswith(b"doorward tokens 1")

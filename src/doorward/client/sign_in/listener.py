@@ -2,11 +2,11 @@
 
 import asyncio
 import hmac
-import html
 from types import TracebackType
 from typing import Self
 
 from doorward.client.refusals import SignInFailed
+from doorward.client.sign_in.callback_page import page, page_for
 from doorward.errors import BadRequest
 from doorward.wire.oauth.parameters import parse_parameters
 
@@ -15,18 +15,6 @@ PATH = "/callback"
 _MAX_REQUEST = 16 * 1024
 _READ_TIMEOUT = 5.0
 _MAX_CONNECTIONS = 32
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }}
-body {{ min-height: 90vh; display: grid; place-content: center; text-align: center; margin: 1rem; }}
-h1 {{ font-size: 1.4rem; margin: 0 0 .5rem; }} p {{ margin: 0; opacity: .75; }}
-</style></head>
-<body><main><h1>{title}</h1><p>{text}</p></main></body></html>
-"""
-_STATUS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
 
 
 class Listener:
@@ -150,29 +138,31 @@ class Listener:
             lines = head.decode("ascii").split("\r\n")
             method, target, _ = lines[0].split(" ")
         except ValueError:
-            return _page(400, "Not understood", "This request is not one.")
+            return page(400, "Bad request", "This is not a valid HTTP request.")
         if _host_of(lines[1:]) != f"{HOST}:{self.port}":
-            return _page(404, "Not found", "There is nothing here.")
+            return page(404, "Page not found", "There is no page at this address.")
         if method != "GET":
-            return _page(405, "Not allowed", "There is nothing to send here.")
-        if not self._take(target):
-            return _page(404, "Not found", "There is nothing here.")
-        return _page(200, "Back to your terminal", "You can close this window.")
+            return page(405, "Method not allowed", "This address accepts only GET.")
+        answer = self._take(target)
+        if answer is None:
+            return page(404, "Page not found", "There is no page at this address.")
+        return page_for(answer)
 
-    def _take(self, target: str) -> bool:
+    def _take(self, target: str) -> dict[str, str] | None:
         # Not urlsplit: it raises for "//[", which an attacker can send.
         path, _, query = target.partition("?")
         if path != PATH or self._expected is None or self._answer.done():
-            return False
+            return None
         try:
             parameters = parse_parameters(query.encode("ascii"))
         except BadRequest:
-            return False
+            return None
         state = parameters.one("state") or ""
         if not hmac.compare_digest(state.encode(), self._expected.encode()):
-            return False
-        self._answer.set_result({name: values[0] for name, values in parameters.items()})
-        return True
+            return None
+        answer = {name: values[0] for name, values in parameters.items()}
+        self._answer.set_result(answer)
+        return answer
 
 
 def _host_of(lines: list[str]) -> str | None:
@@ -182,19 +172,3 @@ def _host_of(lines: list[str]) -> str | None:
         if name.lower() == "host"
     ]
     return hosts[0] if len(hosts) == 1 else None
-
-
-def _page(status: int, title: str, text: str) -> bytes:
-    # The page contains nothing from the request; the escaping guards later changes.
-    body = _PAGE.format(title=html.escape(title), text=html.escape(text)).encode()
-    headers = (
-        f"HTTP/1.1 {status} {_STATUS[status]}",
-        "Content-Type: text/html; charset=utf-8",
-        f"Content-Length: {len(body)}",
-        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'",
-        "X-Content-Type-Options: nosniff",
-        "Referrer-Policy: no-referrer",
-        "Cache-Control: no-store",
-        "Connection: close",
-    )
-    return "\r\n".join(headers).encode() + b"\r\n\r\n" + body

@@ -42,7 +42,7 @@ class FileStore:
         create_private_directory(directory)
         self.path = directory / self.file_name
         self._lock = directory / "tokens.lock"
-        self.location = str(self.path)
+        self.location = f"{self.path}, {self.protection()}"
         remove_left(directory, self._lock)
 
     def get(self, key: str) -> Record | None:
@@ -98,6 +98,10 @@ class FileStore:
         # Check that the file can be read again; otherwise the user would lose all records.
         _records(plain)
         replace_private(self.path, self._encrypt(plain), prefix=TEMPORARY)
+
+    def protection(self) -> str:
+        """Return what protects the file, in words that follow its path."""
+        return "a plain file that only you can read (mode 0600)"
 
     def _encrypt(self, plain: bytes) -> bytes:
         """Return the file content for ``plain``; a subclass encrypts here."""

@@ -37,12 +37,15 @@ class KeyringStore(FileStore):
     file_name = "tokens.sealed"
 
     def __init__(self, directory: Path, backend: Any) -> None:
-        super().__init__(directory)
         self._backend = backend
+        super().__init__(directory)
         self._key_lock = directory / "key.lock"
         self._key = self._read_key() or self._create_key_if_unlocked()
-        name = getattr(backend, "name", type(backend).__name__)
-        self.location = f"{self.location}, sealed with a key in the keyring ({name})"
+
+    def protection(self) -> str:
+        """Return what protects the file, in words that follow its path."""
+        name = getattr(self._backend, "name", type(self._backend).__name__)
+        return f"encrypted with a key in the keyring ({name})"
 
     def _read_key(self) -> AESGCM | None:
         """Return the key in the keyring, or ``None``."""

@@ -40,7 +40,10 @@ class PassphraseStore(FileStore):
         super().__init__(directory)
         self._passphrase = passphrase
         self._cached_key: tuple[bytes, AESGCM] | None = None
-        self.location = f"{self.location}, sealed with your passphrase"
+
+    def protection(self) -> str:
+        """Return what protects the file, in words that follow its path."""
+        return "encrypted with your passphrase"
 
     def _key(self, salt: bytes) -> AESGCM:
         if self._cached_key is None or self._cached_key[0] != salt:
