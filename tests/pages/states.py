@@ -118,6 +118,9 @@ STATES: dict[str, Page] = {
     "sign-in-demo": replace(SIGN_IN, client=SITE, demo_users=("alice", "bob", "admin", "guest")),
     "sign-in-alone": replace(SIGN_IN, client=None),
     "consent": CONSENT,
+    "consent-remembered": replace(
+        CONSENT, remembered=True, scopes=tuple(replace(scope, new=False) for scope in SCOPES)
+    ),
     "consent-site": replace(
         CONSENT,
         client=SITE,
