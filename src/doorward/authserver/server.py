@@ -44,6 +44,7 @@ from doorward.authserver.token.endpoint import TokenEndpoint
 from doorward.authserver.upstream.accounts import ProviderAccounts
 from doorward.authserver.upstream.logins import ProviderLogins
 from doorward.authserver.upstream.provider_client import ProviderClient
+from doorward.authserver.upstream.session_checks import SessionChecks
 from doorward.authserver.upstream.sessions import ProviderSessions
 from doorward.authserver.users.cookies import Cookies
 from doorward.authserver.users.known_browsers import KnownBrowsers
@@ -88,6 +89,9 @@ class AuthorizationServer:
             documents = ClientMetadataDocuments(
                 reader, metadata.document_policy(settings), settings, clock
             )
+        providers = _provider_clients(settings, provider_fetcher, clock)
+        accounts = ProviderAccounts(store, settings, clock)
+        provider_sessions = ProviderSessions(store, settings, secret, clock)
         self.settings = settings
         self.users = Users(store, clock)
         self.keys = keys
@@ -105,10 +109,11 @@ class AuthorizationServer:
             transactions=Transactions(store, settings, clock),
             limits=RateLimits(clock),
             events=events,
-            providers=_provider_clients(settings, provider_fetcher, clock),
+            providers=providers,
             provider_logins=ProviderLogins(store, clock),
-            provider_accounts=ProviderAccounts(store, settings, clock),
-            provider_sessions=ProviderSessions(store, settings, secret, clock),
+            provider_accounts=accounts,
+            provider_sessions=provider_sessions,
+            session_checks=SessionChecks(store, provider_sessions, accounts, providers, clock),
         )
         no_route = NoRoute(settings.service_name)
         self.app = Starlette(
@@ -151,6 +156,7 @@ class AuthorizationServer:
 
     async def aclose(self) -> None:
         """Close the database; a temporary one is deleted."""
+        await self.services.session_checks.aclose()
         await self.services.store.aclose()
 
 

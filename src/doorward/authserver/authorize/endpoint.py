@@ -12,7 +12,7 @@ from doorward.authserver.authorize.consent import (
     require_page_allowed,
 )
 from doorward.authserver.authorize.response import error_response
-from doorward.authserver.authorize.sign_in import ask_to_sign_in
+from doorward.authserver.authorize.sign_in import ask_to_sign_in, signed_in_session
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
 from doorward.authserver.rate_limits import address_key
@@ -74,7 +74,7 @@ class AuthorizeEndpoint:
                 request, authorization, client, services.settings.sign_in_as
             )
         browser = services.cookies.browser(request)
-        session = await services.sessions.find(browser.session_id)
+        session = await signed_in_session(services, browser)
         # With prompt=login or select_account, an existing session does not count.
         if {"login", "select_account"} & set(authorization.prompts):
             session = None

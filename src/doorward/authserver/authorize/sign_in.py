@@ -14,7 +14,24 @@ from doorward.authserver.refusals import AccessDenied
 from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
 from doorward.authserver.users.cookies import Browser
+from doorward.authserver.users.sessions import BrowserSession
 from doorward.authserver.users.users import User
+
+
+async def signed_in_session(services: Services, browser: Browser) -> BrowserSession | None:
+    """
+    Return the session of the browser, or ``None`` if its user could not sign in that way any more.
+
+    A provider that an operator disables admits nobody, also not those who were there before.
+    """
+    session = await services.sessions.find(browser.session_id)
+    if session is None:
+        return None
+    if session.provider_session_id is None:
+        return session if services.settings.has_own_users else None
+    async with services.store.reading() as connection:
+        kept = await services.provider_sessions.find(connection, session.provider_session_id)
+    return None if kept is None or kept.ended or kept.tokens is None else session
 
 
 def ask_to_sign_in(

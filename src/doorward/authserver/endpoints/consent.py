@@ -12,7 +12,7 @@ from doorward.authserver.authorize.consent import (
     consent_page,
 )
 from doorward.authserver.authorize.response import error_response
-from doorward.authserver.authorize.sign_in import ask_to_sign_in
+from doorward.authserver.authorize.sign_in import ask_to_sign_in, signed_in_session
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.endpoints.sign_in import read_form
 from doorward.authserver.grants.transactions import Transaction
@@ -80,7 +80,7 @@ class ConsentEndpoint:
 
     async def _signed_in(self, browser: Browser, transaction: Transaction) -> BrowserSession | None:
         """Return the session of the user who signed in for this transaction."""
-        session = await self._services.sessions.find(browser.session_id)
+        session = await signed_in_session(self._services, browser)
         # A session alone is not enough: with prompt=login, it must be newer than the request.
         mine = session is not None and session.user.id == transaction.user_id
         return session if mine else None

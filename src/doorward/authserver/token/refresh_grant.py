@@ -65,10 +65,16 @@ async def refresh(services: Services, client: Client, form: Parameters) -> dict[
         InvalidGrant: 400; the token is unknown, another client's, expired or revoked.
         InvalidScope: 400; more than was granted.
         InvalidTarget: 400; another resource than was granted.
+        ProviderGrantEnded: 400 ``invalid_grant``; the identity provider has ended the session.
+        ProviderUnavailable: 503; the identity provider must be asked, and does not answer.
 
     Spec: OAuth 2.1 §4.3; RFC 9700 §4.14; RFC 8707 §2.2
     """
     requested = _read(services, form)
+    session_id = await _provider_session_of(services, client, requested.token)
+    if session_id is not None:
+        # Outside the transaction: a provider may take seconds to answer.
+        await services.session_checks.require_good(session_id)
     async with services.store.writing() as connection:
         outcome = await _exchange(connection, services, client, requested)
     # Raised here: inside, the revocation would be rolled back.
@@ -89,6 +95,18 @@ def _read(services: Services, form: Parameters) -> _RefreshRequest:
     named = form.all_of("resource")
     resource = requested_resource(form, services.settings).uri if named else None
     return _RefreshRequest(token=token, scopes=scopes, resource=resource)
+
+
+async def _provider_session_of(services: Services, client: Client, token: str) -> str | None:
+    """Return the session at a provider that a current refresh token of this client hangs on."""
+    async with services.store.reading() as connection:
+        kept = await find_refresh_token(connection, token, client.client_id)
+        if kept is None or kept.rotated_at is not None:
+            return None
+        grant = await find_active_grant(
+            connection, services.settings, kept.grant_id, services.clock()
+        )
+    return None if grant is None else grant.provider_session_id
 
 
 async def _exchange(

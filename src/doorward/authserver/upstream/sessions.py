@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from uuid import uuid4
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.admission import ProviderAccount
@@ -12,7 +12,8 @@ from doorward.authserver.identity_provider import IdentityProvider
 from doorward.authserver.keys.secrets import derive, seal, unseal
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.schema import provider_sessions
+from doorward.authserver.store.grants import revoke_grants
+from doorward.authserver.store.schema import grants, provider_sessions, sessions
 from doorward.authserver.upstream.responses import ProviderTokens
 from doorward.net.clock import Clock
 
@@ -86,6 +87,54 @@ class ProviderSessions:
             )
         ).one_or_none()
         return None if row is None else self._read(row)
+
+    async def keep_tokens(self, session_id: str, tokens: ProviderTokens) -> None:
+        """Store the tokens that the provider has just issued; the check is still in progress."""
+        async with self._store.writing() as connection:
+            await connection.execute(
+                update(provider_sessions)
+                .where(provider_sessions.c.id == session_id)
+                .values(sealed_tokens=self._sealed(session_id, tokens))
+            )
+
+    async def renew(
+        self, connection: AsyncConnection, session_id: str, tokens: ProviderTokens, now: float
+    ) -> None:
+        """Note that the provider has said that the account is good."""
+        await connection.execute(
+            update(provider_sessions)
+            .where(provider_sessions.c.id == session_id)
+            .values(checked_at=now, check_due_at=check_due_at(tokens, now), refreshing_until=None)
+        )
+
+    async def release(self, session_id: str) -> None:
+        """Let another request ask the provider: this one got no answer."""
+        async with self._store.writing() as connection:
+            await connection.execute(
+                update(provider_sessions)
+                .where(provider_sessions.c.id == session_id)
+                .values(refreshing_until=None)
+            )
+
+    async def end(self, connection: AsyncConnection, session_id: str, reason: str) -> bool:
+        """
+        End a session with every grant and every browser session that hangs on it.
+
+        Says whether it was active. The provider's tokens are deleted.
+        """
+        now = self._clock()
+        ended = await connection.execute(
+            update(provider_sessions)
+            .where(provider_sessions.c.id == session_id, provider_sessions.c.ended_at.is_(None))
+            .values(ended_at=now, ended_for=reason, sealed_tokens=b"", refreshing_until=None)
+        )
+        await revoke_grants(
+            connection, grants.c.provider_session_id == session_id, "provider-session-ended", now
+        )
+        await connection.execute(
+            delete(sessions).where(sessions.c.provider_session_id == session_id)
+        )
+        return ended.rowcount == 1
 
     def _read(self, row: Row[tuple[object, ...]]) -> ProviderSession:
         provider = self._settings.identity_provider(row.provider)
