@@ -45,6 +45,8 @@ class Host {
   constructor(errand, redirectUri) {
     this.redirectUrl = redirectUri;
     this.clientMetadataUrl = errand.client_metadata_url ?? undefined;
+    // Somebody else may have registered this client.
+    if (errand.client_id) this.kept = { client_id: errand.client_id };
     this.states = new Set();
     // How many browsers were sent out and did not come back yet.
     this.underWay = 0;

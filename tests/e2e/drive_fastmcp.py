@@ -78,6 +78,7 @@ def _oauth(errand: Errand) -> OAuth:
             token_storage=MemoryStore(),
             callback_timeout=30,
             client_metadata_url=errand.client_metadata_url,
+            client_id=errand.client_id,
         )
 
 

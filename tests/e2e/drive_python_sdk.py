@@ -85,6 +85,10 @@ async def travel(errand: Errand) -> Record:
     async with AsyncExitStack() as stack:
         stack.callback(browser.close)
         listener = await stack.enter_async_context(CallbackListener())
+        if errand.client_id is not None:
+            storage.client = OAuthClientInformationFull(
+                client_id=errand.client_id, redirect_uris=[AnyUrl(listener.redirect_uri)]
+            )
         provider = provider_for(errand, listener, browser, storage)
         http = await stack.enter_async_context(
             httpx2.AsyncClient(

@@ -33,6 +33,7 @@ class Driver:
 
 PYTHON_SDK = Driver("python-sdk", (sys.executable, "-m", "tests.e2e.drive_python_sdk"), ROOT, False)
 FASTMCP = Driver("fastmcp", (sys.executable, "-m", "tests.e2e.drive_fastmcp"), ROOT, False)
+MCP_REMOTE = Driver("mcp-remote", (sys.executable, "-m", "tests.e2e.drive_mcp_remote"), ROOT, False)
 TYPESCRIPT = Driver("typescript-sdk", (str(NODE), "typescript_client.mjs"), CLIENTS, True)
 
 

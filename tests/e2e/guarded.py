@@ -1,6 +1,6 @@
 """A small server behind a guard, for whatever issuer a test brings."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -29,9 +29,11 @@ def build_server() -> McpServer:
 
 
 @contextmanager
-def guarded(port: int, **issuer: Any) -> Iterator[str]:
+def guarded(
+    port: int, *, build_server: Callable[[], McpServer] = build_server, **settings: Any
+) -> Iterator[str]:
     """
-    Serve it behind a guard that is told ``issuer``; give the address of the endpoint.
+    Serve it behind a guard with those ``settings``; give the address of the endpoint.
 
     The port comes from the caller, because an issuer may have to know the resource first.
     """
@@ -40,7 +42,7 @@ def guarded(port: int, **issuer: Any) -> Iterator[str]:
     async def build(base: str) -> AsyncIterator[Application]:
         server = build_server()
         policy = Policy(base=Rule(scopes={READ}), rules=server.rules)
-        guard = Guard(resource=f"{base}/mcp", policy=policy, **issuer)
+        guard = Guard(resource=f"{base}/mcp", policy=policy, **settings)
         await guard.verifier.start()
         yield guard.protect(server.asgi)
         await guard.verifier.aclose()

@@ -19,6 +19,7 @@ class Errand:
     mode: str
     admin_tool: str
     client_metadata_url: str | None = None
+    client_id: str | None = None
 
 
 @dataclass

@@ -1,10 +1,12 @@
 """Every refusal tells a client what it can do about it, and nobody else anything."""
 
 import json
+from typing import Any
 
 import pytest
 
 from doorward.errors import KeysUnavailable
+from doorward.policy import Policy, Rule
 from doorward.testing.mint import TokenMint
 from doorward.tokens import Key, LocalKeys, TrustedIssuer, Verifier
 from doorward.wire.oauth.challenge import parse_challenges
@@ -60,6 +62,43 @@ async def test_the_scopes_to_ask_for_at_first_are_few_and_never_offline_access()
     (asked,) = parse_challenges(challenge(await bench.call()))
 
     assert asked.params["scope"] == "mcp:read mcp:tools"
+
+
+def _at(idp: str, **settings: Any) -> Bench:
+    return Bench(issuers=(), issuer="https://login.example/realms/mcp", idp=idp, **settings)
+
+
+async def _requested_first(bench: Bench) -> str:
+    (asked,) = parse_challenges(challenge(await bench.call()))
+    return asked.params["scope"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "requested"),
+    [
+        pytest.param({}, "mcp:admin mcp:read mcp:tools", id="the-policy-s"),
+        pytest.param({"scopes_supported": ["mcp:tools"]}, "mcp:read mcp:tools", id="those-shown"),
+        pytest.param({"challenge_scopes": ["mcp:read"]}, "mcp:read", id="the-operator-s"),
+    ],
+)
+async def test_where_registration_fixes_the_scopes_a_client_requests_all_of_them_at_first(
+    settings: dict[str, Any], requested: str
+) -> None:
+    # Keycloak refuses a scope with which the client did not register, so a step-up would fail.
+    assert await _requested_first(_at("keycloak", **settings)) == requested
+
+
+async def test_where_a_client_can_request_more_later_it_requests_the_base_scopes_at_first() -> None:
+    assert await _requested_first(_at("logto")) == "mcp:read"
+
+
+async def test_the_first_challenge_names_the_scopes_of_tools_that_an_adapter_adds() -> None:
+    bench = _at("keycloak")
+    rules = {("tools/call", "refund"): Rule(scopes={"shop:refund"})}
+
+    bench.guarded = bench.guard.protect(bench.app, policy=Policy(base=POLICY.base, rules=rules))
+
+    assert await _requested_first(bench) == "mcp:admin mcp:read mcp:tools shop:refund"
 
 
 OTHER = TokenMint(issuer=ISSUER, audience=RESOURCE, clock=lambda: NOW)

@@ -77,6 +77,37 @@ def test_scopes_that_no_local_client_needs_are_refused(
     assert keycloak.client_ids() == before
 
 
+def requested(keycloak: RunningKeycloak, client_id: str, scope: str) -> httpx2.Response:
+    """Start a sign-in of that client for ``scope``."""
+    told = {
+        "response_type": "code", "client_id": client_id, "redirect_uri": GOOD["redirect_uris"][0],
+        "state": "s", "scope": scope, "code_challenge": "c" * 43, "code_challenge_method": "S256",
+    }  # fmt: skip
+    return keycloak.http.get(f"{keycloak.issuer}/protocol/openid-connect/auth", params=told)
+
+
+@pytest.mark.parametrize("scope", [GOOD["scope"], None])
+def test_a_client_may_request_every_scope_that_it_registered_with(
+    keycloak: RunningKeycloak, scope: str | None
+) -> None:
+    name = register(keycloak, scope=scope).json()["client_id"]
+
+    assert requested(keycloak, name, "mcp:read").status_code == 200
+    assert requested(keycloak, name, "mcp:read mcp:tools").status_code == 200
+
+
+def test_a_client_may_never_request_a_scope_that_it_did_not_register_with(
+    keycloak: RunningKeycloak,
+) -> None:
+    name = register(keycloak, scope="mcp:read").json()["client_id"]
+    refused = requested(keycloak, name, "mcp:read mcp:tools")
+
+    assert requested(keycloak, name, "mcp:read").status_code == 200
+    assert refused.status_code == 302
+    # The preset's registration_fixes_scopes says so, and the guard's first challenge heeds it.
+    assert "error=invalid_scope" in refused.headers["location"]
+
+
 def test_a_browser_client_may_register_from_the_inspector_and_from_nowhere_else(
     keycloak: RunningKeycloak,
 ) -> None:

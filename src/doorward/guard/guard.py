@@ -12,9 +12,16 @@ from doorward.guard.audit import events as audit_log
 from doorward.guard.hide_refused import require_hideable
 from doorward.guard.http.mounts import close_other_paths
 from doorward.guard.http.paths import EndpointPaths
-from doorward.guard.issuers import Audience, Issuer, IssuerOptions, trusted
+from doorward.guard.issuers import (
+    Audience,
+    Issuer,
+    IssuerOptions,
+    registration_fixes_scopes,
+    trusted,
+)
 from doorward.guard.middleware import GuardMiddleware, GuardSettings
 from doorward.guard.pipeline import Pipeline
+from doorward.guard.scopes import NamedScopes
 from doorward.net.clock import LEEWAY
 from doorward.policy import Policy
 from doorward.tokens import TrustedIssuer, Verifier
@@ -58,8 +65,12 @@ class Guard:
     tokens, also in ``Authorization: Bearer``: the file that ``doorward api-key`` writes, or your
     own store.
 
-    ``scopes_supported`` are the scopes in the metadata. ``challenge_scopes`` are those that a client
-    without a token must request. Both default to the policy's. ``allowed_hosts`` and
+    ``scopes_supported`` are the scopes in the metadata, by default all that the policy requires.
+    ``challenge_scopes`` are those that a client requests when it signs in. By default, they are the
+    base rule's, and clients request more when a tool needs more (step-up). Clients register with
+    them, and Keycloak never gives a client other scopes than it registered with: with
+    ``idp="keycloak"``, the default is all of ``scopes_supported``. Set them to fewer if every client
+    of yours is registered by hand, and to more to save people a second consent. ``allowed_hosts`` and
     ``allowed_origins`` add to the resource's own; on loopback, every port is allowed. ``path`` is
     the endpoint's path in this process, if a proxy removes a prefix. ``app_path`` is its path in
     the application. Other paths are refused, except ``open_paths`` (health checks);
@@ -157,8 +168,11 @@ class Guard:
             _downstream_tokens(downstream, resource, self.issuers, clock) if downstream else None
         )
         paths = EndpointPaths(resource, path)
-        first = frozenset(policy.base.scopes if challenge_scopes is None else challenge_scopes)
-        self._scopes_supported = scopes_supported
+        self._named = NamedScopes(
+            supported=scopes_supported,
+            challenge=challenge_scopes,
+            fixed_at_registration=registration_fixes_scopes(idp),
+        )
         self._describe = partial(
             build,
             resource=resource,
@@ -166,8 +180,9 @@ class Guard:
             resource_name=resource_name,
             resource_documentation=resource_documentation,
         )
-        challenge = BearerChallenge(self.metadata_url, first - {"offline_access"})
-        self.pipeline = Pipeline(self.verifier, challenge, audit, clock, hides=hide_refused)
+        self.pipeline = Pipeline(
+            self.verifier, self._challenge_of(policy), audit, clock, hides=hide_refused
+        )
         self._settings = GuardSettings(
             paths=paths,
             addresses=HostOriginPolicy(resource, allowed_hosts, allowed_origins),
@@ -223,6 +238,8 @@ class Guard:
             return GuardMiddleware(app, self._settings, prepare)
         self.require_hideable(policy)
         self.adapted.append(policy)
+        # One challenge for all ways in, so it names what each of the servers may require.
+        self.pipeline.challenge = self._challenge_of(self.policy, *self.adapted)
         return GuardMiddleware(
             app, replace(self._settings, policy=policy, metadata=self._metadata_of(policy)), prepare
         )
@@ -246,8 +263,10 @@ class Guard:
         return self._settings.metadata if policy is None else self._metadata_of(policy)
 
     def _metadata_of(self, policy: Policy) -> bytes:
-        given = self._scopes_supported
-        return self._describe(scopes_supported=_scopes_of(policy) if given is None else given)
+        return self._describe(scopes_supported=self._named.in_metadata(policy))
+
+    def _challenge_of(self, *policies: Policy) -> BearerChallenge:
+        return BearerChallenge(self.metadata_url, self._named.in_challenge(*policies))
 
 
 def _verifier(
@@ -279,13 +298,6 @@ def _downstream_tokens(
     # A token that this server accepts must never be sent to another server.
     own = {resource}.union(*(one.audiences for one in issuers))
     return DownstreamTokens(downstream, own_audiences=own, clock=clock)
-
-
-def _scopes_of(policy: Policy) -> list[str]:
-    found = set(policy.base.scopes)
-    for requirement in policy.matrix():
-        found |= requirement.scopes
-    return sorted(found)
 
 
 def _require_limit(limit: int) -> int:

@@ -71,6 +71,12 @@ def trusted(
     return tuple(issuers)
 
 
+def registration_fixes_scopes(idp: str | None) -> bool:
+    """Whether clients of that provider can request only the scopes that they registered with."""
+    preset = _preset(idp)
+    return preset is not None and preset.registration_fixes_scopes
+
+
 def _one(resource: str, options: IssuerOptions) -> Issuer:
     preset = _preset(options.idp)
     issuer = _issuer(resource, options, preset)

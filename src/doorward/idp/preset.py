@@ -18,7 +18,8 @@ class Preset:
     braces that differ between customers. They are for people, and nothing is matched against them.
     ``audience`` describes the audience of its tokens, and ``audience_is_resource`` says whether that
     can be the URL of the MCP server. ``claims`` describes where its tokens have what ``profile``
-    reads.
+    reads. ``registration_fixes_scopes`` says that a client can request only the scopes with which it
+    registered.
 
     ``tokens`` is "jwt", "opaque", or "either" if the customer's settings decide. ``lookup`` describes
     how an opaque token is looked up: by RFC 7662, unless ``own_lookup`` names another API.
@@ -50,6 +51,7 @@ class Preset:
     tokens: TokenKind = "jwt"
     lookup: Fact[str] | None = None
     own_lookup: Literal["google", "github"] | None = None
+    registration_fixes_scopes: bool = False
     introspected: TokenProfile | None = None
     facts: tuple[Fact[str], ...] = ()
     quirks: tuple[Quirk, ...] = ()

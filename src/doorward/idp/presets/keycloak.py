@@ -61,6 +61,7 @@ KEYCLOAK = Preset(
         required_values={"typ": "Bearer"},
         service_claims={"jti": re.compile("[a-z]{4}cc:.+")},
     ),
+    registration_fixes_scopes=True,
     claims=_CODE.says(
         "The payload's typ is Bearer in access tokens and something else in all others; azp is the client, scope a text, realm_access.roles a list."
     ),
