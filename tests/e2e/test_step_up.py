@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from keycloak.realm import NAME
 
 from doorward import McpServer
 from doorward.guard.audit.events import AuditEvent
@@ -13,6 +14,7 @@ from tests.e2e.drivers import FASTMCP, MCP_REMOTE, PYTHON_SDK, TYPESCRIPT, Drive
 from tests.e2e.guarded import READ, TOOLS, guarded
 from tests.e2e.journey import Errand, Record
 from tests.e2e.processes import free_port
+from tests.keycloak.own_realm import PASSWORD, add_user, give_roles, set_up
 from tests.keycloak.running import RunningKeycloak
 
 # The first test also starts Keycloak.
@@ -20,7 +22,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.needs("keycloak"), pytest.mark.timeou
 needs_node = pytest.mark.needs("node-clients")
 
 WIDER_TOOL = "audit_log"
-PASSWORD = "a-password-of-this-test"
 DRIVERS = (
     pytest.param(PYTHON_SDK, id="python-sdk"),
     pytest.param(FASTMCP, id="fastmcp"),
@@ -29,18 +30,17 @@ DRIVERS = (
 )
 
 
-@dataclass
+@dataclass(frozen=True)
 class Person:
     """A user of Keycloak, whose roles say which scopes Keycloak gives."""
 
     keycloak: RunningKeycloak
     username: str
+    realm: str = NAME
 
     def is_given(self, *roles: str) -> None:
         """Assign realm roles to this user."""
-        (found,) = self.keycloak.admin("GET", f"/users?username={self.username}&exact=true")
-        named = [self.keycloak.admin("GET", f"/roles/{role}") for role in roles]
-        self.keycloak.admin("POST", f"/users/{found['id']}/role-mappings/realm", named)
+        give_roles(self.keycloak, self.realm, self.username, *roles)
 
 
 @dataclass
@@ -89,10 +89,10 @@ def _served(keycloak: RunningKeycloak, **settings: Any) -> Iterator[Served]:
     served = Served(keycloak)
     port = free_port()
     keycloak.accept_audience(f"http://localhost:{port}/mcp")
+    told = {"port": port, "idp": "keycloak", "issuer": keycloak.issuer, **settings}
     with guarded(
-        port, build_server=served.build_server, audit=served.events.append,
-        idp="keycloak", issuer=keycloak.issuer, **settings,
-    ) as served.url:  # fmt: skip
+        build_server=served.build_server, audit=served.events.append, **told
+    ) as served.url:
         yield served
 
 
@@ -100,18 +100,8 @@ def _served(keycloak: RunningKeycloak, **settings: Any) -> Iterator[Served]:
 def person(running_keycloak: RunningKeycloak) -> Person:
     """Give somebody who may look, and has never signed in."""
     name = f"person-{free_port()}"
-    running_keycloak.admin(
-        "POST",
-        "/users",
-        {
-            "username": name, "email": f"{name}@example.com", "emailVerified": True,
-            "firstName": "Una", "lastName": "Example", "enabled": True,
-            "credentials": [{"type": "password", "value": PASSWORD, "temporary": False}],
-        },
-    )  # fmt: skip
-    somebody = Person(running_keycloak, name)
-    somebody.is_given("guest", "offline_access")
-    return somebody
+    add_user(running_keycloak, NAME, name, "guest", "offline_access")
+    return Person(running_keycloak, name)
 
 
 def test_a_client_that_registers_itself_signs_in_once_for_all_that_its_user_may_do(
@@ -180,3 +170,21 @@ def test_a_client_gives_up_for_a_user_who_may_not_do_more_and_goes_on_with_the_r
     # Once to sign in, and at most twice more: no client asks its user for ever.
     assert len(record.pages) <= 3
     assert (served.events[-1].name, served.events[-1].reason) == ("add", "allowed")
+
+
+# The second one sends a client_uri, to which the policy Trusted Hosts objects by default.
+@pytest.mark.parametrize("driver", [DRIVERS[0], DRIVERS[3]])
+def test_the_settings_of_the_page_are_all_that_a_realm_needs(
+    running_keycloak: RunningKeycloak, driver: Driver
+) -> None:
+    realm, port = f"own-{free_port()}", free_port()
+    scopes = {READ: None, TOOLS: "user"}
+    issuer = set_up(running_keycloak, realm, f"http://localhost:{port}/mcp", scopes)
+    add_user(running_keycloak, realm, "una")
+    with _served(running_keycloak, port=port, issuer=issuer) as served:
+        served.promoted = Person(running_keycloak, "una", realm)
+        record = served.visit(driver, served.promoted)
+
+    assert record.admin_tool_answer == "what the tool knows", record.admin_tool_error
+    assert served.reasons()[0] == "scope-missing"
+    assert served.reasons()[-1] == "allowed"

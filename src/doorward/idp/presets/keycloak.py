@@ -99,8 +99,8 @@ KEYCLOAK = Preset(
             fact=_GUIDE.says(
                 "`resource` is ignored without --features=resource-indicators (26.6)."
             ),
-            remedy=_GUIDE.says(
-                "Client scopes > Create client scope > Mappers > Configure a new mapper > Audience: Included Custom Audience is the MCP URL, Add to access token on."
+            remedy=_MEASURED.says(
+                "Client scopes > each MCP scope > Mappers > Configure a new mapper > Audience: Included Custom Audience is the MCP URL, Add to access token on."
             ),
         ),
         Quirk(
@@ -109,7 +109,16 @@ KEYCLOAK = Preset(
                 "Anonymous registration is refused until Trusted Hosts names hosts: of the sender and of the redirect URIs."
             ),
             remedy=_MEASURED.says(
-                "Clients > Client registration > Anonymous access policies > Trusted Hosts: add localhost and 127.0.0.1; Allowed Client Scopes: add the MCP scopes."
+                "Clients > Client registration > Anonymous access policies > Trusted Hosts: add localhost and 127.0.0.1, Client URIs Must Match off; Allowed Client Scopes: add the MCP scopes."
+            ),
+        ),
+        Quirk(
+            departs_from="MCP step-up authorization",
+            fact=_MEASURED.says(
+                "A client that registered with scopes gets invalid_scope for every other one, and stock clients register with those that the server's first 401 names."
+            ),
+            remedy=_MEASURED.says(
+                'Guard(idp="keycloak") names all scopes of its policy in the first 401. For a scope that is new: Clients > the client > Client scopes > Add client scope > Optional.'
             ),
         ),
         Quirk(
