@@ -14,7 +14,7 @@ import pytest
 
 from doorward.client import DeviceCode, FileStore, InsufficientScope, TokenStore, open_connection
 from tests.e2e.form_browser import BrowserStuck, FormBrowser
-from tests.e2e.guarded import guarded
+from tests.e2e.guarded import READ, guarded
 from tests.e2e.html_forms import Form, Page
 from tests.e2e.peer_sources import source_of
 from tests.e2e.processes import free_port, started, wait_for
@@ -84,7 +84,10 @@ def at_keycloak(running_keycloak: RunningKeycloak) -> Iterator[House]:
     """A guarded server whose people sign in at Keycloak."""
     port = free_port()
     running_keycloak.accept_audience(f"http://localhost:{port}/mcp")
-    with guarded(port, idp="keycloak", issuer=running_keycloak.issuer) as url:
+    # Our client registers for all scopes, so it can request little at first, and step up.
+    with guarded(
+        port, idp="keycloak", issuer=running_keycloak.issuer, challenge_scopes={READ}
+    ) as url:
         yield House(url, running_keycloak.issuer)
 
 
