@@ -12,8 +12,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: demo keycloak keycloak-dist test test-fast adapters-oldest lint commit-subjects format bench docs pictures wheel-test setup clean
 .DEFAULT_GOAL := help
 
-help: ## say what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s%s\n", $$1, $$2}'
 
 $(UV):
 	@echo "bringing uv $(UV_VERSION) into .tools"
@@ -29,36 +29,36 @@ $(UV):
 
 setup: .venv/.synced ## install everything into this folder
 
-demo: $(UV) ## the main job: an authorization server and a protected MCP server on http://localhost:9000
+demo: $(UV) ## run the demo on port 9000; options: make demo ARGS="--port 9100"
 	@$(UV) run --frozen --no-dev --quiet doorward demo $(ARGS)
 
-keycloak: ## a real Keycloak with the tutorial's realm on http://localhost:8080 (Java and Maven)
+keycloak: ## run Keycloak on port 8080; options: make keycloak ARGS="--fresh"
 	@PYTHON=$(PYTHON) keycloak/start.sh $(ARGS)
 
-keycloak-dist: ## bring that Keycloak and prepare its database, for the tests that need it
+keycloak-dist: ## download Keycloak and prepare its database for the tests
 	@PYTHON=$(PYTHON) keycloak/start.sh --prepare
 
 tests/clients/node_modules/.installed: tests/clients/package-lock.json .venv/.synced
 	@cd tests/clients && ../../.venv/bin/npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-test: setup tests/clients/node_modules/.installed ## all tests
+test: setup tests/clients/node_modules/.installed ## run all tests
 	@# Ahead of the tests, each of which may take two minutes: without Java they are skipped and say so.
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory keycloak-dist || true; fi
 	$(RUN) pytest -q -n 2 -m "not e2e"
 	$(RUN) pytest -q -m e2e
 	@$(MAKE) --no-print-directory adapters-oldest wheel-test
 
-test-fast: setup ## the unit layer alone
+test-fast: setup ## run the unit layer alone
 	$(RUN) pytest -q -n 2 -m "not e2e"
 
-adapters-oldest: setup tests/clients/node_modules/.installed ## the adapters with the oldest mcp and fastmcp that are allowed
+adapters-oldest: setup tests/clients/node_modules/.installed ## test the adapters with the oldest mcp and fastmcp allowed
 	$(RUN) python -m tests.oldest_peers
 
-wheel-test: setup ## what users install: the wheel, with src out of reach
+wheel-test: setup ## install the wheel into an empty environment and test it
 	$(RUN) python tests/wheel_check.py
 
-lint: setup ## formatting, style, types, and the rules of the rooms
+lint: setup ## check format, style, types, import rules and commit subjects
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy
@@ -67,21 +67,21 @@ lint: setup ## formatting, style, types, and the rules of the rooms
 
 # The last commit from before the rule.
 SUBJECTS_SINCE := e091279703e69d056e8a1cb091b022a70e3342e0
-commit-subjects: ## new commits have subjects of at most 72 characters
+commit-subjects: ## check that new subjects have at most 72 characters
 	@if git cat-file -e $(SUBJECTS_SINCE) 2>/dev/null; then \
 	  git log --format='%h %s' $(SUBJECTS_SINCE)..HEAD | awk \
 	    '{ subject = substr($$0, index($$0, " ") + 1) } \
 	     length(subject) > 72 { print "longer than 72 characters: " $$0; long = 1 } END { exit long }'; \
 	else echo "commit subjects are not checked: this checkout has no history"; fi
 
-format: setup ## put the code in form
+format: setup ## format the code
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
 
 bench: setup ## measure beside the peers; writes docs/benchmarks.md
 	$(RUN) python -m benchmarks
 
-docs: setup ## regenerate what the docs include, and build the site into site/
+docs: setup ## regenerate generated pages, and build the site into site/
 	$(RUN) python docs/build.py
 
 pictures: setup tests/clients/node_modules/.installed ## take the pictures of the pages and of the Inspector

@@ -3,28 +3,36 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from doorward.cli.exit_codes import MEANING, ExitCode
+from doorward.cli.help_text import write_rows
 from doorward.cli.lazy_group import LazyGroup
 from doorward.cli.options import examples
 from doorward.errors import DoorwardError
 
-_STATUSES = "Exit status: " + "; ".join(
-    f"{int(code)} {meaning}" for code, meaning in MEANING.items()
-)
+
+class Doorward(LazyGroup):
+    """The group of all verbs; its help ends with the exit statuses."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the examples and the exit statuses."""
+        super().format_epilog(ctx, formatter)
+        with formatter.section("Exit status"):
+            write_rows(formatter, [(str(int(code)), told) for code, told in MEANING.items()])
+
 
 app = typer.Typer(
     name="doorward",
-    cls=LazyGroup,
+    cls=Doorward,
+    rich_markup_mode=None,
     help="Protect MCP servers with OAuth 2.1, sign in to them, and call their tools.",
     epilog=examples(
         "doorward demo",
         "doorward login http://localhost:9000/mcp",
         "doorward call http://localhost:9000/mcp add a=2 b=3",
-        _STATUSES,
     ),
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},

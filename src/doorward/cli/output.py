@@ -74,16 +74,41 @@ class Output:
             label = (f"  {name:<{width}}  ", "dim")
             self._out.print(Text.assemble(label, line(value)), soft_wrap=True)
 
-    def rows(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print a table; tab-separated lines if stdout is not a terminal."""
+    def rows(
+        self, headings: Sequence[str], rows: Sequence[Sequence[str]], *, in_blocks: bool = False
+    ) -> None:
+        """
+        Print a table; tab-separated lines if stdout is not a terminal.
+
+        With ``in_blocks``, a table that is too wide for the terminal is printed in several, each with
+        the first column. Otherwise its cells are wrapped.
+        """
         if not self._out.is_terminal:
             for row in rows:
                 self.text("\t".join(line(cell) for cell in row))
             return
+        blocks = [list(range(len(headings)))]
+        if in_blocks:
+            columns = zip(headings, *rows, strict=True)
+            widths = [max(len(line(cell)) for cell in column) + 2 for column in columns]
+            blocks = _blocks(widths, self._out.width)
+        for number, block in enumerate(blocks):
+            if number:
+                self.text("")
+            self._table(
+                [headings[one] for one in block], [[row[one] for one in block] for row in rows]
+            )
+
+    def _table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
         for number, heading in enumerate(headings):
             table.add_column(
-                heading, style="bold" if number == 0 else "", overflow="fold", no_wrap=number == 0
+                heading,
+                style="bold" if number == 0 else "",
+                overflow="fold",
+                no_wrap=number == 0,
+                # A heading is never broken inside a word.
+                min_width=max(len(word) for word in heading.split()),
             )
         for row in rows:
             table.add_row(*(Text(line(cell)) for cell in row))
@@ -95,3 +120,13 @@ class Output:
         self._err.print(
             Text.assemble(mark, " ", f"{name:<9}", (line(detail), "dim")), soft_wrap=True
         )
+
+
+def _blocks(widths: Sequence[int], most: int) -> list[list[int]]:
+    """Return the numbers of the columns, the first in each block, so that each block fits."""
+    blocks = [[0]]
+    for number in range(1, len(widths)):
+        if sum(widths[one] for one in blocks[-1]) + widths[number] > most and len(blocks[-1]) > 1:
+            blocks.append([0])
+        blocks[-1].append(number)
+    return blocks

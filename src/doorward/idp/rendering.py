@@ -9,7 +9,7 @@ from doorward.idp.seed import OUTDATED, SEED
 
 LEGEND = (
     "? after an answer: not verified. ? alone: unknown. exp.: experimental.",
-    "* after an answer: the table in which these columns began says something else; see --sources.",
+    "* after an answer: older tables say something else; see --sources.",
 )
 
 

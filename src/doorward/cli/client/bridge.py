@@ -15,7 +15,9 @@ from doorward.client.mcp.standard_streams import standard_streams
 EPILOG = examples(
     "doorward login https://mcp.example/mcp",
     "doorward bridge https://mcp.example/mcp",
-    '{"mcpServers": {"example": {"command": "doorward", "args": ["bridge", "https://mcp.example/mcp"]}}}',
+    '{"mcpServers": {"example": {\n'
+    '  "command": "doorward",\n'
+    '  "args": ["bridge", "https://mcp.example/mcp"]}}}',
 )
 
 

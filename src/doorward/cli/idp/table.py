@@ -45,6 +45,6 @@ def table(
         output.rows(parts, source_rows(PROVIDERS))
     else:
         headings = ("PROVIDER", *(column.title for column in COLUMNS))
-        output.rows(headings, [row_texts(preset) for preset in PROVIDERS])
+        output.rows(headings, [row_texts(preset) for preset in PROVIDERS], in_blocks=True)
         for line in LEGEND:
             output.note(line)
