@@ -29,10 +29,10 @@ $(UV):
 
 setup: .venv/.synced ## install everything into this folder
 
-demo: $(UV) ## run the demo on port 9000; options: make demo ARGS="--port 9100"
+demo: $(UV) ## run the demo; pass its options with ARGS="--port 9100"
 	@$(UV) run --frozen --no-dev --quiet doorward demo $(ARGS)
 
-keycloak: ## run Keycloak on port 8080; options: make keycloak ARGS="--fresh"
+keycloak: ## run Keycloak; pass its options with ARGS="--fresh"
 	@PYTHON=$(PYTHON) keycloak/start.sh $(ARGS)
 
 keycloak-dist: ## download Keycloak and prepare its database for the tests
@@ -58,7 +58,7 @@ adapters-oldest: setup tests/clients/node_modules/.installed ## test the adapter
 wheel-test: setup ## install the wheel into an empty environment and test it
 	$(RUN) python tests/wheel_check.py
 
-lint: setup ## check format, style, types, import rules and commit subjects
+lint: setup ## check format, style, types, imports and commit subjects
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy
