@@ -6,6 +6,8 @@ import httpx2
 import pytest
 
 from doorward.authserver.settings import Resource
+from doorward.jose.private_key import PrivateKey
+from doorward.net.client_authentication import CLIENT_AUTH_METHODS, ClientCredential
 from doorward.wire.oauth.server_metadata import metadata_urls, parse
 from tests.authserver.browser import answer_in
 from tests.authserver.conftest import StartAuthServer, StoppedClock
@@ -149,7 +151,9 @@ async def test_every_advertised_grant_and_method_of_authentication_works(
     assert metadata["response_types_supported"] == ["code"]
 
     for method in metadata["token_endpoint_auth_methods_supported"]:
-        client = await harness.register(token_endpoint_auth_method=method)
+        key = PrivateKey.generate()
+        keys = {"jwks": {"keys": [key.public_jwk()]}} if method == "private_key_jwt" else {}
+        client = await harness.register(token_endpoint_auth_method=method, **keys)
         code = await harness.code(client["client_id"])
         secret = client.get("client_secret")
         fields = harness.code_fields(client["client_id"], code)
@@ -158,6 +162,10 @@ async def test_every_advertised_grant_and_method_of_authentication_works(
             headers = basic(client["client_id"], client["client_secret"])
         if method == "client_secret_post":
             fields["client_secret"] = secret
+        if method == "private_key_jwt":
+            credential = ClientCredential(client_id=client["client_id"], private_key=key)
+            sign = CLIENT_AUTH_METHODS[method].apply
+            fields = sign(credential, fields, harness.issuer, harness.clock()).form
         tokens = await harness.token(fields, headers=headers)
         assert tokens.response.status_code == 200, (method, tokens.response.text)
 
@@ -190,7 +198,7 @@ async def test_a_grant_that_is_not_advertised_is_not_served(
 async def test_a_method_of_authentication_that_is_not_advertised_is_not_registered(
     harness: AuthServerHarness,
 ) -> None:
-    for method in ("private_key_jwt", "client_secret_jwt", "tls_client_auth"):
+    for method in ("self_signed_tls_client_auth", "client_secret_jwt", "tls_client_auth"):
         response = await harness.http.post(
             "/register",
             json={"redirect_uris": ["https://a.example/"], "token_endpoint_auth_method": method},

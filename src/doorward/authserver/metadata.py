@@ -6,6 +6,7 @@ from typing import Any
 from doorward.authserver.client_auth_methods import AUTH_METHODS
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.token.grant_types import GRANT_TYPES, enabled_grant_types
+from doorward.jose.algorithm_names import SUPPORTED
 from doorward.wire.oauth import pkce
 from doorward.wire.oauth.client_metadata import RegistrationPolicy
 from doorward.wire.oauth.server_metadata import OAUTH, OPENID
@@ -19,6 +20,7 @@ def oauth_metadata(settings: AuthServerSettings) -> dict[str, Any]:
     """
     methods = [method.name for method in AUTH_METHODS]
     confidential = [method.name for method in AUTH_METHODS if method.confidential]
+    algorithms = sorted(SUPPORTED)
     document: dict[str, Any] = {
         "issuer": settings.issuer,
         "authorization_endpoint": settings.url("/authorize"),
@@ -31,8 +33,11 @@ def oauth_metadata(settings: AuthServerSettings) -> dict[str, Any]:
         "response_modes_supported": ["query"],
         "grant_types_supported": list(enabled_grant_types(settings)),
         "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
         "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
         "introspection_endpoint_auth_methods_supported": confidential,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
         "code_challenge_methods_supported": [pkce.METHOD],
         "authorization_response_iss_parameter_supported": True,
         "client_id_metadata_document_supported": settings.client_documents,
@@ -47,6 +52,8 @@ def registration_policy(settings: AuthServerSettings) -> RegistrationPolicy:
     """Return the policy of ``/register``."""
     return RegistrationPolicy(
         auth_methods=tuple(method.name for method in AUTH_METHODS),
+        key_methods=tuple(method.name for method in AUTH_METHODS if method.needs == "keys"),
+        signing_algorithms=SUPPORTED,
         grant_types=tuple(grant.name for grant in GRANT_TYPES if grant.registrable),
         private_schemes=settings.private_schemes,
     )
@@ -54,8 +61,8 @@ def registration_policy(settings: AuthServerSettings) -> RegistrationPolicy:
 
 def document_policy(settings: AuthServerSettings) -> RegistrationPolicy:
     """Return the policy for client ID metadata documents, which cannot hold a secret."""
-    public = tuple(method.name for method in AUTH_METHODS if not method.confidential)
-    return replace(registration_policy(settings), auth_methods=public)
+    without_secret = tuple(method.name for method in AUTH_METHODS if method.needs != "secret")
+    return replace(registration_policy(settings), auth_methods=without_secret)
 
 
 def openid_metadata(settings: AuthServerSettings) -> dict[str, Any]:

@@ -213,6 +213,15 @@ class StoreUnavailable(Unavailable):
     hint = "Check that the database is running and can be written."
 
 
+class ClientKeysUnavailable(Unavailable):
+    """The keys at a client's ``jwks_uri`` could not be fetched, so its assertion is unchecked."""
+
+    code = "client-keys-unavailable"
+    wire_error = "temporarily_unavailable"
+    public = "The client's keys could not be fetched. Try again soon."
+    hint = "Check that this server can reach the client's jwks_uri; it must be a public address."
+
+
 class ClientDocumentUnavailable(InvalidClient):
     """
     The document behind a client_id URL could not be had or used.

@@ -12,7 +12,8 @@ from starlette.routing import Route
 
 from doorward.authserver import metadata
 from doorward.authserver.authorize.endpoint import AuthorizeEndpoint
-from doorward.authserver.clients.metadata_documents import ClientMetadataDocuments, DocumentFetcher
+from doorward.authserver.clients.assertions import ClientAssertions
+from doorward.authserver.clients.metadata_documents import ClientMetadataDocuments
 from doorward.authserver.clients.registry import Clients
 from doorward.authserver.endpoints.consent import ConsentEndpoint
 from doorward.authserver.endpoints.introspection import IntrospectionEndpoint
@@ -51,7 +52,7 @@ from doorward.authserver.users.known_browsers import KnownBrowsers
 from doorward.authserver.users.sessions import Sessions
 from doorward.authserver.users.users import Users
 from doorward.net.clock import Clock
-from doorward.net.fetcher import Fetcher
+from doorward.net.fetcher import DocumentFetcher, Fetcher
 from doorward.net.url import host_ports_of
 
 
@@ -61,9 +62,10 @@ class AuthorizationServer:
 
     ``app`` is an ASGI application. It serves the issuer's path and the well-known paths at the
     root. Call ``start`` before the first request and ``aclose`` after the last. ``fetcher`` fetches
-    client ID metadata documents; the default one refuses private addresses. ``provider_fetcher`` calls
-    identity providers; by default, only those in the settings may have a private address. ``audit``
-    gets an event for every issued token, sign-in and refusal; the default writes them to the log.
+    client ID metadata documents and the keys of clients; the default one refuses private addresses.
+    ``provider_fetcher`` calls identity providers; by default, only those in the settings may have a
+    private address. ``audit`` gets an event for every issued token, sign-in and refusal; the default
+    writes them to the log.
 
     Raises:
         ConfigurationError: ``settings`` must be changed first.
@@ -82,10 +84,9 @@ class AuthorizationServer:
         events = EventRecorder(audit, clock)
         store = Store(settings.database_url)
         keys = KeyRing(store, settings, secret, clock)
+        reader = fetcher or Fetcher(allow_private_hosts=settings.insecure_document_hosts)
         documents = None
         if settings.client_documents:
-            private = settings.insecure_document_hosts
-            reader = fetcher or Fetcher(allow_private_hosts=private)
             documents = ClientMetadataDocuments(
                 reader, metadata.document_policy(settings), settings, clock
             )
@@ -103,6 +104,7 @@ class AuthorizationServer:
             access_tokens=AccessTokens(keys, settings, clock),
             users=self.users,
             clients=Clients(store, documents, settings, clock, events),
+            client_assertions=ClientAssertions(store, reader, settings, clock),
             cookies=Cookies(settings, secret),
             sessions=Sessions(store, settings, clock),
             known_browsers=KnownBrowsers(store, settings, clock),

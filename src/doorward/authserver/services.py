@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from doorward.authserver.clients.assertions import ClientAssertions
 from doorward.authserver.clients.registry import Clients
 from doorward.authserver.events import EventRecorder
 from doorward.authserver.grants.access_tokens import AccessTokens
@@ -34,6 +35,7 @@ class Services:
     access_tokens: AccessTokens
     users: Users
     clients: Clients
+    client_assertions: ClientAssertions
     cookies: Cookies
     sessions: Sessions
     known_browsers: KnownBrowsers

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from doorward.authserver.client_auth_methods import (
@@ -11,6 +11,7 @@ from doorward.authserver.client_auth_methods import (
     AuthMethodName,
     find_auth_method,
 )
+from doorward.authserver.client_keys import problem_with_keys
 from doorward.authserver.exchange_policy import ExchangePolicy, require_exchanges
 from doorward.authserver.identity_provider import IdentityProvider
 from doorward.errors import ConfigurationError
@@ -54,7 +55,8 @@ class ConfiguredClient:
     """
     A client that the operator registers in the settings.
 
-    ``introspects`` makes it a resource server that may introspect tokens for that resource.
+    ``introspects`` makes it a resource server that may introspect tokens for that resource. With
+    ``auth_method="private_key_jwt"``, ``jwks`` has its public keys, or ``jwks_uri`` their URL.
     """
 
     client_id: str
@@ -64,6 +66,8 @@ class ConfiguredClient:
     auth_method: AuthMethodName = "none"
     grant_types: tuple[str, ...] = ("authorization_code", "refresh_token")
     introspects: str | None = None
+    jwks: Mapping[str, Any] | None = None
+    jwks_uri: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,12 +314,13 @@ def _clients(settings: AuthServerSettings) -> None:
                 f"Client {client.client_id!r} has the unknown auth_method {client.auth_method!r}.",
                 f"Use one of {', '.join(known.name for known in AUTH_METHODS)}.",
             )
-        if method.confidential == (secret is None):
+        _keys(client, needed=method.needs == "keys")
+        if (method.needs == "secret") == (secret is None):
             raise ConfigurationError(
                 "client-secret",
                 f"Client {client.client_id!r} has auth_method {client.auth_method} and "
                 f"{'no secret' if secret is None else 'a secret'}.",
-                "Set a secret if auth_method is not none, and no secret if it is.",
+                "Set a secret if auth_method begins with client_secret, and none otherwise.",
             )
         if secret is not None and len(secret) < SHORTEST_SECRET:
             raise ConfigurationError(
@@ -329,6 +334,23 @@ def _clients(settings: AuthServerSettings) -> None:
                 f"Client {client.client_id!r} introspects for the unknown resource {client.introspects!r}.",
                 "Set introspects to the uri of one of the resources.",
             )
+
+
+def _keys(client: ConfiguredClient, *, needed: bool) -> None:
+    named = [value for value in (client.jwks, client.jwks_uri) if value is not None]
+    problem = None
+    if len(named) != needed:
+        problem = f"{len(named)} of jwks and jwks_uri"
+    elif client.jwks is not None:
+        problem = problem_with_keys(client.jwks)
+    elif client.jwks_uri is not None and not client.jwks_uri.startswith("https://"):
+        problem = "a jwks_uri that is not https"
+    if problem is not None:
+        raise ConfigurationError(
+            "client-keys",
+            f"Client {client.client_id!r} has auth_method {client.auth_method} and {problem}.",
+            "Set jwks or jwks_uri if auth_method is private_key_jwt, and neither otherwise.",
+        )
 
 
 def _redirect_uris(settings: AuthServerSettings) -> None:

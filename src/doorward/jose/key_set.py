@@ -33,6 +33,7 @@ class KeySet:
         self._by_name: dict[tuple[str | None, str], Key] = {}
         self._index(self._readable(keys))
         self.kids = frozenset(kid for kid, _ in self._by_name if kid is not None)
+        self.algorithms = frozenset(algorithm for _, algorithm in self._by_name)
 
     def find(self, kid: str | None, algorithm: str) -> Key | None:
         """

@@ -2,11 +2,20 @@
 
 import asyncio
 import ssl
+from typing import Protocol
 
 from doorward.net.messages import FetchRequest, FetchResponse
 from doorward.net.refusals import FetchFailed, FetchRefused
 from doorward.net.resolver import Resolver, resolve
 from doorward.net.url import read_target
+
+
+class DocumentFetcher(Protocol):
+    """What reads documents: ``Fetcher``, or its stand-in in a test."""
+
+    async def fetch(self, url: str, *, accept: str = ..., limit: int = ...) -> FetchResponse:
+        """Return the response with status 200, or raise ``FetchFailed``."""
+        ...
 
 
 class Fetcher:

@@ -5,6 +5,7 @@ from typing import Any
 
 from doorward.errors import DoorwardError
 from doorward.net import ALWAYS, NEVER, Clock, Fetcher, FetchFailed, SingleFlight, TimeRange
+from doorward.net.fetcher import DocumentFetcher
 from doorward.wire import address, strict_json
 from doorward.wire.oauth import server_metadata
 
@@ -16,7 +17,7 @@ Parse = Callable[[Mapping[str, Any], str], str]
 
 
 async def find_endpoint(
-    name: str, parse: Parse, *, issuer: str, internal_url: str | None, fetcher: Fetcher
+    name: str, parse: Parse, *, issuer: str, internal_url: str | None, fetcher: DocumentFetcher
 ) -> str:
     """
     Return the URL at which this process reaches what ``parse`` reads from the issuer's metadata.

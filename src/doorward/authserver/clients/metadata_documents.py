@@ -1,13 +1,13 @@
 """Client ID metadata documents: fetched with the guarded HTTP client, checked and cached."""
 
 from collections import OrderedDict
-from typing import Protocol
 from urllib.parse import urlsplit
 
+from doorward.authserver.client_keys import require_usable_keys
 from doorward.authserver.refusals import ClientDocumentUnavailable
 from doorward.authserver.settings import AuthServerSettings
 from doorward.net.clock import Clock
-from doorward.net.messages import FetchResponse
+from doorward.net.fetcher import DocumentFetcher
 from doorward.net.refusals import FetchFailed
 from doorward.net.single_flight import Expiring, SingleFlightCache
 from doorward.wire.address import origin_of
@@ -22,14 +22,6 @@ from doorward.wire.strict_json import NotStrictJson, parse_object
 
 LONGEST_DOCUMENT = 5 * 1024
 _MOST_DOCUMENTS = 1000
-
-
-class DocumentFetcher(Protocol):
-    """The part of the guarded fetcher that is used here."""
-
-    async def fetch(self, url: str, *, accept: str = ..., limit: int = ...) -> FetchResponse:
-        """Return the answer with status 200, or raise ``FetchFailed``."""
-        ...
 
 
 class ClientMetadataDocuments:
@@ -86,6 +78,7 @@ class ClientMetadataDocuments:
                 raise ClientDocumentUnavailable(f"content type {fetched.media_type!r}")
             document = parse_object(fetched.body)
             metadata = parse_client_document(document, client_id, self._policy)
+            require_usable_keys(metadata)
         except (FetchFailed, InvalidClientMetadata) as refused:
             raise ClientDocumentUnavailable(str(refused)) from None
         except NotStrictJson as error:

@@ -47,7 +47,7 @@ class Client:
     @property
     def is_confidential(self) -> bool:
         """Whether the client authenticates; a public client does not."""
-        return _is_confidential(self.metadata)
+        return _needs(self.metadata) is not None
 
     def has_secret(self, secret: str) -> bool:
         """Say whether ``secret`` is this client's; a client without a secret has none that matches."""
@@ -114,7 +114,7 @@ class Clients:
         Raises:
             TooManyRequests: 429, the maximum number of clients is registered.
         """
-        secret = new_secret() if _is_confidential(metadata) else None
+        secret = new_secret() if _needs(metadata) == "secret" else None
         client = Client(
             # Never a URL: URLs are looked up as documents.
             client_id=f"dw-{uuid4().hex}",
@@ -175,6 +175,8 @@ class Clients:
             token_endpoint_auth_method=client.auth_method,
             grant_types=client.grant_types,
             client_name=client.name,
+            jwks=client.jwks,
+            jwks_uri=client.jwks_uri,
         )
         resource = self._settings.resource(client.introspects) if client.introspects else None
         return {
@@ -187,9 +189,9 @@ class Clients:
         }
 
 
-def _is_confidential(metadata: ClientMetadata) -> bool:
+def _needs(metadata: ClientMetadata) -> str | None:
     method = find_auth_method(metadata.token_endpoint_auth_method)
-    return method is not None and method.confidential
+    return None if method is None else method.needs
 
 
 async def _forget(connection: AsyncConnection, client_id: str, now: float) -> None:

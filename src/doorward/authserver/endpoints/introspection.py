@@ -30,7 +30,7 @@ class IntrospectionEndpoint:
         """Return the claims of an active token, or only ``"active": false``."""
         with failures_limited(self._services, request):
             form = await read_request(request)
-            caller = await authenticate_client(request, form, self._services.clients)
+            caller = await authenticate_client(request, form, self._services)
             if caller.introspects is None or not caller.is_confidential:
                 raise InvalidClient("the client is not a resource server")
         token = form.one("token")

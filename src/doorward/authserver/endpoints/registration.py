@@ -5,6 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward.authserver.client_keys import require_usable_keys
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.metadata import registration_policy
 from doorward.authserver.rate_limits import address_key
@@ -55,9 +56,9 @@ class RegistrationEndpoint:
             document = parse_object(await read_body(request, LONGEST_BODY), deepest=_DEEPEST)
         except NotStrictJson:
             raise InvalidClientMetadata("The body is not a well-formed JSON object.") from None
-        return with_known_scopes(
-            parse_registration(document, self._policy), self._services.settings
-        )
+        metadata = parse_registration(document, self._policy)
+        require_usable_keys(metadata)
+        return with_known_scopes(metadata, self._services.settings)
 
 
 def with_known_scopes(metadata: ClientMetadata, settings: AuthServerSettings) -> ClientMetadata:

@@ -27,7 +27,7 @@ class RevocationEndpoint:
         services = self._services
         with failures_limited(services, request):
             form = await read_request(request)
-            client = await authenticate_client(request, form, services.clients)
+            client = await authenticate_client(request, form, services)
         token = form.one("token")
         if token is None:
             raise InvalidRequest("no token", say="token is missing.")

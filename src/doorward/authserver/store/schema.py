@@ -215,6 +215,15 @@ revoked_tokens = Table(
     Column("expires_at", Float, nullable=False),
 )
 
+spent_assertions = Table(
+    "spent_assertions",
+    metadata,
+    # Of the client and the jti of its assertion.
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("expires_at", Float, nullable=False),
+    Index("spent_assertions_expiry", "expires_at"),
+)
+
 signing_keys = Table(
     "signing_keys",
     metadata,

@@ -1,6 +1,7 @@
 """Client authentication at the token, revocation and introspection endpoints."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from starlette.requests import Request
 
@@ -9,29 +10,47 @@ from doorward.authserver.client_auth_methods import (
     ClientAuthMethod,
     Credentials,
 )
-from doorward.authserver.clients.registry import Client, Clients
+from doorward.authserver.clients.assertions import ClientAssertions
+from doorward.authserver.clients.registry import Client
 from doorward.authserver.events import note_facts
 from doorward.authserver.refusals import InvalidClient, InvalidRequest
+from doorward.authserver.services import Services
 from doorward.wire.oauth.parameters import Parameters
 
 
-async def authenticate_client(request: Request, form: Parameters, clients: Clients) -> Client:
+@dataclass(frozen=True)
+class _Proof:
+    """The checks of one client's credentials."""
+
+    client: Client
+    assertions: ClientAssertions
+
+    async def has_secret(self, secret: str) -> bool:
+        return self.client.has_secret(secret)
+
+    async def has_signed(self, assertion: str) -> bool:
+        await self.assertions.spend(assertion, self.client.client_id, self.client.metadata)
+        return True
+
+
+async def authenticate_client(request: Request, form: Parameters, services: Services) -> Client:
     """
     Return the authenticated client.
 
     Raises:
         InvalidRequest: two methods at once, or no client_id.
         InvalidClient: 401; unknown client, wrong secret and wrong method look alike.
+        ClientKeysUnavailable: 503; the client's keys cannot be fetched.
 
     Spec: RFC 6749 §2.3, §3.2.1, §5.2; OAuth 2.1 §2.4
     """
     method, credentials = read_credentials(request.headers.getlist("authorization"), form)
-    client = await clients.find(credentials.client_id)
+    client = await services.clients.find(credentials.client_id)
     note_facts(client_id=client.client_id)
     registered = client.metadata.token_endpoint_auth_method
     if method.name != registered:
         raise InvalidClient(f"{method.name} used, {registered} is registered")
-    if not method.verify(credentials, client):
+    if not await method.verify(credentials, _Proof(client, services.client_assertions)):
         raise InvalidClient("wrong secret")
     return client
 
@@ -45,8 +64,6 @@ def read_credentials(
     Raises:
         InvalidRequest, InvalidClient: as in ``authenticate_client``.
     """
-    if "client_assertion" in form or "client_assertion_type" in form:
-        raise InvalidClient("a client assertion was sent")
     used = [method for method in AUTH_METHODS if method.is_used(authorization, form)]
     if len(used) != 1 or len(authorization) > 1:
         raise InvalidRequest(
@@ -55,6 +72,6 @@ def read_credentials(
     credentials = used[0].read(authorization, form)
     if form.one("client_id") not in (None, credentials.client_id):
         raise InvalidRequest(
-            "two client ids", say="client_id differs from the Authorization header."
+            "two client ids", say="client_id is not the client that authenticates."
         )
     return used[0], credentials

@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from doorward.authserver.rate_limits import address_key
 from doorward.authserver.refusals import (
+    ClientKeysUnavailable,
     InvalidClient,
     InvalidGrant,
     InvalidRequest,
@@ -56,7 +57,8 @@ def failures_limited(services: Services, request: Request) -> Iterator[None]:
     services.limits.require_below_limit(rate, *keys)
     try:
         yield
-    except (InvalidClient, InvalidGrant):
+    # A client that names keys which cannot be fetched makes this server fetch.
+    except (InvalidClient, InvalidGrant, ClientKeysUnavailable):
         # The failure itself is the response; the limit applies to the next request.
         with suppress(TooManyRequests):
             services.limits.count(rate, *keys)

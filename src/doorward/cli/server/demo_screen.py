@@ -20,6 +20,7 @@ SENTENCES = {
     "client-document.changed": "the document of {client_id} changed",
     "sign-in.succeeded": "{who} signed in",
     "sign-in.failed": "a sign-in failed: {reason}",
+    "provider-sign-in.failed": "a sign-in at {provider} failed: {reason}",
     "authorization.refused": "{client_id} was refused: {reason}",
     "code.issued": "{who} let {client_id} in",
     "token.issued": "{client_id} got a token for {scope}",
@@ -34,6 +35,7 @@ ALARMING = frozenset(
     {
         "client-document.changed",
         "sign-in.failed",
+        "provider-sign-in.failed",
         "request.failed",
         "code.reused",
         "refresh.reused",

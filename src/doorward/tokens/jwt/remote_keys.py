@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from doorward.errors import KeysUnavailable, UnknownKey
-from doorward.net import NEVER, Clock, Fetcher, FetchFailed, SingleFlight, TimeRange
+from doorward.net import NEVER, Clock, FetchFailed, SingleFlight, TimeRange
+from doorward.net.fetcher import DocumentFetcher
 from doorward.tokens.jwt.token_bucket import TokenBucket
 from doorward.wire import strict_json
 
@@ -53,7 +54,7 @@ class RemoteKeys:
         self,
         jwks_uri: str,
         *,
-        fetcher: Fetcher,
+        fetcher: DocumentFetcher,
         clock: Clock = time.time,
         freshness: Freshness | None = None,
     ) -> None:

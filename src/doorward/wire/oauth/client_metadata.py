@@ -17,7 +17,7 @@ MOST_REDIRECT_URIS = 20
 LONGEST_NAME = 200
 LONGEST_CLIENT_ID = 2048
 
-_LINKS = ("client_uri", "logo_uri", "tos_uri", "policy_uri", "jwks_uri")
+_LINKS = ("client_uri", "logo_uri", "tos_uri", "policy_uri")
 _PRIVATE_KEY_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?")
 
@@ -49,12 +49,15 @@ class RegistrationPolicy:
     """
     What an authorization server accepts in client metadata.
 
-    ``auth_methods`` and ``grant_types`` are the names that a client may register;
+    ``auth_methods`` and ``grant_types`` are the names that a client may register; ``key_methods``
+    are the methods for which it must name its keys, to sign with ``signing_algorithms``.
     ``private_schemes`` are the private-use URI schemes that its redirect URIs may have.
     """
 
     auth_methods: tuple[str, ...]
     grant_types: tuple[str, ...]
+    key_methods: tuple[str, ...] = ()
+    signing_algorithms: frozenset[str] = frozenset()
     private_schemes: frozenset[str] = redirect_uri.EDITOR_SCHEMES
 
 
@@ -88,6 +91,10 @@ class ClientMetadata:
     policy_uri: str | None = None
     software_id: str | None = None
     software_version: str | None = None
+    # Only of a client that authenticates with a key: one of the two.
+    jwks: Mapping[str, Any] | None = None
+    jwks_uri: str | None = None
+    token_endpoint_auth_signing_alg: str | None = None
 
 
 def parse_registration(document: Mapping[str, Any], policy: RegistrationPolicy) -> ClientMetadata:
@@ -172,9 +179,8 @@ def _parse(document: Mapping[str, Any], method: str, policy: RegistrationPolicy)
     application_type = _text(document, "application_type", 16)
     if application_type not in (None, "web", "native"):
         raise InvalidClientMetadata("application_type must be web or native.")
-    _check_keys(document)
-    links = {name: _link(document, name) for name in _LINKS}
-    links.pop("jwks_uri")
+    keys = _keys(document, method, policy)
+    links: dict[str, Any] = {name: _link(document, name) for name in _LINKS}
     return ClientMetadata(
         redirect_uris=_redirect_uris(document, application_type, policy.private_schemes),
         token_endpoint_auth_method=method,
@@ -186,7 +192,27 @@ def _parse(document: Mapping[str, Any], method: str, policy: RegistrationPolicy)
         software_id=_text(document, "software_id", LONGEST_NAME),
         software_version=_text(document, "software_version", LONGEST_NAME),
         **links,
+        **keys,
     )
+
+
+def _keys(document: Mapping[str, Any], method: str, policy: RegistrationPolicy) -> dict[str, Any]:
+    """Return the members about keys, if the client authenticates with one. Refuse a private key."""
+    jwks, jwks_uri = document.get("jwks"), _link(document, "jwks_uri")
+    _check_keys(document)
+    if method not in policy.key_methods:
+        return {}
+    if jwks is None and jwks_uri is None:
+        raise InvalidClientMetadata(f"{method} needs jwks or jwks_uri.")
+    algorithm = _text(document, "token_endpoint_auth_signing_alg", 16)
+    if algorithm is not None and algorithm not in policy.signing_algorithms:
+        accepted = ", ".join(sorted(policy.signing_algorithms))
+        raise InvalidClientMetadata(f"token_endpoint_auth_signing_alg must be one of {accepted}.")
+    return {
+        "jwks": jwks,
+        "jwks_uri": jwks_uri,
+        "token_endpoint_auth_signing_alg": algorithm,
+    }
 
 
 def _document_auth_method(document: Mapping[str, Any], policy: RegistrationPolicy) -> str:
