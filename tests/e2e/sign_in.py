@@ -4,14 +4,28 @@ import base64
 import hashlib
 import secrets
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import urlencode
 
 import httpx2
 
 from tests.e2e.form_browser import FormBrowser
-from tests.e2e.running_demo import RunningDemo
 
 REDIRECT_URI = "http://127.0.0.1:1/callback"
+
+
+class Running(Protocol):
+    """A running authorization server: a demo, or a served configuration file."""
+
+    secrets: set[str]
+
+    @property
+    def issuer(self) -> str: ...
+
+    @property
+    def mcp(self) -> str: ...
+
+    def password(self, username: str) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -50,7 +64,7 @@ class PendingCode:
     verifier: str
 
 
-def authorize(demo: RunningDemo, username: str, scope: str | None = None) -> PendingCode:
+def authorize(demo: Running, username: str, scope: str | None = None) -> PendingCode:
     """Take a demo user through the pages as far as the code; secrets are watched for in the log."""
     client_id = register(demo.issuer, REDIRECT_URI)
     metadata = httpx2.get(f"{demo.issuer}/.well-known/oauth-authorization-server").json()
@@ -73,7 +87,7 @@ def authorize(demo: RunningDemo, username: str, scope: str | None = None) -> Pen
     return PendingCode(client_id, walk.answer["code"], verifier)
 
 
-def redeem(demo: RunningDemo, pending: PendingCode) -> httpx2.Response:
+def redeem(demo: Running, pending: PendingCode) -> httpx2.Response:
     """Send the code to the token endpoint and return whatever it answers."""
     return httpx2.post(
         f"{demo.issuer}/token",
@@ -89,7 +103,7 @@ def redeem(demo: RunningDemo, pending: PendingCode) -> httpx2.Response:
     )
 
 
-def sign_in(demo: RunningDemo, username: str, scope: str | None = None) -> SignedIn:
+def sign_in(demo: Running, username: str, scope: str | None = None) -> SignedIn:
     """Sign a demo user in through the pages; every secret is watched for in the demo's log."""
     pending = authorize(demo, username, scope)
     answer = redeem(demo, pending)

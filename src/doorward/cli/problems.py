@@ -15,7 +15,7 @@ from doorward.client.refusals import (
     Unreachable,
     UntrustedCertificate,
 )
-from doorward.errors import ConfigurationError, DoorwardError
+from doorward.errors import ConfigurationError, DoorwardError, Unavailable
 
 
 class UsageProblem(ConfigurationError):
@@ -39,6 +39,7 @@ _STATUS: tuple[tuple[type[DoorwardError], ExitCode], ...] = (
     (ToolProblem, ExitCode.TOOL),
     (UntrustedCertificate, ExitCode.UNUSABLE),
     (Unreachable, ExitCode.UNREACHABLE),
+    (Unavailable, ExitCode.UNREACHABLE),
     (SignInFailed, ExitCode.SIGN_IN),
     (ServerRefused, ExitCode.REFUSED),
     (CallFailed, ExitCode.REFUSED),
@@ -79,4 +80,6 @@ def _told(error: DoorwardError) -> tuple[str, str, str]:
         return error.reason, error.problem, error.hint
     if isinstance(error, ToolProblem):
         return error.code, f"The tool {error.tool!r} failed: {error.text}", ""
+    if isinstance(error, Unavailable):
+        return error.code, f"{error.public} ({error.detail})", error.hint
     return error.code, str(error), ""

@@ -63,6 +63,12 @@ VERBS = (
     Verb("api-key list", "doorward.cli.server.api_key:list_keys", "List the API keys in a file."),
     Verb("api-key revoke", "doorward.cli.server.api_key:revoke", "Revoke an API key for good."),
     Verb(
+        "serve",
+        "doorward.cli.server.serve:serve",
+        "Serve an authorization server and guarded MCP servers from one file.",
+        PROTECT,
+    ),
+    Verb(
         "gateway",
         "doorward.cli.server.gateway:gateway",
         "Run a reverse proxy for one Keycloak realm, with CORS and the well-known paths.",

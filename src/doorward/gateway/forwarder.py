@@ -11,6 +11,7 @@ from doorward.audit import Outcome
 from doorward.correlation_id import new_correlation_id
 from doorward.errors import BadRequest, RequestRefused, Unavailable
 from doorward.gateway import browsers
+from doorward.gateway.credentials import Credentials, sent_back, sent_upstream
 from doorward.gateway.document import read_document
 from doorward.gateway.headers import Header, request_headers, require_forwardable
 from doorward.gateway.refusals import METHODS, MethodNotForwarded
@@ -55,7 +56,8 @@ class Gateway:
     in ``Host`` and ``X-Forwarded-Host``, whatever the client sent. Upstream servers then name
     addresses and an issuer that clients know. The gateway forwards the headers that MCP, tracing,
     content negotiation and sign-in pages need, and ``pass_headers``. ``max_body`` is in bytes,
-    ``timeout`` in seconds. ``audit`` gets an event for every request.
+    ``timeout`` in seconds. ``audit`` gets an event for every request. ``credentials`` says which of them
+    pass: behind a guard, the upstream server needs none.
 
     Raises:
         ConfigurationError: ``not-an-origin``, ``not-a-host``, ``not-a-header``,
@@ -63,6 +65,9 @@ class Gateway:
 
     Spec: RFC 9110 §7.6; RFC 7239 §5
     """
+
+    # For a guard in front: upstream sessions outlive this process.
+    is_remote = True
 
     def __init__(
         self,
@@ -75,6 +80,7 @@ class Gateway:
         max_body: int = 4 * MEBIBYTE,
         timeout: float = 60.0,
         connections: int = 200,
+        credentials: Credentials = "all",
         audit: Callable[[ForwardedRequest], None] = lambda _event: None,
     ) -> None:
         self.routes = tuple(routes)
@@ -83,6 +89,7 @@ class Gateway:
         self._more_headers = frozenset(require_forwardable(name) for name in pass_headers)
         self._max_body = max_body
         self._audit = audit
+        self._credentials = credentials
         tls = any(route.upstream.startswith("https:") for route in self.routes)
         self._upstream = Upstream(timeout=timeout, connections=connections, tls=tls)
 
@@ -147,8 +154,11 @@ class _RequestCycle:
             method=scope["method"],
             origin=route.upstream,
             target=_target(route, scope),
-            headers=request_headers(
-                scope["headers"], added=self._forwarding_headers(), more=gateway._more_headers
+            headers=sent_upstream(
+                request_headers(
+                    scope["headers"], added=self._forwarding_headers(), more=gateway._more_headers
+                ),
+                gateway._credentials,
             ),
             body=body,
         )
@@ -182,6 +192,7 @@ class _RequestCycle:
         assert self._route is not None
         # Our own server adds Date.
         headers = [one for one in response.headers if one[0] != b"date"]
+        headers = sent_back(response.status, headers, self._gateway._credentials)
         await self._start(
             response.status, browsers.with_cors(headers, self._route.cors, self._origin)
         )

@@ -65,6 +65,15 @@ class UpstreamSlow(Unavailable):
     hint = "Look into the log of the server behind the gateway, or raise timeout."
 
 
+class UpstreamWantsCredentials(Unavailable):
+    """The server behind the gateway asks for credentials, and the gateway forwards none."""
+
+    code = "upstream-wants-credentials"
+    status = 502
+    public = "The server behind this gateway asks for credentials that it does not get."
+    hint = "Let the server accept requests of the gateway, or set forward_token where it verifies tokens."
+
+
 class ForeignIssuer(Unavailable):
     """
     The realm names an issuer that is not the gateway's address.

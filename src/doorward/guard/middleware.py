@@ -68,7 +68,7 @@ class GuardMiddleware:
         self._prepared = False
         self._app_path = settings.app_path or settings.paths.endpoint
         self._pipeline = settings.pipeline
-        self._sessions = SessionOwners()
+        self._sessions = SessionOwners(outlives_us=getattr(app, "is_remote", False))
 
     @property
     def policy(self) -> Policy:
@@ -79,6 +79,10 @@ class GuardMiddleware:
     def verifier(self) -> "TokenVerifier":
         """The verifier of access tokens."""
         return self._pipeline.verifier
+
+    def take_over(self, before: "GuardMiddleware") -> None:
+        """Keep the owners of the sessions of ``before``, which this middleware replaces."""
+        self._sessions = before._sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI scope."""

@@ -15,10 +15,13 @@ class SessionOwners:
     A session id appears in logs and proxies, so it is not a credential. With it and a token of
     their own, attackers could read another caller's stream or send messages into the session. A
     refreshed token has the same owner and keeps the session.
+
+    ``outlives_us`` says that the application runs elsewhere, so its sessions outlive this process.
     """
 
-    def __init__(self, entries: int = 10_000) -> None:
+    def __init__(self, entries: int = 10_000, *, outlives_us: bool = False) -> None:
         self._entries = entries
+        self._outlives_us = outlives_us
         self._owners: OrderedDict[bytes, _Owner] = OrderedDict()
 
     def opened(self, session: bytes, caller: Identity) -> None:
@@ -32,14 +35,17 @@ class SessionOwners:
         """
         Return if the session is the caller's own.
 
-        Does not check ids while the application has opened no session: there is nothing to protect.
+        Does not check ids while an application in this process has opened no session: there is
+        nothing to protect. An upstream server may still have the sessions of before a restart, and
+        nobody knows their owners any more.
 
         Raises:
             SessionRefused: 404, as for a session that has ended: the client begins another.
 
         Spec: MCP 2025-11-25 basic/transports §Session Management
         """
-        if self._owners and self._owners.get(session) != _owner(caller):
+        known = self._owners or self._outlives_us
+        if known and self._owners.get(session) != _owner(caller):
             # A forgotten owner counts as another caller. Otherwise an attacker who opens enough
             # sessions could take over all older ones.
             raise SessionRefused(f"not a session of {caller.key!r}")

@@ -1,4 +1,4 @@
-"""Listening sockets on loopback, and a server that stops cleanly."""
+"""Listening sockets, and a server that stops cleanly."""
 
 import errno
 import gc
@@ -13,23 +13,35 @@ from doorward.errors import ConfigurationError
 from doorward.serving.connection import Connection
 from doorward.wire.asgi import ASGIApp
 
+_STOP_TIMEOUT = 3.0
 
-def listen(port: int) -> list[socket.socket]:
+
+def listen(port: int, host: str = "localhost", *, setting: str = "--port") -> list[socket.socket]:
     """
-    Return listening sockets on 127.0.0.1 and, where the machine has it, on [::1].
+    Return listening sockets: on the address ``host``, or on 127.0.0.1 and [::1] for ``localhost``.
 
-    Clients resolve ``localhost`` to either of the two. With ``port`` 0, both sockets share one free
-    port.
+    Clients resolve ``localhost`` to either of the two; a machine may lack the second. With ``port``
+    0, both sockets share one free port. Errors name ``setting`` as what to change.
 
     Raises:
-        ConfigurationError: ``port-in-use``, ``port-not-allowed``.
+        ConfigurationError: ``port-in-use``, ``port-not-allowed``, ``address-not-ours``.
     """
-    first = _bind(socket.AF_INET, "127.0.0.1", port)
+    if host != "localhost":
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            return [_bind(family, host, port, setting)]
+        except OSError as error:
+            raise ConfigurationError(
+                "address-not-ours",
+                f"This machine cannot listen on {host}: {error.strerror}.",
+                f"Set {setting} to one of its addresses; 0.0.0.0 is every IPv4 address.",
+            ) from None
+    first = _bind(socket.AF_INET, "127.0.0.1", port, setting)
     sockets = [first]
     chosen = first.getsockname()[1]
     if socket.has_ipv6:
         try:
-            sockets.append(_bind(socket.AF_INET6, "::1", chosen))
+            sockets.append(_bind(socket.AF_INET6, "::1", chosen, setting))
         except ConfigurationError:
             first.close()
             raise
@@ -38,7 +50,7 @@ def listen(port: int) -> list[socket.socket]:
     return sockets
 
 
-def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+def _bind(family: socket.AddressFamily, host: str, port: int, setting: str) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -52,13 +64,13 @@ def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
             raise ConfigurationError(
                 "port-in-use",
                 f"Port {port} on {host} is in use by another program.",
-                "Stop that program, or choose another port with --port.",
+                f"Stop that program, or choose another port with {setting}.",
             ) from None
         if error.errno == errno.EACCES:
             raise ConfigurationError(
                 "port-not-allowed",
                 f"This account may not listen on port {port}.",
-                "Choose a port above 1023 with --port.",
+                f"Choose a port above 1023 with {setting}.",
             ) from None
         raise
     sock.setblocking(False)
@@ -88,9 +100,13 @@ class _Server(uvicorn.Server):
                 signal.signal(one, handler)
 
 
-async def serve(app: ASGIApp, sockets: list[socket.socket]) -> None:
+async def serve(
+    app: ASGIApp, sockets: list[socket.socket], *, stop_timeout: float = _STOP_TIMEOUT
+) -> None:
     """
     Serve ``app`` until SIGINT or SIGTERM; then return, so that the caller can clean up.
+
+    Requests in flight get ``stop_timeout`` seconds to finish; then they are cancelled.
 
     Run it on ``new_event_loop``, not on uvloop. uvloop accepts one connection per turn: of a thousand
     clients that connected at once, the last one waited half a minute.
@@ -103,6 +119,7 @@ async def serve(app: ASGIApp, sockets: list[socket.socket]) -> None:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=3,
+        # uvicorn takes whole seconds, and passes any number on to asyncio.
+        timeout_graceful_shutdown=stop_timeout,  # type: ignore[arg-type]
     )
     await _Server(config).serve(sockets=sockets)

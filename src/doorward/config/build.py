@@ -1,0 +1,86 @@
+"""Objects that need more than the values of one table."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from doorward.config.document import Place
+from doorward.config.kinds import Kind, Schema, Text
+from doorward.config.tables import read_environment
+from doorward.errors import ConfigurationError
+from doorward.jose.private_key import PrivateKey
+from doorward.tokens import Introspection
+
+_DATABASE = '"sqlite:///doorward.db"'
+# SQLAlchemy's own default drivers wait for the database in the thread of the event loop.
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+
+
+class FromEnvironment(Kind):
+    """The name of an environment variable; read as its value."""
+
+    def read(self, value: Any, place: Place) -> str:
+        """Return the value of the variable."""
+        return read_environment(value, place)
+
+    def schema(self) -> Schema:
+        """Return the schema of a name."""
+        return Text().schema()
+
+
+class DatabaseUrl(Kind):
+    """The URL of a database, without a password."""
+
+    def read(self, value: Any, place: Place) -> str:
+        """Return the URL, unless it has a password."""
+        text = Text(_DATABASE).read(value, place)
+        if database_url(text, place).password is not None:
+            raise ConfigurationError(
+                "password-in-file",
+                f"{place} has a password, and secrets may not be in this file.",
+                f"Write the whole URL to a file with mode 0600 and set {place.path[-1]}_file to its"
+                f" path, or set {place.path[-1]}_env to the name of an environment variable.",
+            )
+        return text
+
+    def schema(self) -> Schema:
+        """Return the schema of a URL."""
+        return Text().schema()
+
+
+def database_url(text: str, place: Place) -> URL:
+    """
+    Return the URL, with the driver that Doorward uses and the path of a SQLite file in full.
+
+    Raises:
+        ConfigurationError: ``not-a-database-url``. It does not show the URL, which has a password.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ConfigurationError(
+            "not-a-database-url",
+            f"{place} is not the URL of a database.",
+            f"Write, for example: {_DATABASE}, or postgresql://user@host/doorward.",
+        ) from None
+    driver = _DRIVERS.get(url.drivername, url.drivername)
+    if driver not in _DRIVERS.values():
+        raise ConfigurationError(
+            "unknown-database",
+            f"{place} names the database {url.drivername[:40]!r}, which Doorward cannot use.",
+            "Use SQLite (sqlite:///doorward.db) or PostgreSQL (postgresql://user@host/doorward).",
+        )
+    url = url.set(drivername=driver)
+    if driver == _DRIVERS["sqlite"] and url.database:
+        # Relative to the file, and not to the folder in which the command happens to run.
+        path = place.document.path.parent.absolute() / Path(url.database).expanduser()
+        url = url.set(database=str(path))
+    return url
+
+
+def introspection_of(*, private_key: str | None = None, **values: Any) -> Introspection:
+    """Return the settings of introspection; ``private_key`` is in PEM form."""
+    key = None if private_key is None else PrivateKey.from_pem(private_key)
+    return Introspection(private_key=key, **values)

@@ -1,0 +1,159 @@
+"""The parts of a running configuration: the authorization server, and each guarded MCP server."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from urllib.parse import urlsplit
+
+from doorward.authserver import AuthorizationServer, AuthServerSettings
+from doorward.config import events
+from doorward.config.routing import Site
+from doorward.config.settings import McpServerSettings
+from doorward.errors import ConfigurationError
+from doorward.gateway import Gateway, Route
+from doorward.guard.audit.lines import LINES
+from doorward.guard.http.paths import EndpointPaths
+from doorward.net import Clock
+from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
+from doorward.wire.address import origin_of
+from doorward.wire.asgi import ASGIApp, Message
+from doorward.wire.host_origin import HostOriginPolicy
+
+
+class Part(ABC):
+    """A part that several configurations may use, one after the other; the last one closes it."""
+
+    def __init__(self) -> None:
+        self._users = 0
+
+    async def acquire(self) -> None:
+        """Start the part, unless another configuration has started it."""
+        if self._users == 0:
+            await self._start()
+        self._users += 1
+
+    async def release(self) -> None:
+        """Close the part, unless another configuration uses it."""
+        self._users -= 1
+        if self._users == 0:
+            await self._close()
+
+    @abstractmethod
+    async def _start(self) -> None: ...
+
+    @abstractmethod
+    async def _close(self) -> None: ...
+
+
+class AuthServerPart(Part):
+    """The authorization server."""
+
+    def __init__(self, settings: AuthServerSettings, clock: Clock) -> None:
+        super().__init__()
+        self.settings = settings
+        self.server = AuthorizationServer(settings, clock=clock, audit=events.write_event)
+        self._clock = clock
+
+    async def _start(self) -> None:
+        await self.server.start()
+
+    async def _close(self) -> None:
+        await self.server.aclose()
+
+    def trusted_by(self, resource: str) -> TrustedIssuer:
+        """Return this server as an issuer that a guard in the same process trusts."""
+        return TrustedIssuer(
+            issuer=self.settings.issuer,
+            audience=resource,
+            algorithms=(self.settings.signing_algorithm,),
+            keys=LocalKeys(self.server.jwks, clock=self._clock),
+            revocations=Revocations(self.server.revoked, clock=self._clock),
+        )
+
+
+class McpServerPart(Part):
+    """A guard, and the gateway behind it that forwards to the MCP server."""
+
+    def __init__(
+        self, settings: McpServerSettings, authserver: AuthServerPart | None, clock: Clock
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.authserver = authserver
+        own = None if authserver is None else authserver.trusted_by(settings.resource)
+        guard = settings.guard(own, audit=LINES.add, clock=clock)
+        upstream = urlsplit(settings.upstream)
+        gateway = Gateway(
+            public=origin_of(settings.resource),
+            routes=(
+                Route(
+                    path=guard.app_path,
+                    upstream=origin_of(settings.upstream),
+                    target=upstream.path or "/",
+                    cors="upstream",
+                ),
+            ),
+            allowed_origins=settings.options.get("allowed_origins", ()),
+            allowed_hosts=settings.options.get("allowed_hosts", ()),
+            pass_headers=settings.pass_headers,
+            max_body=guard.max_body,
+            timeout=settings.timeout,
+            credentials="token" if settings.forward_token else "none",
+            audit=events.write_failure,
+        )
+        self.guarded = guard.protect(gateway)
+        self.site = Site(
+            HostOriginPolicy(settings.resource, settings.options.get("allowed_hosts")),
+            EndpointPaths(settings.resource, settings.options.get("path")),
+            self.guarded,
+        )
+        self._lifespan = Lifespan(self.guarded)
+
+    async def _start(self) -> None:
+        await self._lifespan.start()
+
+    async def _close(self) -> None:
+        await self._lifespan.stop()
+
+
+class Lifespan:
+    """Starts and stops an application by the lifespan protocol, as a server does."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._to_app: asyncio.Queue[Message] = asyncio.Queue()
+        self._from_app: asyncio.Queue[Message] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """
+        Return when the application has started.
+
+        Raises:
+            ConfigurationError: ``cannot-start``.
+        """
+        scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
+        self._task = asyncio.ensure_future(self._app(scope, self._to_app.get, self._from_app.put))
+        answer = await self._ask("lifespan.startup")
+        if answer["type"] != "lifespan.startup.complete":
+            raise ConfigurationError(
+                "cannot-start",
+                f"An MCP server cannot be protected: {answer.get('message', '')}",
+                "Correct the setting, then start again.",
+            )
+
+    async def stop(self) -> None:
+        """Return when the application has stopped."""
+        if self._task is not None and not self._task.done():
+            await self._ask("lifespan.shutdown")
+            await self._task
+
+    async def _ask(self, kind: str) -> Message:
+        assert self._task is not None
+        await self._to_app.put({"type": kind})
+        answer = asyncio.ensure_future(self._from_app.get())
+        await asyncio.wait({answer, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            answer.cancel()
+            self._task.result()
+            return {"type": f"{kind}.complete"}
+        return answer.result()

@@ -1,0 +1,288 @@
+"""What a configuration file says, as objects that a server is built from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from doorward.authserver import AuthServerSettings, Resource
+from doorward.errors import ConfigurationError
+from doorward.guard import Guard
+from doorward.guard.issuers import Audience, Issuer, IssuerOptions, trusted
+from doorward.policy import Policy, Rule
+from doorward.tokens import Introspection, TrustedIssuer
+from doorward.wire import address
+
+_METHODS = {"tools": "tools/call", "prompts": "prompts/get", "resources": "resources/read"}
+
+
+@dataclass(frozen=True)
+class TrustedClients:
+    """Says whether a client with one of these ID documents may be used."""
+
+    urls: frozenset[str]
+
+    def __call__(self, client_id: str) -> bool:
+        """Return whether the operator listed ``client_id``, byte for byte."""
+        return client_id in self.urls
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedRule:
+    """A rule for one method and name, in a list of rules."""
+
+    method: str
+    name: str
+    scopes: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    kinds: frozenset[Any] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrustedIssuerSettings:
+    """An issuer that a server trusts: the settings of ``Guard`` for one issuer, and where it is."""
+
+    issuer: str | None = None
+    idp: str | None = None
+    audience: Audience | None = None
+    algorithms: tuple[str, ...] | None = None
+    client_ids: tuple[str, ...] = ()
+    client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    introspection: Introspection | None = None
+    jwks_uri: str | None = None
+    internal_url: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is set."""
+        return self == TrustedIssuerSettings()
+
+    def trusted(self, resource: str) -> Issuer:
+        """
+        Return the issuer, as a guard of ``resource`` trusts it.
+
+        Raises:
+            ConfigurationError: as ``Guard`` does, and ``unused-setting``.
+        """
+        options = IssuerOptions(
+            issuer=self.issuer,
+            idp=self.idp,
+            audience=self.audience,
+            algorithms=self.algorithms,
+            client_ids=self.client_ids,
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            introspection=self.introspection,
+        )
+        (issuer,) = trusted(resource, (), options)
+        if isinstance(issuer, TrustedIssuer):
+            return replace(issuer, jwks_uri=self.jwks_uri, internal_url=self.internal_url)
+        if self.jwks_uri is not None:
+            raise ConfigurationError(
+                "unused-setting",
+                "jwks_uri is for tokens that are verified by key, and these are looked up.",
+                "Remove jwks_uri.",
+            )
+        return replace(issuer, internal_url=self.internal_url)
+
+
+@dataclass(frozen=True, kw_only=True)
+class McpServerSettings:
+    """
+    A protected MCP server: where clients reach it, where it is, and who may do what.
+
+    ``options`` are settings of ``Guard``. ``policy_values`` are those of the policy as the file has
+    them, because policies cannot be compared.
+    """
+
+    resource: str
+    upstream: str
+    policy: Policy = field(compare=False)
+    policy_values: Mapping[str, Any] = field(default_factory=dict)
+    scopes: Mapping[str, str] = field(default_factory=dict)
+    default_scopes: frozenset[str] | None = None
+    issuers: tuple[TrustedIssuerSettings, ...] = ()
+    pass_headers: tuple[str, ...] = ()
+    forward_token: bool = False
+    timeout: float = 60.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def trusts(self, issuer: str) -> bool:
+        """Return whether this server accepts tokens of ``issuer``; of ours, unless others are named."""
+        named = [one.issuer for one in self.issuers]
+        return issuer in named or not named
+
+    def guard(self, own: TrustedIssuer | None, **more: Any) -> Guard:
+        """
+        Return the guard; ``own`` is our authorization server, if there is one.
+
+        Raises:
+            ConfigurationError: as ``Guard`` does.
+        """
+        others = [
+            one.trusted(self.resource)
+            for one in self.issuers
+            if own is None or one.issuer != own.issuer
+        ]
+        ours = [own] if own is not None and self.trusts(own.issuer) else []
+        return Guard(
+            resource=self.resource,
+            policy=self.policy,
+            issuers=[*ours, *others],
+            **{**self.options, **more},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """
+    Everything in one configuration file.
+
+    ``listen`` is a host and a port. ``stop_timeout`` is how many seconds requests in flight get at
+    the end. ``database_url`` is ``None`` if all data is in a temporary file.
+    """
+
+    file: Path
+    listen: tuple[str, int]
+    stop_timeout: float = 10.0
+    authorization_server: AuthServerSettings | None = None
+    mcp_servers: tuple[McpServerSettings, ...] = ()
+
+
+def policy_of(
+    *,
+    base: Rule | None = None,
+    rules: tuple[NamedRule, ...] = (),
+    **more: Any,
+) -> Policy:
+    """
+    Return the policy of the tables ``tools``, ``prompts``, ``resources`` and ``rules``.
+
+    Raises:
+        ConfigurationError: ``rule-twice``, and what ``Policy`` refuses.
+    """
+    found: dict[tuple[str, str], Rule] = {}
+    for table, method in _METHODS.items():
+        for name, rule in more.pop(table, {}).items():
+            found[method, name] = rule
+    for one in rules:
+        if (one.method, one.name) in found:
+            raise ConfigurationError(
+                "rule-twice",
+                f"There are two rules for {one.method!r} of {one.name!r}.",
+                "Keep one of them.",
+            )
+        found[one.method, one.name] = Rule(one.scopes, one.roles, one.kinds)
+    return Policy(base=base or Rule(), rules=found, **more)
+
+
+def mcp_server_of(*, policy: Policy, **values: Any) -> McpServerSettings:
+    """Return the settings of one MCP server; what it does not know is an option of its guard."""
+    one = TrustedIssuerSettings(
+        **{name: values.pop(name) for name in ISSUER_SETTINGS if name in values}
+    )
+    issuers = values.pop("issuers", ())
+    if issuers and not one.is_empty:
+        raise ConfigurationError(
+            "two-ways-to-name-issuers",
+            "Both issuers and issuer (or idp, audience, algorithms, a client) are set.",
+            "Give issuer for one issuer with the usual conditions, or issuers with all of them.",
+        )
+    own = {name: values.pop(name) for name in _OWN if name in values}
+    return McpServerSettings(
+        policy=policy, issuers=issuers if one.is_empty else (one,), options=values, **own
+    )
+
+
+ISSUER_SETTINGS = tuple(TrustedIssuerSettings.__dataclass_fields__)
+_OWN = tuple(
+    name
+    for name in McpServerSettings.__dataclass_fields__
+    if name not in ("policy", "issuers", "options")
+)
+
+
+def resources_of(
+    configured: tuple[Resource, ...], servers: tuple[McpServerSettings, ...], issuer: str
+) -> tuple[Resource, ...]:
+    """
+    Return the resources that our authorization server issues tokens for.
+
+    They are the configured ones, and each MCP server that trusts it and is not among them.
+
+    Raises:
+        ConfigurationError: ``no-scopes``.
+    """
+    known = {one.uri for one in configured}
+    found = list(configured)
+    for server in servers:
+        if server.resource in known or not server.trusts(issuer):
+            continue
+        if not server.scopes:
+            raise ConfigurationError(
+                "no-scopes",
+                f"The MCP server {server.resource!r} has no scopes to ask users for.",
+                'Set scopes: { "mcp:tools" = "Run tools in your name" }.',
+            )
+        found.append(
+            Resource(
+                uri=server.resource,
+                scopes=server.scopes,
+                name=server.options.get("resource_name"),
+                default_scopes=server.default_scopes,
+            )
+        )
+    return tuple(found)
+
+
+def require_grantable(server: McpServerSettings, resources: tuple[Resource, ...]) -> None:
+    """
+    Refuse a policy that needs a scope which our authorization server never grants.
+
+    Raises:
+        ConfigurationError: ``scope-not-issued``.
+    """
+    issued = next((one.scopes for one in resources if one.uri == server.resource), None)
+    if issued is None:
+        return
+    policy = server.policy
+    needed = set(policy.base.scopes).union(*(one.scopes for one in policy.matrix()))
+    for scope in sorted(needed):
+        if scope not in issued and not policy.containing(scope) & set(issued):
+            raise ConfigurationError(
+                "scope-not-issued",
+                f"A rule of {server.resource!r} needs the scope {scope!r}, which nobody can get.",
+                f"Add {scope!r} to the scopes of this MCP server, or correct the rule.",
+            )
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """
+    Return host and port of ``127.0.0.1:8000``, ``[::1]:8000`` or ``localhost:8000``.
+
+    Raises:
+        ValueError: it has another form.
+    """
+    parts = urlsplit(f"//{text}")
+    if not parts.hostname or parts.port is None or parts.netloc != text or "@" in text:
+        raise ValueError(text)
+    # A name could resolve to an address that other machines reach.
+    if parts.hostname != "localhost":
+        ip_address(parts.hostname)
+    return parts.hostname, parts.port
+
+
+def upstream_url(text: str) -> str:
+    """
+    Return ``text`` if it is the URL of an MCP server, which may be plain http.
+
+    Raises:
+        ValueError: it is not.
+    """
+    parts = address.split(text)
+    if parts is None or "?" in text or "#" in text:
+        raise ValueError(text)
+    return text

@@ -1,0 +1,115 @@
+"""The table of settings has every setting of the objects that it builds, and nothing else."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from doorward.authserver import (
+    Allow,
+    AuthServerSettings,
+    ConfiguredClient,
+    ExchangePolicy,
+    IdentityProvider,
+    Lifetimes,
+    Limits,
+    Resource,
+)
+from doorward.config import fields
+from doorward.config.tables import Table, walk
+from doorward.gateway import Gateway
+from doorward.guard import Guard
+from doorward.policy import Policy, Rule
+from doorward.tokens import Introspection, OpaqueIssuer, TrustedIssuer
+
+# What a file says in another way, and what only Python can say.
+AUTHORIZATION_SERVER = {
+    "secret": "secret_env, or secret_file",
+    "trust_client": "trusted_clients",
+    "identity_providers": "[[identity_providers]]",
+}
+GUARD = {
+    "verifier": "an object",
+    "audit": "an object",
+    "clock": "an object",
+    "downstream": "for tools in this process, which call the next server",
+    "app_path": "the path in upstream",
+    "open_paths": "nothing but the endpoint is forwarded",
+    "serve_other_paths": "nothing but the endpoint is forwarded",
+}
+ISSUER = {
+    "keys": "an object",
+    "profile": "idp",
+    "revocations": "an object",
+    "lookup": "introspection, or idp",
+}
+GATEWAY = {
+    "public": "resource",
+    "routes": "upstream",
+    "audit": "an object",
+    "connections": "as the default says",
+    "credentials": "forward_token",
+}
+
+
+def _arguments(made: Callable[..., Any]) -> set[str]:
+    if dataclasses.is_dataclass(made):
+        return {one.name for one in dataclasses.fields(made) if one.init}
+    return set(inspect.signature(made).parameters) - {"self"}
+
+
+def _settings(table: Table) -> set[str]:
+    return {one.name for one in table.settings}
+
+
+@pytest.mark.parametrize(
+    ("table", "made"),
+    [
+        (fields.LIFETIMES, Lifetimes),
+        (fields.LIMITS, Limits),
+        (fields.RESOURCE, Resource),
+        (fields.CLIENT, ConfiguredClient),
+        (fields.EXCHANGE, ExchangePolicy),
+        (fields.IDENTITY_PROVIDER, IdentityProvider),
+        (fields.RULE, Rule),
+        (fields.INTROSPECTION, Introspection),
+    ],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+def test_a_table_has_the_fields_of_what_it_builds(table: Table, made: Callable[..., Any]) -> None:
+    assert _settings(table) == _arguments(made)
+
+
+def test_everything_that_a_rule_of_admission_can_be_told_is_a_setting() -> None:
+    assert _settings(fields.ALLOW) == _arguments(Allow) - {"check"}
+
+
+def test_everything_that_the_authorization_server_can_be_told_is_a_setting() -> None:
+    told = _arguments(AuthServerSettings) - set(AUTHORIZATION_SERVER)
+
+    assert _settings(fields.AUTHORIZATION_SERVER) == told | {"secret_env", "trusted_clients"}
+
+
+def test_everything_that_a_guard_can_be_told_is_a_setting() -> None:
+    told = _arguments(Guard) - set(GUARD)
+    issuer = (_arguments(TrustedIssuer) | _arguments(OpaqueIssuer)) - set(ISSUER)
+    gateway = _arguments(Gateway) - set(GATEWAY)
+    # The authorization server's side of this server.
+    own = {"upstream", "scopes", "default_scopes", "forward_token"}
+
+    assert _settings(fields.MCP_SERVER) == told | issuer | gateway | own
+
+
+def test_everything_that_a_policy_can_be_told_is_a_setting() -> None:
+    by_table = {"tools", "prompts", "resources"}
+
+    assert _settings(fields.POLICY) == _arguments(Policy) | by_table
+
+
+def test_every_setting_has_one_sentence_for_its_readers() -> None:
+    for path, setting in walk(fields.FILE):
+        assert setting.help.endswith("."), path
+        assert setting.help[0].isupper() or setting.help[0] == '"', path
+        assert len(setting.help.split()) <= 20, path

@@ -1,0 +1,287 @@
+"""One process for an authorization server and guards: who answers, and what reaches the servers."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from doorward.config import load
+from doorward.config.serving import reload
+from doorward.errors import ConfigurationError
+from tests.config.stand import MCP, ORIGIN, PONG, reason_of, server, standing
+from tests.ledger import proves
+from tests.net.tls_server import Answer, ok
+
+JSON = "Content-Type: application/json"
+AUTHORIZATION_SERVER = f"""
+[authorization_server]
+issuer = "{ORIGIN}"
+database_url = "sqlite:///doorward.db"
+secret_file = "secret"
+"""
+SCOPES = 'scopes = { "mcp:tools" = "Run tools" }'
+
+
+def _well_known(path: str = "") -> str:
+    return f"{ORIGIN}/.well-known/oauth-protected-resource{path}"
+
+
+async def test_a_caller_with_a_key_reaches_the_server_at_its_own_path(tmp_path: Path) -> None:
+    async with standing(tmp_path, ok(PONG, JSON)) as stand:
+        answer = await stand.ask()
+        refused = await stand.ask(headers={"Authorization": "Bearer dw_wrong"})
+
+    assert (answer.status_code, answer.json()["result"]) == (200, {})
+    assert refused.status_code == 401
+    (seen,) = stand.behind.requests
+    assert seen.startswith("POST /inside HTTP/1.1\r\n")
+
+
+@proves("S158", "refuses", "no credentials to other origins")
+async def test_the_callers_credentials_do_not_reach_the_server(tmp_path: Path) -> None:
+    async with standing(tmp_path, ok(PONG, JSON)) as stand:
+        await stand.ask(headers={"Cookie": "__Host-session=1", "DPoP": "proof"})
+
+    (seen,) = stand.behind.requests
+    assert stand.key not in seen
+    for name in ("authorization", "cookie", "dpop"):
+        assert f"\r\n{name}:" not in seen.lower()
+
+
+@proves("S158", "accepts", "no credentials to other origins")
+async def test_a_server_that_verifies_tokens_gets_the_token_and_no_cookie(tmp_path: Path) -> None:
+    async with standing(tmp_path, ok(PONG, JSON), extra="forward_token = true") as stand:
+        await stand.ask(headers={"Cookie": "__Host-session=1"})
+
+    (seen,) = stand.behind.requests
+    assert f"Bearer {stand.key}" in seen
+    assert "\r\ncookie:" not in seen.lower()
+
+
+@pytest.mark.parametrize("extra", ["", "forward_token = true"])
+async def test_a_server_sets_no_cookie_at_the_address_of_the_sign_in_page(
+    tmp_path: Path, extra: str
+) -> None:
+    answer = ok(PONG, JSON, "Set-Cookie: __Host-session=evil", 'Clear-Site-Data: "*"', "X-Kept: 1")
+    async with standing(tmp_path, answer, extra=extra) as stand:
+        got = await stand.ask()
+
+    assert got.status_code == 200
+    assert "set-cookie" not in got.headers
+    assert "clear-site-data" not in got.headers
+    assert got.headers["x-kept"] == "1"
+
+
+CHALLENGE = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer resource_metadata="https://evil.example"\r\nContent-Length: 0\r\n\r\n'
+
+
+async def test_the_challenge_of_a_server_without_tokens_sends_nobody_elsewhere(
+    tmp_path: Path,
+) -> None:
+    async with standing(tmp_path, CHALLENGE) as stand:
+        got = await stand.ask()
+
+    assert (got.status_code, reason_of(got)) == (502, "upstream-wants-credentials")
+    assert "www-authenticate" not in got.headers
+    assert "evil" not in got.text
+
+
+async def test_the_challenge_of_a_server_that_verifies_tokens_reaches_the_caller(
+    tmp_path: Path,
+) -> None:
+    async with standing(tmp_path, CHALLENGE, extra="forward_token = true") as stand:
+        got = await stand.ask()
+
+    assert got.status_code == 401
+    assert "evil.example" in got.headers["www-authenticate"]
+
+
+async def test_each_server_and_the_authorization_server_answer_at_their_own_paths(
+    tmp_path: Path,
+) -> None:
+    more = server("/other", 1, SCOPES).replace("{", "{{").replace("}", "}}")
+    async with standing(
+        tmp_path, ok(PONG, JSON), extra=SCOPES, more=more, first=AUTHORIZATION_SERVER
+    ) as stand:
+        first = await stand.ask("GET", _well_known("/mcp"))
+        second = await stand.ask("GET", _well_known("/other"))
+        issuer = await stand.ask("GET", f"{ORIGIN}/.well-known/oauth-authorization-server")
+        down = await stand.ask(url=f"{ORIGIN}/other")
+        nowhere = await stand.ask("GET", f"{ORIGIN}/nowhere")
+        nobodys = await stand.ask("GET", _well_known("/third"))
+        ambiguous = await stand.ask(url=f"{ORIGIN}/x/..%2fmcp")
+
+    assert first.json()["resource"] == MCP
+    assert first.json()["authorization_servers"] == [ORIGIN]
+    assert second.json()["resource"] == f"{ORIGIN}/other"
+    assert issuer.json()["issuer"] == ORIGIN
+    assert issuer.json()["protected_resources"] == [MCP, f"{ORIGIN}/other"]
+    assert (down.status_code, reason_of(down)) == (502, "upstream-unreachable")
+    assert nowhere.json() == {"error": "not_found"}
+    assert nobodys.status_code == 404
+    assert reason_of(ambiguous) == "path-refused"
+    assert stand.behind.requests == []
+
+
+@proves("S190", "refuses", "own Host only")
+@pytest.mark.parametrize("first", ["", AUTHORIZATION_SERVER])
+async def test_a_request_for_another_host_is_refused_by_whoever_gets_it(
+    tmp_path: Path, first: str
+) -> None:
+    async with standing(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as stand:
+        got = await stand.ask(headers={"Host": "evil.example"})
+
+    assert got.status_code == 421
+    assert stand.behind.requests == []
+
+
+async def test_servers_on_two_hosts_do_not_answer_for_each_other(tmp_path: Path) -> None:
+    other = server("/mcp", 1, origin="https://other.example")
+    more = other.replace("{", "{{").replace("}", "}}")
+    async with standing(tmp_path, ok(PONG, JSON), more=more) as stand:
+        here = await stand.ask("GET", _well_known("/mcp"))
+        there = await stand.ask(
+            "GET", "https://other.example/.well-known/oauth-protected-resource/mcp"
+        )
+
+    assert here.json()["resource"] == MCP
+    assert there.json()["resource"] == "https://other.example/mcp"
+
+
+SESSION = ok(PONG, JSON, "Mcp-Session-Id: s1")
+
+
+async def test_a_session_of_before_the_start_is_nobodys(tmp_path: Path) -> None:
+    """The server behind still has it, and nobody knows any more whose it was."""
+    async with standing(tmp_path, SESSION) as stand:
+        unknown = await stand.ask(headers={"Mcp-Session-Id": "s0"})
+        opened = await stand.ask()
+        own = await stand.ask(headers={"Mcp-Session-Id": "s1"})
+
+    assert (unknown.status_code, reason_of(unknown)) == (404, "session-refused")
+    assert (opened.status_code, own.status_code) == (200, 200)
+    assert len(stand.behind.requests) == 2
+
+
+async def test_a_reload_keeps_the_sessions_of_their_owners(tmp_path: Path) -> None:
+    async with standing(tmp_path, SESSION) as stand:
+        await stand.ask()
+        await stand.replace(("[mcp_servers.policy.tools]", "[mcp_servers.policy.prompts]"))
+        own = await stand.ask(headers={"Mcp-Session-Id": "s1"})
+        unknown = await stand.ask(headers={"Mcp-Session-Id": "s0"})
+
+    assert own.status_code == 200
+    assert reason_of(unknown) == "session-refused"
+
+
+CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "add"}}
+
+
+async def test_a_reload_changes_what_new_requests_may_do_and_loses_no_request(
+    tmp_path: Path,
+) -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await go_on.wait()
+        writer.write(ok(PONG, JSON))
+        await writer.drain()
+
+    said: Answer = answer
+    async with standing(tmp_path, said) as stand:
+        before = stand.service.current
+        under_way = asyncio.create_task(stand.ask(json=CALL))
+        await asked.wait()
+        await stand.replace(('["mcp:tools"]', '["mcp:admin"]'))
+        refused = await stand.ask(json=CALL)
+        go_on.set()
+        served = await under_way
+
+        assert stand.service.current is not before
+
+    assert served.status_code == 200
+    assert (refused.status_code, reason_of(refused)) == (403, "scope-missing")
+
+
+async def test_a_reload_that_changes_nothing_keeps_every_part(tmp_path: Path) -> None:
+    async with standing(
+        tmp_path, ok(PONG, JSON), extra=SCOPES, first=AUTHORIZATION_SERVER
+    ) as stand:
+        before = stand.service.current
+        await stand.replace()
+        after = stand.service.current
+        answer = await stand.ask()
+
+    assert after is not before
+    assert after.authserver is before.authserver
+    assert after.mcp_servers == before.mcp_servers
+    assert answer.status_code == 200
+
+
+async def test_a_rotated_secret_is_used_after_a_reload(tmp_path: Path) -> None:
+    secret = tmp_path / "lookup"
+    secret.touch(0o600)
+    secret.write_text("the first secret")
+    extra = 'issuer = "https://login.example"\nclient_id = "a"\nclient_secret_file = "lookup"'
+    async with standing(tmp_path, ok(PONG, JSON), extra=extra) as stand:
+        (before,) = stand.service.current.mcp_servers
+        secret.write_text("the second secret")
+        await stand.replace()
+        (after,) = stand.service.current.mcp_servers
+
+    assert after is not before
+    assert after.settings.issuers[0].client_secret == "the second secret"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        pytest.param('"*" = {', '"*" = [', "malformed-config-file", id="not TOML"),
+        pytest.param("api_keys", "api_kys", "unknown-setting", id="misspelt"),
+        pytest.param("keys.json", "none.json", "no-api-keys", id="no keys"),
+        pytest.param("# first", 'listen = "127.0.0.1:1"', "listen-changed", id="listen"),
+        pytest.param('sqlite:///doorward.db"', 'sqlite:////nowhere/x"', "store-unavailable", id="database"),
+    ],
+)  # fmt: skip
+async def test_a_file_with_an_error_is_not_served_and_the_earlier_one_stays(
+    tmp_path: Path, old: str, new: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noted: list[str] = []
+    first = f"# first\n{AUTHORIZATION_SERVER}"
+    async with standing(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as stand:
+        before = stand.service.current
+        stand.file.write_text(stand.file.read_text().replace(old, new, 1))
+        await reload(stand.service, stand.file, noted.append)
+        answer = await stand.ask()
+
+        assert stand.service.current is before
+
+    assert answer.status_code == 200
+    assert len(noted) == 1
+    assert noted[0].startswith("Not reloaded; the earlier configuration stays. ")
+    assert reason in capsys.readouterr().out
+
+
+async def test_data_in_a_temporary_file_is_not_lost_by_a_reload(tmp_path: Path) -> None:
+    first = AUTHORIZATION_SERVER.replace('database_url = "sqlite:///doorward.db"\n', "")
+    first = first.replace('secret_file = "secret"\n', "")
+    async with standing(tmp_path, ok(PONG, JSON), extra=SCOPES, first=first) as stand:
+        await stand.replace()
+        with pytest.raises(ConfigurationError) as refused:
+            await stand.replace(
+                (f'issuer = "{ORIGIN}"', f'issuer = "{ORIGIN}"\nservice_name = "X"')
+            )
+
+    assert refused.value.reason == "data-would-be-lost"
+
+
+async def test_a_file_is_loaded_without_making_anything(tmp_path: Path) -> None:
+    file = tmp_path / "doorward.toml"
+    file.write_text(
+        f'{AUTHORIZATION_SERVER}\nresources = [{{ uri = "{MCP}", scopes = {{ a = "A" }} }}]'
+    )
+
+    load(file)
+
+    assert list(tmp_path.iterdir()) == [file]
