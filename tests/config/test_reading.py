@@ -1,5 +1,6 @@
 """What a configuration file says becomes settings; what it should not say is refused, with its line."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from doorward.authserver import AuthServerSettings
 from doorward.config import load
 from doorward.errors import ConfigurationError
+from doorward.jose.private_key import PrivateKey
 from doorward.policy import EVERY, Operation, Rule
 from doorward.tokens import OpaqueIssuer, TrustedIssuer
 from tests.config.conftest import SECRET, Write
@@ -199,6 +201,22 @@ def test_identity_providers_sign_users_in(write: Write) -> None:
     assert not settings.has_own_users
 
 
+def test_a_client_is_known_by_its_public_keys(write: Write, tmp_path: Path) -> None:
+    jwks = {"keys": [PrivateKey.generate().public_jwk()]}
+    (tmp_path / "keys.json").write_text(json.dumps(jwks))
+    text = """
+[[authorization_server.clients]]
+client_id = "batch"
+auth_method = "private_key_jwt"
+jwks = "keys.json"
+"""
+
+    settings = load(write(_as(text))).authorization_server
+
+    assert settings is not None
+    assert settings.clients[0].jwks == jwks
+
+
 def _issuers(file: Path) -> tuple[object, ...]:
     found = load(file)
     assert isinstance(found.authorization_server, AuthServerSettings | None)
@@ -251,6 +269,7 @@ BAD = {
     "a secret in the file": (_as('[[authorization_server.clients]]\nclient_id = "a"\nsecret = "S3CRET"'), "secret-in-file", "authorization_server.clients[1].secret", 8, "secret_file"),
     "the server's secret": (_as('secret = "S3CRET"'), "secret-in-file", "authorization_server.secret", 6, "0600"),
     "a password in the URL": (MINIMAL.replace("sqlite:///doorward.db", "postgresql://a:S3CRET@b/c"), "password-in-file", "authorization_server.database_url", 3, "database_url_file"),
+    "keys that are not there": (_as('[[authorization_server.clients]]\nclient_id = "a"\njwks = "none.json"'), "unreadable-json-file", "authorization_server.clients[1].jwks", 8, "JSON"),
     "another database": (MINIMAL.replace("sqlite:///doorward.db", "mysql://b/c"), "unknown-database", "authorization_server.database_url", 3, "PostgreSQL"),
     "no URL of a database": (MINIMAL.replace("sqlite:///doorward.db", "S3CRET"), "not-a-database-url", "authorization_server.database_url", 3, "sqlite:///"),
     "no issuer": (MINIMAL.replace('issuer = "https://auth.example.com"\n', ""), "missing-setting", "authorization_server", 1, "issuer"),

@@ -12,6 +12,7 @@ from typing import Any
 
 from doorward.config.document import Place
 from doorward.errors import ConfigurationError
+from doorward.wire.strict_json import NotStrictJson, parse_object
 
 Schema = dict[str, Any]
 
@@ -167,6 +168,28 @@ class FilePath(Kind):
     def read(self, value: Any, place: Place) -> Path:
         """Return the path."""
         return place.document.path.parent / Path(Text('"file"').read(value, place)).expanduser()
+
+    def schema(self) -> Schema:
+        """Return the schema of a path."""
+        return Text().schema()
+
+
+@dataclass(frozen=True)
+class JsonFile(Kind):
+    """The path of a file with a JSON object; read as that object."""
+
+    def read(self, value: Any, place: Place) -> Mapping[str, Any]:
+        """Return the object in the file."""
+        path = FilePath().read(value, place)
+        try:
+            return parse_object(path.read_bytes())
+        except (OSError, NotStrictJson) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise ConfigurationError(
+                "unreadable-json-file",
+                f"{place} names {path}, which is no JSON object: {why}.",
+                "Name a file with a JSON object.",
+            ) from None
 
     def schema(self) -> Schema:
         """Return the schema of a path."""
