@@ -7,14 +7,23 @@ from doorward.wire.shell_command import shell_command
 
 NAME = "doorward-demo"
 
+# With its version: without, npx on an older Node takes an old Inspector that cannot sign in.
+INSPECTOR = "@modelcontextprotocol/inspector@2.12.0"
+INSPECTOR_NODE = "22.19"
+
 
 @dataclass(frozen=True)
 class ClientSetup:
-    """What to paste for one client: ``where`` names the terminal or a file, ``line`` is the text."""
+    """
+    What to paste for one client: ``where`` names the terminal or a file, ``line`` is the text.
+
+    ``needs`` is what the client needs on the machine.
+    """
 
     client: str
     where: str
     line: str
+    needs: str | None = None
 
 
 def client_setups(url: str) -> tuple[ClientSetup, ...]:
@@ -43,6 +52,7 @@ def client_setups(url: str) -> tuple[ClientSetup, ...]:
         ClientSetup(
             "MCP Inspector",
             "terminal",
-            shell_command("npx", "@modelcontextprotocol/inspector", "--server-url", url),
+            shell_command("npx", INSPECTOR, "--server-url", url),
+            needs=f"Node.js {INSPECTOR_NODE} or newer",
         ),
     )

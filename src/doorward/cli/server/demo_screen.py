@@ -11,7 +11,7 @@ from rich.text import Text
 from doorward.authserver import ServerEvent
 from doorward.cli.plain_text import line
 from doorward.demo.app import DemoAddresses
-from doorward.demo.client_setup import client_setups
+from doorward.demo.client_setup import ClientSetup, client_setups
 from doorward.demo.users import DEMO_USERS
 from doorward.guard import AuditEvent
 
@@ -66,10 +66,9 @@ class RichScreen:
             )
         out.print("\n  [bold]Connect a client[/bold]")
         for paste in client_setups(where.mcp):
-            place = "" if paste.where == "terminal" else f"   [dim]({paste.where})[/dim]"
             out.print(f"  [cyan]{paste.client:<14}[/cyan] ", end="")
             out.print(Text(paste.line), end="")
-            out.print(place)
+            out.print(Text(_note(paste), "dim"))
         out.print("\n  [dim]Every step and every decision appears here.[/dim]")
 
     def show_event(self, event: ServerEvent, who: str | None) -> None:
@@ -127,7 +126,12 @@ class JsonScreen:
                     for person in DEMO_USERS
                 ],
                 "clients": [
-                    {"client": paste.client, "where": paste.where, "paste": paste.line}
+                    {
+                        "client": paste.client,
+                        "where": paste.where,
+                        "paste": paste.line,
+                        "needs": paste.needs,
+                    }
                     for paste in client_setups(where.mcp)
                 ],
             }
@@ -159,6 +163,12 @@ class JsonScreen:
 
     def _put(self, value: dict[str, Any]) -> None:
         self._write(self._dump(value))
+
+
+def _note(paste: ClientSetup) -> str:
+    place = [] if paste.where == "terminal" else [paste.where]
+    need = [] if paste.needs is None else [f"needs {paste.needs}"]
+    return f"   ({', '.join(place + need)})" if place or need else ""
 
 
 def _rows(*rows: tuple[str, str]) -> Table:
