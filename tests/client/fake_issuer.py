@@ -87,7 +87,7 @@ class FakeIssuer:
     needed: frozenset[str] = frozenset({"mcp:read"})
     grantable: frozenset[str] | None = None
     holds_clients_to_their_scopes: bool = False
-    era: str = "modern"
+    revision: str = "modern"
     lifetime: int = 3600
     routes: dict[str, Callable[[httpx2.Request], httpx2.Response]] = field(default_factory=dict)
     raw: dict[str, Callable[[], httpx2.Response]] = field(default_factory=dict)
@@ -211,7 +211,7 @@ class FakeIssuer:
         if not self.needed <= self.live[bearer]:
             lacking = {"error": "insufficient_scope", "scope": " ".join(sorted(self.needed))}
             return self._refuse(403, lacking)
-        return _speak(self.era, message, request)
+        return _speak(self.revision, message, request)
 
     @staticmethod
     def _refuse(status: int, parameters: dict[str, str]) -> httpx2.Response:
@@ -221,12 +221,12 @@ class FakeIssuer:
         )
 
 
-def _speak(era: str, message: dict[str, Any], request: httpx2.Request) -> httpx2.Response:
+def _speak(revision: str, message: dict[str, Any], request: httpx2.Request) -> httpx2.Response:
     method, number = message["method"], message.get("id")
     modern = "mcp-method" in request.headers
-    if era == "legacy" and modern:
+    if revision == "legacy" and modern:
         return httpx2.Response(400, text="Bad Request: no session")
-    if era == "legacy-json" and modern:
+    if revision == "legacy-json" and modern:
         error = {"code": -32000, "message": "Bad Request: Server not initialized"}
         return _json(400, {"jsonrpc": "2.0", "error": error, "id": None})
     if method == "initialize":
@@ -244,7 +244,7 @@ def _speak(era: str, message: dict[str, Any], request: httpx2.Request) -> httpx2
         error = {"code": -32602, "message": "Unknown tool"}
         return _json(200, {"jsonrpc": "2.0", "id": number, "error": error})
     body = {"jsonrpc": "2.0", "id": number, "result": result}
-    if era == "stream":
+    if revision == "stream":
         events = f': hello\r\n\r\nevent: message\r\ndata: {{"jsonrpc":"2.0","method":"n"}}\r\n\r\ndata: {json.dumps(body)}\r\n\r\n'
         return httpx2.Response(200, text=events, headers={"content-type": "text/event-stream"})
     return _json(200, body)

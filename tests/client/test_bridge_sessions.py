@@ -1,4 +1,4 @@
-"""The bridge and a server of the old era that loses its sessions."""
+"""The bridge and a server of a legacy protocol revision that loses its sessions."""
 
 import asyncio
 import json

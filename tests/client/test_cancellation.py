@@ -1,4 +1,4 @@
-"""A request that its caller gives up: a session is told, in the new era the closed stream says it."""
+"""A request that its caller gives up: a legacy session is notified, a modern server sees the closed stream."""
 
 import asyncio
 import json
@@ -101,7 +101,7 @@ async def ours() -> AsyncIterator[Workshop]:
 
 
 def old(app: Any) -> Any:
-    """Refuse the new era, as a server does that has not heard of it."""
+    """Refuse 2026-07-28, as a legacy server does."""
     unheard_of = PlainTextResponse("Bad Request: no session", 400)
 
     async def judged(scope: Scope, receive: Receive, send: Send) -> None:
@@ -189,7 +189,7 @@ async def test_in_the_new_era_the_closed_stream_says_it_and_nothing_is_sent() ->
 
 
 class Slow(Script):
-    """A server of the old era that has a session and does not answer one method in time."""
+    """A server of a legacy protocol revision that has a session and does not answer one method in time."""
 
     def __init__(self, method: str, error: type[Exception] = httpx2.ReadTimeout) -> None:
         super().__init__(self.answer)

@@ -1,4 +1,4 @@
-"""Listing and calling, with servers of both eras, and what their refusals become."""
+"""Listing and calling, with modern and legacy servers, and what their refusals become."""
 
 import json
 from typing import Any
@@ -12,11 +12,11 @@ from tests.client.conftest import Open
 from tests.client.fake_issuer import SERVER, FakeIssuer
 
 
-@pytest.mark.parametrize("era", ["modern", "legacy", "legacy-json", "stream"])
+@pytest.mark.parametrize("revision", ["modern", "legacy", "legacy-json", "stream"])
 async def test_a_server_of_either_era_is_understood(
-    open_client: Open, fake_issuer: FakeIssuer, era: str
+    open_client: Open, fake_issuer: FakeIssuer, revision: str
 ) -> None:
-    fake_issuer.era = era
+    fake_issuer.revision = revision
 
     async with open_client() as connection:
         tools = await connection.client.list_tools()
@@ -43,7 +43,7 @@ async def test_a_modern_request_says_in_headers_what_its_body_says(
 async def test_a_legacy_server_is_greeted_once_and_its_session_kept(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:
-    fake_issuer.era = "legacy"
+    fake_issuer.revision = "legacy"
 
     async with open_client() as connection:
         await connection.client.list_tools()

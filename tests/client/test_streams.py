@@ -132,7 +132,7 @@ async def test_a_stream_that_ends_early_is_taken_up_where_it_ended() -> None:
     assert [request.method for request, _ in script.asked] == ["POST", "POST", "POST", "GET"]
 
 
-@pytest.mark.parametrize("initialize", [True, False], ids=["no-id", "new-era"])
+@pytest.mark.parametrize("initialize", [True, False], ids=["no-id", "modern"])
 async def test_a_stream_that_cannot_be_taken_up_is_no_answer(initialize: bool) -> None:
     def answer(request: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
         if message.get("method") == "initialize":

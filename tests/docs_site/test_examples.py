@@ -40,7 +40,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
 
 
 async def call(app: Any, tool: str, credential: str, **arguments: Any) -> httpx2.Response:
-    """Call a tool in the older era, which needs no more than this."""
+    """Call a tool in a legacy protocol revision, which needs no more than this."""
     message = {
         "jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": {"name": tool, "arguments": arguments},

@@ -49,7 +49,7 @@ def walk(url: str) -> None:
     httpx2.get(url, follow_redirects=True, trust_env=False, timeout=10)
 
 
-@pytest.mark.parametrize("initialize", [False, True], ids=["new-era", "old-era"])
+@pytest.mark.parametrize("initialize", [False, True], ids=["modern", "legacy"])
 async def test_fastmcps_server_signs_our_client_in_and_renews_its_token(
     fastmcp: str, tmp_path: Path, initialize: bool
 ) -> None:

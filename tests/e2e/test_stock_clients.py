@@ -21,7 +21,7 @@ DRIVERS = (
     pytest.param(FASTMCP, id="fastmcp"),
     pytest.param(TYPESCRIPT, id="typescript-sdk", marks=pytest.mark.needs("node-clients")),
 )
-# Each way to be known with each era once: the two have nothing to do with each other.
+# Each kind of registration with each protocol revision once: the two have nothing to do with each other.
 WAYS = (
     pytest.param(True, "auto", "2026-07-28", id="document-2026"),
     pytest.param(False, "legacy", "2025-11-25", id="registration-2025"),

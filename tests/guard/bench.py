@@ -91,7 +91,7 @@ class Bench:
     async def call(
         self, tool: str = "add", token: str | None = None, **headers: str
     ) -> httpx2.Response:
-        """Call a tool as a client of the initialize era does."""
+        """Call a tool as a client of a legacy protocol revision does."""
         sent = bearer(token) if token is not None else {}
         return await self.ask(json=message("tools/call", name=tool), headers={**sent, **headers})
 
@@ -130,12 +130,12 @@ def bearer(value: str) -> dict[str, str]:
 
 
 def message(method: str, **params: Any) -> dict[str, Any]:
-    """Return a request of the initialize era."""
+    """Return a request of a legacy protocol revision."""
     return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
 
 
 def modern(method: str, **params: Any) -> dict[str, Any]:
-    """Return a request of the 2026 era."""
+    """Return a request of 2026-07-28."""
     meta = {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {},
@@ -144,7 +144,7 @@ def modern(method: str, **params: Any) -> dict[str, Any]:
 
 
 def routing(method: str, name: str | None = None) -> dict[str, str]:
-    """Return the headers that go with a request of the 2026 era."""
+    """Return the headers that go with a request of 2026-07-28."""
     sent = {"mcp-protocol-version": "2026-07-28", "mcp-method": method}
     return sent if name is None else {**sent, "mcp-name": name}
 

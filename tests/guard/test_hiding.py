@@ -64,16 +64,16 @@ def seen(answer: httpx2.Response) -> tuple[int, Mapping[str, str], dict[str, Any
 @proves("S192", "refuses", "hide_refused answers alike")
 @proves("S147", "refuses", "hidden is like unknown")
 @CASES
-@pytest.mark.parametrize("era", ["modern", "initialize"])
+@pytest.mark.parametrize("revision", ["modern", "initialize"])
 async def test_a_hidden_operation_and_an_unknown_one_are_answered_alike(
-    method: str, hidden: dict[str, Any], unknown: dict[str, Any], era: str
+    method: str, hidden: dict[str, Any], unknown: dict[str, Any], revision: str
 ) -> None:
     bench = Bench(policy=POLICY, hide_refused=True)
     answers = []
     for params in (hidden, unknown):
         name = params.get("name") or params.get("uri")
-        body = (modern if era == "modern" else message)(method, **params)
-        headers = {**GOOD, **(routing(method, name) if era == "modern" else {})}
+        body = (modern if revision == "modern" else message)(method, **params)
+        headers = {**GOOD, **(routing(method, name) if revision == "modern" else {})}
         answers.append(seen(await bench.ask(json=body, headers=headers)))
 
     assert answers[0] == answers[1]

@@ -151,7 +151,7 @@ async def test_a_method_without_a_rule_does_not_exist() -> None:
     old = await bench.ask(json=message("no/such"), headers=GOOD)
 
     assert new.status_code == 404
-    # Clients of the initialize era take a 404 for the end of their session.
+    # Clients of a legacy protocol revision take a 404 for the end of their session.
     assert old.status_code == 200
     assert error(new)["code"] == error(old)["code"] == -32601
     assert [event.decision for event in bench.events] == ["refused", "refused"]

@@ -94,7 +94,7 @@ class Stage:
         meta: dict[str, Any] | None = None,
         **params: Any,
     ) -> httpx2.Response:
-        """Send one request of the 2026-07-28 era."""
+        """Send one request of 2026-07-28."""
         headers = {**ACCEPT, "mcp-protocol-version": "2026-07-28", "mcp-method": method}
         if (name := params.get("name", params.get("uri"))) is not None:
             headers["mcp-name"] = name
@@ -107,7 +107,7 @@ class Stage:
         return await http.post(self.resource, json=body, headers=headers)
 
     async def legacy(self, http: httpx2.AsyncClient, method: str, **params: Any) -> httpx2.Response:
-        """Send one request of the initialize era, in a session of its own where there are any."""
+        """Send one request of a legacy protocol revision, in a session of its own where there are any."""
         opened = await self.send(http, "initialize", **HELLO)
         session = opened.headers.get("mcp-session-id")
         more = {"mcp-protocol-version": "2025-11-25"}

@@ -10,34 +10,34 @@ import pytest
 from doorward.integrations.fastmcp import protect
 from tests.integrations.fastmcp_shop import AS_TOOLS, POLICY, WAYS, Made, Shop, Way, inside
 from tests.integrations.stage import Stage
-from tests.integrations.test_tools_and_lists import ERAS
+from tests.integrations.test_tools_and_lists import REVISIONS
 from tests.ledger import proves
 
 
 async def call(
-    stage: Stage, http: httpx2.AsyncClient, what: tuple[str, dict[str, Any]], era: str = "modern"
+    stage: Stage, http: httpx2.AsyncClient, what: tuple[str, dict[str, Any]], revision: str = "modern"
 ) -> Any:
     """Call a tool."""
     name, arguments = what
-    return await getattr(stage, era)(http, "tools/call", name=name, arguments=arguments)
+    return await getattr(stage, revision)(http, "tools/call", name=name, arguments=arguments)
 
 
 @proves("S185", "accepts", "every name of a tool")
 @proves("S185", "refuses", "every name of a tool")
 @pytest.mark.parametrize("way", [pytest.param(way, id=name) for name, way in WAYS.items()])
-@ERAS
-async def test_what_runs_is_what_its_caller_may_use(way: Way, era: str) -> None:
+@REVISIONS
+async def test_what_runs_is_what_its_caller_may_use(way: Way, revision: str) -> None:
     shop, stage = Shop(), Stage(POLICY)
     async with (
         stage.serving(protect(way.made(shop), stage.guard)),
         stage.http("alice") as alice,
         stage.http("mia", "shop:admin") as mia,
     ):
-        refused = await call(stage, alice, way.closed, era)
+        refused = await call(stage, alice, way.closed, revision)
         by_alice = list(shop.ran)
-        await call(stage, alice, way.open, era)
+        await call(stage, alice, way.open, revision)
         openly = list(shop.ran)
-        await call(stage, mia, way.closed, era)
+        await call(stage, mia, way.closed, revision)
 
     assert by_alice == []
     assert refused.status_code == 403 or "rror" in refused.text

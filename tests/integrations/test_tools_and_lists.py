@@ -1,4 +1,4 @@
-"""What is written beside a tool decides over HTTP, in both eras and both forms of answer."""
+"""What is written beside a tool decides over HTTP, in modern and legacy revisions and both forms of answer."""
 
 # mypy: disable-error-code="untyped-decorator"
 
@@ -14,7 +14,7 @@ from tests.integrations.conftest import Library
 from tests.integrations.stage import Stage
 
 FORMS = pytest.mark.parametrize("json_response", [True, False], ids=["json", "sse"])
-ERAS = pytest.mark.parametrize("era", ["modern", "legacy"])
+REVISIONS = pytest.mark.parametrize("revision", ["modern", "legacy"])
 
 
 def result_of(answer: httpx2.Response) -> dict[str, Any]:
@@ -33,13 +33,13 @@ def names(answer: httpx2.Response, member: str, name: str = "name") -> set[str]:
 
 
 @FORMS
-@ERAS
+@REVISIONS
 async def test_a_caller_who_lacks_a_scope_is_told_all_of_them_with_403(
-    library: Library, shop: Any, stage: Stage, era: str, json_response: bool
+    library: Library, shop: Any, stage: Stage, revision: str, json_response: bool
 ) -> None:
     app = library.protect(shop, stage.guard, json_response=json_response)
     async with stage.serving(app), stage.http("alice") as http:
-        ask = getattr(stage, era)
+        ask = getattr(stage, revision)
         refused = await ask(http, "tools/call", name="refund", arguments={"order": "7"})
         served = await ask(http, "tools/call", name="who", arguments={})
 
@@ -52,9 +52,9 @@ async def test_a_caller_who_lacks_a_scope_is_told_all_of_them_with_403(
 
 
 @FORMS
-@ERAS
+@REVISIONS
 async def test_whoever_holds_everything_is_served_and_a_missing_role_invites_no_new_sign_in(
-    library: Library, shop: Any, stage: Stage, era: str, json_response: bool
+    library: Library, shop: Any, stage: Stage, revision: str, json_response: bool
 ) -> None:
     app = library.protect(shop, stage.guard, json_response=json_response)
     call: dict[str, Any] = {"name": "refund", "arguments": {"order": "7"}}
@@ -63,7 +63,7 @@ async def test_whoever_holds_everything_is_served_and_a_missing_role_invites_no_
         stage.http("mia", "shop:refund", roles=("manager",)) as mia,
         stage.http("bob", "shop:refund", roles=("clerk",)) as bob,
     ):
-        ask = getattr(stage, era)
+        ask = getattr(stage, revision)
         served = await ask(mia, "tools/call", **call)
         refused = await ask(bob, "tools/call", **call)
 
@@ -73,13 +73,13 @@ async def test_whoever_holds_everything_is_served_and_a_missing_role_invites_no_
     assert result_of(refused)["error"]["data"]["reason"] == "not-permitted"
 
 
-@ERAS
+@REVISIONS
 async def test_prompts_and_resources_are_decided_as_tools_are(
-    library: Library, shop: Any, stage: Stage, era: str
+    library: Library, shop: Any, stage: Stage, revision: str
 ) -> None:
     app = library.protect(shop, stage.guard)
     async with stage.serving(app), stage.http("alice") as alice:
-        ask = getattr(stage, era)
+        ask = getattr(stage, revision)
         hello = await ask(alice, "prompts/get", name="hello")
         apology = await ask(alice, "prompts/get", name="apology", arguments={"order": "7"})
         prices = await ask(alice, "resources/read", uri="shop://prices")
@@ -128,9 +128,9 @@ async def test_a_tool_that_comes_later_is_refused_until_somebody_wrote_a_rule_fo
     assert 'scope="mcp:read shop:late"' in ruled.headers["www-authenticate"]
 
 
-@ERAS
+@REVISIONS
 async def test_lists_name_what_their_reader_may_use(
-    library: Library, shop: Any, stage: Stage, era: str
+    library: Library, shop: Any, stage: Stage, revision: str
 ) -> None:
     app = library.protect(shop, stage.guard)
     everything: tuple[tuple[str, str, str], ...] = (
@@ -147,7 +147,7 @@ async def test_lists_name_what_their_reader_may_use(
     ):
         for method, member, name in everything:
             for http in (alice, mia):
-                answer = await getattr(stage, era)(http, method)
+                answer = await getattr(stage, revision)(http, method)
                 seen.setdefault(method, []).append(names(answer, member, name))
                 assert result_of(answer)["result"].get("cacheScope", "private") == "private"
 

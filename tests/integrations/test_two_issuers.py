@@ -20,7 +20,7 @@ from doorward.mcp_server.features.tasks import EXTENSION
 from doorward.policy import Policy, Rule
 from tests.integrations.conftest import Library
 from tests.integrations.stage import ACCEPT, HELLO, META, Stage
-from tests.integrations.test_tools_and_lists import ERAS, result_of
+from tests.integrations.test_tools_and_lists import REVISIONS, result_of
 from tests.ledger import proves
 from tests.net.http_server import TRUSTS_NOBODY
 
@@ -100,12 +100,12 @@ async def test_what_fastmcp_keeps_for_a_user_is_kept_from_the_other_issuers_user
     assert seen == ["mine", "nothing"]
 
 
-@ERAS
+@REVISIONS
 @pytest.mark.parametrize("stateless", [True, False], ids=["stateless", "sessions"])
 @proves("S145", "refuses", "no result of another user")
 @proves("S187", "refuses", "callers of two issuers")
 async def test_a_session_id_of_their_own_choice_opens_nothing_that_another_caller_keeps(
-    era: str, stateless: bool
+    revision: str, stateless: bool
 ) -> None:
     server: FastMCP[Any] = FastMCP("shop")
 
@@ -130,13 +130,13 @@ async def test_a_session_id_of_their_own_choice_opens_nothing_that_another_calle
             headers = {"mcp-protocol-version": "2025-11-25"}
             asked.append(
                 await stage.modern(http, "tools/call", **call)
-                if era == "modern"
+                if revision == "modern"
                 else await stage.send(http, "tools/call", headers=headers, **call)
             )
 
     # An id that the server never gave out is refused where there are sessions.
     assert [one.status_code for one in asked] == (
-        [404, 404] if era == "legacy" and not stateless else [200, 200]
+        [404, 404] if revision == "legacy" and not stateless else [200, 200]
     )
     assert "mine" not in asked[1].text
 

@@ -64,7 +64,7 @@ class Checked:
         self._sessions: dict[bytes, bytes] = {}
 
     async def open_sessions(self) -> None:
-        """Open a session of the ``initialize`` era for each caller, where the server has any."""
+        """Open a session of a legacy protocol revision for each caller, where the server has any."""
         for token in self.callers:
             drawn = Drawn(token, "initialize", INITIALIZE, version="2025-11-25")
             answer, _ = await self.ask(token, drawn.request({}))

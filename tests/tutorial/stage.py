@@ -139,7 +139,7 @@ class Caller:
         headers: Mapping[str, str] | None = None,
         meta: Mapping[str, Any] | None = None,
     ) -> httpx2.Response:
-        """Send one request of the era of ``version``."""
+        """Send one request of the protocol revision ``version``."""
         params = dict(params or {})
         sent = {"mcp-protocol-version": version}
         if version == MODERN:

@@ -67,7 +67,7 @@ MESSAGES: dict[str, tuple[object, dict[str, str]]] = {
     "a request": (request(), PLAIN),
     "a request with a text as its id": (request(id="a"), PLAIN),
     "a notification": ({"jsonrpc": "2.0", "method": "notifications/initialized"}, PLAIN),
-    "a request of the new era": (modern(), FULL),
+    "a request of 2026-07-28": (modern(), FULL),
     "a call with its name": (modern("tools/call", name="echo"), {**NAMED, "mcp-name": "echo"}),
     "no JSON": (b"{", PLAIN),
     "a batch": ([request()], PLAIN),

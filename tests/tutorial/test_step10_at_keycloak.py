@@ -24,7 +24,7 @@ def step(
 
 
 def call(step: Step10, token: str) -> httpx2.Response:
-    """Call ``whoami`` in the era before 2026."""
+    """Call ``whoami`` in a legacy protocol revision."""
     message: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
     message["params"] = {"name": "whoami", "arguments": {}}
     headers = {

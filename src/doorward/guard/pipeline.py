@@ -155,7 +155,7 @@ class Pipeline:
             request_id=envelope.id if envelope is not None else None,
         )
         if isinstance(refusal, UnknownMethod) and _is_legacy(envelope):
-            # Clients of the initialize era read 404 as "your session is over".
+            # Clients of legacy protocol revisions read 404 as "your session is over".
             answer = answer._replace(status=200)
         self.record_refusal(request, refusal, answer.status)
         return answer

@@ -1,4 +1,4 @@
-"""The owners of sessions, for applications of the ``initialize`` era."""
+"""The owners of sessions, for applications of legacy protocol revisions."""
 
 from collections import OrderedDict
 

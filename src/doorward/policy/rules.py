@@ -68,7 +68,7 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
     """
     One thing a caller wants done: ``Operation("tools/call", "add")``.
 
-    ``method`` is empty for a response that a client of the ``initialize`` era posts. ``reaches``
+    ``method`` is empty for a response that a client of a legacy protocol revision posts. ``reaches``
     is the method that uses what ``completion/complete`` refers to, where a request says it.
     """
 
@@ -82,7 +82,7 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
 OPEN_STREAM = Operation("stream/open")
 END_SESSION = Operation("session/end")
 
-# Methods of both eras that only describe the server or keep a conversation going. They are decided
+# Methods that only describe the server or keep a conversation going. They are decided
 # by the base rule unless a rule names them. Whatever runs a tool, reads a resource, writes a prompt
 # or touches a task is not here: without a rule it is refused.
 CONVERSATION = frozenset(

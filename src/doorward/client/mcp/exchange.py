@@ -71,7 +71,7 @@ async def send_cancelled(
     http: httpx2.AsyncClient, url: str, headers: Mapping[str, str], numbers: Iterable[str | int]
 ) -> None:
     """
-    Notify a session of the ``initialize`` era that these requests are cancelled.
+    Notify a session of a legacy protocol revision that these requests are cancelled.
 
     Runs even while the caller is being cancelled, for at most ``_CANCEL_TIMEOUT`` seconds, and
     ignores errors. Never starts a sign-in. In 2026-07-28, closing the stream is the notification.

@@ -36,7 +36,7 @@ def build_request(
     capabilities: Mapping[str, Any],
 ) -> dict[str, Any]:
     """
-    Return one JSON-RPC request; in the 2026-07-28 era it says who asks and in which version.
+    Return one JSON-RPC request; in 2026-07-28, it names the client and the protocol version.
 
     Spec: MCP 2026-07-28 basic, ``_meta``
     """

@@ -45,7 +45,7 @@ _PAUSE = 1.0
 
 @dataclass(frozen=True)
 class _ClientRequest:
-    """One request of the caller, in a form for both eras."""
+    """One request of the caller, in a form for modern and legacy servers."""
 
     method: str
     params: Mapping[str, Any]
@@ -164,7 +164,7 @@ class Session:
             await asyncio.gather(self._listener, return_exceptions=True)
 
     async def _request_modern(self, request: "_ClientRequest") -> dict[str, Any] | None:
-        """Return the result from a server of the new era; ``None`` when it may be an old one."""
+        """Return the result of a modern server; ``None`` when the server may be a legacy one."""
         for last in (False, True):
             message = self.message(request.method, request.params, MODERN)
             async with self.post(message, MODERN, request.headers, request.limit) as response:
@@ -279,7 +279,7 @@ class Session:
         return message if answers and ("result" in message or "error" in message) else None
 
     async def _answer_server(self, message: Mapping[str, Any]) -> None:
-        # The new era asks in results, never on a stream; a notification needs no answer.
+        # Modern servers ask in results, never on a stream; a notification needs no answer.
         if "id" not in message or self._elicit is None or self.version in MODERN_VERSIONS:
             return
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": message["id"]}
@@ -364,7 +364,7 @@ async def _pause(seconds: float, limit: ResponseLimit, url: str) -> None:
 
 async def _may_be_legacy(response: httpx2.Response) -> bool:
     """
-    Return whether the response can be from a server of the ``initialize`` era.
+    Return whether the response can be from a legacy server, which needs ``initialize``.
 
     Spec: MCP 2026-07-28 streamable HTTP, backward compatibility
     """
@@ -373,7 +373,7 @@ async def _may_be_legacy(response: httpx2.Response) -> bool:
     error = await read_error(response)
     if error is None:
         return True
-    # A 404 with "method not found" is how the new era refuses a method; an old server's 404 is a
+    # A modern server refuses a method with 404 and "method not found"; a legacy server's 404 is a
     # lost session or a wrong path, and has no such body.
     unknown_method = response.status_code == 404 and error["code"] == METHOD_NOT_FOUND
     return error["code"] not in _MODERN_ERRORS and not unknown_method
