@@ -69,7 +69,7 @@ def test_the_code_for_another_device_is_shown_with_its_address(
     progress = login.LoginProgress(Output(), no_browser=False)
     progress.show(
         DeviceCode(
-            address="https://issuer.example/enter",
+            verification_uri="https://issuer.example/enter",
             user_code="WDJB-MJHT",
             verification_uri_complete=None,
             expires_in=60,

@@ -32,7 +32,7 @@ BODY = "the-body-of-an-answer"
 
 def code(address: str, entered: str) -> DeviceCode:
     return DeviceCode(
-        address=address,
+        verification_uri=address,
         user_code=entered,
         verification_uri_complete=f"{address}?{entered}",
         expires_in=60.0,

@@ -61,7 +61,7 @@ async def test_an_https_address_is_shown(
     async with open_client(**device.options()) as connection:
         await connection.log_in()
 
-    assert [code.address for code in device.shown] == [address]
+    assert [code.verification_uri for code in device.shown] == [address]
 
 
 LOCAL = "http://localhost:9000"
@@ -104,7 +104,7 @@ async def test_an_issuer_on_this_machine_may_use_plain_http(
     ) as connection:
         await connection.log_in()
 
-    assert [code.address for code in device.shown] == ["http://127.0.0.1:9001/enter"]
+    assert [code.verification_uri for code in device.shown] == ["http://127.0.0.1:9001/enter"]
 
 
 @proves("S229", "refuses", "device flow limits")

@@ -112,7 +112,7 @@ async def test_a_code_is_shown_and_the_issuer_is_asked_until_it_was_entered(
         await connection.client.list_tools()
 
     (code,) = device.shown
-    assert (code.address, code.user_code) == (f"{ISSUER}/enter", "WDJB-MJHT")
+    assert (code.verification_uri, code.user_code) == (f"{ISSUER}/enter", "WDJB-MJHT")
     assert device.slept == [5.0, 5.0, 10.0, 10.0]
     assert fake_issuer.authorizations == []
     forms = fake_issuer.forms(f"{ISSUER}/token")

@@ -55,15 +55,15 @@ async def visitor(username: str = "somebody", password: str = "demo") -> AsyncIt
 
 
 @dataclass(frozen=True)
-class House:
-    """A guarded server, and who signs people in for it."""
+class ProtectedServer:
+    """A protected server, and the issuer of its tokens."""
 
     url: str
     issuer: str
 
 
 @pytest.fixture(scope="module")
-def at_oidc_provider() -> Iterator[House]:
+def at_oidc_provider() -> Iterator[ProtectedServer]:
     """A guarded server whose people sign in at node oidc-provider."""
     port = free_port()
     command = [str(NODE), "oidc_sign_in.mjs", f"http://localhost:{port}/mcp"]
@@ -73,14 +73,14 @@ def at_oidc_provider() -> Iterator[House]:
         assert line, provider.said_wrong
         issuer = json.loads(line)["issuer"]
         with guarded(port, issuer=issuer) as url:
-            yield House(url, issuer)
+            yield ProtectedServer(url, issuer)
         # The command may be a wrapper: killing it would leave the server behind.
         assert provider.stdin is not None
         provider.stdin.close()
 
 
 @pytest.fixture(scope="module")
-def at_keycloak(running_keycloak: RunningKeycloak) -> Iterator[House]:
+def at_keycloak(running_keycloak: RunningKeycloak) -> Iterator[ProtectedServer]:
     """A guarded server whose people sign in at Keycloak."""
     port = free_port()
     running_keycloak.accept_audience(f"http://localhost:{port}/mcp")
@@ -88,11 +88,11 @@ def at_keycloak(running_keycloak: RunningKeycloak) -> Iterator[House]:
     with guarded(
         port, idp="keycloak", issuer=running_keycloak.issuer, challenge_scopes={READ}
     ) as url:
-        yield House(url, running_keycloak.issuer)
+        yield ProtectedServer(url, running_keycloak.issuer)
 
 
 @pytest.fixture(scope="module")
-def at_the_sdks_example() -> Iterator[House]:
+def at_the_sdks_example() -> Iterator[ProtectedServer]:
     """The official SDK's example: a server, and the authorization server beside it."""
     code = source_of("mcp") / "examples" / "servers" / "simple-auth"
     issuer_port, server_port = free_port(), free_port()
@@ -106,11 +106,11 @@ def at_the_sdks_example() -> Iterator[House]:
     ):
         wait_for(issuer_port, people)
         wait_for(server_port, tools)
-        yield House(f"http://localhost:{server_port}/mcp", f"{issuer}/")
+        yield ProtectedServer(f"http://localhost:{server_port}/mcp", f"{issuer}/")
 
 
 async def test_the_sdks_example_server_registers_and_signs_in(
-    at_the_sdks_example: House, tmp_path: Path
+    at_the_sdks_example: ProtectedServer, tmp_path: Path
 ) -> None:
     token_store = TokenStore(FileStore(tmp_path))
     async with (
@@ -130,7 +130,7 @@ async def test_the_sdks_example_server_registers_and_signs_in(
 
 @needs_node
 async def test_node_oidc_provider_registers_signs_in_and_renews(
-    at_oidc_provider: House, tmp_path: Path
+    at_oidc_provider: ProtectedServer, tmp_path: Path
 ) -> None:
     token_store = TokenStore(FileStore(tmp_path))
     async with (
@@ -154,7 +154,7 @@ async def test_node_oidc_provider_registers_signs_in_and_renews(
 
 
 @pytest.mark.parametrize(
-    ("house", "username", "password", "subject"),
+    ("protected", "username", "password", "subject"),
     [
         pytest.param(
             "at_oidc_provider", "somebody", "demo", "somebody", marks=needs_node, id="oidc-provider"
@@ -174,19 +174,19 @@ async def test_node_oidc_provider_registers_signs_in_and_renews(
 async def test_a_device_is_signed_in_from_another_one(
     request: pytest.FixtureRequest,
     tmp_path: Path,
-    house: str,
+    protected: str,
     username: str,
     password: str,
     subject: str,
 ) -> None:
-    url = request.getfixturevalue(house).url
+    url = request.getfixturevalue(protected).url
     async with visitor(username, password) as somebody:
 
         def on_another_device(code: DeviceCode) -> None:
             somebody.user_code = code.user_code
             # The last page there says that all is done, and has no way on.
             with pytest.raises(BrowserStuck, match="a page without a way on"):
-                somebody.walk(code.address)
+                somebody.walk(code.verification_uri)
 
         async with open_connection(
             url, token_store=TokenStore(FileStore(tmp_path)), show=on_another_device, timeout=30.0
@@ -198,7 +198,7 @@ async def test_a_device_is_signed_in_from_another_one(
 
 @needs_keycloak
 async def test_keycloak_registers_signs_in_steps_up_and_renews(
-    at_keycloak: House, tmp_path: Path
+    at_keycloak: ProtectedServer, tmp_path: Path
 ) -> None:
     token_store = TokenStore(FileStore(tmp_path))
     async with (
@@ -225,7 +225,7 @@ async def test_keycloak_registers_signs_in_steps_up_and_renews(
 
 @needs_keycloak
 async def test_somebody_whom_keycloak_gives_no_such_scope_is_told_and_not_asked_for_ever(
-    at_keycloak: House, tmp_path: Path
+    at_keycloak: ProtectedServer, tmp_path: Path
 ) -> None:
     async with (
         visitor("mcp-readonly", "readonly123") as somebody,
@@ -248,7 +248,7 @@ async def test_somebody_whom_keycloak_gives_no_such_scope_is_told_and_not_asked_
 
 @needs_keycloak
 def test_a_service_of_keycloak_calls_on_the_command_line_with_the_secret_of_a_file(
-    at_keycloak: House, tmp_path: Path
+    at_keycloak: ProtectedServer, tmp_path: Path
 ) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("mcp-service-secret\n")

@@ -15,7 +15,10 @@ from tests.ledger import proves
 
 
 async def call(
-    stage: Stage, http: httpx2.AsyncClient, what: tuple[str, dict[str, Any]], revision: str = "modern"
+    stage: Stage,
+    http: httpx2.AsyncClient,
+    what: tuple[str, dict[str, Any]],
+    revision: str = "modern",
 ) -> Any:
     """Call a tool."""
     name, arguments = what

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from doorward.errors import SessionRefused
-from doorward.identity import Identity
+from doorward.identity import Identity, principal_of
 from doorward.mcp_server import Context, Elicit, McpServer, Sample
-from doorward.mcp_server.principal import principal_of
 from doorward.mcp_server.streams.session import MAX_SESSIONS_PER_CALLER, Session, Sessions
 from doorward.policy import Policy, Rule
 from tests.ledger import proves

@@ -50,7 +50,7 @@ def test_a_name_that_begins_like_this_computer_is_a_site(uri: str) -> None:
 
     assert destination.kind == "site"
     assert destination.host is not None
-    assert destination.host.tail == "impostor.example"
+    assert destination.host.domain == "impostor.example"
 
 
 @proves("S82", "refuses", "look-alike client hosts")

@@ -10,7 +10,7 @@ from tests.ledger import proves
 
 @proves("S82", "accepts", "look-alike client hosts")
 @pytest.mark.parametrize(
-    ("host", "lead", "tail", "port"),
+    ("host", "subdomain", "domain", "port"),
     [
         ("claude.ai", "", "claude.ai", ""),
         ("www.example.com:8443", "www.", "example.com", ":8443"),
@@ -22,17 +22,17 @@ from tests.ledger import proves
         ("example.com.", "", "example.com", ""),
     ],
 )
-def test_an_ordinary_host_is_shown_whole(host: str, lead: str, tail: str, port: str) -> None:
+def test_an_ordinary_host_is_shown_whole(host: str, subdomain: str, domain: str, port: str) -> None:
     shown = read_host(host)
 
-    assert (shown.lead, shown.tail, shown.port) == (lead, tail, port)
+    assert (shown.subdomain, shown.domain, shown.port) == (subdomain, domain, port)
     assert shown.reads_as is None
-    assert not shown.deep
+    assert not shown.is_misleading
 
 
 @proves("S82", "refuses", "look-alike client hosts")
 @pytest.mark.parametrize(
-    ("host", "tail", "reads_as"),
+    ("host", "domain", "reads_as"),
     [
         pytest.param("xn--80ak6aa92e.com", "xn--80ak6aa92e.com", "аррӏе.com", id="punycode"),
         pytest.param("аррӏе.com", "xn--80ak6aa92e.com", "аррӏе.com", id="unicode"),
@@ -40,17 +40,19 @@ def test_an_ordinary_host_is_shown_whole(host: str, lead: str, tail: str, port: 
         pytest.param("bücher.example", "xn--bcher-kva.example", "bücher.example", id="honest"),
     ],
 )
-def test_letters_beyond_ascii_are_shown_in_both_forms(host: str, tail: str, reads_as: str) -> None:
+def test_letters_beyond_ascii_are_shown_in_both_forms(
+    host: str, domain: str, reads_as: str
+) -> None:
     shown = read_host(host)
 
-    assert shown.tail == tail
+    assert shown.domain == domain
     assert shown.reads_as == reads_as
     assert shown.text.isascii()
 
 
 @proves("S82", "refuses", "look-alike client hosts")
 @pytest.mark.parametrize(
-    ("host", "tail"),
+    ("host", "domain"),
     [
         ("accounts.google.com.sign-in.example", "sign-in.example"),
         ("claude.ai.oauth.impostor.co.uk", "impostor.co.uk"),
@@ -59,12 +61,12 @@ def test_letters_beyond_ascii_are_shown_in_both_forms(host: str, tail: str, read
         (".".join(["deep"] * 50) + ".impostor.example", "impostor.example"),
     ],
 )
-def test_a_long_subdomain_does_not_hide_whose_host_it_is(host: str, tail: str) -> None:
+def test_a_long_subdomain_does_not_hide_whose_host_it_is(host: str, domain: str) -> None:
     shown = read_host(host)
 
-    assert shown.tail == tail
-    assert shown.deep
-    assert len(shown.lead) <= 50
+    assert shown.domain == domain
+    assert shown.is_misleading
+    assert len(shown.subdomain) <= 50
 
 
 @settings(deadline=None)

@@ -72,7 +72,7 @@ class ClientAuthMethod:
 def _read_body(_authorization: Sequence[str], form: Parameters) -> Credentials:
     client_id = form.one("client_id")
     if client_id is None:
-        raise InvalidRequest("no client_id", say="client_id is missing.")
+        raise InvalidRequest("no client_id", description="client_id is missing.")
     return Credentials(client_id, form.one("client_secret"))
 
 

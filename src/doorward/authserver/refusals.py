@@ -27,16 +27,9 @@ from doorward.errors import RequestRefused, Unavailable
 
 
 class OAuthRefused(RequestRefused):
-    """
-    A refusal at an OAuth endpoint.
-
-    ``say`` replaces the public sentence by a more helpful one. It never holds a value of the request.
-    """
+    """A refusal at an OAuth endpoint."""
 
     code = "oauth-refused"
-
-    def __init__(self, detail: str, *, say: str | None = None) -> None:
-        super().__init__(detail, description=say)
 
 
 class InvalidRequest(OAuthRefused):
@@ -184,8 +177,10 @@ class TooManyRequests(OAuthRefused):
     public = "Too many requests. Try again later."
     hint = "Wait for the seconds in Retry-After."
 
-    def __init__(self, detail: str, *, retry_after: int = 60, say: str | None = None) -> None:
-        super().__init__(detail, say=say)
+    def __init__(
+        self, detail: str, *, retry_after: int = 60, description: str | None = None
+    ) -> None:
+        super().__init__(detail, description=description)
         self.retry_after = retry_after
 
     @property

@@ -47,7 +47,7 @@ class DownstreamProblem(HttpError):
 class NoSubjectToken(DownstreamProblem):
     """The identity is not the caller of this request, or its token is not the issuer's."""
 
-    code = "nobody-to-act-for"
+    code = "not-the-caller"
     status = 403
     hint = "Call token_for on the identity of the current request."
 

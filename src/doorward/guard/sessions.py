@@ -3,9 +3,7 @@
 from collections import OrderedDict
 
 from doorward.errors import SessionRefused
-from doorward.identity import Identity
-
-_Owner = tuple[str, str, str | None]
+from doorward.identity import Identity, Principal, principal_of
 
 
 class SessionOwners:
@@ -22,11 +20,11 @@ class SessionOwners:
     def __init__(self, entries: int = 10_000, *, outlives_us: bool = False) -> None:
         self._entries = entries
         self._outlives_us = outlives_us
-        self._owners: OrderedDict[bytes, _Owner] = OrderedDict()
+        self._owners: OrderedDict[bytes, Principal] = OrderedDict()
 
     def opened(self, session: bytes, caller: Identity) -> None:
         """Remember that the application opened ``session`` for ``caller``."""
-        self._owners.setdefault(session, _owner(caller))
+        self._owners.setdefault(session, principal_of(caller))
         self._owners.move_to_end(session)
         while len(self._owners) > self._entries:
             self._owners.popitem(last=False)
@@ -45,11 +43,7 @@ class SessionOwners:
         Spec: MCP 2025-11-25 basic/transports §Session Management
         """
         known = self._owners or self._outlives_us
-        if known and self._owners.get(session) != _owner(caller):
+        if known and self._owners.get(session) != principal_of(caller):
             # A forgotten owner counts as another caller. Otherwise an attacker who opens enough
             # sessions could take over all older ones.
             raise SessionRefused(f"not a session of {caller.key!r}")
-
-
-def _owner(caller: Identity) -> _Owner:
-    return (caller.issuer, caller.subject, caller.client_id)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 from doorward.correlation_id import new_correlation_id
 from doorward.downstream.refusals import DownstreamProblem
 from doorward.errors import ConfigurationError, HttpError, Unavailable
+from doorward.identity import Identity, current_identity
 
 # Returns the tool's own exception from the one that a library raised; None if that is its own.
 Unwrap = Callable[[Exception], BaseException | None]
@@ -35,6 +36,19 @@ def report_to_caller(
             raise tool_error(sentence) from None
 
     return cast(CallTool, call_and_report)
+
+
+def require_caller(refusal: Callable[[str], Exception]) -> Identity:
+    """
+    Return the caller of the tool that is running.
+
+    Raises:
+        Exception: ``refusal``; the server is not behind a guard, so there is no caller.
+    """
+    caller = current_identity()
+    if caller is None:
+        raise refusal("This tool is for callers who signed in.")
+    return caller
 
 
 def public_sentence(error: BaseException | None, name: str) -> str | None:

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from doorward.identity import Identity
+from doorward.identity import Identity, principal_of
 from doorward.mcp_server.elicitation.round_trips import MultiRoundTrips
 from doorward.mcp_server.features.resources import not_found
 from doorward.mcp_server.features.subscription_streams import MaySubscribe, SubscriptionStreams
 from doorward.mcp_server.features.tasks import Tasks
-from doorward.mcp_server.principal import principal_of
 from doorward.mcp_server.protocol_revision import ProtocolRevision
 from doorward.mcp_server.refusals import InvalidParams, NotAcceptable
 from doorward.mcp_server.request_context import RequestContext, Result

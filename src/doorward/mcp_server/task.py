@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from doorward.identity import Identity
+from doorward.identity import Identity, principal_of
 from doorward.mcp_server.elicitation.input_requests import InputRequest, on_the_wire
-from doorward.mcp_server.principal import principal_of
 from doorward.mcp_server.refusals import InvalidInputResponse, InvalidParams
 from doorward.policy import Operation
 

@@ -50,7 +50,9 @@ async def test_old_keys_serve_while_the_issuer_is_down_but_not_for_ever(
     provider: Provider, signer: Signer
 ) -> None:
     time = FakeClock()
-    keys = await started(provider, signer, time, usual=300, stale=3600, retry=5)
+    keys = await started(
+        provider, signer, time, default_age=300, stale_if_error=3600, retry_interval=5
+    )
     provider.status = "500 Oops"
 
     time.now += 300
@@ -98,7 +100,7 @@ async def test_an_issuer_that_is_back_is_believed_again(provider: Provider, sign
     time = FakeClock()
     provider.publish(signer.jwk)
     provider.status = "500 Oops"
-    keys = remote(provider, time, retry=5)
+    keys = remote(provider, time, retry_interval=5)
     await keys.start()
     provider.status = "200 OK"
     time.now += 5
@@ -111,7 +113,7 @@ async def test_an_issuer_that_is_down_at_the_start_is_asked_again_and_not_hammer
     provider: Provider, signer: Signer
 ) -> None:
     time = FakeClock()
-    keys = remote(provider, time, retry=5)
+    keys = remote(provider, time, retry_interval=5)
     with structlog.testing.capture_logs() as logs:
         await keys.start()
     assert [entry["event"] for entry in logs] == ["issuer-keys-unavailable"]

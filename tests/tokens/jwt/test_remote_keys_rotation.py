@@ -18,7 +18,7 @@ async def test_invented_key_names_cause_a_few_fetches_and_then_one_per_while(
     provider: Provider, signer: Signer
 ) -> None:
     time = FakeClock()
-    keys = await started(provider, signer, time, unknown_kid=5, unknown_kid_burst=4)
+    keys = await started(provider, signer, time, unknown_kid_interval=5, unknown_kid_burst=4)
     for n in range(20):
         with pytest.raises(UnknownKey):
             await keys.key(f"invented-{n}", "ES256")
@@ -58,7 +58,9 @@ async def test_what_could_not_be_asked_for_counts_as_not_asked(
     provider: Provider, signer: Signer
 ) -> None:
     time = FakeClock()
-    keys = await started(provider, signer, time, unknown_kid=1000, unknown_kid_burst=2, retry=5)
+    keys = await started(
+        provider, signer, time, unknown_kid_interval=1000, unknown_kid_burst=2, retry_interval=5
+    )
     provider.status = "500 Oops"
     for _ in range(20):
         with pytest.raises(KeysUnavailable):

@@ -41,7 +41,7 @@ def validated_redirect_uri(
         if len(registered) != 1:
             raise InvalidRequest(
                 f"no redirect_uri, {len(registered)} are registered",
-                say="The application registered several addresses and did not say which to use.",
+                description="The application registered several addresses and did not say which to use.",
             )
         requested = registered[0]
     # A registered URI is checked again: the rules may be stricter now than at its registration.
@@ -49,7 +49,7 @@ def validated_redirect_uri(
     if problem is not None or not any(matches(one, requested) for one in registered):
         raise InvalidRequest(
             f"redirect_uri {requested[:200]!r} {problem or f'is not among {registered!r}'}",
-            say="The address to return to is not one that the application registered.",
+            description="The address to return to is not one that the application registered.",
         )
     return requested
 
@@ -61,7 +61,7 @@ def response_type(parameters: Parameters) -> None:
     Spec: OAuth 2.1 §4.1.1, §10.1
     """
     if parameters.one("response_type") is None:
-        raise InvalidRequest("no response_type", say="response_type is missing.")
+        raise InvalidRequest("no response_type", description="response_type is missing.")
     if parameters.one("response_type") != "code":
         raise UnsupportedResponseType(f"{parameters.one('response_type')!r}")
 
@@ -75,7 +75,7 @@ def response_mode(parameters: Parameters) -> None:
     if parameters.one("response_mode") not in (None, "query"):
         raise InvalidRequest(
             f"response_mode {parameters.one('response_mode')!r}",
-            say="Only response_mode=query is supported.",
+            description="Only response_mode=query is supported.",
         )
 
 
@@ -89,7 +89,9 @@ def request_object(parameters: Parameters) -> None:
     """
     for name in ("request", "request_uri", "registration"):
         if parameters.one(name) is not None:
-            raise InvalidRequest(f"{name} was sent", say=f"The parameter {name} is not supported.")
+            raise InvalidRequest(
+                f"{name} was sent", description=f"The parameter {name} is not supported."
+            )
 
 
 def code_challenge(parameters: Parameters) -> None:
@@ -102,12 +104,12 @@ def code_challenge(parameters: Parameters) -> None:
     if parameters.one("code_challenge_method") != pkce.METHOD:
         raise InvalidRequest(
             f"code_challenge_method {parameters.one('code_challenge_method')!r}",
-            say="PKCE is required: send code_challenge with code_challenge_method=S256.",
+            description="PKCE is required: send code_challenge with code_challenge_method=S256.",
         )
     if not pkce.is_challenge(parameters.one("code_challenge") or ""):
         raise InvalidRequest(
             "code_challenge is absent or not 43 characters of base64url",
-            say="PKCE is required: code_challenge must be 43 characters of base64url.",
+            description="PKCE is required: code_challenge must be 43 characters of base64url.",
         )
 
 
@@ -119,7 +121,9 @@ def prompt(parameters: Parameters) -> None:
     """
     requested = (parameters.one("prompt") or "").split()
     if not set(requested) <= _PROMPTS or ("none" in requested and len(requested) > 1):
-        raise InvalidRequest(f"prompt {requested!r}", say="The value of prompt is not supported.")
+        raise InvalidRequest(
+            f"prompt {requested!r}", description="The value of prompt is not supported."
+        )
 
 
 # The order matters. The form of the response comes first, because a client that expects it elsewhere
@@ -164,7 +168,7 @@ def requested_resource(parameters: Parameters, settings: AuthServerSettings) -> 
     if not named and len(settings.resources) == 1:
         return settings.resources[0]
     if len(named) != 1:
-        raise InvalidTarget(f"{len(named)} resources", say="Name exactly one resource.")
+        raise InvalidTarget(f"{len(named)} resources", description="Name exactly one resource.")
     resource = settings.resource(named.pop())
     if resource is None:
         raise InvalidTarget("the resource is not one of ours")
@@ -188,7 +192,7 @@ def requested_scopes(parameters: Parameters, client: Client, resource: Resource)
         return registered or default
     requested = parse_scope(text)
     if requested is None:
-        raise InvalidScope("not a scope string", say="scope is not well-formed.")
+        raise InvalidScope("not a scope string", description="scope is not well-formed.")
     if known and not requested & known:
         raise InvalidScope("none of the scopes is in the catalogue")
     return requested & known

@@ -38,7 +38,7 @@ def grantable_scopes(authorization: AuthorizationRequest, user: User) -> frozens
     if authorization.scopes and not scopes:
         raise AccessDenied(
             f"user {user.id} holds none of {authorization.scopes!r}",
-            say="This account may not use what the application asks for.",
+            description="This account may not use what the application asks for.",
         )
     return scopes
 

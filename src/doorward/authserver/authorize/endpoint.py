@@ -11,7 +11,7 @@ from doorward.authserver.authorize.consent import (
     consent_page,
     require_page_allowed,
 )
-from doorward.authserver.authorize.response import error_response
+from doorward.authserver.authorize.response import refuse_authorization
 from doorward.authserver.authorize.sign_in import ask_to_sign_in, signed_in_session
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
@@ -54,15 +54,14 @@ class AuthorizeEndpoint:
             return await self._serve(request, authorization, client)
         except OAuthRefused as refused:
             state = parameters.one("state")
-            self._services.record_event(
-                "authorization.refused", client_id=client.client_id, reason=refused.code
-            )
-            return error_response(settings, client, redirect_uri, state, refused)
+            return refuse_authorization(self._services, client, redirect_uri, state, refused)
 
     async def _client(self, parameters: Parameters) -> Client:
         client_id = parameters.one("client_id")
         if client_id is None:
-            raise InvalidRequest("no client_id", say="The application did not say who it is.")
+            raise InvalidRequest(
+                "no client_id", description="The application did not say who it is."
+            )
         return await self._services.clients.find(client_id)
 
     async def _serve(
@@ -111,7 +110,7 @@ class AuthorizeEndpoint:
         if not _is_local_peer(request) or not is_loopback(authorization.redirect_uri):
             raise AccessDenied(
                 "signing in without a person is for this machine alone",
-                say="This server signs in by itself, and only for applications on its own machine.",
+                description="This server signs in by itself, and only for applications on its own machine.",
             )
         user = await self._services.users.find(username)
         if user is None or user.disabled:
@@ -122,7 +121,7 @@ class AuthorizeEndpoint:
 def _parameters(request: Request) -> Parameters:
     query: bytes = request.scope["query_string"]
     if len(query) > LONGEST_QUERY:
-        raise InvalidRequest("the query is too long", say="The request is too long.")
+        raise InvalidRequest("the query is too long", description="The request is too long.")
     return parse_parameters(query, repeatable=_REPEATABLE)
 
 

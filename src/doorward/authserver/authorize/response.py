@@ -5,10 +5,13 @@ from urllib.parse import quote, urlencode, urlsplit
 from starlette.responses import Response
 
 from doorward.authserver.clients.registry import Client
+from doorward.authserver.grants.transactions import Transaction
 from doorward.authserver.pages import pages
+from doorward.authserver.refusals import OAuthRefused
 from doorward.authserver.responses import page_response
+from doorward.authserver.services import Services
 from doorward.authserver.settings import AuthServerSettings
-from doorward.errors import RequestRefused
+from doorward.authserver.users.cookies import Browser
 from doorward.wire.error_response import oauth_body
 from doorward.wire.oauth.redirect_uri import is_loopback, is_private_scheme
 
@@ -36,16 +39,38 @@ def code_response(
     return _redirect_to_client(settings, client, redirect_uri, url)
 
 
-def error_response(
-    settings: AuthServerSettings,
+def refuse_authorization(
+    services: Services,
     client: Client,
     redirect_uri: str,
     state: str | None,
-    refused: RequestRefused,
+    refused: OAuthRefused,
 ) -> Response:
-    """Return the redirect to the client with an error; its text never repeats the request."""
+    """
+    Record the refusal, and return the redirect to the client with an error.
+
+    The text of the error never repeats the request.
+    """
+    services.record_event("authorization.refused", client_id=client.client_id, reason=refused.code)
+    settings = services.settings
     url = authorization_response_url(redirect_uri, settings.issuer, state, **oauth_body(refused))
     return _redirect_to_client(settings, client, redirect_uri, url)
+
+
+async def refuse_transaction(
+    services: Services,
+    transaction: Transaction,
+    browser: Browser,
+    client: Client,
+    refused: OAuthRefused,
+) -> Response:
+    """End the transaction, and return ``refuse_authorization`` of its request."""
+    async with services.store.writing() as connection:
+        await services.transactions.claim(
+            connection, transaction.handle, browser, transaction.user_id
+        )
+    request = transaction.request
+    return refuse_authorization(services, client, request.redirect_uri, request.state, refused)
 
 
 def client_card(client: Client, redirect_uri: str) -> pages.ClientCard:

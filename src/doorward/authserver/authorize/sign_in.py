@@ -116,7 +116,7 @@ async def complete_sign_in(
     Spec: RFC 8176 §2 (``amr``)
     """
     if user.disabled:
-        raise AccessDenied(f"user {user.id} is disabled", say="This account is disabled.")
+        raise AccessDenied(f"user {user.id} is disabled", description="This account is disabled.")
     await services.transactions.set_user(transaction.handle, browser, user.id)
     session_id = await services.sessions.create(user, browser.session_id, provider_session_id)
     known_browser = await services.known_browsers.remember(user, browser.known_secret)

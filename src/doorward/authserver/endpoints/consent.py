@@ -11,7 +11,7 @@ from doorward.authserver.authorize.consent import (
     consent_binding,
     consent_page,
 )
-from doorward.authserver.authorize.response import error_response
+from doorward.authserver.authorize.response import refuse_transaction
 from doorward.authserver.authorize.sign_in import ask_to_sign_in, signed_in_session
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.endpoints.sign_in import read_form
@@ -20,7 +20,6 @@ from doorward.authserver.refusals import AccessDenied, FormRefused, OAuthRefused
 from doorward.authserver.services import Services
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.sessions import BrowserSession
-from doorward.authserver.users.users import User
 from doorward.wire.oauth.parameters import parse_parameters
 
 
@@ -49,7 +48,7 @@ class ConsentEndpoint:
         except FormRefused:
             raise
         except OAuthRefused as refused:
-            return await self._refused(transaction, browser, client, user, refused)
+            return await refuse_transaction(services, transaction, browser, client, refused)
 
     async def post(self, request: Request) -> Response:
         """Return the redirect with a code for ``allow``, and with ``access_denied`` for all else."""
@@ -65,7 +64,7 @@ class ConsentEndpoint:
         user = session.user
         try:
             if form.one("decision") != "allow":
-                raise AccessDenied("the user said no", say="The user denied the request.")
+                raise AccessDenied("the user said no", description="The user denied the request.")
             shown = consent_binding(transaction.request, client, user)
             expected = services.cookies.consent_token(browser, handle, shown)
             if not compare_digest(expected.encode(), (form.one("csrf") or "").encode()):
@@ -76,7 +75,7 @@ class ConsentEndpoint:
         except FormRefused:
             raise
         except OAuthRefused as refused:
-            return await self._refused(transaction, browser, client, user, refused)
+            return await refuse_transaction(services, transaction, browser, client, refused)
 
     async def _signed_in(self, browser: Browser, transaction: Transaction) -> BrowserSession | None:
         """Return the session of the user who signed in for this transaction."""
@@ -101,28 +100,4 @@ class ConsentEndpoint:
             (transaction, browser),
             approved=approved,
             provider_session_id=session.provider_session_id,
-        )
-
-    async def _refused(
-        self,
-        transaction: Transaction,
-        browser: Browser,
-        client: Client,
-        user: User,
-        refused: OAuthRefused,
-    ) -> Response:
-        async with self._services.store.writing() as connection:
-            await self._services.transactions.claim(
-                connection, transaction.handle, browser, user.id
-            )
-        authorization = transaction.request
-        self._services.record_event(
-            "authorization.refused", client_id=client.client_id, reason=refused.code
-        )
-        return error_response(
-            self._services.settings,
-            client,
-            authorization.redirect_uri,
-            authorization.state,
-            refused,
         )

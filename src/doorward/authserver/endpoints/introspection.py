@@ -35,7 +35,7 @@ class IntrospectionEndpoint:
                 raise InvalidClient("the client is not a resource server")
         token = form.one("token")
         if token is None:
-            raise InvalidRequest("no token", say="token is missing.")
+            raise InvalidRequest("no token", description="token is missing.")
         return json_response(await self._answer(token, caller.introspects))
 
     async def _answer(self, token: str, resource: str) -> dict[str, Any]:

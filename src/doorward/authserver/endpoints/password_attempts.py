@@ -67,18 +67,20 @@ async def begin_attempt(
 
 
 def _counted(limits: RateLimits, *counts: tuple[str, ...]) -> PasswordAttempt:
-    for say, rate, *keys in counts:
-        _count(limits, say, rate, *keys)
+    for description, rate, *keys in counts:
+        _count(limits, description, rate, *keys)
     return PasswordAttempt(limits, tuple(count[1:] for count in counts))
 
 
-def _count(limits: RateLimits, say: str, rate: str, *keys: str) -> None:
+def _count(limits: RateLimits, description: str, rate: str, *keys: str) -> None:
     try:
         limits.count(rate, *keys)
     except TooManyRequests as refusal:
         wait = _in_minutes(refusal.retry_after)
         raise TooManyRequests(
-            refusal.detail, retry_after=refusal.retry_after, say=say.format(wait=wait)
+            refusal.detail,
+            retry_after=refusal.retry_after,
+            description=description.format(wait=wait),
         ) from None
 
 

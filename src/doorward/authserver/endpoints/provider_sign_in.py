@@ -10,9 +10,8 @@ from doorward.authserver.authorize.provider_consent import (
     provider_consent_page,
     provider_consent_token,
 )
-from doorward.authserver.authorize.response import error_response
+from doorward.authserver.authorize.response import refuse_transaction
 from doorward.authserver.authorize.sign_in import complete_sign_in, sign_in_page
-from doorward.authserver.clients.registry import Client
 from doorward.authserver.endpoints.sign_in import read_form
 from doorward.authserver.grants.consents import client_digest
 from doorward.authserver.grants.transactions import Transaction
@@ -71,8 +70,8 @@ class ProviderSignInEndpoint:
                 other_account=other_account,
             )
         if decision != "allow":
-            denied = AccessDenied("the user said no", say="The user denied the request.")
-            return await self._refused(transaction, browser, client, denied)
+            denied = AccessDenied("the user said no", description="The user denied the request.")
+            return await refuse_transaction(services, transaction, browser, client, denied)
         await services.transactions.set_consent(
             handle, browser, transaction.request.scopes, client_digest(client)
         )
@@ -103,7 +102,7 @@ class ProviderSignInEndpoint:
             account, tokens = await self._account(provider, login, answer)
             return await self._sign_in(provider, browser, transaction, account, tokens)
         except ProviderRefused as refused:
-            return await self._refused(transaction, browser, client, refused)
+            return await refuse_transaction(services, transaction, browser, client, refused)
         except (AccountNotAllowed, ProviderUnavailable, ProviderGrantEnded) as problem:
             # Nothing is lost: the transaction is open, and the button begins another sign-in.
             self._record(provider, problem)
@@ -166,7 +165,7 @@ class ProviderSignInEndpoint:
         if not is_admitted(provider.provider.rules, account):
             raise AccountNotAllowed(
                 f"no rule of {provider.provider.name!r} admits subject {account.subject!r}",
-                say=f"{account.label} may not sign in here. Use another account.",
+                description=f"{account.label} may not sign in here. Use another account.",
             )
         return account, tokens
 
@@ -204,26 +203,6 @@ class ProviderSignInEndpoint:
             user,
             amr=["fed"],
             provider_session_id=session_id,
-        )
-
-    async def _refused(
-        self, transaction: Transaction, browser: Browser, client: Client, refused: OAuthRefused
-    ) -> Response:
-        services = self._services
-        async with services.store.writing() as connection:
-            await services.transactions.claim(
-                connection, transaction.handle, browser, transaction.user_id
-            )
-        services.record_event(
-            "authorization.refused", reason=refused.code, client_id=client.client_id
-        )
-        authorization = transaction.request
-        return error_response(
-            services.settings,
-            client,
-            authorization.redirect_uri,
-            authorization.state,
-            refused,
         )
 
     def _record(

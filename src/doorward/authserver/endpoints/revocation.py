@@ -30,7 +30,7 @@ class RevocationEndpoint:
             client = await authenticate_client(request, form, services)
         token = form.one("token")
         if token is None:
-            raise InvalidRequest("no token", say="token is missing.")
+            raise InvalidRequest("no token", description="token is missing.")
         await self._revoke(token, client.client_id)
         # 200 for every token: otherwise the response would tell which tokens exist.
         return json_response({})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from doorward.authserver.pages.safe_text import plain, visible_uri
 
-# Under these domains, each subdomain has another owner, so the tail has one more label. The list is
+# Under these domains, each subdomain has another owner, so the domain has one more label. The list is
 # not complete: it only changes what a page emphasizes.
 _SHARED = frozenset(
     {"amazonaws.com", "azurewebsites.net", "cloudfront.net", "deno.dev", "fly.dev", "github.io"}
@@ -26,23 +26,23 @@ _LONGEST_LABEL = 63
 @dataclass(frozen=True)
 class HostName:
     """
-    A host name for display: ``lead`` without emphasis, ``tail`` with emphasis, then ``port``.
+    A host name for display: ``subdomain`` without emphasis, ``domain`` with it, then ``port``.
 
-    ``tail`` is the domain that owns the host. Both parts are ASCII, so that no look-alike letters
-    are shown; ``reads_as`` is the name in its own script, if it has one. ``deep`` means that the
-    lead is long enough to mislead, so the page should point to the tail.
+    ``domain`` is the one that owns the host. Both parts are ASCII, so that no look-alike letters
+    are shown; ``reads_as`` is the name in its own script, if it has one. ``is_misleading`` means
+    that the subdomain is long enough to hide the domain, so the page should point to it.
     """
 
-    lead: str
-    tail: str
+    subdomain: str
+    domain: str
     port: str
     reads_as: str | None
-    deep: bool
+    is_misleading: bool
 
     @property
     def text(self) -> str:
         """The whole name in one piece, in ASCII."""
-        return f"{self.lead}{self.tail}{self.port}"
+        return f"{self.subdomain}{self.domain}{self.port}"
 
 
 def read_host(host: str) -> HostName:
@@ -55,18 +55,18 @@ def read_host(host: str) -> HostName:
     """
     name, port = _without_port(host.strip().rstrip("."))
     if _is_address(name):
-        return HostName("", name, port, None, deep=False)
+        return HostName("", name, port, None, is_misleading=False)
     labels = [_to_ascii(label) for label in name.lower().split(".")]
     own = ".".join(_from_ascii(label) for label in labels)
-    tail = labels[-_labels_that_decide(labels) :]
-    lead = labels[: len(labels) - len(tail)]
+    domain = labels[-_labels_of_domain(labels) :]
+    subdomain = labels[: len(labels) - len(domain)]
     whole = ".".join(labels)
     return HostName(
-        lead=_shortened(".".join(lead)) + ("." if lead else ""),
-        tail=".".join(tail),
+        subdomain=_shortened(".".join(subdomain)) + ("." if subdomain else ""),
+        domain=".".join(domain),
         port=port,
         reads_as=plain(own, 120) if own != whole else None,
-        deep=len(lead) > 1 or len(whole) > _LONG,
+        is_misleading=len(subdomain) > 1 or len(whole) > _LONG,
     )
 
 
@@ -85,7 +85,7 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _labels_that_decide(labels: list[str]) -> int:
+def _labels_of_domain(labels: list[str]) -> int:
     if ".".join(labels[-2:]) in _SHARED:
         return 3
     if len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL:
@@ -109,6 +109,8 @@ def _from_ascii(label: str) -> str:
         return label
 
 
-def _shortened(lead: str) -> str:
-    # Only the lead is shortened; its owner can choose any text for it.
-    return lead if len(lead) <= _LONG else f"{lead[: _LONG // 2]}…{lead[-_LONG // 4 :]}"
+def _shortened(subdomain: str) -> str:
+    # Only the subdomain is shortened; the owner of the domain can choose any text for it.
+    if len(subdomain) <= _LONG:
+        return subdomain
+    return f"{subdomain[: _LONG // 2]}…{subdomain[-_LONG // 4 :]}"

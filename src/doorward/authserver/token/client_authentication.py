@@ -67,11 +67,12 @@ def read_credentials(
     used = [method for method in AUTH_METHODS if method.is_used(authorization, form)]
     if len(used) != 1 or len(authorization) > 1:
         raise InvalidRequest(
-            "two methods of client authentication", say="Use one method of client authentication."
+            "two methods of client authentication",
+            description="Use one method of client authentication.",
         )
     credentials = used[0].read(authorization, form)
     if form.one("client_id") not in (None, credentials.client_id):
         raise InvalidRequest(
-            "two client ids", say="client_id is not the client that authenticates."
+            "two client ids", description="client_id is not the client that authenticates."
         )
     return used[0], credentials

@@ -31,12 +31,12 @@ async def read_request(request: Request) -> Parameters:
     Spec: RFC 6749 §3.2; OAuth 2.1 §3.2.2
     """
     if request.scope["query_string"]:
-        raise InvalidRequest("parameters in the query", say="Send parameters in the body.")
+        raise InvalidRequest("parameters in the query", description="Send parameters in the body.")
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/x-www-form-urlencoded":
         raise InvalidRequest(
             f"content type {media_type[:60]!r}",
-            say="Send the request as application/x-www-form-urlencoded.",
+            description="Send the request as application/x-www-form-urlencoded.",
         )
     body = await read_body(request, LONGEST_REQUEST)
     return parse_parameters(body, repeatable=frozenset({"resource"}))

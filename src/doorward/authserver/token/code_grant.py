@@ -62,9 +62,9 @@ async def redeem_code(services: Services, client: Client, form: Parameters) -> d
 def _read_request(services: Services, client: Client, form: Parameters) -> PresentedCode:
     code, verifier = form.one("code"), form.one("code_verifier")
     if code is None:
-        raise InvalidRequest("no code", say="code is missing.")
+        raise InvalidRequest("no code", description="code is missing.")
     if verifier is None:
-        raise InvalidRequest("no code_verifier", say="code_verifier is missing.")
+        raise InvalidRequest("no code_verifier", description="code_verifier is missing.")
     if not pkce.is_verifier(verifier):
         raise InvalidGrant("the code_verifier is not 43 to 128 unreserved characters")
     named = form.all_of("resource")

@@ -55,7 +55,7 @@ class TokenEndpoint:
     async def _grant(self, client: Client, form: Parameters) -> dict[str, Any]:
         name = form.one("grant_type")
         if name is None:
-            raise InvalidRequest("no grant_type", say="grant_type is missing.")
+            raise InvalidRequest("no grant_type", description="grant_type is missing.")
         grant_type = self._grant_types.get(name)
         if grant_type is None:
             raise UnsupportedGrantType(f"grant_type {name[:80]!r}")

@@ -81,26 +81,27 @@ def exchanges_of(settings: AuthServerSettings, client: Client) -> list[ExchangeP
 def _subject_token(form: Parameters) -> str:
     token = form.one("subject_token")
     if token is None:
-        raise InvalidRequest("no subject_token", say="subject_token is missing.")
+        raise InvalidRequest("no subject_token", description="subject_token is missing.")
     # Only access tokens grant access; an ID token only identifies a user.
     if form.one("subject_token_type") != ACCESS_TOKEN:
         raise InvalidRequest(
-            "another subject_token_type", say="subject_token_type must be that of an access token."
+            "another subject_token_type",
+            description="subject_token_type must be that of an access token.",
         )
     if form.one("requested_token_type") not in (None, ACCESS_TOKEN, JWT):
         raise InvalidRequest(
-            "another requested_token_type", say="Only access tokens are issued here."
+            "another requested_token_type", description="Only access tokens are issued here."
         )
     # The actor is always the authenticated client.
     if "actor_token" in form or "actor_token_type" in form:
-        raise InvalidRequest("an actor_token", say="actor_token is not supported.")
+        raise InvalidRequest("an actor_token", description="actor_token is not supported.")
     return token
 
 
 def _exchange_for(allowed: list[ExchangePolicy], form: Parameters) -> ExchangePolicy:
     named = {*form.all_of("resource"), *form.all_of("audience")}
     if len(named) != 1:
-        raise InvalidTarget(f"{len(named)} targets", say="Name exactly one target.")
+        raise InvalidTarget(f"{len(named)} targets", description="Name exactly one target.")
     target = named.pop()
     found = next((one for one in allowed if one.target == target), None)
     if found is None:
@@ -115,7 +116,7 @@ def _scopes(form: Parameters, worth: frozenset[str]) -> frozenset[str]:
     else:
         scopes = parse_scope(requested)
     if scopes is None:
-        raise InvalidScope("not a scope string", say="scope is not well-formed.")
+        raise InvalidScope("not a scope string", description="scope is not well-formed.")
     if not scopes or not scopes <= worth:
         raise InvalidScope("more than the caller's token is worth there")
     return scopes

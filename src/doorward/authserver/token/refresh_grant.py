@@ -88,10 +88,10 @@ async def refresh(services: Services, client: Client, form: Parameters) -> dict[
 def _read(services: Services, form: Parameters) -> _RefreshRequest:
     token, scope = form.one("refresh_token"), form.one("scope")
     if token is None:
-        raise InvalidRequest("no refresh_token", say="refresh_token is missing.")
+        raise InvalidRequest("no refresh_token", description="refresh_token is missing.")
     scopes = parse_scope(scope) if scope is not None else None
     if scope is not None and scopes is None:
-        raise InvalidScope("not a scope string", say="scope is not well-formed.")
+        raise InvalidScope("not a scope string", description="scope is not well-formed.")
     named = form.all_of("resource")
     resource = requested_resource(form, services.settings).uri if named else None
     return _RefreshRequest(token=token, scopes=scopes, resource=resource)

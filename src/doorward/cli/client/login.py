@@ -240,5 +240,5 @@ class LoginProgress:
     def show(self, code: Any) -> None:
         """Print the verification URL and the user code."""
         self._output.waiting("device", f"enter the code {code.user_code} at this URL:")
-        self._warn(code.address)
-        self._output.address(code.address)
+        self._warn(code.verification_uri)
+        self._output.address(code.verification_uri)

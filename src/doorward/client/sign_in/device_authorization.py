@@ -37,12 +37,12 @@ _MAX_URL_LENGTH = 2048
 @dataclass(frozen=True, kw_only=True)
 class DeviceCode:
     """
-    What to show: the user enters ``user_code`` at ``address``, or opens ``verification_uri_complete``.
+    What to show: the user enters ``user_code`` at ``verification_uri``, or opens ``verification_uri_complete``.
 
     ``expires_in`` is in seconds.
     """
 
-    address: str
+    verification_uri: str
     user_code: str = field(repr=False)
     verification_uri_complete: str | None = field(repr=False)
     expires_in: float
@@ -148,7 +148,7 @@ class DeviceSignIn(SignIn):
         if expires_in == 0:
             raise _malformed("the code has expired already")
         device_code = DeviceCode(
-            address=self._require_page(page, issuer),
+            verification_uri=self._require_page(page, issuer),
             user_code=user_code,
             verification_uri_complete=None
             if complete is None

@@ -21,9 +21,9 @@ from starlette.routing import Route
 from doorward.errors import ConfigurationError
 from doorward.guard.guard import Guard
 from doorward.guard.middleware import GuardMiddleware
-from doorward.identity import Identity, current_identity
+from doorward.identity import Identity
 from doorward.integrations.declared_rules import DeclaredPolicy, requires
-from doorward.integrations.error_reporting import report_to_caller
+from doorward.integrations.error_reporting import report_to_caller, require_caller
 from doorward.integrations.fastmcp.declared_rules import FastMcpDeclarations
 from doorward.integrations.fastmcp.input_schemas import InputSchemas
 from doorward.integrations.mcp_sdk.adapter import BEARER_PLACEHOLDER, SdkAdapter, connect
@@ -46,10 +46,7 @@ def current_user() -> Identity:
     Raises:
         ToolError: the server is not behind a guard, so there is no caller.
     """
-    caller = current_identity()
-    if caller is None:
-        raise ToolError("This tool is for callers who signed in.")
-    return caller
+    return require_caller(ToolError)
 
 
 CurrentUser = Annotated[Identity, Depends(current_user)]

@@ -17,14 +17,14 @@ from doorward.errors import ConfigurationError
 from doorward.guard.guard import Guard
 from doorward.guard.http.mounts import applications_at, path_served, session_manager_at
 from doorward.guard.middleware import GuardMiddleware
-from doorward.identity import Identity, current_identity
+from doorward.identity import Identity
 from doorward.integrations.declared_rules import (
     DeclaredPolicy,
     SingleNameDeclarations,
     requires,
     rules_on,
 )
-from doorward.integrations.error_reporting import report_to_caller
+from doorward.integrations.error_reporting import report_to_caller, require_caller
 from doorward.integrations.mcp_sdk.adapter import SdkAdapter, connect
 from doorward.integrations.mcp_sdk.events import keep_events_apart
 from doorward.integrations.mcp_sdk.lifespan import ServerLifespan, is_running, mounted_lifespan
@@ -45,10 +45,7 @@ def current_user() -> Identity:
     Raises:
         ToolError: the server is not behind a guard, so there is no caller.
     """
-    caller = current_identity()
-    if caller is None:
-        raise ToolError("This tool is for callers who signed in.")
-    return caller
+    return require_caller(ToolError)
 
 
 CurrentUser = Annotated[Identity, Resolve(current_user)]

@@ -7,11 +7,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from doorward.identity import Identity
+from doorward.identity import Identity, principal_of
 from doorward.mcp_server.elicitation.input_requests import InputRequest, on_the_wire
 from doorward.mcp_server.elicitation.pending_pages import PendingPages
 from doorward.mcp_server.elicitation.request_state import InvalidRequestState, RequestStateCipher
-from doorward.mcp_server.principal import principal_of
 from doorward.mcp_server.refusals import InvalidParams
 
 _encode = msgspec.json.Encoder(order="deterministic").encode

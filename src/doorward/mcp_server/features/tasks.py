@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Literal
 
-from doorward.mcp_server.principal import principal_of
+from doorward.identity import principal_of
 from doorward.mcp_server.refusals import (
     InternalFailure,
     InvalidParams,

@@ -3,9 +3,8 @@
 import asyncio
 
 from doorward.identity import SCOPE_KEY as IDENTITY_KEY
-from doorward.identity import Identity
+from doorward.identity import Identity, principal_of
 from doorward.mcp_server.http.disconnect import while_connected
-from doorward.mcp_server.principal import principal_of
 from doorward.mcp_server.refusals import NoSession, NotPost
 from doorward.mcp_server.request_context import RequestContext
 from doorward.mcp_server.server_state import ServerState

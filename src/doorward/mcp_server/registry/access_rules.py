@@ -3,8 +3,7 @@
 from collections.abc import Callable, Collection
 
 from doorward.errors import ConfigurationError
-from doorward.identity import Identity, Kind
-from doorward.mcp_server.principal import holds_all_of
+from doorward.identity import Identity, Kind, holds_all_of
 from doorward.policy import EVERY, Operation, Policy, Rule
 
 Decide = Callable[[Identity | None, Operation], bool]

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from doorward.errors import SessionRefused
-from doorward.identity import Identity
-from doorward.mcp_server.principal import Principal, holds_all_of
+from doorward.identity import Identity, Principal, holds_all_of
 from doorward.mcp_server.refusals import InvalidParams, ToolError
 from doorward.mcp_server.streams.event_log import EventLog
 from doorward.mcp_server.streams.in_flight import InFlight

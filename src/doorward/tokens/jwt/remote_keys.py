@@ -25,19 +25,20 @@ class Freshness:
     """
     How long a key set is used, in seconds.
 
-    ``shortest`` and ``longest`` bound the issuer's Cache-Control; ``usual`` applies without one.
-    ``stale`` is how much longer old keys are used while the issuer cannot be reached. A ``kid`` that
-    is not in the set causes at most ``unknown_kid_burst`` fetches at once, and then one every
-    ``unknown_kid`` seconds. ``retry`` is the least time between two fetches after a failure.
+    ``min_age`` and ``max_age`` bound the issuer's Cache-Control; ``default_age`` applies without
+    one. ``stale_if_error`` is how much longer old keys are used while the issuer cannot be reached.
+    A ``kid`` that is not in the set causes at most ``unknown_kid_burst`` fetches at once, and then
+    one every ``unknown_kid_interval``. ``retry_interval`` is the least time between two fetches
+    after a failure.
     """
 
-    shortest: float = 60.0
-    usual: float = 300.0
-    longest: float = 3600.0
-    stale: float = 3600.0
-    unknown_kid: float = 5.0
+    min_age: float = 60.0
+    default_age: float = 300.0
+    max_age: float = 3600.0
+    stale_if_error: float = 3600.0
+    unknown_kid_interval: float = 5.0
     unknown_kid_burst: int = 4
-    retry: float = 5.0
+    retry_interval: float = 5.0
 
 
 class RemoteKeys:
@@ -45,7 +46,7 @@ class RemoteKeys:
     The keys at ``jwks_uri``, fetched when needed, by one request at a time.
 
     A ``kid`` that is not in the set causes a fetch at once. Tokens with invented ``kid`` values
-    cause at most one fetch per ``unknown_kid`` seconds, and delay a new key by no more than that.
+    cause at most one fetch per ``unknown_kid_interval``, and delay a new key by no more than that.
 
     Spec: RFC 7517 §5; RFC 9111 §4.2.4 (stale-if-error, bounded)
     """
@@ -70,7 +71,7 @@ class RemoteKeys:
         self._stale_until = float("-inf")
         self._pause = NEVER
         self._unknown_kid_limit = TokenBucket(
-            self._freshness.unknown_kid_burst, self._freshness.unknown_kid
+            self._freshness.unknown_kid_burst, self._freshness.unknown_kid_interval
         )
         self._background_refresh: asyncio.Task[None] | None = None
         self._problem: str | None = None
@@ -198,10 +199,10 @@ class RemoteKeys:
 
     def _replace(self, content: bytes, keys: "KeySet", max_age: float | None) -> None:
         fresh = self._freshness
-        wanted = fresh.usual if max_age is None else max_age
+        wanted = fresh.default_age if max_age is None else max_age
         now = self._clock()
-        self._trusted = TimeRange(now, now + min(max(wanted, fresh.shortest), fresh.longest))
-        self._stale_until = self._trusted.until + fresh.stale
+        self._trusted = TimeRange(now, now + min(max(wanted, fresh.min_age), fresh.max_age))
+        self._stale_until = self._trusted.until + fresh.stale_if_error
         self._pause = NEVER
         self._problem = None
         if self._keys is None or content != self._content:
@@ -213,7 +214,7 @@ class RemoteKeys:
     def _keep_stale(self, problem: str) -> None:
         now = self._clock()
         self._problem = problem
-        self._pause = TimeRange(now, now + self._freshness.retry)
+        self._pause = TimeRange(now, now + self._freshness.retry_interval)
         if self._keys is not None and self._trusted.until <= now < self._stale_until:
             self._trusted = TimeRange(
                 self._trusted.since, min(self._pause.until, self._stale_until)

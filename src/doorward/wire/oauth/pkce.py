@@ -3,7 +3,6 @@
 import hashlib
 import re
 from base64 import urlsafe_b64encode
-from hmac import compare_digest
 
 METHOD = "S256"
 
@@ -37,16 +36,3 @@ def challenge_of(verifier: str) -> str:
     """
     digest = hashlib.sha256(verifier.encode("ascii")).digest()
     return urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
-
-
-def matches(verifier: str, challenge: str) -> bool:
-    """
-    Return whether ``challenge`` is the S256 challenge of ``verifier``.
-
-    Compares in constant time. A malformed verifier matches no challenge.
-
-    Spec: RFC 7636 §4.6
-    """
-    if not is_verifier(verifier) or not is_challenge(challenge):
-        return False
-    return compare_digest(challenge_of(verifier), challenge)
