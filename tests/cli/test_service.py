@@ -130,7 +130,6 @@ def test_a_service_never_uses_what_a_person_holds(
             "two-credentials",
             id="both",
         ),
-        pytest.param(("--client-secret-file", "secret.txt"), "not-a-service", id="a-person"),
         pytest.param((*NIGHTLY, "--client-key", "secret.txt"), "unreadable-key", id="no-key"),
     ],
 )
@@ -219,7 +218,7 @@ def test_the_user_alone_moves_a_client_to_another_issuer(
     assert [secret_of(request) for request in posted] == [SECRET, SECRET]
 
 
-def test_an_issuer_is_for_services_and_must_be_one(
+def test_an_issuer_is_of_a_client_and_must_be_one(
     doorward: Command, fake_issuer: FakeIssuer, secret_file: Path
 ) -> None:
     person = doorward("login", SERVER, "--issuer", ISSUER)
@@ -227,7 +226,7 @@ def test_an_issuer_is_for_services_and_must_be_one(
     plain = doorward("login", SERVER, *words, "--issuer", "http://login.example")
 
     assert (person.status, plain.status, fake_issuer.asked) == (2, 2, [])
-    assert "(not-a-service)" in person.err
+    assert "(no-client-id)" in person.err
     assert "(insecure-issuer)" in plain.err
 
 

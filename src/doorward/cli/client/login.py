@@ -34,6 +34,7 @@ EPILOG = examples(
     "doorward login https://mcp.example/mcp --paste",
     "doorward login https://mcp.example/mcp --account work",
     "doorward login https://mcp.example/mcp --client-id my-registered-client --port 8765",
+    "doorward login https://mcp.example/mcp --client-id my-web-client --port 8765 --issuer https://login.example --client-secret-file secret.txt",
     "doorward login https://mcp.example/mcp --service --client-id nightly --issuer https://login.example --client-secret-file secret.txt",
 )
 
@@ -58,7 +59,8 @@ def login(
     port: Annotated[
         int,
         typer.Option(
-            help="Listen on this loopback port for the redirect; 0 picks a free one.",
+            help="Listen on exactly this port: the redirect URI is http://127.0.0.1:PORT/callback. "
+            "0 picks a free one.",
             min=0,
             max=65535,
         ),
@@ -94,6 +96,10 @@ def login(
     Opens the sign-in page of the server's authorization server in the browser, and waits for the
     redirect on a loopback port. Over SSH, use "--paste" or "--device". The tokens are stored in a
     file that only you can read, encrypted with a key in the system keyring if there is one.
+
+    With "--client-id", uses a client that you registered with the redirect URI of "--port"; the
+    secret of such a client comes from "--client-secret-file". "doorward idp show" says where to
+    register one. Client id, secret and port are stored for the next sign-in.
 
     With "--service", signs in without a browser, with the secret in $DOORWARD_CLIENT_SECRET,
     "--client-secret-file" or "--client-key". The tokens are stored under "--account", or under the
@@ -152,10 +158,11 @@ async def _login(
         client_id=asked.client_id,
         document=require_document_url(document) if document else None,
     )
+    who = asked.service
     chosen = {
         "client_config": client_config,
         **options,
-        **asked.service.options(token_store, client_id_without_service=True),
+        **(who.options(token_store) if who.wanted else who.options_of_person(token_store)),
     }
     if asked.service.wanted and {"show", "paste"} & options.keys():
         raise UsageProblem(

@@ -1,4 +1,4 @@
-"""The options of a service: its client id, its issuer and its credential."""
+"""The options of a pre-registered client: its client id, its issuer and its credential."""
 
 import os
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ Issuer = Annotated[
     typer.Option(
         "--issuer",
         metavar="URL",
-        help="The issuer of the service's client: only it gets the secret. Needed once; "
-        "it is stored for the client.",
+        help="The issuer of the client: only it gets the secret. Needed once; it is stored for the "
+        "client.",
     ),
 ]
 SecretFile = Annotated[
@@ -60,7 +60,7 @@ KeyFile = Annotated[
 
 @dataclass(frozen=True)
 class ServiceOptions:
-    """The parsed options of a service; ``wanted`` is false without ``--service``."""
+    """The parsed options of a client; ``wanted`` is false without ``--service``."""
 
     wanted: bool
     client_id: str | None
@@ -72,14 +72,11 @@ class ServiceOptions:
         """Return the account that the tokens are stored under, apart from those of a person."""
         return named or self.client_id if self.wanted else named
 
-    def options(
-        self, token_store: "TokenStore", *, client_id_without_service: bool = False
-    ) -> dict[str, Any]:
+    def options(self, token_store: "TokenStore") -> dict[str, Any]:
         """
         Return the arguments for a connection of this service; none without ``--service``.
 
-        Stores ``--issuer`` as the client's issuer. With ``client_id_without_service``, ``--client-id``
-        is valid without ``--service``.
+        Stores ``--issuer`` as the client's issuer.
 
         Raises:
             ConfigurationError: ``not-a-service``, ``no-client-id``, ``no-issuer``,
@@ -87,15 +84,11 @@ class ServiceOptions:
         """
         files = [file for file in (self.secret_file, self.key_file) if file is not None]
         if not self.wanted:
-            if (
-                files
-                or self.issuer
-                or (self.client_id is not None and not client_id_without_service)
-            ):
+            if files or self.issuer or self.client_id is not None:
                 raise _usage(
                     "not-a-service",
-                    "--issuer, --client-id, --client-secret-file and --client-key are for services.",
-                    "Add --service, or remove them.",
+                    "Here, --issuer, --client-id, --client-secret-file and --client-key are for services.",
+                    "Add --service. To sign in yourself with that client, give them to doorward login.",
                 )
             return {}
         if self.client_id is None:
@@ -115,6 +108,36 @@ class ServiceOptions:
         issuer = self._pinned(token_store, self.client_id)
         client_config = ClientConfig(client_id=self.client_id, issuer=issuer, **credential)
         return {"grant": ClientCredentials(), "client_config": client_config}
+
+    def options_of_person(self, token_store: "TokenStore") -> dict[str, Any]:
+        """
+        Return the arguments for the sign-in of a person with this client, beside its client id.
+
+        A secret goes to the issuer that the user named, as the secret of a service does.
+
+        Raises:
+            ConfigurationError: ``not-for-a-person``, ``no-client-id``, ``no-issuer``, or what is
+                wrong with the file.
+        """
+        if self.key_file is not None:
+            raise _usage(
+                "not-for-a-person",
+                "--client-key is for services.",
+                "Add --service, or sign in with --client-secret-file.",
+            )
+        if self.secret_file is None and self.issuer is None:
+            return {}
+        if self.client_id is None:
+            raise _usage(
+                "no-client-id",
+                "--issuer and --client-secret-file need the client id of a pre-registered client.",
+                "Add --client-id.",
+            )
+        credential = self._credential() if self.secret_file is not None else {}
+        issuer = self._pinned(token_store, self.client_id)
+        return {
+            "client_config": ClientConfig(client_id=self.client_id, issuer=issuer, **credential)
+        }
 
     def _pinned(self, token_store: "TokenStore", client_id: str) -> str:
         if self.issuer is not None:

@@ -13,6 +13,7 @@ from doorward.client.refusals import DiscoveryFailed, ProtocolBroken, SignInFail
 from doorward.errors import ConfigurationError
 from doorward.jose.private_key import PrivateKey
 from doorward.net.client_authentication import CLIENT_AUTH_METHODS
+from doorward.wire import address
 from doorward.wire.address import require_issuer
 from doorward.wire.oauth.client_metadata import is_client_id_url
 from doorward.wire.oauth.server_metadata import ServerMetadata
@@ -165,8 +166,9 @@ async def register(
         raise SignInFailed(
             "no-registration",
             f"{server.issuer} has no dynamic client registration.",
-            f"Register a native client there with the redirect URI {redirect_uri}, then use its "
-            "id with --client-id.",
+            f"Register a native client there with the redirect URI {redirect_uri}. Then sign in with "
+            f"--client-id{_port(redirect_uri)}; a client with a secret needs --client-secret-file and "
+            "--issuer too.",
         )
     client_metadata: dict[str, Any] = {
         "client_name": client_config.name,
@@ -190,7 +192,9 @@ async def register(
             "registration-refused",
             f"{server.issuer} refused to register this client ({answer.status}"
             f"{_error_code(answer.body, answer.status)}).",
-            "Register a client there yourself, and use its id with --client-id.",
+            f"Register a native client there yourself, with the redirect URI {redirect_uri}. Then sign in "
+            f"with --client-id{_port(redirect_uri)}; a client with a secret needs --client-secret-file "
+            "and --issuer too.",
         )
     return _read(answer.document(), server, redirect_uri)
 
@@ -221,6 +225,12 @@ def _read(document: dict[str, Any], server: ServerMetadata, redirect_uri: str) -
         redirect_uri=redirect_uri,
         kind="registered",
     )
+
+
+def _port(redirect_uri: str) -> str:
+    """Return the option that listens at ``redirect_uri`` again; nothing without a port in it."""
+    parts = address.split(redirect_uri)
+    return f" and --port {parts.port}" if parts is not None and parts.port else ""
 
 
 def _is_credential(value: object) -> bool:

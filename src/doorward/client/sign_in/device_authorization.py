@@ -70,9 +70,11 @@ class DeviceSignIn(SignIn):
         document = await self._request_device_code(found, scopes, registration)
         code, device_code, interval = self._parse(document, found.server.issuer)
         self.show(device_code)
-        return await self._poll(
+        tokens = await self._poll(
             found, scopes, prover, registration, code, device_code.expires_in, interval
         )
+        await self._save_registration(registration, kept)
+        return tokens
 
     async def _request_device_code(
         self, found: DiscoveredIssuer, scopes: frozenset[str], registration: Registration

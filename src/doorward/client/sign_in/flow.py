@@ -36,6 +36,7 @@ from doorward.client.refusals import ProtocolBroken, SignInFailed
 from doorward.client.sign_in.browser import open_browser, require_web_address
 from doorward.client.sign_in.listener import Listener
 from doorward.client.sign_in.pasted_redirect import PastedRedirect, ReadRedirectUrl
+from doorward.client.sign_in.pre_registered import timed_out_hint, with_stored_parts
 from doorward.client.storage.open_store import open_store
 from doorward.jose.private_key import PrivateKey
 from doorward.wire.oauth.server_metadata import ServerMetadata
@@ -196,7 +197,7 @@ class SignIn:
         self, found: DiscoveredIssuer, scopes: frozenset[str], prover: DpopProver | None
     ) -> Tokens:
         kept = self.token_store.registration_for(found.server.issuer)
-        async with await self._receiver(self.port or _port_of(kept)) as listener:
+        async with await self._receiver(kept) as listener:
             registration = await self._registration(found, scopes, listener.redirect_uri, kept)
             attempt = AuthorizationRequest(
                 server=found.server,
@@ -208,22 +209,34 @@ class SignIn:
             )
             if registration is kept and await self._is_client_rejected(attempt):
                 raise SignInFailed(
-                    "invalid-client", "The authorization server no longer accepts this client."
+                    "invalid-client",
+                    f"The authorization server no longer accepts the client {kept.client_id}.",
+                    "Register a client there, and give its id with --client-id.",
                 )
             url = require_web_address(attempt.url())
             self.progress("browser", url)
             # With an existing session, the browser returns before the call that opened it does.
             listener.expect(attempt.state)
             await anyio.to_thread.run_sync(self.browser, url, abandon_on_cancel=True)
-            answer = await listener.answer(attempt.state, self.timeout)
+            try:
+                answer = await listener.answer(attempt.state, self.timeout)
+            except SignInFailed as refusal:
+                raise timed_out_hint(refusal, registration, listener.redirect_uri) from None
         code = validate_authorization_response(attempt, answer)
         self.progress("answer", found.server.issuer)
-        return await exchange_code(
+        tokens = await exchange_code(
             self.http_client, attempt, registration, code, self.clock, prover
         )
+        await self._save_registration(registration, kept)
+        return tokens
 
-    async def _receiver(self, port: int) -> Listener | PastedRedirect:
-        return await Listener.open(port) if self.paste is None else PastedRedirect(self.paste, port)
+    async def _receiver(self, kept: Registration | None) -> Listener | PastedRedirect:
+        port = self.port or _port_of(kept)
+        if self.paste is not None:
+            return PastedRedirect(self.paste, port)
+        # A port that the user registered by hand is the only one that the server accepts.
+        exact = bool(self.port) or (kept is not None and kept.kind == "pre-registered")
+        return await Listener.open(port, exact=exact)
 
     async def _registration(
         self,
@@ -237,10 +250,20 @@ class SignIn:
             registration = await register(
                 self.http_client, found.server, redirect_uri, self.client_config, scopes
             )
+        chosen = bool(self.port)
+        registration = with_stored_parts(registration, kept, redirect_uri, chosen=chosen)
+        # A client id with a typing error must not be the one that the next sign-in uses.
+        if registration.kind != "pre-registered":
+            await self._save_registration(registration, kept)
+        where = f", redirect URI {redirect_uri}" if registration.kind == "pre-registered" else ""
+        self.progress("client", f"{registration.client_id} ({registration.kind}{where})")
+        return registration
+
+    async def _save_registration(
+        self, registration: Registration, kept: Registration | None
+    ) -> None:
         if registration is not kept:
             await anyio.to_thread.run_sync(self.token_store.save_registration, registration)
-        self.progress("client", f"{registration.client_id} ({registration.kind})")
-        return registration
 
     async def _is_client_rejected(self, attempt: AuthorizationRequest) -> bool:
         """

@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import os
 from types import TracebackType
 from typing import Self
 
@@ -44,16 +45,27 @@ class Listener:
         self.port = 0
 
     @classmethod
-    async def open(cls, preferred_port: int = 0) -> "Listener":
+    async def open(cls, preferred_port: int = 0, *, exact: bool = False) -> "Listener":
         """
         Return a listener on ``preferred_port`` if it is free, else on any free port.
 
         The registered redirect URI has the port of the first sign-in, and many servers compare it.
+        With ``exact``, another port is no substitute: the user registered this one.
+
+        Raises:
+            SignInFailed: with reason ``redirect-port-unusable``, with ``exact``.
         """
         listener = cls()
         try:
             await listener._bind(preferred_port)
-        except OSError:
+        except OSError as error:
+            if exact:
+                raise SignInFailed(
+                    "redirect-port-unusable",
+                    f"Cannot listen on port {preferred_port} of {HOST}: {os.strerror(error.errno or 0)}.",
+                    "Stop the program that uses it, or register another redirect URI and give its port "
+                    "with --port.",
+                ) from None
             await listener._bind(0)
         return listener
 
