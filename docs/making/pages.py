@@ -51,6 +51,14 @@ def providers() -> str:
     return NOTE + providers_page(PROVIDERS)
 
 
+def clients() -> str:
+    """Return the page about clients that are registered by hand, from what is known of them."""
+    from doorward.idp import PROVIDERS
+    from doorward.idp.registration_guide import clients_page
+
+    return NOTE + clients_page(PROVIDERS)
+
+
 def written_pages() -> Iterator[Path]:
     """Yield the pages that people write and that show files of the repository."""
     for page in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]:
@@ -82,6 +90,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reasons.md": reasons,
     "docs/cli.md": command_line,
     "docs/providers.md": providers,
+    "docs/clients.md": clients,
     **dict(drawings()),
 }
 

@@ -7,6 +7,7 @@ import pytest
 
 from doorward.cli.idp.probe import difference
 from doorward.idp import PROVIDERS, Preset
+from doorward.idp.clients import CLIENTS
 from tests.cli.conftest import Command, Running
 
 SEED = ("pkce", "rfc8414", "rfc7591", "rfc8707")
@@ -64,6 +65,28 @@ def test_one_provider_is_shown_with_what_to_do(doorward: Command) -> None:
     assert "Included Custom Audience" in ended.out
     assert "(not verified)" in ended.out
     assert doorward("idp", "show", "keycloak", "--json").document["quirks"][0]["departs_from"]
+
+
+def test_a_provider_without_registration_is_shown_with_what_each_client_needs(
+    doorward: Command,
+) -> None:
+    shown = doorward("idp", "show", "okta").out
+    document = doorward("idp", "show", "okta", "--json").document
+
+    for client in CLIENTS:
+        assert f"\n{client.title}\n" in shown
+        assert all(f"  redirect URI  {uri}\n" in shown for uri in client.redirect_uris.value)
+    assert "--issuer 'https://{org}.okta.com/oauth2/{server}'" in shown
+    assert [one["name"] for one in document["clients"]] == [client.name for client in CLIENTS]
+    assert document["manual_registration"]["place"]["value"]
+    assert "Claude" not in doorward("idp", "show", "descope").out
+
+
+def test_a_provider_that_our_own_client_refuses_is_shown_as_such(doorward: Command) -> None:
+    told = "It refuses this provider, because the metadata does not offer PKCE with S256."
+
+    assert told in doorward("idp", "show", "entra").out
+    assert told not in doorward("idp", "show", "okta").out
 
 
 @pytest.mark.parametrize("preset", PROVIDERS, ids=lambda preset: preset.name)

@@ -52,7 +52,12 @@ def fake_issuer(
     """The issuer, and a browser in which its user signs in."""
     found = Registered(getattr(request, "param", ("client_secret_basic",)))
     monkeypatch.setattr("doorward.client.connection.PinnedTransport", lambda _: found.transport)
-    monkeypatch.setattr(webbrowser, "open", lambda url, new=0: found.browser(url) is None)
+
+    def opened(url: str, new: int = 0) -> bool:
+        found.browser(url)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", opened)
     monkeypatch.delenv("DOORWARD_CLIENT_SECRET", raising=False)
     yield found
 

@@ -32,6 +32,8 @@ def facts_of(preset: Preset) -> Iterator[Fact[Any]]:
         yield preset.lookup
     for quirk in preset.quirks:
         yield from (quirk.fact, quirk.remedy)
+    if preset.manual is not None:
+        yield from (preset.manual.place, preset.manual.redirect_uris)
     if preset.matrix is not None:
         yield from (getattr(preset.matrix, column.key) for column in COLUMNS)
 

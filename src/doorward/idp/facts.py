@@ -70,6 +70,22 @@ class Quirk:
     remedy: Fact[str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ManualRegistration:
+    """
+    How an administrator registers a client by hand.
+
+    ``place`` tells where, in the terms of the provider's own screens. ``redirect_uris`` tells how the
+    provider compares them.
+    """
+
+    place: Fact[str]
+    redirect_uris: Fact[str]
+
+
+EXACTLY = UNSOURCED.suggests("Compared exactly, with the port.")
+"""How most providers compare redirect URIs. A client needs a fixed port there."""
+
 Cell = Fact[Answer]
 
 

@@ -1,22 +1,32 @@
 """The documentation page about providers, generated from the presets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from doorward.idp.matrix import COLUMNS
 from doorward.idp.preset import Preset
-from doorward.idp.rendering import doubt, facts_in_words, row_texts, source_rows
+from doorward.idp.registration_guide import place_in_words
+from doorward.idp.rendering import (
+    doubt,
+    escaped,
+    facts_in_words,
+    markdown_table,
+    row_texts,
+    source_rows,
+)
 from doorward.idp.seed import SOURCE
 
 
 def table(presets: Sequence[Preset]) -> str:
     """Return the table of providers as Markdown."""
-    return _markdown(["Provider", *(column.title for column in COLUMNS)], map(row_texts, presets))
+    return markdown_table(
+        ["Provider", *(column.title for column in COLUMNS)], map(row_texts, presets)
+    )
 
 
 def sources(presets: tuple[Preset, ...]) -> str:
     """Return the source and date of every cell as a Markdown table."""
     headings = ["Provider", "Column", "Answer", "Note", "Date", "Source"]
-    return _markdown(headings, source_rows(presets))
+    return markdown_table(headings, source_rows(presets))
 
 
 def providers_page(providers: tuple[Preset, ...]) -> str:
@@ -33,6 +43,7 @@ def providers_page(providers: tuple[Preset, ...]) -> str:
         "    policy=policy,",
         ")",
         "```\n",
+        "If a provider does not let clients register themselves, [register them by hand](clients.md).\n",
         "If a provider's tokens cannot name the MCP server as their audience, add `audience`; its section gives the value.\n",
         table(providers),
         "`?` after an answer means not verified, `?` alone means unknown, and `exp.` means experimental.",
@@ -50,30 +61,21 @@ def providers_page(providers: tuple[Preset, ...]) -> str:
 def _section(preset: Preset) -> str:
     lines = [f"## {preset.title}\n", f"`{preset.name}`\n"]
     lines += [f"- {name}: {_told(name, value)}" for name, value in facts_in_words(preset)]
+    lines += [
+        f"- register by hand, {name}: {escaped(value)}" for name, value in place_in_words(preset)
+    ]
     lines.append("")
     for quirk in preset.quirks:
         lines += [
-            f"- **{quirk.departs_from}**: {_escaped(quirk.fact.value)}{doubt(quirk.fact)}",
-            f"  To do: {_escaped(quirk.remedy.value)}{doubt(quirk.remedy)}",
+            f"- **{quirk.departs_from}**: {escaped(quirk.fact.value)}{doubt(quirk.fact)}",
+            f"  To do: {escaped(quirk.remedy.value)}{doubt(quirk.remedy)}",
         ]
     return "\n".join(lines) + "\n"
 
 
 def _told(name: str, value: str) -> str:
     if name not in ("issuer", "metadata"):
-        return _escaped(value)
+        return escaped(value)
     # URL templates as code: Markdown would turn them into broken links.
     form, space, rest = value.partition(" ")
-    return f"`{form}`{space}{_escaped(rest)}"
-
-
-def _markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
-    lines += ["| " + " | ".join(map(_escaped, row)) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
-def _escaped(text: str) -> str:
-    for character in "|<*_{":
-        text = text.replace(character, f"\\{character}")
-    return text
+    return f"`{form}`{space}{escaped(rest)}"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from doorward.idp.facts import Fact, Matrix, Quirk, TokenKind
+from doorward.idp.facts import Fact, ManualRegistration, Matrix, Quirk, TokenKind
 from doorward.idp.sign_in import ProviderSignIn
 from doorward.tokens import TokenProfile
 
@@ -24,7 +24,8 @@ class Preset:
     ``tokens`` is "jwt", "opaque", or "either" if the customer's settings decide. ``lookup`` describes
     how an opaque token is looked up: by RFC 7662, unless ``own_lookup`` names another API.
     ``profile`` is ``None`` without JWTs. ``introspected`` is the profile of introspection responses,
-    if it does not follow from ``profile``. ``matrix`` is ``None`` if this is not a provider.
+    if it does not follow from ``profile``. ``manual`` describes how a client is registered by hand,
+    for providers that do not let every client register itself. ``matrix`` is ``None`` if this is not a provider.
     ``sign_in`` describes how people sign in there through our authorization server; ``None`` if it is
     plain OpenID Connect.
 
@@ -55,5 +56,6 @@ class Preset:
     introspected: TokenProfile | None = None
     facts: tuple[Fact[str], ...] = ()
     quirks: tuple[Quirk, ...] = ()
+    manual: ManualRegistration | None = None
     matrix: Matrix | None = None
     sign_in: ProviderSignIn | None = None

@@ -1,5 +1,6 @@
 """The table and the presets as text and JSON, for the command line and the pages."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from doorward.idp.facts import Answer, Cell, Fact
@@ -96,6 +97,12 @@ def preset_document(preset: Preset) -> dict[str, Any]:
         "algorithms": list(preset.algorithms),
         "claims": fact_document(preset.claims),
         "facts": [fact_document(fact) for fact in preset.facts],
+        "manual_registration": {
+            "place": fact_document(preset.manual.place),
+            "redirect_uris": fact_document(preset.manual.redirect_uris),
+        }
+        if preset.manual
+        else None,
         "quirks": [
             {
                 "departs_from": quirk.departs_from,
@@ -145,3 +152,17 @@ def _profile(preset: Preset) -> list[tuple[str, str]]:
         ("scopes in", ", else ".join(profile.scope_claims)),
         ("roles in", ", ".join(paths) or "nowhere that is a list of names"),
     ]
+
+
+def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table as Markdown."""
+    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
+    lines += ["| " + " | ".join(map(escaped, row)) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Return ``text`` without what Markdown would read as markup."""
+    for character in "|<*_{":
+        text = text.replace(character, f"\\{character}")
+    return text

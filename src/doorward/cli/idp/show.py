@@ -9,7 +9,9 @@ from doorward.cli.output import Output
 from doorward.cli.running import fail
 from doorward.errors import DoorwardError
 from doorward.idp import find
+from doorward.idp.clients import CLIENTS
 from doorward.idp.matrix import COLUMNS
+from doorward.idp.registration_guide import client_document, client_in_words, place_in_words
 from doorward.idp.rendering import cell_of, cell_text, doubt, facts_in_words, preset_document
 
 EPILOG = examples("doorward idp show keycloak", "doorward idp show entra --json")
@@ -23,7 +25,8 @@ def show(name: ProviderName, as_json: AsJson = False) -> None:
     """
     Show one provider: its tokens, its quirks, and how to configure it for MCP.
 
-    Unverified claims are marked. The JSON has all dates and sources.
+    For a provider that does not let every client register itself, also shows the redirect URIs to
+    register for each common MCP client, and where to enter the client id. Unverified claims are marked. The JSON has all dates and sources.
     """
 
     output = Output(as_json=as_json)
@@ -33,13 +36,18 @@ def show(name: ProviderName, as_json: AsJson = False) -> None:
         fail(output, error)
         return
     if as_json:
-        output.document(preset_document(preset))
+        clients = [client_document(client) for client in CLIENTS] if preset.manual else []
+        output.document({**preset_document(preset), "clients": clients})
         return
     output.facts(preset.title, facts_in_words(preset))
     if preset.matrix is not None:
         output.facts("Support", _support(preset))
     for quirk in preset.quirks:
         print_quirk(output, quirk)
+    if preset.manual is not None:
+        output.facts("To register a client by hand", place_in_words(preset))
+        for client in CLIENTS:
+            output.facts(client.title, client_in_words(client, preset))
 
 
 def _support(preset: Any) -> list[tuple[str, str]]:

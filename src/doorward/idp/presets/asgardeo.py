@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.facts import EXACTLY, UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
@@ -71,6 +71,12 @@ ASGARDEO = Preset(
             fact=_CODE.says("scopes_supported of the OAuth document is always empty."),
             remedy=_CODE.suggests("Name the scopes in Guard: challenge_scopes, scopes_supported."),
         ),
+    ),
+    manual=ManualRegistration(
+        place=UNSOURCED.suggests(
+            "Applications > New Application > MCP Client Application; Protocol > Authorized redirect URLs, Client ID."
+        ),
+        redirect_uris=EXACTLY,
     ),
     matrix=Matrix(
         pkce=_CODE.says(Answer.YES),

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.facts import EXACTLY, UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
@@ -89,6 +89,12 @@ AUTH0 = Preset(
                 "Settings > Advanced > Include Issuer in Authorization Responses: on."
             ),
         ),
+    ),
+    manual=ManualRegistration(
+        place=UNSOURCED.suggests(
+            "Applications > Applications > Create Application > Native, or Regular Web Application for a client with a secret; Settings > Allowed Callback URLs."
+        ),
+        redirect_uris=EXACTLY,
     ),
     matrix=Matrix(
         pkce=_DOCUMENT.says(Answer.YES),

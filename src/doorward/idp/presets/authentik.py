@@ -2,13 +2,17 @@
 
 from datetime import date
 
-from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.facts import UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
 _SEEN = date(2026, 11, 21)
 _DOCS = Source("https://docs.goauthentik.io/add-secure-apps/providers/oauth2/", _SEEN)
 _RESOURCE = Source("https://github.com/IBM/mcp-context-forge/issues/4171", _SEEN)
+
+_BY_HAND = UNSOURCED.suggests(
+    "Applications > Providers > Create > OAuth2/OpenID Provider, Client type Public, or Confidential for a client with a secret; give its Client ID to the client."
+)
 
 AUTHENTIK = Preset(
     name="authentik",
@@ -36,9 +40,7 @@ AUTHENTIK = Preset(
             fact=UNSOURCED.suggests(
                 "The issuer ends in a slash, and is one for each application or one for all."
             ),
-            remedy=UNSOURCED.suggests(
-                "Applications > Providers > your provider > Advanced protocol settings > Issuer mode; write the issuer as the metadata prints it."
-            ),
+            remedy=_BY_HAND,
         ),
         Quirk(
             departs_from="RFC 8707 §2",
@@ -54,6 +56,10 @@ AUTHENTIK = Preset(
                 "Applications > Providers > Create > OAuth2/OpenID Provider, Client type Public; give its Client ID to the client."
             ),
         ),
+    ),
+    manual=ManualRegistration(
+        place=_BY_HAND,
+        redirect_uris=UNSOURCED.suggests("Compared as Matching mode says: Strict or Regex."),
     ),
     matrix=Matrix(
         pkce=_DOCS.says(Answer.YES, "in newer versions"),

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.facts import UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
@@ -16,6 +16,14 @@ _SURVEY = Source("https://zuplo.com/learn/mcp/compatibility/identity-providers",
 _NEWS = Source(
     "https://cloudsteak.com/aws-amazon-cognito-now-supports-resource-indicators-to-simplify-enhancing-protection-of-oauth-2-0-resources",
     date(2026, 11, 22),
+)
+
+_CALLBACKS = Source(
+    "https://docs.aws.amazon.com/sdk-for-kotlin/api/latest/cognitoidentityprovider/aws.sdk.kotlin.services.cognitoidentityprovider.model/-create-user-pool-client-request/callback-urls.html",
+    date(2026, 11, 30),
+)
+_BY_HAND = UNSOURCED.suggests(
+    "App clients > Create app client, with or without a secret; Login pages > Allowed callback URLs; give its Client ID to the client."
 )
 
 COGNITO = Preset(
@@ -77,9 +85,13 @@ COGNITO = Preset(
         Quirk(
             departs_from="RFC 7591 §3",
             fact=_SURVEY.says("There is no dynamic registration."),
-            remedy=UNSOURCED.suggests(
-                "App clients > Create app client, without a secret; give its Client ID to the client."
-            ),
+            remedy=_BY_HAND,
+        ),
+    ),
+    manual=ManualRegistration(
+        place=_BY_HAND,
+        redirect_uris=_CALLBACKS.says(
+            "Compared exactly. Only https is accepted, and http://localhost; http://127.0.0.1 is not."
         ),
     ),
     matrix=Matrix(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.facts import UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
@@ -36,6 +36,19 @@ _SCOPES = _CLAIMS.says(
 _PROXY = (
     "Put an authorization server of your own in front that publishes S256 and drops `resource`."
 )
+_REPLY_URL = Source(
+    "https://learn.microsoft.com/en-us/entra/identity-platform/reply-url", date(2026, 11, 30)
+)
+_BY_HAND = UNSOURCED.suggests(
+    "App registrations > New registration; Authentication > Add a platform > Mobile and desktop applications, or Web for a client with a secret; give its Application (client) ID to the client."
+)
+
+_MANUAL = ManualRegistration(
+    place=_BY_HAND,
+    redirect_uris=_REPLY_URL.suggests(
+        "The port of http://localhost is ignored. http://127.0.0.1 is entered in the manifest only."
+    ),
+)
 _QUIRKS = (
     Quirk(
         departs_from="RFC 8414 §2; MCP 2026-07-28 authorization, PKCE",
@@ -66,9 +79,7 @@ _QUIRKS = (
     Quirk(
         departs_from="RFC 7591 §3",
         fact=_SURVEY.says("There is no dynamic registration."),
-        remedy=UNSOURCED.suggests(
-            "App registrations > New registration > Public client/native, redirect URI http://localhost; give its Application (client) ID to the client."
-        ),
+        remedy=_BY_HAND,
     ),
 )
 
@@ -117,6 +128,7 @@ ENTRA_V2 = Preset(
     ),
     facts=(_SUBJECT, _SCOPES, _SERVICE),
     quirks=_QUIRKS,
+    manual=_MANUAL,
     matrix=_MATRIX,
 )
 
@@ -157,6 +169,7 @@ ENTRA_V1 = Preset(
             ),
         ),
     ),
+    manual=_MANUAL,
     matrix=_MATRIX,
 )
 

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.facts import UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
 from doorward.idp.sign_in import ProviderSignIn, SignInEndpoints
 from doorward.tokens import TokenProfile
@@ -12,6 +12,11 @@ _DCR = Source("https://github.com/github/github-mcp-server/issues/2532", date(20
 _COPY = Source(
     "https://github.com/octokit/routes (29.3.0), check-a-token.html: GitHub's page as it was kept",
     date(2026, 11, 22),
+)
+
+_LOOPBACK = Source("https://github.com/github/docs/pull/16981", date(2026, 11, 30))
+_BY_HAND = UNSOURCED.suggests(
+    "Settings > Developer settings > OAuth Apps > New OAuth App, one per client: it has one callback URL and a secret. Give its Client ID to the client."
 )
 
 GITHUB = Preset(
@@ -52,9 +57,7 @@ GITHUB = Preset(
         Quirk(
             departs_from="RFC 7591 §3",
             fact=_DCR.says("There is no dynamic registration."),
-            remedy=UNSOURCED.suggests(
-                "Settings > Developer settings > OAuth Apps > New OAuth App; give its Client ID to the client."
-            ),
+            remedy=_BY_HAND,
         ),
         Quirk(
             departs_from="RFC 9068",
@@ -64,6 +67,12 @@ GITHUB = Preset(
             remedy=UNSOURCED.suggests(
                 "Put an authorization server of your own in front that signs people in at GitHub and issues its own tokens."
             ),
+        ),
+    ),
+    manual=ManualRegistration(
+        place=_BY_HAND,
+        redirect_uris=_LOOPBACK.says(
+            "The port of a localhost address need not be the registered one."
         ),
     ),
     matrix=Matrix(

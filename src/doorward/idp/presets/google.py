@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.facts import UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
 from doorward.idp.sign_in import ProviderSignIn
 
@@ -13,6 +13,14 @@ _INFO = Source("https://velog.io/@youngkiu/Google-APIs-user-token", date(2026, 1
 _DCR = Source("https://github.com/google/mcp/issues/39", date(2026, 4, 15))
 _SLASH = Source("https://github.com/github/copilot-cli/issues/4606", _SEEN)
 _OFFLINE = Source("https://github.com/jlowin/fastmcp/issues/2435", _SEEN)
+
+_LOOPBACK = Source(
+    "https://developers.google.com/identity/protocols/oauth2/resources/loopback-migration",
+    date(2026, 11, 30),
+)
+_BY_HAND = UNSOURCED.suggests(
+    "APIs & Services > Credentials > Create credentials > OAuth client ID: Desktop app, or Web application for Claude and other clients on the web. Both have a secret."
+)
 
 GOOGLE = Preset(
     name="google",
@@ -61,10 +69,12 @@ GOOGLE = Preset(
         Quirk(
             departs_from="RFC 7591 §3",
             fact=_DCR.says("There is neither dynamic registration nor a client document."),
-            remedy=UNSOURCED.suggests(
-                "APIs & Services > Credentials > Create credentials > OAuth client ID."
-            ),
+            remedy=_BY_HAND,
         ),
+    ),
+    manual=ManualRegistration(
+        place=_BY_HAND,
+        redirect_uris=_LOOPBACK.says("Loopback addresses are for the type Desktop app alone."),
     ),
     matrix=Matrix(
         pkce=_DOCUMENT.says(Answer.YES),

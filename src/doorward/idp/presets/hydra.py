@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.facts import UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
@@ -11,6 +11,7 @@ _DOCUMENT = Source("recorded: ory_hydra.json", date(2026, 7, 24))
 _MEASURED = Source(
     "measured: Ory Hydra 2.3.0, built from github.com/ory/hydra/v2", date(2026, 11, 22)
 )
+_LOOPBACK = Source("https://github.com/sourcegraph/fosite/pull/1", date(2026, 11, 30))
 
 HYDRA = Preset(
     name="hydra",
@@ -57,6 +58,14 @@ HYDRA = Preset(
             remedy=_MEASURED.says(
                 "hydra.yml: oidc.dynamic_client_registration.enabled: true, and webfinger.oidc_discovery.client_registration_url: the issuer with /oauth2/register behind it."
             ),
+        ),
+    ),
+    manual=ManualRegistration(
+        place=UNSOURCED.suggests(
+            "hydra create oauth2-client --grant-type authorization_code,refresh_token --token-endpoint-auth-method none --redirect-uri URI --endpoint ADMIN_URL"
+        ),
+        redirect_uris=_LOOPBACK.says(
+            "The port of http://127.0.0.1 is ignored; that of http://localhost is not."
         ),
     ),
     matrix=Matrix(

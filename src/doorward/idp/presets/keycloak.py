@@ -3,7 +3,7 @@
 import re
 from datetime import date
 
-from doorward.idp.facts import Answer, Matrix, Quirk, Source
+from doorward.idp.facts import UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
@@ -132,6 +132,14 @@ KEYCLOAK = Preset(
             departs_from="RFC 7591 §2",
             fact=_AUTH_METHOD.says("Before 26.6 token_endpoint_auth_method is ignored."),
             remedy=_AUTH_METHOD.says("Upgrade to 26.6 or newer."),
+        ),
+    ),
+    manual=ManualRegistration(
+        place=UNSOURCED.suggests(
+            "Clients > Create client: Standard flow on, Client authentication off, or on for a client with a secret; Valid redirect URIs."
+        ),
+        redirect_uris=UNSOURCED.suggests(
+            "The port of http://localhost and http://127.0.0.1 is ignored; * at the end matches the rest."
         ),
     ),
     matrix=Matrix(

@@ -2,12 +2,16 @@
 
 from datetime import date
 
-from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.facts import EXACTLY, UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
 _CODE = Source("https://github.com/logto-io/logto (1.42.0, at 1fbc55441f)", date(2026, 11, 21))
 _DOCUMENT = Source("recorded: logto.json", date(2026, 8, 21))
+
+_BY_HAND = UNSOURCED.suggests(
+    "Applications > Create application > Third-party app; give its App ID to the client."
+)
 
 LOGTO = Preset(
     name="logto",
@@ -48,11 +52,10 @@ LOGTO = Preset(
             fact=_CODE.says(
                 "There is no dynamic registration; client documents are a tenant's choice."
             ),
-            remedy=UNSOURCED.suggests(
-                "Applications > Create application > Third-party app; give its App ID to the client."
-            ),
+            remedy=_BY_HAND,
         ),
     ),
+    manual=ManualRegistration(place=_BY_HAND, redirect_uris=EXACTLY),
     matrix=Matrix(
         pkce=_DOCUMENT.says(Answer.YES),
         rfc8414=_DOCUMENT.says(Answer.PARTLY, "appended to the path only"),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.facts import EXACTLY, UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
@@ -23,14 +23,16 @@ _PROXY = Source("https://github.com/agentgateway/agentgateway, mcp/auth.rs at 75
 _DCR = Source("https://github.com/envoyproxy/ai-gateway/issues/2074", _SEEN)
 _CORS = Source("https://github.com/modelcontextprotocol/inspector/issues/571", _SEEN)
 
+_BY_HAND = UNSOURCED.suggests(
+    "Applications > Applications > Create App Integration > OIDC > Native Application, or Web Application for a client with a secret; give its Client ID to the client."
+)
+
 _REGISTRATION = Quirk(
     departs_from="RFC 7591 §3",
     fact=_DCR.says(
         "Registration needs an API token (SSWS, or the scope okta.clients.register), and answers no browser."
     ),
-    remedy=UNSOURCED.suggests(
-        "Applications > Applications > Create App Integration > OIDC, Native Application; give its Client ID to the client."
-    ),
+    remedy=_BY_HAND,
 )
 _FIXED_AUDIENCE = Quirk(
     departs_from="RFC 8707 §2",
@@ -94,6 +96,7 @@ OKTA = Preset(
             remedy=_TOKENS.suggests("Nothing to set: this preset tells them apart by cid."),
         ),
     ),
+    manual=ManualRegistration(place=_BY_HAND, redirect_uris=EXACTLY),
     matrix=_MATRIX,
 )
 
@@ -135,6 +138,7 @@ OKTA_ORG = Preset(
         ),
         _REGISTRATION,
     ),
+    manual=ManualRegistration(place=_BY_HAND, redirect_uris=EXACTLY),
     matrix=replace(
         _MATRIX,
         pkce=_ORG.says(Answer.YES),

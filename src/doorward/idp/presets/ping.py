@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.facts import EXACTLY, UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
@@ -17,6 +17,10 @@ _PF_DCR = Source(f"{_PF}/latest/developers_reference_guide/pf_dynamic_registra_e
 _PF_LOOKUP = Source(f"{_PF}/latest/developers_reference_guide/pf_introspec_endpoint.html", _NOW)
 _PF_DOCS = Source(f"{_PF}/13.1/", _SEEN)
 _ONE = Source("https://docs.pingidentity.com/pingone/", _SEEN)
+_ONE_REDIRECTS = Source(
+    "https://docs.pingidentity.com/pingone/applications/p1_wildcard_redirect_uri.html",
+    date(2026, 11, 30),
+)
 _ONE_CLAIMS = Source(
     "https://developer.pingidentity.com/pingone-api/foundations/authentication-concepts/access-tokens-and-id-tokens/token-claims.html",
     _NOW,
@@ -71,6 +75,12 @@ PINGFEDERATE = Preset(
             remedy=_PF_DCR.says("System > OAuth Settings > Client Settings."),
         ),
     ),
+    manual=ManualRegistration(
+        place=UNSOURCED.suggests(
+            "Applications > OAuth > Clients > Add Client: Redirect URIs; Client Authentication None, or Client Secret."
+        ),
+        redirect_uris=UNSOURCED.suggests("Compared exactly, unless * is allowed."),
+    ),
     matrix=Matrix(
         pkce=_PF_DOCS.suggests(Answer.YES, "works; whether it is advertised is in the template"),
         rfc8414=_PF_DOCS.says(Answer.YES, "inserted before the path of a virtual issuer"),
@@ -119,6 +129,12 @@ PINGONE = Preset(
                 "Applications > Resources > Add Resource: Audience is the MCP URL; grant its scopes to the application."
             ),
         ),
+    ),
+    manual=ManualRegistration(
+        place=UNSOURCED.suggests(
+            "Applications > Applications > + > Native, or OIDC Web App for a client with a secret; Redirect URIs."
+        ),
+        redirect_uris=_ONE_REDIRECTS.says("Every port of a loopback address is accepted."),
     ),
     matrix=Matrix(
         pkce=_ONE.suggests(Answer.YES),
@@ -180,6 +196,12 @@ PING_AIC = Preset(
                 "Native Consoles > Access Management > Realms > your realm > Services > OAuth2 Provider > Use Client-Side Access & Refresh Tokens: on."
             ),
         ),
+    ),
+    manual=ManualRegistration(
+        place=UNSOURCED.suggests(
+            "Native Consoles > Access Management > Realms > your realm > Applications > OAuth 2.0 > Clients > Add Client: Redirection URIs; Client type Public or Confidential."
+        ),
+        redirect_uris=EXACTLY,
     ),
     matrix=Matrix(
         pkce=_AIC_DOCUMENT.says(Answer.YES),

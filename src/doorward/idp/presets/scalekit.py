@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.facts import EXACTLY, UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
@@ -50,6 +50,12 @@ SCALEKIT = Preset(
                 "MCP Servers > your server > Settings: Dynamic client registration, Client ID metadata document."
             ),
         ),
+    ),
+    manual=ManualRegistration(
+        place=UNSOURCED.suggests(
+            "MCP Servers > your server > Clients: add a client with its redirect URIs."
+        ),
+        redirect_uris=EXACTLY,
     ),
     matrix=Matrix(
         pkce=UNSOURCED.suggests(Answer.YES),

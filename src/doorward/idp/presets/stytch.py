@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.facts import EXACTLY, UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
@@ -42,6 +42,12 @@ STYTCH = Preset(
             fact=_TOKEN.says("aud is the project, whatever the client asked for."),
             remedy=UNSOURCED.suggests("One project for each MCP server keeps their tokens apart."),
         ),
+    ),
+    manual=ManualRegistration(
+        place=UNSOURCED.suggests(
+            "Connected Apps > Create: Third Party Public, or Third Party Confidential for a client with a secret; Redirect URLs."
+        ),
+        redirect_uris=EXACTLY,
     ),
     matrix=Matrix(
         pkce=UNSOURCED.suggests(Answer.YES),

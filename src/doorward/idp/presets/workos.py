@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.facts import EXACTLY, UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
@@ -62,6 +62,10 @@ WORKOS = Preset(
             fact=_MENU.says("Dynamic registration must be turned on."),
             remedy=_MENU.says("Connect > Configuration: Dynamic Client Registration."),
         ),
+    ),
+    manual=ManualRegistration(
+        place=UNSOURCED.suggests("Applications > Create application > OAuth; Redirect URIs."),
+        redirect_uris=EXACTLY,
     ),
     matrix=Matrix(
         pkce=_OAUTH.says(Answer.YES, "in the OAuth document alone"),

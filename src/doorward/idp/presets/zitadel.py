@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
+from doorward.idp.facts import UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
 from doorward.tokens import TokenProfile
 
@@ -55,6 +55,14 @@ ZITADEL = Preset(
             departs_from="RFC 7591 §3",
             fact=_DCR.says("Registration is off by default; with a token or without is a setting."),
             remedy=_DCR.suggests("Instance settings: dynamic client registration."),
+        ),
+    ),
+    manual=ManualRegistration(
+        place=UNSOURCED.suggests(
+            "Projects > your project > New application > Native, or Web for a client with a secret; Redirect URIs."
+        ),
+        redirect_uris=UNSOURCED.suggests(
+            "A Native application accepts every port of a loopback address."
         ),
     ),
     matrix=Matrix(
