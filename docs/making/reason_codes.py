@@ -43,7 +43,7 @@ class Reason:
 
 
 _IN_THE_CLEAR = "Give an https address (http is for localhost alone)."
-_ABSOLUTE = "Give an absolute https URL without query or fragment, such as https://mcp.example/mcp."
+_ABSOLUTE = "Give an absolute https URL without query or fragment, such as …."
 # Reasons that no AST search finds, because they are put together or handed on under a name.
 COMPOSED = tuple(
     Reason(code, ConfigurationError, problem, hint, place)

@@ -3,7 +3,7 @@
 import base64
 import socket
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -48,7 +48,7 @@ class Registered(FakeIssuer):
 @pytest.fixture
 def fake_issuer(
     home: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[Registered]:
+) -> Registered:
     """The issuer, and a browser in which its user signs in."""
     found = Registered(getattr(request, "param", ("client_secret_basic",)))
     monkeypatch.setattr("doorward.client.connection.PinnedTransport", lambda _: found.transport)
@@ -59,7 +59,7 @@ def fake_issuer(
 
     monkeypatch.setattr(webbrowser, "open", opened)
     monkeypatch.delenv("DOORWARD_CLIENT_SECRET", raising=False)
-    yield found
+    return found
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from doorward.errors import ConfigurationError
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # RFC 3986 §2: no URL has other characters, so "<your-tenant>" and "{realm}" are still an example's.
 _PLAIN = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")
+_EXAMPLES = {"issuer": "https://login.example", "resource": "https://mcp.example/mcp"}
 _PLACEHOLDER = re.compile(r"<[^<>]+>|\{[^{}]+\}")
 
 
@@ -91,7 +92,7 @@ def _require(url: str, what: str) -> str:
         raise ConfigurationError(
             f"not-{article}-{what}",
             f"{url!r} is not {article} {what}.",
-            "Give an absolute https URL without query or fragment, such as https://mcp.example/mcp.",
+            f"Give an absolute https URL without query or fragment, such as {_EXAMPLES[what]}.",
         )
     if parts.scheme != "https" and not is_loopback_host(parts.hostname):
         raise ConfigurationError(

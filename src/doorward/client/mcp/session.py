@@ -224,6 +224,7 @@ class Session:
             raise ProtocolBroken(
                 "no-common-version",
                 f"The server wants MCP {agreed!r}, expected one of {', '.join(LEGACY_VERSIONS)}.",
+                "Upgrade Doorward, or the server.",
             )
         note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
         async with self.post(note, str(agreed)) as response:

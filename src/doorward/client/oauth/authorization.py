@@ -187,13 +187,21 @@ def _error(_: AuthorizationRequest, answer: Mapping[str, str]) -> None:
     if error is None:
         return
     if error not in _KNOWN_ERRORS:
-        raise SignInFailed("authorization-error", "The authorization server returned an error.")
+        raise SignInFailed(
+            "authorization-error",
+            "The authorization server returned an error.",
+            "Start again. If it stays, the log of the authorization server says why.",
+        )
     raise SignInFailed(error.replace("_", "-"), _KNOWN_ERRORS[error], _HINTS.get(error, ""))
 
 
 def _code(_: AuthorizationRequest, answer: Mapping[str, str]) -> None:
     if not answer.get("code"):
-        raise SignInFailed("no-code", "The authorization response has no code.")
+        raise SignInFailed(
+            "no-code",
+            "The authorization response has no code.",
+            "Start again. If it stays, the authorization server's operator must fix it.",
+        )
 
 
 # The order matters: state and issuer come first, or an attacker's error or code would be used.

@@ -166,9 +166,7 @@ async def register(
         raise SignInFailed(
             "no-registration",
             f"{server.issuer} has no dynamic client registration.",
-            f"Register a native client there with the redirect URI {redirect_uri}. Then sign in with "
-            f"--client-id{_port(redirect_uri)}; a client with a secret needs --client-secret-file and "
-            "--issuer too.",
+            _by_hand(redirect_uri),
         )
     client_metadata: dict[str, Any] = {
         "client_name": client_config.name,
@@ -192,9 +190,7 @@ async def register(
             "registration-refused",
             f"{server.issuer} refused to register this client ({answer.status}"
             f"{_error_code(answer.body, answer.status)}).",
-            f"Register a native client there yourself, with the redirect URI {redirect_uri}. Then sign in "
-            f"with --client-id{_port(redirect_uri)}; a client with a secret needs --client-secret-file "
-            "and --issuer too.",
+            _by_hand(redirect_uri),
         )
     return _read(answer.document(), server, redirect_uri)
 
@@ -208,14 +204,14 @@ def _read(document: dict[str, Any], server: ServerMetadata, redirect_uri: str) -
             "malformed-registration",
             f"The registration response of {server.issuer} has a malformed client_id or "
             "client_secret. Expected 1 to 2,048 visible ASCII characters.",
-            "Register a client there yourself, and use its id with --client-id.",
+            _by_hand(redirect_uri),
         )
     known = CLIENT_AUTH_METHODS.get(method) if isinstance(method, str) else None
     if known is None or known.needs == "private_key":
         raise SignInFailed(
             "unsupported-client-authentication",
             f"{server.issuer} registered the client for an unsupported authentication method.",
-            "Register a public client there yourself, and use its id with --client-id.",
+            _by_hand(redirect_uri),
         )
     return Registration(
         issuer=server.issuer,
@@ -227,10 +223,15 @@ def _read(document: dict[str, Any], server: ServerMetadata, redirect_uri: str) -
     )
 
 
-def _port(redirect_uri: str) -> str:
-    """Return the option that listens at ``redirect_uri`` again; nothing without a port in it."""
+def _by_hand(redirect_uri: str) -> str:
+    """Return how the user gets a client where this one cannot register itself."""
     parts = address.split(redirect_uri)
-    return f" and --port {parts.port}" if parts is not None and parts.port else ""
+    # The next sign-in must listen at the redirect URI that the user registers now.
+    port = f" and --port {parts.port}" if parts is not None and parts.port else ""
+    return (
+        f"Register a native client there with the redirect URI {redirect_uri}. Then sign in with "
+        f"--client-id{port}; a client with a secret needs --client-secret-file and --issuer too."
+    )
 
 
 def _is_credential(value: object) -> bool:

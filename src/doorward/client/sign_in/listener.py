@@ -97,7 +97,8 @@ class Listener:
             raise SignInFailed(
                 "timed-out",
                 "The browser did not return in time.",
-                "Start again, and finish the sign-in on the page that opens.",
+                "Start again, and finish the sign-in on the page that opens. If the browser is on another "
+                "machine, use --paste.",
             ) from None
 
     async def __aenter__(self) -> Self:
