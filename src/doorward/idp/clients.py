@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from doorward.idp.facts import Fact, Source
+from doorward.wire.shell_command import shell_command
 
 _SEEN = date(2026, 11, 30)
 _CLAUDE = Source(
@@ -141,7 +142,9 @@ CLIENTS = (
         name="doorward",
         title="doorward login",
         redirect_uris=_OURS.says((f"http://127.0.0.1:{PORT}/callback",)),
-        client_id=_OURS.says(f"doorward login URL --client-id ID --port {PORT}"),
+        client_id=_OURS.says(
+            shell_command("doorward", "login", "URL", "--client-id", "ID", "--port", str(PORT))
+        ),
         client_secret=_OURS.says("Add --client-secret-file FILE --issuer ISSUER"),
         facts=(
             _OURS.says("The client id, its secret and the port are stored for the next sign-in."),

@@ -31,9 +31,10 @@ def missing_scopes_hint(
 
 def refused_token_hint(url: str, account: str | None) -> str:
     """Return what a person can do about a token that the server refused although it is valid."""
+    # The command comes last, so that nothing behind it is copied along.
     return (
-        f"{login_hint(url, account=account)}. If you have just done that, the server's operator must "
-        "check which issuer and audience it accepts."
+        "If a new sign-in does not help, the server's operator must check which issuer and audience it "
+        f"accepts. {login_hint(url, account=account)}"
     )
 
 
