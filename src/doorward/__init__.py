@@ -8,7 +8,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from doorward.authserver import AuthorizationServer
+    from doorward.authserver import Allow, AuthorizationServer
+    from doorward.embedded import GuardWithSignIn
     from doorward.errors import ConfigurationError, DoorwardError, RequestRefused
     from doorward.guard import Guard
     from doorward.identity import Identity, current_identity
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Allow",
     "AuthorizationServer",
     "ConfigurationError",
     "Context",
     "DoorwardError",
     "Guard",
+    "GuardWithSignIn",
     "Identity",
     "McpServer",
     "Policy",
@@ -35,11 +38,13 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "Allow": "authserver",
     "AuthorizationServer": "authserver",
     "ConfigurationError": "errors",
     "Context": "mcp_server",
     "DoorwardError": "errors",
     "Guard": "guard",
+    "GuardWithSignIn": "embedded",
     "Identity": "identity",
     "McpServer": "mcp_server",
     "Policy": "policy",

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from doorward.authserver import metadata
 from doorward.authserver.authorize.endpoint import AuthorizeEndpoint
@@ -54,6 +54,7 @@ from doorward.authserver.users.users import Users
 from doorward.net.clock import Clock
 from doorward.net.fetcher import DocumentFetcher, Fetcher
 from doorward.net.url import host_ports_of
+from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
 
 
 class AuthorizationServer:
@@ -143,6 +144,12 @@ class AuthorizationServer:
             await self.aclose()
             raise
 
+    def serves(self, path: str) -> bool:
+        """Return whether ``path`` is an endpoint, a page or a document of this server."""
+        # With ``{provider}`` and the like filled in; a method that is not allowed is this server's too.
+        scope = {"type": "http", "path": path, "root_path": "", "method": "GET"}
+        return any(route.matches(scope)[0] is not Match.NONE for route in self.app.routes)
+
     def jwks(self) -> dict[str, Any]:
         """Return the public key set, for a resource server in the same process."""
         return self.keys.public_set()
@@ -155,6 +162,20 @@ class AuthorizationServer:
             StoreUnavailable: 503.
         """
         return await read_revoked(self.services.store, self.services.clock())
+
+    def trusted_issuer(self, resource: str) -> TrustedIssuer:
+        """
+        Return this server as an issuer that a guard for ``resource`` in the same process trusts.
+
+        Keys and revoked tokens are read from this object, and never over HTTP.
+        """
+        return TrustedIssuer(
+            issuer=self.settings.issuer,
+            audience=resource,
+            algorithms=(self.settings.signing_algorithm,),
+            keys=LocalKeys(self.jwks, clock=self.services.clock),
+            revocations=Revocations(self.revoked, clock=self.services.clock),
+        )
 
     async def aclose(self) -> None:
         """Close the database; a temporary one is deleted."""

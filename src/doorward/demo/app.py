@@ -27,7 +27,6 @@ from doorward.guard import AuditEvent, Guard
 from doorward.identity import Identity
 from doorward.policy import Operation, Policy, Rule
 from doorward.serving import listen, serve
-from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
 from doorward.wire.asgi import ASGIApp
 
 NAME = "Doorward demo"
@@ -105,15 +104,7 @@ class Demo:
         guard = Guard(
             resource=self.addresses.mcp,
             resource_name=NAME,
-            issuers=[
-                TrustedIssuer(
-                    issuer=self.addresses.issuer,
-                    audience=self.addresses.mcp,
-                    algorithms=("ES256",),
-                    keys=LocalKeys(self._authserver.jwks, clock=self._clock),
-                    revocations=Revocations(self._authserver.revoked, clock=self._clock),
-                )
-            ],
+            issuers=[self._authserver.trusted_issuer(self.addresses.mcp)],
             policy=policy,
             # All scopes of an ordinary session at once. With only those of the first request, a
             # client would list the tools with a token that may use none, and show none.

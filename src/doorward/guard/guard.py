@@ -19,7 +19,7 @@ from doorward.guard.issuers import (
     registration_fixes_scopes,
     trusted,
 )
-from doorward.guard.middleware import GuardMiddleware, GuardSettings
+from doorward.guard.middleware import CompanionApplication, GuardMiddleware, GuardSettings
 from doorward.guard.pipeline import Pipeline
 from doorward.guard.scopes import NamedScopes
 from doorward.net.clock import LEEWAY
@@ -83,7 +83,8 @@ class Guard:
 
     ``downstream`` has the servers that tools call in the caller's name, each with its grant.
     ``await identity.token_for(name)`` gets a token. The application then no longer sees the
-    ``Authorization`` header.
+    ``Authorization`` header. ``companion`` is an application that serves paths of its own, without
+    checks of this guard.
 
     Raises:
         ConfigurationError: with reason ``insecure-resource``, ``not-a-resource``, ``no-issuers``,
@@ -128,6 +129,7 @@ class Guard:
         cache_ttl: float = 300.0,
         verifier: "TokenVerifier | None" = None,
         downstream: "Mapping[str, DownstreamGrant] | None" = None,
+        companion: CompanionApplication | None = None,
         audit: audit_log.AuditSink = audit_log.log,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -195,6 +197,7 @@ class Guard:
             serve_other_paths=serve_other_paths,
             open_paths=frozenset(open_paths),
             app_path=app_path,
+            companion=companion,
         )
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from doorward.errors import ConfigurationError, RequestRefused, Unavailable
 from doorward.guard.http import cors
@@ -32,6 +32,27 @@ if TYPE_CHECKING:
     from doorward.tokens import TokenVerifier
 
 
+class CompanionApplication(Protocol):
+    """An application that serves paths of its own beside the endpoint, such as sign-in."""
+
+    def serves(self, path: str) -> bool:
+        """Return whether ``path`` is one of its own."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+
+    async def start(self) -> None:
+        """
+        Start; called before the first request, if the process has a lifespan.
+
+        Raises:
+            DoorwardError: the process must not start.
+        """
+
+    async def aclose(self) -> None:
+        """Stop."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class GuardSettings:
     """Everything the middleware needs, decided once at start-up."""
@@ -47,6 +68,7 @@ class GuardSettings:
     serve_other_paths: bool
     open_paths: frozenset[str]
     app_path: str | None
+    companion: CompanionApplication | None = None
 
 
 class GuardMiddleware:
@@ -88,11 +110,23 @@ class GuardMiddleware:
         """Answer one ASGI scope."""
         kind = scope["type"]
         if kind == "lifespan":
-            close = self._pipeline.aclose
-            await run_lifespan(self._app, scope, receive, send, start=self._start, close=close)
+            companion = self._settings.companion
+            await run_lifespan(
+                self._app,
+                scope,
+                receive,
+                send,
+                prepare=None if companion is None else companion.start,
+                start=self._start,
+                close=self._close,
+            )
             return
         # The path of the scope, never that of a URL made from Host: "Host: a/?x=" changes it.
         path: str = scope["path"]
+        companion = self._settings.companion
+        if companion is not None and kind == "http" and companion.serves(path):
+            await companion(scope, receive, send)
+            return
         place = self._settings.paths.place(path, scope.get("raw_path"))
         if kind == "http" and place == "endpoint":
             await self._guarded(scope, receive, send)
@@ -108,6 +142,11 @@ class GuardMiddleware:
     async def _start(self) -> None:
         self._look_at_application()
         await self._pipeline.start()
+
+    async def _close(self) -> None:
+        await self._pipeline.aclose()
+        if self._settings.companion is not None:
+            await self._settings.companion.aclose()
 
     def _look_at_application(self) -> None:
         if self._prepare is None:

@@ -14,11 +14,14 @@ async def run_lifespan(
     receive: Receive,
     send: Send,
     *,
+    prepare: Callable[[], Awaitable[None]] | None = None,
     start: Callable[[], Coroutine[Any, Any, None]],
     close: Callable[[], Awaitable[None]],
 ) -> None:
     """
     Run the lifespan of ``app`` between ``start`` and ``close``.
+
+    ``prepare`` comes first, and is waited for: without it, nothing here can answer.
 
     A misconfiguration that ``start`` finds by itself stops the server with its hint, before anything
     listens. What it asks others for is not waited for: an issuer that hangs would hold back every
@@ -28,6 +31,8 @@ async def run_lifespan(
     Spec: ASGI, Lifespan Protocol 2.0
     """
     first = await receive()
+    if prepare is not None and not await _is_prepared(prepare, send):
+        return
     starting = asyncio.create_task(start())
     # One turn of the loop, in which it comes as far as it can without anybody else.
     await asyncio.sleep(0)
@@ -67,6 +72,15 @@ async def run_lifespan(
     finally:
         starting.cancel()
         await close()
+
+
+async def _is_prepared(prepare: Callable[[], Awaitable[None]], send: Send) -> bool:
+    try:
+        await prepare()
+    except DoorwardError as error:
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+        return False
+    return True
 
 
 def _tell(starting: asyncio.Task[None]) -> None:

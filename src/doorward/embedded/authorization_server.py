@@ -1,0 +1,111 @@
+"""The authorization server that a guard carries with it."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from doorward.authserver import AuthorizationServer, AuthServerSettings, Resource
+from doorward.jose.public_key import Key
+from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
+from doorward.wire.asgi import Receive, Scope, Send
+
+
+class EmbeddedAuthorizationServer:
+    """
+    An authorization server that starts with its guard, or with the first request.
+
+    ``scopes`` are read at the start: an adapter adds the scopes that the server's author declared
+    after the guard was made. A scope without a description is shown by its name. ``options`` go to
+    ``AuthorizationServer``.
+    """
+
+    def __init__(
+        self,
+        settings: AuthServerSettings,
+        scopes: Callable[[], Iterable[str]],
+        **options: Any,
+    ) -> None:
+        self._settings = settings
+        self._scopes = scopes
+        self._options = options
+        self._server: AuthorizationServer | None = None
+        self._starting = asyncio.Lock()
+        self._started = False
+
+    @property
+    def server(self) -> AuthorizationServer:
+        """The authorization server, with its users and its keys."""
+        if self._server is None:
+            self._server = AuthorizationServer(self._complete(), **self._options)
+        return self._server
+
+    def serves(self, path: str) -> bool:
+        """Return whether ``path`` is an endpoint or a page of the authorization server."""
+        return self.server.serves(path)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await self.start()
+        await self.server.app(scope, receive, send)
+
+    async def start(self) -> None:
+        """
+        Migrate the database and load the keys, once.
+
+        Raises:
+            ConfigurationError: a setting must be changed.
+            StoreUnavailable: the database cannot be reached.
+        """
+        if self._started:
+            return
+        # A mounted guard has no lifespan, so the first requests start it, at the same time.
+        async with self._starting:
+            if not self._started:
+                await self.server.start()
+                self._started = True
+
+    async def aclose(self) -> None:
+        """Close the database."""
+        if self._server is not None:
+            server, self._server, self._started = self._server, None, False
+            await server.aclose()
+
+    def trusted_issuer(self) -> TrustedIssuer:
+        """Return this server as the issuer that its guard trusts."""
+        clock = self._options["clock"]
+        return TrustedIssuer(
+            issuer=self._settings.issuer,
+            audience=self._settings.resources[0].uri,
+            algorithms=(self._settings.signing_algorithm,),
+            keys=_KeysOnceStarted(self, clock=clock),
+            revocations=Revocations(self._revoked, clock=clock),
+        )
+
+    def jwks(self) -> Mapping[str, Any]:
+        """Return the public keys; none before the start."""
+        return self.server.jwks() if self._started else {"keys": []}
+
+    async def _revoked(self) -> Collection[str]:
+        await self.start()
+        return await self.server.revoked()
+
+    def _complete(self) -> AuthServerSettings:
+        resource = self._settings.resources[0]
+        described = {name: resource.scopes.get(name, name) for name in sorted(self._scopes())}
+        complete = Resource(
+            uri=resource.uri, name=resource.name, scopes={**resource.scopes, **described}
+        )
+        return replace(self._settings, resources=(complete,))
+
+
+class _KeysOnceStarted(LocalKeys):
+    """The keys of a server that may start with the request that brings the first token."""
+
+    def __init__(self, server: EmbeddedAuthorizationServer, *, clock: Callable[[], float]) -> None:
+        super().__init__(server.jwks, clock=clock)
+        self._server = server
+
+    async def key(self, kid: str | None, algorithm: str) -> Key:
+        await self._server.start()
+        return await super().key(kid, algorithm)

@@ -1,0 +1,144 @@
+"""A guard that signs people in: one line for a server, its sign-in and its tokens."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from doorward.authserver import Allow, AuthServerSettings, IdentityProvider, Resource
+from doorward.embedded.authorization_server import EmbeddedAuthorizationServer
+from doorward.errors import ConfigurationError
+from doorward.guard import Guard
+from doorward.policy import Policy
+from doorward.wire.address import origin_of, require_resource
+
+
+@dataclass(frozen=True)
+class OwnUsers:
+    """The server's own users sign in, with passwords; ``doorward users add`` adds them."""
+
+
+SignIn = str | IdentityProvider | OwnUsers
+
+
+class GuardWithSignIn(Guard):
+    """
+    A guard, and an authorization server for it in the same process.
+
+    ```python
+    guard = GuardWithSignIn(
+        "google",
+        client_id=…,
+        client_secret=…,
+        public_url="https://mcp.example.com/mcp",
+        allow=Allow(domains={"example.com"}),
+        policy=Policy(base=Rule(scopes={"mcp:read"})),
+    )
+    app = protect(server, guard)
+    ```
+
+    ``sign_in`` is a kind of identity provider from ``doorward idp table``, the issuer of any OpenID
+    provider, an ``IdentityProvider``, ``OwnUsers()``, or a list of these. ``provider_issuer`` is for
+    a kind that does not fix its issuer. ``public_url`` is the URL of the MCP endpoint, as clients type
+    it. The authorization server is at its origin, or at ``issuer``. The callback URL to register at
+    the provider is ``<issuer>/callback/<kind>``.
+
+    ``scopes`` describes scopes on the consent page. Those of the policy and of the server's tools are
+    added. Users, grants and keys are kept in the folder ``data``, or in the database ``database_url``
+    with a ``secret_file``. Other arguments are those of ``Guard``.
+
+    Raises:
+        ConfigurationError: it names the problem and the setting to change.
+    """
+
+    def __init__(
+        self,
+        sign_in: SignIn | Sequence[SignIn],
+        *,
+        public_url: str,
+        policy: Policy,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        provider_issuer: str | None = None,
+        allow: Allow | tuple[Allow, ...] = (),
+        scopes: Mapping[str, str] | None = None,
+        issuer: str | None = None,
+        data: Path | str = "doorward-data",
+        database_url: str | None = None,
+        secret_file: Path | None = None,
+        service_name: str = "Doorward",
+        authserver_options: Mapping[str, Any] | None = None,
+        clock: Callable[[], float] = time.time,
+        **options: Any,
+    ) -> None:
+        listed = [sign_in] if isinstance(sign_in, SignIn) else list(sign_in)
+        shared = {
+            "client_id": client_id,
+            "client_secret": client_secret,
+            "issuer": provider_issuer,
+            "allow": allow,
+        }
+        require_resource(public_url)
+        described = {name: name for name in sorted(scopes_of(policy))} | dict(scopes or {})
+        folder = None if database_url else _data_folder(Path(data))
+        self.authorization_server = EmbeddedAuthorizationServer(
+            AuthServerSettings(
+                issuer=issuer or origin_of(public_url),
+                resources=(Resource(uri=public_url, scopes=described, name=service_name),),
+                service_name=service_name,
+                database_url=database_url or f"sqlite+aiosqlite:///{folder}/doorward.db",
+                secret_file=secret_file or (folder / "secret" if folder else None),
+                identity_providers=tuple(
+                    _provider(one, shared) for one in listed if not isinstance(one, OwnUsers)
+                ),
+                own_users=any(isinstance(one, OwnUsers) for one in listed),
+            ),
+            self._all_scopes,
+            clock=clock,
+            **(authserver_options or {}),
+        )
+        super().__init__(
+            resource=public_url,
+            policy=policy,
+            issuers=[self.authorization_server.trusted_issuer()],
+            companion=self.authorization_server,
+            resource_name=service_name,
+            clock=clock,
+            **options,
+        )
+
+    def _all_scopes(self) -> frozenset[str]:
+        # After the adapters: they have added what the tools' authors declared.
+        return frozenset().union(*(scopes_of(one) for one in (self.policy, *self.adapted)))
+
+
+def scopes_of(policy: Policy) -> frozenset[str]:
+    """Return every scope that a policy asks for."""
+    return policy.base.scopes.union(*(row.scopes for row in policy.matrix()))
+
+
+def _provider(sign_in: str | IdentityProvider, shared: Mapping[str, Any]) -> IdentityProvider:
+    if isinstance(sign_in, IdentityProvider):
+        return sign_in
+    if shared["client_id"] is None:
+        raise ConfigurationError(
+            "provider-client",
+            f"client_id is not set for the identity provider {sign_in!r}.",
+            "Register an application at the provider, and copy its client_id and client_secret.",
+        )
+    if "://" in sign_in:
+        return IdentityProvider(**{**shared, "issuer": sign_in})
+    return IdentityProvider(kind=sign_in, **shared)
+
+
+def _data_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            "data-folder",
+            f"The folder {folder} cannot be created ({error.strerror}).",
+            "Set data to a folder that this account can write, or set database_url.",
+        ) from None
+    return folder.resolve()
