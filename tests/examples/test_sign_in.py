@@ -37,4 +37,4 @@ async def test_the_example_asks_for_consent_and_names_the_provider(
 
     assert refused.status_code == 401
     assert "See your orders" in page.text
-    assert "accounts.google.com" in page.text
+    assert "You sign in at Google." in page.text

@@ -13,7 +13,6 @@ from doorward.gateway import Gateway, Route
 from doorward.guard.audit.lines import LINES
 from doorward.guard.http.paths import EndpointPaths
 from doorward.net import Clock
-from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
 from doorward.wire.address import origin_of
 from doorward.wire.asgi import ASGIApp, Message
 from doorward.wire.host_origin import HostOriginPolicy
@@ -59,16 +58,6 @@ class AuthServerPart(Part):
     async def _close(self) -> None:
         await self.server.aclose()
 
-    def trusted_by(self, resource: str) -> TrustedIssuer:
-        """Return this server as an issuer that a guard in the same process trusts."""
-        return TrustedIssuer(
-            issuer=self.settings.issuer,
-            audience=resource,
-            algorithms=(self.settings.signing_algorithm,),
-            keys=LocalKeys(self.server.jwks, clock=self._clock),
-            revocations=Revocations(self.server.revoked, clock=self._clock),
-        )
-
 
 class McpServerPart(Part):
     """A guard, and the gateway behind it that forwards to the MCP server."""
@@ -79,7 +68,7 @@ class McpServerPart(Part):
         super().__init__()
         self.settings = settings
         self.authserver = authserver
-        own = None if authserver is None else authserver.trusted_by(settings.resource)
+        own = None if authserver is None else authserver.server.trusted_issuer(settings.resource)
         guard = settings.guard(own, audit=LINES.add, clock=clock)
         upstream = urlsplit(settings.upstream)
         gateway = Gateway(

@@ -10,6 +10,7 @@ from doorward.authserver import Allow, AuthServerSettings, IdentityProvider, Res
 from doorward.embedded.authorization_server import EmbeddedAuthorizationServer
 from doorward.errors import ConfigurationError
 from doorward.guard import Guard
+from doorward.guard.scopes import scopes_of
 from doorward.policy import Policy
 from doorward.wire.address import origin_of, require_resource
 
@@ -110,12 +111,7 @@ class GuardWithSignIn(Guard):
 
     def _all_scopes(self) -> frozenset[str]:
         # After the adapters: they have added what the tools' authors declared.
-        return frozenset().union(*(scopes_of(one) for one in (self.policy, *self.adapted)))
-
-
-def scopes_of(policy: Policy) -> frozenset[str]:
-    """Return every scope that a policy asks for."""
-    return policy.base.scopes.union(*(row.scopes for row in policy.matrix()))
+        return scopes_of(self.policy, *self.adapted)
 
 
 def _provider(sign_in: str | IdentityProvider, shared: Mapping[str, Any]) -> IdentityProvider:

@@ -27,10 +27,7 @@ class NamedScopes:
         """
         if self.supported is not None:
             return list(self.supported)
-        found = _base_of(policies)
-        for policy in policies:
-            found |= frozenset().union(*(one.scopes for one in policy.matrix()))
-        return sorted(found)
+        return sorted(scopes_of(*policies))
 
     def in_challenge(self, *policies: Policy) -> frozenset[str]:
         """
@@ -49,6 +46,12 @@ class NamedScopes:
             first = _base_of(policies)
         # Whether to ask for refresh tokens is the client's decision.
         return first - {"offline_access"}
+
+
+def scopes_of(*policies: Policy) -> frozenset[str]:
+    """Return every scope that one of the policies requires for something."""
+    rows = (row.scopes for policy in policies for row in policy.matrix())
+    return _base_of(policies).union(*rows)
 
 
 def _base_of(policies: Collection[Policy]) -> frozenset[str]:
