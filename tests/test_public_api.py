@@ -8,11 +8,13 @@ import doorward
 
 def test_the_root_exports_exactly_the_documented_names() -> None:
     assert doorward.__all__ == [
+        "Allow",
         "AuthorizationServer",
         "ConfigurationError",
         "Context",
         "DoorwardError",
         "Guard",
+        "GuardWithSignIn",
         "Identity",
         "McpServer",
         "Policy",
