@@ -63,16 +63,15 @@ async def exchange_code(
 
     Spec: RFC 6749 §4.1.3; RFC 7636 §4.5; RFC 8707 §2.2
     """
-    form = attempt.form(code)
-    answer = await _post_with_nonce(http_client, attempt.server, registration, form, clock, prover)
-    return read_tokens(
-        answer.document(),
-        issuer=attempt.server.issuer,
+    return await exchange_grant(
+        http_client,
+        attempt.server,
+        registration,
+        attempt.form(code),
+        clock,
         resource=attempt.resource,
-        client_id=registration.client_id,
         requested=attempt.scopes,
-        now=clock(),
-        proof_key=prover.key.to_pem().decode() if prover else None,
+        prover=prover,
     )
 
 

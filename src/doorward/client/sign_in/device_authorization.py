@@ -11,7 +11,7 @@ import anyio
 from doorward.client.oauth.discovery import DiscoveredIssuer
 from doorward.client.oauth.dpop import DpopProver
 from doorward.client.oauth.registration import Registration
-from doorward.client.oauth.token_endpoint import authenticated, error_of, exchange_grant
+from doorward.client.oauth.token_endpoint import authenticated, error_of
 from doorward.client.oauth.tokens import Tokens
 from doorward.client.refusals import ProtocolBroken, SignInFailed, Unreachable
 from doorward.client.sign_in.browser import require_web_address
@@ -116,16 +116,7 @@ class DeviceSignIn(SignIn):
             if not deadline.contains(self.clock()):
                 break
             try:
-                return await exchange_grant(
-                    self.http_client,
-                    found.server,
-                    registration,
-                    form,
-                    self.clock,
-                    resource=found.resource.resource,
-                    requested=scopes,
-                    prover=prover,
-                )
+                return await self._exchange(found, registration, form, scopes, prover)
             except SignInFailed as refusal:
                 if refusal.reason == "slow-down":
                     interval += _SLOWER

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl
@@ -27,6 +27,7 @@ from doorward.client.oauth.dpop import DpopProver
 from doorward.client.oauth.registration import ClientConfig, Registration, preconfigured, register
 from doorward.client.oauth.token_endpoint import (
     exchange_code,
+    exchange_grant,
     exchange_refresh_token,
     revoke_tokens,
 )
@@ -229,6 +230,25 @@ class SignIn:
         )
         await self._save_registration(registration, kept)
         return tokens
+
+    async def _exchange(
+        self,
+        found: DiscoveredIssuer,
+        registration: Registration,
+        form: Mapping[str, str],
+        scopes: frozenset[str],
+        prover: DpopProver | None,
+    ) -> Tokens:
+        return await exchange_grant(
+            self.http_client,
+            found.server,
+            registration,
+            form,
+            self.clock,
+            resource=found.resource.resource,
+            requested=scopes,
+            prover=prover,
+        )
 
     async def _receiver(self, kept: Registration | None) -> Listener | PastedRedirect:
         port = self.port or _port_of(kept)

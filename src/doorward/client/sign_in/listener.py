@@ -3,7 +3,6 @@
 import asyncio
 import hmac
 import os
-from types import TracebackType
 from typing import Self
 
 from doorward.client.refusals import SignInFailed
@@ -104,12 +103,7 @@ class Listener:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:

@@ -3,7 +3,6 @@
 import re
 import secrets
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 import anyio.to_thread
@@ -88,10 +87,5 @@ class PastedRedirect:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         return None

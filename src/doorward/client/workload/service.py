@@ -11,7 +11,6 @@ from doorward.client.http.url_policy import UrlPolicy
 from doorward.client.oauth.discovery import BearerChallenge, DiscoveredIssuer
 from doorward.client.oauth.dpop import DpopProver
 from doorward.client.oauth.registration import no_issuer, preconfigured
-from doorward.client.oauth.token_endpoint import exchange_grant
 from doorward.client.oauth.tokens import Tokens, is_sendable
 from doorward.client.refusals import ProtocolBroken, SignInFailed, Unreachable
 from doorward.client.sign_in.flow import SignIn
@@ -241,13 +240,4 @@ class ServiceSignIn(SignIn):
         form = {**await self.grant.form(found, scopes), "resource": found.resource.resource}
         if scopes:
             form["scope"] = build_scope(scopes)
-        return await exchange_grant(
-            self.http_client,
-            found.server,
-            registration,
-            form,
-            self.clock,
-            resource=found.resource.resource,
-            requested=scopes,
-            prover=prover,
-        )
+        return await self._exchange(found, registration, form, scopes, prover)
