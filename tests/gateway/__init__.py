@@ -1,1 +1,1 @@
-"""The gateway: what is on the list goes through unharmed, and nothing else goes through."""
+"""The gateway forwards listed paths unchanged, and nothing else."""

@@ -9,7 +9,7 @@ from doorward.gateway import realm_routes
 CONFIG = Path(__file__).parents[2] / "agentgateway" / "config.yaml"
 
 
-def test_it_has_the_same_paths_with_the_same_targets() -> None:
+def test_agentgateway_has_the_same_paths_with_the_same_targets() -> None:
     (bind,) = yaml.safe_load(CONFIG.read_text())["binds"]
     (listener,) = bind["listeners"]
     theirs = {

@@ -1,4 +1,4 @@
-"""Which headers of a request arrive behind the gateway: those on a list, and no others."""
+"""Only the request headers on an allow-list are forwarded."""
 
 import pytest
 from hypothesis import example, given
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from doorward.errors import ConfigurationError
 from doorward.gateway import Gateway, Route
 from doorward.gateway.headers import request_headers, require_forwardable
-from tests.gateway.stand import PUBLIC, standing
+from tests.gateway.running_gateway import PUBLIC, running_gateway
 from tests.gateway.test_forwarding import TOKEN, _head
 from tests.ledger import proves
 from tests.net.tls_server import ok
@@ -73,11 +73,11 @@ IDENTITY = [
 
 
 @proves("S191", "accepts", "gateway header allow-list")
-async def test_what_mcp_tracing_and_negotiation_need_arrives_unchanged() -> None:
-    async with standing(ok(b"")) as stand:
-        await stand.get("/mcp", *KNOWN.items())
+async def test_headers_for_mcp_tracing_and_negotiation_are_forwarded_unchanged() -> None:
+    async with running_gateway(ok(b"")) as gateway:
+        await gateway.get("/mcp", *KNOWN.items())
 
-    head = _head(stand.behind.requests[0])
+    head = _head(gateway.upstream.requests[0])
     missing = [name for name, value in KNOWN.items() if value not in head.get(name.lower(), [])]
     assert missing == []
 
@@ -86,22 +86,22 @@ async def test_what_mcp_tracing_and_negotiation_need_arrives_unchanged() -> None
 @proves("S191", "refuses", "gateway header allow-list")
 @pytest.mark.parametrize("path", [TOKEN, "/mcp"])
 @pytest.mark.parametrize("name", IDENTITY)
-async def test_a_header_that_could_say_who_calls_does_not_arrive(name: str, path: str) -> None:
-    async with standing(ok(b"")) as stand:
-        await stand.get(path, (name, "admin-of-everything"))
+async def test_a_header_that_could_assert_an_identity_is_dropped(name: str, path: str) -> None:
+    async with running_gateway(ok(b"")) as gateway:
+        await gateway.get(path, (name, "admin-of-everything"))
 
-    (seen,) = stand.behind.requests
+    (seen,) = gateway.upstream.requests
     assert "admin-of-everything" not in seen
     assert name.lower() not in _head(seen).keys() - TOLD
 
 
 @proves("S191", "refuses", "gateway header allow-list")
-async def test_a_known_header_that_the_connection_names_does_not_arrive() -> None:
-    async with standing(ok(b"")) as stand:
+async def test_a_known_header_that_connection_names_is_dropped() -> None:
+    async with running_gateway(ok(b"")) as gateway:
         nominated = ("Connection", "Mcp-Name , x-forwarded-host,Host")
-        await stand.get("/mcp", nominated, ("Mcp-Name", "add"), ("Mcp-Method", "tools/call"))
+        await gateway.get("/mcp", nominated, ("Mcp-Name", "add"), ("Mcp-Method", "tools/call"))
 
-    head = _head(stand.behind.requests[0])
+    head = _head(gateway.upstream.requests[0])
     assert "mcp-name" not in head
     assert head["mcp-method"] == ["tools/call"]
     # What the gateway says itself is nobody's to take away.
@@ -115,7 +115,7 @@ _TOKENS = st.from_regex(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,30}", fullmatch=True)
 @proves("S191", "refuses", "gateway header allow-list")
 @given(names=st.lists(_TOKENS, max_size=20))
 @example(names=[name.encode() for name in IDENTITY])
-def test_no_invented_name_arrives(names: list[bytes]) -> None:
+def test_no_unknown_header_is_forwarded(names: list[bytes]) -> None:
     given = [(name, b"claim") for name in names]
     known = {name.lower().encode() for name in KNOWN}
 
@@ -136,11 +136,11 @@ def test_no_invented_name_arrives(names: list[bytes]) -> None:
 
 
 @proves("S191", "accepts", "gateway header allow-list")
-async def test_the_operator_can_add_a_name() -> None:
-    async with standing(ok(b""), pass_headers=["X-Tenant"]) as stand:
-        await stand.get("/mcp", ("x-tenant", "acme"), ("X-Tenants", "all"), ("X_Tenant", "all"))
+async def test_the_operator_can_allow_a_header() -> None:
+    async with running_gateway(ok(b""), pass_headers=["X-Tenant"]) as gateway:
+        await gateway.get("/mcp", ("x-tenant", "acme"), ("X-Tenants", "all"), ("X_Tenant", "all"))
 
-    head = _head(stand.behind.requests[0])
+    head = _head(gateway.upstream.requests[0])
     assert head["x-tenant"] == ["acme"]
     assert not {"x-tenants", "x_tenant"} & head.keys()
 
@@ -171,7 +171,7 @@ async def test_the_operator_can_add_a_name() -> None:
         "Host",
     ],
 )
-def test_the_operator_cannot_add_a_name_by_which_proxies_say_who_calls(name: str) -> None:
+def test_the_operator_cannot_allow_a_header_that_asserts_an_identity(name: str) -> None:
     routes = (Route(path="/mcp", upstream="http://127.0.0.1:1"),)
 
     with pytest.raises(ConfigurationError) as refused:
@@ -182,7 +182,7 @@ def test_the_operator_cannot_add_a_name_by_which_proxies_say_who_calls(name: str
 
 
 @pytest.mark.parametrize("name", ["", "X Tenant", "X-Tenant:", "X-Tenänt", "X-Tenant\r\nHost"])
-def test_what_is_no_header_name_is_refused_at_the_start(name: str) -> None:
+def test_an_invalid_header_name_is_refused_at_start_up(name: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         require_forwardable(name)
 

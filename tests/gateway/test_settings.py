@@ -1,4 +1,4 @@
-"""The settings of ``doorward gateway``: read from a file, and told when they are not there."""
+"""The settings of ``doorward gateway``, from the environment, a file or defaults."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from doorward.gateway.env_file import Environment, parse_env, read_environment
 WANTED = {"KEYCLOAK_REALM": "mcp-realm", "KEYCLOAK_URL": "http://localhost:8080", "EXTRA": ""}
 
 
-def test_each_value_comes_from_the_process_else_the_file_else_the_default(tmp_path: Path) -> None:
+def test_the_process_environment_wins_over_the_file_and_the_default(tmp_path: Path) -> None:
     file = tmp_path / "some.env"
     file.write_text("KEYCLOAK_REALM=of-the-file\nKEYCLOAK_URL=http://localhost:1\n")
 
@@ -24,7 +24,7 @@ def test_each_value_comes_from_the_process_else_the_file_else_the_default(tmp_pa
     assert settings.notes == ()
 
 
-def test_what_is_not_set_falls_back_and_says_so(tmp_path: Path) -> None:
+def test_an_unset_name_gets_its_default_and_a_note(tmp_path: Path) -> None:
     file = tmp_path / "some.env"
     file.write_text("KEYCLOAK_URL=\n")
 
@@ -37,21 +37,21 @@ def test_what_is_not_set_falls_back_and_says_so(tmp_path: Path) -> None:
     )
 
 
-def test_a_default_may_be_made_of_earlier_values() -> None:
+def test_a_default_may_refer_to_earlier_values() -> None:
     settings = read_environment(None, {"A": "x", "B": "{A}/y"}, {"A": "{evil}"})
 
     assert settings["B"] == "{evil}/y"
     assert settings.notes == ("B is not set; using {evil}/y.",)
 
 
-def test_a_file_that_is_not_there_is_said_first(tmp_path: Path) -> None:
+def test_a_missing_file_is_the_first_note(tmp_path: Path) -> None:
     settings = read_environment(tmp_path / "no.env", WANTED, {})
 
     assert settings.notes[0] == f"There is no file {tmp_path / 'no.env'}; the defaults are used."
     assert len(settings.notes) == 3
 
 
-def test_the_usual_ways_to_write_a_line_are_read() -> None:
+def test_common_ways_to_write_a_line_are_accepted() -> None:
     written = parse_env(b"# all\n\nexport A=1\n B = two words \nC='x # y'\nD=z # why\nE=a=b\n", "x")
 
     assert written == {"A": "1", "B": "two words", "C": "x # y", "D": "z", "E": "a=b"}
@@ -65,7 +65,7 @@ def test_the_usual_ways_to_write_a_line_are_read() -> None:
         pytest.param(b"\xff\xfe", "UTF-8", id="no-text"),
     ],
 )
-def test_a_line_that_is_no_setting_is_named_by_its_number_alone(data: bytes, where: str) -> None:
+def test_a_malformed_line_is_named_only_by_its_number(data: bytes, where: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         parse_env(data, "x.env")
 
@@ -74,7 +74,7 @@ def test_a_line_that_is_no_setting_is_named_by_its_number_alone(data: bytes, whe
     assert "secret" not in str(refusal.value)
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_instead_of_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         read_environment(tmp_path, WANTED, {})
 
@@ -130,7 +130,7 @@ def test_an_mcp_server_at_the_same_address_is_forwarded_too() -> None:
         pytest.param({"KEYCLOAK_UPSTREAM_URL": "ftp://localhost"}, "not-an-origin", id="ftp"),
     ],
 )
-def test_settings_that_cannot_work_are_refused_with_what_to_do(
+def test_settings_that_cannot_work_are_refused_with_a_fix(
     changes: dict[str, str], reason: str
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:
@@ -141,6 +141,6 @@ def test_settings_that_cannot_work_are_refused_with_what_to_do(
 
 
 @pytest.mark.parametrize("path", ["mcp", "/a/../b", "//a", "/a%20b", "/a b", ""])
-def test_a_route_from_an_ambiguous_path_cannot_be_made(path: str) -> None:
+def test_a_route_with_an_ambiguous_path_is_refused(path: str) -> None:
     with pytest.raises(ConfigurationError):
         Route(path=path, upstream="http://localhost:1")

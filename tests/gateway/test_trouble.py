@@ -1,4 +1,4 @@
-"""When the server behind is gone, broken or slow; and when the caller leaves."""
+"""An upstream that is gone, broken or slow, and a caller that disconnects."""
 
 import asyncio
 
@@ -7,7 +7,12 @@ import pytest
 from doorward.gateway import Gateway, Route
 from doorward.serving import listen
 from tests.e2e.raw_http import request
-from tests.gateway.stand import Stand, listening, open_until_left, standing
+from tests.gateway.running_gateway import (
+    RunningGateway,
+    listening,
+    open_until_left,
+    running_gateway,
+)
 from tests.net.tls_server import Place, ok
 
 TOKEN = "/realms/mcp-realm/protocol/openid-connect/token"
@@ -18,18 +23,18 @@ def _chunk(data: bytes) -> bytes:
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
 
-async def test_a_server_that_is_not_running_is_a_502_that_says_so() -> None:
+async def test_an_upstream_that_is_not_running_is_a_502() -> None:
     (free, *rest) = listen(0)
     port = free.getsockname()[1]
     for sock in (free, *rest):
         sock.close()
-    gate = Gateway(
+    app = Gateway(
         public="http://localhost:9090",
         routes=[Route(path="/mcp", upstream=f"http://127.0.0.1:{port}")],
     )
 
-    async with listening(gate) as where:
-        got = await Stand(where, Place()).get("/mcp")
+    async with listening(app) as where:
+        got = await RunningGateway(where, Place()).get("/mcp")
 
     assert (got.status, got.json["error"]) == (502, "upstream-unreachable")
     assert got.header("retry-after") == "5"
@@ -44,33 +49,33 @@ async def test_a_server_that_is_not_running_is_a_502_that_says_so() -> None:
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", id="no-length"),
     ],
 )
-async def test_an_answer_that_is_none_is_a_502(answer: bytes) -> None:
-    async with standing(answer) as stand:
-        got = await stand.get(TOKEN)
+async def test_a_malformed_upstream_response_is_a_502(answer: bytes) -> None:
+    async with running_gateway(answer) as gateway:
+        got = await gateway.get(TOKEN)
 
     assert (got.status, got.json["error"]) == (502, "upstream-broken")
 
 
-async def test_an_answer_that_does_not_begin_in_time_is_a_504() -> None:
+async def test_an_upstream_response_that_starts_too_late_is_a_504() -> None:
     async def never(writer: asyncio.StreamWriter) -> None:
         await asyncio.Event().wait()
 
-    async with standing(never, timeout=0.05) as stand:
-        got = await stand.get(TOKEN)
+    async with running_gateway(never, timeout=0.05) as gateway:
+        got = await gateway.get(TOKEN)
 
     assert (got.status, got.json["error"]) == (504, "upstream-slow")
 
 
-async def test_an_answer_that_breaks_off_does_not_look_whole() -> None:
+async def test_a_response_that_breaks_off_does_not_look_complete() -> None:
     half = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
-    async with standing(half) as stand:
-        got = await stand.get(TOKEN)
+    async with running_gateway(half) as gateway:
+        got = await gateway.get(TOKEN)
 
     assert (got.header("content-length"), got.body) == ("100", b"half")
-    assert [one.reason for one in stand.told] == ["forwarded", "upstream-broken"]
+    assert [one.reason for one in gateway.events] == ["forwarded", "upstream-broken"]
 
 
-async def test_each_event_arrives_when_it_is_sent_and_silence_between_them_is_allowed() -> None:
+async def test_each_event_is_forwarded_at_once_and_pauses_are_allowed() -> None:
     heard = asyncio.Event()
 
     async def events(writer: asyncio.StreamWriter) -> None:
@@ -80,8 +85,8 @@ async def test_each_event_arrives_when_it_is_sent_and_silence_between_them_is_al
         writer.write(_chunk(b"data: 2\n\n") + b"0\r\n\r\n")
         await writer.drain()
 
-    async with standing(events, timeout=0.05) as stand:
-        reader, writer = await asyncio.open_connection("127.0.0.1", stand.port)
+    async with running_gateway(events, timeout=0.05) as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
         writer.write(request("GET", "/mcp", b""))
         # The first is here although the second was not sent: nothing collects them on the way.
         await reader.readuntil(b"data: 1\n\n")
@@ -96,10 +101,10 @@ async def test_each_event_arrives_when_it_is_sent_and_silence_between_them_is_al
 @pytest.mark.parametrize(
     "begun", [pytest.param(EVENTS + b"1\r\n:\r\n", id="amid"), pytest.param(b"", id="before")]
 )
-async def test_a_caller_who_leaves_ends_the_request_behind_too(begun: bytes) -> None:
+async def test_a_caller_that_disconnects_ends_the_upstream_request(begun: bytes) -> None:
     async with open_until_left(begun) as (origin, asked, left):
-        gate = Gateway(public="http://localhost:9090", routes=[Route(path="/mcp", upstream=origin)])
-        async with listening(gate) as port:
+        app = Gateway(public="http://localhost:9090", routes=[Route(path="/mcp", upstream=origin)])
+        async with listening(app) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(request("GET", "/mcp", b""))
             await (reader.readuntil(b":\r\n") if begun else asked.wait())
@@ -109,8 +114,8 @@ async def test_a_caller_who_leaves_ends_the_request_behind_too(begun: bytes) -> 
             await asyncio.wait_for(left.wait(), 10)
 
 
-async def test_codes_in_a_query_are_not_written_down() -> None:
-    async with standing(ok(b"")) as stand:
-        await stand.get(f"{TOKEN}?code=a-secret-code")
+async def test_the_query_is_not_logged() -> None:
+    async with running_gateway(ok(b"")) as gateway:
+        await gateway.get(f"{TOKEN}?code=a-secret-code")
 
-    assert "a-secret-code" not in repr(stand.told)
+    assert "a-secret-code" not in repr(gateway.events)

@@ -36,7 +36,7 @@ class DownstreamProblem(HttpError):
 
     code = "downstream"
     status = 502
-    public = "This tool could not act for you at the service behind it."
+    public = "This tool could not get access to another service on your behalf."
 
     def __init__(self, target: str, detail: str) -> None:
         super().__init__(f"{target}: {detail}")
@@ -56,7 +56,7 @@ class DownstreamRefused(DownstreamProblem):
     """The issuer refused; ``error`` is its error code, such as ``invalid_grant``."""
 
     code = "downstream-refused"
-    hint = "The log has the error code of the issuer; look it up in its documentation."
+    hint = "Look up the issuer's error code, which is in the log, in the issuer's documentation."
 
     def __init__(self, target: str, detail: str, error: str) -> None:
         super().__init__(target, detail)
@@ -73,8 +73,8 @@ class SignInNeeded(DownstreamRefused):
 
     code = "downstream-sign-in-needed"
     status = 403
-    public = "The service behind this tool wants you to sign in again, or to give your consent."
-    hint = "Sign in again; with a challenge, pass its claims on to the issuer."
+    public = "The service that this tool uses requires you to sign in again or to give consent."
+    hint = "Sign in again. If there is a challenge, send its claims in the authorization request."
 
     def __init__(self, target: str, detail: str, error: str, claims: str | None = None) -> None:
         super().__init__(target, detail, error)
@@ -102,7 +102,7 @@ class GrantRefused(DownstreamRefused):
 
     code = "downstream-grant-refused"
     status = 403
-    hint = "Sign in again. If it stays, allow token exchange for this server at the issuer."
+    hint = "Sign in again. If that fails, allow token exchange for this server at the issuer."
 
 
 class NotGranted(DownstreamRefused):
@@ -110,42 +110,42 @@ class NotGranted(DownstreamRefused):
 
     code = "downstream-not-granted"
     status = 403
-    public = "This server may not act for you at the service behind this tool."
-    hint = "Allow this server the scope and the target at the issuer."
+    public = "This server is not allowed to use that service on your behalf."
+    hint = "At the issuer, allow this server to request the scope and the target."
 
 
 class ServerNotKnown(DownstreamRefused):
     """The issuer does not accept this server's own credentials."""
 
     code = "downstream-server-not-known"
-    public = "This server is not set up for the service behind this tool."
-    hint = "Correct the client_id and the credentials of the downstream setting."
+    public = "This server is not configured for the service that this tool uses."
+    hint = "Correct client_id and the credentials in the downstream setting."
 
 
 class AnswerRefused(DownstreamProblem):
     """The issuer's response must not be used."""
 
     code = "downstream-answer-refused"
-    hint = "The log says what was wrong with the answer of the token endpoint."
+    hint = "Find in the log what was wrong with the response of the token endpoint."
 
 
 class SameToken(AnswerRefused):
     """The issuer returned the caller's own token. The next server could use it here."""
 
     code = "downstream-same-token"
-    hint = "Set up token exchange at the issuer, so that it issues another token."
+    hint = "Configure token exchange at the issuer, so that it issues a new token."
 
 
 class TokenForUs(AnswerRefused):
     """The token names this server as its audience, so the next server could use it here."""
 
     code = "downstream-token-for-us"
-    hint = "Set the target of the downstream setting to the next server."
+    hint = "Set the target in the downstream setting to the resource of the next server."
 
 
 class DownstreamUnavailable(Unavailable):
     """The issuer is unavailable, so there is no token; the request itself was valid."""
 
     code = "downstream-unavailable"
-    public = "The service that this tool signs in at is unavailable. Try again soon."
+    public = "The authorization server of another service is unavailable. Try again soon."
     hint = "Check that this server can reach the token endpoint."

@@ -23,7 +23,7 @@ class Malformed(RequestRefused):
     code = "malformed-message"
     jsonrpc_code: ClassVar[int] = INVALID_REQUEST
     public = "The body must be a single JSON-RPC message."
-    hint = "Send one JSON-RPC message per request, as the specification writes it."
+    hint = "Send exactly one JSON-RPC message in each request."
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class MalformedParams(Malformed):
     code = "malformed-params"
     jsonrpc_code = INVALID_PARAMS
     public = "The request's params are invalid."
-    hint = "Send params with the _meta members that MCP 2026-07-28 requires."
+    hint = "Send params as the method's schema defines them. In 2026-07-28, _meta is required."
 
 
 class AmbiguousUri(MalformedParams):
@@ -65,7 +65,7 @@ class AmbiguousUri(MalformedParams):
 
     code = "ambiguous-uri"
     public = "The URI is not in normal form."
-    hint = "Use the URI that the error message gives."
+    hint = "Send the normalized URI that the error message shows."
 
 
 class HeaderMismatch(Malformed):
@@ -74,7 +74,7 @@ class HeaderMismatch(Malformed):
     code = "header-mismatch"
     jsonrpc_code = HEADER_MISMATCH
     public = "Header mismatch."
-    hint = "Send the header with the value that the body has."
+    hint = "Send the same values in Mcp-Method, Mcp-Name and MCP-Protocol-Version as in the body."
 
 
 class UnsupportedVersion(Malformed):

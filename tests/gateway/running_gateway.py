@@ -1,4 +1,4 @@
-"""A gateway on real sockets, and a server behind it that says what it is told to."""
+"""A gateway on real sockets, and an upstream server with a given answer."""
 
 import asyncio
 import json
@@ -22,12 +22,12 @@ FORM = ("Content-Type", "application/x-www-form-urlencoded")
 
 
 @dataclass
-class Stand:
-    """A running gateway: its port, the server behind it, and what it told its log."""
+class RunningGateway:
+    """A running gateway: its port, its upstream server, and its audit events."""
 
     port: int
-    behind: Place
-    told: list[ForwardedRequest] = field(default_factory=list)
+    upstream: Place
+    events: list[ForwardedRequest] = field(default_factory=list)
 
     async def send(self, request: bytes) -> raw_http.Answer:
         """Send bytes as they are and return the one answer."""
@@ -43,29 +43,29 @@ class Stand:
 
 
 @asynccontextmanager
-async def standing(answer: Answer | bytes, **options: Any) -> AsyncIterator[Stand]:
+async def running_gateway(answer: Answer | bytes, **options: Any) -> AsyncIterator[RunningGateway]:
     """Put a gateway for the tutorial's realm and an MCP server in front of ``answer``."""
     said = saying(answer) if isinstance(answer, bytes) else answer
-    async with serving(said, None) as behind:
-        origin = f"http://127.0.0.1:{behind.port}"
-        told: list[ForwardedRequest] = []
-        gate = Gateway(
+    async with serving(said, None) as upstream:
+        origin = f"http://127.0.0.1:{upstream.port}"
+        events: list[ForwardedRequest] = []
+        app = Gateway(
             public=PUBLIC,
             routes=(
                 Route(path="/mcp", upstream=origin, cors="upstream"),
                 *realm_routes(public=PUBLIC, keycloak=origin, realm="mcp-realm"),
             ),
-            audit=told.append,
+            audit=events.append,
             **options,
         )
-        async with listening(gate) as port:
-            yield Stand(port, behind, told)
+        async with listening(app) as port:
+            yield RunningGateway(port, upstream, events)
 
 
 @asynccontextmanager
-async def listening(gate: Gateway) -> AsyncIterator[int]:
-    """Serve ``gate`` with the protocol of the command, on a free port and without its main loop."""
-    config = uvicorn.Config(gate, http=Connection, log_config=None, proxy_headers=False)
+async def listening(app: Gateway) -> AsyncIterator[int]:
+    """Serve ``app`` with the protocol of the command, on a free port and without its main loop."""
+    config = uvicorn.Config(app, http=Connection, log_config=None, proxy_headers=False)
     config.load()
     state = ServerState()
     server = await asyncio.get_running_loop().create_server(
