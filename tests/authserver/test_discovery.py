@@ -1,4 +1,4 @@
-"""What the server says of itself, where, and that it is true."""
+"""Metadata: where it is served, what it contains, and that the server does what it says."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The whole way once: register, authorize, sign in, consent, code, token, refresh."""
+"""One complete flow: register, authorize, sign in, consent, code, token, refresh."""
 
 from tests.authserver.browser import answer_in
 from tests.authserver.harness import CALLBACK, PASSWORD, AuthServerHarness, claims_of

@@ -1,4 +1,4 @@
-"""The authorization server answers under its own name, and under no other."""
+"""The authorization server accepts requests only for its own host names."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Whom a request is counted under, and for how long."""
+"""Rate limits: which address a request counts for, and for how long."""
 
 import pytest
 from starlette.requests import HTTPConnection

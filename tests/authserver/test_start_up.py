@@ -1,4 +1,4 @@
-"""What the server refuses to start with, and what it says must be changed."""
+"""Settings that the server refuses at start-up, and the fix that it names."""
 
 import stat
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What /authorize refuses, and where it says so."""
+"""Which authorization requests are refused, and where the error is shown."""
 
 from typing import Any
 from urllib.parse import quote
@@ -30,7 +30,7 @@ STATES = ["ü€𝄞", "a&b=c#d+e %20", "x" * 4096, "<script>", "a'b\"c", "0"]
 @proves("S16", "accepts", "PKCE is mandatory")
 @proves("S17", "accepts", "challenge method must be S256")
 @proves("S15", "accepts", "response type is code")
-async def test_a_sound_request_shows_the_sign_in_page(harness: AuthServerHarness) -> None:
+async def test_a_valid_request_shows_the_sign_in_page(harness: AuthServerHarness) -> None:
     client = await harness.register()
 
     response = await harness.http.get(harness.authorize_url(client["client_id"]))
@@ -43,7 +43,9 @@ async def test_a_sound_request_shows_the_sign_in_page(harness: AuthServerHarness
 @pytest.mark.parametrize(
     "response_type", ["token", "id_token", "code token", "code id_token", "none", "CODE", "code "]
 )
-async def test_only_codes_are_given(harness: AuthServerHarness, response_type: str) -> None:
+async def test_only_the_response_type_code_is_accepted(
+    harness: AuthServerHarness, response_type: str
+) -> None:
     answer = await answered(harness, response_type=response_type)
 
     assert answer["error"] == "unsupported_response_type"
@@ -51,7 +53,7 @@ async def test_only_codes_are_given(harness: AuthServerHarness, response_type: s
 
 @proves("S16", "refuses", "PKCE is mandatory")
 @pytest.mark.parametrize("method", ["none", "client_secret_basic", "client_secret_post"])
-async def test_no_kind_of_client_goes_without_pkce(harness: AuthServerHarness, method: str) -> None:
+async def test_every_kind_of_client_needs_pkce(harness: AuthServerHarness, method: str) -> None:
     client = await harness.register(token_endpoint_auth_method=method)
 
     response = await harness.http.get(
@@ -73,7 +75,7 @@ async def test_no_kind_of_client_goes_without_pkce(harness: AuthServerHarness, m
         {"code_challenge_method": "S256 plain"},
     ],
 )
-async def test_only_s256_spelt_out_is_a_method(
+async def test_only_an_explicit_s256_is_accepted(
     harness: AuthServerHarness, changes: dict[str, Any]
 ) -> None:
     answer = await answered(harness, **changes)
@@ -86,9 +88,7 @@ async def test_only_s256_spelt_out_is_a_method(
 @pytest.mark.parametrize(
     "challenge", ["x", CHALLENGE[:42], CHALLENGE + "x", CHALLENGE + "=", CHALLENGE[:42] + "+"]
 )
-async def test_a_challenge_of_another_shape_is_refused(
-    harness: AuthServerHarness, challenge: str
-) -> None:
+async def test_a_malformed_challenge_is_refused(harness: AuthServerHarness, challenge: str) -> None:
     assert (await answered(harness, code_challenge=challenge))["error"] == "invalid_request"
 
 
@@ -107,9 +107,7 @@ async def test_a_challenge_of_another_shape_is_refused(
         "anything",
     ],
 )
-async def test_a_parameter_that_comes_twice_is_refused(
-    harness: AuthServerHarness, name: str
-) -> None:
+async def test_a_repeated_parameter_is_refused(harness: AuthServerHarness, name: str) -> None:
     client = await harness.register()
     twice: dict[str, Any] = {name: ["a", "a"]}
     url = harness.authorize_url(client["client_id"], **twice)
@@ -124,7 +122,7 @@ async def test_a_parameter_that_comes_twice_is_refused(
 @proves("S20", "accepts", "state comes back unchanged")
 @proves("S21", "accepts", "iss in each authorization response")
 @pytest.mark.parametrize("state", STATES)
-async def test_state_comes_back_as_it_was_with_a_code(
+async def test_state_is_returned_unchanged_with_a_code(
     harness: AuthServerHarness, state: str
 ) -> None:
     client = await harness.register()
@@ -142,7 +140,7 @@ async def test_state_comes_back_as_it_was_with_a_code(
 @proves("S20", "accepts", "state comes back unchanged")
 @proves("S21", "refuses", "iss in each authorization response")
 @pytest.mark.parametrize("state", STATES)
-async def test_state_and_iss_come_back_with_an_error(
+async def test_state_and_iss_are_returned_with_an_error(
     harness: AuthServerHarness, state: str
 ) -> None:
     answer = await answered(harness, state=state, response_type="token")
@@ -159,12 +157,14 @@ async def test_an_absent_state_stays_absent(harness: AuthServerHarness) -> None:
 
 @proves("S22", "refuses", "response modes and prompt=none")
 @pytest.mark.parametrize("mode", ["fragment", "web_message", "form_post", "query.jwt", "Query"])
-async def test_an_answer_is_given_in_the_query_alone(harness: AuthServerHarness, mode: str) -> None:
+async def test_only_the_response_mode_query_is_accepted(
+    harness: AuthServerHarness, mode: str
+) -> None:
     assert (await answered(harness, response_mode=mode))["error"] == "invalid_request"
 
 
 @proves("S22", "accepts", "response modes and prompt=none")
-async def test_the_mode_that_is_served_may_be_named(harness: AuthServerHarness) -> None:
+async def test_the_supported_response_mode_may_be_requested(harness: AuthServerHarness) -> None:
     client = await harness.register()
 
     response = await harness.http.get(
@@ -175,7 +175,7 @@ async def test_the_mode_that_is_served_may_be_named(harness: AuthServerHarness) 
 
 
 @proves("S22", "refuses", "response modes and prompt=none")
-async def test_prompt_none_without_a_session_says_that_sign_in_is_needed(
+async def test_prompt_none_without_a_session_is_login_required(
     harness: AuthServerHarness,
 ) -> None:
     assert (await answered(harness, prompt="none"))["error"] == "login_required"
@@ -188,7 +188,7 @@ async def test_an_unknown_prompt_is_refused(harness: AuthServerHarness, prompt: 
 
 @proves("S25", "refuses", "request objects are refused")
 @pytest.mark.parametrize("name", ["request", "request_uri", "registration"])
-async def test_parameters_hidden_in_an_object_are_refused_and_not_fetched(
+async def test_request_objects_are_refused_and_not_fetched(
     start_authserver: StartAuthServer, name: str
 ) -> None:
     class Nothing:
@@ -203,7 +203,7 @@ async def test_parameters_hidden_in_an_object_are_refused_and_not_fetched(
 
 
 @proves("S25", "accepts", "request objects are refused")
-async def test_parameters_nobody_knows_are_ignored(harness: AuthServerHarness) -> None:
+async def test_unknown_parameters_are_ignored(harness: AuthServerHarness) -> None:
     client = await harness.register()
 
     response = await harness.http.get(
@@ -226,7 +226,7 @@ async def test_parameters_nobody_knows_are_ignored(harness: AuthServerHarness) -
         "state=%0d%0aX:y",
     ],
 )
-async def test_a_request_that_cannot_be_read_is_answered_here(
+async def test_a_malformed_request_gets_an_error_page_here(
     harness: AuthServerHarness, query: str
 ) -> None:
     client = await harness.register()
@@ -271,9 +271,7 @@ async def test_a_long_client_id_that_is_a_url_is_only_unknown(
         [RESOURCE, "https://other.example/mcp"],
     ],
 )
-async def test_a_resource_that_is_not_ours_is_refused(
-    harness: AuthServerHarness, resource: Any
-) -> None:
+async def test_an_unknown_resource_is_refused(harness: AuthServerHarness, resource: Any) -> None:
     assert (await answered(harness, resource=resource))["error"] == "invalid_target"
 
 
@@ -287,7 +285,7 @@ async def test_a_resource_that_is_not_ours_is_refused(
         {"resource": [RESOURCE, RESOURCE]},
     ],
 )
-async def test_the_one_resource_may_be_named_in_the_ways_that_clients_do(
+async def test_the_resource_may_be_written_as_clients_write_it(
     harness: AuthServerHarness, changes: dict[str, Any]
 ) -> None:
     client = await harness.register()
@@ -299,7 +297,7 @@ async def test_the_one_resource_may_be_named_in_the_ways_that_clients_do(
     assert RESOURCE in consent.text
 
 
-async def test_scopes_nobody_knows_are_dropped_quietly(harness: AuthServerHarness) -> None:
+async def test_unknown_scopes_are_dropped(harness: AuthServerHarness) -> None:
     client = await harness.register()
 
     tokens = await harness.tokens(
@@ -309,7 +307,9 @@ async def test_scopes_nobody_knows_are_dropped_quietly(harness: AuthServerHarnes
     assert tokens.body["scope"] == "mcp:read"
 
 
-async def test_when_no_scope_remains_the_client_is_told(harness: AuthServerHarness) -> None:
+async def test_a_request_without_any_known_scope_is_invalid_scope(
+    harness: AuthServerHarness,
+) -> None:
     assert (await answered(harness, scope="openid profile"))["error"] == "invalid_scope"
     assert (await answered(harness, scope='a"b'))["error"] == "invalid_scope"
 

@@ -1,4 +1,4 @@
-"""What follows a sign-in is the same, whichever way a user was authenticated."""
+"""After a sign-in, every way of authentication continues alike."""
 
 import httpx2
 import pytest

@@ -1,4 +1,4 @@
-"""Sign-in, consent and what is remembered: nobody is spoken for who did not say so."""
+"""Consent: what the user is asked, what is granted, and what is remembered."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.ledger import proves
 
 
 @proves("S29", "refuses", "consent before anything is issued")
-async def test_a_new_client_is_shown_to_somebody_who_is_already_signed_in(
+async def test_a_signed_in_user_is_asked_about_a_new_client(
     harness: AuthServerHarness,
 ) -> None:
     browser = harness.browser()
@@ -50,7 +50,7 @@ async def test_a_known_client_that_asks_for_no_more_is_confirmed_with_one_click(
         pytest.param({"prompt": "consent"}, id="the-client-asks-for-it"),
     ],
 )
-async def test_whatever_grows_is_asked_again(
+async def test_more_scopes_or_another_destination_need_a_new_consent(
     start_authserver: StartAuthServer, changes: dict[str, str]
 ) -> None:
     other = Resource(uri="http://localhost:9000/other", scopes=SCOPES)
@@ -74,7 +74,7 @@ async def test_whatever_grows_is_asked_again(
 
 
 @proves("S33", "refuses", "consent is remembered narrowly")
-async def test_one_users_consent_is_not_anothers(harness: AuthServerHarness) -> None:
+async def test_a_consent_holds_for_one_user(harness: AuthServerHarness) -> None:
     await harness.add_user("bob")
     client = await harness.register()
     await harness.code(client["client_id"], user="alice")
@@ -135,7 +135,7 @@ async def test_anything_but_allow_is_a_denial_that_the_client_is_told(
     assert answer["iss"] == harness.issuer
 
 
-async def test_somebody_without_any_of_the_scopes_gives_nothing(harness: AuthServerHarness) -> None:
+async def test_a_user_without_any_of_the_scopes_cannot_consent(harness: AuthServerHarness) -> None:
     client = await harness.register()
 
     response = await harness.browser().go_through(
@@ -145,7 +145,9 @@ async def test_somebody_without_any_of_the_scopes_gives_nothing(harness: AuthSer
     assert answer_in(response.headers["location"])["error"] == "access_denied"
 
 
-async def test_nobody_can_give_a_scope_that_they_do_not_hold(harness: AuthServerHarness) -> None:
+async def test_a_user_cannot_grant_a_scope_that_they_do_not_hold(
+    harness: AuthServerHarness,
+) -> None:
     client = await harness.register()
 
     tokens = await harness.tokens(client["client_id"], scope="mcp:read mcp:admin")
@@ -154,7 +156,7 @@ async def test_nobody_can_give_a_scope_that_they_do_not_hold(harness: AuthServer
 
 
 @proves("S33", "refuses", "consent is remembered narrowly")
-async def test_nobody_agrees_to_more_than_the_page_showed(harness: AuthServerHarness) -> None:
+async def test_a_consent_covers_only_what_the_page_showed(harness: AuthServerHarness) -> None:
     client = await harness.register()
     browser = harness.browser()
     await harness.server.users.set_permissions("alice", scopes=("mcp:read",), roles=())

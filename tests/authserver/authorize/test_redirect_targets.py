@@ -1,4 +1,4 @@
-"""Where /authorize sends a browser, and where never."""
+"""Which redirect URIs the authorization endpoint redirects to."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from tests.ledger import proves
         pytest.param({"redirect_uri": "https://evil.example/", "prompt": "none"}, id="prompt-none"),
     ],
 )
-async def test_nobody_is_redirected_to_an_address_that_was_not_proven(
+async def test_an_unregistered_redirect_uri_gets_an_error_page(
     harness: AuthServerHarness, changes: dict[str, Any]
 ) -> None:
     client = await harness.register()
@@ -52,7 +52,7 @@ async def test_nobody_is_redirected_to_an_address_that_was_not_proven(
         "https://app.example/cb\t",
     ],
 )
-async def test_an_address_that_is_nearly_the_registered_one_gets_nothing(
+async def test_a_redirect_uri_that_is_almost_the_registered_one_is_refused(
     harness: AuthServerHarness, requested: str
 ) -> None:
     client = await harness.register(redirect_uris=["https://app.example/cb"])
@@ -66,7 +66,7 @@ async def test_an_address_that_is_nearly_the_registered_one_gets_nothing(
 
 
 @proves("S12", "accepts", "redirect URIs match exactly")
-async def test_the_registered_address_gets_the_answer_with_its_own_query(
+async def test_the_query_of_the_registered_redirect_uri_is_kept(
     harness: AuthServerHarness,
 ) -> None:
     uri = "https://app.example/cb?tenant=a%20b"
@@ -81,7 +81,7 @@ async def test_the_registered_address_gets_the_answer_with_its_own_query(
 
 @proves("S13", "accepts", "loopback redirects may change the port")
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
-async def test_a_native_application_comes_back_on_any_port(
+async def test_a_loopback_redirect_uri_may_have_any_port(
     harness: AuthServerHarness, host: str
 ) -> None:
     client = await harness.register(redirect_uris=[f"http://{host}:3000/cb"])
@@ -106,7 +106,7 @@ async def test_a_native_application_comes_back_on_any_port(
         "https://127.0.0.1:3000/cb",
     ],
 )
-async def test_a_native_application_comes_back_nowhere_else(
+async def test_a_loopback_redirect_uri_may_differ_only_in_its_port(
     harness: AuthServerHarness, requested: str
 ) -> None:
     client = await harness.register(redirect_uris=["http://127.0.0.1:3000/cb"])
@@ -161,7 +161,7 @@ async def test_an_omitted_redirect_uri_does_not_let_the_token_request_name_anoth
 
 @proves("S23", "accepts", "redirects are 302 or 303")
 @proves("S24", "accepts", "security headers at authorize")
-async def test_an_answer_is_a_303_that_nobody_keeps(harness: AuthServerHarness) -> None:
+async def test_a_code_is_sent_with_a_303_that_is_not_cached(harness: AuthServerHarness) -> None:
     client = await harness.register()
     browser = harness.browser()
     page = await browser.open(harness.authorize_url(client["client_id"]))
@@ -178,7 +178,7 @@ async def test_an_answer_is_a_303_that_nobody_keeps(harness: AuthServerHarness) 
 
 @proves("S23", "refuses", "redirects are 302 or 303")
 @proves("S24", "refuses", "security headers at authorize")
-async def test_an_error_is_a_303_that_nobody_keeps(harness: AuthServerHarness) -> None:
+async def test_an_error_is_sent_with_a_303_that_is_not_cached(harness: AuthServerHarness) -> None:
     client = await harness.register()
 
     response = await harness.http.get(

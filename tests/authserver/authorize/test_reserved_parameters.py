@@ -1,4 +1,4 @@
-"""Redirect URIs that carry a parameter of the answer, at every place where one is named."""
+"""Redirect URIs with a reserved response parameter are refused everywhere."""
 
 import pytest
 from sqlalchemy import select, update
@@ -64,7 +64,9 @@ def test_a_reserved_parameter_is_refused_in_every_spelling(uri: str) -> None:
 
 @proves("S188", "refuses", "reserved redirect parameters")
 @pytest.mark.parametrize("uri", RESERVED[:4])
-async def test_no_such_address_can_be_registered(harness: AuthServerHarness, uri: str) -> None:
+async def test_a_redirect_uri_with_a_reserved_parameter_is_not_registered(
+    harness: AuthServerHarness, uri: str
+) -> None:
     response = await harness.http.post("/register", json={"redirect_uris": [uri]})
 
     assert response.status_code == 400
@@ -73,7 +75,7 @@ async def test_no_such_address_can_be_registered(harness: AuthServerHarness, uri
 
 @proves("S188", "refuses", "reserved redirect parameters")
 @pytest.mark.parametrize("uri", RESERVED[:4])
-async def test_a_client_document_with_such_an_address_is_not_used(
+async def test_a_client_document_with_a_reserved_parameter_is_not_used(
     start_authserver: StartAuthServer, uri: str
 ) -> None:
     fetcher = FakeDocumentFetcher()
@@ -89,7 +91,7 @@ async def test_a_client_document_with_such_an_address_is_not_used(
 @proves("S188", "refuses", "reserved redirect parameters")
 @pytest.mark.parametrize("named", [True, False], ids=["named", "left-out"])
 @pytest.mark.parametrize("uri", RESERVED[:4])
-async def test_such_an_address_gets_no_answer_even_when_it_is_on_record(
+async def test_a_stored_redirect_uri_with_a_reserved_parameter_gets_no_response(
     harness: AuthServerHarness, uri: str, named: bool
 ) -> None:
     client_id = (await harness.register())["client_id"]
@@ -110,7 +112,7 @@ async def test_such_an_address_gets_no_answer_even_when_it_is_on_record(
 
 @proves("S188", "refuses", "reserved redirect parameters")
 @pytest.mark.parametrize("uri", [*RESERVED[:4], "javascript:alert(1)"])
-def test_the_operator_cannot_configure_such_an_address(uri: str) -> None:
+def test_a_reserved_parameter_cannot_be_configured(uri: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         AuthServerSettings(
             issuer="https://auth.example",

@@ -1,4 +1,4 @@
-"""``sign_in_as``: for clients that have nobody at the keyboard, on this machine alone."""
+"""``sign_in_as``: clients without a user, only on this machine."""
 
 import pytest
 
@@ -29,9 +29,7 @@ async def test_a_client_on_this_machine_gets_a_code_at_once(
 
 
 @pytest.mark.parametrize("peer", ["192.0.2.7", "10.0.0.1", "unix", "::ffff:10.0.0.1"])
-async def test_a_peer_elsewhere_is_signed_in_as_nobody(
-    headless: AuthServerHarness, peer: str
-) -> None:
+async def test_a_remote_peer_is_not_signed_in(headless: AuthServerHarness, peer: str) -> None:
     client = await headless.register()
 
     response = await headless.browser(peer).http.get(headless.authorize_url(client["client_id"]))
@@ -40,7 +38,7 @@ async def test_a_peer_elsewhere_is_signed_in_as_nobody(
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
-async def test_a_proxy_on_this_machine_does_not_bring_the_world_in(
+async def test_a_request_through_a_local_proxy_is_not_signed_in(
     headless: AuthServerHarness, header: str
 ) -> None:
     client = await headless.register()
@@ -52,7 +50,9 @@ async def test_a_proxy_on_this_machine_does_not_bring_the_world_in(
     assert answer_in(response.headers["location"])["error"] == "access_denied"
 
 
-async def test_a_web_page_cannot_have_the_code_sent_to_itself(headless: AuthServerHarness) -> None:
+async def test_the_code_is_sent_only_to_a_loopback_redirect_uri(
+    headless: AuthServerHarness,
+) -> None:
     uri = "https://evil.example/cb"
     client = await headless.register(redirect_uris=[uri])
 

@@ -1,4 +1,4 @@
-"""Client documents over time: kept, changed, mistrusted, unreachable."""
+"""Client metadata documents that are cached, changed, untrusted or unavailable."""
 
 import asyncio
 import re
@@ -82,7 +82,7 @@ async def test_a_document_is_kept_as_long_as_it_says_within_bounds(
 
 
 @proves("S77", "accepts", "document cache")
-async def test_many_who_ask_at_once_are_one_fetch(
+async def test_concurrent_requests_fetch_a_document_once(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher
 ) -> None:
     browser = harness.browser()
@@ -93,7 +93,7 @@ async def test_many_who_ask_at_once_are_one_fetch(
 
 
 @proves("S77", "refuses", "document cache")
-async def test_a_failure_is_not_kept(
+async def test_a_failed_fetch_is_not_cached(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher
 ) -> None:
     good = fetcher.documents.pop(URL)
@@ -114,7 +114,7 @@ async def test_a_failure_is_not_kept(
         {"client_uri": "https://elsewhere.example/"},
     ],
 )
-async def test_a_document_that_shows_another_face_is_asked_about_again(
+async def test_a_changed_document_needs_a_new_consent(
     harness: AuthServerHarness,
     fetcher: FakeDocumentFetcher,
     clock: StoppedClock,
@@ -157,7 +157,7 @@ async def test_a_document_that_stays_the_same_is_confirmed_with_one_click(
         b"<html>secret-body 10.1.2.3</html>",
     ],
 )
-async def test_why_a_document_could_not_be_had_is_not_told(
+async def test_the_response_hides_why_a_document_could_not_be_fetched(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher, failure: Any
 ) -> None:
     fetcher.documents[URL] = failure
@@ -174,7 +174,7 @@ async def test_why_a_document_could_not_be_had_is_not_told(
 
 
 @proves("S79", "accepts", "fetch errors tell nothing")
-async def test_the_person_is_told_that_the_application_could_not_be_checked(
+async def test_the_page_says_that_the_application_could_not_be_checked(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher
 ) -> None:
     fetcher.documents.clear()
@@ -204,7 +204,7 @@ async def test_a_client_that_is_no_longer_trusted_is_stopped_at_every_endpoint(
 
 
 @proves("S80", "accepts", "trusted document hosts")
-async def test_a_client_on_the_list_is_let_in(
+async def test_a_trusted_client_is_accepted(
     start_authserver: StartAuthServer, fetcher: FakeDocumentFetcher
 ) -> None:
     harness = await start_authserver(fetcher=fetcher, trust_client={URL}.__contains__)

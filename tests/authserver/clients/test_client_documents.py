@@ -1,4 +1,4 @@
-"""Client ID metadata documents: read through the guard, judged, kept for a while."""
+"""Client ID metadata documents are fetched safely, validated and cached."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ async def harness(
 
 @proves("S64", "accepts", "a document names its own id")
 @proves("S73", "accepts", "documents are strict JSON")
-async def test_a_client_that_nobody_registered_signs_somebody_in(
+async def test_a_client_with_a_document_needs_no_registration(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher
 ) -> None:
     tokens = await harness.tokens(URL)
@@ -53,7 +53,7 @@ async def test_the_page_shows_the_host_that_vouches_for_the_client(
 
 @proves("S81", "accepts", "documents of real clients")
 @pytest.mark.parametrize("name", DOCUMENTS)
-async def test_real_clients_are_led_to_the_sign_in_page(
+async def test_documents_of_real_clients_are_accepted(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher, name: str
 ) -> None:
     document = DOCUMENTS[name]
@@ -86,7 +86,7 @@ async def test_real_clients_are_led_to_the_sign_in_page(
         "https://ünï.example/x",
     ],
 )
-async def test_a_client_id_that_is_no_proper_url_is_never_fetched(
+async def test_a_client_id_that_is_not_a_valid_url_is_not_fetched(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher, url: str
 ) -> None:
     fetcher.put(url)
@@ -156,7 +156,7 @@ async def test_a_document_with_a_secret_in_it_is_refused(
 
 
 @proves("S75", "refuses", "links in documents")
-async def test_no_address_that_a_document_names_is_fetched(
+async def test_links_in_a_document_are_not_fetched(
     harness: AuthServerHarness, fetcher: FakeDocumentFetcher
 ) -> None:
     fetcher.put(

@@ -1,4 +1,4 @@
-"""Guessing passwords: how far a stranger gets, and whom a stranger cannot shut out."""
+"""Limits of password attempts: they stop guesses, and strangers cannot lock out a user."""
 
 import asyncio
 import re

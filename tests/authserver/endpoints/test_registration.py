@@ -1,4 +1,4 @@
-"""``/register``: what a stranger may say, what is kept of it, and how much of it."""
+"""``/register``: which metadata is accepted, stored and returned."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How much may be registered, how often, and what happens when the store is away."""
+"""Limits of registration: rates, sizes, numbers, and a store that is unavailable."""
 
 import asyncio
 import json

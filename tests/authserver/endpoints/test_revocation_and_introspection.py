@@ -1,4 +1,4 @@
-"""Giving tokens back, and asking whether they are alive."""
+"""Token revocation and token introspection."""
 
 import pytest
 
@@ -36,7 +36,7 @@ async def revoke(harness: AuthServerHarness, client_id: str, token: str) -> None
 
 
 @proves("S117", "accepts", "revocation")
-async def test_a_refresh_token_takes_its_whole_grant_along(harness: AuthServerHarness) -> None:
+async def test_revoking_a_refresh_token_revokes_its_grant(harness: AuthServerHarness) -> None:
     client = (await harness.register())["client_id"]
     first = await harness.tokens(client)
     second = await harness.refresh(client, first.refresh)
@@ -49,7 +49,7 @@ async def test_a_refresh_token_takes_its_whole_grant_along(harness: AuthServerHa
 
 
 @proves("S117", "accepts", "revocation")
-async def test_an_access_token_takes_only_itself(harness: AuthServerHarness) -> None:
+async def test_revoking_an_access_token_revokes_only_that_token(harness: AuthServerHarness) -> None:
     client = (await harness.register())["client_id"]
     first = await harness.tokens(client)
     second = await harness.refresh(client, first.refresh)
@@ -63,7 +63,7 @@ async def test_an_access_token_takes_only_itself(harness: AuthServerHarness) -> 
 
 
 @proves("S117", "refuses", "revocation")
-async def test_another_clients_token_is_left_alone_and_the_answer_is_the_same(
+async def test_another_clients_token_is_not_revoked_and_the_response_is_the_same(
     harness: AuthServerHarness,
 ) -> None:
     client, other = (await harness.register())["client_id"], (await harness.register())["client_id"]
@@ -87,7 +87,7 @@ async def test_revocation_needs_a_known_client_and_a_token(harness: AuthServerHa
 
 
 @proves("S118", "accepts", "introspection")
-async def test_a_resource_server_is_told_about_a_live_token_of_its_own(
+async def test_a_resource_server_can_introspect_a_token_for_itself(
     harness: AuthServerHarness,
 ) -> None:
     client = (await harness.register())["client_id"]
@@ -108,7 +108,7 @@ async def test_a_resource_server_is_told_about_a_live_token_of_its_own(
 
 @proves("S118", "refuses", "introspection")
 @pytest.mark.parametrize("what", ["forged", "refresh", "garbage", "over", "user-disabled"])
-async def test_about_everything_else_it_hears_inactive_and_nothing_more(
+async def test_every_other_token_is_only_inactive(
     harness: AuthServerHarness, clock: StoppedClock, what: str
 ) -> None:
     client = (await harness.register())["client_id"]
@@ -132,7 +132,7 @@ async def test_about_everything_else_it_hears_inactive_and_nothing_more(
 
 
 @proves("S118", "refuses", "introspection")
-async def test_another_resource_server_hears_nothing(harness: AuthServerHarness) -> None:
+async def test_a_token_for_another_resource_server_is_inactive(harness: AuthServerHarness) -> None:
     client = (await harness.register())["client_id"]
     tokens = await harness.tokens(client)
 
@@ -145,7 +145,7 @@ async def test_another_resource_server_hears_nothing(harness: AuthServerHarness)
 
 
 @proves("S118", "refuses", "introspection")
-async def test_nobody_asks_without_being_a_resource_server(harness: AuthServerHarness) -> None:
+async def test_only_a_resource_server_can_introspect(harness: AuthServerHarness) -> None:
     client = await harness.register(token_endpoint_auth_method="client_secret_post")
     public = await harness.register()
 
@@ -168,7 +168,7 @@ async def test_nobody_asks_without_being_a_resource_server(harness: AuthServerHa
 
 
 @proves("S105", "refuses", "clock boundaries")
-async def test_a_token_from_tomorrow_is_not_good_today(
+async def test_a_token_issued_in_the_future_is_inactive(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
     client = (await harness.register())["client_id"]

@@ -1,4 +1,4 @@
-"""What the authorization server revokes, the guard of the same deployment refuses within seconds."""
+"""The guard of the same deployment refuses a revoked token within seconds."""
 
 import asyncio
 import json

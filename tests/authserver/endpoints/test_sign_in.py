@@ -10,7 +10,7 @@ from tests.ledger import proves
 
 
 @proves("S45", "refuses", "session cookies")
-async def test_a_session_id_from_before_the_sign_in_is_worth_nothing_after(
+async def test_a_sign_in_replaces_the_session_id(
     harness: AuthServerHarness,
 ) -> None:
     client = await harness.register()
@@ -53,7 +53,7 @@ async def test_signing_out_ends_the_session_on_the_server(harness: AuthServerHar
 
 
 @proves("S45", "accepts", "session cookies")
-async def test_cookies_on_https_belong_to_this_host_alone(
+async def test_cookies_over_https_are_host_only(
     start_authserver: StartAuthServer,
 ) -> None:
     harness = await start_authserver(issuer="https://auth.example")
@@ -76,7 +76,7 @@ async def test_cookies_on_https_belong_to_this_host_alone(
 
 
 @proves("S45", "accepts", "session cookies")
-async def test_a_session_is_over_when_idle_and_when_old(
+async def test_a_session_expires_when_idle_and_when_old(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
     client = await harness.register()
@@ -94,7 +94,7 @@ async def test_a_session_is_over_when_idle_and_when_old(
 @pytest.mark.parametrize(
     "parameters", ["return_to", "post_logout_redirect_uri", "next", "redirect_uri"]
 )
-async def test_signing_out_leads_nowhere_else(harness: AuthServerHarness, parameters: str) -> None:
+async def test_sign_out_does_not_redirect(harness: AuthServerHarness, parameters: str) -> None:
     response = await harness.http.post(f"/sign-out?{parameters}=https://evil.example/")
 
     assert response.status_code == 200
@@ -103,7 +103,7 @@ async def test_signing_out_leads_nowhere_else(harness: AuthServerHarness, parame
 
 
 @proves("S47", "refuses", "no open redirect at sign-in")
-async def test_signing_in_leads_nowhere_else(harness: AuthServerHarness) -> None:
+async def test_sign_in_does_not_redirect_elsewhere(harness: AuthServerHarness) -> None:
     client = await harness.register()
     browser = harness.browser()
     page = await browser.open(harness.authorize_url(client["client_id"]))
@@ -127,7 +127,7 @@ async def test_signing_out_shows_that_it_worked(harness: AuthServerHarness) -> N
     assert "Signed out" in (await harness.http.post("/sign-out")).text
 
 
-async def test_a_wrong_password_is_asked_for_again_and_says_nothing_about_the_name(
+async def test_a_wrong_password_and_an_unknown_username_look_alike(
     harness: AuthServerHarness,
 ) -> None:
     client = await harness.register()
@@ -153,7 +153,7 @@ async def test_a_disabled_user_cannot_sign_in(harness: AuthServerHarness) -> Non
     assert is_sign_in(await browser.sign_in(page, "alice", PASSWORD))
 
 
-async def test_guessing_a_password_is_stopped_after_ten_times(
+async def test_password_guesses_are_limited_to_ten(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
     client = await harness.register()
@@ -186,7 +186,7 @@ async def test_a_client_may_ask_for_a_fresh_sign_in(
 
 
 @proves("S22", "refuses", "response modes and prompt=none")
-async def test_prompt_none_without_consent_says_that_consent_is_needed(
+async def test_prompt_none_without_consent_is_consent_required(
     harness: AuthServerHarness,
 ) -> None:
     browser = harness.browser()
@@ -230,7 +230,7 @@ async def test_another_account_can_be_chosen_on_the_consent_page(
     assert "code" in answer_in((await browser.decide(consent)).headers["location"])
 
 
-async def test_what_was_typed_as_a_name_is_not_logged_when_nobody_has_it(
+async def test_an_unknown_username_is_not_logged(
     harness: AuthServerHarness,
 ) -> None:
     client = await harness.register()

@@ -1,4 +1,4 @@
-"""What a consent is found by: all of its parts, kept apart, in a key of one size."""
+"""The key of a stored consent: a digest of user, client, redirect URI and resource."""
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection

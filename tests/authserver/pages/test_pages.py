@@ -1,4 +1,4 @@
-"""What the pages show of a client, and what a client cannot put on them."""
+"""What the pages show about a client, and what a client cannot put on them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The migrations make the tables that the code expects, and can be taken back."""
+"""The migrations create the tables that the code expects, and can be reversed."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Claims across connections and processes, and what somebody finds who steals the database."""
+"""One-time claims across processes, and what a stolen database reveals."""
 
 import asyncio
 import json

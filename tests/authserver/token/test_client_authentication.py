@@ -1,4 +1,4 @@
-"""Which client speaks: one method, the registered one, one answer for every failure."""
+"""Client authentication: the registered method, and the same response for every failure."""
 
 import base64
 from typing import Any, get_args
@@ -22,7 +22,7 @@ async def with_code(
 
 @proves("S89", "accepts", "client authentication is exact")
 @pytest.mark.parametrize("repeat", [True, False])
-async def test_a_client_gets_in_by_basic_with_or_without_its_id_in_the_body(
+async def test_basic_is_accepted_with_or_without_client_id_in_the_body(
     harness: AuthServerHarness, repeat: bool
 ) -> None:
     client, fields = await with_code(harness, "client_secret_basic")
@@ -37,7 +37,7 @@ async def test_a_client_gets_in_by_basic_with_or_without_its_id_in_the_body(
 
 
 @proves("S89", "accepts", "client authentication is exact")
-async def test_a_client_gets_in_by_post(harness: AuthServerHarness) -> None:
+async def test_client_secret_post_is_accepted(harness: AuthServerHarness) -> None:
     client, fields = await with_code(harness, "client_secret_post")
 
     tokens = await harness.token({**fields, "client_secret": client["client_secret"]})
@@ -101,7 +101,7 @@ async def test_two_authorization_headers_are_refused(harness: AuthServerHarness)
 
 
 @proves("S89", "refuses", "client authentication is exact")
-async def test_basic_that_another_parser_would_read_differently_is_refused(
+async def test_ambiguous_basic_credentials_are_refused(
     harness: AuthServerHarness,
 ) -> None:
     client, fields = await with_code(harness, "client_secret_basic")

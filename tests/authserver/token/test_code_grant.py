@@ -1,4 +1,4 @@
-"""A code for tokens: once, by its owner, in time."""
+"""An authorization code is redeemed once, in time, by its client."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ WRONG: dict[str, dict[str, Any]] = {
 @proves("S83", "accepts", "a replayed code revokes")
 @proves("S88", "accepts", "what a code is bound to")
 @proves("S101", "accepts", "token errors are clean")
-async def test_a_code_is_redeemed_once_for_a_token_of_the_right_kind(
+async def test_a_code_is_redeemed_for_an_access_token(
     harness: AuthServerHarness,
 ) -> None:
     client = await harness.register()
@@ -68,7 +68,7 @@ async def test_a_code_is_redeemed_once_for_a_token_of_the_right_kind(
 
 
 @proves("S83", "refuses", "a replayed code revokes")
-async def test_a_code_that_comes_twice_takes_every_token_of_it_along(
+async def test_a_reused_code_revokes_all_of_its_tokens(
     start_authserver: StartAuthServer,
 ) -> None:
     harness = await start_authserver(clients=(RESOURCE_SERVER,))
@@ -90,7 +90,7 @@ async def test_a_code_that_comes_twice_takes_every_token_of_it_along(
 
 
 @proves("S83", "refuses", "a replayed code revokes")
-async def test_a_spent_code_in_another_clients_hands_revokes_nothing(
+async def test_a_used_code_sent_by_another_client_revokes_nothing(
     harness: AuthServerHarness,
 ) -> None:
     client, other = await harness.register(), await harness.register()
@@ -106,7 +106,7 @@ async def test_a_spent_code_in_another_clients_hands_revokes_nothing(
 @proves("S85", "refuses", "a wrong try leaves the code")
 @proves("S88", "refuses", "what a code is bound to")
 @pytest.mark.parametrize("changes", WRONG.values(), ids=WRONG.keys())
-async def test_a_code_is_good_for_nothing_with_anything_that_differs(
+async def test_a_code_is_refused_if_any_parameter_differs(
     harness: AuthServerHarness, changes: dict[str, Any]
 ) -> None:
     client = await harness.register()
@@ -119,7 +119,7 @@ async def test_a_code_is_good_for_nothing_with_anything_that_differs(
 
 
 @proves("S85", "accepts", "a wrong try leaves the code")
-async def test_somebody_elses_attempts_do_not_burn_the_code_for_its_owner(
+async def test_attempts_of_another_client_do_not_use_up_a_code(
     harness: AuthServerHarness,
 ) -> None:
     client, other = await harness.register(), await harness.register()
@@ -162,7 +162,7 @@ async def test_failures_of_one_address_are_limited(
 
 
 @proves("S88", "refuses", "what a code is bound to")
-async def test_a_code_of_one_client_is_nothing_to_another(harness: AuthServerHarness) -> None:
+async def test_a_code_of_another_client_is_refused(harness: AuthServerHarness) -> None:
     client, other = await harness.register(), await harness.register()
     code = await harness.code(client["client_id"])
 
@@ -173,7 +173,7 @@ async def test_a_code_of_one_client_is_nothing_to_another(harness: AuthServerHar
 
 @proves("S88", "refuses", "what a code is bound to")
 @proves("S105", "refuses", "clock boundaries")
-async def test_a_code_is_over_after_sixty_seconds(
+async def test_a_code_expires_after_sixty_seconds(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
     client = await harness.register()
@@ -188,7 +188,7 @@ async def test_a_code_is_over_after_sixty_seconds(
 
 
 @proves("S105", "accepts", "clock boundaries")
-async def test_a_code_is_good_until_its_last_second(
+async def test_a_code_is_valid_until_its_last_second(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
     client = await harness.register()
@@ -201,7 +201,7 @@ async def test_a_code_is_good_until_its_last_second(
 
 
 @proves("S105", "refuses", "clock boundaries")
-async def test_a_clock_that_steps_back_does_not_bring_a_spent_code_back(
+async def test_a_used_code_stays_used_when_the_clock_is_set_back(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
     client = await harness.register()
@@ -233,7 +233,7 @@ async def test_a_code_without_its_verifier_is_refused(
 
 
 @proves("S86", "refuses", "verifier belongs to challenge")
-async def test_no_code_exists_that_a_verifier_could_be_left_out_for(
+async def test_no_code_is_issued_without_a_challenge(
     harness: AuthServerHarness,
 ) -> None:
     client = await harness.register()
@@ -248,7 +248,7 @@ async def test_no_code_exists_that_a_verifier_could_be_left_out_for(
 
 
 @proves("S86", "accepts", "verifier belongs to challenge")
-async def test_a_code_with_its_verifier_is_good(harness: AuthServerHarness) -> None:
+async def test_a_code_with_its_verifier_is_accepted(harness: AuthServerHarness) -> None:
     client = await harness.register()
 
     assert (await harness.tokens(client["client_id"])).access
@@ -256,9 +256,7 @@ async def test_a_code_with_its_verifier_is_good(harness: AuthServerHarness) -> N
 
 @proves("S87", "refuses", "verifier syntax")
 @pytest.mark.parametrize("verifier", ["a" * 42, "a" * 129, "a" * 42 + "+", "ü" * 43, "a b" * 15])
-async def test_a_verifier_of_another_shape_is_refused(
-    harness: AuthServerHarness, verifier: str
-) -> None:
+async def test_a_malformed_verifier_is_refused(harness: AuthServerHarness, verifier: str) -> None:
     client = await harness.register()
     code = await harness.code(client["client_id"])
 
@@ -321,7 +319,9 @@ async def test_a_token_is_for_exactly_the_resource_that_was_asked_for(
     assert claims_of(second.access)["aud"] == other.uri
 
 
-async def test_with_several_resources_none_is_guessed(start_authserver: StartAuthServer) -> None:
+async def test_with_several_resources_a_client_must_name_one(
+    start_authserver: StartAuthServer,
+) -> None:
     other = Resource(uri="http://localhost:9000/other", scopes=SCOPES)
     harness = await start_authserver(resources=(Resource(uri=RESOURCE, scopes=SCOPES), other))
     client = await harness.register()

@@ -1,4 +1,4 @@
-"""Exchanging a caller's token for one at the next server: never wider, never longer, never for others."""
+"""Token exchange: never a wider scope, a longer lifetime or another client."""
 
 from typing import Any
 
@@ -95,7 +95,7 @@ async def signed_in(harness: AuthServerHarness, scope: str = "mcp:read mcp:tools
 
 
 @proves("S110", "accepts", "token exchange never widens")
-async def test_a_callers_token_gives_one_for_the_next_server(harness: AuthServerHarness) -> None:
+async def test_a_callers_token_is_exchanged_for_the_next_server(harness: AuthServerHarness) -> None:
     token = await signed_in(harness)
 
     got = await exchange(harness, token, scope="orders:read")
@@ -117,7 +117,7 @@ async def test_the_audience_names_the_target_as_well(harness: AuthServerHarness)
 
 
 @proves("S110", "refuses", "token exchange never widens")
-async def test_without_asking_nobody_gets_more_than_user_and_token_have(
+async def test_without_a_scope_the_result_has_what_user_and_token_share(
     harness: AuthServerHarness,
 ) -> None:
     got = await exchange(harness, await signed_in(harness, "mcp:tools"))
@@ -140,16 +140,14 @@ async def test_without_asking_nobody_gets_more_than_user_and_token_have(
         ("mcp:read mcp:tools", 'not"a scope'),
     ],
 )
-async def test_asking_for_more_is_refused(
-    harness: AuthServerHarness, held: str, asked: str
-) -> None:
+async def test_a_wider_scope_is_refused(harness: AuthServerHarness, held: str, asked: str) -> None:
     got = await exchange(harness, await signed_in(harness, held), scope=asked)
 
     assert (got.response.status_code, got.body["error"]) == (400, "invalid_scope")
 
 
 @proves("S110", "refuses", "token exchange never widens")
-async def test_the_new_token_is_over_when_the_old_one_is(
+async def test_the_new_token_expires_with_the_subject_token(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
     token = await signed_in(harness)
@@ -162,7 +160,9 @@ async def test_the_new_token_is_over_when_the_old_one_is(
 
 
 @proves("S110", "refuses", "token exchange never widens")
-async def test_an_old_token_gives_nothing(harness: AuthServerHarness, clock: StoppedClock) -> None:
+async def test_an_expired_subject_token_is_refused(
+    harness: AuthServerHarness, clock: StoppedClock
+) -> None:
     token = await signed_in(harness)
     clock.advance(600)
 
@@ -173,7 +173,7 @@ async def test_an_old_token_gives_nothing(harness: AuthServerHarness, clock: Sto
 
 @proves("S111", "refuses", "what cannot be exchanged")
 @pytest.mark.parametrize("what", ["forged", "garbage", "refresh", "another-issuers", "revoked"])
-async def test_what_is_no_live_access_token_of_ours_gives_nothing(
+async def test_only_a_live_access_token_of_this_server_is_exchanged(
     harness: AuthServerHarness, what: str
 ) -> None:
     from doorward.testing import TokenMint
@@ -201,7 +201,7 @@ async def test_what_is_no_live_access_token_of_ours_gives_nothing(
 
 
 @proves("S111", "accepts", "what cannot be exchanged")
-async def test_the_same_token_unspoilt_does(harness: AuthServerHarness) -> None:
+async def test_the_same_token_unchanged_is_exchanged(harness: AuthServerHarness) -> None:
     assert (await exchange(harness, await signed_in(harness))).response.status_code == 200
 
 
@@ -283,13 +283,15 @@ async def test_a_client_that_nobody_configured_for_it_exchanges_nothing(
         pytest.param({"headers": {"x": "y"}, "client_id": "mcp-server"}, id="no-secret"),
     ],
 )
-async def test_nobody_else_is_the_server(harness: AuthServerHarness, shown: dict[str, Any]) -> None:
+async def test_only_the_configured_client_can_exchange(
+    harness: AuthServerHarness, shown: dict[str, Any]
+) -> None:
     got = await exchange(harness, await signed_in(harness), **shown)
 
     assert (got.response.status_code, got.body["error"]) == (401, "invalid_client")
 
 
-async def test_a_token_for_another_server_is_worth_nothing_here(harness: AuthServerHarness) -> None:
+async def test_a_token_for_another_server_is_not_exchanged(harness: AuthServerHarness) -> None:
     token = await signed_in(harness)
     orders = (await exchange(harness, token)).access
 
@@ -302,7 +304,7 @@ async def test_a_token_for_another_server_is_worth_nothing_here(harness: AuthSer
         assert (got.response.status_code, got.body["error"]) == (400, "invalid_request")
 
 
-async def test_the_next_server_goes_on_and_both_are_named(harness: AuthServerHarness) -> None:
+async def test_a_chain_of_exchanges_names_every_actor(harness: AuthServerHarness) -> None:
     orders = (await exchange(harness, await signed_in(harness))).access
 
     got = await exchange(
@@ -326,7 +328,7 @@ async def test_a_chain_of_too_many_actors_is_refused(harness: AuthServerHarness)
     assert (await exchange(harness, four)).body["error"] == "invalid_request"
 
 
-async def test_a_revoked_sign_in_takes_the_exchanged_tokens_along(
+async def test_revoking_the_grant_revokes_exchanged_tokens(
     harness: AuthServerHarness,
 ) -> None:
     client = (await harness.register())["client_id"]
@@ -346,7 +348,7 @@ async def test_a_revoked_sign_in_takes_the_exchanged_tokens_along(
     assert not await active()
 
 
-async def test_a_disabled_user_is_acted_for_no_more(harness: AuthServerHarness) -> None:
+async def test_tokens_of_a_disabled_user_are_not_exchanged(harness: AuthServerHarness) -> None:
     token = await signed_in(harness)
     await harness.server.users.disable("alice")
 
@@ -367,7 +369,7 @@ async def test_the_grant_is_advertised_where_it_is_configured_and_nowhere_else(
     assert got.body["error"] == "unsupported_grant_type"
 
 
-async def test_what_happened_is_told_without_the_tokens(harness: AuthServerHarness) -> None:
+async def test_the_event_of_an_exchange_holds_no_token(harness: AuthServerHarness) -> None:
     token = await signed_in(harness)
     got = await exchange(harness, token)
 
@@ -391,7 +393,7 @@ async def test_what_happened_is_told_without_the_tokens(harness: AuthServerHarne
         ({}, "exchange-twice"),
     ],
 )
-def test_an_exchange_that_makes_no_sense_is_refused_at_the_start(
+def test_an_invalid_exchange_policy_is_refused_at_start_up(
     changes: dict[str, Any], reason: str
 ) -> None:
     told = {

@@ -1,4 +1,4 @@
-"""Refresh tokens: spent once, answered again when the answer was lost, never forked."""
+"""Refresh tokens are used once, a lost response can be repeated, and no two successors exist."""
 
 import asyncio
 from typing import Any
@@ -21,7 +21,7 @@ async def rows(harness: AuthServerHarness, *conditions: Any) -> int:
 
 
 @proves("S95", "accepts", "scope may only narrow")
-async def test_a_refresh_may_ask_for_less_and_is_told_what_it_got(
+async def test_a_refresh_may_request_fewer_scopes(
     harness: AuthServerHarness,
 ) -> None:
     client = (await harness.register())["client_id"]
@@ -39,7 +39,7 @@ async def test_a_refresh_may_ask_for_less_and_is_told_what_it_got(
 @pytest.mark.parametrize(
     "scope", ["mcp:read mcp:tools", "mcp:admin", "openid", "mcp:read unknown", 'a"b']
 )
-async def test_a_refresh_cannot_ask_for_more(harness: AuthServerHarness, scope: str) -> None:
+async def test_a_refresh_cannot_request_more_scopes(harness: AuthServerHarness, scope: str) -> None:
     client = (await harness.register())["client_id"]
     tokens = await harness.tokens(client, scope="mcp:read")
 
@@ -66,7 +66,7 @@ async def test_a_refresh_cannot_name_another_resource(start_authserver: StartAut
 
 @proves("S96", "refuses", "refresh reuse revokes the family")
 @proves("S97", "refuses", "grace for a lost answer")
-async def test_a_spent_token_after_its_successor_was_used_ends_everything(
+async def test_a_used_refresh_token_revokes_the_grant_once_its_successor_was_used(
     start_authserver: StartAuthServer,
 ) -> None:
     harness = await start_authserver(clients=(RESOURCE_SERVER,))
@@ -87,7 +87,7 @@ async def test_a_spent_token_after_its_successor_was_used_ends_everything(
 
 
 @proves("S96", "accepts", "refresh reuse revokes the family")
-async def test_a_chain_of_refreshes_goes_on(
+async def test_each_refresh_token_can_be_refreshed_in_turn(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
     client = (await harness.register())["client_id"]
@@ -101,7 +101,7 @@ async def test_a_chain_of_refreshes_goes_on(
 
 
 @proves("S97", "accepts", "grace for a lost answer")
-async def test_a_lost_answer_is_given_again_word_for_word(
+async def test_a_repeated_refresh_gets_the_same_response(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
     client = (await harness.register())["client_id"]
@@ -116,7 +116,9 @@ async def test_a_lost_answer_is_given_again_word_for_word(
 
 
 @proves("S97", "refuses", "grace for a lost answer")
-async def test_a_retry_that_asks_for_something_else_is_no_retry(harness: AuthServerHarness) -> None:
+async def test_a_repeated_refresh_with_other_parameters_is_reuse(
+    harness: AuthServerHarness,
+) -> None:
     client = (await harness.register())["client_id"]
     tokens = await harness.tokens(client)
     first = await harness.refresh(client, tokens.refresh, scope="mcp:read")
@@ -129,7 +131,7 @@ async def test_a_retry_that_asks_for_something_else_is_no_retry(harness: AuthSer
 
 @proves("S97", "refuses", "grace for a lost answer")
 @pytest.mark.parametrize("seconds", [31, 3600, -1])
-async def test_outside_the_grace_window_a_spent_token_is_a_copy(
+async def test_after_the_grace_period_a_used_token_is_reuse(
     harness: AuthServerHarness, clock: StoppedClock, seconds: float
 ) -> None:
     client = (await harness.register())["client_id"]
@@ -145,7 +147,7 @@ async def test_outside_the_grace_window_a_spent_token_is_a_copy(
 
 @proves("S98", "refuses", "concurrent refreshes do not fork")
 @proves("S98", "accepts", "concurrent refreshes do not fork")
-async def test_many_refreshes_at_once_end_in_one_family(harness: AuthServerHarness) -> None:
+async def test_concurrent_refreshes_make_one_successor(harness: AuthServerHarness) -> None:
     client = (await harness.register())["client_id"]
     tokens = await harness.tokens(client)
 
@@ -159,7 +161,9 @@ async def test_many_refreshes_at_once_end_in_one_family(harness: AuthServerHarne
 
 
 @proves("S99", "refuses", "refresh tokens end")
-async def test_another_clients_token_does_not_exist(harness: AuthServerHarness) -> None:
+async def test_another_clients_refresh_token_is_refused_as_unknown(
+    harness: AuthServerHarness,
+) -> None:
     client, other = (await harness.register())["client_id"], (await harness.register())["client_id"]
     tokens = await harness.tokens(client)
 

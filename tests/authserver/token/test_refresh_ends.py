@@ -1,4 +1,4 @@
-"""When a refresh token stops being good."""
+"""When a refresh token expires or is revoked."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ async def withdraw(harness: AuthServerHarness, client_id: str) -> None:
 
 @proves("S99", "refuses", "refresh tokens end")
 @proves("S105", "refuses", "clock boundaries")
-async def test_a_token_that_is_idle_too_long_is_over_for_good(
+async def test_an_idle_refresh_token_expires(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
     client = (await harness.register())["client_id"]
@@ -43,7 +43,7 @@ async def test_a_token_that_is_idle_too_long_is_over_for_good(
 
 
 @proves("S99", "refuses", "refresh tokens end")
-async def test_a_grant_is_over_however_often_it_was_refreshed(
+async def test_a_grant_expires_however_often_it_was_refreshed(
     start_authserver: StartAuthServer, clock: StoppedClock
 ) -> None:
     harness = await start_authserver(lifetimes=Lifetimes(refresh_absolute=10 * 86400))
@@ -60,7 +60,7 @@ async def test_a_grant_is_over_however_often_it_was_refreshed(
 
 
 @proves("S99", "accepts", "refresh tokens end")
-async def test_a_token_in_use_outlives_its_idle_time(
+async def test_a_refresh_extends_the_idle_time(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
     client = (await harness.register())["client_id"]
@@ -76,7 +76,9 @@ async def test_a_token_in_use_outlives_its_idle_time(
 @pytest.mark.parametrize(
     "what", ["user-removed", "user-disabled", "consent-withdrawn", "client-removed", "scopes-lost"]
 )
-async def test_whoever_may_no_longer_gets_no_more(harness: AuthServerHarness, what: str) -> None:
+async def test_a_user_without_rights_gets_no_more_tokens(
+    harness: AuthServerHarness, what: str
+) -> None:
     client = (await harness.register())["client_id"]
     tokens = await harness.tokens(client)
     users = harness.server.users
@@ -98,7 +100,7 @@ async def test_whoever_may_no_longer_gets_no_more(harness: AuthServerHarness, wh
 
 
 @proves("S100", "refuses", "removal ends refresh")
-async def test_a_user_who_was_disabled_behind_our_back_gets_no_more(
+async def test_a_user_disabled_in_the_database_gets_no_more_tokens(
     harness: AuthServerHarness,
 ) -> None:
     client = (await harness.register())["client_id"]
@@ -114,7 +116,7 @@ async def test_a_user_who_was_disabled_behind_our_back_gets_no_more(
 
 
 @proves("S100", "refuses", "removal ends refresh")
-async def test_a_grant_that_died_does_not_live_again_with_the_scopes(
+async def test_a_revoked_grant_stays_revoked_when_the_scopes_return(
     harness: AuthServerHarness,
 ) -> None:
     client = (await harness.register())["client_id"]
@@ -127,7 +129,7 @@ async def test_a_grant_that_died_does_not_live_again_with_the_scopes(
 
 
 @proves("S100", "accepts", "removal ends refresh")
-async def test_whoever_lost_one_scope_or_role_goes_on_with_the_rest(
+async def test_a_user_who_lost_one_scope_keeps_the_others(
     harness: AuthServerHarness,
 ) -> None:
     client = (await harness.register())["client_id"]
@@ -207,7 +209,7 @@ async def test_when_the_store_is_back_nothing_was_lost(harness: AuthServerHarnes
 
 
 @proves("S105", "refuses", "clock boundaries")
-async def test_everything_from_before_the_cut_off_is_void(
+async def test_grants_from_before_revoke_before_are_void(
     start_authserver: StartAuthServer, clock: StoppedClock, tmp_path: Any
 ) -> None:
     kept = {
@@ -229,7 +231,7 @@ async def test_everything_from_before_the_cut_off_is_void(
 
 
 @proves("S105", "accepts", "clock boundaries")
-async def test_what_is_newer_than_the_cut_off_is_not(
+async def test_grants_from_after_revoke_before_are_valid(
     start_authserver: StartAuthServer, clock: StoppedClock
 ) -> None:
     harness = await start_authserver(revoke_before=clock.now)
@@ -239,9 +241,7 @@ async def test_what_is_newer_than_the_cut_off_is_not(
     assert (await harness.refresh(client, tokens.refresh)).response.status_code == 200
 
 
-async def test_grants_long_over_are_cleared_away(
-    harness: AuthServerHarness, clock: StoppedClock
-) -> None:
+async def test_expired_grants_are_deleted(harness: AuthServerHarness, clock: StoppedClock) -> None:
     client = (await harness.register())["client_id"]
     await harness.tokens(client)
     clock.advance(89 * 86400)

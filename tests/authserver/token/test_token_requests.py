@@ -1,4 +1,4 @@
-"""What every endpoint for clients takes, refuses, repeats and lets other origins see."""
+"""What the endpoints for clients accept, refuse and show to other origins."""
 
 import pytest
 
@@ -23,7 +23,7 @@ PUBLIC = [
 
 
 @proves("S92", "accepts", "token endpoint takes forms")
-async def test_a_charset_on_the_content_type_is_no_other_type(harness: AuthServerHarness) -> None:
+async def test_a_charset_in_the_content_type_is_accepted(harness: AuthServerHarness) -> None:
     client = await harness.register()
     code = await harness.code(client["client_id"])
 
@@ -52,9 +52,7 @@ async def test_a_client_without_the_grant_type_cannot_redeem_a_code(
 
 @proves("S92", "refuses", "token endpoint takes forms")
 @pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect"])
-async def test_an_endpoint_for_secrets_takes_one_form_in_one_body(
-    harness: AuthServerHarness, path: str
-) -> None:
+async def test_only_one_urlencoded_body_is_accepted(harness: AuthServerHarness, path: str) -> None:
     http = harness.http
     form = b"grant_type=authorization_code&client_id=a&code=b&code_verifier=c&token=t"
     urlencoded = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -80,7 +78,7 @@ async def test_an_endpoint_for_secrets_takes_one_form_in_one_body(
 
 
 @proves("S101", "refuses", "token errors are clean")
-async def test_an_error_repeats_nothing_that_was_sent(harness: AuthServerHarness) -> None:
+async def test_an_error_repeats_no_value_of_the_request(harness: AuthServerHarness) -> None:
     client = await harness.register(token_endpoint_auth_method="client_secret_post")
     secrets = {
         "code": "code-9f8e7d6c5b4a",
@@ -107,7 +105,7 @@ async def test_an_error_repeats_nothing_that_was_sent(harness: AuthServerHarness
 
 
 @proves("S101", "refuses", "token errors are clean")
-async def test_a_failure_of_ours_shows_no_trace(
+async def test_a_failure_of_the_server_shows_no_traceback(
     harness: AuthServerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -130,7 +128,7 @@ async def test_a_failure_of_ours_shows_no_trace(
 
 @proves("S102", "accepts", "CORS by endpoint")
 @pytest.mark.parametrize("path", OPEN + PUBLIC)
-async def test_any_page_may_call_what_needs_no_cookie(
+async def test_any_origin_may_call_an_endpoint_without_cookies(
     harness: AuthServerHarness, path: str
 ) -> None:
     origin = {"Origin": "https://inspector.example"}
@@ -154,9 +152,7 @@ async def test_any_page_may_call_what_needs_no_cookie(
 
 @proves("S102", "refuses", "CORS by endpoint")
 @pytest.mark.parametrize("path", ["/authorize", "/consent", "/sign-in", "/sign-out"])
-async def test_no_page_from_elsewhere_reads_what_people_see(
-    harness: AuthServerHarness, path: str
-) -> None:
+async def test_no_other_origin_may_read_the_pages(harness: AuthServerHarness, path: str) -> None:
     origin = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
 
     answers = [

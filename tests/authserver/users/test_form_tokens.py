@@ -1,4 +1,4 @@
-"""Forms and cookies: an answer counts in the browser that was asked, once."""
+"""Forms and cookies: a form is accepted once, from the browser that got it."""
 
 import pytest
 
@@ -12,9 +12,7 @@ from tests.ledger import proves
 @proves("S30", "refuses", "one browser per flow")
 @proves("S31", "refuses", "no cross-site consent")
 @pytest.mark.parametrize("field", ["password", "decision"])
-async def test_a_form_that_another_browser_was_given_is_refused(
-    harness: AuthServerHarness, field: str
-) -> None:
+async def test_a_form_of_another_browser_is_refused(harness: AuthServerHarness, field: str) -> None:
     client = await harness.register()
     attacker, victim = harness.browser(), harness.browser()
     # The victim is signed in; the attacker has a transaction of their own with a genuine token.
@@ -34,7 +32,7 @@ async def test_a_form_that_another_browser_was_given_is_refused(
 
 @proves("S30", "accepts", "one browser per flow")
 @proves("S31", "accepts", "no cross-site consent")
-async def test_the_browser_that_was_given_the_form_may_answer_it(
+async def test_the_browser_that_got_the_form_may_submit_it(
     harness: AuthServerHarness,
 ) -> None:
     client = await harness.register()
@@ -100,7 +98,7 @@ async def test_a_form_without_its_tokens_is_refused(
 
 
 @proves("S32", "refuses", "no provider state before consent")
-async def test_no_cookie_from_before_the_approval_stands_for_it(harness: AuthServerHarness) -> None:
+async def test_no_cookie_from_before_the_consent_replaces_it(harness: AuthServerHarness) -> None:
     client = await harness.register()
     browser = harness.browser()
     page = await consent_page(harness, browser, client["client_id"])
@@ -133,7 +131,7 @@ async def test_approval_is_kept_here_and_sets_no_cookie(harness: AuthServerHarne
 
 @proves("S38", "refuses", "deny, and decide once")
 @pytest.mark.parametrize("second", ["allow", "deny"])
-async def test_an_answered_question_cannot_be_answered_again(
+async def test_a_submitted_consent_cannot_be_submitted_again(
     harness: AuthServerHarness, second: str
 ) -> None:
     client = await harness.register()
@@ -148,7 +146,7 @@ async def test_an_answered_question_cannot_be_answered_again(
 
 
 @proves("S38", "accepts", "deny, and decide once")
-async def test_allow_is_an_answer_once(harness: AuthServerHarness) -> None:
+async def test_allow_is_accepted_once(harness: AuthServerHarness) -> None:
     client = await harness.register()
     browser = harness.browser()
     page = await consent_page(harness, browser, client["client_id"])
@@ -159,7 +157,7 @@ async def test_allow_is_an_answer_once(harness: AuthServerHarness) -> None:
     assert second.status_code == 403
 
 
-async def test_a_question_nobody_answers_is_over_after_ten_minutes(
+async def test_a_transaction_expires_after_ten_minutes(
     harness: AuthServerHarness, clock: StoppedClock
 ) -> None:
     client = await harness.register()
@@ -203,7 +201,7 @@ async def test_the_browser_cookie_is_kept_from_one_request_to_the_next(
 
 @proves("S31", "accepts", "no cross-site consent")
 @pytest.mark.parametrize("origin", ["https://auth.example", "null"])
-async def test_a_form_sent_from_our_own_page_is_taken(
+async def test_a_form_of_our_own_page_is_accepted(
     start_authserver: StartAuthServer, origin: str
 ) -> None:
     harness = await start_authserver(issuer="https://auth.example:443")
