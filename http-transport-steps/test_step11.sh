@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Step 11: the client finds out who signs people in, and signs its user in there.
 # Needs a running Keycloak, as test_step10.sh does. A browser opens twice: sign in as mcp-admin with
-# the password admin123, and say yes. BROWSER may name a program that does it.
+# the password admin123, and choose Yes. BROWSER can name a program that does this.
 source "$(dirname "$0")/testing.sh"
 ENV_FILE="${ENV_FILE:-keycloak_direct.env}"
 export MCP_SERVER_URL="$ADDRESS" JWT_AUDIENCE="$ADDRESS/mcp"
@@ -12,8 +12,19 @@ HERE="$PWD"
 
 # client ARGUMENTS...: run the client in a folder of its own; fills STATUS and BODY.
 client() {
+  local pid
   STATUS=0
-  ( cd "$WORK" && PYTHONPATH="${PYTHONPATH:-}" UV_PROJECT="$HERE" step 11 --server "$ADDRESS/mcp" "$@" ) >"$WORK/body" 2>&1 || STATUS=$?
+  ( cd "$WORK" && PYTHONPATH="${PYTHONPATH:-}" UV_PROJECT="$HERE" step 11 --server "$ADDRESS/mcp" "$@" ) >"$WORK/body" 2>&1 &
+  pid=$!
+  while kill -0 "$pid" 2>/dev/null; do
+    if grep -q 'No browser could be opened' "$WORK/body"; then
+      kill "$pid" 2>/dev/null || true
+      wait "$pid" 2>/dev/null || true
+      fail "a browser opens (set BROWSER to a program that opens the URL in its first argument)"
+    fi
+    sleep 0.2
+  done
+  wait "$pid" || STATUS=$?
   : >"$WORK/headers"
   BODY="$(cat "$WORK/body")"
 }

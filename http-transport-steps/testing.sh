@@ -24,7 +24,7 @@ finish() {
 trap finish EXIT
 
 fail() {
-  echo "NOT SO: $1" >&2
+  echo "FAILED: $1" >&2
   if [ -n "${2:-}" ]; then echo "$2" | head -c 2000 >&2; echo >&2; fi
   exit 1
 }
@@ -155,4 +155,4 @@ PYTHON
   so "$what"
 }
 
-done_with() { echo "step $STEP: all $CHECKED checks are so"; }
+done_with() { echo "step $STEP: $CHECKED checks passed"; }

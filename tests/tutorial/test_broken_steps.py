@@ -118,7 +118,7 @@ def test_a_script_notices_that_its_step_is_broken(broken: Break, tmp_path: Path)
     done = run_script(broken.step, source=tmp_path)
 
     assert done.returncode == 1, done.stdout + done.stderr
-    complaint = done.stderr.partition("NOT SO: ")[2]
+    complaint = done.stderr.partition("FAILED: ")[2]
     assert complaint.startswith(broken.notices), done.stderr
 
 

@@ -1,24 +1,40 @@
 """The scripts of steps 10 and 11 against a real Keycloak: they pass, and notice what is broken."""
 
+import os
+import re
+import shlex
 import shutil
 import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.e2e.home import environment_of
 from tests.e2e.processes import free_port
 from tests.keycloak.running import PASSWORDS, RunningKeycloak
-from tests.tutorial.places import SOURCES
-from tests.tutorial.running import proxy
+from tests.tutorial.places import SOURCES, STEPS_FOLDER
+from tests.tutorial.running import Running, proxy, write_env
 from tests.tutorial.scripts import run_script
 from tests.tutorial.test_broken_steps import Break
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("keycloak"), pytest.mark.timeout(240)]
 
 
+NO_BROWSER = dict.fromkeys(("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "TERM"), "")
+README = (STEPS_FOLDER / "README.md").read_text("utf-8")
+
+
 def run_at(
-    keycloak: RunningKeycloak, step: int, home: Path, *, url: str = "", source: Path | None = None
+    keycloak: RunningKeycloak,
+    step: int,
+    home: Path,
+    *,
+    url: str = "",
+    source: Path | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a step's script for a server on a free port, whose provider is at ``url``."""
     port = free_port()
@@ -31,6 +47,7 @@ def run_at(
         "KEYCLOAK_URL": url or keycloak.url,
         "JWT_ISSUER": f"{url or keycloak.url}/realms/mcp-realm",
         "ENV_FILE": "keycloak_proxy.env" if url else "keycloak_direct.env",
+        **(more or {}),
     }
     return run_script(step, source=source, environment=environment)
 
@@ -43,7 +60,7 @@ def test_a_step_passes_its_own_script(
 
     assert done.returncode == 0, done.stdout + done.stderr
     checks = ("\n" + done.stdout).count("\nok: ")
-    assert done.stdout.splitlines()[-1] == f"step {step}: all {checks} checks are so"
+    assert done.stdout.splitlines()[-1] == f"step {step}: {checks} checks passed"
     assert checks >= 10
 
 
@@ -92,7 +109,61 @@ def test_a_script_notices_that_its_step_is_broken(
     done = run_at(running_keycloak, broken.step, tmp_path, source=tmp_path)
 
     assert done.returncode == 1, done.stdout + done.stderr
-    assert done.stderr.partition("NOT SO: ")[2].startswith(broken.notices), done.stderr
+    assert done.stderr.partition("FAILED: ")[2].startswith(broken.notices), done.stderr
+
+
+def test_without_a_browser_the_script_of_step_11_fails_with_a_sentence(
+    running_keycloak: RunningKeycloak, tmp_path: Path
+) -> None:
+    done = run_at(running_keycloak, 11, tmp_path, more=NO_BROWSER)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("FAILED: a browser opens (set BROWSER to a program")
+
+
+def test_step_9_takes_the_token_of_the_line_in_the_readme(
+    running_keycloak: RunningKeycloak, tmp_path: Path
+) -> None:
+    port = free_port()
+    running_keycloak.accept_audience(f"http://localhost:{port}/mcp")
+    env = write_env(
+        tmp_path / "step9.env",
+        KEYCLOAK_URL=running_keycloak.url,
+        MCP_SERVER_URL=f"http://localhost:{port}",
+    )
+    line = re.search(r"^curl -X POST .*?jq -r '.access_token'$", README, re.MULTILINE | re.DOTALL)
+    assert line is not None
+    python = f"{shlex.quote(sys.executable)} -c"
+    read = f"{python} 'import json, sys; print(json.load(sys.stdin)[\"access_token\"])'"
+    command = line[0].replace("http://localhost:8080", running_keycloak.url)
+    token = subprocess.check_output(
+        ["bash", "-c", command.replace("jq -r '.access_token'", read)], text=True, timeout=60
+    )
+    (tmp_path / "keys").mkdir()
+    keys = {"MCP_KEYS": str(tmp_path / "keys")}
+    generate = [sys.executable, str(STEPS_FOLDER / "generate_token.py")]
+    subprocess.run([*generate, "--generate-keys"], env={**os.environ, **keys}, check=True)
+
+    with Running(
+        *("step9", "--port", str(port), "--env", str(env)), cwd=tmp_path, environment=keys
+    ):
+        answer = httpx2.post(
+            f"http://localhost:{port}/mcp",
+            json={
+                "jsonrpc": "2.0",
+                "id": 1,
+                "method": "tools/call",
+                "params": {"name": "whoami", "arguments": {}},
+            },
+            headers={
+                "accept": "application/json, text/event-stream",
+                "authorization": f"Bearer {token.strip()}",
+            },
+            timeout=30,
+        )
+
+    assert answer.status_code == 200, answer.text
+    assert "admin" in answer.json()["result"]["structuredContent"]["roles"]
 
 
 def test_a_script_without_a_provider_says_what_to_start() -> None:

@@ -74,6 +74,19 @@ def test_step_11_and_the_toolkit_agree_which_answers_are_ours(
     assert by_hand == by_the_toolkit
 
 
+def test_without_a_browser_the_whole_url_is_printed_and_that_the_client_waits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("webbrowser.open", lambda *_args, **_named: False)
+    url = f"{ISSUER}/authorize?state={'s' * 43}&code_challenge={'c' * 43}"
+
+    hops.browse(url)
+
+    said = capsys.readouterr().err
+    assert url in said.splitlines()
+    assert "Waiting for the sign-in" in said
+
+
 MCP = "http://localhost:9000/mcp"
 ABOUT = "http://localhost:9000/.well-known/oauth-protected-resource/mcp"
 

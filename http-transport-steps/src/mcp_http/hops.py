@@ -1,9 +1,10 @@
-"""Stage hands of step 11: the wire, printed hop by hop; the file of clients; and the process."""
+"""What step 11 needs and does not teach: printed requests, the file of clients, the process."""
 
 import argparse
 import asyncio
 import json
 import re
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import httpx2
 
 from doorward.client.mcp.messages import MODERN, build_headers, build_request, encode
 from doorward.client.refusals import ClientRefused
+from doorward.client.sign_in.browser import open_browser
 from doorward.errors import DoorwardError
 from doorward.wire.oauth.challenge import MalformedChallenge, parse_challenges
 
@@ -20,6 +22,7 @@ __all__ = [
     "CREDENTIALS",
     "Hops",
     "Wire",
+    "browse",
     "challenge_of",
     "clients_kept",
     "keep_client",
@@ -88,6 +91,19 @@ class Wire:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         return await self.http.post(server, content=encode(body), headers=headers)
+
+
+def browse(url: str) -> None:
+    """Open `url` in a browser. Without one, print it for its user, and say that the client waits."""
+    if open_browser(url):
+        return
+    sys.stdout.flush()
+    print(
+        f"No browser could be opened. Open this URL in a browser on this machine:\n\n{url}\n\n"
+        "Waiting for the sign-in, at most five minutes.",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def challenge_of(response: httpx2.Response) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Stage hands of steps 10 and 11: the settings of an identity provider, and the process."""
+"""What steps 9 to 11 need and do not teach: a provider's settings, and the process."""
 
 import argparse
 import asyncio
@@ -18,10 +18,10 @@ from doorward.net import Fetcher, FetchFailed, FetchRequest
 from doorward.net.certificates import certificate_problem
 from doorward.net.url import read_target
 from doorward.serving import listen, serve
-from doorward.tokens import TokenProfile
+from doorward.tokens import TokenProfile, TrustedIssuer
 from doorward.wire.oauth.server_metadata import metadata_urls
 
-__all__ = ["Provider", "fetcher_of", "read_provider", "run"]
+__all__ = ["Provider", "fetcher_of", "issuer_of", "read_provider", "run"]
 
 ENV_FILE = "keycloak_direct.env"
 DEFAULTS = {
@@ -92,6 +92,22 @@ def read_provider(
     )
 
 
+def issuer_of(env: Path) -> TrustedIssuer:
+    """
+    Return the provider in the file `env` as an issuer to trust; the toolkit fetches its keys.
+
+    Raises:
+        ConfigurationError: as `read_provider`.
+    """
+    provider = read_provider(env, os.environ)
+    return TrustedIssuer(
+        issuer=provider.issuer,
+        audience=provider.audience,
+        algorithms=provider.algorithms,
+        profile=provider.profile,
+    )
+
+
 def fetcher_of(issuer: str) -> Fetcher:
     """Return a fetcher that goes to public addresses, and to the issuer wherever it is."""
     return Fetcher(allow_private_hosts=frozenset({read_target(issuer).host_port}))
@@ -150,9 +166,7 @@ async def _serve(app: ASGIApp, provider: Provider, sockets: list[socket]) -> Non
     try:
         await look(provider)
         print(f"Tokens come from {provider.issuer}.")
-        print(
-            f"Listening on {provider.address}, for this machine alone. Ctrl-C stops it.", flush=True
-        )
+        print(f"Listening on {provider.address}, for this machine alone.", flush=True)
         await serve(app, sockets)
     finally:
         for sock in sockets:

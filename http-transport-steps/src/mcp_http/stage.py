@@ -8,6 +8,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -25,6 +26,7 @@ from doorward.wire.error_response import BearerChallenge
 from doorward.wire.host_origin import LOCALHOST, HostOriginPolicy
 from doorward.wire.jsonrpc.envelope import jsonrpc_error
 from mcp_http.keys import read_public_key
+from mcp_http.provider import issuer_of
 
 __all__ = ["SCOPES", "new_app", "publish_issuer", "read_public_key", "require_token", "run"]
 
@@ -108,21 +110,35 @@ def publish_issuer(web: FastAPI, issuer: str) -> dict[str, Any]:
     return keys
 
 
-def run(create_app: Callable[[str], ASGIApp], argv: list[str] | None = None) -> None:
-    """Serve what `create_app` makes of its address, or end the process with one sentence."""
+def run(
+    create_app: Callable[..., ASGIApp],
+    argv: list[str] | None = None,
+    *,
+    takes_provider: bool = False,
+) -> None:
+    """
+    Serve what `create_app` makes of its address, or end the process with one sentence.
+
+    With `takes_provider`, `--env` names an identity provider; `create_app` gets it as a second issuer.
+    """
     parser = argparse.ArgumentParser(description=(create_app.__doc__ or "").strip())
     parser.add_argument(
         "--port", type=_port, default=9000, help="on localhost; 0 takes a free one (default: 9000)"
     )
-    port: int = parser.parse_args(argv).port
+    if takes_provider:
+        parser.add_argument(
+            "--env", type=Path, help="also accept tokens of the provider in this file of settings"
+        )
+    options = parser.parse_args(argv)
     with ExitStack() as open_sockets:
         try:
-            sockets = [open_sockets.enter_context(one) for one in listen(port)]
+            sockets = [open_sockets.enter_context(one) for one in listen(options.port)]
             address = f"http://localhost:{sockets[0].getsockname()[1]}"
-            app = create_app(address)
+            provider = getattr(options, "env", None)
+            app = create_app(address, *([issuer_of(provider)] if provider else []))
         except ConfigurationError as problem:
             raise SystemExit(f"{problem.problem} {problem.hint}") from None
-        print(f"Listening on {address}, for this machine alone. Ctrl-C stops it.", flush=True)
+        print(f"Listening on {address}, for this machine alone.", flush=True)
         asyncio.run(serve(app, sockets))
 
 

@@ -1,16 +1,14 @@
-"""Step 11: the client. It finds out by itself who signs people in, and signs its user in there.
+"""Step 11: the client. It finds the provider by itself, and signs its user in there.
 
-Adds: the other side. A call without a token leads to the answer 401, from there to the server's
-metadata, to the provider's, to a client id, to the browser and back, to a token, and to the call
-again; a 403 leads there once more, for more scopes. Run it beside step 10: `uv run step11`.
+Adds: the other side. A call without a token gets 401. The client reads the server's metadata, then
+the provider's, gets a client id, opens the browser, exchanges the code for a token and calls again.
+A 403 starts this once more, for more scopes. Run it beside step 10: `uv run step11`.
 
-From the toolkit: nothing is left to write. `doorward.client.connect` does all of this, and more:
-`--toolkit` calls it.
+From the toolkit: `doorward.client.connect` does all of this, and more; `--toolkit` calls it.
 
-Closes what step 10 left open. A client names itself by a document at its own address where the
-provider reads those, and registers only where not. What it is given there is kept under the name of
-the issuer that gave it. An answer that names another issuer than the one that was asked is thrown
-away before its code is looked at.
+Closes what step 10 left open. A client uses a client ID metadata document where the provider
+supports it, and registers only where not. A client id is kept under the issuer that gave it. A
+response from another issuer than the one that was asked is dropped before its code is read.
 """
 
 import argparse
@@ -24,19 +22,18 @@ from urllib.parse import urlencode
 from doorward.client import ClientConfig, connect
 from doorward.client.mcp.messages import result_of
 from doorward.client.refusals import DiscoveryFailed, SignInFailed
-from doorward.client.sign_in.browser import open_browser
 from doorward.client.sign_in.listener import Listener
 from doorward.wire.oauth import pkce, resource_metadata, server_metadata
 from doorward.wire.oauth.resource_metadata import ResourceMetadata
 from doorward.wire.oauth.server_metadata import ServerMetadata
-from mcp_http.hops import Wire, challenge_of, clients_kept, keep_client, port_kept, run
+from mcp_http.hops import Wire, browse, challenge_of, clients_kept, keep_client, port_kept, run
 
 
-# The idea of this step: who asked remembers whom it asked, and believes nobody else.
+# The idea of this step: the client remembers which provider it asked, and accepts no other answer.
 def judged(provider: ServerMetadata, state: str, answer: Mapping[str, str]) -> str:
-    """Return the code in the answer that the browser brought, if it is the answer to our question."""
+    """Return the code in the answer that the browser brought, if it is the response to our request."""
     if not hmac.compare_digest(answer.get("state", "").encode(), state.encode()):
-        raise SignInFailed("state-mismatch", "This answer belongs to no question of ours.", "")
+        raise SignInFailed("state-mismatch", "This response is not for our request.", "")
     promised = provider.authorization_response_iss_parameter_supported
     if answer.get("iss", None if promised else provider.issuer) != provider.issuer:
         raise SignInFailed("issuer-mismatch", "The answer comes from another issuer.", "")
@@ -53,7 +50,7 @@ class Client:
         server: str,
         wire: Wire,
         document: str | None = None,
-        browser: Callable[[str], object] = open_browser,
+        browser: Callable[[str], object] = browse,
     ) -> None:
         self.token, self.scopes = "", set[str]()
         self._server, self._wire, self._document = server, wire, document
@@ -62,7 +59,7 @@ class Client:
     async def ask(self, method: str, **params: Any) -> dict[str, Any]:
         """Return a result; a 401 and a 403 that more scopes would mend send the user to sign in."""
         answer = await self._wire.message(self._server, self.token, method, params)
-        # Once for a token, and once for more scopes. Asked a third time, somebody plays with us.
+        # Once for a token, and once for more scopes. A third time would be a loop.
         for _ in range(2):
             challenge = challenge_of(answer)
             if answer.status_code != 401 and challenge.get("error") != "insufficient_scope":
@@ -149,8 +146,8 @@ async def call(options: argparse.Namespace, wire: Wire) -> dict[str, Any]:
     method = "prompts/get" if options.prompt else "tools/call"
     params = {"name": options.prompt or options.tool, "arguments": options.arguments}
     if options.toolkit:
-        client_config = ClientConfig(document=options.client_document)
-        async with connect(options.server, client_config=client_config) as client:
+        config = ClientConfig(document=options.client_document)
+        async with connect(options.server, client_config=config, browser=browse) as client:
             return dict(await client.request(method, params))
     return await Client(options.server, wire, options.client_document).ask(method, **params)
 

@@ -94,7 +94,7 @@ class UserContext:
         await self._app(scope, receive, send_with_user)
 
 
-def create_app(address: str = "http://localhost:9000") -> ASGIApp:
+def create_app(address: str = "http://localhost:9000", *others: TrustedIssuer) -> ASGIApp:
     """Step 9: the server knows its user."""
     resource = f"{address}/mcp"
     oauth = {"resource": resource, "resource_metadata": metadata_url(resource), "issuer": address}
@@ -116,7 +116,7 @@ def create_app(address: str = "http://localhost:9000") -> ASGIApp:
     server.decide = lambda user, wanted: user is not None and policy.decide(user, wanted).allowed
     guard = Guard(
         resource=resource,
-        issuers=[trusted],
+        issuers=[trusted, *others],
         policy=policy,
         scopes_supported=SCOPES,
         open_paths=OPEN,
@@ -126,5 +126,5 @@ def create_app(address: str = "http://localhost:9000") -> ASGIApp:
 
 
 def main() -> None:
-    """Serve this step: `uv run step9`."""
-    run(create_app)
+    """Serve this step: `uv run step9`; `--env keycloak_direct.env` takes Keycloak's tokens too."""
+    run(create_app, takes_provider=True)
