@@ -49,8 +49,8 @@ def generate_keys() -> None:
             f"{problem.filename} cannot be written: {problem.strerror}.",
             "Run this in a folder that you may write to, or name one with MCP_KEYS.",
         ) from None
-    print(f"Wrote {private} (keep it) and {public}.", file=sys.stderr)
-    print("Servers that are running still use the old one: start them again.", file=sys.stderr)
+    print(f"Wrote {private} (keep it secret) and {public}.", file=sys.stderr)
+    print("Running servers still use the old key. Restart them.", file=sys.stderr)
 
 
 def seconds(span: str) -> int:

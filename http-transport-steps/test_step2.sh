@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Step 2: /mcp reads JSON-RPC, answers in both eras of MCP, and answers this machine alone.
+# Step 2: /mcp reads JSON-RPC, answers in both eras of MCP, and answers this machine only.
 source "$(dirname "$0")/testing.sh"
 start 2
 

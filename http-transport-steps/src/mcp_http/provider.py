@@ -166,7 +166,7 @@ async def _serve(app: ASGIApp, provider: Provider, sockets: list[socket]) -> Non
     try:
         await look(provider)
         print(f"Tokens come from {provider.issuer}.")
-        print(f"Listening on {provider.address}, for this machine alone.", flush=True)
+        print(f"Listening on {provider.address}, for this machine only.", flush=True)
         await serve(app, sockets)
     finally:
         for sock in sockets:

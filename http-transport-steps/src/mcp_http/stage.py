@@ -34,7 +34,7 @@ SCOPES = ("mcp:read", "mcp:tools", "mcp:prompts")
 
 
 def new_app(title: str, **health: object) -> FastAPI:
-    """Return an application as step 2 ends with: `/health`, this machine alone, refusals in JSON."""
+    """Return an application as step 2 ends with: `/health`, this machine only, refusals in JSON."""
     host_check = HostOriginPolicy(LOCALHOST)
 
     def this_machine_alone(request: Request) -> None:
@@ -138,7 +138,7 @@ def run(
             app = create_app(address, *([issuer_of(provider)] if provider else []))
         except ConfigurationError as problem:
             raise SystemExit(f"{problem.problem} {problem.hint}") from None
-        print(f"Listening on {address}, for this machine alone.", flush=True)
+        print(f"Listening on {address}, for this machine only.", flush=True)
         asyncio.run(serve(app, sockets))
 
 

@@ -1,4 +1,4 @@
-"""Step 1: a FastAPI application with one page, on this machine alone.
+"""Step 1: a FastAPI application with one page, on this machine only.
 
 Adds: `/health`, and one public address that everything later is made from. The server listens on
 loopback and on nothing else: nobody here asks who is calling, so nobody else may be able to call.
@@ -38,7 +38,7 @@ def create_app(address: str = "http://localhost:9000") -> FastAPI:
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens on this machine, or end the process with one sentence."""
     if not is_this_machine(host):
-        raise SystemExit(f"{host} is not this machine alone. Leave --host out, or name 127.0.0.1.")
+        raise SystemExit(f"{host} lets other machines in. Leave --host out, or use 127.0.0.1.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
@@ -51,7 +51,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def main() -> None:
     """Serve this step: `uv run step1`."""
-    parser = argparse.ArgumentParser(description="Step 1: /health, on this machine alone.")
+    parser = argparse.ArgumentParser(description="Step 1: /health, on this machine only.")
     parser.add_argument("--host", default="127.0.0.1", help="a name of this machine")
     parser.add_argument("--port", type=int, default=9000, help="the port to listen on")
     chosen = parser.parse_args()

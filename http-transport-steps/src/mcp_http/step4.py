@@ -88,7 +88,7 @@ def named(offered: dict[str, Function], asked: Envelope) -> tuple[Function, dict
     """Return the function that the request names, and its arguments."""
     arguments = asked.params.get("arguments", {})
     if asked.name not in offered or not isinstance(arguments, dict):
-        raise InvalidParams(f"There is no {asked.name}, or its arguments are no object.")
+        raise InvalidParams(f"There is no {asked.name}, or its arguments are not an object.")
     return offered[asked.name], arguments
 
 
