@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from benchmarks import client_requests, crowd, page, parts, rounds, sections, verification
+from benchmarks import (
+    client_requests,
+    crowd,
+    page,
+    parts,
+    quick_paths,
+    rounds,
+    sections,
+    verification,
+)
 from benchmarks.arena import key_server
 from benchmarks.machine import cores, pin
 from benchmarks.mint import Mint
@@ -54,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         _say("taking a call apart")
         found = parts.measure(mint, keys_url, rounds=extent.part_rounds, tokens=extent.tokens)
+        _say("taking quick paths and their references in turns")
+        quick = quick_paths.measure(mint, rounds=extent.part_rounds)
         _say("asking as a client")
         client = client_requests.measure(rounds=extent.client_rounds, count=extent.client_requests)
         pin(cores()[1])
@@ -68,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say=_say,
         )
         print(page.verification_table(costs), page.requests_table(results), sep="\n\n")
+        print("", sections.what_quick_paths_save(quick), sep="\n")
         print("", sections.what_grows(found), sep="\n")
         print("", sections.what_the_client_adds(client), sep="\n")
         if given.only:
@@ -77,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     day = datetime.now(UTC).date().isoformat()
     text = page.build(
-        costs, results, found, crowds, client, day=day, load=load, method=_method(extent)
+        costs, results, found, quick, crowds, client, day=day, load=load, method=_method(extent)
     )
     if given.quick:
         print("", text, sep="\n")

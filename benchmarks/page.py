@@ -9,6 +9,7 @@ from benchmarks.crowd import Crowd
 from benchmarks.machine import description, versions
 from benchmarks.mint import ALGORITHMS
 from benchmarks.parts import Parts
+from benchmarks.quick_paths import QuickPath
 from benchmarks.rounds import Result
 from benchmarks.verification import Cost
 
@@ -27,6 +28,7 @@ def build(
     costs: Sequence[Cost],
     results: Sequence[Result],
     parts: Parts,
+    quick: Sequence[QuickPath],
     crowds: Sequence[Crowd],
     client: Sequence[Added],
     *,
@@ -46,6 +48,8 @@ def build(
         *_remarks(results),
         "## Where the time goes",
         sections.where_the_time_goes(parts, results, costs),
+        "## What the quick paths save",
+        sections.what_quick_paths_save(quick),
         "## What grows and what does not",
         sections.what_grows(parts),
         "## A thousand connections",

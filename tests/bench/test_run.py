@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import jwt
 import pytest
-from benchmarks import client_requests, page, parts, rounds, verification
+from benchmarks import client_requests, page, parts, quick_paths, rounds, verification
 from benchmarks.answers import WrongAnswer, check_answers, check_refusals
 from benchmarks.arena import Generator, key_server, servers
 from benchmarks.calls import call_add
@@ -15,6 +15,7 @@ from benchmarks.client_requests import FIXED, NONE, OURS, SDK, Added
 from benchmarks.crowd import CROWDS, LOOPS, Crowd
 from benchmarks.mint import ALGORITHMS, Mint
 from benchmarks.parts import Many, Parts
+from benchmarks.quick_paths import QuickPath
 from benchmarks.rounds import Result
 from benchmarks.servers import BY_NAME, CONTENDERS
 from benchmarks.verification import ROWS, Cost
@@ -116,11 +117,12 @@ def test_the_page_gives_ratios_to_the_floor_and_to_the_peers() -> None:
         for number in CROWDS
     ]
 
+    quick = [QuickPath("`parse`: msgspec reads it", 2e-6, 9.5e-6)]
     asked = {NONE: 100, FIXED: 103, OURS: 107, SDK: 150}
     client = [Added(row, micros * 1e-6) for row, micros in asked.items()]
 
     text = page.build(
-        costs, results, found, loops, client, day="2026-11-22", load=0.5, method="So."
+        costs, results, found, quick, loops, client, day="2026-11-22", load=0.5, method="So."
     )
 
     assert "| **doorward**, known token | 2.00 | 17.00 | 34.00 | 48 | ≥ 10,000 " in text
@@ -133,6 +135,7 @@ def test_the_page_gives_ratios_to_the_floor_and_to_the_peers() -> None:
     assert "| **doorward**, known token | asyncio | 9,000, 10.0 / 50 (29 in 0.2 s) |" in text
     assert "| 9,000, 10.0 / 50 (997 in 0.2 s) |" in text
     assert "10,000 of them 4.8 MB" in text
+    assert "| `parse`: msgspec reads it | 2.0 | 9.5 | 7.5 |" in text
     assert "| **doorward**, `OAuth` | 107.0 | 7.0 |" in text
 
 
@@ -145,6 +148,13 @@ def test_a_call_is_taken_apart_and_bounded_memory_forgets_the_oldest() -> None:
     assert set(found.costs) >= {"floor", "guard", "silent", "call", "transport", "recall"}
     assert set(found.by_tools) == set(parts.TOOLS)
     assert found.many.left == 60
+
+
+def test_each_quick_path_is_timed_beside_its_reference() -> None:
+    found = quick_paths.measure(Mint(), rounds=1)
+
+    assert len({one.name for one in found}) == len(found) == 10
+    assert all(one.quick > 0 and one.plain > 0 for one in found)
 
 
 def test_what_a_client_adds_is_measured_of_requests_that_carry_the_token() -> None:

@@ -66,7 +66,7 @@ class ResultSchema:
         """
         Return ``value`` as content, and as structured content that fits the output schema.
 
-        A plain value needs no pydantic, and 2.6 µs less: a test holds the two paths equal.
+        A plain value needs no pydantic: a test holds the two paths equal.
 
         Raises:
             ValueError: the value does not fit the annotation, or is not JSON.
