@@ -141,7 +141,10 @@ def _passing_on(module: ast.Module, kinds: dict[str, type[DoorwardError]]) -> It
 
 
 def _callee(call: ast.Call) -> str:
-    return ast.unparse(call.func).rpartition(".")[2]
+    named = call.func
+    if isinstance(named, ast.Attribute):
+        return named.attr
+    return named.id if isinstance(named, ast.Name) else ""
 
 
 def _text(node: ast.expr) -> str:
