@@ -45,12 +45,12 @@ tests/clients/node_modules/.installed: tests/clients/package-lock.json .venv/.sy
 test: setup tests/clients/node_modules/.installed ## run all tests
 	@# Ahead of the tests, each of which may take two minutes: without Java they are skipped and say so.
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory keycloak-dist || true; fi
-	$(RUN) pytest -q -n 2 -m "not e2e"
+	$(RUN) pytest -q -n 2 --dist worksteal -m "not e2e"
 	$(RUN) pytest -q -m e2e
 	@$(MAKE) --no-print-directory adapters-oldest wheel-test
 
-test-fast: setup ## run the unit layer alone
-	$(RUN) pytest -q -n 2 -m "not e2e"
+test-fast: setup ## run the fast layer: no end-to-end and no slow tests
+	$(RUN) pytest -q -n 2 --dist worksteal -m "not e2e and not slow" --hypothesis-profile fast
 
 adapters-oldest: setup tests/clients/node_modules/.installed ## test the adapters with the oldest mcp and fastmcp allowed
 	$(RUN) python -m tests.oldest_peers

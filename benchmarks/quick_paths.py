@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from benchmarks.mint import Mint
 from benchmarks.parts import Asked
 from benchmarks.verification import finish
-from doorward.guard.audit.events import harmless
+from doorward.audit import escape_for_log
 from doorward.guard.http.request_headers import read_headers
 from doorward.identity import Identity
 from doorward.mcp_server.functions.signature import read_signature
@@ -148,8 +148,8 @@ async def _of_tokens(asked: Asked) -> list[Pair]:
         ),
         (
             "`audit.event`: nothing to escape",
-            lambda: harmless("".join(fields)),
-            lambda: [harmless(one) for one in fields],
+            lambda: escape_for_log("".join(fields)),
+            lambda: [escape_for_log(one) for one in fields],
         ),
     ]
 

@@ -17,6 +17,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 
 
+@pytest.mark.slow
 def test_no_generated_page_is_stale() -> None:
     # In a process of its own: the page of reason codes lists what is drawn in the tree of errors,
     # and the tests of this process draw branches too.

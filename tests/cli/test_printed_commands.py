@@ -126,6 +126,7 @@ async def test_honest_scopes_are_in_the_command_and_arrive(shell: Shell) -> None
 
 
 @proves("S223", "refuses", "printed commands are quoted")
+@pytest.mark.slow
 @settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -163,6 +164,7 @@ def test_no_sentence_puts_a_value_into_a_command_by_hand() -> None:
     assert found == []
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

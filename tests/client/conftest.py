@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from doorward.client import Connection, FileStore, TokenStore, open_connection
+from doorward.client.storage import passphrase_store
 from tests.client.fake_issuer import SERVER, FakeIssuer
 
 Open = Callable[..., AbstractAsyncContextManager[Connection]]
@@ -26,6 +27,13 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture(autouse=True)
+def cheap_passphrases(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Derive keys in little memory, except where another process opens the file."""
+    if "e2e" not in request.keywords:
+        monkeypatch.setattr(passphrase_store, "MEMORY_KIB", 32)
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ def signed_in(fake_issuer: Rotating, folder: Path) -> TokenStore:
     return token_store
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rounds",
     [

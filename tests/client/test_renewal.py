@@ -159,6 +159,7 @@ async def test_a_call_is_answered_while_another_stream_stays_open(
     assert answer.status_code == 200
 
 
+@pytest.mark.slow
 async def test_a_thousand_parallel_calls_at_the_moment_of_expiry_cause_one_refresh(
     open_client: Open, fake_issuer: FakeIssuer, clock: Clock
 ) -> None:
@@ -177,6 +178,7 @@ async def test_a_thousand_parallel_calls_at_the_moment_of_expiry_cause_one_refre
     assert len(fake_issuer.forms(f"{ISSUER}/token")) - before == 1
 
 
+@pytest.mark.slow
 async def test_a_thousand_parallel_calls_with_a_revoked_token_cause_one_refresh(
     open_client: Open, fake_issuer: FakeIssuer
 ) -> None:

@@ -1,6 +1,7 @@
 """Where tokens rest: for this user alone, whole or not at all, and one process at a time."""
 
 import asyncio
+import json
 import os
 import stat
 import subprocess
@@ -9,12 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2.low_level import Type, hash_secret_raw
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from doorward.client import FileStore, KeyringStore, PassphraseStore, Tokens, TokenStore, open_store
 from doorward.client.oauth.registration import Registration
 from doorward.client.refusals import Unreachable
+from doorward.client.storage import passphrase_store
+from doorward.client.storage.keyring_store import unseal
 from doorward.client.storage.lock import async_lock
 from doorward.client.storage.open_store import config_directory
+from doorward.client.storage.passphrase_store import MEMORY_KIB
 from doorward.errors import ConfigurationError
 from tests.client.conftest import Open
 from tests.client.fake_issuer import ISSUER, SERVER, FakeIssuer
@@ -382,6 +388,18 @@ def test_a_passphrase_seals_the_file_and_opens_it_in_another_process(tmp_path: P
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert TOKENS.access_token.encode() not in file.read_bytes()
     assert TokenStore(PassphraseStore(tmp_path, PASSPHRASE)).tokens_for(SERVER) == TOKENS
+
+
+def test_the_key_of_a_passphrase_is_derived_as_rfc_9106_recommends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passphrase_store, "MEMORY_KIB", MEMORY_KIB)
+    store = PassphraseStore(tmp_path, PASSPHRASE)
+    store.put("k", {"x": 1})
+
+    header, sealed = b"doorward tokens 2\n", store.path.read_bytes()[18:]
+    key = hash_secret_raw(PASSPHRASE.encode(), sealed[:16], 3, 2**16, 4, 32, Type.ID)
+    assert json.loads(unseal(AESGCM(key), sealed[16:], header)) == {"k": {"x": 1}}
 
 
 def test_two_files_of_one_passphrase_have_two_keys(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ async def call(
     return await getattr(stage, revision)(http, "tools/call", name=name, arguments=arguments)
 
 
+@pytest.mark.slow
 @proves("S185", "accepts", "every name of a tool")
 @proves("S185", "refuses", "every name of a tool")
 @pytest.mark.parametrize("way", [pytest.param(way, id=name) for name, way in WAYS.items()])
@@ -48,6 +49,7 @@ async def test_what_runs_is_what_its_caller_may_use(way: Way, revision: str) -> 
     assert shop.ran == [way.openly, way.runs]
 
 
+@pytest.mark.slow
 @proves("S184", "accepts", "every spelling of a URI")
 @proves("S184", "refuses", "every spelling of a URI")
 @pytest.mark.parametrize("made", [AS_TOOLS, inside(AS_TOOLS)], ids=["own", "mounted"])

@@ -242,6 +242,7 @@ EVERYBODY = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(one_rule, one_rule)
 def test_wider_is_said_exactly_when_somebody_gets_in_anew(before: Policy, after: Policy) -> None:
@@ -255,6 +256,7 @@ def test_wider_is_said_exactly_when_somebody_gets_in_anew(before: Policy, after:
     assert ("tools/call add" in wider(before, after)) == bool(anew)
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(policies, policies, operations)
 def test_nobody_gets_in_anew_without_a_change_that_says_wider(

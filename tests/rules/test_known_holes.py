@@ -103,6 +103,7 @@ HOLES = {
 ENOUGH = 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hole", HOLES.values(), ids=HOLES)
 def test_the_property_fails_where_a_hole_is_open(
     hole: Hole, monkeypatch: pytest.MonkeyPatch

@@ -19,6 +19,7 @@ from tests.rules.checking import SERVERS, Count
 from tests.rules.property import EXAMPLES, compare, described, send
 
 
+@pytest.mark.slow
 @proves("S184", "refuses", "every spelling of a URI")
 @proves("S185", "refuses", "every name of a tool")
 @proves("S186", "refuses", "only POST carries a message")
@@ -37,6 +38,7 @@ def test_what_ran_was_allowed_for_its_caller_however_it_was_asked_for(kind: str)
     assert count.refused > 0
 
 
+@pytest.mark.slow
 @proves("S197", "accepts", "one decision everywhere")
 @proves("S197", "refuses", "one decision everywhere")
 @pytest.mark.parametrize("kind", SERVERS)

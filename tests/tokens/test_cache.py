@@ -93,6 +93,7 @@ def test_nobody_is_shown_with_what_another_token_said() -> None:
     assert "alice@example.com" not in shown
 
 
+@pytest.mark.slow
 def test_ten_thousand_callers_take_less_than_five_megabytes() -> None:
     cache, keys = VerifiedTokenCache(entries=10_000, ttl=600), Keys()
     cache.put(digest(0), caller(0), keys, 0, NOW)

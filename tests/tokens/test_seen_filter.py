@@ -3,6 +3,8 @@
 import gc
 import tracemalloc
 
+import pytest
+
 from doorward.tokens.seen_filter import SeenFilter
 
 
@@ -72,6 +74,7 @@ def test_what_is_cleared_is_forgotten() -> None:
     assert not seen.seen_before(token(0))
 
 
+@pytest.mark.slow
 def test_it_takes_little_room_and_no_more_later() -> None:
     tracemalloc.start()
     try:

@@ -120,6 +120,7 @@ def test_the_quick_way_reads_every_value_as_the_reference_does(
     assert parse(data) == parse_by_reference(data) == value
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(st.lists(st.sampled_from(['"a"', '"b:"', '"\\u003a"', ":", ",", "{", "}", "[", "]", "1"])))
 @example(['{"a"', ":", "1", ",", '"a"', ":", "1", "}"])
@@ -138,6 +139,7 @@ _MEMBERS = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(_MEMBERS)
 def test_no_arrangement_of_duplicate_members_and_colons_slips_through(text: str) -> None:

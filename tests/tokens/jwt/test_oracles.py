@@ -103,6 +103,7 @@ def mutated(draw: st.DrawFn) -> tuple[str, bytes]:
 
 
 @proves("S132", "refuses", "strict encodings")
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(mutated())
 async def test_what_we_accept_of_mangled_tokens_both_libraries_accept(
@@ -123,6 +124,7 @@ HEADERS = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(HEADERS, st.booleans())
 async def test_what_we_accept_under_odd_headers_both_libraries_accept(
@@ -267,6 +269,7 @@ def test_a_pss_signature_with_another_salt_is_refused() -> None:
 
 
 @proves("S132", "refuses", "strict encodings")
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.binary(min_size=1, max_size=40), st.integers(1, 63))
 def test_a_second_spelling_of_the_same_bytes_is_refused(data: bytes, flip: int) -> None:

@@ -13,6 +13,8 @@ from doorward.errors import ConfigurationError
 _SALT = 16
 _HEADER = b"doorward tokens 2\n"
 _MIN_PASSPHRASE = 12
+MEMORY_KIB = 64 * 1024
+"""What deriving a key takes. With less, passphrases are guessed faster: only tests lower it."""
 
 
 class PassphraseStore(FileStore):
@@ -53,7 +55,7 @@ class PassphraseStore(FileStore):
                 self._passphrase.encode("utf-8", "surrogateescape"),
                 salt,
                 time_cost=3,
-                memory_cost=64 * 1024,
+                memory_cost=MEMORY_KIB,
                 parallelism=4,
                 hash_len=32,
                 type=Type.ID,
