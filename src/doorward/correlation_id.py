@@ -13,4 +13,4 @@ if hasattr(os, "register_at_fork"):
 
 def new_correlation_id() -> str:
     """Return a new id of sixteen hexadecimal digits."""
-    return _numbers.randbytes(8).hex()
+    return f"{_numbers.getrandbits(64):016x}"

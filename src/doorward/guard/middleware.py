@@ -259,8 +259,8 @@ class GuardMiddleware:
         self, request: GuardedRequest, caller: Identity, receive: Receive, send: Send
     ) -> Awaitable[None]:
         settings, scope, app_path = self._settings, request.scope, self._app_path
-        inner = {**scope, IDENTITY_KEY: caller}
-        inner[INSIDE_KEY] = partial(self._pipeline.refuse_inside, request)
+        inside = partial(self._pipeline.refuse_inside, request)
+        inner = {**scope, IDENTITY_KEY: caller, INSIDE_KEY: inside}
         if request.envelope is not None:
             inner[ENVELOPE_KEY] = request.envelope
         if scope["path"] != app_path:

@@ -113,10 +113,7 @@ class Policy:
 
         Spec: MCP 2026-07-28 authorization §Scope Challenge Handling
         """
-        needs = self._needs_of(operation)
-        if isinstance(needs, str):
-            return Decision(False, needs)
-        return self._decide_needs(identity, needs)
+        return self._decide_needs(identity, self._needs_of(operation))
 
     def decide_known(self, identity: Identity, operation: Operation) -> Decision:
         """
@@ -124,12 +121,11 @@ class Policy:
 
         The base rule applies, and so do the rules of URIs that can be mistaken for this one.
         """
-        needs = self._needs_of(operation, is_known=True)
+        return self._decide_needs(identity, self._needs_of(operation, is_known=True))
+
+    def _decide_needs(self, identity: Identity, needs: _Needs | _Refused) -> Decision:
         if isinstance(needs, str):
             return Decision(False, needs)
-        return self._decide_needs(identity, needs)
-
-    def _decide_needs(self, identity: Identity, needs: _Needs) -> Decision:
         scopes, role_sets, kinds, allowed = needs
         # Kinds before scopes: a service that is never admitted must not be sent to get more scopes.
         if identity.kind not in kinds:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from doorward.errors import MediaTypeRefused, MissingToken, RequestRefused
+from doorward.identity import Identity
 from doorward.mcp_server.http.disconnect import while_connected
 from doorward.mcp_server.http.session_methods import (
     end_without_response,
@@ -87,7 +88,7 @@ class Endpoint:
             await self._serve_other(scope, receive, send)
             return
         try:
-            self._require_identity(scope)
+            identity = self._identity(scope)
             if scope["method"] != "POST":
                 await serve_get_or_delete(self.state, self._host_check, scope, receive, send)
                 return
@@ -99,7 +100,7 @@ class Endpoint:
                 self._handle_notification(envelope, scope)
                 await _send(send, 202, b"")
                 return
-            request = self._request(envelope, scope, receive, send)
+            request = self._request(envelope, identity, scope, receive, send)
             status, body = await self._respond(request)
         except (ClientDisconnected, ResponseSent):
             return
@@ -113,9 +114,11 @@ class Endpoint:
             else:
                 await request.stream.finish(body)
 
-    def _require_identity(self, scope: Scope) -> None:
-        if self._guarded and verified_identity(scope) is None:
+    def _identity(self, scope: Scope) -> Identity | None:
+        identity = verified_identity(scope)
+        if identity is None and self._guarded:
             raise MissingToken("the endpoint was reached by a path that is not the guard's")
+        return identity
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -134,7 +137,12 @@ class Endpoint:
         return read_envelope(await read_body(receive, self._max_body, declared), headers)
 
     def _request(
-        self, envelope: Envelope, scope: Scope, receive: Receive, send: Send
+        self,
+        envelope: Envelope,
+        identity: Identity | None,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> RequestContext:
         assert envelope.id is not None
         headers: Headers = scope["headers"]
@@ -142,7 +150,7 @@ class Endpoint:
             envelope.method,
             envelope.params,
             envelope.name,
-            verified_identity(scope),
+            identity,
             revision_of(envelope, headers),
             headers,
             envelope.id,
