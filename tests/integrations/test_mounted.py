@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
+from structlog.testing import capture_logs
 
 from doorward.identity import current_identity
 from doorward.integrations import mcp_sdk as with_sdk
@@ -188,6 +189,55 @@ async def test_a_guard_without_a_lifespan_refuses_at_the_first_request_and_write
     assert [(event.reason, event.status) for event in stage.events] == [("not-ready", 503)]
     assert "protect(server, guard)" in stage.events[0].detail
     assert "protect" not in answer.text
+
+
+@pytest.mark.parametrize("library", MOUNTABLE, ids=lambda one: one.name)
+async def test_a_guard_mounted_at_its_endpoint_warns_once_and_says_what_to_write(
+    library: Any, web: Any
+) -> None:
+    stage, server = Stage(), library.new()
+    web.mount("/mcp", library.protect(server, stage.guard))
+
+    with capture_logs() as logged:
+        async with stage.serving(web), httpx2.AsyncClient(base_url=stage.base) as nobody:
+            redirected = await nobody.post("/mcp", json={})
+            answers = [await nobody.post("/mcp/", json={}) for _ in range(2)]
+            found = await nobody.get(f"{METADATA}/mcp")
+
+    assert redirected.status_code == 307
+    assert [answer.status_code for answer in answers] == [401, 401]
+    assert found.status_code == 404
+    (warning,) = logged
+    assert (warning["event"], warning["log_level"]) == ("mounted-at-endpoint", "warning")
+    assert "/mcp/" in warning["problem"]
+    assert "web.mount('/', protect(server, guard))" in warning["hint"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "root_path"),
+    [
+        pytest.param("/", "", id="at-the-root"),
+        pytest.param("/orders", "", id="above-the-endpoint"),
+        pytest.param(None, "/orders/mcp", id="behind-a-proxy-that-strips-it"),
+    ],
+)
+async def test_a_guard_that_clients_reach_without_a_redirect_warns_of_nothing(
+    prefix: str | None, root_path: str
+) -> None:
+    stage, server = Stage(path="/orders/mcp"), MCPServer("shop")
+    app: Any = with_sdk.protect(server, stage.guard)
+    if prefix is not None:
+        app = Starlette(routes=[Mount(prefix, app)])
+
+    async def behind(scope: Any, receive: Any, send: Any) -> None:
+        # As `uvicorn --root-path` tells it.
+        await app({**scope, "root_path": root_path}, receive, send)
+
+    with capture_logs() as logged:
+        async with stage.serving(behind), httpx2.AsyncClient(base_url=stage.base) as nobody:
+            answer = await nobody.post("/orders/mcp", json={})
+
+    assert (answer.status_code, logged) == (401, [])
 
 
 async def test_a_server_that_cannot_start_is_not_written_down_as_allowed() -> None:

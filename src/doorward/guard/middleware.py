@@ -9,7 +9,12 @@ from doorward.errors import ConfigurationError, RequestRefused, Unavailable
 from doorward.guard.http import cors
 from doorward.guard.http.body import replay, require_json
 from doorward.guard.http.lifespan import run_lifespan
-from doorward.guard.http.mounts import close_other_paths, path_served, require_no_mcp_server
+from doorward.guard.http.mounts import (
+    close_other_paths,
+    path_served,
+    require_no_mcp_server,
+    warn_of_mount_at,
+)
 from doorward.guard.http.paths import EndpointPaths, Place
 from doorward.guard.http.response_stream import ResponseStream
 from doorward.guard.http.responses import INSIDE_KEY, Response, deliver
@@ -88,6 +93,7 @@ class GuardMiddleware:
         self._settings = settings
         self._prepare = prepare
         self._prepared = False
+        self._mount_checked = False
         self._app_path = settings.app_path or settings.paths.endpoint
         self._pipeline = settings.pipeline
         self._sessions = SessionOwners(outlives_us=getattr(app, "is_remote", False))
@@ -223,6 +229,10 @@ class GuardMiddleware:
                 receive = replay(body, receive)
             self._pipeline.authorize(request, self._settings.policy)
         except (RequestRefused, Unavailable) as refusal:
+            # Here, because the first request of a client that cannot sign in has no token.
+            if not self._mount_checked:
+                self._mount_checked = True
+                warn_of_mount_at(scope, self._settings.paths.endpoint)
             answer = self._pipeline.refuse(request, refusal)
             await deliver(answer, send, cors.readable_headers(request.origin))
             return

@@ -5,6 +5,7 @@ from typing import Any
 
 from doorward.errors import ConfigurationError
 from doorward.wire.asgi import Scope
+from doorward.wire.oauth.resource_metadata import WELL_KNOWN
 
 # More applications inside each other than anybody writes: the search ends even in a circle.
 _DEEPEST = 64
@@ -46,6 +47,29 @@ def path_served(app: object, path: str) -> str:
         return path
     other = path.rstrip("/") if path.endswith("/") else path + "/"
     return other if other and applications_at(app, other) else path
+
+
+def warn_of_mount_at(scope: Scope, endpoint: str) -> None:
+    """
+    Log a warning if Starlette has the guard mounted at ``endpoint`` itself.
+
+    Starlette answers ``/mcp`` with a redirect to ``/mcp/`` then, and nothing answers at the address
+    of the metadata, which is outside of the mount. A client that follows the redirect is told to
+    sign in, and does not find out where.
+    """
+    prefix = scope.get("root_path", "")
+    # A prefix of the server itself, such as `uvicorn --root-path /mcp`, redirects nothing.
+    if prefix == scope.get("app_root_path", prefix) or prefix != endpoint.rstrip("/"):
+        return
+    # Importing it costs 10 MB, which only this mistake pays.
+    import structlog
+
+    structlog.get_logger("doorward.guard").warning(
+        "mounted-at-endpoint",
+        problem=f"The guard is mounted at {prefix}. Clients are redirected to {prefix}/, and "
+        f"cannot sign in: the metadata at {WELL_KNOWN}{prefix} is outside of the mount.",
+        hint="Write web.mount('/', protect(server, guard)) as the last route.",
+    )
 
 
 def session_manager_at(applications: tuple[Any, ...]) -> Any | None:
