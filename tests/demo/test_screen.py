@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from rich.console import Console
 from doorward.authserver import ServerEvent
 from doorward.cli.server.demo_screen import SENTENCES, JsonScreen, RichScreen
 from doorward.demo.app import DemoAddresses
-from doorward.demo.users import DEMO_USERS
-from doorward.guard import AuditEvent
+from doorward.demo.own_server import OwnServer
+from doorward.demo.users import DEMO_USERS, users_of_own_server
+from doorward.guard import AuditEvent, Guard
+from doorward.policy import Policy, Rule
 
 WHERE = DemoAddresses(
     issuer="http://localhost:9000", mcp="http://localhost:9000/mcp", data=None, signs_in_as=None
@@ -44,6 +47,36 @@ def test_it_shows_where_it_is_who_can_sign_in_and_what_to_paste() -> None:
     assert "claude mcp add --transport http doorward-demo http://localhost:9000/mcp" in text
     assert '{"mcpServers": {"doorward-demo": {"url": "http://localhost:9000/mcp"}}}' in text
     assert "forgets everything at exit" in text
+
+
+def test_for_an_own_server_it_shows_what_to_put_into_it_and_how_to_call_it() -> None:
+    own = OwnServer(
+        resource="http://localhost:8000/mcp", scopes=("orders:read", "orders:refund"), roles=("m",)
+    )
+    where = replace(
+        WHERE,
+        mcp=own.resource,
+        own=own,
+        users=users_of_own_server(own.scopes, own.roles),
+        data=Path("/home/me/demo-9000"),
+    )
+    rich, shown = screen()
+
+    rich.show_addresses(where)
+
+    text = shown.getvalue()
+    line = re.search(r"guard = (Guard\(.*?\n  \))", text, re.DOTALL)
+    assert line is not None
+    guard = eval(line[1], {"Guard": Guard, "Policy": Policy, "Rule": Rule})
+    assert (guard.resource, guard.issuers[0].issuer) == (own.resource, WHERE.issuer)
+    assert guard.policy.base.scopes == {"orders:read"}
+    assert f"doorward login {own.resource}" in text
+    assert f"doorward tools {own.resource}" in text
+    assert f"claude mcp add --transport http my-server {own.resource}" in text
+    assert f"{WHERE.issuer}/mcp" not in text
+    assert re.search(r"admin +admin-demo +admin m user +orders:read orders:refund", text)
+    assert "/home/me/demo-9000" in text
+    assert "--fresh" in text
 
 
 def test_a_refusal_names_who_what_why_and_the_id_to_look_up() -> None:

@@ -120,17 +120,18 @@ def test_it_stops_when_it_is_told_to_and_leaves_nothing_behind(
     ("kept", "status"),
     [pytest.param(True, 405, id="kept"), pytest.param(False, 401, id="not-kept")],
 )
-def test_a_token_outlives_a_restart_only_with_a_data_folder(
+def test_a_token_outlives_a_restart_on_its_port_until_somebody_starts_afresh(
     tmp_path: Path, kept: bool, status: int
 ) -> None:
     port = free_port()
-    arguments = ("--data", str(tmp_path)) if kept else ()
-    with RunningDemo(*arguments, port=port) as first:
+    home = {"DOORWARD_HOME": str(tmp_path)}
+    with RunningDemo(port=port, environment=home) as first:
         alice = sign_in(first, "alice", "mcp:read")
         assert first.stop() == 0
         assert first.leaks() == []
 
-    with RunningDemo(*arguments, port=port) as second:
+    arguments = () if kept else ("--fresh",)
+    with RunningDemo(*arguments, port=port, environment=home) as second:
         bearer = {"Authorization": f"Bearer {alice.access_token}"}
         answer = httpx2.get(second.mcp, headers=bearer)
 

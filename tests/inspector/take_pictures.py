@@ -48,7 +48,10 @@ def somebody(folder: Path, prefix: str, taken: list[Path]) -> Iterator[Session]:
 
 def at_demo(folder: Path, taken: list[Path]) -> None:
     """Go through the demo as alice."""
-    with RunningDemo(port=9000) as demo, somebody(folder, "inspector", taken) as person:
+    with (
+        RunningDemo(port=9000, environment={"DOORWARD_HOME": str(folder)}) as demo,
+        somebody(folder, "inspector", taken) as person,
+    ):
         person.connect(demo.mcp, "alice", demo.password("alice"))
         person.call("add", a="2", b="40")
 

@@ -132,7 +132,7 @@ class AuthorizationServer:
         Migrate the database, write the configured clients, and load or generate the signing keys.
 
         Raises:
-            ConfigurationError: ``wrong-secret``.
+            ConfigurationError: ``wrong-secret`` or ``unknown-revision``.
             StoreUnavailable: the database cannot be reached.
         """
         try:

@@ -15,8 +15,18 @@ def words(text: str) -> frozenset[str]:
     Raises:
         UsageProblem: ``malformed-scope``: one of them is not a valid scope (RFC 6749 §3.3).
     """
-    found = parse_scope(" ".join(text.replace(",", " ").split()))
-    if found is None:
+    return frozenset(ordered_words(text))
+
+
+def ordered_words(text: str) -> tuple[str, ...]:
+    """
+    Return the names in ``text``, separated by commas or spaces, each once and in their order.
+
+    Raises:
+        UsageProblem: ``malformed-scope``: one of them is not a valid scope (RFC 6749 §3.3).
+    """
+    found = tuple(dict.fromkeys(text.replace(",", " ").split()))
+    if parse_scope(" ".join(found)) is None:
         raise UsageProblem(
             "malformed-scope",
             f"Expected names separated by commas, got {text!r}.",

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -20,8 +20,11 @@ from doorward.authserver import (
     ServerEvent,
 )
 from doorward.authserver.pages.pages import SECURITY_HEADERS, MessagePage, render
+from doorward.authserver.refusals import StoreUnavailable
+from doorward.demo.data_folder import DATABASE, SECRET, open_folder
+from doorward.demo.own_server import OwnServer
 from doorward.demo.tools import build_server
-from doorward.demo.users import DEMO_USERS, SCOPES, DemoUser, find_demo_user
+from doorward.demo.users import DEMO_USERS, SCOPES, DemoUser, users_of_own_server
 from doorward.errors import ConfigurationError
 from doorward.guard import AuditEvent, Guard
 from doorward.identity import Identity
@@ -35,10 +38,17 @@ _MAX_AUDIT_EVENTS = 500
 
 @dataclass(frozen=True, kw_only=True)
 class DemoSettings:
-    """The options of ``doorward demo``; ``port`` 0 is any free port."""
+    """
+    The options of ``doorward demo``; ``port`` 0 is any free port.
+
+    Without ``data``, nothing outlives the process. ``fresh`` deletes what ``data`` has.
+    With ``own``, the demo has no MCP server, and signs people in for that server.
+    """
 
     port: int = 9000
     data: Path | None = None
+    fresh: bool = False
+    own: OwnServer | None = None
     sign_in_as: str | None = None
     # Exact host:port pairs whose client documents may be fetched though they are private.
     insecure_document_hosts: frozenset[str] = frozenset()
@@ -46,12 +56,18 @@ class DemoSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DemoAddresses:
-    """The addresses of a running demo, and how it was started."""
+    """
+    The addresses of a running demo, who can sign in, and how it was started.
+
+    ``mcp`` is the server that tokens are for: the demo's, or the user's ``own``.
+    """
 
     issuer: str
     mcp: str
     data: Path | None
     signs_in_as: str | None
+    own: OwnServer | None = None
+    users: tuple[DemoUser, ...] = DEMO_USERS
 
 
 class DemoDisplay(Protocol):
@@ -81,8 +97,14 @@ class Demo:
         display: DemoDisplay,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        own = settings.own
         self.addresses = DemoAddresses(
-            issuer=url, mcp=f"{url}/mcp", data=settings.data, signs_in_as=settings.sign_in_as
+            issuer=url,
+            mcp=own.resource if own else f"{url}/mcp",
+            data=settings.data,
+            signs_in_as=settings.sign_in_as,
+            own=own,
+            users=_users(own),
         )
         self._audit_events: deque[AuditEvent] = deque(maxlen=_MAX_AUDIT_EVENTS)
         self._display = display
@@ -95,12 +117,15 @@ class Demo:
         self.app = self._compose()
 
     def _compose(self) -> ASGIApp:
-        server = build_server(self._audit_events, self._clock)
-        policy = Policy(base=Rule(scopes=frozenset({"mcp:read"})), rules=server.rules)
-        server.decide = lambda who, operation: _is_allowed(policy, who, operation)
         web = FastAPI(title=NAME, docs_url=None, redoc_url=None, openapi_url=None)
         web.add_route("/", _home(self.addresses), include_in_schema=False)
         web.mount("/", self._authserver.app)
+        return web if self.addresses.own else self._with_mcp_server(web)
+
+    def _with_mcp_server(self, web: ASGIApp) -> ASGIApp:
+        server = build_server(self._audit_events, self._clock)
+        policy = Policy(base=Rule(scopes=frozenset({"mcp:read"})), rules=server.rules)
+        server.decide = lambda who, operation: _is_allowed(policy, who, operation)
         guard = Guard(
             resource=self.addresses.mcp,
             resource_name=NAME,
@@ -127,11 +152,21 @@ class Demo:
         Open the store and add the demo users.
 
         Raises:
-            ConfigurationError: the data folder cannot be used.
+            ConfigurationError: with reason ``unusable-data``: what earlier runs kept cannot be read.
         """
-        await self._authserver.start()
+        try:
+            await self._authserver.start()
+        except (ConfigurationError, StoreUnavailable) as error:
+            if self.addresses.data is None:
+                raise
+            problem = error.problem if isinstance(error, ConfigurationError) else error.detail
+            raise ConfigurationError(
+                "unusable-data",
+                f"The demo cannot use what is in {str(self.addresses.data)!r}: {problem}",
+                "Add --fresh to delete it and start anew.",
+            ) from error
         # Concurrently: hashing a password is slow on purpose.
-        await asyncio.gather(*(self._add(demo_user) for demo_user in DEMO_USERS))
+        await asyncio.gather(*(self._add(demo_user) for demo_user in self.addresses.users))
 
     async def _add(self, demo_user: DemoUser) -> None:
         user = await self._authserver.users.add(
@@ -153,14 +188,21 @@ async def run(settings: DemoSettings, display: DemoDisplay) -> None:
     Serve the demo until the process gets a signal to stop.
 
     Raises:
-        ConfigurationError: the port is in use, the data folder cannot be used, or the user to sign
-            in as does not exist. Nothing is listening then.
+        ConfigurationError: the port is in use, the data folder cannot be used, the user to sign in
+            as does not exist, or the user's own server has the demo's port. Nothing is listening
+            then.
     """
     _require_user(settings.sign_in_as)
     sockets = listen(settings.port)
     try:
-        url = f"http://localhost:{sockets[0].getsockname()[1]}"
-        demo = Demo(url, settings, display)
+        port = sockets[0].getsockname()[1]
+        if settings.own:
+            settings.own.require_other_port(port)
+        # After listening: the data of a demo that runs on this port stays as it is.
+        if settings.data:
+            folder = open_folder(settings.data, fresh=settings.fresh)
+            settings = replace(settings, data=folder)
+        demo = Demo(f"http://localhost:{port}", settings, display)
         try:
             await demo.start()
             display.show_addresses(demo.addresses)
@@ -174,11 +216,12 @@ async def run(settings: DemoSettings, display: DemoDisplay) -> None:
 
 def _home(addresses: DemoAddresses) -> Callable[[Request], Response]:
     """Return the handler of the start page, for people who open the address in a browser."""
+    what = "It signs people in for the MCP server at" if addresses.own else "Its MCP server is at"
     page = render(
         MessagePage(
             service=NAME,
             title="This is the Doorward demo",
-            text=f"Its MCP server is at {addresses.mcp}. Give that address to an MCP client; the terminal "
+            text=f"{what} {addresses.mcp}. Give that address to an MCP client; the terminal "
             "that runs the demo shows how, and who can sign in.",
         )
     )
@@ -193,42 +236,40 @@ def _is_allowed(policy: Policy, who: Identity | None, operation: Operation) -> b
     return who is not None and policy.decide(who, operation).allowed
 
 
+def _users(own: OwnServer | None) -> tuple[DemoUser, ...]:
+    return users_of_own_server(own.scopes, own.roles) if own else DEMO_USERS
+
+
+def _resource(addresses: DemoAddresses) -> Resource:
+    own = addresses.own
+    if own is None:
+        return Resource(uri=addresses.mcp, scopes=SCOPES, name="The demo's MCP server")
+    # The consent page writes the scope behind its description.
+    described = dict.fromkeys(own.scopes, "Do what your server allows with")
+    return Resource(uri=own.resource, scopes=described, name="Your MCP server")
+
+
 def _authserver_settings(addresses: DemoAddresses, settings: DemoSettings) -> AuthServerSettings:
-    folder = _data_folder(settings.data)
+    folder = settings.data
     return AuthServerSettings(
         issuer=addresses.issuer,
         service_name=NAME,
-        resources=(Resource(uri=addresses.mcp, scopes=SCOPES, name="The demo's MCP server"),),
-        database_url=f"sqlite+aiosqlite:///{folder / 'doorward.db'}" if folder else None,
-        secret_file=folder / "secret" if folder else None,
+        resources=(_resource(addresses),),
+        database_url=f"sqlite+aiosqlite:///{folder / DATABASE}" if folder else None,
+        secret_file=folder / SECRET if folder else None,
         sign_in_as=settings.sign_in_as,
         # All clients come from one address.
         limits=Limits(registrations_per_address="500/hour"),
-        demo_users=tuple(demo_user.username for demo_user in DEMO_USERS),
+        demo_users=tuple(demo_user.username for demo_user in addresses.users),
         insecure_document_hosts=settings.insecure_document_hosts,
     )
 
 
-def _data_folder(data: Path | None) -> Path | None:
-    if data is None:
-        return None
-    try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        probe = data / ".probe"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ConfigurationError(
-            "data-not-writable",
-            f"The folder {str(data)!r} cannot be written: {error.strerror}.",
-            "Choose a folder of your own with --data, or leave it out to keep nothing.",
-        ) from None
-    return data.absolute()
-
-
 def _require_user(username: str | None) -> None:
-    if username is not None and find_demo_user(username) is None:
-        names = ", ".join(demo_user.username for demo_user in DEMO_USERS)
+    names = [demo_user.username for demo_user in DEMO_USERS]
+    if username is not None and username not in names:
         raise ConfigurationError(
-            "unknown-user", f"The demo has no user {username!r}.", f"Choose one of {names}."
+            "unknown-user",
+            f"The demo has no user {username!r}.",
+            f"Choose one of {', '.join(names)}.",
         )

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from doorward.wire.shell_command import shell_command
 
-NAME = "doorward-demo"
+DEMO_NAME = "doorward-demo"
+OWN_NAME = "my-server"
 
 # With its version: without, npx on an older Node takes an old Inspector that cannot sign in.
 INSPECTOR = "@modelcontextprotocol/inspector@2.12.0"
@@ -26,27 +27,29 @@ class ClientSetup:
     needs: str | None = None
 
 
-def client_setups(url: str) -> tuple[ClientSetup, ...]:
+def client_setups(url: str, name: str = DEMO_NAME) -> tuple[ClientSetup, ...]:
     """
     Return the set-up of each common client for the MCP server at ``url``.
 
+    ``name`` is what the clients call the server.
+
     Taken from the clients' documentation in November 2026.
     """
-    cursor = json.dumps({"mcpServers": {NAME: {"url": url}}})
-    vscode = json.dumps({"name": NAME, "type": "http", "url": url})
+    cursor = json.dumps({"mcpServers": {name: {"url": url}}})
+    vscode = json.dumps({"name": name, "type": "http", "url": url})
     return (
         ClientSetup("doorward", "terminal", shell_command("doorward", "login", url)),
         ClientSetup(
             "Claude Code",
             "terminal",
-            shell_command("claude", "mcp", "add", "--transport", "http", NAME, url),
+            shell_command("claude", "mcp", "add", "--transport", "http", name, url),
         ),
         ClientSetup("VS Code", "terminal", shell_command("code", "--add-mcp", vscode)),
-        ClientSetup("Codex", "terminal", shell_command("codex", "mcp", "add", NAME, "--url", url)),
+        ClientSetup("Codex", "terminal", shell_command("codex", "mcp", "add", name, "--url", url)),
         ClientSetup(
             "Gemini CLI",
             "terminal",
-            shell_command("gemini", "mcp", "add", "--transport", "http", NAME, url),
+            shell_command("gemini", "mcp", "add", "--transport", "http", name, url),
         ),
         ClientSetup("Cursor", ".cursor/mcp.json", cursor),
         ClientSetup(

@@ -1,6 +1,7 @@
 """The users of the demo, and what each of them may do."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 SCOPES = {
     "mcp:read": "See which tools and prompts this server has",
@@ -54,6 +55,20 @@ DEMO_USERS = (
 )
 
 
-def find_demo_user(username: str) -> DemoUser | None:
-    """Return the demo user of that name, or ``None``."""
-    return next((user for user in DEMO_USERS if user.username == username), None)
+def users_of_own_server(scopes: Sequence[str], roles: Collection[str]) -> tuple[DemoUser, ...]:
+    """
+    Return the same people with the scopes and roles of a server of the user's own.
+
+    Together they show every answer: ``alice`` has all scopes, ``bob`` the first, ``guest`` none.
+    ``admin`` also has ``roles``.
+    """
+    may = {
+        "alice": (frozenset(scopes), frozenset({"user"})),
+        "bob": (frozenset(scopes[:1]), frozenset({"user"})),
+        "admin": (frozenset(scopes), frozenset({"admin", "user", *roles})),
+        "guest": (frozenset[str](), frozenset({"guest"})),
+    }
+    return tuple(
+        replace(user, scopes=may[user.username][0], roles=may[user.username][1])
+        for user in DEMO_USERS
+    )

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 import doorward.authserver.store.engine as engine_module
 from doorward.authserver.grants.consents import consent_digest
 from doorward.authserver.store.schema import consents, grants, metadata
+from doorward.errors import ConfigurationError
 
 
 @pytest.fixture
@@ -43,6 +44,18 @@ def test_the_migrations_can_be_taken_back(connection: Connection) -> None:
     command.downgrade(config_on(connection), "base")
 
     assert inspect(connection).get_table_names() == ["alembic_version"]
+
+
+def test_a_database_of_a_newer_version_is_left_as_it_is(connection: Connection) -> None:
+    command.upgrade(config_on(connection), "head")
+    connection.execute(text("UPDATE alembic_version SET version_num = 'from-later'"))
+
+    with pytest.raises(ConfigurationError) as refused:
+        engine_module._migrate(connection)
+
+    assert refused.value.reason == "unknown-revision"
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+    assert found == "from-later"
 
 
 PEOPLE = [("alice", 0.0), ("bob", 1.0)]

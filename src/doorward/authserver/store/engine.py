@@ -10,12 +10,14 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, event, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from doorward.authserver.refusals import StoreUnavailable
+from doorward.errors import ConfigurationError
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _WRITING = "doorward_writing"
@@ -48,7 +50,13 @@ class Store:
         )
 
     async def start(self) -> None:
-        """Migrate the schema to the version that this code expects."""
+        """
+        Migrate the schema to the version that this code expects.
+
+        Raises:
+            ConfigurationError: with reason ``unknown-revision``: a newer version has migrated it.
+            StoreUnavailable: 503, the database cannot be reached or read.
+        """
         async with self.exclusive() as connection:
             await connection.run_sync(_migrate)
 
@@ -143,4 +151,11 @@ def _migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise ConfigurationError(
+            "unknown-revision",
+            f"This version of Doorward cannot migrate the database: {error}.",
+            "Run the version that migrated it last, or a newer one.",
+        ) from None

@@ -1,5 +1,6 @@
 """The output of ``doorward demo``: addresses, users, and each decision."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -11,9 +12,11 @@ from rich.text import Text
 from doorward.authserver import ServerEvent
 from doorward.cli.plain_text import line
 from doorward.demo.app import DemoAddresses
-from doorward.demo.client_setup import ClientSetup, client_setups
-from doorward.demo.users import DEMO_USERS
+from doorward.demo.client_setup import DEMO_NAME, OWN_NAME, ClientSetup, client_setups
+from doorward.demo.own_server import OwnServer
+from doorward.demo.users import DemoUser
 from doorward.guard import AuditEvent
+from doorward.wire.shell_command import shell_command
 
 SENTENCES = {
     "client.registered": "a client registered: {client_id}",
@@ -51,25 +54,39 @@ class RichScreen:
 
     def show_addresses(self, where: DemoAddresses) -> None:
         """Show where the demo is, who can sign in, and what to paste into each client."""
-        out = self._console
-        keeps = f"keeps its data in {where.data}" if where.data else "forgets everything at exit"
+        out, own = self._console, where.own
         out.print()
-        out.print(Text.assemble(("  Doorward demo", "bold"), f"   Ctrl-C stops it; it {keeps}"))
+        out.print(
+            Text.assemble(("  Doorward demo", "bold"), f"   Ctrl-C stops it. {_keeps(where)}")
+        )
         out.print()
-        out.print(_rows(("MCP server", where.mcp), ("Authorization server", where.issuer)))
+        server = "Your MCP server" if own else "MCP server"
+        out.print(_rows((server, where.mcp), ("Authorization server", where.issuer)))
+        if own:
+            out.print("\n  [bold]Put this into your server[/bold]")
+            out.print(Text(_guard_line(own, where.issuer), style="cyan"))
         out.print("\n  [bold]Who can sign in[/bold]")
-        out.print(_people())
+        out.print(_people(where.users))
         if where.signs_in_as:
             out.print(
                 f"\n  [yellow]Signs {where.signs_in_as} in and consents without asking,[/yellow] "
                 "for whoever asks on this machine."
             )
+        if own:
+            out.print("\n  [bold]Call it while it runs[/bold]")
+            for verb in ("login", "tools"):
+                out.print(Text(f"  {shell_command('doorward', verb, own.resource)}", style="cyan"))
         out.print("\n  [bold]Connect a client[/bold]")
-        for paste in client_setups(where.mcp):
+        for paste in _setups(where):
             out.print(f"  [cyan]{paste.client:<14}[/cyan] ", end="")
             out.print(Text(paste.line), end="")
             out.print(Text(_note(paste), "dim"))
-        out.print("\n  [dim]Every step and every decision appears here.[/dim]")
+        what = (
+            "Each sign-in and token appears here."
+            if own
+            else "Every step and every decision appears here."
+        )
+        out.print(f"\n  [dim]{what}[/dim]")
 
     def show_event(self, event: ServerEvent, who: str | None) -> None:
         """Show one step of the authorization server on one line."""
@@ -123,7 +140,7 @@ class JsonScreen:
                         "scopes": sorted(person.scopes),
                         "roles": sorted(person.roles),
                     }
-                    for person in DEMO_USERS
+                    for person in where.users
                 ],
                 "clients": [
                     {
@@ -132,7 +149,7 @@ class JsonScreen:
                         "paste": paste.line,
                         "needs": paste.needs,
                     }
-                    for paste in client_setups(where.mcp)
+                    for paste in _setups(where)
                 ],
             }
         )
@@ -171,6 +188,27 @@ def _note(paste: ClientSetup) -> str:
     return f"   ({', '.join(place + need)})" if place or need else ""
 
 
+def _keeps(where: DemoAddresses) -> str:
+    if where.data is None:
+        return "It forgets everything at exit."
+    return f"It keeps clients and tokens in {where.data}; --fresh starts anew."
+
+
+def _guard_line(own: OwnServer, issuer: str) -> str:
+    """Return the lines that put the user's server behind a guard; JSON strings are Python's."""
+    return (
+        "  guard = Guard(\n"
+        f"      resource={json.dumps(own.resource)},\n"
+        f"      issuer={json.dumps(issuer)},\n"
+        f"      policy=Policy(base=Rule(scopes={{{json.dumps(own.scopes[0])}}})),\n"
+        "  )"
+    )
+
+
+def _setups(where: DemoAddresses) -> tuple[ClientSetup, ...]:
+    return client_setups(where.mcp, OWN_NAME if where.own else DEMO_NAME)
+
+
 def _rows(*rows: tuple[str, str]) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, value in rows:
@@ -178,11 +216,11 @@ def _rows(*rows: tuple[str, str]) -> Table:
     return table
 
 
-def _people() -> Table:
+def _people(users: tuple[DemoUser, ...]) -> Table:
     table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
     for title in ("  user", "password", "roles", "scopes"):
         table.add_column(title)
-    for person in DEMO_USERS:
+    for person in users:
         table.add_row(
             f"  {person.username}",
             person.password,
