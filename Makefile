@@ -56,7 +56,7 @@ adapters-oldest: setup tests/clients/node_modules/.installed ## test the adapter
 	$(RUN) python -m tests.oldest_peers
 
 wheel-test: setup ## install the wheel into an empty environment and test it
-	$(RUN) python tests/wheel_check.py
+	$(RUN) python -m tests.wheel_check
 
 lint: setup ## check format, style, types, imports and commit subjects
 	$(RUN) ruff format --check .

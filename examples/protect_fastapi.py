@@ -1,6 +1,6 @@
 """An MCP server in a FastAPI application, protected by your identity provider.
 
-Run it with ``uvicorn examples.protect_fastapi:app --port 8000``.
+Save it as ``protect_fastapi.py`` and run ``uvicorn protect_fastapi:app --port 8000``.
 """
 
 import os
@@ -27,9 +27,9 @@ async def refund(order: str, amount: float) -> str:
 web = FastAPI()
 
 guard = Guard(
-    # What clients type, and what tokens must be for; then who signs people in, as it names itself.
+    # What clients type, and what tokens must be for; then who signs people in, by its exact name.
     resource=os.environ.get("RESOURCE", "http://localhost:8000/mcp"),
-    issuer=os.environ.get("ISSUER", "https://login.example.com"),
+    issuer=os.environ.get("ISSUER", "http://localhost:9000"),
     policy=Policy(base=Rule(scopes={"orders:read"}), rules=server.rules),
 )
 app = guard.protect(server.in_front_of(web))

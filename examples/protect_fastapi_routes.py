@@ -1,6 +1,6 @@
 """Plain routes of a FastAPI application beside its MCP endpoint, with the same guard for both.
 
-Run it with ``uvicorn examples.protect_fastapi_routes:app --port 8000``.
+Save it as ``protect_fastapi_routes.py`` and run ``uvicorn protect_fastapi_routes:app --port 8000``.
 """
 
 import os
@@ -22,7 +22,7 @@ async def my_orders(user: Identity) -> list[str]:
 
 guard = Guard(
     resource=os.environ.get("RESOURCE", "http://localhost:8000/mcp"),
-    issuer=os.environ.get("ISSUER", "https://login.example.com"),
+    issuer=os.environ.get("ISSUER", "http://localhost:9000"),
     policy=Policy(base=Rule(scopes={"orders:read"}), rules=server.rules),
     # Every other path goes to the application, which judges each of its routes itself.
     serve_other_paths=True,

@@ -1,6 +1,6 @@
 """A FastMCP server, protected by your identity provider.
 
-Run it with ``python examples/protect_fastmcp.py``, or as ``examples.protect_fastmcp:app``.
+Save it as ``protect_fastmcp.py`` and run ``python protect_fastmcp.py``.
 """
 
 import os
@@ -12,9 +12,9 @@ from doorward import Guard, Policy, Rule
 from doorward.integrations.fastmcp import CurrentUser, GuardAuth, requires
 
 guard = Guard(
-    # What clients type, and what tokens must be for; then who signs people in, as it names itself.
+    # What clients type, and what tokens must be for; then who signs people in, by its exact name.
     resource=os.environ.get("RESOURCE", "http://localhost:8000/mcp"),
-    issuer=os.environ.get("ISSUER", "https://login.example.com"),
+    issuer=os.environ.get("ISSUER", "http://localhost:9000"),
     policy=Policy(base=Rule(scopes={"orders:read"})),
 )
 mcp: FastMCP[Any] = FastMCP("orders", auth=GuardAuth(guard))

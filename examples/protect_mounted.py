@@ -1,6 +1,6 @@
 """An MCP server of the official SDK in a FastAPI application that has routes of its own.
 
-Run it with ``uvicorn examples.protect_mounted:web --port 8000``.
+Save it as ``protect_mounted.py`` and run ``uvicorn protect_mounted:web --port 8000``.
 """
 
 import os
@@ -29,9 +29,9 @@ async def refund(order: str, amount: float) -> str:
 
 
 guard = Guard(
-    # What clients type, and what tokens must be for; then who signs people in, as it names itself.
+    # What clients type, and what tokens must be for; then who signs people in, by its exact name.
     resource=os.environ.get("RESOURCE", "http://localhost:8000/mcp"),
-    issuer=os.environ.get("ISSUER", "https://login.example.com"),
+    issuer=os.environ.get("ISSUER", "http://localhost:9000"),
     policy=Policy(base=Rule(scopes={"orders:read"})),
 )
 web = FastAPI()
