@@ -146,4 +146,4 @@ async def test_without_botocore_it_is_said_what_to_install(monkeypatch: pytest.M
         await AwsSts()(AUDIENCE)
 
     assert refusal.value.reason == "no-botocore"
-    assert "doorward[aws]" in str(refusal.value)
+    assert "botocore>=1.42" in str(refusal.value)

@@ -9,6 +9,7 @@ from tests.e2e.client_documents import ClientDocuments
 from tests.e2e.drivers import FASTMCP, PYTHON_SDK, TYPESCRIPT
 from tests.e2e.running_demo import RunningDemo
 from tests.e2e.sign_in import SignedIn, sign_in
+from tests.installed_wheel import install_wheel
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +33,12 @@ def demo(client_documents: ClientDocuments) -> Iterator[RunningDemo]:
         code = running.stop()
         assert (code, running.leaks()) == (0, [])
         assert "Traceback" not in running.log()
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the wheel, with both libraries that have adapters; return the folder of commands."""
+    return install_wheel(tmp_path_factory.mktemp("installed"), ["fastmcp", "mcp"])
 
 
 @pytest.fixture(scope="session")

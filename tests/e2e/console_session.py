@@ -3,7 +3,8 @@
 In a block fenced as ``console`` a line that begins with ``$ `` is a command; the lines up to the
 next command are what it says. ``…`` stands for any text within a line, and for any lines where it
 is a line of its own. A command that ends in `` &`` goes on in the background; the session waits
-until it has said what is written under it, and until ``ready`` says so too.
+until it has said what is written under it, and until ``ready`` says so too. ``kill %1 && wait``
+ends the first of them, as it does in a shell.
 """
 
 import os
@@ -20,6 +21,7 @@ from typing import IO, Self
 FENCE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ANYTHING = "…"
 LONGEST = 60.0
+END_JOB = re.compile(r"kill %([0-9]+) && wait")
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -93,6 +95,9 @@ class Session:
         """Run one step and return the lines it said, without colours."""
         if step.in_background:
             return self._start(step)
+        if job := END_JOB.fullmatch(step.command):
+            self._background.pop(int(job[1]) - 1).stop()
+            return []
         done = subprocess.run(
             ["bash", "-c", step.command],
             cwd=self._folder,

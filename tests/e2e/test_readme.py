@@ -1,47 +1,31 @@
-"""The README's console session is run as it stands: what it shows is what one gets."""
+"""The README's console sessions are run as they stand, with the wheel, in an empty folder."""
 
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.console_session import Session, Step, holds, read_sessions
 from tests.e2e.drivers import ROOT
-from tests.e2e.home import environment_of
-from tests.e2e.processes import answers, free_port
+from tests.e2e.walk import Walk, read_programs
 
 README = ROOT / "README.md"
-WRITTEN_PORT = "9000"
-
-
-def _elsewhere(step: Step, port: int) -> Step:
-    """Return the step for another port, so that a demo of the reader's may go on running."""
-    command = step.command.replace(f"localhost:{WRITTEN_PORT}", f"localhost:{port}")
-    # The reader stands in the project's folder, and the session here in one of its own.
-    command = command.replace(". .venv/", f". {ROOT}/.venv/")
-    if command.startswith(("make demo", "doorward demo")):
-        command = command.replace("make demo", "doorward demo")
-        command = command.replace("doorward demo", f"doorward demo --port {port}", 1)
-    says = [line.replace(f"localhost:{WRITTEN_PORT}", f"localhost:{port}") for line in step.says]
-    return Step(command, says)
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(150)
-def test_every_console_session_of_the_readme_runs_as_it_is_written(tmp_path: Path) -> None:
-    sessions = read_sessions(README.read_text())
-    assert sessions, "the README has no console session"
+@pytest.mark.timeout(300)
+def test_the_readme_leads_from_the_demo_to_a_call_on_the_readers_own_server(
+    installed: Path, tmp_path: Path
+) -> None:
+    text = README.read_text("utf-8")
+    sessions = read_sessions(text)
+    walk = Walk(tmp_path, installed)
+    (program,) = read_programs(text)
 
-    for session in sessions:
-        port = free_port()
-        home = environment_of(tmp_path, "alice", "alice-demo")
-        with Session(tmp_path, home, ready=partial(answers, port)) as console:
-            for written in session:
-                step = _elsewhere(written, port)
-                said = console.run(step)
-                assert holds(step.says, said), "\n".join(
-                    [f"$ {step.command}", "--- the README says", *step.says, "--- it said", *said]
-                )
+    walk.save(program)
+
+    assert sessions[-1][-1].command.startswith("doorward call http://localhost:8000/mcp")
+    if found := walk.differences([step for session in sessions for step in session]):
+        pytest.fail("\n".join(found), pytrace=False)
 
 
 @pytest.mark.parametrize(
@@ -99,3 +83,13 @@ def test_a_session_runs_its_commands_and_stops_what_runs_in_the_background(
     with Session(tmp_path, {}) as console:
         assert console.run(Step(loop, ["up"])) == ["up"]
         assert console.run(Step("echo hello; echo wrong >&2")) == ["hello", "wrong"]
+
+
+def test_a_session_stops_a_job_where_its_page_does(tmp_path: Path) -> None:
+    loop = "python3 -uc 'import time; print(\"up\"); time.sleep(60)' &"
+    with Session(tmp_path, {}) as console:
+        console.run(Step(loop, ["up"]))
+
+        assert console.run(Step("kill %1 && wait")) == []
+        with pytest.raises(IndexError):
+            console.run(Step("kill %1 && wait"))

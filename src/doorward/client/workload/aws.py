@@ -18,7 +18,7 @@ class AwsSts:
     The JWT of the role of an EC2 instance, an ECS task or a Lambda function.
 
     STS issues it for the audience if the account allows outbound identity federation. botocore
-    (``pip install 'doorward[aws]'``) signs the request with the credentials that it finds. Set
+    (the extra ``doorward[aws]``) signs the request with the credentials that it finds. Set
     ``region`` if the environment has none: the global STS endpoint lacks this operation. ``seconds``
     is the lifetime of the JWT, 60 to 3600; ``address`` replaces the STS endpoint in tests.
 
@@ -74,7 +74,7 @@ def _botocore() -> tuple[Any, Any]:
         raise ConfigurationError(
             "no-botocore",
             "AwsSts needs botocore, which is not installed.",
-            "Run: pip install 'doorward[aws]'",
+            "Run: pip install 'botocore>=1.42'",
         ) from error
     return botocore.session.get_session(), botocore.exceptions
 

@@ -1,7 +1,7 @@
 """
 FastMCP servers behind a guard: ``mcp = FastMCP("orders", auth=GuardAuth(guard))``.
 
-Needs FastMCP, which whoever has such a server has: ``pip install 'doorward[fastmcp]'``.
+Needs FastMCP, which whoever has such a server has: the extra ``doorward[fastmcp]``.
 """
 
 from doorward.integrations.fastmcp.protect import (

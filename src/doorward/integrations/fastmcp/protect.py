@@ -1,7 +1,7 @@
 """
 FastMCP servers behind a guard: ``mcp = FastMCP("orders", auth=GuardAuth(guard))``.
 
-Needs FastMCP: ``pip install 'doorward[fastmcp]'``.
+Needs FastMCP: the extra ``doorward[fastmcp]``.
 """
 
 from collections.abc import Callable

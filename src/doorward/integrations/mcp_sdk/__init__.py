@@ -1,7 +1,7 @@
 """
 Servers of the official SDK behind a guard: ``app = protect(server, guard)``.
 
-Needs the SDK, which whoever has such a server has: ``pip install 'doorward[mcp]'``.
+Needs the SDK, which whoever has such a server has: the extra ``doorward[mcp]``.
 """
 
 from doorward.integrations.mcp_sdk.protect import CurrentUser, current_user, protect, requires

@@ -1,7 +1,7 @@
 """
 Servers of the official SDK behind a guard: ``app = protect(server, guard)``.
 
-Needs the SDK: ``pip install 'doorward[mcp]'``.
+Needs the SDK: the extra ``doorward[mcp]``.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

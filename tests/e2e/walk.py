@@ -1,0 +1,100 @@
+"""The way of a reader: save the programs of a page in an empty folder, and type its sessions."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tests.e2e.console_session import ANYTHING, Session, Step, holds
+from tests.e2e.home import environment_of
+from tests.e2e.processes import free_port
+
+_CODE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SAVE = re.compile(r"^Save it as ``(\w+\.py)`` and run ``(.+)``\.$", re.MULTILINE)
+# The ports on the pages: the demo's, and the reader's server's.
+_PORTS = ("9000", "8000")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program on a page: the file to save it in, and the command that runs it."""
+
+    file: str
+    command: str
+    text: str
+
+
+def read_programs(markdown: str) -> list[Program]:
+    """Return the programs of a page that say under which name to save them."""
+    blocks = ((code, _SAVE.search(code)) for code in _CODE.findall(markdown))
+    return [Program(told[1], told[2], code) for code, told in blocks if told is not None]
+
+
+def run_instead(steps: Iterable[Step], program: Program) -> list[Step]:
+    """Return the steps with ``program`` as the server that they start and call."""
+    instead = []
+    for step in steps:
+        if _starts_server(step):
+            step = replace(step, command=f"{program.command} &")
+        elif step.command.startswith("doorward call "):
+            # Some libraries answer a list as JSON, others each item as a text.
+            words = [line.strip('[]"') for line in step.says]
+            step = replace(step, says=[f"{ANYTHING}{line}{ANYTHING}" for line in words])
+        instead.append(step)
+    return instead
+
+
+def _starts_server(step: Step) -> bool:
+    return step.in_background and step.command.startswith("uvicorn ")
+
+
+class Walk:
+    """
+    A reader in an empty folder, with the commands in ``binaries`` and a browser.
+
+    The ports of the pages are others here, so that a demo of yours can go on running. ``otherwise``
+    has further texts of the pages and what they are here, such as another provider's address.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        binaries: Path,
+        user: tuple[str, str] = ("alice", "alice-demo"),
+        otherwise: dict[str, str] | None = None,
+    ) -> None:
+        self._folder = folder / "empty"
+        self._folder.mkdir()
+        self._environment = environment_of(folder, *user, binaries)
+        self._otherwise = {**(otherwise or {}), **{port: str(free_port()) for port in _PORTS}}
+
+    def save(self, program: Program) -> None:
+        """Save a program, as its page says."""
+        (self._folder / program.file).write_text(self.read(program.text), "utf-8")
+
+    def read(self, text: str) -> str:
+        """Return a text of a page with the addresses of this walk."""
+        for written, real in self._otherwise.items():
+            text = re.sub(rf"(?<!\w){re.escape(written)}(?!\w)", real, text)
+        return text
+
+    def differences(self, steps: Iterable[Step]) -> list[str]:
+        """Type the steps, and return where something else was said than is written."""
+        with Session(self._folder, self._environment) as console:
+            for written in steps:
+                step = Step(self._typed(written.command), [self.read(one) for one in written.says])
+                said = console.run(step)
+                if not holds(step.says, said):
+                    return [
+                        f"$ {step.command}",
+                        "--- the page says",
+                        *step.says,
+                        "--- it said",
+                        *said,
+                    ]
+        return []
+
+    def _typed(self, command: str) -> str:
+        # The demo's own port is written nowhere on the pages: it is the default.
+        port = self._otherwise["9000"]
+        return self.read(command).replace("doorward demo", f"doorward demo --port {port}", 1)
