@@ -106,7 +106,7 @@ def test_consents_that_nobody_was_asked_for_are_not_kept(
 
     monkeypatch.setattr(verb, "run", run)
     # Settings of the whole process.
-    monkeypatch.setattr(verb.structlog, "configure", lambda **_: None)
+    monkeypatch.setattr("structlog.configure", lambda **_: None)
 
     verb.demo(port=9000, sign_in_as=sign_in_as)
 

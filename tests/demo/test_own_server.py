@@ -7,7 +7,6 @@ import pytest
 
 from doorward.cli.exit_codes import ExitCode
 from doorward.cli.main import run
-from doorward.cli.server import demo as verb
 from doorward.demo.app import Demo, DemoSettings
 from doorward.demo.app import run as run_demo
 from doorward.demo.own_server import OwnServer
@@ -28,7 +27,7 @@ Refused = Callable[..., str]
 def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Refused:
     """Run the demo with options that it refuses, and return what it says."""
     # Settings of the whole process.
-    monkeypatch.setattr(verb.structlog, "configure", lambda **_: None)
+    monkeypatch.setattr("structlog.configure", lambda **_: None)
 
     def refused(*options: str) -> str:
         status = run(["demo", "--port", "0", *options])
