@@ -22,11 +22,11 @@ Examples:
 
   doorward demo
 
-  doorward demo --fresh                  without the clients and tokens of earlier runs
+  doorward demo --fresh              forgets earlier runs
 
   doorward demo --resource http://localhost:8000/mcp --scopes "orders:read orders:refund"
 
-  doorward demo --sign-in-as alice       signs in and consents automatically
+  doorward demo --sign-in-as alice   shows no page
 """
 
 
