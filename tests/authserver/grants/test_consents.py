@@ -1,10 +1,12 @@
 """The key of a stored consent: a digest of user, client, redirect URI and resource."""
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.clients.registry import Client
-from doorward.authserver.grants.consents import consent_digest, consented_scopes, remember
+from doorward.authserver.grants.consents import consent_digest, remember
+from doorward.authserver.store.schema import consents
 from doorward.wire.oauth.client_metadata import ClientMetadata
 from tests.authserver.harness import CALLBACK, RESOURCE, AuthServerHarness
 
@@ -26,12 +28,20 @@ async def test_two_consents_whose_parts_spell_one_text_are_two(
 
     async with harness.server.services.store.writing() as connection:
         await agree(connection, user.id, one, "mcp:read")
-        unasked = await consented_scopes(connection, user.id, *other)
+        unasked = await kept_scopes(connection, user.id, *other)
         await agree(connection, user.id, other, "mcp:tools")
-        found = [await consented_scopes(connection, user.id, *parts) for parts in (one, other)]
+        found = [await kept_scopes(connection, user.id, *parts) for parts in (one, other)]
 
     assert unasked is None
     assert found == [frozenset({"mcp:read"}), frozenset({"mcp:tools"})]
+
+
+async def kept_scopes(connection: AsyncConnection, *parts: str) -> frozenset[str] | None:
+    found = await connection.execute(
+        select(consents.c.scopes).where(consents.c.digest == consent_digest(*parts))
+    )
+    row = found.one_or_none()
+    return None if row is None else frozenset(row.scopes)
 
 
 async def agree(
@@ -58,7 +68,7 @@ async def test_agreeing_again_adds_to_what_was_agreed(harness: AuthServerHarness
     async with harness.server.services.store.writing() as connection:
         for scope in ("mcp:read", "mcp:tools"):
             await agree(connection, user.id, parts, scope)
-        found = await consented_scopes(connection, user.id, *parts)
+        found = await kept_scopes(connection, user.id, *parts)
 
     assert found == frozenset({"mcp:read", "mcp:tools"})
 

@@ -122,6 +122,8 @@ async def complete_authorization(
             redirect_uri=authorization.redirect_uri,
             resource=authorization.resource,
             scopes=scopes,
+            client_name=client.metadata.client_name,
+            browser=None if claim is None else claim[1].name,
             now=now,
             provider_session_id=provider_session_id,
         )

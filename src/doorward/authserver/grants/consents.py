@@ -44,18 +44,6 @@ async def remembered_scopes(
     return frozenset(row.scopes)
 
 
-async def consented_scopes(
-    connection: AsyncConnection, user_id: str, client_id: str, redirect_uri: str, resource: str
-) -> frozenset[str] | None:
-    """Return the scopes of a consent for a refresh, or ``None`` if it was withdrawn."""
-    row = (
-        await connection.execute(
-            select(consents.c.scopes).where(_key(user_id, client_id, redirect_uri, resource))
-        )
-    ).one_or_none()
-    return None if row is None else frozenset(row.scopes)
-
-
 async def remember(
     connection: AsyncConnection,
     *,

@@ -1,4 +1,9 @@
-"""Grants: what a user allowed a client once; all tokens of it are revoked together."""
+"""
+Grants: what a user allowed one installation of a client; its tokens are revoked together.
+
+Every sign-in makes a grant of its own. Two devices can share a client ID, so nothing that one of
+them does may end or change the grant of the other.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -37,6 +42,8 @@ async def create_grant(
     redirect_uri: str,
     resource: str,
     scopes: Iterable[str],
+    client_name: str | None,
+    browser: str | None,
     now: float,
     provider_session_id: str | None = None,
 ) -> str:
@@ -52,6 +59,8 @@ async def create_grant(
             redirect_uri=without_port(redirect_uri),
             resource=resource,
             scopes=sorted(scopes),
+            client_name=client_name,
+            browser=browser,
             created_at=now,
             expires_at=now + settings.lifetimes.refresh_absolute,
             provider_session_id=provider_session_id,
@@ -114,14 +123,14 @@ async def revoke_grants(
 
 
 async def record_access_token(
-    connection: AsyncConnection, grant_id: str, expires_at: float
+    connection: AsyncConnection, grant_id: str, expires_at: float, now: float
 ) -> bool:
-    """Note when an access token of the grant expires; say whether the grant is not revoked."""
+    """Note that an access token of the grant is issued; say whether the grant is not revoked."""
     until = grants.c.tokens_until
     # A grant that is being revoked right now does not know this token, so it must not be issued.
     changed = await connection.execute(
         update(grants)
         .where(grants.c.id == grant_id, grants.c.revoked_at.is_(None))
-        .values(tokens_until=case((until > expires_at, until), else_=expires_at))
+        .values(tokens_until=case((until > expires_at, until), else_=expires_at), last_used_at=now)
     )
     return changed.rowcount == 1

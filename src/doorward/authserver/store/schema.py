@@ -165,7 +165,12 @@ grants = Table(
     Column("redirect_uri", String(2048), nullable=False),
     Column("resource", String(2048), nullable=False),
     Column("scopes", JSON, nullable=False),
+    # What the user needs to tell two installations of one client apart.
+    Column("client_name", Text),
+    Column("browser", String(40)),
     Column("created_at", Float, nullable=False),
+    # When its last token was issued.
+    Column("last_used_at", Float),
     Column("expires_at", Float, nullable=False),
     # When its last access token expires; until then, guards must learn of a revocation.
     Column("tokens_until", Float),

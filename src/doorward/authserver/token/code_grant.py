@@ -50,7 +50,8 @@ async def redeem_code(services: Services, client: Client, form: Parameters) -> d
                 refresh = None
                 if "refresh_token" in client.metadata.grant_types:
                     refresh = await issue_refresh_token(connection, services.settings, grant, now)
-                if await record_access_token(connection, grant.id, now + access.expires_in):
+                until = now + access.expires_in
+                if await record_access_token(connection, grant.id, until, now):
                     return token_response(access, scopes, refresh)
     # Raised here: inside, the revocation and the count of attempts would be rolled back.
     if isinstance(outcome, SpentCode):

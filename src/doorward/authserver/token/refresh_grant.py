@@ -7,7 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.authorize.checks import requested_resource
 from doorward.authserver.clients.registry import Client
-from doorward.authserver.grants.consents import consented_scopes
 from doorward.authserver.grants.refresh_tokens import (
     StoredRefreshToken,
     find_refresh_token,
@@ -129,10 +128,10 @@ async def _exchange(
         return InvalidTarget("another resource than was granted")
     if requested.scopes is not None and not requested.scopes <= grant.scopes:
         return InvalidScope("more than was granted")
-    user, scopes = await _still_allowed(connection, grant, client, requested.scopes)
+    user, scopes = await _still_allowed(connection, grant, requested.scopes)
     if user is None:
         await revoke_grant(connection, grant.id, "no-longer-allowed", now)
-        return InvalidGrant("the user, the consent or every scope is gone")
+        return InvalidGrant("the user or every scope is gone")
     return await _next(connection, services, kept, grant, user, scopes, requested, now)
 
 
@@ -155,16 +154,15 @@ async def _again(
 
 
 async def _still_allowed(
-    connection: AsyncConnection, grant: Grant, client: Client, requested: frozenset[str] | None
+    connection: AsyncConnection, grant: Grant, requested: frozenset[str] | None
 ) -> tuple[User | None, frozenset[str]]:
-    """Return the user and the scopes that remain; no user if the account or consent is gone."""
+    """Return the user and the scopes that remain; no user if the account is gone."""
+    # Consents are not read here: installations with one client ID share them, so the answer of one
+    # would change the tokens of another. Withdrawing a consent revokes its grants.
     user = await find_user(connection, grant.user_id)
-    agreed = await consented_scopes(
-        connection, grant.user_id, client.client_id, grant.redirect_uri, grant.resource
-    )
-    if user is None or agreed is None:
+    if user is None:
         return None, frozenset()
-    left = grant.scopes & user.scopes & agreed
+    left = grant.scopes & user.scopes
     scopes = left if requested is None else left & requested
     # The requested scopes may be gone while others remain; a token without scopes is useless.
     if grant.scopes and not scopes:
@@ -189,7 +187,7 @@ async def _next(
         scopes=scopes,
         grant_id=grant.id,
     )
-    if not await record_access_token(connection, grant.id, now + access.expires_in):
+    if not await record_access_token(connection, grant.id, now + access.expires_in, now):
         return InvalidGrant("revoked at the same moment")
     successor = await issue_refresh_token(connection, services.settings, grant, now)
     answer = token_response(access, scopes, successor)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from doorward.authserver.keys.secrets import authenticate, derive, hash_secret, new_secret
 from doorward.authserver.refusals import FormRefused
 from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.users.browser_name import read_browser_name
 from doorward.wire.address import origin_of
 
 # The values of Sec-Fetch-Site for a form on a page of this server.
@@ -23,13 +24,14 @@ class Browser:
 
     ``binding`` is a random value that says nothing about who uses the browser. ``session_id`` is
     the session it claims to have. ``known_secret`` marks a browser in which somebody signed in
-    before.
+    before. ``name`` is for people, such as ``Firefox on Windows``.
     """
 
     binding: str
     is_new: bool
     session_id: str | None = None
     known_secret: str | None = None
+    name: str | None = None
 
     @property
     def digest(self) -> bytes:
@@ -69,6 +71,7 @@ class Cookies:
             is_new=binding is None,
             session_id=request.cookies.get(self.session_name),
             known_secret=self._secret(request, self.known_name),
+            name=read_browser_name(request.headers.get("user-agent", "")),
         )
 
     def set_browser(self, response: Response, browser: Browser) -> None:
