@@ -5,7 +5,7 @@ Metadata, registration, configured clients and the endpoints all read this table
 """
 
 import binascii
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -82,9 +82,13 @@ def _read_basic(authorization: Sequence[str], _form: Parameters) -> Credentials:
         raise InvalidClient("a scheme other than Basic")
     try:
         # Strict: a decoder that skips what it does not know gives one secret many spellings.
-        plain = b64decode(encoded.encode("ascii"), validate=True).decode("utf-8")
+        decoded = b64decode(encoded.encode("ascii"), validate=True)
+        plain = decoded.decode("utf-8")
     except (binascii.Error, ValueError):
         raise InvalidClient("Basic credentials that are not base64") from None
+    # Even then it accepts one "=" too many, and ignores bits of the last character.
+    if b64encode(decoded).decode("ascii") != encoded:
+        raise InvalidClient("Basic credentials in another spelling of base64")
     client_id, colon, secret = plain.partition(":")
     if not colon or not client_id or not secret:
         raise InvalidClient("Basic credentials without a secret")

@@ -14,6 +14,7 @@ from doorward.authserver import metadata
 from doorward.authserver.authorize.endpoint import AuthorizeEndpoint
 from doorward.authserver.clients.assertions import ClientAssertions
 from doorward.authserver.clients.metadata_documents import ClientMetadataDocuments
+from doorward.authserver.clients.registered_ids import RegisteredIds
 from doorward.authserver.clients.registry import Clients
 from doorward.authserver.endpoints.consent import ConsentEndpoint
 from doorward.authserver.endpoints.introspection import IntrospectionEndpoint
@@ -104,7 +105,7 @@ class AuthorizationServer:
             keys=keys,
             access_tokens=AccessTokens(keys, settings, clock),
             users=self.users,
-            clients=Clients(store, documents, settings, clock, events),
+            clients=Clients(store, documents, settings, clock, events, RegisteredIds(secret)),
             client_assertions=ClientAssertions(store, reader, settings, clock),
             cookies=Cookies(settings, secret),
             sessions=Sessions(store, settings, clock),

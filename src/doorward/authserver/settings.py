@@ -18,10 +18,13 @@ from doorward.errors import ConfigurationError
 from doorward.jose.algorithm_names import SigningAlgorithm
 from doorward.wire import address
 from doorward.wire.host_origin import HostOriginPolicy
+from doorward.wire.oauth.client_metadata import looks_like_url
 from doorward.wire.oauth.redirect_uri import EDITOR_SCHEMES, problem_with
 from doorward.wire.oauth.scope import parse_scope
 
 SHORTEST_SECRET = 32
+# Of the IDs that registration issues.
+REGISTERED_PREFIX = "dw-"
 # Secrets from documentation are public.
 _EXAMPLES = (
     "secret",
@@ -304,30 +307,55 @@ def _lifetimes(settings: AuthServerSettings) -> None:
         )
 
 
+def require_client(client: ConfiguredClient, private_schemes: frozenset[str]) -> None:
+    """
+    Refuse a client of the operator's that could not sign anybody in.
+
+    Raises:
+        ConfigurationError: it names the problem and the setting to change.
+    """
+    client_id, secret = client.client_id, client.secret
+    # A URL would be looked up as a client ID document, and the prefix is of registered clients.
+    taken = looks_like_url(client_id) or client_id.startswith(REGISTERED_PREFIX)
+    if not 0 < len(client_id) <= 200 or not client_id.isprintable() or taken:
+        raise ConfigurationError(
+            "not-a-client-id",
+            f"{client_id[:200]!r} cannot be the id of a client.",
+            f"Use 1 to 200 printable characters, no URL and nothing that begins with {REGISTERED_PREFIX}.",
+        )
+    method = find_auth_method(client.auth_method)
+    if method is None:
+        raise ConfigurationError(
+            "client-auth-method",
+            f"Client {client_id!r} has the unknown auth_method {client.auth_method!r}.",
+            f"Use one of {', '.join(known.name for known in AUTH_METHODS)}.",
+        )
+    _keys(client, needed=method.needs == "keys")
+    if (method.needs == "secret") == (secret is None):
+        raise ConfigurationError(
+            "client-secret",
+            f"Client {client_id!r} has auth_method {client.auth_method} and "
+            f"{'no secret' if secret is None else 'a secret'}.",
+            "Set a secret if auth_method begins with client_secret, and none otherwise.",
+        )
+    if secret is not None and len(secret) < SHORTEST_SECRET:
+        raise ConfigurationError(
+            "weak-client-secret",
+            f"The secret of client {client_id!r} has {len(secret)} characters.",
+            f"Use at least {SHORTEST_SECRET} random characters: openssl rand -base64 32.",
+        )
+    for uri in client.redirect_uris:
+        if problem := problem_with(uri, private_schemes=private_schemes):
+            raise ConfigurationError(
+                "not-a-redirect-uri",
+                f"The redirect URI {uri!r} of client {client_id!r} {problem}.",
+                "Use https, http on loopback, or a private-use scheme listed in private_schemes.",
+            )
+
+
 def _clients(settings: AuthServerSettings) -> None:
     for client in settings.clients:
-        secret = client.secret
-        method = find_auth_method(client.auth_method)
-        if method is None:
-            raise ConfigurationError(
-                "client-auth-method",
-                f"Client {client.client_id!r} has the unknown auth_method {client.auth_method!r}.",
-                f"Use one of {', '.join(known.name for known in AUTH_METHODS)}.",
-            )
-        _keys(client, needed=method.needs == "keys")
-        if (method.needs == "secret") == (secret is None):
-            raise ConfigurationError(
-                "client-secret",
-                f"Client {client.client_id!r} has auth_method {client.auth_method} and "
-                f"{'no secret' if secret is None else 'a secret'}.",
-                "Set a secret if auth_method begins with client_secret, and none otherwise.",
-            )
-        if secret is not None and len(secret) < SHORTEST_SECRET:
-            raise ConfigurationError(
-                "weak-client-secret",
-                f"The secret of client {client.client_id!r} has {len(secret)} characters.",
-                f"Use at least {SHORTEST_SECRET} random characters: openssl rand -base64 32.",
-            )
+        require_client(client, settings.private_schemes)
         if client.introspects is not None and settings.resource(client.introspects) is None:
             raise ConfigurationError(
                 "unknown-resource",
@@ -351,17 +379,6 @@ def _keys(client: ConfiguredClient, *, needed: bool) -> None:
             f"Client {client.client_id!r} has auth_method {client.auth_method} and {problem}.",
             "Set jwks or jwks_uri if auth_method is private_key_jwt, and neither otherwise.",
         )
-
-
-def _redirect_uris(settings: AuthServerSettings) -> None:
-    for client in settings.clients:
-        for uri in client.redirect_uris:
-            if problem := problem_with(uri, private_schemes=settings.private_schemes):
-                raise ConfigurationError(
-                    "not-a-redirect-uri",
-                    f"The redirect URI {uri!r} of client {client.client_id!r} {problem}.",
-                    "Use https, http on loopback, or a private-use scheme listed in private_schemes.",
-                )
 
 
 def _identity_providers(settings: AuthServerSettings) -> None:
@@ -401,7 +418,6 @@ _CHECKS: tuple[Callable[[AuthServerSettings], None], ...] = (
     _secret,
     _lifetimes,
     _clients,
-    _redirect_uris,
     _identity_providers,
     _exchanges,
 )

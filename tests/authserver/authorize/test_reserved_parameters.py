@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import select, update
 
+from doorward.authserver.clients.registered_ids import claimed_registration
 from doorward.authserver.settings import AuthServerSettings, ConfiguredClient, Resource
 from doorward.authserver.store.schema import clients
 from doorward.errors import ConfigurationError
@@ -96,7 +97,7 @@ async def test_a_stored_redirect_uri_with_a_reserved_parameter_gets_no_response(
 ) -> None:
     client_id = (await harness.register())["client_id"]
     async with harness.server.services.store.writing() as connection:
-        same = clients.c.client_id == client_id
+        same = clients.c.client_id == claimed_registration(client_id)
         document = (await connection.execute(select(clients.c.document).where(same))).scalar_one()
         document = {**document, "redirect_uris": [uri]}
         await connection.execute(update(clients).where(same).values(document=document))

@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from doorward.authserver.settings import Lifetimes, Limits
+from doorward.authserver.store.schema import clients
 from tests.authserver.conftest import StartAuthServer, StoppedClock
 from tests.authserver.harness import CALLBACK, AuthServerHarness
 from tests.ledger import proves
@@ -48,16 +51,65 @@ async def test_all_addresses_together_cannot_register_without_end(
 
 
 @proves("S57", "refuses", "registration is limited")
-async def test_there_is_an_end_to_how_many_clients_are_kept(
+async def test_there_is_an_end_to_how_many_registrations_are_kept(
     start_authserver: StartAuthServer,
 ) -> None:
     harness = await start_authserver(limits=Limits(clients=2))
-    await harness.register()
-    await harness.register()
+    for name in ("First", "Second"):
+        client = await harness.register(client_name=name)
+        await harness.tokens(client["client_id"])
 
     response = await harness.http.post("/register", json={"redirect_uris": [CALLBACK]})
 
     assert response.status_code == 429
+
+
+@proves("S57", "accepts", "registration is limited")
+async def test_a_registration_that_was_never_used_makes_room_for_a_new_one(
+    start_authserver: StartAuthServer, clock: StoppedClock
+) -> None:
+    harness = await start_authserver(limits=Limits(clients=3))
+    used = await harness.register(client_name="Used")
+    await harness.tokens(used["client_id"])
+    ids = []
+    for number in range(4):
+        clock.advance(1)
+        ids.append((await harness.register(client_name=f"Spam {number}"))["client_id"])
+
+    shown = [
+        (await harness.http.get(harness.authorize_url(client_id))).status_code
+        for client_id in (used["client_id"], *ids)
+    ]
+    assert shown == [200, 400, 400, 200, 200]
+
+
+async def test_equal_registrations_cost_one_row_and_survive_a_restart(
+    start_authserver: StartAuthServer, tmp_path: Path
+) -> None:
+    kept = {
+        "database_url": f"sqlite+aiosqlite:///{tmp_path / 'doorward.db'}",
+        "secret_file": tmp_path / "secret",
+    }
+    harness = await start_authserver(**kept)
+    metadata = (
+        await harness.server.services.clients.find(
+            (await harness.register(token_endpoint_auth_method="client_secret_post"))["client_id"]
+        )
+    ).metadata
+    registered = [await harness.server.services.clients.register(metadata) for _ in range(300)]
+
+    async with harness.server.services.store.reading() as connection:
+        rows = (await connection.execute(select(func.count()).select_from(clients))).scalar_one()
+    assert rows == 1
+    assert len({client.client_id for client, _ in registered}) == 300
+    assert len({secret for _, secret in registered}) == 300
+
+    again = await start_authserver(**kept)
+    client, secret = registered[150]
+    found = await again.server.services.clients.find(client.client_id)
+    assert found == client
+    assert found.has_secret(secret or "")
+    assert not found.has_secret(registered[0][1] or "")
 
 
 @proves("S57", "accepts", "registration is limited")
@@ -67,7 +119,7 @@ async def test_a_client_that_is_used_is_kept_and_one_that_is_not_is_forgotten(
     harness = await start_authserver(
         limits=Limits(clients=2), lifetimes=Lifetimes(unused_client=3600)
     )
-    used, unused = await harness.register(), await harness.register()
+    used, unused = await harness.register(), await harness.register(client_name="Unused")
     await harness.tokens(used["client_id"])
     clock.advance(3600)
     # Over from this second on, cleared away or not.

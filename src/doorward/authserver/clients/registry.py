@@ -1,23 +1,29 @@
 """The registry of clients: registered, configured, or described by a metadata document."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import Any
-from uuid import uuid4
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import case, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.client_auth_methods import find_auth_method
 from doorward.authserver.clients.metadata_documents import ClientMetadataDocuments
+from doorward.authserver.clients.registered_ids import RegisteredIds, new_registration_id
+from doorward.authserver.clients.rows import (
+    make_room,
+    metadata_digest,
+    metadata_document,
+    operator_row,
+    read_metadata,
+    remove_client,
+)
 from doorward.authserver.events import EventRecorder
-from doorward.authserver.keys.secrets import hash_secret, new_secret
-from doorward.authserver.refusals import TooManyRequests, UnknownClient
+from doorward.authserver.keys.secrets import hash_secret
+from doorward.authserver.refusals import UnknownClient
 from doorward.authserver.settings import AuthServerSettings, ConfiguredClient
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.grants import revoke_grants
-from doorward.authserver.store.schema import clients, consents, grants
+from doorward.authserver.store.schema import clients
 from doorward.net.clock import Clock
 from doorward.wire.oauth.client_metadata import (
     LONGEST_CLIENT_ID,
@@ -34,8 +40,8 @@ class Client:
     """
     An OAuth client. ``origin`` says who vouches for ``metadata``.
 
-    ``registered``: nobody. ``configured``: the operator. ``document``: the owner of the host name in
-    the client_id.
+    ``registered``: nobody. ``configured`` and ``added``: the operator, in the settings or with
+    ``doorward clients add``. ``document``: the owner of the host name in the client_id.
     """
 
     client_id: str
@@ -66,12 +72,14 @@ class Clients:
         settings: AuthServerSettings,
         clock: Clock,
         events: EventRecorder,
+        ids: RegisteredIds,
     ) -> None:
         self._store = store
         self._documents = documents
         self._settings = settings
         self._clock = clock
         self._events = events
+        self._ids = ids
 
     async def start(self) -> None:
         """Write the configured clients, and remove those that are no longer configured."""
@@ -99,48 +107,84 @@ class Clients:
         if looks_like_url(client_id):
             return await self._from_document(client_id)
         now = self._clock()
+        registration = self._ids.registration(client_id)
+        wanted = clients.c.client_id == (registration or client_id)
+        # The key of a registration is no client ID: only IDs that were issued for it are.
+        kind = clients.c.origin == "registered"
         async with self._store.reading() as connection:
             row = (
-                await connection.execute(select(clients).where(clients.c.client_id == client_id))
+                await connection.execute(
+                    select(clients).where(wanted, kind if registration else ~kind)
+                )
             ).one_or_none()
         if row is None or (row.expires_at is not None and row.expires_at <= now):
             raise UnknownClient(f"no client {client_id!r}")
-        return _client(row._mapping)
+        metadata = read_metadata(row.document)
+        if registration:
+            return self._registered(client_id, metadata)
+        return Client(
+            client_id=row.client_id,
+            origin=row.origin,
+            metadata=metadata,
+            secret_hash=row.secret_hash,
+            introspects=row.introspects,
+        )
 
     async def register(self, metadata: ClientMetadata) -> tuple[Client, str | None]:
         """
-        Store a new client, and return it with its secret; only the secret's hash is stored.
+        Return a new client with its secret; equal metadata is stored once.
+
+        At the maximum number of registrations, the oldest one that was never used makes room.
+        Otherwise, somebody who registers without end would keep everybody else from registering.
 
         Raises:
-            TooManyRequests: 429, the maximum number of clients is registered.
+            TooManyRequests: 429, the maximum number of registrations is in use.
         """
-        secret = new_secret() if _needs(metadata) == "secret" else None
-        client = Client(
-            # Never a URL: URLs are looked up as documents.
-            client_id=f"dw-{uuid4().hex}",
-            origin="registered",
-            metadata=metadata,
-            secret_hash=hash_secret(secret) if secret else None,
-        )
         now = self._clock()
         async with self._store.exclusive() as connection:
             await connection.execute(delete(clients).where(clients.c.expires_at <= now))
-            kept = (
-                await connection.execute(select(func.count()).select_from(clients))
-            ).scalar_one()
-            if kept >= self._settings.limits.clients:
-                raise TooManyRequests(f"{kept} clients are registered", retry_after=3600)
-            await connection.execute(
-                insert(clients).values(
-                    client_id=client.client_id,
-                    origin=client.origin,
-                    document=_document(metadata),
-                    secret_hash=client.secret_hash,
-                    created_at=now,
-                    expires_at=now + self._settings.lifetimes.unused_client,
-                )
+            registration = await self._store_registration(connection, metadata, now)
+        client_id = self._ids.issue(registration)
+        client = self._registered(client_id, metadata)
+        return client, self._ids.secret(client_id) if _needs(metadata) == "secret" else None
+
+    async def _store_registration(
+        self, connection: AsyncConnection, metadata: ClientMetadata, now: float
+    ) -> str:
+        digest = metadata_digest(metadata)
+        unused = now + self._settings.lifetimes.unused_client
+        later = case((clients.c.expires_at > unused, clients.c.expires_at), else_=unused)
+        found = await connection.execute(
+            update(clients)
+            .where(clients.c.digest == digest)
+            .values(expires_at=later)
+            .returning(clients.c.client_id)
+        )
+        registration: str | None = found.scalar_one_or_none()
+        if registration is not None:
+            return registration
+        await make_room(connection, self._settings.limits.clients)
+        registration = new_registration_id()
+        await connection.execute(
+            insert(clients).values(
+                client_id=registration,
+                origin="registered",
+                document=metadata_document(metadata),
+                digest=digest,
+                created_at=now,
+                expires_at=unused,
             )
-        return client, secret
+        )
+        return registration
+
+    def _registered(self, client_id: str, metadata: ClientMetadata) -> Client:
+        secret = self._ids.secret(client_id) if _needs(metadata) == "secret" else None
+        return Client(
+            client_id=client_id,
+            origin="registered",
+            metadata=metadata,
+            secret_hash=None if secret is None else hash_secret(secret),
+        )
 
     async def touch(self, client: Client) -> None:
         """Note that a registered client was used, so that its registration does not expire."""
@@ -151,15 +195,15 @@ class Clients:
         async with self._store.writing() as connection:
             await connection.execute(
                 update(clients)
-                .where(clients.c.client_id == client.client_id, unnoted)
+                .where(clients.c.client_id == self._ids.registration(client.client_id), unnoted)
                 .values(used_at=now, expires_at=now + self._settings.lifetimes.idle_client)
             )
 
     async def remove(self, client_id: str) -> None:
-        """Delete a client with its consents, and revoke its grants."""
+        """Delete a client, or all clients of its registration, with their consents and grants."""
+        key = self._ids.registration(client_id) or client_id
         async with self._store.writing() as connection:
-            await connection.execute(delete(clients).where(clients.c.client_id == client_id))
-            await _forget(connection, client_id, self._clock())
+            await remove_client(connection, key, self._clock())
 
     async def _from_document(self, client_id: str) -> Client:
         if self._documents is None:
@@ -170,53 +214,11 @@ class Clients:
         return Client(client_id=client_id, origin="document", metadata=metadata)
 
     def _configured(self, client: ConfiguredClient) -> dict[str, Any]:
-        metadata = ClientMetadata(
-            redirect_uris=client.redirect_uris,
-            token_endpoint_auth_method=client.auth_method,
-            grant_types=client.grant_types,
-            client_name=client.name,
-            jwks=client.jwks,
-            jwks_uri=client.jwks_uri,
-        )
         resource = self._settings.resource(client.introspects) if client.introspects else None
-        return {
-            "client_id": client.client_id,
-            "origin": "configured",
-            "document": _document(metadata),
-            "secret_hash": hash_secret(client.secret) if client.secret else None,
-            "introspects": resource.uri if resource else None,
-            "created_at": self._clock(),
-        }
+        row = operator_row(client, "configured", self._clock())
+        return {**row, "introspects": resource.uri if resource else None}
 
 
 def _needs(metadata: ClientMetadata) -> str | None:
     method = find_auth_method(metadata.token_endpoint_auth_method)
     return None if method is None else method.needs
-
-
-async def _forget(connection: AsyncConnection, client_id: str, now: float) -> None:
-    await connection.execute(delete(consents).where(consents.c.client_id == client_id))
-    await revoke_grants(connection, grants.c.client_id == client_id, "client-removed", now)
-
-
-def _document(metadata: ClientMetadata) -> dict[str, Any]:
-    document = asdict(metadata)
-    document["scope"] = None if metadata.scope is None else sorted(metadata.scope)
-    return document
-
-
-def _client(row: Mapping[Any, Any]) -> Client:
-    document = row["document"]
-    lists = {
-        name: tuple(document[name]) for name in ("redirect_uris", "grant_types", "response_types")
-    }
-    metadata = ClientMetadata(**{**document, **lists, "scope": None})
-    if document["scope"] is not None:
-        metadata = replace(metadata, scope=frozenset(document["scope"]))
-    return Client(
-        client_id=row["client_id"],
-        origin=row["origin"],
-        metadata=metadata,
-        secret_hash=row["secret_hash"],
-        introspects=row["introspects"],
-    )

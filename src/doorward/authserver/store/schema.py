@@ -37,6 +37,9 @@ clients = Table(
     Column("client_id", String(200), primary_key=True),
     Column("origin", String(16), nullable=False),
     Column("document", JSON, nullable=False),
+    # Of the metadata of a registration: equal metadata is one row.
+    Column("digest", LargeBinary(32)),
+    # NULL for a registration: the secrets of its clients are derived from their IDs.
     Column("secret_hash", LargeBinary(32)),
     Column("introspects", Text),
     Column("created_at", Float, nullable=False),
@@ -44,6 +47,7 @@ clients = Table(
     # Using a client extends its registration.
     Column("expires_at", Float),
     Index("clients_expiry", "expires_at"),
+    Index("clients_digest", "digest", unique=True),
 )
 
 sessions = Table(
