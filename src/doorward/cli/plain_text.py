@@ -1,4 +1,6 @@
-"""Untrusted text, escaped for a terminal."""
+"""Text for a terminal: untrusted text escaped, and times."""
+
+from datetime import UTC, datetime
 
 from doorward.wire.safe_text import seen, visible, visible_line
 
@@ -7,6 +9,13 @@ plain = visible
 
 line = visible_line
 """Also escapes line breaks and look-alike letters."""
+
+
+def minute(seconds: float | None) -> str:
+    """Return a time in UTC, to the minute; empty if there is none."""
+    if seconds is None:
+        return ""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def json_fit(document: str) -> str:

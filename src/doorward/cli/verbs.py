@@ -5,6 +5,7 @@ from typing import NamedTuple
 TRY = "Try it"
 CALL = "Call a protected MCP server"
 PROTECT = "Protect an MCP server"
+OPERATE = "Operate an authorization server"
 
 
 class Verb(NamedTuple):
@@ -85,6 +86,51 @@ VERBS = (
         "doorward.cli.server.why:why",
         "Explain why a caller may or may not use a tool.",
         PROTECT,
+    ),
+    Verb("grants", "doorward.cli.authserver.grants", "List and end what users allowed.", OPERATE),
+    Verb("grants list", "doorward.cli.authserver.grants:list_grants", "List the grants in use."),
+    Verb(
+        "grants end",
+        "doorward.cli.authserver.grants:end",
+        "End grants, and revoke all tokens of them.",
+    ),
+    Verb("users", "doorward.cli.authserver.users", "Manage users with a password.", OPERATE),
+    Verb(
+        "users list",
+        "doorward.cli.authserver.users:list_all",
+        "List the users, with their scopes and roles.",
+    ),
+    Verb("users add", "doorward.cli.authserver.users:add", "Add a user with a password."),
+    Verb(
+        "users disable",
+        "doorward.cli.authserver.users:disable",
+        "Disable a user: end all sessions and revoke all tokens.",
+    ),
+    Verb(
+        "users enable",
+        "doorward.cli.authserver.users:enable",
+        "Let a disabled user sign in again.",
+    ),
+    Verb(
+        "users remove",
+        "doorward.cli.authserver.users:remove",
+        "Remove a user, with all sessions, consents and grants.",
+    ),
+    Verb("clients", "doorward.cli.authserver.clients", "Manage OAuth clients.", OPERATE),
+    Verb(
+        "clients list",
+        "doorward.cli.authserver.clients:list_all",
+        "List the clients: registered, added, configured, and client ID documents in use.",
+    ),
+    Verb(
+        "clients add",
+        "doorward.cli.authserver.clients:add",
+        "Add a client that does not register itself.",
+    ),
+    Verb(
+        "clients remove",
+        "doorward.cli.authserver.clients:remove",
+        "Remove a client with its consents, and revoke its tokens.",
     ),
     Verb("idp", "doorward.cli.idp", "Compare and test identity providers.", PROTECT),
     Verb(

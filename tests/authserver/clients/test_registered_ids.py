@@ -2,7 +2,11 @@
 
 import pytest
 
-from doorward.authserver.clients.registered_ids import RegisteredIds, new_registration_id
+from doorward.authserver.clients.registered_ids import (
+    RegisteredIds,
+    claimed_registration,
+    new_registration_id,
+)
 from tests.authserver.conftest import StartAuthServer
 from tests.authserver.document_fetcher import URL, FakeDocumentFetcher
 from tests.authserver.harness import AuthServerHarness
@@ -70,8 +74,9 @@ async def test_equal_registrations_share_no_consent_and_no_secret(
     assert (await harness.token(fields)).response.status_code == 200
 
 
-async def test_removing_a_client_removes_its_registration_and_nothing_else(
-    harness: AuthServerHarness,
+@pytest.mark.parametrize("whole", [False, True], ids=["one-client", "whole-registration"])
+async def test_removing_a_client_or_its_registration_removes_nothing_else(
+    harness: AuthServerHarness, whole: bool
 ) -> None:
     first, second = await harness.register(), await harness.register()
     other = await harness.register(client_name="Another")
@@ -80,15 +85,18 @@ async def test_removing_a_client_removes_its_registration_and_nothing_else(
         for client in (first, second, other)
     }
 
-    await harness.server.services.clients.remove(second["client_id"])
+    key = claimed_registration(second["client_id"]) if whole else second["client_id"]
+    await harness.server.services.clients.remove(key or "")
     # The same metadata again is another registration: IDs of the removed one stay unknown.
     await harness.register()
 
-    for client in (first, second):
+    removed = [first, second] if whole else [second]
+    for client in removed:
         refused = await harness.refresh(client["client_id"], tokens[client["client_id"]].refresh)
         assert refused.body["error"] == "invalid_client"
-    kept = await harness.refresh(other["client_id"], tokens[other["client_id"]].refresh)
-    assert kept.response.status_code == 200
+    for client in [other] if whole else [first, other]:
+        kept = await harness.refresh(client["client_id"], tokens[client["client_id"]].refresh)
+        assert kept.response.status_code == 200
 
 
 @pytest.mark.parametrize("works", [True, False])

@@ -34,7 +34,10 @@ async def list_clients(connection: AsyncConnection, now: float) -> tuple[ListedC
     """Return all clients that are not expired, by id."""
     counts, names = await _grants_by_client(connection, now)
     rows = await connection.execute(
-        select(clients).where(clients.c.expires_at.is_(None) | (clients.c.expires_at > now))
+        select(clients).where(
+            clients.c.origin != "removed",
+            clients.c.expires_at.is_(None) | (clients.c.expires_at > now),
+        )
     )
     listed: dict[str, ListedClient] = {}
     for row in rows:

@@ -4,13 +4,14 @@ from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import Any
 
-from sqlalchemy import case, delete, insert, or_, select, update
+from sqlalchemy import case, delete, insert, or_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.client_auth_methods import find_auth_method
 from doorward.authserver.clients.metadata_documents import ClientMetadataDocuments
 from doorward.authserver.clients.registered_ids import RegisteredIds, new_registration_id
 from doorward.authserver.clients.rows import (
+    find_row,
     make_room,
     metadata_digest,
     metadata_document,
@@ -108,15 +109,8 @@ class Clients:
             return await self._from_document(client_id)
         now = self._clock()
         registration = self._ids.registration(client_id)
-        wanted = clients.c.client_id == (registration or client_id)
-        # The key of a registration is no client ID: only IDs that were issued for it are.
-        kind = clients.c.origin == "registered"
         async with self._store.reading() as connection:
-            row = (
-                await connection.execute(
-                    select(clients).where(wanted, kind if registration else ~kind)
-                )
-            ).one_or_none()
+            row = await find_row(connection, client_id, registration)
         if row is None or (row.expires_at is not None and row.expires_at <= now):
             raise UnknownClient(f"no client {client_id!r}")
         metadata = read_metadata(row.document)
@@ -200,10 +194,9 @@ class Clients:
             )
 
     async def remove(self, client_id: str) -> None:
-        """Delete a client, or all clients of its registration, with their consents and grants."""
-        key = self._ids.registration(client_id) or client_id
+        """Remove a client with its consents, and revoke its grants."""
         async with self._store.writing() as connection:
-            await remove_client(connection, key, self._clock())
+            await remove_client(connection, client_id, self._clock())
 
     async def _from_document(self, client_id: str) -> Client:
         if self._documents is None:

@@ -6,9 +6,10 @@ from dataclasses import asdict, replace
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, delete, func, select
+from sqlalchemy import ColumnElement, Row, Table, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from doorward.authserver.clients.registered_ids import claimed_registration
 from doorward.authserver.keys.secrets import hash_secret
 from doorward.authserver.refusals import TooManyRequests
 from doorward.authserver.settings import ConfiguredClient
@@ -81,25 +82,53 @@ async def make_room(connection: AsyncConnection, most: int) -> None:
         raise TooManyRequests(f"{most} registrations are in use", retry_after=3600)
 
 
-async def remove_client(connection: AsyncConnection, key: str, now: float) -> bool:
-    """
-    Delete the client or registration ``key`` with its consents; revoke its grants.
-
-    Returns whether there was anything to remove. A client ID document has no row, but can have
-    consents and grants.
-    """
-    row = await connection.execute(
-        delete(clients).where(clients.c.client_id == key).returning(clients.c.origin)
+async def find_row(
+    connection: AsyncConnection, client_id: str, registration: str | None
+) -> Row[Any] | None:
+    """Return the row of a client, or of the ``registration`` that issued its ID, or ``None``."""
+    found = await connection.execute(
+        select(clients).where(clients.c.client_id.in_({client_id, registration or client_id}))
     )
-    origin = row.scalar_one_or_none()
-    forgotten = await connection.execute(delete(consents).where(_ids_of(consents, key, origin)))
-    revoked = await revoke_grants(connection, _ids_of(grants, key, origin), "client-removed", now)
+    rows = {row.origin: row for row in found}
+    if "removed" in rows:
+        return None
+    # The key of a registration is no client ID: only IDs that were issued for it are.
+    if registration is None:
+        return next((row for origin, row in rows.items() if origin != "registered"), None)
+    return rows.get("registered")
+
+
+async def remove_client(connection: AsyncConnection, client_id: str, now: float) -> bool:
+    """
+    Remove a client with its consents, and revoke its grants; return whether there was one.
+
+    The key of a registration removes all of its clients. A client ID document has no row, but can
+    have consents and grants.
+    """
+    registration = claimed_registration(client_id)
+    key = clients.c.client_id == (registration or client_id)
+    origin = (await connection.execute(select(clients.c.origin).where(key))).scalar_one_or_none()
+    forgotten = await connection.execute(delete(consents).where(_ids(consents, client_id, origin)))
+    revoked = await revoke_grants(
+        connection, _ids(grants, client_id, origin), "client-removed", now
+    )
+    if registration is None:
+        await connection.execute(delete(clients).where(key))
+    elif origin is not None:
+        # Equal metadata is one row, so the row stays for the other clients. This one is noted.
+        await connection.execute(delete(clients).where(clients.c.client_id == client_id))
+        await connection.execute(
+            insert(clients).values(
+                client_id=client_id, origin="removed", document={}, created_at=now
+            )
+        )
     return origin is not None or forgotten.rowcount + revoked > 0
 
 
-def _ids_of(table: Table, key: str, origin: str | None) -> ColumnElement[bool]:
-    # The IDs of a registration are its key, a dot, and more. Those of other clients are the key
-    # itself: "https://app.example/client" must not remove "https://app.example/client.json".
-    if origin == "registered":
-        return table.c.client_id.startswith(f"{key}.", autoescape=True)
-    return table.c.client_id == key
+def _ids(table: Table, client_id: str, origin: str | None) -> ColumnElement[bool]:
+    exact = table.c.client_id == client_id
+    # Only for a registration. Otherwise "https://app.example/client" would remove
+    # "https://app.example/client.json".
+    if origin != "registered" or claimed_registration(client_id) is not None:
+        return exact
+    return table.c.client_id.startswith(f"{client_id}.", autoescape=True)

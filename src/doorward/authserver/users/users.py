@@ -142,6 +142,15 @@ class Users:
                 connection, grants.c.user_id == found.id, "user-disabled", self._clock()
             )
 
+    async def enable(self, username: str) -> None:
+        """Let a disabled user sign in again; what was revoked stays revoked."""
+        async with self._store.writing() as connection:
+            await connection.execute(
+                update(users)
+                .where(users.c.username == canonical_username(username))
+                .values(disabled=False)
+            )
+
     async def remove(self, username: str) -> None:
         """Delete the user with all sessions, consents and grants, and revoke all tokens."""
         async with self._store.writing() as connection:

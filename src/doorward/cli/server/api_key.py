@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ import typer
 
 from doorward.cli.options import AsJson, examples
 from doorward.cli.output import Output
+from doorward.cli.plain_text import minute
 from doorward.cli.problems import UsageProblem
 from doorward.cli.typed import seconds, words
 from doorward.client.storage.lock import blocking_lock
@@ -62,7 +62,7 @@ def create(
         if as_json:
             output.document({"api_key": presented, **_document(kept)})
             return
-        output.note(f"Key {kept.id}, expires {_day(kept.expires_at)}. It is not shown again:")
+        output.note(f"Key {kept.id}, expires {minute(kept.expires_at)}. It is not shown again:")
         output.text(presented)
 
 
@@ -82,7 +82,7 @@ def list_keys(file: File, as_json: AsJson = False) -> None:
                     key.name,
                     " ".join(sorted(key.scopes)),
                     " ".join(sorted(key.roles)),
-                    _day(key.expires_at),
+                    minute(key.expires_at),
                     _state(key),
                 )
                 for key in keys
@@ -156,7 +156,3 @@ def _state(key: "ApiKey") -> str:
     if key.revoked_at is not None:
         return "revoked"
     return "active" if time.time() < key.expires_at else "expired"
-
-
-def _day(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,1 @@
+"""``doorward grants``, ``users`` and ``clients``: what an authorization server keeps, for operators."""

@@ -1,0 +1,114 @@
+"""The database that a verb works on, from ``--database`` or ``--config``."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from doorward.authserver.refusals import StoreUnavailable
+from doorward.authserver.store.engine import Store
+from doorward.cli.problems import UsageProblem
+from doorward.client.refusals import Unreachable
+from doorward.config.load import load_authorization_server
+from doorward.wire.shell_command import shell_command
+
+ENVIRONMENT_VARIABLE = "DOORWARD_DATABASE"
+# The drivers that do not block the event loop.
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        envvar=ENVIRONMENT_VARIABLE,
+        help="The authorization server's database, such as sqlite:///doorward.db. Set the variable"
+        " instead if the URL has a password: other users of this machine can read a command line.",
+    ),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="The file of doorward serve, instead of --database.",
+        dir_okay=False,
+    ),
+]
+
+
+@asynccontextmanager
+async def opened(
+    text: str | None, config: Path | None, *, may_be_new: bool = False
+) -> AsyncIterator[Store]:
+    """
+    Give the store behind ``--database`` or ``--config``, with its tables; close it at the end.
+
+    Raises:
+        ConfigurationError: the file of ``--config`` cannot be used.
+        UsageProblem: ``database-not-named``, ``not-a-database-url``, ``no-such-database`` or
+            ``no-database-driver``.
+        Unreachable: ``database-unavailable``.
+    """
+    url = _url(text if config is None else load_authorization_server(config).database_url)
+    if not may_be_new:
+        _require_file(url)
+    store = _store(url)
+    try:
+        await store.start()
+        yield store
+    except StoreUnavailable as error:
+        raise Unreachable(
+            "database-unavailable",
+            f"The database {url.render_as_string()} cannot be used ({error.detail}).",
+            "Check that the database is running and that this account may write to it.",
+        ) from None
+    finally:
+        await store.aclose()
+
+
+def _url(text: str | None) -> URL:
+    if text is None:
+        raise UsageProblem(
+            "database-not-named",
+            "No database is named.",
+            f"Add --database URL or --config FILE, or set {ENVIRONMENT_VARIABLE}.",
+        )
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        url = None
+    driver = None if url is None else _DRIVERS.get(url.drivername, url.drivername)
+    # The URL is not shown: it can contain a password.
+    if url is None or driver not in _DRIVERS.values() or not url.database:
+        raise UsageProblem(
+            "not-a-database-url",
+            "The value is not the URL of a SQLite or PostgreSQL database.",
+            "Write, for example, sqlite:///doorward.db or postgresql://user@host/doorward.",
+        )
+    return url.set(drivername=driver)
+
+
+def _store(url: URL) -> Store:
+    try:
+        return Store(url.render_as_string(hide_password=False))
+    except ModuleNotFoundError as error:
+        raise UsageProblem(
+            "no-database-driver",
+            f"The Python package {error.name} for this database is not installed.",
+            f"Install it: {shell_command('pip', 'install', str(error.name))}",
+        ) from None
+
+
+def _require_file(url: URL) -> None:
+    # SQLite creates a missing file. A mistyped name would then look like an empty server.
+    if url.drivername == _DRIVERS["sqlite"] and not Path(url.database or "").is_file():
+        raise UsageProblem(
+            "no-such-database",
+            f"The database file {url.database} does not exist.",
+            "Name the file that the server's database_url names.",
+        )
