@@ -1,4 +1,4 @@
-"""What is given to a browser, and what is not."""
+"""Which URLs are opened in a browser."""
 
 import webbrowser
 

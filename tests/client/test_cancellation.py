@@ -1,4 +1,4 @@
-"""A request that its caller gives up: a legacy session is notified, a modern server sees the closed stream."""
+"""Cancelled requests: a legacy session gets a notification, a modern server sees a closed stream."""
 
 import asyncio
 import json
@@ -176,7 +176,7 @@ async def _cancelled_when(begun: asyncio.Event, scope: anyio.CancelScope, call: 
     await watching
 
 
-async def test_in_the_new_era_the_closed_stream_says_it_and_nothing_is_sent() -> None:
+async def test_in_a_modern_revision_closing_the_stream_cancels_and_nothing_is_sent() -> None:
     wire = Wire()
     async with ours() as shop, McpClient(shop.url, transport=wire) as client:
         asked = asyncio.create_task(client.call_tool("wait", {}))

@@ -1,4 +1,4 @@
-"""The document behind a client id that is a URL: what is written can be used, and the check says why not."""
+"""Client ID metadata documents: what is written is valid, and the check names problems."""
 
 from typing import Any
 

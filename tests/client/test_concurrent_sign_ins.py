@@ -1,4 +1,4 @@
-"""Two sign-ins at once, to two servers, do not get into each other's way."""
+"""Two concurrent sign-ins to two servers do not disturb each other."""
 
 import asyncio
 from pathlib import Path

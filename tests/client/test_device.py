@@ -1,4 +1,4 @@
-"""What a device authorization endpoint may say, and how often and how long it is asked."""
+"""Device authorization: accepted responses, and how often and how long the client polls."""
 
 from typing import Any
 

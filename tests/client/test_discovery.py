@@ -1,4 +1,4 @@
-"""The way from a server's address to an issuer: where it may lead, and where it ends."""
+"""Discovery from a server's URL to its issuer, and what is refused on the way."""
 
 import gzip
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tokens that are bound to a key: what is proved, where, and with whose nonce."""
+"""DPoP: proofs, and the nonces of both servers."""
 
 import hashlib
 from base64 import urlsafe_b64encode

@@ -1,4 +1,4 @@
-"""Nobody reads two values of one parameter: not the issuer, not this client."""
+"""A parameter with two values is never sent and never accepted."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The body of a 401 or a 403: read in bounds, unpacked in bounds, in every try."""
+"""The body of a 401 or a 403: its size and its decompressed size are limited."""
 
 import gzip
 import tracemalloc

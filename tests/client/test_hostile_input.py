@@ -1,4 +1,4 @@
-"""What once ended the process: each of these is now answered, or refused by name."""
+"""Inputs that once crashed the process are accepted or refused by name."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Credentials and tokens go to the issuer and the server they are for, and to nobody else."""
+"""Credentials and tokens are sent only to their own issuer and server."""
 
 import httpx2
 import pytest

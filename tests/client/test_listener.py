@@ -1,4 +1,4 @@
-"""The loopback listener, knocked on by browsers, scanners and strangers."""
+"""The loopback listener and its requests from browsers, scanners and attackers."""
 
 import asyncio
 import re

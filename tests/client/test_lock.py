@@ -1,4 +1,4 @@
-"""The event loop goes on while another process holds a lock."""
+"""A lock that another process holds does not block the event loop."""
 
 import asyncio
 import subprocess

@@ -13,7 +13,7 @@ from tests.client.fake_issuer import SERVER, FakeIssuer
 
 
 @pytest.mark.parametrize("revision", ["modern", "legacy", "legacy-json", "stream"])
-async def test_a_server_of_either_era_is_understood(
+async def test_modern_and_legacy_servers_are_understood(
     open_client: Open, fake_issuer: FakeIssuer, revision: str
 ) -> None:
     fake_issuer.revision = revision

@@ -1,4 +1,4 @@
-"""Whom a service's secret, assertion or platform JWT is for is the user's word, never a server's."""
+"""The user, never a server, decides which issuer gets a service's credentials."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""One address with several names: each name proves itself, and a mixed answer opens nothing."""
+"""Pinned connections: several names for one address, and mixed DNS answers."""
 
 import asyncio
 import ssl

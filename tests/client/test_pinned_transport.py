@@ -1,4 +1,4 @@
-"""The pinned transport on real sockets: TLS proves the name, and inside stays inside."""
+"""The pinned transport on real sockets: TLS verification and private addresses."""
 
 import asyncio
 import datetime as dt

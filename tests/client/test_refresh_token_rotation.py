@@ -1,4 +1,4 @@
-"""One refresh token, held by several tasks, threads and processes; the issuer rotates strictly."""
+"""One rotating refresh token, shared by tasks, threads and processes."""
 
 import asyncio
 import subprocess

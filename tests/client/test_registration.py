@@ -1,4 +1,4 @@
-"""As which client one is known: in which order, and when that has to be settled anew."""
+"""Client registration: the order of the kinds, and when to register again."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""How a token is renewed: by whom, how often, and when the issuer is not the old one any more."""
+"""Token refresh: who does it, how often, and what happens if the issuer changed."""
 
 import asyncio
 from typing import Any

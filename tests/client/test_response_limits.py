@@ -1,4 +1,4 @@
-"""One answer has one bound in time and one in octets, whatever it is made of."""
+"""Each response is limited in time and in bytes."""
 
 import json
 from collections.abc import AsyncIterator

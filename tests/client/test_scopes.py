@@ -1,4 +1,4 @@
-"""Which scopes are asked for, and how often."""
+"""Which scopes are requested, and how often."""
 
 import httpx2
 import pytest

@@ -1,4 +1,4 @@
-"""Staying signed in: a token is renewed before anybody is asked, and only then a person."""
+"""A session: tokens are refreshed first, and the user is asked only if that fails."""
 
 from typing import Any
 

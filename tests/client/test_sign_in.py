@@ -1,4 +1,4 @@
-"""A whole sign-in against a fake issuer in the process, and each way in which it can go wrong."""
+"""A complete sign-in at a fake issuer, and each way in which it can fail."""
 
 from typing import Any
 

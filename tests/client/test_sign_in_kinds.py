@@ -1,4 +1,4 @@
-"""Sign-ins where the browser is elsewhere, and users who are several people at one server."""
+"""Sign-in with a browser on another machine, and several accounts at one server."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""An address that is not public is not inside for that: only a server that is leads inside."""
+"""Special addresses: only a server inside the network may lead to private ones."""
 
 import httpx2
 import pytest

@@ -1,4 +1,4 @@
-"""One line of stdin or stdout is one message, whatever is in it."""
+"""Standard streams: one line is one message."""
 
 import io
 import json

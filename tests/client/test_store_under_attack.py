@@ -1,4 +1,4 @@
-"""Stores that others can write to, that a process left half written, or that hold something else."""
+"""Token stores that are damaged, incomplete or writable by others."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Answers that come in a stream, are taken up again, or ask something back first."""
+"""Streamed responses: resumption, and requests from the server."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Where tokens rest: for this user alone, whole or not at all, and one process at a time."""
+"""The token store: private to the user, atomic, and locked."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""No hostile input ends the process: each reader of foreign bytes answers or says what is wrong."""
+"""No hostile input crashes the process: each reader accepts it or names the problem."""
 
 import asyncio
 import inspect

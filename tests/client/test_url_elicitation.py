@@ -1,4 +1,4 @@
-"""A server that wants its user to open a page: shown when it may be, opened by nobody here."""
+"""URL elicitation: which pages are shown; none is opened automatically."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Where a workload's JWT comes from, against simulators of the platforms on loopback."""
+"""Workload JWTs, from simulators of the platforms on loopback."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Foreign bytes: valid inputs, and what somebody hostile makes of them."""
+"""Untrusted input: valid examples, and hostile changes to them."""
 
 import copy
 import json

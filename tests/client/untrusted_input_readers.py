@@ -1,4 +1,4 @@
-"""Every function of the client, and of its verbs, that reads what others wrote."""
+"""Every function of the client and its verbs that reads untrusted input."""
 
 import base64
 import contextlib

@@ -1,4 +1,4 @@
-"""What the demo prints, and the pages tell, to paste into a client."""
+"""The settings for common clients that the demo prints and the pages show."""
 
 import io
 import json

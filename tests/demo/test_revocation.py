@@ -1,4 +1,4 @@
-"""The demo's guard goes by what the demo's authorization server revokes, as its pages say."""
+"""The demo's guard refuses what the demo's authorization server revokes."""
 
 import httpx2
 

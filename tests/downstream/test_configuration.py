@@ -1,4 +1,4 @@
-"""Arrangements and desks that cannot do are refused at start, and their secrets show nowhere."""
+"""Invalid downstream settings are refused at start-up, and no secret is shown."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""On-behalf-of, against the documented requests and answers of Microsoft Entra."""
+"""On-behalf-of, against the documented requests and responses of Microsoft Entra."""
 
 import json
 from typing import Any

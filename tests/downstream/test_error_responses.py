@@ -1,4 +1,4 @@
-"""What an issuer says instead of giving a token, and what of it goes on."""
+"""Error responses of the issuer, and what of them reaches the caller."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What stands between a plain route and the next server, as the route's caller is told it."""
+"""Downstream errors in plain routes, as the caller sees them."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""``identity.token_for`` in plain FastAPI routes that ``signed_in`` judges."""
+"""``identity.token_for`` in plain FastAPI routes with ``signed_in``."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""``identity.token_for`` inside tools: on our transport, the official SDK and FastMCP."""
+"""``identity.token_for`` in tools of McpServer, the official SDK and FastMCP."""
 
 import asyncio
 import copy

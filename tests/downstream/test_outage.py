@@ -1,4 +1,4 @@
-"""While the issuer of the next servers is down, callers are told so at once."""
+"""While the issuer is unavailable, callers get 503 without waiting."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The whole way with our own authorization server: sign-in, tool, exchange, the next server."""
+"""One complete flow: sign-in, tool, token exchange, next server."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Tokens for the next server: asked for once, and kept for one caller."""
+"""Tokens for the next server are requested once and cached per caller."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Tokens for the next server: never the one that came in, and shown to nobody else."""
+"""The incoming token is never passed on or shown."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tokens for the next server: how the issuer is asked, and what for."""
+"""The token requests for the next server."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""One event per decision, with the reason, and nothing in it that is secret or alive."""
+"""One audit event per decision, with its reason and without secrets or control characters."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""Pages in browsers: some may use the endpoint and read its answers, all others may not."""
+"""CORS: pages of allowed origins may use the endpoint, and no others."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who is calling comes from the verified token, on every request, and from nowhere else."""
+"""The caller's identity comes only from the verified token, on every request."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Every refusal tells a client what it can do about it, and nobody else anything."""
+"""Challenges tell a client what to do, and reveal nothing else."""
 
 import json
 from typing import Any

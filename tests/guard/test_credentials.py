@@ -1,4 +1,4 @@
-"""People, services and API keys at one endpoint, and what each of them is told."""
+"""People, services and API keys at one endpoint, and the response to each."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where the operator hides, what a caller may not do is answered like what does not exist."""
+"""With ``hide_refused``, a forbidden operation gets the response of an unknown one."""
 
 import asyncio
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The guard in front of servers that were written without it."""
+"""The guard in front of servers that do not know it."""
 
 from contextlib import asynccontextmanager
 from typing import Any

@@ -1,4 +1,4 @@
-"""Ten thousand callers while keys are rotated, the provider stops, and an old key is withdrawn."""
+"""Ten thousand callers during a key rotation, an outage and the removal of a key."""
 
 import asyncio
 import json

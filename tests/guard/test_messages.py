@@ -1,4 +1,4 @@
-"""What is decided on is what the application executes: one message, whole and unambiguous."""
+"""The application executes exactly the message that was authorized."""
 
 import gzip
 import json

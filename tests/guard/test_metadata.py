@@ -1,4 +1,4 @@
-"""The resource describes itself wherever clients look, and never by what a request says."""
+"""Protected resource metadata: at every path that clients try, independent of the request."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What arrives on a real socket, however it is written, is refused or read in one way."""
+"""Requests on a real socket are refused or read in one way."""
 
 import asyncio
 import json

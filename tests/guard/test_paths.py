@@ -1,4 +1,4 @@
-"""The endpoint is one place, however its path is written; what looks like it is refused."""
+"""The endpoint has one path; look-alikes of it are refused."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Each quick path of the guard gives what its plain reference gives."""
+"""Each fast path of the guard equals its reference."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""The guard reads a resource's URI in one spelling, whatever the application makes of others."""
+"""The guard accepts a resource URI only in its normal form."""
 
 from typing import Any
 

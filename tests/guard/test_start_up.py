@@ -1,4 +1,4 @@
-"""What an operator must decide is asked before anything listens, with what to change."""
+"""Incomplete settings are refused at start-up, with a fix."""
 
 import asyncio
 import json

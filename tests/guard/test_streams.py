@@ -1,4 +1,4 @@
-"""A stream lives no longer than the token that opened it."""
+"""A stream ends when its token expires."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""Callers who come together: first all are checked, then all are served."""
+"""Of concurrent requests, all are verified before any is served."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""An answer to somebody says to whom, and no shared cache keeps it."""
+"""A response to a caller names the caller and is not cached by shared caches."""
 
 import json
 from typing import Any

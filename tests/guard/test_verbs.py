@@ -1,4 +1,4 @@
-"""What each HTTP method may do at the endpoint: POST alone carries a message."""
+"""The HTTP methods at the endpoint: only POST carries a message."""
 
 import json
 from typing import Any

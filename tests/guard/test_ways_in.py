@@ -1,4 +1,4 @@
-"""One pipeline for every way in: the same bad request gets the same refusal at each of them."""
+"""The endpoint, routes and the gateway refuse the same bad request alike."""
 
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""Clients that are registered by hand: what is known of each, and of each provider."""
+"""Clients that are registered by hand, by client and by provider."""
 
 from datetime import date
 from typing import Any

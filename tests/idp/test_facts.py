@@ -1,4 +1,4 @@
-"""What is said about providers says where it was read, when, and whether that was verified."""
+"""Each fact about a provider has a source, a date and whether it was verified."""
 
 from collections.abc import Iterator
 from dataclasses import fields

@@ -1,4 +1,4 @@
-"""``Guard(idp=…)``: naming the provider is enough, and what cannot work is refused at the start."""
+"""``Guard(idp=…)``: the provider's name is enough, and what cannot work is refused at start-up."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Looking tokens up at real authorization servers: our own, node oidc-provider, Keycloak."""
+"""Introspection at real authorization servers: our own, node oidc-provider, Keycloak."""
 
 import asyncio
 import json

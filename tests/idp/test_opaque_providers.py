@@ -1,4 +1,4 @@
-"""Google and GitHub: a live token is not enough, it must be one of our client's."""
+"""Google and GitHub: a valid token must also belong to our client."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Each provider's access tokens are read as it writes them, and its other tokens are refused."""
+"""Each provider's access tokens are accepted, and its other tokens are refused."""
 
 from dataclasses import dataclass, field
 from typing import Any

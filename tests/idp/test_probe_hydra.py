@@ -1,4 +1,4 @@
-"""A real Ory Hydra: measured, compared to what is known of it, and trusted by a guard."""
+"""A real Ory Hydra: probed, compared with its facts, and trusted by a guard."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""An issuer's JWKS document, and which of its keys may verify tokens."""
+"""An issuer's JWKS document, and which of its keys can verify tokens."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A public key in a PEM file becomes the key set of its issuer, and nothing else does."""
+"""Public keys in PEM files, and what is refused."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What a private key signs, other libraries accept, and so does this one."""
+"""Signatures of private keys, verified by other libraries and by this one."""
 
 from typing import Any, get_args
 

@@ -1,4 +1,4 @@
-"""RSA signatures whose padding is almost right: each has opened somebody's door once."""
+"""RSA signatures with almost correct padding, from published attacks."""
 
 from hashlib import sha1, sha256, sha384, sha512
 

@@ -20,7 +20,7 @@ async def test_the_authors_meta_is_in_every_modern_result() -> None:
             assert meta["io.modelcontextprotocol/serverInfo"]["name"] == "demo"
 
 
-async def test_the_authors_meta_is_in_the_first_answer_of_the_era_before() -> None:
+async def test_the_authors_meta_is_in_the_first_response_of_a_legacy_revision() -> None:
     async with rpc_client(McpServer("demo", version="1", meta=SAID), "2025-11-25") as peer:
         begun = await peer.ask("initialize", CLIENT)
         ping = await peer.ask("ping")

@@ -117,7 +117,7 @@ async def test_a_header_with_characters_no_header_may_have_is_refused() -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32020)
 
 
-async def test_the_initialize_era_knows_no_such_headers() -> None:
+async def test_legacy_revisions_have_no_parameter_headers() -> None:
     async with rpc_client(server(), "2025-11-25") as peer:
         answer = await peer.call("query", {"mcp-param-region": "us"}, region="eu")
 

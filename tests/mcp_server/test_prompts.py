@@ -42,7 +42,7 @@ async def get(peer: RpcClient, name: str, /, **arguments: Any) -> Any:
 
 
 @pytest.mark.parametrize("version", REVISIONS)
-async def test_a_prompt_is_filled_in_with_its_arguments_in_every_era(version: str) -> None:
+async def test_a_prompt_is_filled_in_with_its_arguments_in_every_revision(version: str) -> None:
     async with rpc_client(server_with_prompts(), version) as peer:
         answer = await get(peer, "greeting", name="Ada", times="2")
 

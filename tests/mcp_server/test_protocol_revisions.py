@@ -45,7 +45,7 @@ async def test_initialize_agrees_to_a_version_that_is_spoken_here(version: str) 
 
 
 @pytest.mark.parametrize("requested", ["2024-11-05", "2026-07-28", "1900-01-01", ""])
-async def test_initialize_offers_the_latest_of_its_era_instead_of_what_is_unknown(
+async def test_initialize_offers_the_latest_legacy_revision_instead_of_an_unknown_one(
     requested: str,
 ) -> None:
     async with rpc_client(server(), "2025-11-25") as peer:
@@ -95,7 +95,7 @@ async def test_a_notification_is_taken_note_of(version: str, method: str) -> Non
     "method",
     ["initialize", "ping", "logging/setLevel", "resources/subscribe", "Tools/List", "nonsense"],
 )
-async def test_a_method_that_the_modern_era_does_not_have_is_404(method: str) -> None:
+async def test_a_method_that_the_modern_revision_lacks_is_404(method: str) -> None:
     async with rpc_client(server()) as peer:
         answer = await peer.ask(method, {"uri": "a://b"} if "/subscribe" in method else None)
 
@@ -104,7 +104,7 @@ async def test_a_method_that_the_modern_era_does_not_have_is_404(method: str) ->
 
 
 @pytest.mark.parametrize("method", ["server/discover", "prompts/list", "prompts/get", "nonsense"])
-async def test_a_method_that_the_initialize_era_does_not_have_is_no_http_error(method: str) -> None:
+async def test_a_method_that_legacy_revisions_lack_is_no_http_error(method: str) -> None:
     # A client of these revisions takes 404 for the end of its session.
     async with rpc_client(server(), "2025-11-25") as peer:
         answer = await peer.ask(method)

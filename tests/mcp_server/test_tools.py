@@ -51,7 +51,7 @@ async def add(a: int, b: int) -> int:
 
 
 @pytest.mark.parametrize("version", REVISIONS)
-async def test_a_tool_is_called_with_its_arguments_and_answers_in_every_era(version: str) -> None:
+async def test_a_tool_is_called_with_its_arguments_in_every_revision(version: str) -> None:
     async with rpc_client(server_with(add), version) as peer:
         answer = await peer.call("add", a=20, b=22)
 
@@ -74,7 +74,7 @@ async def test_a_modern_result_says_that_it_is_complete_and_who_answers() -> Non
 
 
 @pytest.mark.parametrize("version", LEGACY)
-async def test_a_result_of_the_initialize_era_has_no_type_and_no_meta(version: str) -> None:
+async def test_a_result_of_a_legacy_revision_has_no_type_and_no_meta(version: str) -> None:
     async with rpc_client(server_with(add), version) as peer:
         result = (await peer.call("add", a=1, b=2)).result
 

@@ -1,4 +1,4 @@
-"""Which addresses a stranger's URL may lead to."""
+"""Which addresses an untrusted URL may resolve to."""
 
 import ipaddress
 

@@ -1,4 +1,4 @@
-"""A service that does not answer is left in peace, and nobody waits for it in vain."""
+"""The circuit breaker: while a service does not respond, nobody waits for it."""
 
 import asyncio
 from typing import NoReturn

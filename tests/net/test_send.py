@@ -1,4 +1,4 @@
-"""Asking: refusals are answers, and everything else is as guarded as a fetch."""
+"""``send``: any status is a response, and the other limits are those of a fetch."""
 
 import ssl
 

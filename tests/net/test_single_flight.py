@@ -1,4 +1,4 @@
-"""Ask once for what many wait for, and keep the answer for a bounded time."""
+"""One load for concurrent callers, and a cache with a bounded lifetime."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""Reading a URL in the one way that everybody reads it."""
+"""A URL is accepted only if all parsers read it alike."""
 
 import pytest
 

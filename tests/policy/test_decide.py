@@ -1,4 +1,4 @@
-"""May this identity do this operation? Answered at once and in full."""
+"""Policy decisions: each names everything that the caller lacks."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""Rules that speak of who comes: people, services, or API keys."""
+"""Rules for kinds of callers: people, services and API keys."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The permission matrix: what it says, and that it never says "no wider" of what is."""
+"""The permission matrix, and its comparison with a snapshot."""
 
 import pytest
 from hypothesis import given, settings

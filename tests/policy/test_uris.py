@@ -1,4 +1,4 @@
-"""One rule for a resource holds for every URI that an application may take for it."""
+"""A rule for a resource holds for every URI that could mean the resource."""
 
 import pytest
 

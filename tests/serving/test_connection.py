@@ -1,4 +1,4 @@
-"""Requests on one connection: read in one way, answered in their order."""
+"""Requests on one connection are read in one way and answered in order."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""What one connection may take: a head of so many bytes, a request of so many seconds."""
+"""Limits of one connection, in bytes and in seconds."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""The event loop of our own servers: a bound on each turn, and nobody who is overlooked."""
+"""The event loop of our servers: each turn is bounded, and every connection gets its turn."""
 
 import asyncio
 import socket

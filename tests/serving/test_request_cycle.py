@@ -1,4 +1,4 @@
-"""Answers as they leave: framed in one way, and nothing in them that an application did not mean."""
+"""Responses are framed in one way, and headers cannot be injected."""
 
 import asyncio
 from typing import Any

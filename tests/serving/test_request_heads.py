@@ -1,4 +1,4 @@
-"""Heads that two readers could take for different requests, and what they are answered."""
+"""Ambiguous request heads, and the response to each."""
 
 import json
 

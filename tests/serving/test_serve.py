@@ -1,4 +1,4 @@
-"""A server of ours, from its start to the signal that ends it."""
+"""A server from its start to the signal that stops it."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""What only a real socket shows, under each loop that people run us on."""
+"""Behaviour on real sockets, with each supported event loop."""
 
 import asyncio
 import errno

@@ -1,4 +1,4 @@
-"""Every bad token, shown to the toolkit's own verifier, which takes the good one."""
+"""The verifier refuses every bad token, and accepts the good one."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The mint judged by an oracle that shares no code with it: PyJWT."""
+"""Tokens of the mint, verified with PyJWT, which shares no code with it."""
 
 from typing import Any, get_args
 

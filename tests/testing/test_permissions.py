@@ -1,4 +1,4 @@
-"""A snapshot of permissions fails a test when more people can do more, and not otherwise."""
+"""A snapshot test fails only if more people can do more."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The cache of verified tokens: an entry comes back as it was put, and takes little memory."""
+"""The cache of verified tokens: entries are returned unchanged, and are small."""
 
 import gc
 import json

@@ -1,4 +1,4 @@
-"""Identities kept decoded are those that are cached, and never one whose entry has expired."""
+"""Decoded identities: only cached ones, and never an expired one."""
 
 from dataclasses import dataclass
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""Compressed claims are the claims that were given, whatever they are compressed against."""
+"""Compressed claims decompress to the same claims, with any dictionary."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""A clock that is set back: nothing lasts for as much longer, neither a pause nor what is believed."""
+"""A clock that is set back prolongs no pause and no cached value."""
 
 import pytest
 

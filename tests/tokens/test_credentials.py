@@ -1,4 +1,4 @@
-"""JWTs and opaque tokens on one endpoint: which way each of them goes."""
+"""JWTs and opaque tokens at one endpoint: how each is verified."""
 
 from typing import Any
 

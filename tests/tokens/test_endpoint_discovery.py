@@ -1,4 +1,4 @@
-"""An endpoint of an issuer: where its metadata says it is, and for how long that is believed."""
+"""Discovered endpoints: from the issuer's metadata, and cached for a while."""
 
 import asyncio
 

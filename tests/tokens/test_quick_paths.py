@@ -1,4 +1,4 @@
-"""Each quick path says what its plain reference says, whatever comes in which order."""
+"""Each fast path equals its reference, in any order of calls."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Revoked tokens: refused within seconds, and never let in for want of the list."""
+"""Revoked tokens are refused within seconds, and never accepted without the list."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What came before is told from what comes for the first time, in little room and for long enough."""
+"""The filter of seen tokens: what it remembers, and how much memory it takes."""
 
 import gc
 import tracemalloc

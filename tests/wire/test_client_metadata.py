@@ -1,4 +1,4 @@
-"""What clients say of themselves: registrations and client ID metadata documents."""
+"""Client metadata: registrations and client ID metadata documents."""
 
 from dataclasses import replace
 from typing import Any

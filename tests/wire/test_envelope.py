@@ -71,7 +71,7 @@ def test_a_modern_request_whose_headers_agree_is_read() -> None:
 
 
 @pytest.mark.parametrize("version", [None, *LEGACY_VERSIONS])
-def test_a_request_of_the_initialize_era_needs_no_routing_headers(version: str | None) -> None:
+def test_a_legacy_request_needs_no_routing_headers(version: str | None) -> None:
     sent = [] if version is None else [(b"mcp-protocol-version", version.encode())]
     body = {"jsonrpc": "2.0", "id": "a", "method": "tools/call", "params": {"name": "add"}}
 
@@ -83,7 +83,7 @@ def test_a_request_of_the_initialize_era_needs_no_routing_headers(version: str |
 
 
 @pytest.mark.parametrize("method", ["initialize", "ping", "tools/list", "anything/else"])
-def test_params_may_be_left_out_in_the_initialize_era(method: str) -> None:
+def test_params_may_be_absent_in_a_legacy_request(method: str) -> None:
     envelope = read_envelope(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method}).encode(), [])
 
     assert envelope.method == method
@@ -117,7 +117,7 @@ def test_a_notification_has_no_id_and_needs_no_meta() -> None:
         pytest.param({"id": None, "error": {"code": 1, "message": "m"}}, id="error-without-id"),
     ],
 )
-def test_a_response_belongs_to_the_initialize_era(answer: dict[str, Any]) -> None:
+def test_a_posted_response_is_legacy(answer: dict[str, Any]) -> None:
     body = json.dumps({"jsonrpc": "2.0", **answer}).encode()
 
     assert read_envelope(body, []).is_response

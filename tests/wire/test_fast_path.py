@@ -1,4 +1,4 @@
-"""The fast path reads a request as the full path does, or leaves it to that."""
+"""The fast path reads a request as the full path does, or leaves it alone."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Protected-resource metadata: where it is, what it says, whom to believe."""
+"""Protected resource metadata: its URL, its members, and which documents are accepted."""
 
 import json
 from typing import Any

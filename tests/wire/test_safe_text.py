@@ -1,4 +1,4 @@
-"""What a reader does not see for what it is: spelled out for terminals, and left out of pages."""
+"""Misleading characters are escaped for terminals and removed from pages."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""Scopes as they travel."""
+"""Scope strings."""
 
 import pytest
 from hypothesis import given

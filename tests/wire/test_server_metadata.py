@@ -1,4 +1,4 @@
-"""Authorization server metadata: where it is and whether it may be believed."""
+"""Authorization server metadata: its URLs, and which documents are accepted."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""JSON that two parsers cannot read differently: what is let in, and what is not."""
+"""Strict JSON: only documents that all parsers read alike are accepted."""
 
 import json
 from typing import Any

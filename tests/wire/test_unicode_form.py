@@ -1,4 +1,4 @@
-"""Normal forms: what the standard library gives, without its quadratic sorting of marks."""
+"""Unicode normal forms, as the standard library gives them but in linear time."""
 
 import unicodedata
 from typing import Any

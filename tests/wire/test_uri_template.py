@@ -1,4 +1,4 @@
-"""URI templates, read backwards."""
+"""URI templates: the values of the variables in a URI."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""API keys at the verifier: what it remembers, and what it forgets at once."""
+"""Cached API keys, and how quickly a revoked one is forgotten."""
 
 import dataclasses
 

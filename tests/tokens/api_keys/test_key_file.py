@@ -1,4 +1,4 @@
-"""The file of API keys: read while it changes, written so that no reader finds half of it."""
+"""The file of API keys: atomic writes, and reads while it changes."""
 
 import dataclasses
 import json

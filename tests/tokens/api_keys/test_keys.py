@@ -1,4 +1,4 @@
-"""API keys: how they are written, what is kept, and who gets in with one."""
+"""API keys: their form, what is stored, and which ones are accepted."""
 
 import dataclasses
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the claims of a genuine token must say. One good token, wrong in one way at a time."""
+"""The claims of a token: one good token, wrong in one way at a time."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Keys that are found through their issuer's metadata."""
+"""Keys that are discovered through the issuer's metadata."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Scopes, roles and names, under whatever claim an issuer puts them."""
+"""Scopes, roles and names from the claims of each provider."""
 
 from typing import Any
 

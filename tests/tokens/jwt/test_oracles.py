@@ -1,4 +1,4 @@
-"""Our reading against others': published examples, and two libraries that we do not share code with."""
+"""Oracles: published examples, and two libraries that share no code with ours."""
 
 import contextlib
 import json

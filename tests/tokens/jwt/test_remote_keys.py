@@ -1,4 +1,4 @@
-"""Keys under a URL: fetched over real sockets, asked for once, and from nowhere else."""
+"""Remote keys: fetched once, over real sockets, and only from their URL."""
 
 import asyncio
 import json

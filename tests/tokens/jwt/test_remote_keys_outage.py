@@ -1,4 +1,4 @@
-"""Keys under a URL: for how long they are believed, also while their issuer is down."""
+"""Remote keys: how long they are used, also during an outage."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Keys that come and go, and key names that somebody invents."""
+"""Remote keys: rotation, and invented key ids."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Which tokens are signed by whom: algorithms, keys, and everything that only looks like one."""
+"""The verifier: algorithms, keys, and tokens that only look valid."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""What a verifier remembers, and when it forgets it."""
+"""The verifier's cache: what it keeps, and when it drops it."""
 
 from typing import Any
 

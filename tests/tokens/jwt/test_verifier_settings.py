@@ -1,4 +1,4 @@
-"""Whom a verifier may be told to trust, and what it tells of that."""
+"""The settings of a verifier: which issuers it can trust."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How an issuer is asked about an opaque token, and where."""
+"""Introspection requests: their form and their endpoint."""
 
 import base64
 import json

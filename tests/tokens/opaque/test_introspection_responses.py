@@ -1,4 +1,4 @@
-"""Opaque tokens: what of an issuer's answers is believed."""
+"""Introspection responses: which are accepted."""
 
 from typing import Any
 

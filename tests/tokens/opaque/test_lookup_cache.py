@@ -1,4 +1,4 @@
-"""Opaque tokens: for how long an issuer's answer holds."""
+"""Introspection responses: how long they are cached."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""While an issuer that looks tokens up is down, its callers are told so at once."""
+"""While an introspection endpoint is unavailable, callers get 503 without waiting."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Lookups that cannot be safe are refused at start, and their secrets show nowhere."""
+"""Unsafe introspection settings are refused at start-up, and no secret is shown."""
 
 from collections.abc import Callable
 from typing import Any
