@@ -59,6 +59,13 @@ def clients() -> str:
     return NOTE + clients_page(PROVIDERS)
 
 
+def configuration_schema() -> str:
+    """Return the JSON Schema of the file of ``doorward serve``."""
+    from doorward.config.schema import schema_text
+
+    return schema_text()
+
+
 def written_pages() -> Iterator[Path]:
     """Yield the pages that people write and that show files of the repository."""
     for page in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]:
@@ -91,6 +98,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/cli.md": command_line,
     "docs/providers.md": providers,
     "docs/clients.md": clients,
+    # For the site, and for the wheel.
+    "docs/doorward.schema.json": configuration_schema,
+    "src/doorward/config/doorward.schema.json": configuration_schema,
     **dict(drawings()),
 }
 

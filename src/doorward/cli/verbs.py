@@ -70,6 +70,12 @@ VERBS = (
         PROTECT,
     ),
     Verb(
+        "check",
+        "doorward.cli.server.check:check",
+        "Test a configuration file without serving it.",
+        PROTECT,
+    ),
+    Verb(
         "gateway",
         "doorward.cli.server.gateway:gateway",
         "Run a reverse proxy for one Keycloak realm, with CORS and the well-known paths.",

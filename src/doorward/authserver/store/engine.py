@@ -6,11 +6,12 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from alembic import command
 from alembic.config import Config
-from alembic.util import CommandError
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -48,6 +49,17 @@ class Store:
         self._write_lock: AbstractAsyncContextManager[object] = (
             asyncio.Lock() if self._is_sqlite else nullcontext()
         )
+
+    async def schema_state(self) -> Literal["empty", "older", "current"]:
+        """
+        Return how the schema compares with the one that this code expects; changes nothing.
+
+        Raises:
+            ConfigurationError: with reason ``unknown-revision``.
+            StoreUnavailable: 503.
+        """
+        async with self.reading() as connection:
+            return await connection.run_sync(_state)
 
     async def start(self) -> None:
         """
@@ -118,7 +130,14 @@ class Store:
 
 
 def _open(url: str, *, durable: bool) -> AsyncEngine:
-    engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    try:
+        engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    except ImportError as error:
+        raise ConfigurationError(
+            "no-database-driver",
+            f"The driver of the database is not installed: {error.name}.",
+            f"Install it: pip install {error.name}.",
+        ) from None
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, durable=durable)
     return engine
@@ -148,14 +167,29 @@ def _prepare_sqlite(engine: AsyncEngine, *, durable: bool) -> None:
 
 
 def _migrate(connection: Connection) -> None:
+    _state(connection)
+    command.upgrade(_alembic(connection), "head")
+
+
+def _state(connection: Connection) -> Literal["empty", "older", "current"]:
+    scripts = ScriptDirectory.from_config(_alembic(connection))
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found is None:
+        return "empty"
+    if found == scripts.get_current_head():
+        return "current"
+    # Without this, the migration would fail with a traceback, or later code with missing columns.
+    if found not in {one.revision for one in scripts.walk_revisions()}:
+        raise ConfigurationError(
+            "unknown-revision",
+            f"This version of Doorward does not know the schema {found[:40]!r} of the database.",
+            "Run the version that migrated it last, or a newer one.",
+        )
+    return "older"
+
+
+def _alembic(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, "head")
-    except CommandError as error:
-        raise ConfigurationError(
-            "unknown-revision",
-            f"This version of Doorward cannot migrate the database: {error}.",
-            "Run the version that migrated it last, or a newer one.",
-        ) from None
+    return config

@@ -1,0 +1,338 @@
+"""``check``: each finding is one sentence about one setting, and nothing is created or changed."""
+
+import asyncio
+import json
+import time
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doorward.authserver.store.engine import Store
+from doorward.config.check import check_file
+from doorward.config.findings import Finding
+from doorward.errors import ConfigurationError
+from doorward.net import Fetcher, FetchFailed, FetchRequest, FetchResponse
+from tests.config.conftest import SECRET, Write
+
+AS = """
+[authorization_server]
+issuer = "https://auth.example.com"
+database_url = "sqlite:///doorward.db"
+secret_file = "secret"
+"""
+SERVER = """
+[[mcp_servers]]
+resource = "https://mcp.example.com/mcp"
+upstream = "http://inside:9000/mcp"
+scopes = { "mcp:tools" = "Run tools" }
+policy = {}
+"""
+GOOGLE = """
+[[identity_providers]]
+kind = "google"
+client_id = "the-client"
+client_secret_file = "google-secret"
+allow = { domains = ["example.com"] }
+"""
+CALLBACK = "https://auth.example.com/callback/google"
+ISSUER = "https://accounts.google.com"
+METADATA = {
+    "issuer": ISSUER,
+    "authorization_endpoint": f"{ISSUER}/authorize",
+    "token_endpoint": f"{ISSUER}/token",
+    "jwks_uri": f"{ISSUER}/keys",
+    "response_types_supported": ["code"],
+    "subject_types_supported": ["public"],
+    "id_token_signing_alg_values_supported": ["RS256"],
+    "code_challenge_methods_supported": ["S256"],
+}
+
+
+class World(Fetcher):
+    """Everything that can be asked, by the beginning of its URL; whatever is not there is silent."""
+
+    def __init__(self, **answers: tuple[int, Any] | tuple[int, Any, dict[str, str]]) -> None:
+        super().__init__()
+        self.answers: dict[str, Any] = {}
+        self.skew = 0.0
+
+    def says(self, url: str, status: int, body: Any = "", **headers: str) -> None:
+        """Answer requests whose URL begins with ``url``."""
+        data = body if isinstance(body, str) else json.dumps(body)
+        dated = {"date": formatdate(time.time() - self.skew, usegmt=True), **headers}
+        self.answers[url] = FetchResponse(status, dated, data.encode(), None)
+
+    async def send(
+        self, url: str, request: FetchRequest, *, limit: int = 5 * 1024
+    ) -> FetchResponse:
+        for begin, answer in self.answers.items():
+            if url.startswith(begin):
+                return answer  # type: ignore[no-any-return]
+        raise FetchFailed(f"{url.split('/')[2]}: nobody there")
+
+    async def fetch(
+        self, url: str, *, accept: str = "application/json", limit: int = 5 * 1024
+    ) -> FetchResponse:
+        answer = await self.send(url, FetchRequest())
+        if answer.status != 200:
+            raise FetchFailed(str(answer.status))
+        return answer
+
+
+@pytest.fixture
+def world() -> World:
+    """A world in which everything is as it should be."""
+    world = World()
+    world.says("https://auth.example.com/.well-known/", 200, {"issuer": "https://auth.example.com"})
+    world.says(
+        "https://mcp.example.com/.well-known/", 200, {"resource": "https://mcp.example.com/mcp"}
+    )
+    world.says("http://inside:9000/mcp", 405)
+    world.says(f"{ISSUER}/.well-known/openid-configuration", 200, METADATA)
+    world.says(f"{ISSUER}/authorize", 302, location=f"{CALLBACK}?error=login_required&state=x")
+    world.says(f"{ISSUER}/token", 400, {"error": "invalid_grant"})
+    return world
+
+
+def found(file: Path, world: World) -> dict[str, Finding]:
+    """Return the findings by setting."""
+
+    async def collect() -> list[Finding]:
+        return [one async for one in check_file(file, fetcher=world)]
+
+    return {one.setting: one for one in asyncio.run(collect())}
+
+
+def test_a_file_that_works_has_nothing_to_change_and_nothing_is_created(
+    write: Write, world: World, tmp_path: Path
+) -> None:
+    file = write(AS + SERVER + GOOGLE, google_secret=SECRET)
+    before = sorted(tmp_path.iterdir())
+
+    findings = found(file, world)
+
+    assert {one.status for one in findings.values()} == {"ok"}
+    assert list(findings) == [
+        "file",
+        "authorization_server.secret_file",
+        "authorization_server.database_url",
+        "authorization_server.issuer",
+        "identity_providers[1].issuer",
+        "identity_providers[1].client_id",
+        "identity_providers[1].client_secret",
+        "mcp_servers[1].resource",
+        "mcp_servers[1].upstream",
+    ]
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_file_with_an_error_is_one_finding_with_its_line(write: Write, world: World) -> None:
+    file = write("isuer = 1")
+
+    (finding,) = found(file, world).values()
+
+    assert finding.status == "failed"
+    assert finding.sentence.startswith(f"{file}:1: isuer")
+
+
+def _nothing(world: World) -> None:
+    return None
+
+
+def _another_issuer(world: World) -> None:
+    world.says("https://auth.example.com/.well-known/", 200, {"issuer": "https://other.example"})
+
+
+def _a_page(world: World) -> None:
+    world.says("https://auth.example.com/.well-known/", 200, "<html>")
+
+
+def _gateway_error(world: World) -> None:
+    world.says("https://auth.example.com/.well-known/", 502)
+
+
+def _silence(world: World) -> None:
+    del world.answers["https://auth.example.com/.well-known/"]
+
+
+def _no_upstream(world: World) -> None:
+    del world.answers["http://inside:9000/mcp"]
+
+
+def _upstream_wants_a_token(world: World) -> None:
+    world.says("http://inside:9000/mcp", 401)
+
+
+def _upstream_elsewhere(world: World) -> None:
+    world.says("http://inside:9000/mcp", 404)
+
+
+def _provider_names_another(world: World) -> None:
+    metadata = {**METADATA, "issuer": "https://evil.example"}
+    world.says(f"{ISSUER}/.well-known/openid-configuration", 200, metadata)
+
+
+def _clock_is_ahead(world: World) -> None:
+    world.skew = 300
+    world.says(f"{ISSUER}/.well-known/openid-configuration", 200, METADATA)
+
+
+def _redirect_uri_is_unknown(world: World) -> None:
+    world.says(f"{ISSUER}/authorize", 400, "redirect_uri_mismatch")
+
+
+def _error_page(world: World) -> None:
+    world.says(f"{ISSUER}/authorize", 302, location=f"{ISSUER}/signin/oauth/error?x=1")
+
+
+def _redirect_to_somebody_else(world: World) -> None:
+    world.says(f"{ISSUER}/authorize", 302, location=f"{CALLBACK}.evil.example/?error=x")
+
+
+def _login_page(world: World) -> None:
+    world.says(f"{ISSUER}/authorize", 200, "<html>")
+
+
+def _wrong_secret(world: World) -> None:
+    world.says(f"{ISSUER}/token", 401, {"error": "invalid_client"})
+
+
+def _secret_unsaid(world: World) -> None:
+    world.says(f"{ISSUER}/token", 500)
+
+
+@pytest.mark.parametrize(
+    ("change", "setting", "status", "remedy"),
+    [
+        (_another_issuer, "authorization_server.issuer", "failed", "byte for byte"),
+        (_a_page, "authorization_server.issuer", "failed", "/.well-known/"),
+        (_gateway_error, "authorization_server.issuer", "warning", "doorward serve"),
+        (_silence, "authorization_server.issuer", "warning", "doorward serve"),
+        (_no_upstream, "mcp_servers[1].upstream", "failed", "Start it"),
+        (_upstream_wants_a_token, "mcp_servers[1].upstream", "failed", "forward_token"),
+        (_upstream_elsewhere, "mcp_servers[1].upstream", "failed", "/mcp"),
+        (_provider_names_another, "identity_providers[1].issuer", "failed", "byte for byte"),
+        (_clock_is_ahead, "identity_providers[1].issuer", "failed", "clock"),
+        (_redirect_uri_is_unknown, "identity_providers[1].client_id", "failed", CALLBACK),
+        (_error_page, "identity_providers[1].client_id", "failed", CALLBACK),
+        (_redirect_to_somebody_else, "identity_providers[1].client_id", "failed", CALLBACK),
+        (_login_page, "identity_providers[1].client_id", "warning", CALLBACK),
+        (_wrong_secret, "identity_providers[1].client_secret", "failed", "again"),
+        (_secret_unsaid, "identity_providers[1].client_secret", "warning", "first sign-in"),
+    ],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+def test_what_is_wrong_elsewhere_is_a_finding_with_a_remedy(
+    write: Write, world: World, change: Any, setting: str, status: str, remedy: str
+) -> None:
+    change(world)
+
+    findings = found(write(AS + SERVER + GOOGLE, google_secret=SECRET), world)
+
+    assert (findings[setting].status, findings[setting].hint != "") == (status, True)
+    assert remedy in findings[setting].hint
+    assert SECRET not in str(findings)
+
+
+def test_the_secret_file_must_be_private(write: Write, world: World, tmp_path: Path) -> None:
+    file = write(AS + SERVER, secret=SECRET)
+    (tmp_path / "secret").chmod(0o644)
+
+    finding = found(file, world)["authorization_server.secret_file"]
+
+    assert (finding.status, "chmod 600" in finding.hint) == ("failed", True)
+
+
+def test_a_folder_that_does_not_exist_cannot_have_the_database(write: Write, world: World) -> None:
+    file = write((AS + SERVER).replace("sqlite:///doorward.db", "sqlite:///none/doorward.db"))
+
+    finding = found(file, world)["authorization_server.database_url"]
+
+    assert (finding.status, "Create the folder" in finding.hint) == ("failed", True)
+
+
+def test_data_that_would_be_lost_is_a_warning(write: Write, world: World) -> None:
+    file = write((AS + SERVER).replace('database_url = "sqlite:///doorward.db"\n', ""))
+
+    assert found(file, world)["authorization_server.database_url"].status == "warning"
+
+
+async def _store(path: Path, revision: str | None = None) -> None:
+    store = Store(f"sqlite+aiosqlite:///{path}")
+    try:
+        await store.start()
+        if revision is not None:
+            async with store.writing() as connection:
+                await connection.exec_driver_sql(
+                    "UPDATE alembic_version SET version_num = ?", (revision,)
+                )
+    finally:
+        await store.aclose()
+
+
+def test_a_database_of_this_version_is_current(write: Write, world: World, tmp_path: Path) -> None:
+    asyncio.run(_store(tmp_path / "doorward.db"))
+
+    finding = found(write(AS + SERVER), world)["authorization_server.database_url"]
+
+    assert finding.status == "ok"
+    assert "current" in finding.sentence
+
+
+def test_a_database_of_a_later_version_is_refused_by_check_and_at_the_start(
+    write: Write, world: World, tmp_path: Path
+) -> None:
+    path = tmp_path / "doorward.db"
+    asyncio.run(_store(path, "9999"))
+
+    finding = found(write(AS + SERVER), world)["authorization_server.database_url"]
+    with pytest.raises(ConfigurationError) as refused:
+        asyncio.run(_store(path))
+
+    assert finding.status == "failed"
+    assert "9999" in finding.sentence
+    assert refused.value.reason == "unknown-revision"
+
+
+def test_a_password_of_the_database_is_not_shown(
+    write: Write, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE", f"postgresql://doorward:{SECRET}@127.0.0.1:1/doorward")
+    text = (AS + SERVER).replace(
+        'database_url = "sqlite:///doorward.db"', 'database_url_env = "DATABASE"'
+    )
+
+    finding = found(write(text), world)["authorization_server.database_url"]
+
+    assert finding.status == "failed"
+    assert SECRET not in str(finding)
+
+
+ALONE = """
+[[mcp_servers]]
+resource = "https://mcp.example.com/mcp"
+upstream = "http://inside:9000/mcp"
+issuer = "https://accounts.google.com"
+policy = {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "word"),
+    [
+        (_nothing, "ok", "clocks agree"),
+        (_provider_names_another, "failed", "https://evil.example"),
+        (_clock_is_ahead, "failed", "ahead of"),
+    ],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+def test_the_issuer_that_a_guard_trusts_is_asked_for_its_metadata(
+    write: Write, world: World, change: Any, status: str, word: str
+) -> None:
+    change(world)
+
+    finding = found(write(ALONE), world)["mcp_servers[1].issuer"]
+
+    assert (finding.status, word in finding.sentence) == (status, True)
