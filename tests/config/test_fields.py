@@ -36,6 +36,7 @@ GUARD = {
     "clock": "an object",
     "downstream": "for tools in this process, which call the next server",
     "app_path": "the path in upstream",
+    "companion": "an object",
     "open_paths": "nothing but the endpoint is forwarded",
     "serve_other_paths": "nothing but the endpoint is forwarded",
 }

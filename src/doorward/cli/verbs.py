@@ -64,6 +64,12 @@ VERBS = (
     Verb("api-key list", "doorward.cli.server.api_key:list_keys", "List the API keys in a file."),
     Verb("api-key revoke", "doorward.cli.server.api_key:revoke", "Revoke an API key for good."),
     Verb(
+        "init",
+        "doorward.cli.server.init:init",
+        "Write a configuration file from five answers.",
+        PROTECT,
+    ),
+    Verb(
         "serve",
         "doorward.cli.server.serve:serve",
         "Serve an authorization server and guarded MCP servers from one file.",

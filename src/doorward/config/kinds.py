@@ -76,7 +76,7 @@ class Text(Kind):
         require_type(value, str, place, self.example)
         if not value:
             raise ConfigurationError(
-                "empty-setting", f"{place} is empty.", "Give it a value, or remove the line."
+                "empty-setting", f"{place} is empty.", "Give it a value between the quotes."
             )
         return str(value)
 

@@ -160,7 +160,7 @@ class RemoteChecks:
             return failed(
                 setting,
                 f"The provider's metadata cannot be used: {error.detail}.",
-                "Set issuer to what the provider's metadata says, byte for byte.",
+                "Check issuer, byte for byte, and that this machine reaches the provider.",
             )
         if client.provider.sign_in.endpoints is not None:
             return ok(setting, f"{issuer} needs no metadata.")

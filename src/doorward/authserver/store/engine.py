@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.errors import ConfigurationError
+from doorward.wire.shell_command import shell_command
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _WRITING = "doorward_writing"
@@ -136,7 +137,7 @@ def _open(url: str, *, durable: bool) -> AsyncEngine:
         raise ConfigurationError(
             "no-database-driver",
             f"The driver of the database is not installed: {error.name}.",
-            f"Install it: pip install {error.name}.",
+            f"Install it: {shell_command('pip', 'install', str(error.name))}",
         ) from None
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, durable=durable)

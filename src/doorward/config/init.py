@@ -1,0 +1,267 @@
+"""Writes a first configuration file from five answers, and says what to do at the provider."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from doorward import idp
+from doorward.authserver import Allow, IdentityProvider
+from doorward.config.build import database_url
+from doorward.config.document import Document, Place
+from doorward.config.provider_screens import screen_of
+from doorward.config.settings import upstream_url
+from doorward.errors import ConfigurationError
+from doorward.wire import address
+from doorward.wire.shell_command import shell_command
+
+OWN_USERS = "own"
+_SCOPES = '"mcp:tools" = "Use the tools in your name"'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """
+    The five answers.
+
+    ``provider`` is a kind of ``doorward idp table``, the issuer of another one, or ``own``; with
+    ``issuer``, a kind whose issuer differs between customers. ``public_url`` is where clients reach
+    this service. ``allow`` names who may enter. ``upstream`` is where the MCP server listens, or
+    empty if a guard elsewhere protects it. ``data`` is a file or the URL of a database.
+    """
+
+    provider: str
+    public_url: str
+    allow: str = ""
+    upstream: str = ""
+    data: str = "doorward.db"
+    issuer: str | None = None
+    client_id: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The files to write, with their content, and the steps that remain for the operator."""
+
+    files: tuple[tuple[Path, str], ...]
+    steps: tuple[str, ...]
+
+    def write(self) -> None:
+        """
+        Write the files with mode 0600.
+
+        Raises:
+            ConfigurationError: ``file-exists``, nothing is written then; ``unwritable-file``.
+        """
+        for path, _ in self.files:
+            if path.exists() or path.is_symlink():
+                raise ConfigurationError(
+                    "file-exists",
+                    f"{path} exists, and is not overwritten.",
+                    "Name another file, or move this one away.",
+                )
+        for path, content in self.files:
+            try:
+                # O_EXCL: never through a link, and never over a file that has just appeared.
+                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write(content)
+            except OSError as error:
+                raise ConfigurationError(
+                    "unwritable-file",
+                    f"{path} cannot be written: {error.strerror}.",
+                    "Name a file in a folder that you may write to.",
+                ) from None
+
+
+def plan(answers: Answers, file: Path) -> Plan:
+    """
+    Return the files and the steps for ``answers``.
+
+    Raises:
+        ConfigurationError: an answer cannot be used; nothing is written.
+    """
+    for text in (answers.provider, answers.public_url, answers.allow, answers.upstream):
+        _require_plain(text)
+    issuer, resource = _addresses(answers)
+    provider = _provider(answers)
+    secrets: list[tuple[Path, str]] = []
+    data = _data(answers.data, file, secrets)
+    parts = [
+        "# Test it with: doorward check",
+        'listen = "127.0.0.1:8000"',
+        "",
+        "[authorization_server]",
+        f"issuer = {_text(issuer)}",
+        data,
+        'secret_file = "doorward.secret"   # created at the first start',
+        'trusted_proxies = ["127.0.0.1"]   # the proxy that ends TLS',
+    ]
+    if provider is not None:
+        secrets.append((file.parent / f"{provider.name}.secret", ""))
+        parts += _provider_lines(answers, provider)
+    parts += _server_lines(answers, resource)
+    text = "\n".join(parts) + "\n"
+    steps = _steps(answers, provider, issuer, file, text, resource)
+    return Plan(((file, text), *secrets), tuple(steps))
+
+
+def _addresses(answers: Answers) -> tuple[str, str]:
+    """Return the issuer and the resource: the origin, and the MCP endpoint at it."""
+    public = answers.public_url.rstrip("/")
+    address.require_resource(public)
+    issuer = address.origin_of(public)
+    if urlsplit(public).path:
+        return issuer, public
+    path = urlsplit(answers.upstream).path.rstrip("/") if answers.upstream else ""
+    return issuer, issuer + (path or "/mcp")
+
+
+def _provider(answers: Answers) -> IdentityProvider | None:
+    if answers.provider == OWN_USERS:
+        return None
+    kind: str | None = answers.provider
+    issuer = answers.issuer
+    if "://" in answers.provider:
+        kind, issuer = None, answers.provider
+    elif issuer is None and "{" in (preset := idp.find(answers.provider)).issuer:
+        raise ConfigurationError(
+            "provider-issuer",
+            f"The issuer of {preset.title} differs between its customers.",
+            f"Give --issuer, of the form {preset.issuer}.",
+        )
+    return IdentityProvider(
+        kind=kind, issuer=issuer, client_id=answers.client_id or "x", allow=allow_of(answers.allow)
+    )
+
+
+def allow_of(text: str) -> Allow:
+    """
+    Return who may enter: domains, e-mail addresses, ``group:NAME``, ``org:NAME``, or ``everyone``.
+
+    Raises:
+        ConfigurationError: ``nobody-allowed``, ``mixed-conditions``.
+    """
+    found = _conditions(text)
+    if len(found) > 1:
+        raise ConfigurationError(
+            "mixed-conditions",
+            f"{' and '.join(found)} are alternatives only in the file itself.",
+            "Name one kind here, and add other [[identity_providers.allow]] tables later.",
+        )
+    if "everyone" in found:
+        return Allow(everyone=True)
+    return Allow(**found)  # type: ignore[arg-type]  # never "everyone"
+
+
+def _conditions(text: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in text.replace(",", " ").split():
+        kind, colon, name = one.partition(":")
+        if one == "everyone":
+            found.setdefault("everyone", [])
+        elif colon and kind in ("group", "org"):
+            found.setdefault("groups" if kind == "group" else "organizations", []).append(name)
+        else:
+            found.setdefault("emails" if "@" in one else "domains", []).append(one)
+    return found
+
+
+def _data(answer: str, file: Path, secrets: list[tuple[Path, str]]) -> str:
+    """Return the line that names the database; a URL with a password goes into ``secrets``."""
+    url = answer if "://" in answer else f"sqlite:///{answer}"
+    _require_plain(url)
+    place = Place(Document(file, [], {}), ("database_url",))
+    if database_url(url, place).password is None:
+        return f"database_url = {_text(url)}"
+    secrets.append((file.parent / "database.secret", url + "\n"))
+    return 'database_url_file = "database.secret"'
+
+
+def _provider_lines(answers: Answers, provider: IdentityProvider) -> list[str]:
+    lines = ["", "[[identity_providers]]"]
+    if provider.kind is not None:
+        lines.append(f"kind = {_text(provider.kind)}")
+    if provider.kind is None or answers.issuer is not None:
+        lines.append(f"issuer = {_text(provider.issuer_url)}")
+    names = ", ".join(
+        f"{name} = [{', '.join(map(_text, values))}]" if values else f"{name} = true"
+        for name, values in _conditions(answers.allow).items()
+    )
+    return [
+        *lines,
+        f"client_id = {_text(answers.client_id)}",
+        f"client_secret_file = {_text(provider.name + '.secret')}",
+        f"allow = {{ {names} }}",
+    ]
+
+
+def _server_lines(answers: Answers, resource: str) -> list[str]:
+    if not answers.upstream:
+        return [
+            "",
+            "[[authorization_server.resources]]",
+            f"uri = {_text(resource)}",
+            f"scopes = {{ {_SCOPES} }}",
+        ]
+    try:
+        upstream_url(answers.upstream)
+    except ValueError:
+        raise ConfigurationError(
+            "not-an-upstream",
+            f"{answers.upstream[:200]!r} is not the URL of an MCP server.",
+            "Give the URL at which it listens, such as http://127.0.0.1:9000/mcp.",
+        ) from None
+    return [
+        "",
+        "[[mcp_servers]]",
+        f"resource = {_text(resource)}",
+        f"upstream = {_text(answers.upstream)}",
+        f"scopes = {{ {_SCOPES} }}",
+        "",
+        "[mcp_servers.policy]",
+        'base = { scopes = ["mcp:tools"] }',
+        'tools."*" = {}       # every tool; add lines such as: add = { roles = ["admin"] }',
+        'prompts."*" = {}',
+        'resources."*" = {}',
+    ]
+
+
+def _steps(
+    answers: Answers,
+    provider: IdentityProvider | None,
+    issuer: str,
+    file: Path,
+    text: str,
+    resource: str,
+) -> list[str]:
+    steps: list[str] = []
+    if provider is not None:
+        where = f"At {provider.title}: {screen_of(provider.kind).value}."
+        steps += [where, f"Enter this redirect URI: {issuer}/callback/{provider.name}"]
+        if not answers.client_id:
+            line = text.splitlines().index('client_id = ""') + 1
+            steps.append(f"Copy the client id into {file}, line {line}.")
+        secret = file.parent / f"{provider.name}.secret"
+        steps.append(f"Copy the client secret into {secret}, which only you can read.")
+    steps.append(f"Let the proxy for {issuer} forward every path to 127.0.0.1:8000.")
+    steps.append(f"Run: {shell_command('doorward', 'check', str(file))}")
+    if provider is None:
+        steps.append("Add a user, as the page about the authorization server says.")
+    steps.append(f"Run: {shell_command('doorward', 'serve', str(file))}")
+    return [*steps, f"Connect an MCP client to {resource}"]
+
+
+def _require_plain(text: str) -> None:
+    if not text.isprintable():
+        raise ConfigurationError(
+            "not-printable",
+            f"An answer has characters that cannot be printed: {text[:100]!r}.",
+            "Type it again.",
+        )
+
+
+def _text(value: str) -> str:
+    # JSON's text is a text of TOML as well.
+    return json.dumps(value)
