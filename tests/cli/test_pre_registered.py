@@ -219,6 +219,20 @@ def test_a_client_id_with_a_typing_error_is_not_the_next_sign_in_s(
     assert "(no-registration)" in again.err
 
 
+def test_a_wrong_secret_is_told_with_the_method_that_it_was_sent_by(
+    doorward: Command, fake_issuer: Registered, secret_file: Path
+) -> None:
+    secret_file.write_text("another")
+    words = (*CLIENT, "--issuer", ISSUER, "--client-secret-file", str(secret_file))
+
+    refused = doorward("login", SERVER, *words)
+
+    assert refused.status == 3
+    assert "(invalid-client)" in refused.err
+    assert "It was sent by client_secret_basic" in refused.err
+    assert "another" not in refused.err
+
+
 def test_a_browser_that_never_comes_back_is_told_with_the_redirect_uri(
     doorward: Command, fake_issuer: Registered, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

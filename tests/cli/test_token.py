@@ -7,7 +7,11 @@ from pathlib import Path
 import jwt
 import pytest
 
+from doorward import TrustedIssuer
+from doorward.idp import ASGARDEO
 from doorward.testing import SigningAlgorithm
+from doorward.tokens import Verifier
+from doorward.tokens.jwt.local_keys import LocalKeys
 from tests.cli.conftest import Command
 
 
@@ -60,6 +64,29 @@ def test_an_audience_may_be_a_client_id(doorward: Command, home: Path) -> None:
     )
 
     assert ended.document["claims"]["aud"] == "my-client-id"
+
+
+async def test_a_token_passes_for_one_of_asgardeo(
+    doorward: Command, tmp_path: Path, home: Path
+) -> None:
+    issuer = "https://api.asgardeo.io/t/acme/oauth2/token"
+    minted = doorward(
+        "token", "--username", "jane", "--audience", "my-client-id", "--client-id", "my-client-id",
+        "--issuer", issuer, "--algorithm", "RS256", "--generate-keys",
+    )  # fmt: skip
+    jwks = json.loads((tmp_path / "signing-key.jwks.json").read_text())
+    assert ASGARDEO.profile is not None
+    trusted = TrustedIssuer(
+        issuer=issuer,
+        audience="my-client-id",
+        algorithms=ASGARDEO.algorithms,
+        profile=ASGARDEO.profile,
+        keys=LocalKeys(lambda: jwks),
+    )
+
+    identity = await Verifier([trusted]).verify(minted.out.strip().encode())
+
+    assert (identity.subject, identity.client_id) == ("jane", "my-client-id")
 
 
 def test_a_guest_needs_no_scope(doorward: Command, home: Path) -> None:

@@ -10,9 +10,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import pytest
 
-from doorward.client import DeviceCode, FileStore, InsufficientScope, TokenStore, open_connection
+from doorward.client import (
+    ClientConfig,
+    DeviceCode,
+    FileStore,
+    InsufficientScope,
+    TokenStore,
+    open_connection,
+)
 from tests.e2e.form_browser import BrowserStuck, FormBrowser
 from tests.e2e.guarded import READ, guarded
 from tests.e2e.html_forms import Form, Page
@@ -126,6 +134,51 @@ async def test_the_sdks_example_server_registers_and_signs_in(
     assert tokens is not None
     assert tokens.issuer == at_the_sdks_example.issuer
     assert tokens.scopes == {"user"}
+
+
+@needs_node
+async def test_a_web_client_with_a_secret_signs_in_at_node_oidc_provider_and_renews(
+    at_oidc_provider: ProtectedServer, tmp_path: Path
+) -> None:
+    port = free_port()
+    async with httpx2.AsyncClient() as http:
+        place = f"{at_oidc_provider.issuer}/.well-known/openid-configuration"
+        endpoint = (await http.get(place)).json()["registration_endpoint"]
+        wanted = {
+            "redirect_uris": [f"http://127.0.0.1:{port}/callback"],
+            "application_type": "native",
+            "token_endpoint_auth_method": "client_secret_basic",
+            "grant_types": ["authorization_code", "refresh_token"],
+        }
+        made = (await http.post(endpoint, json=wanted)).json()
+    client_config = ClientConfig(
+        client_id=made["client_id"],
+        client_secret=made["client_secret"],
+        issuer=at_oidc_provider.issuer,
+    )
+    token_store = TokenStore(FileStore(tmp_path))
+    async with (
+        visitor() as somebody,
+        open_connection(
+            at_oidc_provider.url,
+            token_store=token_store,
+            browser=somebody.walk,
+            timeout=30.0,
+            client_config=client_config,
+            port=port,
+        ) as connection,
+    ):
+        first = await connection.log_in()
+        await connection.client.list_tools()
+    assert first is not None
+    # As a later command does: it knows the client from the token store alone.
+    async with open_connection(
+        at_oidc_provider.url, token_store=token_store, interactive=False
+    ) as later:
+        renewed = await later.sign_in.refresh(at_oidc_provider.url, first)
+        await later.client.list_tools()
+
+    assert renewed.access_token != first.access_token
 
 
 @needs_node

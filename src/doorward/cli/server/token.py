@@ -18,7 +18,7 @@ from doorward.wire.address import require_issuer, require_resource
 EPILOG = examples(
     "doorward token --username alice --scopes mcp:read,mcp:tools --generate-keys",
     "doorward token --username admin --scopes mcp:read,mcp:tools,mcp:prompts --roles admin",
-    "doorward token --username alice --audience my-client-id",
+    "doorward token --username alice --audience my-client-id --client-id my-client-id --algorithm RS256",
     "curl -H \"Authorization: Bearer $(doorward token --username guest --scopes '')\" ...",
 )
 

@@ -37,8 +37,8 @@ _ERRORS = {
 
 
 _HINTS = {
-    "invalid_client": "Check the client id. If the client has a secret, check --client-secret-file; if "
-    "it has none, register it as a public client.",
+    "invalid_client": "Check the client id. If the client has a secret, add --client-secret-file and "
+    "--issuer; if it has none, register it as a public client, with the method none.",
     "unauthorized_client": "Allow this client the grant at the issuer.",
     "invalid_scope": "Request other scopes with --scope, or allow the client these scopes at the issuer.",
     "invalid_target": "The server's operator must register the server's URL at its issuer.",
@@ -189,7 +189,15 @@ async def _post_with_nonce(
         answer = await _post(http_client, server, registration, form, clock, prover)
     if answer.status == 200:
         return answer
-    raise error_of(answer, "token endpoint")
+    error = error_of(answer, "token endpoint")
+    if error.reason == "invalid-client" and registration.client_secret is not None:
+        raise SignInFailed(
+            "invalid-client",
+            error.problem,
+            f"Check the client id and the secret. It was sent by {registration.auth_method}, which the "
+            "issuer advertises: the client must be registered for that method.",
+        )
+    raise error
 
 
 def error_of(answer: HttpResponse, what: str) -> SignInFailed | Unreachable:
