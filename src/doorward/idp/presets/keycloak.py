@@ -138,8 +138,8 @@ KEYCLOAK = Preset(
         place=UNSOURCED.suggests(
             "Clients > Create client: Standard flow on, Client authentication off, or on for a client with a secret; Valid redirect URIs."
         ),
-        redirect_uris=UNSOURCED.suggests(
-            "The port of http://localhost and http://127.0.0.1 is ignored; * at the end matches the rest."
+        redirect_uris=Source(_MEASURED.where, date(2026, 11, 30)).says(
+            "A loopback address without a port accepts every port; with one, that port alone. * at the end matches the rest."
         ),
     ),
     matrix=Matrix(
