@@ -6,9 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.authserver.harness import AuthServerHarness, keep_one_migrated_database, use_cheap_hashes
+from tests.authserver.harness import (
+    AuthServerHarness,
+    compile_statements_once,
+    keep_one_migrated_database,
+    use_cheap_hashes,
+)
 
 use_cheap_hashes()
+compile_statements_once()
 keep_one_migrated_database()
 
 

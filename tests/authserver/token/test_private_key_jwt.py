@@ -511,6 +511,7 @@ async def test_keys_at_a_jwks_uri_are_fetched_once_and_again_for_a_new_kid(
     assert fetcher.asked == [JWKS_URI] * 2
 
 
+@pytest.mark.slow
 @proves("S90", "refuses", "private_key_jwt is checked whole")
 async def test_invented_kids_make_few_fetches(
     start_authserver: StartAuthServer, fetcher: FakeDocumentFetcher

@@ -149,6 +149,7 @@ async def test_a_store_that_is_gone_is_503_as_well(bridge: Bridge, clock: Any) -
     assert again.response.status_code == 200
 
 
+@pytest.mark.slow
 @proves("S199", "accepts", "one provider refresh")
 @proves("S199", "refuses", "one provider refresh")
 async def test_many_clients_of_one_session_refresh_once_at_the_provider(
@@ -173,6 +174,7 @@ async def test_many_clients_of_one_session_refresh_once_at_the_provider(
     assert len(refreshes(bridge.provider)) == 1
 
 
+@pytest.mark.slow
 @proves("S199", "accepts", "one provider refresh")
 async def test_a_second_process_waits_for_the_answer_of_the_first(
     start_bridge: StartBridge, clock: Any, tmp_path: Any
