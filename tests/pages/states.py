@@ -9,6 +9,7 @@ from doorward.authserver.pages.pages import (
     ErrorPage,
     MessagePage,
     Page,
+    ProviderCard,
     ScopeLine,
     SignInPage,
 )
@@ -79,6 +80,10 @@ SIGN_IN = SignInPage(
     csrf="csrf-77",
     client=PROGRAM,
 )
+PROVIDERS = (
+    ProviderCard(title="Google", host="accounts.google.com", action="/sign-in/google"),
+    ProviderCard(title="W" * 200, host="login.example", action="/sign-in/company"),
+)
 SCOPES = (
     ScopeLine(name="mcp:read", description="See what the server offers", new=False),
     ScopeLine(name="mcp:tools", description="Use its tools", new=True),
@@ -117,6 +122,10 @@ STATES: dict[str, Page] = {
     "sign-in-wrong": replace(SIGN_IN, username="alice", problem="Wrong username or password."),
     "sign-in-demo": replace(SIGN_IN, client=SITE, demo_users=("alice", "bob", "admin", "guest")),
     "sign-in-alone": replace(SIGN_IN, client=None),
+    "sign-in-providers": replace(SIGN_IN, providers=PROVIDERS),
+    "sign-in-providers-only": replace(
+        SIGN_IN, providers=PROVIDERS, own_users=False, problem="Google did not sign you in."
+    ),
     "consent": CONSENT,
     "consent-remembered": replace(
         CONSENT, remembered=True, scopes=tuple(replace(scope, new=False) for scope in SCOPES)
