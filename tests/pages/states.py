@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 from doorward.authserver.pages.pages import (
+    AccountPage,
+    ApplicationCard,
     ClientCard,
     ConsentPage,
     ContinuePage,
     ErrorPage,
+    GrantCard,
     MessagePage,
     Page,
     ProviderCard,
@@ -117,7 +120,41 @@ CONTINUE = ContinuePage(
     target="nice-editor://anysphere.mcp/oauth/callback?code=abc&state=x%20y&iss=https%3A%2F%2Fa",
 )
 
+GRANT = GrantCard(
+    id="5f0c1f7f4c0d4a0f8f0a3b1c2d3e4f50",
+    resource="http://localhost:9000/mcp",
+    resource_name="Demo tools",
+    permissions=SCOPES[:2],
+    browser="Firefox on Windows",
+    since=1_796_000_000.0,
+    last_used=1_796_040_000.0,
+)
+ACCOUNT = AccountPage(
+    service=SERVICE,
+    username="alice",
+    applications=(
+        ApplicationCard(
+            name="Inspector",
+            identifier="dw-8f2c41d09b7e1122.3dfc760b33164883e2c8cce9ee9823d78b89dbe3",
+            identifier_host=None,
+            grants=(GRANT,),
+        ),
+        ApplicationCard(
+            name="Tea Room",
+            identifier="https://tearoom.example/oauth/client.json",
+            identifier_host="tearoom.example",
+            grants=(GRANT, replace(GRANT, browser=None, last_used=None, permissions=())),
+        ),
+    ),
+    csrf="csrf-77",
+    end_action="/account/end",
+    sign_out_action="/sign-out",
+)
+
 STATES: dict[str, Page] = {
+    "account": ACCOUNT,
+    "account-ended": replace(ACCOUNT, ended=True),
+    "account-empty": replace(ACCOUNT, applications=()),
     "sign-in": SIGN_IN,
     "sign-in-wrong": replace(SIGN_IN, username="alice", problem="Wrong username or password."),
     "sign-in-demo": replace(SIGN_IN, client=SITE, demo_users=("alice", "bob", "admin", "guest")),

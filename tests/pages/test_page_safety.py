@@ -7,14 +7,22 @@ from dataclasses import replace
 
 import pytest
 
-from doorward.authserver.pages.pages import SECURITY_HEADERS, Page, ScopeLine, render
+from doorward.authserver.pages.pages import (
+    SECURITY_HEADERS,
+    ApplicationCard,
+    Page,
+    ScopeLine,
+    render,
+)
 from doorward.authserver.pages.safe_text import plain
 from tests.ledger import proves
 from tests.pages.reading import Document, read
 from tests.pages.states import (
+    ACCOUNT,
     CONSENT,
     CONTINUE,
     ERROR,
+    GRANT,
     HOSTILE,
     MESSAGE,
     SIGN_IN,
@@ -48,7 +56,12 @@ def pages_saying(text: str) -> list[Page]:
     )
     message = replace(MESSAGE, title=text, text=text)
     following = replace(CONTINUE, client=client)
-    return [consent, sign_in, error, message, following, replace(consent, service=text)]
+    grant = replace(GRANT, resource=text, resource_name=text, browser=text)
+    grant = replace(grant, permissions=(ScopeLine(name=text, description=text, new=False),))
+    application = ApplicationCard(name=text, identifier=text, identifier_host=None, grants=(grant,))
+    account = replace(ACCOUNT, username=text, csrf=text, applications=(application,))
+    other: list[Page] = [account, replace(consent, service=text)]
+    return [consent, sign_in, error, message, following, *other]
 
 
 def pages_leading_to(text: str) -> list[Page]:
@@ -58,6 +71,10 @@ def pages_leading_to(text: str) -> list[Page]:
         replace(CONSENT, client=client),
         replace(SIGN_IN, client=client),
         replace(CONTINUE, target=text),
+        replace(
+            ACCOUNT,
+            applications=(replace(ACCOUNT.applications[0], identifier_host=text, identifier=text),),
+        ),
     ]
 
 

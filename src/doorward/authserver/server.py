@@ -16,6 +16,7 @@ from doorward.authserver.clients.assertions import ClientAssertions
 from doorward.authserver.clients.metadata_documents import ClientMetadataDocuments
 from doorward.authserver.clients.registered_ids import RegisteredIds
 from doorward.authserver.clients.registry import Clients
+from doorward.authserver.endpoints.account import AccountEndpoint
 from doorward.authserver.endpoints.consent import ConsentEndpoint
 from doorward.authserver.endpoints.introspection import IntrospectionEndpoint
 from doorward.authserver.endpoints.no_route import NoRoute
@@ -199,6 +200,7 @@ def _routes(services: Services) -> list[Route]:
     settings = services.settings
     prefix = settings.prefix
     sign_in, consent = SignInEndpoint(services), ConsentEndpoint(services)
+    account = AccountEndpoint(services)
     pages: list[tuple[str, str, Handler]] = [
         ("GET", "/authorize", AuthorizeEndpoint(services).get),
         ("POST", "/sign-in", sign_in.post),
@@ -206,6 +208,9 @@ def _routes(services: Services) -> list[Route]:
         ("POST", "/sign-out", sign_in.sign_out),
         ("GET", "/consent", consent.get),
         ("POST", "/consent", consent.post),
+        ("GET", "/account", account.get),
+        ("POST", "/account/sign-in", account.sign_in),
+        ("POST", "/account/end", account.end),
     ]
     if settings.identity_providers:
         provider_sign_in = ProviderSignInEndpoint(services)

@@ -118,11 +118,26 @@ async def complete_sign_in(
     if user.disabled:
         raise AccessDenied(f"user {user.id} is disabled", description="This account is disabled.")
     await services.transactions.set_user(transaction.handle, browser, user.id)
+    next_page = services.settings.url(f"/consent?transaction={transaction.handle}")
+    return await signed_in_redirect(
+        services, browser, user, next_page, amr=amr, provider_session_id=provider_session_id
+    )
+
+
+async def signed_in_redirect(
+    services: Services,
+    browser: Browser,
+    user: User,
+    next_page: str,
+    *,
+    amr: Sequence[str],
+    provider_session_id: str | None = None,
+) -> Response:
+    """Return the redirect to ``next_page`` in a fresh session; the browser becomes a known one."""
     session_id = await services.sessions.create(user, browser.session_id, provider_session_id)
     known_browser = await services.known_browsers.remember(user, browser.known_secret)
     services.record_event("sign-in.succeeded", user=user.id, amr=" ".join(amr))
     # 303: reloading the next page must not send a password or a provider's code again.
-    next_page = services.settings.url(f"/consent?transaction={transaction.handle}")
     response = RedirectResponse(next_page, 303, headers=dict(pages.SECURITY_HEADERS))
     services.cookies.set_session(response, session_id)
     services.cookies.set_known_browser(response, known_browser)

@@ -10,7 +10,7 @@ from doorward.authserver.rate_limits import RateLimits, address_key
 from doorward.authserver.refusals import TooManyRequests
 from doorward.authserver.services import Services
 from doorward.authserver.users.cookies import Browser
-from doorward.authserver.users.users import canonical_username
+from doorward.authserver.users.users import User, canonical_username
 
 _FROM_NETWORK = "Too many sign-ins from your network. Try again in {wait}."
 _OF_NETWORK = "Too many wrong passwords for this username from your network. Try again in {wait}."
@@ -64,6 +64,39 @@ async def begin_attempt(
         (_OF_NETWORK, per_source, "sign-in-name-address", name, peer),
         (_OF_NAME, settings.sign_in_failures_per_name, "sign-in-name", name),
     )
+
+
+async def user_with_password(
+    services: Services, request: Request, browser: Browser, username: str, password: str
+) -> User | None:
+    """
+    Return the user with that username and password, or ``None``; count and record failures.
+
+    Raises:
+        TooManyRequests: as ``begin_attempt`` does.
+    """
+    try:
+        attempt = await begin_attempt(services, request, browser, username)
+    except TooManyRequests:
+        await _record_failure(services, username, "too-many")
+        raise
+    try:
+        user = await services.users.authenticate(username, password)
+    except BaseException:
+        # An outage of the database must not count as wrong passwords.
+        attempt.uncount()
+        raise
+    if user is None:
+        await _record_failure(services, username, "wrong-password")
+        return None
+    attempt.uncount()
+    return user
+
+
+async def _record_failure(services: Services, username: str, reason: str) -> None:
+    # Only the id of an existing user is logged: people type passwords into the username field.
+    known = await services.users.find(username)
+    services.record_event("sign-in.failed", user=known.id if known else "unknown", reason=reason)
 
 
 def _counted(limits: RateLimits, *counts: tuple[str, ...]) -> PasswordAttempt:

@@ -8,7 +8,7 @@ from doorward.authserver.authorize.sign_in import (
     complete_sign_in,
     sign_in_page,
 )
-from doorward.authserver.endpoints.password_attempts import begin_attempt
+from doorward.authserver.endpoints.password_attempts import user_with_password
 from doorward.authserver.grants.transactions import Transaction
 from doorward.authserver.pages import pages
 from doorward.authserver.refusals import FormRefused, TooManyRequests
@@ -19,7 +19,7 @@ from doorward.wire.oauth.parameters import Parameters, parse_parameters
 
 LONGEST_FORM = 16 * 1024
 
-_WRONG_CREDENTIALS = "Wrong username or password."
+WRONG_CREDENTIALS = "Wrong username or password."
 
 
 async def read_form(request: Request) -> Parameters:
@@ -51,22 +51,13 @@ class SignInEndpoint:
         transaction, browser = await self._transaction(request, form)
         username, password = form.one("username") or "", form.one("password") or ""
         try:
-            attempt = await begin_attempt(services, request, browser, username)
+            user = await user_with_password(services, request, browser, username, password)
         except TooManyRequests as refusal:
-            await self._record_failure(username, "too-many")
             page = await self._again(transaction, browser, username, refusal.description, 429)
             page.headers["Retry-After"] = str(refusal.retry_after)
             return page
-        try:
-            user = await services.users.authenticate(username, password)
-        except BaseException:
-            # An outage of the database must not count as wrong passwords.
-            attempt.uncount()
-            raise
         if user is None:
-            await self._record_failure(username, "wrong-password")
-            return await self._again(transaction, browser, username, _WRONG_CREDENTIALS, 200)
-        attempt.uncount()
+            return await self._again(transaction, browser, username, WRONG_CREDENTIALS, 200)
         return await complete_sign_in(services, browser, transaction, user, amr=["pwd"])
 
     async def switch(self, request: Request) -> Response:
@@ -103,13 +94,6 @@ class SignInEndpoint:
         handle = form.one("transaction") or ""
         browser = self._services.cookies.require_own_form(request, handle, form.one("csrf"))
         return await self._services.transactions.find(handle, browser), browser
-
-    async def _record_failure(self, username: str, reason: str) -> None:
-        # Only the id of an existing user is logged: people type passwords into the username field.
-        known = await self._services.users.find(username)
-        self._services.record_event(
-            "sign-in.failed", user=known.id if known else "unknown", reason=reason
-        )
 
     async def _again(
         self, transaction: Transaction, browser: Browser, username: str, problem: str, status: int

@@ -7,6 +7,7 @@ strangers chose (a client's name and URIs), so that no caller can forget it.
 import base64
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jinja2
@@ -135,7 +136,48 @@ class ContinuePage:
     target: str
 
 
-Page = SignInPage | ConsentPage | ErrorPage | MessagePage | ContinuePage
+@dataclass(frozen=True, kw_only=True)
+class GrantCard:
+    """What one installation of an application may do; times are in seconds since 1970."""
+
+    id: str
+    resource: str
+    resource_name: str | None
+    permissions: tuple[ScopeLine, ...]
+    browser: str | None
+    since: float
+    last_used: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplicationCard:
+    """An application with access. ``name`` is unverified, as in ``ClientCard``."""
+
+    name: str | None
+    identifier: str
+    identifier_host: str | None
+    grants: tuple[GrantCard, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountPage:
+    """
+    The applications with access to an account.
+
+    ``end_action`` gets a POST of ``csrf`` and ``grant``, or of ``csrf`` and ``client`` for all of an
+    application.
+    """
+
+    service: str
+    username: str
+    applications: tuple[ApplicationCard, ...]
+    csrf: str
+    end_action: str
+    sign_out_action: str
+    ended: bool = False
+
+
+Page = SignInPage | ConsentPage | ErrorPage | MessagePage | ContinuePage | AccountPage
 
 # No form-action: Chromium applies it to the redirect after a POST too, which goes to the client's
 # redirect URI. The Allow button would do nothing.
@@ -159,11 +201,16 @@ _NAMES = {
     ErrorPage: "error.html",
     MessagePage: "message.html",
     ContinuePage: "continue.html",
+    AccountPage: "account.html",
 }
 
 
 def _destination_of(client: ClientCard) -> Destination:
     return read_destination(client.redirect_uri, loopback_only=client.loopback_only)
+
+
+def _minute(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0")
 
 
 def _environment() -> jinja2.Environment:
@@ -181,6 +228,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["uri"] = safe_text.visible_uri
     environment.filters["host"] = read_host
     environment.filters["link"] = safe_text.link
+    environment.filters["minute"] = _minute
     environment.filters["destination"] = _destination_of
     return environment
 

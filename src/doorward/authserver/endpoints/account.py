@@ -1,0 +1,169 @@
+"""``/account``: which applications have access to an account, and the end of that access."""
+
+from itertools import groupby
+from urllib.parse import urlsplit
+
+from sqlalchemy import ColumnElement
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from doorward.authserver.authorize.sign_in import signed_in_redirect
+from doorward.authserver.endpoints.password_attempts import user_with_password
+from doorward.authserver.endpoints.sign_in import WRONG_CREDENTIALS, read_form
+from doorward.authserver.grants.active_grants import ActiveGrant, end_grants, list_active_grants
+from doorward.authserver.pages import pages
+from doorward.authserver.refusals import FormRefused, TooManyRequests
+from doorward.authserver.responses import page_response
+from doorward.authserver.services import Services
+from doorward.authserver.store.schema import grants
+from doorward.authserver.users.cookies import Browser
+from doorward.authserver.users.users import User
+from doorward.wire.oauth.client_metadata import looks_like_url
+from doorward.wire.oauth.parameters import parse_parameters
+
+# What the form tokens of these pages are bound to, in place of a transaction. No handle of a
+# transaction looks like it.
+_FORM = "/account"
+
+
+class AccountEndpoint:
+    """
+    Shows users what they allowed, and ends it.
+
+    A form counts only in the browser that it was sent to, and changes only what the signed-in user
+    allowed.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def get(self, request: Request) -> Response:
+        """Return the list of applications, or the sign-in page."""
+        browser = self._services.cookies.browser(request)
+        session = await self._services.sessions.find(browser.session_id)
+        if session is None:
+            return self._sign_in_page(browser)
+        ended = parse_parameters(request.scope["query_string"]).one("ended") is not None
+        return await self._account_page(browser, session.user, ended=ended)
+
+    async def sign_in(self, request: Request) -> Response:
+        """Check username and password, and return the redirect to the list in a new session."""
+        services = self._services
+        if not services.settings.has_own_users:
+            raise FormRefused("passwords are not accepted here")
+        form = await read_form(request)
+        browser = services.cookies.require_own_form(request, _FORM, form.one("csrf"))
+        username, password = form.one("username") or "", form.one("password") or ""
+        try:
+            user = await user_with_password(services, request, browser, username, password)
+        except TooManyRequests as refusal:
+            page = self._sign_in_page(browser, username, refusal.description, 429)
+            page.headers["Retry-After"] = str(refusal.retry_after)
+            return page
+        if user is None:
+            return self._sign_in_page(browser, username, WRONG_CREDENTIALS)
+        return await signed_in_redirect(
+            services, browser, user, services.settings.url("/account"), amr=["pwd"]
+        )
+
+    async def end(self, request: Request) -> Response:
+        """End one grant of the user, or all of one application; return the redirect to the list."""
+        services = self._services
+        form = await read_form(request)
+        browser = services.cookies.require_own_form(request, _FORM, form.one("csrf"))
+        session = await services.sessions.find(browser.session_id)
+        if session is None:
+            raise FormRefused("nobody is signed in any more")
+        which = _chosen(form.one("grant"), form.one("client"))
+        # Whatever the form names: nobody ends what somebody else allowed.
+        mine = grants.c.user_id == session.user.id
+        async with services.store.writing() as connection:
+            ended = await end_grants(connection, mine & which, "ended-by-user", services.clock())
+        services.record_event("grant.ended", user=session.user.id, grants=str(ended))
+        # 303: reloading the list must not end anything again.
+        target = services.settings.url("/account?ended=1")
+        return RedirectResponse(target, 303, headers=dict(pages.SECURITY_HEADERS))
+
+    async def _account_page(self, browser: Browser, user: User, *, ended: bool) -> Response:
+        services, settings = self._services, self._services.settings
+        async with services.store.reading() as connection:
+            found = await list_active_grants(
+                connection,
+                services.clock(),
+                grants.c.user_id == user.id,
+                grants.c.created_at >= settings.revoke_before,
+            )
+        page = pages.AccountPage(
+            service=settings.service_name,
+            username=user.display_name or user.username,
+            applications=tuple(
+                self._application(client_id, list(theirs))
+                for client_id, theirs in groupby(found, lambda grant: grant.client_id)
+            ),
+            csrf=services.cookies.form_token(browser, _FORM),
+            end_action=settings.url("/account/end"),
+            sign_out_action=settings.url("/sign-out"),
+            ended=ended,
+        )
+        response = page_response(page)
+        services.cookies.set_browser(response, browser)
+        return response
+
+    def _application(self, client_id: str, found: list[ActiveGrant]) -> pages.ApplicationCard:
+        return pages.ApplicationCard(
+            name=found[0].client_name,
+            identifier=client_id,
+            identifier_host=urlsplit(client_id).netloc if looks_like_url(client_id) else None,
+            grants=tuple(self._grant(grant) for grant in found),
+        )
+
+    def _grant(self, grant: ActiveGrant) -> pages.GrantCard:
+        resource = self._services.settings.resource(grant.resource)
+        descriptions = resource.scopes if resource else {}
+        return pages.GrantCard(
+            id=grant.id,
+            resource=grant.resource,
+            resource_name=resource.name if resource else None,
+            permissions=tuple(
+                pages.ScopeLine(name=name, description=descriptions.get(name, name), new=False)
+                for name in grant.scopes
+            ),
+            browser=grant.browser,
+            since=grant.created_at,
+            last_used=grant.last_used_at,
+        )
+
+    def _sign_in_page(
+        self, browser: Browser, username: str = "", problem: str | None = None, status: int = 200
+    ) -> Response:
+        services, settings = self._services, self._services.settings
+        if not settings.has_own_users:
+            # A sign-in at a provider belongs to the request of an application.
+            return page_response(
+                pages.MessagePage(
+                    service=settings.service_name,
+                    title="You are not signed in",
+                    text="Sign in from one of your applications, then open this page again.",
+                )
+            )
+        page = pages.SignInPage(
+            service=settings.service_name,
+            action=settings.url("/account/sign-in"),
+            transaction=_FORM,
+            csrf=services.cookies.form_token(browser, _FORM),
+            client=None,
+            username=username,
+            problem=problem,
+            demo_users=settings.demo_users,
+        )
+        response = page_response(page, status)
+        services.cookies.set_browser(response, browser)
+        return response
+
+
+def _chosen(grant_id: str | None, client_id: str | None) -> ColumnElement[bool]:
+    if grant_id is not None and client_id is None:
+        return grants.c.id == grant_id
+    if client_id is not None and grant_id is None:
+        return grants.c.client_id == client_id
+    raise FormRefused("the form names neither one grant nor one client")
