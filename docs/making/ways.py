@@ -61,7 +61,12 @@ WAYS: Mapping[str, Sequence[Call]] = {
         ),
         Call(_AUTHORIZE, "authserver/authorize/checks", "read_request"),
         Call(_AUTHORIZE, "authserver/grants/transactions", "create", "Tied to this browser."),
-        Call("authserver/endpoints/sign_in", "authserver/users/users", "authenticate"),
+        Call(
+            "authserver/endpoints/sign_in",
+            "authserver/endpoints/password_attempts",
+            "user_with_password",
+        ),
+        Call("authserver/endpoints/password_attempts", "authserver/users/users", "authenticate"),
         Call("authserver/endpoints/sign_in", "authserver/authorize/sign_in", "complete_sign_in"),
         Call(
             "authserver/endpoints/consent",
