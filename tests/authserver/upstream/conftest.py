@@ -56,8 +56,10 @@ async def start_bridge(clock: Callable[[], float]) -> AsyncIterator[StartBridge]
     """Give a function that starts a server with these identity providers."""
     async with AsyncExitStack() as stack:
 
-        async def open_one(*providers: IdentityProvider, **changes: Any) -> Bridge:
-            provider = OpenIdProvider(clock)
+        async def open_one(
+            *providers: IdentityProvider, provider: OpenIdProvider | None = None, **changes: Any
+        ) -> Bridge:
+            provider = provider or OpenIdProvider(clock)
             harness = await stack.enter_async_context(
                 AuthServerHarness.opened(
                     clock,

@@ -52,11 +52,16 @@ class OpenIdProvider:
     authorizations: list[dict[str, str]] = field(default_factory=list)
     _codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
+    @property
+    def base(self) -> str:
+        """The issuer without a slash at its end: some issuers have one."""
+        return self.issuer.rstrip("/")
+
     # What a browser does there.
 
     def authorize(self, url: str) -> dict[str, str]:
         """Read the authorization request, sign the user in, and return the callback's parameters."""
-        assert url.startswith(self.issuer + "/authorize?"), url
+        assert url.startswith(self.base + "/authorize?"), url
         query = dict(parse_qsl(urlsplit(url).query, strict_parsing=True))
         assert len(query) == len(parse_qs(urlsplit(url).query)), "a parameter is there twice"
         self.authorizations.append(query)
@@ -76,7 +81,7 @@ class OpenIdProvider:
         return await self.send(url, FetchRequest())
 
     async def send(self, url: str, request: FetchRequest, *, limit: int = 0) -> FetchResponse:
-        path = url.removeprefix(self.issuer)
+        path = url.removeprefix(self.base)
         form = dict(parse_qsl(request.body.decode()))
         self.requests.append((path, form))
         if path == "/.well-known/openid-configuration":
@@ -95,10 +100,10 @@ class OpenIdProvider:
     def _metadata(self) -> dict[str, Any]:
         return {
             "issuer": self.issuer,
-            "authorization_endpoint": self.issuer + "/authorize",
-            "token_endpoint": self.issuer + "/token",
-            "jwks_uri": self.issuer + "/jwks",
-            "userinfo_endpoint": self.issuer + "/userinfo",
+            "authorization_endpoint": self.base + "/authorize",
+            "token_endpoint": self.base + "/token",
+            "jwks_uri": self.base + "/jwks",
+            "userinfo_endpoint": self.base + "/userinfo",
             "scopes_supported": ["openid", "profile", "email", "offline_access"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic"],
             **self.metadata,

@@ -58,12 +58,30 @@ async def _github_organizations(
     return {"organizations": [one.get("login") for one in organizations], "groups": groups}
 
 
+async def _entra_groups(
+    claims: Mapping[str, Any], tokens: ProviderTokens, get: Get
+) -> Mapping[str, Any]:
+    """Return the groups of an account that has too many for a token; none without permission."""
+    elsewhere = claims.get("_claim_names")
+    if not isinstance(elsewhere, dict) or "groups" not in elsewhere:
+        return {}
+    url = "https://graph.microsoft.com/v1.0/me/transitiveMemberOf?$select=id&$top=999"
+    try:
+        found = await get(url, tokens)
+    except ProviderAnswerRefused:
+        return {}
+    groups = [one.get("id") for one in _list({"items": found.get("value")})]
+    # There are more pages: a list that is cut would refuse some members, and nobody would know why.
+    return {} if "@odata.nextLink" in found else {"groups": groups}
+
+
 def _list(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     items = answer.get("items")
     return [one for one in items if isinstance(one, dict)] if isinstance(items, list) else []
 
 
 EXTENSIONS: Mapping[str, Extension] = {
+    "entra-groups": _entra_groups,
     "github-emails": _github_emails,
     "github-organizations": _github_organizations,
 }

@@ -4,6 +4,7 @@ from datetime import date
 
 from doorward.idp.facts import EXACTLY, UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.idp.sign_in import ProviderSignIn
 from doorward.tokens import TokenProfile
 
 _SEEN = date(2026, 11, 21)
@@ -111,4 +112,5 @@ AUTH0 = Preset(
         introspection=_DOCUMENT.says(Answer.NO, "not in the document"),
         revocation=_DOCUMENT.says(Answer.YES),
     ),
+    sign_in=ProviderSignIn(organization_claims=("org_id",)),
 )

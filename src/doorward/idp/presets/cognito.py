@@ -4,6 +4,7 @@ from datetime import date
 
 from doorward.idp.facts import UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.idp.sign_in import ProviderSignIn
 from doorward.tokens import TokenProfile
 
 _SEEN = date(2026, 11, 21)
@@ -25,6 +26,7 @@ _CALLBACKS = Source(
 _BY_HAND = UNSOURCED.suggests(
     "App clients > Create app client, with or without a secret; Login pages > Allowed callback URLs; give its Client ID to the client."
 )
+_VERIFIED = Source("https://github.com/coreos/go-oidc/issues/249", date(2026, 11, 30))
 
 COGNITO = Preset(
     name="cognito",
@@ -63,7 +65,7 @@ COGNITO = Preset(
                 "PKCE works and code_challenge_methods_supported is absent, so strict clients refuse."
             ),
             remedy=UNSOURCED.suggests(
-                "There is no setting. Put an authorization server of your own in front that publishes S256."
+                "There is no setting. Sign people in with GuardWithSignIn, which issues tokens of its own for this server."
             ),
         ),
         Quirk(
@@ -108,5 +110,12 @@ COGNITO = Preset(
         jwt=_TOKENS.says(Answer.YES, "without aud"),
         introspection=_DOCUMENT.says(Answer.NO),
         revocation=_KEYS.says(Answer.YES),
+    ),
+    sign_in=ProviderSignIn(
+        # Refresh tokens always come, and a scope that is unknown is refused.
+        offline_scope=None,
+        email_verified="true or text",
+        groups_claim="cognito:groups",
+        facts=(_VERIFIED.says('email_verified of userinfo is the text "true".'),),
     ),
 )

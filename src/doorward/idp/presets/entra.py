@@ -5,6 +5,7 @@ from datetime import date
 
 from doorward.idp.facts import UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.idp.sign_in import ProviderSignIn
 from doorward.tokens import TokenProfile
 
 _SEEN = date(2026, 11, 21)
@@ -33,9 +34,7 @@ _SERVICE = _CLAIMS.suggests(
 _SCOPES = _CLAIMS.says(
     "scp is a text with short names, in tokens of users alone; roles is a list; groups over 200 are left out."
 )
-_PROXY = (
-    "Put an authorization server of your own in front that publishes S256 and drops `resource`."
-)
+_PROXY = "Sign people in with GuardWithSignIn, which issues tokens of its own for this server."
 _REPLY_URL = Source(
     "https://learn.microsoft.com/en-us/entra/identity-platform/reply-url", date(2026, 11, 30)
 )
@@ -96,6 +95,22 @@ _MATRIX = Matrix(
     introspection=_DOCUMENT.says(Answer.NO),
     revocation=_DOCUMENT.says(Answer.NO),
 )
+_REFRESH = Source(
+    "https://github.com/modelcontextprotocol/typescript-sdk/issues/2718", date(2026, 11, 30)
+)
+_EMAIL = Source("entra-docs, id-token-claims-reference", date(2026, 11, 30))
+_SIGN_IN = ProviderSignIn(
+    # The tenant admits, because no address is said to be verified.
+    email_verified="never",
+    organization_claims=("tid",),
+    refresh_with_scope=True,
+    extensions=("entra-groups",),
+    facts=(
+        _REFRESH.says("A refresh without scope can be refused with AADSTS90009."),
+        _EMAIL.says("email_verified is never sent; tid is the tenant of the account."),
+        _EMAIL.says("With more than 200 groups, groups is replaced by a reference to Graph."),
+    ),
+)
 
 ENTRA_V2 = Preset(
     name="entra",
@@ -130,6 +145,7 @@ ENTRA_V2 = Preset(
     quirks=_QUIRKS,
     manual=_MANUAL,
     matrix=_MATRIX,
+    sign_in=_SIGN_IN,
 )
 
 ENTRA_V1 = Preset(
@@ -171,6 +187,7 @@ ENTRA_V1 = Preset(
     ),
     manual=_MANUAL,
     matrix=_MATRIX,
+    sign_in=_SIGN_IN,
 )
 
 ENTRA_MULTITENANT = replace(

@@ -65,7 +65,7 @@ GITHUB = Preset(
                 "The metadata names no jwks_uri, so no token can be verified by key."
             ),
             remedy=UNSOURCED.suggests(
-                "Put an authorization server of your own in front that signs people in at GitHub and issues its own tokens."
+                "Sign people in with GuardWithSignIn, which issues tokens of its own for this server."
             ),
         ),
     ),

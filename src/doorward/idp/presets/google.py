@@ -63,7 +63,7 @@ GOOGLE = Preset(
                 "offline_access is unknown: refresh tokens come with access_type=offline, and again only with prompt=consent."
             ),
             remedy=_OFFLINE.suggests(
-                "Put an authorization server of your own in front that adds these parameters and issues its own tokens."
+                "Sign people in with GuardWithSignIn, which issues tokens of its own for this server."
             ),
         ),
         Quirk(

@@ -4,6 +4,7 @@ from datetime import date
 
 from doorward.idp.facts import EXACTLY, UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.idp.sign_in import ProviderSignIn
 from doorward.tokens import TokenProfile
 
 _CODE = Source("https://github.com/logto-io/logto (1.42.0, at 1fbc55441f)", date(2026, 11, 21))
@@ -68,5 +69,10 @@ LOGTO = Preset(
         jwt=_CODE.says(Answer.PARTLY, "only with a resource, else opaque"),
         introspection=_DOCUMENT.says(Answer.YES),
         revocation=_CODE.says(Answer.PARTLY, "opaque tokens only"),
+    ),
+    sign_in=ProviderSignIn(
+        # Logto issues refresh tokens only after a consent.
+        authorization_parameters={"prompt": "consent"},
+        organization_claims=("organizations",),
     ),
 )

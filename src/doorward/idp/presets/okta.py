@@ -5,6 +5,7 @@ from datetime import date
 
 from doorward.idp.facts import EXACTLY, UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.idp.sign_in import ProviderSignIn
 from doorward.tokens import TokenProfile
 
 _SEEN = date(2026, 11, 21)
@@ -55,6 +56,11 @@ _MATRIX = Matrix(
     introspection=_CUSTOM.says(Answer.YES),
     revocation=_CUSTOM.says(Answer.YES),
 )
+_THIN = Source("https://github.com/okta/okta-developer-docs/issues/1968", date(2026, 11, 30))
+_SIGN_IN = ProviderSignIn(
+    userinfo=True,
+    facts=(_THIN.says("ID tokens are thin: groups and profile are in userinfo alone."),),
+)
 
 OKTA = Preset(
     name="okta",
@@ -98,6 +104,7 @@ OKTA = Preset(
     ),
     manual=ManualRegistration(place=_BY_HAND, redirect_uris=EXACTLY),
     matrix=_MATRIX,
+    sign_in=_SIGN_IN,
 )
 
 OKTA_ORG = Preset(
@@ -150,4 +157,5 @@ OKTA_ORG = Preset(
         introspection=_ORG.says(Answer.YES),
         revocation=_ORG.says(Answer.YES),
     ),
+    sign_in=_SIGN_IN,
 )

@@ -4,6 +4,7 @@ from datetime import date
 
 from doorward.idp.facts import EXACTLY, UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.idp.sign_in import ProviderSignIn
 from doorward.tokens import TokenProfile
 
 _RECORDED = date(2026, 9, 21)
@@ -80,4 +81,5 @@ WORKOS = Preset(
         introspection=_OAUTH.says(Answer.YES),
         revocation=_OAUTH.says(Answer.NO, "not in the document"),
     ),
+    sign_in=ProviderSignIn(organization_claims=("org_id",)),
 )

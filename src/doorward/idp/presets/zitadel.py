@@ -4,6 +4,7 @@ from datetime import date
 
 from doorward.idp.facts import UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.idp.sign_in import ProviderSignIn
 from doorward.tokens import TokenProfile
 
 _SEEN = date(2026, 11, 21)
@@ -78,4 +79,5 @@ ZITADEL = Preset(
         introspection=_DOCS.says(Answer.YES),
         revocation=_DOCS.says(Answer.YES),
     ),
+    sign_in=ProviderSignIn(organization_claims=("urn:zitadel:iam:user:resourceowner:id",)),
 )
