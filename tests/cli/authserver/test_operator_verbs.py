@@ -265,6 +265,21 @@ def test_a_password_comes_from_a_file_and_replaces_the_old_one(
     assert tokens.body["scope"] == "mcp:read"
 
 
+def test_a_user_without_scopes_is_added_with_a_word_about_it(
+    server: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "password"
+    file.write_text(PASSWORD + "\n")
+    words = ["users", "add", "carol", "--password-file", str(file)]
+
+    without = server.verb(*words)
+    given = server.verb(*words, "--replace", "--scopes", "mcp:read")
+
+    assert (without.status, given.status) == (0, 0)
+    assert "every client that requests one is refused" in without.err
+    assert "refused" not in given.err
+
+
 def test_no_option_takes_a_password(server: Server) -> None:
     refused = server.verb("users", "add", "bob", "--password", "hunter2")
 

@@ -88,6 +88,11 @@ def add(
             output.document(_document(kept))
             return
         output.note(f"User {kept.username} is {'added' if found is None else 'changed'}.")
+        if not kept.scopes:
+            output.note(
+                "Without scopes, every client that requests one is refused. To change that, use "
+                "--replace and --scopes."
+            )
 
     run(output, store_user)
 
