@@ -1,11 +1,11 @@
-"""Step 1: a FastAPI application with one page, on this machine only.
+"""Step 1: a FastAPI application with one page, for this machine only.
 
-Adds: `/health`, and one public address that everything later is made from. The server listens on
-loopback and on nothing else: nobody here asks who is calling, so nobody else may be able to call.
+Adds: `/health`, and one public address, which all later addresses are made from. The server listens
+only on loopback: it does not check who is calling, so nobody else must be able to call.
 
-Still suffers: a foreign web page. A page in your own browser runs on this machine. It can point its
-own host name at 127.0.0.1, and then your browser calls this server for it and shows it the answer.
-Step 2 closes it by reading `Host` and `Origin`.
+Still suffers: a foreign web page. A page in your browser runs on this machine. It can point its own
+host name at 127.0.0.1; your browser then calls this server and gives the response to the page.
+Step 2 prevents this: it checks `Host` and `Origin`.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 
-# The idea of this step: which names mean this machine, to everybody who reads them.
+# The idea of this step: a list of the names that always mean this machine.
 def is_this_machine(host: str) -> bool:
     """Say whether `host` can be nothing but this machine."""
     # A list of what is allowed. "127.1", "0x7f.1" and "localhost.example" are read as loopback by

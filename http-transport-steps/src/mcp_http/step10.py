@@ -1,15 +1,15 @@
-"""Step 10: a real identity provider signs people in, and the server fetches its keys.
+"""Step 10: users sign in at a real identity provider, and the server fetches its keys.
 
-Adds: Keycloak, or any other provider, by `--env`. The keys come from the provider's own address:
-they are found through its metadata, fetched again when they are old or when a token names one that
-is not among them, and kept for a while when the provider is away. A stolen key is of no use once
-the provider has withdrawn it.
+Adds: Keycloak, or any other provider, by `--env`. The server finds the keys through the provider's
+metadata. It fetches them again when they are old or when a token names an unknown key, and keeps
+them for a while when the provider is down. A stolen key is useless once the provider has withdrawn
+it.
 
-From the toolkit: `UserContext` writes what step 9 wrote by hand, and `find` knows how each provider
-writes its tokens. `Guard(idp="keycloak", issuer=…)` brings keys like these by itself.
+From the toolkit: `UserContext` writes what step 9 wrote by hand, and `find` knows the tokens of each
+provider. `Guard(idp="keycloak", issuer=…)` fetches keys like these by itself.
 
-Still suffers: what its clients do. Anybody may register one that calls itself as it likes, and a
-client that is sent to two providers may hand the code of one to the other. Step 11 closes it.
+Still suffers: its clients. Anyone can register a client under any name, and a client with two
+providers can send the code of one to the other. Step 11 prevents this.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ FRESH, STALE = 300.0, 3600.0  # seconds that keys are used; and that they serve 
 QUESTIONS, WINDOW = 3, 30.0  # so many questions to the provider in so many seconds, and no more
 
 
-# The idea of this step: keys that somebody else may change, or be unable to give.
+# The idea of this step: keys that a provider can rotate, or fail to deliver.
 class ProviderKeys:
     """The keys of one issuer, fetched when they are needed and one question at a time."""
 

@@ -1,15 +1,15 @@
 """Step 2: `/mcp` reads MCP requests and answers the first of them.
 
-Adds: one JSON-RPC message per POST, parsed and checked, in both eras of MCP: `initialize` until
-2025-11-25, and `server/discover` in 2026-07-28, where each request says in `_meta` what it speaks,
-and in `Mcp-Method` and `Mcp-Name` what it asks for.
+Adds: one JSON-RPC message per POST, parsed and checked, in both generations of MCP. Until
+2025-11-25 a client sends `initialize`. In 2026-07-28 it sends `server/discover`, each request names
+its protocol version in `_meta`, and `Mcp-Method` and `Mcp-Name` repeat what the body asks for.
 
-From the toolkit: `HostOriginPolicy`. Step 1 listened on loopback; this also checks `Host` and
-`Origin` of every request, so a foreign web page gets no answer.
+From the toolkit: `HostOriginPolicy`. Step 1 listened on loopback. This also checks `Host` and
+`Origin` of every request, so a foreign web page gets no response.
 
-Still suffers: two readers, two meanings. `{"method": "a", "method": "b"}` is "a" to one parser and
-"b" to another, and nobody compares the headers with the body. A proxy that decides by the one, in
-front of a server that acts on the other, lets everything through. Step 3 closes it.
+Still suffers: two readings of one message. `{"method": "a", "method": "b"}` is "a" to one parser
+and "b" to another, and nothing compares the headers with the body. A proxy that decides by one, in
+front of a server that acts on the other, protects nothing. Step 3 prevents this.
 """
 
 import json
@@ -46,7 +46,7 @@ class NotAMessage(Exception):
         self.error = {"code": code, "message": text, **({"data": data} if data else {})}
 
 
-# The idea of this step: what a body must be before anybody acts on it.
+# The idea of this step: what a body must be before the server acts on it.
 def read_message(body: bytes, headers: Mapping[str, str]) -> Message:
     """Return the one message in `body`, or raise `NotAMessage`."""
     try:

@@ -1,14 +1,14 @@
-"""Step 3: tools and prompts are defined and listed, and not yet run.
+"""Step 3: tools and prompts are defined and listed, but do not run yet.
 
-Adds: the tools `echo` and `get_time` and the prompts `greeting` and `help`. Their schemas are made
-from type hints, so that what is published cannot differ from what is written, and lists come in one
-order every time, so that a model's cache of them stays good.
+Adds: the tools `echo` and `get_time`, and the prompts `greeting` and `help`. Their schemas are made
+from type hints, so they cannot differ from the functions. Lists have the same order every time, so
+that model providers can cache them.
 
-From the toolkit: `read_envelope`. A body with the same member twice, or headers that say something
-else than the body, is refused before anybody decides on either reading.
+From the toolkit: `read_envelope`. It refuses a body with a repeated member, and headers that
+contradict the body.
 
-Still suffers: the oversized body. Nobody counts: whoever can connect fills the memory. Step 4
-closes it.
+Still suffers: oversized bodies. There is no limit, so any caller can fill the memory. Step 4
+prevents this.
 """
 
 import inspect

@@ -1,15 +1,15 @@
 """Step 4: tools run, and prompts are answered.
 
-Adds: `tools/call` and `prompts/get`. Arguments are judged before a function sees them. A result
-comes as text for the model and as structure for the program. A tool that goes wrong is a result
-with `isError`, which the model can read; a request that is wrong is an error. A tool may report
-its progress, and its answer is then a stream.
+Adds: `tools/call` and `prompts/get`. Arguments are validated before a function runs. A result is
+text for the model and structured content for the program. A tool that fails is a result with
+`isError`, which the model can read; a wrong request is an error. A tool can report its progress:
+the response is then a stream.
 
-From the toolkit: `read_signature` makes the schemas that step 3 made by hand, and the judge of
-what is sent that goes with each. `read_body` counts, and stops at the limit.
+From the toolkit: `read_signature` makes the schemas that step 3 made by hand, and a validator for
+each. `read_body` stops at a limit.
 
-Still suffers: everybody. Nobody is asked who they are, so anyone who can connect calls anything.
-Step 5 brings keys, and step 6 asks.
+Still suffers: anonymous callers. Anyone who can connect can call anything. Step 5 adds keys, and
+step 6 requires a token.
 """
 
 import inspect

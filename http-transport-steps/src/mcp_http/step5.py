@@ -1,15 +1,15 @@
-"""Step 5: a public key, and a place where everybody can read it.
+"""Step 5: a public key, at an address where everyone can read it.
 
 Adds: the public key is read from a file and published at `/.well-known/jwks.json`, with `kid`,
-`alg` and `use`. `generate_token.py` keeps the private key and makes tokens with it. A server that
-checks tokens needs the public half alone, so the private half never comes near it.
+`alg` and `use`. `generate_token.py` has the private key and signs tokens. A server that verifies
+tokens needs only the public key, so the private key never reaches it.
 
-From the toolkit: `McpServer`. All that steps 2 to 4 did by hand is now one object: typed functions
-in, an MCP endpoint out.
+From the toolkit: `McpServer`. It makes an MCP endpoint from typed functions, as steps 2 to 4 did by
+hand.
 
-Still suffers: forged tokens. The key is published and nobody uses it yet: a token that says `none`,
-one that was signed with the public key, one that brings its own key along, and no token at all are
-equally welcome. Step 6 closes it.
+Still suffers: forged tokens. The server publishes the key but does not use it yet. It accepts a
+token with the algorithm `none`, one that is signed with the public key, one that brings its own
+key, and no token at all. Step 6 prevents this.
 """
 
 import base64
@@ -26,7 +26,7 @@ from mcp_http.stage import new_app, read_public_key, run
 from mcp_http.tools import offer
 
 
-# The idea of this step: what of a key may be published, and under which name.
+# The idea of this step: which parts of a key are published, and what the key is called.
 def public_jwk(pem: bytes) -> dict[str, Any]:
     """
     Return the RSA public key in `pem` as a JSON Web Key.

@@ -1,14 +1,14 @@
-"""Step 6: a token is required on `/mcp`, and says who is calling.
+"""Step 6: `/mcp` requires a token, which says who is calling.
 
-Adds: every request brings an access token in its `Authorization` header. Middleware checks its
-signature, its type, its issuer and its lifetime, and makes the user's context of its claims; `/me`
-shows it. Without a token, with a bad one or with an expired one, the answer is 401 and says which.
+Adds: every request needs an access token in its `Authorization` header. Middleware verifies its
+signature, its type, its issuer and its lifetime, and makes the user's context from its claims;
+`/me` shows it. A missing, invalid or expired token gets 401, and the response says which.
 
 From the toolkit: `read_public_pem` makes the published key that step 5 made by hand.
 
-Still suffers: a genuine token that was minted for another server. Whoever runs that server gets
-tokens from its users, and can spend them here. Nobody has said yet what this server is called, so
-no token can name it. Step 7 closes it.
+Still suffers: genuine tokens for another server. The operator of that server gets tokens from its
+users, and can use them here. This server has no name yet, so no token can name it. Step 7 prevents
+this.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -42,7 +42,7 @@ class Unauthorized(Exception):
         self.error = error
 
 
-# The idea of this step: what a token must be before anything in it is believed.
+# The idea of this step: what must be true of a token before the server believes its claims.
 def verify(token: str, key: Mapping[str, Any], issuer: str) -> dict[str, Any]:
     """Return the claims of a genuine access token of `issuer`, or raise `Unauthorized`."""
     try:
@@ -50,7 +50,7 @@ def verify(token: str, key: Mapping[str, Any], issuer: str) -> dict[str, Any]:
         if header.get("typ") != "at+jwt" or header.get("kid") != key["kid"]:
             raise Unauthorized("This is not an access token that was signed with our key.")
         # The algorithm is ours to choose. Taken from the token, it may be "none", or HS256 with
-        # the public key as the secret, which everybody has.
+        # the public key as the secret, which everyone has.
         return jwt.decode(
             token,
             jwt.PyJWK(dict(key)),

@@ -1,16 +1,15 @@
-"""Step 7: the server says what it is called, and takes only tokens that were minted for it.
+"""Step 7: the server has a name, and accepts only tokens for it.
 
 Adds: `/.well-known/oauth-protected-resource` (RFC 9728, at the root and with the path of the
-server behind it) names the server and who issues its tokens. Its sister,
-`/.well-known/oauth-authorization-server` (RFC 8414), describes that issuer. Each 401 points at the
-first; `/health` and the server's answers carry it, too. The server's name is its address, and the
-audience of its tokens (RFC 8707).
+server) names the server and its issuer. `/.well-known/oauth-authorization-server` (RFC 8414)
+describes that issuer. Each 401 has the address of the first; `/health` and the server's responses
+have it too. The server's name is its address, and the audience of its tokens (RFC 8707).
 
-From the toolkit: `Verifier`. It checks what step 6 checked by hand, and that the token was minted
-for this server.
+From the toolkit: `Verifier`. It checks what step 6 checked by hand, and that the token is for this
+server.
 
-Still suffers: one valid token does everything. A token that was granted nothing calls every tool.
-Step 8 closes it.
+Still suffers: one valid token does everything. A token without any scope can call every tool.
+Step 8 prevents this.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,14 +1,14 @@
-"""Step 8: what a token may do, by its scopes and by its user's roles.
+"""Step 8: scopes and roles decide what a caller may do.
 
 Adds: `check_permission`. Reading needs `mcp:read`, tools need `mcp:tools`, prompts `mcp:prompts`.
-`admin` and `user` may use them; a `guest` may look. Whoever lacks a scope gets 403 with all the
-scopes that the operation needs, so that one sign-in is enough; lists show what a call would be
-granted, by the same rule. `mcp:admin` contains the other three.
+The roles `admin` and `user` may use them; a `guest` may only read. A caller without a scope gets
+403 with all the scopes that the operation needs, so that one sign-in is enough. Lists show only
+what the caller may call. `mcp:admin` contains the other three.
 
 From the toolkit: `resource_metadata` and `Refusals` write what step 7 wrote by hand.
 
-Still suffers: claimed identity. The tool `read_notes` is asked for a user's notes and believes the
-name that it is given, so every user reads everybody's. Step 9 closes it.
+Still suffers: claimed identity. The tool `read_notes` believes the name in its argument, so every
+user can read everyone's notes. Step 9 prevents this.
 """
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -29,8 +29,8 @@ from mcp_http.tools import NOTES, PROMPTS, TOOLS, list_users, offer
 
 CONTAINS = {"mcp:admin": {"mcp:read", "mcp:tools", "mcp:prompts"}}
 # Every request needs the base. To introduce oneself and to read lists (CONVERSATION), that is all.
-# Everything else needs what stands beside it as well: all of the scopes, and one of the roles.
-# What stands nowhere is nobody's.
+# Everything else also needs what is listed here: all of the scopes, and one of the roles.
+# Anything without a rule is refused.
 BASE = {"mcp:read"}
 TOOL, PROMPT, MEMBERS = {"mcp:tools"}, {"mcp:prompts"}, {"admin", "user"}
 NEEDS: dict[tuple[str, str], tuple[set[str], set[str]]] = {
@@ -45,7 +45,7 @@ async def read_notes(user: str) -> str:
     return NOTES.get(user, "")
 
 
-# The idea of this step: one question, asked of every operation, and answered with all it needs.
+# The idea of this step: one function decides on every operation, and names all that is missing.
 def check_permission(caller: Identity, operation: Operation) -> None:
     """
     Return when `caller` may do `operation`.

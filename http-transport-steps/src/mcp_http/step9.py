@@ -1,15 +1,15 @@
-"""Step 9: the server knows its user, and answers them and nobody else.
+"""Step 9: the server knows its user, and answers only that user.
 
 Adds: tools that know who is calling. `whoami`, `read_notes` and the prompt `greeting` take the user
-from the verified token: no argument, header or `_meta` of the request has a way in. Every answer
-says whom it was made for, in a header and in `_meta`, and no shared cache may keep it.
+from the verified token: no argument, header or `_meta` of the request can set it. Every response
+names its user, in a header and in `_meta`, and no shared cache may store it.
 
-From the toolkit: `Guard` and `Policy`. Verifying, deciding, refusing and the metadata, which steps
-6 to 8 did by hand, now stand in front of the application as one object.
+From the toolkit: `Guard` and `Policy`. In front of the application, they verify, decide, refuse and
+serve the metadata, as steps 6 to 8 did by hand.
 
-Still suffers: a lost or stolen key. Whoever copied the private key makes tokens for everybody, and
-a new pair on disk stops nobody until this server is started again. Step 10 takes the keys from a
-provider that rotates them.
+Still suffers: a stolen key. Anyone who copied the private key can make tokens for any user, and a
+new pair of keys changes nothing until this server restarts. Step 10 gets the keys from a provider
+that rotates them.
 """
 
 import json
@@ -45,7 +45,7 @@ async def greeting(user: Identity, name: str | None = None) -> str:
     return f"Please greet {name or user.name or user.subject} warmly, in one sentence."
 
 
-# The idea of this step: an answer says whose it is.
+# The idea of this step: a response names its user.
 def user_context(user: Identity) -> dict[str, Any]:
     """Return what an answer says of the user that it was made for."""
     return {"id": user.subject, "roles": sorted(user.roles)}
