@@ -17,6 +17,7 @@ from doorward.authserver.clients.metadata_documents import ClientMetadataDocumen
 from doorward.authserver.clients.registered_ids import RegisteredIds
 from doorward.authserver.clients.registry import Clients
 from doorward.authserver.endpoints.account import AccountEndpoint
+from doorward.authserver.endpoints.backchannel_logout import BackchannelLogoutEndpoint
 from doorward.authserver.endpoints.consent import ConsentEndpoint
 from doorward.authserver.endpoints.introspection import IntrospectionEndpoint
 from doorward.authserver.endpoints.no_route import NoRoute
@@ -224,6 +225,9 @@ def _routes(services: Services) -> list[Route]:
         ("POST", "/introspect", IntrospectionEndpoint(services).post),
         ("GET", "/jwks.json", _key_set(services)),
     ]
+    if settings.identity_providers:
+        logout = BackchannelLogoutEndpoint(services)
+        calls.append(("POST", "/backchannel-logout/{provider}", logout.post))
     if settings.registration == "open":
         calls.append(("POST", "/register", RegistrationEndpoint(services).post))
     service, events = settings.service_name, services.events

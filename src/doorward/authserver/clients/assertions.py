@@ -1,10 +1,6 @@
 """Client assertions: each is checked whole, and accepted once."""
 
 from collections import OrderedDict
-from hashlib import sha256
-
-from sqlalchemy import delete, insert
-from sqlalchemy.exc import IntegrityError
 
 from doorward.authserver.clients.assertion_checks import (
     PresentedAssertion,
@@ -14,7 +10,7 @@ from doorward.authserver.clients.assertion_checks import (
 from doorward.authserver.refusals import ClientKeysUnavailable, InvalidClient
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.schema import spent_assertions
+from doorward.authserver.store.spent_assertions import claim_assertion
 from doorward.errors import KeysUnavailable, UnknownKey
 from doorward.jose.algorithm_names import SUPPORTED
 from doorward.jose.compact import JwsHeader, MalformedJws, read_header, split_jws
@@ -102,16 +98,7 @@ class ClientAssertions:
         return keys
 
     async def _claim(self, client_id: str, jti: str, expires_at: float) -> None:
-        digest = sha256(f"{len(client_id)}:{client_id}{jti}".encode()).digest()
-        table = spent_assertions.c
+        now = self._clock()
         async with self._store.writing() as connection:
-            await connection.execute(
-                delete(spent_assertions).where(table.expires_at < self._clock())
-            )
-            try:
-                # The primary key decides: of two requests at once, the second one fails.
-                await connection.execute(
-                    insert(spent_assertions).values(digest=digest, expires_at=expires_at)
-                )
-            except IntegrityError:
-                raise InvalidClient("the assertion was used before") from None
+            if not await claim_assertion(connection, client_id, jti, expires_at, now):
+                raise InvalidClient("the assertion was used before")

@@ -141,6 +141,8 @@ provider_sessions = Table(
     Column("ended_at", Float),
     Column("ended_for", String(64)),
     Index("provider_sessions_user", "user_id"),
+    Index("provider_sessions_subject", "subject"),
+    Index("provider_sessions_sid", "sid"),
     Index("provider_sessions_expiry", "expires_at"),
 )
 

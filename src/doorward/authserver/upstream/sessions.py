@@ -136,6 +136,27 @@ class ProviderSessions:
         )
         return ended.rowcount == 1
 
+    async def end_matching(
+        self,
+        connection: AsyncConnection,
+        provider: IdentityProvider,
+        *,
+        subject: str | None,
+        sid: str | None,
+    ) -> int:
+        """End the sessions that a provider names; return how many were active."""
+        table = provider_sessions.c
+        # The issuer too: another provider may give the same id to somebody else.
+        named = [table.issuer == provider.issuer_url, table.ended_at.is_(None)]
+        if subject is not None:
+            named.append(table.subject == subject)
+        if sid is not None:
+            named.append(table.sid == sid)
+        found = (await connection.execute(select(table.id).where(*named))).scalars().all()
+        for session_id in found:
+            await self.end(connection, session_id, "provider-logout")
+        return len(found)
+
     def _read(self, row: Row[tuple[object, ...]]) -> ProviderSession:
         provider = self._settings.identity_provider(row.provider)
         same = (

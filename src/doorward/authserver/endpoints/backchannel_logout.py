@@ -1,0 +1,86 @@
+"""``/backchannel-logout/{provider}``: an identity provider ends sessions."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from doorward.authserver.endpoints.sign_in import read_form
+from doorward.authserver.rate_limits import address_key
+from doorward.authserver.refusals import InvalidRequest
+from doorward.authserver.responses import json_response
+from doorward.authserver.services import Services
+from doorward.authserver.store.spent_assertions import claim_assertion
+from doorward.authserver.upstream.logout_token import OLDEST, LogoutToken, check_logout_token
+from doorward.authserver.upstream.provider_client import ProviderClient
+from doorward.authserver.upstream.refusals import ProviderUnavailable
+from doorward.errors import KeysUnavailable, UnknownKey
+from doorward.jose.compact import MalformedJws, read_header, read_object, split_jws
+from doorward.net.clock import LEEWAY
+
+
+class BackchannelLogoutEndpoint:
+    """
+    Ends the sessions that a provider's logout token names, with their grants and tokens.
+
+    Spec: OpenID Connect Back-Channel Logout 1.0 §2.5 to §2.8
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def post(self, request: Request) -> Response:
+        """Return 200 when the sessions have ended, also if there was none."""
+        services = self._services
+        limits = services.settings.limits
+        peer = address_key(request, services.settings.trusted_proxies)
+        services.limits.count(limits.authorizations_per_address, "logout", peer)
+        provider = services.providers.get(str(request.path_params["provider"]))
+        if provider is None:
+            raise InvalidRequest("no such identity provider, or it is disabled")
+        token = (await read_form(request)).one("logout_token")
+        if token is None:
+            raise InvalidRequest("no logout_token", description="logout_token is missing.")
+        verified = await self._verify(token, provider)
+        claims, now = verified.claims, services.clock()
+        async with services.store.writing() as connection:
+            party = f"logout {provider.provider.issuer_url}"
+            until = now + OLDEST + LEEWAY
+            if not await claim_assertion(connection, party, str(claims["jti"]), until, now):
+                raise InvalidRequest("the logout token was used before")
+            ended = await services.provider_sessions.end_matching(
+                connection,
+                provider.provider,
+                subject=claims.get("sub"),
+                sid=claims.get("sid"),
+            )
+        services.record_event(
+            "provider-session.ended", provider=provider.provider.name, sessions=str(ended)
+        )
+        return json_response({})
+
+    async def _verify(self, token: str, provider: ProviderClient) -> LogoutToken:
+        settings = provider.provider
+        try:
+            parts = split_jws(token.encode("utf-8"))
+            header = read_header(parts.header)
+            claims = read_object(parts.payload)
+        except MalformedJws as error:
+            raise InvalidRequest(f"the logout token is malformed: {error}") from None
+        if header.algorithm not in settings.sign_in.algorithms:
+            raise InvalidRequest(f"alg={header.algorithm[:50]!r}")
+        try:
+            key = await provider.keys.key(header.kid, header.algorithm)
+        except UnknownKey:
+            raise InvalidRequest("the provider has no such key") from None
+        except KeysUnavailable as error:
+            raise ProviderUnavailable(error.detail) from None
+        if not key.verify(header.algorithm, parts.signing_input, parts.signature):
+            raise InvalidRequest("the signature of the logout token")
+        verified = LogoutToken(
+            type=header.type,
+            claims=claims,
+            issuer=settings.issuer_url,
+            client_id=settings.client_id,
+            now=self._services.clock(),
+        )
+        check_logout_token(verified)
+        return verified
