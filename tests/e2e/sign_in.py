@@ -81,8 +81,10 @@ def authorize(demo: Running, username: str, scope: str | None = None) -> Pending
         **({"scope": scope} if scope else {}),
     }
     browser = FormBrowser(username, demo.password(username), delivers=False)
-    walk = browser.walk(f"{metadata['authorization_endpoint']}?{urlencode(asked)}")
-    browser.close()
+    try:
+        walk = browser.walk(f"{metadata['authorization_endpoint']}?{urlencode(asked)}")
+    finally:
+        browser.close()
     demo.secrets |= {verifier, walk.answer["code"]}
     return PendingCode(client_id, walk.answer["code"], verifier)
 

@@ -248,7 +248,8 @@ def _steps(
     steps.append(f"Let the proxy for {issuer} forward every path to 127.0.0.1:8000.")
     steps.append(f"Run: {shell_command('doorward', 'check', str(file))}")
     if provider is None:
-        steps.append("Add a user, as the page about the authorization server says.")
+        add = shell_command("doorward", "users", "add", "alice", "--config", str(file))
+        steps.append(f"Add a user: {add} --scopes mcp:tools")
     steps.append(f"Run: {shell_command('doorward', 'serve', str(file))}")
     return [*steps, f"Connect an MCP client to {resource}"]
 
