@@ -1,11 +1,13 @@
 """What the demo keeps for its next start, and where."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from doorward.cli.server import demo as verb
 from doorward.demo.app import Demo, DemoSettings
+from doorward.demo.app import run as run_demo
 from doorward.demo.data_folder import DATABASE, open_folder, usual_folder
 from doorward.errors import ConfigurationError
 from tests.demo.sign_in import URL, Blank, get_code, http_to, register
@@ -97,7 +99,7 @@ async def test_data_that_cannot_be_read_is_a_refusal_that_names_the_way_out(
     [pytest.param(None, True, id="asks"), pytest.param("alice", False, id="asks-nobody")],
 )
 def test_consents_that_nobody_was_asked_for_are_not_kept(
-    home: Path, monkeypatch: pytest.MonkeyPatch, sign_in_as: str | None, kept: bool
+    monkeypatch: pytest.MonkeyPatch, sign_in_as: str | None, kept: bool
 ) -> None:
     seen: list[DemoSettings] = []
 
@@ -110,4 +112,16 @@ def test_consents_that_nobody_was_asked_for_are_not_kept(
 
     verb.demo(port=9000, sign_in_as=sign_in_as)
 
-    assert seen[0].data == (home / "demo-9000" if kept else None)
+    assert (seen[0].data, seen[0].keep) == (None, kept)
+
+
+async def test_a_demo_that_cannot_listen_leaves_no_folder(home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = DemoSettings(port=taken.getsockname()[1], keep=True, fresh=True)
+
+        with pytest.raises(ConfigurationError):
+            await run_demo(settings, Blank())
+
+    assert not home.exists()

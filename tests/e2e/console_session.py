@@ -20,7 +20,7 @@ from typing import IO, Self
 
 FENCE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ANYTHING = "…"
-LONGEST = 60.0
+LONGEST = 120.0
 END_JOB = re.compile(r"kill %([0-9]+) && wait")
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 

@@ -25,7 +25,7 @@ def test_the_page_has_a_program_for_every_kind_of_server() -> None:
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=lambda program: program.file)
 def test_a_saved_program_is_called_by_somebody_who_signed_in_at_the_demo(
     program: Program, installed: Path, tmp_path: Path

@@ -12,7 +12,7 @@ README = ROOT / "README.md"
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_readme_leads_from_the_demo_to_a_call_on_the_readers_own_server(
     installed: Path, tmp_path: Path
 ) -> None:

@@ -21,7 +21,7 @@ from doorward.authserver import (
 )
 from doorward.authserver.pages.pages import SECURITY_HEADERS, MessagePage, render
 from doorward.authserver.refusals import StoreUnavailable
-from doorward.demo.data_folder import DATABASE, SECRET, open_folder
+from doorward.demo.data_folder import DATABASE, SECRET, open_folder, usual_folder
 from doorward.demo.own_server import OwnServer
 from doorward.demo.tools import build_server
 from doorward.demo.users import DEMO_USERS, SCOPES, DemoUser, users_of_own_server
@@ -41,12 +41,14 @@ class DemoSettings:
     """
     The options of ``doorward demo``; ``port`` 0 is any free port.
 
-    Without ``data``, nothing outlives the process. ``fresh`` deletes what ``data`` has.
+    The demo keeps its data in ``data``, or with ``keep`` in the user's folder for the port, or else
+    only in memory. ``fresh`` deletes what earlier runs kept.
     With ``own``, the demo has no MCP server, and signs people in for that server.
     """
 
     port: int = 9000
     data: Path | None = None
+    keep: bool = False
     fresh: bool = False
     own: OwnServer | None = None
     sign_in_as: str | None = None
@@ -199,9 +201,9 @@ async def run(settings: DemoSettings, display: DemoDisplay) -> None:
         if settings.own:
             settings.own.require_other_port(port)
         # After listening: the data of a demo that runs on this port stays as it is.
-        if settings.data:
-            folder = open_folder(settings.data, fresh=settings.fresh)
-            settings = replace(settings, data=folder)
+        folder = settings.data or (usual_folder(settings.port) if settings.keep else None)
+        if folder:
+            settings = replace(settings, data=open_folder(folder, fresh=settings.fresh))
         demo = Demo(f"http://localhost:{port}", settings, display)
         try:
             await demo.start()

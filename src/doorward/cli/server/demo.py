@@ -13,7 +13,6 @@ from doorward.cli.problems import UsageProblem
 from doorward.cli.server.demo_screen import JsonScreen, RichScreen
 from doorward.cli.typed import ordered_words
 from doorward.demo.app import DemoSettings, run
-from doorward.demo.data_folder import usual_folder
 from doorward.demo.own_server import OwnServer
 from doorward.serving import new_event_loop
 
@@ -98,8 +97,9 @@ def demo(
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.stderr))
     settings = DemoSettings(
         port=port,
+        data=data,
         # A consent that nobody was asked for is not kept for a run that asks.
-        data=data or (None if sign_in_as else usual_folder(port)),
+        keep=sign_in_as is None,
         fresh=fresh,
         own=_own_server(resource, scopes, roles),
         sign_in_as=sign_in_as,
