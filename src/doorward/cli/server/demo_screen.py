@@ -28,6 +28,8 @@ SENTENCES = {
     "code.issued": "{who} let {client_id} in",
     "token.issued": "{client_id} got a token for {scope}",
     "token.exchanged": "{client_id} exchanged a token for one for {target}",
+    "provider-session.ended": "{provider} ended a session",
+    "grant.ended": "{who} ended an application's access",
     "token.revoked": "{client_id} gave a token back",
     "request.refused": "{path} was refused: {reason}",
     "request.failed": "{path} failed: {error}",
