@@ -43,6 +43,10 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=os.environ.get("MCP_RESOURCE", realm.RESOURCE),
         help="the MCP server's address, which tokens name as aud (default: %(default)s)",
     )
+    parser.add_argument(
+        "--scopes", default="", help="more scopes; everybody gets the first, guests only that one"
+    )
+    parser.add_argument("--roles", default="", help="more roles, for mcp-admin")
     parser.add_argument("--fresh", action="store_true", help="begin with an empty database")
     parser.add_argument(
         "--prepare", action="store_true", help="do what a first start needs, and stop"
@@ -51,6 +55,10 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--container", action="store_true", help="print a line that starts the same in a container"
     )
     options = parser.parse_args(arguments)
+    if options.container and (options.scopes or options.roles):
+        parser.error(
+            "--container starts the tutorial's realm as it is; leave out --scopes and --roles"
+        )
     if options.container:
         print(container_line())
         parser.exit()
@@ -76,7 +84,9 @@ def _server(options: argparse.Namespace) -> KeycloakServer:
     return KeycloakServer(
         distribution.CACHE / "instances" / str(options.port),
         port=options.port,
-        resource=options.resource,
+        mcp_server=realm.McpServer(
+            options.resource, tuple(options.scopes.split()), tuple(options.roles.split())
+        ),
         admin_password=os.environ.get("KEYCLOAK_ADMIN_PASSWORD") or None,
         fresh=options.fresh,
     )
@@ -108,22 +118,30 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def _people(mcp_server: realm.McpServer) -> str:
+    lines = []
+    for name, password, role, scopes in USERS:
+        roles = [role, *(mcp_server.roles if name == realm.ADMINISTRATOR else ())]
+        more = mcp_server.scopes[:1] if role == "guest" else mcp_server.scopes
+        has = f"role {', '.join(roles)}, may have {' '.join([scopes, *more])}"
+        lines.append(f"    {name} / {password}: {has}")
+    return "\n".join(lines)
+
+
 def _what_was_done(server: KeycloakServer) -> str:
-    people = "\n".join(
-        f"    {name} / {password}: role {role}, may have {scopes}"
-        for name, password, role, scopes in USERS
-    )
+    people = _people(server.mcp_server)
+    asked = ", ".join(["mcp:read", "mcp:tools", "mcp:prompts", *server.mcp_server.scopes])
     began = "The realm's file or a setting changed, so the database began anew.\n"
     return f"""\
 {began if server.began_anew else ""}Keycloak {distribution.VERSION} listens on 127.0.0.1:{server.port}, for this machine alone.
   Issuer:   {server.issuer}
-  Audience: {server.resource} stands in the aud of every token.
+  Audience: {server.mcp_server.resource} stands in the aud of every token.
   Users, known to everybody who reads this:
 {people}
   Clients:  mcp-test-client (public: browser and password), mcp-service (client credentials),
             mcp-server (exchanges tokens), downstream-api (what they are exchanged for).
-  Anonymous registration is open to programs on this machine, for the scopes mcp:read, mcp:tools
-  and mcp:prompts; each of their users is asked for consent, and 200 clients is the most.
+  Anonymous registration is open to programs on this machine, for the scopes {asked};
+  each of their users is asked for consent, and 200 clients is the most.
   Administrator: {server.url}/admin, user {ADMIN}, password in {server.password_file}.
 Ctrl-C stops it."""
 

@@ -17,13 +17,13 @@ class Instance:
     """
     The folder that Keycloak calls its home.
 
-    Its database lasts until the realm's file or the resource changes: importing a realm that is
+    Its database lasts until the realm's file or the server changes: importing a realm that is
     there already does nothing, so a changed one would never arrive.
     """
 
-    def __init__(self, folder: Path, resource: str) -> None:
+    def __init__(self, folder: Path, server: realm.McpServer) -> None:
         self.folder = folder
-        self._realm = realm.render(resource)
+        self._realm = realm.render(server)
 
     @property
     def password_file(self) -> Path:

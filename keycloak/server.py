@@ -23,8 +23,8 @@ class KeycloakServer:
     """
     A Keycloak on ``port`` of this machine and of no other, whose files are in ``folder``.
 
-    The database stays in ``folder`` when it stops. It begins anew when the realm's file or the
-    resource has changed since, or when ``fresh`` says so.
+    The database stays in ``folder`` when it stops. It begins anew when the realm's file or
+    ``mcp_server`` has changed since, or when ``fresh`` says so.
     """
 
     def __init__(
@@ -32,15 +32,15 @@ class KeycloakServer:
         folder: Path,
         *,
         port: int = 8080,
-        resource: str = realm.RESOURCE,
+        mcp_server: realm.McpServer | None = None,
         admin_password: str | None = None,
         fresh: bool = False,
     ) -> None:
         self.folder = folder
         self.port = port
-        self.resource = resource
+        self.mcp_server = mcp_server or realm.McpServer()
         self.began_anew = False
-        self._instance = Instance(folder, resource)
+        self._instance = Instance(folder, self.mcp_server)
         self._wanted_password = admin_password
         self._fresh = fresh
         self._process: subprocess.Popen[bytes] | None = None
@@ -167,7 +167,7 @@ class KeycloakServer:
         if self._instance.prepared.exists():
             return
         folder = self._instance.prepared.with_name(f"making-{os.getpid()}")
-        making = KeycloakServer(folder, port=_free_port(), resource=self.resource)
+        making = KeycloakServer(folder, port=_free_port(), mcp_server=self.mcp_server)
         making._instance.lay_out(home)
         try:
             making.start()

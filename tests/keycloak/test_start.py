@@ -156,9 +156,9 @@ def test_an_archive_of_something_else_is_refused(
 
 def test_a_change_of_the_resource_begins_with_an_empty_database(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    first = instance.Instance(tmp_path / "one", realm.RESOURCE)
+    first = instance.Instance(tmp_path / "one", realm.McpServer(realm.RESOURCE))
     first.lay_out(home)
-    other = instance.Instance(tmp_path / "one", "http://localhost:9100/mcp")
+    other = instance.Instance(tmp_path / "one", realm.McpServer("http://localhost:9100/mcp"))
 
     assert first.is_current()
     assert not other.is_current()
@@ -170,10 +170,10 @@ def test_nobody_else_on_the_machine_reads_the_keys_in_the_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(distribution, "CACHE", tmp_path / "cache")
-    made = instance.Instance(tmp_path / "one", realm.RESOURCE)
+    made = instance.Instance(tmp_path / "one", realm.McpServer(realm.RESOURCE))
     made.lay_out(tmp_path)
     laid_out = stat.S_IMODE(made.folder.stat().st_mode)
-    left_open = instance.Instance(made.prepared, realm.RESOURCE)
+    left_open = instance.Instance(made.prepared, realm.McpServer(realm.RESOURCE))
     left_open.lay_out(tmp_path)
     left_open.folder.chmod(0o755)
     made.copy_prepared()
@@ -188,17 +188,20 @@ def test_a_prepared_database_is_kept_for_each_resource_and_not_for_older_realms(
     (tmp_path / "prepared" / "26.0.0-of-before").mkdir(parents=True)
     resources = (realm.RESOURCE, "http://localhost:9100/mcp")
     for resource in resources:
-        made = instance.Instance(tmp_path / "prepared" / "making-1", resource)
+        made = instance.Instance(tmp_path / "prepared" / "making-1", realm.McpServer(resource))
         made.lay_out(tmp_path)
         made.become_prepared()
 
-    kept = {instance.Instance(tmp_path / "x", resource).prepared for resource in resources}
+    kept = {
+        instance.Instance(tmp_path / "x", realm.McpServer(resource)).prepared
+        for resource in resources
+    }
     assert set((tmp_path / "prepared").iterdir()) == kept
     assert len(kept) == 2
 
 
 def test_another_password_than_the_one_it_was_made_with_is_refused(tmp_path: Path) -> None:
-    made = instance.Instance(tmp_path / "one", realm.RESOURCE)
+    made = instance.Instance(tmp_path / "one", realm.McpServer(realm.RESOURCE))
     made.lay_out(tmp_path, "first-password")
 
     made.require_password(None)
@@ -291,6 +294,29 @@ def read_with_jq_or_python(line: str) -> str:
 def test_the_users_that_are_announced_are_those_of_the_realm() -> None:
     told: dict[str, Any] = {name: password for name, password, _, _ in command.USERS}
     assert told == PASSWORDS
-    data = realm.render("http://localhost:9100/mcp")
+    data = realm.render(realm.McpServer("http://localhost:9100/mcp"))
     assert all(f'"{password}"' in data for password in told.values())
     assert "http://localhost:9000/mcp" not in data
+
+
+def test_a_server_of_ones_own_gets_its_scopes_and_roles() -> None:
+    own = realm.McpServer(
+        "http://localhost:8000/mcp", ("orders:read", "orders:refund"), ("manager",)
+    )
+    made = json.loads(realm.render(own))
+    may = {one["clientScope"]: set(one["roles"]) for one in made["scopeMappings"]}
+    has = {one["username"]: set(one["realmRoles"]) for one in made["users"]}
+
+    assert may["orders:read"] - may["orders:refund"] == {"guest"}
+    # A role gets into tokens only through a scope that names it.
+    assert "manager" in may["orders:read"] & may["orders:refund"] & has["mcp-admin"]
+    assert "manager" not in has["mcp-user"] | has["mcp-readonly"]
+    for client in made["clients"]:
+        listed = client.get("optionalClientScopes", [])
+        assert ("orders:read" in listed) == ("mcp:read" in listed)
+    assert set(own.scopes) < set(made["defaultOptionalClientScopes"])
+    assert own.scopes[1] in json.dumps(made["components"])
+
+
+def test_without_a_server_of_ones_own_the_realm_is_the_file() -> None:
+    assert json.loads(realm.render(realm.McpServer())) == json.loads(realm.FILE.read_text("utf-8"))
