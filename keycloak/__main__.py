@@ -19,7 +19,7 @@ USERS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run Keycloak until Ctrl-C; return the exit code."""
-    options = _read(arguments)
+    options = read_options(arguments)
     try:
         return _prepare(options) if options.prepare else _serve(options)
     except CannotStart as problem:
@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
+def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options of the command line. ``mcp_server`` is the server that the realm is for."""
     parser = argparse.ArgumentParser(
         prog="keycloak/start.sh",
         description="Start a real Keycloak with the realm of the tutorial, on this machine alone.",
@@ -62,6 +63,9 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     if options.container:
         print(container_line())
         parser.exit()
+    options.mcp_server = realm.McpServer(
+        options.resource, tuple(options.scopes.split()), tuple(options.roles.split())
+    )
     return options
 
 
@@ -84,9 +88,7 @@ def _server(options: argparse.Namespace) -> KeycloakServer:
     return KeycloakServer(
         distribution.CACHE / "instances" / str(options.port),
         port=options.port,
-        mcp_server=realm.McpServer(
-            options.resource, tuple(options.scopes.split()), tuple(options.roles.split())
-        ),
+        mcp_server=options.mcp_server,
         admin_password=os.environ.get("KEYCLOAK_ADMIN_PASSWORD") or None,
         fresh=options.fresh,
     )
@@ -108,7 +110,7 @@ def _serve(options: argparse.Namespace) -> int:
         signal.signal(ending, _interrupt)
     try:
         server.start()
-        print(_what_was_done(server), flush=True)
+        print(what_was_done(server), flush=True)
         return server.wait()
     finally:
         server.stop()
@@ -128,7 +130,8 @@ def _people(mcp_server: realm.McpServer) -> str:
     return "\n".join(lines)
 
 
-def _what_was_done(server: KeycloakServer) -> str:
+def what_was_done(server: KeycloakServer) -> str:
+    """Return what the start prints: the addresses, the users and the clients of the realm."""
     people = _people(server.mcp_server)
     asked = ", ".join(["mcp:read", "mcp:tools", "mcp:prompts", *server.mcp_server.scopes])
     began = "The realm's file or a setting changed, so the database began anew.\n"

@@ -81,15 +81,18 @@ def reader_of_the_repository(folder: Path, otherwise: Mapping[str, str] | None =
     return Reader(folder, {**home, "PYTHONPATH": str(folder)}, otherwise or {})
 
 
-def differences(page: Path, reader: Reader, before: Sequence[Step] = ()) -> list[str]:
+def differences(
+    page: Path, reader: Reader, before: Sequence[Step] = (), sessions: slice = slice(None)
+) -> list[str]:
     """
-    Run every session of the page, and return where it said something else than is written.
+    Run the ``sessions`` of the page, and return where it said something else than is written.
 
     ``before`` is what the reader left running when they came to this page.
     """
     variables: dict[str, str] = {}
     wrong = []
-    steps = [step for session in read_sessions(page.read_text("utf-8")) for step in session]
+    chosen = read_sessions(page.read_text("utf-8"))[sessions]
+    steps = [step for session in chosen for step in session]
     assert steps, f"{page} has no session"
     with Session(reader.folder, reader.environment) as console:
         for written in [*before, *steps]:

@@ -43,7 +43,9 @@ def test_keycloak_is_started_and_asked_as_its_page_says(tmp_path: Path) -> None:
         "keycloak/start.sh": f"{ROOT}/keycloak/start.sh --port {port}",
     }
 
-    assert_holds(differences(DOCS / "keycloak.md", reader_of_the_repository(tmp_path, otherwise)))
+    reader = reader_of_the_repository(tmp_path, otherwise)
+    # The last session needs the installed wheel: tests/e2e/test_own_server_at_keycloak.py runs it.
+    assert_holds(differences(DOCS / "keycloak.md", reader, sessions=slice(-1)))
 
 
 @pytest.mark.needs("keycloak")

@@ -113,7 +113,8 @@ class Session:
 
     def _start(self, step: Step) -> list[str]:
         process = subprocess.Popen(
-            ["bash", "-c", f"exec {step.command.removesuffix(' &')}"],
+            # With env, variables may be written before the command, as in a shell.
+            ["bash", "-c", f"exec env {step.command.removesuffix(' &')}"],
             cwd=self._folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,

@@ -1,6 +1,7 @@
 """A real Keycloak with the tutorial's realm, as tests use it."""
 
 import json
+import secrets
 import time
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,12 @@ _KEY_PROVIDERS = "org.keycloak.keys.KeyProvider"
 class RunningKeycloak:
     """One Keycloak on a free port. ``stop`` and ``start_again`` keep its database and its keys."""
 
-    def __init__(self, folder: Path) -> None:
-        self.server = server.KeycloakServer(folder, port=free_port())
+    def __init__(self, folder: Path, mcp_server: realm.McpServer | None = None) -> None:
+        # With a password of its own, its database is not kept for later starts.
+        password = None if mcp_server is None else secrets.token_urlsafe(18)
+        self.server = server.KeycloakServer(
+            folder, port=free_port(), mcp_server=mcp_server, admin_password=password
+        )
         self.http = httpx2.Client(timeout=60)
         self._bearer = ""
         self._bearer_until = 0.0
@@ -144,7 +149,8 @@ class RunningKeycloak:
     def accept_audience(self, resource: str) -> None:
         """From now on, let tokens name ``resource`` in ``aud`` as well."""
         for scope in self.admin("GET", "/client-scopes"):
-            if scope["name"].startswith("mcp:"):
+            mappers = scope.get("protocolMappers", ())
+            if any("included.custom.audience" in one["config"] for one in mappers):
                 self._name_in_audience(f"/client-scopes/{scope['id']}", resource)
 
     def _name_in_audience(self, scope: str, resource: str) -> None:
