@@ -23,6 +23,8 @@ async def my_orders(user: Identity) -> list[str]:
 guard = Guard(
     resource=os.environ.get("RESOURCE", "http://localhost:8000/mcp"),
     issuer=os.environ.get("ISSUER", "http://localhost:9000"),
+    # Its provider, such as "keycloak", if it is one of those that ``doorward idp table`` lists.
+    idp=os.environ.get("IDP"),
     policy=Policy(base=Rule(scopes={"orders:read"}), rules=server.rules),
     # Every other path goes to the application, which judges each of its routes itself.
     serve_other_paths=True,

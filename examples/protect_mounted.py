@@ -32,6 +32,8 @@ guard = Guard(
     # What clients type, and what tokens must be for; then who signs people in, by its exact name.
     resource=os.environ.get("RESOURCE", "http://localhost:8000/mcp"),
     issuer=os.environ.get("ISSUER", "http://localhost:9000"),
+    # Its provider, such as "keycloak", if it is one of those that ``doorward idp table`` lists.
+    idp=os.environ.get("IDP"),
     policy=Policy(base=Rule(scopes={"orders:read"})),
 )
 web = FastAPI()

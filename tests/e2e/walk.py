@@ -11,6 +11,8 @@ from tests.e2e.processes import free_port
 
 _CODE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SAVE = re.compile(r"^Save it as ``(\w+\.py)`` and run ``(.+)``\.$", re.MULTILINE)
+# With the variables that are set for it.
+_STARTS_SERVER = re.compile(r"((?:[A-Z]+=\S+ )*)uvicorn .+ &")
 # The ports on the pages: the demo's, and the reader's server's.
 _PORTS = ("9000", "8000")
 
@@ -34,18 +36,14 @@ def run_instead(steps: Iterable[Step], program: Program) -> list[Step]:
     """Return the steps with ``program`` as the server that they start and call."""
     instead = []
     for step in steps:
-        if _starts_server(step):
-            step = replace(step, command=f"{program.command} &")
+        if start := _STARTS_SERVER.fullmatch(step.command):
+            step = replace(step, command=f"{start[1]}{program.command} &")
         elif step.command.startswith("doorward call "):
             # Some libraries answer a list as JSON, others each item as a text.
             words = [line.strip('[]"') for line in step.says]
             step = replace(step, says=[f"{ANYTHING}{line}{ANYTHING}" for line in words])
         instead.append(step)
     return instead
-
-
-def _starts_server(step: Step) -> bool:
-    return step.in_background and step.command.startswith("uvicorn ")
 
 
 class Walk:
