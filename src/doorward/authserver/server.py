@@ -181,7 +181,8 @@ class AuthorizationServer:
         )
 
     async def aclose(self) -> None:
-        """Close the database; a temporary one is deleted."""
+        """Cancel fetches of keys, and close the database; a temporary one is deleted."""
+        await self.services.client_assertions.aclose()
         await self.services.session_checks.aclose()
         await self.services.store.aclose()
 

@@ -68,6 +68,11 @@ class ClientAssertions:
         check_assertion(presented)
         await self._claim(client_id, str(claims["jti"]), float(claims["exp"]) + LEEWAY)
 
+    async def aclose(self) -> None:
+        """Cancel every fetch in flight."""
+        for keys in self._remote.values():
+            await keys.aclose()
+
     async def _key(self, header: JwsHeader, metadata: ClientMetadata) -> Key:
         only = metadata.token_endpoint_auth_signing_alg
         if header.algorithm not in SUPPORTED or only not in (None, header.algorithm):
