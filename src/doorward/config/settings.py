@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from doorward.authserver import AuthServerSettings, Resource
 from doorward.errors import ConfigurationError
 from doorward.guard import Guard
-from doorward.guard.issuers import Audience, Issuer, IssuerOptions, trusted
+from doorward.guard.issuers import Issuer, IssuerOptions, trusted
 from doorward.policy import Policy, Rule
-from doorward.tokens import Introspection, TrustedIssuer
+from doorward.tokens import TrustedIssuer
 from doorward.wire import address
 
 _METHODS = {"tools": "tools/call", "prompts": "prompts/get", "resources": "resources/read"}
@@ -41,24 +41,11 @@ class NamedRule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrustedIssuerSettings:
+class TrustedIssuerSettings(IssuerOptions):
     """An issuer that a server trusts: the settings of ``Guard`` for one issuer, and where it is."""
 
-    issuer: str | None = None
-    idp: str | None = None
-    audience: Audience | None = None
-    algorithms: tuple[str, ...] | None = None
-    client_ids: tuple[str, ...] = ()
-    client_id: str | None = None
-    client_secret: str | None = field(default=None, repr=False)
-    introspection: Introspection | None = None
     jwks_uri: str | None = None
     internal_url: str | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is set."""
-        return self == TrustedIssuerSettings()
 
     def trusted(self, resource: str) -> Issuer:
         """
@@ -67,16 +54,8 @@ class TrustedIssuerSettings:
         Raises:
             ConfigurationError: as ``Guard`` does, and ``unused-setting``.
         """
-        options = IssuerOptions(
-            issuer=self.issuer,
-            idp=self.idp,
-            audience=self.audience,
-            algorithms=self.algorithms,
-            client_ids=self.client_ids,
-            client_id=self.client_id,
-            client_secret=self.client_secret,
-            introspection=self.introspection,
-        )
+        names = IssuerOptions.__dataclass_fields__
+        options = IssuerOptions(**{name: getattr(self, name) for name in names})
         (issuer,) = trusted(resource, (), options)
         if isinstance(issuer, TrustedIssuer):
             return replace(issuer, jwks_uri=self.jwks_uri, internal_url=self.internal_url)

@@ -31,7 +31,7 @@ class IssuerOptions:
     @property
     def is_empty(self) -> bool:
         """Whether no option is set."""
-        return self == IssuerOptions()
+        return self == type(self)()
 
     @property
     def introspection_settings(self) -> "Introspection | None":
