@@ -49,7 +49,7 @@ def test_a_caller_with_every_scope_of_the_operation_may_do_it() -> None:
 
 @proves("S122", "refuses", "401 and 403 challenges")
 @pytest.mark.parametrize("held", [(), ("mcp:read",), ("mcp:tools",), ("other",)])
-def test_whichever_scope_is_missing_all_that_are_needed_are_named(held: tuple[str, ...]) -> None:
+def test_a_refusal_names_every_needed_scope(held: tuple[str, ...]) -> None:
     decision = POLICY.decide(caller(*held), ADD)
 
     assert not decision.allowed
@@ -114,7 +114,7 @@ def test_a_broad_scope_contains_narrower_ones_however_indirectly(held: str) -> N
         pytest.param("mcp:tools ", "mcp:tools", id="a-space"),
     ],
 )
-def test_scopes_that_look_alike_do_not_stand_for_each_other(held: str, needed: str) -> None:
+def test_similar_scopes_do_not_contain_each_other(held: str, needed: str) -> None:
     policy = Policy(
         rules={("tools/call", "add"): Rule(scopes=frozenset({needed}))},
         hierarchy={"admin": {needed}},
@@ -177,7 +177,7 @@ def test_a_scope_reaches_exactly_what_steps_of_the_hierarchy_lead_to(
         pytest.param(Operation("anything"), id="an-unknown-method"),
     ],
 )
-def test_what_no_rule_speaks_of_nobody_may_do(operation: Operation) -> None:
+def test_an_operation_without_a_rule_is_refused(operation: Operation) -> None:
     policy = Policy(
         rules={("tools/call", "add"): Rule(), ("resources/read", "file:///plan"): Rule()}
     )
@@ -185,7 +185,7 @@ def test_what_no_rule_speaks_of_nobody_may_do(operation: Operation) -> None:
     assert policy.decide(caller("mcp:read", "mcp:tools"), operation).reason == "unknown-operation"
 
 
-def test_the_operator_may_let_the_base_rule_decide_what_no_rule_speaks_of() -> None:
+def test_the_base_rule_may_decide_operations_without_a_rule() -> None:
     policy = Policy(base=Rule(scopes=frozenset({"mcp:read"})), unknown="base")
 
     assert policy.decide(caller("mcp:read"), Operation("tools/call", "x")).allowed
@@ -209,7 +209,7 @@ def test_the_operator_may_let_the_base_rule_decide_what_no_rule_speaks_of() -> N
         "",
     ],
 )
-def test_what_only_keeps_the_conversation_going_needs_the_base_rule(method: str) -> None:
+def test_conversation_methods_need_only_the_base_rule(method: str) -> None:
     assert POLICY.decide(caller("mcp:read"), Operation(method)).allowed
     assert POLICY.decide(caller("mcp:tools"), Operation(method)).scopes == {"mcp:read"}
 
@@ -229,7 +229,7 @@ def test_a_rule_for_every_name_yields_to_the_rule_of_one() -> None:
 
 @proves("S153", "accepts", "denied under every name")
 @proves("S153", "refuses", "denied under every name")
-def test_whoever_may_not_get_a_prompt_may_not_have_it_completed() -> None:
+def test_completion_of_a_prompt_needs_the_right_to_get_it() -> None:
     completing = Operation("completion/complete", "greeting")
 
     assert POLICY.decide(caller("mcp:read", "mcp:prompts"), completing).allowed
@@ -239,7 +239,7 @@ def test_whoever_may_not_get_a_prompt_may_not_have_it_completed() -> None:
 @proves("S153", "accepts", "denied under every name")
 @proves("S153", "refuses", "denied under every name")
 @pytest.mark.parametrize("name", ["secret", "files://secret"])
-def test_what_is_denied_is_denied_by_every_method_that_can_name_it(name: str) -> None:
+def test_a_denied_resource_is_denied_by_every_method(name: str) -> None:
     methods = {*NAMED, *REACHES, "completion/complete"}
     rules = {(method, name): Rule("admin") for method in ("tools/call", "prompts/get")}
     if name.startswith("files:"):
@@ -257,7 +257,7 @@ def test_what_is_denied_is_denied_by_every_method_that_can_name_it(name: str) ->
     assert all(policy.decide(caller("admin"), Operation(one, name)).allowed for one in granted)
 
 
-def test_whoever_may_not_read_a_resource_may_not_watch_it() -> None:
+def test_a_subscription_needs_the_right_to_read() -> None:
     for method in ("resources/subscribe", "resources/unsubscribe"):
         watching = Operation(method, "file:///plan")
         assert POLICY.decide(caller("mcp:read", "mcp:plans"), watching).allowed

@@ -34,7 +34,7 @@ def caller(kind: Kind, *scopes: str) -> Identity:
 
 
 @pytest.mark.parametrize("kind", ["person", "service", "key"])
-def test_without_a_word_about_kinds_every_kind_may(kind: Kind) -> None:
+def test_a_rule_without_kinds_allows_every_kind(kind: Kind) -> None:
     decision = POLICY.decide(caller(kind, "mcp:read"), READ)
 
     assert decision.allowed
@@ -52,7 +52,7 @@ def test_without_a_word_about_kinds_every_kind_may(kind: Kind) -> None:
         (IMPORT, "key", True),
     ],
 )
-def test_a_rule_lets_in_the_kinds_that_it_names(
+def test_a_rule_allows_the_kinds_that_it_names(
     operation: Operation, kind: Kind, allowed: bool
 ) -> None:
     decision = POLICY.decide(caller(kind, "mcp:read", "mcp:pay"), operation)
@@ -61,7 +61,7 @@ def test_a_rule_lets_in_the_kinds_that_it_names(
     assert decision.reason == ("allowed" if allowed else "kind-not-allowed")
 
 
-def test_a_caller_of_the_wrong_kind_is_not_sent_away_for_scopes_first() -> None:
+def test_a_wrong_kind_is_refused_before_a_missing_scope() -> None:
     decision = POLICY.decide(caller("service"), PAY)
 
     assert decision.reason == "kind-not-allowed"
@@ -103,7 +103,7 @@ def test_a_rule_that_the_base_rule_leaves_nobody_for_is_refused_at_start_up() ->
     assert refusal.value.reason == "kinds-exclude-everybody"
 
 
-def test_the_matrix_says_who_may_come() -> None:
+def test_the_matrix_shows_the_kinds() -> None:
     lines = {line.operation.name: line.kinds for line in POLICY.matrix()}
 
     assert lines == {"pay": {"person"}, "import": {"service", "key"}, "read": EVERY_KIND}

@@ -136,7 +136,7 @@ def test_a_row_says_who_may_in_words() -> None:
         ),
     ],
 )
-def test_what_is_wider_is_told(
+def test_a_wider_rule_is_reported(
     before: dict[tuple[str, str], Rule], after: dict[tuple[str, str], Rule], expected: list[str]
 ) -> None:
     assert wider(Policy(base=BASE, rules=before), Policy(base=BASE, rules=after)) == expected
@@ -177,14 +177,14 @@ def test_the_snapshot_loses_nothing() -> None:
 @pytest.mark.parametrize(
     "document", [None, [], {}, {"format": "other"}, {"format": "doorward permissions 1"}]
 )
-def test_what_is_no_snapshot_is_refused(document: object) -> None:
+def test_a_malformed_snapshot_is_refused(document: object) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         matrix_in(document)
 
     assert refusal.value.reason == "not-a-snapshot"
 
 
-def test_what_has_no_policy_is_refused() -> None:
+def test_an_object_without_a_policy_is_refused() -> None:
     with pytest.raises(ConfigurationError) as refusal:
         policy_of(object())
 
@@ -301,7 +301,7 @@ def test_an_explanation_says_what_the_decision_says(
     assert len(set(failed)) <= 1
 
 
-def test_what_comes_after_the_first_no_is_not_asked() -> None:
+def test_checks_after_the_first_refusal_are_skipped() -> None:
     policy = Policy(base=BASE, rules={REFUND: Rule({"a", "b"}, roles="admin")})
 
     steps = explain(policy, caller(frozenset({"mcp:read"})), Operation(*REFUND)).steps

@@ -8,7 +8,7 @@ import pytest
 from tests.serving.raw_client import GET, Echo, FakeTransport, RawClient, post, settle
 
 
-async def test_an_answer_of_known_length_leaves_in_one_piece() -> None:
+async def test_a_response_of_known_length_is_written_at_once() -> None:
     client = RawClient(Echo())
 
     await client.send(post(b"hello"))
@@ -20,7 +20,7 @@ async def test_an_answer_of_known_length_leaves_in_one_piece() -> None:
     assert not client.transport.closed
 
 
-async def test_the_application_is_told_what_was_asked() -> None:
+async def test_the_application_gets_method_path_query_and_headers() -> None:
     echo = Echo()
     await RawClient(echo).send(
         b"GET /a%20b?x=%2F HTTP/1.1\r\nHost: mcp.example\r\nX-Up: One\r\n\r\n"
@@ -65,7 +65,7 @@ async def test_a_request_that_comes_byte_by_byte_is_the_same_request() -> None:
     assert echo.scopes[0]["headers"][0] == (b"host", b"mcp.example")
 
 
-async def test_requests_that_come_at_once_are_answered_in_their_order() -> None:
+async def test_pipelined_requests_are_answered_in_order() -> None:
     client = RawClient(Echo())
 
     await client.send(post(b"one") + post(b"two") + post(b"three"))
@@ -78,7 +78,7 @@ async def test_requests_that_come_at_once_are_answered_in_their_order() -> None:
     assert client.transport.reading
 
 
-async def test_nothing_more_is_read_while_requests_wait_behind_one() -> None:
+async def test_reading_pauses_while_pipelined_requests_wait() -> None:
     go_on = asyncio.Event()
 
     async def slow(scope: Any, receive: Any, send: Any) -> None:
@@ -96,7 +96,7 @@ async def test_nothing_more_is_read_while_requests_wait_behind_one() -> None:
     assert client.transport.reading
 
 
-async def test_a_body_in_chunks_is_put_together_and_its_trailers_are_no_headers() -> None:
+async def test_a_chunked_body_is_joined_and_its_trailers_are_dropped() -> None:
     echo = Echo()
     head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: X-User\r\n\r\n"
     client = RawClient(echo)
@@ -107,7 +107,7 @@ async def test_a_body_in_chunks_is_put_together_and_its_trailers_are_no_headers(
     assert b"x-user" not in dict(echo.scopes[0]["headers"])
 
 
-async def test_a_body_that_nobody_asks_for_is_not_read_without_end() -> None:
+async def test_an_unread_body_pauses_reading() -> None:
     async def busy(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.Event().wait()
 
@@ -120,7 +120,7 @@ async def test_a_body_that_nobody_asks_for_is_not_read_without_end() -> None:
         task.cancel()
 
 
-async def test_a_body_that_is_asked_for_is_read_on() -> None:
+async def test_reading_resumes_when_the_application_reads() -> None:
     client = RawClient(Echo())
     whole = post(b"x" * 200_000)
 
@@ -132,7 +132,7 @@ async def test_a_body_that_is_asked_for_is_read_on() -> None:
 
 
 @pytest.mark.parametrize("said", [b"Expect: 100-continue", b"expect: 100-Continue"])
-async def test_whoever_waits_for_leave_to_send_a_body_gets_it_when_it_is_wanted(
+async def test_100_continue_is_sent_when_the_body_is_read(
     said: bytes,
 ) -> None:
     client = RawClient(Echo())
@@ -148,7 +148,7 @@ async def test_whoever_waits_for_leave_to_send_a_body_gets_it_when_it_is_wanted(
     assert client.received.endswith(b"hello")
 
 
-async def test_nobody_gets_leave_who_does_not_wait_for_it() -> None:
+async def test_100_continue_is_sent_only_on_expect() -> None:
     client = RawClient(Echo())
 
     await client.send(post(b"hello", b"Expect: a-miracle")[:-5])
@@ -170,7 +170,7 @@ async def test_nobody_gets_leave_who_does_not_wait_for_it() -> None:
         b"\x16\x03\x01\x02\x00\x01\x00",
     ],
 )
-async def test_what_is_no_request_is_refused_and_ends_the_connection(sent: bytes) -> None:
+async def test_a_malformed_request_is_refused_and_closes_the_connection(sent: bytes) -> None:
     echo = Echo()
     client = RawClient(echo)
 
@@ -180,7 +180,7 @@ async def test_what_is_no_request_is_refused_and_ends_the_connection(sent: bytes
     assert (client.transport.closed, echo.scopes) == (True, [])
 
 
-async def test_an_upgrade_is_not_heard() -> None:
+async def test_an_upgrade_is_ignored() -> None:
     client = RawClient(Echo())
     asks = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
@@ -197,7 +197,7 @@ async def test_an_upgrade_is_not_heard() -> None:
         b"GET / HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n\r\n",
     ],
 )
-async def test_a_connection_ends_where_the_client_ends_it(head: bytes) -> None:
+async def test_a_connection_closes_when_the_client_asks(head: bytes) -> None:
     client = RawClient(Echo())
 
     await client.send(head)
@@ -230,7 +230,7 @@ async def test_a_server_that_stops_ends_idle_connections_at_once_and_busy_ones_a
     assert busy.state.tasks == set()
 
 
-async def test_a_client_that_goes_away_is_told_of_and_nothing_is_sent_to_it() -> None:
+async def test_a_disconnect_is_reported_and_nothing_more_is_sent() -> None:
     heard: list[str] = []
 
     async def waits(scope: Any, receive: Any, send: Any) -> None:
@@ -261,7 +261,7 @@ async def test_what_follows_an_upgrade_is_not_read_as_a_request() -> None:
     assert (len(echo.scopes), client.transport.closed) == (1, True)
 
 
-async def test_an_application_that_is_cancelled_leaves_nobody_waiting() -> None:
+async def test_a_cancelled_application_closes_the_connection() -> None:
     async def waits(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.Event().wait()
 

@@ -22,7 +22,7 @@ async def test_a_head_that_never_ends_is_refused() -> None:
     assert client.transport.closed
 
 
-async def test_a_head_that_is_too_long_in_one_piece_is_refused_as_well() -> None:
+async def test_a_long_head_in_one_piece_is_refused() -> None:
     echo = Echo()
     client = RawClient(echo)
     headers = b"".join(b"X-%d: %b\r\n" % (one, b"a" * 1000) for one in range(70))
@@ -36,7 +36,7 @@ async def test_a_head_that_is_too_long_in_one_piece_is_refused_as_well() -> None
 @pytest.mark.parametrize(
     "piece", [b"x: 123456789\r\n" * 500, b"a" * 7000], ids=["many", "one that never ends"]
 )
-async def test_trailers_that_never_end_are_not_kept_and_end_the_connection(piece: bytes) -> None:
+async def test_endless_trailers_close_the_connection(piece: bytes) -> None:
     client = RawClient(Echo())
     await client.send(CHUNKED, b"5\r\nhello\r\n0\r\nx: ")
     sent = 0
@@ -50,7 +50,7 @@ async def test_trailers_that_never_end_are_not_kept_and_end_the_connection(piece
     assert client.received == b""
 
 
-async def test_a_line_between_chunks_that_never_ends_ends_the_connection() -> None:
+async def test_an_endless_chunk_line_closes_the_connection() -> None:
     client = RawClient(Echo())
     await client.send(CHUNKED, b"5\r\nhello\r\n5;x=")
 
@@ -88,7 +88,7 @@ async def refuses(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"no"})
 
 
-async def test_who_sends_all_of_a_body_before_reading_the_refusal_can_ask_again() -> None:
+async def test_a_client_that_sends_its_whole_body_before_a_refusal_can_send_again() -> None:
     client = RawClient(refuses)
     whole = post(b"x" * MAX_DISCARDED_BODY)
     await client.send(whole[:100], whole[100:])
@@ -99,7 +99,7 @@ async def test_who_sends_all_of_a_body_before_reading_the_refusal_can_ask_again(
     assert not client.transport.closed
 
 
-async def test_a_body_that_nobody_wants_is_not_read_for_ever() -> None:
+async def test_an_unwanted_body_is_drained_up_to_a_limit() -> None:
     client = RawClient(refuses)
     await client.send(CHUNKED)
     piece, sent = b"100000\r\n" + b"x" * 0x100000 + b"\r\n", 0
@@ -113,7 +113,7 @@ async def test_a_body_that_nobody_wants_is_not_read_for_ever() -> None:
     assert client.answers("POST")[0][0] == 401
 
 
-async def test_each_body_that_nobody_wants_is_counted_by_itself() -> None:
+async def test_the_limit_of_drained_bytes_is_per_request() -> None:
     client = RawClient(refuses)
     half = post(b"x" * (MAX_DISCARDED_BODY * 3 // 4))
 
@@ -124,7 +124,7 @@ async def test_each_body_that_nobody_wants_is_counted_by_itself() -> None:
     assert not client.transport.closed
 
 
-async def test_a_connection_is_kept_for_the_next_request_and_no_longer() -> None:
+async def test_an_idle_connection_is_closed_after_the_keep_alive_time() -> None:
     client = RawClient(Echo(), keep_alive=20)
     await client.send(GET)
     client.clock.pass_time(15)
@@ -138,7 +138,7 @@ async def test_a_connection_is_kept_for_the_next_request_and_no_longer() -> None
     assert len(client.answers("GET", "GET")) == 2
 
 
-async def test_whoever_connects_and_says_nothing_is_let_go() -> None:
+async def test_a_silent_connection_is_closed() -> None:
     client = RawClient(Echo())
     client.clock.pass_time(REQUEST_TIMEOUT - 1)
     assert not client.transport.closed
@@ -148,7 +148,7 @@ async def test_whoever_connects_and_says_nothing_is_let_go() -> None:
     assert client.transport.closed
 
 
-async def test_a_head_that_drips_is_ended() -> None:
+async def test_a_slow_head_closes_the_connection() -> None:
     client = RawClient(Echo())
     await client.send(b"GET / HTTP/1.1\r\n")
     for _ in range(5):
@@ -162,7 +162,7 @@ async def test_a_head_that_drips_is_ended() -> None:
     assert client.transport.closed
 
 
-async def test_a_body_that_drips_is_ended_and_the_application_hears_of_it() -> None:
+async def test_a_slow_body_closes_the_connection_and_the_application_is_notified() -> None:
     heard: list[str] = []
 
     async def reads(scope: Any, receive: Any, send: Any) -> None:
@@ -182,7 +182,7 @@ async def test_a_body_that_drips_is_ended_and_the_application_hears_of_it() -> N
     assert heard == ["http.request", "http.disconnect"]
 
 
-async def test_a_long_body_has_longer() -> None:
+async def test_a_long_body_has_more_time() -> None:
     client = RawClient(Echo())
     whole = post(b"x" * 30 * MIN_BYTES_PER_SECOND)
     for start in range(0, len(whole), MIN_BYTES_PER_SECOND):
@@ -193,7 +193,7 @@ async def test_a_long_body_has_longer() -> None:
     assert not client.transport.closed
 
 
-async def test_an_answer_may_take_as_long_as_it_takes() -> None:
+async def test_a_slow_application_has_no_time_limit() -> None:
     go_on = asyncio.Event()
 
     async def slow(scope: Any, receive: Any, send: Any) -> None:
@@ -220,7 +220,7 @@ async def test_a_request_behind_a_long_body_is_not_taken_for_a_long_head() -> No
     assert [len(body) for _, _, body in client.answers("POST", "POST")] == [100_000, 5]
 
 
-async def test_an_answer_that_nobody_takes_ends_the_connection_and_the_tool() -> None:
+async def test_a_response_that_is_not_read_closes_the_connection() -> None:
     heard: list[str] = []
 
     async def streams(scope: Any, receive: Any, send: Any) -> None:
@@ -243,7 +243,7 @@ async def test_an_answer_that_nobody_takes_ends_the_connection_and_the_tool() ->
     assert heard == ["http.disconnect"]
 
 
-async def test_who_takes_a_little_of_an_answer_now_and_then_is_sent_all_of_it() -> None:
+async def test_a_slow_reader_that_makes_progress_gets_the_whole_response() -> None:
     client = RawClient(Echo(), keep_alive=3600)
     await client.send(post(b"x" * 100_000))
     for left in range(80_000, -1, -10_000):
@@ -254,7 +254,7 @@ async def test_who_takes_a_little_of_an_answer_now_and_then_is_sent_all_of_it() 
     assert len(client.answers("POST")[0][2]) == 100_000
 
 
-async def test_what_is_written_is_not_taken_for_what_somebody_took() -> None:
+async def test_written_bytes_do_not_count_as_read() -> None:
     more = asyncio.Event()
 
     async def streams(scope: Any, receive: Any, send: Any) -> None:
@@ -278,7 +278,7 @@ async def test_what_is_written_is_not_taken_for_what_somebody_took() -> None:
     assert client.transport.aborted
 
 
-async def test_a_connection_that_closes_waits_no_longer_for_what_nobody_takes() -> None:
+async def test_a_closing_connection_does_not_wait_for_an_unread_response() -> None:
     client = RawClient(Echo())
     await client.send(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
     client.transport.unsent = 10

@@ -35,7 +35,7 @@ class Pairs:
                 end.close()
 
 
-def test_one_look_finds_no_more_than_the_bound_and_the_next_one_finds_the_others() -> None:
+def test_one_turn_handles_at_most_the_bound_and_the_next_turn_the_rest() -> None:
     pairs = Pairs(2 * MAX_EVENTS_PER_TURN + 5)
     for _, far in pairs.pairs:
         far.send(b"x")
@@ -47,7 +47,7 @@ def test_one_look_finds_no_more_than_the_bound_and_the_next_one_finds_the_others
     pairs.close()
 
 
-def test_whoever_always_has_more_to_say_keeps_nobody_waiting() -> None:
+def test_a_busy_connection_does_not_starve_others() -> None:
     pairs = Pairs(4 * MAX_EVENTS_PER_TURN)
     for _, far in pairs.pairs:
         far.send(b"x")

@@ -44,7 +44,7 @@ async def test_a_stream_begins_at_once_and_is_sent_in_chunks() -> None:
     assert client.answers("GET")[0][2] == b"onetwo"
 
 
-async def test_an_answer_of_known_length_may_come_in_pieces() -> None:
+async def test_a_response_of_known_length_may_be_sent_in_parts() -> None:
     client = RawClient(answering(b"one", b"two", headers=[(b"content-length", b"6")]))
 
     await client.send(GET + GET)
@@ -53,7 +53,7 @@ async def test_an_answer_of_known_length_may_come_in_pieces() -> None:
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)])
-async def test_what_has_no_body_is_sent_without_one(method: str, status: int) -> None:
+async def test_a_response_without_a_body_is_sent_without_one(method: str, status: int) -> None:
     headers = [(b"content-length", b"5")] if status == 200 else []
     client = RawClient(answering(b"hello", status=status, headers=headers))
 
@@ -73,7 +73,7 @@ async def test_a_client_of_http_1_0_gets_a_stream_until_the_connection_ends() ->
     assert client.transport.closed
 
 
-async def test_how_an_answer_is_cut_is_not_the_applications_affair() -> None:
+async def test_the_server_chooses_the_framing_of_a_response() -> None:
     client = RawClient(answering(b"hello", headers=[(b"transfer-encoding", b"chunked")]))
 
     await client.send(GET)
@@ -106,7 +106,7 @@ async def test_an_application_can_end_the_connection() -> None:
         (b"", b"evil"),
     ],
 )
-async def test_a_header_that_would_begin_another_is_not_sent(header: tuple[bytes, bytes]) -> None:
+async def test_a_header_with_a_line_break_is_not_sent(header: tuple[bytes, bytes]) -> None:
     client = RawClient(answering(b"hello", headers=[(b"content-length", b"5"), header]))
 
     await client.send(GET)
@@ -115,7 +115,7 @@ async def test_a_header_that_would_begin_another_is_not_sent(header: tuple[bytes
     assert b"evil" not in client.received
 
 
-async def test_an_application_that_fails_before_its_answer_is_answered_for() -> None:
+async def test_an_application_that_fails_before_its_response_gets_a_500() -> None:
     async def fails(scope: Any, receive: Any, send: Any) -> None:
         raise ValueError("secret")
 
@@ -127,7 +127,7 @@ async def test_an_application_that_fails_before_its_answer_is_answered_for() -> 
     assert client.transport.closed
 
 
-async def test_an_application_that_says_nothing_is_answered_for() -> None:
+async def test_an_application_without_a_response_gets_a_500() -> None:
     async def silent(scope: Any, receive: Any, send: Any) -> None:
         """Return."""
 
@@ -140,7 +140,7 @@ async def test_an_application_that_says_nothing_is_answered_for() -> None:
 @pytest.mark.parametrize(
     "bodies", [(b"too long",), (b"too long", b""), (b"no",), (b"four", b"more")]
 )
-async def test_an_answer_of_another_length_than_it_says_ends_the_connection(
+async def test_a_response_of_the_wrong_length_closes_the_connection(
     bodies: tuple[bytes, ...],
 ) -> None:
     client = RawClient(answering(*bodies, headers=[(b"content-length", b"4")]))
@@ -152,7 +152,7 @@ async def test_an_answer_of_another_length_than_it_says_ends_the_connection(
     assert b"more" not in client.received
 
 
-async def test_an_application_that_fails_in_a_stream_ends_it_where_a_client_sees_that() -> None:
+async def test_an_application_that_fails_in_a_stream_leaves_it_incomplete() -> None:
     async def fails(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"one", "more_body": True})
@@ -186,7 +186,7 @@ async def test_a_client_that_reads_slowly_makes_the_application_wait() -> None:
     assert client.answers("GET")[0][2] == b"xxx"
 
 
-async def test_nothing_is_sent_after_the_end_of_an_answer() -> None:
+async def test_nothing_is_sent_after_the_end_of_a_response() -> None:
     told: list[str] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

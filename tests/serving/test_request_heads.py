@@ -108,7 +108,7 @@ async def test_a_chunked_body_is_read(said: bytes) -> None:
         b"gzip\r\nContent-Length: 3",
     ],
 )
-async def test_a_transfer_coding_that_nobody_here_reads_is_501(method: bytes, said: bytes) -> None:
+async def test_an_unsupported_transfer_coding_is_501(method: bytes, said: bytes) -> None:
     head = method + b" / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + said + b"\r\n\r\n"
 
     assert await refused(head + b"3\r\nabc\r\n0\r\n\r\n") == (
@@ -128,7 +128,7 @@ async def test_a_transfer_coding_that_nobody_here_reads_is_501(method: bytes, sa
         b"",
     ],
 )
-async def test_a_body_whose_end_nobody_can_tell_is_400(said: bytes) -> None:
+async def test_a_body_with_ambiguous_length_is_400(said: bytes) -> None:
     head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + said + b"\r\n\r\n"
 
     status, _ = await refused(head + b"3\r\nabc\r\n0\r\n\r\n")
@@ -167,7 +167,7 @@ async def test_both_versions_of_http_1_are_served(version: bytes) -> None:
 
 
 @proves("S195", "refuses", "request line and framing")
-async def test_a_refused_head_behind_a_good_request_calls_nobody() -> None:
+async def test_a_refused_head_after_a_good_request_does_not_reach_the_application() -> None:
     echo = Echo()
     client = RawClient(echo)
     good = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -17,7 +17,7 @@ def _collected_again() -> Iterator[None]:
     gc.unfreeze()
 
 
-def test_it_answers_spares_the_collector_what_is_there_and_returns_at_a_polite_kill() -> None:
+def test_a_server_answers_freezes_the_garbage_collector_and_stops_on_sigterm() -> None:
     before = gc.get_freeze_count()
     handler = signal.getsignal(signal.SIGTERM)
 

@@ -102,7 +102,7 @@ class Gone(FakeSocket):
         raise OSError(errno.EINVAL, "Invalid argument")
 
 
-async def test_a_client_that_is_gone_at_once_is_told_of_as_any_other() -> None:
+async def test_an_immediate_disconnect_is_reported() -> None:
     client = RawClient(plenty, transport=FakeTransport(ends=Gone))
     assert client.state.connections
     client.connection.connection_lost(None)
@@ -112,7 +112,7 @@ async def test_a_client_that_is_gone_at_once_is_told_of_as_any_other() -> None:
 
 @pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])
 @LOOPS
-def test_a_client_that_does_not_read_is_let_go(
+def test_a_client_that_does_not_read_is_disconnected(
     loop: Loop, secured: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(timeouts, "STALL_TIMEOUT", 0.05)

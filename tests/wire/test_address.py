@@ -43,7 +43,7 @@ def test_an_address_is_returned_byte_for_byte(url: str) -> None:
         pytest.param("http://192.168.1.5/mcp", id="private-address"),
     ],
 )
-def test_plain_http_is_for_this_machine_alone(url: str) -> None:
+def test_plain_http_is_accepted_only_on_loopback(url: str) -> None:
     with pytest.raises(ConfigurationError) as as_resource:
         require_resource(url)
     with pytest.raises(ConfigurationError) as as_issuer:
@@ -78,7 +78,7 @@ def test_plain_http_is_for_this_machine_alone(url: str) -> None:
         pytest.param("https://mcp.example/a|b^`", id="no-url-characters"),
     ],
 )
-def test_what_is_no_address_of_ours_is_named_as_such(url: str) -> None:
+def test_a_malformed_resource_uri_is_refused_with_a_hint(url: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         require_resource(url)
 
@@ -95,7 +95,7 @@ def test_the_placeholder_of_an_example_is_named(placeholder: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "::1"])
-def test_three_names_mean_this_machine(host: str) -> None:
+def test_three_host_names_are_loopback(host: str) -> None:
     assert is_loopback_host(host)
 
 

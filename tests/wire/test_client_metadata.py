@@ -108,7 +108,7 @@ def test_cursor_registers_three_kinds_of_address_at_once() -> None:
     assert parse_registration(registration(redirect_uris=uris), POLICY).redirect_uris == tuple(uris)
 
 
-def test_an_operator_can_close_the_door_to_editor_schemes() -> None:
+def test_an_operator_can_refuse_editor_schemes() -> None:
     with pytest.raises(InvalidRedirectUri):
         parse_registration(
             registration(redirect_uris=["cursor://anysphere.cursor-mcp/oauth/callback"]),
@@ -250,7 +250,7 @@ def test_the_method_of_authentication_is_kept_or_is_the_default_of_the_rfc(
         ["implicit", "password"],
     ],
 )
-def test_a_stranger_gets_no_grant_that_goes_without_a_user(grant_types: list[str]) -> None:
+def test_a_registered_client_gets_no_grant_without_a_user(grant_types: list[str]) -> None:
     with pytest.raises(InvalidClientMetadata) as refusal:
         parse_registration(registration(grant_types=grant_types), POLICY)
 

@@ -231,7 +231,7 @@ def test_what_parsers_could_disagree_about_is_refused(body: Any, code: int) -> N
         pytest.param(headers(name="add\x01"), id="control-character"),
     ],
 )
-def test_headers_that_tell_another_story_than_the_body_are_refused(sent: Headers) -> None:
+def test_headers_that_contradict_the_body_are_refused(sent: Headers) -> None:
     refusal = refused(modern(), sent)
 
     assert refusal.jsonrpc_code == HEADER_MISMATCH
@@ -357,7 +357,7 @@ def test_a_modern_call_must_name_its_tool() -> None:
 
 
 @pytest.mark.parametrize("said_in_meta", [True, False])
-def test_a_version_that_nobody_speaks_is_answered_with_those_that_are(said_in_meta: bool) -> None:
+def test_an_unsupported_version_gets_the_supported_ones(said_in_meta: bool) -> None:
     meta = {**META, "io.modelcontextprotocol/protocolVersion": "v999"}
     body = modern(_meta=meta) if said_in_meta else {**modern(), "params": {"name": "add"}}
 

@@ -17,13 +17,13 @@ def opens(verifier: str, challenge: str) -> bool:
     return pkce.is_verifier(verifier) and pkce.challenge_of(verifier) == challenge
 
 
-def test_the_example_of_the_rfc_comes_out() -> None:
+def test_the_example_of_the_rfc_is_reproduced() -> None:
     assert pkce.challenge_of(VERIFIER) == CHALLENGE
 
 
 @proves("S87", "accepts", "verifier syntax")
 @pytest.mark.parametrize("verifier", [VERIFIER, "a" * 43, "~._-" * 32])
-def test_a_verifier_opens_its_own_challenge(verifier: str) -> None:
+def test_a_verifier_matches_its_own_challenge(verifier: str) -> None:
     assert opens(verifier, pkce.challenge_of(verifier))
 
 
@@ -40,7 +40,7 @@ def test_a_verifier_opens_its_own_challenge(verifier: str) -> None:
         pytest.param("", id="empty"),
     ],
 )
-def test_a_verifier_of_the_wrong_shape_opens_nothing(verifier: str) -> None:
+def test_a_malformed_verifier_matches_no_challenge(verifier: str) -> None:
     assert not pkce.is_verifier(verifier)
     assert not opens(verifier, CHALLENGE)
 

@@ -59,7 +59,7 @@ def test_a_document_comes_back_as_it_was_built_byte_for_byte() -> None:
 
 
 @proves("S139", "refuses", "resource metadata forms")
-def test_a_refresh_token_is_no_business_of_the_resource() -> None:
+def test_resource_metadata_does_not_list_offline_access() -> None:
     document = build(
         resource=RESOURCE,
         authorization_servers=[ISSUER],
@@ -76,7 +76,7 @@ def test_a_document_without_scopes_says_nothing_about_scopes() -> None:
     assert parse(document, RESOURCE).scopes_supported is None
 
 
-def test_members_that_nobody_knows_are_passed_over() -> None:
+def test_unknown_members_are_ignored() -> None:
     document = json.dumps(
         {"resource": RESOURCE, "authorization_servers": [ISSUER], "tomorrow": {"x": 1}}
     )
@@ -96,7 +96,7 @@ def test_members_that_nobody_knows_are_passed_over() -> None:
         pytest.param("https://mcp.example/mcp/../mcp", id="dots"),
     ],
 )
-def test_a_document_about_another_resource_is_not_believed(resource: str) -> None:
+def test_metadata_of_another_resource_is_refused(resource: str) -> None:
     document = build(resource=resource, authorization_servers=[ISSUER])
 
     with pytest.raises(ResourceMetadataRefused) as refusal:
@@ -127,7 +127,7 @@ def test_a_document_of_the_wrong_shape_is_refused(change: dict[str, Any], reason
 
 
 @pytest.mark.parametrize("document", [b"<!doctype html>", b"[]", b'{"a":1,"a":2}', b""])
-def test_a_page_where_json_should_be_is_refused(document: bytes) -> None:
+def test_html_instead_of_json_is_refused(document: bytes) -> None:
     with pytest.raises(ResourceMetadataRefused) as refusal:
         parse(document, RESOURCE)
 

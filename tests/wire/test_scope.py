@@ -11,7 +11,7 @@ _SCOPE = st.text(alphabet=st.characters(min_codepoint=0x21, max_codepoint=0x7E),
 )
 
 
-def test_the_order_of_scopes_says_nothing() -> None:
+def test_the_order_of_scopes_does_not_matter() -> None:
     assert parse_scope("b a") == parse_scope("a b") == frozenset({"a", "b"})
     assert build_scope(frozenset({"b", "a"})) == "a b"
 
@@ -22,7 +22,7 @@ def test_no_scope_at_all_is_the_empty_string() -> None:
 
 
 @given(st.frozensets(_SCOPE))
-def test_every_set_of_scopes_survives_the_journey(scopes: frozenset[str]) -> None:
+def test_every_set_of_scopes_can_be_written_and_read(scopes: frozenset[str]) -> None:
     assert parse_scope(build_scope(scopes)) == scopes
 
 

@@ -69,7 +69,7 @@ def test_good_metadata_is_read() -> None:
         [ISSUER],
     ],
 )
-def test_a_document_that_speaks_for_another_issuer_is_refused(issuer: Any) -> None:
+def test_metadata_of_another_issuer_is_refused(issuer: Any) -> None:
     with pytest.raises(IssuerMismatch) as refusal:
         parse(good(issuer=issuer), ISSUER)
 

@@ -82,7 +82,7 @@ def test_many_small_objects_are_not_deep() -> None:
 
 
 @pytest.mark.parametrize("data", [b"[]", b'"a"', b"1", b"null"])
-def test_where_an_object_is_expected_nothing_else_will_do(data: bytes) -> None:
+def test_only_an_object_is_accepted_where_one_is_expected(data: bytes) -> None:
     with pytest.raises(NotStrictJson):
         parse_object(data)
 
