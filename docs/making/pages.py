@@ -61,7 +61,7 @@ def clients() -> str:
 
 def configuration_schema() -> str:
     """Return the JSON Schema of the file of ``doorward serve``."""
-    from doorward.config.schema import schema_text
+    from doorward.config.reading.schema import schema_text
 
     return schema_text()
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 
 from doorward.config import load
-from doorward.config.running import RunningConfiguration, Service
+from doorward.config.service.running import RunningConfiguration, Service
 from doorward.tokens import new_api_key
 from doorward.tokens.api_keys.key_file import write_keys
 from tests.net.tls_server import Answer, Place, saying, serving

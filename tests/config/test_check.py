@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from doorward.authserver.store.engine import Store
-from doorward.config.check import check_file
-from doorward.config.findings import Finding
+from doorward.config.checks.check import check_file
+from doorward.config.checks.findings import Finding
 from doorward.errors import ConfigurationError
 from doorward.net import Fetcher, FetchFailed, FetchRequest, FetchResponse
 from tests.config.conftest import SECRET, Write

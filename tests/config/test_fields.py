@@ -17,8 +17,8 @@ from doorward.authserver import (
     Limits,
     Resource,
 )
-from doorward.config import fields
-from doorward.config.tables import Table, walk
+from doorward.config.reading import fields
+from doorward.config.reading.tables import Table, walk
 from doorward.gateway import Gateway
 from doorward.guard import Guard
 from doorward.policy import Policy, Rule

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from doorward.config import load
-from doorward.config.serving import reload
+from doorward.config.service.serving import reload
 from doorward.errors import ConfigurationError
 from tests.config.stand import MCP, ORIGIN, PONG, reason_of, server, standing
 from tests.ledger import proves

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from doorward.config import fields
-from doorward.config.schema import schema, schema_text
-from doorward.config.tables import walk
+from doorward.config.reading import fields
+from doorward.config.reading.schema import schema, schema_text
+from doorward.config.reading.tables import walk
 from tests.config.test_reading import ALONE, BAD, MINIMAL, PROVIDER, WHOLE
 
 ROOT = Path(__file__).parents[2]

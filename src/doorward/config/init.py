@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from doorward import idp
 from doorward.authserver import Allow, IdentityProvider
-from doorward.config.build import database_url
-from doorward.config.document import Document, Place
 from doorward.config.provider_screens import screen_of
+from doorward.config.reading.build import database_url
+from doorward.config.reading.document import Document, Place
 from doorward.config.settings import upstream_url
 from doorward.errors import ConfigurationError
 from doorward.wire import address

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from doorward.authserver import AuthorizationServer, AuthServerSettings
-from doorward.config.build import database_url
-from doorward.config.document import Place, read_document
-from doorward.config.fields import FILE
+from doorward.config.reading.build import database_url
+from doorward.config.reading.document import Place, read_document
+from doorward.config.reading.fields import FILE
+from doorward.config.reading.tables import explained
 from doorward.config.settings import (
     Configuration,
     McpServerSettings,
@@ -17,7 +18,6 @@ from doorward.config.settings import (
     require_grantable,
     resources_of,
 )
-from doorward.config.tables import explained
 from doorward.errors import ConfigurationError
 from doorward.tokens import LocalKeys, TrustedIssuer
 

@@ -14,7 +14,6 @@ from doorward.authserver.store.engine import Store
 from doorward.cli.problems import UsageProblem
 from doorward.client.refusals import Unreachable
 from doorward.config.load import load_authorization_server
-from doorward.wire.shell_command import shell_command
 
 ENVIRONMENT_VARIABLE = "DOORWARD_DATABASE"
 # The drivers that do not block the event loop.
@@ -57,7 +56,7 @@ async def opened(
     url = _url(text if config is None else load_authorization_server(config).database_url)
     if not may_be_new:
         _require_file(url)
-    store = _store(url)
+    store = Store(url.render_as_string(hide_password=False))
     try:
         await store.start()
         yield store
@@ -91,17 +90,6 @@ def _url(text: str | None) -> URL:
             "Write, for example, sqlite:///doorward.db or postgresql://user@host/doorward.",
         )
     return url.set(drivername=driver)
-
-
-def _store(url: URL) -> Store:
-    try:
-        return Store(url.render_as_string(hide_password=False))
-    except ModuleNotFoundError as error:
-        raise UsageProblem(
-            "no-database-driver",
-            f"The Python package {error.name} for this database is not installed.",
-            f"Install it: {shell_command('pip', 'install', str(error.name))}",
-        ) from None
 
 
 def _require_file(url: URL) -> None:

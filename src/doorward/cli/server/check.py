@@ -11,9 +11,9 @@ from doorward.cli.options import AsJson, examples
 from doorward.cli.output import Output
 from doorward.cli.plain_text import line
 from doorward.cli.running import run
-from doorward.config.check import check_file
-from doorward.config.findings import Finding
-from doorward.config.schema import schema_text
+from doorward.config.checks.check import check_file
+from doorward.config.checks.findings import Finding
+from doorward.config.reading.schema import schema_text
 
 EPILOG = examples(
     "doorward check doorward.toml",

@@ -10,7 +10,7 @@ import typer
 from doorward.cli.options import examples
 from doorward.cli.output import Output
 from doorward.cli.running import run
-from doorward.config.serving import serve_file
+from doorward.config.service.serving import serve_file
 from doorward.serving import new_event_loop
 
 EPILOG = examples(

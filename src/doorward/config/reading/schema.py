@@ -2,8 +2,8 @@
 
 import json
 
-from doorward.config.fields import FILE
-from doorward.config.kinds import Schema
+from doorward.config.reading.fields import FILE
+from doorward.config.reading.kinds import Schema
 
 
 def schema() -> Schema:

@@ -14,8 +14,8 @@ from doorward.authserver import (
     Resource,
 )
 from doorward.authserver.client_auth_methods import AUTH_METHODS
-from doorward.config.build import DatabaseUrl, FromEnvironment, introspection_of
-from doorward.config.kinds import (
+from doorward.config.reading.build import DatabaseUrl, FromEnvironment, introspection_of
+from doorward.config.reading.kinds import (
     NETWORK,
     WORDS,
     Checked,
@@ -30,6 +30,7 @@ from doorward.config.kinds import (
     OneOrMore,
     Text,
 )
+from doorward.config.reading.tables import Setting, Table
 from doorward.config.settings import (
     NamedRule,
     TrustedClients,
@@ -39,7 +40,6 @@ from doorward.config.settings import (
     policy_of,
     upstream_url,
 )
-from doorward.config.tables import Setting, Table
 from doorward.jose.algorithm_names import SigningAlgorithm
 from doorward.policy import EVERY_KIND, Rule
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from doorward.config.document import Place
-from doorward.config.kinds import FilePath, Kind, Schema, Text, did_you_mean, require_type
+from doorward.config.reading.document import Place
+from doorward.config.reading.kinds import FilePath, Kind, Schema, Text, did_you_mean, require_type
 from doorward.errors import ConfigurationError
 from doorward.private_file import Exposed, read_private
 from doorward.wire.shell_command import shell_command

@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from doorward.config.document import Place
+from doorward.config.reading.document import Place
 from doorward.errors import ConfigurationError
 from doorward.wire.strict_json import NotStrictJson, parse_object
 

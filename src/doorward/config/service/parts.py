@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 from urllib.parse import urlsplit
 
 from doorward.authserver import AuthorizationServer, AuthServerSettings
-from doorward.config import events
-from doorward.config.routing import Site
+from doorward.config.service import events
+from doorward.config.service.routing import Site
 from doorward.config.settings import McpServerSettings
 from doorward.errors import ConfigurationError
 from doorward.gateway import Gateway, Route

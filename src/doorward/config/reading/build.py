@@ -1,4 +1,4 @@
-"""Objects that need more than the values of one table."""
+"""Kinds of values that need more than their own text: database URLs, keys, variables."""
 
 from pathlib import Path
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from doorward.config.document import Place
-from doorward.config.kinds import Kind, Schema, Text
-from doorward.config.tables import read_environment
+from doorward.config.reading.document import Place
+from doorward.config.reading.kinds import Kind, Schema, Text
+from doorward.config.reading.tables import read_environment
 from doorward.errors import ConfigurationError
 from doorward.jose.private_key import PrivateKey
 from doorward.tokens import Introspection

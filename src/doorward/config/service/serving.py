@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
 
-from doorward.config import events
 from doorward.config.load import load
-from doorward.config.running import RunningConfiguration, Service
+from doorward.config.service import events
+from doorward.config.service.running import RunningConfiguration, Service
 from doorward.config.settings import Configuration
 from doorward.errors import DoorwardError
 from doorward.serving import listen, serve

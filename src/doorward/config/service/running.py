@@ -3,8 +3,8 @@
 import asyncio
 import time
 
-from doorward.config.parts import AuthServerPart, McpServerPart, Part
-from doorward.config.routing import Router
+from doorward.config.service.parts import AuthServerPart, McpServerPart, Part
+from doorward.config.service.routing import Router
 from doorward.config.settings import Configuration
 from doorward.errors import ConfigurationError
 from doorward.net import Clock

@@ -12,7 +12,7 @@ from doorward.authserver.upstream.refusals import (
     ProviderMisconfigured,
     ProviderUnavailable,
 )
-from doorward.config.findings import Finding, failed, ok, warning
+from doorward.config.checks.findings import Finding, failed, ok, warning
 from doorward.config.settings import Configuration, McpServerSettings, TrustedIssuerSettings
 from doorward.errors import HttpError
 from doorward.idp.probe.discovery import look

@@ -11,9 +11,9 @@ from sqlalchemy.engine import make_url
 from doorward.authserver import AuthServerSettings
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.store.engine import Store
-from doorward.config.findings import Finding, failed, ok, warning
+from doorward.config.checks.findings import Finding, failed, ok, warning
+from doorward.config.checks.remote_checks import RemoteChecks
 from doorward.config.load import load
-from doorward.config.remote_checks import RemoteChecks
 from doorward.config.settings import Configuration
 from doorward.errors import ConfigurationError
 from doorward.net import Clock, Fetcher

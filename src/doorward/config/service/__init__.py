@@ -1,0 +1,1 @@
+"""Serves a configuration: its parts, the choice between them, reloads, and the log."""
