@@ -48,7 +48,8 @@
 
   for (const control of document.querySelectorAll("a, button, input:not([type=hidden])")) {
     const name = control.id || control.textContent.trim();
-    const box = control.getBoundingClientRect();
+    // A label around a checkbox is touched in its place.
+    const box = (control.closest("label") ?? control).getBoundingClientRect();
     if (box.width < 44 || box.height < 44) found.push(`${name} is ${box.width}×${box.height}`);
     const style = getComputedStyle(control);
     const ground = behind(control.parentElement);

@@ -147,7 +147,7 @@ def test_consent_posts_one_of_two_answers(page: ConsentPage) -> None:
     assert document.named("decision") == ["deny", "allow"]
     actions = [form.attributes["action"] for form in document.all("form")]
     switch = [page.switch_account_action] if page.switch_account_action else []
-    assert actions == [*switch, page.action]
+    assert actions == [page.action, *switch]
     assert document.named("transaction") == ["txn-1f8e"] * len(actions)
     assert document.named("csrf") == ["csrf-77"] * len(actions)
     assert {form.attributes["method"] for form in document.all("form")} == {"post"}

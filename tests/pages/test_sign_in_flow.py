@@ -114,12 +114,26 @@ def test_keyboard_alone_is_enough(watched: Watched, program: Program) -> None:
     keys.type(PASSWORDS["alice"])
     keys.press("Enter")
     expect(page.get_by_role("heading", name="Allow this application?")).to_be_focused()
+    for choice in page.get_by_role("checkbox").all():
+        keys.press("Tab")
+        expect(choice).to_be_focused()
     for stop in ("Use another account", "Deny", "Allow"):
         keys.press("Tab")
         expect(page.get_by_role("button", name=stop, exact=True)).to_be_focused()
     keys.press("Enter")
 
     assert "code" in arrive(page, program)
+
+
+def test_a_permission_that_is_left_out_is_not_in_the_token(
+    watched: Watched, program: Program
+) -> None:
+    watched.page.goto(program.authorize_url())
+    sign_in(watched.page)
+    watched.page.get_by_role("checkbox", name="Use its tools").uncheck()
+    decide(watched.page, "Allow")
+
+    assert program.redeem(arrive(watched.page, program)["code"])["scope"] == "mcp:read"
 
 
 def test_a_wrong_password_is_told_and_the_name_is_kept(watched: Watched, program: Program) -> None:

@@ -25,6 +25,7 @@ from doorward.authserver.services import Services
 from doorward.authserver.store.grants import create_grant
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User
+from doorward.wire.oauth.parameters import Parameters
 
 
 def grantable_scopes(authorization: AuthorizationRequest, user: User) -> frozenset[str]:
@@ -95,7 +96,7 @@ async def complete_authorization(
         FormRefused: the transaction was completed before.
         AccessDenied: the user holds none of the requested scopes.
     """
-    scopes = grantable_scopes(authorization, user)
+    shown = scopes = grantable_scopes(authorization, user)
     if approved is not None:
         scopes &= approved
         if authorization.scopes and not scopes:
@@ -112,6 +113,7 @@ async def complete_authorization(
             redirect_uri=authorization.redirect_uri,
             resource=authorization.resource,
             scopes=scopes,
+            left_out=shown - scopes,
             now=now,
         )
         grant_id = await create_grant(
@@ -148,6 +150,27 @@ def approved_scopes(transaction: Transaction, client: Client) -> frozenset[str] 
     return consent.scopes
 
 
+def chosen_scopes(form: Parameters, shown: frozenset[str]) -> frozenset[str]:
+    """
+    Return the scopes that the user left in, of those that the page showed.
+
+    Raises:
+        NothingChosen: the page had scopes, and the user left in none.
+    """
+    if not pages.can_choose(shown):
+        return shown
+    left = frozenset(name for name in shown if form.one(pages.CHOICE_PREFIX + name) is not None)
+    if not left:
+        raise NothingChosen
+    return left
+
+
+class NothingChosen(Exception):
+    """The user allowed the application, and left out every scope."""
+
+    say = "Leave at least one permission in, or choose Deny."
+
+
 def consent_binding(
     authorization: AuthorizationRequest, client: Client, user: User
 ) -> tuple[str, ...]:
@@ -156,7 +179,13 @@ def consent_binding(
 
 
 async def consent_page(
-    services: Services, transaction: Transaction, client: Client, user: User, browser: Browser
+    services: Services,
+    transaction: Transaction,
+    client: Client,
+    user: User,
+    browser: Browser,
+    *,
+    problem: str | None = None,
 ) -> Response:
     """Return the page that names the client, the scopes and where the code will be sent."""
     authorization = transaction.request
@@ -178,6 +207,7 @@ async def consent_page(
         resource_name=resource.name if resource else None,
         scopes=scope_lines(services, authorization, scopes, known),
         remembered=remembered,
+        problem=problem,
         username=user.display_name or user.username,
         switch_account_action=settings.url("/switch-account"),
     )

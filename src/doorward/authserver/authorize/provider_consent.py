@@ -46,6 +46,7 @@ def provider_consent_page(
     browser: Browser,
     *,
     other_account: bool = False,
+    problem: str | None = None,
 ) -> Response:
     """
     Return the page that names the client, the scopes, and the provider where the user signs in next.
@@ -72,6 +73,7 @@ def provider_consent_page(
         switch_account_action=None,
         provider=card,
         other_account=other_account,
+        problem=problem,
     )
     response = page_response(page)
     services.cookies.set_browser(response, browser)

@@ -6,10 +6,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from doorward.authserver.authorize.consent import (
+    NothingChosen,
     approved_scopes,
+    chosen_scopes,
     complete_authorization,
     consent_binding,
     consent_page,
+    grantable_scopes,
 )
 from doorward.authserver.authorize.response import refuse_transaction
 from doorward.authserver.authorize.sign_in import ask_to_sign_in, signed_in_session
@@ -71,7 +74,12 @@ class ConsentEndpoint:
                 # The client or the account changed while the page was open, so the user decided about
                 # something else.
                 return await consent_page(services, transaction, client, user, browser)
-            return await self._complete(transaction, browser, client, session, None)
+            left = chosen_scopes(form, grantable_scopes(transaction.request, user))
+            return await self._complete(transaction, browser, client, session, left)
+        except NothingChosen as chosen:
+            return await consent_page(
+                services, transaction, client, user, browser, problem=chosen.say
+            )
         except FormRefused:
             raise
         except OAuthRefused as refused:

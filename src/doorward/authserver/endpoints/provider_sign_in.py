@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from doorward.authserver.admission import ProviderAccount, is_admitted
+from doorward.authserver.authorize.consent import NothingChosen, chosen_scopes
 from doorward.authserver.authorize.provider_consent import (
     provider_consent_page,
     provider_consent_token,
@@ -72,9 +73,19 @@ class ProviderSignInEndpoint:
         if decision != "allow":
             denied = AccessDenied("the user said no", description="The user denied the request.")
             return await refuse_transaction(services, transaction, browser, client, denied)
-        await services.transactions.set_consent(
-            handle, browser, transaction.request.scopes, client_digest(client)
-        )
+        try:
+            left = chosen_scopes(form, frozenset(transaction.request.scopes))
+        except NothingChosen as chosen:
+            return provider_consent_page(
+                services,
+                transaction,
+                client,
+                provider.provider,
+                browser,
+                other_account=other_account,
+                problem=chosen.say,
+            )
+        await services.transactions.set_consent(handle, browser, left, client_digest(client))
         return await self._redirect(provider, transaction, browser, other_account=other_account)
 
     async def callback(self, request: Request) -> Response:

@@ -52,12 +52,17 @@ async def remember(
     redirect_uri: str,
     resource: str,
     scopes: Iterable[str],
+    left_out: Iterable[str] = (),
     now: float,
 ) -> None:
-    """Store a consent; while the client is unchanged, it adds to the earlier scopes."""
+    """
+    Store a consent. While the client is unchanged, it adds to the earlier scopes.
+
+    Scopes that were ``left_out`` now are not remembered from earlier.
+    """
     before = await remembered_scopes(connection, user_id, client, redirect_uri, resource)
     answer = {
-        "scopes": sorted(before | frozenset(scopes)),
+        "scopes": sorted(before.difference(left_out) | frozenset(scopes)),
         "shown": client_digest(client),
         "given_at": now,
     }

@@ -6,6 +6,7 @@ strangers chose (a client's name and URIs), so that no caller can forget it.
 
 import base64
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,12 +81,24 @@ class ScopeLine:
     new: bool
 
 
+# Of the names of the checkboxes. Each has a name of its own, because repeated parameters are refused.
+CHOICE_PREFIX = "scope."
+# A form has at most 64 parameters. Beyond this, all permissions are allowed or denied together.
+_MOST_CHOICES = 50
+
+
+def can_choose(scopes: Collection[object]) -> bool:
+    """Say whether the consent page lets a user leave out some of the scopes."""
+    return 1 < len(scopes) <= _MOST_CHOICES
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConsentPage:
     """
     The consent form. Posts ``transaction``, ``csrf`` and ``decision``.
 
-    ``decision`` is ``allow`` or ``deny``. ``remembered``: the user allowed all of it before.
+    ``decision`` is ``allow`` or ``deny``. Each scope that the user leaves in is a parameter of its own.
+    ``remembered``: the user allowed all of it before.
     ``switch_account_action`` gets a POST of ``transaction`` and ``csrf``; without it the page offers
     no other account. ``provider`` is where the user signs in next, if nobody is signed in yet;
     ``username`` is then ``None``.
@@ -100,10 +113,21 @@ class ConsentPage:
     resource_name: str | None
     scopes: tuple[ScopeLine, ...]
     remembered: bool = False
+    problem: str | None = None
     username: str | None
     switch_account_action: str | None
     provider: ProviderCard | None = None
     other_account: bool = False
+
+    @property
+    def choosable(self) -> bool:
+        """Whether each scope has a checkbox."""
+        return can_choose(self.scopes)
+
+    @property
+    def choice_prefix(self) -> str:
+        """What the name of a checkbox has before the scope."""
+        return CHOICE_PREFIX
 
 
 @dataclass(frozen=True, kw_only=True)
