@@ -68,7 +68,8 @@ def file(tmp_path: Path, upstream: tuple[Upstream, str]) -> Path:
         assert old in text
         text = text.replace(old, new)
     written = tmp_path / "doorward.toml"
-    written.write_text(text)
+    # A busy machine takes longer than the default to notice that the server stops.
+    written.write_text(f"stop_timeout = 60\n{text}")
     return written
 
 
