@@ -17,6 +17,10 @@ from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.sessions import BrowserSession
 from doorward.authserver.users.users import User
 
+# What the forms of ``/account`` are bound to, in place of a transaction. No handle of a transaction
+# looks like it.
+ACCOUNT_FORM = "/account"
+
 
 async def signed_in_session(services: Services, browser: Browser) -> BrowserSession | None:
     """

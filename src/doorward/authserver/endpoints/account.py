@@ -7,7 +7,13 @@ from sqlalchemy import ColumnElement
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from doorward.authserver.authorize.sign_in import signed_in_redirect
+from doorward.authserver.authorize.provider_consent import provider_card
+from doorward.authserver.authorize.sign_in import (
+    ACCOUNT_FORM,
+    enabled_providers,
+    signed_in_redirect,
+    signed_in_session,
+)
 from doorward.authserver.endpoints.password_attempts import user_with_password
 from doorward.authserver.endpoints.sign_in import WRONG_CREDENTIALS, read_form
 from doorward.authserver.grants.active_grants import ActiveGrant, end_grants, list_active_grants
@@ -20,10 +26,6 @@ from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User
 from doorward.wire.oauth.client_metadata import looks_like_url
 from doorward.wire.oauth.parameters import parse_parameters
-
-# What the form tokens of these pages are bound to, in place of a transaction. No handle of a
-# transaction looks like it.
-_FORM = "/account"
 
 
 class AccountEndpoint:
@@ -40,7 +42,7 @@ class AccountEndpoint:
     async def get(self, request: Request) -> Response:
         """Return the list of applications, or the sign-in page."""
         browser = self._services.cookies.browser(request)
-        session = await self._services.sessions.find(browser.session_id)
+        session = await signed_in_session(self._services, browser)
         if session is None:
             return self._sign_in_page(browser)
         ended = parse_parameters(request.scope["query_string"]).one("ended") is not None
@@ -52,7 +54,7 @@ class AccountEndpoint:
         if not services.settings.has_own_users:
             raise FormRefused("passwords are not accepted here")
         form = await read_form(request)
-        browser = services.cookies.require_own_form(request, _FORM, form.one("csrf"))
+        browser = services.cookies.require_own_form(request, ACCOUNT_FORM, form.one("csrf"))
         username, password = form.one("username") or "", form.one("password") or ""
         try:
             user = await user_with_password(services, request, browser, username, password)
@@ -70,8 +72,8 @@ class AccountEndpoint:
         """End one grant of the user, or all of one application; return the redirect to the list."""
         services = self._services
         form = await read_form(request)
-        browser = services.cookies.require_own_form(request, _FORM, form.one("csrf"))
-        session = await services.sessions.find(browser.session_id)
+        browser = services.cookies.require_own_form(request, ACCOUNT_FORM, form.one("csrf"))
+        session = await signed_in_session(services, browser)
         if session is None:
             raise FormRefused("nobody is signed in any more")
         which = _chosen(form.one("grant"), form.one("client"))
@@ -100,7 +102,7 @@ class AccountEndpoint:
                 self._application(client_id, list(theirs))
                 for client_id, theirs in groupby(found, lambda grant: grant.client_id)
             ),
-            csrf=services.cookies.form_token(browser, _FORM),
+            csrf=services.cookies.form_token(browser, ACCOUNT_FORM),
             end_action=settings.url("/account/end"),
             sign_out_action=settings.url("/sign-out"),
             ended=ended,
@@ -137,24 +139,17 @@ class AccountEndpoint:
         self, browser: Browser, username: str = "", problem: str | None = None, status: int = 200
     ) -> Response:
         services, settings = self._services, self._services.settings
-        if not settings.has_own_users:
-            # A sign-in at a provider belongs to the request of an application.
-            return page_response(
-                pages.MessagePage(
-                    service=settings.service_name,
-                    title="You are not signed in",
-                    text="Sign in from one of your applications, then open this page again.",
-                )
-            )
         page = pages.SignInPage(
             service=settings.service_name,
             action=settings.url("/account/sign-in"),
-            transaction=_FORM,
-            csrf=services.cookies.form_token(browser, _FORM),
+            transaction=ACCOUNT_FORM,
+            csrf=services.cookies.form_token(browser, ACCOUNT_FORM),
             client=None,
             username=username,
             problem=problem,
             demo_users=settings.demo_users,
+            providers=tuple(provider_card(settings, one) for one in enabled_providers(services)),
+            own_users=settings.has_own_users,
         )
         response = page_response(page, status)
         services.cookies.set_browser(response, browser)

@@ -5,14 +5,18 @@ from hmac import compare_digest
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from doorward.authserver.admission import ProviderAccount, is_admitted
 from doorward.authserver.authorize.consent import NothingChosen, chosen_scopes
 from doorward.authserver.authorize.provider_consent import (
     provider_consent_page,
     provider_consent_token,
 )
 from doorward.authserver.authorize.response import refuse_transaction
-from doorward.authserver.authorize.sign_in import complete_sign_in, sign_in_page
+from doorward.authserver.authorize.sign_in import (
+    ACCOUNT_FORM,
+    complete_sign_in,
+    sign_in_page,
+    signed_in_redirect,
+)
 from doorward.authserver.endpoints.sign_in import read_form
 from doorward.authserver.grants.consents import client_digest
 from doorward.authserver.grants.transactions import Transaction
@@ -20,21 +24,20 @@ from doorward.authserver.pages import pages
 from doorward.authserver.rate_limits import address_key
 from doorward.authserver.refusals import AccessDenied, FormRefused, OAuthRefused
 from doorward.authserver.services import Services
+from doorward.authserver.upstream.callback_answer import read_callback
 from doorward.authserver.upstream.logins import ProviderLogin
 from doorward.authserver.upstream.provider_client import ProviderClient
 from doorward.authserver.upstream.refusals import (
     AccountNotAllowed,
-    ProviderAnswerRefused,
     ProviderGrantEnded,
     ProviderRefused,
     ProviderUnavailable,
 )
-from doorward.authserver.upstream.responses import ProviderTokens, refusal_of
 from doorward.authserver.users.cookies import Browser
+from doorward.authserver.users.users import User
 from doorward.wire.oauth.parameters import Parameters, parse_parameters
 
 LONGEST_QUERY = 16 * 1024
-_LONGEST_CODE = 8 * 1024
 
 
 class ProviderSignInEndpoint:
@@ -54,6 +57,9 @@ class ProviderSignInEndpoint:
         form = await read_form(request)
         handle = form.one("transaction") or ""
         browser = services.cookies.require_own_form(request, handle, form.one("csrf"))
+        if handle == ACCOUNT_FORM:
+            # No application asks for anything, so there is nothing to consent to.
+            return await self._redirect(provider, handle, browser, None)
         transaction = await services.transactions.find(handle, browser)
         client = await services.clients.find(transaction.request.client_id)
         other_account = form.one("account") == "other"
@@ -86,7 +92,8 @@ class ProviderSignInEndpoint:
                 problem=chosen.say,
             )
         await services.transactions.set_consent(handle, browser, left, client_digest(client))
-        return await self._redirect(provider, transaction, browser, other_account=other_account)
+        prompt = _prompt(transaction, other_account=other_account)
+        return await self._redirect(provider, handle, browser, prompt)
 
     async def callback(self, request: Request) -> Response:
         """Sign in the user of the provider's answer, and resume the transaction."""
@@ -107,11 +114,20 @@ class ProviderSignInEndpoint:
             answer.one("state") or "",
             self._callback_url(provider),
         )
+        if login.transaction == ACCOUNT_FORM:
+            return await self._open_account(provider, browser, login, answer)
         transaction = await services.transactions.find(login.transaction, browser)
         client = await services.clients.find(transaction.request.client_id)
         try:
-            account, tokens = await self._account(provider, login, answer)
-            return await self._sign_in(provider, browser, transaction, account, tokens)
+            user, session_id = await self._signed_in(provider, login, answer)
+            return await complete_sign_in(
+                services,
+                browser,
+                transaction,
+                user,
+                amr=["fed"],
+                provider_session_id=session_id,
+            )
         except ProviderRefused as refused:
             return await refuse_transaction(services, transaction, browser, client, refused)
         except (AccountNotAllowed, ProviderUnavailable, ProviderGrantEnded) as problem:
@@ -146,72 +162,52 @@ class ProviderSignInEndpoint:
     async def _redirect(
         self,
         provider: ProviderClient,
-        transaction: Transaction,
+        handle: str,
         browser: Browser,
-        *,
-        other_account: bool,
+        prompt: str | None,
     ) -> Response:
         login = await self._services.provider_logins.begin(
             provider.provider.name,
             browser,
-            transaction.handle,
+            handle,
             self._callback_url(provider),
-            _prompt(transaction, other_account=other_account),
+            prompt,
         )
         url = await provider.authorization_url(login.leg)
         # 303: the browser follows with GET, and sends the form to nobody else.
         return RedirectResponse(url, 303, headers=dict(pages.SECURITY_HEADERS))
 
-    async def _account(
+    async def _signed_in(
         self, provider: ProviderClient, login: ProviderLogin, answer: Parameters
-    ) -> tuple[ProviderAccount, ProviderTokens]:
-        await self._require_issuer(provider, answer)
-        if (error := answer.one("error")) is not None:
-            raise refusal_of(provider.provider.name, error)
-        code = answer.one("code")
-        if code is None or not 0 < len(code) <= _LONGEST_CODE:
-            raise ProviderAnswerRefused("neither a code nor an error")
-        tokens = await provider.redeem(code, login.leg)
-        account = await provider.account(tokens, nonce=login.leg.nonce)
-        if not is_admitted(provider.provider.rules, account):
-            raise AccountNotAllowed(
-                f"no rule of {provider.provider.name!r} admits subject {account.subject!r}",
-                description=f"{account.label} may not sign in here. Use another account.",
-            )
-        return account, tokens
-
-    async def _require_issuer(self, provider: ProviderClient, answer: Parameters) -> None:
-        """
-        Refuse the answer of another issuer; one that says who it is must say so always.
-
-        Spec: RFC 9207 §2.4
-        """
-        iss = answer.one("iss")
-        metadata = await provider.metadata()
-        required = metadata.authorization_response_iss_parameter_supported
-        if iss is None and required:
-            raise ProviderAnswerRefused("iss is missing from the authorization response")
-        if iss is not None and iss != metadata.issuer:
-            raise ProviderAnswerRefused(f"iss={iss[:200]!r}, want {metadata.issuer!r}")
-
-    async def _sign_in(
-        self,
-        provider: ProviderClient,
-        browser: Browser,
-        transaction: Transaction,
-        account: ProviderAccount,
-        tokens: ProviderTokens,
-    ) -> Response:
+    ) -> tuple[User, str]:
+        """Return the user of an admitted account, and the new session at the provider."""
         services = self._services
+        account, tokens = await read_callback(provider, login.leg, answer)
         user = await services.provider_accounts.user_of(provider.provider, account)
         session_id = await services.provider_sessions.create(
             provider.provider, account, user.id, tokens
         )
-        return await complete_sign_in(
+        return user, session_id
+
+    async def _open_account(
+        self, provider: ProviderClient, browser: Browser, login: ProviderLogin, answer: Parameters
+    ) -> Response:
+        """Return the redirect to ``/account`` for a sign-in that began there."""
+        services = self._services
+        try:
+            user, session_id = await self._signed_in(provider, login, answer)
+        except (OAuthRefused, ProviderUnavailable) as problem:
+            self._record(provider, problem)
+            raise
+        if user.disabled:
+            raise AccessDenied(
+                f"user {user.id} is disabled", description="This account is disabled."
+            )
+        return await signed_in_redirect(
             services,
             browser,
-            transaction,
             user,
+            services.settings.url("/account"),
             amr=["fed"],
             provider_session_id=session_id,
         )
