@@ -49,6 +49,7 @@ from doorward.authserver.upstream.accounts import ProviderAccounts
 from doorward.authserver.upstream.logins import ProviderLogins
 from doorward.authserver.upstream.provider_client import ProviderClient
 from doorward.authserver.upstream.session_checks import SessionChecks
+from doorward.authserver.upstream.session_revocation import SessionRevocation
 from doorward.authserver.upstream.sessions import ProviderSessions
 from doorward.authserver.users.cookies import Cookies
 from doorward.authserver.users.known_browsers import KnownBrowsers
@@ -120,6 +121,7 @@ class AuthorizationServer:
             provider_accounts=accounts,
             provider_sessions=provider_sessions,
             session_checks=SessionChecks(store, provider_sessions, accounts, providers, clock),
+            session_revocation=SessionRevocation(store, provider_sessions, providers, clock),
         )
         no_route = NoRoute(settings.service_name)
         self.app = Starlette(
@@ -184,6 +186,7 @@ class AuthorizationServer:
         """Cancel fetches of keys, and close the database; a temporary one is deleted."""
         await self.services.client_assertions.aclose()
         await self.services.session_checks.aclose()
+        await self.services.session_revocation.aclose()
         await self.services.store.aclose()
 
 

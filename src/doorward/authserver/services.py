@@ -16,6 +16,7 @@ from doorward.authserver.upstream.accounts import ProviderAccounts
 from doorward.authserver.upstream.logins import ProviderLogins
 from doorward.authserver.upstream.provider_client import ProviderClient
 from doorward.authserver.upstream.session_checks import SessionChecks
+from doorward.authserver.upstream.session_revocation import SessionRevocation
 from doorward.authserver.upstream.sessions import ProviderSessions
 from doorward.authserver.users.cookies import Cookies
 from doorward.authserver.users.known_browsers import KnownBrowsers
@@ -47,6 +48,7 @@ class Services:
     provider_accounts: ProviderAccounts
     provider_sessions: ProviderSessions
     session_checks: SessionChecks
+    session_revocation: SessionRevocation
 
     def record_event(self, kind: str, *, reason: str | None = None, **facts: str) -> None:
         """Record an event; ``reason`` says why something was refused or failed."""

@@ -90,6 +90,8 @@ class OpenIdProvider:
             return answered({"keys": [signing_key().as_dict(private=False)]})
         if path == "/userinfo":
             return answered(self.user)
+        if path == "/revoke":
+            return answered({})
         if path == "/token":
             return self._token(form, request.authorization)
         raise FetchFailed(f"nothing at {path}")

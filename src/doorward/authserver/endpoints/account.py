@@ -21,6 +21,7 @@ from doorward.authserver.pages import pages
 from doorward.authserver.refusals import FormRefused, TooManyRequests
 from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
+from doorward.authserver.store.grants import provider_sessions_of
 from doorward.authserver.store.schema import grants
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User
@@ -80,8 +81,12 @@ class AccountEndpoint:
         # Whatever the form names: nobody ends what somebody else allowed.
         mine = grants.c.user_id == session.user.id
         async with services.store.writing() as connection:
+            at_provider = await provider_sessions_of(connection, mine & which)
             ended = await end_grants(connection, mine & which, "ended-by-user", services.clock())
         services.record_event("grant.ended", user=session.user.id, grants=str(ended))
+        for session_id in at_provider - {session.provider_session_id}:
+            # Not the one of this browser: the user is still on this page.
+            await services.session_revocation.end_unused(session_id)
         # 303: reloading the list must not end anything again.
         target = services.settings.url("/account?ended=1")
         return RedirectResponse(target, 303, headers=dict(pages.SECURITY_HEADERS))

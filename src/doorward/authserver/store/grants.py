@@ -122,6 +122,15 @@ async def revoke_grants(
     return len(revoked)
 
 
+async def provider_sessions_of(
+    connection: AsyncConnection, which: ColumnElement[bool]
+) -> frozenset[str]:
+    """Return the sessions at identity providers that these grants hang on."""
+    column = grants.c.provider_session_id
+    found = await connection.execute(select(column).where(which, column.is_not(None)))
+    return frozenset(found.scalars())
+
+
 async def record_access_token(
     connection: AsyncConnection, grant_id: str, expires_at: float, now: float
 ) -> bool:

@@ -144,6 +144,23 @@ class ProviderClient:
             form["scope"] = " ".join(self._scopes(await self.metadata()))
         return await self._request_tokens({**form, **self._facts.refresh_parameters})
 
+    async def revoke(self, tokens: ProviderTokens) -> None:
+        """
+        Revoke the tokens, if the provider has an endpoint for that; it answers 200 in any case.
+
+        Raises:
+            ProviderUnavailable: 503.
+
+        Spec: RFC 7009 §2.1
+        """
+        metadata = await self.metadata()
+        if metadata.revocation_endpoint is None:
+            return
+        # A refresh token takes its access tokens with it.
+        token = tokens.refresh_token or tokens.access_token
+        request = self._authenticated(metadata, {"token": token})
+        await self._send(self._internal(metadata.revocation_endpoint), request)
+
     async def account(
         self, tokens: ProviderTokens, *, nonce: str | None = None, subject: str | None = None
     ) -> ProviderAccount:
@@ -225,19 +242,22 @@ class ProviderClient:
 
     async def _request_tokens(self, form: Mapping[str, str]) -> ProviderTokens:
         metadata = await self.metadata()
+        request = self._authenticated(metadata, form)
+        response = await self._send(self._internal(metadata.token_endpoint), request)
+        return read_tokens(self.provider.name, response, now=self._clock())
+
+    def _authenticated(self, metadata: ServerMetadata, form: Mapping[str, str]) -> FetchRequest:
         credential = ClientCredential(
             client_id=self.provider.client_id, client_secret=self.provider.client_secret
         )
         method = CLIENT_AUTH_METHODS[self._auth_method(metadata)]
         authenticated = method.apply(credential, form, self.provider.issuer_url, self._clock())
-        request = FetchRequest(
+        return FetchRequest(
             method="POST",
             body=urlencode(authenticated.form).encode("ascii"),
             content_type="application/x-www-form-urlencoded",
             authorization=authenticated.headers.get("Authorization"),
         )
-        response = await self._send(self._internal(metadata.token_endpoint), request)
-        return read_tokens(self.provider.name, response, now=self._clock())
 
     def _auth_method(self, metadata: ServerMetadata) -> str:
         if self.provider.client_secret is None:
