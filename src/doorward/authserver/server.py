@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.applications import Starlette
@@ -29,6 +30,7 @@ from doorward.authserver.events import AuditSink, EventRecorder, log_event
 from doorward.authserver.grants.access_tokens import AccessTokens
 from doorward.authserver.grants.transactions import Transactions
 from doorward.authserver.host_middleware import HostMiddleware
+from doorward.authserver.keys.sealing_keys import SealingKeys
 from doorward.authserver.keys.secrets import master_secret
 from doorward.authserver.keys.signing_keys import KeyRing
 from doorward.authserver.rate_limits import RateLimits
@@ -50,7 +52,7 @@ from doorward.authserver.upstream.logins import ProviderLogins
 from doorward.authserver.upstream.provider_client import ProviderClient
 from doorward.authserver.upstream.session_checks import SessionChecks
 from doorward.authserver.upstream.session_revocation import SessionRevocation
-from doorward.authserver.upstream.sessions import ProviderSessions
+from doorward.authserver.upstream.sessions import ProviderSessions, reseal_tokens
 from doorward.authserver.users.cookies import Cookies
 from doorward.authserver.users.known_browsers import KnownBrowsers
 from doorward.authserver.users.sessions import Sessions
@@ -59,6 +61,15 @@ from doorward.net.clock import Clock
 from doorward.net.fetcher import DocumentFetcher, Fetcher
 from doorward.net.url import host_ports_of
 from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
+
+
+@dataclass(frozen=True, kw_only=True)
+class RotatedKeys:
+    """The ids of the new keys, and how many sessions were encrypted again."""
+
+    signing_key: str
+    sealing_key: str
+    sessions: int
 
 
 class AuthorizationServer:
@@ -97,7 +108,8 @@ class AuthorizationServer:
             )
         providers = _provider_clients(settings, provider_fetcher, clock)
         accounts = ProviderAccounts(store, settings, clock)
-        provider_sessions = ProviderSessions(store, settings, secret, clock)
+        sealing_keys = SealingKeys(store, secret, clock)
+        provider_sessions = ProviderSessions(store, settings, sealing_keys, clock)
         self.settings = settings
         self.users = Users(store, clock)
         self.keys = keys
@@ -120,6 +132,7 @@ class AuthorizationServer:
             provider_logins=ProviderLogins(store, clock),
             provider_accounts=accounts,
             provider_sessions=provider_sessions,
+            sealing_keys=sealing_keys,
             session_checks=SessionChecks(store, provider_sessions, accounts, providers, clock),
             session_revocation=SessionRevocation(store, provider_sessions, providers, clock),
         )
@@ -144,6 +157,7 @@ class AuthorizationServer:
             await self.services.store.start()
             await self.services.clients.start()
             await self.keys.start()
+            await self.services.sealing_keys.start()
         except BaseException:
             # A caller does not close what did not start, but connections may be open already.
             await self.aclose()
@@ -167,6 +181,22 @@ class AuthorizationServer:
             StoreUnavailable: 503.
         """
         return await read_revoked(self.services.store, self.services.clock())
+
+    async def rotate_keys(self) -> RotatedKeys:
+        """
+        Replace the key that signs access tokens, and the key that encrypts provider tokens.
+
+        Nobody is logged out: tokens of the old signing key stay valid until they expire, and the
+        provider tokens of all sessions are encrypted again. Other processes follow within a minute.
+
+        Raises:
+            StoreUnavailable: 503; what was not encrypted again is still readable.
+        """
+        signing = await self.keys.rotate()
+        sealing = await self.services.sealing_keys.rotate()
+        store, keys = self.services.store, self.services.sealing_keys
+        sessions = await reseal_tokens(store, keys, sealing)
+        return RotatedKeys(signing_key=signing, sealing_key=sealing, sessions=sessions)
 
     def trusted_issuer(self, resource: str) -> TrustedIssuer:
         """

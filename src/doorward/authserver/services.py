@@ -8,6 +8,7 @@ from doorward.authserver.clients.registry import Clients
 from doorward.authserver.events import EventRecorder
 from doorward.authserver.grants.access_tokens import AccessTokens
 from doorward.authserver.grants.transactions import Transactions
+from doorward.authserver.keys.sealing_keys import SealingKeys
 from doorward.authserver.keys.signing_keys import KeyRing
 from doorward.authserver.rate_limits import RateLimits
 from doorward.authserver.settings import AuthServerSettings
@@ -47,6 +48,7 @@ class Services:
     provider_logins: ProviderLogins
     provider_accounts: ProviderAccounts
     provider_sessions: ProviderSessions
+    sealing_keys: SealingKeys
     session_checks: SessionChecks
     session_revocation: SessionRevocation
 

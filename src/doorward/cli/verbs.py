@@ -106,6 +106,12 @@ VERBS = (
         "doorward.cli.authserver.grants:end",
         "End grants, and revoke all tokens of them.",
     ),
+    Verb("keys", "doorward.cli.authserver.keys", "Replace the server's keys.", OPERATE),
+    Verb(
+        "keys rotate",
+        "doorward.cli.authserver.keys:rotate",
+        "Replace the keys that sign access tokens and encrypt provider tokens.",
+    ),
     Verb("users", "doorward.cli.authserver.users", "Manage users with a password.", OPERATE),
     Verb(
         "users list",

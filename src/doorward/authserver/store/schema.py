@@ -131,6 +131,7 @@ provider_sessions = Table(
     # The provider's own id of the session, for back-channel logout.
     Column("sid", Text),
     Column("sealed_tokens", LargeBinary, nullable=False),
+    Column("sealing_key_id", String(64), nullable=False, server_default=""),
     Column("created_at", Float, nullable=False),
     # When the provider last said that the account is good, and when it must be asked again.
     Column("checked_at", Float, nullable=False),
@@ -141,6 +142,7 @@ provider_sessions = Table(
     Column("ended_at", Float),
     Column("ended_for", String(64)),
     Index("provider_sessions_user", "user_id"),
+    Index("provider_sessions_sealing_key", "sealing_key_id"),
     Index("provider_sessions_subject", "subject"),
     Index("provider_sessions_sid", "sid"),
     Index("provider_sessions_expiry", "expires_at"),
@@ -245,4 +247,14 @@ signing_keys = Table(
     # When the last token signed with it expires; the key is published until then.
     Column("retired_at", Float),
     Column("needed_until", Float),
+)
+
+sealing_keys = Table(
+    "sealing_keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    # Encrypted under a key derived from the server's secret.
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("retired_at", Float),
 )

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.admission import ProviderAccount
 from doorward.authserver.identity_provider import IdentityProvider
-from doorward.authserver.keys.secrets import derive, seal, unseal
+from doorward.authserver.keys.sealing_keys import Sealed, SealingKeys
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.grants import revoke_grants
@@ -20,6 +20,7 @@ from doorward.net.clock import Clock
 # How long a provider's word counts, where its token names no other time.
 _CHECK_INTERVAL = 3600.0
 _SHORTEST_INTERVAL = 300.0
+_BATCH = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +40,11 @@ class ProviderSessions:
     """The table of sessions at identity providers."""
 
     def __init__(
-        self, store: Store, settings: AuthServerSettings, secret: str, clock: Clock
+        self, store: Store, settings: AuthServerSettings, keys: SealingKeys, clock: Clock
     ) -> None:
         self._store = store
         self._settings = settings
-        self._sealing_key = derive(secret, "doorward provider tokens")
+        self._keys = keys
         self._clock = clock
 
     async def create(
@@ -69,7 +70,7 @@ class ProviderSessions:
                     client_id=provider.client_id,
                     subject=account.subject,
                     sid=sid if isinstance(sid, str) else None,
-                    sealed_tokens=self._sealed(session_id, tokens),
+                    **await self._sealed(connection, session_id, tokens),
                     created_at=now,
                     checked_at=now,
                     check_due_at=check_due_at(tokens, now),
@@ -86,7 +87,7 @@ class ProviderSessions:
                 select(provider_sessions).where(provider_sessions.c.id == session_id)
             )
         ).one_or_none()
-        return None if row is None else self._read(row)
+        return None if row is None else await self._read(connection, row)
 
     async def keep_tokens(self, session_id: str, tokens: ProviderTokens) -> None:
         """Store the tokens that the provider has just issued; the check is still in progress."""
@@ -94,7 +95,7 @@ class ProviderSessions:
             await connection.execute(
                 update(provider_sessions)
                 .where(provider_sessions.c.id == session_id)
-                .values(sealed_tokens=self._sealed(session_id, tokens))
+                .values(**await self._sealed(connection, session_id, tokens))
             )
 
     async def renew(
@@ -157,7 +158,9 @@ class ProviderSessions:
             await self.end(connection, session_id, "provider-logout")
         return len(found)
 
-    def _read(self, row: Row[tuple[object, ...]]) -> ProviderSession:
+    async def _read(
+        self, connection: AsyncConnection, row: Row[tuple[object, ...]]
+    ) -> ProviderSession:
         provider = self._settings.identity_provider(row.provider)
         same = (
             provider is not None
@@ -170,25 +173,64 @@ class ProviderSessions:
             provider=row.provider,
             subject=row.subject,
             # Tokens of another issuer or client must not be sent to the one that is configured now.
-            tokens=self._opened(row.id, row.sealed_tokens) if same else None,
+            tokens=await self._opened(connection, row) if same else None,
             check_due_at=row.check_due_at,
             ended=row.ended_at is not None,
         )
 
-    def _sealed(self, session_id: str, tokens: ProviderTokens) -> bytes:
+    async def _sealed(
+        self, connection: AsyncConnection, session_id: str, tokens: ProviderTokens
+    ) -> dict[str, object]:
         document = asdict(tokens)
         # Only what is used again: an ID token says who somebody is, and is needed once.
         document["id_token"] = None
         document["scopes"] = None if tokens.scopes is None else sorted(tokens.scopes)
-        return seal(self._sealing_key, json.dumps(document).encode(), session_id)
+        sealed = await self._keys.seal(connection, json.dumps(document).encode(), session_id)
+        return {"sealed_tokens": sealed.value, "sealing_key_id": sealed.key_id}
 
-    def _opened(self, session_id: str, sealed: bytes) -> ProviderTokens | None:
-        opened = unseal(self._sealing_key, sealed, session_id)
+    async def _opened(
+        self, connection: AsyncConnection, row: Row[tuple[object, ...]]
+    ) -> ProviderTokens | None:
+        sealed = Sealed(row.sealing_key_id, row.sealed_tokens)
+        opened = await self._keys.unseal(connection, sealed, row.id)
         if opened is None:
             return None
         document = json.loads(opened)
         scopes = document.pop("scopes")
         return ProviderTokens(**document, scopes=None if scopes is None else frozenset(scopes))
+
+
+async def reseal_tokens(store: Store, keys: SealingKeys, key_id: str) -> int:
+    """
+    Encrypt the tokens of every active session under the key ``key_id``, the newest one.
+
+    Returns how many sessions there were. In small batches, so that nobody waits for long.
+    """
+    table = provider_sessions.c
+    others = (table.sealing_key_id != key_id, table.ended_at.is_(None))
+    changed, after = 0, ""
+    while True:
+        async with store.writing() as connection:
+            batch = select(table.id, table.sealed_tokens, table.sealing_key_id)
+            batch = batch.where(*others, table.id > after).order_by(table.id).limit(_BATCH)
+            rows = (await connection.execute(batch)).all()
+            for row in rows:
+                old = Sealed(row.sealing_key_id, row.sealed_tokens)
+                plain = await keys.unseal(connection, old, row.id)
+                # Encrypted under another secret: void, whatever the key.
+                if plain is None:
+                    continue
+                fresh = await keys.seal(connection, plain, row.id)
+                # Only if it is still the same: a refresh may have brought newer tokens.
+                moved = await connection.execute(
+                    update(provider_sessions)
+                    .where(table.id == row.id, table.sealed_tokens == row.sealed_tokens)
+                    .values(sealed_tokens=fresh.value, sealing_key_id=fresh.key_id)
+                )
+                changed += moved.rowcount
+        if not rows:
+            return changed
+        after = rows[-1].id
 
 
 def check_due_at(tokens: ProviderTokens, now: float) -> float:
