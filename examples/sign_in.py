@@ -1,9 +1,8 @@
 """A server of the official SDK that signs people in at their identity provider, in one process.
 
-Run it with ``PROVIDER=google CLIENT_ID=… CLIENT_SECRET=… ALLOWED_DOMAIN=example.com
-uvicorn examples.sign_in:app --port 8000``. Register ``http://localhost:8000/callback/google`` as
-redirect URI at the provider. For a provider of your own, set ``PROVIDER`` to its issuer, and register
-``http://localhost:8000/callback/sso``.
+Keep it as ``sign_in.py``. Register ``http://localhost:8000/callback/google`` as redirect URI at
+Google, then run it with what Google gives you:
+``CLIENT_ID=… CLIENT_SECRET=… ALLOWED_DOMAIN=example.com uvicorn sign_in:app --port 8000``.
 """
 
 import os
@@ -24,11 +23,12 @@ async def my_orders(user: CurrentUser) -> list[str]:
 
 
 guard = GuardWithSignIn(
+    # Or the issuer of any OpenID provider; the callback is then /callback/sso.
     os.environ.get("PROVIDER", "google"),
-    client_id=os.environ.get("CLIENT_ID", "your-client-id"),
-    client_secret=os.environ.get("CLIENT_SECRET"),
+    client_id=os.environ["CLIENT_ID"],
+    client_secret=os.environ["CLIENT_SECRET"],
     public_url=os.environ.get("PUBLIC_URL", "http://localhost:8000/mcp"),
-    allow=Allow(domains={os.environ.get("ALLOWED_DOMAIN", "example.com")}),
+    allow=Allow(domains={os.environ["ALLOWED_DOMAIN"]}),
     policy=Policy(base=Rule(scopes={"orders:read"})),
     scopes={"orders:read": "See your orders"},
     data=os.environ.get("DATA", "doorward-data"),

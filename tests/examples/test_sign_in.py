@@ -13,7 +13,9 @@ async def test_the_example_asks_for_consent_and_names_the_provider(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("CLIENT_ID", "1.apps.googleusercontent.com")
     monkeypatch.setenv("CLIENT_SECRET", "a-secret")
+    monkeypatch.setenv("ALLOWED_DOMAIN", "example.com")
     example = importlib.reload(importlib.import_module("examples.sign_in"))
     transport = httpx2.ASGITransport(app=example.app)
 

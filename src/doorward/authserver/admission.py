@@ -43,8 +43,8 @@ class Allow:
     Every condition that is set must hold: ``Allow(domains={"example.com"}, groups={"mcp"})`` admits
     members of the group whose domain is ``example.com``. For alternatives, pass several ``Allow``.
 
-    ``domains`` are matched exactly: ``example.com`` does not admit ``mail.example.com``. ``emails``
-    admit an account only if the provider says that the address is verified; ``subjects`` are the
+    ``domains`` are matched exactly: ``example.com`` does not admit ``mail.example.com``. ``domains``
+    and ``emails`` count only if the provider says that the address is verified. ``subjects`` are the
     provider's own ids of accounts. ``check`` is called last, and admits by returning ``True``.
     ``everyone`` admits every account: at a public provider, that is everyone in the world.
 
@@ -77,16 +77,33 @@ class Allow:
 
     def admits(self, account: ProviderAccount) -> bool:
         """Say whether the account may sign in."""
-        email = () if account.email is None else (account.email.lower(),)
-        return (
-            _share(self.domains, map(str.lower, account.domains))
-            and _share(self.organizations, account.organizations)
-            and _share(self.groups, account.groups)
-            and _share(self.emails, email)
-            and _share(self.subjects, (account.subject,))
-            # Not truthiness: a coroutine or a message would admit everyone.
-            and (self.check is None or self.check(account) is True)
-        )
+        return self.unmet(account) is None
+
+    def unmet(self, account: ProviderAccount) -> str | None:
+        """Return the first condition that does not hold, with what came, for the log; or ``None``."""
+        email = frozenset() if account.email is None else frozenset({account.email.lower()})
+        for name, allowed, held in (
+            ("domains", self.domains, frozenset(map(str.lower, account.domains))),
+            ("organizations", self.organizations, account.organizations),
+            ("groups", self.groups, account.groups),
+            ("emails", self.emails, email),
+            ("subjects", self.subjects, frozenset({account.subject})),
+        ):
+            if not _share(allowed, held):
+                return f"{name}: came {sorted(held)[:20]}, expected one of {sorted(allowed)[:20]}"
+        # Not truthiness: a coroutine or a message would admit everyone.
+        if self.check is not None and self.check(account) is not True:
+            return "check did not return True"
+        return None
+
+
+def unmet_conditions(rules: Iterable[Allow], account: ProviderAccount) -> str:
+    """Return why no rule admits the account, for the log."""
+    unmet = "; ".join(str(rule.unmet(account)) for rule in rules)
+    # The usual cause: many providers leave the claim out, and an address that anybody could have
+    # entered must not admit.
+    verified = account.claims.get("email_verified", "absent")
+    return f"{unmet} (email_verified: {str(verified)[:20]})"
 
 
 def is_admitted(rules: Iterable[Allow], account: ProviderAccount) -> bool:

@@ -245,7 +245,8 @@ def _steps(
             steps.append(f"Copy the client id into {file}, line {line}.")
         secret = file.parent / f"{provider.name}.secret"
         steps.append(f"Copy the client secret into {secret}, which only you can read.")
-    steps.append(f"Let the proxy for {issuer} forward every path to 127.0.0.1:8000.")
+    if not address.is_loopback_host(urlsplit(issuer).hostname):
+        steps.append(f"Let the proxy for {issuer} forward every path to 127.0.0.1:8000.")
     steps.append(f"Run: {shell_command('doorward', 'check', str(file))}")
     if provider is None:
         add = shell_command("doorward", "users", "add", "alice", "--config", str(file))

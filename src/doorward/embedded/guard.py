@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from doorward.authserver import Allow, AuthServerSettings, IdentityProvider, Resource
 from doorward.embedded.authorization_server import EmbeddedAuthorizationServer
@@ -45,6 +46,7 @@ class GuardWithSignIn(Guard):
     it. The authorization server is at its origin, or at ``issuer``. The callback URL to register at
     the provider is ``<issuer>/callback/<kind>``.
 
+    ``service_name`` is what pages call the server; the default is the host of ``public_url``.
     ``scopes`` describes scopes on the consent page. Those of the policy and of the server's tools are
     added. Users, grants and keys are kept in the folder ``data``, or in the database ``database_url``
     with a ``secret_file``. Other arguments are those of ``Guard``.
@@ -68,7 +70,7 @@ class GuardWithSignIn(Guard):
         data: Path | str = "doorward-data",
         database_url: str | None = None,
         secret_file: Path | None = None,
-        service_name: str = "Doorward",
+        service_name: str | None = None,
         authserver_options: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.time,
         **options: Any,
@@ -81,13 +83,14 @@ class GuardWithSignIn(Guard):
             "allow": allow,
         }
         require_resource(public_url)
+        name = service_name or urlsplit(public_url).netloc
         described = {name: name for name in sorted(scopes_of(policy))} | dict(scopes or {})
         folder = None if database_url else _data_folder(Path(data))
         self.authorization_server = EmbeddedAuthorizationServer(
             AuthServerSettings(
                 issuer=issuer or origin_of(public_url),
-                resources=(Resource(uri=public_url, scopes=described, name=service_name),),
-                service_name=service_name,
+                resources=(Resource(uri=public_url, scopes=described, name=name),),
+                service_name=name,
                 database_url=database_url or f"sqlite+aiosqlite:///{folder}/doorward.db",
                 secret_file=secret_file or (folder / "secret" if folder else None),
                 identity_providers=tuple(
@@ -104,7 +107,7 @@ class GuardWithSignIn(Guard):
             policy=policy,
             issuers=[self.authorization_server.trusted_issuer()],
             companion=self.authorization_server,
-            resource_name=service_name,
+            resource_name=name,
             clock=clock,
             **options,
         )

@@ -1,6 +1,8 @@
 """The migrations create the tables that the code expects, and can be reversed."""
 
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -162,3 +164,14 @@ def test_what_is_indexed_fits_into_an_index_of_postgresql(table: Table) -> None:
     for columns in indexed:
         lengths = [getattr(column.type, "length", None) or 8 for column in columns]
         assert sum(lengths) < 2704
+
+
+def test_a_new_database_file_is_for_this_account_alone(tmp_path: Path) -> None:
+    database = tmp_path / "new.db"
+
+    engine_module._create_private_file(str(database))
+    engine_module._create_private_file(":memory:")
+    engine_module._create_private_file(str(tmp_path / "no" / "such" / "folder.db"))
+
+    assert stat.S_IMODE(database.stat().st_mode) == 0o600
+    assert [one.name for one in tmp_path.iterdir()] == ["new.db"]

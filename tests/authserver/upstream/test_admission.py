@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from doorward.authserver.admission import Allow, ProviderAccount, is_admitted
+from doorward.authserver.admission import Allow, ProviderAccount, is_admitted, unmet_conditions
 from doorward.authserver.upstream.account import read_account
 from doorward.errors import ConfigurationError
 from doorward.idp import find
@@ -124,3 +124,34 @@ def test_a_rule_that_admits_by_mistake_is_refused(settings: dict[str, Any], reas
         Allow(**settings)
 
     assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes", "said"),
+    [
+        (
+            Allow(domains={"example.com"}),
+            {"email_verified": None},
+            "domains: came [], expected one of ['example.com'] (email_verified: absent)",
+        ),
+        (
+            Allow(domains={"example.org"}),
+            {},
+            "domains: came ['example.com'], expected one of ['example.org'] (email_verified: True)",
+        ),
+        (
+            Allow(groups={"boss"}),
+            {},
+            "groups: came ['staff'], expected one of ['boss'] (email_verified: True)",
+        ),
+        (
+            Allow(check=lambda _: False),
+            {},
+            "check did not return True (email_verified: True)",
+        ),
+    ],
+)
+def test_the_log_says_what_came_and_what_was_expected(
+    rule: Allow, changes: dict[str, Any], said: str
+) -> None:
+    assert unmet_conditions((rule,), account(**changes)) == said

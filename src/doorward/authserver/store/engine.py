@@ -1,10 +1,11 @@
 """The database: connections, transactions and migrations; a failure becomes a 503."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,6 +71,8 @@ class Store:
             ConfigurationError: with reason ``unknown-revision``: a newer version has migrated it.
             StoreUnavailable: 503, the database cannot be reached or read.
         """
+        if self._is_sqlite:
+            _create_private_file(self.engine.url.database)
         async with self.exclusive() as connection:
             await connection.run_sync(_migrate)
 
@@ -142,6 +145,14 @@ def _open(url: str, *, durable: bool) -> AsyncEngine:
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, durable=durable)
     return engine
+
+
+def _create_private_file(database: str | None) -> None:
+    # SQLite would create it by the umask, so that every account of the machine could read who has
+    # signed in where. What cannot be created here is refused by SQLite, with its reason.
+    if database and not database.startswith((":", "file:")):
+        with suppress(OSError):
+            os.close(os.open(database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _prepare_sqlite(engine: AsyncEngine, *, durable: bool) -> None:

@@ -1,6 +1,6 @@
 """The answer of a provider at the callback: whose account it is, and whether it may enter."""
 
-from doorward.authserver.admission import ProviderAccount, is_admitted
+from doorward.authserver.admission import ProviderAccount, is_admitted, unmet_conditions
 from doorward.authserver.upstream.provider_client import AuthorizationLeg, ProviderClient
 from doorward.authserver.upstream.refusals import AccountNotAllowed, ProviderAnswerRefused
 from doorward.authserver.upstream.responses import ProviderTokens, refusal_of
@@ -33,7 +33,8 @@ async def read_callback(
     account = await provider.account(tokens, nonce=leg.nonce)
     if not is_admitted(provider.provider.rules, account):
         raise AccountNotAllowed(
-            f"no rule of {provider.provider.name!r} admits subject {account.subject!r}",
+            f"no rule of {provider.provider.name!r} admits subject {account.subject!r}: "
+            f"{unmet_conditions(provider.provider.rules, account)}",
             description=f"{account.label} may not sign in here. Use another account.",
         )
     return account, tokens

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import update
 
-from doorward.authserver.admission import ProviderAccount, is_admitted
+from doorward.authserver.admission import ProviderAccount, is_admitted, unmet_conditions
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import provider_sessions
 from doorward.authserver.upstream.accounts import ProviderAccounts
@@ -150,7 +150,8 @@ class SessionChecks:
             async with asyncio.timeout(DEADLINE):
                 account = await client.account(tokens, subject=session.subject)
             if not is_admitted(client.provider.rules, account):
-                raise AccountNotAllowed(f"no rule admits subject {account.subject!r} any more")
+                unmet = unmet_conditions(client.provider.rules, account)
+                raise AccountNotAllowed(f"no rule admits {account.subject!r} any more: {unmet}")
         except _OVER as ended:
             await self._end(session, ended.code)
             raise ProviderGrantEnded(f"session {session.id}: {ended.detail}") from None
