@@ -146,9 +146,9 @@ def test_a_reload_under_load_loses_no_request(file: Path, upstream: tuple[Upstre
         for thread in asking:
             thread.start()
         for number in range(3):
-            text = file.read_text().split("\n# ")[0]
+            text = file.read_text().split("\n# reload ")[0]
             file.write_text(
-                f'{text}\n# {number}\n[mcp_servers.policy.prompts]\n"{number}" = {{}}\n'
+                f'{text}\n# reload {number}\n[mcp_servers.policy.prompts]\n"{number}" = {{}}\n'
             )
             service.reload()
             service.event("reloaded", number)
