@@ -199,21 +199,51 @@ def test_the_database_can_be_named_in_the_environment(
     assert len(server.doorward("grants", "list", "--json").document["grants"]) == 2
 
 
-def test_the_database_can_be_that_of_a_configuration_file(server: Server, tmp_path: Path) -> None:
-    file = tmp_path / "doorward.toml"
+def configuration(server: Server, file: Path) -> str:
+    """Write a file of ``doorward serve`` for that server, and return its path."""
     file.write_text(f"""
 [authorization_server]
 issuer = "http://localhost:9000"
 database_url = "{server.database}"
 secret_file = "{server.folder / "secret"}"
 resources = [{{ uri = "http://localhost:9000/mcp", scopes = {{ "mcp:read" = "Read" }} }}]
+clients = [{{ client_id = "desk", redirect_uris = ["{CALLBACK}"] }}]
 """)
+    return str(file)
 
-    listed = server.doorward("grants", "list", "--json", "--config", str(file))
+
+def test_the_database_can_be_that_of_a_configuration_file(server: Server, tmp_path: Path) -> None:
+    file = configuration(server, tmp_path / "doorward.toml")
+
+    listed = server.doorward("grants", "list", "--json", "--config", file)
     refused = server.doorward("grants", "list", "--json", "--config", str(tmp_path / "missing"))
 
     assert len(listed.document["grants"]) == 2
     assert refused.status == ExitCode.USAGE
+
+
+def test_keys_rotate_and_nobody_is_logged_out(server: Server, tmp_path: Path) -> None:
+    file = configuration(server, tmp_path / "doorward.toml")
+
+    first = server.doorward("keys", "rotate", "--json", "--config", file).document
+    second = server.doorward("keys", "rotate", "--json", "--config", file).document
+    shown = server.doorward("keys", "rotate", "--config", file)
+
+    assert first["signing_key"] != second["signing_key"]
+    assert first["sealing_key"] != second["sealing_key"]
+    assert first["sessions"] == 0
+    assert "Access tokens are signed with the new key" in shown.err
+    assert server.refreshed("desk", server.desk) == 200
+
+
+def test_keys_do_not_rotate_under_another_secret(server: Server, tmp_path: Path) -> None:
+    file = configuration(server, tmp_path / "doorward.toml")
+    (server.folder / "secret").write_text("another-secret-that-is-long-enough-0123456789")
+
+    refused = server.doorward("keys", "rotate", "--config", file)
+
+    assert refused.status == ExitCode.USAGE
+    assert "encrypted with another secret" in refused.err
 
 
 def test_a_user_is_added_signs_in_and_is_shut_out(
