@@ -93,6 +93,12 @@ class IdentityProvider:
         return self.allow if isinstance(self.allow, tuple) else (self.allow,)
 
     @property
+    def reads_memberships(self) -> bool:
+        """Whether organizations or groups decide who may enter, or what they get."""
+        admits = any(rule.organizations or rule.groups for rule in self.rules)
+        return bool(admits or self.group_scopes or self.group_roles)
+
+    @property
     def sign_in(self) -> ProviderSignIn:
         """How the provider differs from OpenID Connect."""
         preset = None if self.kind is None else idp.find(self.kind)

@@ -31,7 +31,8 @@ class ProviderSignIn:
 
     ``endpoints`` is for plain OAuth. Without it, they come from the issuer's OpenID metadata, and an
     ID token is required. ``offline_scope`` is requested for a refresh token, if the metadata does not
-    leave it out of ``scopes_supported``.
+    leave it out of ``scopes_supported``. ``membership_scopes`` are requested if organizations or groups
+    decide about something: without them, the provider does not tell.
 
     ``authorization_parameters``, ``token_parameters`` and ``refresh_parameters`` are added to these
     requests. ``refresh_with_scope`` repeats the scopes when tokens are refreshed.
@@ -47,6 +48,7 @@ class ProviderSignIn:
     endpoints: SignInEndpoints | None = None
     scopes: tuple[str, ...] = ("openid", "profile", "email")
     offline_scope: str | None = "offline_access"
+    membership_scopes: tuple[str, ...] = ()
     authorization_parameters: Mapping[str, str] = field(default_factory=_nothing)
     token_parameters: Mapping[str, str] = field(default_factory=_nothing)
     refresh_parameters: Mapping[str, str] = field(default_factory=_nothing)

@@ -5,6 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from doorward.authserver.settings import Limits
 from doorward.net import FetchFailed, FetchResponse
 from tests.authserver.browser import Browser, answer_in, form_with
 from tests.authserver.steps import is_sign_in
@@ -273,3 +274,15 @@ async def test_the_database_holds_no_token_of_the_provider_in_plain_text(
     assert len(logins) == 1
     assert "provider-access" not in repr(rows)
     assert bridge.provider.authorizations[0]["nonce"] not in repr(logins)
+
+
+async def test_sign_ins_that_begin_are_limited_by_address(start_bridge: StartBridge) -> None:
+    bridge = await start_bridge(limits=Limits(authorizations_per_address="2/minute"))
+    harness, browser = bridge.harness, bridge.harness.browser()
+    client = (await harness.register())["client_id"]
+    page = await browser.open(harness.authorize_url(client))
+
+    answers = [await browser.decide(page) for _ in range(3)]
+
+    assert [one.status_code for one in answers] == [303, 303, 429]
+    assert int(answers[2].headers["retry-after"]) > 0

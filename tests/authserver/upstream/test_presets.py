@@ -202,6 +202,9 @@ async def test_github_signs_in_by_id_with_its_verified_address_and_its_teams(
     back = await bridge.sign_in(harness.browser(), client)
 
     assert back.status_code == (303 if admitted else 403)
+    # Organizations and teams are asked for only if they decide about something.
+    asked = bridge.provider.authorizations[0]["scope"].split()
+    assert ("read:org" in asked) is bool(rule.organizations or rule.groups)
 
 
 @proves("S204", "refuses", "admission by claims")

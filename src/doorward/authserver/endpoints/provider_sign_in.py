@@ -54,6 +54,7 @@ class ProviderSignInEndpoint:
         """Return the consent page; after consent, the redirect to the provider."""
         services = self._services
         provider = self._provider(request)
+        self._count(request, "provider-sign-in")
         form = await read_form(request)
         handle = form.one("transaction") or ""
         browser = services.cookies.require_own_form(request, handle, form.one("csrf"))
@@ -99,9 +100,7 @@ class ProviderSignInEndpoint:
         """Sign in the user of the provider's answer, and resume the transaction."""
         services = self._services
         provider = self._provider(request)
-        peer = address_key(request, services.settings.trusted_proxies)
-        limits = services.settings.limits
-        services.limits.count(limits.authorizations_per_address, "callback", peer)
+        self._count(request, "callback")
         query: bytes = request.scope["query_string"]
         if len(query) > LONGEST_QUERY:
             raise FormRefused("the query is too long")
@@ -149,6 +148,12 @@ class ProviderSignInEndpoint:
         except OAuthRefused as problem:
             self._record(provider, problem)
             raise
+
+    def _count(self, request: Request, what: str) -> None:
+        # Each sign-in that begins is a row in the database.
+        settings = self._services.settings
+        peer = address_key(request, settings.trusted_proxies)
+        self._services.limits.count(settings.limits.authorizations_per_address, what, peer)
 
     def _provider(self, request: Request) -> ProviderClient:
         provider = self._services.providers.get(str(request.path_params["provider"]))

@@ -192,6 +192,8 @@ class ProviderClient:
         known = metadata.scopes_supported
         offline = self._facts.offline_scope
         wanted = [*self._facts.scopes, *self.provider.provider_scopes]
+        if self.provider.reads_memberships:
+            wanted += self._facts.membership_scopes
         if offline is not None and (known is None or offline in known):
             wanted.append(offline)
         return list(dict.fromkeys(wanted))

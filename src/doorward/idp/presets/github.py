@@ -96,6 +96,7 @@ GITHUB = Preset(
         ),
         scopes=("read:user", "user:email"),
         offline_scope=None,
+        membership_scopes=("read:org",),
         client_auth_method="client_secret_post",
         subject_claim="id",
         name_claims=("name", "login"),
