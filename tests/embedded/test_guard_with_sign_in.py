@@ -1,5 +1,6 @@
 """One line in front of a server: people sign in at their provider, and the tool knows them."""
 
+import asyncio
 import stat
 import time
 from collections.abc import AsyncIterator, Callable
@@ -300,6 +301,26 @@ async def test_without_a_lifespan_the_first_request_starts_it(tmp_path: Path) ->
         await guard.authorization_server.aclose()
 
     assert answer.status_code == 200, answer.text
+
+
+async def test_a_provider_that_cannot_be_reached_is_an_event_at_the_start(tmp_path: Path) -> None:
+    port, provider = free_port(), OpenIdProvider(time.time)
+    events: list[Any] = []
+    guard = make_guard(
+        port,
+        tmp_path,
+        provider,
+        sign_in="https://gone.example",
+        authserver_options={"provider_fetcher": provider, "audit": events.append},
+    )
+
+    await guard.authorization_server.start()
+    while not events:
+        await asyncio.sleep(0)
+    await guard.authorization_server.aclose()
+
+    assert (events[0].kind, events[0].reason) == ("provider.failed", "provider-unavailable")
+    assert "https://gone.example/.well-known/openid-configuration" in events[0].facts["detail"]
 
 
 async def test_a_data_folder_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ from doorward.authserver.token.endpoint import TokenEndpoint
 from doorward.authserver.upstream.accounts import ProviderAccounts
 from doorward.authserver.upstream.logins import ProviderLogins
 from doorward.authserver.upstream.provider_client import ProviderClient
+from doorward.authserver.upstream.refusals import ProviderUnavailable
 from doorward.authserver.upstream.session_checks import SessionChecks
 from doorward.authserver.upstream.session_revocation import SessionRevocation
 from doorward.authserver.upstream.sessions import ProviderSessions, reseal_tokens
@@ -162,6 +163,20 @@ class AuthorizationServer:
             # A caller does not close what did not start, but connections may be open already.
             await self.aclose()
             raise
+
+    async def check_providers(self) -> None:
+        """
+        Record an event for each identity provider whose metadata cannot be read now.
+
+        Nobody has to wait for it, and a provider that is down at the start may be back later.
+        """
+        for name, provider in self.services.providers.items():
+            try:
+                await provider.metadata()
+            except ProviderUnavailable as problem:
+                self.services.record_event(
+                    "provider.failed", reason=problem.code, provider=name, detail=problem.detail
+                )
 
     def serves(self, path: str) -> bool:
         """Return whether ``path`` is an endpoint, a page or a document of this server."""

@@ -32,6 +32,7 @@ class EmbeddedAuthorizationServer:
         self._server: AuthorizationServer | None = None
         self._starting = asyncio.Lock()
         self._started = False
+        self._checking: asyncio.Task[None] | None = None
 
     @property
     def server(self) -> AuthorizationServer:
@@ -64,9 +65,12 @@ class EmbeddedAuthorizationServer:
             if not self._started:
                 await self.server.start()
                 self._started = True
+                self._checking = asyncio.create_task(self.server.check_providers())
 
     async def aclose(self) -> None:
         """Close the database."""
+        if self._checking is not None:
+            self._checking.cancel()
         if self._server is not None:
             server, self._server, self._started = self._server, None, False
             await server.aclose()

@@ -23,6 +23,7 @@ SENTENCES = {
     "client-document.changed": "the document of {client_id} changed",
     "sign-in.succeeded": "{who} signed in",
     "sign-in.failed": "a sign-in failed: {reason}",
+    "provider.failed": "the identity provider {provider} cannot be used: {reason}",
     "provider-sign-in.failed": "a sign-in at {provider} failed: {reason}",
     "authorization.refused": "{client_id} was refused: {reason}",
     "code.issued": "{who} let {client_id} in",
@@ -40,6 +41,7 @@ ALARMING = frozenset(
     {
         "client-document.changed",
         "sign-in.failed",
+        "provider.failed",
         "provider-sign-in.failed",
         "request.failed",
         "code.reused",

@@ -54,8 +54,10 @@ class AuthServerPart(Part):
 
     async def _start(self) -> None:
         await self.server.start()
+        self._checking = asyncio.create_task(self.server.check_providers())
 
     async def _close(self) -> None:
+        self._checking.cancel()
         await self.server.aclose()
 
 
