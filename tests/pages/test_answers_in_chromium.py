@@ -23,6 +23,8 @@ from tests.pages.states import CONSENT, CONTINUE, SIGN_IN
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("chromium")]
 
+# Every scope is chosen until somebody takes it away.
+CHOICES = {f"scope.{scope.name}": "1" for scope in CONSENT.scopes}
 APP_CALLBACK = "nice-editor://anysphere.mcp/oauth/callback?code=abc"
 
 
@@ -85,7 +87,7 @@ def test_an_answer_reaches_a_program_that_listens_on_this_computer(
 
     assert watched.page.inner_text("body") == "callback got abc"
     assert app.state.posted == [
-        {"transaction": "txn-1f8e", "csrf": "csrf-77", "decision": decision}
+        {"transaction": "txn-1f8e", "csrf": "csrf-77", "decision": decision, **CHOICES}
     ]
     assert watched.complaints == []
 
@@ -163,7 +165,8 @@ def test_a_person_signs_in_by_keyboard_alone(watched: Watched, callback: str) ->
 
 @pytest.mark.parametrize(
     ("tabs", "key", "decision"),
-    [(2, "Enter", "deny"), (2, "Space", "deny"), (3, "Enter", "allow")],
+    # The scopes and the other account come before the two answers.
+    [(5, "Enter", "deny"), (5, "Space", "deny"), (6, "Enter", "allow")],
 )
 def test_a_person_decides_by_keyboard_alone(
     watched: Watched, callback: str, tabs: int, key: str, decision: str
