@@ -70,7 +70,7 @@ def new_page(
         device_scale_factor=scale,
         has_touch=size["width"] < 600,
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     watched = Watched(context.new_page(), context)
     watched.page.on("console", lambda message: watched.complaints.append(message.text))
     watched.page.on("pageerror", lambda error: watched.complaints.append(str(error)))
