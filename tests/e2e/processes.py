@@ -1,12 +1,14 @@
 """Processes that tests start: each has a longest life, and what it says wrong is kept."""
 
 import errno
+import os
+import signal
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -23,7 +25,12 @@ class Process(subprocess.Popen[str]):
 def started(
     command: Sequence[str], *, cwd: Path, longest: float, env: dict[str, str] | None = None
 ) -> Iterator[Process]:
-    """Start a child; it is killed after ``longest`` seconds and at the end of the block."""
+    """
+    Start a child; it is killed after ``longest`` seconds and at the end of the block.
+
+    With its own children: ``node`` is a program that starts the real one, which would keep the pipes
+    open, and closing them here would wait for it.
+    """
     process = Process(
         command,
         cwd=cwd,
@@ -32,23 +39,30 @@ def started(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     assert process.stderr is not None
     listener = threading.Thread(target=_listen, args=(process, process.stderr), daemon=True)
     listener.start()
     # A child that hangs would hang the reader of its output too, so a clock of its own ends it.
-    end = threading.Timer(longest, process.kill)
+    end = threading.Timer(longest, _kill_group, [process])
     end.start()
     try:
         yield process
     finally:
         end.cancel()
-        process.kill()
+        _kill_group(process)
         process.wait()
         listener.join(5)
         for pipe in (process.stdin, process.stdout, process.stderr):
             assert pipe is not None
             pipe.close()
+
+
+def _kill_group(process: Process) -> None:
+    # Also if the child itself has ended: its own children may not have.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _listen(process: Process, pipe: IO[str]) -> None:
