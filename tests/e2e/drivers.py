@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -45,7 +46,10 @@ def run(driver: Driver, errand: Errand) -> Record:
         DriverFailed: it exited with something other than 0, or took longer than a minute.
     """
     browser = FormBrowser(errand.username, errand.password)
-    with started(driver.command, cwd=driver.cwd, longest=LONGEST) as process:
+    with (
+        closing(browser),
+        started(driver.command, cwd=driver.cwd, longest=LONGEST) as process,
+    ):
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(json.dumps(asdict(errand)))
@@ -60,7 +64,6 @@ def run(driver: Driver, errand: Errand) -> Record:
     if driver.browser_is_ours and record is not None:
         record.pages = [walk.pages for walk in browser.walks]
         record.answers = [sorted(walk.answer) for walk in browser.walks]
-    browser.close()
     if record is None or code != 0:
         raise DriverFailed(f"{driver.name} exited with {code}: {process.said_wrong}")
     return record
