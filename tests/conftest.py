@@ -6,6 +6,7 @@ import os
 import select
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from pathlib import Path
@@ -123,6 +124,15 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def _streams_go_on() -> None:
+    """Forget that a server of this process was told to stop: the SDK's streams would all end at once."""
+    # sse-starlette keeps it for the whole process, and tests start many servers in one.
+    loaded = sys.modules.get("sse_starlette.sse")
+    if loaded is not None:
+        loaded.AppStatus.should_exit = False
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
