@@ -11,9 +11,7 @@ from doorward.authserver.services import Services
 from doorward.authserver.store.spent_assertions import claim_assertion
 from doorward.authserver.upstream.logout_token import OLDEST, LogoutToken, check_logout_token
 from doorward.authserver.upstream.provider_client import ProviderClient
-from doorward.authserver.upstream.refusals import ProviderUnavailable
-from doorward.errors import KeysUnavailable, UnknownKey
-from doorward.jose.compact import MalformedJws, read_header, read_object, split_jws
+from doorward.authserver.upstream.signed_token import read_signed_token
 from doorward.net.clock import LEEWAY
 
 
@@ -59,22 +57,9 @@ class BackchannelLogoutEndpoint:
 
     async def _verify(self, token: str, provider: ProviderClient) -> LogoutToken:
         settings = provider.provider
-        try:
-            parts = split_jws(token.encode("utf-8"))
-            header = read_header(parts.header)
-            claims = read_object(parts.payload)
-        except MalformedJws as error:
-            raise InvalidRequest(f"the logout token is malformed: {error}") from None
-        if header.algorithm not in settings.sign_in.algorithms:
-            raise InvalidRequest(f"alg={header.algorithm[:50]!r}")
-        try:
-            key = await provider.keys.key(header.kid, header.algorithm)
-        except UnknownKey:
-            raise InvalidRequest("the provider has no such key") from None
-        except KeysUnavailable as error:
-            raise ProviderUnavailable(error.detail) from None
-        if not key.verify(header.algorithm, parts.signing_input, parts.signature):
-            raise InvalidRequest("the signature of the logout token")
+        header, claims = await read_signed_token(
+            token, provider.keys, settings.sign_in.algorithms, InvalidRequest
+        )
         verified = LogoutToken(
             type=header.type,
             claims=claims,

@@ -6,15 +6,9 @@ from hashlib import sha256, sha384, sha512
 from hmac import compare_digest
 from typing import Any
 
-from doorward.authserver.upstream.refusals import ProviderAnswerRefused, ProviderUnavailable
-from doorward.errors import KeysUnavailable, UnknownKey
-from doorward.jose.compact import (
-    MalformedJws,
-    encode_segment,
-    read_header,
-    read_object,
-    split_jws,
-)
+from doorward.authserver.upstream.refusals import ProviderAnswerRefused
+from doorward.authserver.upstream.signed_token import read_signed_token
+from doorward.jose.compact import encode_segment
 from doorward.net.clock import LEEWAY
 from doorward.tokens.jwt.key_source import KeySource
 
@@ -149,24 +143,9 @@ async def verify_id_token(token: str, keys: KeySource, expected: ExpectedIdToken
 
     Spec: OpenID Connect Core 1.0 §3.1.3.7, §12.2
     """
-    try:
-        parts = split_jws(token.encode("utf-8"))
-        header = read_header(parts.header)
-        claims = read_object(parts.payload)
-    except MalformedJws as error:
-        raise ProviderAnswerRefused(f"the ID token is not a compact JWS: {error}") from None
-    if header.algorithm not in expected.algorithms:
-        raise ProviderAnswerRefused(
-            f"alg={header.algorithm[:50]!r}, want one of {sorted(expected.algorithms)}"
-        )
-    try:
-        key = await keys.key(header.kid, header.algorithm)
-    except UnknownKey:
-        raise ProviderAnswerRefused(f"no key with kid={header.kid!r}") from None
-    except KeysUnavailable as error:
-        raise ProviderUnavailable(error.detail) from None
-    if not key.verify(header.algorithm, parts.signing_input, parts.signature):
-        raise ProviderAnswerRefused("the signature of the ID token")
+    header, claims = await read_signed_token(
+        token, keys, expected.algorithms, ProviderAnswerRefused
+    )
     presented = _Presented(header.algorithm, header.type, claims, expected)
     for check in CHECKS:
         check(presented)
