@@ -158,7 +158,8 @@ class AuthorizationServer:
             await self.services.store.start()
             await self.services.clients.start()
             await self.keys.start()
-            await self.services.sealing_keys.start()
+            if self.services.providers:
+                await self.services.sealing_keys.start()
         except BaseException:
             # A caller does not close what did not start, but connections may be open already.
             await self.aclose()
