@@ -97,18 +97,18 @@ class Allow:
         return None
 
 
-def unmet_conditions(rules: Iterable[Allow], account: ProviderAccount) -> str:
-    """Return why no rule admits the account, for the log."""
-    unmet = "; ".join(str(rule.unmet(account)) for rule in rules)
+def unmet_conditions(rules: Iterable[Allow], account: ProviderAccount) -> str | None:
+    """Return why no rule admits the account, for the log; ``None`` if one does."""
+    unmet: list[str] = []
+    for rule in rules:
+        condition = rule.unmet(account)
+        if condition is None:
+            return None
+        unmet.append(condition)
     # The usual cause: many providers leave the claim out, and an address that anybody could have
     # entered must not admit.
     verified = account.claims.get("email_verified", "absent")
-    return f"{unmet} (email_verified: {str(verified)[:20]})"
-
-
-def is_admitted(rules: Iterable[Allow], account: ProviderAccount) -> bool:
-    """Say whether one of ``rules`` admits the account."""
-    return any(rule.admits(account) for rule in rules)
+    return f"{'; '.join(unmet)} (email_verified: {str(verified)[:20]})"
 
 
 def _names(what: str, given: Iterable[str]) -> frozenset[str]:

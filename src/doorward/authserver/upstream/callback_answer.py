@@ -1,6 +1,6 @@
 """The answer of a provider at the callback: whose account it is, and whether it may enter."""
 
-from doorward.authserver.admission import ProviderAccount, is_admitted, unmet_conditions
+from doorward.authserver.admission import ProviderAccount, unmet_conditions
 from doorward.authserver.upstream.provider_client import AuthorizationLeg, ProviderClient
 from doorward.authserver.upstream.refusals import AccountNotAllowed, ProviderAnswerRefused
 from doorward.authserver.upstream.responses import ProviderTokens, refusal_of
@@ -31,10 +31,10 @@ async def read_callback(
         raise ProviderAnswerRefused("neither a code nor an error")
     tokens = await provider.redeem(code, leg)
     account = await provider.account(tokens, nonce=leg.nonce)
-    if not is_admitted(provider.provider.rules, account):
+    unmet = unmet_conditions(provider.provider.rules, account)
+    if unmet is not None:
         raise AccountNotAllowed(
-            f"no rule of {provider.provider.name!r} admits subject {account.subject!r}: "
-            f"{unmet_conditions(provider.provider.rules, account)}",
+            f"no rule of {provider.provider.name!r} admits subject {account.subject!r}: {unmet}",
             description=f"{account.label} may not sign in here. Use another account.",
         )
     return account, tokens

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import update
 
-from doorward.authserver.admission import ProviderAccount, is_admitted, unmet_conditions
+from doorward.authserver.admission import ProviderAccount, unmet_conditions
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import provider_sessions
 from doorward.authserver.upstream.accounts import ProviderAccounts
@@ -149,8 +149,8 @@ class SessionChecks:
             await self._sessions.keep_tokens(session.id, tokens)
             async with asyncio.timeout(DEADLINE):
                 account = await client.account(tokens, subject=session.subject)
-            if not is_admitted(client.provider.rules, account):
-                unmet = unmet_conditions(client.provider.rules, account)
+            unmet = unmet_conditions(client.provider.rules, account)
+            if unmet is not None:
                 raise AccountNotAllowed(f"no rule admits {account.subject!r} any more: {unmet}")
         except _OVER as ended:
             await self._end(session, ended.code)
