@@ -1,7 +1,7 @@
 """The URL of an issuer's endpoint: the configured one, or the one in the issuer's metadata."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from doorward.errors import DoorwardError
 from doorward.net import ALWAYS, NEVER, Clock, Fetcher, FetchFailed, SingleFlight, TimeRange
@@ -13,6 +13,7 @@ MAX_METADATA = 64 * 1024
 # For how many seconds an endpoint from the metadata is used.
 _METADATA_TTL = 3600.0
 
+T = TypeVar("T")
 Parse = Callable[[Mapping[str, Any], str], str]
 
 
@@ -32,21 +33,42 @@ async def find_endpoint(
 
     Spec: RFC 8414 §3; OpenID Connect Discovery 1.0 §4
     """
-    reached_at = internal_url or issuer
+    urls = server_metadata.metadata_urls(internal_url or issuer)
+    endpoint = await fetch_metadata(name, parse, urls, issuer=issuer, fetcher=fetcher)
+    return reachable_url(endpoint, issuer, internal_url)
+
+
+async def fetch_metadata(
+    name: str,
+    parse: Callable[[Mapping[str, Any], str], T],
+    urls: Iterable[str],
+    *,
+    issuer: str,
+    fetcher: DocumentFetcher,
+) -> T:
+    """
+    Return what ``parse`` reads from the first usable metadata document of ``issuer``.
+
+    Raises:
+        FetchFailed: with the problem at each of ``urls``.
+    """
     failures = []
-    for url in server_metadata.metadata_urls(reached_at):
+    for url in urls:
         try:
             fetched = await fetcher.fetch(url, limit=MAX_METADATA)
-            endpoint = parse(strict_json.parse_object(fetched.body), issuer)
+            return parse(strict_json.parse_object(fetched.body), issuer)
         except (DoorwardError, strict_json.NotStrictJson) as error:
             failures.append(f"{url}: {error}")
-            continue
-        public, internal = address.origin_of(issuer), address.origin_of(reached_at)
-        # With the slash: a host that only begins like the issuer's is another host.
-        if endpoint.startswith(public + "/"):
-            return internal + endpoint[len(public) :]
-        return endpoint
     raise FetchFailed(f"no metadata leads to {name}: " + "; ".join(failures))
+
+
+def reachable_url(url: str, issuer: str, internal_url: str | None) -> str:
+    """Return where this process reaches ``url``: at the internal origin, if it is the issuer's own."""
+    public = address.origin_of(issuer)
+    # With the slash: a host that only begins like the issuer's is another host.
+    if internal_url is None or not url.startswith(public + "/"):
+        return url
+    return address.origin_of(internal_url) + url[len(public) :]
 
 
 class IssuerEndpoint:

@@ -12,7 +12,6 @@ from doorward.authserver.upstream.extensions import extend_claims
 from doorward.authserver.upstream.id_token import ExpectedIdToken, verify_id_token
 from doorward.authserver.upstream.refusals import ProviderAnswerRefused, ProviderUnavailable
 from doorward.authserver.upstream.responses import MAX_RESPONSE, ProviderTokens, read_tokens
-from doorward.errors import DoorwardError
 from doorward.net import (
     Clock,
     Expiring,
@@ -23,9 +22,9 @@ from doorward.net import (
 )
 from doorward.net.client_authentication import CLIENT_AUTH_METHODS, ClientCredential
 from doorward.net.refusals import FetchFailed, FetchRefused
-from doorward.tokens.endpoint_discovery import MAX_METADATA
+from doorward.tokens.endpoint_discovery import fetch_metadata, reachable_url
 from doorward.tokens.jwt.discovered_keys import DiscoveredKeys
-from doorward.wire import address, strict_json
+from doorward.wire import strict_json
 from doorward.wire.oauth import pkce
 from doorward.wire.oauth.server_metadata import (
     OPENID,
@@ -278,11 +277,7 @@ class ProviderClient:
 
     def _internal(self, url: str) -> str:
         """Return where this process reaches an endpoint of the issuer."""
-        internal = self.provider.internal_url
-        origin = address.origin_of(self.provider.issuer_url)
-        if internal is None or not url.startswith(origin + "/"):
-            return url
-        return address.origin_of(internal) + url[len(origin) :]
+        return reachable_url(url, self.provider.issuer_url, self.provider.internal_url)
 
     async def _load_metadata(self) -> Expiring[ServerMetadata]:
         if (fixed := self._facts.endpoints) is not None:
@@ -295,15 +290,17 @@ class ProviderClient:
                     revocation_endpoint=fixed.revocation,
                 )
             )
-        problems = []
-        reached_at = self.provider.internal_url or self.provider.issuer_url
         # The OpenID document first: the other one lacks userinfo at several providers.
-        urls = sorted(metadata_urls(reached_at), key=lambda url: OPENID not in url)
-        for url in urls:
-            try:
-                fetched = await self._fetcher.fetch(url, limit=MAX_METADATA)
-                document = strict_json.parse_object(fetched.body)
-                return Expiring(parse_identity_provider(document, self.provider.issuer_url))
-            except (DoorwardError, strict_json.NotStrictJson) as error:
-                problems.append(f"{url}: {error}")
-        raise ProviderUnavailable(f"{self.provider.name}: no metadata: " + "; ".join(problems))
+        urls = metadata_urls(self.provider.internal_url or self.provider.issuer_url)
+        try:
+            return Expiring(
+                await fetch_metadata(
+                    "sign-in",
+                    parse_identity_provider,
+                    sorted(urls, key=lambda url: OPENID not in url),
+                    issuer=self.provider.issuer_url,
+                    fetcher=self._fetcher,
+                )
+            )
+        except FetchFailed as error:
+            raise ProviderUnavailable(f"{self.provider.name}: {error.detail}") from None
