@@ -9,9 +9,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from doorward import AuthorizationServer, Guard, Identity, McpServer, Policy, Rule, TrustedIssuer
+from doorward import AuthorizationServer, Guard, Identity, McpServer, Policy, Rule
 from doorward.authserver import AuthServerSettings, Resource
-from doorward.tokens import LocalKeys, Revocations
 
 PUBLIC = os.environ.get("PUBLIC", "http://localhost:9000")
 MCP = f"{PUBLIC}/mcp"
@@ -45,17 +44,10 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
 web = FastAPI(lifespan=lifespan)
 web.mount("/", authserver.app)
 
-issuer = TrustedIssuer(
-    issuer=PUBLIC,
-    audience=MCP,
-    algorithms=("ES256",),
-    keys=LocalKeys(authserver.jwks),
-    # Revoked tokens stop here within two seconds.
-    revocations=Revocations(authserver.revoked),
-)
 guard = Guard(
     resource=MCP,
-    issuers=[issuer],
+    # Its keys are read in this process. Revoked tokens stop here within two seconds.
+    issuers=[authserver.trusted_issuer(MCP)],
     policy=Policy(base=Rule(scopes={"mcp:tools"}), rules=server.rules),
     # The authorization server's pages and endpoints are beside /mcp.
     serve_other_paths=True,
