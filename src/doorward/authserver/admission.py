@@ -14,7 +14,8 @@ class ProviderAccount:
 
     ``issuer`` and ``subject`` identify it; nothing else does. ``email`` is ``None`` unless the
     provider says that it is verified. ``domains`` and ``organizations`` are those that the provider
-    vouches for. A claim that is absent or of another type is an empty set.
+    vouches for. ``acr`` and ``amr`` say how the user was authenticated, by the ID token of the sign-in.
+    A claim that is absent or of another type is ``None`` or an empty set.
 
     Spec: OpenID Connect Core 1.0 §5.1, §5.7
     """
@@ -27,6 +28,8 @@ class ProviderAccount:
     domains: frozenset[str] = frozenset()
     organizations: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
+    acr: str | None = None
+    amr: frozenset[str] = frozenset()
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property

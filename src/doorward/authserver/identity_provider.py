@@ -34,11 +34,16 @@ class IdentityProvider:
     ``group_roles`` add scopes and roles to members of the provider's groups.
 
     ``provider_scopes`` are requested from the provider in addition to those that a sign-in needs.
+    ``acr_values`` are requested from the provider, and the ``acr`` of its ID token must be one of them.
+    ``required_amr`` are methods that its ``amr`` must name, each of them: ``("mfa",)`` for a second
+    factor. Changing either ends the sessions that do not fulfil it.
     ``internal_url`` is where this process reaches the issuer, if that differs from ``issuer``.
     A ``disabled`` provider admits nobody, neither at sign-in nor at the next refresh.
 
     Raises:
         ConfigurationError: at construction; it names the problem and the setting to change.
+
+    Spec: OpenID Connect Core 1.0 §2, §3.1.2.1; RFC 8176 §2
     """
 
     client_id: str
@@ -52,6 +57,8 @@ class IdentityProvider:
     group_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=_nothing)
     group_roles: Mapping[str, tuple[str, ...]] = field(default_factory=_nothing)
     provider_scopes: tuple[str, ...] = ()
+    acr_values: tuple[str, ...] = ()
+    required_amr: tuple[str, ...] = ()
     internal_url: str | None = None
     disabled: bool = False
 
@@ -75,7 +82,7 @@ class IdentityProvider:
         self._set("name", self.name or self.kind or "sso")
         self._set("title", self.title or (preset and preset.title) or urlsplit(self.issuer).netloc)
         self._set("allow", self.allow if isinstance(self.allow, tuple) else (self.allow,))
-        for check in (_name, _client, _allow, _scopes):
+        for check in (_name, _client, _allow, _scopes, _authentication):
             check(self)
 
     def _set(self, name: str, value: object) -> None:
@@ -111,6 +118,12 @@ class IdentityProvider:
         else:
             granted = set() if self.group_scopes else set(known)
         return frozenset(granted | _of_groups(self.group_scopes, account)) & frozenset(known)
+
+    def unmet_authentication(self, acr: str | None, amr: Iterable[str]) -> str | None:
+        """Return the setting that a sign-in with this ``acr`` and ``amr`` does not fulfil, or ``None``."""
+        if self.acr_values and acr not in self.acr_values:
+            return "acr_values"
+        return None if set(self.required_amr) <= set(amr) else "required_amr"
 
     def roles_of(self, account: ProviderAccount) -> frozenset[str]:
         """Return the roles of the account."""
@@ -166,3 +179,21 @@ def _scopes(provider: IdentityProvider) -> None:
                 f"{scope!r} is not a valid scope.",
                 "Remove spaces, quotes and backslashes from the scope.",
             )
+
+
+def _authentication(provider: IdentityProvider) -> None:
+    for name in ("acr_values", "required_amr"):
+        values: str | tuple[str, ...] = getattr(provider, name)
+        # The values are sent in one parameter, separated by spaces.
+        if isinstance(values, str) or any(parse_scope(one) != frozenset({one}) for one in values):
+            raise ConfigurationError(
+                "provider-authentication",
+                f"{name} of the identity provider {provider.name!r} is not a list of values.",
+                f'Write {name}=("mfa",), with the comma, and without spaces in a value.',
+            )
+    if (provider.acr_values or provider.required_amr) and provider.sign_in.endpoints is not None:
+        raise ConfigurationError(
+            "provider-without-id-token",
+            f"{provider.title} issues no ID tokens, so it cannot say how a user was authenticated.",
+            "Remove acr_values and required_amr, and require a second factor at the provider.",
+        )

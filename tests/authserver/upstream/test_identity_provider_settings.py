@@ -49,6 +49,10 @@ def test_an_issuer_alone_is_enough_for_an_openid_provider() -> None:
         ({"user_scopes": "mcp:read"}, "not-a-set-of-names"),
         ({"group_scopes": {"staff": "mcp:read"}}, "not-a-set-of-names"),
         ({"provider_scopes": ("two scopes",)}, "not-a-scope"),
+        ({"required_amr": "mfa"}, "provider-authentication"),
+        ({"acr_values": ("one two",)}, "provider-authentication"),
+        ({"acr_values": ("",)}, "provider-authentication"),
+        ({"kind": "github", "issuer": None, "required_amr": ("mfa",)}, "provider-without-id-token"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_what_to_change(

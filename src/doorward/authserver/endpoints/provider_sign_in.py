@@ -29,6 +29,7 @@ from doorward.authserver.upstream.logins import ProviderLogin
 from doorward.authserver.upstream.provider_client import ProviderClient
 from doorward.authserver.upstream.refusals import (
     AccountNotAllowed,
+    AuthenticationNotMet,
     ProviderGrantEnded,
     ProviderRefused,
     ProviderUnavailable,
@@ -129,7 +130,12 @@ class ProviderSignInEndpoint:
             )
         except ProviderRefused as refused:
             return await refuse_transaction(services, transaction, browser, client, refused)
-        except (AccountNotAllowed, ProviderUnavailable, ProviderGrantEnded) as problem:
+        except (
+            AccountNotAllowed,
+            AuthenticationNotMet,
+            ProviderUnavailable,
+            ProviderGrantEnded,
+        ) as problem:
             # Nothing is lost: the transaction is open, and the button begins another sign-in.
             self._record(provider, problem)
             retry = isinstance(problem, ProviderUnavailable)

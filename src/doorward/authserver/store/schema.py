@@ -130,6 +130,9 @@ provider_sessions = Table(
     Column("subject", Text, nullable=False),
     # The provider's own id of the session, for back-channel logout.
     Column("sid", Text),
+    # How the user was authenticated there: settings can require more later.
+    Column("acr", Text),
+    Column("amr", JSON(none_as_null=True)),
     Column("sealed_tokens", LargeBinary, nullable=False),
     Column("sealing_key_id", String(64), nullable=False, server_default=""),
     Column("created_at", Float, nullable=False),

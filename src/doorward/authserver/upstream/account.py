@@ -1,6 +1,7 @@
 """An account from a provider's claims. Pure: a claim of another type counts as absent."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from doorward.authserver.admission import ProviderAccount
@@ -12,9 +13,17 @@ _LONGEST_TEXT = 512
 _MOST_GROUPS = 5_000
 
 
-def read_account(issuer: str, claims: Mapping[str, Any], facts: ProviderSignIn) -> ProviderAccount:
+def read_account(
+    issuer: str,
+    claims: Mapping[str, Any],
+    facts: ProviderSignIn,
+    id_token_claims: Mapping[str, Any] = MappingProxyType({}),
+) -> ProviderAccount:
     """
     Return the account that ``claims`` of an ID token or of the userinfo endpoint describe.
+
+    How the user was authenticated comes from ``id_token_claims`` alone: other sources do not say it
+    of this sign-in.
 
     Raises:
         ProviderAnswerRefused: 502, there is no subject.
@@ -39,6 +48,8 @@ def read_account(issuer: str, claims: Mapping[str, Any], facts: ProviderSignIn) 
         domains=_domains(claims, facts, email),
         organizations=frozenset().union(*organizations),
         groups=_texts(claims.get(facts.groups_claim)),
+        acr=_text(id_token_claims, "acr"),
+        amr=_texts(id_token_claims.get("amr")),
         claims=dict(claims),
     )
 

@@ -2,7 +2,11 @@
 
 from doorward.authserver.admission import ProviderAccount, unmet_conditions
 from doorward.authserver.upstream.provider_client import AuthorizationLeg, ProviderClient
-from doorward.authserver.upstream.refusals import AccountNotAllowed, ProviderAnswerRefused
+from doorward.authserver.upstream.refusals import (
+    AccountNotAllowed,
+    AuthenticationNotMet,
+    ProviderAnswerRefused,
+)
 from doorward.authserver.upstream.responses import ProviderTokens, refusal_of
 from doorward.wire.oauth.parameters import Parameters
 
@@ -20,6 +24,7 @@ async def read_callback(
         ProviderRefused, ProviderGrantEnded, ProviderMisconfigured: the provider said no.
         ProviderAnswerRefused: 502, a check failed.
         AccountNotAllowed: no rule admits the account.
+        AuthenticationNotMet: the sign-in lacks a second factor that the settings require.
 
     Spec: OpenID Connect Core 1.0 §3.1.2.5, §3.1.3
     """
@@ -31,6 +36,14 @@ async def read_callback(
         raise ProviderAnswerRefused("neither a code nor an error")
     tokens = await provider.redeem(code, leg)
     account = await provider.account(tokens, nonce=leg.nonce)
+    setting = provider.provider.unmet_authentication(account.acr, account.amr)
+    if setting is not None:
+        raise AuthenticationNotMet(
+            f"{setting} of {provider.provider.name!r}: subject {account.subject!r} came with"
+            f" acr={account.acr!r}, amr={sorted(account.amr)[:20]}",
+            description=f"{provider.provider.title} did not confirm the second factor that"
+            f" {setting} of this server requires.",
+        )
     unmet = unmet_conditions(provider.provider.rules, account)
     if unmet is not None:
         raise AccountNotAllowed(

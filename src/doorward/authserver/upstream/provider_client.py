@@ -100,6 +100,8 @@ class ProviderClient:
         }
         if self._is_openid:
             parameters["nonce"] = leg.nonce
+        if self.provider.acr_values:
+            parameters["acr_values"] = " ".join(self.provider.acr_values)
         if leg.prompt is not None:
             parameters["prompt"] = leg.prompt
         parts = urlsplit(metadata.authorization_endpoint)
@@ -178,7 +180,7 @@ class ProviderClient:
             claims = await self._id_token_claims(tokens, nonce, subject)
         userinfo = await self._userinfo_of(tokens, claims)
         known = await extend_claims(self._facts, {**userinfo, **claims}, tokens, self._get)
-        account = read_account(self.provider.issuer_url, known, self._facts)
+        account = read_account(self.provider.issuer_url, known, self._facts, claims)
         if subject is not None and account.subject != subject:
             raise ProviderAnswerRefused("the refreshed tokens are of another account")
         return account

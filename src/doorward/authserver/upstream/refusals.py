@@ -5,7 +5,8 @@
 │   └── ProviderGrantEnded    its refresh token or code is not valid      invalid_grant
 ├── ProviderMisconfigured     it refused this server                      server_error
 ├── ProviderAnswerRefused     its answer failed a check                   server_error
-└── AccountNotAllowed         the account is genuine and may not enter    access_denied
+├── AccountNotAllowed         the account is genuine and may not enter    access_denied
+└── AuthenticationNotMet      its sign-in lacks a required second factor  access_denied
 """
 
 from doorward.authserver.refusals import AccessDenied, InvalidGrant, OAuthRefused
@@ -65,3 +66,18 @@ class AccountNotAllowed(AccessDenied):
     code = "account-not-allowed"
     public = "This account may not sign in here."
     hint = "Sign in with another account, or add this one to the provider's allow rule."
+
+
+class AuthenticationNotMet(AccessDenied):
+    """
+    The provider did not say that the user was authenticated as ``acr_values`` or ``required_amr`` ask.
+
+    Spec: OpenID Connect Core Unmet Authentication Requirements 1.0 §2
+    """
+
+    code = "authentication-not-met"
+    public = "The identity provider did not confirm the required second factor."
+    hint = (
+        "Sign in with a second factor. The settings are acr_values and required_amr; the log says what"
+        " came."
+    )

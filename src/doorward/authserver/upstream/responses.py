@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from doorward.authserver.upstream.refusals import (
+    AuthenticationNotMet,
     ProviderAnswerRefused,
     ProviderGrantEnded,
     ProviderMisconfigured,
@@ -78,6 +79,8 @@ def refusal_of(name: str, error: object, status: int | None = None) -> HttpError
     """
     code = error if isinstance(error, str) and _ERROR_CODE.fullmatch(error) else "unknown"
     detail = f"{name}: {code}" + (f", status {status}" if status is not None else "")
+    if code == "unmet_authentication_requirements":
+        return AuthenticationNotMet(detail)
     if code in _BUSY:
         return ProviderUnavailable(detail)
     if code in _ENDED:

@@ -70,6 +70,8 @@ class ProviderSessions:
                     client_id=provider.client_id,
                     subject=account.subject,
                     sid=sid if isinstance(sid, str) else None,
+                    acr=account.acr,
+                    amr=sorted(account.amr),
                     **await self._sealed(connection, session_id, tokens),
                     created_at=now,
                     checked_at=now,
@@ -166,13 +168,16 @@ class ProviderSessions:
             provider is not None
             and provider.issuer_url == row.issuer
             and provider.client_id == row.client_id
+            and provider.unmet_authentication(row.acr, row.amr or ()) is None
         )
         return ProviderSession(
             id=row.id,
             user_id=row.user_id,
             provider=row.provider,
             subject=row.subject,
-            # Tokens of another issuer or client must not be sent to the one that is configured now.
+            # Tokens of another issuer or client must not be sent to the one that is configured now, and
+            # a session without a second factor does not count once the settings require one. What counts
+            # is how it began: refreshed ID tokens need not repeat acr and amr.
             tokens=await self._opened(connection, row) if same else None,
             check_due_at=row.check_due_at,
             ended=row.ended_at is not None,

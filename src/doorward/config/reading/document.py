@@ -17,6 +17,7 @@ _HINTS = {
     "exchange-scope": 'Map scopes to scopes of the target: { "mcp:tools" = ["orders:read"] }.',
     "no-resource": "Add [[mcp_servers]] with scopes, or [[authorization_server.resources]].",
     "nobody-allowed": 'Set allow = { domains = ["example.com"] }, or another condition.',
+    "provider-authentication": 'Write the values as a list: required_amr = ["mfa"].',
     "provider-allows-nobody": 'Set allow = { domains = ["example.com"] }, or another condition.',
 }
 

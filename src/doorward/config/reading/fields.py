@@ -216,6 +216,8 @@ IDENTITY_PROVIDER = Table(
         Setting("group_scopes", Named(Items()), "Scopes of members of the provider's groups."),
         Setting("group_roles", Named(Items()), "Roles of members of the provider's groups."),
         Setting("provider_scopes", Items(), "More scopes to request from the provider."),
+        Setting("acr_values", Items(), "What acr of the provider's ID token must be, one of them."),
+        Setting("required_amr", Items(Text('"mfa"')), "What amr must name, all of them."),
         Setting("internal_url", Text(), f"The URL {_FROM_ISSUER_TO_US}."),
         Setting("disabled", Flag(), "Whether the provider admits nobody any more."),
     ),
