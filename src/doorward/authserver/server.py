@@ -203,7 +203,8 @@ class AuthorizationServer:
         Replace the key that signs access tokens, and the key that encrypts provider tokens.
 
         Nobody is logged out: tokens of the old signing key stay valid until they expire, and the
-        provider tokens of all sessions are encrypted again. Other processes follow within a minute.
+        provider tokens of all sessions are encrypted again. The new signing key is published at once
+        and signs two minutes later, when all processes publish it.
 
         Raises:
             StoreUnavailable: 503; what was not encrypted again is still readable.

@@ -12,8 +12,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from doorward.authserver import ConfiguredClient
 from tests.authserver.conftest import StartAuthServer
-from tests.authserver.harness import PASSWORD, VERIFIER, AuthServerHarness, Tokens
+from tests.authserver.harness import (
+    PASSWORD,
+    RESOURCE,
+    VERIFIER,
+    AuthServerHarness,
+    Tokens,
+    basic,
+)
 from tests.ledger import proves
 
 REDEEM = """
@@ -43,6 +51,7 @@ async def main() -> None:
 asyncio.run(main())
 """
 SECRET = "2Vx8pKq0ZbN5rTt7WcYd1Lm4Gh6Jf9Sa"
+RESOURCE_SERVER_SECRET = "7Hn3Qw9Xs5Kd1Vf8Lz2Pb6Mc4Ty0Ru5G"
 
 
 def kept(folder: Path) -> dict[str, Any]:
@@ -215,6 +224,36 @@ async def test_a_key_that_another_process_made_is_noticed(
     kid = await first.server.keys.rotate()
     clock.advance(61)
 
-    await second.http.get("/jwks.json")
+    published = (await second.http.get("/jwks.json")).json()["keys"]
 
-    assert second.server.keys.current().kid == kid
+    assert kid in [key["kid"] for key in published]
+    assert second.server.keys.current().kid != kid
+    clock.advance(60)
+    assert first.server.keys.current().kid == second.server.keys.current().kid == kid
+
+
+async def test_a_token_of_a_key_that_another_process_made_is_active_everywhere(
+    start_authserver: StartAuthServer, tmp_path: Path, clock: Any
+) -> None:
+    resource_server = ConfiguredClient(
+        client_id="rs",
+        secret=RESOURCE_SERVER_SECRET,
+        auth_method="client_secret_basic",
+        grant_types=(),
+        introspects=RESOURCE,
+    )
+    first = await start_authserver(**kept(tmp_path), clients=(resource_server,))
+    second = await start_authserver(**kept(tmp_path), clients=(resource_server,))
+    client = (await first.register())["client_id"]
+    await first.server.keys.rotate()
+
+    async def seen_by_the_second(token: str) -> dict[str, Any]:
+        headers = basic("rs", RESOURCE_SERVER_SECRET)
+        response = await second.http.post("/introspect", data={"token": token}, headers=headers)
+        return dict(response.json())
+
+    tokens = await first.tokens(client)
+    assert (await seen_by_the_second(tokens.access))["active"] is True
+    clock.advance(121)
+    tokens = await first.refresh(client, tokens.refresh)
+    assert (await seen_by_the_second(tokens.access))["active"] is True

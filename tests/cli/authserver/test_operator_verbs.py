@@ -232,7 +232,7 @@ def test_keys_rotate_and_nobody_is_logged_out(server: Server, tmp_path: Path) ->
     assert first["signing_key"] != second["signing_key"]
     assert first["sealing_key"] != second["sealing_key"]
     assert first["sessions"] == 0
-    assert "Access tokens are signed with the new key" in shown.err
+    assert "signs access tokens in two minutes" in shown.err
     assert server.refreshed("desk", server.desk) == 200
 
 

@@ -36,6 +36,8 @@ class IntrospectionEndpoint:
         token = form.one("token")
         if token is None:
             raise InvalidRequest("no token", description="token is missing.")
+        # Another process may have signed the token with a key that this one has not loaded yet.
+        await self._services.keys.rotate_if_due()
         return json_response(await self._answer(token, caller.introspects))
 
     async def _answer(self, token: str, resource: str) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class RevocationEndpoint:
         token = form.one("token")
         if token is None:
             raise InvalidRequest("no token", description="token is missing.")
+        await services.keys.rotate_if_due()
         await self._revoke(token, client.client_id)
         # 200 for every token: otherwise the response would tell which tokens exist.
         return json_response({})

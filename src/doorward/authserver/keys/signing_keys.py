@@ -20,6 +20,8 @@ from doorward.net.clock import Clock
 # Other servers accept a token a little longer than its lifetime.
 _MARGIN = 300.0
 _RELOAD_INTERVAL = 60.0
+# Before a new key signs, every process has loaded it, and HTTP caches of the key set are over.
+PUBLISHED_FIRST = 2 * _RELOAD_INTERVAL
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,9 @@ class KeyRing:
     """
     The keys of one issuer, stored in its database encrypted under its secret.
 
-    The newest key of the configured algorithm signs. Older ones stay in the published set until
-    the last token they signed is over.
+    A new key is published first, and signs two minutes later. A token that one process signs with
+    it would be refused wherever the key set of another process is read. Older keys stay in the
+    published set until the last token they signed is over.
 
     Spec: RFC 7517 §5; RFC 9068 §4
     """
@@ -69,9 +72,13 @@ class KeyRing:
         await self._exchange(force=False)
 
     async def rotate(self) -> str:
-        """Generate a new signing key, retire the others, and return the new ``kid``."""
+        """
+        Generate a new signing key, retire the others, and return the new ``kid``.
+
+        The new key signs after ``PUBLISHED_FIRST`` seconds.
+        """
         await self._exchange(force=True)
-        return self.current().kid
+        return self._own_keys()[-1].kid
 
     async def rotate_if_due(self) -> None:
         """
@@ -81,13 +88,16 @@ class KeyRing:
         that another process has retired and will stop publishing.
         """
         now = self._clock()
-        aged = now >= self.current().created_at + self._lifetimes.signing_key
+        aged = now >= self._own_keys()[-1].created_at + self._lifetimes.signing_key
         if aged or not 0 <= now - self._loaded_at < _RELOAD_INTERVAL:
             await self._exchange(force=False)
 
     def current(self) -> SigningKey:
-        """Return the key that signs."""
-        return next(key for key in reversed(self._keys) if key.retired_at is None)
+        """Return the key that signs: the newest that every process publishes by now."""
+        keys, now = self._own_keys(), self._clock()
+        published = [key for key in keys if key.created_at + PUBLISHED_FIRST <= now]
+        # Without one, all are new, and the first has been published for longest.
+        return published[-1] if published else keys[0]
 
     def public_set(self) -> dict[str, Any]:
         """
@@ -137,15 +147,21 @@ class KeyRing:
                 keys = await self._load(connection)
         self._keys, self._loaded_at = keys, now
 
+    def _own_keys(self) -> list[SigningKey]:
+        """Return the keys of the configured algorithm, oldest first."""
+        return [key for key in self._keys if key.private.algorithm == self._algorithm]
+
     def _may_sign(self, key: SigningKey, now: float) -> bool:
         young = now < key.created_at + self._lifetimes.signing_key
         return key.retired_at is None and key.private.algorithm == self._algorithm and young
 
     async def _retire_others(self, connection: AsyncConnection, now: float) -> None:
+        # A retired key signs until its successor does.
+        last = now + PUBLISHED_FIRST + self._lifetimes.access_token
         await connection.execute(
             update(signing_keys)
             .where(signing_keys.c.retired_at.is_(None))
-            .values(retired_at=now, needed_until=now + self._lifetimes.access_token + _MARGIN)
+            .values(retired_at=now, needed_until=last + _MARGIN)
         )
 
     async def _keep(self, connection: AsyncConnection, fresh: SigningKey) -> None:

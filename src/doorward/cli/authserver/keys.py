@@ -31,8 +31,8 @@ def rotate(
     """
     Replace the keys that sign access tokens and encrypt provider tokens.
 
-    Nobody is logged out. Old access tokens stay valid until they expire, and running servers use the
-    new keys within a minute.
+    Nobody is logged out. Old access tokens stay valid until they expire. The new signing key is
+    published at once and signs two minutes later, when all servers and caches have it.
     """
     output = Output(as_json=as_json)
 
@@ -52,7 +52,9 @@ def rotate(
         if as_json:
             output.document(vars(rotated))
             return
-        output.note(f"Access tokens are signed with the new key {rotated.signing_key}.")
+        output.note(
+            f"The new key {rotated.signing_key} is published, and signs access tokens in two minutes."
+        )
         output.note(
             f"Provider tokens of {rotated.sessions} sessions are encrypted with the new key"
             f" {rotated.sealing_key}."
