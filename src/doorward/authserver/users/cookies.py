@@ -69,7 +69,7 @@ class Cookies:
         return Browser(
             binding or new_secret(),
             is_new=binding is None,
-            session_id=request.cookies.get(self.session_name),
+            session_id=_sent_cookie(request, self.session_name),
             known_secret=self._secret(request, self.known_name),
             name=read_browser_name(request.headers.get("user-agent", "")),
         )
@@ -123,7 +123,7 @@ class Cookies:
         return browser
 
     def _secret(self, request: Request, name: str) -> str | None:
-        secret = request.cookies.get(name)
+        secret = _sent_cookie(request, name)
         # Only a value that this server could have set is accepted.
         if secret is None or len(secret) != len(new_secret()) or not secret.isascii():
             return None
@@ -144,6 +144,22 @@ class Cookies:
             httponly=True,
             samesite="lax",
         )
+
+
+def _sent_cookie(request: Request, name: str) -> str | None:
+    """
+    Return the value of the cookie that is called exactly ``name``; ``None`` if there are two values.
+
+    The attack: a neighbouring host sets a cookie for the whole domain whose name begins with a
+    no-break space. Browsers allow it, because it does not begin with ``__Host-``. A reader that
+    strips white space of every kind then takes it for this server's own session.
+
+    Spec: RFC 6265bis §4.1.3.2, §5.8.3
+    """
+    sent = ";".join(request.headers.getlist("cookie")).split(";")
+    pairs = [pair.strip(" \t").partition("=") for pair in sent]
+    values = {value for found, _, value in pairs if found == name}
+    return values.pop() if len(values) == 1 else None
 
 
 def _as_browsers_write(origin: str) -> str:
