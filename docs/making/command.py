@@ -49,8 +49,9 @@ def main() -> int:
     for name in stale():
         (ROOT / name).write_text(PAGES[name](), "utf-8")
         print(f"wrote {name}")
-    # The ledger is written from the tests, which are no import of a script in this folder.
-    subprocess.run([sys.executable, "-m", "tests.ledger_page"], cwd=ROOT, check=True)
+    # They are written from the tests, which are no import of a script in this folder.
+    for page in ("tests.ledger_page", "tests.attacks.page"):
+        subprocess.run([sys.executable, "-m", page], cwd=ROOT, check=True)
     print("building the site …", flush=True)
     try:
         build_site(ROOT / "site")

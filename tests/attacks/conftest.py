@@ -1,0 +1,19 @@
+"""What the attacks need: a server in front of a provider, and a client in front of a server."""
+
+from tests.authserver.conftest import clock, harness, start_authserver
+from tests.authserver.upstream.conftest import bridge, start_bridge
+from tests.client.conftest import cheap_passphrases, fake_issuer, open_client, token_store
+from tests.net.conftest import tls
+
+__all__ = [
+    "bridge",
+    "cheap_passphrases",
+    "clock",
+    "fake_issuer",
+    "harness",
+    "open_client",
+    "start_authserver",
+    "start_bridge",
+    "tls",
+    "token_store",
+]

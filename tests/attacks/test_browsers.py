@@ -1,0 +1,225 @@
+"""Attacks from another site or another host, in the browser of a victim who is signed in."""
+
+from typing import Any
+
+import httpx2
+
+from tests.attacks.attack import Defence, attack
+from tests.attacks.victims import (
+    EVIL,
+    attackers_client,
+    code_at,
+    link_to,
+    signed_in_browser,
+)
+from tests.authserver.browser import Browser, Form, form_with
+from tests.authserver.conftest import StartAuthServer
+from tests.authserver.harness import PASSWORD, AuthServerHarness
+from tests.authserver.steps import consent_page, is_consent
+from tests.authserver.upstream.conftest import Bridge
+from tests.authserver.upstream.openid_provider import foreign_key
+from tests.authserver.upstream.test_backchannel_logout import logout_token, send, sign_in
+from tests.ledger import proves
+
+_COOKIES = "doorward.authserver.users.cookies"
+_OWN_FORM = f"{_COOKIES}:Cookies.require_own_form"
+_CROSS_SITE = {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
+
+
+async def sent_from_another_site(browser: Browser, form: Form, **values: str) -> httpx2.Response:
+    """Submit a form as a page of the attacker does, with all cookies of the victim."""
+    data = {**form.fields, **values}
+    return await browser.http.post(form.action, data=data, headers=_CROSS_SITE)
+
+
+@proves("S31", "refuses", "no cross-site consent")
+@attack(
+    "The attacker takes the consent form of their own transaction, and lets a victim's browser submit"
+    " it from the attacker's page.",
+    "fastmcp#3519",
+    Defence(
+        _OWN_FORM,
+        {
+            'site not in _OUR_FETCH_SITES or origin not in (self._issuer_origin, "null")': "False",
+            "browser.is_new or not compare_digest(expected.encode(), brought.encode())": "False",
+        },
+    ),
+    Defence(
+        f"{_COOKIES}:Browser.digest", {"hash_secret(self.binding)": 'hash_secret("everybody")'}
+    ),
+    Defence(
+        "doorward.authserver.endpoints.consent:ConsentEndpoint.post",
+        {"if not compare_digest(": "if False and compare_digest("},
+    ),
+    Defence(
+        "doorward.authserver.endpoints.consent:ConsentEndpoint._signed_in",
+        {" and session.user.id == transaction.user_id": ""},
+    ),
+    Defence(
+        "doorward.authserver.grants.transactions:Transactions.claim",
+        {", transactions.c.user_id == user_id": ""},
+    ),
+)
+async def test_consent_is_not_given_from_another_site(harness: AuthServerHarness) -> str | None:
+    victim = await signed_in_browser(harness, (await harness.register())["client_id"])
+    attacker = await signed_in_browser(harness, (await harness.register())["client_id"])
+    page = await attacker.open(link_to(harness, await attackers_client(harness)))
+
+    answer = await sent_from_another_site(
+        victim, form_with(page.text, "decision"), decision="allow"
+    )
+
+    return code_at(answer)
+
+
+@attack(
+    "A page of the attacker ends the access of a victim's applications, or signs the victim in to the"
+    " account page as the attacker.",
+    "CSRF on /account",
+    Defence(
+        _OWN_FORM,
+        {
+            'site not in _OUR_FETCH_SITES or origin not in (self._issuer_origin, "null")': "False",
+            "browser.is_new or not compare_digest(expected.encode(), brought.encode())": "False",
+        },
+    ),
+)
+async def test_no_other_site_ends_the_access_of_an_application(
+    harness: AuthServerHarness,
+) -> bool:
+    client = (await harness.register())["client_id"]
+    victim = await signed_in_browser(harness, client)
+    forged = Form(harness.url("/account/end"), "post", {"csrf": "x" * 43, "client": client})
+
+    answer = await sent_from_another_site(victim, forged)
+
+    return answer.status_code == 303
+
+
+@proves("S36", "refuses", "pages cannot be framed")
+@attack(
+    "The attacker shows the account page or the consent page in an invisible frame under a game.",
+    "clickjacking",
+    Defence(
+        "doorward.authserver.responses:page_response",
+        {"in pages.SECURITY_HEADERS": "in ()"},
+    ),
+)
+async def test_no_page_is_shown_in_a_frame(harness: AuthServerHarness) -> list[str]:
+    client = (await harness.register())["client_id"]
+    victim = await signed_in_browser(harness, client)
+    pages = {
+        "account": await victim.open(harness.url("/account")),
+        "consent": await victim.open(link_to(harness, await attackers_client(harness))),
+    }
+    return [
+        name
+        for name, page in pages.items()
+        if "frame-ancestors 'none'" not in page.headers.get("content-security-policy", "")
+        or page.headers.get("x-frame-options") != "DENY"
+    ]
+
+
+@proves("S45", "refuses", "session cookies")
+@attack(
+    "A neighbouring host sets a session of the attacker for the whole domain, under the name of ours"
+    " with a no-break space before it, and the victim goes on as the attacker.",
+    "cookie tossing, RFC 6265bis §8.6",
+    Defence(
+        f"{_COOKIES}:_sent_cookie",
+        {'pair.strip(" \\t").partition("=")': 'pair.strip().partition("=")'},
+    ),
+)
+async def test_no_other_host_sets_the_session(start_authserver: StartAuthServer) -> str | None:
+    harness = await start_authserver(issuer="https://auth.example")
+    client = (await harness.register())["client_id"]
+    attacker = harness.browser()
+    assert is_consent(await consent_page(harness, attacker, client))
+    session = attacker.http.cookies[harness.server.services.cookies.session_name]
+    victim = harness.browser()
+    await victim.open(harness.authorize_url(client))
+
+    tossed = f"\u00a0__Host-doorward-session={session}".encode("latin-1")
+    own = "; ".join(f"{name}={value}" for name, value in victim.http.cookies.items()).encode()
+    page = await harness.http.get(
+        harness.authorize_url(client), headers=[(b"cookie", own + b";" + tossed)]
+    )
+
+    return "signed in as the attacker" if is_consent(page) else None
+
+
+@proves("S45", "refuses", "session cookies")
+@attack(
+    "The attacker plants a session ID in the victim's browser, and uses it after the victim signs in.",
+    "session fixation",
+    Defence(
+        "doorward.authserver.users.sessions:Sessions.create",
+        {"session_id = new_secret()": "session_id = previous or new_secret()"},
+    ),
+)
+async def test_a_planted_session_is_not_the_victims(harness: AuthServerHarness) -> str | None:
+    client = (await harness.register())["client_id"]
+    victim, name = harness.browser(), harness.server.services.cookies.session_name
+    victim.http.cookies.set(name, "planted-by-the-attacker-0123456789-abcdefgh")
+
+    await victim.go_through(harness.authorize_url(client), "alice", PASSWORD)
+
+    session = await harness.server.services.sessions.find(
+        "planted-by-the-attacker-0123456789-abcdefgh"
+    )
+    return session.user.username if session else None
+
+
+@proves("S47", "refuses", "no open redirect at sign-in")
+@attack(
+    "The attacker sends a link to the sign-out page that returns to a page of theirs.",
+    "Keycloak#50747",
+    none_needed="no page reads where to return to",
+)
+async def test_signing_out_leads_to_no_other_site(harness: AuthServerHarness) -> list[str]:
+    victim = await signed_in_browser(harness, (await harness.register())["client_id"])
+    answers = [
+        await victim.http.post(harness.url(f"/sign-out?{name}={EVIL}"), data={name: EVIL})
+        for name in ("return_to", "post_logout_redirect_uri", "redirect_uri", "next")
+    ]
+    return [str(answer.url) for answer in answers if answer.is_redirect or EVIL in answer.text]
+
+
+@proves("S207", "refuses", "logout tokens")
+@attack(
+    "The attacker has read a logout token, and sends it again whenever the user has signed in again.",
+    "OpenID Connect Back-Channel Logout 1.0 §2.6",
+    Defence(
+        "doorward.authserver.store.spent_assertions:claim_assertion",
+        {
+            "return False": "pass",
+            "insert(spent_assertions)": "delete(spent_assertions).where(False)",
+            ".values(digest=digest, expires_at=expires_at)": "",
+        },
+    ),
+)
+async def test_a_logout_token_counts_once(bridge: Bridge) -> Any:
+    token = logout_token(bridge)
+    await sign_in(bridge)
+    assert (await send(bridge, token)).status_code == 200
+    client, tokens = await sign_in(bridge)
+
+    await send(bridge, token)
+
+    return (await bridge.harness.refresh(client, tokens.refresh)).body.get("error")
+
+
+@attack(
+    "The attacker signs a logout token with a key of their own, and signs everybody out.",
+    "OpenID Connect Back-Channel Logout 1.0 §2.6",
+    Defence(
+        "doorward.authserver.upstream.signed_token:read_signed_token",
+        {"if not key.verify(": "if False and key.verify("},
+    ),
+)
+async def test_only_the_provider_signs_its_users_out(bridge: Bridge) -> Any:
+    client, tokens = await sign_in(bridge)
+
+    await send(bridge, logout_token(bridge, key=foreign_key()))
+
+    return (await bridge.harness.refresh(client, tokens.refresh)).body.get("error")
