@@ -8,8 +8,11 @@ import pytest
 from doorward import idp
 from doorward.idp import PRESETS, Preset, find, presets
 
+FOLDER = Path(presets.__file__).parent
 FILES = sorted(
-    file.stem for file in Path(presets.__file__).parent.glob("*.py") if file.stem != "__init__"
+    ".".join(file.relative_to(FOLDER).with_suffix("").parts)
+    for file in FOLDER.rglob("*.py")
+    if file.stem != "__init__"
 )
 
 

@@ -2,7 +2,7 @@
 Asgardeo on this machine, as far as a sign-in with a registered client goes.
 
 Issuer, paths, claims and metadata have the hosted service's form; what is known of it stands in
-``doorward.idp.presets.asgardeo``. Run it beside the quickstart with
+``doorward.idp.presets.hosted.asgardeo``. Run it beside the quickstart with
 
     python -m tests.quickstart.asgardeo --port 9443
 

@@ -1,5 +1,5 @@
 """
-The table of presets: one file per preset or vendor, and one import of it here.
+The table of presets: one file per preset or vendor in a folder by kind, and one import of it here.
 
 The order of the imports is the order of the table on pages and in ``doorward idp table``.
 """
@@ -8,31 +8,31 @@ The order of the imports is the order of the table on pages and in ``doorward id
 
 from doorward.idp.preset import Preset
 from doorward.idp.presets.standard import STANDARD as STANDARD
-from doorward.idp.presets.okta import OKTA as OKTA, OKTA_ORG as OKTA_ORG
-from doorward.idp.presets.auth0 import AUTH0 as AUTH0
-from doorward.idp.presets.keycloak import KEYCLOAK as KEYCLOAK
-from doorward.idp.presets.ping import (
+from doorward.idp.presets.hosted.okta import OKTA as OKTA, OKTA_ORG as OKTA_ORG
+from doorward.idp.presets.hosted.auth0 import AUTH0 as AUTH0
+from doorward.idp.presets.self_hosted.keycloak import KEYCLOAK as KEYCLOAK
+from doorward.idp.presets.self_hosted.ping import (
     PINGFEDERATE as PINGFEDERATE,
     PINGONE as PINGONE,
     PING_AIC as PING_AIC,
 )
-from doorward.idp.presets.google import GOOGLE as GOOGLE
-from doorward.idp.presets.entra import (
+from doorward.idp.presets.cloud.google import GOOGLE as GOOGLE
+from doorward.idp.presets.cloud.entra import (
     ENTRA_V2 as ENTRA_V2,
     ENTRA_V1 as ENTRA_V1,
     ENTRA_MULTITENANT as ENTRA_MULTITENANT,
 )
-from doorward.idp.presets.asgardeo import ASGARDEO as ASGARDEO, WSO2_IS as WSO2_IS
-from doorward.idp.presets.cognito import COGNITO as COGNITO
-from doorward.idp.presets.workos import WORKOS as WORKOS
-from doorward.idp.presets.descope import DESCOPE as DESCOPE
-from doorward.idp.presets.scalekit import SCALEKIT as SCALEKIT
-from doorward.idp.presets.stytch import STYTCH as STYTCH
-from doorward.idp.presets.logto import LOGTO as LOGTO
-from doorward.idp.presets.zitadel import ZITADEL as ZITADEL
-from doorward.idp.presets.authentik import AUTHENTIK as AUTHENTIK
-from doorward.idp.presets.hydra import HYDRA as HYDRA
-from doorward.idp.presets.github import GITHUB as GITHUB
+from doorward.idp.presets.hosted.asgardeo import ASGARDEO as ASGARDEO, WSO2_IS as WSO2_IS
+from doorward.idp.presets.cloud.cognito import COGNITO as COGNITO
+from doorward.idp.presets.hosted.workos import WORKOS as WORKOS
+from doorward.idp.presets.hosted.descope import DESCOPE as DESCOPE
+from doorward.idp.presets.hosted.scalekit import SCALEKIT as SCALEKIT
+from doorward.idp.presets.hosted.stytch import STYTCH as STYTCH
+from doorward.idp.presets.self_hosted.logto import LOGTO as LOGTO
+from doorward.idp.presets.self_hosted.zitadel import ZITADEL as ZITADEL
+from doorward.idp.presets.self_hosted.authentik import AUTHENTIK as AUTHENTIK
+from doorward.idp.presets.self_hosted.hydra import HYDRA as HYDRA
+from doorward.idp.presets.sites.github import GITHUB as GITHUB
 
 PRESETS: tuple[Preset, ...] = tuple(
     found for found in tuple(globals().values()) if isinstance(found, Preset)

@@ -1,0 +1,1 @@
+"""Identity services of the large clouds."""

@@ -1,0 +1,1 @@
+"""Identity as a service: providers that run it for their customers."""

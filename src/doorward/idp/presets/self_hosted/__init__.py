@@ -1,0 +1,1 @@
+"""Identity providers that operators can run themselves."""
