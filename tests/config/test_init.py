@@ -70,13 +70,15 @@ def test_the_steps_name_the_screen_the_redirect_uri_and_the_line_of_the_client_i
 @pytest.mark.parametrize("kind", [one.name for one in PROVIDERS])
 def test_every_kind_of_provider_can_be_named(tmp_path: Path, kind: str) -> None:
     preset = next(one for one in PROVIDERS if one.name == kind)
-    issuer = "https://login.example.com/tenant" if "{" in preset.issuer else None
+    issuer = "https://login.example.com/tenant" if preset.customer_address else None
 
     file, steps = _write(tmp_path, provider=kind, issuer=issuer, allow="everyone")
 
     settings = load(file).authorization_server
     assert settings is not None
-    assert settings.identity_providers[0].kind == kind
+    provider = settings.identity_providers[0]
+    assert provider.kind == kind
+    assert issuer in (None, provider.issuer, provider.internal_url)
     assert f"/callback/{kind}" in "\n".join(steps)
 
 

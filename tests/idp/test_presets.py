@@ -221,6 +221,43 @@ SAMPLES = [
         claims={"sub": "u1", "aud": [MCP], "client_id": "c1", "scp": ["mcp:read"], "jti": "j", "ext": {}},
         subject="u1", client="c1", scopes={"mcp:read"},
     ),
+    Sample(
+        preset="supabase", issuer="https://ref.supabase.co/auth/v1", audience="authenticated", typ="JWT",
+        claims={
+            "sub": UUID, "aud": "authenticated", "role": "authenticated", "email": "user@example.com", "phone": "",
+            "app_metadata": {"provider": "email"}, "aal": "aal1", "session_id": "s", "client_id": GUID,
+        },
+        subject=UUID, client=GUID, name="user@example.com",
+    ),
+    Sample(
+        preset="clerk", issuer="https://clerk.example.com", audience="c1", typ="at+jwt",
+        claims={"sub": "user_1", "client_id": "c1", "scope": "openid email", "jti": "j", "nbf": int(NOW) - 5},
+        subject="user_1", client="c1", scopes={"openid", "email"},
+    ),
+    Sample(
+        preset="oci", issuer="https://identity.oraclecloud.com/", audience="https://mcp.example/", typ="JWT",
+        claims={
+            "sub": "alice@example.com", "user_id": "0a1b", "user_displayname": "Alice", "aud": ["https://mcp.example/"],
+            "client_id": "c1", "scope": "mcp:read", "tok_type": "AT", "sub_type": "user", "jti": "j",
+        },
+        subject="0a1b", client="c1", scopes={"mcp:read"}, name="Alice",
+    ),
+    Sample(
+        preset="oci", issuer="https://identity.oraclecloud.com/", audience="https://mcp.example/", typ="JWT", label="service",
+        claims={
+            "sub": "c1", "aud": ["https://mcp.example/"], "client_id": "c1", "scope": "mcp:read", "tok_type": "AT",
+            "sub_type": "client", "jti": "j",
+        },
+        subject="c1", client="c1", scopes={"mcp:read"}, kind="service", name="c1",
+    ),
+    Sample(
+        preset="azure-b2c", issuer=f"https://acme.b2clogin.com/tfp/{TID}/b2c_1_sign_in/v2.0/", audience=GUID, typ="JWT",
+        claims={
+            "aud": GUID, "azp": "app-1", "sub": UUID, "tfp": "b2c_1_sign_in", "scp": "mcp.read", "ver": "1.0",
+            "nbf": int(NOW) - 5,
+        },
+        subject=UUID, client="app-1", scopes={"mcp.read"},
+    ),
 ]  # fmt: skip
 
 
@@ -297,6 +334,10 @@ NOT_ACCESS: dict[str, dict[str, Any]] = {
     "zitadel": {"at_hash": "h"},
     "authentik": {"scope": ...},
     "hydra": {"client_id": ..., "scp": ...},
+    "supabase": {"client_id": ..., "nonce": "n"},
+    "clerk": {"client_id": ..., "scope": ..., "nonce": "n"},
+    "oci": {"tok_type": "IT"},
+    "azure-b2c": {"azp": ..., "scp": ..., "nonce": "n"},
 }
 
 

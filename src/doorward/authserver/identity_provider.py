@@ -37,7 +37,7 @@ class IdentityProvider:
     ``acr_values`` are requested from the provider, and the ``acr`` of its ID token must be one of them.
     ``required_amr`` are methods that its ``amr`` must name, each of them: ``("mfa",)`` for a second
     factor. Changing either ends the sessions that do not fulfil it.
-    ``internal_url`` is where this process reaches the issuer, if that differs from ``issuer``.
+    ``internal_url`` is where this process reaches the issuer's metadata, if that differs from ``issuer``.
     A ``disabled`` provider admits nobody, neither at sign-in nor at the next refresh.
 
     Raises:
@@ -82,7 +82,7 @@ class IdentityProvider:
         self._set("name", self.name or self.kind or "sso")
         self._set("title", self.title or (preset and preset.title) or urlsplit(self.issuer).netloc)
         self._set("allow", self.allow if isinstance(self.allow, tuple) else (self.allow,))
-        for check in (_name, _client, _allow, _scopes, _authentication):
+        for check in (_name, _client, _allow, _scopes, _authentication, _metadata_address):
             check(self)
 
     def _set(self, name: str, value: object) -> None:
@@ -196,4 +196,16 @@ def _authentication(provider: IdentityProvider) -> None:
             "provider-without-id-token",
             f"{provider.title} issues no ID tokens, so it cannot say how a user was authenticated.",
             "Remove acr_values and required_amr, and require a second factor at the provider.",
+        )
+
+
+def _metadata_address(provider: IdentityProvider) -> None:
+    preset = None if provider.kind is None else idp.find(provider.kind)
+    if preset is None or not provider.sign_in.shared_issuer or provider.internal_url is not None:
+        return
+    if provider.issuer == preset.issuer:
+        raise ConfigurationError(
+            "provider-internal-url",
+            f"All customers of {preset.title} have the issuer {preset.issuer}, and yours is not named.",
+            "Set internal_url to the address of your own domain there, where its metadata is.",
         )

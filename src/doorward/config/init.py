@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from doorward import idp
@@ -121,19 +122,23 @@ def _addresses(answers: Answers) -> tuple[str, str]:
 def _provider(answers: Answers) -> IdentityProvider | None:
     if answers.provider == OWN_USERS:
         return None
-    kind: str | None = answers.provider
-    issuer = answers.issuer
+    shared: dict[str, Any] = {
+        "client_id": answers.client_id or "x",
+        "allow": allow_of(answers.allow),
+    }
     if "://" in answers.provider:
-        kind, issuer = None, answers.provider
-    elif issuer is None and "{" in (preset := idp.find(answers.provider)).issuer:
+        return IdentityProvider(issuer=answers.provider, **shared)
+    preset = idp.find(answers.provider)
+    if answers.issuer is None and preset.customer_address is not None:
         raise ConfigurationError(
             "provider-issuer",
             f"The issuer of {preset.title} differs between its customers.",
-            f"Give --issuer, of the form {preset.issuer}.",
+            f"Give --issuer, of the form {preset.customer_address}.",
         )
-    return IdentityProvider(
-        kind=kind, issuer=issuer, client_id=answers.client_id or "x", allow=allow_of(answers.allow)
-    )
+    if preset.sign_in is not None and preset.sign_in.shared_issuer:
+        # All customers have the same issuer. What differs is where the metadata is.
+        return IdentityProvider(kind=answers.provider, internal_url=answers.issuer, **shared)
+    return IdentityProvider(kind=answers.provider, issuer=answers.issuer, **shared)
 
 
 def allow_of(text: str) -> Allow:
@@ -183,7 +188,9 @@ def _provider_lines(answers: Answers, provider: IdentityProvider) -> list[str]:
     lines = ["", "[[identity_providers]]"]
     if provider.kind is not None:
         lines.append(f"kind = {_text(provider.kind)}")
-    if provider.kind is None or answers.issuer is not None:
+    if provider.internal_url is not None:
+        lines.append(f"internal_url = {_text(provider.internal_url)}")
+    elif provider.kind is None or answers.issuer is not None:
         lines.append(f"issuer = {_text(provider.issuer_url)}")
     names = ", ".join(
         f"{name} = [{', '.join(map(_text, values))}]" if values else f"{name} = true"

@@ -86,6 +86,11 @@ class ManualRegistration:
 EXACTLY = UNSOURCED.suggests("Compared exactly, with the port.")
 """How most providers compare redirect URIs. A client needs a fixed port there."""
 
+OWN_TOKENS = UNSOURCED.suggests(
+    "Sign people in with GuardWithSignIn, which issues tokens of its own for this server."
+)
+"""What to do where a provider's tokens are for the provider alone."""
+
 Cell = Fact[Answer]
 
 
@@ -108,3 +113,9 @@ class Matrix:
     jwt: Cell
     introspection: Cell
     revocation: Cell
+
+
+def matrix_of(**known: Cell) -> Matrix:
+    """Return a row in which every other cell is unknown."""
+    unknown = dict.fromkeys(Matrix.__dataclass_fields__, UNSOURCED.suggests(Answer.UNKNOWN))
+    return Matrix(**unknown | known)

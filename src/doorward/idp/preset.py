@@ -59,3 +59,12 @@ class Preset:
     manual: ManualRegistration | None = None
     matrix: Matrix | None = None
     sign_in: ProviderSignIn | None = None
+
+    @property
+    def customer_address(self) -> str | None:
+        """The form of the address that each customer has; ``None`` if the issuer serves everybody."""
+        if "{" in self.issuer:
+            return self.issuer
+        if self.sign_in is not None and self.sign_in.shared_issuer:
+            return self.discovery.value[0].partition("/.well-known/")[0]
+        return None

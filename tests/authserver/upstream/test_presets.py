@@ -33,6 +33,7 @@ def provider_of(kind: str, **changes: Any) -> IdentityProvider:
         "client_id": CLIENT_ID,
         "client_secret": CLIENT_SECRET,
         "allow": Allow(everyone=True),
+        "internal_url": issuer if kind == "oci" else None,
     }
     return IdentityProvider(**{**settings, **changes})
 
@@ -49,6 +50,7 @@ async def test_each_openid_kind_signs_in_and_refreshes(
     start_bridge: StartBridge, kind: str, clock: Any
 ) -> None:
     bridge = await bridge_to(start_bridge, kind)
+    bridge.provider.user["user_id"] = "0a1b2c"
     # A provider that refuses what it does not know, as Google and Cognito do.
     bridge.provider.metadata["scopes_supported"] = ["openid", "profile", "email"]
     harness = bridge.harness
@@ -62,7 +64,8 @@ async def test_each_openid_kind_signs_in_and_refreshes(
 
     assert claims_of(again.access)["name"] == "Jane Doe"
     asked = bridge.provider.authorizations[0]
-    assert asked["scope"] == "openid profile email"
+    b2c = f"openid offline_access {CLIENT_ID}"
+    assert asked["scope"] == (b2c if kind == "azure-b2c" else "openid profile email")
     # The resource is ours: Entra refuses it, and others would put it into their own tokens.
     sent = [asked, *(form for _, form in bridge.provider.requests)]
     assert all("resource" not in form and "audience" not in form for form in sent)

@@ -55,7 +55,7 @@ def read_account(
 
 
 def _is_verified(claims: Mapping[str, Any], facts: ProviderSignIn) -> bool:
-    verified = claims.get("email_verified")
+    verified = claims.get(facts.email_verified_claim)
     match facts.email_verified:
         case "true":
             return verified is True

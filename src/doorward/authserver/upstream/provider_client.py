@@ -10,8 +10,17 @@ from doorward.authserver.identity_provider import IdentityProvider
 from doorward.authserver.upstream.account import read_account
 from doorward.authserver.upstream.extensions import extend_claims
 from doorward.authserver.upstream.id_token import ExpectedIdToken, verify_id_token
-from doorward.authserver.upstream.refusals import ProviderAnswerRefused, ProviderUnavailable
-from doorward.authserver.upstream.responses import MAX_RESPONSE, ProviderTokens, read_tokens
+from doorward.authserver.upstream.refusals import (
+    ProviderAnswerRefused,
+    ProviderTokenRefused,
+    ProviderUnavailable,
+)
+from doorward.authserver.upstream.responses import (
+    MAX_RESPONSE,
+    ProviderTokens,
+    read_tokens,
+    refusal_of,
+)
 from doorward.net import (
     Clock,
     Expiring,
@@ -94,10 +103,11 @@ class ProviderClient:
             "redirect_uri": leg.redirect_uri,
             "scope": " ".join(self._scopes(metadata)),
             "state": leg.state,
-            "code_challenge": pkce.challenge_of(leg.verifier),
-            "code_challenge_method": pkce.METHOD,
             **self._facts.authorization_parameters,
         }
+        if self._facts.pkce:
+            parameters["code_challenge"] = pkce.challenge_of(leg.verifier)
+            parameters["code_challenge_method"] = pkce.METHOD
         if self._is_openid:
             parameters["nonce"] = leg.nonce
         if self.provider.acr_values:
@@ -126,9 +136,10 @@ class ProviderClient:
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": leg.redirect_uri,
-            "code_verifier": leg.verifier,
             **self._facts.token_parameters,
         }
+        if self._facts.pkce:
+            form["code_verifier"] = leg.verifier
         return await self._request_tokens(form)
 
     async def refresh(self, refresh_token: str) -> ProviderTokens:
@@ -173,6 +184,7 @@ class ProviderClient:
 
         Raises:
             ProviderUnavailable: 503.
+            ProviderTokenRefused: 502, the provider does not accept its own access token.
             ProviderAnswerRefused: 502, a check failed, or the subject is another one.
         """
         claims: dict[str, Any] = {}
@@ -197,7 +209,8 @@ class ProviderClient:
             wanted += self._facts.membership_scopes
         if offline is not None and (known is None or offline in known):
             wanted.append(offline)
-        return list(dict.fromkeys(wanted))
+        filled = [one.replace("{client_id}", self.provider.client_id) for one in wanted]
+        return list(dict.fromkeys(filled))
 
     async def _id_token_claims(
         self, tokens: ProviderTokens, nonce: str | None, subject: str | None
@@ -210,7 +223,8 @@ class ProviderClient:
             algorithms=self._facts.algorithms,
             now=self._clock(),
             nonce=nonce,
-            subject=subject,
+            # Where another claim is the subject, the account is compared, and not this one.
+            subject=subject if self._facts.subject_claim == "sub" else None,
             access_token=tokens.access_token,
         )
         return await verify_id_token(tokens.id_token, self.keys, expected)
@@ -233,15 +247,24 @@ class ProviderClient:
     async def _get(self, url: str, tokens: ProviderTokens) -> Mapping[str, Any]:
         request = FetchRequest(authorization=f"Bearer {tokens.access_token}")
         response = await self._send(url, request)
-        if response.status in (401, 403):
-            raise ProviderAnswerRefused(f"the API answered {response.status} to its own token")
+        if response.status == 401:
+            raise ProviderTokenRefused(
+                f"{self.provider.name}: an API answered 401 to its own token"
+            )
+        if response.status == 403:
+            raise ProviderAnswerRefused("the API answered 403 to its own token")
         if response.status != 200:
             raise ProviderUnavailable(f"{self.provider.name}: an API answered {response.status}")
         try:
             value = strict_json.parse(response.body)
         except strict_json.NotStrictJson:
             raise ProviderUnavailable(f"{self.provider.name}: an API answered no JSON") from None
-        return value if isinstance(value, dict) else {"items": value}
+        if not isinstance(value, dict):
+            return {"items": value}
+        # Slack reports errors with status 200, that of a revoked token among them.
+        if value.get("ok") is False:
+            raise refusal_of(self.provider.name, value.get("error"), response.status)
+        return value
 
     async def _request_tokens(self, form: Mapping[str, str]) -> ProviderTokens:
         metadata = await self.metadata()
@@ -282,7 +305,8 @@ class ProviderClient:
         return reachable_url(url, self.provider.issuer_url, self.provider.internal_url)
 
     async def _load_metadata(self) -> Expiring[ServerMetadata]:
-        if (fixed := self._facts.endpoints) is not None:
+        if self._facts.endpoints is not None:
+            fixed = self._facts.endpoints.at(self.provider.issuer_url.rstrip("/"))
             return Expiring(
                 ServerMetadata(
                     issuer=self.provider.issuer_url,

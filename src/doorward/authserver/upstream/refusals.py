@@ -5,6 +5,7 @@
 │   └── ProviderGrantEnded    its refresh token or code is not valid      invalid_grant
 ├── ProviderMisconfigured     it refused this server                      server_error
 ├── ProviderAnswerRefused     its answer failed a check                   server_error
+│   └── ProviderTokenRefused  it refused its own access token             server_error
 ├── AccountNotAllowed         the account is genuine and may not enter    access_denied
 └── AuthenticationNotMet      its sign-in lacks a required second factor  access_denied
 """
@@ -58,6 +59,20 @@ class ProviderAnswerRefused(OAuthRefused):
     wire_error = "server_error"
     public = "The identity provider's answer could not be verified."
     hint = "The log names the check. Check issuer, client_id and the clock of this machine."
+
+
+class ProviderTokenRefused(ProviderAnswerRefused):
+    """
+    The provider refused its own access token: it has expired, or was revoked.
+
+    If nothing could refresh the token, the session at the provider has ended.
+    """
+
+    code = "provider-token-refused"
+    public = "The identity provider does not accept its own access token."
+    hint = (
+        "Sign in again. If that fails too, compare the scopes of the application at the provider."
+    )
 
 
 class AccountNotAllowed(AccessDenied):

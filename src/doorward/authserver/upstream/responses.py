@@ -20,8 +20,16 @@ from doorward.wire.strict_json import NotStrictJson, parse_object
 MAX_RESPONSE = 256 * 1024
 _SENDABLE = re.compile(r"[\x21-\x7e]{1,65535}")
 _ERROR_CODE = re.compile(r"[a-z_]{1,64}")
-_BUSY = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
-_ENDED = frozenset({"invalid_grant", "bad_verification_code", "bad_refresh_token", "invalid_code"})
+# Beside the codes of OAuth, those of GitHub and Slack.
+_BUSY = frozenset(
+    {"temporarily_unavailable", "server_error", "slow_down"}
+    | {"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+)
+_ENDED = frozenset(
+    {"invalid_grant", "bad_verification_code", "bad_refresh_token", "invalid_code"}
+    | {"code_already_used", "code_expired", "invalid_refresh_token"}
+    | {"token_expired", "token_revoked", "account_inactive", "invalid_auth", "not_authed"}
+)
 _REFUSED = frozenset(
     {"access_denied", "interaction_required", "login_required", "consent_required"}
     | {"account_selection_required"}

@@ -16,6 +16,7 @@ from doorward.authserver.upstream.refusals import (
     ProviderGrantEnded,
     ProviderMisconfigured,
     ProviderRefused,
+    ProviderTokenRefused,
     ProviderUnavailable,
 )
 from doorward.authserver.upstream.responses import ProviderTokens
@@ -148,7 +149,7 @@ class SessionChecks:
             # Stored first: what follows can fail, and the old refresh token is spent.
             await self._sessions.keep_tokens(session.id, tokens)
             async with asyncio.timeout(DEADLINE):
-                account = await client.account(tokens, subject=session.subject)
+                account = await _account_of(client, session, tokens)
             unmet = unmet_conditions(client.provider.rules, account)
             if unmet is not None:
                 raise AccountNotAllowed(f"no rule admits {account.subject!r} any more: {unmet}")
@@ -179,6 +180,19 @@ class SessionChecks:
     async def _end(self, session: ProviderSession, reason: str) -> None:
         async with self._store.writing() as connection:
             await self._sessions.end(connection, session.id, reason)
+
+
+async def _account_of(
+    client: ProviderClient, session: ProviderSession, tokens: ProviderTokens
+) -> ProviderAccount:
+    """Return whose tokens these are; one that nothing can refresh ends when it is refused."""
+    try:
+        return await client.account(tokens, subject=session.subject)
+    except ProviderTokenRefused as refused:
+        if tokens.refresh_token is None:
+            raise ProviderGrantEnded(refused.detail) from None
+        # It has just been issued: something is wrong there, and not with the user.
+        raise
 
 
 async def _current_tokens(

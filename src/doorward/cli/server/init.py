@@ -109,7 +109,7 @@ def init(
 def _needs_issuer(provider: str) -> bool:
     if provider == OWN_USERS or "://" in provider:
         return False
-    return "{" in idp.find(provider).issuer
+    return idp.find(provider).customer_address is not None
 
 
 def _asker(*, as_json: bool) -> Callable[[_Question, str | None], str]:

@@ -22,17 +22,28 @@ from doorward.idp.presets.cloud.entra import (
     ENTRA_V1 as ENTRA_V1,
     ENTRA_MULTITENANT as ENTRA_MULTITENANT,
 )
+from doorward.idp.presets.cloud.b2c import AZURE_B2C as AZURE_B2C
 from doorward.idp.presets.hosted.asgardeo import ASGARDEO as ASGARDEO, WSO2_IS as WSO2_IS
 from doorward.idp.presets.cloud.cognito import COGNITO as COGNITO
+from doorward.idp.presets.cloud.oci import OCI as OCI
 from doorward.idp.presets.hosted.workos import WORKOS as WORKOS
 from doorward.idp.presets.hosted.descope import DESCOPE as DESCOPE
 from doorward.idp.presets.hosted.scalekit import SCALEKIT as SCALEKIT
 from doorward.idp.presets.hosted.stytch import STYTCH as STYTCH
+from doorward.idp.presets.hosted.clerk import CLERK as CLERK
+from doorward.idp.presets.hosted.propelauth import PROPELAUTH as PROPELAUTH
+from doorward.idp.presets.hosted.supabase import SUPABASE as SUPABASE
 from doorward.idp.presets.self_hosted.logto import LOGTO as LOGTO
 from doorward.idp.presets.self_hosted.zitadel import ZITADEL as ZITADEL
 from doorward.idp.presets.self_hosted.authentik import AUTHENTIK as AUTHENTIK
 from doorward.idp.presets.self_hosted.hydra import HYDRA as HYDRA
 from doorward.idp.presets.sites.github import GITHUB as GITHUB
+from doorward.idp.presets.sites.gitlab import GITLAB as GITLAB
+from doorward.idp.presets.sites.bitbucket import BITBUCKET as BITBUCKET
+from doorward.idp.presets.sites.slack import SLACK as SLACK
+from doorward.idp.presets.sites.linkedin import LINKEDIN as LINKEDIN
+from doorward.idp.presets.sites.discord import DISCORD as DISCORD
+from doorward.idp.presets.sites.huggingface import HUGGINGFACE as HUGGINGFACE
 
 PRESETS: tuple[Preset, ...] = tuple(
     found for found in tuple(globals().values()) if isinstance(found, Preset)

@@ -98,17 +98,32 @@ _MATRIX = Matrix(
 _REFRESH = Source(
     "https://github.com/modelcontextprotocol/typescript-sdk/issues/2718", date(2026, 11, 30)
 )
-_EMAIL = Source("entra-docs, id-token-claims-reference", date(2026, 11, 30))
+_EMAIL = Source(
+    "https://github.com/MicrosoftDocs/entra-docs, id-token-claims-reference.md", date(2026, 11, 30)
+)
+_OPTIONAL = Source(
+    "https://github.com/MicrosoftDocs/entra-docs (03376f16), docs/identity-platform/optional-claims-reference.md",
+    date(2026, 11, 30),
+)
+_RESOURCE_AT_REFRESH = Source(
+    "https://github.com/modelcontextprotocol/csharp-sdk/issues/1587", date(2026, 11, 30)
+)
 _SIGN_IN = ProviderSignIn(
-    # The tenant admits, because no address is said to be verified.
-    email_verified="never",
+    # Anybody can write any address into the directory of a tenant. The optional claim says that the
+    # tenant owns the address's domain.
+    email_verified_claim="xms_edov",
     organization_claims=("tid",),
     refresh_with_scope=True,
     extensions=("entra-groups",),
     facts=(
-        _REFRESH.says("A refresh without scope can be refused with AADSTS90009."),
+        _REFRESH.says("A refresh without scope is refused with AADSTS90009."),
+        _RESOURCE_AT_REFRESH.says("`resource` at a refresh is refused with AADSTS9010010."),
         _EMAIL.says("email_verified is never sent; tid is the tenant of the account."),
+        _OPTIONAL.says(
+            "The optional claim xms_edov is true if the owner of the address's domain has been verified. It needs the claim email."
+        ),
         _EMAIL.says("With more than 200 groups, groups is replaced by a reference to Graph."),
+        UNSOURCED.suggests("ID tokens of the token endpoint have no at_hash."),
     ),
 )
 
