@@ -1,5 +1,6 @@
 """One authorization server with users, and a client that walks through it step by step."""
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -20,6 +21,7 @@ from doorward.authserver.server import AuthorizationServer
 from doorward.authserver.settings import AuthServerSettings, Resource
 from doorward.authserver.store import engine as engine_module
 from doorward.authserver.store.engine import Store
+from doorward.authserver.store.sqlite import SQLiteTransactions
 from doorward.authserver.users import users as users_module
 from tests.authserver.browser import Browser, answer_in
 
@@ -218,13 +220,16 @@ class AuthServerHarness:
     async def broken_store(self) -> AsyncIterator[None]:
         """Let every connection to the database fail, as when its disk is gone."""
         store = self.server.services.store
-        working = store.engine
-        store.engine = create_async_engine("sqlite+aiosqlite:////nowhere/at/all/doorward.db")
+        working = store.engine, store.sqlite
+        nowhere = "/nowhere/at/all/doorward.db"
+        store.engine = create_async_engine(f"sqlite+aiosqlite:///{nowhere}")
+        store.sqlite = SQLiteTransactions(nowhere, asyncio.Lock(), durable=True)
         try:
             yield
         finally:
+            await store.sqlite.aclose()
             await store.engine.dispose()
-            store.engine = working
+            store.engine, store.sqlite = working
 
     def kinds(self) -> list[str]:
         return [event.kind for event in self.events]

@@ -3,6 +3,7 @@
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import lru_cache
 
 from limits import RateLimitItem, parse
 from limits.storage import Storage
@@ -112,7 +113,10 @@ class RateLimits:
             self._storage.incr(item.key_for(*keys), item.get_expiry(), -1)
 
     def _item(self, rate: str) -> RateLimitItem:
-        return self._items.setdefault(rate, parse(rate))
+        item = self._items.get(rate)
+        if item is None:
+            item = self._items[rate] = parse(rate)
+        return item
 
     def _refusal(self, item: RateLimitItem, keys: Sequence[str]) -> TooManyRequests:
         ends = self._storage.get_expiry(item.key_for(*keys))
@@ -152,6 +156,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return mapped or address
 
 
+@lru_cache(1024)
 def _normalised(host: str) -> str:
     address = _address(host)
     if address is None:

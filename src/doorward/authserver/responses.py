@@ -21,6 +21,8 @@ from doorward.wire.error_response import error_response, oauth_body
 
 Handler = Callable[[Request], Awaitable[Response]]
 
+# Made once: ``json.dumps`` with options makes one for each call.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _PRIVATE = {
     "Cache-Control": "no-store",
     "Pragma": "no-cache",
@@ -28,10 +30,10 @@ _PRIVATE = {
     "Referrer-Policy": "no-referrer",
 }
 # Any web page may call these endpoints: they use no cookies, so there is no session to abuse.
-_CORS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "WWW-Authenticate, Retry-After, X-Correlation-Id",
-}
+_CORS = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"WWW-Authenticate, Retry-After, X-Correlation-Id"),
+)
 
 
 def json_response(
@@ -39,10 +41,10 @@ def json_response(
 ) -> Response:
     """Return a JSON response that is not cached."""
     return Response(
-        json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        _encode(body).encode(),
         status,
         media_type="application/json",
-        headers={**_PRIVATE, **(headers or {})},
+        headers={**_PRIVATE, **headers} if headers else _PRIVATE,
     )
 
 
@@ -85,7 +87,7 @@ def json_endpoint(events: EventRecorder, handler: Handler) -> Handler:
                 response = _refusal_in_json(events, refusal)
             except Exception as error:  # noqa: BLE001 - no traceback may reach a peer
                 response = _failure_in_json(events, error)
-        response.headers.update(_CORS)
+        response.raw_headers.extend(_CORS)
         return response
 
     return answered

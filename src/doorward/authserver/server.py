@@ -282,11 +282,12 @@ def _routes(services: Services) -> list[Route]:
     if settings.registration == "open":
         calls.append(("POST", "/register", RegistrationEndpoint(services).post))
     service, events = settings.service_name, services.events
-    routes = [
+    # Routes are tried in their order, and programs call more often than people.
+    routes = [_open_route(events, prefix + path, verb, answer) for verb, path, answer in calls]
+    routes += [
         Route(prefix + path, page_endpoint(events, service, answer), methods=[verb])
         for verb, path, answer in pages
     ]
-    routes += [_open_route(events, prefix + path, verb, answer) for verb, path, answer in calls]
     routes += [
         _open_route(events, path, "GET", _document(document))
         for path, document in metadata.well_known_paths(settings).items()

@@ -15,6 +15,8 @@ from doorward.jose.compact import encode_segment
 from doorward.jose.public_jwk import build_public_jwk
 from doorward.jose.public_key import UnusableKey
 
+# Made once: ``json.dumps`` with options makes one for each call.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 
@@ -122,8 +124,7 @@ def signing_input(header: Mapping[str, Any] | bytes, payload: Mapping[str, Any] 
     Spec: RFC 7515 §5.1 step 5
     """
     parts = (
-        part if isinstance(part, bytes) else json.dumps(part, separators=(",", ":")).encode()
-        for part in (header, payload)
+        part if isinstance(part, bytes) else _encode(part).encode() for part in (header, payload)
     )
     return ".".join(encode_segment(part) for part in parts).encode("ascii")
 

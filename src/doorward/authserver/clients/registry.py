@@ -16,7 +16,7 @@ from doorward.authserver.clients.rows import (
     metadata_digest,
     metadata_document,
     operator_row,
-    read_metadata,
+    read_stored_metadata,
     remove_client,
 )
 from doorward.authserver.events import EventRecorder
@@ -50,6 +50,7 @@ class Client:
     metadata: ClientMetadata
     secret_hash: bytes | None = field(default=None, repr=False)
     introspects: str | None = None
+    used_at: float | None = field(default=None, compare=False)
 
     @property
     def is_confidential(self) -> bool:
@@ -109,13 +110,14 @@ class Clients:
             return await self._from_document(client_id)
         now = self._clock()
         registration = self._ids.registration(client_id)
-        async with self._store.reading() as connection:
-            row = await find_row(connection, client_id, registration)
+        row = await self._store.read(
+            lambda connection: find_row(connection, client_id, registration)
+        )
         if row is None or (row.expires_at is not None and row.expires_at <= now):
             raise UnknownClient(f"no client {client_id!r}")
-        metadata = read_metadata(row.document)
+        metadata = read_stored_metadata(row.document)
         if registration:
-            return self._registered(client_id, metadata)
+            return self._registered(client_id, metadata, row.used_at)
         return Client(
             client_id=row.client_id,
             origin=row.origin,
@@ -171,13 +173,16 @@ class Clients:
         )
         return registration
 
-    def _registered(self, client_id: str, metadata: ClientMetadata) -> Client:
+    def _registered(
+        self, client_id: str, metadata: ClientMetadata, used_at: float | None = None
+    ) -> Client:
         secret = self._ids.secret(client_id) if _needs(metadata) == "secret" else None
         return Client(
             client_id=client_id,
             origin="registered",
             metadata=metadata,
             secret_hash=None if secret is None else hash_secret(secret),
+            used_at=used_at,
         )
 
     async def touch(self, client: Client) -> None:
@@ -185,6 +190,8 @@ class Clients:
         if client.origin != "registered":
             return
         now = self._clock()
+        if client.used_at is not None and now - _TOUCH_INTERVAL < client.used_at <= now:
+            return
         unnoted = or_(clients.c.used_at.is_(None), clients.c.used_at <= now - _TOUCH_INTERVAL)
         async with self._store.writing() as connection:
             await connection.execute(

@@ -3,20 +3,48 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, delete, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    type_coerce,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.clients.registered_ids import claimed_registration
 from doorward.authserver.keys.secrets import hash_secret
 from doorward.authserver.refusals import TooManyRequests
 from doorward.authserver.settings import ConfiguredClient
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.grants import revoke_grants
 from doorward.authserver.store.schema import clients, consents, grants
 from doorward.wire.oauth.client_metadata import ClientMetadata
 
+_FIND = select(
+    clients.c.client_id,
+    clients.c.origin,
+    # As text: equal documents are read once.
+    type_coerce(clients.c.document, Text).label("document"),
+    clients.c.secret_hash,
+    clients.c.introspects,
+    clients.c.used_at,
+    clients.c.expires_at,
+).where(
+    or_(
+        clients.c.client_id == bindparam("the_id"),
+        clients.c.client_id == bindparam("the_registration"),
+    )
+)
 _LISTS = ("redirect_uris", "grant_types", "response_types")
 
 
@@ -33,6 +61,12 @@ def read_metadata(document: Mapping[str, Any]) -> ClientMetadata:
     if document["scope"] is None:
         return metadata
     return replace(metadata, scope=frozenset(document["scope"]))
+
+
+@lru_cache(256)
+def read_stored_metadata(document: str) -> ClientMetadata:
+    """Return the metadata of a document as the database has it."""
+    return read_metadata(json.loads(document))
 
 
 def metadata_digest(metadata: ClientMetadata) -> bytes:
@@ -82,12 +116,10 @@ async def make_room(connection: AsyncConnection, most: int) -> None:
         raise TooManyRequests(f"{most} registrations are in use", retry_after=3600)
 
 
-async def find_row(
-    connection: AsyncConnection, client_id: str, registration: str | None
-) -> Row[Any] | None:
+async def find_row(connection: Connection, client_id: str, registration: str | None) -> Any:
     """Return the row of a client, or of the ``registration`` that issued its ID, or ``None``."""
     found = await connection.execute(
-        select(clients).where(clients.c.client_id.in_({client_id, registration or client_id}))
+        _FIND, {"the_id": client_id, "the_registration": registration or client_id}
     )
     rows = {row.origin: row for row in found}
     if "removed" in rows:

@@ -45,9 +45,9 @@ class IntrospectionEndpoint:
         # One response for expired, revoked, forged and foreign tokens: it must not tell them apart.
         if claims is None or claims.get("aud") != resource:
             return {"active": False}
-        async with self._services.store.reading() as connection:
-            if not await self._services.access_tokens.is_alive(connection, claims):
-                return {"active": False}
+        tokens = self._services.access_tokens
+        if not await self._services.store.read(lambda reading: tokens.is_alive(reading, claims)):
+            return {"active": False}
         response = {name: claims[name] for name in _RESPONSE_CLAIMS} | _actor(claims)
         return {
             "active": True,

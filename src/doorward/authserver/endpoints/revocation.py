@@ -7,8 +7,8 @@ from doorward.authserver.grants.refresh_tokens import find_refresh_token
 from doorward.authserver.refusals import InvalidRequest
 from doorward.authserver.responses import json_response
 from doorward.authserver.services import Services
-from doorward.authserver.store.grants import provider_sessions_of, revoke_grant
-from doorward.authserver.store.schema import grants
+from doorward.authserver.store.connection import Connection
+from doorward.authserver.store.grants import provider_session_of, revoke_grant
 from doorward.authserver.token.client_authentication import authenticate_client
 from doorward.authserver.token.client_request import failures_limited, read_request
 
@@ -41,16 +41,20 @@ class RevocationEndpoint:
         services = self._services
         # token_type_hint is ignored: a wrong hint must not matter, and both look-ups are cheap.
         claims = services.access_tokens.read(token)
-        at_provider: frozenset[str] = frozenset()
-        async with services.store.writing() as connection:
+
+        async def revoke(connection: Connection) -> frozenset[str] | None:
             kept = await find_refresh_token(connection, token, client_id)
             if kept is not None:
                 await revoke_grant(connection, kept.grant_id, "given-back", services.clock())
-                at_provider = await provider_sessions_of(connection, grants.c.id == kept.grant_id)
-            elif claims is not None and claims.get("client_id") == client_id:
+                return await provider_session_of(connection, kept.grant_id)
+            if claims is not None and claims.get("client_id") == client_id:
                 await services.access_tokens.revoke(connection, claims)
-            else:
-                return
+                return frozenset()
+            return None
+
+        at_provider = await services.store.write(revoke)
+        if at_provider is None:
+            return
         services.record_event("token.revoked", client_id=client_id)
         for session_id in at_provider:
             await services.session_revocation.end_unused(session_id)

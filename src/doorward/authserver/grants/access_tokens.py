@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import bindparam, select
 
 from doorward.authserver.keys.secrets import new_secret
 from doorward.authserver.keys.signing_keys import KeyRing
 from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.revoked_tokens import add_revoked_tokens
 from doorward.authserver.store.schema import grants, revoked_tokens
 from doorward.authserver.users.users import User, find_user
@@ -17,6 +17,10 @@ from doorward.net.clock import CLOCK_SKEW, Clock
 from doorward.wire.oauth.scope import build_scope
 
 TYPE = "at+jwt"
+_REVOKED = select(revoked_tokens.c.token_id).where(revoked_tokens.c.token_id == bindparam("the_id"))
+_USER_OF = select(grants.c.user_id).where(
+    grants.c.id == bindparam("the_id"), grants.c.revoked_at.is_(None)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,23 +101,17 @@ class AccessTokens:
         alive = self._settings.revoke_before <= issued <= now + CLOCK_SKEW and now < expires
         return claims if alive else None
 
-    async def is_alive(self, connection: AsyncConnection, claims: Mapping[str, Any]) -> bool:
+    async def is_alive(self, connection: Connection, claims: Mapping[str, Any]) -> bool:
         """Say whether the token and its grant are not revoked, and its user is active."""
         token_id = str(claims["jti"])
-        revoked = await connection.execute(
-            select(revoked_tokens.c.token_id).where(revoked_tokens.c.token_id == token_id)
-        )
+        revoked = await connection.execute(_REVOKED, {"the_id": token_id})
         if revoked.one_or_none() is not None:
             return False
-        grant = await connection.execute(
-            select(grants.c.user_id).where(
-                grants.c.id == token_id.partition(".")[0], grants.c.revoked_at.is_(None)
-            )
-        )
+        grant = await connection.execute(_USER_OF, {"the_id": token_id.partition(".")[0]})
         row = grant.one_or_none()
         return row is not None and await find_user(connection, row.user_id) is not None
 
-    async def revoke(self, connection: AsyncConnection, claims: Mapping[str, Any]) -> None:
+    async def revoke(self, connection: Connection, claims: Mapping[str, Any]) -> None:
         """Revoke one token: keep it on the list of revoked tokens until it expires."""
         until = {str(claims["jti"]): float(claims["exp"])}
         await add_revoked_tokens(connection, until, self._clock())

@@ -2,14 +2,41 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import case, exists, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Float, String, bindparam, case, exists, insert, or_, select, update
 
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
 from doorward.authserver.keys.secrets import hash_secret, new_secret
 from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.schema import codes
 from doorward.net.clock import CLOCK_SKEW
+
+_ISSUE = insert(codes)
+_URI, _RESOURCE = bindparam("uri", type_=String), bindparam("the_resource", type_=String)
+_CLAIM = (
+    update(codes)
+    .where(
+        codes.c.code_hash == bindparam("digest"),
+        codes.c.claimed_at.is_(None),
+        codes.c.client_id == bindparam("client"),
+        codes.c.challenge == bindparam("the_challenge"),
+        codes.c.expires_at > bindparam("now", type_=Float),
+        codes.c.issued_at <= bindparam("not_after"),
+        codes.c.issued_at >= bindparam("not_before"),
+        codes.c.attempts < bindparam("most_attempts"),
+        # NULL: the request does not repeat the parameter.
+        or_(_URI.is_(None), codes.c.redirect_uri == _URI),
+        or_(_RESOURCE.is_(None), codes.c.resource == _RESOURCE),
+    )
+    .values(claimed_at=bindparam("now", type_=Float))
+    .returning(codes.c.grant_id)
+)
+
+_WAS_USED = select(
+    exists().where(
+        codes.c.client_id == bindparam("client"), codes.c.challenge == bindparam("the_challenge")
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +72,7 @@ class ClaimedCode:
 
 
 async def issue_code(
-    connection: AsyncConnection,
+    connection: Connection,
     settings: AuthServerSettings,
     authorization: AuthorizationRequest,
     grant_id: str,
@@ -54,23 +81,24 @@ async def issue_code(
     """Return a fresh code for the grant; only its hash is stored."""
     code = new_secret()
     await connection.execute(
-        insert(codes).values(
-            code_hash=hash_secret(code),
-            grant_id=grant_id,
-            client_id=authorization.client_id,
-            redirect_uri=authorization.redirect_uri,
-            resource=authorization.resource,
-            challenge=authorization.challenge,
-            issued_at=now,
-            expires_at=now + settings.lifetimes.code,
-            attempts=0,
-        )
+        _ISSUE,
+        {
+            "code_hash": hash_secret(code),
+            "grant_id": grant_id,
+            "client_id": authorization.client_id,
+            "redirect_uri": authorization.redirect_uri,
+            "resource": authorization.resource,
+            "challenge": authorization.challenge,
+            "issued_at": now,
+            "expires_at": now + settings.lifetimes.code,
+            "attempts": 0,
+        },
     )
     return code
 
 
 async def claim_code(
-    connection: AsyncConnection, settings: AuthServerSettings, presented: PresentedCode, now: float
+    connection: Connection, settings: AuthServerSettings, presented: PresentedCode, now: float
 ) -> ClaimedCode | SpentCode | None:
     """
     Claim a code; return ``SpentCode`` if it was used before, and ``None`` if it is not valid.
@@ -79,44 +107,37 @@ async def claim_code(
     same unused code. If it were claimed first and compared later, an attacker with a stolen code and
     no verifier could use it up.
     """
-    table = codes.c
     digest = hash_secret(presented.code)
-    agreeing = [
-        table.code_hash == digest,
-        table.claimed_at.is_(None),
-        table.client_id == presented.client_id,
-        table.challenge == presented.challenge,
-        table.expires_at > now,
-        table.issued_at <= now + CLOCK_SKEW,
-        table.issued_at >= settings.revoke_before,
-        table.attempts < settings.limits.code_attempts,
-    ]
-    if presented.redirect_uri is not None:
-        agreeing.append(table.redirect_uri == presented.redirect_uri)
-    if presented.resource is not None:
-        agreeing.append(table.resource == presented.resource)
-    row = (
-        await connection.execute(
-            update(codes).where(*agreeing).values(claimed_at=now).returning(table.grant_id)
-        )
-    ).one_or_none()
+    claimed = await connection.execute(
+        _CLAIM,
+        {
+            "digest": digest,
+            "client": presented.client_id,
+            "the_challenge": presented.challenge,
+            "now": now,
+            "not_after": now + CLOCK_SKEW,
+            "not_before": settings.revoke_before,
+            "most_attempts": settings.limits.code_attempts,
+            "uri": presented.redirect_uri,
+            "the_resource": presented.resource,
+        },
+    )
+    row = claimed.one_or_none()
     if row is not None:
         return ClaimedCode(row.grant_id)
     return await _failed(connection, digest, presented.client_id, now)
 
 
-async def challenge_was_used(
-    connection: AsyncConnection, authorization: AuthorizationRequest
-) -> bool:
+async def challenge_was_used(connection: Connection, authorization: AuthorizationRequest) -> bool:
     """Say whether this client got a code for this challenge before, so the request is a replay."""
-    same = (codes.c.client_id == authorization.client_id) & (
-        codes.c.challenge == authorization.challenge
+    used = await connection.execute(
+        _WAS_USED, {"client": authorization.client_id, "the_challenge": authorization.challenge}
     )
-    return bool((await connection.execute(select(exists().where(same)))).scalar_one())
+    return bool(used.scalar_one())
 
 
 async def _failed(
-    connection: AsyncConnection, digest: bytes, client_id: str, now: float
+    connection: Connection, digest: bytes, client_id: str, now: float
 ) -> SpentCode | None:
     # An expired code stays expired, even if the clock is set back afterwards.
     over = case((codes.c.expires_at <= now, 0.0), else_=codes.c.expires_at)

@@ -4,15 +4,42 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import bindparam, insert, select, update
 
 from doorward.authserver.keys.secrets import derive, hash_secret, new_secret, seal, unseal
 from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.grants import Grant
 from doorward.authserver.store.schema import grants, refresh_tokens
 
 _CONTEXT = "doorward refresh answer"
+_ISSUE = insert(refresh_tokens)
+_ROTATED_AT = select(refresh_tokens.c.rotated_at).where(
+    refresh_tokens.c.token_hash == bindparam("digest")
+)
+_FIND = (
+    select(refresh_tokens)
+    .join(grants, grants.c.id == refresh_tokens.c.grant_id)
+    .where(
+        refresh_tokens.c.token_hash == bindparam("digest"),
+        grants.c.client_id == bindparam("client"),
+    )
+    # On PostgreSQL, a second request with the same token waits here, and then gets the answer of the
+    # first. SQLite runs one writing transaction at a time.
+    .with_for_update(of=refresh_tokens)
+)
+_ROTATE = (
+    update(refresh_tokens)
+    .where(
+        refresh_tokens.c.token_hash == bindparam("digest"), refresh_tokens.c.rotated_at.is_(None)
+    )
+    .values(
+        rotated_at=bindparam("now"),
+        successor_hash=bindparam("successor"),
+        sealed_answer=bindparam("sealed"),
+    )
+    .returning(refresh_tokens.c.token_hash)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,40 +56,37 @@ class StoredRefreshToken:
 
 
 async def issue_refresh_token(
-    connection: AsyncConnection, settings: AuthServerSettings, grant: Grant, now: float
+    connection: Connection, settings: AuthServerSettings, grant: Grant, now: float
 ) -> str:
     """Return a fresh refresh token; it expires when it is idle too long, or with the grant."""
     token = new_secret()
     await connection.execute(
-        insert(refresh_tokens).values(
-            token_hash=hash_secret(token),
-            grant_id=grant.id,
-            issued_at=now,
-            expires_at=min(now + settings.lifetimes.refresh_idle, grant.expires_at),
-        )
+        _ISSUE,
+        {
+            "token_hash": hash_secret(token),
+            "grant_id": grant.id,
+            "issued_at": now,
+            "expires_at": min(now + settings.lifetimes.refresh_idle, grant.expires_at),
+        },
     )
     return token
 
 
 async def find_refresh_token(
-    connection: AsyncConnection, token: str, client_id: str
+    connection: Connection, token: str, client_id: str
 ) -> StoredRefreshToken | None:
     """Return the token if it belongs to this client, or ``None``."""
     return await _find(connection, hash_secret(token), client_id)
 
 
-async def was_rotated(connection: AsyncConnection, digest: bytes | None) -> bool:
+async def was_rotated(connection: Connection, digest: bytes | None) -> bool:
     """Say whether the token with that hash was rotated."""
-    row = (
-        await connection.execute(
-            select(refresh_tokens.c.rotated_at).where(refresh_tokens.c.token_hash == digest)
-        )
-    ).one_or_none()
+    row = (await connection.execute(_ROTATED_AT, {"digest": digest})).one_or_none()
     return row is None or row.rotated_at is not None
 
 
 async def rotate(
-    connection: AsyncConnection,
+    connection: Connection,
     kept: StoredRefreshToken,
     *,
     token: str,
@@ -79,10 +103,13 @@ async def rotate(
     """
     sealed = seal(derive(token, _CONTEXT), json.dumps([retry_key, answer]).encode(), _CONTEXT)
     rotated = await connection.execute(
-        update(refresh_tokens)
-        .where(refresh_tokens.c.token_hash == kept.digest, refresh_tokens.c.rotated_at.is_(None))
-        .values(rotated_at=now, successor_hash=hash_secret(successor), sealed_answer=sealed)
-        .returning(refresh_tokens.c.token_hash)
+        _ROTATE,
+        {
+            "digest": kept.digest,
+            "now": now,
+            "successor": hash_secret(successor),
+            "sealed": sealed,
+        },
     )
     return rotated.one_or_none() is not None
 
@@ -96,19 +123,9 @@ def retry_response(kept: StoredRefreshToken, token: str, retry_key: str) -> dict
     return answer if stored_key == retry_key else None
 
 
-async def _find(
-    connection: AsyncConnection, digest: bytes, client_id: str
-) -> StoredRefreshToken | None:
-    row = (
-        await connection.execute(
-            select(refresh_tokens)
-            .join(grants, grants.c.id == refresh_tokens.c.grant_id)
-            .where(refresh_tokens.c.token_hash == digest, grants.c.client_id == client_id)
-            # On PostgreSQL, a second request with the same token waits here, and then gets the
-            # answer of the first. SQLite runs one writing transaction at a time.
-            .with_for_update(of=refresh_tokens)
-        )
-    ).one_or_none()
+async def _find(connection: Connection, digest: bytes, client_id: str) -> StoredRefreshToken | None:
+    found = await connection.execute(_FIND, {"digest": digest, "client": client_id})
+    row = found.one_or_none()
     if row is None:
         return None
     return StoredRefreshToken(

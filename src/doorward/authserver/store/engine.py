@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -19,8 +19,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from doorward.authserver.refusals import StoreUnavailable
+from doorward.authserver.store.connection import Work
+from doorward.authserver.store.sqlite import DEADLINE, SQLiteTransactions, pragmas
 from doorward.errors import ConfigurationError
 from doorward.wire.shell_command import shell_command
+
+T = TypeVar("T")
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _WRITING = "doorward_writing"
@@ -35,6 +39,9 @@ class Store:
     Without a URL they are in a private temporary folder that ``aclose`` removes. It is a file, not
     ``:memory:``, because concurrent transactions need connections of their own.
 
+    ``read`` and ``write`` run one function in a transaction, and are for what happens often.
+    ``reading``, ``writing`` and ``exclusive`` give a connection to code that may wait in between.
+
     SQLite runs one writing transaction at a time, and a reading one sees a snapshot. PostgreSQL
     runs them concurrently at READ COMMITTED. Code must be correct on both: it claims a one-time
     object by one conditional UPDATE, and uses ``exclusive`` where it reads first and then writes.
@@ -48,8 +55,14 @@ class Store:
         self.engine = _open(url, durable=self._folder is None)
         self._is_sqlite = self.engine.dialect.name == "sqlite"
         # SQLite has one writer at a time. A queue in this process is fairer than polling its lock.
+        lock = asyncio.Lock()
         self._write_lock: AbstractAsyncContextManager[object] = (
-            asyncio.Lock() if self._is_sqlite else nullcontext()
+            lock if self._is_sqlite else nullcontext()
+        )
+        self.sqlite = (
+            SQLiteTransactions(self.engine.url.database or "", lock, durable=self._folder is None)
+            if self._is_sqlite
+            else None
         )
 
     async def schema_state(self) -> Literal["empty", "older", "current"]:
@@ -75,6 +88,32 @@ class Store:
             _create_private_file(self.engine.url.database)
         async with self.exclusive() as connection:
             await connection.run_sync(_migrate)
+
+    async def read(self, work: Work[T]) -> T:
+        """
+        Return what ``work`` returns; it reads in one transaction, and awaits only its connection.
+
+        Raises:
+            StoreUnavailable: 503.
+        """
+        if self.sqlite is not None:
+            return await self.sqlite.read(work)
+        async with self.reading() as connection:
+            return await work(connection)
+
+    async def write(self, work: Work[T]) -> T:
+        """
+        Return what ``work`` returns, once it is committed: all of it, or nothing.
+
+        ``work`` awaits only its connection. On SQLite, it shares the commit with others.
+
+        Raises:
+            StoreUnavailable: 503.
+        """
+        if self.sqlite is not None:
+            return await self.sqlite.write(work)
+        async with self.writing() as connection:
+            return await work(connection)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -128,6 +167,8 @@ class Store:
 
     async def aclose(self) -> None:
         """Close every connection, and remove a temporary database."""
+        if self.sqlite is not None:
+            await self.sqlite.aclose()
         await self.engine.dispose()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -163,11 +204,8 @@ def _prepare_sqlite(engine: AsyncEngine, *, durable: bool) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
-            "busy_timeout = 10000",
-            "journal_mode = WAL",
-            "foreign_keys = ON",
-            # A claim that is lost in a power cut lets a code be redeemed twice.
-            f"synchronous = {'FULL' if durable else 'OFF'}",
+            f"busy_timeout = {int(DEADLINE * 1000)}",
+            *pragmas(durable=durable),
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

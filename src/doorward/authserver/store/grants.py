@@ -7,16 +7,60 @@ them does may end or change the grant of the other.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, case, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Float,
+    bindparam,
+    case,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.connection import Connection, Rows
 from doorward.authserver.store.revoked_tokens import add_revoked_tokens
 from doorward.authserver.store.schema import grants
 from doorward.net.clock import CLOCK_SKEW
 from doorward.wire.oauth.redirect_uri import without_port
+
+_ACTIVE = select(grants).where(
+    grants.c.id == bindparam("the_id"),
+    grants.c.revoked_at.is_(None),
+    grants.c.expires_at > bindparam("now"),
+    # Every grant from before the cut-off is void.
+    grants.c.created_at >= bindparam("not_before"),
+    grants.c.created_at <= bindparam("not_after"),
+)
+_UNTIL = bindparam("until", type_=Float)
+_RECORD_TOKEN = (
+    update(grants)
+    .where(grants.c.id == bindparam("the_id"), grants.c.revoked_at.is_(None))
+    .values(
+        tokens_until=case((grants.c.tokens_until > _UNTIL, grants.c.tokens_until), else_=_UNTIL),
+        last_used_at=bindparam("now"),
+    )
+)
+_PROVIDER_SESSION = select(grants.c.provider_session_id).where(
+    grants.c.id == bindparam("the_id"), grants.c.provider_session_id.is_not(None)
+)
+
+
+def _revoke(which: ColumnElement[bool], now: Any, reason: Any) -> Executable:
+    return (
+        update(grants)
+        .where(which, grants.c.revoked_at.is_(None))
+        .values(revoked_at=now, revoked_for=reason)
+        .returning(grants.c.id, grants.c.tokens_until)
+    )
+
+
+_REVOKE = _revoke(grants.c.id == bindparam("the_id"), bindparam("now"), bindparam("reason"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +78,7 @@ class Grant:
 
 
 async def create_grant(
-    connection: AsyncConnection,
+    connection: Connection,
     settings: AuthServerSettings,
     *,
     user_id: str,
@@ -70,21 +114,19 @@ async def create_grant(
 
 
 async def find_active_grant(
-    connection: AsyncConnection, settings: AuthServerSettings, grant_id: str, now: float
+    connection: Connection, settings: AuthServerSettings, grant_id: str, now: float
 ) -> Grant | None:
     """Return the grant, or ``None`` if it is revoked or expired."""
-    row = (
-        await connection.execute(
-            select(grants).where(
-                grants.c.id == grant_id,
-                grants.c.revoked_at.is_(None),
-                grants.c.expires_at > now,
-                # Every grant from before the cut-off is void.
-                grants.c.created_at >= settings.revoke_before,
-                grants.c.created_at <= now + CLOCK_SKEW,
-            )
-        )
-    ).one_or_none()
+    found = await connection.execute(
+        _ACTIVE,
+        {
+            "the_id": grant_id,
+            "now": now,
+            "not_before": settings.revoke_before,
+            "not_after": now + CLOCK_SKEW,
+        },
+    )
+    row = found.one_or_none()
     if row is None:
         return None
     return Grant(
@@ -99,47 +141,49 @@ async def find_active_grant(
     )
 
 
-async def revoke_grant(connection: AsyncConnection, grant_id: str, reason: str, now: float) -> bool:
+async def revoke_grant(connection: Connection, grant_id: str, reason: str, now: float) -> bool:
     """Revoke a grant with all of its tokens; say whether it was active."""
-    return await revoke_grants(connection, grants.c.id == grant_id, reason, now) == 1
+    revoked = await connection.execute(_REVOKE, {"the_id": grant_id, "now": now, "reason": reason})
+    return await _list_tokens(connection, revoked, now) == 1
 
 
 async def revoke_grants(
-    connection: AsyncConnection, which: ColumnElement[bool], reason: str, now: float
+    connection: Connection, which: ColumnElement[bool], reason: str, now: float
 ) -> int:
     """Revoke grants with all of their tokens; return how many were active."""
-    revoked = (
-        await connection.execute(
-            update(grants)
-            .where(which, grants.c.revoked_at.is_(None))
-            .values(revoked_at=now, revoked_for=reason)
-            .returning(grants.c.id, grants.c.tokens_until)
-        )
-    ).all()
+    revoked = await connection.execute(_revoke(which, now, reason))
+    return await _list_tokens(connection, revoked, now)
+
+
+async def _list_tokens(connection: Connection, revoked: Rows, now: float) -> int:
+    rows = revoked.all()
     # A grant without an access token has none to revoke.
-    until = {row.id: row.tokens_until for row in revoked if row.tokens_until is not None}
+    until = {row.id: row.tokens_until for row in rows if row.tokens_until is not None}
     await add_revoked_tokens(connection, until, now)
-    return len(revoked)
+    return len(rows)
+
+
+async def provider_session_of(connection: Connection, grant_id: str) -> frozenset[str]:
+    """Return the session at an identity provider that this grant hangs on, if any."""
+    found = await connection.execute(_PROVIDER_SESSION, {"the_id": grant_id})
+    return frozenset(row.provider_session_id for row in found)
 
 
 async def provider_sessions_of(
-    connection: AsyncConnection, which: ColumnElement[bool]
+    connection: Connection, which: ColumnElement[bool]
 ) -> frozenset[str]:
     """Return the sessions at identity providers that these grants hang on."""
     column = grants.c.provider_session_id
     found = await connection.execute(select(column).where(which, column.is_not(None)))
-    return frozenset(found.scalars())
+    return frozenset(row.provider_session_id for row in found)
 
 
 async def record_access_token(
-    connection: AsyncConnection, grant_id: str, expires_at: float, now: float
+    connection: Connection, grant_id: str, expires_at: float, now: float
 ) -> bool:
     """Note that an access token of the grant is issued; say whether the grant is not revoked."""
-    until = grants.c.tokens_until
     # A grant that is being revoked right now does not know this token, so it must not be issued.
     changed = await connection.execute(
-        update(grants)
-        .where(grants.c.id == grant_id, grants.c.revoked_at.is_(None))
-        .values(tokens_until=case((until > expires_at, until), else_=expires_at), last_used_at=now)
+        _RECORD_TOKEN, {"the_id": grant_id, "until": expires_at, "now": now}
     )
     return changed.rowcount == 1

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Mapping
 
-from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import bindparam, delete, insert, select
 
 from doorward.authserver.refusals import StoreUnavailable
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import revoked_tokens
 from doorward.net.clock import Clock
@@ -15,6 +15,9 @@ from doorward.net.clock import Clock
 LATE = 600.0
 # What fits into the memory of a guard. Beyond it, guards answer 503.
 MOST = 100_000
+_DELETE_EXPIRED = delete(revoked_tokens).where(revoked_tokens.c.expires_at < bindparam("over"))
+_DELETE = delete(revoked_tokens).where(revoked_tokens.c.token_id == bindparam("the_id"))
+_ADD = insert(revoked_tokens)
 
 
 class RevokedTokens:
@@ -60,13 +63,10 @@ async def read_revoked(store: Store, now: float) -> frozenset[str]:
 
 
 async def add_revoked_tokens(
-    connection: AsyncConnection, until: Mapping[str, float], now: float
+    connection: Connection, until: Mapping[str, float], now: float
 ) -> None:
     """Add ids to the list until their tokens expire, and delete expired ones."""
-    table = revoked_tokens.c
-    await connection.execute(delete(revoked_tokens).where(table.expires_at < now - LATE))
+    await connection.execute(_DELETE_EXPIRED, {"over": now - LATE})
     for token_id, expires_at in until.items():
-        await connection.execute(delete(revoked_tokens).where(table.token_id == token_id))
-        await connection.execute(
-            insert(revoked_tokens).values(token_id=token_id, expires_at=expires_at)
-        )
+        await connection.execute(_DELETE, {"the_id": token_id})
+        await connection.execute(_ADD, {"token_id": token_id, "expires_at": expires_at})

@@ -8,6 +8,7 @@ from doorward.authserver.grants.codes import ClaimedCode, PresentedCode, SpentCo
 from doorward.authserver.grants.refresh_tokens import issue_refresh_token
 from doorward.authserver.refusals import GrantReused, InvalidGrant, InvalidRequest
 from doorward.authserver.services import Services
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.grants import find_active_grant, record_access_token, revoke_grant
 from doorward.authserver.token.response import token_response
 from doorward.authserver.users.users import find_user
@@ -31,33 +32,49 @@ async def redeem_code(services: Services, client: Client, form: Parameters) -> d
     """
     presented = _read_request(services, client, form)
     now = services.clock()
-    async with services.store.writing() as connection:
+
+    async def redeem(connection: Connection) -> dict[str, Any] | SpentCode | None:
         outcome = await claim_code(connection, services.settings, presented, now)
-        if isinstance(outcome, SpentCode):
+        if isinstance(outcome, ClaimedCode):
+            return await _tokens(connection, services, client, outcome.grant_id, now)
+        if outcome is not None:
             await revoke_grant(connection, outcome.grant_id, "code-reused", now)
-        elif isinstance(outcome, ClaimedCode):
-            grant = await find_active_grant(connection, services.settings, outcome.grant_id, now)
-            user = await find_user(connection, grant.user_id) if grant else None
-            scopes = grant.scopes & user.scopes if grant and user else frozenset()
-            if grant and user and (scopes or not grant.scopes):
-                access = services.access_tokens.issue(
-                    user=user,
-                    client_id=client.client_id,
-                    resource=grant.resource,
-                    scopes=scopes,
-                    grant_id=grant.id,
-                )
-                refresh = None
-                if "refresh_token" in client.metadata.grant_types:
-                    refresh = await issue_refresh_token(connection, services.settings, grant, now)
-                until = now + access.expires_in
-                if await record_access_token(connection, grant.id, until, now):
-                    return token_response(access, scopes, refresh)
+        return outcome
+
+    outcome = await services.store.write(redeem)
     # Raised here: inside, the revocation and the count of attempts would be rolled back.
     if isinstance(outcome, SpentCode):
         services.record_event("code.reused", client_id=client.client_id, grant=outcome.grant_id)
         raise GrantReused("the code was redeemed before")
-    raise InvalidGrant("the code is unknown, over, or bound to something else")
+    if outcome is None:
+        raise InvalidGrant("the code is unknown, over, or bound to something else")
+    return outcome
+
+
+async def _tokens(
+    connection: Connection, services: Services, client: Client, grant_id: str, now: float
+) -> dict[str, Any] | None:
+    """Return the tokens of a grant, or ``None`` if it ended, or nothing of it is left."""
+    grant = await find_active_grant(connection, services.settings, grant_id, now)
+    user = await find_user(connection, grant.user_id) if grant else None
+    if grant is None or user is None:
+        return None
+    scopes = grant.scopes & user.scopes
+    if grant.scopes and not scopes:
+        return None
+    access = services.access_tokens.issue(
+        user=user,
+        client_id=client.client_id,
+        resource=grant.resource,
+        scopes=scopes,
+        grant_id=grant.id,
+    )
+    refresh = None
+    if "refresh_token" in client.metadata.grant_types:
+        refresh = await issue_refresh_token(connection, services.settings, grant, now)
+    if not await record_access_token(connection, grant.id, now + access.expires_in, now):
+        return None
+    return token_response(access, scopes, refresh)
 
 
 def _read_request(services: Services, client: Client, form: Parameters) -> PresentedCode:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from doorward.authserver.authorize.checks import requested_resource
 from doorward.authserver.clients.registry import Client
 from doorward.authserver.grants.refresh_tokens import (
@@ -24,6 +22,7 @@ from doorward.authserver.refusals import (
     OAuthRefused,
 )
 from doorward.authserver.services import Services
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.grants import (
     Grant,
     find_active_grant,
@@ -52,6 +51,16 @@ class _RefreshRequest:
         return "_Asked()"
 
 
+@dataclass(frozen=True)
+class _MustBeChecked:
+    """Nothing was written: the session at an identity provider must be good first."""
+
+    session_id: str
+
+
+_Outcome = dict[str, Any] | OAuthRefused | _MustBeChecked
+
+
 async def refresh(services: Services, client: Client, form: Parameters) -> dict[str, Any]:
     """
     Return new tokens for a refresh token, and rotate it.
@@ -70,17 +79,18 @@ async def refresh(services: Services, client: Client, form: Parameters) -> dict[
     Spec: OAuth 2.1 §4.3; RFC 9700 §4.14; RFC 8707 §2.2
     """
     requested = _read(services, form)
-    session_id = await _provider_session_of(services, client, requested.token)
-    if session_id is not None:
+    outcome = await _exchange_once(services, client, requested, checked=None)
+    if isinstance(outcome, _MustBeChecked):
         # Outside the transaction: a provider may take seconds to answer.
-        await services.session_checks.require_good(session_id)
-    async with services.store.writing() as connection:
-        outcome = await _exchange(connection, services, client, requested)
+        await services.session_checks.require_good(outcome.session_id)
+        outcome = await _exchange_once(services, client, requested, checked=outcome.session_id)
     # Raised here: inside, the revocation would be rolled back.
     if isinstance(outcome, GrantReused):
         services.record_event("refresh.reused", client_id=client.client_id)
     if isinstance(outcome, OAuthRefused):
         raise outcome
+    if isinstance(outcome, _MustBeChecked):
+        raise InvalidGrant("the grant moved to another session at the same moment")
     return outcome
 
 
@@ -96,21 +106,21 @@ def _read(services: Services, form: Parameters) -> _RefreshRequest:
     return _RefreshRequest(token=token, scopes=scopes, resource=resource)
 
 
-async def _provider_session_of(services: Services, client: Client, token: str) -> str | None:
-    """Return the session at a provider that a current refresh token of this client hangs on."""
-    async with services.store.reading() as connection:
-        kept = await find_refresh_token(connection, token, client.client_id)
-        if kept is None or kept.rotated_at is not None:
-            return None
-        grant = await find_active_grant(
-            connection, services.settings, kept.grant_id, services.clock()
-        )
-    return None if grant is None else grant.provider_session_id
+async def _exchange_once(
+    services: Services, client: Client, requested: _RefreshRequest, checked: str | None
+) -> _Outcome:
+    return await services.store.write(
+        lambda connection: _exchange(connection, services, client, requested, checked)
+    )
 
 
 async def _exchange(
-    connection: AsyncConnection, services: Services, client: Client, requested: _RefreshRequest
-) -> dict[str, Any] | OAuthRefused:
+    connection: Connection,
+    services: Services,
+    client: Client,
+    requested: _RefreshRequest,
+    checked: str | None,
+) -> _Outcome:
     now = services.clock()
     kept = await find_refresh_token(connection, requested.token, client.client_id)
     if kept is None:
@@ -118,6 +128,8 @@ async def _exchange(
     grant = await find_active_grant(connection, services.settings, kept.grant_id, now)
     if grant is None or now < kept.issued_at - CLOCK_SKEW:
         return InvalidGrant("the grant is over or revoked, or the clock was set back")
+    if kept.rotated_at is None and grant.provider_session_id not in (None, checked):
+        return _MustBeChecked(grant.provider_session_id)
     if now >= kept.expires_at:
         # Stored, so that setting the clock back does not revive the token.
         await revoke_grant(connection, grant.id, "idle-too-long", now)
@@ -136,7 +148,7 @@ async def _exchange(
 
 
 async def _again(
-    connection: AsyncConnection,
+    connection: Connection,
     services: Services,
     kept: StoredRefreshToken,
     requested: _RefreshRequest,
@@ -154,7 +166,7 @@ async def _again(
 
 
 async def _still_allowed(
-    connection: AsyncConnection, grant: Grant, requested: frozenset[str] | None
+    connection: Connection, grant: Grant, requested: frozenset[str] | None
 ) -> tuple[User | None, frozenset[str]]:
     """Return the user and the scopes that remain; no user if the account is gone."""
     # Consents are not read here: installations with one client ID share them, so the answer of one
@@ -171,7 +183,7 @@ async def _still_allowed(
 
 
 async def _next(
-    connection: AsyncConnection,
+    connection: Connection,
     services: Services,
     kept: StoredRefreshToken,
     grant: Grant,

@@ -1,7 +1,7 @@
 """The users of this server: their scopes, roles and passwords."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from unicodedata import normalize
@@ -9,10 +9,11 @@ from uuid import uuid4
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.keys.secrets import new_secret
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.grants import revoke_grants
 from doorward.authserver.store.schema import grants, known_browsers, sessions, users
@@ -20,6 +21,8 @@ from doorward.errors import ConfigurationError
 from doorward.net.clock import Clock
 
 LONGEST_PASSWORD = 1024
+
+_BY_ID = select(users).where(users.c.id == bindparam("the_id"))
 
 _hasher = PasswordHasher()
 # Each hash uses 64 MiB for tens of milliseconds. Without a limit, sign-ins could exhaust the memory.
@@ -123,7 +126,7 @@ class Users:
         right = await self._verify(password_hash or self._dummy_hash, password)
         if row is None or password_hash is None or not right or row.disabled:
             return None
-        return _user(row._mapping)
+        return _user(row)
 
     async def disable(self, username: str) -> None:
         """Disable the user, end all sessions, and revoke all tokens."""
@@ -183,15 +186,16 @@ class Users:
             return await asyncio.to_thread(_verify_hash, known, normalize("NFC", password))
 
 
-async def find_user(connection: AsyncConnection, user_id: str) -> User | None:
+async def find_user(connection: Connection, user_id: str) -> User | None:
     """Return the user with that id, or ``None`` if there is none or it is disabled."""
     found = await read_user(connection, user_id)
     return None if found is None or found.disabled else found
 
 
-async def read_user(connection: AsyncConnection, user_id: str) -> User | None:
+async def read_user(connection: Connection, user_id: str) -> User | None:
     """Return the user with that id, also if it is disabled, or ``None``."""
-    return await _find(connection, users.c.id == user_id)
+    row = (await connection.execute(_BY_ID, {"the_id": user_id})).one_or_none()
+    return None if row is None else _user(row)
 
 
 def canonical_username(username: str) -> str:
@@ -201,17 +205,17 @@ def canonical_username(username: str) -> str:
 
 async def _find(connection: AsyncConnection, condition: Any) -> User | None:
     row = (await connection.execute(select(users).where(condition))).one_or_none()
-    return None if row is None else _user(row._mapping)
+    return None if row is None else _user(row)
 
 
-def _user(row: Mapping[Any, Any]) -> User:
+def _user(row: Any) -> User:
     return User(
-        id=row["id"],
-        username=row["username"],
-        display_name=row["display_name"],
-        scopes=frozenset(row["scopes"]),
-        roles=frozenset(row["roles"]),
-        disabled=row["disabled"],
+        id=row.id,
+        username=row.username,
+        display_name=row.display_name,
+        scopes=frozenset(row.scopes),
+        roles=frozenset(row.roles),
+        disabled=row.disabled,
     )
 
 

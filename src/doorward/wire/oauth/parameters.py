@@ -4,6 +4,7 @@ import re
 
 from doorward.errors import BadRequest
 
+_PLAIN = re.compile(rb"[^%+\x00\r\n\x80-\xff]*")
 _PIECE = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*", re.DOTALL)
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 # A line break could split a Location header, and a NUL ends a C string; no parameter needs them.
@@ -100,6 +101,8 @@ def _filled(values: list[str]) -> list[str]:
 
 
 def _decode(piece: bytes) -> str:
+    if _PLAIN.fullmatch(piece):
+        return piece.decode("ascii")
     try:
         text = piece.decode("ascii")
         if not _PIECE.fullmatch(text):

@@ -1,0 +1,258 @@
+"""
+Transactions on SQLite, many of them in one commit.
+
+Statements run on the event loop: each takes microseconds, and a hand-over to another thread costs
+more than all of a request's statements. Only the commit waits for the disk, so only the commit is in
+a thread. What is written meanwhile waits, and is committed together.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import Context, copy_context
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Dialect, Executable
+from sqlalchemy.exc import DBAPIError
+
+from doorward.authserver.refusals import StoreUnavailable
+from doorward.authserver.store.connection import Rows, Work
+from doorward.authserver.store.statements import DIALECT, Statement, compiled_once
+
+T = TypeVar("T")
+
+DEADLINE = 5.0
+# So many transactions take some milliseconds, in which the event loop does nothing else.
+_MOST_AT_ONCE = 64
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.02
+
+
+class SQLiteConnection:
+    """A connection of the driver, as transactions see it."""
+
+    dialect: Dialect = DIALECT
+
+    def __init__(self, driver: sqlite3.Connection) -> None:
+        self.driver = driver
+
+    async def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | None = None, /
+    ) -> Rows:
+        """Execute a statement at once: a transaction runs to its end without a pause."""
+        if parameters is None:
+            return Statement(statement).execute(self.driver, {})
+        return compiled_once(statement, parameters).execute(self.driver, parameters)
+
+
+class _Waiting:
+    """A transaction that waits for its commit."""
+
+    __slots__ = ("context", "future", "value", "work")
+
+    def __init__(self, work: Work[Any], future: "asyncio.Future[Any]") -> None:
+        self.work = work
+        self.future = future
+        # Events that the transaction records belong to the request that began it.
+        self.context: Context = copy_context()
+        self.value: Any = None
+
+    def expire(self) -> None:
+        """End the wait: the disk, or another process, takes too long."""
+        self.fail(TimeoutError())
+
+    def fail(self, error: BaseException) -> None:
+        """Raise ``error`` where the transaction is waited for, or 503 if the store failed."""
+        if self.future.done():
+            return
+        failed = isinstance(error, sqlite3.Error | DBAPIError | OSError | TimeoutError)
+        self.future.set_exception(_unavailable(error) if failed else error)
+
+
+class SQLiteTransactions:
+    """
+    Runs transactions on one file of SQLite; ``lock`` is held while they write.
+
+    Writing ones share a commit, but not their failures: each is in a savepoint of its own.
+    """
+
+    def __init__(self, path: str, lock: asyncio.Lock, *, durable: bool) -> None:
+        self._path = path
+        self._lock = lock
+        self._durable = durable
+        self._thread = ThreadPoolExecutor(1, "doorward-store")
+        self._reader: SQLiteConnection | None = None
+        self._writer: SQLiteConnection | None = None
+        self._waiting: list[_Waiting] = []
+        self._committing: asyncio.Task[None] | None = None
+
+    async def read(self, work: Work[T]) -> T:
+        """
+        Return what ``work`` returns; it sees one state of the database.
+
+        Raises:
+            StoreUnavailable: 503.
+        """
+        try:
+            if self._reader is None:
+                self._reader = await self._connect()
+            await _begin(self._reader.driver, "BEGIN")
+            try:
+                return _run(work, self._reader)
+            finally:
+                self._reader.driver.execute("ROLLBACK")
+        except (sqlite3.Error, DBAPIError) as error:
+            raise _unavailable(error) from None
+
+    async def write(self, work: Work[T]) -> T:
+        """
+        Return what ``work`` returns, once it is committed.
+
+        Raises:
+            StoreUnavailable: 503. After the deadline, it may have been committed.
+        """
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(work, loop.create_future())
+        self._waiting.append(waiting)
+        if self._committing is None:
+            self._committing = loop.create_task(self._commit_all())
+        deadline = loop.call_later(DEADLINE, waiting.expire)
+        try:
+            return cast(T, await waiting.future)
+        finally:
+            deadline.cancel()
+
+    async def aclose(self) -> None:
+        """Finish what waits, and close the connections."""
+        if self._committing is not None:
+            await self._committing
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                connection.driver.close()
+        self._reader = self._writer = None
+        self._thread.shutdown(wait=False)
+
+    async def _commit_all(self) -> None:
+        try:
+            while self._waiting:
+                async with self._lock:
+                    batch = self._waiting[:_MOST_AT_ONCE]
+                    del self._waiting[:_MOST_AT_ONCE]
+                    await self._commit(batch)
+        finally:
+            self._committing = None
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
+        try:
+            if self._writer is None:
+                self._writer = await self._connect()
+            driver = self._writer.driver
+            await _begin(driver, "BEGIN IMMEDIATE")
+            before = driver.total_changes
+            done = [one for one in batch if self._attempt(one, self._writer)]
+            if driver.total_changes == before:
+                driver.execute("COMMIT")
+            else:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._thread, driver.execute, "COMMIT")
+        except BaseException as error:
+            self._give_up(batch, error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        for one in done:
+            if not one.future.done():
+                one.future.set_result(one.value)
+
+    def _attempt(self, one: _Waiting, connection: SQLiteConnection) -> bool:
+        """Run one transaction in a savepoint; return whether it is to be committed."""
+        if one.future.done():
+            # Nobody waits for it any more.
+            return False
+        driver = connection.driver
+        driver.execute("SAVEPOINT one")
+        try:
+            one.value = one.context.run(_run, one.work, connection)
+        except Exception as error:
+            # SQLite itself ends the whole transaction where the disk is full or fails.
+            if not driver.in_transaction:
+                raise
+            driver.execute("ROLLBACK TO one")
+            driver.execute("RELEASE one")
+            one.fail(error)
+            return False
+        driver.execute("RELEASE one")
+        return True
+
+    def _give_up(self, batch: list[_Waiting], error: BaseException) -> None:
+        if self._writer is not None:
+            with suppress(sqlite3.Error):
+                self._writer.driver.execute("ROLLBACK")
+        for one in batch:
+            one.fail(_unavailable(error))
+
+    async def _connect(self) -> SQLiteConnection:
+        # In the thread: opening a database that another process is recovering waits for that.
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, open_connection, self._path, self._durable
+        )
+
+
+def open_connection(path: str, durable: bool) -> SQLiteConnection:
+    """Return a new connection, which may be used by one thread after the other."""
+    driver = sqlite3.connect(
+        path,
+        uri=path.startswith("file:"),
+        timeout=DEADLINE,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    for pragma in pragmas(durable=durable):
+        driver.execute(f"PRAGMA {pragma}")
+    # A lock of another process is waited for on the event loop, which can do something else.
+    driver.execute("PRAGMA busy_timeout = 0")
+    return SQLiteConnection(driver)
+
+
+def pragmas(*, durable: bool) -> tuple[str, ...]:
+    """Return what every connection sets."""
+    return (
+        "journal_mode = WAL",
+        "foreign_keys = ON",
+        # A claim that is lost in a power cut lets a code be redeemed twice.
+        f"synchronous = {'FULL' if durable else 'OFF'}",
+    )
+
+
+async def _begin(driver: sqlite3.Connection, statement: str) -> None:
+    ends = asyncio.get_running_loop().time() + DEADLINE
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            driver.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not busy or asyncio.get_running_loop().time() > ends:
+                raise
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _run(work: Work[T], connection: SQLiteConnection) -> T:
+    """Run a transaction to its end, without a pause."""
+    coroutine = cast("Coroutine[Any, Any, T]", work(connection))
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return cast(T, end.value)
+    coroutine.close()
+    raise RuntimeError("a transaction awaited something other than its connection")
+
+
+def _unavailable(error: BaseException) -> StoreUnavailable:
+    # The driver's message has the statement and its values; hashes and sealed bytes must not reach
+    # a log.
+    return StoreUnavailable(type(error).__name__)
