@@ -38,9 +38,11 @@ def provider_of(kind: str, **changes: Any) -> IdentityProvider:
     return IdentityProvider(**{**settings, **changes})
 
 
-async def bridge_to(start: StartBridge, kind: str, **changes: Any) -> Bridge:
+async def bridge_to(
+    start: StartBridge, kind: str, *, fetcher: Any = None, **changes: Any
+) -> Bridge:
     provider = provider_of(kind, **changes)
-    bridge: Bridge = await start(provider)
+    bridge: Bridge = await start(provider, fetcher=fetcher)
     bridge.provider.issuer = provider.issuer_url
     return bridge
 
