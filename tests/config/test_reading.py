@@ -8,6 +8,7 @@ import pytest
 
 from doorward.authserver import AuthServerSettings
 from doorward.config import load
+from doorward.config.reading.document import read_document
 from doorward.errors import ConfigurationError
 from doorward.jose.private_key import PrivateKey
 from doorward.policy import EVERY, Operation, Rule
@@ -392,3 +393,20 @@ def test_a_secret_that_other_accounts_can_read_or_change_is_refused(
     assert f"{mode:04o}" in refused.value.problem
     assert "chmod 600" in refused.value.hint
     assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize(("mode", "admitted"), [(0o600, True), (0o664, True), (0o646, False)])
+def test_a_file_that_every_account_can_change_is_refused(
+    tmp_path: Path, mode: int, admitted: bool
+) -> None:
+    file = tmp_path / "doorward.toml"
+    file.write_text(MINIMAL)
+    file.chmod(mode)
+
+    if admitted:
+        assert read_document(file).values
+        return
+    with pytest.raises(ConfigurationError) as refused:
+        read_document(file)
+    assert refused.value.reason == "exposed-config-file"
+    assert refused.value.hint == f"Run: chmod o-w {file}"

@@ -1,6 +1,8 @@
 """A configuration file: its values, and the line on which each of them is."""
 
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from doorward.errors import ConfigurationError
+from doorward.wire.shell_command import shell_command
 
 _LARGEST = 1024 * 1024
 _LINE_IN_ERROR = re.compile(r" ?\(at line ([0-9]+), column [0-9]+\)")
@@ -133,10 +136,12 @@ def read_document(path: Path) -> Document:
     Return the configuration file at ``path``.
 
     Raises:
-        ConfigurationError: ``unreadable-config-file``, ``malformed-config-file``.
+        ConfigurationError: ``unreadable-config-file``, ``exposed-config-file``,
+            ``malformed-config-file``.
     """
     try:
         with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
             data = file.read(_LARGEST + 1)
     except OSError as error:
         raise ConfigurationError(
@@ -144,6 +149,14 @@ def read_document(path: Path) -> Document:
             f"The configuration file {path} cannot be read: {error.strerror}.",
             "Name an existing file, or write one with: doorward init.",
         ) from None
+    # Who changes the file decides who may sign in. Many systems give each user a group of one, so
+    # that the group may write.
+    if os.name == "posix" and mode & stat.S_IWOTH and stat.S_ISREG(mode):
+        raise ConfigurationError(
+            "exposed-config-file",
+            f"Every account of this machine can change {path} (mode {stat.S_IMODE(mode):04o}).",
+            f"Run: {shell_command('chmod', 'o-w', str(path))}",
+        )
     if len(data) > _LARGEST:
         raise _malformed(f"{path} is larger than 1 MiB.")
     try:
