@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 from doorward.authserver import Allow
+from doorward.errors import ConfigurationError
 from tests.attacks.attack import Defence, attack
 from tests.attacks.victims import code_at
-from tests.authserver.browser import Browser, answer_in, form_with
-from tests.authserver.harness import AuthServerHarness, claims_of
+from tests.authserver.browser import Browser, answer_in, form_with, forms_of
+from tests.authserver.harness import VERIFIER, AuthServerHarness, challenge_of, claims_of
 from tests.authserver.upstream.conftest import Bridge, StartBridge, identity_provider
 from tests.ledger import proves
 
@@ -97,6 +98,44 @@ async def test_a_password_alone_gets_no_code(start_bridge: StartBridge) -> str |
     client = (await bridge.harness.register())["client_id"]
 
     return code_at(await bridge.sign_in(bridge.harness.browser(), client), "127.0.0.1")
+
+
+@attack(
+    "The attacker signs in where less is asked, at a second provider of the same issuer, and uses what"
+    " the stricter one has given the account since.",
+    "no account at two strengths, RFC 9470 §1",
+    Defence(
+        "doorward.authserver.settings:_same_issuer",
+        {"one.requirements != other.requirements": "False"},
+    ),
+)
+async def test_one_account_has_no_weaker_way_in(start_bridge: StartBridge) -> list[str]:
+    strict = identity_provider(name="staff", required_amr=("mfa",))
+    weak = identity_provider(name="guests", user_scopes=("mcp:read",))
+    try:
+        bridge = await start_bridge(strict, weak)
+    except ConfigurationError as refused:
+        if refused.reason == "provider-issuer-twice":
+            return []
+        raise
+    harness, attacker, victim = bridge.harness, bridge.harness.browser(), bridge.harness.browser()
+    client = (await harness.register())["client_id"]
+    for browser, name, amr in ((attacker, "guests", ["pwd"]), (victim, "staff", ["mfa"])):
+        bridge.provider.changed["amr"] = amr
+        page = await browser.open(harness.authorize_url(client, scope="mcp:read"))
+        button = next(one for one in forms_of(page.text) if one.action.endswith(name))
+        redirect = await browser.decide(await browser.submit(button))
+        await browser.open(bridge.provider.callback(redirect.headers["location"]))
+
+    page = await attacker.open(
+        harness.authorize_url(
+            client, scope="mcp:tools", code_challenge=challenge_of(VERIFIER[::-1])
+        )
+    )
+    answer = await attacker.decide(page)
+    code = answer_in(answer.headers["location"])["code"]
+    fields = harness.code_fields(client, code, code_verifier=VERIFIER[::-1])
+    return list((await harness.token(fields)).body["scope"].split())
 
 
 @proves("S203", "refuses", "callback per provider")

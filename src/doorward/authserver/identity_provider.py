@@ -119,6 +119,18 @@ class IdentityProvider:
             granted = set() if self.group_scopes else set(known)
         return frozenset(granted | _of_groups(self.group_scopes, account)) & frozenset(known)
 
+    @property
+    def requirements(self) -> tuple[object, ...]:
+        """What an account must fulfil, and what it then gets."""
+        scopes = None if self.user_scopes is None else frozenset(self.user_scopes)
+        return (
+            frozenset(self.acr_values),
+            frozenset(self.required_amr),
+            scopes,
+            dict(self.group_scopes),
+            dict(self.group_roles),
+        )
+
     def unmet_authentication(self, acr: str | None, amr: Iterable[str]) -> str | None:
         """Return the setting that a sign-in with this ``acr`` and ``amr`` does not fulfil, or ``None``."""
         if self.acr_values and acr not in self.acr_values:

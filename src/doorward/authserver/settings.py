@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -389,6 +390,7 @@ def _identity_providers(settings: AuthServerSettings) -> None:
             f"Two identity providers are called {twice[0]!r}.",
             "Give each identity provider its own name; it is part of the callback URL.",
         )
+    _same_issuer([one for one in settings.identity_providers if not one.disabled])
     for provider in settings.identity_providers:
         granted = set(provider.user_scopes or ())
         granted |= {scope for scopes in provider.group_scopes.values() for scope in scopes}
@@ -404,6 +406,23 @@ def _identity_providers(settings: AuthServerSettings) -> None:
             "own_users is off, and there is no identity provider.",
             "Add an IdentityProvider, or leave own_users out.",
         )
+
+
+def _same_issuer(providers: list[IdentityProvider]) -> None:
+    """
+    Refuse two providers of one issuer that give the same account different scopes.
+
+    The attack: with a stolen password, somebody signs in where no second factor is required. The
+    account, and with it what its owner gets at the stricter provider, is the same.
+    """
+    for one, other in combinations(providers, 2):
+        if one.issuer_url == other.issuer_url and one.requirements != other.requirements:
+            raise ConfigurationError(
+                "provider-issuer-twice",
+                f"The identity providers {one.name!r} and {other.name!r} have the same issuer and"
+                " give its accounts different scopes or roles, or ask for another second factor.",
+                "Give both the same acr_values, required_amr, user_scopes, group_scopes and group_roles.",
+            )
 
 
 def _exchanges(settings: AuthServerSettings) -> None:

@@ -65,6 +65,24 @@ def test_a_wrong_setting_is_refused_with_what_to_change(
     assert refused.value.hint
 
 
+MFA: dict[str, Any] = {"required_amr": ("mfa",)}
+READ: dict[str, Any] = {"user_scopes": ("mcp:read",)}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        identity_provider(name="b", title="B", client_id="another", allow=Allow(groups={"b"})),
+        identity_provider(name="b", issuer="https://other.example", **MFA, **READ),
+        identity_provider(name="b", disabled=True, **MFA),
+    ],
+)
+def test_two_providers_may_differ_in_what_gives_no_account_more(other: IdentityProvider) -> None:
+    settings = replace(SETTINGS, identity_providers=(identity_provider(), other))
+
+    assert len(settings.identity_providers) == 2
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -76,6 +94,14 @@ def test_a_wrong_setting_is_refused_with_what_to_change(
         (
             {"identity_providers": (identity_provider(group_scopes={"staff": ("x",)}),)},
             "provider-grants-unknown-scope",
+        ),
+        (
+            {"identity_providers": (identity_provider(), identity_provider(name="b", **MFA))},
+            "provider-issuer-twice",
+        ),
+        (
+            {"identity_providers": (identity_provider(), identity_provider(name="b", **READ))},
+            "provider-issuer-twice",
         ),
         ({"own_users": False}, "no-way-to-sign-in"),
     ],
