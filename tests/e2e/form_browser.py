@@ -101,8 +101,12 @@ class FormBrowser:
             if self._decision == "allow" and form.button("accept", ""):
                 return form, "consent", {**form.fields, "accept": ""}
             if password := form.field_of_type("password"):
-                typed = {"username": self.username, password: self._password}
+                name = form.field_of_type("text") or "username"
+                typed = {name: self.username, password: self._password}
                 return form, "sign-in", {**form.fields, **typed}
+            # Node oidc-provider asks for consent with one button, and none to say no.
+            if self._decision == "allow" and form.fields.get("prompt") == "consent":
+                return form, "consent", form.fields
         raise BrowserStuck(f"HTTP {status}, a page without a way on: {page.title!r}")
 
     def _deliver(self, target: str) -> None:

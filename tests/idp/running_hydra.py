@@ -67,6 +67,21 @@ class RunningHydra:
         made = httpx2.post(f"{self.admin}/admin/clients", json=members, timeout=30)
         assert made.status_code == 201, made.text
 
+    def end_consents(self, subject: str) -> None:
+        """Take back what a person allowed, with the tokens that came of it."""
+        ended = httpx2.delete(
+            f"{self.admin}/admin/oauth2/auth/sessions/consent?subject={subject}&all=true",
+            timeout=30,
+        )
+        assert ended.status_code == 204, ended.text
+
+    def end_session(self, session_id: str) -> None:
+        """Sign somebody out; Hydra tells its clients."""
+        ended = httpx2.delete(
+            f"{self.admin}/admin/oauth2/auth/sessions/login?sid={session_id}", timeout=30
+        )
+        assert ended.status_code == 204, ended.text
+
     def client_ids(self) -> set[str]:
         """Return the client_id of every client there is."""
         answer = httpx2.get(f"{self.admin}/admin/clients?page_size=500", timeout=30)
@@ -80,8 +95,14 @@ class RunningHydra:
 
 
 @contextmanager
-def running(folder: Path, *, registration: bool) -> Iterator[RunningHydra]:
-    """Run Hydra on free ports of this machine; it signs access tokens as JWTs."""
+def running(
+    folder: Path, *, registration: bool, pages: str = "http://localhost:1"
+) -> Iterator[RunningHydra]:
+    """
+    Run Hydra on free ports of this machine; it signs access tokens as JWTs.
+
+    ``pages`` is where the operator's pages ``/login`` and ``/consent`` are.
+    """
     public, admin = free_port(), free_port()
     hydra = RunningHydra(f"http://localhost:{public}", f"http://localhost:{admin}")
     config = folder / "hydra.yml"
@@ -93,8 +114,8 @@ serve:
   admin: {{host: 127.0.0.1, port: {admin}}}
 urls:
   self: {{issuer: "{hydra.issuer}"}}
-  login: http://localhost:1/login
-  consent: http://localhost:1/consent
+  login: {pages}/login
+  consent: {pages}/consent
 secrets: {{system: [only-on-this-machine]}}
 strategies: {{access_token: jwt}}
 oidc: {{dynamic_client_registration: {{enabled: {str(registration).lower()}}}}}

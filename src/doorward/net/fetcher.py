@@ -79,6 +79,7 @@ class Fetcher:
         self, url: str, request: FetchRequest, limit: int, *, any_status: bool
     ) -> FetchResponse:
         target = read_target(url)
+        timeout = request.timeout or self._timeout
         allowed = target.host_port in self._allowed
         if target.scheme != "https" and not allowed:
             raise FetchRefused(
@@ -87,7 +88,7 @@ class Fetcher:
         try:
             # One deadline for the whole fetch. With a timeout per read, a peer that sends one byte a
             # second keeps the connection forever.
-            async with asyncio.timeout(self._timeout), self._slots:
+            async with asyncio.timeout(timeout), self._slots:
                 await self._ensure_loaded(secure=target.scheme == "https")
                 # Imported by _ensure_loaded, beside the event loop.
                 from doorward.net.exchange import exchange
@@ -102,7 +103,7 @@ class Fetcher:
                     any_status=any_status,
                 )
         except TimeoutError:
-            raise FetchFailed(f"{target.host_port!r} took longer than {self._timeout} s") from None
+            raise FetchFailed(f"{target.host_port!r} took longer than {timeout} s") from None
         except (ssl.SSLError, OSError) as error:
             raise FetchFailed(f"{target.host_port!r}: {type(error).__name__}: {error}") from None
 

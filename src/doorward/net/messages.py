@@ -29,13 +29,18 @@ class FetchResponse:
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """A request: ``body`` with its media type, and the media type to accept."""
+    """
+    A request: ``body`` with its media type, and the media type to accept.
+
+    ``timeout`` is in seconds; without it, that of the fetcher counts.
+    """
 
     method: str = "GET"
     accept: str = "application/json"
     body: bytes = field(default=b"", repr=False)
     content_type: str | None = None
     authorization: str | None = field(default=None, repr=False)
+    timeout: float | None = None
 
     def headers(self, target: FetchUrl) -> list[tuple[str, str]]:
         """Return the headers of this request to ``target``."""

@@ -34,7 +34,9 @@ class OpenIdProvider:
     The provider, and what it was asked.
 
     ``user`` are the claims of whoever sits in front of the browser. ``changed`` replaces claims of
-    the ID token. ``broken`` answers the next request to the token endpoint instead of the provider.
+    the ID token, and ``thin`` leaves those of ``profile`` and ``email`` to the userinfo. ``broken``
+    answers the next request to the token endpoint instead of the provider. With
+    ``offline_needs_consent``, there is a refresh token only after ``prompt=consent``.
     """
 
     clock: Any
@@ -45,6 +47,8 @@ class OpenIdProvider:
     changed: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     response: dict[str, Any] = field(default_factory=dict)
+    thin: bool = False
+    offline_needs_consent: bool = False
     broken: FetchResponse | Exception | None = None
     key: RSAKey = field(default_factory=signing_key)
     header: dict[str, Any] = field(default_factory=lambda: {"alg": "RS256", "kid": "1"})
@@ -89,7 +93,7 @@ class OpenIdProvider:
         if path == "/jwks":
             return answered({"keys": [signing_key().as_dict(private=False)]})
         if path == "/userinfo":
-            return answered(self.user)
+            return answered(self.user | {"sub": self.changed.get("sub", self.user["sub"])})
         if path == "/revoke":
             return answered({})
         if path == "/token":
@@ -125,7 +129,10 @@ class OpenIdProvider:
         asked = self._codes.pop(form["code"], None)
         if asked is None or challenge_of(form["code_verifier"]) != asked["code_challenge"]:
             return answered({"error": "invalid_grant"}, 400)
-        return answered(self._tokens(asked.get("nonce")) | self.response)
+        tokens = self._tokens(asked.get("nonce"))
+        if self.offline_needs_consent and "consent" not in asked.get("prompt", "").split():
+            del tokens["refresh_token"]
+        return answered(tokens | self.response)
 
     def _tokens(self, nonce: str | None) -> dict[str, Any]:
         number = len(self.requests)
@@ -145,7 +152,7 @@ class OpenIdProvider:
             "iat": now,
             "exp": now + 300,
             "nonce": nonce,
-            **self.user,
+            **({"sub": self.user["sub"]} if self.thin else self.user),
             **self.changed,
         }
         kept = {name: value for name, value in claims.items() if value is not None}

@@ -43,6 +43,30 @@ async def test_a_state_is_taken_once_and_before_the_provider_is_asked(bridge: Br
     assert token_requests(bridge) == 1
 
 
+@proves("S39", "accepts", "provider state is used once")
+async def test_a_sign_in_whose_process_died_begins_again_in_its_own_browser(
+    bridge: Bridge,
+) -> None:
+    browser, other = bridge.harness.browser(), bridge.harness.browser()
+    callback = bridge.provider.callback(await at_the_provider(bridge, browser))
+    await at_the_provider(bridge, other)
+    bridge.provider.broken = RuntimeError("what the process died of")
+    await browser.open(callback)
+
+    elsewhere = await other.open(callback)
+    page = await browser.open(callback)
+    asked = await browser.submit(form_with(page.text, "transaction"))
+    redirect = await browser.decide(asked)
+    answer = await browser.open(bridge.provider.callback(redirect.headers["location"]))
+
+    assert is_refused_form(elsewhere)
+    assert page.status_code == 403
+    assert "interrupted" in page.text
+    # The code was sent to the provider once; this is the one of the second sign-in.
+    assert token_requests(bridge) == 2
+    assert "code" in answer_in(answer.headers["location"])
+
+
 @pytest.mark.parametrize("state", [None, "", "invented", "x" * 43])
 async def test_a_state_that_was_never_given_out_causes_no_request(
     bridge: Bridge, state: str | None

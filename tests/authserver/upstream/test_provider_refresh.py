@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from doorward.authserver.admission import Allow
-from doorward.net import FetchFailed, FetchResponse
+from doorward.authserver.upstream import session_checks
+from doorward.net import FetchFailed, FetchRequest, FetchResponse
 from tests.authserver.browser import Browser, answer_in
 from tests.authserver.harness import Tokens, claims_of
 from tests.authserver.steps import is_consent
@@ -239,6 +240,63 @@ async def test_the_providers_new_token_is_kept_although_the_client_went_away(
     assert later.response.status_code == 200
     first, second = refreshes(bridge.provider)
     assert first != second
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let requests wait for a provider for a moment only."""
+    monkeypatch.setattr(session_checks, "DEADLINE", 0.05)
+
+
+def held(provider: OpenIdProvider) -> asyncio.Event:
+    """Let the provider rotate the next refresh token, and keep its answer until the event is set."""
+    answered, send = asyncio.Event(), provider.send
+
+    async def late(url: str, request: FetchRequest, *, limit: int = 0) -> FetchResponse:
+        answer = await send(url, request, limit=limit)
+        if b"grant_type=refresh_token" in request.body:
+            await answered.wait()
+        return answer
+
+    provider.send = late  # type: ignore[method-assign]
+    return answered
+
+
+@pytest.mark.usefixtures("impatient")
+@proves("S198", "accepts", "faults are 503")
+async def test_a_refresh_token_that_comes_late_is_kept(bridge: Bridge, clock: Any) -> None:
+    client, tokens = await signed_in(bridge)
+    clock.advance(HOUR)
+    answered = held(bridge.provider)
+
+    unavailable = [await bridge.harness.refresh(client, tokens.refresh) for _ in range(2)]
+    # Longer than a claim whose process has died.
+    clock.advance(16)
+    unavailable.append(await bridge.harness.refresh(client, tokens.refresh))
+    (checking,) = bridge.harness.server.services.session_checks._in_flight.values()
+    answered.set()
+    await checking
+    again = await bridge.harness.refresh(client, tokens.refresh)
+
+    assert [one.response.status_code for one in unavailable] == [503] * 3
+    assert again.response.status_code == 200
+    # The old one is spent: it was sent once.
+    assert len(refreshes(bridge.provider)) == 1
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_server_that_stops_does_not_wait_for_a_provider_for_ever(
+    bridge: Bridge, clock: Any
+) -> None:
+    client, tokens = await signed_in(bridge)
+    clock.advance(HOUR)
+    held(bridge.provider)
+    await bridge.harness.refresh(client, tokens.refresh)
+
+    checks = bridge.harness.server.services.session_checks
+    await checks.aclose()
+
+    assert checks._in_flight == {}
 
 
 @pytest.mark.parametrize(

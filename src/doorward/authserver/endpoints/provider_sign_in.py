@@ -5,6 +5,7 @@ from hmac import compare_digest
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from doorward.authserver.admission import ProviderAccount
 from doorward.authserver.authorize.consent import NothingChosen, chosen_scopes
 from doorward.authserver.authorize.provider_consent import (
     provider_consent_page,
@@ -26,7 +27,7 @@ from doorward.authserver.refusals import AccessDenied, FormRefused, OAuthRefused
 from doorward.authserver.services import Services
 from doorward.authserver.upstream.callback_answer import read_callback
 from doorward.authserver.upstream.logins import ProviderLogin
-from doorward.authserver.upstream.provider_client import ProviderClient
+from doorward.authserver.upstream.provider_client import CONSENT, ProviderClient
 from doorward.authserver.upstream.refusals import (
     AccountNotAllowed,
     AuthenticationNotMet,
@@ -34,6 +35,7 @@ from doorward.authserver.upstream.refusals import (
     ProviderRefused,
     ProviderUnavailable,
 )
+from doorward.authserver.upstream.responses import ProviderTokens
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User
 from doorward.wire.oauth.parameters import Parameters, parse_parameters
@@ -108,18 +110,22 @@ class ProviderSignInEndpoint:
         answer = parse_parameters(query)
         browser = services.cookies.browser(request)
         # Claimed before anything else: a state that is not of this browser causes no request.
-        login = await services.provider_logins.claim(
-            provider.provider.name,
-            browser,
-            answer.one("state") or "",
-            self._callback_url(provider),
-        )
+        state = answer.one("state") or ""
+        try:
+            login = await services.provider_logins.claim(
+                provider.provider.name, browser, state, self._callback_url(provider)
+            )
+        except FormRefused as refused:
+            return await self._begin_again(provider, browser, state, refused)
         if login.transaction == ACCOUNT_FORM:
             return await self._open_account(provider, browser, login, answer)
         transaction = await services.transactions.find(login.transaction, browser)
         client = await services.clients.find(transaction.request.client_id)
         try:
-            user, session_id = await self._signed_in(provider, login, answer)
+            account, tokens = await read_callback(provider, login.leg, answer)
+            if await provider.needs_consent(login.leg, tokens):
+                return await self._redirect(provider, login.transaction, browser, CONSENT)
+            user, session_id = await self._store(provider, account, tokens)
             return await complete_sign_in(
                 services,
                 browser,
@@ -155,6 +161,25 @@ class ProviderSignInEndpoint:
             self._record(provider, problem)
             raise
 
+    async def _begin_again(
+        self, provider: ProviderClient, browser: Browser, state: str, refused: FormRefused
+    ) -> Response:
+        """
+        Return the sign-in page where this browser's own sign-in got no answer: its process has died.
+
+        Raises:
+            FormRefused: 403, the state is not of this browser, or its transaction is over.
+        """
+        services = self._services
+        handle = await services.provider_logins.interrupted(provider.provider.name, browser, state)
+        if handle is None:
+            raise refused
+        transaction = await services.transactions.find(handle, browser)
+        client = await services.clients.find(transaction.request.client_id)
+        self._record(provider, refused)
+        problem = "This sign-in was interrupted. Sign in again."
+        return sign_in_page(services, transaction, client, browser, problem=problem, status=403)
+
     def _count(self, request: Request, what: str) -> None:
         # Each sign-in that begins is a row in the database.
         settings = self._services.settings
@@ -188,12 +213,11 @@ class ProviderSignInEndpoint:
         # 303: the browser follows with GET, and sends the form to nobody else.
         return RedirectResponse(url, 303, headers=dict(pages.SECURITY_HEADERS))
 
-    async def _signed_in(
-        self, provider: ProviderClient, login: ProviderLogin, answer: Parameters
+    async def _store(
+        self, provider: ProviderClient, account: ProviderAccount, tokens: ProviderTokens
     ) -> tuple[User, str]:
         """Return the user of an admitted account, and the new session at the provider."""
         services = self._services
-        account, tokens = await read_callback(provider, login.leg, answer)
         user = await services.provider_accounts.user_of(provider.provider, account)
         session_id = await services.provider_sessions.create(
             provider.provider, account, user.id, tokens
@@ -206,7 +230,8 @@ class ProviderSignInEndpoint:
         """Return the redirect to ``/account`` for a sign-in that began there."""
         services = self._services
         try:
-            user, session_id = await self._signed_in(provider, login, answer)
+            account, tokens = await read_callback(provider, login.leg, answer)
+            user, session_id = await self._store(provider, account, tokens)
         except (OAuthRefused, ProviderUnavailable) as problem:
             self._record(provider, problem)
             raise

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, select, update
 
 from doorward.authserver.keys.secrets import derive, hash_secret, new_secret, seal, unseal
 from doorward.authserver.refusals import FormRefused
@@ -52,7 +52,12 @@ class ProviderLogins:
             redirect_uri=redirect_uri,
             prompt=prompt,
         )
-        kept = {"transaction": transaction, "nonce": leg.nonce, "verifier": leg.verifier}
+        kept = {
+            "transaction": transaction,
+            "nonce": leg.nonce,
+            "verifier": leg.verifier,
+            "prompt": leg.prompt,
+        }
         now = self._clock()
         async with self._store.writing() as connection:
             expired = provider_logins.c.expires_at <= now
@@ -109,7 +114,27 @@ class ProviderLogins:
         if opened is None:
             raise FormRefused(f"no sign-in at {provider!r} with this state in this browser")
         kept = json.loads(opened)
-        leg = AuthorizationLeg(
-            state=state, nonce=kept["nonce"], verifier=kept["verifier"], redirect_uri=redirect_uri
-        )
-        return ProviderLogin(transaction=kept["transaction"], leg=leg)
+        handle = kept.pop("transaction")
+        leg = AuthorizationLeg(state=state, redirect_uri=redirect_uri, **kept)
+        return ProviderLogin(transaction=handle, leg=leg)
+
+    async def interrupted(self, provider: str, browser: Browser, state: str) -> str | None:
+        """
+        Return the transaction of a sign-in whose state was claimed before in this browser.
+
+        The process that claimed it may have died before it could answer, and the browser comes again.
+        """
+        table = provider_logins.c
+        async with self._store.reading() as connection:
+            found = await connection.execute(
+                select(table.sealed_leg).where(
+                    table.state_hash == hash_secret(state),
+                    table.provider == provider,
+                    table.browser_hash == browser.digest,
+                    table.claimed_at.is_not(None),
+                    table.expires_at > self._clock(),
+                )
+            )
+            row = found.one_or_none()
+        opened = None if row is None else unseal(derive(state, _PURPOSE), row.sealed_leg, provider)
+        return None if opened is None else str(json.loads(opened)["transaction"])

@@ -1,7 +1,7 @@
 """One identity provider: its metadata, its authorization URL, its tokens and its users."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -43,6 +43,10 @@ from doorward.wire.oauth.server_metadata import (
 )
 
 _METADATA_TTL = 3600.0
+# A provider that rotates refresh tokens has forgotten the old one by the time that it answers:
+# whoever does not wait for the new one has lost the session.
+REFRESH_TIMEOUT = 60.0
+CONSENT = "consent"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +78,8 @@ class ProviderClient:
         self._metadata: SingleFlightCache[str, ServerMetadata] = SingleFlightCache(
             floor=_METADATA_TTL, ceiling=_METADATA_TTL, entries=1, clock=clock
         )
+        # None until a sign-in has shown it.
+        self._consent_gives_refresh_token: bool | None = None
         self.keys = DiscoveredKeys(
             provider.issuer_url, fetcher=fetcher, clock=clock, internal_url=provider.internal_url
         )
@@ -112,8 +118,11 @@ class ProviderClient:
             parameters["nonce"] = leg.nonce
         if self.provider.acr_values:
             parameters["acr_values"] = " ".join(self.provider.acr_values)
-        if leg.prompt is not None:
-            parameters["prompt"] = leg.prompt
+        prompts = [leg.prompt] if leg.prompt else []
+        if self._consent_gives_refresh_token and CONSENT not in prompts:
+            prompts.append(CONSENT)
+        if prompts:
+            parameters["prompt"] = " ".join(prompts)
         parts = urlsplit(metadata.authorization_endpoint)
         # The endpoint may have parameters of its own (RFC 6749 §3.1), but not these.
         own = [
@@ -123,6 +132,25 @@ class ProviderClient:
         ]
         query = urlencode([*own, *parameters.items()], quote_via=quote, safe="")
         return urlunsplit(parts._replace(query=query))
+
+    async def needs_consent(self, leg: AuthorizationLeg, tokens: ProviderTokens) -> bool:
+        """
+        Return whether to send the browser again, with ``prompt=consent``, for a refresh token.
+
+        Some providers issue one only then. A provider that issues none then either is not asked again.
+
+        Raises:
+            ProviderUnavailable: 503.
+
+        Spec: OpenID Connect Core 1.0 §11
+        """
+        if leg.prompt == CONSENT:
+            self._consent_gives_refresh_token = tokens.refresh_token is not None
+        if tokens.refresh_token is not None or self._consent_gives_refresh_token is not None:
+            return False
+        offline = self._facts.authorization_parameters.get("access_type") == "offline"
+        scopes = self._scopes(await self.metadata())
+        return self._is_openid and (offline or self._facts.offline_scope in scopes)
 
     async def redeem(self, code: str, leg: AuthorizationLeg) -> ProviderTokens:
         """
@@ -154,7 +182,8 @@ class ProviderClient:
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         if self._facts.refresh_with_scope:
             form["scope"] = " ".join(self._scopes(await self.metadata()))
-        return await self._request_tokens({**form, **self._facts.refresh_parameters})
+        form |= self._facts.refresh_parameters
+        return await self._request_tokens(form, REFRESH_TIMEOUT)
 
     async def revoke(self, tokens: ProviderTokens) -> None:
         """
@@ -233,16 +262,29 @@ class ProviderClient:
         self, tokens: ProviderTokens, claims: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         """Return the userinfo where the ID token has not got it all; it must be of the same user."""
-        if claims and not self._facts.userinfo:
+        if claims and not (self._facts.userinfo or self._lacks_claims(claims)):
             return {}
         endpoint = (await self.metadata()).userinfo_endpoint
-        if endpoint is None:
+        if endpoint is None and not claims:
             raise ProviderAnswerRefused("neither an id_token nor a userinfo endpoint")
+        if endpoint is None:
+            return {}
         userinfo = await self._get(self._internal(endpoint), tokens)
         # Spec: OpenID Connect Core 1.0 §5.3.2: a token swapped in between would add its claims.
         if claims and userinfo.get("sub") != claims.get("sub"):
             raise ProviderAnswerRefused("sub of the userinfo is not that of the ID token")
         return userinfo
+
+    def _lacks_claims(self, claims: Mapping[str, Any]) -> bool:
+        """
+        Return whether the ID token leaves out what is read from it.
+
+        Spec: OpenID Connect Core 1.0 §5.4: the claims of ``profile`` and ``email`` are in the userinfo.
+        """
+        read = [self._facts.name_claims, self._facts.email_claims]
+        if self.provider.reads_memberships:
+            read.append((self._facts.groups_claim, *self._facts.organization_claims))
+        return any(claims.keys().isdisjoint(names) for names in read)
 
     async def _get(self, url: str, tokens: ProviderTokens) -> Mapping[str, Any]:
         request = FetchRequest(authorization=f"Bearer {tokens.access_token}")
@@ -266,9 +308,11 @@ class ProviderClient:
             raise refusal_of(self.provider.name, value.get("error"), response.status)
         return value
 
-    async def _request_tokens(self, form: Mapping[str, str]) -> ProviderTokens:
+    async def _request_tokens(
+        self, form: Mapping[str, str], longest: float | None = None
+    ) -> ProviderTokens:
         metadata = await self.metadata()
-        request = self._authenticated(metadata, form)
+        request = replace(self._authenticated(metadata, form), timeout=longest)
         response = await self._send(self._internal(metadata.token_endpoint), request)
         return read_tokens(self.provider.name, response, now=self._clock())
 

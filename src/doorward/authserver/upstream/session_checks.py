@@ -9,7 +9,7 @@ from doorward.authserver.admission import ProviderAccount, unmet_conditions
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import provider_sessions
 from doorward.authserver.upstream.accounts import ProviderAccounts
-from doorward.authserver.upstream.provider_client import ProviderClient
+from doorward.authserver.upstream.provider_client import REFRESH_TIMEOUT, ProviderClient
 from doorward.authserver.upstream.refusals import (
     AccountNotAllowed,
     ProviderAnswerRefused,
@@ -23,10 +23,12 @@ from doorward.authserver.upstream.responses import ProviderTokens
 from doorward.authserver.upstream.sessions import ProviderSession, ProviderSessions
 from doorward.net import Clock
 
-# One deadline for everything that is asked of the provider, and for those who wait for the answer.
+# How long a request waits for the provider's answer.
 DEADLINE = 5.0
 # Longer than the deadline: a claim ends by itself only if its process has died.
 _CLAIM = 15.0
+# For a provider that has not answered its refresh by then.
+_LONG_CLAIM = REFRESH_TIMEOUT + _CLAIM
 _POLL = 0.05
 
 _OVER = (ProviderGrantEnded, ProviderRefused, AccountNotAllowed)
@@ -38,7 +40,8 @@ class SessionChecks:
 
     Of all requests, in all processes, one asks. The others wait, and read what it stored. What the
     provider answered is stored before this server issues anything: a provider that rotates refresh
-    tokens has then forgotten the old one, and a crash must not lose the new one.
+    tokens has then forgotten the old one, and a crash must not lose the new one. For the same reason,
+    a refresh goes on after the requests that wait for it have been answered with 503.
     """
 
     def __init__(
@@ -134,8 +137,14 @@ class SessionChecks:
             task.exception()
 
     async def aclose(self) -> None:
-        """Wait for the answers that providers still owe; each has its deadline."""
-        await asyncio.gather(*self._in_flight.values(), return_exceptions=True)
+        """Wait for the answers that providers still owe, until the deadline."""
+        tasks = list(self._in_flight.values())
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=DEADLINE)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     async def _ask(self, session_id: str) -> None:
         async with self._store.reading() as connection:
@@ -144,8 +153,7 @@ class SessionChecks:
             return
         client = self._providers[session.provider]
         try:
-            async with asyncio.timeout(DEADLINE):
-                tokens = await _current_tokens(client, session.tokens, self._clock())
+            tokens = await self._current_tokens(client, session)
             # Stored first: what follows can fail, and the old refresh token is spent.
             await self._sessions.keep_tokens(session.id, tokens)
             async with asyncio.timeout(DEADLINE):
@@ -163,6 +171,10 @@ class SessionChecks:
         except TimeoutError:
             await self._sessions.release(session.id)
             raise ProviderUnavailable(f"session {session.id}: the provider is too slow") from None
+        except asyncio.CancelledError:
+            # The server stops, and the next one must not wait until the claim ends.
+            await self._sessions.release(session.id)
+            raise
         await self._renew(session, client, tokens, account)
 
     async def _renew(
@@ -181,6 +193,24 @@ class SessionChecks:
         async with self._store.writing() as connection:
             await self._sessions.end(connection, session.id, reason)
 
+    async def _current_tokens(
+        self, client: ProviderClient, session: ProviderSession
+    ) -> ProviderTokens:
+        """Return fresh tokens, or the same while they are good and cannot be refreshed."""
+        tokens, now = session.tokens, self._clock()
+        assert tokens is not None, "checked by the caller"
+        if tokens.refresh_token is None:
+            if tokens.expires_at is not None and tokens.expires_at <= now:
+                raise ProviderGrantEnded("no refresh token was issued, and the token has expired")
+            return tokens
+        refreshing = asyncio.create_task(client.refresh(tokens.refresh_token))
+        done, _ = await asyncio.wait([refreshing], timeout=DEADLINE)
+        if not done:
+            await self._sessions.extend_claim(session.id, now + _LONG_CLAIM)
+        fresh = await refreshing
+        # Without a new refresh token, the old one stays valid (RFC 6749 §6).
+        return replace(fresh, refresh_token=fresh.refresh_token or tokens.refresh_token)
+
 
 async def _account_of(
     client: ProviderClient, session: ProviderSession, tokens: ProviderTokens
@@ -193,16 +223,3 @@ async def _account_of(
             raise ProviderGrantEnded(refused.detail) from None
         # It has just been issued: something is wrong there, and not with the user.
         raise
-
-
-async def _current_tokens(
-    client: ProviderClient, tokens: ProviderTokens, now: float
-) -> ProviderTokens:
-    """Return fresh tokens, or the same while they are good and there is no way to refresh them."""
-    if tokens.refresh_token is not None:
-        fresh = await client.refresh(tokens.refresh_token)
-        # Without a new refresh token, the old one stays valid (RFC 6749 §6).
-        return replace(fresh, refresh_token=fresh.refresh_token or tokens.refresh_token)
-    if tokens.expires_at is not None and tokens.expires_at <= now:
-        raise ProviderGrantEnded("the provider issued no refresh token, and its token has expired")
-    return tokens

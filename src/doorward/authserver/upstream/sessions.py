@@ -110,6 +110,15 @@ class ProviderSessions:
             .values(checked_at=now, check_due_at=check_due_at(tokens, now), refreshing_until=None)
         )
 
+    async def extend_claim(self, session_id: str, until: float) -> None:
+        """Keep other processes from asking the provider: this one still waits for its answer."""
+        async with self._store.writing() as connection:
+            await connection.execute(
+                update(provider_sessions)
+                .where(provider_sessions.c.id == session_id)
+                .values(refreshing_until=until)
+            )
+
     async def release(self, session_id: str) -> None:
         """Let another request ask the provider: this one got no answer."""
         async with self._store.writing() as connection:
