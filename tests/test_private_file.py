@@ -13,6 +13,7 @@ import pytest
 from doorward.private_file import (
     Exposed,
     ExposedFolder,
+    create_private_folder,
     left_by_writers,
     read_private,
     replace_private,
@@ -180,3 +181,16 @@ def test_only_files_with_the_name_of_one_under_way_are_left_by_writers(tmp_path:
     found = left_by_writers(tmp_path, ".new-")
 
     assert sorted(path.name for path in found) == [".new-a_bcdefg", ".new-abcdefg1"]
+
+
+def test_a_folder_is_created_with_its_parents_for_this_account_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        create_private_folder(tmp_path / "a" / "b" / "c")
+        # A folder that exists stays as it is.
+        create_private_folder(tmp_path / "a")
+    finally:
+        os.umask(before)
+
+    for folder in ("a", "a/b", "a/b/c"):
+        assert stat.S_IMODE((tmp_path / folder).stat().st_mode) == 0o700

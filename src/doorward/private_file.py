@@ -125,6 +125,21 @@ def left_by_writers(directory: Path, prefix: str) -> list[Path]:
         ]
 
 
+def create_private_folder(folder: Path) -> None:
+    """
+    Create ``folder`` and its missing parents, accessible only by this account.
+
+    Does not look at folders that exist: see ``require_private_folder``.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    # One by one: ``mkdir(parents=True)`` creates the parents with the mode of the umask.
+    for each in reversed((folder, *folder.parents)):
+        if not each.is_dir():
+            each.mkdir(mode=0o700, exist_ok=True)
+
+
 def require_private_folder(path: Path) -> None:
     """
     Return if only this account can change the contents of the folder at ``path``.

@@ -6,6 +6,7 @@ from pathlib import Path
 from doorward.client.storage.folder import create_private_directory
 from doorward.client.storage.open_store import config_directory
 from doorward.errors import ConfigurationError
+from doorward.private_file import create_private_folder
 
 DATABASE = "doorward.db"
 SECRET = "secret"  # noqa: S105 - a file name
@@ -38,7 +39,7 @@ def open_folder(folder: Path, *, fresh: bool) -> Path:
         ConfigurationError: with reason ``data-not-writable``.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        create_private_folder(folder)
         probe = folder / ".probe"
         probe.touch()
         probe.unlink()

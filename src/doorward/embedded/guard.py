@@ -13,6 +13,7 @@ from doorward.errors import ConfigurationError
 from doorward.guard import Guard
 from doorward.guard.scopes import scopes_of
 from doorward.policy import Policy
+from doorward.private_file import create_private_folder
 from doorward.wire.address import origin_of, require_resource
 
 
@@ -133,7 +134,7 @@ def _provider(sign_in: str | IdentityProvider, shared: Mapping[str, Any]) -> Ide
 
 def _data_folder(folder: Path) -> Path:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        create_private_folder(folder)
     except OSError as error:
         raise ConfigurationError(
             "data-folder",

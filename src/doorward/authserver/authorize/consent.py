@@ -168,7 +168,7 @@ def chosen_scopes(form: Parameters, shown: frozenset[str]) -> frozenset[str]:
 class NothingChosen(Exception):
     """The user allowed the application, and left out every scope."""
 
-    say = "Leave at least one permission in, or choose Deny."
+    public = "Leave at least one permission in, or choose Deny."
 
 
 def consent_binding(

@@ -78,7 +78,7 @@ class ConsentEndpoint:
             return await self._complete(transaction, browser, client, session, left)
         except NothingChosen as chosen:
             return await consent_page(
-                services, transaction, client, user, browser, problem=chosen.say
+                services, transaction, client, user, browser, problem=chosen.public
             )
         except FormRefused:
             raise

@@ -93,7 +93,7 @@ class ProviderSignInEndpoint:
                 provider.provider,
                 browser,
                 other_account=other_account,
-                problem=chosen.say,
+                problem=chosen.public,
             )
         await services.transactions.set_consent(handle, browser, left, client_digest(client))
         prompt = _prompt(transaction, other_account=other_account)

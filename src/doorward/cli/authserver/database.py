@@ -10,14 +10,13 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from doorward.authserver.refusals import StoreUnavailable
+from doorward.authserver.store.database_url import file_of, with_driver
 from doorward.authserver.store.engine import Store
 from doorward.cli.problems import UsageProblem
 from doorward.client.refusals import Unreachable
 from doorward.config.load import load_authorization_server
 
 ENVIRONMENT_VARIABLE = "DOORWARD_DATABASE"
-# The drivers that do not block the event loop.
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 DatabaseUrl = Annotated[
     str | None,
@@ -78,23 +77,23 @@ def _url(text: str | None) -> URL:
             f"Add --database URL or --config FILE, or set {ENVIRONMENT_VARIABLE}.",
         )
     try:
-        url = make_url(text)
+        url = with_driver(make_url(text))
     except (ArgumentError, ValueError):
         url = None
-    driver = None if url is None else _DRIVERS.get(url.drivername, url.drivername)
     # The URL is not shown: it can contain a password.
-    if url is None or driver not in _DRIVERS.values() or not url.database:
+    if url is None or not url.database:
         raise UsageProblem(
             "not-a-database-url",
             "The value is not the URL of a SQLite or PostgreSQL database.",
             "Write, for example, sqlite:///doorward.db or postgresql://user@host/doorward.",
         )
-    return url.set(drivername=driver)
+    return url
 
 
 def _require_file(url: URL) -> None:
     # SQLite creates a missing file. A mistyped name would then look like an empty server.
-    if url.drivername == _DRIVERS["sqlite"] and not Path(url.database or "").is_file():
+    file = file_of(url)
+    if file is not None and not file.is_file():
         raise UsageProblem(
             "no-such-database",
             f"The database file {url.database} does not exist.",

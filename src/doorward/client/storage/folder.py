@@ -5,7 +5,12 @@ from pathlib import Path
 
 from doorward.client.storage.lock import try_lock
 from doorward.errors import ConfigurationError
-from doorward.private_file import ExposedFolder, left_by_writers, require_private_folder
+from doorward.private_file import (
+    ExposedFolder,
+    create_private_folder,
+    left_by_writers,
+    require_private_folder,
+)
 from doorward.wire.shell_command import shell_command
 
 HOME_VARIABLE = "DOORWARD_HOME"
@@ -20,10 +25,7 @@ def create_private_directory(directory: Path) -> None:
         ConfigurationError: with reason ``unwritable-store``, or a reason of ``require_private``.
     """
     try:
-        # One by one: ``mkdir(parents=True)`` creates the parents with the mode of the umask.
-        for folder in reversed((directory, *directory.parents)):
-            if not folder.is_dir():
-                folder.mkdir(mode=0o700, exist_ok=True)
+        create_private_folder(directory)
     except OSError as error:
         raise _unwritable(directory, error) from error
     require_private(directory)

@@ -1,11 +1,11 @@
 """Kinds of values that need more than their own text: database URLs, keys, variables."""
 
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from doorward.authserver.store.database_url import file_of, with_driver
 from doorward.config.reading.document import Place
 from doorward.config.reading.kinds import Kind, Schema, Text
 from doorward.config.reading.tables import read_environment
@@ -14,8 +14,6 @@ from doorward.jose.private_key import PrivateKey
 from doorward.tokens import Introspection
 
 _DATABASE = '"sqlite:///doorward.db"'
-# SQLAlchemy's own default drivers wait for the database in the thread of the event loop.
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 
 class FromEnvironment(Kind):
@@ -65,19 +63,18 @@ def database_url(text: str, place: Place) -> URL:
             f"{place} is not the URL of a database.",
             f"Write, for example: {_DATABASE}, or postgresql://user@host/doorward.",
         ) from None
-    driver = _DRIVERS.get(url.drivername, url.drivername)
-    if driver not in _DRIVERS.values():
+    known = with_driver(url)
+    if known is None:
         raise ConfigurationError(
             "unknown-database",
             f"{place} names the database {url.drivername[:40]!r}, which Doorward cannot use.",
             "Use SQLite (sqlite:///doorward.db) or PostgreSQL (postgresql://user@host/doorward).",
         )
-    url = url.set(drivername=driver)
-    if driver == _DRIVERS["sqlite"] and url.database:
-        # Relative to the file, and not to the folder in which the command happens to run.
-        path = place.document.path.parent.absolute() / Path(url.database).expanduser()
-        url = url.set(database=str(path))
-    return url
+    if (file := file_of(known)) is None:
+        return known
+    # Relative to the file, and not to the folder in which the command happens to run.
+    path = place.document.path.parent.absolute() / file.expanduser()
+    return known.set(database=str(path))
 
 
 def introspection_of(*, private_key: str | None = None, **values: Any) -> Introspection:
