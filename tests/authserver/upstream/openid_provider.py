@@ -8,13 +8,14 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlencode, urlsplit
 
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import ECKey, RSAKey
 
 from doorward.net import FetchFailed, FetchRequest, FetchResponse
 from tests.authserver.harness import challenge_of
 
 CLIENT_ID = "doorward-at-the-provider"
 CLIENT_SECRET = "a-secret-that-only-two-parties-know"
+ALGORITHMS = ["RS256", "RS384", "PS256", "ES256", "ES384"]
 
 
 @cache
@@ -50,7 +51,7 @@ class OpenIdProvider:
     thin: bool = False
     offline_needs_consent: bool = False
     broken: FetchResponse | Exception | None = None
-    key: RSAKey = field(default_factory=signing_key)
+    key: RSAKey | ECKey = field(default_factory=signing_key)
     header: dict[str, Any] = field(default_factory=lambda: {"alg": "RS256", "kid": "1"})
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     authorizations: list[dict[str, str]] = field(default_factory=list)
@@ -155,8 +156,12 @@ class OpenIdProvider:
             **({"sub": self.user["sub"]} if self.thin else self.user),
             **self.changed,
         }
+        return self.sign(claims)
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        """Return an ID token with ``claims``, without those that are ``None``."""
         kept = {name: value for name, value in claims.items() if value is not None}
-        return jwt.encode(dict(self.header), kept, self.key, algorithms=["RS256", "RS384", "PS256"])
+        return jwt.encode(dict(self.header), kept, self.key, algorithms=ALGORITHMS)
 
 
 def answered(document: Any, status: int = 200) -> FetchResponse:

@@ -118,11 +118,12 @@ class ProviderClient:
             parameters["nonce"] = leg.nonce
         if self.provider.acr_values:
             parameters["acr_values"] = " ".join(self.provider.acr_values)
-        prompts = [leg.prompt] if leg.prompt else []
-        if self._consent_gives_refresh_token and CONSENT not in prompts:
+        # Beside the preset's own prompt: without a consent, some providers issue no refresh token.
+        prompts = [parameters.get("prompt"), leg.prompt]
+        if self._consent_gives_refresh_token:
             prompts.append(CONSENT)
-        if prompts:
-            parameters["prompt"] = " ".join(prompts)
+        if any(prompts):
+            parameters["prompt"] = " ".join(dict.fromkeys(filter(None, prompts)))
         parts = urlsplit(metadata.authorization_endpoint)
         # The endpoint may have parameters of its own (RFC 6749 §3.1), but not these.
         own = [

@@ -93,7 +93,9 @@ def refusal_of(name: str, error: object, status: int | None = None) -> HttpError
         return ProviderUnavailable(detail)
     if code in _ENDED:
         return ProviderGrantEnded(detail)
-    if code in _REFUSED:
+    # Auth0 answers 401 access_denied to a wrong client secret. With 401, a token endpoint refuses this
+    # server (RFC 6749 §5.2), and a secret that an operator has to replace must not end sessions.
+    if code in _REFUSED and status != 401:
         return ProviderRefused(detail)
     if code == "unknown" and status is not None:
         return ProviderUnavailable(detail)

@@ -73,6 +73,7 @@ LOGTO = Preset(
     sign_in=ProviderSignIn(
         # Logto issues refresh tokens only after a consent.
         authorization_parameters={"prompt": "consent"},
+        algorithms=("ES384", "RS256"),
         organization_claims=("organizations",),
     ),
 )

@@ -79,5 +79,9 @@ ZITADEL = Preset(
         introspection=_DOCS.says(Answer.YES),
         revocation=_DOCS.says(Answer.YES),
     ),
-    sign_in=ProviderSignIn(organization_claims=("urn:zitadel:iam:user:resourceowner:id",)),
+    sign_in=ProviderSignIn(
+        # By default, the ID token has the subject alone.
+        userinfo=True,
+        organization_claims=("urn:zitadel:iam:user:resourceowner:id",),
+    ),
 )
