@@ -1,9 +1,9 @@
-// Drives the TypeScript SDK's client against a server. The errand comes as one JSON document on
-// standard input; each authorization URL goes out as {"event":"authorize","url":…} for somebody
-// with a browser; the record of the journey is the last line of standard output.
+// Drives the TypeScript SDK's client against a server. Each line of standard input is an errand as a
+// JSON document; each authorization URL goes out as {"event":"authorize","url":…} for somebody with a
+// browser; the record of the journey is a line of standard output.
 import { createServer } from "node:http";
 import { once } from "node:events";
-import { text } from "node:stream/consumers";
+import { createInterface } from "node:readline";
 import { readFileSync } from "node:fs";
 import {
   Client,
@@ -112,11 +112,8 @@ function recordingFetch(exchanges) {
   };
 }
 
-const errand = JSON.parse(await text(process.stdin));
-const listener = await listen();
-const host = new Host(errand, listener.redirectUri);
-const exchanges = [];
-const record = { client: `@modelcontextprotocol/client ${VERSION}`, admin_tool_answer: null };
+// Of the errand under way.
+let errand, listener, host, exchanges, record;
 
 function newTransport(options = {}) {
   return new StreamableHTTPClientTransport(new URL(errand.server), {
@@ -169,46 +166,57 @@ function valueOf(result) {
   return structured?.result ?? structured ?? JSON.parse(result.content[0].text);
 }
 
-try {
-  const connection = await connect();
-  record.protocol = connection.client.getNegotiatedProtocolVersion?.() ?? "";
-  record.tools = (await connection.client.listTools()).tools.map((tool) => tool.name);
-  record.total = await call(connection, "add", { a: 2, b: 3 });
-
-  // A host that asks its user before it steps up gets the refusal as an error of its own.
-  const asking = await connect({ onInsufficientScope: "throw" });
+async function travel() {
   try {
-    record.admin_tool_answer = await call(asking, errand.admin_tool, {});
-  } catch (error) {
-    record.scopes_named = InsufficientScopeError.isInstance(error) ? error.requiredScope : null;
-  }
-  await asking.client.close();
-  // A host with the defaults steps up by itself.
-  try {
-    record.admin_tool_answer = await call(connection, errand.admin_tool, {});
-    record.admin_tool_error = null;
-  } catch (error) {
-    record.admin_tool_error = `${error.name}: ${error.message}`;
-  }
+    const connection = await connect();
+    record.protocol = connection.client.getNegotiatedProtocolVersion?.() ?? "";
+    record.tools = (await connection.client.listTools()).tools.map((tool) => tool.name);
+    record.total = await call(connection, "add", { a: 2, b: 3 });
 
-  // This SDK refreshes when the server says 401, so the kept token is made one that is not good.
-  const before = host.held;
-  host.held = { ...before, access_token: `${before.access_token.slice(0, -8)}AAAAAAAA` };
-  record.total_after_refresh = await call(connection, "add", { a: 20, b: 22 });
-  record.access_token_changed = host.held.access_token !== before.access_token;
-  record.refresh_token_changed = host.held.refresh_token !== before.refresh_token;
-  await connection.client.close();
-} catch (error) {
-  record.failed = `${error.stack}`;
+    // A host that asks its user before it steps up gets the refusal as an error of its own.
+    const asking = await connect({ onInsufficientScope: "throw" });
+    try {
+      record.admin_tool_answer = await call(asking, errand.admin_tool, {});
+    } catch (error) {
+      record.scopes_named = InsufficientScopeError.isInstance(error) ? error.requiredScope : null;
+    }
+    await asking.client.close();
+    // A host with the defaults steps up by itself.
+    try {
+      record.admin_tool_answer = await call(connection, errand.admin_tool, {});
+      record.admin_tool_error = null;
+    } catch (error) {
+      record.admin_tool_error = `${error.name}: ${error.message}`;
+    }
+
+    // This SDK refreshes when the server says 401, so the kept token is made one that is not good.
+    const before = host.held;
+    host.held = { ...before, access_token: `${before.access_token.slice(0, -8)}AAAAAAAA` };
+    record.total_after_refresh = await call(connection, "add", { a: 20, b: 22 });
+    record.access_token_changed = host.held.access_token !== before.access_token;
+    record.refresh_token_changed = host.held.refresh_token !== before.refresh_token;
+    await connection.client.close();
+  } catch (error) {
+    record.failed = `${error.stack}`;
+  }
+  // A step-up that was refused again has sent out another browser, for which nobody waited above.
+  for (; host.underWay > 0; host.underWay -= 1) await listener.next();
+  listener.close();
+  record.client_id = host.kept?.client_id ?? "";
+  record.registered = exchanges.some((one) => one.method === "POST" && one.status === 201);
+  record.grants = exchanges
+    .filter((one) => one.status === 200 && one.form.grant_type)
+    .map((one) => one.form.grant_type);
+  record.exchanges = exchanges;
+  say(record);
 }
-// A step-up that was refused again has sent out another browser, for which nobody waited above.
-for (; host.underWay > 0; host.underWay -= 1) await listener.next();
-listener.close();
-record.client_id = host.kept?.client_id ?? "";
-record.registered = exchanges.some((one) => one.method === "POST" && one.status === 201);
-record.grants = exchanges
-  .filter((one) => one.status === 200 && one.form.grant_type)
-  .map((one) => one.form.grant_type);
-record.exchanges = exchanges;
-say(record);
-process.exit(record.failed ? 1 : 0);
+
+for await (const line of createInterface({ input: process.stdin })) {
+  errand = JSON.parse(line);
+  listener = await listen();
+  host = new Host(errand, listener.redirectUri);
+  exchanges = [];
+  record = { client: `@modelcontextprotocol/client ${VERSION}`, admin_tool_answer: null };
+  await travel();
+  if (record.failed) process.exit(1);
+}

@@ -21,6 +21,18 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 LIFE = dt.timedelta(days=2)
 
 
+def client_document(url: str, name: str) -> dict[str, Any]:
+    """Return the document of a native client, which is found at ``url``."""
+    return {
+        "client_id": url,
+        "client_name": f"{name} under test",
+        "redirect_uris": ["http://127.0.0.1/callback", "http://localhost/callback"],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": "none",
+    }
+
+
 class ClientDocuments:
     """Serves one document per client name for as long as its block lasts; counts its readers."""
 
@@ -56,14 +68,7 @@ class ClientDocuments:
 
     def document(self, name: str) -> dict[str, Any]:
         """Return what the client of that name says of itself."""
-        return {
-            "client_id": self.url(name),
-            "client_name": f"{name} under test",
-            "redirect_uris": ["http://127.0.0.1/callback", "http://localhost/callback"],
-            "grant_types": ["authorization_code", "refresh_token"],
-            "response_types": ["code"],
-            "token_endpoint_auth_method": "none",
-        }
+        return client_document(self.url(name), name)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         documents = self

@@ -1,6 +1,5 @@
 """Drive the FastMCP client against a server: ``python -m tests.e2e.drive_fastmcp``."""
 
-import asyncio
 import threading
 import warnings
 import webbrowser
@@ -20,7 +19,7 @@ from mcp.shared.exceptions import MCPError
 
 from tests.e2e.exchanges import Exchanges
 from tests.e2e.form_browser import FormBrowser
-from tests.e2e.journey import Errand, Record, print_record, read_errand
+from tests.e2e.journey import Errand, Record, run_errands
 
 REFUSALS = (MCPError, ToolError, OAuthFlowError, RuntimeError, PermissionError, httpx2.HTTPError)
 
@@ -41,7 +40,7 @@ class InstalledBrowser(webbrowser.BaseBrowser):
 async def travel(errand: Errand) -> Record:
     """Sign in, add, try the admin tool, let the token expire, add again."""
     record = Record(client=f"fastmcp {version('fastmcp')}")
-    browser = FormBrowser(errand.username, errand.password)
+    browser = errand.browser()
     webbrowser.register("form-browser", None, InstalledBrowser(browser), preferred=True)
     exchanges = Exchanges()
     oauth = _oauth(errand)
@@ -103,4 +102,4 @@ def _factory(exchanges: Exchanges) -> Any:
 
 
 if __name__ == "__main__":
-    print_record(asyncio.run(travel(read_errand())))
+    run_errands(travel)

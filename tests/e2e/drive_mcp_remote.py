@@ -1,6 +1,5 @@
 """Drive mcp-remote, as a host that speaks stdio alone does: ``python -m tests.e2e.drive_mcp_remote``."""
 
-import asyncio
 import json
 import os
 import sys
@@ -16,7 +15,7 @@ from mcp.client.stdio import stdio_client
 from mcp.shared.exceptions import MCPError
 
 from tests.e2e.form_browser import BrowserStuck, FormBrowser
-from tests.e2e.journey import Errand, Record, print_record, read_errand
+from tests.e2e.journey import Errand, Record, run_errands
 from tests.e2e.results import value_of
 
 CLIENTS = Path(__file__).parents[1] / "clients"
@@ -69,7 +68,7 @@ async def travel(errand: Errand) -> Record:
     """Sign in, add, try the admin tool, add again."""
     version = json.loads((PACKAGE / "package.json").read_text())["version"]
     record = Record(client=f"mcp-remote {version}")
-    browser = FormBrowser(errand.username, errand.password)
+    browser = errand.browser()
     opener = Opener(browser)
     with tempfile.TemporaryDirectory() as folder, opener.reading() as written:
         try:
@@ -95,4 +94,4 @@ async def travel(errand: Errand) -> Record:
 
 
 if __name__ == "__main__":
-    print_record(asyncio.run(travel(read_errand())))
+    run_errands(travel)

@@ -21,7 +21,7 @@ from pydantic import AnyUrl
 from tests.e2e.callback_listener import CallbackListener
 from tests.e2e.exchanges import Exchanges
 from tests.e2e.form_browser import FormBrowser
-from tests.e2e.journey import Errand, Record, print_record, read_errand
+from tests.e2e.journey import Errand, Record, run_errands
 from tests.e2e.results import value_of
 
 
@@ -80,7 +80,7 @@ def provider_for(
 async def travel(errand: Errand) -> Record:
     """Sign in, add, try the admin tool, let the token expire, add again."""
     record = Record(client=f"mcp {version('mcp')}")
-    browser = FormBrowser(errand.username, errand.password)
+    browser = errand.browser()
     exchanges, storage = Exchanges(), Storage()
     async with AsyncExitStack() as stack:
         stack.callback(browser.close)
@@ -121,4 +121,4 @@ async def travel(errand: Errand) -> Record:
 
 
 if __name__ == "__main__":
-    print_record(asyncio.run(travel(read_errand())))
+    run_errands(travel)

@@ -33,16 +33,27 @@ class FormBrowser:
     http to loopback, as Chromium and Firefox do. ``Origin: null`` goes out from pages with
     ``Referrer-Policy: no-referrer``, because that is what real browsers send from them. With
     ``delivers`` off, the redirect URI is not asked for: whoever holds the walk has its answer.
+    Where identity providers are offered, ``provider`` is chosen. ``internet`` is where all https hosts
+    are reached: ``https://a.example/b`` at ``<internet>/a.example/b``.
     """
 
     def __init__(
-        self, username: str, password: str, *, decision: str = "allow", delivers: bool = True
+        self,
+        username: str,
+        password: str,
+        *,
+        decision: str = "allow",
+        delivers: bool = True,
+        provider: str | None = None,
+        internet: str | None = None,
     ) -> None:
         self.username = username
         self.walks: list[Walk] = []
         self._password = password
         self._decision = decision
         self._delivers = delivers
+        self._provider = provider
+        self._internet = internet
         self._cookies: dict[str, dict[str, str]] = {}
         self._client = httpx2.Client(follow_redirects=False, trust_env=False, timeout=20)
 
@@ -107,6 +118,8 @@ class FormBrowser:
             # Node oidc-provider asks for consent with one button, and none to say no.
             if self._decision == "allow" and form.fields.get("prompt") == "consent":
                 return form, "consent", form.fields
+            if self._provider is not None and form.action.endswith(f"/sign-in/{self._provider}"):
+                return form, "provider", form.fields
         raise BrowserStuck(f"HTTP {status}, a page without a way on: {page.title!r}")
 
     def _deliver(self, target: str) -> None:
@@ -139,12 +152,17 @@ class FormBrowser:
         }
         if jar:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in jar.items())
-        response = self._client.request(method, url, data=data, headers=sent)
+        response = self._client.request(method, self._reached_at(url), data=data, headers=sent)
         # The library's own jar would hold back Secure cookies on http loopback; ours is the jar.
         self._client.cookies.clear()
         for line in response.headers.get_list("set-cookie"):
             _keep(jar, line)
         return response
+
+    def _reached_at(self, url: str) -> str:
+        if self._internet is None or not url.startswith("https://"):
+            return url
+        return f"{self._internet}/{url.removeprefix('https://')}"
 
 
 def _keep(jar: dict[str, str], line: str) -> None:

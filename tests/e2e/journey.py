@@ -1,7 +1,9 @@
 """The journey that every stock client makes, and the record of it that a driver prints."""
 
+import asyncio
 import json
 import sys
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,7 +13,12 @@ from tests.e2e.form_browser import FormBrowser
 
 @dataclass(frozen=True, kw_only=True)
 class Errand:
-    """What a driver is asked to do; it comes as JSON on standard input, so no password is in argv."""
+    """
+    What a driver is asked to do; it comes as JSON on standard input, so no password is in argv.
+
+    ``provider`` is the identity provider to choose where several are offered, and ``internet`` where
+    simulated hosts are reached.
+    """
 
     server: str
     username: str
@@ -20,6 +27,14 @@ class Errand:
     admin_tool: str
     client_metadata_url: str | None = None
     client_id: str | None = None
+    provider: str | None = None
+    internet: str | None = None
+
+    def browser(self) -> FormBrowser:
+        """Return the browser of the person who signs in."""
+        return FormBrowser(
+            self.username, self.password, provider=self.provider, internet=self.internet
+        )
 
 
 @dataclass
@@ -55,11 +70,8 @@ class Record:
         self.answers = [sorted(walk.answer) for walk in browser.walks]
 
 
-def read_errand() -> Errand:
-    """Return the errand on standard input."""
-    return Errand(**json.load(sys.stdin))
-
-
-def print_record(record: Record) -> None:
-    """Print the record as the last line of standard output."""
-    print(json.dumps(asdict(record)), flush=True)
+def run_errands(travel: Callable[[Errand], Coroutine[Any, Any, Record]]) -> None:
+    """Travel once for each line of standard input, and print each record as a line."""
+    for line in sys.stdin:
+        record = asyncio.run(travel(Errand(**json.loads(line))))
+        print(json.dumps(asdict(record)), flush=True)

@@ -45,13 +45,13 @@ def started(
     listener = threading.Thread(target=_listen, args=(process, process.stderr), daemon=True)
     listener.start()
     # A child that hangs would hang the reader of its output too, so a clock of its own ends it.
-    end = threading.Timer(longest, _kill_group, [process])
+    end = threading.Timer(longest, kill, [process])
     end.start()
     try:
         yield process
     finally:
         end.cancel()
-        _kill_group(process)
+        kill(process)
         process.wait()
         listener.join(5)
         for pipe in (process.stdin, process.stdout, process.stderr):
@@ -59,7 +59,8 @@ def started(
             pipe.close()
 
 
-def _kill_group(process: Process) -> None:
+def kill(process: Process) -> None:
+    """Kill a child with all its children."""
     # Also if the child itself has ended: its own children may not have.
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -157,6 +157,13 @@ class Simulator(OpenIdProvider):
 
     # What a server does there.
 
+    def is_meant(self, fields: dict[str, str], authorization: str | None) -> bool:
+        """Return whether a request is of this provider's client, or shows one of its tokens."""
+        kind, _, shown = (authorization or "").partition(" ")
+        if kind == "Basic":
+            return _name_and_secret(shown)[0] == self.client_id
+        return shown in self._access or fields.get("client_id") == self.client_id
+
     async def send(self, url: str, request: FetchRequest, *, limit: int = 0) -> FetchResponse:
         """Return the response of one of the provider's URLs; 404 for all others."""
         form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
@@ -295,14 +302,18 @@ class Simulator(OpenIdProvider):
             shown = (form.get("client_id"), form.get("client_secret"))
         else:
             method = "client_secret_basic"
-            name, _, secret = base64.b64decode(header.partition(" ")[2]).decode().partition(":")
-            shown = (unquote_plus(name), unquote_plus(secret))
+            shown = _name_and_secret(header.partition(" ")[2])
         expected = (self.client_id, self.client_secret)
         return method in self.facts.client_auth and shown == expected
 
     def _endpoint(self, name: str) -> tuple[str, dict[str, str]]:
         parts = urlsplit(str(self.facts.metadata[name]))
         return parts._replace(query="").geturl(), dict(parse_qsl(parts.query))
+
+
+def _name_and_secret(encoded: str) -> tuple[str, str]:
+    name, _, secret = base64.b64decode(encoded).decode().partition(":")
+    return unquote_plus(name), unquote_plus(secret)
 
 
 _SHOWN = ("error", "error_description", "error_uri")

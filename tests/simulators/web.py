@@ -44,7 +44,11 @@ class SimulatedInternet:
             host, _, path = path.lstrip("/").partition("/")
             path = "/" + path
         body = await request.body()
-        for one in self._hosts.get(host, ()):
+        fields = {**request.query_params, **dict(parse_qsl(body.decode()))}
+        shown = request.headers.get("authorization")
+        # Two providers can share a host: the client and its token tell which one is meant.
+        found = self._hosts.get(host, [])
+        for one in [one for one in found if one.is_meant(fields, shown)] or found:
             url = f"{urlsplit(one.issuer).scheme}://{host}{path}"
             asked = f"{url}?{request.url.query}" if request.url.query else url
             if answer := await _answer_of(one, request, url, asked, body):
@@ -56,10 +60,6 @@ async def _answer_of(
     one: Simulator, request: Request, url: str, asked: str, body: bytes
 ) -> Response | None:
     if url == str(one.facts.metadata["authorization_endpoint"]).partition("?")[0]:
-        # Two providers can share an endpoint: the client id tells which one is meant.
-        query = dict(parse_qsl(request.url.query))
-        if query.get("client_id") != one.client_id:
-            return None
         return _page(one, asked) if request.method == "GET" else _signed_in(one, asked, body)
     sent = FetchRequest(
         method=request.method,
