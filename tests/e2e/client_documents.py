@@ -39,7 +39,7 @@ class ClientDocuments:
     def __init__(self, folder: Path, names: Iterable[str]) -> None:
         self.authority = folder / "authority.pem"
         chain, key = folder / "server.pem", folder / "server.key"
-        _make_certificates(self.authority, chain, key)
+        make_certificates(self.authority, chain, key)
         self.reads: list[str] = []
         self._names = tuple(names)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -91,7 +91,8 @@ class ClientDocuments:
         return Handler
 
 
-def _make_certificates(authority: Path, chain: Path, key: Path) -> None:
+def make_certificates(authority: Path, chain: Path, key: Path) -> None:
+    """Write an authority, and a certificate of localhost with its key."""
     root_key, leaf_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     root_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "An authority for one test")])
     root = (

@@ -11,7 +11,7 @@ from doorward.authserver import IdentityProvider
 from doorward.identity import Identity
 from doorward.net import FetchFailed, FetchResponse
 from tests.authserver.upstream.openid_provider import CLIENT_SECRET, answered
-from tests.e2e.client_documents import client_document
+from tests.e2e.client_documents import client_document, make_certificates
 from tests.e2e.guarded import READ
 from tests.e2e.journey import Errand
 from tests.e2e.processes import free_port
@@ -80,12 +80,21 @@ class EveryProvider:
         return Errand(**{**settings, **changes})
 
     @contextmanager
+    def providers_over_tls(self) -> Iterator[int]:
+        """Serve the providers over TLS as well, for a browser that reads host names; give the port."""
+        names = ("authority.pem", "server.pem", "server.key")
+        authority, chain, key = (self._folder / name for name in names)
+        make_certificates(authority, chain, key)
+        with listening(self._providers, certificate=(chain, key)) as base:
+            yield int(base.rpartition(":")[2])
+
+    @asynccontextmanager
+    async def _providers(self, _base: str) -> AsyncIterator[Application]:
+        yield SimulatedInternet(self.simulators.values()).app
+
+    @contextmanager
     def running(self) -> Iterator[None]:
         """Serve the providers and the server."""
-
-        @asynccontextmanager
-        async def providers(_base: str) -> AsyncIterator[Application]:
-            yield SimulatedInternet(self.simulators.values()).app
 
         @asynccontextmanager
         async def server(_base: str) -> AsyncIterator[Application]:
@@ -94,7 +103,7 @@ class EveryProvider:
             yield guard.protect(tools.asgi)
             await guard.authorization_server.aclose()
 
-        with listening(providers) as self.internet, listening(server, self.port):
+        with listening(self._providers) as self.internet, listening(server, self.port):
             yield
 
     def _tools(self) -> McpServer:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -15,18 +16,33 @@ Application = Callable[..., Any]
 
 @contextmanager
 def listening(
-    build: Callable[[str], AbstractAsyncContextManager[Application]], port: int = 0
+    build: Callable[[str], AbstractAsyncContextManager[Application]],
+    port: int = 0,
+    *,
+    certificate: tuple[Path, Path] | None = None,
 ) -> Iterator[str]:
-    """Serve what ``build`` makes for a base URL, on ``port`` or a free one; give that URL."""
+    """
+    Serve what ``build`` makes for a base URL, on ``port`` or a free one; give that URL.
+
+    ``certificate`` is a file with the certificate and one with its key, for https.
+    """
     sockets = listen(port)
-    base = f"http://localhost:{sockets[0].getsockname()[1]}"
+    scheme = "http" if certificate is None else "https"
+    base = f"{scheme}://localhost:{sockets[0].getsockname()[1]}"
+    chain, key = certificate or (None, None)
     ready = threading.Event()
     server: list[uvicorn.Server] = []
 
     async def serve() -> None:
         async with build(base) as app:
             config = uvicorn.Config(
-                app, log_config=None, access_log=False, loop="asyncio", lifespan="off"
+                app,
+                log_config=None,
+                access_log=False,
+                loop="asyncio",
+                lifespan="off",
+                ssl_certfile=chain,
+                ssl_keyfile=key,
             )
             server.append(uvicorn.Server(config))
             ready.set()

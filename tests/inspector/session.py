@@ -16,6 +16,14 @@ from tests.pages.browser import chromium, new_page
 ONLY_THIS_MACHINE = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE [::1]"
 )
+
+
+def hosts_at(port: int) -> tuple[str, ...]:
+    """Return the arguments with which all https hosts are this machine, at ``port``."""
+    rules = f"MAP *:443 127.0.0.1:{port}, MAP *:9443 127.0.0.1:{port}, "
+    return ONLY_THIS_MACHINE.replace("MAP * ~", f"{rules}MAP * ~"), "--ignore-certificate-errors"
+
+
 WINDOW: ViewportSize = {"width": 1280, "height": 660}
 MOST_PAGES = 6
 PATIENCE = 30_000.0  # milliseconds
@@ -35,13 +43,15 @@ class Session:
     """
     What one person does; ``visited`` are the pages that they were shown on the way to signing in.
 
-    ``picture`` is called with a name wherever there is something to see.
+    ``picture`` is called with a name wherever there is something to see. ``provider`` is the identity
+    provider to choose where several are offered.
     """
 
     page: Page
     inspector: RunningInspector
     picture: Picture = lambda _name: None
     visited: list[str] = field(default_factory=list)
+    provider: str = ""
 
     def connect(self, server: str, username: str, password: str) -> None:
         """
@@ -124,6 +134,9 @@ class Session:
         else:
             name = "consent"
             button = self.page.locator("button[name=decision][value=allow], button[name=accept]")
+            if not button.count() and self.provider:
+                name = "provider"
+                button = self.page.locator(f"form[action$='/sign-in/{self.provider}'] button")
         if not button.count():
             raise SessionStuck(f"a page without a way on: {self.page.title()!r}")
         if name in self.visited:
@@ -195,9 +208,9 @@ class Session:
 
 
 @contextlib.contextmanager
-def browsing() -> Iterator[Browser]:
-    """Start a Chromium that knows no other machine."""
-    with chromium(ONLY_THIS_MACHINE) as browser:
+def browsing(*arguments: str) -> Iterator[Browser]:
+    """Start a Chromium that knows no other machine, with more ``arguments``."""
+    with chromium(*(arguments or (ONLY_THIS_MACHINE,))) as browser:
         yield browser
 
 

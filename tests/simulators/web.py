@@ -17,7 +17,7 @@ PASSWORD = "what every simulated person types"
 
 _PAGE = """<!doctype html><html lang="en"><title>Sign in · {name}</title><h1>{name}</h1>
 <form method="post" action="{action}"><label>Account <input name="username"></label>
-<label>Password <input type="password" name="password"></label><button>Sign in</button></form>"""
+<label>Password <input type="password" name="password"></label><button type="submit">Sign in</button></form>"""
 
 
 class SimulatedInternet:
