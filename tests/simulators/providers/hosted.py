@@ -233,7 +233,12 @@ OCI = SimulatedProvider(
     documents=(openid_url(_IDCS),),
     settings={"internal_url": _IDCS},
     source="a recorded document of an identity domain (2026); docs.oracle.com, OCI IAM OAuth flows",
-    assumed=("rotation", "error bodies"),
+    assumed=("rotation", "error bodies", "which claims userinfo has"),
+    # sub is the login name, and user_id the account.
+    claims={
+        **JANE,
+        "openid": {"sub": "jane", "user_id": "5f1c0a7b2d3e4f60", "user_displayname": "Jane Doe"},
+    },
     scopes=_OFFLINE | {"groups", "urn:opc:idm:__myscopes__"},
     unknown_scopes="invalid_scope",
     at_hash=True,
