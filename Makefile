@@ -9,7 +9,7 @@ export UV_PYTHON_DOWNLOADS := never
 # more than the tests of it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo keycloak keycloak-dist test test-fast adapters-oldest lint commit-subjects format bench docs pictures wheel-test setup clean
+.PHONY: demo keycloak keycloak-dist test test-soak test-fast adapters-oldest lint commit-subjects format bench docs pictures wheel-test setup clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -46,8 +46,11 @@ test: setup tests/clients/node_modules/.installed ## run all tests
 	@# Ahead of the tests, each of which may take two minutes: without Java they are skipped and say so.
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory keycloak-dist || true; fi
 	$(RUN) pytest -q -n 2 --dist worksteal -m "not e2e"
-	$(RUN) pytest -q -m e2e
+	$(RUN) pytest -q -m "e2e and not soak"
 	@$(MAKE) --no-print-directory adapters-oldest wheel-test
+
+test-soak: setup tests/clients/node_modules/.installed ## sign every client in at every identity provider, simulated
+	$(RUN) pytest -q -m e2e tests/e2e/test_sign_in_per_provider.py tests/inspector/test_every_provider.py
 
 test-fast: setup ## run the fast layer: no end-to-end and no slow tests
 	$(RUN) pytest -q -n 2 --dist worksteal -m "not e2e and not slow" --hypothesis-profile fast
