@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
+from sqlalchemy.sql import ClauseElement
 
 ROOT = Path(__file__).parents[2]
 WITH, WITHOUT = "with its defence", "without its defence"
@@ -29,8 +30,8 @@ class Defence:
     """
     Conditions of one function, and what stands in their place once the defence is removed.
 
-    ``function`` is ``module:qualified.name``. Each condition must be in its source exactly once, so a
-    defence that moves or changes is noticed.
+    ``function`` is ``module:qualified.name``, of a function or of a statement that a module keeps.
+    Each condition must be in its source exactly once, so a defence that moves or changes is noticed.
     """
 
     function: str
@@ -39,15 +40,17 @@ class Defence:
     @property
     def file(self) -> str:
         """The file of the function, from the root of the repository."""
-        return str(Path(inspect.getsourcefile(self._found()) or "").relative_to(ROOT))
+        return str(
+            Path(inspect.getsourcefile(self._found() or self._module()) or "").relative_to(ROOT)
+        )
 
     def remove(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Replace the conditions for the length of a test, in every place that calls the function."""
         function = self._found()
-        source = textwrap.dedent(inspect.getsource(function))
-        for condition, instead in self.conditions.items():
-            assert source.count(condition) == 1, f"{self.function} has not got {condition!r} once"
-            source = source.replace(condition, instead)
+        if function is None:
+            self._compose_again(monkeypatch)
+            return
+        source = self._without(textwrap.dedent(inspect.getsource(function)))
         tree = ast.parse(source)
         defined = tree.body[0]
         assert isinstance(defined, ast.FunctionDef | ast.AsyncFunctionDef)
@@ -56,11 +59,32 @@ class Defence:
         exec(compile(tree, self.function, "exec"), {**function.__globals__}, made)
         monkeypatch.setattr(function, "__code__", made[function.__name__].__code__)
 
-    def _found(self) -> FunctionType:
-        module, _, path = self.function.partition(":")
-        found: Any = import_module(module)
-        for name in path.split("."):
+    def _without(self, source: str) -> str:
+        for condition, instead in self.conditions.items():
+            assert source.count(condition) == 1, f"{self.function} has not got {condition!r} once"
+            source = source.replace(condition, instead)
+        return source
+
+    def _compose_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        module, name = self._module(), self.function.partition(":")[2]
+        source = inspect.getsource(module)
+        (assigned,) = (
+            one.value
+            for one in ast.parse(source).body
+            if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == name
+        )
+        statement = self._without(ast.get_source_segment(source, assigned) or "")
+        monkeypatch.setattr(module, name, eval(f"({statement})", vars(module)))
+
+    def _module(self) -> ModuleType:
+        return import_module(self.function.partition(":")[0])
+
+    def _found(self) -> FunctionType | None:
+        found: Any = self._module()
+        for name in self.function.partition(":")[2].split("."):
             found = inspect.getattr_static(found, name)
+        if isinstance(found, ClauseElement):
+            return None
         if isinstance(found, property):
             found = found.fget
         found = inspect.unwrap(getattr(found, "__func__", found))

@@ -14,7 +14,7 @@ from tests.ledger import proves
 
 _REDIRECT_URI = "doorward.wire.oauth.redirect_uri:problem_with"
 _CHECKS = "doorward.authserver.authorize.checks"
-_CLAIM_CODE = "doorward.authserver.grants.codes:claim_code"
+_CLAIM_CODE = "doorward.authserver.grants.codes:_CLAIM"
 _ROTATE = "doorward.authserver.grants.refresh_tokens"
 EVIL_VERIFIER = "the-verifier-of-somebody-who-has-stolen-a-code"
 
@@ -84,7 +84,7 @@ async def test_an_ambiguous_redirect_uri_cannot_be_registered(
 @attack(
     "The attacker has stolen a code, and redeems it without the verifier of the client.",
     "CVE-2025-4144",
-    Defence(_CLAIM_CODE, {"table.challenge == presented.challenge,": ""}),
+    Defence(_CLAIM_CODE, {'codes.c.challenge == bindparam("the_challenge"),': ""}),
 )
 async def test_a_stolen_code_is_worth_nothing_without_its_verifier(
     harness: AuthServerHarness,
@@ -120,7 +120,7 @@ async def test_a_request_without_a_challenge_gets_no_code(harness: AuthServerHar
 @attack(
     "The attacker has a code and its verifier from a log, and redeems the code a second time.",
     "CVE-2026-53518",
-    Defence(_CLAIM_CODE, {"table.claimed_at.is_(None),": ""}),
+    Defence(_CLAIM_CODE, {"codes.c.claimed_at.is_(None),": ""}),
 )
 async def test_a_code_is_redeemed_once(harness: AuthServerHarness) -> object:
     client = (await harness.register())["client_id"]
@@ -157,7 +157,7 @@ async def test_a_client_with_a_secret_refreshes_with_its_secret(
     "The attacker and the client use one refresh token at the same moment, and each gets a family of"
     " tokens of its own.",
     "CVE-2026-1035",
-    Defence(f"{_ROTATE}:rotate", {", refresh_tokens.c.rotated_at.is_(None)": ""}),
+    Defence(f"{_ROTATE}:_ROTATE", {", refresh_tokens.c.rotated_at.is_(None)": ""}),
     Defence(
         "doorward.authserver.token.refresh_grant:_exchange",
         {"if kept.rotated_at is not None:": "if False:"},
@@ -179,7 +179,7 @@ async def test_concurrent_refreshes_lead_to_one_family(harness: AuthServerHarnes
 @attack(
     "The attacker has a refresh token that the client has used already, and uses it again.",
     "CVE-2026-53518, RFC 9700 §4.14",
-    Defence(f"{_ROTATE}:rotate", {", refresh_tokens.c.rotated_at.is_(None)": ""}),
+    Defence(f"{_ROTATE}:_ROTATE", {", refresh_tokens.c.rotated_at.is_(None)": ""}),
     Defence(
         "doorward.authserver.token.refresh_grant:_exchange",
         {"if kept.rotated_at is not None:": "if False:"},
@@ -200,7 +200,7 @@ async def test_a_used_refresh_token_is_worth_nothing(harness: AuthServerHarness)
     "CVE-2026-96547",
     Defence("doorward.authserver.authorize.consent:grantable_scopes", {" & user.scopes": ""}),
     Defence(
-        "doorward.authserver.token.code_grant:redeem_code",
+        "doorward.authserver.token.code_grant:_tokens",
         {"grant.scopes & user.scopes": "grant.scopes"},
     ),
 )

@@ -44,6 +44,7 @@ from doorward.authserver.responses import (
 )
 from doorward.authserver.services import Services
 from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.cleanup import Cleanup
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.revoked_tokens import read_revoked
 from doorward.authserver.token.endpoint import TokenEndpoint
@@ -118,6 +119,7 @@ class AuthorizationServer:
             settings=settings,
             clock=clock,
             store=store,
+            cleanup=Cleanup(store, clock),
             keys=keys,
             access_tokens=AccessTokens(keys, settings, clock),
             users=self.users,
@@ -234,6 +236,7 @@ class AuthorizationServer:
         await self.services.client_assertions.aclose()
         await self.services.session_checks.aclose()
         await self.services.session_revocation.aclose()
+        await self.services.cleanup.aclose()
         await self.services.store.aclose()
 
 

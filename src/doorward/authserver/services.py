@@ -12,6 +12,7 @@ from doorward.authserver.keys.sealing_keys import SealingKeys
 from doorward.authserver.keys.signing_keys import KeyRing
 from doorward.authserver.rate_limits import RateLimits
 from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.cleanup import Cleanup
 from doorward.authserver.store.engine import Store
 from doorward.authserver.upstream.accounts import ProviderAccounts
 from doorward.authserver.upstream.logins import ProviderLogins
@@ -33,6 +34,7 @@ class Services:
     settings: AuthServerSettings
     clock: Clock
     store: Store
+    cleanup: Cleanup
     keys: KeyRing
     access_tokens: AccessTokens
     users: Users

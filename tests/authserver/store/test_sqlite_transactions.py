@@ -149,6 +149,7 @@ async def test_a_lock_that_is_never_released_is_a_503_by_the_deadline(
 
     other.execute("ROLLBACK")
     other.close()
+    monkeypatch.undo()
     assert await kept(store) == set()
     assert await store.write(adding("b")) == ("b",)
 

@@ -22,6 +22,7 @@ from doorward.authserver.pages import pages
 from doorward.authserver.refusals import AccessDenied, ConsentRequired
 from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.grants import create_grant
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User
@@ -53,12 +54,15 @@ async def remembered_scopes(
     A request that already led to a code is new again. Otherwise its URL, kept by somebody, would
     look like one that the user has just started.
     """
-    async with services.store.reading() as connection:
+
+    async def read(connection: Connection) -> frozenset[str]:
         if await codes.challenge_was_used(connection, authorization):
             return frozenset()
         return await consents.remembered_scopes(
             connection, user.id, client, authorization.redirect_uri, authorization.resource
         )
+
+    return await services.store.read(read)
 
 
 def require_page_allowed(authorization: AuthorizationRequest, user: User) -> None:
@@ -102,7 +106,8 @@ async def complete_authorization(
         if authorization.scopes and not scopes:
             raise AccessDenied(f"user {user.id} holds none of the scopes that were agreed to")
     now = services.clock()
-    async with services.store.writing() as connection:
+
+    async def write(connection: Connection) -> tuple[str, str]:
         if claim is not None:
             transaction, browser = claim
             await services.transactions.claim(connection, transaction.handle, browser, user.id)
@@ -130,6 +135,9 @@ async def complete_authorization(
             provider_session_id=provider_session_id,
         )
         code = await codes.issue_code(connection, services.settings, authorization, grant_id, now)
+        return grant_id, code
+
+    grant_id, code = await services.store.write(write)
     services.record_event(
         "code.issued", client_id=authorization.client_id, user=user.id, grant=grant_id
     )

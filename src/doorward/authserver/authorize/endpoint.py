@@ -44,6 +44,7 @@ class AuthorizeEndpoint:
         settings = self._services.settings
         peer = address_key(request, settings.trusted_proxies)
         self._services.limits.count(settings.limits.authorizations_per_address, "authorize", peer)
+        self._services.cleanup.start_if_due()
         parameters = _parameters(request)
         # Client and redirect URI are checked first. Until both are valid, errors are shown on a page
         # here and nothing is redirected.

@@ -104,6 +104,8 @@ class ClientAssertions:
 
     async def _claim(self, client_id: str, jti: str, expires_at: float) -> None:
         now = self._clock()
-        async with self._store.writing() as connection:
-            if not await claim_assertion(connection, client_id, jti, expires_at, now):
-                raise InvalidClient("the assertion was used before")
+        is_new = await self._store.write(
+            lambda connection: claim_assertion(connection, client_id, jti, expires_at, now)
+        )
+        if not is_new:
+            raise InvalidClient("the assertion was used before")

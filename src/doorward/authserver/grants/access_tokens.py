@@ -114,4 +114,4 @@ class AccessTokens:
     async def revoke(self, connection: Connection, claims: Mapping[str, Any]) -> None:
         """Revoke one token: keep it on the list of revoked tokens until it expires."""
         until = {str(claims["jti"]): float(claims["exp"])}
-        await add_revoked_tokens(connection, until, self._clock())
+        await add_revoked_tokens(connection, until)

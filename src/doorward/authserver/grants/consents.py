@@ -1,21 +1,29 @@
 """Consents: the scopes that a user allowed, per client, redirect URI and resource."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from hashlib import sha256
 
-from sqlalchemy import ColumnElement, Table, delete, select
+from sqlalchemy import Insert, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.clients.registry import Client
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.grants import revoke_grants
 from doorward.authserver.store.schema import consents, grants
 from doorward.wire.oauth.redirect_uri import without_port
 
-_INSERT: Mapping[str, Callable[[Table], postgresql.Insert | sqlite.Insert]] = {
-    "postgresql": postgresql.insert,
-    "sqlite": sqlite.insert,
+_FIND = select(consents).where(consents.c.digest == bindparam("the_digest"))
+
+
+def _remember(statement: postgresql.Insert | sqlite.Insert) -> Insert:
+    changed = {name: statement.excluded[name] for name in ("scopes", "shown", "given_at")}
+    return statement.on_conflict_do_update(index_elements=["digest"], set_=changed)
+
+
+_REMEMBER = {
+    "postgresql": _remember(postgresql.insert(consents)),
+    "sqlite": _remember(sqlite.insert(consents)),
 }
 
 
@@ -31,21 +39,18 @@ def client_digest(client: Client) -> bytes:
 
 
 async def remembered_scopes(
-    connection: AsyncConnection, user_id: str, client: Client, redirect_uri: str, resource: str
+    connection: Connection, user_id: str, client: Client, redirect_uri: str, resource: str
 ) -> frozenset[str]:
     """Return the scopes that need no new consent; none if the client's metadata has changed."""
-    row = (
-        await connection.execute(
-            select(consents).where(_key(user_id, client.client_id, redirect_uri, resource))
-        )
-    ).one_or_none()
+    digest = consent_digest(user_id, client.client_id, redirect_uri, resource)
+    row = (await connection.execute(_FIND, {"the_digest": digest})).one_or_none()
     if row is None or row.shown != client_digest(client):
         return frozenset()
     return frozenset(row.scopes)
 
 
 async def remember(
-    connection: AsyncConnection,
+    connection: Connection,
     *,
     user_id: str,
     client: Client,
@@ -67,19 +72,19 @@ async def remember(
         "given_at": now,
     }
     digest = consent_digest(user_id, client.client_id, redirect_uri, resource)
-    kept = _INSERT[connection.dialect.name](consents).values(
-        digest=digest,
-        user_id=user_id,
-        client_id=client.client_id,
-        redirect_uri=without_port(redirect_uri),
-        resource=resource,
+    row = {
+        "digest": digest,
+        "user_id": user_id,
+        "client_id": client.client_id,
+        "redirect_uri": without_port(redirect_uri),
+        "resource": resource,
         **answer,
-    )
+    }
     # One statement: two consents at the same time must both succeed.
-    await connection.execute(kept.on_conflict_do_update(index_elements=["digest"], set_=answer))
+    await connection.execute(_REMEMBER[connection.dialect.name], row)
 
 
-async def withdraw(connection: AsyncConnection, user_id: str, client_id: str, now: float) -> None:
+async def withdraw(connection: Connection, user_id: str, client_id: str, now: float) -> None:
     """Delete a user's consents for one client, and revoke all tokens of it."""
     theirs = (grants.c.user_id == user_id) & (grants.c.client_id == client_id)
     await revoke_grants(connection, theirs, "consent-withdrawn", now)
@@ -94,7 +99,3 @@ def consent_digest(user_id: str, client_id: str, redirect_uri: str, resource: st
     # the same text, and one client would get the consent of the other.
     parts = [user_id, client_id, without_port(redirect_uri), resource]
     return sha256(json.dumps(parts).encode()).digest()
-
-
-def _key(user_id: str, client_id: str, redirect_uri: str, resource: str) -> ColumnElement[bool]:
-    return consents.c.digest == consent_digest(user_id, client_id, redirect_uri, resource)

@@ -4,17 +4,40 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import String, and_, bindparam, insert, or_, select, update
 
 from doorward.authserver.grants.authorization_request import AuthorizationRequest
 from doorward.authserver.keys.secrets import hash_secret, new_secret
 from doorward.authserver.refusals import FormRefused
 from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import transactions
 from doorward.authserver.users.cookies import Browser
 from doorward.net.clock import CLOCK_SKEW, Clock
+
+_OPEN = (
+    transactions.c.handle_hash == bindparam("handle"),
+    transactions.c.browser_hash == bindparam("browser"),
+    transactions.c.finished_at.is_(None),
+    transactions.c.expires_at > bindparam("now"),
+    # A clock that is set back by more than a minute must not revive old requests.
+    transactions.c.created_at <= bindparam("not_after"),
+)
+_CREATE = insert(transactions)
+_FIND = select(transactions).where(*_OPEN)
+_USER = bindparam("the_user", type_=String)
+_CLAIM = (
+    update(transactions)
+    .where(
+        *_OPEN,
+        or_(
+            transactions.c.user_id == _USER, and_(transactions.c.user_id.is_(None), _USER.is_(None))
+        ),
+    )
+    .values(finished_at=bindparam("now"))
+    .returning(transactions.c.handle_hash)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,18 +94,15 @@ class Transactions:
         """Store a request, and return it with its handle."""
         handle = new_secret()
         now = self._clock()
-        async with self._store.writing() as connection:
-            await connection.execute(delete(transactions).where(transactions.c.expires_at <= now))
-            await connection.execute(
-                insert(transactions).values(
-                    handle_hash=hash_secret(handle),
-                    browser_hash=browser.digest,
-                    request=authorization.to_json(),
-                    user_id=user_id,
-                    created_at=now,
-                    expires_at=now + self._life,
-                )
-            )
+        row = {
+            "handle_hash": hash_secret(handle),
+            "browser_hash": browser.digest,
+            "request": authorization.to_json(),
+            "user_id": user_id,
+            "created_at": now,
+            "expires_at": now + self._life,
+        }
+        await self._store.write(lambda connection: connection.execute(_CREATE, row))
         return Transaction(handle=handle, request=authorization, user_id=user_id)
 
     async def find(self, handle: str, browser: Browser) -> Transaction:
@@ -92,12 +112,9 @@ class Transactions:
         Raises:
             FormRefused: 403.
         """
-        async with self._store.reading() as connection:
-            row = (
-                await connection.execute(
-                    select(transactions).where(*self._open(handle, browser, self._clock()))
-                )
-            ).one_or_none()
+        which = _open_at(handle, browser, self._clock())
+        found = await self._store.read(lambda connection: connection.execute(_FIND, which))
+        row = found.one_or_none()
         if row is None:
             raise FormRefused("no such transaction in this browser, or it is over")
         return Transaction(
@@ -138,17 +155,16 @@ class Transactions:
         await self._update(handle, browser, user_id=None, consent=None)
 
     async def _update(self, handle: str, browser: Browser, **values: Any) -> None:
+        which = _open_at(handle, browser, self._clock())
         async with self._store.writing() as connection:
             changed = await connection.execute(
-                update(transactions)
-                .where(*self._open(handle, browser, self._clock()))
-                .values(**values)
+                update(transactions).where(*_OPEN).values(**values), which
             )
             if changed.rowcount != 1:
                 raise FormRefused("the transaction is over")
 
     async def claim(
-        self, connection: AsyncConnection, handle: str, browser: Browser, user_id: str | None
+        self, connection: Connection, handle: str, browser: Browser, user_id: str | None
     ) -> None:
         """
         Finish the transaction, once, inside the caller's database transaction.
@@ -160,23 +176,17 @@ class Transactions:
         Raises:
             FormRefused: 403, the transaction is finished, expired, or another user's.
         """
-        now = self._clock()
-        claimed = await connection.execute(
-            update(transactions)
-            .where(*self._open(handle, browser, now), transactions.c.user_id == user_id)
-            .values(finished_at=now)
-            .returning(transactions.c.handle_hash)
-        )
+        which = _open_at(handle, browser, self._clock())
+        claimed = await connection.execute(_CLAIM, {**which, "the_user": user_id})
         if claimed.one_or_none() is None:
             raise FormRefused("the transaction was answered already, or is over")
 
-    def _open(self, handle: str, browser: Browser, now: float) -> tuple[ColumnElement[bool], ...]:
-        table = transactions.c
-        return (
-            table.handle_hash == hash_secret(handle),
-            table.browser_hash == browser.digest,
-            table.finished_at.is_(None),
-            table.expires_at > now,
-            # A clock that is set back by more than a minute must not revive old requests.
-            table.created_at <= now + CLOCK_SKEW,
-        )
+
+def _open_at(handle: str, browser: Browser, now: float) -> dict[str, Any]:
+    """Return the parameters of ``_OPEN``."""
+    return {
+        "handle": hash_secret(handle),
+        "browser": browser.digest,
+        "now": now,
+        "not_after": now + CLOCK_SKEW,
+    }

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Float,
     bindparam,
     case,
-    delete,
     insert,
     select,
     update,
@@ -29,6 +28,7 @@ from doorward.authserver.store.schema import grants
 from doorward.net.clock import CLOCK_SKEW
 from doorward.wire.oauth.redirect_uri import without_port
 
+_CREATE = insert(grants)
 _ACTIVE = select(grants).where(
     grants.c.id == bindparam("the_id"),
     grants.c.revoked_at.is_(None),
@@ -91,25 +91,22 @@ async def create_grant(
     now: float,
     provider_session_id: str | None = None,
 ) -> str:
-    """Store a new grant, delete long expired ones, and return its id."""
+    """Store a new grant, and return its id."""
     grant_id = uuid4().hex
-    # A day longer than its last token, so that introspection still finds it.
-    await connection.execute(delete(grants).where(grants.c.expires_at < now - 86400))
-    await connection.execute(
-        insert(grants).values(
-            id=grant_id,
-            user_id=user_id,
-            client_id=client_id,
-            redirect_uri=without_port(redirect_uri),
-            resource=resource,
-            scopes=sorted(scopes),
-            client_name=client_name,
-            browser=browser,
-            created_at=now,
-            expires_at=now + settings.lifetimes.refresh_absolute,
-            provider_session_id=provider_session_id,
-        )
-    )
+    row = {
+        "id": grant_id,
+        "user_id": user_id,
+        "client_id": client_id,
+        "redirect_uri": without_port(redirect_uri),
+        "resource": resource,
+        "scopes": sorted(scopes),
+        "client_name": client_name,
+        "browser": browser,
+        "created_at": now,
+        "expires_at": now + settings.lifetimes.refresh_absolute,
+        "provider_session_id": provider_session_id,
+    }
+    await connection.execute(_CREATE, row)
     return grant_id
 
 
@@ -144,7 +141,7 @@ async def find_active_grant(
 async def revoke_grant(connection: Connection, grant_id: str, reason: str, now: float) -> bool:
     """Revoke a grant with all of its tokens; say whether it was active."""
     revoked = await connection.execute(_REVOKE, {"the_id": grant_id, "now": now, "reason": reason})
-    return await _list_tokens(connection, revoked, now) == 1
+    return await _list_tokens(connection, revoked) == 1
 
 
 async def revoke_grants(
@@ -152,14 +149,14 @@ async def revoke_grants(
 ) -> int:
     """Revoke grants with all of their tokens; return how many were active."""
     revoked = await connection.execute(_revoke(which, now, reason))
-    return await _list_tokens(connection, revoked, now)
+    return await _list_tokens(connection, revoked)
 
 
-async def _list_tokens(connection: Connection, revoked: Rows, now: float) -> int:
+async def _list_tokens(connection: Connection, revoked: Rows) -> int:
     rows = revoked.all()
     # A grant without an access token has none to revoke.
     until = {row.id: row.tokens_until for row in rows if row.tokens_until is not None}
-    await add_revoked_tokens(connection, until, now)
+    await add_revoked_tokens(connection, until)
     return len(rows)
 
 

@@ -15,7 +15,6 @@ from doorward.net.clock import Clock
 LATE = 600.0
 # What fits into the memory of a guard. Beyond it, guards answer 503.
 MOST = 100_000
-_DELETE_EXPIRED = delete(revoked_tokens).where(revoked_tokens.c.expires_at < bindparam("over"))
 _DELETE = delete(revoked_tokens).where(revoked_tokens.c.token_id == bindparam("the_id"))
 _ADD = insert(revoked_tokens)
 
@@ -62,11 +61,8 @@ async def read_revoked(store: Store, now: float) -> frozenset[str]:
     return frozenset(found)
 
 
-async def add_revoked_tokens(
-    connection: Connection, until: Mapping[str, float], now: float
-) -> None:
-    """Add ids to the list until their tokens expire, and delete expired ones."""
-    await connection.execute(_DELETE_EXPIRED, {"over": now - LATE})
+async def add_revoked_tokens(connection: Connection, until: Mapping[str, float]) -> None:
+    """Add ids to the list until their tokens expire."""
     for token_id, expires_at in until.items():
         await connection.execute(_DELETE, {"the_id": token_id})
         await connection.execute(_ADD, {"token_id": token_id, "expires_at": expires_at})

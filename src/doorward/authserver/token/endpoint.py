@@ -41,6 +41,7 @@ class TokenEndpoint:
                 # Only a name of the table: strangers must not choose the labels of a metric.
                 note_facts(grant_type=grant_type)
             await services.keys.rotate_if_due()
+            services.cleanup.start_if_due()
             client = await authenticate_client(request, form, services)
             answer = await self._grant(client, form)
         await services.clients.touch(client)

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 
 from doorward.authserver.keys.secrets import derive, hash_secret, new_secret, seal, unseal
 from doorward.authserver.refusals import FormRefused
@@ -60,8 +60,6 @@ class ProviderLogins:
         }
         now = self._clock()
         async with self._store.writing() as connection:
-            expired = provider_logins.c.expires_at <= now
-            await connection.execute(delete(provider_logins).where(expired))
             await connection.execute(
                 insert(provider_logins).values(
                     state_hash=hash_secret(leg.state),

@@ -54,13 +54,11 @@ class ProviderSessions:
         user_id: str,
         tokens: ProviderTokens,
     ) -> str:
-        """Store a session, delete long expired ones, and return the new id."""
+        """Store a session, and return the new id."""
         session_id = uuid4().hex
         now = self._clock()
         sid = account.claims.get("sid")
         async with self._store.writing() as connection:
-            expired = provider_sessions.c.expires_at < now
-            await connection.execute(delete(provider_sessions).where(expired))
             await connection.execute(
                 insert(provider_sessions).values(
                     id=session_id,

@@ -52,7 +52,6 @@ class KnownBrowsers:
         secret = new_secret()
         table, digest, now = known_browsers.c, hash_secret(secret), self._clock()
         async with self._store.writing() as connection:
-            await connection.execute(delete(known_browsers).where(table.expires_at <= now))
             if previous:
                 same = table.id_hash == hash_secret(previous)
                 await connection.execute(

@@ -1,17 +1,25 @@
 """Browser sessions: the browser has a random id, the database has the rest."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from doorward.authserver.keys.secrets import hash_secret, new_secret
 from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import sessions
 from doorward.authserver.users.users import User, find_user
 from doorward.net.clock import Clock
 
 _TOUCH_INTERVAL = 60.0
+_FIND = select(sessions).where(sessions.c.id_hash == bindparam("digest"))
+_TOUCH = (
+    update(sessions)
+    .where(sessions.c.id_hash == bindparam("digest"))
+    .values(seen_at=bindparam("now"))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +49,6 @@ class Sessions:
         session_id = new_secret()
         now = self._clock()
         async with self._store.writing() as connection:
-            await connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
             if previous:
                 ended = sessions.c.id_hash == hash_secret(previous)
                 await connection.execute(delete(sessions).where(ended))
@@ -68,15 +75,14 @@ class Sessions:
             return None
         now = self._clock()
         digest = hash_secret(session_id)
-        async with self._store.reading() as connection:
-            row = (
-                await connection.execute(select(sessions).where(sessions.c.id_hash == digest))
-            ).one_or_none()
-            # started_at <= now: a clock that is set back must not revive a session.
-            if row is None or not self._is_alive(row.started_at, row.seen_at, row.expires_at, now):
-                return None
-            user = await find_user(connection, row.user_id)
-        if user is None:
+
+        async def read(connection: Connection) -> tuple[User | None, Any]:
+            row = (await connection.execute(_FIND, {"digest": digest})).one_or_none()
+            return (await find_user(connection, row.user_id) if row else None), row
+
+        user, row = await self._store.read(read)
+        # started_at <= now: a clock that is set back must not revive a session.
+        if user is None or not self._is_alive(row.started_at, row.seen_at, row.expires_at, now):
             return None
         if now >= row.seen_at + _TOUCH_INTERVAL:
             await self._touch(digest, now)
@@ -95,7 +101,5 @@ class Sessions:
         return begun and now < expires and now < idle_until
 
     async def _touch(self, digest: bytes, now: float) -> None:
-        async with self._store.writing() as connection:
-            await connection.execute(
-                update(sessions).where(sessions.c.id_hash == digest).values(seen_at=now)
-            )
+        seen = {"digest": digest, "now": now}
+        await self._store.write(lambda connection: connection.execute(_TOUCH, seen))

@@ -1,0 +1,102 @@
+"""Deletes what has expired, beside the requests and in small batches."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sqlalchemy import Column, Delete, Table, bindparam, delete, select, tuple_
+
+from doorward.authserver.refusals import StoreUnavailable
+from doorward.authserver.store.engine import Store
+from doorward.authserver.store.revoked_tokens import LATE
+from doorward.authserver.store.schema import (
+    grants,
+    known_browsers,
+    provider_logins,
+    provider_sessions,
+    refresh_tokens,
+    revoked_tokens,
+    sessions,
+    spent_assertions,
+    transactions,
+)
+from doorward.net.clock import Clock
+
+_INTERVAL = 60.0
+_BATCH = 200
+# A day longer than its last token, so that introspection still finds a grant.
+_GRANT_LATE = 86400.0
+
+
+@dataclass(frozen=True)
+class _Expired:
+    """What is deleted from one table, ``late`` seconds after it expired."""
+
+    statement: Delete
+    late: float = 0.0
+
+
+def _expired(table: Table, expires_at: Column[float] | None = None, late: float = 0.0) -> _Expired:
+    column = table.c.expires_at if expires_at is None else expires_at
+    keys = list(table.primary_key.columns)
+    found = select(*keys).where(column < bindparam("over"))
+    if column.table is not table:
+        found = found.join_from(table, column.table)
+    # In one order and without what others hold: two processes that clean up never wait for each
+    # other, nor for a request.
+    batch = found.order_by(column, *keys).limit(_BATCH).with_for_update(of=table, skip_locked=True)
+    return _Expired(delete(table).where(tuple_(*keys).in_(batch)), late)
+
+
+_TABLES = (
+    # Before the grants: one of them can have thousands.
+    _expired(refresh_tokens, grants.c.expires_at, late=_GRANT_LATE),
+    _expired(grants, late=_GRANT_LATE),
+    _expired(transactions),
+    _expired(sessions),
+    _expired(known_browsers),
+    _expired(provider_logins),
+    _expired(provider_sessions),
+    _expired(spent_assertions),
+    _expired(revoked_tokens, late=LATE),
+)
+
+
+class Cleanup:
+    """Deletes expired rows once a minute, while there are requests."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._began_at = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    def start_if_due(self) -> None:
+        """Begin to delete, unless that was done within the last minute."""
+        now = self._clock()
+        if 0 <= now - self._began_at < _INTERVAL:
+            return
+        self._began_at = now
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._delete_all(now))
+
+    async def aclose(self) -> None:
+        """Stop, after the batch in progress."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _delete_all(self, now: float) -> None:
+        # What is left is deleted a minute later.
+        with suppress(StoreUnavailable):
+            for one in _TABLES:
+                while await self._delete(one, now) == _BATCH:
+                    pass
+
+    async def _delete(self, expired: _Expired, now: float) -> int:
+        over = {"over": now - expired.late}
+        deleted = await self._store.write(
+            lambda connection: connection.execute(expired.statement, over)
+        )
+        return deleted.rowcount

@@ -1,0 +1,113 @@
+"""Expired rows are deleted beside the requests, in batches, and nothing else is."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, insert, select
+
+from doorward.authserver.store.cleanup import _BATCH, Cleanup
+from doorward.authserver.store.connection import Connection
+from doorward.authserver.store.engine import Store
+from doorward.authserver.store.revoked_tokens import LATE
+from doorward.authserver.store.schema import grants, refresh_tokens, revoked_tokens, users
+from tests.authserver.conftest import StoppedClock
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """A migrated database of this test's own."""
+    opened = Store(f"sqlite+aiosqlite:///{tmp_path / 'doorward.db'}")
+    await opened.start()
+    yield opened
+    await opened.aclose()
+
+
+async def swept(store: Store, clock: StoppedClock) -> None:
+    cleanup = Cleanup(store, clock)
+    cleanup.start_if_due()
+    assert cleanup._task is not None
+    await cleanup._task
+
+
+async def test_more_than_a_batch_is_deleted_and_what_is_not_expired_stays(
+    store: Store, clock: StoppedClock
+) -> None:
+    expired, alive = clock.now - LATE - 1, clock.now - LATE + 1
+    rows = [{"token_id": str(number), "expires_at": expired} for number in range(2 * _BATCH + 1)]
+    async with store.writing() as connection:
+        await connection.execute(insert(revoked_tokens), rows)
+        await connection.execute(insert(revoked_tokens), {"token_id": "alive", "expires_at": alive})
+
+    await swept(store, clock)
+
+    async with store.reading() as connection:
+        left = (await connection.execute(select(revoked_tokens.c.token_id))).scalars().all()
+    assert left == ["alive"]
+
+
+async def test_a_grant_is_deleted_a_day_after_its_end_with_its_refresh_tokens(
+    store: Store, clock: StoppedClock
+) -> None:
+    async def fill(connection: Connection) -> None:
+        await connection.execute(
+            insert(users).values(
+                id="u", username="a", scopes=[], roles=[], disabled=False, created_at=1.0
+            )
+        )
+        for name, expires_at in (("old", clock.now - 86401), ("new", clock.now - 86399)):
+            await connection.execute(
+                insert(grants).values(
+                    id=name,
+                    user_id="u",
+                    client_id="c",
+                    redirect_uri="r",
+                    resource="x",
+                    scopes=[],
+                    created_at=1.0,
+                    expires_at=expires_at,
+                )
+            )
+            await connection.execute(
+                insert(refresh_tokens).values(
+                    token_hash=name.encode(), grant_id=name, issued_at=1.0, expires_at=2.0
+                )
+            )
+
+    await store.write(fill)
+
+    await swept(store, clock)
+
+    async with store.reading() as connection:
+        assert (await connection.execute(select(grants.c.id))).scalars().all() == ["new"]
+        # A rotated token is needed as long as its grant: its use reveals a theft.
+        tokens = (await connection.execute(select(refresh_tokens.c.grant_id))).scalars().all()
+    assert tokens == ["new"]
+
+
+async def test_it_begins_at_most_once_a_minute(store: Store, clock: StoppedClock) -> None:
+    cleanup = Cleanup(store, clock)
+    cleanup.start_if_due()
+    first = cleanup._task
+    assert first is not None
+    await first
+
+    clock.advance(59)
+    cleanup.start_if_due()
+    assert cleanup._task is first
+    clock.advance(1)
+    cleanup.start_if_due()
+    assert cleanup._task is not first
+    await cleanup.aclose()
+
+
+async def test_a_database_that_is_down_is_left_for_the_next_time(
+    store: Store, clock: StoppedClock, tmp_path: Path
+) -> None:
+    async with store.reading() as connection:
+        await connection.execute(select(func.count()).select_from(grants))
+    await store.aclose()
+    (tmp_path / "doorward.db").unlink()
+    (tmp_path / "doorward.db").mkdir()
+
+    await swept(store, clock)
