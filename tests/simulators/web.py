@@ -14,6 +14,7 @@ from tests.simulators.facts import origin_of
 from tests.simulators.simulator import ErrorPage, Simulator, leads_back
 
 PASSWORD = "what every simulated person types"
+_COOKIE = "signed_in_at"
 
 _PAGE = """<!doctype html><html lang="en"><title>Sign in · {name}</title><h1>{name}</h1>
 <form method="post" action="{action}"><label>Account <input name="username"></label>
@@ -60,7 +61,12 @@ async def _answer_of(
     one: Simulator, request: Request, url: str, asked: str, body: bytes
 ) -> Response | None:
     if url == str(one.facts.metadata["authorization_endpoint"]).partition("?")[0]:
-        return _page(one, asked) if request.method == "GET" else _signed_in(one, asked, body)
+        if request.method == "POST":
+            return _signed_in(one, asked, body)
+        # Someone who is signed in there is not asked again, unless the client wants that.
+        known = request.cookies.get(_COOKIE) == one.facts.name
+        asks = {"login", "select_account"} & set(request.query_params.get("prompt", "").split())
+        return _led_back(one, asked) if known and not asks else _page(one, asked)
     sent = FetchRequest(
         method=request.method,
         body=body,
@@ -86,6 +92,12 @@ def _signed_in(one: Simulator, asked: str, body: bytes) -> Response:
     typed = dict(parse_qsl(body.decode()))
     if typed.get("password") != PASSWORD:
         return HTMLResponse("<title>Wrong password</title>", 403)
+    answer = _led_back(one, asked)
+    answer.set_cookie(_COOKIE, one.facts.name)
+    return answer
+
+
+def _led_back(one: Simulator, asked: str) -> Response:
     try:
         answer = one.authorize(asked)
     except ErrorPage as page:
