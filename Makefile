@@ -52,8 +52,8 @@ test: setup tests/clients/node_modules/.installed ## run all tests
 test-soak: setup tests/clients/node_modules/.installed ## sign every client in at every identity provider, simulated
 	$(RUN) pytest -q -m e2e tests/e2e/test_sign_in_per_provider.py tests/inspector/test_every_provider.py
 
-test-fast: setup ## run the fast layer: no end-to-end and no slow tests
-	$(RUN) pytest -q -n 2 --dist worksteal -m "not e2e and not slow" --hypothesis-profile fast
+test-fast: setup ## run the fast layer: no end-to-end, PostgreSQL or slow tests
+	$(RUN) pytest -q -n 2 --dist worksteal -m "not e2e and not slow and not postgresql" --hypothesis-profile fast
 
 adapters-oldest: setup tests/clients/node_modules/.installed ## test the adapters with the oldest mcp and fastmcp allowed
 	$(RUN) python -m tests.oldest_peers

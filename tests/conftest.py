@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, settings
 from keycloak import distribution, trouble
 from tests.idp import running_hydra
 from tests.keycloak.running import RunningKeycloak
+from tests.postgresql import cluster
 
 # A wall-clock deadline per example says how busy the machine is, not whether the code is right.
 settings.register_profile("doorward", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -89,7 +90,7 @@ def find_uv() -> str | None:
     return str(brought) if brought.exists() else shutil.which("uv")
 
 
-PARTS: dict[str, tuple[Callable[[], str | None], str]] = {
+PARTS: dict[str, tuple[Callable[[], object], str]] = {
     "chromium": (_chromium, "Chromium is not installed (Debian: apt-get install chromium)"),
     "node-clients": (_node_clients, "the npm clients are not installed (run: make test)"),
     "epoll": (lambda: getattr(select, "epoll", None) and "epoll", "epoll is Linux's own"),
@@ -101,6 +102,10 @@ PARTS: dict[str, tuple[Callable[[], str | None], str]] = {
     "hydra": (
         running_hydra.found,
         "Ory Hydra is built with Go 1.24 or newer and a C compiler, and one of them is missing",
+    ),
+    "postgresql": (
+        cluster.programs,
+        "PostgreSQL is not installed (Debian: apt-get install postgresql)",
     ),
     "keycloak": (
         _keycloak,
@@ -161,6 +166,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def running_keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningKeycloak]:
     """Run a real Keycloak with the tutorial's realm on a free port, for the whole session."""
     running = RunningKeycloak(tmp_path_factory.mktemp("keycloak") / "instance")
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_cluster() -> Iterator[cluster.Cluster]:
+    """Run a real PostgreSQL on a free port, for the whole session."""
+    running = cluster.Cluster()
     try:
         yield running
     finally:

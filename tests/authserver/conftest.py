@@ -2,18 +2,22 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.authserver.databases import Databases, PostgresqlDatabases, SqliteDatabases
 from tests.authserver.harness import (
     AuthServerHarness,
     compile_statements_once,
+    give_a_busy_machine_time,
     keep_one_migrated_database,
     use_cheap_hashes,
 )
 
 use_cheap_hashes()
+give_a_busy_machine_time()
 compile_statements_once()
 keep_one_migrated_database()
 
@@ -39,13 +43,37 @@ def clock() -> StoppedClock:
 
 StartAuthServer = Callable[..., Any]
 
+SQLITE_ONLY = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
+ON_POSTGRESQL = (pytest.mark.postgresql, pytest.mark.needs("postgresql"))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=ON_POSTGRESQL)])
+async def databases(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Databases]:
+    """The databases of this test, on each engine in turn."""
+    found: Databases = SqliteDatabases(tmp_path)
+    if request.param == "postgresql":
+        cluster = request.getfixturevalue("postgresql_cluster")
+        found = PostgresqlDatabases(cluster)
+    yield found
+    await found.close()
+
 
 @pytest.fixture
-async def start_authserver(clock: StoppedClock) -> AsyncIterator[StartAuthServer]:
+async def database_url(databases: Databases) -> str:
+    """The URL of one database for this test, for servers that share it or start again."""
+    return await databases.url()
+
+
+@pytest.fixture
+async def start_authserver(
+    clock: StoppedClock, databases: Databases
+) -> AsyncIterator[StartAuthServer]:
     """Give a function that starts a server with changed settings; all are closed at the end."""
     async with AsyncExitStack() as stack:
 
         async def open_one(**changes: Any) -> AuthServerHarness:
+            if "database_url" not in changes:
+                changes = {**await databases.settings(), **changes}
             return await stack.enter_async_context(AuthServerHarness.opened(clock, **changes))
 
         yield open_one

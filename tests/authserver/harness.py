@@ -1,27 +1,30 @@
 """One authorization server with users, and a client that walks through it step by step."""
 
-import asyncio
 import base64
 import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 import httpx2
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from doorward.authserver.events import ServerEvent
+from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.server import AuthorizationServer
 from doorward.authserver.settings import AuthServerSettings, Resource
 from doorward.authserver.store import engine as engine_module
+from doorward.authserver.store import postgresql as postgresql_module
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.sqlite import SQLiteTransactions
 from doorward.authserver.users import users as users_module
 from tests.authserver.browser import Browser, answer_in
 
@@ -34,6 +37,11 @@ SCOPES = {
 }
 CALLBACK = "http://127.0.0.1:41000/callback"
 VERIFIER = "a-verifier-that-is-long-enough-to-be-one-of-them"
+# Nothing can be opened there.
+_NOWHERE = {
+    "sqlite": "sqlite+aiosqlite:////nowhere/at/all/doorward.db",
+    "postgresql": "postgresql://doorward@127.0.0.1:1/doorward",
+}
 PASSWORD = "correct horse battery staple"
 
 
@@ -221,14 +229,12 @@ class AuthServerHarness:
         """Let every connection to the database fail, as when its disk is gone."""
         store = self.server.services.store
         working = store.engine, store.sqlite
-        nowhere = "/nowhere/at/all/doorward.db"
-        store.engine = create_async_engine(f"sqlite+aiosqlite:///{nowhere}")
-        store.sqlite = SQLiteTransactions(nowhere, asyncio.Lock(), durable=True)
+        nowhere = Store(_NOWHERE[store.engine.dialect.name])
+        store.engine, store.sqlite = nowhere.engine, nowhere.sqlite
         try:
             yield
         finally:
-            await store.sqlite.aclose()
-            await store.engine.dispose()
+            await nowhere.aclose()
             store.engine, store.sqlite = working
 
     def kinds(self) -> list[str]:
@@ -240,6 +246,11 @@ def use_cheap_hashes() -> None:
     from argon2 import PasswordHasher
 
     users_module._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+def give_a_busy_machine_time() -> None:
+    """Wait longer for PostgreSQL: these tests are about its answers."""
+    postgresql_module.DEADLINE = 60.0
 
 
 def compile_statements_once() -> None:
@@ -273,6 +284,8 @@ def keep_one_migrated_database() -> None:
     start, made = Store.start, list[bytes]()
 
     async def start_from_the_copy(store: Store) -> None:
+        if await _is_migrated(store):
+            return
         place = Path(store.engine.url.database or "")
         if store.engine.dialect.name != "sqlite" or place.exists() or not place.parent.is_dir():
             await start(store)
@@ -283,6 +296,24 @@ def keep_one_migrated_database() -> None:
 
     # mypy: a method is not for replacing; here it is replaced for every test, once.
     Store.start = start_from_the_copy  # type: ignore[method-assign, assignment]
+
+
+async def _is_migrated(store: Store) -> bool:
+    # A database of PostgreSQL is a copy of a migrated one before the store sees it.
+    if store.engine.dialect.name == "sqlite":
+        return False
+    with suppress(StoreUnavailable):
+        async with store.reading() as connection:
+            found = await connection.exec_driver_sql("SELECT version_num FROM alembic_version")
+            return found.scalar() == _head()
+    return False
+
+
+@cache
+def _head() -> str | None:
+    config = Config()
+    config.set_main_option("script_location", str(engine_module._MIGRATIONS))
+    return ScriptDirectory.from_config(config).get_current_head()
 
 
 async def _migrated(start: Callable[[Store], Awaitable[None]]) -> bytes:

@@ -109,24 +109,23 @@ def test_secrets_do_not_show_in_a_repr() -> None:
     assert RANDOM not in repr(replace(GOOD, secret=RANDOM, clients=(client,)))
 
 
-def kept(folder: Path) -> dict[str, Any]:
-    return {
-        "database_url": f"sqlite+aiosqlite:///{folder / 'doorward.db'}",
-        "secret_file": folder / "secret",
-    }
+@pytest.fixture
+def kept(database_url: str, tmp_path: Path) -> dict[str, Any]:
+    """Settings of a server that is started again."""
+    return {"database_url": database_url, "secret_file": tmp_path / "secret"}
 
 
 @proves("S107", "accepts", "secrets are stored as hashes")
 async def test_a_kept_server_comes_back_with_its_keys_users_and_clients(
-    start_authserver: StartAuthServer, tmp_path: Path
+    start_authserver: StartAuthServer, kept: dict[str, Any], tmp_path: Path
 ) -> None:
-    first = await start_authserver(**kept(tmp_path))
+    first = await start_authserver(**kept)
     client = await first.register()
     tokens = await first.tokens(client["client_id"])
     key = first.server.keys.current().kid
     await first.server.aclose()
 
-    second = await start_authserver(**kept(tmp_path))
+    second = await start_authserver(**kept)
 
     assert second.server.keys.current().kid == key
     again = await second.refresh(client["client_id"], tokens.refresh)
@@ -136,36 +135,36 @@ async def test_a_kept_server_comes_back_with_its_keys_users_and_clients(
 
 @proves("S10", "refuses", "unsafe settings refuse to start")
 async def test_a_secret_file_that_others_can_read_is_refused(
-    start_authserver: StartAuthServer, tmp_path: Path
+    start_authserver: StartAuthServer, kept: dict[str, Any], tmp_path: Path
 ) -> None:
     (tmp_path / "secret").write_text(RANDOM)
     (tmp_path / "secret").chmod(0o644)
 
     with pytest.raises(ConfigurationError) as refusal:
-        await start_authserver(**kept(tmp_path))
+        await start_authserver(**kept)
 
     assert refusal.value.reason == "secret-file"
     assert RANDOM not in str(refusal.value)
 
 
 async def test_a_secret_file_in_no_folder_is_refused(
-    start_authserver: StartAuthServer, tmp_path: Path
+    start_authserver: StartAuthServer, kept: dict[str, Any], tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        await start_authserver(**kept(tmp_path / "nowhere"))
+        await start_authserver(**{**kept, "secret_file": tmp_path / "nowhere" / "secret"})
 
     assert refusal.value.reason == "secret-file"
 
 
 @proves("S107", "refuses", "secrets are stored as hashes")
 async def test_keys_cannot_be_read_under_another_secret(
-    start_authserver: StartAuthServer, tmp_path: Path
+    start_authserver: StartAuthServer, kept: dict[str, Any], tmp_path: Path
 ) -> None:
-    first = await start_authserver(**kept(tmp_path))
+    first = await start_authserver(**kept)
     await first.server.aclose()
     (tmp_path / "secret").unlink()
 
     with pytest.raises(ConfigurationError) as refusal:
-        await start_authserver(**kept(tmp_path))
+        await start_authserver(**kept)
 
     assert refusal.value.reason == "wrong-secret"

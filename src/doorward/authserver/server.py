@@ -100,7 +100,7 @@ class AuthorizationServer:
     ) -> None:
         secret = master_secret(settings)
         events = EventRecorder(audit, clock)
-        store = Store(settings.database_url)
+        store = Store(settings.database_url, settings.database_password_file)
         keys = KeyRing(store, settings, secret, clock)
         reader = fetcher or Fetcher(allow_private_hosts=settings.insecure_document_hosts)
         documents = None

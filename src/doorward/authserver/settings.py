@@ -120,6 +120,7 @@ class AuthServerSettings:
     ``issuer`` and the resource URIs are compared byte for byte. Without ``database_url``, the data
     is in a temporary file that is deleted at the end. With it, set ``secret`` or ``secret_file``;
     the file is created with mode 0600 if it does not exist.
+    ``database_password_file`` has the password for PostgreSQL, and is read for each new connection.
     The server accepts requests for the issuer's host; ``allowed_hosts`` adds others, such as the
     host name of a health check or a proxy (``"auth.internal:8080"``).
     ``identity_providers`` sign users in; ``own_users`` can sign in with a password beside them. The
@@ -135,6 +136,7 @@ class AuthServerSettings:
     resources: tuple[Resource, ...]
     service_name: str = "Doorward"
     database_url: str | None = None
+    database_password_file: Path | None = None
     secret: str | None = field(default=None, repr=False)
     secret_file: Path | None = None
     signing_algorithm: SigningAlgorithm = "ES256"

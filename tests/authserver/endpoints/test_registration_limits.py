@@ -84,10 +84,10 @@ async def test_a_registration_that_was_never_used_makes_room_for_a_new_one(
 
 
 async def test_equal_registrations_cost_one_row_and_survive_a_restart(
-    start_authserver: StartAuthServer, tmp_path: Path
+    start_authserver: StartAuthServer, database_url: str, tmp_path: Path
 ) -> None:
     kept = {
-        "database_url": f"sqlite+aiosqlite:///{tmp_path / 'doorward.db'}",
+        "database_url": database_url,
         "secret_file": tmp_path / "secret",
     }
     harness = await start_authserver(**kept)

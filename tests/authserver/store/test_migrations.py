@@ -1,5 +1,6 @@
 """The migrations create the tables that the code expects, and can be reversed."""
 
+import asyncio
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,15 +17,23 @@ import doorward.authserver.store.engine as engine_module
 from doorward.authserver.grants.consents import consent_digest
 from doorward.authserver.store.schema import consents, grants, metadata
 from doorward.errors import ConfigurationError
+from tests.authserver.conftest import ON_POSTGRESQL
 
 
-@pytest.fixture
-def connection() -> Iterator[Connection]:
-    """A database of this test's own."""
-    engine = create_engine("sqlite://")
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=ON_POSTGRESQL)])
+def connection(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    """An empty database of this test's own, on each engine in turn."""
+    url, cluster = "sqlite://", None
+    if request.param == "postgresql":
+        cluster = request.getfixturevalue("postgresql_cluster")
+        url = asyncio.run(cluster.new_database())
+    # Alembic and these tests are synchronous, and so is this driver.
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect() as opened:
         yield opened
     engine.dispose()
+    if cluster is not None:
+        asyncio.run(cluster.drop(url))
 
 
 def config_on(connection: Connection) -> Config:
@@ -103,8 +112,9 @@ def test_consents_are_carried_back_too(connection: Connection) -> None:
     command.upgrade(config_on(connection), "head")
     command.downgrade(config_on(connection), "0001")
 
-    rows = connection.execute(text("SELECT user_id, scopes FROM consents ORDER BY user_id"))
-    assert [tuple(row) for row in rows] == [(name, '["mcp:read"]') for name, _ in PEOPLE]
+    kept = select(consents.c.user_id, consents.c.scopes).order_by(consents.c.user_id)
+    rows = connection.execute(kept)
+    assert [tuple(row) for row in rows] == [(name, ["mcp:read"]) for name, _ in PEOPLE]
 
 
 def test_tokens_from_before_the_third_schema_can_still_be_revoked(connection: Connection) -> None:
@@ -124,8 +134,9 @@ def test_tokens_from_before_the_third_schema_can_still_be_revoked(connection: Co
 
 def as_the_store_opens_it(connection: Connection) -> Connection:
     """Enforce foreign keys, as the store does: what refers to a dropped row goes with it."""
-    connection.exec_driver_sql("PRAGMA foreign_keys = ON")
-    connection.commit()
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+        connection.commit()
     return connection
 
 

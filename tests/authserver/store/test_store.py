@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from doorward.authserver import ConfiguredClient
-from tests.authserver.conftest import StartAuthServer
+from tests.authserver.conftest import SQLITE_ONLY, StartAuthServer
+from tests.authserver.databases import Databases
 from tests.authserver.harness import (
     PASSWORD,
     RESOURCE,
@@ -54,19 +55,21 @@ SECRET = "2Vx8pKq0ZbN5rTt7WcYd1Lm4Gh6Jf9Sa"
 RESOURCE_SERVER_SECRET = "7Hn3Qw9Xs5Kd1Vf8Lz2Pb6Mc4Ty0Ru5G"
 
 
-def kept(folder: Path) -> dict[str, Any]:
-    return {"database_url": f"sqlite+aiosqlite:///{folder / 'doorward.db'}", "secret": SECRET}
+@pytest.fixture
+def kept(database_url: str) -> dict[str, Any]:
+    """Settings of servers that share one database."""
+    return {"database_url": database_url, "secret": SECRET}
 
 
 @proves("S84", "refuses", "concurrent redemptions")
 @proves("S84", "accepts", "concurrent redemptions")
 async def test_of_fifty_redemptions_at_once_one_succeeds(
-    start_authserver: StartAuthServer, tmp_path: Path
+    start_authserver: StartAuthServer, kept: dict[str, Any]
 ) -> None:
     # Two servers with a pool of connections each, on one file.
     first, second = (
-        await start_authserver(**kept(tmp_path)),
-        await start_authserver(**kept(tmp_path)),
+        await start_authserver(**kept),
+        await start_authserver(**kept),
     )
     client = (await first.register())["client_id"]
     fields = first.code_fields(client, await first.code(client))
@@ -85,9 +88,9 @@ async def test_of_fifty_redemptions_at_once_one_succeeds(
 @proves("S84", "refuses", "concurrent redemptions")
 @proves("S84", "accepts", "concurrent redemptions")
 async def test_of_fifty_redemptions_in_two_processes_one_succeeds(
-    start_authserver: StartAuthServer, tmp_path: Path
+    start_authserver: StartAuthServer, kept: dict[str, Any]
 ) -> None:
-    harness = await start_authserver(**kept(tmp_path))
+    harness = await start_authserver(**kept)
     client = (await harness.register())["client_id"]
     fields = harness.code_fields(client, await harness.code(client))
     told = {
@@ -95,7 +98,7 @@ async def test_of_fifty_redemptions_in_two_processes_one_succeeds(
         "resource": harness.resource,
         "fields": fields,
         "now": harness.clock(),
-        **kept(tmp_path),
+        **kept,
     }
 
     def start() -> "subprocess.Popen[str]":
@@ -164,13 +167,13 @@ async def everything(harness: AuthServerHarness) -> dict[str, str]:
 
 @proves("S107", "refuses", "secrets are stored as hashes")
 async def test_a_stolen_database_holds_nothing_that_can_be_replayed(
-    start_authserver: StartAuthServer, tmp_path: Path
+    start_authserver: StartAuthServer, databases: Databases, kept: dict[str, Any]
 ) -> None:
-    harness = await start_authserver(**kept(tmp_path))
+    harness = await start_authserver(**kept)
     secrets = await everything(harness)
     await harness.server.aclose()
 
-    stolen = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    stolen = await databases.stored_bytes()
 
     assert b"signing_keys" in stolen
     for name, secret in secrets.items():
@@ -180,21 +183,22 @@ async def test_a_stolen_database_holds_nothing_that_can_be_replayed(
 
 @proves("S107", "refuses", "secrets are stored as hashes")
 async def test_signing_keys_are_sealed_where_they_are_kept(
-    start_authserver: StartAuthServer, tmp_path: Path
+    start_authserver: StartAuthServer, databases: Databases, kept: dict[str, Any]
 ) -> None:
-    harness = await start_authserver(**kept(tmp_path), signing_algorithm="EdDSA")
+    harness = await start_authserver(**kept, signing_algorithm="EdDSA")
     pem = harness.server.keys.current().private.to_pem()
     private = load_pem_private_key(pem, password=None)
     assert isinstance(private, Ed25519PrivateKey)
     base64_line = pem.splitlines()[1]
     await harness.server.aclose()
 
-    stolen = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    stolen = await databases.stored_bytes()
 
     assert private.private_bytes_raw() not in stolen
     assert base64_line not in stolen
 
 
+@SQLITE_ONLY
 async def test_a_temporary_database_is_gone_afterwards(start_authserver: StartAuthServer) -> None:
     harness = await start_authserver()
     path = Path(harness.server.services.store.engine.url.database)
@@ -206,10 +210,10 @@ async def test_a_temporary_database_is_gone_afterwards(start_authserver: StartAu
 
 
 async def test_starting_twice_on_one_database_changes_nothing(
-    start_authserver: StartAuthServer, tmp_path: Path
+    start_authserver: StartAuthServer, kept: dict[str, Any]
 ) -> None:
-    first = await start_authserver(**kept(tmp_path))
-    second = await start_authserver(**kept(tmp_path))
+    first = await start_authserver(**kept)
+    second = await start_authserver(**kept)
 
     assert first.server.jwks() == second.server.jwks()
     keys: httpx2.Response = await second.http.get("/jwks.json")
@@ -217,10 +221,10 @@ async def test_starting_twice_on_one_database_changes_nothing(
 
 
 async def test_a_key_that_another_process_made_is_noticed(
-    start_authserver: StartAuthServer, tmp_path: Path, clock: Any
+    start_authserver: StartAuthServer, kept: dict[str, Any], clock: Any
 ) -> None:
-    first = await start_authserver(**kept(tmp_path))
-    second = await start_authserver(**kept(tmp_path))
+    first = await start_authserver(**kept)
+    second = await start_authserver(**kept)
     kid = await first.server.keys.rotate()
     clock.advance(61)
 
@@ -233,7 +237,7 @@ async def test_a_key_that_another_process_made_is_noticed(
 
 
 async def test_a_token_of_a_key_that_another_process_made_is_active_everywhere(
-    start_authserver: StartAuthServer, tmp_path: Path, clock: Any
+    start_authserver: StartAuthServer, kept: dict[str, Any], clock: Any
 ) -> None:
     resource_server = ConfiguredClient(
         client_id="rs",
@@ -242,8 +246,8 @@ async def test_a_token_of_a_key_that_another_process_made_is_active_everywhere(
         grant_types=(),
         introspects=RESOURCE,
     )
-    first = await start_authserver(**kept(tmp_path), clients=(resource_server,))
-    second = await start_authserver(**kept(tmp_path), clients=(resource_server,))
+    first = await start_authserver(**kept, clients=(resource_server,))
+    second = await start_authserver(**kept, clients=(resource_server,))
     client = (await first.register())["client_id"]
     await first.server.keys.rotate()
 

@@ -108,7 +108,7 @@ async def test_a_user_disabled_in_the_database_gets_no_more_tokens(
     code = await harness.code(client, browser=browser)
     tokens = await harness.token(harness.code_fields(client, code))
     async with harness.server.services.store.writing() as connection:
-        await connection.exec_driver_sql("UPDATE users SET disabled = 1")
+        await connection.exec_driver_sql("UPDATE users SET disabled = true")
 
     assert (await harness.refresh(client, tokens.refresh)).body["error"] == "invalid_grant"
     page = await browser.open(harness.authorize_url(client))
@@ -153,6 +153,30 @@ async def test_a_scope_gained_later_does_not_come_without_consent(
     assert (await harness.refresh(client, tokens.refresh)).body["scope"] == "mcp:read"
 
 
+DISK_FULL = {
+    "sqlite": [
+        (
+            "CREATE TRIGGER disk_full BEFORE UPDATE ON refresh_tokens "
+            "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        )
+    ],
+    "postgresql": [
+        (
+            "CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE disk_full; END $$"
+        ),
+        (
+            "CREATE TRIGGER disk_full BEFORE UPDATE ON refresh_tokens "
+            "FOR EACH ROW EXECUTE FUNCTION disk_full()"
+        ),
+    ],
+}
+DISK_AGAIN = {
+    "sqlite": ["DROP TRIGGER disk_full"],
+    "postgresql": ["DROP FUNCTION disk_full() CASCADE"],
+}
+
+
 @proves("S104", "refuses", "store down is 503")
 async def test_a_rotation_that_fails_halfway_leaves_nothing_behind(
     harness: AuthServerHarness,
@@ -162,17 +186,16 @@ async def test_a_rotation_that_fails_halfway_leaves_nothing_behind(
     store = harness.server.services.store
     async with store.writing() as connection:
         # The successor is inserted before its parent is spent; the second step fails.
-        await connection.exec_driver_sql(
-            "CREATE TRIGGER disk_full BEFORE UPDATE ON refresh_tokens "
-            "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
-        )
+        for statement in DISK_FULL[store.engine.dialect.name]:
+            await connection.exec_driver_sql(statement)
 
     failed = await harness.refresh(client, tokens.refresh)
 
     assert failed.response.status_code == 503
     assert await rows(harness) == 1
     async with store.writing() as connection:
-        await connection.exec_driver_sql("DROP TRIGGER disk_full")
+        for statement in DISK_AGAIN[store.engine.dialect.name]:
+            await connection.exec_driver_sql(statement)
     assert (await harness.refresh(client, tokens.refresh)).response.status_code == 200
 
 
@@ -210,10 +233,10 @@ async def test_when_the_store_is_back_nothing_was_lost(harness: AuthServerHarnes
 
 @proves("S105", "refuses", "clock boundaries")
 async def test_grants_from_before_revoke_before_are_void(
-    start_authserver: StartAuthServer, clock: StoppedClock, tmp_path: Any
+    start_authserver: StartAuthServer, clock: StoppedClock, database_url: str, tmp_path: Any
 ) -> None:
     kept = {
-        "database_url": f"sqlite+aiosqlite:///{tmp_path / 'doorward.db'}",
+        "database_url": database_url,
         "secret_file": tmp_path / "secret",
         "clients": (RESOURCE_SERVER,),
     }

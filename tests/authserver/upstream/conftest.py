@@ -10,6 +10,7 @@ import pytest
 from doorward.authserver.admission import Allow
 from doorward.authserver.identity_provider import IdentityProvider
 from tests.authserver.browser import Browser, form_with
+from tests.authserver.databases import Databases
 from tests.authserver.harness import AuthServerHarness
 from tests.authserver.upstream.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIdProvider
 
@@ -52,7 +53,9 @@ def identity_provider(**changes: Any) -> IdentityProvider:
 
 
 @pytest.fixture
-async def start_bridge(clock: Callable[[], float]) -> AsyncIterator[StartBridge]:
+async def start_bridge(
+    clock: Callable[[], float], databases: Databases
+) -> AsyncIterator[StartBridge]:
     """Give a function that starts a server with these identity providers."""
     async with AsyncExitStack() as stack:
 
@@ -60,6 +63,8 @@ async def start_bridge(clock: Callable[[], float]) -> AsyncIterator[StartBridge]
             *providers: IdentityProvider, provider: OpenIdProvider | None = None, **changes: Any
         ) -> Bridge:
             provider = provider or OpenIdProvider(clock)
+            if "database_url" not in changes:
+                changes = {**await databases.settings(), **changes}
             harness = await stack.enter_async_context(
                 AuthServerHarness.opened(
                     clock,

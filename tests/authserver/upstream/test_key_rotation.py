@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from doorward.authserver.store.schema import provider_sessions
 from tests.authserver.harness import claims_of
 from tests.authserver.upstream.conftest import Bridge, StartBridge
 from tests.authserver.upstream.test_provider_refresh import HOUR, refreshes, signed_in
@@ -58,9 +60,9 @@ async def test_a_key_that_nothing_needs_is_deleted_an_hour_after_it_retired(
 
 @proves("S206", "accepts", "rotation of provider token keys")
 async def test_another_process_reads_what_was_encrypted_under_a_key_that_it_has_not_seen(
-    start_bridge: StartBridge, clock: Any, tmp_path: Any
+    start_bridge: StartBridge, clock: Any, database_url: str
 ) -> None:
-    shared = {"database_url": f"sqlite+aiosqlite:///{tmp_path / 'kept.db'}", "secret": SECRET}
+    shared = {"database_url": database_url, "secret": SECRET}
     first, second = await start_bridge(**shared), await start_bridge(**shared)
     client, tokens = await signed_in(first)
     await first.harness.server.rotate_keys()
@@ -79,9 +81,9 @@ async def test_tokens_that_were_moved_or_changed_in_the_database_are_void(
     bridge: Bridge, clock: Any, column: str
 ) -> None:
     client, tokens = await signed_in(bridge)
-    changed = {"sealing_key_id": "'another'", "sealed_tokens": "zeroblob(60)"}[column]
+    changed = {"sealing_key_id": "another", "sealed_tokens": bytes(60)}[column]
     async with bridge.harness.server.services.store.writing() as connection:
-        await connection.exec_driver_sql(f"UPDATE provider_sessions SET {column} = {changed}")
+        await connection.execute(update(provider_sessions).values({column: changed}))
     clock.advance(HOUR)
 
     refused = await bridge.harness.refresh(client, tokens.refresh)

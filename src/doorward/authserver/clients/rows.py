@@ -12,12 +12,12 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    cast,
     delete,
     func,
     insert,
     or_,
     select,
-    type_coerce,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,7 +34,7 @@ _FIND = select(
     clients.c.client_id,
     clients.c.origin,
     # As text: equal documents are read once.
-    type_coerce(clients.c.document, Text).label("document"),
+    cast(clients.c.document, Text).label("document"),
     clients.c.secret_hash,
     clients.c.introspects,
     clients.c.used_at,

@@ -20,6 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.store.connection import Work
+from doorward.authserver.store.database_url import parse_database_url
+from doorward.authserver.store.postgresql import connected, open_postgresql, wait_long
 from doorward.authserver.store.sqlite import DEADLINE, SQLiteTransactions, pragmas
 from doorward.errors import ConfigurationError
 from doorward.wire.shell_command import shell_command
@@ -30,6 +32,8 @@ _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _WRITING = "doorward_writing"
 # Any number that other users of the same database do not lock.
 _EXCLUSIVE_LOCK = 0x646F6F72  # "door"
+# The longest start in seconds, with the wait for another replica that migrates.
+_MIGRATION = 600.0
 
 
 class Store:
@@ -47,12 +51,12 @@ class Store:
     object by one conditional UPDATE, and uses ``exclusive`` where it reads first and then writes.
     """
 
-    def __init__(self, url: str | None = None) -> None:
+    def __init__(self, url: str | None = None, password_file: Path | None = None) -> None:
         self._folder: str | None = None
         if url is None:
             self._folder = tempfile.mkdtemp(prefix="doorward-")
             url = f"sqlite+aiosqlite:///{self._folder}/doorward.db"
-        self.engine = _open(url, durable=self._folder is None)
+        self.engine = _open(url, password_file, durable=self._folder is None)
         self._is_sqlite = self.engine.dialect.name == "sqlite"
         # SQLite has one writer at a time. A queue in this process is fairer than polling its lock.
         lock = asyncio.Lock()
@@ -86,8 +90,12 @@ class Store:
         """
         if self._is_sqlite:
             _create_private_file(self.engine.url.database)
-        async with self.exclusive() as connection:
-            await connection.run_sync(_migrate)
+        async with self._write_lock, self._transaction(writing=True, deadline=_MIGRATION) as one:
+            if not self._is_sqlite:
+                # Replicas that start together: one migrates, the others wait and find it done.
+                await wait_long(one)
+                await _lock(one)
+            await one.run_sync(_migrate)
 
     async def read(self, work: Work[T]) -> T:
         """
@@ -150,13 +158,15 @@ class Store:
         """
         async with self.writing() as connection:
             if not self._is_sqlite:
-                await connection.execute(select(func.pg_advisory_xact_lock(_EXCLUSIVE_LOCK)))
+                await _lock(connection)
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self, *, writing: bool) -> AsyncIterator[AsyncConnection]:
+    async def _transaction(
+        self, *, writing: bool, deadline: float | None = None
+    ) -> AsyncIterator[AsyncConnection]:
         try:
-            async with self.engine.connect() as connection:
+            async with self._connected(deadline) as connection:
                 await connection.execution_options(**{_WRITING: writing})
                 async with connection.begin():
                     yield connection
@@ -164,6 +174,9 @@ class Store:
             # The driver's message has the statement and its values; hashes and sealed bytes must
             # not reach a log.
             raise StoreUnavailable(type(error).__name__) from None
+
+    def _connected(self, deadline: float | None) -> AbstractAsyncContextManager[AsyncConnection]:
+        return self.engine.connect() if self._is_sqlite else connected(self.engine, deadline)
 
     async def aclose(self) -> None:
         """Close every connection, and remove a temporary database."""
@@ -174,18 +187,20 @@ class Store:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _open(url: str, *, durable: bool) -> AsyncEngine:
+def _open(text: str, password_file: Path | None, *, durable: bool) -> AsyncEngine:
+    url = parse_database_url(text)
+    if url.get_backend_name() == "sqlite":
+        engine = create_async_engine(url)
+        _prepare_sqlite(engine, durable=durable)
+        return engine
     try:
-        engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        return open_postgresql(url, password_file)
     except ImportError as error:
         raise ConfigurationError(
             "no-database-driver",
-            f"The driver of the database is not installed: {error.name}.",
-            f"Install it: {shell_command('pip', 'install', str(error.name))}",
+            f"The driver of PostgreSQL is not installed: {error.name}.",
+            f"Install it: {shell_command('pip', 'install', 'doorward[postgres]')}",
         ) from None
-    if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine, durable=durable)
-    return engine
 
 
 def _create_private_file(database: str | None) -> None:
@@ -214,6 +229,10 @@ def _prepare_sqlite(engine: AsyncEngine, *, durable: bool) -> None:
     def on_begin(connection: Connection) -> None:
         writing = connection.get_execution_options().get(_WRITING, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+async def _lock(connection: AsyncConnection) -> None:
+    await connection.execute(select(func.pg_advisory_xact_lock(_EXCLUSIVE_LOCK)))
 
 
 def _migrate(connection: Connection) -> None:

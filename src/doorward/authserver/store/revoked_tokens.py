@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 from sqlalchemy import bindparam, delete, insert, select
 
@@ -27,8 +28,14 @@ class RevokedTokens:
     writes, and needs no secret.
     """
 
-    def __init__(self, database_url: str, *, clock: Clock = time.time) -> None:
-        self._store = Store(database_url)
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        database_password_file: Path | None = None,
+        clock: Clock = time.time,
+    ) -> None:
+        self._store = Store(database_url, database_password_file)
         self._clock = clock
 
     async def read(self) -> frozenset[str]:

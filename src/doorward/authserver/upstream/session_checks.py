@@ -74,15 +74,8 @@ class SessionChecks:
         try:
             async with asyncio.timeout(DEADLINE):
                 while not await self._is_settled(session_id):
-                    task = self._in_flight.get(session_id)
-                    if await self._claim(session_id):
-                        task = self._begin(session_id)
-                    if task is None:
-                        # Another process asks.
-                        await asyncio.sleep(_POLL)
-                    else:
-                        # It goes on if this caller is cancelled: the answer must be kept.
-                        await asyncio.shield(task)
+                    # It goes on if this caller is cancelled: the answer must be kept.
+                    await asyncio.shield(self._in_flight.get(session_id) or self._begin(session_id))
         except TimeoutError:
             raise ProviderUnavailable(
                 f"session {session_id}: no answer within {DEADLINE} s"
@@ -124,7 +117,7 @@ class SessionChecks:
             return claimed.rowcount == 1
 
     def _begin(self, session_id: str) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._ask(session_id))
+        task = asyncio.create_task(self._ask_or_wait(session_id))
         self._in_flight[session_id] = task
         task.add_done_callback(lambda done: self._finish(session_id, done))
         return task
@@ -145,6 +138,13 @@ class SessionChecks:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+
+    async def _ask_or_wait(self, session_id: str) -> None:
+        """Ask the provider, or wait while another process asks; one task for all callers here."""
+        if await self._claim(session_id):
+            await self._ask(session_id)
+        else:
+            await asyncio.sleep(_POLL)
 
     async def _ask(self, session_id: str) -> None:
         async with self._store.reading() as connection:

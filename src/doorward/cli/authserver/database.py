@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 
 from doorward.authserver.refusals import StoreUnavailable
-from doorward.authserver.store.database_url import file_of, with_driver
+from doorward.authserver.store.database_url import file_of, parse_database_url
 from doorward.authserver.store.engine import Store
 from doorward.cli.problems import UsageProblem
 from doorward.client.refusals import Unreachable
 from doorward.config.load import load_authorization_server
+from doorward.errors import ConfigurationError
 
 ENVIRONMENT_VARIABLE = "DOORWARD_DATABASE"
 
@@ -52,10 +52,14 @@ async def opened(
             ``no-database-driver``.
         Unreachable: ``database-unavailable``.
     """
-    url = _url(text if config is None else load_authorization_server(config).database_url)
+    password_file = None
+    if config is not None:
+        settings = load_authorization_server(config)
+        text, password_file = settings.database_url, settings.database_password_file
+    url = _url(text)
     if not may_be_new:
         _require_file(url)
-    store = Store(url.render_as_string(hide_password=False))
+    store = Store(url.render_as_string(hide_password=False), password_file)
     try:
         await store.start()
         yield store
@@ -77,8 +81,8 @@ def _url(text: str | None) -> URL:
             f"Add --database URL or --config FILE, or set {ENVIRONMENT_VARIABLE}.",
         )
     try:
-        url = with_driver(make_url(text))
-    except (ArgumentError, ValueError):
+        url = parse_database_url(text)
+    except ConfigurationError:
         url = None
     # The URL is not shown: it can contain a password.
     if url is None or not url.database:

@@ -92,7 +92,7 @@ async def _database(settings: AuthServerSettings) -> Finding:
         return _to_be_created(setting, file, "The database")
     shown = url.render_as_string(hide_password=True)
     try:
-        state = await _state(settings.database_url)
+        state = await _state(settings)
     except ConfigurationError as error:
         return failed(setting, error.problem, error.hint)
     except StoreUnavailable as error:
@@ -104,8 +104,8 @@ async def _database(settings: AuthServerSettings) -> Finding:
     return ok(setting, f"The database {shown} is {state}.")
 
 
-async def _state(url: str) -> str:
-    store = Store(url)
+async def _state(settings: AuthServerSettings) -> str:
+    store = Store(settings.database_url, settings.database_password_file)
     try:
         return await store.schema_state()
     finally:

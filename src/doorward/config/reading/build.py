@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 
-from doorward.authserver.store.database_url import file_of, with_driver
+from doorward.authserver.store.database_url import file_of, parse_database_url
 from doorward.config.reading.document import Place
 from doorward.config.reading.kinds import Kind, Schema, Text
-from doorward.config.reading.tables import read_environment
+from doorward.config.reading.tables import explained, read_environment
 from doorward.errors import ConfigurationError
 from doorward.jose.private_key import PrivateKey
 from doorward.tokens import Introspection
@@ -53,28 +52,16 @@ def database_url(text: str, place: Place) -> URL:
     Return the URL, with the driver that Doorward uses and the path of a SQLite file in full.
 
     Raises:
-        ConfigurationError: ``not-a-database-url``. It does not show the URL, which has a password.
+        ConfigurationError: ``not-a-database-url`` or ``unknown-database``. Neither shows
+            the URL, which can have a password.
     """
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        raise ConfigurationError(
-            "not-a-database-url",
-            f"{place} is not the URL of a database.",
-            f"Write, for example: {_DATABASE}, or postgresql://user@host/doorward.",
-        ) from None
-    known = with_driver(url)
-    if known is None:
-        raise ConfigurationError(
-            "unknown-database",
-            f"{place} names the database {url.drivername[:40]!r}, which Doorward cannot use.",
-            "Use SQLite (sqlite:///doorward.db) or PostgreSQL (postgresql://user@host/doorward).",
-        )
-    if (file := file_of(known)) is None:
-        return known
+    with explained(place):
+        url = parse_database_url(text)
+    if (file := file_of(url)) is None:
+        return url
     # Relative to the file, and not to the folder in which the command happens to run.
     path = place.document.path.parent.absolute() / file.expanduser()
-    return known.set(database=str(path))
+    return url.set(database=str(path))
 
 
 def introspection_of(*, private_key: str | None = None, **values: Any) -> Introspection:

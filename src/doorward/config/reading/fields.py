@@ -140,6 +140,11 @@ AUTHORIZATION_SERVER = Table(
             source="either",
         ),
         Setting(
+            "database_password_file",
+            FilePath(),
+            "The file with the password for PostgreSQL; it is read for each new connection.",
+        ),
+        Setting(
             "secret_file",
             FilePath(),
             "The file with the secret that encrypts the signing keys; it is created if missing.",

@@ -1,0 +1,196 @@
+"""PostgreSQL: connections to the writable host of a URL, each transaction with a deadline."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from doorward.authserver.store.database_url import hosts_of
+from doorward.errors import ConfigurationError
+from doorward.private_file import Exposed, read_private
+
+# Of a whole transaction in seconds, with the wait for a connection.
+DEADLINE = 5.0
+_CONNECTIONS = 10
+# Shares of the deadline after which PostgreSQL ends a statement itself, and frees its locks. A paused
+# process must not keep its locks either.
+_TIMEOUTS = {
+    "statement_timeout": 0.9,
+    "lock_timeout": 0.8,
+    "idle_in_transaction_session_timeout": 1.0,
+}
+# The session cannot write any more: its server became a standby.
+_READ_ONLY = "25006"
+_LONGEST_PASSWORD = 4096
+_LATE = "doorward_late"
+
+
+def open_postgresql(url: URL, password_file: Path | None = None) -> AsyncEngine:
+    """
+    Return an engine for ``url``; nothing is connected yet.
+
+    The password is read from ``password_file`` for each new connection, so it can be replaced while
+    the server runs.
+
+    Raises:
+        ConfigurationError: ``not-a-database-url``, or ``unreadable-password-file``.
+        ImportError: the driver is not installed.
+    """
+    engine = create_async_engine(
+        URL.create(url.drivername),
+        async_creator=_Connector(url, password_file),
+        # Connections beyond the pool would be opened and closed for each transaction.
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
+        # The connection that was used last has its statements prepared.
+        pool_use_lifo=True,
+    )
+    event.listen(engine.sync_engine, "checkout", _require_open)
+    event.listen(engine.sync_engine, "handle_error", _decide_about_pool)
+    return engine
+
+
+@asynccontextmanager
+async def connected(
+    engine: AsyncEngine, deadline: float | None = None
+) -> AsyncIterator[AsyncConnection]:
+    """
+    Give a connection that is closed at the deadline, whatever it waits for.
+
+    Raises:
+        TimeoutError: no connection was free, or no host answered.
+        DBAPIError: also when the deadline has passed.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + (deadline or DEADLINE)
+    async with asyncio.timeout(DEADLINE):
+        connection = await engine.connect()
+    raw = await connection.get_raw_connection()
+
+    def cut_off() -> None:
+        raw.info[_LATE] = True
+        # Cancelling the task would not do: asyncpg then asks the server, which does not answer, to
+        # cancel the statement.
+        raw.driver_connection.terminate()  # type: ignore[union-attr]
+
+    timer = loop.call_at(end, cut_off)
+    try:
+        yield connection
+    finally:
+        try:
+            await connection.close()
+        finally:
+            timer.cancel()
+
+
+async def wait_long(connection: AsyncConnection) -> None:
+    """Let this transaction wait for locks and statements as long as the client does."""
+    for setting in _TIMEOUTS:
+        await connection.exec_driver_sql(f"SET LOCAL {setting} = 0")
+
+
+class _Connector:
+    """Connects to the first writable host; the one of the last time is asked first."""
+
+    def __init__(self, url: URL, password_file: Path | None) -> None:
+        self._password_file = password_file
+        try:
+            self._hosts: list[tuple[str, int] | None] = [*hosts_of(url)] or [None]
+        except ValueError:
+            raise ConfigurationError(
+                "not-a-database-url",
+                "A port in the URL of the database is not a number.",
+                "Write, for example: postgresql://user@host:5432/doorward.",
+            ) from None
+        one = url.set(drivername="postgresql", host=None, port=None)
+        self._dsn = one.difference_update_query(["host", "port"]).render_as_string(
+            hide_password=False
+        )
+        # Doorward writes with every session. A guard that only reads may name a standby.
+        self._attributes = None if "target_session_attrs" in url.query else "read-write"
+        if password_file is not None:
+            self._require_password(password_file)
+
+    async def __call__(self, *_arguments: object, **_options: object) -> Any:
+        problem: Exception | None = None
+        for host in tuple(self._hosts):
+            try:
+                connection = await self._connect(host)
+            except _other_host_may_do() as error:
+                problem = error
+            else:
+                self._hosts.remove(host)
+                self._hosts.insert(0, host)
+                return connection
+        raise problem or OSError("no host")
+
+    async def _connect(self, host: tuple[str, int] | None) -> Any:
+        import asyncpg
+
+        return await asyncpg.connect(
+            self._dsn,
+            **({} if host is None else {"host": host[0], "port": host[1]}),
+            **({} if self._password_file is None else {"password": self._password}),
+            target_session_attrs=self._attributes,
+            # A host that does not answer leaves time for the others.
+            timeout=DEADLINE * 0.8 / len(self._hosts),
+            server_settings=_session(),
+        )
+
+    def _password(self) -> str:
+        assert self._password_file is not None
+        return _read_password(self._password_file)
+
+    @staticmethod
+    def _require_password(file: Path) -> None:
+        try:
+            _read_password(file)
+        except OSError as error:
+            raise ConfigurationError(
+                "unreadable-password-file",
+                f"The password of the database cannot be read from {file} ({error}).",
+                "Write the password to the file, and make it readable for this account alone.",
+            ) from None
+
+
+def _session() -> dict[str, str]:
+    timeouts = {name: str(int(share * DEADLINE * 1000)) for name, share in _TIMEOUTS.items()}
+    return {"application_name": "doorward", "jit": "off", **timeouts}
+
+
+def _read_password(file: Path) -> str:
+    try:
+        return read_private(file, most=_LONGEST_PASSWORD).decode().strip()
+    except (Exposed, UnicodeDecodeError) as error:
+        # At a new connection it is a fault like any other of the database.
+        raise OSError(str(error) if isinstance(error, Exposed) else "not UTF-8") from None
+
+
+def _other_host_may_do() -> tuple[type[Exception], ...]:
+    import asyncpg
+
+    return (OSError, asyncpg.CannotConnectNowError, asyncpg.TargetServerAttributeNotMatched)
+
+
+def _require_open(connection: Any, _record: object, _proxy: object) -> None:
+    # The driver knows when the server has closed the connection; asking the server would take three
+    # round trips for each transaction.
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+def _decide_about_pool(context: ExceptionContext) -> None:
+    # One slow transaction says nothing about the other connections. Opening all of them again would
+    # make a busy server slower.
+    if context.connection is not None and _LATE in context.connection.info:
+        context.invalidate_pool_on_disconnect = False
+    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+        # Every connection of the pool goes, and new ones find the writable host.
+        context.is_disconnect = True
