@@ -3,7 +3,10 @@
 from typing import Any
 
 import httpx2
+import pytest
 
+from doorward.authserver.endpoints.consent import ConsentEndpoint
+from doorward.authserver.settings import Limits
 from tests.attacks.attack import Defence, attack
 from tests.attacks.victims import (
     EVIL,
@@ -15,10 +18,10 @@ from tests.attacks.victims import (
 from tests.authserver.browser import Browser, Form, form_with
 from tests.authserver.conftest import StartAuthServer
 from tests.authserver.harness import PASSWORD, AuthServerHarness
-from tests.authserver.steps import consent_page, is_consent
-from tests.authserver.upstream.conftest import Bridge
+from tests.authserver.steps import OTHER_CHALLENGE, consent_page, is_consent
+from tests.authserver.upstream.conftest import Bridge, StartBridge
 from tests.authserver.upstream.openid_provider import foreign_key
-from tests.authserver.upstream.test_backchannel_logout import logout_token, send, sign_in
+from tests.authserver.upstream.test_backchannel_logout import JANE, logout_token, send, sign_in
 from tests.ledger import proves
 
 _COOKIES = "doorward.authserver.users.cookies"
@@ -222,3 +225,56 @@ async def test_only_the_provider_signs_its_users_out(bridge: Bridge) -> Any:
     await send(bridge, logout_token(bridge, key=foreign_key()))
 
     return (await bridge.harness.refresh(client, tokens.refresh)).body.get("error")
+
+
+@proves("S207", "refuses", "logout tokens")
+@attack(
+    "The attacker has the consent page of a victim open while the provider signs the victim out, and"
+    " clicks at that moment.",
+    "OpenID Connect Back-Channel Logout 1.0 §2.7",
+    Defence(
+        "doorward.authserver.upstream.sessions:ProviderSessions.is_active",
+        {"provider_sessions.c.ended_at.is_(None)": "True"},
+    ),
+)
+async def test_a_consent_that_crosses_a_logout_gives_no_code(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> str | None:
+    harness, browser = bridge.harness, bridge.harness.browser()
+    bridge.provider.user = {"sub": JANE}
+    client = (await harness.register())["client_id"]
+    await bridge.sign_in(browser, client)
+    page = await browser.open(harness.authorize_url(client, code_challenge=OTHER_CHALLENGE))
+    signed_in = ConsentEndpoint._signed_in
+
+    async def found_before_the_logout(endpoint: ConsentEndpoint, *arguments: Any) -> Any:
+        session = await signed_in(endpoint, *arguments)
+        assert (await send(bridge, logout_token(bridge))).status_code == 200
+        return session
+
+    monkeypatch.setattr(ConsentEndpoint, "_signed_in", found_before_the_logout)
+
+    return code_at(await browser.decide(page), "127.0.0.1")
+
+
+@attack(
+    "The attacker sends so many wrong logout tokens that the provider's own are refused.",
+    "denial of service",
+    Defence(
+        "doorward.authserver.endpoints.backchannel_logout:BackchannelLogoutEndpoint.post",
+        {"    try:\n": "    services.limits.count('3/minute', 'logout', 'all')\n    try:\n"},
+    ),
+)
+async def test_wrong_logout_tokens_keep_no_genuine_one_out(
+    start_bridge: StartBridge,
+) -> Any:
+    bridge = await start_bridge(limits=Limits(authorizations_per_address="3/minute"))
+    client, tokens = await sign_in(bridge)
+    forged = logout_token(bridge, key=foreign_key())
+    refused = [(await send(bridge, forged)).status_code for _ in range(4)]
+    assert refused[:3] == [400, 400, 400]
+    assert refused[3] == 429
+
+    await send(bridge, logout_token(bridge))
+
+    return (await bridge.harness.refresh(client, tokens.refresh)).body.get("access_token")

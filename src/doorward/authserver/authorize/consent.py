@@ -19,7 +19,7 @@ from doorward.authserver.grants.authorization_request import AuthorizationReques
 from doorward.authserver.grants.consents import client_digest
 from doorward.authserver.grants.transactions import Transaction
 from doorward.authserver.pages import pages
-from doorward.authserver.refusals import AccessDenied, ConsentRequired
+from doorward.authserver.refusals import AccessDenied, ConsentRequired, FormRefused
 from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
 from doorward.authserver.store.connection import Connection
@@ -93,11 +93,11 @@ async def complete_authorization(
     """
     Return the response that takes a fresh code to the client.
 
-    ``approved`` are the scopes that the user left in; ``None`` means all. One database transaction claims the authorization transaction and writes consent, grant and
-    code: all of them, or nothing.
+    ``approved`` are the scopes that the user left in; ``None`` means all. One database transaction
+    claims the authorization transaction and writes consent, grant and code: all of them, or nothing.
 
     Raises:
-        FormRefused: the transaction was completed before.
+        FormRefused: the transaction was completed before, or the session at the provider has ended.
         AccessDenied: the user holds none of the requested scopes.
     """
     shown = scopes = grantable_scopes(authorization, user)
@@ -111,6 +111,11 @@ async def complete_authorization(
         if claim is not None:
             transaction, browser = claim
             await services.transactions.claim(connection, transaction.handle, browser, user.id)
+        # A logout at the provider ends the grants that exist. This one would come after it.
+        if provider_session_id is not None and not await services.provider_sessions.is_active(
+            connection, provider_session_id
+        ):
+            raise FormRefused("the session at the identity provider ended meanwhile")
         await consents.remember(
             connection,
             user_id=user.id,

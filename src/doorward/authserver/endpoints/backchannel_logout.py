@@ -28,9 +28,22 @@ class BackchannelLogoutEndpoint:
     async def post(self, request: Request) -> Response:
         """Return 200 when the sessions have ended, also if there was none."""
         services = self._services
-        limits = services.settings.limits
-        peer = address_key(request, services.settings.trusted_proxies)
-        services.limits.count(limits.authorizations_per_address, "logout", peer)
+        try:
+            ended = await self._end_sessions(request)
+        except InvalidRequest:
+            # Only what is refused counts. A provider that signs a whole company out sends all of its
+            # tokens from one address, and does not send them again.
+            peer = address_key(request, services.settings.trusted_proxies)
+            rate = services.settings.limits.authorizations_per_address
+            services.limits.count(rate, "logout-failures", peer)
+            raise
+        provider = str(request.path_params["provider"])
+        services.record_event("provider-session.ended", provider=provider, sessions=str(ended))
+        return json_response({})
+
+    async def _end_sessions(self, request: Request) -> int:
+        """Return how many sessions were active that the request's logout token names."""
+        services = self._services
         provider = services.providers.get(str(request.path_params["provider"]))
         if provider is None:
             raise InvalidRequest("no such identity provider, or it is disabled")
@@ -44,16 +57,12 @@ class BackchannelLogoutEndpoint:
             until = now + OLDEST + LEEWAY
             if not await claim_assertion(connection, party, str(claims["jti"]), until, now):
                 raise InvalidRequest("the logout token was used before")
-            ended = await services.provider_sessions.end_matching(
+            return await services.provider_sessions.end_matching(
                 connection,
                 provider.provider,
                 subject=claims.get("sub"),
                 sid=claims.get("sid"),
             )
-        services.record_event(
-            "provider-session.ended", provider=provider.provider.name, sessions=str(ended)
-        )
-        return json_response({})
 
     async def _verify(self, token: str, provider: ProviderClient) -> LogoutToken:
         settings = provider.provider

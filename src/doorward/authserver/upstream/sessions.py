@@ -11,6 +11,7 @@ from doorward.authserver.admission import ProviderAccount
 from doorward.authserver.identity_provider import IdentityProvider
 from doorward.authserver.keys.sealing_keys import Sealed, SealingKeys
 from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.connection import Connection
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.grants import revoke_grants
 from doorward.authserver.store.schema import grants, provider_sessions, sessions
@@ -89,12 +90,24 @@ class ProviderSessions:
         ).one_or_none()
         return None if row is None else await self._read(connection, row)
 
+    async def is_active(self, connection: Connection, session_id: str) -> bool:
+        """
+        Say whether the session has not ended; it cannot end before the caller's transaction does.
+
+        On PostgreSQL, a logout waits for the lock, and then finds what the caller has written. SQLite
+        runs one writing transaction at a time.
+        """
+        active = (provider_sessions.c.id == session_id, provider_sessions.c.ended_at.is_(None))
+        found = select(provider_sessions.c.id).where(*active).with_for_update(read=True)
+        return (await connection.execute(found)).one_or_none() is not None
+
     async def keep_tokens(self, session_id: str, tokens: ProviderTokens) -> None:
         """Store the tokens that the provider has just issued; the check is still in progress."""
         async with self._store.writing() as connection:
             await connection.execute(
                 update(provider_sessions)
-                .where(provider_sessions.c.id == session_id)
+                # Not in a session that a logout has ended meanwhile: its tokens are deleted.
+                .where(provider_sessions.c.id == session_id, provider_sessions.c.ended_at.is_(None))
                 .values(**await self._sealed(connection, session_id, tokens))
             )
 
