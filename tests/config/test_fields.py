@@ -17,6 +17,7 @@ from doorward.authserver import (
     Limits,
     Resource,
 )
+from doorward.config.operations import AuditSettings, LogSettings, OperationsSettings
 from doorward.config.reading import fields
 from doorward.config.reading.tables import Table, walk
 from doorward.gateway import Gateway
@@ -29,6 +30,7 @@ AUTHORIZATION_SERVER = {
     "secret": "secret_env, or secret_file",
     "trust_client": "trusted_clients",
     "identity_providers": "[[identity_providers]]",
+    "public_health": "operations.public, which is also for a file without this table",
 }
 GUARD = {
     "verifier": "an object",
@@ -76,6 +78,9 @@ def _settings(table: Table) -> set[str]:
         (fields.IDENTITY_PROVIDER, IdentityProvider),
         (fields.RULE, Rule),
         (fields.INTROSPECTION, Introspection),
+        (fields.OPERATIONS, OperationsSettings),
+        (fields.LOG, LogSettings),
+        (fields.AUDIT, AuditSettings),
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )

@@ -189,3 +189,6 @@ def _wait_until_refused(url: str) -> None:
             httpx2.get(url, timeout=5)
         except httpx2.ConnectError:
             return
+        except httpx2.ReadError:
+            # This connection was in the queue when the socket was closed; the next one is refused.
+            continue

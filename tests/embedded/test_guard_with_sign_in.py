@@ -26,7 +26,9 @@ from tests.authserver.browser import Browser, answer_in, form_with
 from tests.authserver.harness import CALLBACK, PASSWORD, VERIFIER, challenge_of
 from tests.authserver.upstream.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIdProvider
 from tests.e2e.processes import free_port
+from tests.ledger import proves
 from tests.mcp_server import loopback_server as loopback
+from tests.operations.asking import ask
 
 # mypy: disable-error-code="untyped-decorator"
 
@@ -381,3 +383,36 @@ def test_google_takes_one_line(tmp_path: Path) -> None:
         "https://mcp.example.com/callback/google"
     )
     assert isinstance(settings.identity_providers[0], IdentityProvider)
+
+
+@proves("S214", "accepts", "health and metrics are clean")
+async def test_probes_of_a_mounted_guard_start_it_and_name_what_is_missing(tmp_path: Path) -> None:
+    port, provider = free_port(), OpenIdProvider(time.time)
+    guard = make_guard(port, tmp_path, provider, public_health=True, sign_in=OwnUsers())
+    app = guard.protect(FastAPI())
+    host: Any = {"Host": "10.0.0.7"}
+    alive = await ask(app, "/healthz", **host)
+    ready = await ask(app, "/readyz", **host)
+    await guard.authorization_server.aclose()
+
+    assert alive.json() == {"status": "alive"}
+    assert (ready.status_code, ready.json()["missing"]) == (200, {})
+
+
+@proves("S214", "refuses", "health and metrics are clean")
+async def test_a_guard_that_cannot_start_is_not_ready_and_health_is_not_public_unasked(
+    tmp_path: Path,
+) -> None:
+    port, provider = free_port(), OpenIdProvider(time.time)
+    guard = make_guard(port, tmp_path, provider, public_health=True, sign_in=OwnUsers())
+    (tmp_path / "data" / "doorward.db").mkdir()
+    app = guard.protect(FastAPI())
+    alive, ready = await ask(app, "/healthz"), await ask(app, "/readyz")
+    await guard.authorization_server.aclose()
+    private = make_guard(port, tmp_path / "other", provider, sign_in=OwnUsers())
+    hidden = await ask(private.protect(FastAPI()), "/readyz", Host=f"localhost:{port}")
+    await private.authorization_server.aclose()
+
+    assert (alive.status_code, ready.status_code) == (200, 503)
+    assert ready.json()["missing"]["database"] == "store-unavailable"
+    assert hidden.status_code == 404

@@ -21,15 +21,24 @@ class HostMiddleware:
     Spec: RFC 9110 §7.2, §15.5.20
     """
 
-    def __init__(self, app: ASGIApp, settings: AuthServerSettings, events: EventRecorder) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: AuthServerSettings,
+        events: EventRecorder,
+        *,
+        any_host: frozenset[str] = frozenset(),
+    ) -> None:
         self._app = app
+        # Paths for probes, which name a machine by its address. Their answers are no secret.
+        self._any_host = any_host
         self._events = events
         self._service = settings.service_name
         self._addresses = settings.addresses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI scope."""
-        if scope["type"] == "http":
+        if scope["type"] == "http" and scope["path"] not in self._any_host:
             try:
                 self._addresses.require_host(only_value(scope["headers"], b"host"))
             except HostRefused as refusal:

@@ -33,6 +33,7 @@ from doorward.authserver.host_middleware import HostMiddleware
 from doorward.authserver.keys.sealing_keys import SealingKeys
 from doorward.authserver.keys.secrets import master_secret
 from doorward.authserver.keys.signing_keys import KeyRing
+from doorward.authserver.operations import ServerOperations
 from doorward.authserver.rate_limits import RateLimits
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.responses import (
@@ -83,7 +84,7 @@ class AuthorizationServer:
     client ID metadata documents and the keys of clients; the default one refuses private addresses.
     ``provider_fetcher`` calls identity providers; by default, only those in the settings may have a
     private address. ``audit`` gets an event for every issued token, sign-in and refusal; the default
-    writes them to the log.
+    writes them to the log. ``operations`` has what operators watch: readiness, and the numbers of a scrape.
 
     Raises:
         ConfigurationError: ``settings`` must be changed first.
@@ -140,9 +141,12 @@ class AuthorizationServer:
             session_revocation=SessionRevocation(store, provider_sessions, providers, clock),
         )
         no_route = NoRoute(settings.service_name)
+        routes = _routes(self.services)
+        self.operations = ServerOperations(self.services, routes)
+        health = self.operations.health
         self.app = Starlette(
-            routes=_routes(self.services),
-            middleware=[Middleware(HostMiddleware, settings, events)],
+            routes=[*routes, *(Route(path, health) for path in sorted(health.paths))],
+            middleware=[Middleware(HostMiddleware, settings, events, any_host=health.paths)],
             exception_handlers={404: no_route.not_found, 405: no_route.wrong_method},
         )
         # "/token/" is not "/token": a redirect would send the secrets in a body to a second URL.

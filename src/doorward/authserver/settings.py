@@ -125,6 +125,7 @@ class AuthServerSettings:
     host name of a health check or a proxy (``"auth.internal:8080"``).
     ``identity_providers`` sign users in; ``own_users`` can sign in with a password beside them. The
     default is own users if there is no identity provider.
+    ``public_health`` adds ``/healthz`` and ``/readyz`` to the issuer's path.
     ``sign_in_as`` signs that user in without a password. ``demo_users`` are shown on the sign-in
     page. Both work only if the issuer is on localhost.
 
@@ -160,6 +161,7 @@ class AuthServerSettings:
     revoke_before: float = 0
     sign_in_as: str | None = None
     demo_users: tuple[str, ...] = ()
+    public_health: bool = False
 
     def __post_init__(self) -> None:
         for check in _CHECKS:

@@ -106,6 +106,12 @@ VERBS = (
         "doorward.cli.authserver.grants:end",
         "End grants, and revoke all tokens of them.",
     ),
+    Verb("audit", "doorward.cli.authserver.audit", "Check the audit file.", OPERATE),
+    Verb(
+        "audit verify",
+        "doorward.cli.authserver.audit:verify",
+        "Check the hash chain of an audit file and of the rotated files beside it.",
+    ),
     Verb("keys", "doorward.cli.authserver.keys", "Replace the server's keys.", OPERATE),
     Verb(
         "keys rotate",

@@ -14,14 +14,13 @@ from doorward.config.reading.tables import explained
 from doorward.config.settings import (
     Configuration,
     McpServerSettings,
-    listen_address,
     require_grantable,
     resources_of,
 )
 from doorward.errors import ConfigurationError
 from doorward.tokens import LocalKeys, TrustedIssuer
 
-_LISTEN = "127.0.0.1:8000"
+_LISTEN = ("127.0.0.1", 8000)
 
 
 def load(path: Path) -> Configuration:
@@ -65,7 +64,7 @@ def load(path: Path) -> Configuration:
     _require_distinct(servers, root)
     return Configuration(
         file=path,
-        listen=listen_address(values.pop("listen", _LISTEN)),
+        listen=values.pop("listen", _LISTEN),
         authorization_server=settings,
         mcp_servers=servers,
         **values,

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from doorward.authserver import AuthServerSettings, Resource
+from doorward.config.operations import AuditSettings, LogSettings, OperationsSettings
 from doorward.errors import ConfigurationError
 from doorward.guard import Guard
 from doorward.guard.issuers import Issuer, IssuerOptions, trusted
@@ -129,6 +130,9 @@ class Configuration:
     stop_timeout: float = 10.0
     authorization_server: AuthServerSettings | None = None
     mcp_servers: tuple[McpServerSettings, ...] = ()
+    operations: OperationsSettings = field(default_factory=OperationsSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
 
 
 def policy_of(

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from doorward.authserver import AuthorizationServer, AuthServerSettings, Resource
+from doorward.errors import DoorwardError
 from doorward.jose.public_key import Key
 from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
 from doorward.wire.asgi import Receive, Scope, Send
+
+_PROBE_TIMEOUT = 2.0
 
 
 class EmbeddedAuthorizationServer:
@@ -46,8 +50,14 @@ class EmbeddedAuthorizationServer:
         return self.server.serves(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        await self.start()
+        """Answer one request; probes also get an answer if the server cannot start."""
+        if scope["path"] not in self.server.operations.health.paths:
+            await self.start()
+        elif scope["path"].endswith("/readyz"):
+            # A mounted guard starts with its first request, and none comes before it is ready.
+            with suppress(DoorwardError, TimeoutError):
+                async with asyncio.timeout(_PROBE_TIMEOUT):
+                    await self.start()
         await self.server.app(scope, receive, send)
 
     async def start(self) -> None:

@@ -50,7 +50,8 @@ class GuardWithSignIn(Guard):
     ``service_name`` is what pages call the server; the default is the host of ``public_url``.
     ``scopes`` describes scopes on the consent page. Those of the policy and of the server's tools are
     added. Users, grants and keys are kept in the folder ``data``, or in the database ``database_url``
-    with a ``secret_file``. Other arguments are those of ``Guard``.
+    with a ``secret_file``. With ``public_health``, the issuer also has ``/healthz`` and ``/readyz`` for probes;
+    ``authorization_server.server.operations`` has the same for another port. Other arguments are those of ``Guard``.
 
     Raises:
         ConfigurationError: it names the problem and the setting to change.
@@ -72,6 +73,7 @@ class GuardWithSignIn(Guard):
         database_url: str | None = None,
         secret_file: Path | None = None,
         service_name: str | None = None,
+        public_health: bool = False,
         authserver_options: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.time,
         **options: Any,
@@ -97,6 +99,7 @@ class GuardWithSignIn(Guard):
                 identity_providers=tuple(
                     _provider(one, shared) for one in listed if not isinstance(one, OwnUsers)
                 ),
+                public_health=public_health,
                 own_users=any(isinstance(one, OwnUsers) for one in listed),
             ),
             self._all_scopes,

@@ -1,11 +1,12 @@
 """Listening sockets, and a server that stops cleanly."""
 
+import asyncio
 import errno
 import gc
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 
@@ -100,6 +101,15 @@ class _Server(uvicorn.Server):
                 signal.signal(one, handler)
 
 
+class _ServerBeside(uvicorn.Server):
+    """uvicorn's server without signals."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to the other server."""
+        yield
+
+
 async def serve(
     app: ASGIApp, sockets: list[socket.socket], *, stop_timeout: float = _STOP_TIMEOUT
 ) -> None:
@@ -111,7 +121,23 @@ async def serve(
     Run it on ``new_event_loop``, not on uvloop. uvloop accepts one connection per turn: of a thousand
     clients that connected at once, the last one waited half a minute.
     """
-    config = uvicorn.Config(
+    await _Server(_config(app, stop_timeout)).serve(sockets=sockets)
+
+
+@asynccontextmanager
+async def serving_beside(app: ASGIApp, sockets: list[socket.socket]) -> AsyncIterator[None]:
+    """Serve ``app`` while the block runs; signals are left to the server that runs in the block."""
+    server = _ServerBeside(_config(app, _STOP_TIMEOUT))
+    serving = asyncio.create_task(server.serve(sockets=sockets))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def _config(app: ASGIApp, stop_timeout: float) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         http=Connection,
         ws="none",
@@ -122,4 +148,3 @@ async def serve(
         # uvicorn takes whole seconds, and passes any number on to asyncio.
         timeout_graceful_shutdown=stop_timeout,  # type: ignore[arg-type]
     )
-    await _Server(config).serve(sockets=sockets)

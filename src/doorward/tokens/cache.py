@@ -62,6 +62,8 @@ class VerifiedTokenCache:
         # When nothing is ever cached, no token needs to be hashed.
         self.is_off = not self._max_entries
         self._ttl = ttl
+        # Read by metrics: how often ``get`` had an answer.
+        self.hits = 0
         # Ordered, because a plain dict finds its first key by walking over all deleted ones.
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
         self._shared: dict[_Shared, _Shared] = {}
@@ -82,6 +84,7 @@ class VerifiedTokenCache:
         # Both ends: when the clock is set back, an entry would otherwise live for as much longer.
         in_time = expires_at - self._ttl <= now < expires_at
         if in_time and entry.dependency.generation == entry.generation:
+            self.hits += 1
             return self._decoded.get(digest) or self._decode_identity(digest, entry)
         # pop, not del: two threads may find the entry expired at the same time.
         self._entries.pop(digest, None)

@@ -134,6 +134,18 @@ class CredentialVerifier:
         if self._owns_fetcher:
             await self._fetcher.aclose()
 
+    def issuers_without_keys(self) -> list[str]:
+        """Return the issuers whose tokens get a 503 now, because their keys were never fetched."""
+        return [] if self._jwts is None else self._jwts.issuers_without_keys()
+
+    def cache_counts(self) -> tuple[int, int]:
+        """Return how often a token was found in a cache, and how many are in the caches."""
+        counts = [self._opaque.cache_counts()]
+        counts.append((self._api_key_cache.hits, len(self._api_key_cache)))
+        if self._jwts is not None:
+            counts.append(self._jwts.cache_counts())
+        return sum(hits for hits, _ in counts), sum(entries for _, entries in counts)
+
     def recall(self, token: bytes) -> Identity | None:
         """Return whose token this is when it was verified a moment ago, without waiting."""
         if token.startswith(_PREFIX):

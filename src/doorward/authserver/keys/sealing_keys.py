@@ -39,7 +39,13 @@ class SealingKeys:
         self._clock = clock
         self._keys: dict[str, bytes] = {}
         self._current: str | None = None
+        self._made_at: float | None = None
         self._loaded_at = float("-inf")
+
+    @property
+    def made_at(self) -> float | None:
+        """When the key that encrypts was made; ``None`` if there is none."""
+        return self._made_at
 
     async def start(self) -> None:
         """
@@ -117,5 +123,5 @@ class SealingKeys:
                 continue
             self._keys[row.id] = key
             if row.retired_at is None:
-                self._current = row.id
+                self._current, self._made_at = row.id, row.created_at
         self._loaded_at = self._clock()

@@ -92,6 +92,11 @@ class KeyRing:
         if aged or not 0 <= now - self._loaded_at < _RELOAD_INTERVAL:
             await self._exchange(force=False)
 
+    @property
+    def made_at(self) -> float | None:
+        """When the key that signs was made; ``None`` before the start."""
+        return self.current().created_at if self._own_keys() else None
+
     def current(self) -> SigningKey:
         """Return the key that signs: the newest that every process publishes by now."""
         keys, now = self._own_keys(), self._clock()

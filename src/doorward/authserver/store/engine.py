@@ -17,6 +17,7 @@ from sqlalchemy import Connection, event, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.store.connection import Work
@@ -24,6 +25,7 @@ from doorward.authserver.store.database_url import parse_database_url
 from doorward.authserver.store.postgresql import connected, open_postgresql, wait_long
 from doorward.authserver.store.sqlite import DEADLINE, SQLiteTransactions, pragmas
 from doorward.errors import ConfigurationError
+from doorward.operations.observation import observed
 from doorward.wire.shell_command import shell_command
 
 T = TypeVar("T")
@@ -69,6 +71,11 @@ class Store:
             else None
         )
 
+    def connections(self) -> tuple[int, int]:
+        """Return how many connections of the pool are in use, and how many are idle."""
+        pool = self.engine.sync_engine.pool
+        return (pool.checkedout(), pool.checkedin()) if isinstance(pool, QueuePool) else (0, 0)
+
     async def schema_state(self) -> Literal["empty", "older", "current"]:
         """
         Return how the schema compares with the one that this code expects; changes nothing.
@@ -105,7 +112,8 @@ class Store:
             StoreUnavailable: 503.
         """
         if self.sqlite is not None:
-            return await self.sqlite.read(work)
+            with observed("store", "read"):
+                return await self.sqlite.read(work)
         async with self.reading() as connection:
             return await work(connection)
 
@@ -119,7 +127,8 @@ class Store:
             StoreUnavailable: 503.
         """
         if self.sqlite is not None:
-            return await self.sqlite.write(work)
+            with observed("store", "write"):
+                return await self.sqlite.write(work)
         async with self.writing() as connection:
             return await work(connection)
 
@@ -131,8 +140,9 @@ class Store:
         Raises:
             StoreUnavailable: 503.
         """
-        async with self._transaction(writing=False) as connection:
-            yield connection
+        with observed("store", "read"):
+            async with self._transaction(writing=False) as connection:
+                yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
@@ -142,8 +152,9 @@ class Store:
         Raises:
             StoreUnavailable: 503, and nothing was committed.
         """
-        async with self._write_lock, self._transaction(writing=True) as connection:
-            yield connection
+        with observed("store", "write"):
+            async with self._write_lock, self._transaction(writing=True) as connection:
+                yield connection
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[AsyncConnection]:

@@ -31,6 +31,7 @@ from doorward.net import (
 )
 from doorward.net.client_authentication import CLIENT_AUTH_METHODS, ClientCredential
 from doorward.net.refusals import FetchFailed, FetchRefused
+from doorward.operations.observation import observed
 from doorward.tokens.endpoint_discovery import fetch_metadata, reachable_url
 from doorward.tokens.jwt.discovered_keys import DiscoveredKeys
 from doorward.wire import strict_json
@@ -80,6 +81,8 @@ class ProviderClient:
         )
         # None until a sign-in has shown it.
         self._consent_gives_refresh_token: bool | None = None
+        # Whether there is metadata: fixed for plain OAuth, otherwise once it was read.
+        self.was_read = self._facts.endpoints is not None
         self.keys = DiscoveredKeys(
             provider.issuer_url, fetcher=fetcher, clock=clock, internal_url=provider.internal_url
         )
@@ -341,7 +344,8 @@ class ProviderClient:
 
     async def _send(self, url: str, request: FetchRequest) -> FetchResponse:
         try:
-            return await self._fetcher.send(url, request, limit=MAX_RESPONSE)
+            with observed("provider", self.provider.name):
+                return await self._fetcher.send(url, request, limit=MAX_RESPONSE)
         except (FetchFailed, FetchRefused) as error:
             raise ProviderUnavailable(f"{self.provider.name}: {error.detail}") from None
 
@@ -364,14 +368,15 @@ class ProviderClient:
         # The OpenID document first: the other one lacks userinfo at several providers.
         urls = metadata_urls(self.provider.internal_url or self.provider.issuer_url)
         try:
-            return Expiring(
-                await fetch_metadata(
+            with observed("provider", self.provider.name):
+                found = await fetch_metadata(
                     "sign-in",
                     parse_identity_provider,
                     sorted(urls, key=lambda url: OPENID not in url),
                     issuer=self.provider.issuer_url,
                     fetcher=self._fetcher,
                 )
-            )
+            self.was_read = True
+            return Expiring(found)
         except FetchFailed as error:
             raise ProviderUnavailable(f"{self.provider.name}: {error.detail}") from None

@@ -9,8 +9,9 @@ import typer
 
 from doorward.cli.options import examples
 from doorward.cli.output import Output
+from doorward.cli.problems import status_of
 from doorward.cli.running import run
-from doorward.config.service.serving import serve_file
+from doorward.config.service.serving import StartFailed, serve_file
 from doorward.serving import new_event_loop
 
 EPILOG = examples(
@@ -37,4 +38,7 @@ def serve(
     # Warnings of other parts, such as keys that cannot be fetched, go to stderr.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.stderr))
     output = Output(as_json=as_json)
-    run(output, lambda: serve_file(file, output.note), new_event_loop)
+    try:
+        run(output, lambda: serve_file(file, output.note), new_event_loop)
+    except StartFailed as failed:
+        raise typer.Exit(int(status_of(failed.error))) from None

@@ -1,6 +1,6 @@
 """Every setting of a configuration file, in one table: the reader and the JSON Schema follow it."""
 
-from typing import get_args
+from typing import Any, get_args
 
 from limits import parse as parse_rate
 
@@ -14,7 +14,9 @@ from doorward.authserver import (
     Resource,
 )
 from doorward.authserver.client_auth_methods import AUTH_METHODS
+from doorward.config.operations import AuditSettings, LogSettings, OperationsSettings
 from doorward.config.reading.build import DatabaseUrl, FromEnvironment, introspection_of
+from doorward.config.reading.document import Place
 from doorward.config.reading.kinds import (
     NETWORK,
     WORDS,
@@ -41,12 +43,25 @@ from doorward.config.settings import (
     upstream_url,
 )
 from doorward.jose.algorithm_names import SigningAlgorithm
+from doorward.operations.endpoints import EVERY_ENDPOINT
 from doorward.policy import EVERY_KIND, Rule
 
 _RATE = Checked(parse_rate, "a rate", '"60/5 minutes"')
 _SECONDS = Number()
 _COUNT = Number(1, whole=True)
 _SCOPES = Named(Text())
+
+
+class _Address(Checked):
+    """A host and a port, read as the pair of them."""
+
+    def read(self, value: Any, place: Place) -> Any:
+        """Return the host and the port."""
+        return listen_address(super().read(value, place))
+
+
+_LISTEN = _Address(listen_address, "a host and a port", '"127.0.0.1:8000"')
+
 _FROM_ISSUER_TO_US = "where this process reaches the issuer, if that differs; it may be plain http"
 
 
@@ -340,17 +355,60 @@ MCP_SERVER = Table(
     mcp_server_of,
 )
 
+OPERATIONS = Table(
+    (
+        Setting(
+            "listen",
+            _LISTEN,
+            "The host and the port of /healthz, /readyz and /metrics; none without it.",
+        ),
+        Setting(
+            "public",
+            Items(Choice(EVERY_ENDPOINT), frozenset),
+            "Which of healthz, readyz and metrics are also at the public address.",
+        ),
+        Setting("traces", Flag(), "Send OpenTelemetry traces; the OTEL_* variables say where."),
+    ),
+    OperationsSettings,
+)
+
+LOG = Table(
+    (
+        Setting(
+            "format",
+            Choice(("text", "json")),
+            'With "json", everything this process says is one JSON object per line.',
+        ),
+    ),
+    LogSettings,
+)
+
+AUDIT = Table(
+    (
+        Setting("stdout", Flag(), "Write audit events to standard output; on by default."),
+        Setting("file", FilePath(), "A file that audit events are written to as well."),
+        Setting("max_bytes", _COUNT, "The size at which the audit file is rotated."),
+        Setting("keep", Number(0, whole=True), "How many rotated audit files are kept."),
+        Setting("chain", Flag(), "Chain the lines of the audit file by their hashes."),
+        Setting("otel", Flag(), "Send audit events as OpenTelemetry logs as well."),
+    ),
+    AuditSettings,
+)
+
 FILE = Table(
     (
         Setting(
             "listen",
-            Checked(listen_address, "a host and a port", '"127.0.0.1:8000"'),
+            _LISTEN,
             "The host and the port on which this process listens.",
         ),
         Setting("stop_timeout", _SECONDS, "Seconds that requests in flight get at the end."),
         Setting("authorization_server", AUTHORIZATION_SERVER, "The authorization server."),
         Setting("identity_providers", Items(IDENTITY_PROVIDER), "Where users sign in."),
         Setting("mcp_servers", Items(MCP_SERVER), "The MCP servers behind this process."),
+        Setting("operations", OPERATIONS, "Health, readiness, metrics and traces."),
+        Setting("log", LOG, "How this process logs."),
+        Setting("audit", AUDIT, "Where audit events go."),
     )
 )
 """The whole file."""

@@ -5,14 +5,16 @@ from abc import ABC, abstractmethod
 from urllib.parse import urlsplit
 
 from doorward.authserver import AuthorizationServer, AuthServerSettings
-from doorward.config.service import events
+from doorward.config.service.operations import ServiceOperations
 from doorward.config.service.routing import Site
 from doorward.config.settings import McpServerSettings
 from doorward.errors import ConfigurationError
 from doorward.gateway import Gateway, Route
-from doorward.guard.audit.lines import LINES
 from doorward.guard.http.paths import EndpointPaths
 from doorward.net import Clock
+from doorward.operations.metrics import Sample
+from doorward.operations.readiness import Check
+from doorward.tokens import CredentialVerifier, Verifier
 from doorward.wire.address import origin_of
 from doorward.wire.asgi import ASGIApp, Message
 from doorward.wire.host_origin import HostOriginPolicy
@@ -46,10 +48,13 @@ class Part(ABC):
 class AuthServerPart(Part):
     """The authorization server."""
 
-    def __init__(self, settings: AuthServerSettings, clock: Clock) -> None:
+    def __init__(
+        self, settings: AuthServerSettings, clock: Clock, operations: ServiceOperations
+    ) -> None:
         super().__init__()
         self.settings = settings
-        self.server = AuthorizationServer(settings, clock=clock, audit=events.write_event)
+        self.server = AuthorizationServer(settings, clock=clock, audit=operations.server_sink())
+        self.app = operations.measured(self.server.app, self.server.operations.route_of)
         self._clock = clock
 
     async def _start(self) -> None:
@@ -65,13 +70,18 @@ class McpServerPart(Part):
     """A guard, and the gateway behind it that forwards to the MCP server."""
 
     def __init__(
-        self, settings: McpServerSettings, authserver: AuthServerPart | None, clock: Clock
+        self,
+        settings: McpServerSettings,
+        authserver: AuthServerPart | None,
+        clock: Clock,
+        operations: ServiceOperations,
     ) -> None:
         super().__init__()
         self.settings = settings
         self.authserver = authserver
         own = None if authserver is None else authserver.server.trusted_issuer(settings.resource)
-        guard = settings.guard(own, audit=LINES.add, clock=clock)
+        self.route = urlsplit(settings.resource).path or "/"
+        guard = settings.guard(own, audit=operations.guard_sink(self.route), clock=clock)
         upstream = urlsplit(settings.upstream)
         gateway = Gateway(
             public=origin_of(settings.resource),
@@ -89,7 +99,7 @@ class McpServerPart(Part):
             max_body=guard.max_body,
             timeout=settings.timeout,
             credentials="token" if settings.forward_token else "none",
-            audit=events.write_failure,
+            audit=operations.gateway_sink(self.route),
         )
         self.guarded = guard.protect(gateway)
         self.site = Site(
@@ -98,6 +108,30 @@ class McpServerPart(Part):
             self.guarded,
         )
         self._lifespan = Lifespan(self.guarded)
+
+    def checks(self) -> list[Check]:
+        """Return what the guard needs: the keys of each issuer that it verifies tokens by."""
+        return [Check(f"issuer-keys:{self.route}", self._keys_problem)]
+
+    async def _keys_problem(self) -> str | None:
+        verifier = self.guarded.verifier
+        if not isinstance(verifier, Verifier | CredentialVerifier):
+            return None
+        if verifier.issuers_without_keys():
+            # Without traffic, nobody else fetches them again.
+            await verifier.start()
+        return "keys-unavailable" if verifier.issuers_without_keys() else None
+
+    def samples(self) -> list[Sample]:
+        """Return what metrics read at each scrape: the cache of verified tokens."""
+        verifier = self.guarded.verifier
+        if not isinstance(verifier, Verifier | CredentialVerifier):
+            return []
+        hits, entries = verifier.cache_counts()
+        return [
+            Sample("doorward_token_cache_hits_total", (self.route,), hits),
+            Sample("doorward_token_cache_entries", (self.route,), entries),
+        ]
 
     async def _start(self) -> None:
         await self._lifespan.start()

@@ -3,11 +3,15 @@
 import asyncio
 import time
 
+from doorward.config.service.operations import ServiceOperations
 from doorward.config.service.parts import AuthServerPart, McpServerPart, Part
 from doorward.config.service.routing import Router
 from doorward.config.settings import Configuration
 from doorward.errors import ConfigurationError
 from doorward.net import Clock
+from doorward.operations.endpoints import OperationsEndpoints
+from doorward.operations.metrics import Sample
+from doorward.operations.readiness import Check, Readiness
 from doorward.wire.asgi import ASGIApp, Receive, Scope, Send
 
 
@@ -24,21 +28,42 @@ class RunningConfiguration:
         configuration: Configuration,
         before: "RunningConfiguration | None" = None,
         clock: Clock = time.time,
+        operations: ServiceOperations | None = None,
     ) -> None:
+        self.operations = operations or ServiceOperations(configuration)
         self.configuration = configuration
         if before is not None:
             _require_reloadable(before.configuration, configuration)
-        self.authserver = _authserver(configuration, before, clock)
+        self.authserver = _authserver(configuration, before, clock, self.operations)
         self.mcp_servers = [
             _mcp_server(self, number, before, clock)
             for number in range(len(configuration.mcp_servers))
         ]
-        rest: ASGIApp | None = None if self.authserver is None else self.authserver.server.app
+        rest: ASGIApp | None = None if self.authserver is None else self.authserver.app
         self.app = Router([one.site for one in self.mcp_servers], rest)
+        self._routes = frozenset(one.route for one in self.mcp_servers)
         self._acquired: list[Part] = []
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
+
+    def checks(self) -> list[Check]:
+        """Return what this configuration needs before it can serve."""
+        own = [] if self.authserver is None else self.authserver.server.operations.checks()
+        return own + [check for one in self.mcp_servers for check in one.checks()]
+
+    def samples(self) -> list[Sample]:
+        """Return what metrics read at each scrape."""
+        own = [] if self.authserver is None else self.authserver.server.operations.samples()
+        return own + [sample for one in self.mcp_servers for sample in one.samples()]
+
+    def route_of(self, path: str) -> str:
+        """Return the route of ``path`` for traces, from a closed set."""
+        if path in self._routes:
+            return path
+        return (
+            "other" if self.authserver is None else self.authserver.server.operations.route_of(path)
+        )
 
     async def start(self) -> None:
         """
@@ -91,6 +116,13 @@ class Service:
     def __init__(self, first: RunningConfiguration, clock: Clock = time.time) -> None:
         self._current = first
         self._clock = clock
+        self.operations = first.operations
+        self.readiness = Readiness(self._checks)
+        metrics, public = self.operations.metrics, first.configuration.operations.public
+        self.endpoints = OperationsEndpoints(self.readiness, metrics)
+        self._public = OperationsEndpoints(self.readiness, metrics, endpoints=public)
+        self._public_paths = self._public.paths
+        self._serve = self.operations.traced(self._serve_current, self._route_of)
         self._finishing: dict[RunningConfiguration, asyncio.Task[None]] = {}
 
     @property
@@ -101,7 +133,10 @@ class Service:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI scope."""
         if scope["type"] == "http":
-            await self._current.serve(scope, receive, send)
+            if scope["path"] in self._public_paths:
+                await self._public(scope, receive, send)
+            else:
+                await self._serve(scope, receive, send)
         elif scope["type"] == "lifespan":
             for step in ("startup", "shutdown"):
                 await receive()
@@ -109,6 +144,21 @@ class Service:
         else:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
+
+    def samples(self) -> list[Sample]:
+        """Return what metrics read at each scrape."""
+        return self._current.samples()
+
+    # Of the configuration at the time of the call, which a bound method would not follow.
+
+    def _checks(self) -> list[Check]:
+        return self._current.checks()
+
+    def _route_of(self, path: str) -> str:
+        return self._current.route_of(path)
+
+    async def _serve_current(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._current.serve(scope, receive, send)
 
     async def replace(self, configuration: Configuration) -> None:
         """
@@ -118,7 +168,9 @@ class Service:
             ConfigurationError: it says what to change.
             StoreUnavailable: its database cannot be reached.
         """
-        following = RunningConfiguration(configuration, self._current, self._clock)
+        following = RunningConfiguration(
+            configuration, self._current, self._clock, self._current.operations
+        )
         await following.start()
         before, self._current = self._current, following
         self._finishing[before] = asyncio.create_task(before.finish())
@@ -135,7 +187,10 @@ class Service:
 
 
 def _authserver(
-    configuration: Configuration, before: RunningConfiguration | None, clock: Clock
+    configuration: Configuration,
+    before: RunningConfiguration | None,
+    clock: Clock,
+    operations: ServiceOperations,
 ) -> AuthServerPart | None:
     settings = configuration.authorization_server
     if settings is None:
@@ -143,7 +198,7 @@ def _authserver(
     earlier = None if before is None else before.authserver
     if earlier is not None and earlier.settings == settings:
         return earlier
-    return AuthServerPart(settings, clock)
+    return AuthServerPart(settings, clock, operations)
 
 
 def _mcp_server(
@@ -160,7 +215,7 @@ def _mcp_server(
     )
     if earlier and earlier.settings == settings and earlier.authserver is running.authserver:
         return earlier
-    part = McpServerPart(settings, running.authserver, clock)
+    part = McpServerPart(settings, running.authserver, clock, running.operations)
     if earlier is not None:
         # Without its owner, every open session would end now.
         part.guarded.take_over(earlier.guarded)
@@ -173,6 +228,12 @@ def _require_reloadable(before: Configuration, after: Configuration) -> None:
             "listen-changed",
             "listen cannot change while the process runs.",
             "Restart the process, or set listen to what it was.",
+        )
+    if (before.operations, before.log, before.audit) != (after.operations, after.log, after.audit):
+        raise ConfigurationError(
+            "operations-changed",
+            "The tables operations, log and audit cannot change while the process runs.",
+            "Restart the process, or set them to what they were.",
         )
     old, new = before.authorization_server, after.authorization_server
     if old is not None and old.database_url is None and old != new:

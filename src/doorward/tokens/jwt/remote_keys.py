@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from doorward.errors import KeysUnavailable, UnknownKey
 from doorward.net import NEVER, Clock, FetchFailed, SingleFlight, TimeRange
 from doorward.net.fetcher import DocumentFetcher
+from doorward.operations.observation import observed
 from doorward.tokens.jwt.token_bucket import TokenBucket
 from doorward.wire import strict_json
 
@@ -85,6 +86,11 @@ class RemoteKeys:
     def trusted_until(self) -> float:
         """Until when the keys are used without another fetch."""
         return self._trusted.until
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether there are keys that may still be used."""
+        return self._keys is not None and self._clock() < self._stale_until
 
     @property
     def problem(self) -> str | None:
@@ -177,7 +183,8 @@ class RemoteKeys:
 
     async def _load(self) -> None:
         try:
-            content, max_age = await self._fetch()
+            with observed("issuer-keys", "jwks"):
+                content, max_age = await self._fetch()
         except FetchFailed as error:
             self._keep_stale(f"{type(error).__name__}: {error}")
             return

@@ -210,6 +210,18 @@ class Verifier:
         self._headers[segment] = header
         return header
 
+    def issuers_without_keys(self) -> list[str]:
+        """Return the issuers whose tokens get a 503 now, because their keys were never fetched."""
+        return [
+            name
+            for name, one in self._trusted.items()
+            if isinstance(one.keys, RemoteKeys) and not one.keys.has_keys
+        ]
+
+    def cache_counts(self) -> tuple[int, int]:
+        """Return how often a token was found in the cache, and how many are in it."""
+        return self._cache.hits, len(self._cache)
+
     def describe(self) -> list[dict[str, Any]]:
         """Return what is trusted, for a log line or a status page; nothing in it is secret."""
         return [

@@ -129,6 +129,10 @@ class OpaqueTokens:
             raise MalformedToken("no issuer here has tokens of this format")
         return min(found, key=lambda one: one.issuer.lookup.recognises(_UNKNOWN_FORMAT))
 
+    def cache_counts(self) -> tuple[int, int]:
+        """Return how often a token was found in the cache, and how many are in it."""
+        return self._cache.hits, len(self._cache)
+
     def clear(self) -> None:
         """Forget everything."""
         self._cache.clear()
