@@ -9,7 +9,7 @@ export UV_PYTHON_DOWNLOADS := never
 # more than the tests of it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo keycloak keycloak-dist test test-soak test-fast adapters-oldest lint commit-subjects format bench docs pictures wheel-test setup clean
+.PHONY: demo keycloak keycloak-dist test test-soak test-fast adapters-oldest lint commit-subjects format bench bench-tokens docs pictures wheel-test setup clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -83,6 +83,9 @@ format: setup ## format the code
 
 bench: setup ## measure beside the peers; writes docs/benchmarks.md
 	$(RUN) python -m benchmarks
+
+bench-tokens: setup ## measure token endpoints beside their peers; NODE is a node from version 22
+	$(RUN) python -m benchmarks.issuers
 
 docs: setup ## regenerate generated pages, and build the site into site/
 	$(RUN) python docs/build.py

@@ -18,6 +18,8 @@ from benchmarks import (
     verification,
 )
 from benchmarks.arena import key_server
+from benchmarks.issuers import __main__ as issuers
+from benchmarks.issuers.section import replace_in
 from benchmarks.machine import cores, pin
 from benchmarks.mint import Mint
 from benchmarks.servers import BY_NAME, CONTENDERS
@@ -91,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = page.build(
         costs, results, found, quick, crowds, client, day=day, load=load, method=_method(extent)
     )
+    text = replace_in(text, issuers.measure(quick=given.quick, load=load))
     if given.quick:
         print("", text, sep="\n")
     else:

@@ -1,0 +1,1 @@
+"""Authorization servers in turns: codes, refreshes and the other endpoints, by CPU time."""

@@ -1,0 +1,117 @@
+"""Serves our authorization server: descriptor, folder, database URL and number of codes."""
+
+import asyncio
+import dataclasses
+import socket
+import sys
+import time
+from pathlib import Path
+
+from sqlalchemy import update
+
+from benchmarks.issuers.seed import (
+    CALLBACK,
+    CHALLENGE,
+    ISSUER,
+    RESOURCE,
+    RESOURCE_SERVER,
+    RESOURCE_SERVER_SECRET,
+    SCOPE,
+    Seed,
+)
+from doorward.authserver import (
+    AuthorizationServer,
+    AuthServerSettings,
+    ConfiguredClient,
+    Limits,
+    Resource,
+)
+from doorward.authserver.clients.registry import Client
+from doorward.authserver.grants.authorization_request import AuthorizationRequest
+from doorward.authserver.grants.codes import issue_code
+from doorward.authserver.store.grants import create_grant
+from doorward.authserver.store.schema import codes as codes_table
+from doorward.authserver.users.users import User
+from doorward.config.service.events import write_event
+from doorward.serving import new_event_loop, serve
+from doorward.wire.oauth.client_metadata import ClientMetadata
+
+_METADATA = ClientMetadata(
+    redirect_uris=(CALLBACK,),
+    token_endpoint_auth_method="none",
+    grant_types=("authorization_code", "refresh_token"),
+    client_name="Benchmark",
+)
+
+
+async def run(descriptor: int, folder: Path, database_url: str, count: int) -> None:
+    """Write the seed, then serve until told to stop."""
+    server = AuthorizationServer(_settings(database_url), audit=write_event)
+    await server.start()
+    try:
+        scopes = SCOPE.split()
+        user = await server.users.add("alice", None, scopes, (), "Alice")
+        client, _ = await server.services.clients.register(_METADATA)
+        codes = await _codes(server, user, client, count)
+        session = await server.services.sessions.create(user, None)
+        cookie = f"{server.services.cookies.session_name}={session}"
+        Seed(client_id=client.client_id, codes=codes, cookies=cookie).write(folder / "seed.json")
+        await serve(server.app, [socket.socket(fileno=descriptor)])
+    finally:
+        await server.aclose()
+
+
+def _settings(database_url: str) -> AuthServerSettings:
+    many = "1000000/second"
+    return AuthServerSettings(
+        issuer=ISSUER,
+        resources=(Resource(uri=RESOURCE, scopes=dict.fromkeys(SCOPE.split(), "")),),
+        database_url=database_url,
+        secret="2Vx8pKq0ZbN5rTt7WcYd1Lm4Gh6Jf9Sa",
+        signing_algorithm="ES256",
+        limits=dataclasses.replace(Limits(), authorizations_per_address=many),
+        clients=(
+            ConfiguredClient(
+                client_id=RESOURCE_SERVER,
+                secret=RESOURCE_SERVER_SECRET,
+                auth_method="client_secret_basic",
+                introspects=RESOURCE,
+            ),
+        ),
+    )
+
+
+async def _codes(server: AuthorizationServer, user: User, client: Client, count: int) -> list[str]:
+    settings, now = server.settings, time.time()
+    request = AuthorizationRequest(
+        client_id=client.client_id,
+        redirect_uri=CALLBACK,
+        state=None,
+        resource=RESOURCE,
+        scopes=tuple(SCOPE.split()),
+        challenge=CHALLENGE,
+    )
+    codes = []
+    async with server.services.store.writing() as connection:
+        for _ in range(count):
+            grant = await create_grant(
+                connection,
+                settings,
+                user_id=user.id,
+                client_id=client.client_id,
+                redirect_uri=CALLBACK,
+                resource=RESOURCE,
+                scopes=request.scopes,
+                client_name="Benchmark",
+                browser=None,
+                now=now,
+            )
+            codes.append(await issue_code(connection, settings, request, grant, now))
+        # A code lives for a minute; a long run redeems the last one later.
+        await connection.execute(update(codes_table).values(expires_at=now + 3600))
+    return codes
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=new_event_loop) as main:
+        main.run(run(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])))

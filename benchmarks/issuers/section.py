@@ -1,0 +1,85 @@
+"""The section of docs/benchmarks.md about token endpoints; nothing in it is written by hand."""
+
+import json
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from benchmarks.issuers.arena import LIBRARY, OURS, Issuer
+from benchmarks.issuers.rounds import CONNECTIONS, MANY_CONNECTIONS, Costs, Results
+from benchmarks.sections import table
+
+HEADING = "## Token endpoints"
+# What each operation of ours may cost, in CPU µs: the figures to hold.
+_LIMITS = {
+    "code": 450,
+    "refresh": 450,
+    "introspection": 300,
+    "revocation": 400,
+    "key set": 60,
+    "metadata": 60,
+    "sign-in": 4000,
+}
+
+
+def section(issuers: Sequence[Issuer], results: Results, *, day: str, load: float) -> str:
+    """Return the section, with its heading."""
+    rows = [["server", "durable", "CPU µs per code", "CPU µs per refresh", "p99 ms of both"]]
+    rows.append(["---"] * 5)
+    for one in issuers:
+        code, refresh = results[one.name, "code"], results[one.name, "refresh"]
+        tails = f"{code.p99 * 1e3:.0f}, {refresh.p99 * 1e3:.0f}"
+        rows.append([one.label, one.durable, _micro(code), _micro(refresh), tails])
+    ours = [["request to doorward", "CPU µs", "per second on one core", "p99 ms", "at most µs"]]
+    ours.append(["---"] * 5)
+    for kind, limit in _LIMITS.items():
+        costs = results[OURS, kind]
+        rate = f"{1 / costs.quickest:,.0f}"
+        ours.append([kind, _micro(costs), rate, f"{costs.p99 * 1e3:.0f}", str(limit)])
+    parts = [HEADING, _method(day, load), table(rows), table(ours)]
+    return "\n\n".join(parts + _crowds(results))
+
+
+def replace_in(page: str, written: str) -> str:
+    """Return the page with the section in place of the one that it has, or at its end."""
+    found = re.compile(rf"^{HEADING}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+    if found.search(page) is None:
+        return f"{page.rstrip()}\n\n{written}\n"
+    return found.sub(lambda _match: f"{written}\n\n", page, count=1).rstrip() + "\n"
+
+
+def _method(day: str, load: float) -> str:
+    return (
+        f"Measured {day}, load average at the start {load:.1f}: `make bench-tokens`."
+        f" Authlib {version('authlib')}{_oidc_provider()}.\n"
+        "Each server redeems codes and refreshes tokens for one public client with PKCE, signs with"
+        f" ES256 and rotates refresh tokens, on {CONNECTIONS} connections and one core."
+        " The servers take turns, and every answer is checked.\n"
+        "CPU is user and system time of a server's processes in its quickest round. p99 is the median"
+        " of the rounds, and includes the wait for other load on the machine.\n"
+        "doorward writes its audit events as `doorward serve` does. Its answers leave after their"
+        " commit.\n"
+        "A sign-in is the request to `/authorize` with a session, the consent page, its form, and the"
+        " code redeemed."
+    )
+
+
+def _oidc_provider() -> str:
+    package = LIBRARY.parents[1] / "package.json"
+    if not package.exists():
+        return ""
+    return f", oidc-provider {json.loads(package.read_text(encoding='utf-8'))['version']}"
+
+
+def _crowds(results: Results) -> list[str]:
+    kinds = [kind for kind in ("code of many", "refresh of many") if (OURS, kind) in results]
+    if not kinds:
+        return []
+    said = ", ".join(
+        f"{kind.partition(' ')[0]} {results[OURS, kind].p99 * 1e3:.0f} ms" for kind in kinds
+    )
+    return [f"p99 of doorward at {MANY_CONNECTIONS} connections: {said}."]
+
+
+def _micro(costs: Costs) -> str:
+    return f"{costs.quickest * 1e6:.0f}"
