@@ -278,3 +278,22 @@ async def test_wrong_logout_tokens_keep_no_genuine_one_out(
     await send(bridge, logout_token(bridge))
 
     return (await bridge.harness.refresh(client, tokens.refresh)).body.get("access_token")
+
+
+@attack(
+    "The attacker opens the callback again and again, and each time the server looks for a sign-in.",
+    "denial of service",
+    Defence(
+        "doorward.authserver.endpoints.provider_sign_in:ProviderSignInEndpoint._count",
+        {
+            "self._services.limits.count(settings.limits.authorizations_per_address, what, peer)": "pass"
+        },
+    ),
+)
+async def test_the_callback_is_limited_by_address(start_bridge: StartBridge) -> int:
+    bridge = await start_bridge(limits=Limits(authorizations_per_address="3/minute"))
+    forged = bridge.harness.url("/callback/sso?code=x&state=" + "x" * 43)
+    answers = [await bridge.harness.http.get(forged) for _ in range(5)]
+    assert {answer.status_code for answer in answers} <= {403, 429}
+
+    return sum(answer.status_code == 403 for answer in answers[3:])
