@@ -32,7 +32,8 @@ from doorward.authserver.grants.codes import issue_code
 from doorward.authserver.store.grants import create_grant
 from doorward.authserver.store.schema import codes as codes_table
 from doorward.authserver.users.users import User
-from doorward.config.service.events import write_event
+from doorward.config.operations import AuditSettings, LogSettings
+from doorward.config.service.events import EventLog
 from doorward.serving import new_event_loop, serve
 from doorward.wire.oauth.client_metadata import ClientMetadata
 
@@ -46,7 +47,9 @@ _METADATA = ClientMetadata(
 
 async def run(descriptor: int, folder: Path, database_url: str, count: int) -> None:
     """Write the seed, then serve until told to stop."""
-    server = AuthorizationServer(_settings(database_url), audit=write_event)
+    # As ``doorward serve`` writes them.
+    events = EventLog(LogSettings(), AuditSettings(), ())
+    server = AuthorizationServer(_settings(database_url), audit=events.server)
     await server.start()
     try:
         scopes = SCOPE.split()
