@@ -154,6 +154,28 @@ async def test_a_lock_that_is_never_released_is_a_503_by_the_deadline(
     assert await store.write(adding("b")) == ("b",)
 
 
+async def test_a_slow_writer_of_this_process_is_a_503_by_the_deadline(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with store.writing():
+        monkeypatch.setattr(sqlite_module, "DEADLINE", 0.05)
+        with pytest.raises(StoreUnavailable):
+            await store.write(adding("a"))
+        with pytest.raises(StoreUnavailable):
+            async with store.writing():
+                pass
+        monkeypatch.undo()
+
+    assert await store.write(adding("b")) == ("b",)
+    assert await kept(store) == {"b"}
+
+
+async def test_two_first_readers_share_a_connection(store: Store) -> None:
+    first, second = await asyncio.gather(kept(store), kept(store))
+
+    assert first == second == set()
+
+
 async def test_a_commit_that_fails_is_a_503_for_all_who_share_it(store: Store) -> None:
     await store.write(adding("before"))
     assert store.sqlite is not None

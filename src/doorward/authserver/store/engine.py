@@ -1,6 +1,5 @@
 """The database: connections, transactions and migrations; a failure becomes a 503."""
 
-import asyncio
 import os
 import shutil
 import tempfile
@@ -60,13 +59,8 @@ class Store:
             url = f"sqlite+aiosqlite:///{self._folder}/doorward.db"
         self.engine = _open(url, password_file, durable=self._folder is None)
         self._is_sqlite = self.engine.dialect.name == "sqlite"
-        # SQLite has one writer at a time. A queue in this process is fairer than polling its lock.
-        lock = asyncio.Lock()
-        self._write_lock: AbstractAsyncContextManager[object] = (
-            lock if self._is_sqlite else nullcontext()
-        )
         self.sqlite = (
-            SQLiteTransactions(self.engine.url.database or "", lock, durable=self._folder is None)
+            SQLiteTransactions(self.engine.url.database or "", durable=self._folder is None)
             if self._is_sqlite
             else None
         )
@@ -97,7 +91,7 @@ class Store:
         """
         if self._is_sqlite:
             _create_private_file(self.engine.url.database)
-        async with self._write_lock, self._transaction(writing=True, deadline=_MIGRATION) as one:
+        async with self._turn(), self._transaction(writing=True, deadline=_MIGRATION) as one:
             if not self._is_sqlite:
                 # Replicas that start together: one migrates, the others wait and find it done.
                 await wait_long(one)
@@ -153,7 +147,7 @@ class Store:
             StoreUnavailable: 503, and nothing was committed.
         """
         with observed("store", "write"):
-            async with self._write_lock, self._transaction(writing=True) as connection:
+            async with self._turn(), self._transaction(writing=True) as connection:
                 yield connection
 
     @asynccontextmanager
@@ -185,6 +179,9 @@ class Store:
             # The driver's message has the statement and its values; hashes and sealed bytes must
             # not reach a log.
             raise StoreUnavailable(type(error).__name__) from None
+
+    def _turn(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self.sqlite is None else self.sqlite.turn()
 
     def _connected(self, deadline: float | None) -> AbstractAsyncContextManager[AsyncConnection]:
         return self.engine.connect() if self._is_sqlite else connected(self.engine, deadline)

@@ -8,9 +8,9 @@ a thread. What is written meanwhile waits, and is committed together.
 
 import asyncio
 import sqlite3
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from contextvars import Context, copy_context
 from typing import Any, TypeVar, cast
 
@@ -72,14 +72,15 @@ class _Waiting:
 
 class SQLiteTransactions:
     """
-    Runs transactions on one file of SQLite; ``lock`` is held while they write.
+    Runs transactions on one file of SQLite.
 
     Writing ones share a commit, but not their failures: each is in a savepoint of its own.
     """
 
-    def __init__(self, path: str, lock: asyncio.Lock, *, durable: bool) -> None:
+    def __init__(self, path: str, *, durable: bool) -> None:
         self._path = path
-        self._lock = lock
+        # SQLite has one writer at a time. A queue in this process is fairer than polling its lock.
+        self._lock = asyncio.Lock()
         self._durable = durable
         self._thread = ThreadPoolExecutor(1, "doorward-store")
         self._reader: SQLiteConnection | None = None
@@ -95,13 +96,12 @@ class SQLiteTransactions:
             StoreUnavailable: 503.
         """
         try:
-            if self._reader is None:
-                self._reader = await self._connect()
-            await _begin(self._reader.driver, "BEGIN")
+            reader = self._reader or await self._connect_reader()
+            await _begin(reader.driver, "BEGIN")
             try:
-                return _run(work, self._reader)
+                return _run(work, reader)
             finally:
-                self._reader.driver.execute("ROLLBACK")
+                reader.driver.execute("ROLLBACK")
         except (sqlite3.Error, DBAPIError) as error:
             raise _unavailable(error) from None
 
@@ -122,6 +122,24 @@ class SQLiteTransactions:
             return cast(T, await waiting.future)
         finally:
             deadline.cancel()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """
+        Keep other writers of this process out while the block lasts.
+
+        Raises:
+            StoreUnavailable: 503, the others took too long.
+        """
+        try:
+            async with asyncio.timeout(DEADLINE):
+                await self._lock.acquire()
+        except TimeoutError as error:
+            raise _unavailable(error) from None
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     async def aclose(self) -> None:
         """Finish what waits, and close the connections."""
@@ -191,6 +209,15 @@ class SQLiteTransactions:
                 self._writer.driver.execute("ROLLBACK")
         for one in batch:
             one.fail(_unavailable(error))
+
+    async def _connect_reader(self) -> SQLiteConnection:
+        made = await self._connect()
+        if self._reader is None:
+            self._reader = made
+        else:
+            # Two requests were the first.
+            made.driver.close()
+        return self._reader
 
     async def _connect(self) -> SQLiteConnection:
         # In the thread: opening a database that another process is recovering waits for that.
