@@ -35,6 +35,24 @@ def test_the_markdown_table_begins_with_the_four_first_columns(doorward: Command
     assert len(lines) == len(PROVIDERS) + 2
 
 
+def test_behind_doorward_the_table_says_yes_and_names_the_clients(doorward: Command) -> None:
+    rows = [
+        line.split("\t") for line in doorward("idp", "table", "--behind-doorward").out.splitlines()
+    ]
+    document = doorward("idp", "table", "--behind-doorward", "--json").document
+
+    assert [row[0] for row in rows] == [preset.name for preset in PROVIDERS]
+    assert {cell for row in rows for cell in row[1:9]} == {"yes"}
+    assert all("fastmcp" in row[9] for row in rows)
+    assert document["recorded"].startswith("202")
+    assert document["clients"]["python-sdk"].startswith("mcp ")
+    google = next(one for one in document["providers"] if one["name"] == "google")
+    assert google["cells"]["rfc8707"] is True
+    assert "inspector" in google["clients"]
+    markdown = doorward("idp", "table", "--behind-doorward", "--markdown").out
+    assert markdown.startswith("| PROVIDER | DCR | CIMD | PKCE |")
+
+
 def test_every_cell_has_its_date_and_source(doorward: Command) -> None:
     rows = [line.split("\t") for line in doorward("idp", "table", "--sources").out.splitlines()]
     cells = doorward("idp", "table", "--json").document["providers"]

@@ -64,7 +64,13 @@ class PendingCode:
     verifier: str
 
 
-def authorize(demo: Running, username: str, scope: str | None = None) -> PendingCode:
+def authorize(
+    demo: Running,
+    username: str,
+    scope: str | None = None,
+    *,
+    browser: FormBrowser | None = None,
+) -> PendingCode:
     """Take a demo user through the pages as far as the code; secrets are watched for in the log."""
     client_id = register(demo.issuer, REDIRECT_URI)
     metadata = httpx2.get(f"{demo.issuer}/.well-known/oauth-authorization-server").json()
@@ -80,7 +86,7 @@ def authorize(demo: Running, username: str, scope: str | None = None) -> Pending
         "resource": demo.mcp,
         **({"scope": scope} if scope else {}),
     }
-    browser = FormBrowser(username, demo.password(username), delivers=False)
+    browser = browser or FormBrowser(username, demo.password(username), delivers=False)
     try:
         walk = browser.walk(f"{metadata['authorization_endpoint']}?{urlencode(asked)}")
     finally:

@@ -8,6 +8,8 @@ import pytest
 from doorward import idp
 from tests.e2e.drivers import FASTMCP, MCP_REMOTE, PYTHON_SDK, TYPESCRIPT, Driver, DriverSession
 from tests.e2e.every_provider import DOCUMENTS, EveryProvider
+from tests.e2e.journey_by_hand import journey_by_hand
+from tests.e2e.observed import compare_or_record, note, note_client
 from tests.simulators.providers import SIMULATED
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
@@ -80,8 +82,29 @@ def test_a_stock_client_signs_in_calls_refreshes_and_calls_again(
     assert len(record.pages) == 1
     if provider.facts.refresh != "never":
         assert provider.refreshed > refreshed
+    note_client(provider.facts.kind, driver.name, record.client)
     if driver is not MCP_REMOTE:
         assert record.total_after_refresh == 42
         assert record.access_token_changed
         assert (record.client_id == document) is (driver is FASTMCP)
         assert record.registered is (driver is not FASTMCP)
+    if driver is FASTMCP:
+        note(provider.facts.kind, cimd=record.client_id == document)
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_a_client_gets_all_that_the_standards_promise(server: EveryProvider, name: str) -> None:
+    provider = server.simulators[name]
+    asked = len(provider.requests)
+
+    columns = journey_by_hand(server, name)
+
+    note(provider.facts.kind, **columns)
+    assert all(columns.values()), columns
+    # The provider was asked at the sign-in, at the refresh, and at the end if it can revoke.
+    assert len(provider.requests) > asked
+    assert bool(provider.revoked) is ("revocation_endpoint" in provider.facts.metadata)
+
+
+def test_the_record_in_the_package_says_what_these_runs_showed() -> None:
+    compare_or_record()

@@ -23,6 +23,12 @@ LAUNCHER = "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/
 COMES_UP_WITHIN = 40.0
 
 
+def inspector_version() -> str:
+    """Return the name and version of the installed Inspector."""
+    package = CLIENTS / "node_modules" / "@modelcontextprotocol" / "inspector" / "package.json"
+    return f"@modelcontextprotocol/inspector {json.loads(package.read_text())['version']}"
+
+
 class InspectorFailed(Exception):
     """It did not come up, or not in time; the text is what it said."""
 

@@ -6,7 +6,9 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.e2e.every_provider import EveryProvider
+from tests.e2e.observed import compare_or_record, note_client
 from tests.e2e.test_sign_in_per_provider import NAMED, PROVIDERS
+from tests.inspector.running_inspector import inspector_version
 from tests.inspector.session import Session, browsing, hosts_at
 from tests.simulators.providers import SIMULATED
 
@@ -46,3 +48,8 @@ def test_a_person_connects_signs_in_there_and_calls_a_tool_an_hour_later_too(
     assert person.visited == ["provider", "consent", "sign-in"]
     assert "an hour has passed for Jane Doe" in person.call("an_hour_passes")
     assert "42" in person.call("add", a="2", b="40")
+    note_client(server.simulators[name].facts.kind, "inspector", inspector_version())
+
+
+def test_the_record_in_the_package_says_what_these_runs_showed() -> None:
+    compare_or_record()
