@@ -107,6 +107,18 @@ PARTS: dict[str, tuple[Callable[[], object], str]] = {
         cluster.programs,
         "PostgreSQL is not installed (Debian: apt-get install postgresql)",
     ),
+    "promtool": (
+        lambda: shutil.which("promtool"),
+        "Prometheus is not installed (Debian: apt-get install prometheus)",
+    ),
+    "sqlite3": (
+        lambda: shutil.which("sqlite3"),
+        "the sqlite3 command is not installed (Debian: apt-get install sqlite3)",
+    ),
+    "systemd": (
+        lambda: shutil.which("systemd-analyze"),
+        "systemd-analyze is not installed (Debian: apt-get install systemd)",
+    ),
     "keycloak": (
         _keycloak,
         "Java 17 or Maven is missing (Debian: apt-get install openjdk-17-jre-headless maven)",
