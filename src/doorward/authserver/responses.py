@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
 from typing import Any
 
 from starlette.requests import Request
@@ -53,6 +54,13 @@ def cacheable_json_response(body: Mapping[str, Any], max_age: int) -> Response:
     response = json_response(body, headers={"Cache-Control": f"public, max-age={max_age}"})
     del response.headers["Pragma"]
     return response
+
+
+def copied_response(response: Response) -> Response:
+    """Return a response that was made before, with headers of its own."""
+    copied = copy(response)
+    copied.raw_headers = list(response.raw_headers)
+    return copied
 
 
 def page_response(page: pages.Page, status: int = 200) -> Response:

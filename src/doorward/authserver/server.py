@@ -17,6 +17,7 @@ from doorward.authserver.clients.assertions import ClientAssertions
 from doorward.authserver.clients.metadata_documents import ClientMetadataDocuments
 from doorward.authserver.clients.registered_ids import RegisteredIds
 from doorward.authserver.clients.registry import Clients
+from doorward.authserver.direct_routes import DirectRoutes
 from doorward.authserver.endpoints.account import AccountEndpoint
 from doorward.authserver.endpoints.backchannel_logout import BackchannelLogoutEndpoint
 from doorward.authserver.endpoints.consent import ConsentEndpoint
@@ -39,6 +40,7 @@ from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.responses import (
     Handler,
     cacheable_json_response,
+    copied_response,
     json_endpoint,
     page_endpoint,
     preflight_response,
@@ -146,7 +148,12 @@ class AuthorizationServer:
         health = self.operations.health
         self.app = Starlette(
             routes=[*routes, *(Route(path, health) for path in sorted(health.paths))],
-            middleware=[Middleware(HostMiddleware, settings, events, any_host=health.paths)],
+            middleware=[
+                Middleware(HostMiddleware, settings, events, any_host=health.paths),
+                Middleware(
+                    DirectRoutes, [(one, one.endpoint) for one in routes if one.name == "open"]
+                ),
+            ],
             exception_handlers={404: no_route.not_found, 405: no_route.wrong_method},
         )
         # "/token/" is not "/token": a redirect would send the secrets in a body to a second URL.
@@ -312,17 +319,26 @@ def _open_route(events: EventRecorder, path: str, verb: str, answer: Handler) ->
 
 
 def _document(document: dict[str, Any]) -> Handler:
+    made = cacheable_json_response(document, 300)
+
     async def answer(_request: Request) -> Response:
-        return cacheable_json_response(document, 300)
+        return copied_response(made)
 
     return answer
 
 
 def _key_set(services: Services) -> Handler:
+    made: dict[bytes, Response] = {}
+
     async def answer(_request: Request) -> Response:
         # While the database is unavailable, the keys in memory still verify the tokens in use.
         with suppress(StoreUnavailable):
             await services.keys.rotate_if_due()
-        return cacheable_json_response(services.keys.public_set(), 60)
+        published = services.keys.public_set()
+        name = b"".join(key["kid"].encode() for key in published["keys"])
+        if name not in made:
+            made.clear()
+            made[name] = cacheable_json_response(published, 60)
+        return copied_response(made[name])
 
     return answer
