@@ -87,6 +87,11 @@ class RunningService:
             self._process.send_signal(signal.SIGTERM)
         return self.wait()
 
+    def kill(self) -> None:
+        """End it as ``kill -9`` does."""
+        self._process.kill()
+        self.wait()
+
     def wait(self) -> int:
         """Return its exit status; it is killed when it takes too long."""
         try:

@@ -5,8 +5,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from doorward.authserver.admission import Allow
 from doorward.authserver.settings import Limits
-from doorward.net import FetchFailed, FetchResponse
+from doorward.net import FetchFailed, FetchRequest, FetchResponse
 from tests.authserver.browser import Browser, answer_in, form_with
 from tests.authserver.steps import is_sign_in
 from tests.authserver.upstream.conftest import Bridge, StartBridge, identity_provider
@@ -282,6 +283,39 @@ async def test_an_outage_of_the_provider_loses_nothing(
     redirect = await browser.decide(asked)
     answer = await browser.open(bridge.provider.callback(redirect.headers["location"]))
     assert "code" in answer_in(answer.headers["location"])
+
+
+async def test_a_provider_that_is_down_before_the_redirect_loses_nothing(bridge: Bridge) -> None:
+    harness, browser, send = bridge.harness, bridge.harness.browser(), bridge.provider.send
+    client = (await harness.register())["client_id"]
+    page = await browser.open(harness.authorize_url(client))
+
+    async def down(url: str, request: FetchRequest, *, limit: int = 0) -> FetchResponse:
+        raise FetchFailed("connection refused")
+
+    bridge.provider.send = down  # type: ignore[method-assign]
+    unavailable = await browser.decide(page)
+    bridge.provider.send = send  # type: ignore[method-assign]
+    asked = await browser.submit(form_with(unavailable.text, "transaction"))
+    redirect = await browser.decide(asked)
+
+    assert unavailable.status_code == 503
+    assert unavailable.headers["retry-after"] == "5"
+    assert redirect.headers["location"].startswith(bridge.provider.base)
+
+
+async def test_a_user_who_may_not_enter_can_return_to_the_application(
+    start_bridge: StartBridge,
+) -> None:
+    bridge = await start_bridge(identity_provider(allow=Allow(domains={"example.com"})))
+    harness, browser = bridge.harness, bridge.harness.browser()
+    page = await bridge.sign_in(browser, (await harness.register())["client_id"])
+
+    answer = await browser.decide(page, "deny")
+
+    assert page.status_code == 403
+    assert answer_in(answer.headers["location"])["error"] == "access_denied"
+    assert answer_in(answer.headers["location"])["state"] == "st&te ü"
 
 
 async def test_the_database_holds_no_token_of_the_provider_in_plain_text(

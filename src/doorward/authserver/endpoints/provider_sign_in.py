@@ -18,6 +18,7 @@ from doorward.authserver.authorize.sign_in import (
     sign_in_page,
     signed_in_redirect,
 )
+from doorward.authserver.clients.registry import Client
 from doorward.authserver.endpoints.sign_in import read_form
 from doorward.authserver.grants.consents import client_digest
 from doorward.authserver.grants.transactions import Transaction
@@ -97,7 +98,10 @@ class ProviderSignInEndpoint:
             )
         await services.transactions.set_consent(handle, browser, left, client_digest(client))
         prompt = _prompt(transaction, other_account=other_account)
-        return await self._redirect(provider, handle, browser, prompt)
+        try:
+            return await self._redirect(provider, handle, browser, prompt)
+        except ProviderUnavailable as problem:
+            return self._problem_page(provider, transaction, client, browser, problem)
 
     async def callback(self, request: Request) -> Response:
         """Sign in the user of the provider's answer, and resume the transaction."""
@@ -142,21 +146,7 @@ class ProviderSignInEndpoint:
             ProviderUnavailable,
             ProviderGrantEnded,
         ) as problem:
-            # Nothing is lost: the transaction is open, and the button begins another sign-in.
-            self._record(provider, problem)
-            retry = isinstance(problem, ProviderUnavailable)
-            page = sign_in_page(
-                services,
-                transaction,
-                client,
-                browser,
-                problem=problem.description,
-                status=503 if retry else 403,
-                other_account=isinstance(problem, AccountNotAllowed),
-            )
-            if retry:
-                page.headers["Retry-After"] = "5"
-            return page
+            return self._problem_page(provider, transaction, client, browser, problem)
         except OAuthRefused as problem:
             self._record(provider, problem)
             raise
@@ -176,9 +166,38 @@ class ProviderSignInEndpoint:
             raise refused
         transaction = await services.transactions.find(handle, browser)
         client = await services.clients.find(transaction.request.client_id)
-        self._record(provider, refused)
-        problem = "This sign-in was interrupted. Sign in again."
-        return sign_in_page(services, transaction, client, browser, problem=problem, status=403)
+        interrupted = FormRefused(
+            refused.detail, description="This sign-in was interrupted. Sign in again."
+        )
+        return self._problem_page(provider, transaction, client, browser, interrupted)
+
+    def _problem_page(
+        self,
+        provider: ProviderClient,
+        transaction: Transaction,
+        client: Client,
+        browser: Browser,
+        problem: OAuthRefused | ProviderUnavailable,
+    ) -> Response:
+        """
+        Return the sign-in page with a problem: nothing is lost.
+
+        The transaction is open: one button begins another sign-in, and one returns to the client.
+        """
+        self._record(provider, problem)
+        retry = isinstance(problem, ProviderUnavailable)
+        page = sign_in_page(
+            self._services,
+            transaction,
+            client,
+            browser,
+            problem=problem.description,
+            status=503 if retry else 403,
+            other_account=isinstance(problem, AccountNotAllowed),
+        )
+        if retry:
+            page.headers["Retry-After"] = "5"
+        return page
 
     def _count(self, request: Request, what: str) -> None:
         # Each sign-in that begins is a row in the database.
