@@ -255,7 +255,10 @@ class MissingClaim(TokenRejected):
 
 
 class ScopeMissing(RequestRefused):
-    """The token is good but lacks a scope; ``scopes`` is all that the operation needs."""
+    """
+    The token is good but lacks a scope; ``scopes`` is all that the operation needs.
+    ``doorward call`` names it after the error on the wire: ``insufficient-scope``.
+    """
 
     code = "scope-missing"
     status = 403
@@ -340,4 +343,4 @@ class HostRefused(RequestRefused):
         "This server does not answer to that host name. "
         "Its operator can list more names in the setting allowed_hosts."
     )
-    hint = "Add the host to allowed_hosts, or let the proxy pass the public name on."
+    hint = "Set public_url or issuer to the URL that clients use, or add the host to allowed_hosts."

@@ -85,6 +85,53 @@ def test_init_asks_a_person_for_what_no_option_says(
     assert Path("mine.toml").stat().st_mode & 0o777 == 0o600
 
 
+def test_init_asks_again_after_an_answer_that_cannot_be_used(
+    doorward: Command, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter(
+        (
+            "gogle", "google", "mcp.example.com", "https://m.example", "", "a.example b@c.example",
+            "a.example", "localhost", "", "d.db",
+        )
+    )  # fmt: skip
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("typer.prompt", lambda _text, **_: next(answers))
+
+    ended = doorward("init", "mine.toml")
+
+    assert ended.status == ExitCode.OK
+    assert "Did you mean 'google'?" in ended.err
+    for reason in ("unknown-provider", "nobody-allowed", "mixed-conditions", "not-an-upstream"):
+        assert f"({reason})" in ended.err
+    assert "https://m.example/callback/google" in ended.out
+
+
+@pytest.mark.parametrize(("taken", "questions"), [("mine.toml", 0), ("google.secret", 1)])
+def test_init_finds_a_file_that_exists_before_its_other_questions(
+    doorward: Command,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    taken: str,
+    questions: int,
+) -> None:
+    Path(taken).write_text("mine")
+    asked: list[str] = []
+
+    def prompt(text: str, **_: object) -> str:
+        asked.append(text)
+        return "google"
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("typer.prompt", prompt)
+
+    ended = doorward("init", "mine.toml")
+
+    assert ended.status == ExitCode.USAGE
+    assert f"{taken} exists" in ended.err
+    assert len(asked) == questions
+    assert Path(taken).read_text() == "mine"
+
+
 def test_init_does_not_overwrite(doorward: Command, home: Path) -> None:
     Path("doorward.toml").write_text("mine")
 

@@ -53,12 +53,12 @@ class PatientBrowser(FormBrowser):
     def __init__(self, provider: FaultyProvider) -> None:
         super().__init__("jane", "", delivers=False)
         self.outages: list[httpx2.Response] = []
-        self._provider = provider
+        self._faulty = provider
 
     def _fill(self, response: httpx2.Response, seen: Walk) -> httpx2.Response:
         if response.status_code == 503:
             self.outages.append(response)
-            self._provider.mend()
+            self._faulty.mend()
         return super()._fill(response, seen)
 
     def _choose(self, page: Page, status: int) -> tuple[Form, str, dict[str, str]]:

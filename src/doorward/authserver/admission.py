@@ -15,7 +15,7 @@ class ProviderAccount:
     ``issuer`` and ``subject`` identify it; nothing else does. ``email`` is ``None`` unless the
     provider says that it is verified. ``domains`` and ``organizations`` are those that the provider
     vouches for. ``acr`` and ``amr`` say how the user was authenticated, by the ID token of the sign-in.
-    A claim that is absent or of another type is ``None`` or an empty set.
+    A claim that is absent or of another type is ``None`` or an empty set; ``ignored`` names the latter.
 
     Spec: OpenID Connect Core 1.0 §5.1, §5.7
     """
@@ -30,6 +30,7 @@ class ProviderAccount:
     groups: frozenset[str] = frozenset()
     acr: str | None = None
     amr: frozenset[str] = frozenset()
+    ignored: tuple[str, ...] = ()
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -111,7 +112,8 @@ def unmet_conditions(rules: Iterable[Allow], account: ProviderAccount) -> str | 
     # The usual cause: many providers leave the claim out, and an address that anybody could have
     # entered must not admit.
     verified = account.claims.get("email_verified", "absent")
-    return f"{'; '.join(unmet)} (email_verified: {str(verified)[:20]})"
+    ignored = f"; of another type: {', '.join(account.ignored)}" if account.ignored else ""
+    return f"{'; '.join(unmet)} (email_verified: {str(verified)[:20]}{ignored})"
 
 
 def _names(what: str, given: Iterable[str]) -> frozenset[str]:

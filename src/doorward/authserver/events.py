@@ -82,9 +82,9 @@ class EventRecorder:
         self._audit = audit
         self._clock = clock
 
-    def record_event(self, kind: str, *, reason: str | None = None, **facts: str) -> None:
-        """Record an event; ``reason`` says why something was refused or failed."""
-        self._put(kind=kind, reason=reason or kind, facts=facts)
+    def record_event(self, kind: str, *, reason: str | None = None, **facts: str) -> str:
+        """Record an event, and return its correlation id; ``reason`` says why something failed."""
+        return self._put(kind=kind, reason=reason or kind, facts=facts)
 
     def record_refusal(self, refusal: RequestRefused | Unavailable) -> str:
         """Record the refusal of the request in progress, and return its correlation id."""

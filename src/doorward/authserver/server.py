@@ -54,7 +54,7 @@ from doorward.authserver.token.endpoint import TokenEndpoint
 from doorward.authserver.upstream.accounts import ProviderAccounts
 from doorward.authserver.upstream.logins import ProviderLogins
 from doorward.authserver.upstream.provider_client import ProviderClient
-from doorward.authserver.upstream.refusals import ProviderUnavailable
+from doorward.authserver.upstream.refusals import ProviderMisconfigured, ProviderUnavailable
 from doorward.authserver.upstream.session_checks import SessionChecks
 from doorward.authserver.upstream.session_revocation import SessionRevocation
 from doorward.authserver.upstream.sessions import ProviderSessions, reseal_tokens
@@ -187,7 +187,7 @@ class AuthorizationServer:
         for name, provider in self.services.providers.items():
             try:
                 await provider.metadata()
-            except ProviderUnavailable as problem:
+            except (ProviderUnavailable, ProviderMisconfigured) as problem:
                 self.services.record_event(
                     "provider.failed", reason=problem.code, provider=name, detail=problem.detail
                 )

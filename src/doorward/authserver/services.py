@@ -54,6 +54,6 @@ class Services:
     session_checks: SessionChecks
     session_revocation: SessionRevocation
 
-    def record_event(self, kind: str, *, reason: str | None = None, **facts: str) -> None:
-        """Record an event; ``reason`` says why something was refused or failed."""
-        self.events.record_event(kind, reason=reason, **facts)
+    def record_event(self, kind: str, *, reason: str | None = None, **facts: str) -> str:
+        """Record an event, and return its correlation id; ``reason`` says why something failed."""
+        return self.events.record_event(kind, reason=reason, **facts)

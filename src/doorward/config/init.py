@@ -56,12 +56,7 @@ class Plan:
             ConfigurationError: ``file-exists``, nothing is written then; ``unwritable-file``.
         """
         for path, _ in self.files:
-            if path.exists() or path.is_symlink():
-                raise ConfigurationError(
-                    "file-exists",
-                    f"{path} exists, and is not overwritten.",
-                    "Name another file, or move this one away.",
-                )
+            require_new(path)
         for path, content in self.files:
             try:
                 # O_EXCL: never through a link, and never over a file that has just appeared.
@@ -74,6 +69,55 @@ class Plan:
                     f"{path} cannot be written: {error.strerror}.",
                     "Name a file in a folder that you may write to.",
                 ) from None
+
+
+def require_new(path: Path) -> None:
+    """
+    Return if nothing is at ``path``.
+
+    Raises:
+        ConfigurationError: ``file-exists``.
+    """
+    if path.exists() or path.is_symlink():
+        raise ConfigurationError(
+            "file-exists",
+            f"{path} exists, and is not overwritten.",
+            "Name another file, or move this one away.",
+        )
+
+
+def require_provider(answer: str, file: Path) -> None:
+    """
+    Return if ``answer`` names where users sign in, and the file of its secret is new.
+
+    Raises:
+        ConfigurationError: ``unknown-provider``, ``not-an-issuer``, ``file-exists``.
+    """
+    if answer == OWN_USERS:
+        return
+    if "://" in answer:
+        address.require_issuer(answer)
+    else:
+        idp.find(answer)
+    require_new(file.parent / f"{'sso' if '://' in answer else answer}.secret")
+
+
+def require_upstream(answer: str) -> None:
+    """
+    Return if ``answer`` is empty, or the URL of an MCP server.
+
+    Raises:
+        ConfigurationError: ``not-an-upstream``.
+    """
+    try:
+        if answer:
+            upstream_url(answer)
+    except ValueError:
+        raise ConfigurationError(
+            "not-an-upstream",
+            f"{answer[:200]!r} is not the URL of an MCP server.",
+            "Give the URL at which it listens, such as http://127.0.0.1:9000/mcp.",
+        ) from None
 
 
 def plan(answers: Answers, file: Path) -> Plan:
@@ -212,14 +256,7 @@ def _server_lines(answers: Answers, resource: str) -> list[str]:
             f"uri = {_text(resource)}",
             f"scopes = {{ {_SCOPES} }}",
         ]
-    try:
-        upstream_url(answers.upstream)
-    except ValueError:
-        raise ConfigurationError(
-            "not-an-upstream",
-            f"{answers.upstream[:200]!r} is not the URL of an MCP server.",
-            "Give the URL at which it listens, such as http://127.0.0.1:9000/mcp.",
-        ) from None
+    require_upstream(answers.upstream)
     return [
         "",
         "[[mcp_servers]]",

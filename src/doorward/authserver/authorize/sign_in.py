@@ -72,10 +72,15 @@ def sign_in_page(
     *,
     username: str = "",
     problem: str | None = None,
+    correlation_id: str | None = None,
     status: int = 200,
     other_account: bool = False,
 ) -> Response:
-    """Return the page that asks for a username and a password, and names the identity providers."""
+    """
+    Return the page that asks for a username and a password, and names the identity providers.
+
+    ``correlation_id`` is that of the log line about the problem.
+    """
     settings = services.settings
     page = pages.SignInPage(
         service=settings.service_name,
@@ -85,6 +90,7 @@ def sign_in_page(
         client=client_card(client, transaction.request.redirect_uri),
         username=username,
         problem=problem,
+        correlation_id=correlation_id,
         demo_users=settings.demo_users,
         providers=tuple(provider_card(settings, one) for one in enabled_providers(services)),
         own_users=settings.has_own_users,

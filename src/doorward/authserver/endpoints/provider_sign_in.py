@@ -184,7 +184,7 @@ class ProviderSignInEndpoint:
 
         The transaction is open: one button begins another sign-in, and one returns to the client.
         """
-        self._record(provider, problem)
+        correlation_id = self._record(provider, problem)
         retry = isinstance(problem, ProviderUnavailable)
         page = sign_in_page(
             self._services,
@@ -192,6 +192,7 @@ class ProviderSignInEndpoint:
             client,
             browser,
             problem=problem.description,
+            correlation_id=correlation_id,
             status=503 if retry else 403,
             other_account=isinstance(problem, AccountNotAllowed),
         )
@@ -267,10 +268,8 @@ class ProviderSignInEndpoint:
             provider_session_id=session_id,
         )
 
-    def _record(
-        self, provider: ProviderClient, problem: OAuthRefused | ProviderUnavailable
-    ) -> None:
-        self._services.record_event(
+    def _record(self, provider: ProviderClient, problem: OAuthRefused | ProviderUnavailable) -> str:
+        return self._services.record_event(
             "provider-sign-in.failed",
             provider=provider.provider.name,
             reason=problem.code,

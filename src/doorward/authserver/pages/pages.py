@@ -56,7 +56,8 @@ class SignInPage:
     The sign-in form. Posts ``transaction``, ``csrf``, ``username`` and ``password``.
 
     With ``providers``, it has a button for each; without ``own_users``, nothing else.
-    ``other_account`` makes them ask which account to use.
+    ``other_account`` makes them ask which account to use. ``correlation_id`` leads from a problem to
+    the log.
     """
 
     service: str
@@ -66,6 +67,7 @@ class SignInPage:
     client: ClientCard | None
     username: str = ""
     problem: str | None = None
+    correlation_id: str | None = None
     demo_users: tuple[str, ...] = ()
     providers: tuple[ProviderCard, ...] = ()
     own_users: bool = True

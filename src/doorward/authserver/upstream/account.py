@@ -1,6 +1,6 @@
 """An account from a provider's claims. Pure: a claim of another type counts as absent."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -50,8 +50,19 @@ def read_account(
         groups=_texts(claims.get(facts.groups_claim)),
         acr=_text(id_token_claims, "acr"),
         amr=_texts(id_token_claims.get("amr")),
+        ignored=tuple(name for name, right in _types(facts).items() if not right(claims.get(name))),
         claims=dict(claims),
     )
+
+
+def _types(facts: ProviderSignIn) -> dict[str, Callable[[object], bool]]:
+    """Return for each claim that is read whether a value has a type that counts."""
+    texts = (*facts.email_claims, *facts.name_claims, *facts.username_claims)
+    found = dict.fromkeys(texts, lambda value: value is None or isinstance(value, str))
+    counts = bool | str if facts.email_verified == "true or text" else bool
+    found[facts.email_verified_claim] = lambda value: value is None or isinstance(value, counts)
+    found[facts.groups_claim] = lambda value: value in (None, []) or bool(_texts(value))
+    return found
 
 
 def _is_verified(claims: Mapping[str, Any], facts: ProviderSignIn) -> bool:

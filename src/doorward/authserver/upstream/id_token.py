@@ -78,10 +78,14 @@ def lifetime(presented: _Presented) -> None:
     now = presented.expected.now
     exp: Any = presented.claims.get("exp")
     iat: Any = presented.claims.get("iat")
+    # A token that has just been issued: if it is old or of the future, a clock is off.
+    clocks = "The clocks of this server and of the identity provider differ."
     if type(exp) not in (int, float) or not exp > now - LEEWAY:
-        raise ProviderAnswerRefused(f"exp={exp!r}, now={now:.0f}")
+        raise ProviderAnswerRefused(f"exp={exp!r}, now={now:.0f}", description=clocks)
     if type(iat) not in (int, float) or not now - _OLDEST <= iat <= now + LEEWAY:
-        raise ProviderAnswerRefused(f"iat={iat!r}, now={now:.0f}: compare the clocks")
+        raise ProviderAnswerRefused(
+            f"iat={iat!r}, now={now:.0f}: compare the clocks", description=clocks
+        )
 
 
 def nonce(presented: _Presented) -> None:

@@ -12,6 +12,7 @@ from doorward.authserver.upstream.extensions import extend_claims
 from doorward.authserver.upstream.id_token import ExpectedIdToken, verify_id_token
 from doorward.authserver.upstream.refusals import (
     ProviderAnswerRefused,
+    ProviderMisconfigured,
     ProviderTokenRefused,
     ProviderUnavailable,
 )
@@ -38,6 +39,7 @@ from doorward.wire import strict_json
 from doorward.wire.oauth import pkce
 from doorward.wire.oauth.server_metadata import (
     OPENID,
+    IssuerMismatch,
     ServerMetadata,
     metadata_urls,
     parse_identity_provider,
@@ -93,6 +95,7 @@ class ProviderClient:
 
         Raises:
             ProviderUnavailable: 503, no document at the issuer can be used.
+            ProviderMisconfigured: 502, they name another issuer.
         """
         return await self._metadata.get("metadata", self._load_metadata)
 
@@ -367,11 +370,20 @@ class ProviderClient:
             )
         # The OpenID document first: the other one lacks userinfo at several providers.
         urls = metadata_urls(self.provider.internal_url or self.provider.issuer_url)
+        others: list[str] = []
+
+        def parse(document: Mapping[str, Any], issuer: str) -> ServerMetadata:
+            try:
+                return parse_identity_provider(document, issuer)
+            except IssuerMismatch as mismatch:
+                others.append(str(mismatch))
+                raise
+
         try:
             with observed("provider", self.provider.name):
                 found = await fetch_metadata(
                     "sign-in",
-                    parse_identity_provider,
+                    parse,
                     sorted(urls, key=lambda url: OPENID not in url),
                     issuer=self.provider.issuer_url,
                     fetcher=self._fetcher,
@@ -379,4 +391,11 @@ class ProviderClient:
             self.was_read = True
             return Expiring(found)
         except FetchFailed as error:
-            raise ProviderUnavailable(f"{self.provider.name}: {error.detail}") from None
+            detail = f"{self.provider.name}: {error.detail}"
+        if others:
+            raise ProviderMisconfigured(
+                detail,
+                description="The identity provider's metadata names another issuer than the setting"
+                " issuer of this server.",
+            )
+        raise ProviderUnavailable(detail)

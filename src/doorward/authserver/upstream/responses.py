@@ -35,6 +35,16 @@ _REFUSED = frozenset(
     | {"account_selection_required"}
 )
 
+# What an operator has to correct, by the provider's code.
+_CREDENTIALS = "client_id or the client_secret"
+_SETTINGS = {
+    "invalid_client": _CREDENTIALS,
+    "incorrect_client_credentials": _CREDENTIALS,
+    "unauthorized_client": "client_id",
+    "redirect_uri_mismatch": "callback URL",
+    "invalid_scope": "provider_scopes",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderTokens:
@@ -99,7 +109,9 @@ def refusal_of(name: str, error: object, status: int | None = None) -> HttpError
         return ProviderRefused(detail)
     if code == "unknown" and status is not None:
         return ProviderUnavailable(detail)
-    return ProviderMisconfigured(detail)
+    setting = _SETTINGS.get(code)
+    said = f"The identity provider does not accept the {setting} of this server."
+    return ProviderMisconfigured(detail, description=said if setting else None)
 
 
 def _tokens(name: str, document: Mapping[str, Any], now: float) -> ProviderTokens:

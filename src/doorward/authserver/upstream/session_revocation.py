@@ -7,7 +7,7 @@ from sqlalchemy import select
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import grants
 from doorward.authserver.upstream.provider_client import ProviderClient
-from doorward.authserver.upstream.refusals import ProviderUnavailable
+from doorward.authserver.upstream.refusals import ProviderMisconfigured, ProviderUnavailable
 from doorward.authserver.upstream.responses import ProviderTokens
 from doorward.authserver.upstream.session_checks import DEADLINE
 from doorward.authserver.upstream.sessions import ProviderSessions
@@ -66,6 +66,6 @@ class SessionRevocation:
         try:
             async with asyncio.timeout(DEADLINE):
                 await self._providers[provider].revoke(tokens)
-        except (ProviderUnavailable, TimeoutError):
+        except (ProviderUnavailable, ProviderMisconfigured, TimeoutError):
             # The tokens are deleted here, so nobody can use them through this server.
             return

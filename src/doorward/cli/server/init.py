@@ -14,8 +14,17 @@ from doorward.cli.output import Output
 from doorward.cli.plain_text import line
 from doorward.cli.problems import UsageProblem
 from doorward.cli.running import fail
-from doorward.config.init import OWN_USERS, Answers, plan
-from doorward.errors import DoorwardError
+from doorward.config.init import (
+    OWN_USERS,
+    Answers,
+    allow_of,
+    plan,
+    require_new,
+    require_provider,
+    require_upstream,
+)
+from doorward.errors import ConfigurationError, DoorwardError
+from doorward.wire.address import require_issuer, require_resource
 
 EPILOG = examples(
     "doorward init",
@@ -78,15 +87,17 @@ def init(
 
     output = Output(as_json=as_json)
     try:
-        ask = _asker(as_json=as_json)
-        chosen = ask(_PROVIDER, provider)
+        # Before the questions: nobody answers six of them for nothing.
+        require_new(file)
+        ask = _asker(output)
+        chosen = ask(_PROVIDER, provider, lambda text: require_provider(text, file))
         if issuer is None and _needs_issuer(chosen):
-            issuer = ask(_ISSUER, issuer)
+            issuer = ask(_ISSUER, issuer, require_issuer)
         answers = Answers(
             provider=chosen,
-            public_url=ask(_PUBLIC, public_url),
-            allow="" if chosen == OWN_USERS else ask(_ALLOW, allow),
-            upstream=ask(_UPSTREAM, upstream),
+            public_url=ask(_PUBLIC, public_url, lambda text: require_resource(text.rstrip("/"))),
+            allow="" if chosen == OWN_USERS else ask(_ALLOW, allow, allow_of),
+            upstream=ask(_UPSTREAM, upstream, require_upstream),
             data=ask(_DATA, data),
             issuer=issuer,
             client_id=client_id,
@@ -112,15 +123,17 @@ def _needs_issuer(provider: str) -> bool:
     return idp.find(provider).customer_address is not None
 
 
-def _asker(*, as_json: bool) -> Callable[[_Question, str | None], str]:
+def _asker(output: Output) -> Callable[..., str]:
     """Return a function that takes the option's answer, else asks a person, else the default."""
-    is_person = sys.stdin.isatty() and not as_json
+    is_person = sys.stdin.isatty() and not output.as_json
 
-    def ask(question: _Question, given: str | None) -> str:
+    def ask(
+        question: _Question, given: str | None, check: Callable[[str], object] | None = None
+    ) -> str:
         if given is not None:
             return given
         if is_person:
-            return str(typer.prompt(question.text, default=question.default, err=True)).strip()
+            return _prompt(output, question, check)
         if question.default is not None:
             return question.default
         raise UsageProblem(
@@ -130,3 +143,18 @@ def _asker(*, as_json: bool) -> Callable[[_Question, str | None], str]:
         )
 
     return ask
+
+
+def _prompt(output: Output, question: _Question, check: Callable[[str], object] | None) -> str:
+    """Ask until the answer can be used."""
+    while True:
+        answer = str(typer.prompt(question.text, default=question.default, err=True)).strip()
+        try:
+            if check is not None:
+                check(answer)
+        except ConfigurationError as error:
+            if error.reason == "file-exists":
+                raise
+            output.problem(error.problem, error.hint, error.reason)
+        else:
+            return answer
