@@ -94,7 +94,11 @@ def test_every_kind_of_provider_can_be_named(tmp_path: Path, kind: str) -> None:
 def test_those_who_may_enter_are_named_in_one_answer(
     tmp_path: Path, allow: str, name: str, values: set[str]
 ) -> None:
-    settings = load(_write(tmp_path, allow=allow)[0]).authorization_server
+    # Google tells no groups.
+    kind = "entra" if name == "groups" else "google"
+    issuer = "https://login.microsoftonline.com/t-1/v2.0" if name == "groups" else None
+    file, _ = _write(tmp_path, allow=allow, provider=kind, issuer=issuer)
+    settings = load(file).authorization_server
 
     assert settings is not None
     assert getattr(settings.identity_providers[0].rules[0], name) == values
@@ -186,8 +190,8 @@ def test_an_answer_that_cannot_be_used_is_refused_and_nothing_is_written(
 
 
 def test_a_text_with_quotes_stays_one_text(tmp_path: Path) -> None:
-    file, _ = _write(tmp_path, allow='group:"x"]#\\')
+    file, _ = _write(tmp_path, allow='org:"x"]#\\')
 
     settings = load(file).authorization_server
     assert settings is not None
-    assert settings.identity_providers[0].rules[0].groups == {'"x"]#\\'}
+    assert settings.identity_providers[0].rules[0].organizations == {'"x"]#\\'}

@@ -172,12 +172,12 @@ kind = "google"
 client_id = "the-client"
 client_secret_file = "google-secret"
 allow = { domains = ["example.com"] }
-group_roles = { staff = ["admin"] }
 
 [[identity_providers]]
 name = "office"
 issuer = "https://login.example"
 client_id = "doorward"
+group_roles = { staff = ["admin"] }
 
 [[identity_providers.allow]]
 groups = ["mcp"]
@@ -196,7 +196,7 @@ def test_identity_providers_sign_users_in(write: Write) -> None:
     assert (google.name, google.issuer) == ("google", "https://accounts.google.com")
     assert google.client_secret == SECRET
     assert google.rules[0].domains == {"example.com"}
-    assert google.group_roles == {"staff": ("admin",)}
+    assert office.group_roles == {"staff": ("admin",)}
     assert office.client_secret is None
     assert [one.groups for one in office.rules] == [{"mcp"}, frozenset()]
     assert not settings.has_own_users

@@ -13,6 +13,7 @@ from doorward.idp import PRESETS, PROVIDERS, Answer, Fact, Preset, find
 from doorward.idp.facts import UNSOURCED, Matrix
 from doorward.idp.matrix import COLUMNS
 from doorward.idp.seed import OUTDATED, SEED
+from doorward.idp.sign_in import ProviderSignIn
 
 RECORDED = Path(__file__).parent / "recorded"
 each = pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
@@ -25,6 +26,12 @@ MEANS = {
 }
 
 
+def sign_in_facts(sign_in: ProviderSignIn) -> Iterator[Fact[str]]:
+    yield from (*sign_in.cost, *sign_in.refresh, *sign_in.limits, *sign_in.facts)
+    if sign_in.redirect_screen is not None:
+        yield sign_in.redirect_screen
+
+
 def facts_of(preset: Preset) -> Iterator[Fact[Any]]:
     yield preset.discovery
     yield from (preset.claims, *preset.facts)
@@ -34,6 +41,8 @@ def facts_of(preset: Preset) -> Iterator[Fact[Any]]:
         yield from (quirk.fact, quirk.remedy)
     if preset.manual is not None:
         yield from (preset.manual.place, preset.manual.redirect_uris)
+    if preset.sign_in is not None:
+        yield from sign_in_facts(preset.sign_in)
     if preset.matrix is not None:
         yield from (getattr(preset.matrix, column.key) for column in COLUMNS)
 
@@ -71,6 +80,18 @@ def test_facts_and_quirks_are_sentences(preset: Preset) -> None:
     assert preset.audience.endswith(".")
     for quirk in preset.quirks:
         assert quirk.departs_from
+
+
+@pytest.mark.parametrize("preset", PROVIDERS, ids=lambda preset: preset.name)
+def test_every_provider_says_where_the_callback_url_goes_and_what_it_costs(preset: Preset) -> None:
+    sign_in = preset.sign_in
+    assert sign_in is not None
+    assert sign_in.redirect_screen is not None
+    # "At Google: {screen}." in what init prints.
+    assert not sign_in.redirect_screen.value.endswith(".")
+    assert sign_in.cost
+    for fact in (*sign_in.cost, *sign_in.refresh, *sign_in.limits, *sign_in.facts):
+        assert fact.value.endswith("."), fact.value
 
 
 def test_the_columns_are_the_fields_of_a_row_in_the_same_order() -> None:

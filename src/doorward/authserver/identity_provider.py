@@ -82,7 +82,7 @@ class IdentityProvider:
         self._set("name", self.name or self.kind or "sso")
         self._set("title", self.title or (preset and preset.title) or urlsplit(self.issuer).netloc)
         self._set("allow", self.allow if isinstance(self.allow, tuple) else (self.allow,))
-        for check in (_name, _client, _allow, _scopes, _authentication, _metadata_address):
+        for check in (_name, _client, _allow, _scopes, _authentication, _metadata_address, _told):
             check(self)
 
     def _set(self, name: str, value: object) -> None:
@@ -221,3 +221,24 @@ def _metadata_address(provider: IdentityProvider) -> None:
             f"All customers of {preset.title} have the issuer {preset.issuer}, and yours is not named.",
             "Set internal_url to the address of your own domain there, where its metadata is.",
         )
+
+
+def _told(provider: IdentityProvider) -> None:
+    """Refuse a condition that no account of the provider can fulfil: it would admit nobody."""
+    sign_in = provider.sign_in
+    grouped = provider.group_scopes or provider.group_roles
+    if sign_in.groups_claim is None and (grouped or any(one.groups for one in provider.rules)):
+        what = "groups"
+    elif not sign_in.organization_claims and any(one.organizations for one in provider.rules):
+        what = "organizations"
+    elif sign_in.email_verified == "never" and any(
+        one.domains or one.emails for one in provider.rules
+    ):
+        what = "verified e-mail addresses"
+    else:
+        return
+    raise ConfigurationError(
+        "provider-does-not-tell",
+        f"{provider.title} tells no {what} of an account, so the condition would admit nobody.",
+        "Use another condition of Allow: domains, organizations, groups, emails, subjects or check.",
+    )

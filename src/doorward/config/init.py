@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from doorward import idp
 from doorward.authserver import Allow, IdentityProvider
-from doorward.config.provider_screens import screen_of
 from doorward.config.reading.build import database_url
 from doorward.config.reading.document import Document, Place
 from doorward.config.settings import upstream_url
@@ -18,6 +17,7 @@ from doorward.wire import address
 from doorward.wire.shell_command import shell_command
 
 OWN_USERS = "own"
+_ANY_SCREEN = "Register a confidential web application, and enter its redirect URI"
 _SCOPES = '"mcp:tools" = "Use the tools in your name"'
 
 
@@ -282,7 +282,9 @@ def _steps(
 ) -> list[str]:
     steps: list[str] = []
     if provider is not None:
-        where = f"At {provider.title}: {screen_of(provider.kind).value}."
+        screen = provider.sign_in.redirect_screen
+        what = screen.value if screen is not None else _ANY_SCREEN
+        where = f"At {provider.title}: {what}."
         steps += [where, f"Enter this redirect URI: {issuer}/callback/{provider.name}"]
         if not answers.client_id:
             line = text.splitlines().index('client_id = ""') + 1

@@ -84,7 +84,7 @@ class ProviderSignIn:
     email_verified_claim: str = "email_verified"
     domain_claim: str | None = None
     organization_claims: tuple[str, ...] = ()
-    groups_claim: str = "groups"
+    groups_claim: str | None = "groups"
     extensions: tuple[str, ...] = ()
     redirect_screen: Fact[str] | None = None
     cost: tuple[Fact[str], ...] = ()

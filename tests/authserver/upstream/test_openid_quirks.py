@@ -152,12 +152,6 @@ async def test_b2c_gets_the_application_as_scope_at_both_legs(
             {"email": "x@a.example", "email_verified": True},
             True,
         ),
-        (
-            "azure-b2c",
-            Allow(domains={"a.example"}),
-            {"email": "x@a.example", "emails": ["x@a.example"], "email_verified": True},
-            False,
-        ),
         # The owner of the domain has proved to Entra that it is his.
         ("entra", Allow(domains={"a.example"}), {"email": "x@a.example", "xms_edov": True}, True),
         ("entra", Allow(domains={"a.example"}), {"email": "x@a.example", "xms_edov": False}, False),

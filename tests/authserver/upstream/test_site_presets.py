@@ -176,7 +176,6 @@ def open_site(start_bridge: StartBridge, clock: Any) -> OpenSite:
         ("bitbucket", Allow(organizations={"other"}), False),
         ("linkedin", Allow(domains={"example.com"}), True),
         ("linkedin", Allow(subjects={"782bbtaQ"}), True),
-        ("linkedin", Allow(organizations={"acme"}), False),
         ("propelauth", Allow(organizations={"1189c444"}), True),
         ("propelauth", Allow(domains={"example.com"}), True),
         # Members can change the name of their organization.

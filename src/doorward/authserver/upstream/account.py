@@ -47,7 +47,7 @@ def read_account(
         email=email,
         domains=_domains(claims, facts, email),
         organizations=frozenset().union(*organizations),
-        groups=_texts(claims.get(facts.groups_claim)),
+        groups=_texts(claims.get(facts.groups_claim)) if facts.groups_claim else frozenset(),
         acr=_text(id_token_claims, "acr"),
         amr=_texts(id_token_claims.get("amr")),
         ignored=tuple(name for name, right in _types(facts).items() if not right(claims.get(name))),

@@ -13,6 +13,7 @@ from doorward.idp.clients import CLIENTS
 from doorward.idp.matrix import COLUMNS
 from doorward.idp.registration_guide import client_document, client_in_words, place_in_words
 from doorward.idp.rendering import cell_of, cell_text, doubt, facts_in_words, preset_document
+from doorward.idp.sign_in_guide import sign_in_document, sign_in_in_words
 
 EPILOG = examples("doorward idp show keycloak", "doorward idp show entra --json")
 
@@ -23,7 +24,7 @@ ProviderName = Annotated[
 
 def show(name: ProviderName, as_json: AsJson = False) -> None:
     """
-    Show one provider: its tokens, its quirks, and how to configure it for MCP.
+    Show one provider: its tokens, its quirks, and how to sign people in there.
 
     For a provider that does not let every client register itself, also shows the redirect URIs to
     register for each common MCP client, and where to enter the client id. Unverified claims are marked. The JSON has all dates and sources.
@@ -37,10 +38,13 @@ def show(name: ProviderName, as_json: AsJson = False) -> None:
         return
     if as_json:
         clients = [client_document(client) for client in CLIENTS] if preset.manual else []
-        output.document({**preset_document(preset), "clients": clients})
+        output.document(
+            {**preset_document(preset), "clients": clients, "sign_in": sign_in_document(preset)}
+        )
         return
     output.facts(preset.title, facts_in_words(preset))
     if preset.matrix is not None:
+        output.facts("To sign people in with GuardWithSignIn", sign_in_in_words(preset))
         output.facts("Support", _support(preset))
     for quirk in preset.quirks:
         print_quirk(output, quirk)

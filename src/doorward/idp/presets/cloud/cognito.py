@@ -26,6 +26,15 @@ _CALLBACKS = Source(
 _BY_HAND = UNSOURCED.suggests(
     "App clients > Create app client, with or without a secret; Login pages > Allowed callback URLs; give its Client ID to the client."
 )
+_SCREENS = Source(
+    "https://github.com/jlowin/fastmcp (b14b137f), docs/integrations/aws-cognito.mdx",
+    date(2026, 11, 30),
+)
+_PRICES = Source(
+    "https://raw.githubusercontent.com/api-evangelist/amazon-cognito/refs/heads/main/plans/amazon-cognito-plans-pricing.yml",
+    date(2026, 9, 20),
+)
+_NONCE = Source("https://github.com/photoprism/photoprism/issues/5695", date(2026, 11, 30))
 _VERIFIED = Source("https://github.com/coreos/go-oidc/issues/249", date(2026, 11, 30))
 
 COGNITO = Preset(
@@ -116,6 +125,23 @@ COGNITO = Preset(
         offline_scope=None,
         email_verified="true or text",
         groups_claim="cognito:groups",
-        facts=(_VERIFIED.says('email_verified of userinfo is the text "true".'),),
+        redirect_screen=_SCREENS.says(
+            "Your user pool > App clients > Create app client > Traditional web application; then Login pages: Allowed callback URLs, Authorization code grant, and the scopes openid, email and profile"
+        ),
+        cost=(
+            _PRICES.says(
+                "Essentials and Lite are free for 10,000 monthly active users; then $0.015 and $0.0055 each."
+            ),
+            _PRICES.says("Plus has no free tier."),
+        ),
+        refresh=(
+            UNSOURCED.suggests("A refresh token lives for 30 days, unless you set another time."),
+        ),
+        limits=(_SCOPE.says("A scope that the app client does not have is refused."),),
+        facts=(
+            _VERIFIED.says('email_verified of userinfo is the text "true".'),
+            UNSOURCED.suggests("invalid_client comes with status 400."),
+            _NONCE.says("ID tokens of federated users have a nonce, also if none was sent."),
+        ),
     ),
 )

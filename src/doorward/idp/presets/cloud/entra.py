@@ -108,6 +108,14 @@ _OPTIONAL = Source(
 _RESOURCE_AT_REFRESH = Source(
     "https://github.com/modelcontextprotocol/csharp-sdk/issues/1587", date(2026, 11, 30)
 )
+_SCREENS = Source(
+    "https://github.com/MicrosoftDocs/entra-docs (0354b946), docs/identity-platform/quickstart-register-app.md",
+    date(2026, 11, 30),
+)
+_PRICES = Source(
+    "https://raw.githubusercontent.com/api-evangelist/microsoft-entra/refs/heads/main/plans/microsoft-entra-plans-pricing.yml",
+    date(2026, 9, 20),
+)
 _SIGN_IN = ProviderSignIn(
     # Anybody can write any address into the directory of a tenant. The optional claim says that the
     # tenant owns the address's domain.
@@ -115,6 +123,27 @@ _SIGN_IN = ProviderSignIn(
     organization_claims=("tid",),
     refresh_with_scope=True,
     extensions=("entra-groups",),
+    redirect_screen=_SCREENS.says(
+        "App registrations > New registration; then Authentication > Add a platform > Web: Redirect URI; and Certificates & secrets > New client secret"
+    ),
+    cost=(
+        UNSOURCED.suggests(
+            "Registering an application is part of every tenant, the free one included."
+        ),
+        _PRICES.says("Entra ID P1 costs $7 per user and month."),
+    ),
+    refresh=(
+        UNSOURCED.suggests("An access token lives for about an hour, a refresh token for 90 days."),
+        _SCREENS.says("A client secret ends after at most 24 months."),
+    ),
+    limits=(
+        _EMAIL.says(
+            "No address counts as verified without the optional claims email and xms_edov (Token configuration > Add optional claim > ID)."
+        ),
+        UNSOURCED.suggests(
+            "Groups need Token configuration > Add groups claim, and above 200 groups the permission GroupMember.Read.All."
+        ),
+    ),
     facts=(
         _REFRESH.says("A refresh without scope is refused with AADSTS90009."),
         _RESOURCE_AT_REFRESH.says("`resource` at a refresh is refused with AADSTS9010010."),

@@ -18,6 +18,13 @@ _LOOPBACK = Source(
     "https://developers.google.com/identity/protocols/oauth2/resources/loopback-migration",
     date(2026, 11, 30),
 )
+_SCREENS = Source(
+    "https://github.com/jlowin/fastmcp (b14b137f), docs/integrations/google.mdx", date(2026, 11, 30)
+)
+_AUDIENCE = Source("https://support.google.com/cloud/answer/15549945", date(2026, 11, 30))
+_TESTING = Source("https://github.com/mkpoli/gmail-mcp/releases/tag/v0.2.1", date(2026, 11, 30))
+_ISS = Source("https://github.com/openiddict/openiddict-core/issues/2428", date(2026, 11, 30))
+_UNKNOWN_SCOPE = Source("https://github.com/giantswarm/mcp-oauth/issues/156", date(2026, 11, 30))
 _BY_HAND = UNSOURCED.suggests(
     "APIs & Services > Credentials > Create credentials > OAuth client ID: Desktop app, or Web application for Claude and other clients on the web. Both have a secret."
 )
@@ -83,7 +90,7 @@ GOOGLE = Preset(
         rfc8707=UNSOURCED.suggests(Answer.NO),
         oidc=_DOCUMENT.says(Answer.YES),
         cimd=_DCR.says(Answer.NO),
-        rfc9207=_DOCUMENT.says(Answer.NO, "not in the document of 2023"),
+        rfc9207=_ISS.says(Answer.PARTLY, "sends iss, and does not advertise it"),
         dpop=UNSOURCED.suggests(Answer.UNKNOWN),
         jwt=_TOKENS.says(Answer.NO, "opaque"),
         introspection=_TOKENS.says(Answer.NO, "tokeninfo instead"),
@@ -92,10 +99,35 @@ GOOGLE = Preset(
     sign_in=ProviderSignIn(
         # offline_access is unknown at Google, and ends on an error page.
         offline_scope=None,
-        authorization_parameters={"access_type": "offline"},
+        # Without the consent, only the very first sign-in of an account brings a refresh token: every
+        # later session would end after an hour.
+        authorization_parameters={"access_type": "offline", "prompt": "consent"},
         # The domain of a Workspace account. A consumer account can have any verified address, also
         # one of a company that its owner has left.
         domain_claim="hd",
         organization_claims=("hd",),
+        groups_claim=None,
+        redirect_screen=_SCREENS.says(
+            "APIs & Services > OAuth consent screen; then Credentials > Create credentials > OAuth client ID > Web application: Authorized redirect URIs"
+        ),
+        cost=(
+            UNSOURCED.suggests("Signing people in costs nothing."),
+            _AUDIENCE.says(
+                "An application with the status Testing admits at most 100 test users, whom you list."
+            ),
+        ),
+        refresh=(
+            _OFFLINE.says(
+                "A refresh token comes with access_type=offline, and again only with prompt=consent. Doorward sends both."
+            ),
+            _TESTING.says("With the status Testing, a refresh token ends after seven days."),
+        ),
+        limits=(_UNKNOWN_SCOPE.says("The scope offline_access is refused with an error page."),),
+        facts=(
+            _ISS.says(
+                "Authorization responses name the issuer since 2026, although the metadata does not say so."
+            ),
+            _AUDIENCE.says("The user type Internal admits members of your organization alone."),
+        ),
     ),
 )

@@ -108,12 +108,7 @@ OCI = Preset(
                 "A refresh token needs the grant type Refresh token in the application."
             ),
         ),
-        limits=(
-            _CLAIMS.suggests("Groups need a custom claim called groups in the ID token."),
-            UNSOURCED.suggests(
-                "Organizations are not supported: the domain itself is the boundary."
-            ),
-        ),
+        limits=(_CLAIMS.suggests("Groups need a custom claim called groups in the ID token."),),
         facts=(
             UNSOURCED.suggests("user_id is the user's id in the domain, and sub the login name."),
             _TOKEN.says("The subject is unique within its domain only."),

@@ -5,6 +5,7 @@ from datetime import date
 
 from doorward.idp.facts import EXACTLY, UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.idp.sign_in import ProviderSignIn
 from doorward.tokens import TokenProfile
 
 _CODE = Source(
@@ -26,6 +27,31 @@ _PROFILE = TokenProfile(
     name_claims=("name", "username"),
     required_claims=frozenset({"iat", "jti"}),
     service_claims={"aut": "APPLICATION"},
+)
+
+_SCREENS = Source(
+    "https://wso2.com/asgardeo/docs/guides/applications/register-oidc-web-app/", date(2026, 11, 30)
+)
+_ACCOUNT = Source(
+    "https://wso2.com/asgardeo/docs/complete-guides/expressjs/register-an-application",
+    date(2026, 11, 30),
+)
+_SIGN_IN = ProviderSignIn(
+    organization_claims=("org_id",),
+    redirect_screen=_SCREENS.says(
+        "Applications > New Application > Traditional Web Application > OpenID Connect: Authorized redirect URLs"
+    ),
+    cost=(_ACCOUNT.says("An Asgardeo account to begin with is free."),),
+    refresh=(
+        UNSOURCED.suggests(
+            "A refresh token needs the grant type Refresh Token in the application."
+        ),
+    ),
+    limits=(
+        UNSOURCED.suggests(
+            "Claims come only if the application requests them: email, groups and name."
+        ),
+    ),
 )
 
 ASGARDEO = Preset(
@@ -91,6 +117,7 @@ ASGARDEO = Preset(
         introspection=_CODE.says(Answer.YES),
         revocation=_CODE.says(Answer.YES),
     ),
+    sign_in=_SIGN_IN,
 )
 
 WSO2_IS = replace(
@@ -107,4 +134,8 @@ WSO2_IS = replace(
     ),
     lookup=UNSOURCED.suggests("RFC 7662 at /oauth2/introspect, with client authentication."),
     profile=replace(_PROFILE, name="wso2-is"),
+    sign_in=replace(
+        _SIGN_IN,
+        cost=(UNSOURCED.suggests("The server is open source (Apache 2.0); WSO2 sells support."),),
+    ),
 )

@@ -28,6 +28,14 @@ _SERVICE = Source(
 _RESOURCE = Source("https://github.com/danny-avila/LibreChat/issues/13401", _SEEN)
 _CLI = Source("https://github.com/auth0/auth0-deploy-cli/releases (8.29.0)", _SEEN)
 
+_SCREENS = Source(
+    "https://github.com/jlowin/fastmcp (b14b137f), docs/integrations/auth0.mdx", date(2026, 11, 30)
+)
+_PRICES = Source(
+    "https://raw.githubusercontent.com/api-evangelist/auth0/refs/heads/main/plans/auth0-plans-pricing.yml",
+    date(2026, 9, 20),
+)
+
 AUTH0 = Preset(
     name="auth0",
     title="Auth0",
@@ -112,5 +120,32 @@ AUTH0 = Preset(
         introspection=_DOCUMENT.says(Answer.NO, "not in the document"),
         revocation=_DOCUMENT.says(Answer.YES),
     ),
-    sign_in=ProviderSignIn(organization_claims=("org_id",)),
+    sign_in=ProviderSignIn(
+        organization_claims=("org_id",),
+        redirect_screen=_SCREENS.suggests(
+            "Applications > Applications > Create Application > Regular Web Application; then Settings > Allowed Callback URLs, and Advanced Settings > Grant Types > Refresh Token"
+        ),
+        cost=(
+            _PRICES.says(
+                "Free: 25,000 monthly active users, 5 organizations, 1 enterprise connection."
+            ),
+            _PRICES.says("Essentials costs $35 a month for up to 500 monthly active users."),
+        ),
+        refresh=(
+            UNSOURCED.suggests(
+                "A refresh token needs the grant type Refresh Token in the application."
+            ),
+            UNSOURCED.suggests(
+                "A dead refresh token is answered with status 403 and invalid_grant."
+            ),
+        ),
+        limits=(
+            UNSOURCED.suggests(
+                "Groups need an Action that adds a claim called groups to the ID token."
+            ),
+            UNSOURCED.suggests(
+                "org_id is there only if the user signed in through an organization."
+            ),
+        ),
+    ),
 )

@@ -5,7 +5,6 @@ from datetime import date
 from doorward.idp.facts import (
     EXACTLY,
     OWN_TOKENS,
-    UNSOURCED,
     Answer,
     ManualRegistration,
     Quirk,
@@ -86,6 +85,7 @@ CLERK = Preset(
         membership_scopes=("user:org:read",),
         # The one that the user chooses on Clerk's consent page.
         organization_claims=("org_id",),
+        groups_claim=None,
         redirect_screen=_SCREEN,
         cost=(
             _PRICES.says("Hobby is free, with 50,000 monthly retained users per application."),
@@ -94,9 +94,6 @@ CLERK = Preset(
         refresh=(_OAUTH.says("An access token lives for one day; refresh tokens never expire."),),
         limits=(
             _OAUTH.says("The user chooses one organization for each sign-in, on Clerk's own page."),
-            UNSOURCED.suggests(
-                "Groups are not supported: admit by organization, domain or account."
-            ),
         ),
         facts=(_OAUTH.says("org_id needs the scope user:org:read, and Organizations turned on."),),
     ),

@@ -4,6 +4,7 @@ from datetime import date
 
 from doorward.idp.facts import UNSOURCED, Answer, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.idp.sign_in import ProviderSignIn
 from doorward.tokens import TokenProfile
 
 _SEEN = date(2026, 11, 21)
@@ -63,5 +64,11 @@ DESCOPE = Preset(
         jwt=_FASTMCP.says(Answer.YES),
         introspection=UNSOURCED.suggests(Answer.UNKNOWN),
         revocation=_DOCS.says(Answer.YES),
+    ),
+    sign_in=ProviderSignIn(
+        redirect_screen=UNSOURCED.suggests(
+            "Inbound Apps > + Inbound App: Client Secret and approved redirect URLs; or a Federated App with OpenID Connect"
+        ),
+        cost=(UNSOURCED.suggests("There is a free plan; its limits are on Descope's page."),),
     ),
 )

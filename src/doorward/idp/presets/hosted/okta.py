@@ -56,10 +56,40 @@ _MATRIX = Matrix(
     introspection=_CUSTOM.says(Answer.YES),
     revocation=_CUSTOM.says(Answer.YES),
 )
+_SCREENS = Source("https://docs.truefoundry.com/docs/openid-connect-with-okta", date(2026, 11, 30))
+_STATE = Source("https://github.com/nextauthjs/next-auth/issues/9625", date(2026, 11, 30))
+_SERVERS = Source(
+    "https://help.okta.com/en/prod/Content/Topics/Security/api-build-oauth-servers.htm",
+    date(2026, 11, 30),
+)
 _THIN = Source("https://github.com/okta/okta-developer-docs/issues/1968", date(2026, 11, 30))
 _SIGN_IN = ProviderSignIn(
     userinfo=True,
-    facts=(_THIN.says("ID tokens are thin: groups and profile are in userinfo alone."),),
+    redirect_screen=_SCREENS.says(
+        "Applications > Applications > Create App Integration > OIDC - OpenID Connect > Web Application: Authorization Code and Sign-in redirect URIs"
+    ),
+    cost=(
+        UNSOURCED.suggests(
+            "Okta is licensed per user; the Integrator Free Plan is for trying it out."
+        ),
+        _SERVERS.suggests(
+            "Custom authorization servers are part of API Access Management; okta-org signs people in without it."
+        ),
+    ),
+    refresh=(
+        UNSOURCED.suggests(
+            "A refresh token needs the grant type Refresh Token in the application."
+        ),
+    ),
+    limits=(
+        UNSOURCED.suggests(
+            "Groups need a claim called groups: Security > API > your server > Claims, or Sign On > Group claims."
+        ),
+    ),
+    facts=(
+        _THIN.says("ID tokens are thin: groups and profile are in userinfo alone."),
+        _STATE.says("state is required. Doorward always sends it."),
+    ),
 )
 
 OKTA = Preset(

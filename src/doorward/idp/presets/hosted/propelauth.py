@@ -98,6 +98,7 @@ PROPELAUTH = Preset(
         email_verified_claim="email_confirmed",
         organization_claims=("organizations",),
         extensions=("propelauth-organizations",),
+        groups_claim=None,
         redirect_screen=_SCREEN,
         cost=(
             _PRICES.says(
@@ -105,9 +106,7 @@ PROPELAUTH = Preset(
             ),
         ),
         refresh=(_OPENAPI.says("The token endpoint exchanges a refresh token for new tokens."),),
-        limits=(
-            UNSOURCED.suggests("Groups are not supported: roles in an organization are not read."),
-        ),
+        limits=(UNSOURCED.suggests("Roles in an organization are not read."),),
         facts=(
             _USER.says("email_confirmed tells whether the address is verified."),
             _USER.says("org_id_to_org_info has the user's organizations, by their ids."),

@@ -4,11 +4,17 @@ from datetime import date
 
 from doorward.idp.facts import EXACTLY, UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.idp.sign_in import ProviderSignIn
 from doorward.tokens import TokenProfile
 
 _SEEN = date(2026, 11, 21)
 _DOCS = Source("https://github.com/scalekit-inc/developer-docs (96ada4a75)", _SEEN)
 _FASTMCP = Source("https://github.com/jlowin/fastmcp, server/auth/providers/scalekit.py", _SEEN)
+
+_COST = Source(
+    "https://raw.githubusercontent.com/api-evangelist/scalekit/refs/heads/main/finops/scalekit-finops.yml",
+    date(2026, 6, 20),
+)
 
 SCALEKIT = Preset(
     name="scalekit",
@@ -69,5 +75,16 @@ SCALEKIT = Preset(
         jwt=_DOCS.says(Answer.YES),
         introspection=UNSOURCED.suggests(Answer.UNKNOWN),
         revocation=_DOCS.says(Answer.YES, "with client authentication"),
+    ),
+    sign_in=ProviderSignIn(
+        organization_claims=("oid",),
+        redirect_screen=UNSOURCED.suggests(
+            "Applications > your web application: Client Secret; then Authentication > Redirects"
+        ),
+        cost=(
+            _COST.says(
+                "Above free allowances, each active user, organization and connection costs. Development environments cost nothing."
+            ),
+        ),
     ),
 )

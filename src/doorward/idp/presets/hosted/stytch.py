@@ -4,11 +4,17 @@ from datetime import date
 
 from doorward.idp.facts import EXACTLY, UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.idp.sign_in import ProviderSignIn
 from doorward.tokens import TokenProfile
 
 _TOKEN = Source("https://stytch.com/docs/b2b/api/connected-app-access-token", date(2026, 11, 22))
 _DOCS = Source("https://stytch.com/docs (connected apps)", date(2026, 11, 21))
 _DOCUMENT = Source("recorded: stytch_oauth-authorization-server_partial.json", date(2026, 11, 21))
+
+_PRICES = Source(
+    "https://raw.githubusercontent.com/api-evangelist/stytch/refs/heads/main/plans/stytch-plans-pricing.yml",
+    date(2026, 9, 20),
+)
 
 STYTCH = Preset(
     name="stytch",
@@ -61,5 +67,15 @@ STYTCH = Preset(
         jwt=_TOKEN.says(Answer.YES),
         introspection=UNSOURCED.suggests(Answer.UNKNOWN),
         revocation=UNSOURCED.suggests(Answer.UNKNOWN),
+    ),
+    sign_in=ProviderSignIn(
+        groups_claim=None,
+        redirect_screen=UNSOURCED.suggests(
+            "Connected Apps > Create > Third Party Confidential: Redirect URLs"
+        ),
+        cost=(_PRICES.says("Free for 10,000 monthly active users and AI agents."),),
+        limits=(
+            _DOCS.suggests("You must build the authorization page yourself, on your own site."),
+        ),
     ),
 )

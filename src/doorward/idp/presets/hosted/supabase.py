@@ -5,7 +5,6 @@ from datetime import date
 from doorward.idp.facts import (
     EXACTLY,
     OWN_TOKENS,
-    UNSOURCED,
     Answer,
     ManualRegistration,
     Quirk,
@@ -84,6 +83,7 @@ SUPABASE = Preset(
         algorithms=("ES256", "RS256"),
         name_claims=("name", "email"),
         username_claims=("email",),
+        groups_claim=None,
         redirect_screen=_SCREEN,
         cost=(
             _START.says("The OAuth server is in beta, and free on all plans during the beta."),
@@ -99,9 +99,6 @@ SUPABASE = Preset(
             _FLOWS.says("You must build the consent page yourself, at the authorization path."),
             _SELF_HOSTED.says(
                 "ID tokens need an asymmetric signing key. A project with HS256 has none."
-            ),
-            UNSOURCED.suggests(
-                "Organizations and groups are not supported: admit by domain or account."
             ),
         ),
         facts=(_FLOWS.says("email_verified is a boolean in the ID token."),),

@@ -19,6 +19,14 @@ _RESOURCE = Source(
 )
 _MENU = Source("https://docs.skybridge.tech/api-reference/workos-provider", date(2026, 11, 22))
 
+_SCREENS = Source(
+    "https://github.com/jlowin/fastmcp (b14b137f), docs/integrations/workos.mdx", date(2026, 11, 30)
+)
+_PRICES = Source(
+    "https://raw.githubusercontent.com/api-evangelist/workos/main/plans/workos-plans-pricing.yml",
+    date(2026, 5, 22),
+)
+
 WORKOS = Preset(
     name="workos",
     aliases=("authkit",),
@@ -81,5 +89,15 @@ WORKOS = Preset(
         introspection=_OAUTH.says(Answer.YES),
         revocation=_OAUTH.says(Answer.NO, "not in the document"),
     ),
-    sign_in=ProviderSignIn(organization_claims=("org_id",)),
+    sign_in=ProviderSignIn(
+        organization_claims=("org_id",),
+        groups_claim=None,
+        redirect_screen=_SCREENS.says(
+            "Applications > Create Application > OAuth Application: Client Secret and Redirect URIs"
+        ),
+        cost=(
+            _PRICES.says("AuthKit is free for one million monthly active users."),
+            _PRICES.says("An enterprise connection (SAML, OIDC) costs up to $125 a month."),
+        ),
+    ),
 )

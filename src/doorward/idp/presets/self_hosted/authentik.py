@@ -4,6 +4,7 @@ from datetime import date
 
 from doorward.idp.facts import UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.idp.sign_in import ProviderSignIn
 from doorward.tokens import TokenProfile
 
 _SEEN = date(2026, 11, 21)
@@ -12,6 +13,11 @@ _RESOURCE = Source("https://github.com/IBM/mcp-context-forge/issues/4171", _SEEN
 
 _BY_HAND = UNSOURCED.suggests(
     "Applications > Providers > Create > OAuth2/OpenID Provider, Client type Public, or Confidential for a client with a secret; give its Client ID to the client."
+)
+
+_SCREENS = Source(
+    "https://docs.goauthentik.io/add-secure-apps/providers/oauth2/create-oauth2-provider",
+    date(2026, 11, 30),
 )
 
 AUTHENTIK = Preset(
@@ -73,5 +79,21 @@ AUTHENTIK = Preset(
         jwt=_DOCS.says(Answer.YES),
         introspection=_DOCS.says(Answer.YES),
         revocation=_DOCS.says(Answer.YES),
+    ),
+    sign_in=ProviderSignIn(
+        redirect_screen=_SCREENS.suggests(
+            "Applications > Applications > Create with provider > OAuth2/OIDC: Client type Confidential, Redirect URIs, and the scope mapping offline_access"
+        ),
+        cost=(
+            UNSOURCED.suggests("authentik is open source; the Enterprise edition costs per user."),
+        ),
+        refresh=(
+            _SCREENS.says("A refresh token comes only with the scope mapping offline_access."),
+        ),
+        limits=(
+            UNSOURCED.suggests(
+                "email_verified is false by default since 2025.10: change the scope mapping email if you verify addresses."
+            ),
+        ),
     ),
 )

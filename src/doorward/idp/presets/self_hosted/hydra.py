@@ -4,6 +4,7 @@ from datetime import date
 
 from doorward.idp.facts import UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.idp.sign_in import ProviderSignIn
 from doorward.tokens import TokenProfile
 
 _CODE = Source("https://github.com/ory/hydra (at 83127c575)", date(2026, 11, 21))
@@ -80,5 +81,20 @@ HYDRA = Preset(
         jwt=_CODE.says(Answer.OPT_IN, "opaque by default"),
         introspection=_CODE.says(Answer.PARTLY, "on the admin API"),
         revocation=_MEASURED.says(Answer.YES),
+    ),
+    sign_in=ProviderSignIn(
+        redirect_screen=UNSOURCED.suggests(
+            "hydra create oauth2-client --grant-type authorization_code,refresh_token --response-type code --scope openid,profile,email,offline_access --redirect-uri URL"
+        ),
+        cost=(
+            UNSOURCED.suggests(
+                "Hydra is open source (Apache 2.0); Ory Network is the hosted form."
+            ),
+        ),
+        limits=(
+            UNSOURCED.suggests(
+                "Your own login and consent application decides about all claims: email, email_verified, groups and name."
+            ),
+        ),
     ),
 )

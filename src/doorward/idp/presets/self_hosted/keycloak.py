@@ -5,6 +5,7 @@ from datetime import date
 
 from doorward.idp.facts import UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.idp.sign_in import ProviderSignIn
 from doorward.tokens import TokenProfile
 
 _SEEN = date(2026, 11, 21)
@@ -154,5 +155,22 @@ KEYCLOAK = Preset(
         jwt=_MEASURED.says(Answer.YES, "typ is JWT"),
         introspection=_MEASURED.says(Answer.YES),
         revocation=_MEASURED.says(Answer.YES),
+    ),
+    sign_in=ProviderSignIn(
+        redirect_screen=UNSOURCED.suggests(
+            "Clients > Create client: Client authentication on, Standard flow on, Valid redirect URIs; then Credentials"
+        ),
+        cost=(UNSOURCED.suggests("Keycloak is open source (Apache 2.0)."),),
+        refresh=(
+            _MEASURED.suggests(
+                "The session settings of the realm decide how long a refresh token lives."
+            ),
+        ),
+        limits=(
+            UNSOURCED.suggests(
+                "Groups need a mapper: Client scopes > the client's dedicated scope > Add mapper > Group Membership: groups."
+            ),
+            UNSOURCED.suggests("An address counts only if Email verified is on for the user."),
+        ),
     ),
 )

@@ -14,6 +14,11 @@ _BY_HAND = UNSOURCED.suggests(
     "Applications > Create application > Third-party app; give its App ID to the client."
 )
 
+_PRICES = Source(
+    "https://raw.githubusercontent.com/api-evangelist/logto/refs/heads/main/plans/logto-plans-pricing.yml",
+    date(2026, 9, 20),
+)
+
 LOGTO = Preset(
     name="logto",
     title="Logto",
@@ -75,5 +80,23 @@ LOGTO = Preset(
         authorization_parameters={"prompt": "consent"},
         algorithms=("ES384", "RS256"),
         organization_claims=("organizations",),
+        groups_claim=None,
+        redirect_screen=UNSOURCED.suggests(
+            "Applications > Create application > Traditional web: Redirect URIs and App secret"
+        ),
+        cost=(
+            _PRICES.says("Logto Cloud is free for 50,000 monthly active users and 3 applications."),
+            UNSOURCED.suggests("Logto itself is open source (MPL 2.0)."),
+        ),
+        refresh=(
+            UNSOURCED.suggests(
+                "A refresh token comes only with prompt=consent. Doorward sends it."
+            ),
+        ),
+        limits=(
+            UNSOURCED.suggests(
+                "Organizations need the scope urn:logto:scope:organizations: set provider_scopes."
+            ),
+        ),
     ),
 )

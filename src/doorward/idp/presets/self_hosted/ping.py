@@ -4,6 +4,7 @@ from datetime import date
 
 from doorward.idp.facts import EXACTLY, UNSOURCED, Answer, ManualRegistration, Matrix, Quirk, Source
 from doorward.idp.preset import Preset
+from doorward.idp.sign_in import ProviderSignIn
 from doorward.tokens import TokenProfile
 
 _SEEN = date(2026, 11, 21)
@@ -94,6 +95,15 @@ PINGFEDERATE = Preset(
         introspection=_PF_LOOKUP.says(Answer.YES),
         revocation=UNSOURCED.suggests(Answer.YES),
     ),
+    sign_in=ProviderSignIn(
+        redirect_screen=UNSOURCED.suggests(
+            "Applications > OAuth > Clients > Add Client: Client Secret, Redirect URIs, and the grant types Authorization Code and Refresh Token"
+        ),
+        cost=(UNSOURCED.suggests("Ping Identity sells licences; a trial is free."),),
+        limits=(
+            UNSOURCED.suggests("Groups need a claim called groups, which an administrator maps."),
+        ),
+    ),
 )
 
 PINGONE = Preset(
@@ -148,6 +158,15 @@ PINGONE = Preset(
         jwt=_ONE_CLAIMS.says(Answer.YES, "RS256"),
         introspection=_ONE.says(Answer.YES),
         revocation=_ONE.says(Answer.YES),
+    ),
+    sign_in=ProviderSignIn(
+        redirect_screen=UNSOURCED.suggests(
+            "Applications > Applications > + > OIDC Web App; then Configuration > Redirect URIs, and the grant type Refresh Token"
+        ),
+        cost=(UNSOURCED.suggests("Ping Identity sells licences; a trial is free."),),
+        limits=(
+            UNSOURCED.suggests("Groups need a claim called groups, which an administrator maps."),
+        ),
     ),
 )
 
@@ -215,5 +234,14 @@ PING_AIC = Preset(
         jwt=_AIC_STORE.says(Answer.YES, "client-side storage, the default; else opaque"),
         introspection=_AIC_DOCUMENT.says(Answer.YES),
         revocation=_AIC_DOCUMENT.says(Answer.YES),
+    ),
+    sign_in=ProviderSignIn(
+        redirect_screen=UNSOURCED.suggests(
+            "Applications > Custom Application > OIDC > Web; then Sign On > Sign-In URLs, and the scopes openid, profile and email"
+        ),
+        cost=(UNSOURCED.suggests("Ping Identity sells licences; a trial is free."),),
+        limits=(
+            UNSOURCED.suggests("Groups need a claim called groups, which an administrator maps."),
+        ),
     ),
 )

@@ -12,6 +12,8 @@ _SCOPES = Source("https://zitadel.com/apis/openidoauth/scopes", date(2026, 11, 2
 _DOCS = Source("https://zitadel.com/docs/guides/integrate/token-introspection", _SEEN)
 _DCR = Source("https://github.com/zitadel/zitadel/pull/12313", _SEEN)
 
+_README = Source("https://github.com/zitadel/zitadel", date(2026, 11, 30))
+
 ZITADEL = Preset(
     name="zitadel",
     title="Zitadel",
@@ -80,8 +82,28 @@ ZITADEL = Preset(
         revocation=_DOCS.says(Answer.YES),
     ),
     sign_in=ProviderSignIn(
+<<<<<<< HEAD
         # By default, the ID token has the subject alone.
         userinfo=True,
         organization_claims=("urn:zitadel:iam:user:resourceowner:id",),
+=======
+        organization_claims=("urn:zitadel:iam:user:resourceowner:id",),
+        redirect_screen=UNSOURCED.suggests(
+            "Projects > your project > New application > Web > Code: Redirect URIs; then Token Settings > User Info inside ID Token, and Grant Types > Refresh Token"
+        ),
+        cost=(
+            _README.says(
+                "ZITADEL Cloud has a free tier, with all features of the open source version."
+            ),
+        ),
+        limits=(
+            UNSOURCED.suggests(
+                "The organization needs the scope urn:zitadel:iam:user:resourceowner: set provider_scopes."
+            ),
+            UNSOURCED.suggests(
+                "Roles are an object, so groups needs an Action that adds that claim."
+            ),
+        ),
+>>>>>>> cfcda60 (Tell of every provider what to register, what it costs and what it lacks)
     ),
 )

@@ -74,13 +74,13 @@ BITBUCKET = Preset(
         username_claims=("username", "nickname"),
         organization_claims=("organizations",),
         extensions=("bitbucket-emails", "bitbucket-workspaces"),
+        groups_claim=None,
         redirect_screen=_SCREEN,
         cost=(UNSOURCED.suggests("An OAuth consumer costs nothing."),),
         refresh=(
             _LIFETIME.says("An access token lives for two hours, and comes with a refresh token."),
         ),
         limits=(
-            UNSOURCED.suggests("Groups are not supported: admit by workspace, domain or account."),
             _PKCE.says(
                 "Bitbucket does not document PKCE. Doorward sends it, and the client secret protects the code."
             ),

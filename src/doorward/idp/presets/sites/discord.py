@@ -25,7 +25,10 @@ _CLAIMS = Source(
     _SEEN,
 )
 
-_SCREEN = UNSOURCED.suggests(
+_SCREENS = Source(
+    "https://github.com/jlowin/fastmcp (b14b137f), docs/integrations/discord.mdx", _SEEN
+)
+_SCREEN = _SCREENS.says(
     "https://discord.com/developers/applications > New Application > OAuth2: Client ID, Client Secret and Redirects"
 )
 
@@ -80,6 +83,7 @@ DISCORD = Preset(
         email_verified_claim="verified",
         organization_claims=("organizations",),
         extensions=("discord-guilds",),
+        groups_claim=None,
         redirect_screen=_SCREEN,
         cost=(UNSOURCED.suggests("An application costs nothing."),),
         refresh=(
@@ -87,11 +91,7 @@ DISCORD = Preset(
                 "An access token lives for seven days, and comes with a refresh token."
             ),
         ),
-        limits=(
-            UNSOURCED.suggests(
-                "Groups are not supported: the roles that a member has in a server are not read."
-            ),
-        ),
+        limits=(UNSOURCED.suggests("The roles that a member has in a server are not read."),),
         facts=(
             _CLAIMS.says("verified tells whether Discord has verified the e-mail address."),
             _SUBJECT.says(

@@ -14,6 +14,11 @@ _COPY = Source(
     date(2026, 11, 22),
 )
 
+_SCREENS = Source(
+    "https://github.com/github/docs (08f06f22), content/apps/oauth-apps/building-oauth-apps/creating-an-oauth-app.md",
+    date(2026, 11, 30),
+)
+_ISS = Source("https://github.com/openiddict/openiddict-core/pull/2529", date(2026, 11, 30))
 _LOOPBACK = Source("https://github.com/github/docs/pull/16981", date(2026, 11, 30))
 _BY_HAND = UNSOURCED.suggests(
     "Settings > Developer settings > OAuth Apps > New OAuth App, one per client: it has one callback URL and a secret. Give its Client ID to the client."
@@ -82,7 +87,7 @@ GITHUB = Preset(
         rfc8707=UNSOURCED.suggests(Answer.UNKNOWN, "presumably ignored"),
         oidc=UNSOURCED.suggests(Answer.NO),
         cimd=_DCR.says(Answer.NO),
-        rfc9207=_DOCUMENT.says(Answer.NO),
+        rfc9207=_ISS.says(Answer.PARTLY, "sends iss, and does not advertise it"),
         dpop=UNSOURCED.suggests(Answer.UNKNOWN),
         jwt=UNSOURCED.suggests(Answer.NO, "opaque"),
         introspection=UNSOURCED.suggests(Answer.NO),
@@ -105,5 +110,26 @@ GITHUB = Preset(
         email_verified="true",
         organization_claims=("organizations",),
         extensions=("github-emails", "github-organizations"),
+        redirect_screen=_SCREENS.says(
+            "Settings > Developer settings > OAuth Apps > New OAuth App: Authorization callback URL; then Generate a new client secret"
+        ),
+        cost=(UNSOURCED.suggests("An OAuth app costs nothing."),),
+        refresh=(
+            _COPY.suggests("The token of an OAuth app does not end, so nothing is refreshed."),
+            UNSOURCED.suggests(
+                "The token of a GitHub App ends after eight hours by default, and each refresh token works once."
+            ),
+        ),
+        limits=(
+            _SCREENS.says("An OAuth app has one callback URL, a GitHub App several."),
+            UNSOURCED.suggests(
+                "An organization can restrict OAuth apps. Its members are then admitted after an owner approves the app."
+            ),
+        ),
+        facts=(
+            _ISS.says("Authorization responses name the issuer https://github.com/login/oauth."),
+            UNSOURCED.suggests("Errors of the token endpoint come with status 200."),
+            UNSOURCED.suggests("A team is named acme/mcp: the organization, and the team's slug."),
+        ),
     ),
 )

@@ -66,11 +66,6 @@ GITLAB = Preset(
         refresh=(
             UNSOURCED.suggests("An access token lives for two hours, and each refresh token once."),
         ),
-        limits=(
-            UNSOURCED.suggests(
-                "Organizations are not supported: admit by group, domain or account."
-            ),
-        ),
         facts=(
             _GROUPS.says(
                 "The ID token has direct memberships only, in groups_direct; userinfo has inherited ones, too."

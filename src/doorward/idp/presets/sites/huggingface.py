@@ -23,7 +23,7 @@ _CLAIMS = Source(
 )
 _LIFETIMES = Source("https://github.com/huggingface/chat-ui/issues/1217", _SEEN)
 
-_SCREEN = _DOCS.says(
+_SCREEN = _DOCS.suggests(
     "https://huggingface.co/settings/applications/new: the scopes openid, profile and email, and Redirect URLs"
 )
 
@@ -59,6 +59,7 @@ HUGGINGFACE = Preset(
         algorithms=("RS256", "ES256"),
         organization_claims=("organizations",),
         extensions=("huggingface-organizations",),
+        groups_claim=None,
         redirect_screen=_SCREEN,
         cost=(UNSOURCED.suggests("An application costs nothing."),),
         refresh=(
@@ -69,7 +70,7 @@ HUGGINGFACE = Preset(
                 "A refresh token works once. It lives for three months, and so does the next one."
             ),
         ),
-        limits=(UNSOURCED.suggests("Groups are not supported: resource groups are not read."),),
+        limits=(UNSOURCED.suggests("Resource groups are not read."),),
         facts=(
             _CLAIMS.says("orgs lists the user's organizations; preferred_username is their name."),
             _CLAIMS.says(

@@ -81,6 +81,7 @@ LINKEDIN = Preset(
         offline_scope=None,
         pkce=False,
         client_auth_method="client_secret_post",
+        groups_claim=None,
         redirect_screen=_SCREEN,
         cost=(UNSOURCED.suggests("An application costs nothing; it needs a LinkedIn page."),),
         refresh=(
@@ -91,9 +92,6 @@ LINKEDIN = Preset(
             _NONCE.says("ID tokens have no nonce."),
             UNSOURCED.suggests(
                 "Without nonce and PKCE, only state ties a code to the browser. Use another provider where you can."
-            ),
-            UNSOURCED.suggests(
-                "Organizations and groups are not supported: admit by domain or account."
             ),
         ),
         facts=(

@@ -65,6 +65,7 @@ SLACK = Preset(
         client_auth_method="client_secret_post",
         # The workspace. Its id stays, and its domain can change.
         organization_claims=("https://slack.com/team_id",),
+        groups_claim=None,
         redirect_screen=_SCREEN,
         cost=(UNSOURCED.suggests("Signing people in costs nothing; it works with every plan."),),
         refresh=(
@@ -76,7 +77,7 @@ SLACK = Preset(
             ),
         ),
         limits=(
-            UNSOURCED.suggests("Slack's user groups are not in any claim: groups cannot admit."),
+            UNSOURCED.suggests("Slack's user groups are in no claim."),
             UNSOURCED.suggests(
                 "An app that is not distributed publicly signs in people of its own workspace only."
             ),
