@@ -59,7 +59,8 @@ def providers_page(providers: tuple[Preset, ...]) -> str:
 
 
 def _section(preset: Preset) -> str:
-    lines = [f"## {preset.title}\n", f"`{preset.name}`\n"]
+    page = f"[sign in with it](providers/{preset.name}.md)"
+    lines = [f"## {preset.title}\n", f"`{preset.name}`: {page}\n"]
     lines += [f"- {name}: {_told(name, value)}" for name, value in facts_in_words(preset)]
     lines += [
         f"- register by hand, {name}: {escaped(value)}" for name, value in place_in_words(preset)

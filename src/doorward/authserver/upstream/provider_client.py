@@ -290,8 +290,9 @@ class ProviderClient:
         """
         read = [self._facts.name_claims, self._facts.email_claims]
         if self.provider.reads_memberships:
-            read.append((self._facts.groups_claim, *self._facts.organization_claims))
-        return any(claims.keys().isdisjoint(names) for names in read)
+            memberships = (self._facts.groups_claim, *self._facts.organization_claims)
+            read.append(tuple(name for name in memberships if name is not None))
+        return any(claims.keys().isdisjoint(names) for names in read if names)
 
     async def _get(self, url: str, tokens: ProviderTokens) -> Mapping[str, Any]:
         request = FetchRequest(authorization=f"Bearer {tokens.access_token}")

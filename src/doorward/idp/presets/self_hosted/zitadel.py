@@ -82,14 +82,11 @@ ZITADEL = Preset(
         revocation=_DOCS.says(Answer.YES),
     ),
     sign_in=ProviderSignIn(
-<<<<<<< HEAD
         # By default, the ID token has the subject alone.
         userinfo=True,
         organization_claims=("urn:zitadel:iam:user:resourceowner:id",),
-=======
-        organization_claims=("urn:zitadel:iam:user:resourceowner:id",),
         redirect_screen=UNSOURCED.suggests(
-            "Projects > your project > New application > Web > Code: Redirect URIs; then Token Settings > User Info inside ID Token, and Grant Types > Refresh Token"
+            "Projects > your project > New application > Web > Code: Redirect URIs; then Grant Types > Refresh Token"
         ),
         cost=(
             _README.says(
@@ -104,6 +101,5 @@ ZITADEL = Preset(
                 "Roles are an object, so groups needs an Action that adds that claim."
             ),
         ),
->>>>>>> cfcda60 (Tell of every provider what to register, what it costs and what it lacks)
     ),
 )
