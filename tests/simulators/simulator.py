@@ -1,14 +1,9 @@
 """One provider as it runs: it takes a sign-in apart and refuses what the real one refuses."""
 
-import base64
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from functools import cache
-from hashlib import sha256, sha384
 from typing import Any
-from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
-
-from joserfc.jwk import ECKey, RSAKey
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from doorward.net import FetchFailed, FetchRequest, FetchResponse
 from tests.authserver.harness import challenge_of
@@ -17,25 +12,16 @@ from tests.authserver.upstream.openid_provider import (
     CLIENT_SECRET,
     OpenIdProvider,
     answered,
-    signing_key,
 )
+from tests.simulators.client_credentials import shown_credentials
 from tests.simulators.facts import Api, Grant, Leg, Refusal, SimulatedProvider, oauth_error
+from tests.simulators.signing import at_hash, key_for
 
 FORM = "application/x-www-form-urlencoded"
-_CURVES = {"ES256": "P-256", "ES384": "P-384"}
-_HASHES = {"256": sha256, "384": sha384}
 
 
 class ErrorPage(Exception):
     """The provider shows an error page of its own, and sends the browser nowhere."""
-
-
-@cache
-def key_for(algorithm: str) -> RSAKey | ECKey:
-    """Return the provider's signing key; RSA keys are shared, because they take time."""
-    if algorithm == "RS256":
-        return signing_key()
-    return ECKey.generate_key(_CURVES[algorithm], parameters={"kid": "ec", "use": "sig"})
 
 
 @dataclass
@@ -159,10 +145,9 @@ class Simulator(OpenIdProvider):
 
     def is_meant(self, fields: dict[str, str], authorization: str | None) -> bool:
         """Return whether a request is of this provider's client, or shows one of its tokens."""
-        kind, _, shown = (authorization or "").partition(" ")
-        if kind == "Basic":
-            return _name_and_secret(shown)[0] == self.client_id
-        return shown in self._access or fields.get("client_id") == self.client_id
+        token = (authorization or "").removeprefix("Bearer ")
+        shown = shown_credentials(fields, authorization if token == authorization else None)
+        return token in self._access or shown[1] == self.client_id
 
     async def send(self, url: str, request: FetchRequest, *, limit: int = 0) -> FetchResponse:
         """Return the response of one of the provider's URLs; 404 for all others."""
@@ -277,9 +262,7 @@ class Simulator(OpenIdProvider):
         if self.facts.nonce:
             claims["nonce"] = nonce
         if self.facts.at_hash:
-            digest = _HASHES[self.facts.algorithm[-3:]](access.encode()).digest()
-            half = base64.urlsafe_b64encode(digest[: len(digest) // 2])
-            claims["at_hash"] = half.decode().rstrip("=")
+            claims["at_hash"] = at_hash(self.facts.algorithm, access)
         changed = self.facts.change_claims
         return self.sign((claims if changed is None else changed(grant, claims)) | self.changed)
 
@@ -294,26 +277,12 @@ class Simulator(OpenIdProvider):
         return {}
 
     def _is_our_client(self, form: dict[str, str], request: FetchRequest) -> bool:
-        header = request.authorization
-        if header is not None and "client_secret" in form:
-            return False
-        if header is None:
-            method = "client_secret_post"
-            shown = (form.get("client_id"), form.get("client_secret"))
-        else:
-            method = "client_secret_basic"
-            shown = _name_and_secret(header.partition(" ")[2])
-        expected = (self.client_id, self.client_secret)
-        return method in self.facts.client_auth and shown == expected
+        method, *shown = shown_credentials(form, request.authorization)
+        return method in self.facts.client_auth and shown == [self.client_id, self.client_secret]
 
     def _endpoint(self, name: str) -> tuple[str, dict[str, str]]:
         parts = urlsplit(str(self.facts.metadata[name]))
         return parts._replace(query="").geturl(), dict(parse_qsl(parts.query))
-
-
-def _name_and_secret(encoded: str) -> tuple[str, str]:
-    name, _, secret = base64.b64decode(encoded).decode().partition(":")
-    return unquote_plus(name), unquote_plus(secret)
 
 
 _SHOWN = ("error", "error_description", "error_uri")
