@@ -47,13 +47,15 @@ class SimulatedInternet:
         body = await request.body()
         fields = {**request.query_params, **dict(parse_qsl(body.decode()))}
         shown = request.headers.get("authorization")
-        # Two providers can share a host: the client and its token tell which one is meant.
-        found = self._hosts.get(host, [])
-        for one in [one for one in found if one.is_meant(fields, shown)] or found:
-            url = f"{urlsplit(one.issuer).scheme}://{host}{path}"
-            asked = f"{url}?{request.url.query}" if request.url.query else url
-            if answer := await _answer_of(one, request, url, asked, body):
-                return answer
+        # A browser leaves the default port out, also where a provider's own URLs have it.
+        for name in (host, f"{host}:443"):
+            # Two providers can share a host: the client and its token tell which one is meant.
+            found = self._hosts.get(name, [])
+            for one in [one for one in found if one.is_meant(fields, shown)] or found:
+                url = f"{urlsplit(one.issuer).scheme}://{name}{path}"
+                asked = f"{url}?{request.url.query}" if request.url.query else url
+                if answer := await _answer_of(one, request, url, asked, body):
+                    return answer
         return PlainTextResponse("nothing here", 404)
 
 
