@@ -188,10 +188,11 @@ async def serving(
     app: Any, port: int, provider: OpenIdProvider
 ) -> AsyncIterator[tuple[Place, Browser]]:
     """Serve ``app`` on a real port, with a browser in front of it."""
-    async with loopback.serving(app, port, lifespan="on"), httpx2.AsyncClient() as http:
+    # Longer than the default of five seconds: the machine may be busy.
+    async with loopback.serving(app, port, lifespan="on"), httpx2.AsyncClient(timeout=30) as http:
         place = Place(http, port, provider)
         browser = Browser(None, place.url)
-        browser.http = httpx2.AsyncClient(base_url=place.url)
+        browser.http = httpx2.AsyncClient(base_url=place.url, timeout=30)
         try:
             yield place, browser
         finally:

@@ -6,6 +6,8 @@ from doorward.authserver.pages.pages import (
     AccountPage,
     ApplicationCard,
     ClientCard,
+    ConnectionCard,
+    ConnectPage,
     ConsentPage,
     ContinuePage,
     ErrorPage,
@@ -148,13 +150,44 @@ ACCOUNT = AccountPage(
     ),
     csrf="csrf-77",
     end_action="/account/end",
+    disconnect_action="/account/disconnect",
     sign_out_action="/sign-out",
+)
+CONNECTED = ConnectionCard(
+    id="0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+    provider="GitHub",
+    account="octocat",
+    resource="http://localhost:9000/mcp",
+    resource_name="Demo tools",
+    since=1_796_000_000.0,
+    last_used=None,
+)
+CONNECT = ConnectPage(
+    service=SERVICE,
+    action="/connect",
+    link="kP3vJ8Zt0QhX5yB7cR1nM4wL6sD9fG2aE_uI-oT0yUw",
+    csrf="csrf-88.seen",
+    resource="http://localhost:9000/mcp",
+    resource_name="Demo tools",
+    provider=PROVIDERS[0],
+    scopes=("repo", "read:org"),
+    username="alice",
 )
 
 STATES: dict[str, Page] = {
     "account": ACCOUNT,
-    "account-ended": replace(ACCOUNT, ended=True),
+    "account-ended": replace(
+        ACCOUNT, ended="Access is ended. The application has to ask you again."
+    ),
     "account-empty": replace(ACCOUNT, applications=()),
+    "account-connected": replace(
+        ACCOUNT,
+        connections=(CONNECTED, replace(CONNECTED, account="z" * 120, last_used=1_796_040_000.0)),
+    ),
+    "connect": CONNECT,
+    "connect-problem": replace(
+        CONNECT, scopes=(), problem="The identity provider does not answer. Try again soon."
+    ),
     "sign-in": SIGN_IN,
     "sign-in-wrong": replace(SIGN_IN, username="alice", problem="Wrong username or password."),
     "sign-in-demo": replace(SIGN_IN, client=SITE, demo_users=("alice", "bob", "admin", "guest")),

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from doorward import idp
-from doorward.authserver.admission import Allow, ProviderAccount
+from doorward.authserver.admission import Allow, ProviderAccount, unmet_conditions
 from doorward.errors import ConfigurationError
 from doorward.idp.sign_in import OPENID_SIGN_IN, ProviderSignIn
 from doorward.wire import address
@@ -40,6 +40,10 @@ class IdentityProvider:
     ``internal_url`` is where this process reaches the issuer's metadata, if that differs from ``issuer``.
     A ``disabled`` provider admits nobody, neither at sign-in nor at the next refresh.
 
+    ``connect_only`` is for a provider at which nobody signs in: users connect an account there, and
+    tools use it. ``provider_scopes`` are then the scopes that the tools need. ``allow`` may be empty,
+    which lets users connect any account.
+
     Raises:
         ConfigurationError: at construction; it names the problem and the setting to change.
 
@@ -61,6 +65,7 @@ class IdentityProvider:
     required_amr: tuple[str, ...] = ()
     internal_url: str | None = None
     disabled: bool = False
+    connect_only: bool = False
 
     def __post_init__(self) -> None:
         preset = None if self.kind is None else idp.find(self.kind)
@@ -82,8 +87,22 @@ class IdentityProvider:
         self._set("name", self.name or self.kind or "sso")
         self._set("title", self.title or (preset and preset.title) or urlsplit(self.issuer).netloc)
         self._set("allow", self.allow if isinstance(self.allow, tuple) else (self.allow,))
-        for check in (_name, _client, _allow, _scopes, _authentication, _metadata_address, _told):
+        for check in (
+            _name,
+            _client,
+            _allow,
+            _connect_only,
+            _scopes,
+            _authentication,
+            _metadata_address,
+            _told,
+        ):
             check(self)
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether people can sign in at this provider."""
+        return not self.disabled and not self.connect_only
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -110,6 +129,17 @@ class IdentityProvider:
         """How the provider differs from OpenID Connect."""
         preset = None if self.kind is None else idp.find(self.kind)
         return OPENID_SIGN_IN if preset is None else preset.sign_in or OPENID_SIGN_IN
+
+    @property
+    def token_scopes(self) -> frozenset[str]:
+        """The scopes that the provider's tokens are requested with, for a sign-in and for tools."""
+        return frozenset(self.sign_in.scopes) | frozenset(self.provider_scopes)
+
+    def unmet(self, account: ProviderAccount) -> str | None:
+        """Return why the account is not admitted, for the log; ``None`` if it is."""
+        if self.connect_only and not self.rules:
+            return None
+        return unmet_conditions(self.rules, account)
 
     def scopes_of(self, account: ProviderAccount, known: Iterable[str]) -> frozenset[str]:
         """Return which of the ``known`` scopes of this server the account can grant."""
@@ -166,11 +196,21 @@ def _client(provider: IdentityProvider) -> None:
 
 
 def _allow(provider: IdentityProvider) -> None:
-    if not provider.rules and not provider.disabled:
+    if not provider.rules and provider.signs_in:
         raise ConfigurationError(
             "provider-allows-nobody",
             f"The identity provider {provider.name!r} has no allow rule, so nobody may sign in.",
             'Set allow=Allow(domains={"example.com"}), or another condition.',
+        )
+
+
+def _connect_only(provider: IdentityProvider) -> None:
+    given = provider.user_scopes is not None or provider.group_scopes or provider.group_roles
+    if provider.connect_only and given:
+        raise ConfigurationError(
+            "connect-only-grants",
+            f"Nobody signs in at {provider.name!r}, but it gives users scopes or roles.",
+            "Remove user_scopes, group_scopes and group_roles, or connect_only.",
         )
 
 

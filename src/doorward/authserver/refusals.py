@@ -17,7 +17,9 @@ RequestRefused
 │   ├── LoginRequired             400 login_required          OpenID Connect Core §3.1.2.6
 │   ├── ConsentRequired           400 consent_required
 │   ├── TooManyRequests           429 temporarily_unavailable
-│   └── FormRefused               403, a form that this browser was not given
+│   ├── FormRefused               403, a form that this browser was not given
+│   ├── ConnectLinkRefused        403, a link to connect an account
+│   └── AccountNotConnected       400 interaction_required      RFC 6749 §5.2
 └── (wire) InvalidClientMetadata, InvalidRedirectUri, MalformedParameters, RepeatedParameter
 """
 
@@ -197,6 +199,39 @@ class FormRefused(OAuthRefused):
     wire_error = "access_denied"
     public = "This form has expired or belongs to another browser."
     hint = "Start again in the application, with cookies allowed."
+
+
+class ConnectLinkRefused(OAuthRefused):
+    """
+    The link has expired, was used, or is for another user.
+
+    One sentence for all: who opens somebody else's link learns nothing about it.
+    """
+
+    code = "connect-link-refused"
+    status = 403
+    wire_error = "access_denied"
+    public = "This link has expired, was used before, or is for another account."
+    hint = "Run the tool again for a new link, and open it signed in as the same user."
+
+
+class AccountNotConnected(OAuthRefused):
+    """
+    The user has no account at the provider that this server may use.
+
+    ``error_uri`` is a link on which the user can connect one.
+
+    Spec: OpenID Connect Core 1.0 §3.1.2.6 (``interaction_required``); RFC 6749 §5.2 (``error_uri``)
+    """
+
+    code = "account-not-connected"
+    wire_error = "interaction_required"
+    public = "The user must connect an account at the identity provider first."
+    hint = "Show the user the link in error_uri, then repeat the request."
+
+    def __init__(self, detail: str, error_uri: str) -> None:
+        super().__init__(detail)
+        self.error_uri = error_uri
 
 
 class StoreUnavailable(Unavailable):

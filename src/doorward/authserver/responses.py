@@ -11,6 +11,7 @@ from starlette.responses import Response
 from doorward.authserver.events import EventRecorder, request_in_progress
 from doorward.authserver.pages import pages
 from doorward.authserver.refusals import (
+    ConnectLinkRefused,
     FormRefused,
     InvalidClient,
     TooManyRequests,
@@ -160,6 +161,11 @@ _ADVICE: tuple[tuple[type[Exception], str, str], ...] = (
     ),
     (InvalidClient, "This application could not be verified", "Try again in the application."),
     (TooManyRequests, "Too many attempts", "Wait a minute, then start again in the application."),
+    (
+        ConnectLinkRefused,
+        "This link cannot be used",
+        "Run the tool again for a new link. Open it signed in as the user of your application.",
+    ),
     (
         FormRefused,
         "This page has expired",

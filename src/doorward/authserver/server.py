@@ -20,6 +20,7 @@ from doorward.authserver.clients.registry import Clients
 from doorward.authserver.direct_routes import DirectRoutes
 from doorward.authserver.endpoints.account import AccountEndpoint
 from doorward.authserver.endpoints.backchannel_logout import BackchannelLogoutEndpoint
+from doorward.authserver.endpoints.connect import ConnectEndpoint
 from doorward.authserver.endpoints.consent import ConsentEndpoint
 from doorward.authserver.endpoints.introspection import IntrospectionEndpoint
 from doorward.authserver.endpoints.no_route import NoRoute
@@ -35,6 +36,12 @@ from doorward.authserver.keys.sealing_keys import SealingKeys
 from doorward.authserver.keys.secrets import master_secret
 from doorward.authserver.keys.signing_keys import KeyRing
 from doorward.authserver.operations import ServerOperations
+from doorward.authserver.provider_tokens.connection_checks import ConnectionChecks
+from doorward.authserver.provider_tokens.connections import Connections
+from doorward.authserver.provider_tokens.in_process import in_process_tokens
+from doorward.authserver.provider_tokens.links import ConnectLinks
+from doorward.authserver.provider_tokens.lookup import ProviderTokenLookup
+from doorward.authserver.provider_tokens.revocation import TokenRevocation
 from doorward.authserver.rate_limits import RateLimits
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.responses import (
@@ -55,13 +62,14 @@ from doorward.authserver.upstream.accounts import ProviderAccounts
 from doorward.authserver.upstream.logins import ProviderLogins
 from doorward.authserver.upstream.provider_client import ProviderClient
 from doorward.authserver.upstream.refusals import ProviderMisconfigured, ProviderUnavailable
+from doorward.authserver.upstream.sealed_tokens import reseal_tokens
 from doorward.authserver.upstream.session_checks import SessionChecks
-from doorward.authserver.upstream.session_revocation import SessionRevocation
-from doorward.authserver.upstream.sessions import ProviderSessions, reseal_tokens
+from doorward.authserver.upstream.sessions import ProviderSessions
 from doorward.authserver.users.cookies import Cookies
 from doorward.authserver.users.known_browsers import KnownBrowsers
 from doorward.authserver.users.sessions import Sessions
 from doorward.authserver.users.users import Users
+from doorward.downstream.provider_token import InProcessToken
 from doorward.net.clock import Clock
 from doorward.net.fetcher import DocumentFetcher, Fetcher
 from doorward.net.url import host_ports_of
@@ -115,6 +123,11 @@ class AuthorizationServer:
         accounts = ProviderAccounts(store, settings, clock)
         sealing_keys = SealingKeys(store, secret, clock)
         provider_sessions = ProviderSessions(store, settings, sealing_keys, clock)
+        session_checks = SessionChecks(store, provider_sessions, accounts, providers, clock)
+        connections = Connections(store, settings, sealing_keys, clock)
+        links = ConnectLinks(store, settings, clock)
+        connection_checks = ConnectionChecks(store, connections, providers, events, clock)
+        access_tokens = AccessTokens(keys, settings, clock)
         self.settings = settings
         self.users = Users(store, clock)
         self.keys = keys
@@ -124,7 +137,7 @@ class AuthorizationServer:
             store=store,
             cleanup=Cleanup(store, clock),
             keys=keys,
-            access_tokens=AccessTokens(keys, settings, clock),
+            access_tokens=access_tokens,
             users=self.users,
             clients=Clients(store, documents, settings, clock, events, RegisteredIds(secret)),
             client_assertions=ClientAssertions(store, reader, settings, clock),
@@ -139,8 +152,22 @@ class AuthorizationServer:
             provider_accounts=accounts,
             provider_sessions=provider_sessions,
             sealing_keys=sealing_keys,
-            session_checks=SessionChecks(store, provider_sessions, accounts, providers, clock),
-            session_revocation=SessionRevocation(store, provider_sessions, providers, clock),
+            session_checks=session_checks,
+            connections=connections,
+            connect_links=links,
+            connection_checks=connection_checks,
+            provider_tokens=ProviderTokenLookup(
+                store,
+                settings,
+                access_tokens,
+                (provider_sessions, session_checks),
+                (connections, connection_checks, links),
+                events,
+                clock,
+            ),
+            token_revocation=TokenRevocation(
+                store, provider_sessions, connections, providers, clock
+            ),
         )
         no_route = NoRoute(settings.service_name)
         routes = _routes(self.services)
@@ -242,11 +269,21 @@ class AuthorizationServer:
             revocations=Revocations(self.revoked, clock=self.services.clock),
         )
 
+    def provider_tokens(self, resource: str) -> dict[str, InProcessToken]:
+        """
+        Return what gives the tools of ``resource`` their callers' own tokens, by provider.
+
+        For ``Guard(downstream=...)`` in this process. A tool then calls
+        ``await identity.token_for("github")``.
+        """
+        return in_process_tokens(self.settings, resource, lambda: self.services.provider_tokens)
+
     async def aclose(self) -> None:
         """Cancel fetches of keys, and close the database; a temporary one is deleted."""
         await self.services.client_assertions.aclose()
         await self.services.session_checks.aclose()
-        await self.services.session_revocation.aclose()
+        await self.services.connection_checks.aclose()
+        await self.services.token_revocation.aclose()
         await self.services.cleanup.aclose()
         await self.services.store.aclose()
 
@@ -279,8 +316,12 @@ def _routes(services: Services) -> list[Route]:
         ("POST", "/account/end", account.end),
     ]
     if settings.identity_providers:
-        provider_sign_in = ProviderSignInEndpoint(services)
+        connect = ConnectEndpoint(services)
+        provider_sign_in = ProviderSignInEndpoint(services, connect)
         pages += [
+            ("GET", "/connect", connect.get),
+            ("POST", "/connect", connect.post),
+            ("POST", "/account/disconnect", connect.disconnect),
             ("POST", "/sign-in/{provider}", provider_sign_in.post),
             ("GET", "/callback/{provider}", provider_sign_in.callback),
         ]

@@ -10,6 +10,11 @@ from doorward.authserver.grants.access_tokens import AccessTokens
 from doorward.authserver.grants.transactions import Transactions
 from doorward.authserver.keys.sealing_keys import SealingKeys
 from doorward.authserver.keys.signing_keys import KeyRing
+from doorward.authserver.provider_tokens.connection_checks import ConnectionChecks
+from doorward.authserver.provider_tokens.connections import Connections
+from doorward.authserver.provider_tokens.links import ConnectLinks
+from doorward.authserver.provider_tokens.lookup import ProviderTokenLookup
+from doorward.authserver.provider_tokens.revocation import TokenRevocation
 from doorward.authserver.rate_limits import RateLimits
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.cleanup import Cleanup
@@ -18,7 +23,6 @@ from doorward.authserver.upstream.accounts import ProviderAccounts
 from doorward.authserver.upstream.logins import ProviderLogins
 from doorward.authserver.upstream.provider_client import ProviderClient
 from doorward.authserver.upstream.session_checks import SessionChecks
-from doorward.authserver.upstream.session_revocation import SessionRevocation
 from doorward.authserver.upstream.sessions import ProviderSessions
 from doorward.authserver.users.cookies import Cookies
 from doorward.authserver.users.known_browsers import KnownBrowsers
@@ -52,7 +56,11 @@ class Services:
     provider_sessions: ProviderSessions
     sealing_keys: SealingKeys
     session_checks: SessionChecks
-    session_revocation: SessionRevocation
+    connections: Connections
+    connect_links: ConnectLinks
+    connection_checks: ConnectionChecks
+    provider_tokens: ProviderTokenLookup
+    token_revocation: TokenRevocation
 
     def record_event(self, kind: str, *, reason: str | None = None, **facts: str) -> str:
         """Record an event, and return its correlation id; ``reason`` says why something failed."""

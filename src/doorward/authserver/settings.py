@@ -59,7 +59,8 @@ class ConfiguredClient:
     """
     A client that the operator registers in the settings.
 
-    ``introspects`` makes it a resource server that may introspect tokens for that resource. With
+    ``introspects`` makes it a resource server that may introspect tokens for that resource.
+    ``provider_tokens`` are the identity providers at which it may get its callers' own tokens. With
     ``auth_method="private_key_jwt"``, ``jwks`` has its public keys, or ``jwks_uri`` their URL.
     """
 
@@ -70,6 +71,7 @@ class ConfiguredClient:
     auth_method: AuthMethodName = "none"
     grant_types: tuple[str, ...] = ("authorization_code", "refresh_token")
     introspects: str | None = None
+    provider_tokens: tuple[str, ...] = ()
     jwks: Mapping[str, Any] | None = None
     jwks_uri: str | None = None
 
@@ -180,12 +182,18 @@ class AuthServerSettings:
     @property
     def has_own_users(self) -> bool:
         """Whether the sign-in page asks for a username and a password."""
-        return not self.identity_providers if self.own_users is None else self.own_users
+        signs_in = any(not one.connect_only for one in self.identity_providers)
+        return not signs_in if self.own_users is None else self.own_users
 
     @property
     def known_scopes(self) -> frozenset[str]:
         """The scopes of all resources."""
         return frozenset(scope for resource in self.resources for scope in resource.scopes)
+
+    @property
+    def has_exchanges(self) -> bool:
+        """Whether any client may exchange tokens."""
+        return bool(self.exchanges) or any(client.provider_tokens for client in self.clients)
 
     def identity_provider(self, name: str) -> IdentityProvider | None:
         """Return the identity provider with that name, if it is not disabled."""
@@ -367,6 +375,26 @@ def _clients(settings: AuthServerSettings) -> None:
                 f"Client {client.client_id!r} introspects for the unknown resource {client.introspects!r}.",
                 "Set introspects to the uri of one of the resources.",
             )
+        _provider_tokens(settings, client)
+
+
+def _provider_tokens(settings: AuthServerSettings, client: ConfiguredClient) -> None:
+    if not client.provider_tokens:
+        return
+    method = find_auth_method(client.auth_method)
+    if client.introspects is None or method is None or not method.confidential:
+        raise ConfigurationError(
+            "provider-tokens-client",
+            f"Client {client.client_id!r} has provider_tokens, but is no server with a secret.",
+            "Set introspects to the server's resource, and an auth_method with a secret or keys.",
+        )
+    names = {one.name for one in settings.identity_providers}
+    if unknown := sorted(set(client.provider_tokens) - names):
+        raise ConfigurationError(
+            "unknown-identity-provider",
+            f"Client {client.client_id!r} has provider_tokens of the unknown provider {unknown[0]!r}.",
+            "Use the names of identity_providers.",
+        )
 
 
 def _keys(client: ConfiguredClient, *, needed: bool) -> None:
@@ -404,10 +432,10 @@ def _identity_providers(settings: AuthServerSettings) -> None:
                 f"The identity provider {provider.name!r} grants {unknown[0]!r}, which no resource has.",
                 f"Use scopes of the resources: {', '.join(sorted(settings.known_scopes))}.",
             )
-    if settings.own_users is False and not settings.identity_providers:
+    if settings.own_users is False and all(one.connect_only for one in settings.identity_providers):
         raise ConfigurationError(
             "no-way-to-sign-in",
-            "own_users is off, and there is no identity provider.",
+            "own_users is off, and there is no identity provider at which people sign in.",
             "Add an IdentityProvider, or leave own_users out.",
         )
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
         OnBehalfOf,
         TokenExchange,
     )
+    from doorward.downstream.provider_token import ProviderToken
     from doorward.downstream.refusals import (
+        AccountNotConnected,
         AnswerRefused,
         DownstreamProblem,
         DownstreamRefused,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from doorward.downstream.tokens import DownstreamTokens
 
 __all__ = [
+    "AccountNotConnected",
     "AnswerRefused",
     "CertifiedKey",
     "ClientCredentials",
@@ -52,6 +55,7 @@ __all__ = [
     "NoSubjectToken",
     "NotGranted",
     "OnBehalfOf",
+    "ProviderToken",
     "SameToken",
     "ServerNotKnown",
     "SignInNeeded",
@@ -61,6 +65,7 @@ __all__ = [
 
 # Imported at first use: code that only names an error needs no cryptography and sockets.
 _PARTS = {
+    "AccountNotConnected": "refusals",
     "AnswerRefused": "refusals",
     "DownstreamGrant": "grants",
     "CertifiedKey": "certificate",
@@ -74,6 +79,7 @@ _PARTS = {
     "NoSubjectToken": "refusals",
     "NotGranted": "refusals",
     "OnBehalfOf": "grants",
+    "ProviderToken": "provider_token",
     "SameToken": "refusals",
     "ServerNotKnown": "refusals",
     "SignInNeeded": "refusals",

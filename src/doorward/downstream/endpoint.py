@@ -72,7 +72,9 @@ class TokenEndpoint:
             raise DownstreamUnavailable(
                 f"{self._name}: {error.detail}", retry_after=RETRY, hold=RETRY, silent=True
             ) from None
-        return read_answer(self._name, answer, now=self._clock())
+        return read_answer(
+            self._name, answer, now=self._clock(), link_prefix=self._grant.link_prefix
+        )
 
     async def _url(self) -> str:
         try:

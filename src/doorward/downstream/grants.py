@@ -36,6 +36,7 @@ class DownstreamGrant(ConfidentialClient, ABC):
 
     # Whether the token is on behalf of the caller, and so cached per caller.
     for_caller: ClassVar[bool] = True
+    is_cached: ClassVar[bool] = True
 
     issuer: str | None = None
     token_endpoint: str | None = None
@@ -72,6 +73,11 @@ class DownstreamGrant(ConfidentialClient, ABC):
     def subject_issuers(self) -> frozenset[str]:
         """The issuers whose tokens may be sent to this issuer: only itself."""
         return frozenset() if self.issuer is None else frozenset({self.issuer})
+
+    @property
+    def link_prefix(self) -> str | None:
+        """How a link for the user begins, if this issuer may name one."""
+        return None
 
     @property
     def assertion_audience(self) -> str | None:
@@ -150,7 +156,7 @@ class TokenExchange(DownstreamGrant):
             "subject_token_type": ACCESS_TOKEN,
             "requested_token_type": ACCESS_TOKEN,
         }
-        return found | _targets(self.audience, self.resource) | _scope(self.wanted(scopes))
+        return found | _targets(self.audience, self.resource) | scope_field(self.wanted(scopes))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +217,7 @@ class OnBehalfOf(DownstreamGrant):
             "client_id": self.client_id,
             "assertion": subject_token,
             "requested_token_use": "on_behalf_of",
-        } | _scope(self.wanted(scopes))
+        } | scope_field(self.wanted(scopes))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,7 +238,7 @@ class ClientCredentials(DownstreamGrant):
     def fields(self, subject_token: str, scopes: frozenset[str]) -> Fields:  # noqa: ARG002
         """Return the parameters of the token request, without the caller's token."""
         found = {"grant_type": "client_credentials"}
-        return found | _targets(self.audience, self.resource) | _scope(self.wanted(scopes))
+        return found | _targets(self.audience, self.resource) | scope_field(self.wanted(scopes))
 
 
 def _targets(audience: str | None, resource: str | None) -> Fields:
@@ -240,5 +246,6 @@ def _targets(audience: str | None, resource: str | None) -> Fields:
     return {name: value for name, value in named.items() if value}
 
 
-def _scope(scopes: frozenset[str]) -> Fields:
+def scope_field(scopes: frozenset[str]) -> Fields:
+    """Return the parameter ``scope``, or none without scopes."""
     return {"scope": build_scope(scopes)} if scopes else {}

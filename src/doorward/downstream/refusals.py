@@ -6,6 +6,7 @@ HttpError
 │   ├── NoSubjectToken          this caller has no token that the issuer exchanges   403
 │   ├── DownstreamRefused       the issuer refused
 │   │   ├── SignInNeeded        the user must sign in again, prove more, or agree    403, 401
+│   │   │   └── AccountNotConnected  the user must connect an account, at a link          403
 │   │   ├── GrantRefused        the issuer does not take the caller's token              403
 │   │   ├── NotGranted          the issuer does not grant this to this server            403
 │   │   └── ServerNotKnown      the issuer does not know this server's credentials
@@ -22,7 +23,7 @@ makes a client with a valid token sign in again.
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from doorward.errors import HttpError, Unavailable
 
@@ -95,6 +96,37 @@ class SignInNeeded(DownstreamRefused):
             return None
         encoded = base64.b64encode(json.dumps(json.loads(self.claims)).encode()).decode("ascii")
         return f'Bearer error="insufficient_claims", claims="{encoded}"'
+
+
+class AccountNotConnected(SignInNeeded):
+    """
+    The user has to connect an account at the identity provider ``target``, on the page ``url``.
+
+    The page is for this user alone. Where the authorization server is in this process, ``connected``
+    waits for the user to finish, for at most the seconds that it is given, and says whether they did.
+    """
+
+    code = "downstream-account-not-connected"
+    hint = "Open the link in the message, connect the account, then call the tool again."
+
+    def __init__(
+        self,
+        target: str,
+        detail: str,
+        url: str,
+        connected: Callable[..., Awaitable[bool]] | None = None,
+    ) -> None:
+        super().__init__(target, detail, "interaction_required")
+        self.url = url
+        self.connected = connected
+
+    @property
+    def description(self) -> str:
+        """A sentence with the link, for the user."""
+        return (
+            f"This tool needs your account at {self.target}. "
+            f"Open {self.url} to connect it, then run the tool again."
+        )
 
 
 class GrantRefused(DownstreamRefused):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from doorward.downstream.refusals import (
+    AccountNotConnected,
     AnswerRefused,
     DownstreamRefused,
     DownstreamUnavailable,
@@ -27,6 +28,7 @@ MAX_RESPONSE = 128 * 1024
 # knows fewer characters, and some issuers use more.
 _SENDABLE = re.compile(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,65535}")
 _MAX_CLAIMS = 4096
+_PAGE = re.compile(r"[A-Za-z0-9_/-]{1,100}(?:\?[a-z]{1,20}=[A-Za-z0-9_-]{1,100})?")
 
 # OpenID Connect Core §3.1.2.6, and Entra's suberror for the last.
 _FOR_THE_USER = frozenset({"interaction_required", "login_required", "consent_required"})
@@ -48,9 +50,13 @@ _BY_ERROR: Mapping[str, type[DownstreamRefused]] = {
 }
 
 
-def read_answer(target: str, answer: FetchResponse, *, now: float) -> DownstreamToken:
+def read_answer(
+    target: str, answer: FetchResponse, *, now: float, link_prefix: str | None = None
+) -> DownstreamToken:
     """
     Return the token in ``answer``.
+
+    ``link_prefix`` is how a link begins that users may be shown, if the issuer may name one.
 
     Raises:
         DownstreamUnavailable: the issuer is busy or broken.
@@ -71,6 +77,9 @@ def read_answer(target: str, answer: FetchResponse, *, now: float) -> Downstream
     except NotStrictJson as error:
         raise AnswerRefused(target, f"{answer.status}, and no JSON object: {error}") from None
     if answer.status != 200:
+        link = document.get("error_uri")
+        if link_prefix and isinstance(link, str) and _is_page_below(link, link_prefix):
+            raise AccountNotConnected(target, f"{answer.status} with a link", link)
         raise _refusal(target, answer.status, document)
     return _token(target, document, now)
 
@@ -137,6 +146,11 @@ def _refusal(target: str, status: int, document: Mapping[str, Any]) -> Exception
     # Keycloak says unauthorized_client of a wrong secret; the status tells the two apart.
     kind = ServerNotKnown if status == 401 else _BY_ERROR.get(error_code, DownstreamRefused)
     return kind(target, detail, error_code)
+
+
+def _is_page_below(link: str, prefix: str) -> bool:
+    # Shown to users and to models: only a page of the issuer itself, and no text beside it.
+    return link.startswith(prefix) and bool(_PAGE.fullmatch(link.removeprefix(prefix)))
 
 
 def _claims(value: object) -> str | None:

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from doorward.downstream.endpoint import TokenEndpoint, circuit_open
 from doorward.downstream.grants import DownstreamGrant
+from doorward.downstream.provider_token import InProcessToken
 from doorward.downstream.refusals import NoSubjectToken
 from doorward.downstream.responses import require_other
 from doorward.downstream.token import DownstreamToken
@@ -43,7 +44,7 @@ class DownstreamTokens:
 
     def __init__(
         self,
-        grants: Mapping[str, DownstreamGrant],
+        grants: Mapping[str, DownstreamGrant | InProcessToken],
         *,
         own_audiences: Collection[str] = (),
         clock: Clock = time.time,
@@ -52,11 +53,11 @@ class DownstreamTokens:
         max_age: float = 3600.0,
     ) -> None:
         for name, one in grants.items():
-            if not name or not isinstance(one, DownstreamGrant):
+            if not name or not isinstance(one, DownstreamGrant | InProcessToken):
                 raise ConfigurationError(
                     "not-an-arrangement",
                     f"Expected a grant for downstream[{name!r}], got a {type(one).__name__}.",
-                    "Use TokenExchange, OnBehalfOf or ClientCredentials, under a name.",
+                    "Use TokenExchange, OnBehalfOf, ClientCredentials or ProviderToken, under a name.",
                 )
         if max_entries < 1 or not 0 <= max_age <= 86400:
             raise ConfigurationError(
@@ -74,7 +75,9 @@ class DownstreamTokens:
             lambda: CircuitBreaker(circuit_open, clock)
         )
         self._endpoints = {
-            name: TokenEndpoint(name, one, fetcher, clock, circuit_breakers[one.named_urls])
+            name: one
+            if isinstance(one, InProcessToken)
+            else TokenEndpoint(name, one, fetcher, clock, circuit_breakers[one.named_urls])
             for name, one in grants.items()
         }
         self._own = frozenset(own_audiences)
@@ -109,7 +112,7 @@ class DownstreamTokens:
         async def load() -> Expiring[DownstreamToken]:
             token = await self._endpoints[name].request_token(inbound, wanted)
             require_other(name, token, inbound, self._own)
-            return Expiring(token, self._cache_seconds(token))
+            return Expiring(token, self._cache_seconds(token) if grant.is_cached else 0.0)
 
         # Waiting requests share a refusal too. A revoked session must not fail another session of
         # the same user, so only requests with the same token wait for each other.
@@ -124,7 +127,9 @@ class DownstreamTokens:
         return life - min(_BEFORE_THE_END, life * _PART_OF_LIFE)
 
 
-def _require_exchangeable(name: str, grant: DownstreamGrant, identity: Identity) -> None:
+def _require_exchangeable(
+    name: str, grant: DownstreamGrant | InProcessToken, identity: Identity
+) -> None:
     if identity.kind == "key":
         raise NoSubjectToken(name, "the caller has an API key, which no issuer exchanges")
     # An issuer that gets a token of another issuer could use it at this server.

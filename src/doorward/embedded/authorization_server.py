@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from doorward.authserver import AuthorizationServer, AuthServerSettings, Resource
+from doorward.authserver.provider_tokens.in_process import in_process_tokens
+from doorward.downstream.provider_token import InProcessToken
 from doorward.errors import DoorwardError
 from doorward.jose.public_key import Key
 from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
@@ -94,6 +96,14 @@ class EmbeddedAuthorizationServer:
             algorithms=(self._settings.signing_algorithm,),
             keys=_KeysOnceStarted(self, clock=clock),
             revocations=Revocations(self._revoked, clock=clock),
+        )
+
+    def provider_tokens(self) -> dict[str, InProcessToken]:
+        """Return what gives tools their callers' tokens, by identity provider."""
+        return in_process_tokens(
+            self._settings,
+            self._settings.resources[0].uri,
+            lambda: self.server.services.provider_tokens,
         )
 
     def jwks(self) -> Mapping[str, Any]:

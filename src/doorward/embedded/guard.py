@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from doorward.authserver import Allow, AuthServerSettings, IdentityProvider, Resource
+from doorward.downstream.grants import DownstreamGrant
+from doorward.downstream.provider_token import InProcessToken
 from doorward.embedded.authorization_server import EmbeddedAuthorizationServer
 from doorward.errors import ConfigurationError
 from doorward.guard import Guard
@@ -53,6 +55,8 @@ class GuardWithSignIn(Guard):
     with a ``secret_file``. With ``public_health``, the issuer also has ``/healthz`` and ``/readyz`` for probes;
     ``authorization_server.server.operations`` has the same for another port. Other arguments are those of ``Guard``.
 
+    In a tool, ``await identity.token_for("google")`` gives the caller's own token at that provider.
+
     Raises:
         ConfigurationError: it names the problem and the setting to change.
     """
@@ -74,6 +78,7 @@ class GuardWithSignIn(Guard):
         secret_file: Path | None = None,
         service_name: str | None = None,
         public_health: bool = False,
+        downstream: Mapping[str, DownstreamGrant | InProcessToken] | None = None,
         authserver_options: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.time,
         **options: Any,
@@ -111,6 +116,8 @@ class GuardWithSignIn(Guard):
             policy=policy,
             issuers=[self.authorization_server.trusted_issuer()],
             companion=self.authorization_server,
+            # A name that the author gives wins over a provider's.
+            downstream={**self.authorization_server.provider_tokens(), **(downstream or {})},
             resource_name=name,
             clock=clock,
             **options,

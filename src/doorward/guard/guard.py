@@ -34,6 +34,7 @@ from doorward.wire.oauth.resource_metadata import build, metadata_url
 # Start-up is measured: modules that most guards do not need are imported on first use.
 if TYPE_CHECKING:
     from doorward.downstream.grants import DownstreamGrant
+    from doorward.downstream.provider_token import InProcessToken
     from doorward.downstream.tokens import DownstreamTokens
     from doorward.tokens import ApiKeys, Introspection, TokenVerifier
 
@@ -128,7 +129,7 @@ class Guard:
         cache_entries: int = 10_000,
         cache_ttl: float = 300.0,
         verifier: "TokenVerifier | None" = None,
-        downstream: "Mapping[str, DownstreamGrant] | None" = None,
+        downstream: "Mapping[str, DownstreamGrant | InProcessToken] | None" = None,
         companion: CompanionApplication | None = None,
         audit: audit_log.AuditSink = audit_log.log,
         clock: Callable[[], float] = time.time,
@@ -291,7 +292,7 @@ def _verifier(
 
 
 def _downstream_tokens(
-    downstream: "Mapping[str, DownstreamGrant]",
+    downstream: "Mapping[str, DownstreamGrant | InProcessToken]",
     resource: str,
     issuers: Sequence[Issuer],
     clock: Callable[[], float],

@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from doorward.correlation_id import new_correlation_id
-from doorward.downstream.refusals import DownstreamProblem
+from doorward.downstream.refusals import AccountNotConnected, DownstreamProblem
 from doorward.errors import ConfigurationError, HttpError, Unavailable
 from doorward.identity import Identity, current_identity
 
@@ -53,6 +53,9 @@ def require_caller(refusal: Callable[[str], Exception]) -> Identity:
 
 def public_sentence(error: BaseException | None, name: str) -> str | None:
     """Return the sentence that the peer may read, and log ``error``; ``None`` for other errors."""
+    if isinstance(error, AccountNotConnected):
+        # Nothing is wrong, so nothing is logged.
+        return error.description
     if isinstance(error, DownstreamProblem | Unavailable):
         _log_error("tool-without-token", name, error)
         return error.public

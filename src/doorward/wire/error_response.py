@@ -112,4 +112,7 @@ def oauth_body(error: HttpError) -> dict[str, str]:
     Spec: RFC 6749 §5.2; RFC 7591 §3.2.2
     """
     otherwise = "temporarily_unavailable" if isinstance(error, Unavailable) else "invalid_request"
-    return {"error": error.wire_error or otherwise, "error_description": error.description}
+    body = {"error": error.wire_error or otherwise, "error_description": error.description}
+    # A page on which the user can change what is wrong.
+    page: str | None = getattr(error, "error_uri", None)
+    return body if page is None else {**body, "error_uri": page}

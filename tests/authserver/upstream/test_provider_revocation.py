@@ -23,7 +23,7 @@ async def signed_in(bridge: Bridge, browser: Browser) -> tuple[str, Tokens]:
 async def revoke(bridge: Bridge, client: str, token: str) -> int:
     form = {"token": token, "client_id": client}
     answer = await bridge.harness.http.post(bridge.harness.url("/revoke"), data=form)
-    await bridge.harness.server.services.session_revocation.aclose()
+    await bridge.harness.server.services.token_revocation.aclose()
     return int(answer.status_code)
 
 

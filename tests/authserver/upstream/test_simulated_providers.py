@@ -70,7 +70,7 @@ class At:
         harness = self.bridge.harness
         form = {"token": tokens.refresh, "client_id": self.client}
         assert (await harness.http.post(harness.url("/revoke"), data=form)).status_code == 200
-        await harness.server.services.session_revocation.aclose()
+        await harness.server.services.token_revocation.aclose()
 
 
 KINDS = {one.name for one in idp.PROVIDERS}

@@ -107,6 +107,32 @@ def test_grants_are_listed_by_user_and_client_and_ended_one_by_one(server: Serve
     assert server.refreshed(server.registered, server.other) == 200
 
 
+def test_connected_accounts_are_listed_and_end_with_the_last_grant(server: Server) -> None:
+    async def connect(harness: AuthServerHarness) -> None:
+        async with harness.server.services.store.writing() as connection:
+            await connection.exec_driver_sql(
+                "INSERT INTO provider_connections (id, user_id, resource, provider, issuer,"
+                " client_id, subject, account, sealed_tokens, sealing_key_id, created_at,"
+                " check_due_at) SELECT 'one', id, 'http://localhost:9000/mcp', 'github',"
+                " 'https://github.com', 'x', '1', 'octocat', x'00', 'k', 1, 1"
+                " FROM users WHERE username = 'alice'"
+            )
+
+    server.use(connect)
+    (listed,) = server.verb("grants", "list", "--user", "alice", "--json").document["connections"]
+    of_guest = server.verb("grants", "list", "--user", "guest", "--json").document
+    server.verb("grants", "end", "--client", "desk", "--json")
+    kept = server.verb("grants", "list", "--json").document["connections"]
+    server.verb("grants", "end", "--user", "alice", "--json")
+
+    assert (listed["id"], listed["username"]) == ("one", "alice")
+    assert (listed["provider"], listed["account"]) == ("github", "octocat")
+    assert "sealed_tokens" not in listed
+    assert of_guest["connections"] == []
+    assert kept == [listed]
+    assert server.verb("grants", "list", "--json").document == {"grants": [], "connections": []}
+
+
 def test_the_grants_of_one_user_are_ended_together(server: Server) -> None:
     ended = server.verb("grants", "end", "--user", "ALICE ", "--json")
 
@@ -115,7 +141,7 @@ def test_the_grants_of_one_user_are_ended_together(server: Server) -> None:
         server.refreshed("desk", server.desk),
         server.refreshed(server.registered, server.other),
     ] == [400, 400]
-    assert server.verb("grants", "list", "--json").document == {"grants": []}
+    assert server.verb("grants", "list", "--json").document == {"grants": [], "connections": []}
 
 
 def test_a_table_spells_out_what_a_stranger_chose(server: Server) -> None:
@@ -333,7 +359,7 @@ def test_two_different_passwords_at_the_prompt_add_nobody(
 def test_a_removed_user_is_gone_with_all_tokens(server: Server) -> None:
     assert server.verb("users", "remove", "alice").status == 0
 
-    assert server.verb("grants", "list", "--json").document == {"grants": []}
+    assert server.verb("grants", "list", "--json").document == {"grants": [], "connections": []}
     users = server.verb("users", "list", "--json").document["users"]
     assert [user["username"] for user in users] == ["guest"]
 

@@ -1,5 +1,6 @@
 """Sign-in: the page, and what follows every kind of sign-in."""
 
+import re
 from collections.abc import Sequence
 
 from starlette.responses import RedirectResponse, Response
@@ -17,9 +18,15 @@ from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.sessions import BrowserSession
 from doorward.authserver.users.users import User
 
-# What the forms of ``/account`` are bound to, in place of a transaction. No handle of a transaction
-# looks like it.
+# What the forms of pages of this server are bound to, in place of a transaction: the path of the page,
+# to which a sign-in there leads back. No handle of a transaction looks like it.
 ACCOUNT_FORM = "/account"
+_CONNECT_PAGE = re.compile(r"/connect\?link=[A-Za-z0-9_-]{43}")
+
+
+def is_own_page(form: str) -> bool:
+    """Say whether a form is bound to a page of this server, and not to a transaction."""
+    return form == ACCOUNT_FORM or _CONNECT_PAGE.fullmatch(form) is not None
 
 
 async def signed_in_session(services: Services, browser: Browser) -> BrowserSession | None:
@@ -61,7 +68,7 @@ def ask_to_sign_in(
 
 def enabled_providers(services: Services) -> tuple[IdentityProvider, ...]:
     """Return the identity providers at which people can sign in."""
-    return tuple(one for one in services.settings.identity_providers if not one.disabled)
+    return tuple(one for one in services.settings.identity_providers if one.signs_in)
 
 
 def sign_in_page(
@@ -95,6 +102,34 @@ def sign_in_page(
         providers=tuple(provider_card(settings, one) for one in enabled_providers(services)),
         own_users=settings.has_own_users,
         other_account=other_account,
+    )
+    response = page_response(page, status)
+    services.cookies.set_browser(response, browser)
+    return response
+
+
+def own_sign_in_page(
+    services: Services,
+    browser: Browser,
+    form: str,
+    *,
+    username: str = "",
+    problem: str | None = None,
+    status: int = 200,
+) -> Response:
+    """Return the page to sign in for a page of this server, without any application."""
+    settings = services.settings
+    page = pages.SignInPage(
+        service=settings.service_name,
+        action=settings.url("/account/sign-in"),
+        transaction=form,
+        csrf=services.cookies.form_token(browser, form),
+        client=None,
+        username=username,
+        problem=problem,
+        demo_users=settings.demo_users,
+        providers=tuple(provider_card(settings, one) for one in enabled_providers(services)),
+        own_users=settings.has_own_users,
     )
     response = page_response(page, status)
     services.cookies.set_browser(response, browser)

@@ -7,10 +7,10 @@ from sqlalchemy import ColumnElement
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from doorward.authserver.authorize.provider_consent import provider_card
 from doorward.authserver.authorize.sign_in import (
     ACCOUNT_FORM,
-    enabled_providers,
+    is_own_page,
+    own_sign_in_page,
     signed_in_redirect,
     signed_in_session,
 )
@@ -18,15 +18,22 @@ from doorward.authserver.endpoints.password_attempts import user_with_password
 from doorward.authserver.endpoints.sign_in import WRONG_CREDENTIALS, read_form
 from doorward.authserver.grants.active_grants import ActiveGrant, end_grants, list_active_grants
 from doorward.authserver.pages import pages
+from doorward.authserver.provider_tokens.connections import Connection, list_connections
 from doorward.authserver.refusals import FormRefused, TooManyRequests
 from doorward.authserver.responses import page_response
 from doorward.authserver.services import Services
-from doorward.authserver.store.grants import provider_sessions_of
-from doorward.authserver.store.schema import grants
+from doorward.authserver.store.grants import audiences_of, provider_sessions_of
+from doorward.authserver.store.schema import grants, provider_connections
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User
 from doorward.wire.oauth.client_metadata import looks_like_url
 from doorward.wire.oauth.parameters import parse_parameters
+
+# By the value of ``ended`` in the query.
+_ENDED = {
+    "1": "Access is ended. The application has to ask you again.",
+    "account": "The account is disconnected. A tool that needs it has to ask you again.",
+}
 
 
 class AccountEndpoint:
@@ -45,28 +52,40 @@ class AccountEndpoint:
         browser = self._services.cookies.browser(request)
         session = await signed_in_session(self._services, browser)
         if session is None:
-            return self._sign_in_page(browser)
-        ended = parse_parameters(request.scope["query_string"]).one("ended") is not None
+            return own_sign_in_page(self._services, browser, ACCOUNT_FORM)
+        ended = parse_parameters(request.scope["query_string"]).one("ended")
         return await self._account_page(browser, session.user, ended=ended)
 
     async def sign_in(self, request: Request) -> Response:
-        """Check username and password, and return the redirect to the list in a new session."""
+        """Check username and password, and return the redirect to the page in a new session."""
         services = self._services
         if not services.settings.has_own_users:
             raise FormRefused("passwords are not accepted here")
         form = await read_form(request)
-        browser = services.cookies.require_own_form(request, ACCOUNT_FORM, form.one("csrf"))
+        own_page = form.one("transaction") or ""
+        if not is_own_page(own_page):
+            raise FormRefused("the form is not bound to a page of this server")
+        browser = services.cookies.require_own_form(request, own_page, form.one("csrf"))
         username, password = form.one("username") or "", form.one("password") or ""
         try:
             user = await user_with_password(services, request, browser, username, password)
         except TooManyRequests as refusal:
-            page = self._sign_in_page(browser, username, refusal.description, 429)
+            page = own_sign_in_page(
+                services,
+                browser,
+                own_page,
+                username=username,
+                problem=refusal.description,
+                status=429,
+            )
             page.headers["Retry-After"] = str(refusal.retry_after)
             return page
         if user is None:
-            return self._sign_in_page(browser, username, WRONG_CREDENTIALS)
+            return own_sign_in_page(
+                services, browser, own_page, username=username, problem=WRONG_CREDENTIALS
+            )
         return await signed_in_redirect(
-            services, browser, user, services.settings.url("/account"), amr=["pwd"]
+            services, browser, user, services.settings.url(own_page), amr=["pwd"]
         )
 
     async def end(self, request: Request) -> Response:
@@ -82,16 +101,17 @@ class AccountEndpoint:
         mine = grants.c.user_id == session.user.id
         async with services.store.writing() as connection:
             at_provider = await provider_sessions_of(connection, mine & which)
+            audiences = await audiences_of(connection, mine & which)
             ended = await end_grants(connection, mine & which, "ended-by-user", services.clock())
         services.record_event("grant.ended", user=session.user.id, grants=str(ended))
-        for session_id in at_provider - {session.provider_session_id}:
-            # Not the one of this browser: the user is still on this page.
-            await services.session_revocation.end_unused(session_id)
+        # Not the session of this browser: the user is still on this page.
+        unused = at_provider - {session.provider_session_id}
+        await services.token_revocation.end_unused(unused, audiences)
         # 303: reloading the list must not end anything again.
         target = services.settings.url("/account?ended=1")
         return RedirectResponse(target, 303, headers=dict(pages.SECURITY_HEADERS))
 
-    async def _account_page(self, browser: Browser, user: User, *, ended: bool) -> Response:
+    async def _account_page(self, browser: Browser, user: User, *, ended: str | None) -> Response:
         services, settings = self._services, self._services.settings
         async with services.store.reading() as connection:
             found = await list_active_grants(
@@ -100,6 +120,9 @@ class AccountEndpoint:
                 grants.c.user_id == user.id,
                 grants.c.created_at >= settings.revoke_before,
             )
+            connected = await list_connections(
+                connection, provider_connections.c.user_id == user.id
+            )
         page = pages.AccountPage(
             service=settings.service_name,
             username=user.display_name or user.username,
@@ -107,10 +130,12 @@ class AccountEndpoint:
                 self._application(client_id, list(theirs))
                 for client_id, theirs in groupby(found, lambda grant: grant.client_id)
             ),
+            connections=tuple(self._connection(one) for one in connected),
             csrf=services.cookies.form_token(browser, ACCOUNT_FORM),
             end_action=settings.url("/account/end"),
+            disconnect_action=settings.url("/account/disconnect"),
             sign_out_action=settings.url("/sign-out"),
-            ended=ended,
+            ended=_ENDED.get(ended or ""),
         )
         response = page_response(page)
         services.cookies.set_browser(response, browser)
@@ -122,6 +147,20 @@ class AccountEndpoint:
             identifier=client_id,
             identifier_host=urlsplit(client_id).netloc if looks_like_url(client_id) else None,
             grants=tuple(self._grant(grant) for grant in found),
+        )
+
+    def _connection(self, connected: Connection) -> pages.ConnectionCard:
+        settings = self._services.settings
+        provider = settings.identity_provider(connected.provider)
+        resource = settings.resource(connected.resource)
+        return pages.ConnectionCard(
+            id=connected.id,
+            provider=provider.title if provider else connected.provider,
+            account=connected.account,
+            resource=connected.resource,
+            resource_name=resource.name if resource else None,
+            since=connected.created_at,
+            last_used=connected.last_used_at,
         )
 
     def _grant(self, grant: ActiveGrant) -> pages.GrantCard:
@@ -139,26 +178,6 @@ class AccountEndpoint:
             since=grant.created_at,
             last_used=grant.last_used_at,
         )
-
-    def _sign_in_page(
-        self, browser: Browser, username: str = "", problem: str | None = None, status: int = 200
-    ) -> Response:
-        services, settings = self._services, self._services.settings
-        page = pages.SignInPage(
-            service=settings.service_name,
-            action=settings.url("/account/sign-in"),
-            transaction=ACCOUNT_FORM,
-            csrf=services.cookies.form_token(browser, ACCOUNT_FORM),
-            client=None,
-            username=username,
-            problem=problem,
-            demo_users=settings.demo_users,
-            providers=tuple(provider_card(settings, one) for one in enabled_providers(services)),
-            own_users=settings.has_own_users,
-        )
-        response = page_response(page, status)
-        services.cookies.set_browser(response, browser)
-        return response
 
 
 def _chosen(grant_id: str | None, client_id: str | None) -> ColumnElement[bool]:

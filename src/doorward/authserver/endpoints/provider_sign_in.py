@@ -13,12 +13,13 @@ from doorward.authserver.authorize.provider_consent import (
 )
 from doorward.authserver.authorize.response import refuse_transaction
 from doorward.authserver.authorize.sign_in import (
-    ACCOUNT_FORM,
     complete_sign_in,
+    is_own_page,
     sign_in_page,
     signed_in_redirect,
 )
 from doorward.authserver.clients.registry import Client
+from doorward.authserver.endpoints.connect import ConnectEndpoint, connects
 from doorward.authserver.endpoints.sign_in import read_form
 from doorward.authserver.grants.consents import client_digest
 from doorward.authserver.grants.transactions import Transaction
@@ -51,18 +52,20 @@ class ProviderSignInEndpoint:
     Spec: OpenID Connect Core 1.0 §3.1; MCP 2026-07-28 security best practices, "Confused Deputy"
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, connect: ConnectEndpoint) -> None:
         self._services = services
+        self._connect = connect
 
     async def post(self, request: Request) -> Response:
         """Return the consent page; after consent, the redirect to the provider."""
         services = self._services
         provider = self._provider(request)
+        self._require_sign_in(provider)
         self._count(request, "provider-sign-in")
         form = await read_form(request)
         handle = form.one("transaction") or ""
         browser = services.cookies.require_own_form(request, handle, form.one("csrf"))
-        if handle == ACCOUNT_FORM:
+        if is_own_page(handle):
             # No application asks for anything, so there is nothing to consent to.
             return await self._redirect(provider, handle, browser, None)
         transaction = await services.transactions.find(handle, browser)
@@ -121,8 +124,11 @@ class ProviderSignInEndpoint:
             )
         except FormRefused as refused:
             return await self._begin_again(provider, browser, state, refused)
-        if login.transaction == ACCOUNT_FORM:
-            return await self._open_account(provider, browser, login, answer)
+        if connects(login):
+            return await self._connect.callback(provider, browser, login, answer)
+        self._require_sign_in(provider)
+        if is_own_page(login.transaction):
+            return await self._open_own_page(provider, browser, login, answer)
         transaction = await services.transactions.find(login.transaction, browser)
         client = await services.clients.find(transaction.request.client_id)
         try:
@@ -212,6 +218,11 @@ class ProviderSignInEndpoint:
             raise FormRefused("no such identity provider, or it is disabled")
         return provider
 
+    def _require_sign_in(self, provider: ProviderClient) -> None:
+        """Refuse a sign-in at a provider whose accounts can only be connected."""
+        if not provider.provider.signs_in:
+            raise FormRefused("nobody signs in at this identity provider")
+
     def _callback_url(self, provider: ProviderClient) -> str:
         return self._services.settings.url(f"/callback/{provider.provider.name}")
 
@@ -244,10 +255,10 @@ class ProviderSignInEndpoint:
         )
         return user, session_id
 
-    async def _open_account(
+    async def _open_own_page(
         self, provider: ProviderClient, browser: Browser, login: ProviderLogin, answer: Parameters
     ) -> Response:
-        """Return the redirect to ``/account`` for a sign-in that began there."""
+        """Return the redirect to the page of this server for which the user signed in."""
         services = self._services
         try:
             account, tokens = await read_callback(provider, login.leg, answer)
@@ -263,7 +274,7 @@ class ProviderSignInEndpoint:
             services,
             browser,
             user,
-            services.settings.url("/account"),
+            services.settings.url(login.transaction),
             amr=["fed"],
             provider_session_id=session_id,
         )

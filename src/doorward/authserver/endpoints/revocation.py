@@ -8,9 +8,12 @@ from doorward.authserver.refusals import InvalidRequest
 from doorward.authserver.responses import json_response
 from doorward.authserver.services import Services
 from doorward.authserver.store.connection import Connection
-from doorward.authserver.store.grants import provider_session_of, revoke_grant
+from doorward.authserver.store.grants import audience_of, provider_session_of, revoke_grant
 from doorward.authserver.token.client_authentication import authenticate_client
 from doorward.authserver.token.client_request import failures_limited, read_request
+
+# Sessions at identity providers, and pairs of user and resource, that may be unused now.
+_Unused = tuple[frozenset[str], frozenset[tuple[str, str]]]
 
 
 class RevocationEndpoint:
@@ -42,19 +45,21 @@ class RevocationEndpoint:
         # token_type_hint is ignored: a wrong hint must not matter, and both look-ups are cheap.
         claims = services.access_tokens.read(token)
 
-        async def revoke(connection: Connection) -> frozenset[str] | None:
+        async def revoke(connection: Connection) -> _Unused | None:
             kept = await find_refresh_token(connection, token, client_id)
             if kept is not None:
                 await revoke_grant(connection, kept.grant_id, "given-back", services.clock())
-                return await provider_session_of(connection, kept.grant_id)
+                return (
+                    await provider_session_of(connection, kept.grant_id),
+                    await audience_of(connection, kept.grant_id),
+                )
             if claims is not None and claims.get("client_id") == client_id:
                 await services.access_tokens.revoke(connection, claims)
-                return frozenset()
+                return frozenset(), frozenset()
             return None
 
-        at_provider = await services.store.write(revoke)
-        if at_provider is None:
+        unused = await services.store.write(revoke)
+        if unused is None:
             return
         services.record_event("token.revoked", client_id=client_id)
-        for session_id in at_provider:
-            await services.session_revocation.end_unused(session_id)
+        await services.token_revocation.end_unused(*unused)

@@ -9,7 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.keys.secrets import derive, seal, unseal
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.schema import provider_sessions, sealing_keys
+from doorward.authserver.store.schema import (
+    provider_connections,
+    provider_sessions,
+    sealing_keys,
+)
 from doorward.net.clock import Clock
 
 _RELOAD_INTERVAL = 60.0
@@ -93,6 +97,10 @@ class SealingKeys:
                 select(provider_sessions.c.id).where(
                     provider_sessions.c.sealing_key_id == sealing_keys.c.id,
                     provider_sessions.c.ended_at.is_(None),
+                )
+            ) | exists(
+                select(provider_connections.c.id).where(
+                    provider_connections.c.sealing_key_id == sealing_keys.c.id
                 )
             )
             await connection.execute(

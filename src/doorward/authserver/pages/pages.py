@@ -186,24 +186,62 @@ class ApplicationCard:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConnectionCard:
+    """An account that a server's tools may use; times are in seconds since 1970."""
+
+    id: str
+    provider: str
+    account: str
+    resource: str
+    resource_name: str | None
+    since: float
+    last_used: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccountPage:
     """
-    The applications with access to an account.
+    The applications with access to an account, and the accounts that are connected to it.
 
     ``end_action`` gets a POST of ``csrf`` and ``grant``, or of ``csrf`` and ``client`` for all of an
-    application.
+    application; ``disconnect_action`` one of ``csrf`` and ``connection``. ``ended`` says what has
+    just ended.
     """
 
     service: str
     username: str
     applications: tuple[ApplicationCard, ...]
+    connections: tuple[ConnectionCard, ...] = ()
     csrf: str
     end_action: str
+    disconnect_action: str = ""
     sign_out_action: str
-    ended: bool = False
+    ended: str | None = None
 
 
-Page = SignInPage | ConsentPage | ErrorPage | MessagePage | ContinuePage | AccountPage
+@dataclass(frozen=True, kw_only=True)
+class ConnectPage:
+    """
+    The form that connects an account. Posts ``link``, ``csrf`` and ``decision``.
+
+    ``decision`` is ``connect`` or ``cancel``.
+
+    ``scopes`` are those that the provider is asked for, beside what identifies the account.
+    """
+
+    service: str
+    action: str
+    link: str
+    csrf: str
+    resource: str
+    resource_name: str | None
+    provider: ProviderCard
+    scopes: tuple[str, ...]
+    username: str
+    problem: str | None = None
+
+
+Page = SignInPage | ConsentPage | ErrorPage | MessagePage | ContinuePage | AccountPage | ConnectPage
 
 # No form-action: Chromium applies it to the redirect after a POST too, which goes to the client's
 # redirect URI. The Allow button would do nothing.
@@ -228,6 +266,7 @@ _NAMES = {
     MessagePage: "message.html",
     ContinuePage: "continue.html",
     AccountPage: "account.html",
+    ConnectPage: "connect.html",
 }
 
 

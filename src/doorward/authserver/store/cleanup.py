@@ -10,6 +10,7 @@ from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.revoked_tokens import LATE
 from doorward.authserver.store.schema import (
+    connect_links,
     grants,
     known_browsers,
     provider_logins,
@@ -56,6 +57,7 @@ _TABLES = (
     _expired(sessions),
     _expired(known_browsers),
     _expired(provider_logins),
+    _expired(connect_links),
     _expired(provider_sessions),
     _expired(spent_assertions),
     _expired(revoked_tokens, late=LATE),

@@ -46,6 +46,7 @@ _RECORD_TOKEN = (
         last_used_at=bindparam("now"),
     )
 )
+_AUDIENCE = select(grants.c.user_id, grants.c.resource).where(grants.c.id == bindparam("the_id"))
 _PROVIDER_SESSION = select(grants.c.provider_session_id).where(
     grants.c.id == bindparam("the_id"), grants.c.provider_session_id.is_not(None)
 )
@@ -173,6 +174,20 @@ async def provider_sessions_of(
     column = grants.c.provider_session_id
     found = await connection.execute(select(column).where(which, column.is_not(None)))
     return frozenset(row.provider_session_id for row in found)
+
+
+async def audience_of(connection: Connection, grant_id: str) -> frozenset[tuple[str, str]]:
+    """Return user and resource of this grant."""
+    found = await connection.execute(_AUDIENCE, {"the_id": grant_id})
+    return frozenset((row.user_id, row.resource) for row in found)
+
+
+async def audiences_of(
+    connection: Connection, which: ColumnElement[bool]
+) -> frozenset[tuple[str, str]]:
+    """Return user and resource of each of these grants."""
+    found = await connection.execute(select(grants.c.user_id, grants.c.resource).where(which))
+    return frozenset((row.user_id, row.resource) for row in found)
 
 
 async def record_access_token(

@@ -151,6 +151,45 @@ provider_sessions = Table(
     Index("provider_sessions_expiry", "expires_at"),
 )
 
+provider_connections = Table(
+    "provider_connections",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    # The server whose tools may use the account: another server asks the user again.
+    Column("resource", String(2048), nullable=False),
+    Column("provider", String(64), nullable=False),
+    # With issuer and client id: tokens are void when the settings name another one.
+    Column("issuer", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    # What people call the account; it decides nothing.
+    Column("account", Text, nullable=False),
+    Column("sealed_tokens", LargeBinary, nullable=False),
+    Column("sealing_key_id", String(64), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("last_used_at", Float),
+    Column("check_due_at", Float, nullable=False),
+    Column("refreshing_until", Float),
+    Index("provider_connections_user", "user_id"),
+    Index("provider_connections_sealing_key", "sealing_key_id"),
+)
+
+connect_links = Table(
+    "connect_links",
+    metadata,
+    Column("handle_hash", LargeBinary(32), primary_key=True),
+    # The only user who can use the link, the server that made it, and the provider.
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("resource", String(2048), nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("claimed_at", Float),
+    Index("connect_links_user", "user_id"),
+    Index("connect_links_expiry", "expires_at"),
+)
+
 consents = Table(
     "consents",
     metadata,

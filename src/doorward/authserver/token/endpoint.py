@@ -49,7 +49,7 @@ class TokenEndpoint:
             "token.issued",
             client_id=client.client_id,
             grant_type=grant_type,
-            scope=answer["scope"],
+            scope=answer.get("scope", ""),
         )
         return json_response(answer)
 

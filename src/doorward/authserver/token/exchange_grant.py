@@ -1,4 +1,4 @@
-"""``grant_type=…token-exchange``: a token for the next server on behalf of the same user."""
+"""``grant_type=…token-exchange``: a token on behalf of the same user, for another server."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,12 +13,16 @@ from doorward.authserver.refusals import (
 )
 from doorward.authserver.services import Services
 from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.token.provider_token_grant import (
+    ACCESS_TOKEN,
+    provider_token,
+    server_with_provider_tokens,
+)
 from doorward.authserver.token.response import token_response
 from doorward.authserver.users.users import find_user
 from doorward.wire.oauth.parameters import Parameters
 from doorward.wire.oauth.scope import parse_scope
 
-ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 
 # Servers can call each other in a chain. A longer chain is a loop, or an attempt to hide the first
@@ -28,9 +32,9 @@ MOST_ACTORS = 4
 
 async def exchange_token(services: Services, client: Client, form: Parameters) -> dict[str, Any]:
     """
-    Return a token for the next server, for the user of the subject token.
+    Return a token for the user of the subject token: at the next server, or at an identity provider.
 
-    Its scopes are those that the exchange policy gives for the caller's scopes and the user holds.
+    For the next server, its scopes are those that the exchange policy gives for the caller's scopes and the user holds.
     It expires with the subject token, is revoked with the same grant, and cannot be refreshed.
     ``act`` names the acting server.
 
@@ -43,7 +47,11 @@ async def exchange_token(services: Services, client: Client, form: Parameters) -
     Spec: RFC 8693 §2.1, §2.2, §4.1, §5; RFC 8707 §2
     """
     token = _subject_token(form)
-    exchange = _exchange_for(exchanges_of(services.settings, client), form)
+    target = _target(form)
+    server = server_with_provider_tokens(services.settings, client)
+    if server is not None and target in server.provider_tokens:
+        return await provider_token(services, server, target, token, form)
+    exchange = _exchange_for(exchanges_of(services.settings, client), target)
     claims = services.access_tokens.read(token)
     if claims is None:
         raise SubjectTokenRefused("not an access token of ours, or over")
@@ -98,11 +106,20 @@ def _subject_token(form: Parameters) -> str:
     return token
 
 
-def _exchange_for(allowed: list[ExchangePolicy], form: Parameters) -> ExchangePolicy:
+def may_exchange(settings: AuthServerSettings, client: Client) -> bool:
+    """Say whether the operator allows this client any exchange."""
+    server = server_with_provider_tokens(settings, client)
+    return server is not None or bool(exchanges_of(settings, client))
+
+
+def _target(form: Parameters) -> str:
     named = {*form.all_of("resource"), *form.all_of("audience")}
     if len(named) != 1:
         raise InvalidTarget(f"{len(named)} targets", description="Name exactly one target.")
-    target = named.pop()
+    return named.pop()
+
+
+def _exchange_for(allowed: list[ExchangePolicy], target: str) -> ExchangePolicy:
     found = next((one for one in allowed if one.target == target), None)
     if found is None:
         raise InvalidTarget("the client may not act there")

@@ -12,7 +12,7 @@ from doorward.authserver.clients.registry import Client
 from doorward.authserver.services import Services
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.token.code_grant import redeem_code
-from doorward.authserver.token.exchange_grant import exchange_token, exchanges_of
+from doorward.authserver.token.exchange_grant import exchange_token, may_exchange
 from doorward.authserver.token.refresh_grant import refresh
 from doorward.wire.oauth.parameters import Parameters
 
@@ -59,8 +59,8 @@ GRANT_TYPES: tuple[GrantType, ...] = (
     GrantType(
         name="urn:ietf:params:oauth:grant-type:token-exchange",
         handle=exchange_token,
-        may_use=lambda settings, client: bool(exchanges_of(settings, client)),
-        is_enabled=lambda settings: bool(settings.exchanges),
+        may_use=may_exchange,
+        is_enabled=lambda settings: settings.has_exchanges,
     ),
 )
 

@@ -1,6 +1,6 @@
 """The answer of a provider at the callback: whose account it is, and whether it may enter."""
 
-from doorward.authserver.admission import ProviderAccount, unmet_conditions
+from doorward.authserver.admission import ProviderAccount
 from doorward.authserver.upstream.provider_client import AuthorizationLeg, ProviderClient
 from doorward.authserver.upstream.refusals import (
     AccountNotAllowed,
@@ -44,13 +44,17 @@ async def read_callback(
             description=f"{provider.provider.title} did not confirm the second factor that"
             f" {setting} of this server requires.",
         )
-    unmet = unmet_conditions(provider.provider.rules, account)
+    unmet = provider.provider.unmet(account)
     if unmet is not None:
         raise AccountNotAllowed(
             f"no rule of {provider.provider.name!r} admits subject {account.subject!r}: {unmet}",
-            description=f"{account.label} may not sign in here. Use another account.",
+            description=f"{account.label} may not {_what(provider)} here. Use another account.",
         )
     return account, tokens
+
+
+def _what(provider: ProviderClient) -> str:
+    return "be connected" if provider.provider.connect_only else "sign in"
 
 
 async def _require_issuer(provider: ProviderClient, answer: Parameters) -> None:

@@ -301,6 +301,7 @@ class ProviderClient:
             raise ProviderTokenRefused(
                 f"{self.provider.name}: an API answered 401 to its own token"
             )
+        # 403 is no end of the token: GitHub answers so where a rate limit is reached.
         if response.status == 403:
             raise ProviderAnswerRefused("the API answered 403 to its own token")
         if response.status != 200:

@@ -1,7 +1,6 @@
 """Sessions at identity providers: who signed in there, and the sealed tokens of the provider."""
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 from sqlalchemy import Row, delete, insert, select, update
@@ -16,12 +15,12 @@ from doorward.authserver.store.engine import Store
 from doorward.authserver.store.grants import revoke_grants
 from doorward.authserver.store.schema import grants, provider_sessions, sessions
 from doorward.authserver.upstream.responses import ProviderTokens
+from doorward.authserver.upstream.sealed_tokens import seal_tokens, unseal_tokens
 from doorward.net.clock import Clock
 
 # How long a provider's word counts, where its token names no other time.
 _CHECK_INTERVAL = 3600.0
 _SHORTEST_INTERVAL = 300.0
-_BATCH = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +70,7 @@ class ProviderSessions:
                     sid=sid if isinstance(sid, str) else None,
                     acr=account.acr,
                     amr=sorted(account.amr),
-                    **await self._sealed(connection, session_id, tokens),
+                    **await seal_tokens(self._keys, connection, session_id, tokens),
                     created_at=now,
                     checked_at=now,
                     check_due_at=check_due_at(tokens, now),
@@ -108,7 +107,7 @@ class ProviderSessions:
                 update(provider_sessions)
                 # Not in a session that a logout has ended meanwhile: its tokens are deleted.
                 .where(provider_sessions.c.id == session_id, provider_sessions.c.ended_at.is_(None))
-                .values(**await self._sealed(connection, session_id, tokens))
+                .values(**await seal_tokens(self._keys, connection, session_id, tokens))
             )
 
     async def renew(
@@ -120,24 +119,6 @@ class ProviderSessions:
             .where(provider_sessions.c.id == session_id)
             .values(checked_at=now, check_due_at=check_due_at(tokens, now), refreshing_until=None)
         )
-
-    async def extend_claim(self, session_id: str, until: float) -> None:
-        """Keep other processes from asking the provider: this one still waits for its answer."""
-        async with self._store.writing() as connection:
-            await connection.execute(
-                update(provider_sessions)
-                .where(provider_sessions.c.id == session_id)
-                .values(refreshing_until=until)
-            )
-
-    async def release(self, session_id: str) -> None:
-        """Let another request ask the provider: this one got no answer."""
-        async with self._store.writing() as connection:
-            await connection.execute(
-                update(provider_sessions)
-                .where(provider_sessions.c.id == session_id)
-                .values(refreshing_until=None)
-            )
 
     async def end(self, connection: AsyncConnection, session_id: str, reason: str) -> bool:
         """
@@ -186,6 +167,7 @@ class ProviderSessions:
         provider = self._settings.identity_provider(row.provider)
         same = (
             provider is not None
+            and not provider.connect_only
             and provider.issuer_url == row.issuer
             and provider.client_id == row.client_id
             and provider.unmet_authentication(row.acr, row.amr or ()) is None
@@ -198,64 +180,16 @@ class ProviderSessions:
             # Tokens of another issuer or client must not be sent to the one that is configured now, and
             # a session without a second factor does not count once the settings require one. What counts
             # is how it began: refreshed ID tokens need not repeat acr and amr.
-            tokens=await self._opened(connection, row) if same else None,
+            tokens=await self._unsealed(connection, row) if same else None,
             check_due_at=row.check_due_at,
             ended=row.ended_at is not None,
         )
 
-    async def _sealed(
-        self, connection: AsyncConnection, session_id: str, tokens: ProviderTokens
-    ) -> dict[str, object]:
-        document = asdict(tokens)
-        # Only what is used again: an ID token says who somebody is, and is needed once.
-        document["id_token"] = None
-        document["scopes"] = None if tokens.scopes is None else sorted(tokens.scopes)
-        sealed = await self._keys.seal(connection, json.dumps(document).encode(), session_id)
-        return {"sealed_tokens": sealed.value, "sealing_key_id": sealed.key_id}
-
-    async def _opened(
+    async def _unsealed(
         self, connection: AsyncConnection, row: Row[tuple[object, ...]]
     ) -> ProviderTokens | None:
         sealed = Sealed(row.sealing_key_id, row.sealed_tokens)
-        opened = await self._keys.unseal(connection, sealed, row.id)
-        if opened is None:
-            return None
-        document = json.loads(opened)
-        scopes = document.pop("scopes")
-        return ProviderTokens(**document, scopes=None if scopes is None else frozenset(scopes))
-
-
-async def reseal_tokens(store: Store, keys: SealingKeys, key_id: str) -> int:
-    """
-    Encrypt the tokens of every active session under the key ``key_id``, the newest one.
-
-    Returns how many sessions there were. In small batches, so that nobody waits for long.
-    """
-    table = provider_sessions.c
-    others = (table.sealing_key_id != key_id, table.ended_at.is_(None))
-    changed, after = 0, ""
-    while True:
-        async with store.writing() as connection:
-            batch = select(table.id, table.sealed_tokens, table.sealing_key_id)
-            batch = batch.where(*others, table.id > after).order_by(table.id).limit(_BATCH)
-            rows = (await connection.execute(batch)).all()
-            for row in rows:
-                old = Sealed(row.sealing_key_id, row.sealed_tokens)
-                plain = await keys.unseal(connection, old, row.id)
-                # Encrypted under another secret: void, whatever the key.
-                if plain is None:
-                    continue
-                fresh = await keys.seal(connection, plain, row.id)
-                # Only if it is still the same: a refresh may have brought newer tokens.
-                moved = await connection.execute(
-                    update(provider_sessions)
-                    .where(table.id == row.id, table.sealed_tokens == row.sealed_tokens)
-                    .values(sealed_tokens=fresh.value, sealing_key_id=fresh.key_id)
-                )
-                changed += moved.rowcount
-        if not rows:
-            return changed
-        after = rows[-1].id
+        return await unseal_tokens(self._keys, connection, row.id, sealed)
 
 
 def check_due_at(tokens: ProviderTokens, now: float) -> float:

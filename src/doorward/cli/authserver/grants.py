@@ -7,6 +7,7 @@ import typer
 from sqlalchemy import ColumnElement, select, true
 
 from doorward.authserver.grants.active_grants import ActiveGrant, end_grants, list_active_grants
+from doorward.authserver.provider_tokens.connections import delete_unused, list_connections
 from doorward.authserver.store.engine import Store
 from doorward.authserver.store.schema import grants, users
 from doorward.authserver.users.users import canonical_username
@@ -40,7 +41,8 @@ def list_grants(
     """
     List the grants in use.
 
-    A grant is what one user allowed one installation of a client.
+    A grant is what one user allowed one installation of a client. With --json, the answer also has
+    the accounts that users connected at identity providers, for the tools of a server.
     """
     output = Output(as_json=as_json)
 
@@ -49,8 +51,16 @@ def list_grants(
             conditions = await _conditions(store, user, client)
             async with store.reading() as connection:
                 found = await list_active_grants(connection, time.time(), *conditions)
+                # An account is connected for a server, and not for a client.
+                mine = () if user is None else (users.c.username == canonical_username(user),)
+                connected = await list_connections(connection, *mine) if client is None else ()
         if as_json:
-            output.document({"grants": [_document(grant) for grant in found]})
+            output.document(
+                {
+                    "grants": [_document(grant) for grant in found],
+                    "connections": [vars(one) for one in connected],
+                }
+            )
             return
         output.rows(
             ["ID", "User", "Client", "Name", "Resource", "Scopes", "Browser", "Since", "Last used"],
@@ -76,7 +86,8 @@ def end(
     End grants, and revoke all tokens of them.
 
     Name grants, a user, a client, or --all. Guards that share the database refuse the tokens within
-    two seconds. The clients have to sign in again.
+    two seconds. The clients have to sign in again. An account that a user connected for a server is
+    disconnected with the last grant for it.
     """
     output = Output(as_json=as_json)
 
@@ -92,6 +103,7 @@ def end(
                 # One statement for all of them: a list read before could be incomplete by now.
                 which = _all_of(conditions)
                 ended = await end_grants(connection, which, "ended-by-operator", now)
+                await delete_unused(connection, now)
         if as_json:
             output.document({"ended": ended})
             return

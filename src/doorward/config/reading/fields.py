@@ -129,6 +129,11 @@ CLIENT = Table(
         Setting("jwks", JsonFile(), "The file with the client's public keys, as a JWKS."),
         Setting("jwks_uri", Text(), "The https URL of the client's public keys."),
         Setting("introspects", Text(), "The resource whose tokens this client may introspect."),
+        Setting(
+            "provider_tokens",
+            Items(),
+            "Identity providers whose tokens this client, a server, may get for its callers.",
+        ),
     ),
     ConfiguredClient,
 )
@@ -240,6 +245,7 @@ IDENTITY_PROVIDER = Table(
         Setting("required_amr", Items(Text('"mfa"')), "What amr must name, all of them."),
         Setting("internal_url", Text(), f"The URL {_FROM_ISSUER_TO_US}."),
         Setting("disabled", Flag(), "Whether the provider admits nobody any more."),
+        Setting("connect_only", Flag(), "Nobody signs in here; users connect accounts for tools."),
     ),
     IdentityProvider,
 )

@@ -45,6 +45,8 @@ async def run_lifespan(
     starting.add_done_callback(_tell)
     answered = False
     replayed = False
+    close_once = _once(starting, close)
+    send = _closing_first(send, close_once)
 
     async def receive_again() -> Message:
         nonlocal replayed
@@ -70,8 +72,35 @@ async def run_lifespan(
             await receive()
             await send({"type": "lifespan.shutdown.complete"})
     finally:
-        starting.cancel()
-        await close()
+        await close_once()
+
+
+def _once(
+    starting: "asyncio.Task[None]", close: Callable[[], Awaitable[None]]
+) -> Callable[[], Awaitable[None]]:
+    """Return a function that stops the start and closes, at the first call only."""
+    closed = False
+
+    async def close_once() -> None:
+        nonlocal closed
+        if not closed:
+            closed = True
+            starting.cancel()
+            await close()
+
+    return close_once
+
+
+def _closing_first(send: Send, close: Callable[[], Awaitable[None]]) -> Send:
+    """Return ``send``, which closes before it says that the shutdown is complete."""
+
+    async def close_and_send(message: Message) -> None:
+        if message["type"].startswith("lifespan.shutdown."):
+            # The server's process may end with this message, in the middle of what is being closed.
+            await close()
+        await send(message)
+
+    return close_and_send
 
 
 async def _is_prepared(prepare: Callable[[], Awaitable[None]], send: Send) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from doorward.downstream.refusals import DownstreamProblem
+from doorward.downstream.refusals import AccountNotConnected, DownstreamProblem
 from doorward.errors import ConfigurationError, Unavailable
+from doorward.mcp_server.features.account_links import connected_meanwhile
 from doorward.mcp_server.features.tasks import Tasks, TaskSupport
 from doorward.mcp_server.functions.error_reporting import report, report_failure
 from doorward.mcp_server.functions.invocation import Function, read_function
@@ -62,21 +63,32 @@ class Tool:
         Spec: MCP 2026-07-28, server/tools, "Error Handling"
         """
         try:
-            given = self.function.signature.read(arguments)
-            value = await self.function.run(given, request)
-            return _result(self.result_schema.encode(value), request.revision)
+            try:
+                return await self._run(arguments, request)
+            except AccountNotConnected as missing:
+                if not await connected_meanwhile(missing, request):
+                    raise
+            return await self._run(arguments, request)
         except ProtocolRefusal:
             raise
         except InvalidArguments as error:
             return _failure(str(error))
         except ToolError as error:
             return _failure(error.message)
+        except AccountNotConnected as missing:
+            # Nothing is wrong, so nothing is logged.
+            return _failure(missing.description)
         except (DownstreamProblem, Unavailable) as error:
             # The user must know: only they can decide to sign in again or to wait.
             report("tool-without-token", self.name, error)
             return _failure(error.public)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code may raise anything
             return _failure(report_failure("tool", self.name, error))
+
+    async def _run(self, arguments: dict[str, Any], request: RequestContext) -> Result:
+        given = self.function.signature.read(arguments)
+        value = await self.function.run(given, request)
+        return _result(self.result_schema.encode(value), request.revision)
 
 
 def read_tool(

@@ -1,0 +1,1 @@
+"""Provider tokens for tools: connected accounts, the links that connect them, and who gets what."""

@@ -1,0 +1,206 @@
+"""Accounts that users connected for the tools of a server, with the sealed tokens of the provider."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, delete, exists, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from doorward.authserver.admission import ProviderAccount
+from doorward.authserver.identity_provider import IdentityProvider
+from doorward.authserver.keys.sealing_keys import Sealed, SealingKeys
+from doorward.authserver.provider_tokens.links import ConnectLink
+from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.store.engine import Store
+from doorward.authserver.store.schema import grants, provider_connections, users
+from doorward.authserver.upstream.responses import ProviderTokens
+from doorward.authserver.upstream.sealed_tokens import seal_tokens, unseal_tokens
+from doorward.authserver.upstream.sessions import check_due_at
+from doorward.net.clock import CLOCK_SKEW, Clock
+
+# A token that expires within this time is refreshed first: it could expire on the way.
+EXPIRY_MARGIN = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """A connected account, for people. ``account`` is what they call it."""
+
+    id: str
+    username: str
+    resource: str
+    provider: str
+    account: str
+    created_at: float
+    last_used_at: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectedTokens:
+    """The tokens of a connected account."""
+
+    id: str
+    provider: str
+    subject: str
+    tokens: ProviderTokens = field(repr=False)
+    check_due_at: float
+
+
+class Connections:
+    """The table of connected accounts: at most one for a user, a server and a provider."""
+
+    def __init__(
+        self, store: Store, settings: AuthServerSettings, keys: SealingKeys, clock: Clock
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._keys = keys
+        self._clock = clock
+
+    async def create(
+        self,
+        connection: AsyncConnection,
+        link: ConnectLink,
+        provider: IdentityProvider,
+        account: ProviderAccount,
+        tokens: ProviderTokens,
+    ) -> None:
+        """Store the account that a link has connected, in place of an earlier one."""
+        row_id, now = uuid4().hex, self._clock()
+        # The earlier tokens are not revoked: at some providers that would end the new ones too.
+        await connection.execute(
+            delete(provider_connections).where(
+                *_owned_by(link.user_id, link.resource, link.provider)
+            )
+        )
+        await connection.execute(
+            insert(provider_connections).values(
+                id=row_id,
+                user_id=link.user_id,
+                resource=link.resource,
+                provider=provider.name,
+                issuer=provider.issuer_url,
+                client_id=provider.client_id,
+                subject=account.subject,
+                account=account.label,
+                **await seal_tokens(self._keys, connection, row_id, tokens),
+                created_at=now,
+                check_due_at=_due_at(tokens, now),
+            )
+        )
+
+    async def find_id(self, user_id: str, resource: str, provider: str) -> str | None:
+        """Return the id of the user's connection, or ``None``."""
+        query = select(provider_connections.c.id).where(*_owned_by(user_id, resource, provider))
+        async with self._store.reading() as connection:
+            found: str | None = (await connection.execute(query)).scalar()
+        return found
+
+    async def find(self, connection: AsyncConnection, row_id: str) -> ConnectedTokens | None:
+        """Return a connection; ``None`` if it has ended, or the settings have made it void."""
+        query = select(provider_connections).where(provider_connections.c.id == row_id)
+        row: Any = (await connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        provider = self._settings.identity_provider(row.provider)
+        # Tokens of another issuer or client must not be sent to the one that is configured now.
+        valid = (
+            provider is not None
+            and provider.issuer_url == row.issuer
+            and provider.client_id == row.client_id
+            and self._settings.revoke_before <= row.created_at <= self._clock() + CLOCK_SKEW
+        )
+        sealed = Sealed(row.sealing_key_id, row.sealed_tokens)
+        tokens = await unseal_tokens(self._keys, connection, row.id, sealed) if valid else None
+        if tokens is None:
+            return None
+        return ConnectedTokens(
+            id=row.id,
+            provider=row.provider,
+            subject=row.subject,
+            tokens=tokens,
+            check_due_at=row.check_due_at,
+        )
+
+    async def keep_tokens(self, row_id: str, tokens: ProviderTokens) -> None:
+        """Store the tokens that the provider has just issued; the check is still in progress."""
+        async with self._store.writing() as connection:
+            await connection.execute(
+                update(provider_connections)
+                .where(provider_connections.c.id == row_id)
+                .values(**await seal_tokens(self._keys, connection, row_id, tokens))
+            )
+
+    async def renew(self, row_id: str, tokens: ProviderTokens) -> None:
+        """Note that the provider has said that the account is good."""
+        due = _due_at(tokens, self._clock())
+        async with self._store.writing() as connection:
+            await connection.execute(
+                update(provider_connections)
+                .where(provider_connections.c.id == row_id)
+                .values(check_due_at=due, refreshing_until=None)
+            )
+
+    async def note_use(self, row_id: str) -> None:
+        """Note that a tool got a token."""
+        async with self._store.writing() as connection:
+            await connection.execute(
+                update(provider_connections)
+                .where(provider_connections.c.id == row_id)
+                .values(last_used_at=self._clock())
+            )
+
+    async def end(
+        self, connection: AsyncConnection, which: ColumnElement[bool]
+    ) -> list[ConnectedTokens]:
+        """Delete connections, and return those whose tokens can be revoked at the provider."""
+        ids = (await connection.execute(select(provider_connections.c.id).where(which))).scalars()
+        found = [await self.find(connection, row_id) for row_id in ids.all()]
+        await connection.execute(delete(provider_connections).where(which))
+        return [one for one in found if one is not None]
+
+
+async def list_connections(
+    connection: AsyncConnection, *conditions: ColumnElement[bool]
+) -> tuple[Connection, ...]:
+    """Return the connections that meet the conditions, newest first."""
+    table = provider_connections
+    query = (
+        select(table, users.c.username)
+        .join(users, users.c.id == table.c.user_id)
+        .where(*conditions)
+        .order_by(table.c.created_at.desc())
+    )
+    rows = (await connection.execute(query)).all()
+    names = Connection.__dataclass_fields__
+    return tuple(Connection(**{name: row._mapping[name] for name in names}) for row in rows)
+
+
+async def delete_unused(connection: AsyncConnection, now: float) -> None:
+    """Delete the connections that no application of their users can use any more."""
+    in_use = exists(
+        select(grants.c.id).where(
+            grants.c.user_id == provider_connections.c.user_id,
+            grants.c.resource == provider_connections.c.resource,
+            grants.c.revoked_at.is_(None),
+            grants.c.expires_at > now,
+        )
+    )
+    await connection.execute(delete(provider_connections).where(~in_use))
+
+
+def _owned_by(user_id: str, resource: str, provider: str) -> tuple[ColumnElement[bool], ...]:
+    table = provider_connections.c
+    return (
+        table.user_id == user_id,
+        table.resource == resource,
+        table.provider == provider,
+    )
+
+
+def _due_at(tokens: ProviderTokens, now: float) -> float:
+    expires = math.inf if tokens.expires_at is None else tokens.expires_at - EXPIRY_MARGIN
+    # A token that lives for seconds is not refreshed again before anybody has used it.
+    return max(min(check_due_at(tokens, now), expires), now + 1)

@@ -1,0 +1,72 @@
+"""Provider tokens for a guard in the same process, without a token endpoint between them."""
+
+from collections.abc import Callable
+from functools import partial
+
+from doorward.authserver.provider_tokens.lookup import Asked, ProviderTokenLookup
+from doorward.authserver.refusals import (
+    AccountNotConnected,
+    InvalidScope,
+    InvalidTarget,
+    SubjectTokenRefused,
+)
+from doorward.authserver.settings import AuthServerSettings
+from doorward.authserver.upstream.refusals import ProviderGrantEnded
+from doorward.downstream.provider_token import InProcessToken
+from doorward.downstream.refusals import (
+    AccountNotConnected as NotConnected,
+)
+from doorward.downstream.refusals import GrantRefused, NotGranted
+from doorward.downstream.token import DownstreamToken
+
+
+def in_process_tokens(
+    settings: AuthServerSettings, resource: str, lookup: Callable[[], ProviderTokenLookup]
+) -> dict[str, InProcessToken]:
+    """Return the tokens of each identity provider that is not disabled, by its name."""
+    return {
+        one.name: InProcessProviderToken(lookup, settings.issuer, resource, one.name)
+        for one in settings.identity_providers
+        if not one.disabled
+    }
+
+
+class InProcessProviderToken(InProcessToken):
+    """
+    The tokens of one identity provider, for the callers of the server ``resource``.
+
+    ``lookup`` is called with the first request: the authorization server may start later.
+    """
+
+    def __init__(
+        self, lookup: Callable[[], ProviderTokenLookup], issuer: str, resource: str, provider: str
+    ) -> None:
+        self._lookup = lookup
+        self._resource = resource
+        self._provider = provider
+        self.subject_issuers = frozenset({issuer})
+
+    async def request_token(self, subject_token: str, scopes: frozenset[str]) -> DownstreamToken:
+        """
+        Return the caller's token.
+
+        Raises:
+            NotConnected: the caller must connect an account first.
+            GrantRefused, NotGranted: the caller's token, the provider or the scope is not accepted.
+            Unavailable: 503.
+        """
+        name, lookup = self._provider, self._lookup()
+        asked = Asked(
+            subject_token=subject_token, resource=self._resource, provider=name, scopes=scopes
+        )
+        try:
+            found = await lookup.find(asked)
+        except AccountNotConnected as missing:
+            raise NotConnected(
+                name, missing.detail, missing.error_uri, partial(lookup.is_connected, asked)
+            ) from None
+        except (SubjectTokenRefused, ProviderGrantEnded) as refused:
+            raise GrantRefused(name, refused.detail, str(refused.wire_error)) from None
+        except (InvalidTarget, InvalidScope) as refused:
+            raise NotGranted(name, refused.detail, str(refused.wire_error)) from None
+        return DownstreamToken(found.access_token, scopes=found.scopes, expires_at=found.expires_at)

@@ -1,0 +1,158 @@
+"""Asks an identity provider once, for all requests in all processes that need its answer."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from dataclasses import replace
+
+from sqlalchemy import ColumnElement, Table, update
+
+from doorward.authserver.store.engine import Store
+from doorward.authserver.upstream.provider_client import REFRESH_TIMEOUT, ProviderClient
+from doorward.authserver.upstream.refusals import ProviderGrantEnded, ProviderUnavailable
+from doorward.authserver.upstream.responses import ProviderTokens
+from doorward.net import Clock
+
+# How long a request waits for the provider's answer.
+DEADLINE = 5.0
+# Longer than the deadline: a claim ends by itself only if its process has died.
+_CLAIM = 15.0
+# For a provider that has not answered its refresh by then.
+_LONG_CLAIM = REFRESH_TIMEOUT + _CLAIM
+_POLL = 0.05
+
+
+class SharedChecks(ABC):
+    """
+    Checks the rows of a table at their providers when that is due.
+
+    Of all requests, in all processes, one asks. The others wait, and read what it stored. A refresh
+    goes on after the requests that wait for it have been answered with 503: its answer must not be
+    lost. The table has the columns ``id``, ``check_due_at`` and ``refreshing_until``.
+    """
+
+    def __init__(
+        self, store: Store, rows: Table, clock: Clock, *conditions: ColumnElement[bool]
+    ) -> None:
+        self._store = store
+        self._rows = rows
+        self._clock = clock
+        self._conditions = conditions
+        self._in_flight: dict[str, asyncio.Task[None]] = {}
+
+    @abstractmethod
+    async def _is_settled(self, row_id: str) -> bool:
+        """Say whether the row needs no check now; raise if it is void."""
+
+    @abstractmethod
+    async def _ask(self, row_id: str) -> None:
+        """Ask the provider, and store what it says."""
+
+    async def settle(self, row_id: str) -> None:
+        """
+        Return when the row needs no check.
+
+        Raises:
+            ProviderUnavailable: 503, there is no answer in time.
+        """
+        try:
+            async with asyncio.timeout(DEADLINE):
+                while not await self._is_settled(row_id):
+                    # It goes on if this caller is cancelled: the answer must be kept.
+                    await asyncio.shield(self._in_flight.get(row_id) or self._begin(row_id))
+        except TimeoutError:
+            raise ProviderUnavailable(f"{row_id}: no answer within {DEADLINE} s") from None
+
+    async def make_due(self, row_id: str, due_at: float) -> None:
+        """Make the check due now, unless somebody has checked since ``due_at`` was read."""
+        table = self._rows.c
+        async with self._store.writing() as connection:
+            await connection.execute(
+                update(self._rows)
+                .where(table.id == row_id, table.check_due_at == due_at)
+                .values(check_due_at=self._clock())
+            )
+
+    async def aclose(self) -> None:
+        """Wait for the answers that providers still owe, until the deadline."""
+        tasks = list(self._in_flight.values())
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=DEADLINE)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def _ask_or_wait(self, row_id: str) -> None:
+        """Ask the provider, or wait while another process asks; one task for all callers here."""
+        if await self._claim(row_id):
+            await self._ask(row_id)
+        else:
+            await asyncio.sleep(_POLL)
+
+    async def _claim(self, row_id: str) -> bool:
+        """Claim the check, once: one conditional statement for all processes."""
+        now = self._clock()
+        table = self._rows.c
+        async with self._store.writing() as connection:
+            claimed = await connection.execute(
+                update(self._rows)
+                .where(
+                    table.id == row_id,
+                    *self._conditions,
+                    table.check_due_at <= now,
+                    table.refreshing_until.is_(None) | (table.refreshing_until <= now),
+                )
+                .values(refreshing_until=now + _CLAIM)
+            )
+            return claimed.rowcount == 1
+
+    async def _current_tokens(
+        self, client: ProviderClient, row_id: str, tokens: ProviderTokens
+    ) -> ProviderTokens:
+        """
+        Return fresh tokens, or the same while they are good and cannot be refreshed.
+
+        Raises:
+            ProviderGrantEnded: they have expired, or the provider does not accept them.
+            ProviderUnavailable, ProviderRefused, ProviderMisconfigured, ProviderAnswerRefused.
+        """
+        now = self._clock()
+        if tokens.refresh_token is None:
+            if tokens.expires_at is not None and tokens.expires_at <= now:
+                raise ProviderGrantEnded("no refresh token was issued, and the token has expired")
+            return tokens
+        refreshing = asyncio.create_task(client.refresh(tokens.refresh_token))
+        done, _ = await asyncio.wait([refreshing], timeout=DEADLINE)
+        if not done:
+            await self._set_claim(row_id, now + _LONG_CLAIM)
+        fresh = await refreshing
+        # Without a new refresh token, the old one stays valid; without scopes, they are the same
+        # (RFC 6749 §5.1, §6).
+        return replace(
+            fresh,
+            refresh_token=fresh.refresh_token or tokens.refresh_token,
+            scopes=tokens.scopes if fresh.scopes is None else fresh.scopes,
+        )
+
+    async def _release(self, row_id: str) -> None:
+        """Let another request ask the provider: this one got no answer."""
+        await self._set_claim(row_id, None)
+
+    async def _set_claim(self, row_id: str, until: float | None) -> None:
+        async with self._store.writing() as connection:
+            await connection.execute(
+                update(self._rows).where(self._rows.c.id == row_id).values(refreshing_until=until)
+            )
+
+    def _begin(self, row_id: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._ask_or_wait(row_id))
+        self._in_flight[row_id] = task
+        task.add_done_callback(lambda done: self._finish(row_id, done))
+        return task
+
+    def _finish(self, row_id: str, task: asyncio.Task[None]) -> None:
+        if self._in_flight.get(row_id) is task:
+            del self._in_flight[row_id]
+        # Retrieved, so that an answer that nobody waits for any more is no warning.
+        if not task.cancelled():
+            task.exception()
