@@ -18,6 +18,7 @@ import uvicorn.server
 from hypothesis import HealthCheck, settings
 
 from keycloak import distribution, trouble
+from tests.e2e.round_robin import find_nginx
 from tests.idp import running_hydra
 from tests.keycloak.running import RunningKeycloak
 from tests.postgresql import cluster
@@ -103,6 +104,7 @@ PARTS: dict[str, tuple[Callable[[], object], str]] = {
         running_hydra.found,
         "Ory Hydra is built with Go 1.24 or newer and a C compiler, and one of them is missing",
     ),
+    "nginx": (find_nginx, "nginx is not installed (Debian: apt-get install nginx-light)"),
     "postgresql": (
         cluster.programs,
         "PostgreSQL is not installed (Debian: apt-get install postgresql)",

@@ -262,7 +262,7 @@ async def test_a_consent_that_crosses_a_logout_gives_no_code(
     "denial of service",
     Defence(
         "doorward.authserver.endpoints.backchannel_logout:BackchannelLogoutEndpoint.post",
-        {"    try:\n": "    services.limits.count('3/minute', 'logout', 'all')\n    try:\n"},
+        {"    try:\n": "    await services.limits.count('3/minute', 'logout', 'all')\n    try:\n"},
     ),
 )
 async def test_wrong_logout_tokens_keep_no_genuine_one_out(

@@ -65,57 +65,57 @@ def test_two_customers_are_two() -> None:
     assert address_key(connection(None), ()) == "unknown"
 
 
-def test_a_limit_ends_with_its_window() -> None:
+async def test_a_limit_ends_with_its_window() -> None:
     clock = StoppedClock()
     limits = RateLimits(clock)
     for _ in range(3):
-        limits.count("3/minute", "x", "a")
-    limits.count("3/minute", "x", "b")
+        await limits.count("3/minute", "x", "a")
+    await limits.count("3/minute", "x", "b")
 
     with pytest.raises(TooManyRequests) as refusal:
-        limits.count("3/minute", "x", "a")
+        await limits.count("3/minute", "x", "a")
     assert 0 < refusal.value.retry_after <= 61
     with pytest.raises(TooManyRequests):
         limits.require_below_limit("3/minute", "x", "a")
 
     clock.advance(61)
-    limits.count("3/minute", "x", "a")
+    await limits.count("3/minute", "x", "a")
 
 
-def test_what_is_given_back_can_be_counted_again_and_no_more() -> None:
+async def test_what_is_given_back_can_be_counted_again_and_no_more() -> None:
     clock = StoppedClock()
     limits = RateLimits(clock)
-    limits.count("1/minute", "x", "a")
-    limits.uncount("1/minute", "x", "a")
+    await limits.count("1/minute", "x", "a")
+    await limits.uncount("1/minute", "x", "a")
 
-    limits.count("1/minute", "x", "a")
+    await limits.count("1/minute", "x", "a")
     clock.advance(61)
-    limits.uncount("1/minute", "x", "a")
-    limits.count("1/minute", "x", "a")
+    await limits.uncount("1/minute", "x", "a")
+    await limits.count("1/minute", "x", "a")
     with pytest.raises(TooManyRequests):
-        limits.count("1/minute", "x", "a")
+        await limits.count("1/minute", "x", "a")
 
 
-def test_inventing_keys_does_not_fill_the_memory() -> None:
+async def test_inventing_keys_does_not_fill_the_memory() -> None:
     limits = RateLimits(StoppedClock())
 
     for number in range(60_000):
-        limits.count("1/minute", "x", str(number))
+        await limits.count("1/minute", "x", str(number))
 
     assert len(limits._storage._counters) == 50_000
 
 
-def test_a_clock_that_is_set_back_locks_nobody_out_until_yesterday_comes_again() -> None:
+async def test_a_clock_that_is_set_back_locks_nobody_out_until_yesterday_comes_again() -> None:
     clock = StoppedClock()
     limits = RateLimits(clock)
-    limits.count("1/minute", "x")
+    await limits.count("1/minute", "x")
     with pytest.raises(TooManyRequests):
         limits.require_below_limit("1/minute", "x")
 
     clock.advance(-86400)
     limits.require_below_limit("1/minute", "x")
-    limits.count("1/minute", "x")
+    await limits.count("1/minute", "x")
 
     with pytest.raises(TooManyRequests) as refusal:
-        limits.count("1/minute", "x")
+        await limits.count("1/minute", "x")
     assert 0 < refusal.value.retry_after <= 61

@@ -47,7 +47,9 @@ def programs() -> Path | None:
 class Cluster:
     """One PostgreSQL server on a free port of 127.0.0.1, in a temporary folder."""
 
-    def __init__(self, settings: Mapping[str, str] = _TEST_SETTINGS) -> None:
+    def __init__(
+        self, settings: Mapping[str, str] = _TEST_SETTINGS, *, password: str | None = None
+    ) -> None:
         found = programs()
         assert found is not None
         self._programs = found
@@ -62,7 +64,11 @@ class Cluster:
         self._account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
         if self._account is not None:
             os.chown(self.folder, self._account.pw_uid, self._account.pw_gid)
-        self._run("initdb", "-A", "trust", "-U", "doorward", "-N", "-D", str(self.data))
+        told = ["-A", "trust"]
+        if password is not None:
+            (self.folder / "password").write_text(password)
+            told = ["-A", "scram-sha-256", "--pwfile", str(self.folder / "password")]
+        self._run("initdb", *told, "-U", "doorward", "-N", "-D", str(self.data))
         self.start()
 
     @property

@@ -11,6 +11,7 @@ from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import HTTPConnection
 
 from doorward.authserver.refusals import TooManyRequests
+from doorward.authserver.store.rate_counters import RateCounters
 from doorward.net.clock import NEVER, Clock, TimeRange
 
 _MOST_COUNTERS = 50_000
@@ -43,10 +44,7 @@ class InMemoryCounters(Storage):
         count, window = self._counters.get(key, (0, NEVER))
         if not window.contains(now):
             count, window = 0, TimeRange(now, now + expiry)
-        self._counters[key] = (count + amount, window)
-        self._counters.move_to_end(key)
-        while len(self._counters) > _MOST_COUNTERS:
-            self._counters.popitem(last=False)
+        self.keep(key, count + amount, window)
         return count + amount
 
     def get(self, key: str) -> int:
@@ -69,34 +67,48 @@ class InMemoryCounters(Storage):
         self._counters.clear()
         return forgotten
 
+    def keep(self, key: str, count: int, window: TimeRange) -> None:
+        """Keep a count that was made elsewhere."""
+        self._counters[key] = (count, window)
+        self._counters.move_to_end(key)
+        while len(self._counters) > _MOST_COUNTERS:
+            self._counters.popitem(last=False)
+
     def clear(self, key: str) -> None:
         """Remove the counter of ``key``."""
         self._counters.pop(key, None)
 
 
 class RateLimits:
-    """Refuses requests that exceed a rate."""
+    """
+    Refuses requests that exceed a rate.
 
-    def __init__(self, clock: Clock) -> None:
+    With ``shared`` counters, all replicas count together, and this process keeps copies of the counts
+    that it has seen. Without them, each process counts for itself.
+    """
+
+    def __init__(self, clock: Clock, shared: RateCounters | None = None) -> None:
         self._clock = clock
         self._storage = InMemoryCounters(clock)
         self._limiter = FixedWindowRateLimiter(self._storage)
         self._items: dict[str, RateLimitItem] = {}
+        self._shared = shared
 
-    def count(self, rate: str, *keys: str) -> None:
+    async def count(self, rate: str, *keys: str) -> None:
         """
         Count one request under ``keys``, and refuse it when it exceeds ``rate`` (``"20/hour"``).
 
         Raises:
             TooManyRequests: 429, with the seconds to wait.
+            StoreUnavailable: 503, the shared counters cannot be reached.
         """
         item = self._item(rate)
-        if not self._limiter.hit(item, *keys):
+        if not await self._hit(item, keys):
             raise self._refusal(item, keys)
 
     def require_below_limit(self, rate: str, *keys: str) -> None:
         """
-        Refuse when ``keys`` have reached ``rate``; does not count.
+        Refuse when ``keys`` have reached ``rate``, as far as this process knows; does not count.
 
         Raises:
             TooManyRequests: 429.
@@ -105,12 +117,27 @@ class RateLimits:
         if not self._limiter.test(item, *keys):
             raise self._refusal(item, keys)
 
-    def uncount(self, rate: str, *keys: str) -> None:
-        """Subtract one from ``keys``: the request turned out not to count."""
+    async def uncount(self, rate: str, *keys: str) -> None:
+        """
+        Subtract one from ``keys``: the request turned out not to count.
+
+        Raises:
+            StoreUnavailable: 503, the shared counters cannot be reached.
+        """
         item = self._item(rate)
         # In a window that has ended, there is nothing to subtract.
         if self._storage.get(item.key_for(*keys)) > 0:
             self._storage.incr(item.key_for(*keys), item.get_expiry(), -1)
+        if self._shared is not None:
+            await self._shared.subtract(item.key_for(*keys), item.get_expiry())
+
+    async def _hit(self, item: RateLimitItem, keys: Sequence[str]) -> bool:
+        if self._shared is None:
+            return self._limiter.hit(item, *keys)
+        key = item.key_for(*keys)
+        counted = await self._shared.add(key, item.get_expiry())
+        self._storage.keep(key, counted.count, counted.window)
+        return counted.count <= item.amount
 
     def _item(self, rate: str) -> RateLimitItem:
         item = self._items.get(rate)

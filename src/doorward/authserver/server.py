@@ -56,6 +56,7 @@ from doorward.authserver.services import Services
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.cleanup import Cleanup
 from doorward.authserver.store.engine import Store
+from doorward.authserver.store.rate_counters import RateCounters
 from doorward.authserver.store.revoked_tokens import read_revoked
 from doorward.authserver.token.endpoint import TokenEndpoint
 from doorward.authserver.upstream.accounts import ProviderAccounts
@@ -145,7 +146,7 @@ class AuthorizationServer:
             sessions=Sessions(store, settings, clock),
             known_browsers=KnownBrowsers(store, settings, clock),
             transactions=Transactions(store, settings, clock),
-            limits=RateLimits(clock),
+            limits=RateLimits(clock, RateCounters(store, clock) if store.is_shared else None),
             events=events,
             providers=providers,
             provider_logins=ProviderLogins(store, clock),

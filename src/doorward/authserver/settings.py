@@ -104,7 +104,7 @@ class Limits:
     registrations_per_address: str = "30/10 minutes"
     registrations: str = "500/hour"
     # Wrong passwords for one username: per network or known browser, and from all networks together
-    # without known browsers. Each process counts on its own.
+    # without known browsers. On PostgreSQL, all replicas count together.
     sign_in_failures_per_name_and_address: str = "10/5 minutes"
     sign_in_failures_per_name: str = "300/hour"
     sign_ins_per_address: str = "60/5 minutes"

@@ -130,7 +130,7 @@ async def test_a_repeated_refresh_with_other_parameters_is_reuse(
 
 
 @proves("S97", "refuses", "grace for a lost answer")
-@pytest.mark.parametrize("seconds", [31, 3600, -1])
+@pytest.mark.parametrize("seconds", [31, 3600, -61])
 async def test_after_the_grace_period_a_used_token_is_reuse(
     harness: AuthServerHarness, clock: StoppedClock, seconds: float
 ) -> None:

@@ -43,7 +43,9 @@ class AuthorizeEndpoint:
         """Return a page, or the redirect to the client with a code or an error."""
         settings = self._services.settings
         peer = address_key(request, settings.trusted_proxies)
-        self._services.limits.count(settings.limits.authorizations_per_address, "authorize", peer)
+        await self._services.limits.count(
+            settings.limits.authorizations_per_address, "authorize", peer
+        )
         self._services.cleanup.start_if_due()
         parameters = _parameters(request)
         # Client and redirect URI are checked first. Until both are valid, errors are shown on a page

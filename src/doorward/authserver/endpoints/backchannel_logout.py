@@ -35,7 +35,7 @@ class BackchannelLogoutEndpoint:
             # tokens from one address, and does not send them again.
             peer = address_key(request, services.settings.trusted_proxies)
             rate = services.settings.limits.authorizations_per_address
-            services.limits.count(rate, "logout-failures", peer)
+            await services.limits.count(rate, "logout-failures", peer)
             raise
         provider = str(request.path_params["provider"])
         services.record_event("provider-session.ended", provider=provider, sessions=str(ended))

@@ -72,7 +72,9 @@ class ConnectEndpoint:
         """Return the redirect to the provider for ``connect``; for all else, use up the link."""
         services = self._services
         peer = address_key(request, services.settings.trusted_proxies)
-        services.limits.count(services.settings.limits.authorizations_per_address, "connect", peer)
+        await services.limits.count(
+            services.settings.limits.authorizations_per_address, "connect", peer
+        )
         form = await read_form(request)
         handle = form.one("link") or ""
         own_page = _page_of(handle)

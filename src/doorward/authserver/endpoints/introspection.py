@@ -28,7 +28,7 @@ class IntrospectionEndpoint:
 
     async def post(self, request: Request) -> Response:
         """Return the claims of an active token, or only ``"active": false``."""
-        with failures_limited(self._services, request):
+        async with failures_limited(self._services, request):
             form = await read_request(request)
             caller = await authenticate_client(request, form, self._services)
             if caller.introspects is None or not caller.is_confidential:

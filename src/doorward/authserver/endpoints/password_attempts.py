@@ -1,5 +1,6 @@
 """Rate limits of password attempts that do not let strangers lock out a user."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
 
@@ -7,7 +8,7 @@ from starlette.requests import Request
 
 from doorward.authserver.keys.secrets import hash_secret
 from doorward.authserver.rate_limits import RateLimits, address_key
-from doorward.authserver.refusals import TooManyRequests
+from doorward.authserver.refusals import StoreUnavailable, TooManyRequests
 from doorward.authserver.services import Services
 from doorward.authserver.users.cookies import Browser
 from doorward.authserver.users.users import User, canonical_username
@@ -28,10 +29,10 @@ class PasswordAttempt:
     limits: RateLimits
     counted: tuple[tuple[str, ...], ...]
 
-    def uncount(self) -> None:
+    async def uncount(self) -> None:
         """Stop counting the attempt: the password was right, or could not be checked."""
         for rate, *keys in self.counted:
-            self.limits.uncount(rate, *keys)
+            await self.limits.uncount(rate, *keys)
 
 
 async def begin_attempt(
@@ -54,12 +55,16 @@ async def begin_attempt(
     per_source = settings.sign_in_failures_per_name_and_address
     if await services.known_browsers.is_known(browser.known_secret, name):
         source = hash_secret(browser.known_secret or "").hex()
-        return _counted(services.limits, (_OF_BROWSER, per_source, "sign-in-browser", name, source))
+        return await _counted(
+            services.limits, (_OF_BROWSER, per_source, "sign-in-browser", name, source)
+        )
     peer = address_key(request, services.settings.trusted_proxies)
-    _count(services.limits, _FROM_NETWORK, settings.sign_ins_per_address, "sign-in-address", peer)
+    await _count(
+        services.limits, _FROM_NETWORK, settings.sign_ins_per_address, "sign-in-address", peer
+    )
     # The limit per username comes last. Attempts that another limit refused do not count towards it,
     # or one network alone could use it up.
-    return _counted(
+    return await _counted(
         services.limits,
         (_OF_NETWORK, per_source, "sign-in-name-address", name, peer),
         (_OF_NAME, settings.sign_in_failures_per_name, "sign-in-name", name),
@@ -84,12 +89,14 @@ async def user_with_password(
         user = await services.users.authenticate(username, password)
     except BaseException:
         # An outage of the database must not count as wrong passwords.
-        attempt.uncount()
+        # Nor may that outage hide what happened.
+        with suppress(StoreUnavailable):
+            await attempt.uncount()
         raise
     if user is None:
         await _record_failure(services, username, "wrong-password")
         return None
-    attempt.uncount()
+    await attempt.uncount()
     return user
 
 
@@ -99,15 +106,15 @@ async def _record_failure(services: Services, username: str, reason: str) -> Non
     services.record_event("sign-in.failed", user=known.id if known else "unknown", reason=reason)
 
 
-def _counted(limits: RateLimits, *counts: tuple[str, ...]) -> PasswordAttempt:
+async def _counted(limits: RateLimits, *counts: tuple[str, ...]) -> PasswordAttempt:
     for description, rate, *keys in counts:
-        _count(limits, description, rate, *keys)
+        await _count(limits, description, rate, *keys)
     return PasswordAttempt(limits, tuple(count[1:] for count in counts))
 
 
-def _count(limits: RateLimits, description: str, rate: str, *keys: str) -> None:
+async def _count(limits: RateLimits, description: str, rate: str, *keys: str) -> None:
     try:
-        limits.count(rate, *keys)
+        await limits.count(rate, *keys)
     except TooManyRequests as refusal:
         wait = _in_minutes(refusal.retry_after)
         raise TooManyRequests(

@@ -61,7 +61,7 @@ class ProviderSignInEndpoint:
         services = self._services
         provider = self._provider(request)
         self._require_sign_in(provider)
-        self._count(request, "provider-sign-in")
+        await self._count(request, "provider-sign-in")
         form = await read_form(request)
         handle = form.one("transaction") or ""
         browser = services.cookies.require_own_form(request, handle, form.one("csrf"))
@@ -110,7 +110,7 @@ class ProviderSignInEndpoint:
         """Sign in the user of the provider's answer, and resume the transaction."""
         services = self._services
         provider = self._provider(request)
-        self._count(request, "callback")
+        await self._count(request, "callback")
         query: bytes = request.scope["query_string"]
         if len(query) > LONGEST_QUERY:
             raise FormRefused("the query is too long")
@@ -206,11 +206,11 @@ class ProviderSignInEndpoint:
             page.headers["Retry-After"] = "5"
         return page
 
-    def _count(self, request: Request, what: str) -> None:
+    async def _count(self, request: Request, what: str) -> None:
         # Each sign-in that begins is a row in the database.
         settings = self._services.settings
         peer = address_key(request, settings.trusted_proxies)
-        self._services.limits.count(settings.limits.authorizations_per_address, what, peer)
+        await self._services.limits.count(settings.limits.authorizations_per_address, what, peer)
 
     def _provider(self, request: Request) -> ProviderClient:
         provider = self._services.providers.get(str(request.path_params["provider"]))

@@ -41,8 +41,8 @@ class RegistrationEndpoint:
         limits = services.settings.limits
         peer = address_key(request, services.settings.trusted_proxies)
         # Per address first: an address that exceeds its limit must not use up the limit of all.
-        services.limits.count(limits.registrations_per_address, "register-address", peer)
-        services.limits.count(limits.registrations, "register", "all")
+        await services.limits.count(limits.registrations_per_address, "register-address", peer)
+        await services.limits.count(limits.registrations, "register", "all")
         metadata = await self._read(request)
         client, secret = await services.clients.register(metadata)
         services.record_event("client.registered", client_id=client.client_id)

@@ -29,7 +29,7 @@ class RevocationEndpoint:
     async def post(self, request: Request) -> Response:
         """Revoke a refresh token with its whole grant, or one access token."""
         services = self._services
-        with failures_limited(services, request):
+        async with failures_limited(services, request):
             form = await read_request(request)
             client = await authenticate_client(request, form, services)
         token = form.one("token")

@@ -15,6 +15,7 @@ from doorward.authserver.store.schema import (
     known_browsers,
     provider_logins,
     provider_sessions,
+    rate_counters,
     refresh_tokens,
     revoked_tokens,
     sessions,
@@ -60,6 +61,7 @@ _TABLES = (
     _expired(connect_links),
     _expired(provider_sessions),
     _expired(spent_assertions),
+    _expired(rate_counters),
     _expired(revoked_tokens, late=LATE),
 )
 

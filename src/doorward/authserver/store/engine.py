@@ -21,7 +21,12 @@ from sqlalchemy.pool import QueuePool
 from doorward.authserver.refusals import StoreUnavailable
 from doorward.authserver.store.connection import Work
 from doorward.authserver.store.database_url import parse_database_url
-from doorward.authserver.store.postgresql import connected, open_postgresql, wait_long
+from doorward.authserver.store.postgresql import (
+    connected,
+    is_rolled_back,
+    open_postgresql,
+    wait_long,
+)
 from doorward.authserver.store.sqlite import DEADLINE, SQLiteTransactions, pragmas
 from doorward.errors import ConfigurationError
 from doorward.operations.observation import observed
@@ -35,6 +40,9 @@ _WRITING = "doorward_writing"
 _EXCLUSIVE_LOCK = 0x646F6F72  # "door"
 # The longest start in seconds, with the wait for another replica that migrates.
 _MIGRATION = 600.0
+# A transaction that PostgreSQL has ended in favour of another one is run again.
+_ROLLED_BACK = "rolled back for another transaction"
+_RETRIES = 3
 
 
 class Store:
@@ -64,6 +72,11 @@ class Store:
             if self._is_sqlite
             else None
         )
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether servers on several machines can use the database."""
+        return not self._is_sqlite
 
     def connections(self) -> tuple[int, int]:
         """Return how many connections of the pool are in use, and how many are idle."""
@@ -123,6 +136,13 @@ class Store:
         if self.sqlite is not None:
             with observed("store", "write"):
                 return await self.sqlite.write(work)
+        for _ in range(_RETRIES):
+            try:
+                async with self.writing() as connection:
+                    return await work(connection)
+            except StoreUnavailable as failed:
+                if failed.detail != _ROLLED_BACK:
+                    raise
         async with self.writing() as connection:
             return await work(connection)
 
@@ -178,7 +198,8 @@ class Store:
         except (DBAPIError, PoolTimeout, OSError) as error:
             # The driver's message has the statement and its values; hashes and sealed bytes must
             # not reach a log.
-            raise StoreUnavailable(type(error).__name__) from None
+            what = _ROLLED_BACK if is_rolled_back(error) else type(error).__name__
+            raise StoreUnavailable(what) from None
 
     def _turn(self) -> AbstractAsyncContextManager[None]:
         return nullcontext() if self.sqlite is None else self.sqlite.turn()

@@ -28,6 +28,8 @@ _TIMEOUTS = {
 }
 # The session cannot write any more: its server became a standby.
 _READ_ONLY = "25006"
+# A serialization failure, and a deadlock.
+_ROLLED_BACK = ("40001", "40P01")
 _LONGEST_PASSWORD = 4096
 _LATE = "doorward_late"
 
@@ -94,6 +96,11 @@ async def wait_long(connection: AsyncConnection) -> None:
     """Let this transaction wait for locks and statements as long as the client does."""
     for setting in _TIMEOUTS:
         await connection.exec_driver_sql(f"SET LOCAL {setting} = 0")
+
+
+def is_rolled_back(error: Exception) -> bool:
+    """Say whether PostgreSQL has ended the transaction in favour of another one."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in _ROLLED_BACK
 
 
 class _Connector:

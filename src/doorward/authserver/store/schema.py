@@ -279,6 +279,16 @@ spent_assertions = Table(
     Index("spent_assertions_expiry", "expires_at"),
 )
 
+rate_counters = Table(
+    "rate_counters",
+    metadata,
+    # Of the limit and what it counts, such as an address. Only PostgreSQL has rows here.
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Index("rate_counters_expiry", "expires_at"),
+)
+
 signing_keys = Table(
     "signing_keys",
     metadata,

@@ -1,7 +1,7 @@
 """What the token, revocation and introspection endpoints share: the form, and failed clients."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from starlette.requests import Request
 
@@ -11,7 +11,6 @@ from doorward.authserver.refusals import (
     InvalidClient,
     InvalidGrant,
     InvalidRequest,
-    TooManyRequests,
 )
 from doorward.authserver.responses import read_body
 from doorward.authserver.services import Services
@@ -42,8 +41,8 @@ async def read_request(request: Request) -> Parameters:
     return parse_parameters(body, repeatable=frozenset({"resource"}))
 
 
-@contextmanager
-def failures_limited(services: Services, request: Request) -> Iterator[None]:
+@asynccontextmanager
+async def failures_limited(services: Services, request: Request) -> AsyncIterator[None]:
     """
     Limit how often wrong credentials may come from one address.
 
@@ -59,7 +58,6 @@ def failures_limited(services: Services, request: Request) -> Iterator[None]:
         yield
     # A client that names keys which cannot be fetched makes this server fetch.
     except (InvalidClient, InvalidGrant, ClientKeysUnavailable):
-        # The failure itself is the response; the limit applies to the next request.
-        with suppress(TooManyRequests):
-            services.limits.count(rate, *keys)
+        # Failures at another replica count too. The first one here beyond the limit learns of them.
+        await services.limits.count(rate, *keys)
         raise

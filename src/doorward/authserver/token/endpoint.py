@@ -34,7 +34,7 @@ class TokenEndpoint:
     async def post(self, request: Request) -> Response:
         """Return tokens for a code, a refresh token or another grant."""
         services = self._services
-        with failures_limited(services, request):
+        async with failures_limited(services, request):
             form = await read_request(request)
             grant_type = form.one("grant_type") or ""
             if grant_type in self._grant_types:

@@ -156,7 +156,9 @@ async def _again(
 ) -> dict[str, Any] | OAuthRefused:
     """Return the same response for a retry of a used token, or revoke the grant."""
     rotated_at = kept.rotated_at or 0
-    recent = 0 <= now - rotated_at <= services.settings.lifetimes.refresh_grace
+    # The first request can have been answered by another replica, whose clock is ahead, while this
+    # one waited for the row.
+    recent = -CLOCK_SKEW <= now - rotated_at <= services.settings.lifetimes.refresh_grace
     # A used successor proves that the client got the response, so this is not its retry.
     if recent and not await was_rotated(connection, kept.successor):
         answer = retry_response(kept, requested.token, requested.retry_key)
