@@ -71,9 +71,8 @@ def provider_page(preset: Preset) -> str:
 def _registration(preset: Preset) -> Iterator[str]:
     screen = sign_in_of(preset).redirect_screen
     if screen is not None:
-        yield f"1. Open this screen at {preset.title}:\n\n   {escaped(screen.value)}.{doubt(screen)}\n"
-    yield "2. Enter this callback URL, with the host of your own `public_url`:\n"
-    yield f"   ```text\n   {callback_url(preset)}\n   ```\n"
+        yield f"1. Open this screen at {preset.title}: {escaped(screen.value)}.{doubt(screen)}"
+    yield f"2. Enter this callback URL, with the host of your own `public_url`: `{callback_url(preset)}`"
     yield "3. Copy the client id and the client secret.\n"
 
 
@@ -120,7 +119,11 @@ def python_form(preset: Preset) -> str:
             '    client_secret="…",',
             f'    allow=Allow({name}={{"{value}"}}),',
             ")",
-            'guard = GuardWithSignIn(provider, public_url="https://YOUR-HOST/mcp", policy=policy)',
+            "guard = GuardWithSignIn(",
+            "    provider,",
+            '    public_url="https://YOUR-HOST/mcp",',
+            "    policy=policy,",
+            ")",
         ]
     )
 

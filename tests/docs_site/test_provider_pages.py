@@ -43,7 +43,7 @@ def test_the_page_says_where_to_enter_which_callback_url(preset: Preset) -> None
     screen = sign_in_of(preset).redirect_screen
 
     assert screen is not None
-    assert f"https://YOUR-HOST/callback/{preset.name}\n" in page
+    assert f"`https://YOUR-HOST/callback/{preset.name}`\n" in page
     assert page.count("\n## ") >= 6
     for fact in sign_in_facts(sign_in_of(preset)):
         assert escaped(fact.value) in page
