@@ -48,7 +48,7 @@ class _RefreshRequest:
         return f"{build_scope(self.scopes or frozenset())}|{self.resource or ''}"
 
     def __repr__(self) -> str:
-        return "_Asked()"
+        return "_RefreshRequest()"
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,6 @@ class _MustBeChecked:
     """Nothing was written: the session at an identity provider must be good first."""
 
     session_id: str
-
-
-_Outcome = dict[str, Any] | OAuthRefused | _MustBeChecked
 
 
 async def refresh(services: Services, client: Client, form: Parameters) -> dict[str, Any]:
@@ -80,7 +77,7 @@ async def refresh(services: Services, client: Client, form: Parameters) -> dict[
     """
     requested = _read(services, form)
     outcome = await _exchange_once(services, client, requested, checked=None)
-    if isinstance(outcome, _MustBeChecked):
+    while isinstance(outcome, _MustBeChecked):
         # Outside the transaction: a provider may take seconds to answer.
         await services.session_checks.require_good(outcome.session_id)
         outcome = await _exchange_once(services, client, requested, checked=outcome.session_id)
@@ -89,8 +86,6 @@ async def refresh(services: Services, client: Client, form: Parameters) -> dict[
         services.record_event("refresh.reused", client_id=client.client_id)
     if isinstance(outcome, OAuthRefused):
         raise outcome
-    if isinstance(outcome, _MustBeChecked):
-        raise InvalidGrant("the grant moved to another session at the same moment")
     return outcome
 
 
@@ -108,7 +103,7 @@ def _read(services: Services, form: Parameters) -> _RefreshRequest:
 
 async def _exchange_once(
     services: Services, client: Client, requested: _RefreshRequest, checked: str | None
-) -> _Outcome:
+) -> dict[str, Any] | OAuthRefused | _MustBeChecked:
     return await services.store.write(
         lambda connection: _exchange(connection, services, client, requested, checked)
     )
@@ -120,7 +115,7 @@ async def _exchange(
     client: Client,
     requested: _RefreshRequest,
     checked: str | None,
-) -> _Outcome:
+) -> dict[str, Any] | OAuthRefused | _MustBeChecked:
     now = services.clock()
     kept = await find_refresh_token(connection, requested.token, client.client_id)
     if kept is None:
