@@ -61,7 +61,8 @@ def _types(facts: ProviderSignIn) -> dict[str, Callable[[object], bool]]:
     found = dict.fromkeys(texts, lambda value: value is None or isinstance(value, str))
     counts = bool | str if facts.email_verified == "true or text" else bool
     found[facts.email_verified_claim] = lambda value: value is None or isinstance(value, counts)
-    found[facts.groups_claim] = lambda value: value in (None, []) or bool(_texts(value))
+    if facts.groups_claim is not None:
+        found[facts.groups_claim] = lambda value: value in (None, []) or bool(_texts(value))
     return found
 
 
