@@ -286,7 +286,7 @@ async def test_wrong_logout_tokens_keep_no_genuine_one_out(
     Defence(
         "doorward.authserver.endpoints.provider_sign_in:ProviderSignInEndpoint._count",
         {
-            "self._services.limits.count(settings.limits.authorizations_per_address, what, peer)": "pass"
+            "await self._services.limits.count(settings.limits.authorizations_per_address, what, peer)": "pass"
         },
     ),
 )
