@@ -65,6 +65,12 @@ async def database_url(databases: Databases) -> str:
 
 
 @pytest.fixture
+def kept(database_url: str) -> dict[str, Any]:
+    """Settings of servers that share one database."""
+    return {"database_url": database_url, "secret": "2Vx8pKq0ZbN5rTt7WcYd1Lm4Gh6Jf9Sa"}
+
+
+@pytest.fixture
 async def start_authserver(
     clock: StoppedClock, databases: Databases
 ) -> AsyncIterator[StartAuthServer]:

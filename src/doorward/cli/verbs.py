@@ -165,7 +165,7 @@ VERBS = (
     Verb(
         "idp show",
         "doorward.cli.idp.show:show",
-        "Show one provider: its tokens, its quirks, and how to configure it for MCP.",
+        "Show one provider: its tokens, its quirks, and how to sign people in there.",
     ),
     Verb(
         "idp probe",

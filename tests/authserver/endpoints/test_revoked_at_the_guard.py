@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,6 @@ from doorward.policy import EVERY, Policy, Rule
 from doorward.tokens import LocalKeys, Revocations, TrustedIssuer
 from tests.authserver.conftest import StartAuthServer, StoppedClock
 from tests.authserver.harness import AuthServerHarness, Tokens
-from tests.authserver.store.test_store import kept
 from tests.e2e.processes import started
 from tests.guard.bench import Bench
 from tests.ledger import proves
@@ -256,9 +256,12 @@ asyncio.run(main())
 @proves("S196", "accepts", "replayed code at the guard")
 @proves("S196", "refuses", "replayed code at the guard")
 async def test_a_guard_in_another_process_reads_the_same_database(
-    start_authserver: StartAuthServer, clock: StoppedClock, tmp_path: Path
+    start_authserver: StartAuthServer,
+    kept: dict[str, Any],
+    clock: StoppedClock,
+    tmp_path: Path,
 ) -> None:
-    harness = await start_authserver(**kept(tmp_path))
+    harness = await start_authserver(**kept)
     client, code, tokens = await redeemed(harness)
     *_, honest = await redeemed(harness)
 
@@ -276,7 +279,7 @@ async def test_a_guard_in_another_process_reads_the_same_database(
             "issuer": harness.issuer,
             "resource": harness.resource,
             "jwks": harness.server.jwks(),
-            "database_url": kept(tmp_path)["database_url"],
+            "database_url": kept["database_url"],
             "now": clock(),
         }
         assert await asyncio.to_thread(said, guard, begin) == "ready"

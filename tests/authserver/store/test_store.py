@@ -51,14 +51,7 @@ async def main() -> None:
 
 asyncio.run(main())
 """
-SECRET = "2Vx8pKq0ZbN5rTt7WcYd1Lm4Gh6Jf9Sa"
 RESOURCE_SERVER_SECRET = "7Hn3Qw9Xs5Kd1Vf8Lz2Pb6Mc4Ty0Ru5G"
-
-
-@pytest.fixture
-def kept(database_url: str) -> dict[str, Any]:
-    """Settings of servers that share one database."""
-    return {"database_url": database_url, "secret": SECRET}
 
 
 @proves("S84", "refuses", "concurrent redemptions")
@@ -161,7 +154,7 @@ async def everything(harness: AuthServerHarness) -> dict[str, str]:
         "browser": str(browser.http.cookies[cookies.browser_name]),
         "known browser": str(browser.http.cookies[cookies.known_name]),
         "password": PASSWORD,
-        "server secret": SECRET,
+        "server secret": harness.server.settings.secret or "",
     }
 
 

@@ -156,7 +156,7 @@ class RemoteChecks:
         issuer = client.provider.issuer_url
         try:
             await client.metadata()
-        except ProviderUnavailable as error:
+        except (ProviderUnavailable, ProviderMisconfigured) as error:
             return failed(
                 setting,
                 f"The provider's metadata cannot be used: {error.detail}.",
@@ -179,7 +179,7 @@ class RemoteChecks:
         enter = f"Enter {leg.redirect_uri} as redirect URI at {client.provider.title}."
         try:
             answer = await self._get(await client.authorization_url(leg))
-        except (FetchFailed, ProviderUnavailable):
+        except (FetchFailed, ProviderUnavailable, ProviderMisconfigured):
             return warning(setting, "The provider did not answer about the redirect URI.", enter)
         target = urlsplit(answer.headers.get("location", ""))
         if target._replace(query="", fragment="").geturl() == leg.redirect_uri:
