@@ -18,7 +18,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text("utf-8")
 
 def commands(name: str) -> list[str]:
     """Return the commands of the page's block that contains ``name``, without ``doorward check``."""
-    (block,) = (one for one in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL) if name in one)
+    (block,) = (one for one in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL) if name in one)
     return [line for line in block.splitlines() if not line.startswith("doorward ")]
 
 
