@@ -49,8 +49,8 @@ test: setup tests/clients/node_modules/.installed ## run all tests
 	$(RUN) pytest -q -m "e2e and not soak"
 	@$(MAKE) --no-print-directory adapters-oldest wheel-test
 
-test-soak: setup tests/clients/node_modules/.installed ## sign every client in at every identity provider, simulated
-	$(RUN) pytest -q -m e2e tests/e2e/test_sign_in_per_provider.py tests/inspector/test_every_provider.py
+test-soak: setup tests/clients/node_modules/.installed ## run what takes long: every client at every provider, planted faults
+	$(RUN) pytest -q -m e2e tests/e2e/test_sign_in_per_provider.py tests/inspector/test_every_provider.py tests/authserver/model
 
 test-fast: setup ## run the fast layer: no end-to-end, PostgreSQL or slow tests
 	$(RUN) pytest -q -n 2 --dist worksteal -m "not e2e and not slow and not postgresql" --hypothesis-profile fast

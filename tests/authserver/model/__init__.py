@@ -1,0 +1,1 @@
+"""A stateful property test: two replicas against a reference model, with faults at any moment."""

@@ -1,0 +1,33 @@
+"""Every answer of two replicas, under faults at any await, is one that the reference allows."""
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.authserver.model.machine import TokenMachine
+from tests.authserver.model.planted_faults import PLANTED, Plant
+
+_AT_ANY_SPEED = settings(
+    deadline=None, suppress_health_check=list(HealthCheck), stateful_step_count=40
+)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_every_answer_of_two_replicas_is_one_that_the_reference_allows() -> None:
+    run_state_machine_as_test(TokenMachine, settings=settings(_AT_ANY_SPEED, max_examples=20))
+
+
+@pytest.mark.e2e
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_the_model_finds_a_planted_fault(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    # Always the same requests: a fault that is found today is found on every machine.
+    search = settings(
+        _AT_ANY_SPEED, max_examples=100, derandomize=True, database=None, phases=[Phase.generate]
+    )
+
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(TokenMachine, settings=search)
