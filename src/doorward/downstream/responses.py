@@ -77,8 +77,7 @@ def read_answer(
     except NotStrictJson as error:
         raise AnswerRefused(target, f"{answer.status}, and no JSON object: {error}") from None
     if answer.status != 200:
-        link = document.get("error_uri")
-        if link_prefix and isinstance(link, str) and _is_page_below(link, link_prefix):
+        if link_prefix and (link := _link(document, link_prefix)) is not None:
             raise AccountNotConnected(target, f"{answer.status} with a link", link)
         raise _refusal(target, answer.status, document)
     return _token(target, document, now)
@@ -148,9 +147,15 @@ def _refusal(target: str, status: int, document: Mapping[str, Any]) -> Exception
     return kind(target, detail, error_code)
 
 
-def _is_page_below(link: str, prefix: str) -> bool:
+def _link(document: Mapping[str, Any], prefix: str) -> str | None:
+    """Return the link with which the user connects an account, if the response has one."""
+    link = document.get("error_uri")
+    # With another error, error_uri is a page for developers (RFC 6749 §5.2).
+    if document.get("error") != "interaction_required" or not isinstance(link, str):
+        return None
     # Shown to users and to models: only a page of the issuer itself, and no text beside it.
-    return link.startswith(prefix) and bool(_PAGE.fullmatch(link.removeprefix(prefix)))
+    is_page = link.startswith(prefix) and _PAGE.fullmatch(link.removeprefix(prefix)) is not None
+    return link if is_page else None
 
 
 def _claims(value: object) -> str | None:
