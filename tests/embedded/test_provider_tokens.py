@@ -4,8 +4,9 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from mcp.server.mcpserver import MCPServer
 from sqlalchemy import text
 
 from doorward import Identity, McpServer, Policy, Rule
+from doorward.client import CallFailed, McpClient, read_elicitation_url
 from doorward.embedded import GuardWithSignIn
 from doorward.integrations import fastmcp as with_fastmcp
 from doorward.integrations import mcp_sdk as with_sdk
 from doorward.integrations.declared_rules import requires
+from doorward.mcp_server import Context
 from doorward.net import FetchFailed
 from tests.authserver.browser import Browser, form_with
 from tests.authserver.provider_tokens.code_host import CodeHost, Providers, owner_of
@@ -28,6 +31,7 @@ from tests.authserver.provider_tokens.conftest import code_host
 from tests.authserver.upstream.openid_provider import OpenIdProvider
 from tests.e2e.processes import free_port
 from tests.embedded.test_guard_with_sign_in import Place, make_guard, serving
+from tests.mcp_server.test_url_elicitation_behind_the_guard import Bearer
 
 # mypy: disable-error-code="untyped-decorator"
 
@@ -59,8 +63,14 @@ def fastmcp(new_guard: MakeGuard) -> Any:
     return with_fastmcp.protect(server, new_guard(Policy(base=BASE)))
 
 
-def own(new_guard: MakeGuard) -> Any:
+def own(new_guard: MakeGuard, *, sessions: bool = False) -> Any:
     server = McpServer("orders", version="1.0")
+    if sessions:
+
+        @server.tool()
+        async def say(ctx: Context) -> str:
+            """Need a session in revisions that have them."""
+            return str(ctx)
 
     @server.tool(scopes={"orders:read"})
     async def owner(user: Identity, provider: str = "code") -> str:
@@ -71,6 +81,10 @@ def own(new_guard: MakeGuard) -> Any:
 
 
 KINDS: dict[str, Callable[[MakeGuard], Any]] = {"sdk": sdk, "fastmcp": fastmcp, "own": own}
+BUILDS: dict[str, Callable[[MakeGuard], Any]] = {
+    **KINDS,
+    "own with sessions": partial(own, sessions=True),
+}
 
 
 class Caller:
@@ -82,7 +96,7 @@ class Caller:
         self.place = place
         self.browser = browser
         self.code = code
-        self._token = token
+        self.token = token
         self._guard = guard
 
     async def make_due(self) -> None:
@@ -105,7 +119,7 @@ class Caller:
             self.place.mcp,
             json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params},
             headers={
-                "authorization": f"Bearer {self._token}",
+                "authorization": f"Bearer {self.token}",
                 "accept": "application/json, text/event-stream",
                 "mcp-protocol-version": "2026-07-28",
                 "mcp-method": "tools/call",
@@ -150,7 +164,7 @@ async def calling(kind: str, folder: Path) -> AsyncIterator[Caller]:
         )
         return guards[0]
 
-    async with serving(KINDS[kind](new_guard), port, sign_in) as (place, browser):
+    async with serving(BUILDS[kind](new_guard), port, sign_in) as (place, browser):
         yield Caller(place, browser, code, await place.token(browser), guards[0])
 
 
@@ -217,6 +231,37 @@ async def test_a_client_that_can_show_pages_is_asked_to_show_the_link(tmp_path: 
     assert page["params"]["mode"] == "url"
     assert "is connected" in done
     assert text_of(answer) == "octo"
+
+
+@pytest.mark.parametrize("action", ["accept", "decline"])
+async def test_a_client_of_2025_11_25_is_asked_to_show_the_link_and_repeats_the_call(
+    tmp_path: Path, action: str
+) -> None:
+    shown: list[str] = []
+    async with calling("own with sessions", tmp_path) as caller:
+
+        async def show(params: Mapping[str, Any]) -> dict[str, Any]:
+            shown.append(read_elicitation_url(params).url)
+            if action == "accept":
+                await caller.connect(shown[-1])
+            return {"action": action}
+
+        client = McpClient(
+            caller.place.mcp,
+            auth=Bearer(caller.token),
+            initialize=True,
+            elicit=show,
+            modes=("url",),
+        )
+        async with client:
+            try:
+                said = (await client.call_tool("owner", {})).text
+            except CallFailed as refused:
+                said = str(refused)
+
+    (link,) = shown
+    assert LINK.match(link)
+    assert (said == "octo") is (action == "accept")
 
 
 async def test_a_call_waits_for_the_user_who_is_still_on_the_page(tmp_path: Path) -> None:

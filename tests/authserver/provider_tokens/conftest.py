@@ -12,6 +12,7 @@ from doorward.authserver.provider_tokens.lookup import Asked
 from doorward.authserver.refusals import AccountNotConnected
 from doorward.authserver.upstream.responses import ProviderTokens
 from tests.authserver.browser import Browser, form_with
+from tests.authserver.databases import Databases
 from tests.authserver.harness import ISSUER, PASSWORD, RESOURCE, AuthServerHarness
 from tests.authserver.provider_tokens.code_host import ISSUER as CODE_ISSUER
 from tests.authserver.provider_tokens.code_host import CodeHost, Providers
@@ -102,7 +103,9 @@ StartVault = Callable[..., Any]
 
 
 @pytest.fixture
-async def start_vault(clock: Callable[[], float]) -> AsyncIterator[StartVault]:
+async def start_vault(
+    clock: Callable[[], float], databases: Databases
+) -> AsyncIterator[StartVault]:
     """Give a function that starts a server with these identity providers."""
     async with AsyncExitStack() as stack:
 
@@ -111,6 +114,8 @@ async def start_vault(clock: Callable[[], float]) -> AsyncIterator[StartVault]:
         ) -> Vault:
             code = share.code if share else CodeHost(clock)
             sign_in = share.sign_in if share else OpenIdProvider(clock)
+            if "database_url" not in changes:
+                changes = {**await databases.settings(), **changes}
             harness = await stack.enter_async_context(
                 AuthServerHarness.opened(
                     clock,

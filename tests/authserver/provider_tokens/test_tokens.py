@@ -68,12 +68,11 @@ async def test_every_token_belongs_to_its_caller_however_the_calls_interleave(
 
 
 async def test_a_token_that_is_over_is_refreshed_once_for_two_processes(
-    start_vault: StartVault, clock: Any, tmp_path: Any
+    start_vault: StartVault, clock: Any, database_url: str
 ) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path}/doorward.db"
-    one = await start_vault(database_url=url, secret=SECRET)
+    one = await start_vault(database_url=database_url, secret=SECRET)
     caller = await one.connected()
-    other = await start_vault(database_url=url, secret=SECRET, share=one)
+    other = await start_vault(database_url=database_url, secret=SECRET, share=one)
     # The access token of the caller lives for ten minutes, so the provider's must end earlier.
     one.code.response["expires_in"] = 60
     before = await one.ask(caller)
@@ -184,13 +183,14 @@ async def test_an_account_that_a_rule_no_longer_admits_is_disconnected(
     [{"client_id": "another"}, {"issuer": "https://another.example"}, {"name": "renamed"}],
 )
 async def test_a_changed_setting_voids_what_was_connected_before(
-    start_vault: StartVault, tmp_path: Any, changes: dict[str, Any]
+    start_vault: StartVault, database_url: str, changes: dict[str, Any]
 ) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path}/doorward.db"
-    vault = await start_vault(database_url=url, secret=SECRET)
+    vault = await start_vault(database_url=database_url, secret=SECRET)
     caller = await vault.connected()
 
-    changed = await start_vault(code_host(**changes), database_url=url, secret=SECRET, share=vault)
+    changed = await start_vault(
+        code_host(**changes), database_url=database_url, secret=SECRET, share=vault
+    )
     name = changes.get("name", "code")
 
     with pytest.raises(AccountNotConnected):
@@ -213,14 +213,15 @@ async def test_another_server_asks_the_user_again(start_vault: StartVault) -> No
 
 
 async def test_everything_from_before_the_cut_off_is_void(
-    start_vault: StartVault, clock: Any, tmp_path: Any
+    start_vault: StartVault, clock: Any, database_url: str
 ) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path}/doorward.db"
-    vault = await start_vault(database_url=url, secret=SECRET)
+    vault = await start_vault(database_url=database_url, secret=SECRET)
     await vault.connected()
     clock.advance(10)
 
-    later = await start_vault(database_url=url, secret=SECRET, share=vault, revoke_before=clock())
+    later = await start_vault(
+        database_url=database_url, secret=SECRET, share=vault, revoke_before=clock()
+    )
 
     with pytest.raises(AccountNotConnected):
         await later.ask(await later.caller())
