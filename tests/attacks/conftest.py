@@ -6,6 +6,7 @@ import pytest
 
 from tests.authserver.conftest import clock, harness, start_authserver
 from tests.authserver.databases import Databases, SqliteDatabases
+from tests.authserver.provider_tokens.conftest import start_vault, vault
 from tests.authserver.upstream.conftest import bridge, start_bridge
 from tests.client.conftest import cheap_passphrases, fake_issuer, open_client, token_store
 from tests.net.conftest import tls
@@ -19,8 +20,10 @@ __all__ = [
     "open_client",
     "start_authserver",
     "start_bridge",
+    "start_vault",
     "tls",
     "token_store",
+    "vault",
 ]
 
 

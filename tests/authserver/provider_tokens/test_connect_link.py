@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from doorward.authserver import Resource
 from doorward.authserver.admission import Allow
 from tests.authserver.browser import Form, form_with
-from tests.authserver.harness import PASSWORD
+from tests.authserver.harness import PASSWORD, RESOURCE, SCOPES
 from tests.authserver.provider_tokens.code_host import owner_of
 from tests.authserver.provider_tokens.conftest import StartVault, Vault, code_host
 from tests.authserver.upstream.conftest import identity_provider
@@ -186,6 +187,66 @@ async def test_a_second_look_at_the_page_is_valid_and_a_used_link_only_says_so(
     assert 'name="decision"' in second.text
     assert 'name="decision"' not in again.text
     assert "is connected" in again.text
+
+
+async def test_the_last_page_names_the_account_so_that_users_notice_one_of_somebody_else(
+    vault: Vault,
+) -> None:
+    browser, link = await vault.signed_in(), await vault.link(await vault.caller())
+
+    vault.code.changed["name"] = "mallory<b>\u202e"
+
+    done = await vault.connect(browser, link)
+
+    assert "mallory&lt;b&gt;" in done.text
+    assert "http://localhost:9000/account" in done.text
+    assert "<b>" not in done.text
+    assert "\u202e" not in done.text
+
+
+async def test_the_pages_cannot_be_framed_kept_or_named_to_other_sites(vault: Vault) -> None:
+    browser, link = await vault.signed_in(), await vault.link(await vault.caller())
+
+    page = await browser.open(link)
+    redirect = await browser.submit(form_with(page.text, "decision"), decision="connect")
+
+    for answer in (page, redirect):
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["cache-control"] == "no-store"
+    # The provider gets the state, and never the link.
+    assert link.partition("link=")[2] not in redirect.headers["location"]
+
+
+async def test_names_in_the_settings_are_text_on_the_page(start_vault: StartVault) -> None:
+    resource = Resource(uri=RESOURCE, scopes=SCOPES, name="<i>Demo</i>")
+    vault = await start_vault(code_host(title="<b>Host</b>"), resources=(resource,))
+
+    page = await (await vault.signed_in()).open(await vault.link(await vault.caller()))
+
+    assert "&lt;b&gt;Host&lt;/b&gt;" in page.text
+    assert "<b>" not in page.text
+    assert "<i>" not in page.text
+
+
+async def test_the_callback_of_a_connection_signs_nobody_in_and_that_of_a_sign_in_connects_nothing(
+    start_vault: StartVault,
+) -> None:
+    """One provider for both, and so one callback."""
+    vault = await start_vault(
+        code_host(connect_only=False, allow=Allow(everyone=True)), own_users=True
+    )
+    browser = await vault.signed_in("alice")
+    await vault.connect(browser, await vault.link(await vault.caller()), "octo")
+    still = await browser.open(vault.harness.url("/account"))
+    other = vault.harness.browser()
+    page = await other.open(vault.harness.url("/account"))
+    redirect = await other.submit(form_with(page.text, "transaction"))
+    await other.open(vault.code.callback(redirect.headers["location"]))
+
+    assert "Alice" in still.text
+    assert await vault.count("provider_sessions") == 1
+    assert await vault.count("provider_connections") == 1
 
 
 async def test_cancel_uses_the_link_up(vault: Vault) -> None:

@@ -214,12 +214,18 @@ class ConnectEndpoint:
 
     async def _done(self, link: ConnectLink) -> Response:
         title = self._services.providers[link.provider].provider.title
-        made = await self._services.connections.find_id(link.user_id, link.resource, link.provider)
-        if made is None:
+        account = await self._services.connections.find_account(
+            link.user_id, link.resource, link.provider
+        )
+        if account is None:
             return self._message("Not connected", _NOTHING)
+        # The attack: the browser is signed in at the provider with the attacker's account, which then
+        # gets what the user's tools write. Last in the text, because the provider chooses the name.
         return self._message(
             "Connected",
-            f"Your account at {title} is connected. Close this page, and return to your application.",
+            f"Your account at {title} is connected. Close this page, and return to your application."
+            f" If this is not your account, disconnect it at {self._services.settings.url('/account')}:"
+            f" {account}",
         )
 
     def _message(self, title: str, text: str) -> Response:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, delete, exists, insert, select, update
+from sqlalchemy import Column, ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.admission import ProviderAccount
@@ -14,7 +14,8 @@ from doorward.authserver.keys.sealing_keys import Sealed, SealingKeys
 from doorward.authserver.provider_tokens.links import ConnectLink
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.engine import Store
-from doorward.authserver.store.schema import grants, provider_connections, users
+from doorward.authserver.store.grants import has_active_grant
+from doorward.authserver.store.schema import provider_connections, users
 from doorward.authserver.upstream.responses import ProviderTokens
 from doorward.authserver.upstream.sealed_tokens import seal_tokens, unseal_tokens
 from doorward.authserver.upstream.sessions import check_due_at
@@ -93,10 +94,11 @@ class Connections:
 
     async def find_id(self, user_id: str, resource: str, provider: str) -> str | None:
         """Return the id of the user's connection, or ``None``."""
-        query = select(provider_connections.c.id).where(*_owned_by(user_id, resource, provider))
-        async with self._store.reading() as connection:
-            found: str | None = (await connection.execute(query)).scalar()
-        return found
+        return await self._read(provider_connections.c.id, user_id, resource, provider)
+
+    async def find_account(self, user_id: str, resource: str, provider: str) -> str | None:
+        """Return what people call the connected account, or ``None``."""
+        return await self._read(provider_connections.c.account, user_id, resource, provider)
 
     async def find(self, connection: AsyncConnection, row_id: str) -> ConnectedTokens | None:
         """Return a connection; ``None`` if it has ended, or the settings have made it void."""
@@ -161,6 +163,12 @@ class Connections:
         await connection.execute(delete(provider_connections).where(which))
         return [one for one in found if one is not None]
 
+    async def _read(self, column: Column[str], *owned_by: str) -> str | None:
+        query = select(column).where(*_owned_by(*owned_by))
+        async with self._store.reading() as connection:
+            found: str | None = (await connection.execute(query)).scalar()
+        return found
+
 
 async def list_connections(
     connection: AsyncConnection, *conditions: ColumnElement[bool]
@@ -180,15 +188,9 @@ async def list_connections(
 
 async def delete_unused(connection: AsyncConnection, now: float) -> None:
     """Delete the connections that no application of their users can use any more."""
-    in_use = exists(
-        select(grants.c.id).where(
-            grants.c.user_id == provider_connections.c.user_id,
-            grants.c.resource == provider_connections.c.resource,
-            grants.c.revoked_at.is_(None),
-            grants.c.expires_at > now,
-        )
-    )
-    await connection.execute(delete(provider_connections).where(~in_use))
+    table = provider_connections
+    in_use = has_active_grant(table.c.user_id, table.c.resource, now)
+    await connection.execute(delete(table).where(~in_use))
 
 
 def _owned_by(user_id: str, resource: str, provider: str) -> tuple[ColumnElement[bool], ...]:

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from doorward.authserver.keys.secrets import hash_secret, new_secret
 from doorward.authserver.refusals import ConnectLinkRefused
 from doorward.authserver.settings import AuthServerSettings
 from doorward.authserver.store.engine import Store
+from doorward.authserver.store.grants import has_active_grant
 from doorward.authserver.store.schema import connect_links
 from doorward.net.clock import CLOCK_SKEW, Clock
 
@@ -67,15 +68,9 @@ class ConnectLinks:
         Return the link, which may have been used.
 
         Raises:
-            ConnectLinkRefused: 403, there is none, or it has expired.
+            ConnectLinkRefused: 403, there is none, it has expired, or nothing could use the account.
         """
-        now = self._clock()
-        table = connect_links.c
-        query = select(connect_links).where(
-            table.handle_hash == hash_secret(handle),
-            table.expires_at > now,
-            table.created_at <= now + CLOCK_SKEW,
-        )
+        query = select(connect_links).where(*_is_valid(handle, self._clock()))
         async with self._store.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
         # Nothing is connected for a server or at a provider that is not configured any more.
@@ -109,14 +104,23 @@ class ConnectLinks:
         claimed = await connection.execute(
             update(connect_links)
             .where(
-                table.handle_hash == hash_secret(handle),
+                *_is_valid(handle, now),
                 table.user_id == user_id,
                 table.provider == provider,
                 table.claimed_at.is_(None),
-                table.expires_at > now,
-                table.created_at <= now + CLOCK_SKEW,
             )
             .values(claimed_at=now)
         )
         if claimed.rowcount != 1:
             raise ConnectLinkRefused("the link was used, has expired, or is another user's")
+
+
+def _is_valid(handle: str, now: float) -> tuple[ColumnElement[bool], ...]:
+    table = connect_links.c
+    return (
+        table.handle_hash == hash_secret(handle),
+        table.expires_at > now,
+        table.created_at <= now + CLOCK_SKEW,
+        # A user who has ended all access does not expect an open page to connect an account.
+        has_active_grant(table.user_id, table.resource, now),
+    )

@@ -70,7 +70,8 @@ class ProviderTokenLookup:
         Return the tokens of the caller, refreshed if they are over.
 
         Raises:
-            SubjectTokenRefused: 400; the token is not ours, over, revoked, or for another server.
+            SubjectTokenRefused: 400; the token is not ours, over, revoked, exchanged, or for another
+                server.
             InvalidTarget: 400; there is no such provider.
             InvalidScope: 400; the provider is not asked for such a scope.
             AccountNotConnected: 400; the user must connect an account first.
@@ -82,6 +83,10 @@ class ProviderTokenLookup:
         # A server must not use a token that was issued for another server.
         if claims is None or claims.get("aud") != asked.resource:
             raise SubjectTokenRefused("not an access token of ours for this server, or over")
+        # The user let an application use another server, which acts here. Nobody told the user that
+        # this server gets the account, and nobody asked.
+        if "act" in claims:
+            raise SubjectTokenRefused("an exchanged token: another server acts for the user")
         user_id = str(claims["sub"])
         found = await self._of_sign_in(claims, asked) or await self._of_connection(user_id, asked)
         if found is None:

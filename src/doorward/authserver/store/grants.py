@@ -11,11 +11,13 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Executable,
     Float,
     bindparam,
     case,
+    exists,
     insert,
     select,
     update,
@@ -174,6 +176,20 @@ async def provider_sessions_of(
     column = grants.c.provider_session_id
     found = await connection.execute(select(column).where(which, column.is_not(None)))
     return frozenset(row.provider_session_id for row in found)
+
+
+def has_active_grant(
+    user_id: Column[Any], resource: Column[Any], now: float
+) -> ColumnElement[bool]:
+    """Return the condition that an application of the user has access to the resource."""
+    return exists(
+        select(grants.c.id).where(
+            grants.c.user_id == user_id,
+            grants.c.resource == resource,
+            grants.c.revoked_at.is_(None),
+            grants.c.expires_at > now,
+        )
+    )
 
 
 async def audience_of(connection: Connection, grant_id: str) -> frozenset[tuple[str, str]]:
