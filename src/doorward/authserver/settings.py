@@ -422,7 +422,7 @@ def _identity_providers(settings: AuthServerSettings) -> None:
             f"Two identity providers are called {twice[0]!r}.",
             "Give each identity provider its own name; it is part of the callback URL.",
         )
-    _same_issuer([one for one in settings.identity_providers if not one.disabled])
+    _same_issuer([one for one in settings.identity_providers if one.signs_in])
     for provider in settings.identity_providers:
         granted = set(provider.user_scopes or ())
         granted |= {scope for scopes in provider.group_scopes.values() for scope in scopes}
@@ -442,7 +442,7 @@ def _identity_providers(settings: AuthServerSettings) -> None:
 
 def _same_issuer(providers: list[IdentityProvider]) -> None:
     """
-    Refuse two providers of one issuer that give the same account different scopes.
+    Refuse two sign-ins at one issuer that give the same account different scopes.
 
     The attack: with a stolen password, somebody signs in where no second factor is required. The
     account, and with it what its owner gets at the stricter provider, is the same.
